@@ -1,0 +1,92 @@
+"""Every error a user can meet: stable code, HTTP status, what a client should do, safe text.
+
+Imports nothing of the project. `docs/protocol.md` lists the same codes; a test compares them.
+"""
+
+from typing import Literal, NamedTuple
+
+Retry = Literal["never", "later", "refresh"]
+
+
+class Meaning(NamedTuple):
+    """What one code means on every transport."""
+
+    status: int  # HTTP status
+    retry: Retry  # never: change the request; later: the same again; refresh: reload state first
+    text: str
+
+
+CODES: dict[str, Meaning] = {
+    "request.invalid": Meaning(400, "never", "The request is not valid."),
+    "request.unknown_op": Meaning(400, "never", "There is no such operation."),
+    "request.too_large": Meaning(413, "never", "The request is larger than the server accepts."),
+    "request.not_found": Meaning(404, "never", "There is nothing at this address."),
+    "request.method": Meaning(405, "never", "This address does not answer that method."),
+    "request.media_type": Meaning(415, "never", "The body must be application/json."),
+    "request.origin": Meaning(403, "never", "Requests from this origin are not accepted."),
+    "auth.required": Meaning(401, "never", "Sign in first."),
+    "auth.invalid": Meaning(401, "never", "The credentials are not valid."),
+    "auth.closed": Meaning(403, "never", "This server does not accept new accounts."),
+    "user.exists": Meaning(409, "never", "This user name is taken."),
+    "user.not_found": Meaning(404, "never", "There is no such user."),
+    "user.forbidden": Meaning(403, "never", "Your role does not allow this."),
+    "room.not_found": Meaning(404, "refresh", "There is no such room."),
+    "room.forbidden": Meaning(403, "refresh", "Your role in this room does not allow this."),
+    "message.not_found": Meaning(404, "refresh", "There is no such message."),
+    "message.refused": Meaning(422, "never", "The message was refused."),
+    "message.client_id_reused": Meaning(
+        409, "never", "This client_id was used for another message."
+    ),
+    "limit.rate": Meaning(429, "later", "Too many requests."),
+    "limit.size": Meaning(413, "never", "The text is longer than the server accepts."),
+    "limit.count": Meaning(409, "never", "A limit of the server is reached."),
+    "store.unavailable": Meaning(503, "later", "The store is not available at the moment."),
+    "plugin.failed": Meaning(503, "later", "A part of the server did not answer."),
+    "server.draining": Meaning(503, "later", "The server is restarting."),
+    "server.internal": Meaning(500, "later", "The server made a mistake."),
+}
+
+# WebSocket close codes. Below 4450 a client reconnects and resumes, from 4450 on it stops.
+CLOSE_DRAINING = 4301
+CLOSE_INTERNAL = 4400
+CLOSE_UNAUTHENTICATED = 4401
+CLOSE_SLOW = 4408
+CLOSE_RATE = 4429
+CLOSE_BAD_FRAME = 4450
+CLOSE_REJECTED = 4451
+CLOSE_FORBIDDEN = 4452
+CLOSE_VERSION = 4453
+CLOSE_CONNECTIONS = 4454
+
+
+class ChatError(Exception):
+    """An answer that says no. The code is stable, the text may be shown to a person.
+
+    `detail` is sent as given: nothing secret may be in it. `after_ms` says when to try again.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        text: str | None = None,
+        *,
+        after_ms: int | None = None,
+        detail: dict[str, object] | None = None,
+    ) -> None:
+        self.code = code
+        self.meaning = CODES[code]
+        self.text = text or self.meaning.text
+        self.after_ms = after_ms
+        self.detail = detail or {}
+        super().__init__(f"{code}: {self.text}")
+
+
+class StoreUnavailable(ChatError):
+    """The store did not answer in time. Whether a write happened is not known."""
+
+    def __init__(self, text: str | None = None) -> None:
+        super().__init__("store.unavailable", text, after_ms=1000)
+
+
+class StartupError(Exception):
+    """The server refuses to start; the text names the cause and, for settings, the path."""

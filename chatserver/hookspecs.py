@@ -1,0 +1,120 @@
+"""Every hook, and nothing else. The first word of a name is its rule:
+
+`provide_` exactly one plugin answers, `register_` all add up, `change_` each may replace the
+draft, `check_` the first refusal stops, `on_` all are told. `change_`, `check_`, `on_`, `startup`
+and `shutdown` are `async def`, the others plain functions; the order is that of the
+configuration. A plugin takes any subset of a hook's arguments, by name.
+"""
+
+from collections.abc import Sequence
+
+import pluggy
+
+from chatserver.hooktypes import (
+    Context,
+    Draft,
+    HealthCheck,
+    LoginAttempt,
+    Refusal,
+    Route,
+)
+from chatserver.interfaces import Authenticator, Records, Store
+from chatserver.model import AnyEvent, User
+
+PROJECT = "chatserver"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Hooks:
+    """The specification that plugins are checked against when the server starts."""
+
+    @hookspec
+    def provide_store(self) -> Store:
+        """The store of this server.
+
+        Runs once at start, before anything is opened. Return the store object, unopened: the
+        server calls `open` and `close`. An error refuses to start, as do two plugins with a store.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def provide_authenticator(self, records: Records) -> Authenticator:
+        """The check of passwords and sessions.
+
+        Runs once at start, before the store is open. Return the authenticator; `records` is the
+        plugin's own space in the store, usable from `startup` on. An error refuses to start, as
+        do two plugins with an authenticator.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        """Further HTTP addresses.
+
+        Runs once at start. Return routes; a path that is taken refuses to start, as does an
+        error. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_health_checks(self) -> Sequence[HealthCheck]:
+        """Further checks of GET /health.
+
+        Runs once at start. Return named async functions, which run at each request under a
+        deadline: one that raises makes the answer 503. A name that is taken refuses to start, as
+        does an error. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    async def change_message(self, draft: Draft, user: User) -> Draft | None:
+        """Rewrite a message before it is checked and stored.
+
+        Runs for each new and each edited message, after the rights of `user` were checked. Return
+        another draft, or None to leave it as it is. An error refuses the message
+        (plugin.failed). Each plugin gets what the one before it returned.
+        """
+
+    @hookspec
+    async def check_message(self, draft: Draft, user: User) -> Refusal | None:
+        """Refuse a message.
+
+        Runs for each new and each edited message, after all changes. Return a refusal, whose
+        reason the author sees, or None if it may pass. An error refuses the message
+        (plugin.failed). The first refusal stops; later plugins are not asked.
+        """
+
+    @hookspec
+    async def on_event(self, event: AnyEvent) -> None:
+        """Take note of something that happened in a room.
+
+        Runs after the event is durable, once for each event that this node wrote, in order for
+        each room. The return value is ignored. An error is logged and counted; the event stands.
+        Each plugin has a bounded queue of its own: what finds it full is dropped and counted.
+        """
+
+    @hookspec
+    async def on_login(self, attempt: LoginAttempt) -> None:
+        """Take note of somebody who tried to sign in.
+
+        Runs after each attempt, good or bad. The return value is ignored. An error is logged and
+        counted; the answer stands. Queue and order as `on_event`.
+        """
+
+    @hookspec
+    async def startup(self, context: Context) -> None:
+        """Begin work that needs the running server.
+
+        Runs once, after the store is open and before connections are accepted. The return value
+        is ignored. An error refuses to start. Order as listed.
+        """
+
+    @hookspec
+    async def shutdown(self) -> None:
+        """End what `startup` began.
+
+        Runs once, after the last connection is gone and before the store is closed, only if
+        `startup` of this plugin succeeded or is not there. The return value is ignored. An error
+        is logged; the others still run. Order reversed.
+        """

@@ -1,0 +1,164 @@
+"""The parts of which a server has exactly one: the contracts that their plugins keep.
+
+A contract is the docstring here; `chatserver.testing` holds the suites that check it.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from chatserver.model import AnyEvent, MemberEvent, MessageChange, MessagePosted, RoomChanged
+
+
+class Conflict(Enum):
+    """Why a store refused an event of a batch."""
+
+    POSITION = "position"  # (room, seq) is taken: another node wrote there first
+    CLIENT_ID = "client_id"  # (author, client_id) is stored: a repeated send
+
+
+class Appended(NamedTuple):
+    """The first `stored` events of the batch are durable; `conflict` says what stopped the next."""
+
+    stored: int
+    conflict: Conflict | None = None
+
+
+class Unread(NamedTuple):
+    messages: int
+    mentions: int
+
+
+class Store(Protocol):
+    """Keeps the log of every room, and small records.
+
+    All methods may be called concurrently, by several nodes on one store. A call either returns
+    within the store's time limit (2–3 s) or raises `StoreUnavailable`; after that error a write
+    may or may not have happened. Texts are any Unicode without lone surrogates, NUL included.
+    """
+
+    async def open(self) -> None:
+        """Connect, make what is missing (tables, indexes). Raises `StartupError`."""
+
+    async def close(self) -> None:
+        """Let go of everything. Never raises."""
+
+    async def ping(self) -> None:
+        """Return if a durable write would be possible now, else raise `StoreUnavailable`."""
+
+    # -- the log ----------------------------------------------------------------------------
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        """Write `events` in this order and return once those that stand are durable.
+
+        (room, seq) is unique, and (author.id, client_id) is unique among posted messages. The
+        first event that breaks a rule stops the batch: all before it stand, none after it is
+        written. Durable means: it survives the loss of power and, in a replicated store, of any
+        one member. A reader may see an event before `append` has returned.
+        """
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        """The highest seq of each room, in one query; a room without events is left out."""
+
+    async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        """At most `limit` events with seq > `after`, ascending."""
+
+    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        """The newest `limit` posted messages with seq < `before` (None: of all), ascending."""
+
+    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
+        """All edits, deletions, reactions and pins of these message ids, ascending by seq."""
+
+    async def repeats(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], MessagePosted]:
+        """The stored messages among these (author id, client_id) pairs."""
+
+    async def room(self, room: str) -> RoomChanged | None:
+        """The newest description of a room."""
+
+    async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
+        """Newest descriptions of rooms that are public now, by ascending id > `after`."""
+
+    async def members(self, room: str) -> list[MemberEvent]:
+        """For each user ever in the room the newest member event, left ones too; any order."""
+
+    async def memberships(self, user: str) -> list[MemberEvent]:
+        """For each room the user was ever in, their newest member event there; any order."""
+
+    async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
+        """Messages of others with seq > after[room], and how many mention `user`; in one query.
+
+        Rooms without any are left out.
+        """
+
+    # -- records: small values under (space, key), for sessions, accounts, markers, plugins --
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        """The value, or None."""
+
+    async def put(self, space: str, key: str, value: bytes) -> None:
+        """Set the value, durably."""
+
+    async def add(self, space: str, key: str, value: bytes) -> bool:
+        """Set the value if there is none, durably and atomically; False if there is one."""
+
+    async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
+        """Replace `old` by `new`, durably and atomically; False if the value is not `old`."""
+
+    async def delete(self, space: str, key: str) -> bool:
+        """Remove it, durably; False if there was none."""
+
+    async def scan(
+        self, space: str, prefix: str, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, bytes]]:
+        """At most `limit` (key, value) with this prefix and key > `after`, by ascending key."""
+
+
+class Records(Protocol):
+    """One space of a store's records, as a plugin gets it. See `Store` for what each promises."""
+
+    async def get(self, key: str) -> bytes | None: ...
+    async def put(self, key: str, value: bytes) -> None: ...
+    async def add(self, key: str, value: bytes) -> bool: ...
+    async def swap(self, key: str, old: bytes, new: bytes) -> bool: ...
+    async def delete(self, key: str) -> bool: ...
+    async def scan(
+        self, prefix: str, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, bytes]]: ...
+
+
+class Authenticator(Protocol):
+    """Checks passwords and keeps sessions. A token is opaque; only its holder knows it."""
+
+    async def set_password(self, user: str, password: str) -> None:
+        """Store what later verifies this password. Raises `ChatError` request.invalid if too weak."""
+
+    async def verify(self, user: str | None, password: str, *, account: str, address: str) -> bool:
+        """Does the password belong to the user id? None (no such account) takes as long and is False.
+
+        `account` is the name as typed, folded; failures are limited by account and by address:
+        raises `ChatError` limit.rate with `after_ms`, alike for accounts that exist and that don't.
+        """
+
+    async def open_session(self, user: str) -> str:
+        """A new token for the user id."""
+
+    async def session(self, token: str) -> str | None:
+        """The user id of a valid token; None if unknown, expired or revoked (at once on this node)."""
+
+    async def close_session(self, token: str) -> None:
+        """Revoke one token; unknown ones are ignored."""
+
+    async def close_sessions(self, user: str) -> None:
+        """Revoke all tokens of a user id."""
+
+
+__all__ = [
+    "Appended",
+    "Authenticator",
+    "Conflict",
+    "Records",
+    "Store",
+    "Unread",
+]

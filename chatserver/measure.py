@@ -1,0 +1,93 @@
+"""Counters, gauges and histograms of the core: plain numbers that cost nothing to keep.
+
+The core only counts. Whoever wants the figures (the `metrics` plugin) reads them when asked.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+LATENCY_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+
+Labels = tuple[str, ...]
+
+
+class Counter:
+    """A number that only grows, one for each combination of label values."""
+
+    kind = "counter"
+
+    def __init__(self, name: str, text: str, labels: Labels = ()) -> None:
+        self.name, self.text, self.labels = name, text, labels
+        self.values: dict[Labels, float] = {} if labels else {(): 0}
+
+    def add(self, amount: float = 1, labels: Labels = ()) -> None:
+        self.values[labels] = self.values.get(labels, 0) + amount
+
+
+class Gauge:
+    """A number that is read when somebody asks for it."""
+
+    kind = "gauge"
+
+    def __init__(
+        self, name: str, text: str, read: Callable[[], float], labels: Labels = ()
+    ) -> None:
+        self.name, self.text, self.read, self.labels = name, text, read, labels
+
+
+class Histogram:
+    """How often a value fell at or below each bound; the last bucket is +Inf."""
+
+    kind = "histogram"
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        labels: Labels = (),
+        bounds: tuple[float, ...] = LATENCY_SECONDS,
+    ) -> None:
+        self.name, self.text, self.labels, self.bounds = name, text, labels, bounds
+        self.values: dict[Labels, tuple[list[int], float]] = {}
+
+    def add(self, value: float, labels: Labels = ()) -> None:
+        counts, total = self.values.get(labels) or ([0] * (len(self.bounds) + 1), 0.0)
+        counts[bisect_left(self.bounds, value)] += 1
+        self.values[labels] = counts, total + value
+
+
+Measure = Counter | Gauge | Histogram
+MeasureT = TypeVar("MeasureT", Counter, Gauge, Histogram)
+
+
+class Measures:
+    """All measures of a server, by name."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Measure] = {}
+
+    def __iter__(self) -> Iterator[Measure]:
+        return iter(self._all.values())
+
+    def counter(self, name: str, text: str, labels: Labels = ()) -> Counter:
+        return self._keep(Counter(name, text, labels))
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> Gauge:
+        return self._keep(Gauge(name, text, read))
+
+    def histogram(
+        self,
+        name: str,
+        text: str,
+        labels: Labels = (),
+        bounds: tuple[float, ...] = LATENCY_SECONDS,
+    ) -> Histogram:
+        return self._keep(Histogram(name, text, labels, bounds))
+
+    def _keep(self, measure: MeasureT) -> MeasureT:
+        if measure.name in self._all:
+            raise ValueError(f"measure {measure.name} exists already")
+        self._all[measure.name] = measure
+        return measure

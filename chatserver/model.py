@@ -1,0 +1,163 @@
+"""What the server is about: users, rooms, and the events of a room's log.
+
+Frozen structs, no behaviour beyond what their fields say. An event encodes to its wire form
+as it stands: the tag `ev` is its kind. Imports nothing of the project.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+
+class ServerRole(StrEnum):
+    """What a user may do on the server, strongest first."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    GUEST = "guest"
+
+
+class RoomRole(StrEnum):
+    """What a member may do in a room, strongest first."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+class RoomKind(StrEnum):
+    PUBLIC = "public"  # listed; members of the server may read and join
+    PRIVATE = "private"  # to others it does not exist
+    DIRECT = "direct"  # between its first members, for ever
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """An account. `at` is when it was made (RFC 3339, UTC, milliseconds)."""
+
+    id: str
+    username: str
+    name: str
+    role: ServerRole
+    at: str
+    disabled: bool = False
+
+
+class UserRef(msgspec.Struct, frozen=True):
+    """A user as events show one: the id, and the name at that time."""
+
+    id: str
+    name: str
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defaults=True):
+    """One entry of a room's log: number `seq` (1, 2, 3, …), done by `author` at `at`."""
+
+    room: str
+    seq: int
+    at: str
+    author: UserRef
+
+
+class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.posted"):
+    """A message. `mentions` holds user ids; `reply_to` a message id of the same room."""
+
+    id: str
+    body: str
+    client_id: str
+    reply_to: str | None = None
+    mentions: tuple[str, ...] = ()
+
+
+class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.edited"):
+    message: str
+    body: str
+    mentions: tuple[str, ...] = ()
+
+
+class MessageDeleted(Event, frozen=True, kw_only=True, tag="message.deleted"):
+    message: str
+
+
+class ReactionAdded(Event, frozen=True, kw_only=True, tag="reaction.added"):
+    message: str
+    emoji: str
+
+
+class ReactionRemoved(Event, frozen=True, kw_only=True, tag="reaction.removed"):
+    message: str
+    emoji: str
+
+
+class PinAdded(Event, frozen=True, kw_only=True, tag="pin.added"):
+    message: str
+
+
+class PinRemoved(Event, frozen=True, kw_only=True, tag="pin.removed"):
+    message: str
+
+
+class MemberJoined(Event, frozen=True, kw_only=True, tag="member.joined"):
+    user: UserRef
+    role: RoomRole
+
+
+class MemberLeft(Event, frozen=True, kw_only=True, tag="member.left"):
+    """`user` left, or was removed where `author` is another."""
+
+    user: UserRef
+
+
+class MemberChanged(Event, frozen=True, kw_only=True, tag="member.changed"):
+    user: UserRef
+    role: RoomRole
+
+
+class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="room.changed"):
+    """The room's complete description from here on. The first event of every room."""
+
+    name: str | None
+    kind: RoomKind
+    topic: str = ""
+
+
+MessageChange: TypeAlias = (
+    MessageEdited | MessageDeleted | ReactionAdded | ReactionRemoved | PinAdded | PinRemoved
+)
+MemberEvent: TypeAlias = MemberJoined | MemberLeft | MemberChanged
+AnyEvent: TypeAlias = MessagePosted | MessageChange | MemberEvent | RoomChanged
+
+
+class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message as it stands after all changes to it. A deleted one keeps its place, not its text.
+
+    `reactions` maps an emoji to the ids of the users who chose it, in order.
+    """
+
+    id: str
+    room: str
+    seq: int
+    author: UserRef
+    at: str
+    body: str
+    client_id: str
+    reactions: dict[str, list[str]]
+    reply_to: str | None = None
+    mentions: tuple[str, ...] = ()
+    edited_at: str | None = None
+    deleted: bool = False
+    pinned: bool = False
+
+
+def message_id(room: str, seq: int) -> str:
+    """The id of the message that the event `seq` of `room` posted."""
+    return f"{room}-{seq}"
+
+
+def message_seq(room: str, message: str) -> int | None:
+    """The seq that a message id names, or None if it is no message id of this room."""
+    prefix, _, number = message.rpartition("-")
+    if prefix != room or not number.isascii() or not number.isdigit() or len(number) > 18:
+        return None
+    return int(number)
