@@ -8,7 +8,6 @@ import msgspec
 
 from chatserver.interfaces import Records
 from chatserver.measure import Measures
-from chatserver.model import User
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
