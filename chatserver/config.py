@@ -1,0 +1,285 @@
+"""The configuration: every key where it is declared, and loading it.
+
+defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. What a plugin's section
+holds is checked by the plugin manager, against the plugin's own `Config`.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, field
+
+from chatserver.configsource import Sources
+from chatserver.settings import convert, describe, hide, is_secret
+
+__all__ = [
+    "Config",
+    "DeliveryConfig",
+    "LimitsConfig",
+    "Loaded",
+    "LoggingConfig",
+    "PluginsConfig",
+    "ServerConfig",
+    "convert",
+    "describe",
+    "hide",
+    "is_secret",
+    "load",
+]
+
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of all sections: nothing unknown passes."""
+
+
+class ServerConfig(Section, frozen=True, kw_only=True):
+    """Where the server listens and whom it trusts."""
+
+    host: Annotated[str, Meta(description="Address to listen on; 0.0.0.0 and :: mean all.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    ] = 4000
+    data: Annotated[
+        str, Meta(min_length=1, description="Folder for everything the server itself keeps.")
+    ] = "data"
+    name: Annotated[
+        str, Meta(min_length=1, description="Name of this server, shown to people.")
+    ] = "chatserver"
+    registration: Annotated[
+        Literal["open", "closed"], Meta(description="Whether anybody may make an account.")
+    ] = "open"
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(
+            description="Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."
+        ),
+    ] = field(default_factory=list)
+    allowed_origins: Annotated[
+        list[str],
+        Meta(description="Origins of pages that may connect, besides the server's own."),
+    ] = field(default_factory=list)
+    drain_seconds: Annotated[
+        float,
+        Meta(ge=0, description="Time over which clients are told to move when the server stops."),
+    ] = 5.0
+    tls_certificate: Annotated[
+        str, Meta(description="File with the certificate chain (PEM); empty serves without TLS.")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="File with the certificate's private key (PEM).")] = ""
+    static: Annotated[
+        str, Meta(description="Folder to serve as the page; empty serves the one built in.")
+    ] = ""
+    debug: Annotated[
+        bool, Meta(description="For development: fresh static files, the event loop watched.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        for address in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(address)
+            except ValueError:
+                raise ValueError(f"trusted_proxies: {address!r} is no address or network") from None
+        for origin in self.allowed_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"allowed_origins: expected an origin such as https://chat.example.org, got {origin!r}"
+                )
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            missing = "tls_key" if self.tls_certificate else "tls_certificate"
+            raise ValueError(f"{missing}: required, TLS takes both tls_certificate and tls_key")
+
+
+class LimitsConfig(Section, frozen=True, kw_only=True):
+    """What one client, user or room may take."""
+
+    frame_bytes: Annotated[Count, Meta(description="Largest WebSocket message accepted.")] = 65536
+    message_chars: Annotated[Count, Meta(description="Most characters in a message's body.")] = 8000
+    http_body_bytes: Annotated[Count, Meta(description="Largest HTTP body accepted.")] = 65536
+    header_bytes: Annotated[Count, Meta(description="Largest HTTP request header accepted.")] = (
+        16384
+    )
+    connections: Annotated[Count, Meta(description="Most WebSocket connections of this node.")] = (
+        15000
+    )
+    connections_per_user: Annotated[
+        Count, Meta(description="Most WebSocket connections of one user on this node.")
+    ] = 100
+    connections_per_address: Annotated[
+        Count, Meta(description="Most WebSocket connections from one address on this node.")
+    ] = 10000
+    buffer_soft_bytes: Annotated[
+        Count,
+        Meta(
+            description="Unsent bytes of a connection from which on it catches up from the log instead."
+        ),
+    ] = 262144
+    buffer_hard_bytes: Annotated[
+        Count, Meta(description="Unsent bytes at which a connection is closed with 4408.")
+    ] = 1048576
+    slow_seconds: Annotated[
+        Seconds,
+        Meta(description="A client that reads nothing for this long is closed with 4408."),
+    ] = 20.0
+    auth_seconds: Annotated[
+        Seconds, Meta(description="Time a WebSocket connection has to sign in.")
+    ] = 10.0
+    header_seconds: Annotated[
+        Seconds, Meta(description="Time an HTTP request's header may take.")
+    ] = 10.0
+    body_seconds: Annotated[Seconds, Meta(description="Time an HTTP request's body may take.")] = (
+        10.0
+    )
+    idle_seconds: Annotated[
+        Seconds, Meta(description="An idle keep-alive connection is closed after this long.")
+    ] = 75.0
+    heartbeat_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="Time between heartbeats; below the 30 to 60 s at which proxies drop idle sockets."
+        ),
+    ] = 25.0
+    operations_per_second: Annotated[
+        float, Meta(gt=0, description="Operations a second of one WebSocket connection, lasting.")
+    ] = 1000.0
+    operations_burst: Annotated[
+        Count, Meta(description="Operations of one WebSocket connection at once.")
+    ] = 2000
+    requests_per_second: Annotated[
+        float, Meta(ge=0, description="HTTP requests a second of one address; 0 sets no limit.")
+    ] = 0.0
+    rooms_per_user: Annotated[Count, Meta(description="Most rooms one user may be in.")] = 1000
+    subscriptions: Annotated[Count, Meta(description="Most rooms one connection may follow.")] = (
+        1000
+    )
+    members_per_room: Annotated[Count, Meta(description="Most members of one room.")] = 100000
+    history_page: Annotated[Count, Meta(description="Most messages in one page of history.")] = 200
+    events_page: Annotated[Count, Meta(description="Most events in one page of a room's log.")] = (
+        1000
+    )
+
+    def __post_init__(self) -> None:
+        if self.buffer_soft_bytes > self.buffer_hard_bytes:
+            raise ValueError("buffer_soft_bytes: may not be above buffer_hard_bytes")
+
+
+class DeliveryConfig(Section, frozen=True, kw_only=True):
+    """How events are written and handed out."""
+
+    batch_events: Annotated[Count, Meta(description="Most events in one write to the store.")] = (
+        1000
+    )
+    queue_events: Annotated[
+        Count, Meta(description="Events that may wait to be written; beyond: store.unavailable.")
+    ] = 50000
+    append_seconds: Annotated[
+        Seconds, Meta(description="A send that waits longer is answered store.unavailable.")
+    ] = 3.0
+    tail_events: Annotated[
+        Count, Meta(description="Newest events of an active room kept in memory.")
+    ] = 200
+    rooms_loaded: Annotated[Count, Meta(description="Most rooms kept in memory.")] = 20000
+    repair_seconds: Annotated[
+        Seconds,
+        Meta(description="How often the heads of rooms with local subscribers are compared."),
+    ] = 2.0
+    compression: Annotated[
+        bool, Meta(description="Offer per-message deflate; costs memory and CPU per message.")
+    ] = False
+
+
+class LoggingConfig(Section, frozen=True, kw_only=True):
+    """What is logged, and where to."""
+
+    level: Annotated[
+        Literal["trace", "debug", "info", "success", "warning", "error", "critical"],
+        Meta(description="Least level that is logged; also set by LOG_LEVEL."),
+    ] = "info"
+    console: Annotated[
+        Literal["auto", "pretty", "json", "off"],
+        Meta(description="Form of the console; auto is pretty on a terminal and json elsewhere."),
+    ] = "auto"
+    folder: Annotated[
+        str, Meta(description="Folder of error.log and combined.log; empty writes no files.")
+    ] = "logs"
+    rotation_mb: Annotated[
+        Count, Meta(description="Size in megabytes at which a log file is rotated.")
+    ] = 50
+    keep: Annotated[Count, Meta(description="Rotated files kept of each log.")] = 7
+    version: Annotated[
+        str,
+        Meta(
+            description="Version shown in logs; empty is the server's own; also set by APP_VERSION."
+        ),
+    ] = ""
+
+
+class PluginsConfig(Section, frozen=True, kw_only=True):
+    """Which plugins are on, and what they may cost."""
+
+    enabled: Annotated[
+        list[str], Meta(description="Names of the plugins that are on, in the order they run.")
+    ] = field(default_factory=lambda: ["mongo", "password", "metrics"])
+    folder: Annotated[
+        str, Meta(description="Folder of local plugin files; empty looks nowhere.")
+    ] = ""
+    deadline_seconds: Annotated[
+        Seconds, Meta(description="Time one plugin has in one change or check of an action.")
+    ] = 2.0
+    breaker_failures: Annotated[
+        Count, Meta(description="Failures in a row after which a plugin is not asked for a while.")
+    ] = 5
+    breaker_seconds: Annotated[Seconds, Meta(description="How long that while is.")] = 30.0
+    observer_queue: Annotated[
+        Count, Meta(description="Events that may wait for one observing plugin; more are dropped.")
+    ] = 10000
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole configuration. `plugin` holds each plugin's section as it came."""
+
+    server: ServerConfig = field(default_factory=ServerConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    plugins: PluginsConfig = field(default_factory=PluginsConfig)
+    plugin: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Loaded(NamedTuple):
+    """A configuration, and for each key that is not at its default where the value came from."""
+
+    config: Config
+    origin: dict[str, str]
+
+    def where(self, key: str) -> str:
+        """A key as messages name it: with its file, or as its environment variable."""
+        return Sources.locate(self.origin, key)
+
+
+def load(
+    source: str | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Loaded:
+    """Read the configuration; a StartupError names each mistake with its path.
+
+    `source` is a path, or a name such as `production` (see `configsource.find`); without one
+    CHATSERVER_CONFIG is asked. `overrides` maps dotted keys to values; text is read as in the
+    environment.
+    """
+    sources = Sources(Config)
+    sources.add_file(source or environ.get("CHATSERVER_CONFIG") or None)
+    sources.add_environment(environ)
+    sources.add_overrides(overrides or {})
+    return Loaded(convert(sources.tree, Config, sources.where), sources.origin)

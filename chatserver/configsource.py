@@ -1,0 +1,177 @@
+"""Where settings come from: a TOML file, the environment, the command line; merged into one tree."""
+
+import importlib.resources
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chatserver.errors import StartupError
+from chatserver.settings import Text
+
+PREFIX = "CHATSERVER_"
+SOURCE = "CHATSERVER_CONFIG"
+COMMAND_LINE = "command line"
+ALIASES = {"LOG_LEVEL": "logging.level", "APP_VERSION": "logging.version"}
+# Kubernetes tells every pod about the service `chatserver` in variables of these names.
+_SERVICE_LINK = re.compile(
+    r"CHATSERVER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
+)
+
+
+class Sources:
+    """The merged raw tree, and for each key that was set where from. Later additions win."""
+
+    def __init__(self, kind: type[msgspec.Struct]) -> None:
+        self.tree: dict[str, Any] = {}
+        self.origin: dict[str, str] = {}
+        self._sections = {
+            section.name: {key.name for key in msgspec.structs.fields(section.type)}
+            for section in msgspec.structs.fields(kind)
+            if isinstance(section.type, type) and issubclass(section.type, msgspec.Struct)
+        }
+
+    def add_file(self, source: str | None) -> None:
+        """Read a TOML file: a path, or a name that `find` knows."""
+        if source is None:
+            return
+        label, file = find(source)
+        try:
+            table = tomllib.loads(file.read_bytes().decode())
+        except OSError as error:
+            raise StartupError(f"{label}: {error.strerror or error}") from None
+        except UnicodeDecodeError as error:
+            raise StartupError(f"{label}: not UTF-8 at byte {error.start}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise StartupError(f"{label}: {error}") from None
+        for key, value in _leaves(table):
+            self._set(key, value, label)
+
+    def add_environment(self, environ: Mapping[str, str]) -> None:
+        """Read every variable of ours; `…_FILE` names a file that holds the value."""
+        for name, alias in ALIASES.items():
+            if environ.get(name):
+                self._set(alias.split("."), Text(environ[name]), name)
+        seen: dict[tuple[str, ...], str] = {}
+        for name in sorted(environ):
+            if (
+                not name.startswith(PREFIX)
+                or name == SOURCE
+                or _is_service_link(name, environ[name])
+            ):
+                continue
+            key, from_file = self._variable(name)
+            if tuple(key) in seen:
+                raise StartupError(f"{name}: {seen[tuple(key)]} is set too, expected one of them")
+            seen[tuple(key)] = name
+            value = _content(name, environ[name]) if from_file else environ[name]
+            self._set(key, Text(value), name)
+
+    def add_overrides(self, overrides: Mapping[str, object]) -> None:
+        """Take what the command line sets, by dotted key."""
+        for key, value in overrides.items():
+            if not all(key.split(".")):
+                raise StartupError(f"{COMMAND_LINE}: {key}: expected a key such as server.port")
+            self._set(
+                key.split("."), Text(value) if isinstance(value, str) else value, COMMAND_LINE
+            )
+
+    def where(self, key: str) -> str:
+        return self.locate(self.origin, key)
+
+    @staticmethod
+    def locate(origin: Mapping[str, str], key: str) -> str:
+        """A key with its origin; a table has that of the first key in it, or of what is around it."""
+        found = origin.get(key) or next(
+            (label for path, label in origin.items() if path.startswith(f"{key}.")), None
+        )
+        if found is None:
+            return key
+        if found in ALIASES or found.startswith(PREFIX):
+            return found
+        return f"{found}: {key}"
+
+    def _variable(self, name: str) -> tuple[list[str], bool]:
+        """The key that a variable sets, and whether through a file."""
+        key = name.removeprefix(PREFIX).lower().split("__")
+        plugin = key[0] == "plugin"
+        if len(key) < (3 if plugin else 2) or not all(key):
+            raise StartupError(f"{name}: unknown variable{self._hint(key)}")
+        keys = self._sections.get(key[0], set())
+        if not key[-1].endswith("_file") or (not plugin and key[-1] in keys):
+            return key, False
+        return [*key[:-1], key[-1].removesuffix("_file")], True
+
+    def _hint(self, key: list[str]) -> str:
+        for section, keys in self._sections.items():
+            rest = "_".join(key).removeprefix(f"{section}_")
+            if rest in keys:
+                return f" (did you mean {PREFIX}{section.upper()}__{rest.upper()}?)"
+        return f", expected {PREFIX}SECTION__KEY"
+
+    def _set(self, key: list[str], value: Any, label: str) -> None:
+        table = self.tree
+        for depth, name in enumerate(key[:-1], 1):
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):
+                path = self.where(".".join(key[:depth]))
+                raise StartupError(f"{path}: expected a table, got {table!r}")
+        table[key[-1]] = value
+        self.origin[".".join(key)] = label
+
+
+def find(source: str) -> tuple[str, Path | Traversable]:
+    """The file that `source` means, and what to call it.
+
+    A bare name is looked up as config/NAME.toml, in the configurations that are installed with
+    the server, and as /etc/chatserver/NAME.toml.
+    """
+    if "/" in source or source.endswith(".toml"):
+        return source, Path(source)
+    places: list[tuple[str, Path | Traversable]] = [
+        (f"config/{source}.toml", Path("config", f"{source}.toml")),
+        *_packaged(source),
+        (f"/etc/chatserver/{source}.toml", Path("/etc/chatserver", f"{source}.toml")),
+    ]
+    for label, file in places:
+        if file.is_file():
+            return label, file
+    looked = ", ".join(label for label, _ in places)
+    raise StartupError(f"{source}: no such configuration (looked for {looked})")
+
+
+def _packaged(source: str) -> Iterator[tuple[str, Traversable]]:
+    try:
+        folder = importlib.resources.files("chatserver_config")
+    except ModuleNotFoundError:
+        return
+    yield f"chatserver_config/{source}.toml", folder / f"{source}.toml"
+
+
+def _leaves(
+    table: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[list[str], Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*path, name))
+        else:
+            yield [*path, name], value
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise StartupError(f"{name}: {path}: {reason}") from None
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    if "__" in name:
+        return False
+    address = value.startswith(("tcp://", "udp://", "sctp://"))
+    return bool(_SERVICE_LINK.fullmatch(name)) or (name.endswith("PORT") and address)
