@@ -74,8 +74,8 @@ class Store(Protocol):
     ) -> dict[tuple[str, str], MessagePosted]:
         """The stored messages among these (author id, client_id) pairs."""
 
-    async def room(self, room: str) -> RoomChanged | None:
-        """The newest description of a room."""
+    async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
+        """The newest description of each room, in one query; unknown rooms are left out."""
 
     async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
         """Newest descriptions of rooms that are public now, by ascending id > `after`."""

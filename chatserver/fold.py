@@ -1,0 +1,67 @@
+"""How a log becomes state: a message and the changes to it. Pure; applying twice changes nothing."""
+
+from collections.abc import Iterable
+
+from chatserver.model import (
+    Message,
+    MessageChange,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    PinAdded,
+    PinRemoved,
+    ReactionAdded,
+    ReactionRemoved,
+)
+
+
+def message_from(event: MessagePosted) -> Message:
+    return Message(
+        id=event.id,
+        room=event.room,
+        seq=event.seq,
+        author=event.author,
+        at=event.at,
+        body=event.body,
+        client_id=event.client_id,
+        reply_to=event.reply_to,
+        mentions=event.mentions,
+        reactions={},
+    )
+
+
+def change(message: Message, event: MessageChange) -> None:
+    """Bring one later event of the log to the message. What is deleted stays deleted."""
+    if message.deleted:
+        return
+    match event:
+        case MessageEdited():
+            message.body, message.mentions = event.body, event.mentions
+            message.edited_at = event.at
+        case MessageDeleted():
+            message.deleted = True
+            message.body, message.mentions, message.reactions = "", (), {}
+            message.pinned = False
+        case ReactionAdded():
+            users = message.reactions.setdefault(event.emoji, [])
+            if event.author.id not in users:
+                users.append(event.author.id)
+        case ReactionRemoved():
+            users = message.reactions.get(event.emoji, [])
+            if event.author.id in users:
+                users.remove(event.author.id)
+            if not users:
+                message.reactions.pop(event.emoji, None)
+        case PinAdded():
+            message.pinned = True
+        case PinRemoved():
+            message.pinned = False
+
+
+def fold(posted: Iterable[MessagePosted], changes: Iterable[MessageChange]) -> list[Message]:
+    """The messages as they stand; `changes` ascending by seq."""
+    messages = {event.id: message_from(event) for event in posted}
+    for event in changes:
+        if event.message in messages:
+            change(messages[event.message], event)
+    return list(messages.values())

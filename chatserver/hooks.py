@@ -1,0 +1,280 @@
+"""Typed dispatch of hooks, compiled once from what pluggy registered.
+
+pluggy checks and orders; here is how a call is made, what an error of a plugin does, and by when
+a plugin must have answered.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from loguru import logger
+
+from chatserver.config import PluginsConfig
+from chatserver.errors import ChatError, StartupError
+from chatserver.hooktypes import Context, Draft, HealthCheck, LoginAttempt, Refusal, Route
+from chatserver.interfaces import Authenticator, Records, Store
+from chatserver.measure import Counter, Measures
+from chatserver.model import AnyEvent, User
+
+
+class Call(NamedTuple):
+    """One plugin's implementation of one hook, and the arguments it takes."""
+
+    plugin: str
+    function: Callable[..., Any]
+    arguments: Sequence[str]
+
+    def __call__(self, **given: Any) -> Any:
+        return self.function(*[given[name] for name in self.arguments])
+
+
+class Breaker:
+    """Stops asking a plugin that failed several times in a row, for a while."""
+
+    def __init__(self, failures: int, seconds: float) -> None:
+        self._limit, self._seconds = failures, seconds
+        self._failures = 0
+        self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return self._failures >= self._limit and time.monotonic() < self._open_until
+
+    def note(self, failed: bool) -> None:
+        self._failures = self._failures + 1 if failed else 0
+        if self._failures >= self._limit:
+            self._open_until = time.monotonic() + self._seconds
+
+
+class Observer:
+    """One plugin's queue of `on_` calls, worked off in order by one task."""
+
+    def __init__(self, plugin: str, bound: int, hooks: "HookCalls") -> None:
+        self.plugin = plugin
+        self._queue: asyncio.Queue[tuple[str, Call, dict[str, Any]]] = asyncio.Queue(bound)
+        self._hooks = hooks
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return self._queue.qsize()
+
+    def tell(self, hook: str, call: Call, given: dict[str, Any]) -> bool:
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name=f"observer {self.plugin}")
+        try:
+            self._queue.put_nowait((hook, call, given))
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    async def close(self, seconds: float) -> None:
+        """Let what is queued be told, but no longer than `seconds`."""
+        if self._task is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._queue.join()
+        except TimeoutError:
+            logger.error("plugin {}: {} observations dropped at shutdown", self.plugin, len(self))
+        self._task.cancel()
+
+    async def _work(self) -> None:
+        while True:
+            hook, call, given = await self._queue.get()
+            try:
+                await self._hooks.run(hook, call, given)
+            except PluginFailed:
+                pass  # logged and counted where it happened; the action stands
+            finally:
+                self._queue.task_done()
+
+
+class PluginFailed(ChatError):
+    """A plugin raised, hung or returned garbage. The user learns only that a part failed."""
+
+    def __init__(self) -> None:
+        super().__init__("plugin.failed", after_ms=1000)
+
+
+class HookCalls:
+    """All hooks of a running server, one method each."""
+
+    def __init__(
+        self, calls: Mapping[str, tuple[Call, ...]], settings: PluginsConfig, measures: Measures
+    ) -> None:
+        self._calls = calls
+        self._settings = settings
+        self._breakers: dict[str, Breaker] = {}
+        self._observers: dict[str, Observer] = {}
+        self._started: list[str] = []
+        self.messages_are_checked = bool(calls["change_message"] or calls["check_message"])
+        self._seconds = measures.histogram(
+            "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
+        )
+        self._errors: Counter = measures.counter(
+            "chatserver_hook_errors_total", "Hook calls that failed", ("plugin", "hook", "reason")
+        )
+        measures.gauge(
+            "chatserver_observer_queue",
+            "Observations that wait for plugins",
+            lambda: sum(map(len, self._observers.values())),
+        )
+
+    # -- at start ------------------------------------------------------------------------------
+
+    def provide_store(self) -> Store:
+        store: Store = self._one("provide_store", "store", lambda call: {})
+        return store
+
+    def provide_authenticator(self, records: Callable[[str], Records]) -> Authenticator:
+        found: Authenticator = self._one(
+            "provide_authenticator",
+            "check of passwords",
+            lambda call: {"records": records(call.plugin)},
+        )
+        return found
+
+    def register_routes(self, context: Callable[[str], Context]) -> list[Route]:
+        return self._collect(
+            "register_routes", Route, "path", lambda call: {"context": context(call.plugin)}
+        )
+
+    def register_health_checks(self) -> list[HealthCheck]:
+        return self._collect("register_health_checks", HealthCheck, "name", lambda call: {})
+
+    async def startup(self, context: Callable[[str], Context]) -> None:
+        for call in self._calls["startup"]:
+            try:
+                await call(context=context(call.plugin))
+            except Exception as error:
+                raise StartupError(f"plugin {call.plugin}: startup: {error}") from error
+            self._started.append(call.plugin)
+
+    async def shutdown(self) -> None:
+        for observer in self._observers.values():
+            await observer.close(self._settings.deadline_seconds)
+        must_have_started = {call.plugin for call in self._calls["startup"]}
+        for call in reversed(self._calls["shutdown"]):
+            if call.plugin in must_have_started and call.plugin not in self._started:
+                continue
+            try:
+                await self.run("shutdown", call, {})
+            except PluginFailed:
+                continue
+
+    # -- while running ---------------------------------------------------------------------------
+
+    async def change_message(self, draft: Draft, user: User) -> Draft:
+        for call in self._calls["change_message"]:
+            changed = await self.run("change_message", call, {"draft": draft, "user": user})
+            if changed is None:
+                continue
+            if not isinstance(changed, Draft):
+                self._failed("change_message", call.plugin, "garbage", f"returned {type(changed)}")
+            # Where a message goes is the author's choice, not a plugin's.
+            draft = Draft(
+                room=draft.room, body=changed.body, reply_to=draft.reply_to, message=draft.message
+            )
+        return draft
+
+    async def check_message(self, draft: Draft, user: User) -> None:
+        """Raise `ChatError` message.refused with the reason of the first plugin that refuses."""
+        for call in self._calls["check_message"]:
+            answer = await self.run("check_message", call, {"draft": draft, "user": user})
+            if answer is None:
+                continue
+            if not isinstance(answer, Refusal):
+                self._failed("check_message", call.plugin, "garbage", f"returned {type(answer)}")
+            raise ChatError("message.refused", answer.reason, detail={"plugin": call.plugin})
+
+    def on_event(self, event: AnyEvent) -> None:
+        for call in self._calls["on_event"]:
+            self._tell("on_event", call, {"event": event})
+
+    def on_login(self, attempt: LoginAttempt) -> None:
+        for call in self._calls["on_login"]:
+            self._tell("on_login", call, {"attempt": attempt})
+
+    async def run(self, hook: str, call: Call, given: dict[str, Any]) -> Any:
+        """Await one plugin under the deadline; its errors are logged and counted by its name."""
+        breaker = self._breakers.setdefault(
+            call.plugin,
+            Breaker(self._settings.breaker_failures, self._settings.breaker_seconds),
+        )
+        if breaker.is_open:
+            self._errors.add(labels=(call.plugin, hook, "circuit_open"))
+            raise PluginFailed
+        failed = True
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds):
+                answer = await call(**given)
+            failed = False
+            return answer
+        except TimeoutError:
+            self._failed(hook, call.plugin, "timeout", "did not answer in time")
+        except ChatError:
+            failed = False
+            raise
+        except Exception as error:
+            logger.opt(exception=error).error("plugin {}: {} failed", call.plugin, hook)
+            self._errors.add(labels=(call.plugin, hook, "error"))
+            raise PluginFailed from error
+        finally:
+            breaker.note(failed)
+            self._seconds.add(time.perf_counter() - started, (call.plugin, hook))
+
+    # -- shared ----------------------------------------------------------------------------------
+
+    def _tell(self, hook: str, call: Call, given: dict[str, Any]) -> None:
+        observer = self._observers.get(call.plugin)
+        if observer is None:
+            observer = Observer(call.plugin, self._settings.observer_queue, self)
+            self._observers[call.plugin] = observer
+        if not observer.tell(hook, call, given):
+            self._errors.add(labels=(call.plugin, hook, "queue_full"))
+
+    def _failed(self, hook: str, plugin: str, reason: str, text: str) -> NoReturn:
+        logger.error("plugin {}: {} {}", plugin, hook, text)
+        self._errors.add(labels=(plugin, hook, reason))
+        raise PluginFailed
+
+    def _one(self, hook: str, what: str, given: Callable[[Call], dict[str, Any]]) -> Any:
+        calls = self._calls[hook]
+        if not calls:
+            raise StartupError(f"plugins.enabled: no plugin brings a {what}")
+        if len(calls) > 1:
+            names = " and ".join(call.plugin for call in calls)
+            raise StartupError(f"plugins.enabled: {names} both bring a {what}; list one")
+        answer = _call_at_start(hook, calls[0], given(calls[0]))
+        if answer is None:
+            raise StartupError(f"plugin {calls[0].plugin}: {hook} returned nothing")
+        return answer
+
+    def _collect(
+        self, hook: str, kind: type[Any], key: str, given: Callable[[Call], dict[str, Any]]
+    ) -> list[Any]:
+        found: dict[str, str] = {}
+        items = []
+        for call in self._calls[hook]:
+            for item in _call_at_start(hook, call, given(call)):
+                if not isinstance(item, kind):
+                    raise StartupError(
+                        f"plugin {call.plugin}: {hook} returned {type(item).__name__}, "
+                        f"not {kind.__name__}"
+                    )
+                name = getattr(item, key)
+                if name in found:
+                    raise StartupError(f"plugin {call.plugin}: {name} is taken by {found[name]}")
+                found[name] = call.plugin
+                items.append(item)
+        return items
+
+
+def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:
+    try:
+        return call(**given)
+    except Exception as error:
+        raise StartupError(f"plugin {call.plugin}: {hook}: {error}") from error

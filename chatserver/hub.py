@@ -1,0 +1,172 @@
+"""Who listens to what, and handing events out: encoded once, the same bytes to every connection.
+
+Frames that become due in one turn of the loop go out as one write per connection.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from chatserver.config import Config
+from chatserver.errors import CLOSE_DRAINING
+from chatserver.frames import event_frames, text_frame
+from chatserver.measure import Counter, Histogram, Measures
+from chatserver.model import AnyEvent, MemberLeft, User
+from chatserver.rooms import Room, Rooms
+from chatserver.subscriber import Subscriber
+
+
+class Hub:
+    """All connections of this node and the rooms they listen to."""
+
+    def __init__(self, config: Config, rooms: Rooms, measures: Measures) -> None:
+        self.soft = config.limits.buffer_soft_bytes
+        self.hard = config.limits.buffer_hard_bytes
+        self.slow_seconds = config.limits.slow_seconds
+        self._tail = config.delivery.tail_events
+        self._rooms = rooms
+        self._due: list[Subscriber] = []
+        self._users: dict[str, set[Subscriber]] = {}
+        self._connections: set[Subscriber] = set()
+        self._due_since = 0.0
+        self.read = rooms.events
+        self.deliveries: Counter = measures.counter(
+            "chatserver_deliveries_total", "Events handed to connections"
+        )
+        self.fell_behind: Counter = measures.counter(
+            "chatserver_connections_fell_behind_total", "Times a connection fell behind"
+        )
+        self.dropped: Counter = measures.counter(
+            "chatserver_connections_dropped_total", "Connections closed because they do not read"
+        )
+        self._seconds: Histogram = measures.histogram(
+            "chatserver_delivery_lag_seconds", "From a durable event to its bytes in the sockets"
+        )
+        measures.gauge(
+            "websocket_connections_active", "Open WebSocket connections", self.connections
+        )
+        measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(rooms))
+        measures.gauge(
+            "chatserver_connections_lagging",
+            "Connections that are behind now",
+            lambda: sum(subscriber.is_lagging for subscriber in self._connections),
+        )
+
+    # -- connections ---------------------------------------------------------------------------
+
+    def add(self, subscriber: Subscriber) -> None:
+        self._connections.add(subscriber)
+
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def identify(self, subscriber: Subscriber, user: User, token: str) -> None:
+        """From now on the connection is one of this user's, by this session."""
+        subscriber.user, subscriber.token = user, token
+        self._users.setdefault(user.id, set()).add(subscriber)
+
+    def of_user(self, user: str) -> list[Subscriber]:
+        return list(self._users.get(user, ()))
+
+    def update_user(self, user: User) -> None:
+        """The account changed: its connections act by what it is now."""
+        for subscriber in self.of_user(user.id):
+            subscriber.user = user
+
+    def remove(self, subscriber: Subscriber) -> None:
+        self._connections.discard(subscriber)
+        if subscriber.user is not None:
+            mine = self._users.get(subscriber.user.id, set())
+            mine.discard(subscriber)
+            if not mine:
+                self._users.pop(subscriber.user.id, None)
+        subscriber.close()
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def publish(self, room: Room, events: Sequence[AnyEvent]) -> None:
+        """Advance the room by these events, ascending, and hand them to its listeners.
+
+        Events at or below the head are dropped. A hole is not crossed: the rest is left to be
+        read from the store.
+        """
+        first, fresh = room.head, []
+        for event in events:
+            if event.seq == room.head + 1:
+                room.apply(event, self._tail)
+                fresh.append(event)
+            elif event.seq > room.head:
+                room.stale = True
+                break
+        if fresh and room.listeners:
+            self._hand_out(room, first, fresh)
+        for event in fresh:
+            if isinstance(event, MemberLeft):
+                self._let_go(room, event.user.id)
+
+    def _hand_out(self, room: Room, first: int, events: list[AnyEvent]) -> None:
+        chunks = event_frames(events, self.soft)
+        if len(chunks) > 1:
+            # More than a connection may buffer: everybody reads it from the log at their own pace.
+            for listener in list(room.listeners):
+                listener.skip_to_log(room, first)
+            return
+        frames = chunks[0][0]
+        for listener in list(room.listeners):
+            listener.push(frames)
+        self.deliveries.add(len(events) * len(room.listeners))
+
+    def _let_go(self, room: Room, user: str) -> None:
+        """A member left: connections that may no longer read stop listening."""
+        for subscriber in self.of_user(user):
+            if room in subscriber.rooms:
+                subscriber.on_lost(room)
+
+    # -- what is not in the log --------------------------------------------------------------------
+
+    def tell_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
+        """Say something once to whoever listens live; who lags behind does not hear it."""
+        frame = text_frame(msgspec.json.encode(payload))
+        for listener in list(room.listeners):
+            if listener is not but:
+                listener.push(frame)
+
+    def tell_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
+        """Say something once to every connection of a user."""
+        frame = text_frame(msgspec.json.encode(payload))
+        for subscriber in self.of_user(user):
+            if subscriber is not but and not subscriber.is_lagging:
+                subscriber.push(frame)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def due(self, subscriber: Subscriber) -> None:
+        """Flush this connection at the end of the present turn of the loop."""
+        if not self._due:
+            self._due_since = time.perf_counter()
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._due.append(subscriber)
+
+    def _flush(self) -> None:
+        due, self._due = self._due, []
+        for subscriber in due:
+            subscriber.flush()
+        self._seconds.add(time.perf_counter() - self._due_since)
+
+    # -- end ---------------------------------------------------------------------------------------
+
+    async def drain(self, seconds: float) -> None:
+        """Tell all connections to move, spread over `seconds`, and close them with 4301."""
+        connections = list(self._connections)
+        for subscriber in connections:
+            subscriber.say(b'{"sys":"drain","after_ms":%d}' % int(seconds * 1000))
+        steps = max(1, int(seconds * 20))
+        size = -(-len(connections) // steps)
+        for start in range(0, len(connections), max(1, size)):
+            for subscriber in connections[start : start + size]:
+                subscriber.flush()
+                subscriber.pipe.close(CLOSE_DRAINING, "the server is restarting")
+            await asyncio.sleep(seconds / steps)

@@ -1,0 +1,197 @@
+"""Which plugins there are, which are on, and whether they keep the hooks' rules.
+
+Discovery (entry points and a folder of files), validation of settings, registration with pluggy.
+What is compiled from the registrations is called by `chatserver.hooks`.
+"""
+
+import importlib.util
+import inspect
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pluggy
+
+from chatserver.config import Config, convert, describe
+from chatserver.errors import StartupError
+from chatserver.hooks import Call
+from chatserver.hookspecs import PROJECT, Hooks
+from chatserver.hooktypes import Settings
+from chatserver.version import __version__
+
+GROUP = "chatserver.plugins"
+
+
+class Source(NamedTuple):
+    """Where a plugin comes from. `load` imports it and returns its class."""
+
+    name: str
+    distribution: str
+    version: str
+    load: Callable[[], type[Any]]
+
+
+class Plugin(NamedTuple):
+    name: str
+    instance: Any
+
+
+class Row(NamedTuple):
+    """What `chatserver plugins` shows of one plugin. `order` counts from 1; 0 means off."""
+
+    name: str
+    distribution: str
+    version: str
+    enabled: bool
+    order: int
+    hooks: list[str]
+    settings: list[str]
+    problem: str
+
+
+class Plugins:
+    """The plugins that are on, registered and checked, in the order of the configuration."""
+
+    def __init__(self, config: Config, data: Path) -> None:
+        self._pluggy = pluggy.PluginManager(PROJECT)
+        self._pluggy.add_hookspecs(Hooks)
+        self._config, self._data = config, data
+        self.all: list[Plugin] = []
+        sources = discover(config)
+        for name in config.plugins.enabled:
+            if name not in sources:
+                raise StartupError(f"plugins.enabled: there is no plugin {name!r}" + _hint(sources))
+            if any(plugin.name == name for plugin in self.all):
+                raise StartupError(f"plugins.enabled: {name!r} is listed twice")
+            self.all.append(self._register(sources[name]))
+
+    def calls(self) -> dict[str, tuple[Call, ...]]:
+        """For each hook the plugins that implement it, in order."""
+        order = [plugin.name for plugin in self.all]
+        return {
+            hook: tuple(
+                Call(impl.plugin_name, impl.function, impl.argnames)
+                for impl in sorted(
+                    getattr(self._pluggy.hook, hook).get_hookimpls(),
+                    key=lambda impl: order.index(impl.plugin_name),
+                )
+            )
+            for hook in hook_names()
+        }
+
+    def _register(self, source: Source) -> Plugin:
+        try:
+            instance = self._build(source.name, _load(source))
+            _check_colours(source.name, instance)
+            self._pluggy.register(instance, name=source.name)
+            self._pluggy.check_pending()
+        except StartupError:
+            raise
+        except Exception as error:
+            raise StartupError(f"plugin {source.name}: {error}") from error
+        return Plugin(source.name, instance)
+
+    def _build(self, name: str, kind: type[Any]) -> Any:
+        raw = self._config.plugin.get(name, {})
+        settings = convert(raw, settings_type(kind), f"plugin.{name}")
+        if "data" in inspect.signature(kind).parameters:
+            return kind(settings, data=self._data / name)
+        return kind(settings)
+
+
+def hook_names() -> list[str]:
+    return [name for name in vars(Hooks) if not name.startswith("_")]
+
+
+def settings_type(kind: type[Any]) -> type[Settings]:
+    found = getattr(kind, "Config", Settings)
+    if not (isinstance(found, type) and issubclass(found, Settings)):
+        raise StartupError(f"{kind.__name__}.Config must derive from chatserver.Settings")
+    return found
+
+
+def discover(config: Config) -> dict[str, Source]:
+    """All plugins that could be on: installed ones, and files of the local folder."""
+    found: dict[str, Source] = {}
+    for entry in entry_points(group=GROUP):
+        home = entry.dist
+        label = (home.name, home.version) if home else ("?", "?")
+        found[entry.name] = Source(entry.name, *label, entry.load)
+    for path in _local_files(config.plugins.folder):
+        if path.stem in found:
+            raise StartupError(f"{path}: there is an installed plugin {path.stem!r} already")
+        found[path.stem] = Source(path.stem, str(path), __version__, _file_loader(path))
+    return found
+
+
+def survey(config: Config) -> list[Row]:
+    """One row for every plugin there is, whether it is on or not, and what is wrong with it."""
+    enabled = config.plugins.enabled
+    rows = []
+    for source in discover(config).values():
+        hooks: list[str] = []
+        settings: list[str] = []
+        problem = "" if source.name in enabled else "not listed in plugins.enabled"
+        try:
+            kind = _load(source)
+            hooks = [name for name in hook_names() if hasattr(kind, name)]
+            settings = [row[0] for row in describe(settings_type(kind))]
+        except StartupError as error:
+            problem = str(error)
+        order = enabled.index(source.name) + 1 if source.name in enabled else 0
+        rows.append(Row(source.name, *source[1:3], order > 0, order, hooks, settings, problem))
+    return sorted(rows, key=lambda row: (not row.enabled, row.order, row.name))
+
+
+def _load(source: Source) -> type[Any]:
+    try:
+        kind = source.load()
+    except Exception as error:
+        raise StartupError(f"plugin {source.name}: cannot be imported: {error}") from error
+    if not isinstance(kind, type):
+        raise StartupError(f"plugin {source.name}: {kind!r} is not a class")
+    return kind
+
+
+def _local_files(folder: str) -> list[Path]:
+    if not folder:
+        return []
+    if not Path(folder).is_dir():
+        raise StartupError(f"plugins.folder: {folder} is not a folder")
+    return sorted(path for path in Path(folder).glob("*.py") if not path.stem.startswith("_"))
+
+
+def _file_loader(path: Path) -> Callable[[], type[Any]]:
+    def load() -> type[Any]:
+        spec = importlib.util.spec_from_file_location(f"chatserver_local_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        kind: type[Any] = module.Plugin
+        return kind
+
+    return load
+
+
+def _check_colours(name: str, instance: Any) -> None:
+    """pluggy checks names and arguments; whether a hook is `async def` it does not look at."""
+    for hook in hook_names():
+        method = getattr(instance, hook, None)
+        if method is None:
+            continue
+        options = getattr(method, f"{PROJECT}_impl", None)
+        if options is None:
+            raise StartupError(
+                f"plugin {name}: {hook} is a hook's name: decorate it with @hookimpl"
+            )
+        if options["wrapper"] or options["hookwrapper"]:
+            raise StartupError(f"plugin {name}: {hook}: wrappers are not supported")
+        wanted = inspect.iscoroutinefunction(getattr(Hooks, hook))
+        if inspect.iscoroutinefunction(method) != wanted:
+            colour = "async def" if wanted else "a plain function"
+            raise StartupError(f"plugin {name}: {hook} must be {colour}")
+
+
+def _hint(sources: Mapping[str, Source]) -> str:
+    return f" (there are: {', '.join(sorted(sources)) or 'none'})"

@@ -1,0 +1,339 @@
+"""The wire frames of `chat.v1`: parse, validate, encode. No I/O, no rules.
+
+Each client operation is a struct; its fields, with bounds, are the protocol's reference
+(docs/protocol.md is generated from them).
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from chatserver.errors import ChatError
+from chatserver.model import RoomKind, RoomRole
+
+VERSION = "chat.v1"
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, Meta(ge=0, le=2**53)]
+Limit = Annotated[int, Meta(ge=1, le=10_000)]
+ClientId = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=64, description="Unique for its author, for ever; repeats are one."
+    ),
+]
+
+
+class Op(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
+    """One operation of a client. `id` is any number the client picks; the answer repeats it."""
+
+    id: int | float | None = None
+
+
+class Auth(Op, frozen=True, kw_only=True, tag="auth"):
+    """Sign in on a connection that was opened without cookie or header."""
+
+    token: Annotated[str, Meta(max_length=4096)]
+
+
+class ListRooms(Op, frozen=True, kw_only=True, tag="rooms"):
+    """The rooms the user is in, with positions, and public ones to join (`joined` false)."""
+
+
+class Sub(Op, frozen=True, kw_only=True, tag="sub"):
+    """Follow rooms: from the last seq seen, or from now on where that is null."""
+
+    rooms: dict[Id, Seq | None]
+    epoch: str | None = None
+
+
+class Unsub(Op, frozen=True, kw_only=True, tag="unsub"):
+    """Follow rooms no longer."""
+
+    rooms: list[Id]
+
+
+class Send(Op, frozen=True, kw_only=True, tag="send"):
+    """Post a message. The same client_id again answers with the first message."""
+
+    room: Id
+    client_id: ClientId
+    body: str
+    reply_to: Id | None = None
+
+
+class Edit(Op, frozen=True, kw_only=True, tag="edit"):
+    """Change the text of a message of one's own."""
+
+    room: Id
+    message: Id
+    body: str
+
+
+class Delete(Op, frozen=True, kw_only=True, tag="delete"):
+    """Delete a message of one's own, or of others as a moderator."""
+
+    room: Id
+    message: Id
+
+
+class React(Op, frozen=True, kw_only=True, tag="react"):
+    """Add a reaction."""
+
+    room: Id
+    message: Id
+    emoji: Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+class Unreact(Op, frozen=True, kw_only=True, tag="unreact"):
+    """Take a reaction of one's own back."""
+
+    room: Id
+    message: Id
+    emoji: Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+class Pin(Op, frozen=True, kw_only=True, tag="pin"):
+    """Pin a message."""
+
+    room: Id
+    message: Id
+
+
+class Unpin(Op, frozen=True, kw_only=True, tag="unpin"):
+    """Unpin a message."""
+
+    room: Id
+    message: Id
+
+
+class History(Op, frozen=True, kw_only=True, tag="history"):
+    """A page of messages before a seq, the newest page without one."""
+
+    room: Id
+    before: Seq | None = None
+    limit: Limit = 50
+
+
+class Events(Op, frozen=True, kw_only=True, tag="events"):
+    """A page of the room's log after a seq."""
+
+    room: Id
+    after: Seq
+    limit: Limit = 500
+
+
+class Read(Op, frozen=True, kw_only=True, tag="read"):
+    """Mark a room as read up to a seq; the user's other connections are told."""
+
+    room: Id
+    seq: Seq
+
+
+class Typing(Op, frozen=True, kw_only=True, tag="typing"):
+    """Tell who follows the room that the user is typing. No answer, not in the log."""
+
+    room: Id
+
+
+class Create(Op, frozen=True, kw_only=True, tag="create"):
+    """Make a room. A direct room is between the user and one other, and is made once."""
+
+    kind: RoomKind = RoomKind.PUBLIC
+    name: Annotated[str, Meta(max_length=200)] | None = None
+    topic: Annotated[str, Meta(max_length=1000)] = ""
+    members: list[Id] = []
+
+
+class Change(Op, frozen=True, kw_only=True, tag="change"):
+    """Change a room's name or topic; what is left out stays."""
+
+    room: Id
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    topic: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class Join(Op, frozen=True, kw_only=True, tag="join"):
+    """Join a public room."""
+
+    room: Id
+
+
+class Leave(Op, frozen=True, kw_only=True, tag="leave"):
+    """Leave a room."""
+
+    room: Id
+
+
+class Invite(Op, frozen=True, kw_only=True, tag="invite"):
+    """Take a user into a room."""
+
+    room: Id
+    user: Id
+
+
+class Kick(Op, frozen=True, kw_only=True, tag="kick"):
+    """Remove a user from a room."""
+
+    room: Id
+    user: Id
+
+
+class Role(Op, frozen=True, kw_only=True, tag="role"):
+    """Give a member of a room another role."""
+
+    room: Id
+    user: Id
+    role: RoomRole
+
+
+class Members(Op, frozen=True, kw_only=True, tag="members"):
+    """The members of a room."""
+
+    room: Id
+
+
+class Search(Op, frozen=True, kw_only=True, tag="search"):
+    """Messages that contain the text, newest first, of one room or of all the user is in."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=200)]
+    room: Id | None = None
+    before: Annotated[str, Meta(max_length=40)] | None = None
+    limit: Limit = 50
+
+
+class Ping(Op, frozen=True, kw_only=True, tag="ping"):
+    """Ask whether the server is there."""
+
+
+AnyOp = (
+    Auth
+    | ListRooms
+    | Sub
+    | Unsub
+    | Send
+    | Edit
+    | Delete
+    | React
+    | Unreact
+    | Pin
+    | Unpin
+    | History
+    | Events
+    | Read
+    | Typing
+    | Create
+    | Change
+    | Join
+    | Leave
+    | Invite
+    | Kick
+    | Role
+    | Members
+    | Search
+    | Ping
+)
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="sys", tag="hello"):
+    """The first frame of the server. Seqs of another `epoch` mean nothing here."""
+
+    heartbeat_ms: int
+    max_frame: int
+    server: str
+    epoch: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    code: str
+    message: str
+    retry: Literal["never", "later", "refresh"]
+    after_ms: int | None = None
+    detail: dict[str, object] = {}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    re: int | float | None
+    ok: object
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    re: int | float | None
+    error: ErrorBody
+
+
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to `send`. `dup` is true if this repeats an earlier send."""
+
+    id: str
+    seq: int
+    at: str
+    dup: bool = False
+
+
+class Unreadable(Exception):
+    """The frame is no JSON object in UTF-8: nothing can be answered."""
+
+
+_decode: Callable[[bytes], AnyOp] = msgspec.json.Decoder(AnyOp).decode
+encode = msgspec.json.encode
+
+
+def parse(frame: bytes) -> AnyOp:
+    """The operation of a frame. Raises `Unreadable`, or `BadRequest` which knows the frame's id."""
+    try:
+        return _decode(frame)
+    except msgspec.ValidationError as error:
+        raise _explain(frame, str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(str(error)) from error
+
+
+class BadRequest(ChatError):
+    """A frame that is JSON but no valid operation. `id` is the frame's, where it has one."""
+
+    def __init__(self, code: str, text: str, number: int | float | None) -> None:
+        super().__init__(code, text)
+        self.id = number
+
+
+class _Head(msgspec.Struct):
+    id: object = None
+    op: object = None
+
+
+def _explain(frame: bytes, text: str) -> BadRequest | Unreadable:
+    try:
+        head = msgspec.json.decode(frame, type=_Head)
+    except msgspec.ValidationError:
+        return Unreadable("not a JSON object")
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Unreadable(str(error))
+    number = head.id if isinstance(head.id, int | float) and not isinstance(head.id, bool) else None
+    known = isinstance(head.op, str) and head.op in OPS
+    if known:
+        return BadRequest("request.invalid", text, number)
+    return BadRequest("request.unknown_op", "There is no such operation.", number)
+
+
+OPS: dict[str, type[Op]] = {str(kind.__struct_config__.tag): kind for kind in AnyOp.__args__}
+
+
+def answer(number: int | float | None, ok: object) -> bytes:
+    return encode(Answer(number, ok))
+
+
+def error_body(error: ChatError) -> ErrorBody:
+    return ErrorBody(
+        code=error.code,
+        message=error.text,
+        retry=error.meaning.retry,
+        after_ms=error.after_ms,
+        detail=error.detail,
+    )
+
+
+def error_answer(number: int | float | None, error: ChatError) -> bytes:
+    return encode(ErrorAnswer(number, error_body(error)))

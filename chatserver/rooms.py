@@ -1,0 +1,239 @@
+"""The rooms that this node has in memory: their state, folded from the log, and their last events.
+
+A room in memory is a cache of the log. It is loaded position first, then state, so that what
+comes meanwhile is applied again rather than missed; applying is idempotent.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chatserver import fold
+from chatserver.interfaces import Store
+from chatserver.model import (
+    AnyEvent,
+    MemberEvent,
+    MemberLeft,
+    Message,
+    MessageChange,
+    MessagePosted,
+    RoomChanged,
+    RoomRole,
+    UserRef,
+)
+
+if TYPE_CHECKING:
+    from chatserver.subscriber import Subscriber
+
+READ_EVENTS = 1000  # per query while catching up
+RELOAD_EVENTS = 5000  # a room this far behind, with nobody listening, is loaded anew instead
+NEWEST_PAGE = 50  # messages that are kept folded for the newest page
+FRESH_SECONDS = 1.0  # a room nobody listens to is compared with the store before use after this
+
+
+class Member:
+    """A user in a room."""
+
+    __slots__ = ("role", "user")
+
+    def __init__(self, user: UserRef, role: RoomRole) -> None:
+        self.user, self.role = user, role
+
+
+class Room:
+    """One room's state at `head`, its last events, and who listens here."""
+
+    __slots__ = (
+        "page",
+        "_recent",
+        "checked",
+        "description",
+        "followers",
+        "head",
+        "id",
+        "listeners",
+        "members",
+        "pending",
+        "stale",
+        "tail",
+        "tail_from",
+    )
+
+    def __init__(self, room: str) -> None:
+        self.id = room
+        self.head = 0
+        self.description: RoomChanged | None = None
+        self.members: dict[str, Member] = {}
+        self.tail: list[AnyEvent] = []
+        self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
+        self.listeners: set[Subscriber] = set()  # connections that are at the head
+        self.followers = 0  # connections that follow the room, those that catch up too
+        self.pending = 0  # appends under way, which hold on to this object
+        self.stale = False  # a write with unknown outcome: compare with the store before use
+        self.checked = time.monotonic()
+        self._recent: dict[str, Message] | None = None
+        self.page: bytes | None = None
+
+    def role(self, user: str) -> RoomRole | None:
+        member = self.members.get(user)
+        return member.role if member else None
+
+    def apply(self, event: AnyEvent, tail_events: int) -> None:
+        """Advance by the event `head` + 1."""
+        self.head = event.seq
+        self.tail.append(event)
+        if len(self.tail) > 2 * tail_events:
+            del self.tail[:tail_events]
+            self.tail_from += tail_events
+        if isinstance(event, MessagePosted):
+            if self._recent is not None:
+                self._recent[event.id] = fold.message_from(event)
+                if len(self._recent) > 2 * NEWEST_PAGE:
+                    self._trim_recent()
+        elif isinstance(event, MessageChange):
+            if self._recent is not None and event.message in self._recent:
+                fold.change(self._recent[event.message], event)
+        else:
+            self.apply_state(event)
+        self.page = None
+
+    def apply_state(self, event: MemberEvent | RoomChanged) -> None:
+        if isinstance(event, RoomChanged):
+            self.description = event
+        elif isinstance(event, MemberLeft):
+            self.members.pop(event.user.id, None)
+        else:
+            self.members[event.user.id] = Member(event.user, event.role)
+
+    def since(self, after: int, limit: int) -> list[AnyEvent] | None:
+        """Events after `after` if the tail still has them all, else None."""
+        if after < self.tail_from:
+            return None
+        start = after - self.tail_from
+        return self.tail[start : start + limit]
+
+    # -- the newest page, kept ready-made --------------------------------------------------------
+
+    @property
+    def recent(self) -> list[Message] | None:
+        """The newest messages as they stand, at most NEWEST_PAGE; None if not loaded."""
+        if self._recent is None:
+            return None
+        return list(self._recent.values())[-NEWEST_PAGE:]
+
+    def set_recent(self, messages: Iterable[Message], head: int) -> None:
+        """Take over what a reader folded at `head`, brought up to date from the tail."""
+        missed = self.since(head, len(self.tail))
+        if missed is None:
+            return
+        self._recent = {message.id: message for message in messages}
+        for event in missed:
+            if isinstance(event, MessagePosted):
+                self._recent.setdefault(event.id, fold.message_from(event))
+            elif isinstance(event, MessageChange) and event.message in self._recent:
+                fold.change(self._recent[event.message], event)
+
+    def reset(self, head: int, description: RoomChanged, members: Iterable[MemberEvent]) -> None:
+        """Start over from a state that was read from the store."""
+        self.head = self.tail_from = head
+        self.tail = []
+        self.description = description
+        self.members = {}
+        self._recent = self.page = None
+        for event in members:
+            self.apply_state(event)
+
+    def _trim_recent(self) -> None:
+        assert self._recent is not None
+        for message in list(self._recent)[:-NEWEST_PAGE]:
+            del self._recent[message]
+
+
+class Rooms:
+    """The rooms in memory, least recently used first; those with listeners stay."""
+
+    def __init__(self, store: Store, bound: int) -> None:
+        self._store = store
+        self._bound = bound
+        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._loading: dict[str, asyncio.Future[Room | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def loaded(self, room: str) -> Room | None:
+        """The room if it is in memory and need not be compared with the store first."""
+        found = self._rooms.get(room)
+        if found is None or found.stale:
+            return None
+        if not found.followers and time.monotonic() - found.checked > FRESH_SECONDS:
+            return None
+        return found
+
+    def known(self, room: str) -> Room | None:
+        """The room if it is in memory, however old."""
+        return self._rooms.get(room)
+
+    def watched(self) -> list[Room]:
+        """Rooms that local connections follow."""
+        return [room for room in self._rooms.values() if room.followers]
+
+    def keep(self, room: Room) -> Room:
+        """Take a room into memory; if there is one of that id already, that one counts."""
+        kept = self._rooms.setdefault(room.id, room)
+        self._rooms.move_to_end(room.id)
+        self._evict()
+        return kept
+
+    def forget(self, room: Room) -> None:
+        if not room.followers and not room.pending:
+            self._rooms.pop(room.id, None)
+
+    async def load(self, room: str) -> Room | None:
+        """The room, read from the store if it is not in memory; None if there is no such room."""
+        if room in self._rooms:
+            self._rooms.move_to_end(room)
+            return self._rooms[room]
+        # Callers share one load; a cancelled caller must not cancel it for the others.
+        if room not in self._loading:
+            task = asyncio.ensure_future(self._read(Room(room)))
+            self._loading[room] = task
+            task.add_done_callback(lambda done: self._loading.pop(room, None))
+        return await asyncio.shield(self._loading[room])
+
+    async def events(self, room: Room, after: int, limit: int) -> list[AnyEvent]:
+        """At most `limit` events after `after`, up to this node's head, from memory if possible."""
+        found = room.since(after, limit)
+        if found is not None:
+            return found
+        return await self._store.read(room.id, after, min(limit, room.head - after))
+
+    async def reload(self, room: Room) -> None:
+        """Replace a room's state in place by what the store has."""
+        await self._read(room)
+
+    async def _read(self, room: Room) -> Room | None:
+        head = (await self._store.heads([room.id])).get(room.id)
+        if head is None:
+            return None
+        descriptions, members = await asyncio.gather(
+            self._store.rooms([room.id]), self._store.members(room.id)
+        )
+        if room.id not in descriptions:
+            return None
+        if head < room.head:
+            return room
+        room.reset(head, descriptions[room.id], members)
+        room.stale = False
+        room.checked = time.monotonic()
+        return self.keep(room)
+
+    def _evict(self) -> None:
+        tries = len(self._rooms)
+        while len(self._rooms) > self._bound and tries:
+            tries -= 1
+            name, room = self._rooms.popitem(last=False)
+            if room.followers or room.pending:
+                self._rooms[name] = room

@@ -1,0 +1,82 @@
+"""All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`."""
+
+import asyncio
+import secrets
+
+from loguru import logger
+
+from chatserver.config import Config
+from chatserver.errors import StoreUnavailable
+from chatserver.hooks import HookCalls
+from chatserver.hub import Hub
+from chatserver.interfaces import Authenticator, Store
+from chatserver.log import Log
+from chatserver.measure import Measures
+from chatserver.model import AnyEvent
+from chatserver.rooms import Rooms
+from chatserver.service.accounts import Accounts
+from chatserver.service.history import History
+from chatserver.service.messages import Messages
+from chatserver.service.rooms import RoomService
+
+META = "meta"  # record space of the installation itself
+
+
+class Service:
+    """The parts of the server that know the rules, made for one store."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        authenticator: Authenticator,
+        hooks: HookCalls,
+        measures: Measures,
+    ) -> None:
+        self.config, self.store, self.hooks = config, store, hooks
+        self.cache = Rooms(store, config.delivery.rooms_loaded)
+        self.hub = Hub(config, self.cache, measures)
+        self.log = Log(
+            store, self.cache, self.hub.publish, self._written, config.delivery, measures
+        )
+        self.accounts = Accounts(store, authenticator, hooks, self.hub, config.server)
+        self.history = History(store, self.cache, config.limits)
+        self.messages = Messages(self.log, self.history, self.accounts, hooks, config.limits)
+        self.rooms = RoomService(
+            store, self.cache, self.log, self.hub, self.accounts, config.limits
+        )
+        self.epoch = ""
+        self._processed = measures.counter(
+            "messages_processed_total", "Events that became durable", ("type",)
+        )
+        self._repair: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Find the epoch of the installation; begin to watch the heads of followed rooms."""
+        fresh = secrets.token_hex(8).encode()
+        await self.store.add(META, "epoch", fresh)
+        self.epoch = (await self.store.get(META, "epoch") or fresh).decode()
+        self._repair = asyncio.create_task(self._watch_heads(), name="repair")
+
+    async def stop(self) -> None:
+        if self._repair is not None:
+            self._repair.cancel()
+        await self.log.drain()
+
+    def _written(self, event: AnyEvent) -> None:
+        self._processed.add(labels=(str(event.__struct_config__.tag),))
+        self.hooks.on_event(event)
+
+    async def _watch_heads(self) -> None:
+        """Other nodes' events reach local followers even if nothing tells of them."""
+        while True:
+            await asyncio.sleep(self.config.delivery.repair_seconds)
+            try:
+                await self.log.refresh(self.cache.watched())
+            except StoreUnavailable:
+                logger.warning("the store did not answer; heads are compared again soon")
+            except Exception:
+                logger.exception("comparing heads failed")
+
+
+__all__ = ["Service"]

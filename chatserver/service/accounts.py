@@ -1,0 +1,202 @@
+"""Accounts and sessions: who somebody is, and what they may do on the server."""
+
+import asyncio
+import time
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+
+from chatserver.config import ServerConfig
+from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError
+from chatserver.hooks import HookCalls
+from chatserver.hooktypes import LoginAttempt
+from chatserver.hub import Hub
+from chatserver.interfaces import Authenticator, Store
+from chatserver.log import now_text
+from chatserver.model import ServerRole, User
+from chatserver.service.rights import demand_staff
+from chatserver.service.texts import clean_name, clean_username, new_id
+
+USERS = "user"  # record space: id -> User
+NAMES = "username"  # record space: folded name -> id
+CACHE_SECONDS = 1.0  # what another node changed about a user is in force here after this
+CACHE_USERS = 50_000
+PASSWORD_CHARS = 1024  # more is refused before any work is done
+
+_decode = msgspec.json.Decoder(User).decode
+_encode = msgspec.json.encode
+
+
+class Accounts:
+    """All accounts of the installation."""
+
+    def __init__(
+        self,
+        store: Store,
+        authenticator: Authenticator,
+        hooks: HookCalls,
+        hub: Hub,
+        config: ServerConfig,
+    ) -> None:
+        self._store, self._authenticator, self._hooks = store, authenticator, hooks
+        self._hub, self._config = hub, config
+        self._cache: OrderedDict[str, tuple[float, User]] = OrderedDict()
+        self._first = asyncio.Lock()
+
+    # -- finding -------------------------------------------------------------------------------
+
+    async def get(self, user: str) -> User:
+        """The user of an id. Raises `ChatError` user.not_found."""
+        cached = self._cache.get(user)
+        if cached is not None and time.monotonic() < cached[0]:
+            return cached[1]
+        raw = await self._store.get(USERS, user)
+        if raw is None:
+            raise ChatError("user.not_found")
+        return self._remember(_decode(raw))
+
+    async def by_name(self, username: str) -> User | None:
+        folded = unicodedata.normalize("NFKC", username).strip().casefold()
+        found = await self._store.get(NAMES, folded)
+        return None if found is None else await self.get(found.decode())
+
+    async def ids_of(self, names: Iterable[str]) -> list[str]:
+        """The ids of the folded user names that exist."""
+        found = await asyncio.gather(*(self._store.get(NAMES, name) for name in names))
+        return [user.decode() for user in found if user is not None]
+
+    async def list(self, after: str = "", limit: int = 1000) -> list[User]:
+        """Users by ascending id."""
+        rows = await self._store.scan(USERS, "", after, limit)
+        return [_decode(raw) for _, raw in rows]
+
+    # -- signing up and in -----------------------------------------------------------------------
+
+    async def register(
+        self, username: str, password: str, name: str | None = None
+    ) -> tuple[User, str]:
+        """Make an account and sign it in. The first one of the installation becomes owner."""
+        if self._config.registration == "closed":
+            raise ChatError("auth.closed")
+        user = await self.add(username, password, name)
+        return user, await self._authenticator.open_session(user.id)
+
+    async def add(
+        self,
+        username: str,
+        password: str,
+        name: str | None = None,
+        role: ServerRole | None = None,
+    ) -> User:
+        """Make an account. Raises `ChatError` user.exists, request.invalid."""
+        folded = clean_username(username)
+        shown = clean_name(name, unicodedata.normalize("NFKC", username).strip())
+        _check_password(password)
+        async with self._first:
+            if role is None:
+                empty = not await self._store.scan(USERS, "", limit=1)
+                role = ServerRole.OWNER if empty else ServerRole.MEMBER
+            user = User(id=new_id(), username=folded, name=shown, role=role, at=now_text())
+            # Password and account first, the name last: a crash between leaves a name free to take.
+            await self._authenticator.set_password(user.id, password)
+            await self._store.put(USERS, user.id, _encode(user))
+            if not await self._store.add(NAMES, folded, user.id.encode()):
+                await self._store.delete(USERS, user.id)
+                raise ChatError("user.exists")
+        return self._remember(user)
+
+    async def login(self, username: str, password: str, address: str) -> tuple[User, str]:
+        """Raises `ChatError` auth.invalid, the same for every reason, or limit.rate."""
+        account = unicodedata.normalize("NFKC", username).strip().casefold()[:100]
+        user = await self.by_name(account)
+        ok = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
+            user.id if user else None, password, account=account, address=address
+        )
+        ok = ok and user is not None and not user.disabled
+        self._hooks.on_login(LoginAttempt(user=user.id if user else None, address=address, ok=ok))
+        if not ok or user is None:
+            raise ChatError("auth.invalid")
+        return user, await self._authenticator.open_session(user.id)
+
+    async def session(self, token: str) -> User:
+        """The user of a session token. Raises `ChatError` auth.invalid."""
+        found = await self._authenticator.session(token)
+        if found is None:
+            raise ChatError("auth.invalid")
+        try:
+            user = await self.get(found)
+        except ChatError as error:
+            if error.code != "user.not_found":
+                raise
+            raise ChatError("auth.invalid") from error
+        if user.disabled:
+            raise ChatError("auth.invalid")
+        return user
+
+    async def logout(self, token: str) -> None:
+        """Revoke a session; connections that use it are closed."""
+        user = await self._authenticator.session(token)
+        await self._authenticator.close_session(token)
+        if user is not None:
+            for subscriber in self._hub.of_user(user):
+                if subscriber.token == token:
+                    subscriber.pipe.close(CLOSE_REJECTED, "signed out")
+
+    # -- changing --------------------------------------------------------------------------------
+
+    async def set_password(self, username: str, password: str) -> None:
+        """Set a password and end all sessions of the account."""
+        user = await self._named(username)
+        _check_password(password)
+        await self._authenticator.set_password(user.id, password)
+        await self._authenticator.close_sessions(user.id)
+        self._disconnect(user.id, CLOSE_REJECTED, "the password was changed")
+
+    async def set_role(self, username: str, role: ServerRole) -> User:
+        return await self._change(await self._named(username), role=role)
+
+    async def set_disabled(self, actor: User, username: str, disabled: bool) -> User:
+        """Lock an account out, or let it in again. Staff of the server only; owners stay."""
+        demand_staff(actor)
+        user = await self._named(username)
+        if user.role is ServerRole.OWNER:
+            raise ChatError("user.forbidden", "An owner of the server cannot be locked out.")
+        changed = await self._change(user, disabled=disabled)
+        if disabled:
+            await self._authenticator.close_sessions(user.id)
+            self._disconnect(user.id, CLOSE_FORBIDDEN, "the account is locked")
+        return changed
+
+    async def _named(self, username: str) -> User:
+        user = await self.by_name(username)
+        if user is None:
+            raise ChatError("user.not_found")
+        return user
+
+    async def _change(self, user: User, **changes: object) -> User:
+        while True:
+            old = await self._store.get(USERS, user.id)
+            if old is None:
+                raise ChatError("user.not_found")
+            changed = msgspec.structs.replace(_decode(old), **changes)
+            if await self._store.swap(USERS, user.id, old, _encode(changed)):
+                self._hub.update_user(changed)
+                return self._remember(changed)
+
+    def _disconnect(self, user: str, code: int, reason: str) -> None:
+        for subscriber in self._hub.of_user(user):
+            subscriber.pipe.close(code, reason)
+
+    def _remember(self, user: User) -> User:
+        self._cache[user.id] = (time.monotonic() + CACHE_SECONDS, user)
+        self._cache.move_to_end(user.id)
+        if len(self._cache) > CACHE_USERS:
+            self._cache.popitem(last=False)
+        return user
+
+
+def _check_password(password: str) -> None:
+    if len(password) > PASSWORD_CHARS:
+        raise ChatError("request.invalid", "This password is too long.")

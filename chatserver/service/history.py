@@ -1,0 +1,125 @@
+"""Reading what a room's log holds: pages of messages, ranges of events, search."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from chatserver import fold
+from chatserver.config import LimitsConfig
+from chatserver.errors import ChatError
+from chatserver.interfaces import Store
+from chatserver.model import AnyEvent, Message, User, message_seq
+from chatserver.rooms import NEWEST_PAGE, Room, Rooms
+from chatserver.service.rights import Right, demand
+from chatserver.service.texts import fold_text
+
+SEARCH_SCAN = 5000  # messages looked at in one room by one search
+SEARCH_PAGE = 500  # of them at once
+
+_encode = msgspec.json.encode
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Messages by ascending seq, and the room's head when they were read."""
+
+    messages: list[Message]
+    head: int
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    events: list[AnyEvent]
+    head: int
+
+
+class History:
+    """Reads for people, rights included."""
+
+    def __init__(self, store: Store, rooms: Rooms, limits: LimitsConfig) -> None:
+        self._store, self._rooms, self._limits = store, rooms, limits
+
+    async def page(
+        self, user: User, room: Room, before: int | None = None, limit: int = 50
+    ) -> Page:
+        """The newest messages with seq < `before`, as they stand now."""
+        demand(user, room, Right.READ)
+        limit = min(limit, self._limits.history_page)
+        head = room.head
+        if before is None and limit <= NEWEST_PAGE:
+            return Page((await self._newest(room))[-limit:], room.head)
+        return Page(await self._read(room, before, limit), head)
+
+    async def newest_encoded(self, user: User, room: Room) -> bytes:
+        """The newest page of 50 as JSON, ready-made while nothing happens in the room."""
+        demand(user, room, Right.READ)
+        if room.page is None:
+            messages = await self._newest(room)
+            room.page = _encode(Page(messages, room.head))
+            return room.page
+        return room.page
+
+    async def events(self, user: User, room: Room, after: int, limit: int = 500) -> EventPage:
+        """The log after a seq."""
+        demand(user, room, Right.READ)
+        limit = min(limit, self._limits.events_page)
+        head = room.head
+        if after >= head:
+            return EventPage([], head)
+        return EventPage(await self._rooms.events(room, after, limit), head)
+
+    async def message(self, room: Room, message: str) -> Message:
+        """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too."""
+        seq = message_seq(room.id, message)
+        if seq is None or not 0 < seq <= room.head:
+            raise ChatError("message.not_found")
+        found = await self._read(room, seq + 1, 1)
+        if not found or found[0].id != message or found[0].deleted:
+            raise ChatError("message.not_found")
+        return found[0]
+
+    async def search(
+        self, user: User, rooms: Iterable[Room], text: str, before: str | None, limit: int
+    ) -> list[Message]:
+        """Messages whose text contains `text`, newest first; `before` is the time of the last one.
+
+        Looks at the newest `SEARCH_SCAN` messages of each room.
+        """
+        needle = fold_text(text).strip()
+        if not needle:
+            raise ChatError("request.invalid", "Search needs a text.")
+        limit = min(limit, self._limits.history_page)
+        found: list[Message] = []
+        for room in rooms:
+            demand(user, room, Right.READ)
+            found += await self._search_room(room, needle, before, limit)
+        found.sort(key=lambda message: (message.at, message.seq), reverse=True)
+        return found[:limit]
+
+    async def _search_room(
+        self, room: Room, needle: str, before: str | None, limit: int
+    ) -> list[Message]:
+        found: list[Message] = []
+        position: int | None = None
+        for _ in range(SEARCH_SCAN // SEARCH_PAGE):
+            page = await self._read(room, position, SEARCH_PAGE)
+            found += [
+                message
+                for message in reversed(page)
+                if needle in fold_text(message.body) and (before is None or message.at < before)
+            ]
+            if len(page) < SEARCH_PAGE or len(found) >= limit:
+                break
+            position = page[0].seq
+        return found[:limit]
+
+    async def _newest(self, room: Room) -> list[Message]:
+        if room.recent is None:
+            head = room.head
+            room.set_recent(await self._read(room, None, NEWEST_PAGE), head)
+        recent = room.recent
+        # The tail may have moved on past `head` in the meantime: then it is read, not kept.
+        return recent if recent is not None else await self._read(room, None, NEWEST_PAGE)
+
+    async def _read(self, room: Room, before: int | None, limit: int) -> list[Message]:
+        posted = await self._store.messages(room.id, before, limit)
+        changes = await self._store.changes(room.id, [event.id for event in posted])
+        return fold.fold(posted, changes)

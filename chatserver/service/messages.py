@@ -1,0 +1,208 @@
+"""Posting messages and changing them. Every door comes through here."""
+
+from collections.abc import Callable
+
+from chatserver.config import LimitsConfig
+from chatserver.errors import ChatError
+from chatserver.hooks import HookCalls
+from chatserver.hooktypes import Draft
+from chatserver.log import Entry, Log, Outcome
+from chatserver.model import (
+    AnyEvent,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    PinAdded,
+    PinRemoved,
+    ReactionAdded,
+    ReactionRemoved,
+    User,
+    UserRef,
+    message_id,
+    message_seq,
+)
+from chatserver.rooms import Room
+from chatserver.service.accounts import Accounts
+from chatserver.service.history import History
+from chatserver.service.rights import Right, demand
+from chatserver.service.texts import check_body, check_emoji, mentioned_names
+
+REACTIONS = 50  # different ones on one message
+
+Posted = Callable[[Outcome | ChatError], None]
+
+
+class Messages:
+    """What is said in rooms."""
+
+    def __init__(
+        self,
+        log: Log,
+        history: History,
+        accounts: Accounts,
+        hooks: HookCalls,
+        limits: LimitsConfig,
+    ) -> None:
+        self._log, self._history, self._accounts = log, history, accounts
+        self._hooks, self._limits = hooks, limits
+
+    def needs_preparing(self, body: str) -> bool:
+        """Must `prepare` be awaited for such a message before it is submitted?"""
+        return self._hooks.messages_are_checked or "@" in body
+
+    async def prepare(self, user: User, room: Room, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
+        """Ask the plugins, and find out who is mentioned."""
+        demand(user, room, Right.POST if draft.message is None else Right.EDIT)
+        check_body(draft.body, self._limits.message_chars)
+        if self._hooks.messages_are_checked:
+            draft = await self._hooks.change_message(draft, user)
+            await self._hooks.check_message(draft, user)
+        names = mentioned_names(draft.body)
+        mentions = await self._accounts.ids_of(names) if names else []
+        return draft, tuple(mentions)
+
+    def submit(
+        self,
+        user: User,
+        room: Room,
+        client_id: str,
+        draft: Draft,
+        mentions: tuple[str, ...],
+        done: Posted,
+    ) -> None:
+        """Put a prepared message into the log; `done` is called with what became of it.
+
+        The same (user, client_id) again has the first message as its outcome.
+        """
+        demand(user, room, Right.POST)
+        body, reply_to = draft.body, draft.reply_to
+        check_body(body, self._limits.message_chars)
+        if reply_to is not None:
+            self._check_reply(room, reply_to)
+        author = UserRef(user.id, user.name)
+
+        def build(seq: int, at: str) -> MessagePosted:
+            return MessagePosted(
+                room=room.id,
+                seq=seq,
+                at=at,
+                author=author,
+                id=message_id(room.id, seq),
+                body=body,
+                client_id=client_id,
+                reply_to=reply_to,
+                mentions=mentions,
+            )
+
+        def settled(outcome: Outcome | ChatError) -> None:
+            if isinstance(outcome, Outcome) and outcome.event.room != room.id:
+                outcome = ChatError("message.client_id_reused")
+            done(outcome)
+
+        self._log.submit(
+            Entry(
+                room,
+                build,
+                lambda: demand(user, room, Right.POST),
+                settled,
+                key=(user.id, client_id),
+            )
+        )
+
+    async def edit(self, user: User, room: Room, message: str, body: str) -> int:
+        """Give a message of one's own another text; returns the seq of the change."""
+        demand(user, room, Right.EDIT)
+        found = await self._history.message(room, message)
+        if found.author.id != user.id:
+            raise ChatError("room.forbidden", "Only its author may change a message.")
+        draft, mentions = await self.prepare(
+            user, room, Draft(room=room.id, body=body, reply_to=found.reply_to, message=message)
+        )
+        check_body(draft.body, self._limits.message_chars)
+        author = UserRef(user.id, user.name)
+        return await self._append(
+            user,
+            room,
+            Right.EDIT,
+            lambda seq, at: MessageEdited(
+                room=room.id,
+                seq=seq,
+                at=at,
+                author=author,
+                message=message,
+                body=draft.body,
+                mentions=mentions,
+            ),
+        )
+
+    async def delete(self, user: User, room: Room, message: str) -> int:
+        """Delete a message: one's own, or another's as a moderator."""
+        demand(user, room, Right.READ)
+        found = await self._history.message(room, message)
+        right = Right.DELETE if found.author.id == user.id else Right.MODERATE
+        return await self._change(MessageDeleted, user, room, right, found)
+
+    async def react(self, user: User, room: Room, message: str, emoji: str) -> int:
+        """Add a reaction; the same one again changes nothing and answers with the head."""
+        demand(user, room, Right.REACT)
+        check_emoji(emoji)
+        found = await self._history.message(room, message)
+        if user.id in found.reactions.get(emoji, ()):
+            return room.head
+        if emoji not in found.reactions and len(found.reactions) >= REACTIONS:
+            raise ChatError("limit.count", "This message has all the reactions it can have.")
+        return await self._change(ReactionAdded, user, room, Right.REACT, found, emoji=emoji)
+
+    async def unreact(self, user: User, room: Room, message: str, emoji: str) -> int:
+        """Take a reaction back; one that is not there changes nothing."""
+        demand(user, room, Right.REACT)
+        found = await self._history.message(room, message)
+        if user.id not in found.reactions.get(emoji, ()):
+            return room.head
+        return await self._change(ReactionRemoved, user, room, Right.REACT, found, emoji=emoji)
+
+    async def pin(self, user: User, room: Room, message: str, pinned: bool) -> int:
+        """Pin or unpin; what is so already changes nothing."""
+        demand(user, room, Right.PIN)
+        found = await self._history.message(room, message)
+        if found.pinned == pinned:
+            return room.head
+        kind = PinAdded if pinned else PinRemoved
+        return await self._change(kind, user, room, Right.PIN, found)
+
+    # -- shared ----------------------------------------------------------------------------------
+
+    async def _change(
+        self,
+        kind: Callable[..., AnyEvent],
+        user: User,
+        room: Room,
+        right: Right,
+        message: Message,
+        **fields: str,
+    ) -> int:
+        author = UserRef(user.id, user.name)
+        return await self._append(
+            user,
+            room,
+            right,
+            lambda seq, at: kind(
+                room=room.id, seq=seq, at=at, author=author, message=message.id, **fields
+            ),
+        )
+
+    async def _append(
+        self,
+        user: User,
+        room: Room,
+        right: Right,
+        build: Callable[[int, str], AnyEvent],
+    ) -> int:
+        event = await self._log.append(room, build, lambda: demand(user, room, right))
+        return event.seq
+
+    def _check_reply(self, room: Room, reply_to: str) -> None:
+        seq = message_seq(room.id, reply_to)
+        if seq is None or not 0 < seq <= room.head:
+            raise ChatError("message.not_found", "There is no such message to reply to.")

@@ -1,0 +1,91 @@
+"""Who may do what: the only place where it is decided. Pure."""
+
+from enum import StrEnum
+
+from chatserver.errors import ChatError
+from chatserver.model import RoomKind, RoomRole, ServerRole, User
+from chatserver.rooms import Room
+
+
+class Right(StrEnum):
+    """What a user may be allowed in a room."""
+
+    READ = "read"
+    JOIN = "join"
+    LEAVE = "leave"
+    POST = "post"
+    EDIT = "edit"  # one's own messages
+    DELETE = "delete"  # one's own messages
+    REACT = "react"
+    PIN = "pin"
+    INVITE = "invite"
+    MODERATE = "moderate"  # delete messages of others, remove members of a lower role
+    CHANGE = "change"  # name and topic
+    APPOINT = "appoint"  # give roles
+
+
+_PARTICIPANT = frozenset({Right.READ, Right.POST, Right.EDIT, Right.DELETE, Right.REACT})
+_MEMBER = _PARTICIPANT | {Right.LEAVE, Right.INVITE}
+_ADMIN = _MEMBER | {Right.PIN, Right.MODERATE, Right.CHANGE}
+_OWNER = _ADMIN | {Right.APPOINT}
+_VISITOR = frozenset({Right.READ, Right.JOIN})
+_STEWARD = frozenset({Right.PIN, Right.MODERATE, Right.CHANGE, Right.APPOINT})
+_NOTHING: frozenset[Right] = frozenset()
+
+_BY_ROLE = {RoomRole.MEMBER: _MEMBER, RoomRole.ADMIN: _ADMIN, RoomRole.OWNER: _OWNER}
+_RANK = {RoomRole.MEMBER: 1, RoomRole.ADMIN: 2, RoomRole.OWNER: 3}
+_STAFF = (ServerRole.OWNER, ServerRole.ADMIN)
+
+
+def room_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> frozenset[Right]:
+    """The rights of a user with this server role and this role in a room; None: not a member.
+
+    Staff of the server moderate public rooms, and private ones they are members of. What they are
+    not a member of and is not public does not exist for them either.
+    """
+    if role is None:
+        if kind is not RoomKind.PUBLIC or server is ServerRole.GUEST:
+            return _NOTHING
+        return _VISITOR | _STEWARD if server in _STAFF else _VISITOR
+    if kind is RoomKind.DIRECT:
+        return _PARTICIPANT | {Right.PIN}
+    if server is ServerRole.GUEST:
+        return _PARTICIPANT | {Right.LEAVE}
+    if server in _STAFF:
+        return _OWNER if kind is RoomKind.PUBLIC else _BY_ROLE[role] | _ADMIN
+    return _BY_ROLE[role]
+
+
+def rights(user: User, room: Room) -> frozenset[Right]:
+    if room.description is None or user.disabled:
+        return _NOTHING
+    return room_rights(user.role, room.description.kind, room.role(user.id))
+
+
+def demand(user: User, room: Room, right: Right) -> None:
+    """Raise room.forbidden; or room.not_found where the user may not know that the room exists."""
+    held = rights(user, room)
+    if right in held:
+        return
+    raise ChatError("room.forbidden" if Right.READ in held else "room.not_found")
+
+
+def outranks(user: User, room: Room, other: str) -> bool:
+    """May `user` act on the membership of `other`? Staff of the server outrank everybody."""
+    if user.role in _STAFF:
+        return True
+    mine, theirs = room.role(user.id), room.role(other)
+    if mine is None or theirs is None:
+        return False
+    return mine is RoomRole.OWNER or _RANK[mine] > _RANK[theirs]
+
+
+def demand_member_of_server(user: User) -> None:
+    """Guests take part where they were invited; they make and find nothing."""
+    if user.disabled or user.role is ServerRole.GUEST:
+        raise ChatError("user.forbidden")
+
+
+def demand_staff(user: User) -> None:
+    if user.disabled or user.role not in _STAFF:
+        raise ChatError("user.forbidden")

@@ -1,0 +1,414 @@
+"""Rooms and who is in them: making, finding, joining, inviting, removing, roles, read markers."""
+
+import asyncio
+import hashlib
+from base64 import b32encode
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from chatserver.config import LimitsConfig
+from chatserver.errors import ChatError
+from chatserver.hub import Hub
+from chatserver.interfaces import Store, Unread
+from chatserver.log import Log
+from chatserver.model import (
+    AnyEvent,
+    MemberChanged,
+    MemberJoined,
+    MemberLeft,
+    RoomChanged,
+    RoomKind,
+    RoomRole,
+    ServerRole,
+    User,
+    UserRef,
+)
+from chatserver.rooms import Room, Rooms
+from chatserver.service.accounts import Accounts
+from chatserver.service.rights import Right, demand, demand_member_of_server, outranks, rights
+from chatserver.service.texts import clean_name, new_id
+
+MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
+PUBLIC_ROOMS = 500  # listed at once to those who are not in them
+
+
+class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A room as one user sees it. `name` of a direct room is the other's."""
+
+    id: str
+    name: str | None
+    kind: RoomKind
+    head: int
+    topic: str = ""
+    joined: bool = msgspec.field(default=True)
+    role: RoomRole | None = None
+    read: int | None = None
+    unread: int | None = None
+    mentions: int | None = None
+
+
+class MemberView(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    role: RoomRole
+
+
+class RoomAdded(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.added"):
+    """Tells a user's connections that the user is in a room now."""
+
+    room: str
+    name: str | None
+    kind: RoomKind
+    head: int
+
+
+class RoomRemoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.removed"):
+    """Tells a user's connections that the user is in a room no longer."""
+
+    room: str
+
+
+class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="read"):
+    """Tells a user's other connections how far the user has read."""
+
+    room: str
+    seq: int
+
+
+class RoomService:
+    """What can be done with rooms as such."""
+
+    def __init__(
+        self,
+        store: Store,
+        rooms: Rooms,
+        log: Log,
+        hub: Hub,
+        accounts: Accounts,
+        limits: LimitsConfig,
+    ) -> None:
+        self._store, self._rooms, self._log, self._hub = store, rooms, log, hub
+        self._accounts, self._limits = accounts, limits
+
+    # -- finding -------------------------------------------------------------------------------
+
+    async def get(self, room: str) -> Room:
+        """The room, in step with the store. Raises `ChatError` room.not_found.
+
+        Says nothing of rights: whoever calls it demands one.
+        """
+        found = self._rooms.loaded(room)
+        if found is not None:
+            return found
+        found = await self._rooms.load(room)
+        if found is None:
+            raise ChatError("room.not_found")
+        if self._rooms.loaded(room) is None:
+            await self._log.refresh([found])
+        return found
+
+    async def view(self, user: User, room: Room) -> RoomView:
+        """One room, for who may read it."""
+        demand(user, room, Right.READ)
+        read = int(await self._store.get(MARKERS, f"{user.id}/{room.id}") or 0)
+        unread = await self._store.unread(user.id, {room.id: read})
+        return self._view(user, room, read, unread.get(room.id, Unread(0, 0)))
+
+    async def visible(self, user: User) -> list[RoomView]:
+        """The user's rooms, with positions; then public ones to join."""
+        mine = await self.joined(user)
+        heads = await self._store.heads([room.id for room in mine])
+        marks = await self._markers(user)
+        unread = await self._store.unread(
+            user.id, {room.id: marks.get(room.id, 0) for room in mine}
+        )
+        views = [
+            self._view(
+                user,
+                room,
+                marks.get(room.id, 0),
+                unread.get(room.id, Unread(0, 0)),
+                heads.get(room.id),
+            )
+            for room in mine
+        ]
+        if user.role is ServerRole.GUEST:
+            return views
+        known = {room.id for room in mine}
+        public = await self._store.public_rooms("", PUBLIC_ROOMS)
+        others = [found for found in public if found.room not in known]
+        heads = await self._store.heads([found.room for found in others])
+        return views + [
+            RoomView(
+                id=found.room,
+                name=found.name,
+                kind=found.kind,
+                topic=found.topic,
+                head=heads.get(found.room, found.seq),
+                joined=False,
+            )
+            for found in others
+        ]
+
+    async def joined(self, user: User) -> list[Room]:
+        """The rooms the user is in."""
+        events = await self._store.memberships(user.id)
+        ids = [event.room for event in events if not isinstance(event, MemberLeft)]
+        rooms = await asyncio.gather(*(self._rooms.load(room) for room in ids))
+        return [room for room in rooms if room is not None and room.description is not None]
+
+    def members(self, user: User, room: Room) -> list[MemberView]:
+        demand(user, room, Right.READ)
+        return [
+            MemberView(member.user.id, member.user.name, member.role)
+            for member in room.members.values()
+        ]
+
+    # -- making and changing -----------------------------------------------------------------------
+
+    async def create(
+        self,
+        user: User,
+        kind: RoomKind,
+        name: str | None,
+        topic: str = "",
+        members: Sequence[str] = (),
+    ) -> Room:
+        """Make a room with `user` as owner. A direct room exists once: a second call returns it."""
+        demand_member_of_server(user)
+        others = [
+            await self._accounts.get(other) for other in dict.fromkeys(members) if other != user.id
+        ]
+        if len(others) >= self._limits.members_per_room:
+            raise ChatError("limit.count")
+        await self._check_room_count(user)
+        if kind is RoomKind.DIRECT:
+            return await self._create_direct(user, others)
+        room = self._rooms.keep(Room(new_id()))
+        await self._describe(user, room, clean_name(name), kind, topic.strip())
+        await self._admit(user, room, user, RoomRole.OWNER)
+        for other in others:
+            await self._admit(user, room, other, RoomRole.MEMBER)
+        return room
+
+    async def change(self, user: User, room: Room, name: str | None, topic: str | None) -> int:
+        """Change name or topic; returns the seq of the change."""
+        demand(user, room, Right.CHANGE)
+        old = room.description
+        assert old is not None
+        return await self._append(
+            user,
+            room,
+            Right.CHANGE,
+            RoomChanged,
+            name=old.name if name is None else clean_name(name),
+            kind=old.kind,
+            topic=old.topic if topic is None else topic.strip(),
+        )
+
+    # -- membership ----------------------------------------------------------------------------------
+
+    async def join(self, user: User, room: Room) -> None:
+        """Join a public room; who is in already stays as they are."""
+        if room.role(user.id) is not None:
+            return
+        demand(user, room, Right.JOIN)
+        await self._check_room_count(user)
+        await self._admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
+
+    async def leave(self, user: User, room: Room) -> None:
+        demand(user, room, Right.LEAVE)
+        await self._dismiss(user, room, user.id, Right.LEAVE)
+
+    async def invite(self, user: User, room: Room, other: str) -> None:
+        """Take somebody in; who is in already stays as they are."""
+        demand(user, room, Right.INVITE)
+        invited = await self._accounts.get(other)
+        if room.role(invited.id) is None:
+            await self._check_room_count(invited)
+            await self._admit(user, room, invited, RoomRole.MEMBER, Right.INVITE)
+
+    async def kick(self, user: User, room: Room, other: str) -> None:
+        """Remove a member of a lower role."""
+        demand(user, room, Right.MODERATE)
+        if room.role(other) is None:
+            raise ChatError("user.not_found", "This user is not in the room.")
+        if other == user.id or not outranks(user, room, other):
+            raise ChatError("room.forbidden")
+        await self._dismiss(user, room, other, Right.MODERATE)
+
+    async def appoint(self, user: User, room: Room, other: str, role: RoomRole) -> int:
+        """Give a member another role; returns the seq of the change."""
+        demand(user, room, Right.APPOINT)
+        member = room.members.get(other)
+        if member is None:
+            raise ChatError("user.not_found", "This user is not in the room.")
+        return await self._append(
+            user, room, Right.APPOINT, MemberChanged, user=member.user, role=role
+        )
+
+    # -- read markers ----------------------------------------------------------------------------
+
+    async def mark_read(self, user: User, room: Room, seq: int) -> bool:
+        """Move the user's marker forward, never back; False if it stays where it is."""
+        demand(user, room, Right.READ)
+        key = f"{user.id}/{room.id}"
+        old = int(await self._store.get(MARKERS, key) or 0)
+        seq = min(seq, room.head)
+        if seq <= old:
+            return False
+        await self._store.put(MARKERS, key, str(seq).encode())
+        return True
+
+    async def _markers(self, user: User) -> dict[str, int]:
+        prefix = f"{user.id}/"
+        rows = await self._store.scan(MARKERS, prefix, limit=10 * self._limits.rooms_per_user)
+        return {key.removeprefix(prefix): int(value) for key, value in rows}
+
+    # -- shared ------------------------------------------------------------------------------------
+
+    def _view(
+        self, user: User, room: Room, read: int, unread: Unread, head: int | None = None
+    ) -> RoomView:
+        described = room.description
+        assert described is not None
+        return RoomView(
+            id=room.id,
+            name=self._name(user, room),
+            kind=described.kind,
+            topic=described.topic,
+            head=max(room.head, head or 0),
+            joined=room.role(user.id) is not None,
+            role=room.role(user.id),
+            read=read,
+            unread=unread.messages,
+            mentions=unread.mentions,
+        )
+
+    def _name(self, user: User, room: Room) -> str | None:
+        assert room.description is not None
+        if room.description.kind is not RoomKind.DIRECT:
+            return room.description.name
+        others = [member.user.name for member in room.members.values() if member.user.id != user.id]
+        return others[0] if others else user.name
+
+    async def _create_direct(self, user: User, others: Sequence[User]) -> Room:
+        if len(others) > 1:
+            raise ChatError("request.invalid", "A direct room is between two users.")
+        pair = {user.id, *(other.id for other in others)}
+        room = await self._rooms.load(direct_room_id(pair))
+        if room is None:
+            room = self._rooms.keep(Room(direct_room_id(pair)))
+        try:
+            if room.description is None:
+                await self._describe(user, room, None, RoomKind.DIRECT, "")
+        except ChatError as error:
+            if error.code != "limit.count":
+                raise
+        # Also after a crash, or beside another node, between the room and its members.
+        for member in (user, *others):
+            if room.role(member.id) is None:
+                await self._admit(user, room, member, RoomRole.MEMBER)
+        return room
+
+    async def _describe(
+        self, user: User, room: Room, name: str | None, kind: RoomKind, topic: str
+    ) -> None:
+        """The first event of a room. Raises limit.count if it has one already."""
+
+        def check() -> None:
+            if room.head:
+                raise ChatError("limit.count")
+
+        author = UserRef(user.id, user.name)
+        await self._log.append(
+            room,
+            lambda seq, at: RoomChanged(
+                room=room.id, seq=seq, at=at, author=author, name=name, kind=kind, topic=topic
+            ),
+            check,
+            changes_state=True,
+        )
+
+    async def _admit(
+        self, user: User, room: Room, member: User, role: RoomRole, right: Right | None = None
+    ) -> None:
+        def check() -> None:
+            if right is not None:
+                demand(user, room, right)
+            if room.role(member.id) is not None:
+                raise _AlreadyThere
+            if len(room.members) >= self._limits.members_per_room:
+                raise ChatError("limit.count", "This room has all the members it can have.")
+
+        author, subject = UserRef(user.id, user.name), UserRef(member.id, member.name)
+        try:
+            await self._log.append(
+                room,
+                lambda seq, at: MemberJoined(
+                    room=room.id, seq=seq, at=at, author=author, user=subject, role=role
+                ),
+                check,
+                changes_state=True,
+            )
+        except _AlreadyThere:
+            return
+        assert room.description is not None
+        self._hub.tell_user(
+            member.id,
+            RoomAdded(
+                room=room.id,
+                name=self._name(member, room),
+                kind=room.description.kind,
+                head=room.head,
+            ),
+        )
+
+    async def _dismiss(self, user: User, room: Room, other: str, right: Right) -> None:
+        member = room.members.get(other)
+        if member is None:
+            return
+        await self._append(user, room, right, MemberLeft, user=member.user)
+        self._hub.tell_user(other, RoomRemoved(room=room.id))
+
+    async def _append(
+        self,
+        user: User,
+        room: Room,
+        right: Right,
+        build: Callable[..., AnyEvent],
+        /,
+        **fields: object,
+    ) -> int:
+        author = UserRef(user.id, user.name)
+        event = await self._log.append(
+            room,
+            lambda seq, at: build(room=room.id, seq=seq, at=at, author=author, **fields),
+            lambda: demand(user, room, right),
+            changes_state=True,
+        )
+        return event.seq
+
+    async def _check_room_count(self, user: User) -> None:
+        events = await self._store.memberships(user.id)
+        count = sum(not isinstance(event, MemberLeft) for event in events)
+        if count >= self._limits.rooms_per_user:
+            raise ChatError("limit.count", "This user is in as many rooms as one can be in.")
+
+
+class _AlreadyThere(ChatError):
+    """The member joined meanwhile: nothing is left to do."""
+
+    def __init__(self) -> None:
+        super().__init__("limit.count")
+
+
+def direct_room_id(users: set[str]) -> str:
+    """The one room between these users, on every node: two who make it at once make the same."""
+    digest = hashlib.sha256("\n".join(sorted(users)).encode()).digest()
+    return "d" + b32encode(digest).decode().lower()[:25]
+
+
+def may_read(user: User, room: Room) -> bool:
+    return Right.READ in rights(user, room)
