@@ -8,7 +8,8 @@ ARGS ?=
 
 # Ruff reads no setup.cfg, so its settings are here.
 RUFF_FLAGS = --target-version py311 --line-length 100
-RUFF_RULES = --extend-select B,I,UP,ASYNC,PLE,RUF022,RUF100
+RUFF_RULES = --select E4,E7,E9,F,B,I,UP,ASYNC,PLE,RUF022,RUF100 --config \
+    'lint.isort.known-first-party = ["chatserver", "chatserver_plugins", "chatserver_static", "chatserver_config"]'
 
 # The server looks for mongod on the PATH first.
 ifdef MONGOD
