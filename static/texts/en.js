@@ -1,4 +1,4 @@
-/** English. tests/page compares the keys with the other languages. */
+/** English. tests/page compares the keys with the other languages; the server's own errors are English. */
 export default {
   "app.name": "chatserver",
   "signIn.title": "Welcome back",
@@ -7,8 +7,8 @@ export default {
   "signUp.lead": "A name and a password are enough.",
   "signIn": "Sign in",
   "signUp": "Sign up",
-  "signIn.switch": "I have an account already",
-  "signUp.switch": "I am new here",
+  "signIn.switch": "Have an account? Sign in",
+  "signUp.switch": "New here? Create an account",
   "signOut": "Sign out",
   "signedOut.expired": "Your session has ended. Please sign in again.",
   "username": "User name",
