@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, field
 
 from chatserver.configsource import Sources
-from chatserver.settings import convert, describe, hide, is_secret
+from chatserver.settings import Table, convert, describe, hide, is_secret
 
 __all__ = [
     "Config",
@@ -282,4 +282,6 @@ def load(
     sources.add_file(source or environ.get("CHATSERVER_CONFIG") or None)
     sources.add_environment(environ)
     sources.add_overrides(overrides or {})
+    for name, table in sources.tables("plugin"):
+        sources.tree["plugin"][name] = Table(table, sources.where)
     return Loaded(convert(sources.tree, Config, sources.where), sources.origin)

@@ -80,20 +80,26 @@ class Sources:
                 key.split("."), Text(value) if isinstance(value, str) else value, COMMAND_LINE
             )
 
+    def tables(self, section: str) -> list[tuple[str, dict[str, Any]]]:
+        """The tables inside a section, as far as it is one."""
+        tables = self.tree.get(section)
+        if not isinstance(tables, dict):
+            return []
+        return [(name, table) for name, table in tables.items() if isinstance(table, dict)]
+
     def where(self, key: str) -> str:
         return self.locate(self.origin, key)
 
     @staticmethod
     def locate(origin: Mapping[str, str], key: str) -> str:
         """A key with its origin; a table has that of the first key in it, or of what is around it."""
-        found = origin.get(key) or next(
-            (label for path, label in origin.items() if path.startswith(f"{key}.")), None
-        )
-        if found is None:
-            return key
-        if found in ALIASES or found.startswith(PREFIX):
+        found = origin.get(key) or next(_within(origin, key), None)
+        if found is not None and _is_variable(found):
             return found
-        return f"{found}: {key}"
+        parent = key.rpartition(".")[0]
+        if found is None and parent:
+            found = next((it for it in _within(origin, parent) if not _is_variable(it)), None)
+        return f"{found}: {key}" if found else key
 
     def _variable(self, name: str) -> tuple[list[str], bool]:
         """The key that a variable sets, and whether through a file."""
@@ -150,6 +156,14 @@ def _packaged(source: str) -> Iterator[tuple[str, Traversable]]:
     except ModuleNotFoundError:
         return
     yield f"chatserver_config/{source}.toml", folder / f"{source}.toml"
+
+
+def _within(origin: Mapping[str, str], table: str) -> Iterator[str]:
+    return (label for key, label in origin.items() if key.startswith(f"{table}."))
+
+
+def _is_variable(label: str) -> bool:
+    return label in ALIASES or label.startswith(PREFIX)
 
 
 def _leaves(

@@ -30,6 +30,14 @@ class Text(str):
     __slots__ = ()
 
 
+class Table(dict[str, Any]):
+    """A raw table that knows where its keys come from: `locate` makes the full path of a key."""
+
+    def __init__(self, raw: Mapping[str, Any], locate: Callable[[str], str]) -> None:
+        super().__init__(raw)
+        self.locate = locate
+
+
 class Setting(NamedTuple):
     """One key as the reference shows it. `default` is `msgspec.NODEFAULT` where it must be given."""
 
@@ -42,10 +50,11 @@ class Setting(NamedTuple):
 def convert(raw: Mapping[str, Any], kind: type[T], where: Callable[[str], str] | str = "") -> T:
     """The struct `kind` from a raw table, or a StartupError with one line for each mistake.
 
-    `where` makes the full path from a key of the table: a function, or a prefix put before it.
+    `where` makes the full path from a key of the table: a function, or a prefix put before it (a
+    `Table` adds the file).
     """
     problems: list[str] = []
-    result = _struct(raw, kind, _locator(where), problems)
+    result = _struct(raw, kind, _locator(raw, where), problems)
     if result is None:
         raise StartupError("\n".join(problems))
     return result
@@ -87,10 +96,11 @@ def type_text(kind: Any) -> str:
     return plain.get(base, "a table") + _bounds(metas)
 
 
-def _locator(where: Callable[[str], str] | str) -> Callable[[str], str]:
+def _locator(raw: Mapping[str, Any], where: Callable[[str], str] | str) -> Callable[[str], str]:
     if not isinstance(where, str):
         return where
-    return lambda key: f"{where}.{key}" if where and key else where or key
+    locate = raw.locate if isinstance(raw, Table) else str
+    return lambda key: locate(f"{where}.{key}" if where and key else where or key)
 
 
 def _struct(

@@ -1,0 +1,73 @@
+# What one types while working on chatserver. `make` alone lists the targets.
+#   PYTHON=...  the interpreter for .venv         MONGOD=...  a mongod of your own
+#   PORT, DATA  of `make run`                     ARGS=...    more arguments for the command
+
+PORT ?= 4000
+DATA ?= data
+ARGS ?=
+
+# Ruff reads no setup.cfg, so its settings are here.
+RUFF_FLAGS = --target-version py311 --line-length 100
+RUFF_RULES = --select E4,E7,E9,F,B,I,UP,ASYNC,PLE,RUF022,RUF100 --config \
+    'lint.isort.known-first-party = ["chatserver", "chatserver_plugins", "chatserver_static", "chatserver_config"]'
+
+# The server looks for mongod on the PATH first.
+ifdef MONGOD
+export PATH := $(dir $(MONGOD)):$(PATH)
+export MONGOD
+endif
+ifdef PYTHON
+export PYTHON
+endif
+
+.PHONY: help run test bench autobahn faults lint format docs dist clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+run: ## start a server on http://localhost:4000, with its own MongoDB
+	@deploy/make-venv mongod
+	.venv/bin/chatserver dev --port $(PORT) --data "$(DATA)" $(ARGS)
+
+test: ## run the whole test suite
+	@deploy/make-venv test
+	.venv/bin/python -m pytest $(ARGS)
+
+bench: ## measure the server, beside the plain Tornado way
+	@deploy/make-venv test
+	.venv/bin/python -m tests.bench $(ARGS)
+
+autobahn: ## all cases of the Autobahn WebSocket suite (needs Python 2.7)
+	@deploy/make-venv test
+	.venv/bin/python -m tests.autobahn $(ARGS)
+
+faults: ## the fault tests, with their figures
+	@deploy/make-venv test
+	.venv/bin/python -m pytest -s tests/faults $(ARGS)
+
+lint: ## ruff and mypy
+	@deploy/make-venv test lint
+	.venv/bin/ruff check $(RUFF_FLAGS) $(RUFF_RULES) .
+	.venv/bin/ruff format $(RUFF_FLAGS) --check .
+	@# mypy does not follow setup.cfg's package_dir, so it gets the import names as links.
+	@mkdir -p .venv/types
+	@for name in plugins static config; do ln -sfn ../../$$name .venv/types/chatserver_$$name; done
+	MYPYPATH=.venv/types .venv/bin/mypy -p chatserver -p chatserver_plugins
+
+format: ## let ruff rewrite what it can
+	@deploy/make-venv test lint
+	.venv/bin/ruff check $(RUFF_FLAGS) $(RUFF_RULES) --fix .
+	.venv/bin/ruff format $(RUFF_FLAGS) .
+
+docs: ## write the generated pages again
+	@deploy/make-venv test
+	.venv/bin/python docs/generate.py
+
+dist: ## build the source distribution and the wheel
+	@deploy/make-venv test lint
+	rm -rf dist
+	.venv/bin/python -m build --outdir dist .
+
+clean: ## remove what the other targets made, but no data
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,183 @@
+"""Logs: one line an entry, to the console and to files, for loguru and the standard library alike.
+
+What an entry says and how it looks is here; `logwriter.py` writes it. Nothing here may show a
+secret: variables of a traceback are never printed, and what looks like a credential is blotted out.
+"""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import msgspec
+from loguru import logger
+
+from chatserver.config import LoggingConfig
+from chatserver.errors import StartupError
+from chatserver.logtext import CONTROL, pretty, redact
+from chatserver.logwriter import LogFile, Stream, Target, Writer
+from chatserver.settings import HIDDEN, is_secret
+from chatserver.version import __version__
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+STACK_CHARS = 16000  # a deep recursion's traceback shall not fill the disk
+MESSAGE_CHARS = 8000
+_ERROR = 40
+_json = msgspec.json.Encoder()
+
+
+def bind_request(request: str) -> AbstractContextManager[None]:
+    """Within it, entries of this task and of those it starts carry the request's id."""
+    return logger.contextualize(request=request)
+
+
+def bind_connection(connection: str) -> AbstractContextManager[None]:
+    """Within it, entries of this task and of those it starts carry the connection's id."""
+    return logger.contextualize(connection=connection)
+
+
+def setup(
+    config: LoggingConfig,
+    *,
+    service: str = "chatserver",
+    version: str = "",
+    console: TextIO | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Writer:
+    """Start logging as configured. The writer's `close` writes out what waits; exit does it too.
+
+    A StartupError says which file cannot be written.
+    """
+    stream = console or sys.stderr
+    files = _files(config)
+    base = {"service": service, "version": config.version or version or __version__}
+    kind = _console_kind(config, stream)
+    colour = kind == "pretty" and stream.isatty() and not environ.get("NO_COLOR")
+    screen = Stream(stream) if kind != "off" else None
+    writer = Writer([*(file for _, file in files), *([screen] if screen else [])])
+
+    def sink(message: "Message") -> None:
+        entry = describe(message.record, base)
+        line = json_line(entry)
+        level = message.record["level"].no
+        targets: list[Target] = [file for least, file in files if level >= least]
+        if targets:
+            writer.write(line, targets)
+        if screen is not None:
+            writer.write(pretty(entry, colour=colour) if kind == "pretty" else line, [screen])
+
+    logger.remove()
+    logger.add(
+        sink,
+        level=config.level.upper(),
+        format="{message}",
+        backtrace=False,
+        diagnose=False,
+    )
+    _intercept(config.level.upper())
+    return writer
+
+
+def json_line(entry: Mapping[str, Any]) -> str:
+    """An entry as one line of JSON, with nothing in it that a terminal or a reader of lines obeys."""
+    text = _json.encode(entry).decode()
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def describe(record: "Record", base: Mapping[str, str]) -> dict[str, Any]:
+    """An entry as it is written: fields in reading order, no secrets."""
+    entry: dict[str, Any] = {
+        "timestamp": record["time"].astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+        "level": record["level"].name.lower(),
+        "message": redact(_cut(record["message"], MESSAGE_CHARS)),
+        **base,
+        "logger": record["name"],
+    }
+    for name, value in record["extra"].items():
+        entry.setdefault(name, HIDDEN if is_secret(name) else _field(value))
+    error = record["exception"]
+    if error is not None and error.type is not None:
+        stack = "".join(traceback.format_exception(error.type, error.value, error.traceback))
+        only = traceback.format_exception_only(error.type, error.value)[-1].strip()
+        kind, _, message = only.partition(": ")
+        entry["error"] = {
+            "type": kind,
+            "message": redact(_cut(message, MESSAGE_CHARS)),
+            "stack": redact(_cut(stack, STACK_CHARS)),
+        }
+    return entry
+
+
+class Intercept(logging.Handler):
+    """Passes what the standard library's loggers say on to loguru, under their own name."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level: str | int = logger.level(record.levelname).name
+        except ValueError:
+            level = record.levelno
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):
+            text = str(record.msg)
+        name = record.name
+
+        def rename(entry: "Record") -> None:
+            entry["name"] = name
+
+        logger.patch(rename).opt(exception=record.exc_info).log(level, text)
+
+
+def _intercept(level: str) -> None:
+    number = logger.level(level).no
+    # Debug lines of the dependencies quote documents and frames: never below info.
+    logging.basicConfig(handlers=[Intercept()], level=max(number, logging.INFO), force=True)
+    for ours in ("chatserver", "chatserver_plugins"):
+        logging.getLogger(ours).setLevel(number)
+    # Requests are logged by the server itself, without their query.
+    logging.getLogger("tornado.access").disabled = True
+    logging.captureWarnings(True)
+
+
+def _files(config: LoggingConfig) -> list[tuple[int, LogFile]]:
+    if not config.folder:
+        return []
+    folder = Path(config.folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [
+            (least, LogFile(folder / name, config.rotation_mb * 1_000_000, config.keep))
+            for name, least in (("combined.log", 0), ("error.log", _ERROR))
+        ]
+    except OSError as error:
+        raise StartupError(
+            f"logging.folder: {error.filename or folder}: {error.strerror or error}"
+        ) from None
+
+
+def _console_kind(config: LoggingConfig, stream: TextIO) -> str:
+    if config.console == "auto":
+        return "pretty" if stream.isatty() else "json"
+    return config.console
+
+
+def _field(value: Any) -> Any:
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
+    return redact(_cut(str(value), MESSAGE_CHARS))
+
+
+def _cut(text: str, length: int) -> str:
+    """The text at most so long, and such that it can be encoded (no lone surrogates)."""
+    if len(text) > length:
+        text = f"{text[:length]}… ({len(text)} characters)"
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()

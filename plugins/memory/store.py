@@ -1,0 +1,162 @@
+"""The store contract over lists and dicts. Several services may share one `MemoryStore`."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    Conflict,
+    MemberChanged,
+    MemberEvent,
+    MemberJoined,
+    MemberLeft,
+    MessageChange,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    PinAdded,
+    PinRemoved,
+    ReactionAdded,
+    ReactionRemoved,
+    RoomChanged,
+    RoomKind,
+    Unread,
+)
+
+MEMBER_EVENTS = (MemberJoined, MemberLeft, MemberChanged)
+MESSAGE_CHANGES = (
+    MessageEdited,
+    MessageDeleted,
+    ReactionAdded,
+    ReactionRemoved,
+    PinAdded,
+    PinRemoved,
+)
+
+
+class MemoryStore:
+    """Keeps everything until the object is gone; `open` and `close` change nothing."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, list[AnyEvent]] = {}  # the event of seq n is at n - 1
+        self._sent: dict[tuple[str, str], MessagePosted] = {}
+        self._records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+
+    async def open(self) -> None:
+        """There is nothing to connect to."""
+
+    async def close(self) -> None:
+        """Keep what is stored: another service may be using it."""
+
+    async def ping(self) -> None:
+        """Memory is always there."""
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        await asyncio.sleep(0)  # let writers race as they do on a real store
+        for stored, event in enumerate(events):
+            log = self._rooms.get(event.room, [])
+            if event.seq <= len(log):
+                return Appended(stored, Conflict.POSITION)
+            if event.seq > len(log) + 1:
+                raise ValueError(f"event {event.seq} would leave a hole after {len(log)}")
+            if isinstance(event, MessagePosted):
+                key = (event.author.id, event.client_id)
+                if key in self._sent:
+                    return Appended(stored, Conflict.CLIENT_ID)
+                self._sent[key] = event
+            self._rooms.setdefault(event.room, log).append(event)
+        return Appended(len(events))
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        return {room: len(self._rooms[room]) for room in rooms if room in self._rooms}
+
+    async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        return self._log(room)[max(after, 0) :][:limit]
+
+    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        log = self._log(room)
+        newest = reversed(log if before is None else log[: max(before - 1, 0)])
+        posted = (event for event in newest if isinstance(event, MessagePosted))
+        return list(islice(posted, limit))[::-1]
+
+    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
+        wanted = set(messages)
+        return [
+            event
+            for event in self._log(room)
+            if isinstance(event, MESSAGE_CHANGES) and event.message in wanted
+        ]
+
+    async def repeats(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], MessagePosted]:
+        return {key: self._sent[key] for key in keys if key in self._sent}
+
+    async def room(self, room: str) -> RoomChanged | None:
+        newest = reversed(self._log(room))
+        return next((event for event in newest if isinstance(event, RoomChanged)), None)
+
+    async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
+        newest = [await self.room(room) for room in sorted(self._rooms) if room > after]
+        return [room for room in newest if room and room.kind is RoomKind.PUBLIC][:limit]
+
+    async def members(self, room: str) -> list[MemberEvent]:
+        return list({event.user.id: event for event in _member_events(self._log(room))}.values())
+
+    async def memberships(self, user: str) -> list[MemberEvent]:
+        newest: dict[str, MemberEvent] = {}
+        for room, log in self._rooms.items():
+            for event in _member_events(log):
+                if event.user.id == user:
+                    newest[room] = event
+        return list(newest.values())
+
+    async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
+        found: dict[str, Unread] = {}
+        for room, seq in after.items():
+            mentions = [
+                user in event.mentions
+                for event in self._log(room)[max(seq, 0) :]
+                if isinstance(event, MessagePosted) and event.author.id != user
+            ]
+            if mentions:
+                found[room] = Unread(len(mentions), sum(mentions))
+        return found
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        return self._records[space].get(key)
+
+    async def put(self, space: str, key: str, value: bytes) -> None:
+        self._records[space][key] = value
+
+    async def add(self, space: str, key: str, value: bytes) -> bool:
+        if key in self._records[space]:
+            return False
+        self._records[space][key] = value
+        return True
+
+    async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
+        if self._records[space].get(key) != old:
+            return False
+        self._records[space][key] = new
+        return True
+
+    async def delete(self, space: str, key: str) -> bool:
+        return self._records[space].pop(key, None) is not None
+
+    async def scan(
+        self, space: str, prefix: str, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, bytes]]:
+        records = self._records[space]
+        keys = sorted(key for key in records if key.startswith(prefix) and key > after)
+        return [(key, records[key]) for key in keys[:limit]]
+
+    def _log(self, room: str) -> list[AnyEvent]:
+        return self._rooms.get(room, [])
+
+
+def _member_events(log: Sequence[AnyEvent]) -> Iterator[MemberEvent]:
+    return (event for event in log if isinstance(event, MEMBER_EVENTS))

@@ -1,0 +1,91 @@
+"""Events as BSON documents and back, the indexes over them, and the queries' pipelines.
+
+A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. Only a posted
+message has `client_id`, only a change of one has `message`, only a member event has `user`, only
+a room's description has `kind`: the partial indexes rely on that, and a posted message, by far
+the most frequent event, is in just two of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from pymongo import IndexModel
+
+from chatserver import AnyEvent, Conflict
+
+Document = dict[str, Any]
+
+# A query that names a field of a partial index with this condition may use the index, and without
+# a look at the documents ($exists would need one).
+ANY = {"$gte": ""}
+
+
+def _partial(field: str, *keys: tuple[str, int], unique: bool = False) -> IndexModel:
+    return IndexModel(list(keys), unique=unique, partialFilterExpression={field: {"$exists": True}})
+
+
+# seq descends, so that the newest event of a group comes first: MongoDB then skips from group to
+# group (DISTINCT_SCAN) for `newest`.
+INDEXES = (
+    IndexModel([("room", 1), ("seq", -1)], unique=True),
+    _partial("client_id", ("author.id", 1), ("client_id", 1), unique=True),
+    _partial("message", ("room", 1), ("message", 1), ("seq", 1)),
+    _partial("user.id", ("room", 1), ("user.id", 1), ("seq", -1)),
+    _partial("user.id", ("user.id", 1), ("room", 1), ("seq", -1)),
+    _partial("kind", ("room", 1), ("seq", -1), ("kind", 1)),
+    _partial("kind", ("kind", 1), ("room", 1), ("seq", -1)),
+)
+
+
+def document(event: AnyEvent) -> Document:
+    made: Document = msgspec.to_builtins(event)
+    return made
+
+
+def events(documents: Sequence[Document], kind: Any) -> list[Any]:
+    """`kind` is the struct of the events, or the union of their structs."""
+    return [msgspec.convert(document, kind) for document in documents]
+
+
+def conflict(error: Mapping[str, Any]) -> Conflict:
+    """Which rule a write error of code 11000 (duplicate key) speaks of."""
+    return Conflict.CLIENT_ID if "client_id" in error["keyPattern"] else Conflict.POSITION
+
+
+def newest(match: Document, *group: str) -> list[Document]:
+    """The event of the highest seq of each group. `group` holds the index's keys before seq."""
+    return [
+        {"$match": match},
+        {"$sort": dict.fromkeys(group, 1) | {"seq": -1}},
+        {"$group": {"_id": f"${group[-1]}", "event": {"$first": "$$ROOT"}}},
+    ]
+
+
+def heads(rooms: Sequence[str]) -> list[Document]:
+    return [
+        {"$match": {"room": {"$in": list(rooms)}}},
+        {"$sort": {"room": 1, "seq": -1}},
+        {"$group": {"_id": "$room", "seq": {"$first": "$seq"}}},
+    ]
+
+
+def unread(user: str, after: Mapping[str, int]) -> list[Document]:
+    # A user id could begin with "$": in an expression only $literal keeps it a plain text.
+    mentioned = {"$in": [{"$literal": user}, {"$ifNull": ["$mentions", []]}]}
+    return [
+        {
+            "$match": {
+                "$or": [{"room": room, "seq": {"$gt": seq}} for room, seq in after.items()],
+                "ev": "message.posted",
+                "author.id": {"$ne": user},
+            }
+        },
+        {
+            "$group": {
+                "_id": "$room",
+                "messages": {"$sum": 1},
+                "mentions": {"$sum": {"$cond": [mentioned, 1, 0]}},
+            }
+        },
+    ]

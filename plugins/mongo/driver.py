@@ -1,0 +1,106 @@
+"""The one place that reaches a driver: Motor, or PyMongo's own async API.
+
+Both give collections with the same methods; what differs (aggregation, closing) is hidden here,
+and whatever goes wrong on the way to the server becomes `StoreUnavailable`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+import pymongo
+from pymongo import ReadPreference, WriteConcern
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from chatserver import StoreUnavailable
+
+Document = dict[str, Any]
+Sort = list[tuple[str, int]]
+T = TypeVar("T")
+
+DURABLE = WriteConcern(w="majority", j=True)
+MAJORITY = ReadConcern("majority")
+GRACE_SECONDS = 0.3  # the driver's own limit comes first and knows more
+
+
+class Database:
+    """One database. Make it in the event loop that uses it."""
+
+    def __init__(
+        self, uri: str, name: str, driver: Literal["motor", "pymongo"], timeout_ms: int
+    ) -> None:
+        self._motor = driver == "motor"
+        self._seconds = timeout_ms / 1000 + GRACE_SECONDS
+        # Compression is left to the address; the plugin refuses one that offers zlib.
+        self._client: Any = _client_class(driver)(
+            uri,
+            appname="chatserver",
+            timeoutMS=timeout_ms,
+            serverSelectionTimeoutMS=timeout_ms,
+            connectTimeoutMS=timeout_ms,
+            retryWrites=True,
+        )
+        self._database: Any = self._client.get_database(
+            name,
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=DURABLE,
+            read_concern=MAJORITY,
+        )
+
+    def collection(self, name: str, read_concern: ReadConcern = MAJORITY) -> Any:
+        """A collection whose writes are durable, and whose reads are if not said otherwise."""
+        return self._database.get_collection(name, read_concern=read_concern)
+
+    async def run(self, call: Awaitable[T]) -> T:
+        """What a call of a collection gives. Raises `DuplicateKeyError` or `StoreUnavailable`."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await call
+        except DuplicateKeyError:
+            raise
+        except (PyMongoError, TimeoutError) as error:
+            raise StoreUnavailable from error
+
+    async def command(self, command: Mapping[str, Any]) -> Document:
+        """Run a database command on the primary. Write errors are left in the answer."""
+        return await self.run(self._database.command(command))
+
+    async def ask(self, command: Mapping[str, Any]) -> Document:
+        """Like `command`, but a refusal is an answer too: see its `ok`."""
+        return await self.run(self._database.command(command, check=False))
+
+    async def find(
+        self, collection: Any, query: Document, sort: Sort, limit: int = 0
+    ) -> list[Document]:
+        """The documents without their `_id`; `limit` 0 means all."""
+        cursor = collection.find(query, {"_id": 0}, sort=sort, limit=limit, batch_size=limit)
+        return await self.run(cursor.to_list(None))
+
+    async def aggregate(self, collection: Any, pipeline: Sequence[Document]) -> list[Document]:
+        return await self.run(self._aggregate(collection, pipeline))
+
+    async def _aggregate(self, collection: Any, pipeline: Sequence[Document]) -> list[Document]:
+        cursor = collection.aggregate(pipeline)
+        if not self._motor:
+            cursor = await cursor
+        found: list[Document] = await cursor.to_list(None)
+        return found
+
+    async def create_indexes(self, collection: str, indexes: Sequence[pymongo.IndexModel]) -> None:
+        """Make what is missing, however long that takes on a large collection."""
+        with pymongo.timeout(None):
+            await self._database.get_collection(collection).create_indexes(list(indexes))
+
+    async def close(self) -> None:
+        closing = self._client.close()
+        if not self._motor:
+            await closing
+
+
+def _client_class(driver: Literal["motor", "pymongo"]) -> Any:
+    if driver == "pymongo":
+        return pymongo.AsyncMongoClient
+    from motor.motor_asyncio import AsyncIOMotorClient  # only where it is chosen
+
+    return AsyncIOMotorClient

@@ -1,0 +1,162 @@
+"""A private mongod of the server: a replica set of one in the data folder, kept alive.
+
+Its port stays the same as long as nobody else takes it. What runs is noted in `mongod.pid`, so
+that a server that was killed leaves nothing in the way of the next.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from chatserver import StartupError, StoreUnavailable
+from chatserver_plugins.mongo import mongod
+from chatserver_plugins.mongo.driver import Database
+
+START_SECONDS = 60  # the journal of a killed one is replayed first
+TIMEOUT_MS = 2000
+WATCH_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 30.0  # between attempts to start one that ends at once
+HEALTHY_SECONDS = 10.0
+
+logger = logging.getLogger("chatserver.mongo")
+
+
+class PrivateMongod:
+    """Starts, watches and stops it. `folder` is made if it is missing."""
+
+    def __init__(self, folder: Path, program: str = "") -> None:
+        self._folder = folder.absolute()
+        self._dbpath = self._folder / "db"
+        self._program = program
+        self._note = self._folder / "mongod.pid"
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the mongod that runs, or ran last."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> str:
+        """Start it and give its address once it takes writes. Raises `StartupError`."""
+        self._program = mongod.find(self._program)
+        self._dbpath.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pid, port = self._noted()
+        if mongod.running(pid, self._dbpath):
+            logger.info("stopping mongod %s, which an earlier server left", pid)
+            await asyncio.to_thread(mongod.end, pid, self._dbpath)
+        self._port = port if _free(port) else _free_port()
+        process = self._spawn()
+        await self._become_primary(process)
+        self._watch = asyncio.create_task(self._keep_alive(process))
+        return f"mongodb://{self._host}/?replicaSet={mongod.REPLICA_SET}"
+
+    async def stop(self) -> None:
+        """Stop it. Never raises."""
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+            self._watch = None
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(self._process.wait, mongod.STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.warning("mongod did not stop within %s s: killed", mongod.STOP_SECONDS)
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def _host(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def _noted(self) -> tuple[int, int]:
+        """The process id and port of the last one on this folder, or zeros."""
+        try:
+            pid, port = self._note.read_text().split()
+            return int(pid), int(port)
+        except (OSError, ValueError):
+            return 0, 0
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        process = mongod.spawn(mongod.arguments(self._program, self._folder, self._port))
+        self._process = process
+        temporary = self._note.with_suffix(".new")
+        temporary.write_text(f"{process.pid} {self._port}\n")
+        temporary.replace(self._note)
+        return process
+
+    async def _become_primary(self, process: "subprocess.Popen[bytes]") -> None:
+        address = f"mongodb://{self._host}/?directConnection=true"
+        admin = Database(address, "admin", "pymongo", TIMEOUT_MS)
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            while time.monotonic() < deadline:
+                if process.poll() is not None:
+                    raise StartupError(
+                        f"mongod ended at once, see the end of {self._folder / 'mongod.log'}"
+                    )
+                with contextlib.suppress(StoreUnavailable):
+                    if await self._is_primary(admin):
+                        return
+                await asyncio.sleep(0.05)
+        finally:
+            await admin.close()
+        raise StartupError(f"mongod did not get ready in {START_SECONDS} s")
+
+    async def _is_primary(self, admin: Database) -> bool:
+        hello = await admin.command({"hello": 1})
+        if hello.get("isWritablePrimary") and hello.get("me") == self._host:
+            return True
+        members = [{"_id": 0, "host": self._host}]
+        answer = await admin.ask({"replSetGetConfig": 1})
+        if not answer["ok"]:
+            config = {"_id": mongod.REPLICA_SET, "members": members}
+            await admin.ask({"replSetInitiate": config})
+        elif answer["config"]["members"][0]["host"] != self._host:  # the port is a new one
+            config = answer["config"] | {"members": members}
+            await admin.ask({"replSetReconfig": config, "force": True})
+        return False
+
+    async def _keep_alive(self, process: "subprocess.Popen[bytes]") -> None:
+        pause = WATCH_SECONDS
+        started = time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if process.poll() is None:
+                continue
+            if time.monotonic() - started > HEALTHY_SECONDS:
+                pause = WATCH_SECONDS
+            logger.error(
+                "mongod ended with status %s: starting it again (see %s)",
+                process.returncode,
+                self._folder / "mongod.log",
+            )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            started = time.monotonic()
+            process = self._spawn()
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return port > 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,176 @@
+"""The log of every room, in the collection `events`."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from bson.errors import InvalidDocument
+from pymongo.read_concern import ReadConcern
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    MemberEvent,
+    MessageChange,
+    MessagePosted,
+    RoomChanged,
+    RoomKind,
+    StoreUnavailable,
+    Unread,
+)
+from chatserver_plugins.mongo import documents
+from chatserver_plugins.mongo.driver import DURABLE, Database
+
+NAME = "events"
+DUPLICATE_KEY = 11000
+LOCAL = ReadConcern("local")
+
+
+class MongoLog:
+    """Reads see only what a majority has; those that number events see everything."""
+
+    _database: Database
+
+    @cached_property
+    def _events(self) -> Any:
+        return self._database.collection(NAME)
+
+    @cached_property
+    def _latest(self) -> Any:
+        return self._database.collection(NAME, LOCAL)
+
+    async def settle(self) -> None:
+        """Return once everything that this primary has is durable.
+
+        An update that meets no document writes nothing, but waits as any write does.
+        https://www.mongodb.com/docs/manual/reference/write-concern/
+        """
+        nothing = {"_id": ""}
+        await self._database.run(self._events.update_one(nothing, {"$set": {"seq": 0}}))
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        if not events:
+            return Appended(0)
+        try:
+            return await self._insert([documents.document(event) for event in events])
+        except InvalidDocument:
+            if len(events) == 1:
+                raise
+        # More than one message to the server can hold: nothing of it was sent.
+        half = len(events) // 2
+        first = await self.append(events[:half])
+        if first.conflict:
+            return first
+        rest = await self.append(events[half:])
+        return Appended(half + rest.stored, rest.conflict)
+
+    async def _insert(self, batch: list[documents.Document]) -> Appended:
+        # The bare command costs half the processor time of insert_many, which makes an _id for
+        # every document and keeps account of each; here the server makes the _id.
+        result = await self._database.command(
+            {
+                "insert": NAME,
+                "documents": batch,
+                "ordered": True,
+                "writeConcern": DURABLE.document,
+            }
+        )
+        if "writeConcernError" in result:
+            raise StoreUnavailable
+        errors = result.get("writeErrors")
+        if not errors:
+            return Appended(result["n"])
+        if errors[0]["code"] != DUPLICATE_KEY:
+            raise StoreUnavailable
+        return Appended(errors[0]["index"], documents.conflict(errors[0]))
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        if not rooms:
+            return {}
+        found = await self._database.aggregate(self._latest, documents.heads(rooms))
+        # What is read up to a head afterwards must be there, and stay.
+        await self.settle()
+        return {head["_id"]: head["seq"] for head in found}
+
+    async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        if limit < 1:
+            return []
+        query = {"room": room, "seq": {"$gt": after}}
+        found = await self._database.find(self._events, query, [("seq", 1)], limit)
+        return documents.events(found, AnyEvent)
+
+    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        if limit < 1:
+            return []
+        query: documents.Document = {"room": room, "ev": "message.posted"}
+        if before is not None:
+            query["seq"] = {"$lt": before}
+        found = await self._database.find(self._events, query, [("seq", -1)], limit)
+        return documents.events(found[::-1], MessagePosted)
+
+    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
+        if not messages:
+            return []
+        query = {"room": room, "message": {"$in": list(messages)}}
+        found = await self._database.find(self._events, query, [("seq", 1)])
+        return documents.events(found, MessageChange)
+
+    async def repeats(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], MessagePosted]:
+        if not keys:
+            return {}
+        query = {"$or": [{"author.id": author, "client_id": sent} for author, sent in keys]}
+        found = await self._database.find(self._latest, query, [])
+        if found:
+            await self.settle()  # a repeat is acknowledged as a first send is
+        messages = documents.events(found, MessagePosted)
+        return {(message.author.id, message.client_id): message for message in messages}
+
+    async def room(self, room: str) -> RoomChanged | None:
+        query = {"room": room, "kind": documents.ANY}
+        found = await self._database.find(self._events, query, [("seq", -1)], 1)
+        return documents.events(found, RoomChanged)[0] if found else None
+
+    async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
+        rooms: list[RoomChanged] = []
+        while len(rooms) < limit:
+            wanted = limit - len(rooms)
+            once_public = await self._once_public(after, wanted)
+            query = {"room": {"$in": once_public}, "kind": documents.ANY}
+            newest = await self._newest(RoomChanged, query, "room")
+            public = [room for room in newest if room.kind is RoomKind.PUBLIC]
+            rooms += sorted(public, key=lambda room: room.room)
+            if len(once_public) < wanted:
+                break
+            after = once_public[-1]
+        return rooms
+
+    async def _once_public(self, after: str, limit: int) -> list[str]:
+        """Ids of rooms that are or were public; each has few descriptions, so few come twice."""
+        query = {"kind": RoomKind.PUBLIC.value, "room": {"$gt": after}}
+        rooms: dict[str, None] = {}
+        while len(rooms) < limit:
+            found = await self._database.find(self._events, query, [("room", 1)], limit)
+            rooms |= dict.fromkeys(event["room"] for event in found)
+            if len(found) < limit:
+                break
+            query["room"] = {"$gt": found[-1]["room"]}
+        return list(rooms)[:limit]
+
+    async def members(self, room: str) -> list[MemberEvent]:
+        query = {"room": room, "user.id": documents.ANY}
+        return await self._newest(MemberEvent, query, "room", "user.id")
+
+    async def memberships(self, user: str) -> list[MemberEvent]:
+        return await self._newest(MemberEvent, {"user.id": user}, "user.id", "room")
+
+    async def _newest(self, kind: Any, match: documents.Document, *group: str) -> list[Any]:
+        found = await self._database.aggregate(self._events, documents.newest(match, *group))
+        return documents.events([group["event"] for group in found], kind)
+
+    async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
+        if not after:
+            return {}
+        found = await self._database.aggregate(self._events, documents.unread(user, after))
+        return {room["_id"]: Unread(room["messages"], room["mentions"]) for room in found}

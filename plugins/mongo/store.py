@@ -1,0 +1,85 @@
+"""The store as a whole: connecting, what is made at start, health."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from chatserver import StartupError, StoreUnavailable
+from chatserver_plugins.mongo import documents, log
+from chatserver_plugins.mongo.config import Config
+from chatserver_plugins.mongo.driver import Database
+from chatserver_plugins.mongo.embedded import PrivateMongod
+from chatserver_plugins.mongo.log import MongoLog
+from chatserver_plugins.mongo.records import MongoRecords
+
+RETRY_SECONDS = 0.2
+
+# Up to these, a server that accepts zlib gives parts of its memory to anybody who can connect.
+LAST_LEAKING = {6: (6, 0, 26), 7: (7, 0, 27), 8: (8, 0, 16)}
+
+logger = logging.getLogger("chatserver.mongo")
+
+
+class MongoStore(MongoLog, MongoRecords):
+    """Keeps the log and the records in one database; see `chatserver.Store` for the contract."""
+
+    def __init__(self, config: Config, data: Path) -> None:
+        self._config = config
+        self._private = None if config.uri else PrivateMongod(data, config.mongod)
+
+    async def open(self) -> None:
+        config = self._config
+        try:
+            uri = await self._private.start() if self._private else config.uri
+            self._database = Database(uri, config.database, config.driver, config.timeout_ms)
+            await self._reach()
+            await self._database.create_indexes(log.NAME, documents.INDEXES)
+        except (PyMongoError, ValueError) as error:  # a bad address, or no right to make indexes
+            await self.close()
+            raise StartupError(f"plugin.mongo.uri: {error}") from error
+        except BaseException:
+            await self.close()
+            raise
+        await self._warn_of_leaks()
+
+    async def close(self) -> None:
+        if hasattr(self, "_database"):
+            await self._database.close()
+        if self._private:
+            await self._private.stop()
+
+    async def ping(self) -> None:
+        await self.settle()
+
+    async def _reach(self) -> None:
+        """Wait for a primary: at start the database may come up later than we do."""
+        deadline = time.monotonic() + self._config.start_seconds
+        while True:
+            try:
+                return await self.ping()
+            except StoreUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise StartupError(f"plugin.mongo.uri: no answer: {error.__cause__}") from error
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _warn_of_leaks(self) -> None:
+        build = await self._database.command({"buildInfo": 1})
+        # What both sides have is in the answer; asking changes nothing of this connection's use.
+        hello = await self._database.command({"hello": 1, "compression": ["zlib"]})
+        version = tuple(build["versionArray"][:3])
+        if leaks(version, hello):
+            logger.warning(
+                "mongod %s with zlib compression gives parts of its memory to strangers: "
+                "upgrade it, or set net.compression.compressors to snappy,zstd",
+                build["version"],
+            )
+
+
+def leaks(version: tuple[int, ...], hello: dict[str, Any]) -> bool:
+    """Does a server of this version, with this answer to an offer of zlib, leak memory?"""
+    last = LAST_LEAKING.get(version[0], LAST_LEAKING[6])
+    return "zlib" in hello.get("compression", ()) and version <= last

@@ -1,0 +1,118 @@
+"""Passwords (argon2id) and revocable session tokens, kept in the server's own store."""
+
+from typing import Annotated
+
+import msgspec
+
+from chatserver import Authenticator, Records, Settings, hookimpl
+
+from .authenticator import PasswordAuthenticator
+from .hashing import Hasher
+from .limiter import FailureLimit
+from .sessions import Sessions
+
+
+class PasswordPlugin:
+    """The default authenticator. Limits on failures and the token cache are per node."""
+
+    # The defaults of memory, passes and lanes are the OWASP Password Storage Cheat Sheet's.
+    class Config(Settings, frozen=True, kw_only=True):
+        memory_kib: Annotated[
+            int, msgspec.Meta(description="Memory of one argon2id hash, in KiB.", ge=8, le=4194304)
+        ] = 19456
+        passes: Annotated[
+            int, msgspec.Meta(description="Passes of argon2id over its memory.", ge=1, le=1000)
+        ] = 2
+        lanes: Annotated[int, msgspec.Meta(description="Lanes of argon2id.", ge=1, le=64)] = 1
+        threads: Annotated[
+            int, msgspec.Meta(description="Passwords hashed at the same time.", ge=1, le=64)
+        ] = 2
+        waiting: Annotated[
+            int,
+            msgspec.Meta(
+                description="Passwords that may wait to be hashed; more are told to come later.",
+                ge=0,
+            ),
+        ] = 64
+        session_days: Annotated[
+            float,
+            msgspec.Meta(description="Days without use after which a session expires.", gt=0),
+        ] = 30.0
+        sessions_per_user: Annotated[
+            int,
+            msgspec.Meta(
+                description="Sessions a user may have; a further one ends that unused for longest.",
+                ge=1,
+                le=1000,
+            ),
+        ] = 100
+        cache_seconds: Annotated[
+            float,
+            msgspec.Meta(
+                description="How long a valid token is trusted without asking the store: the time "
+                "in which a revocation on another node comes into force.",
+                ge=0,
+                le=60,
+            ),
+        ] = 1.0
+        cache_size: Annotated[
+            int, msgspec.Meta(description="Valid tokens kept in memory at most.", ge=1)
+        ] = 10_000
+        failures_per_account: Annotated[
+            int,
+            msgspec.Meta(description="Failed logins to one account in `failure_seconds`.", ge=1),
+        ] = 10
+        failures_per_address: Annotated[
+            int,
+            msgspec.Meta(
+                description="Failed logins from one address (IPv6: from one /64 network) in "
+                "`failure_seconds`.",
+                ge=1,
+            ),
+        ] = 50
+        failure_seconds: Annotated[
+            int, msgspec.Meta(description="Seconds until failed logins are forgiven.", ge=1)
+        ] = 300
+        failure_keys: Annotated[
+            int,
+            msgspec.Meta(
+                description="Accounts, and addresses, whose failures are remembered at most.", ge=1
+            ),
+        ] = 20_000
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._hasher: Hasher | None = None
+
+    @hookimpl
+    def provide_authenticator(self, records: Records) -> Authenticator:
+        config = self.config
+        self._hasher = Hasher(
+            memory_kib=config.memory_kib,
+            passes=config.passes,
+            lanes=config.lanes,
+            threads=config.threads,
+            waiting=config.waiting,
+        )
+        return PasswordAuthenticator(
+            records,
+            self._hasher,
+            Sessions(
+                records,
+                lifetime=config.session_days * 86400,
+                per_user=config.sessions_per_user,
+                cache_seconds=config.cache_seconds,
+                cache_size=config.cache_size,
+            ),
+            accounts=FailureLimit(
+                config.failures_per_account, config.failure_seconds, config.failure_keys
+            ),
+            addresses=FailureLimit(
+                config.failures_per_address, config.failure_seconds, config.failure_keys
+            ),
+        )
+
+    @hookimpl
+    async def shutdown(self) -> None:
+        if self._hasher is not None:
+            self._hasher.close()

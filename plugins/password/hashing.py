@@ -1,0 +1,81 @@
+"""argon2id off the event loop, and which passwords are accepted at all."""
+
+import asyncio
+import secrets
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+import argon2
+
+from chatserver import ChatError
+
+MIN_CHARACTERS = 8  # NIST SP 800-63B-3, 5.1.1.2
+MAX_BYTES = 1024  # far above any passphrase; bounds what a request can make the server hash
+RETRY_MS = 1000  # a full queue of the default length is worked off in about this time
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def secret_bytes(password: str) -> bytes | None:
+    """What of a password is hashed, or None if it is too long to be one.
+
+    NFC, so that it does not matter which keyboard composed an accent or a dakuten (RFC 8265, 4.2).
+    """
+    if len(password) > MAX_BYTES:
+        return None
+    encoded = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+    return encoded if len(encoded) <= MAX_BYTES else None
+
+
+class Hasher:
+    """Hashes and verifies in a few threads of its own: argon2 lets go of the GIL.
+
+    At most `threads` run and `waiting` wait; beyond that a call raises `limit.rate`.
+    """
+
+    def __init__(
+        self, *, memory_kib: int, passes: int, lanes: int, threads: int, waiting: int
+    ) -> None:
+        self._argon2 = argon2.PasswordHasher(
+            time_cost=passes,
+            memory_cost=max(memory_kib, 8 * lanes),  # RFC 9106, 3.1
+            parallelism=lanes,
+            type=argon2.Type.ID,
+        )
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._limit = threads + waiting
+        self._active = 0
+        # Verifying against it takes what it takes for an account that exists.
+        self.dummy = self._argon2.hash(secrets.token_bytes(32))
+
+    async def hash(self, secret: bytes) -> str:
+        return await self._run(self._argon2.hash, secret)
+
+    async def verify(self, encoded: str, secret: bytes) -> bool:
+        return await self._run(self._verify, encoded, secret)
+
+    def outdated(self, encoded: str) -> bool:
+        """Was this hash made with other parameters than those of today?"""
+        return self._argon2.check_needs_rehash(encoded)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _verify(self, encoded: str, secret: bytes) -> bool:
+        try:
+            return self._argon2.verify(encoded, secret)
+        except argon2.exceptions.VerifyMismatchError:
+            return False
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._active >= self._limit:
+            raise ChatError("limit.rate", after_ms=RETRY_MS)
+        self._active += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+        finally:
+            self._active -= 1

@@ -1,0 +1,50 @@
+/** Puts the page together: language, who is signed in, and which of the two faces is shown. */
+
+import { Api } from "./lib/api.js";
+import { h } from "./lib/dom.js";
+import { chooseLanguage, currentLanguage, errorText, startLanguage, t } from "./lib/i18n.js";
+import { RoomsStore } from "./lib/rooms-store.js";
+import { Session } from "./lib/session.js";
+import { Connection } from "./lib/socket.js";
+import "./elements/chat-app.js";
+import "./elements/sign-in.js";
+
+const api = new Api();
+const store = new RoomsStore();
+const connection = new Connection({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
+const session = new Session({ api, connection, store, storage: sessionStorage });
+const root = document.querySelector("#root");
+let notice = "";
+
+function show() {
+  document.documentElement.lang = currentLanguage();
+  root.replaceChildren(store.me ? h("chat-app", { session, store, connection }) : h("sign-in", { api, notice }));
+}
+
+function signedIn(user) {
+  notice = "";
+  session.start(user);
+  show();
+}
+
+root.addEventListener("signed-in", ({ detail }) => signedIn(detail.user), { capture: true });
+root.addEventListener("language-chosen", ({ detail }) => {
+  chooseLanguage(detail.language, localStorage);
+  show();
+});
+session.addEventListener("signed-out", ({ detail }) => {
+  notice = detail.reason === "expired" ? t("signedOut.expired") : "";
+  history.replaceState(null, "", location.pathname);
+  document.title = t("app.name");
+  show();
+});
+
+startLanguage(localStorage, navigator.languages);
+try {
+  const user = await api.me();
+  if (user) signedIn(user);
+  else show();
+} catch (error) {
+  notice = errorText(error);
+  show();
+}

@@ -1,0 +1,121 @@
+/**
+ * The signed-in page: side bar and room side by side, or one of them on a narrow screen. Owns the address
+ * (`#room=ID`), the keys that work everywhere, the title and what a screen reader is told.
+ * Needs `session`, `store`, `connection`.
+ */
+
+import { h } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { roomTitle } from "../lib/titles.js";
+import "./connection-status.js";
+import "./room-list.js";
+import "./room-view.js";
+import { View } from "./view.js";
+
+const ANNOUNCED = 20; // messages kept for the screen reader
+
+class ChatApp extends View {
+  session;
+  store;
+  connection;
+  #list;
+  #main;
+  #announcer;
+
+  build() {
+    const { session, store, connection } = this;
+    this.#list = h("room-list", { class: "side", session, store });
+    this.#main = h("main", { class: "main" });
+    this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
+    this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer);
+    this.listen(this.#list, "room-chosen", ({ detail }) => this.#go(detail.room));
+    this.listen(this, "room-closed", () => this.#go(null));
+    this.listen(this, "room-opened", ({ detail }) => this.#go(detail.room));
+    this.listen(window, "hashchange", () => this.#route());
+    this.listen(document, "keydown", (event) => this.#onKey(event));
+    this.listen(store, "change", () => this.#title());
+    this.listen(session, "ready", () => this.#route());
+    this.listen(session, "message", ({ detail }) => this.#announce(detail));
+    this.listen(window, "online", () => connection.wake());
+    this.listen(document, "visibilitychange", () => document.visibilityState === "visible" && connection.wake());
+    this.#route();
+  }
+
+  #active() {
+    return new URLSearchParams(location.hash.slice(1)).get("room");
+  }
+
+  #go(room) {
+    const hash = room ? `#${new URLSearchParams({ room })}` : "";
+    if (room === this.#active()) this.#main.querySelector("room-view")?.focusComposer();
+    else if (hash) location.hash = hash;
+    else {
+      history.pushState(null, "", location.pathname);
+      this.#route();
+    }
+  }
+
+  #route() {
+    const room = this.#active();
+    this.dataset.view = room ? "room" : "list";
+    this.#list.active = room;
+    this.#list.redraw();
+    this.#title();
+    if (room && this.#main.firstChild?.room === room) return;
+    const { session, store } = this;
+    this.#main.replaceChildren(room ? h("room-view", { session, store, "data-room": room }) : welcome());
+  }
+
+  #title() {
+    const unread = this.store.joined().reduce((sum, room) => sum + room.unread, 0);
+    const room = this.store.room(this.#active());
+    const name = [room && roomTitle(room), t("app.name")].filter(Boolean).join(" · ");
+    document.title = unread ? `(${unread}) ${name}` : name;
+  }
+
+  #announce({ room, message }) {
+    if (room !== this.#active()) return;
+    this.#announcer.append(h("p", {}, t("message.announce", { name: message.author.name, body: message.body })));
+    while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstChild.remove();
+  }
+
+  #onKey(event) {
+    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
+      event.preventDefault();
+      if (this.#active() && this.#narrow()) this.#go(null);
+      this.#list.focusFilter();
+    } else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      event.preventDefault();
+      this.#move(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Escape" && this.#active()) {
+      if (this.#narrow()) this.#go(null);
+      else this.#main.querySelector("room-view")?.focusComposer();
+    }
+  }
+
+  #narrow() {
+    return getComputedStyle(this).getPropertyValue("--one-column").trim() === "1";
+  }
+
+  #move(step) {
+    const order = this.#list.order();
+    if (order.length === 0) return;
+    const at = order.indexOf(this.#active());
+    const next = at < 0 ? (step > 0 ? 0 : order.length - 1) : (at + step + order.length) % order.length;
+    this.#go(order[next]);
+  }
+}
+
+function welcome() {
+  return h(
+    "div",
+    { class: "welcome", "data-testid": "welcome" },
+    h("img", { src: "/static/icon.svg", alt: "", width: "72", height: "72" }),
+    h("h2", {}, t("welcome.title")),
+    h("p", { class: "muted" }, t("welcome.lead")),
+    h("p", { class: "muted keys" }, t("keys.hint")),
+  );
+}
+
+customElements.define("chat-app", ChatApp);

@@ -1,0 +1,84 @@
+/** Dialogs: a new room, and a yes-or-no question. `<dialog>` keeps the focus and closes on Escape. */
+
+import { h } from "../lib/dom.js";
+import { errorText, t } from "../lib/i18n.js";
+
+function show(dialog) {
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.showModal();
+}
+
+/** Resolves with whether the person said yes. */
+export function ask(question, yes) {
+  return new Promise((resolve) => {
+    const dialog = h(
+      "dialog",
+      { class: "dialog", "aria-label": question, "data-testid": "ask", onclose: () => resolve(dialog.returnValue === "yes") },
+      h(
+        "form",
+        { method: "dialog", class: "stack" },
+        h("p", { class: "dialog-question" }, question),
+        h(
+          "div",
+          { class: "dialog-buttons" },
+          h("button", { class: "quiet", value: "no" }, t("cancel")),
+          h("button", { class: "danger", value: "yes", "data-testid": "ask-yes" }, yes),
+        ),
+      ),
+    );
+    show(dialog);
+  });
+}
+
+/** `create({name, kind})` makes the room; a refusal is shown and the dialog stays. */
+export function askNewRoom(create) {
+  const error = h("p", { class: "form-error", role: "alert" });
+  const submit = h("button", { class: "primary", "data-testid": "create-room" }, t("room.createDo"));
+  const form = h(
+    "form",
+    { class: "stack", onsubmit: (event) => void onSubmit(event) },
+    h("h2", { id: "new-room-title" }, t("room.create")),
+    h("p", { class: "muted" }, t("room.createLead")),
+    h(
+      "label",
+      { class: "field" },
+      h("span", {}, t("room.name")),
+      h("input", { name: "name", required: true, maxlength: "80", dir: "auto", autocomplete: "off", "data-testid": "room-name" }),
+    ),
+    h("fieldset", { class: "choices" }, h("legend", {}, t("room.kind")), choice("public", true), choice("private", false)),
+    error,
+    h(
+      "div",
+      { class: "dialog-buttons" },
+      h("button", { class: "quiet", type: "button", onclick: () => dialog.close() }, t("cancel")),
+      submit,
+    ),
+  );
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "new-room-title", "data-testid": "new-room-dialog" }, form);
+
+  async function onSubmit(event) {
+    event.preventDefault();
+    submit.disabled = true;
+    const { name, kind } = Object.fromEntries(new FormData(form));
+    try {
+      await create({ name: name.trim(), kind });
+      dialog.close();
+    } catch (refusal) {
+      error.textContent = errorText(refusal);
+      submit.disabled = false;
+    }
+  }
+
+  show(dialog);
+}
+
+function choice(kind, checked) {
+  return h(
+    "label",
+    { class: "choice" },
+    h("input", { type: "radio", name: "kind", value: kind, checked, "data-testid": `kind-${kind}` }),
+    h("span", { class: "choice-text" }, h("strong", {}, t(`room.${kind}`)), h("small", {}, t(`room.${kind}Hint`))),
+  );
+}

@@ -1,0 +1,151 @@
+/**
+ * Where a message is written, answered or edited. Needs `session`, `store` and the attribute data-room.
+ * Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch keyboard Enter breaks the line.
+ */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { errorText, t } from "../lib/i18n.js";
+import { roomTitle } from "../lib/titles.js";
+import { View } from "./view.js";
+
+const TALLEST_PX = 180;
+
+class MessageComposer extends View {
+  session;
+  store;
+  #text;
+  #context;
+  #error;
+  #reply = null;
+  #editing = null;
+
+  get #room() {
+    return this.store.room(this.dataset.room);
+  }
+
+  build() {
+    const label = t("message.writeIn", { name: roomTitle(this.#room) });
+    this.#context = h("div", { class: "composer-context", hidden: true, "data-testid": "composer-context" });
+    this.#error = h("p", { class: "form-error", role: "alert" });
+    this.#text = h("textarea", {
+      rows: "1",
+      dir: "auto",
+      placeholder: t("message.write"),
+      "aria-label": label,
+      enterkeyhint: "send",
+      "data-testid": "composer",
+      oninput: () => this.#onInput(),
+      onkeydown: (event) => this.#onKey(event),
+    });
+    const send = h(
+      "button",
+      { class: "round send", type: "submit", title: t("message.send"), "aria-label": t("message.send"), "data-testid": "send" },
+      icon(ICONS.send),
+    );
+    const onsubmit = (event) => {
+      event.preventDefault();
+      void this.#submit();
+    };
+    this.append(this.#context, this.#error, h("form", { class: "composer-row", onsubmit }, this.#text, send));
+    this.#text.value = this.#room.draft;
+    this.#grow();
+    if (!matchMedia("(pointer: coarse)").matches) this.focusText();
+  }
+
+  focusText() {
+    this.#text.focus();
+  }
+
+  replyTo(message) {
+    this.#setContext({ reply: message }, t("message.replyTo", { name: message.author.name }), message.body);
+  }
+
+  edit(message) {
+    this.#setContext({ editing: message }, t("message.editing"), message.body);
+    this.#text.value = message.body;
+    this.#grow();
+  }
+
+  #setContext({ reply = null, editing = null }, title, body) {
+    if (this.#editing) this.#text.value = "";
+    this.#reply = reply;
+    this.#editing = editing;
+    const close = h(
+      "button",
+      { class: "round", type: "button", title: t("cancel"), "aria-label": t("cancel"), onclick: () => this.#clearContext() },
+      icon(ICONS.close),
+    );
+    this.#context.replaceChildren(h("div", {}, h("strong", {}, title), h("span", { dir: "auto" }, body)), close);
+    this.#context.hidden = false;
+    this.focusText();
+  }
+
+  #clearContext() {
+    if (this.#editing) this.#text.value = "";
+    this.#reply = null;
+    this.#editing = null;
+    this.#context.hidden = true;
+    this.#context.replaceChildren();
+    this.#grow();
+    this.focusText();
+  }
+
+  #onInput() {
+    this.#grow();
+    this.#error.textContent = "";
+    if (!this.#editing) this.#room.draft = this.#text.value;
+    if (this.#text.value.trim()) this.session.typing(this.dataset.room);
+  }
+
+  #onKey(event) {
+    // An input method ends its word with Enter; 229 is how Safari tells after the composition has ended.
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
+      event.preventDefault();
+      void this.#submit();
+    } else if (event.key === "Escape" && !this.#context.hidden) {
+      event.stopPropagation();
+      this.#clearContext();
+    } else if (event.key === "ArrowUp" && !event.altKey && this.#text.value === "") {
+      this.#editLast(event);
+    }
+  }
+
+  #editLast(event) {
+    const mine = this.#room.messages.findLast(({ author, deleted }) => author.id === this.store.me.id && !deleted);
+    if (!mine) return;
+    event.preventDefault();
+    this.edit(mine);
+  }
+
+  async #submit() {
+    const body = this.#text.value.trim();
+    if (!body) return;
+    if (this.#editing) {
+      await this.#submitEdit(body);
+      return;
+    }
+    this.session.send(this.dataset.room, body, this.#reply?.id);
+    this.#text.value = "";
+    this.#room.draft = "";
+    this.#clearContext();
+    this.dispatchEvent(new CustomEvent("sent"));
+  }
+
+  async #submitEdit(body) {
+    const { id, body: before } = this.#editing;
+    try {
+      if (body !== before) await this.session.edit(this.dataset.room, id, body);
+      this.#clearContext();
+    } catch (error) {
+      this.#error.textContent = errorText(error);
+    }
+  }
+
+  #grow() {
+    this.#text.style.height = "auto";
+    this.#text.style.height = `${Math.min(this.#text.scrollHeight, TALLEST_PX)}px`;
+  }
+}
+
+customElements.define("message-composer", MessageComposer);

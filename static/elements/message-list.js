@@ -1,0 +1,178 @@
+/**
+ * The messages of a room: stays at the end while one reads there, loads upwards, and keeps its place
+ * when something is added above. Needs `session`, `store` and the attribute data-room.
+ * Fires "reply" and "edit" ({message}).
+ */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { formatDay, t } from "../lib/i18n.js";
+import { timeline } from "../lib/timeline.js";
+import { messageRow } from "./message-row.js";
+import { View } from "./view.js";
+
+const END_PX = 60; // this close to the end counts as reading the end
+const LOAD_AT_PX = 600;
+
+class MessageList extends View {
+  session;
+  store;
+  #scroller;
+  #list;
+  #older;
+  #start;
+  #jump;
+  #rows = new Map();
+  #atEnd = true;
+  #loading = false;
+  #placed = false;
+  #resized;
+
+  get #id() {
+    return this.dataset.room;
+  }
+
+  build() {
+    this.#rows.clear();
+    this.#older = h("p", { class: "older muted", hidden: true }, t("message.loadOlder"));
+    this.#start = h("p", { class: "older muted", hidden: true, "data-testid": "room-start" }, t("room.start"));
+    this.#list = h("ol", { class: "messages", "data-testid": "messages" });
+    this.#scroller = h(
+      "div",
+      { class: "scroller", tabindex: "0", role: "region", "aria-label": t("message.list"), "data-testid": "scroller" },
+      this.#older,
+      this.#start,
+      this.#list,
+    );
+    this.#jump = h(
+      "button",
+      { class: "jump", type: "button", hidden: true, title: t("message.latest"), "aria-label": t("message.latest"), "data-testid": "jump", onclick: () => this.toEnd() },
+      icon(ICONS.down),
+    );
+    this.append(this.#scroller, this.#jump);
+    this.listen(this.#scroller, "scroll", () => this.#onScroll(), { passive: true });
+    this.listen(this.store, "change", ({ detail }) => detail.room === this.#id && this.redraw());
+    this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
+    this.listen(document, "visibilitychange", () => this.#onVisible());
+    this.#resized = new ResizeObserver(() => this.#atEnd && this.#scrollToEnd());
+    this.#resized.observe(this.#scroller);
+    this.#resized.observe(this.#list);
+  }
+
+  teardown() {
+    this.#resized.disconnect();
+  }
+
+  toEnd() {
+    this.#atEnd = true;
+    this.#scrollToEnd();
+    this.redraw();
+  }
+
+  draw() {
+    const room = this.store.room(this.#id);
+    if (!room) return;
+    if (this.#atEnd) this.store.trim(this.#id);
+    const anchor = this.#atEnd ? null : this.#anchor();
+    this.#reconcile(timeline({ ...room, outgoing: this.session.outbox.in(this.#id), me: this.store.me }));
+    this.#older.hidden = !room.loaded || room.complete;
+    this.#start.hidden = !room.complete;
+    if (room.loaded && !this.#placed) this.#place();
+    else if (anchor) this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
+    else this.#scrollToEnd();
+    this.#jump.hidden = this.#atEnd;
+    this.#markRead();
+    this.#loadIfNear(room);
+  }
+
+  /** Reuses the row of each key that still looks the same, so focus and selection survive. */
+  #reconcile(items) {
+    const rows = new Map();
+    let place = this.#list.firstChild;
+    for (const item of items) {
+      const look = JSON.stringify([item, this.#quoted(item)?.body]);
+      const known = this.#rows.get(item.key);
+      const row = known?.look === look ? known : { look, node: this.#make(item) };
+      rows.set(item.key, row);
+      if (known && known !== row) {
+        if (place === known.node) place = place.nextSibling;
+        known.node.remove();
+      }
+      if (row.node === place) place = place.nextSibling;
+      else this.#list.insertBefore(row.node, place);
+    }
+    for (const [key, { node }] of this.#rows) if (rows.get(key)?.node !== node) node.remove();
+    this.#rows = rows;
+  }
+
+  #make(item) {
+    if (item.kind === "day") return h("li", { class: "day" }, h("span", {}, formatDay(item.at)));
+    if (item.kind === "new") return h("li", { class: "new-line", "data-testid": "new-line" }, h("span", {}, t("message.new")));
+    return messageRow({
+      ...item,
+      quoted: this.#quoted(item),
+      me: this.store.me,
+      session: this.session,
+      tell: (type) => this.dispatchEvent(new CustomEvent(type, { detail: { message: item.message } })),
+    });
+  }
+
+  #quoted({ message }) {
+    return message?.reply_to ? this.store.room(this.#id).messages.find(({ id }) => id === message.reply_to) : undefined;
+  }
+
+  /** The first row in sight, which must not move when others come above it. */
+  #anchor() {
+    const edge = this.#scroller.getBoundingClientRect().top;
+    for (const row of this.#list.children) {
+      const { top, bottom } = row.getBoundingClientRect();
+      if (bottom > edge && row.classList.contains("message")) return { row, top };
+    }
+    return null;
+  }
+
+  /** On opening: at the end, unless that would hide where the unread messages begin. */
+  #place() {
+    this.#placed = true;
+    const line = this.#rows.get("new")?.node;
+    const hidden = line && this.#list.lastChild.getBoundingClientRect().bottom - line.getBoundingClientRect().top > this.#scroller.clientHeight;
+    if (!hidden) {
+      this.#scrollToEnd();
+      return;
+    }
+    this.#atEnd = false;
+    line.scrollIntoView({ block: "start" });
+  }
+
+  #scrollToEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #onScroll() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    this.#atEnd = scrollHeight - scrollTop - clientHeight < END_PX;
+    this.#jump.hidden = this.#atEnd;
+    this.#markRead();
+    this.#loadIfNear(this.store.room(this.#id));
+  }
+
+  #onVisible() {
+    if (document.visibilityState !== "visible") return;
+    this.store.placeNewLine(this.#id);
+    this.redraw();
+  }
+
+  #markRead() {
+    if (this.#atEnd && this.#placed && document.visibilityState === "visible") this.session.markRead(this.#id);
+  }
+
+  #loadIfNear(room) {
+    if (this.#loading || !room?.loaded || room.complete || this.#scroller.scrollTop > LOAD_AT_PX) return;
+    this.#loading = true;
+    const after = () => {
+      this.#loading = false;
+    };
+    this.session.loadOlder(this.#id).then(after, after);
+  }
+}
+
+customElements.define("message-list", MessageList);

@@ -1,0 +1,124 @@
+/** One message as a list item: head, quote, text, reactions, state, and what one can do with it. */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { errorText, formatFull, formatTime, t } from "../lib/i18n.js";
+import { segments } from "../lib/linkify.js";
+import { avatar } from "./avatar.js";
+import { ask } from "./dialogs.js";
+
+const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
+
+/** `tell("reply" | "edit")` passes on what the composer does. */
+export function messageRow({ message, grouped, quoted, me, session, tell }) {
+  const { author, state } = message;
+  const own = author.id === me.id;
+  const name = author.name || me.username;
+  return h(
+    "li",
+    {
+      class: ["message", grouped && "grouped", own && "own", state].filter(Boolean).join(" "),
+      tabindex: "-1",
+      "data-testid": "message",
+      "data-state": state ?? "posted",
+      "data-id": message.id,
+    },
+    grouped ? h("span", { class: "avatar-space" }, time(message)) : avatar({ id: author.id, name }),
+    h(
+      "div",
+      { class: "message-main" },
+      !grouped && h("div", { class: "message-head" }, h("strong", { dir: "auto" }, name), time(message)),
+      grouped && h("span", { class: "visually-hidden" }, name),
+      message.reply_to && quote(quoted),
+      body(message),
+      reactions(message, me, session),
+      stateLine(message, session),
+    ),
+    !state && !message.deleted && actions(message, { me, own, session, tell }),
+  );
+}
+
+function time({ at }) {
+  const date = new Date(at);
+  return h("time", { datetime: at, title: formatFull(date) }, formatTime(date));
+}
+
+function quote(message) {
+  if (!message) return h("p", { class: "quote" }, t("message.replyGone"));
+  const text = message.deleted ? t("message.deleted") : message.body;
+  return h("p", { class: "quote" }, h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, text));
+}
+
+function body(message) {
+  if (message.deleted) return h("p", { class: "message-body deleted" }, t("message.deleted"));
+  const parts = segments(message.body).map(({ text, href }) =>
+    href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : text,
+  );
+  const edited = message.edited_at && h("small", { class: "edited" }, t("message.edited"));
+  return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts, edited);
+}
+
+function reactions(message, me, session) {
+  const given = Object.entries(message.reactions ?? {});
+  if (given.length === 0) return null;
+  const chips = given.map(([emoji, users]) => {
+    const mine = users.includes(me.id);
+    return h(
+      "button",
+      {
+        class: "chip",
+        type: "button",
+        "aria-pressed": String(mine),
+        "aria-label": t("message.reactions", { emoji, count: users.length }),
+        "data-testid": "reaction",
+        onclick: () => toggle(session, message, emoji, !mine),
+      },
+      `${emoji} ${users.length}`,
+    );
+  });
+  return h("div", { class: "chips" }, ...chips);
+}
+
+function toggle(session, message, emoji, on) {
+  session.react(message.room, message.id, emoji, on).catch((error) => void ask(errorText(error), t("cancel")));
+}
+
+function stateLine({ state, error, client_id }, session) {
+  if (state === "pending") return h("p", { class: "message-state" }, t("message.pending"));
+  if (state !== "failed") return null;
+  return h(
+    "p",
+    { class: "message-state failed", role: "alert" },
+    h("span", {}, t("message.failed", { reason: errorText(error) })),
+    h("button", { class: "link", type: "button", onclick: () => session.outbox.retry(client_id) }, t("message.retry")),
+    h("button", { class: "link", type: "button", onclick: () => session.outbox.discard(client_id) }, t("message.discard")),
+  );
+}
+
+function actions(message, { me, own, session, tell }) {
+  const button = (label, path, testid, onclick) =>
+    h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, onclick }, icon(path));
+  const remove = async () => {
+    if (!(await ask(t("message.deleteConfirm"), t("message.delete")))) return;
+    await session.remove(message.room, message.id).catch((error) => void ask(errorText(error), t("cancel")));
+  };
+  return h(
+    "div",
+    { class: "actions", role: "group" },
+    ...QUICK_REACTIONS.map((emoji) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "emoji",
+          title: t("message.react", { emoji }),
+          "aria-label": t("message.react", { emoji }),
+          onclick: () => toggle(session, message, emoji, !message.reactions?.[emoji]?.includes(me.id)),
+        },
+        emoji,
+      ),
+    ),
+    button(t("message.reply"), ICONS.reply, "reply", () => tell("reply")),
+    own && button(t("message.edit"), ICONS.edit, "edit", () => tell("edit")),
+    own && button(t("message.delete"), ICONS.trash, "delete", () => void remove()),
+  );
+}

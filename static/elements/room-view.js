@@ -1,0 +1,123 @@
+/**
+ * One room: its head, messages, who is typing, and the composer (or the way in). Needs `session`, `store`
+ * and the attribute data-room. Fires "room-closed".
+ */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { errorText, t } from "../lib/i18n.js";
+import { roomTitle } from "../lib/titles.js";
+import { ask } from "./dialogs.js";
+import "./message-composer.js";
+import "./message-list.js";
+import "./typing-line.js";
+import { View } from "./view.js";
+
+class RoomView extends View {
+  session;
+  store;
+  #title;
+  #topic;
+  #leave;
+  #body;
+  #shown = null; // "room" | "join" | "gone"
+
+  get room() {
+    return this.dataset.room;
+  }
+
+  build() {
+    this.#title = h("h2", { class: "room-title", dir: "auto", "data-testid": "room-title" });
+    this.#topic = h("p", { class: "room-topic muted", dir: "auto" });
+    this.#leave = h(
+      "button",
+      { class: "round", type: "button", title: t("room.leave"), "aria-label": t("room.leave"), "data-testid": "leave-room", onclick: () => void this.#onLeave() },
+      icon(ICONS.leave),
+    );
+    this.#body = h("div", { class: "room-body" });
+    this.append(
+      h(
+        "header",
+        { class: "room-head" },
+        h(
+          "button",
+          { class: "round back", type: "button", title: t("back"), "aria-label": t("back"), "data-testid": "back", onclick: () => this.#close() },
+          icon(ICONS.back),
+        ),
+        h("div", { class: "room-heading" }, this.#title, this.#topic),
+        this.#leave,
+      ),
+      this.#body,
+    );
+    this.#shown = null;
+    this.listen(this.store, "change", ({ detail }) => {
+      if (detail.room === null || detail.room === this.room) this.redraw();
+    });
+    this.listen(this.session, "ready", () => this.#open());
+    this.#open();
+  }
+
+  focusComposer() {
+    this.querySelector("message-composer")?.focusText();
+  }
+
+  draw() {
+    const room = this.store.room(this.room);
+    const kind = room ? (room.joined ? "room" : "join") : "gone";
+    this.#title.textContent = room ? roomTitle(room) : "";
+    this.#topic.textContent = room?.topic ?? "";
+    this.#topic.hidden = !room?.topic;
+    this.#leave.hidden = kind !== "room" || room.kind === "direct";
+    if (kind === this.#shown) return;
+    if (this.session.status !== "open" && kind === "gone") return; // not known yet
+    this.#shown = kind;
+    this.#body.replaceChildren(...{ room: () => this.#inside(), join: () => this.#door(room), gone: () => [gone()] }[kind]());
+  }
+
+  #open() {
+    this.store.placeNewLine(this.room);
+    this.session.open(this.room).catch((error) => {
+      if (error.code !== "connection.lost") this.#body.replaceChildren(h("p", { class: "form-error" }, errorText(error)));
+    });
+  }
+
+  #inside() {
+    const { session, store, room } = this;
+    const composer = h("message-composer", { session, store, "data-room": room });
+    const list = h("message-list", { session, store, "data-room": room });
+    this.listen(list, "reply", ({ detail }) => composer.replyTo(detail.message));
+    this.listen(list, "edit", ({ detail }) => composer.edit(detail.message));
+    this.listen(composer, "sent", () => list.toEnd());
+    return [list, h("typing-line", { store, "data-room": room }), composer];
+  }
+
+  #door(room) {
+    const error = h("p", { class: "form-error", role: "alert" });
+    const onclick = async ({ currentTarget: button }) => {
+      button.disabled = true;
+      try {
+        await this.session.join(room.id);
+      } catch (refusal) {
+        error.textContent = errorText(refusal);
+        button.disabled = false;
+      }
+    };
+    const join = h("button", { class: "primary", type: "button", "data-testid": "join-room", onclick }, t("room.join"));
+    return [h("div", { class: "welcome" }, h("p", { class: "muted" }, t("room.joinLead")), join, error)];
+  }
+
+  async #onLeave() {
+    const name = roomTitle(this.store.room(this.room));
+    if (!(await ask(t("room.leaveConfirm", { name }), t("room.leave")))) return;
+    await this.session.leave(this.room).then(() => this.#close(), (error) => void ask(errorText(error), t("cancel")));
+  }
+
+  #close() {
+    this.dispatchEvent(new CustomEvent("room-closed", { bubbles: true }));
+  }
+}
+
+function gone() {
+  return h("div", { class: "welcome", "data-testid": "room-gone" }, h("p", { class: "muted" }, t("room.gone")));
+}
+
+customElements.define("room-view", RoomView);

@@ -1,0 +1,63 @@
+/** The HTTP calls the page makes: accounts only. Everything in a room goes over the WebSocket. */
+
+/** An answer that says no, or none at all (`status` 0, code "connection.lost"). */
+export class ApiError extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export class Api {
+  #fetch;
+
+  constructor(fetch = (...args) => globalThis.fetch(...args)) {
+    this.#fetch = fetch;
+  }
+
+  /** The signed-in user, or null. */
+  async me() {
+    try {
+      const answer = await this.#call("GET", "/api/v1/me");
+      return answer.user ?? answer;
+    } catch (error) {
+      if (error.status === 401) return null;
+      throw error;
+    }
+  }
+
+  /** Only a login sets the cookie, so signing up ends with one. */
+  async register({ username, password, name }) {
+    await this.#call("POST", "/api/v1/register", name ? { username, password, name } : { username, password });
+    return this.login({ username, password });
+  }
+
+  async login({ username, password }) {
+    return (await this.#call("POST", "/api/v1/login", { username, password })).user;
+  }
+
+  async logout() {
+    await this.#call("POST", "/api/v1/logout", {});
+  }
+
+  async #call(method, path, body) {
+    let response;
+    try {
+      response = await this.#fetch(path, {
+        method,
+        credentials: "same-origin",
+        cache: "no-store",
+        headers: body ? { "Content-Type": "application/json" } : {},
+        body: body && JSON.stringify(body),
+      });
+    } catch {
+      throw new ApiError(0, "connection.lost", "The server could not be reached.");
+    }
+    const answer = await response.json().catch(() => ({}));
+    if (response.ok) return answer;
+    const { code = `http.${response.status}`, message = response.statusText } = answer.error ?? {};
+    throw new ApiError(response.status, code, message);
+  }
+}

@@ -1,0 +1,48 @@
+/** Builds nodes. Text only ever enters a page as text: there is no way to pass markup. */
+
+/**
+ * `h("button", {class: "quiet", onclick: f, hidden: true}, "text", node)`.
+ * Functions and objects become properties, true an empty attribute, false / null / undefined nothing.
+ */
+export function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (typeof value === "function" || typeof value === "object") node[name] = value;
+    else if (name === "value") node.value = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A 24 × 24 line drawing; decoration only, the button around it carries the name. */
+export function icon(path) {
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", "0 0 24 24");
+  drawing.setAttribute("class", "icon");
+  drawing.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", path);
+  drawing.append(line);
+  return drawing;
+}
+
+export const ICONS = {
+  back: "M15 5l-7 7 7 7",
+  plus: "M12 5v14M5 12h14",
+  send: "M4 12l16-8-6 16-3-7z",
+  close: "M6 6l12 12M18 6L6 18",
+  down: "M12 5v14M6 13l6 6 6-6",
+  lock: "M7 11V8a5 5 0 0 1 10 0v3M6 11h12v9H6z",
+  hash: "M9 4L7 20M17 4l-2 16M4 9h16M4 15h16",
+  person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4-6 8-6s7 2 8 6",
+  people: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 19c.6-3.4 3-5 6.5-5s5.900 1.6 6.5 5M16 4.5a3.5 3.5 0 0 1 0 6.2M18 14.3c2 .7 3.200 2.300 3.5 4.7",
+  reply: "M10 6l-6 5 6 5v-3c5 0 8 1 10 5 0-6-4-9-10-9z",
+  edit: "M5 19l1-4L16 5l3 3L9 18z",
+  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  smile: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM8.5 14.5c1.8 2.2 5.2 2.2 7 0M9 9.5v.5M15 9.5v.5",
+  leave: "M14 5H6v14h8M11 12h9M17 8l4 4-4 4",
+};

@@ -1,0 +1,60 @@
+/** Which language the page speaks, and its texts, numbers and times in it. */
+
+import en from "../texts/en.js";
+import ja from "../texts/ja.js";
+
+const TEXTS = { en, ja };
+const KEY = "language";
+export const LANGUAGES = [
+  ["en", "English"],
+  ["ja", "日本語"],
+];
+
+let language = "en";
+
+/** The first language of the list that there are texts for; English otherwise. */
+export function preferred(wanted) {
+  const found = wanted.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag in TEXTS);
+  return found ?? "en";
+}
+
+export function currentLanguage() {
+  return language;
+}
+
+export function startLanguage(storage, wanted) {
+  const kept = storage.getItem(KEY);
+  language = kept in TEXTS ? kept : preferred(wanted);
+}
+
+export function chooseLanguage(tag, storage) {
+  language = tag;
+  storage.setItem(KEY, tag);
+}
+
+/** The text of a key; `{name}` in it is replaced. */
+export function t(key, values = {}) {
+  const text = TEXTS[language][key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** A text for the server's error code, or what the server said. */
+export function errorText({ code, message }) {
+  return TEXTS[language][`error.${code}`] ?? message ?? t("error.unknown");
+}
+
+export function formatTime(at) {
+  return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(at);
+}
+
+export function formatDay(at, now = new Date()) {
+  if (at.toDateString() === now.toDateString()) return t("today");
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  if (at.toDateString() === yesterday.toDateString()) return t("yesterday");
+  const year = at.getFullYear() === now.getFullYear() ? undefined : "numeric";
+  return new Intl.DateTimeFormat(language, { weekday: "short", month: "long", day: "numeric", year }).format(at);
+}
+
+export function formatFull(at) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" }).format(at);
+}

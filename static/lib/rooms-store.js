@@ -1,0 +1,211 @@
+/**
+ * What the page knows: rooms, their messages, unread counts, who is typing. Events go in, state comes
+ * out, "change" ({room: id or null for the list}) is fired. It asks nobody for anything. No DOM.
+ */
+
+export const TYPING_MS = 5_000;
+const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the seq of a `read` is a marker
+const KEPT_MESSAGES = 300; // in a room that is read at its end; older ones load again on scrolling up
+
+/** What the server says of a room, under our names; everything else of it stays with the server. */
+function described(said) {
+  const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0 } = said;
+  return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head };
+}
+
+function freshRoom() {
+  return {
+    read: 0,
+    unread: 0,
+    mentions: 0,
+    lastSeq: null, // last event seen: where the next subscription resumes
+    countedTo: 0, // the server's unread count covers the log up to here
+    messages: [],
+    loaded: false,
+    complete: false, // nothing older than messages[0]
+    newFrom: null, // where the "new messages" line stands
+    typing: new Map(),
+    draft: "",
+  };
+}
+
+export class RoomsStore extends EventTarget {
+  me = null;
+  rooms = new Map();
+
+  reset(me = null) {
+    this.me = me;
+    this.rooms.clear();
+    this.#changed(null);
+  }
+
+  room(id) {
+    return this.rooms.get(id);
+  }
+
+  joined() {
+    return [...this.rooms.values()].filter((room) => room.joined);
+  }
+
+  /** The answer of the `rooms` operation: rooms it leaves out are gone. */
+  applySnapshot(list) {
+    const names = new Set(list.map(({ id }) => id));
+    for (const id of this.rooms.keys()) if (!names.has(id)) this.rooms.delete(id);
+    for (const said of list) this.#describe(said);
+    this.#changed(null);
+  }
+
+  #describe(said) {
+    const known = this.rooms.get(said.id);
+    const room = Object.assign(known ?? freshRoom(), described(said));
+    room.read = said.read ?? room.read;
+    room.unread = said.unread ?? 0;
+    room.mentions = said.mentions ?? 0;
+    room.countedTo = room.head;
+    if (!room.joined) Object.assign(room, { lastSeq: null, unread: 0, mentions: 0 });
+    this.rooms.set(room.id, room);
+  }
+
+  /** Where to resume each room that I am in. Without loaded messages there is nothing to miss before the head. */
+  positions() {
+    return Object.fromEntries(
+      this.joined().map((room) => [room.id, room.loaded && room.lastSeq !== null ? room.lastSeq : room.head]),
+    );
+  }
+
+  subscribed(id, seq) {
+    const room = this.rooms.get(id);
+    if (room) room.lastSeq = seq;
+  }
+
+  /** The log that the messages came from is not the server's any more. */
+  forgetMessages(id) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    Object.assign(room, { messages: [], loaded: false, complete: false, lastSeq: null });
+    this.#changed(id);
+  }
+
+  /** A page of history, newest or older; `whole` when it has as many messages as were asked for. */
+  applyPage(id, { messages }, whole) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    const known = new Set(room.messages.map((message) => message.id));
+    room.messages.push(...messages.filter((message) => !known.has(message.id)));
+    room.messages.sort((a, b) => a.seq - b.seq);
+    if (!whole) room.complete = true;
+    room.loaded = true;
+    this.#changed(id);
+  }
+
+  /** Returns "hole" when an event before this one is missing; then nothing was applied. */
+  applyEvent(event, now = Date.now()) {
+    const room = this.rooms.get(event.room);
+    if (!room) return "unknown";
+    if (PASSING.has(event.ev)) {
+      this.#applyPassing(room, event, now);
+      this.#changed(room.id);
+      return "applied";
+    }
+    if (room.lastSeq !== null && event.seq <= room.lastSeq) return "repeat";
+    if (room.lastSeq !== null && event.seq > room.lastSeq + 1) return "hole";
+    room.lastSeq = event.seq;
+    room.head = Math.max(room.head, event.seq);
+    this.#applyLogged(room, event);
+    this.#changed(room.id);
+    return "applied";
+  }
+
+  #applyPassing(room, event, now) {
+    if (event.ev === "typing" && event.user.id !== this.me?.id) {
+      room.typing.set(event.user.id, { name: event.user.name, until: now + TYPING_MS });
+    } else if (event.ev === "read") {
+      this.#readTo(room, event.seq); // read on another connection of mine
+    }
+  }
+
+  /** Events of other kinds, known or new, change nothing here. */
+  #applyLogged(room, event) {
+    const message = room.messages.find(({ id }) => id === event.message);
+    switch (event.ev) {
+      case "message.posted":
+        return this.#posted(room, event);
+      case "message.edited":
+        return message && Object.assign(message, { body: event.body, edited_at: event.at });
+      case "message.deleted":
+        return message && Object.assign(message, { body: "", deleted: true, reactions: {} });
+      case "reaction.added":
+        return message && react(message, event.emoji, event.author.id, true);
+      case "reaction.removed":
+        return message && react(message, event.emoji, event.author.id, false);
+      case "room.changed":
+        return Object.assign(room, { name: event.name ?? "", topic: event.topic ?? "" });
+      default:
+        return null;
+    }
+  }
+
+  #posted(room, event) {
+    const { ev: _, ...message } = event;
+    room.typing.delete(event.author.id);
+    if (room.loaded && !room.messages.some(({ id }) => id === message.id)) room.messages.push(message);
+    if (event.author.id === this.me?.id || event.seq <= room.countedTo || event.seq <= room.read) return;
+    room.unread += 1;
+    if (event.mentions?.includes(this.me?.id)) room.mentions += 1;
+  }
+
+  /** Everything seen is read. Returns the seq to tell the server, or null when it knows. */
+  markRead(id) {
+    const room = this.rooms.get(id);
+    if (!room?.joined || room.lastSeq === null) return null;
+    const seq = Math.max(room.lastSeq, room.countedTo);
+    if (seq <= room.read && room.unread === 0) return null;
+    this.#readTo(room, seq);
+    this.#changed(id);
+    return seq;
+  }
+
+  #readTo(room, seq) {
+    if (seq < room.read) return;
+    room.read = seq;
+    const later = room.messages.filter((message) => message.seq > seq && message.author.id !== this.me?.id);
+    room.unread = seq >= room.head ? 0 : Math.min(room.unread, later.length);
+    if (room.unread === 0) room.mentions = 0;
+  }
+
+  /** Fixes the "new messages" line where reading stopped. */
+  placeNewLine(id) {
+    const room = this.rooms.get(id);
+    if (room) room.newFrom = room.unread > 0 ? room.read : null;
+  }
+
+  /** Bounds what a long-open room holds. Only for a room that is scrolled to its end. */
+  trim(id) {
+    const room = this.rooms.get(id);
+    if (!room || room.messages.length <= KEPT_MESSAGES * 2) return;
+    room.messages.splice(0, room.messages.length - KEPT_MESSAGES);
+    room.complete = false;
+  }
+
+  /** Names of those typing now, and when the next of them falls silent (or null). */
+  typingIn(id, now = Date.now()) {
+    const typing = this.rooms.get(id)?.typing ?? new Map();
+    for (const [user, { until }] of typing) if (until <= now) typing.delete(user);
+    const current = [...typing.values()];
+    return {
+      names: current.map(({ name }) => name),
+      until: current.length ? Math.min(...current.map(({ until }) => until)) : null,
+    };
+  }
+
+  #changed(room) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { room } }));
+  }
+}
+
+function react(message, emoji, user, on) {
+  const others = (message.reactions?.[emoji] ?? []).filter((id) => id !== user);
+  const users = on ? [...others, user] : others;
+  const { [emoji]: _, ...rest } = message.reactions ?? {};
+  message.reactions = users.length ? { ...rest, [emoji]: users } : rest;
+}

@@ -1,0 +1,243 @@
+/**
+ * A signed-in user at work: keeps the rooms store true to the server over one connection, and is what
+ * the elements call. No DOM.
+ *
+ * Fires "status" ({status, code}), "signed-out" ({reason}), "message" ({room, message}: new, from others).
+ */
+
+import { Outbox } from "./outbox.js";
+
+const PAGE = 50;
+const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
+const TYPING_EVERY_MS = 3_000;
+const AUTH_CLOSES = new Set([4401, 4451]);
+
+export class Session extends EventTarget {
+  status = "idle";
+  outbox;
+  #api;
+  #connection;
+  #store;
+  #epoch = null;
+  #repairing = new Set();
+  #loading = new Map();
+  #typed = new Map();
+  #failures = 0;
+
+  constructor({ api, connection, store, storage = null }) {
+    super();
+    this.#api = api;
+    this.#connection = connection;
+    this.#store = store;
+    this.outbox = new Outbox({ send: (entry) => this.#post(entry), storage });
+    connection.addEventListener("status", ({ detail }) => this.#onStatus(detail));
+    connection.addEventListener("hello", ({ detail }) => void this.#onHello(detail));
+    connection.addEventListener("event", ({ detail }) => this.#onEvent(detail));
+    connection.addEventListener("system", ({ detail }) => this.#onSystem(detail));
+  }
+
+  start(me) {
+    this.#store.reset(me);
+    this.outbox.open(me.id);
+    this.#connection.start();
+  }
+
+  async signOut() {
+    await this.#api.logout().catch(() => {});
+    this.#end("asked");
+  }
+
+  #end(reason) {
+    this.#connection.stop();
+    this.outbox.clear();
+    this.#store.reset();
+    this.#epoch = null;
+    this.#fire("signed-out", { reason });
+  }
+
+  // -- what the elements ask for
+
+  /** Makes sure that the newest page of a room is here. */
+  async open(id) {
+    const room = this.#store.room(id);
+    if (room?.joined && !room.loaded) await this.#load(id);
+  }
+
+  async loadOlder(id) {
+    const room = this.#store.room(id);
+    if (room?.loaded && !room.complete) await this.#load(id, room.messages[0]?.seq);
+  }
+
+  send(room, body, replyTo) {
+    this.#typed.delete(room);
+    return this.outbox.add(room, body, replyTo);
+  }
+
+  typing(room, now = Date.now()) {
+    if (now - (this.#typed.get(room) ?? 0) < TYPING_EVERY_MS) return;
+    this.#typed.set(room, now);
+    this.#connection.notify("typing", { room });
+  }
+
+  markRead(id) {
+    const seq = this.#store.markRead(id);
+    if (seq !== null) this.#connection.request("read", { room: id, seq }).catch(() => {});
+  }
+
+  /** Resolves with the new room's id, once it is in the store. */
+  async create({ name, kind, members }) {
+    const answer = await this.#connection.request("create", members ? { name, kind, members } : { name, kind });
+    await this.refreshRooms();
+    return (answer.room ?? answer).id;
+  }
+
+  async join(room) {
+    await this.#connection.request("join", { room });
+    await this.refreshRooms();
+    await this.open(room);
+  }
+
+  async leave(room) {
+    await this.#connection.request("leave", { room });
+    this.#store.forgetMessages(room);
+    await this.refreshRooms();
+  }
+
+  edit(room, message, body) {
+    return this.#connection.request("edit", { room, message, body });
+  }
+
+  remove(room, message) {
+    return this.#connection.request("delete", { room, message });
+  }
+
+  react(room, message, emoji, on) {
+    return this.#connection.request(on ? "react" : "unreact", { room, message, emoji });
+  }
+
+  // -- keeping the store true
+
+  /** Positions come before state: what happens after the snapshot's heads arrives by subscription. */
+  async refreshRooms() {
+    const { rooms } = await this.#connection.request("rooms");
+    const before = new Set(this.#store.joined().map(({ id }) => id));
+    this.#store.applySnapshot(rooms);
+    const fresh = this.#store.joined().filter(({ id, lastSeq }) => !before.has(id) || lastSeq === null);
+    const positions = this.#store.positions();
+    await this.#subscribe(Object.fromEntries(fresh.map(({ id }) => [id, positions[id]])));
+  }
+
+  async #onHello({ epoch }) {
+    const changed = this.#epoch !== null && this.#epoch !== epoch;
+    this.#epoch = epoch;
+    this.#failures = 0;
+    this.#repairing.clear();
+    try {
+      const { rooms } = await this.#connection.request("rooms");
+      // Another epoch is another log: the same seq would name another event there.
+      const stale = changed ? this.#store.joined().filter(({ loaded }) => loaded) : [];
+      for (const { id } of stale) this.#store.forgetMessages(id);
+      this.#store.applySnapshot(rooms);
+      await this.#subscribe(this.#store.positions());
+      await Promise.all(stale.map(({ id }) => this.open(id)));
+      this.#fire("ready", {});
+      this.outbox.flush();
+    } catch (error) {
+      if (error.code !== "connection.lost") await this.#checkSignedIn();
+    }
+  }
+
+  async #subscribe(positions) {
+    const all = Object.entries(positions);
+    for (let start = 0; start < all.length; start += ROOMS_PER_FRAME) {
+      const rooms = Object.fromEntries(all.slice(start, start + ROOMS_PER_FRAME));
+      // Set before asking: replayed events follow the answer in the same breath.
+      for (const [id, seq] of Object.entries(rooms)) this.#store.subscribed(id, seq);
+      const answer = await this.#connection.request("sub", { rooms, epoch: this.#epoch });
+      const gaps = Object.entries(answer.rooms).filter(([, { state }]) => state === "gap");
+      await Promise.all(gaps.map(([id]) => this.#reload(id)));
+    }
+  }
+
+  /** After a gap: a fresh page, and events from its head on. */
+  async #reload(id) {
+    const page = await this.#connection.request("history", { room: id, limit: PAGE });
+    this.#store.forgetMessages(id);
+    this.#store.subscribed(id, page.head);
+    this.#applyPage(id, page);
+    await this.#connection.request("sub", { rooms: { [id]: page.head }, epoch: this.#epoch });
+  }
+
+  #load(id, before) {
+    if (!this.#loading.has(id)) {
+      const fields = before === undefined ? { room: id, limit: PAGE } : { room: id, limit: PAGE, before };
+      const done = this.#connection
+        .request("history", fields)
+        .then((page) => this.#applyPage(id, page))
+        .finally(() => this.#loading.delete(id));
+      this.#loading.set(id, done);
+    }
+    return this.#loading.get(id);
+  }
+
+  #applyPage(id, page) {
+    this.#store.applyPage(id, page, page.messages.length >= PAGE);
+    for (const { client_id } of page.messages) this.outbox.confirmed(client_id);
+  }
+
+  async #post({ room, client_id, body, reply_to }) {
+    const fields = reply_to ? { room, client_id, body, reply_to } : { room, client_id, body };
+    const answer = await this.#connection.request("send", fields);
+    const seen = this.#store.room(room)?.lastSeq ?? 0;
+    if (answer.seq <= seen) queueMicrotask(() => this.outbox.confirmed(client_id)); // its event was here before its answer
+    return answer;
+  }
+
+  #onEvent(event) {
+    if (event.ev === "room.added" || event.ev === "room.removed") {
+      void this.refreshRooms().catch(() => {});
+      return;
+    }
+    const outcome = this.#store.applyEvent(event);
+    if (outcome === "hole") void this.#repair(event.room);
+    if (outcome !== "applied" || event.ev !== "message.posted") return;
+    this.outbox.confirmed(event.client_id);
+    if (event.author.id !== this.#store.me.id) this.#fire("message", { room: event.room, message: event });
+  }
+
+  /** Events were lost on the way: subscribing again from the last one seen brings them. */
+  async #repair(id) {
+    if (this.#repairing.has(id)) return;
+    this.#repairing.add(id);
+    try {
+      await this.#subscribe({ [id]: this.#store.room(id).lastSeq });
+    } catch {
+      // A lost connection repairs itself on the next hello.
+    } finally {
+      this.#repairing.delete(id);
+    }
+  }
+
+  #onSystem({ sys, room, rooms }) {
+    if (sys !== "gap") return;
+    for (const id of rooms ?? (room ? [room] : [])) void this.#reload(id).catch(() => {});
+  }
+
+  #onStatus({ status, code }) {
+    this.status = status;
+    this.#fire("status", { status, code });
+    if (status !== "waiting" && status !== "stopped") return;
+    this.#failures += 1;
+    // A browser does not tell why an upgrade was refused; a login that ended is one reason.
+    if (AUTH_CLOSES.has(code) || this.#failures === 2) void this.#checkSignedIn();
+  }
+
+  async #checkSignedIn() {
+    const me = await this.#api.me().catch(() => undefined);
+    if (me === null && this.#store.me) this.#end("expired");
+  }
+
+  #fire(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * One lasting connection to /ws: opening, reconnecting, asking and answering, noticing a dead line.
+ * What the frames mean is not its business. No DOM: it runs in node's test runner.
+ *
+ * Fires "status" ({status, code}), "hello" (the frame), "event" (frames with `ev`), "system" (frames with `sys`).
+ * Status: "idle" | "connecting" | "open" (after hello) | "waiting" (to try again) | "stopped" (for good).
+ */
+
+export const FATAL_CLOSE = 4450; // protocol: below, reconnect and resume; from here on, stop
+const RATE_LIMITED_CLOSE = 4429;
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 30_000;
+const STABLE_MS = 5_000; // a link that dies younger than this counts as a failed attempt
+const ANSWER_MS = 15_000;
+const PING_ANSWER_MS = 8_000;
+const DEFAULT_HEARTBEAT_MS = 25_000; // proxies drop idle sockets after 30–60 s
+
+/** The server's refusal of one request, or code "connection.lost" when no answer came. */
+export class RequestError extends Error {
+  constructor({ code, message, retry = "never", after_ms = 0 }) {
+    super(message);
+    this.name = "RequestError";
+    this.code = code;
+    this.retry = retry;
+    this.afterMs = after_ms;
+  }
+}
+
+const lost = () => new RequestError({ code: "connection.lost", message: "The connection was lost.", retry: "later" });
+
+/** Half of an exponential delay is certain, half is random, so that clients of one server do not return at once. */
+export function backoffMs(attempt, random = Math.random) {
+  const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
+  return ceiling / 2 + (random() * ceiling) / 2;
+}
+
+export class Connection extends EventTarget {
+  status = "idle";
+  #url;
+  #makeSocket;
+  #random;
+  #socket = null;
+  #waiting = new Map();
+  #nextId = 1;
+  #attempt = 0;
+  #helloAt = null;
+  #heardAt = 0;
+  #retryTimer = null;
+  #heartbeatTimer = null;
+
+  constructor({ url, makeSocket = (address) => new WebSocket(address, "chat.v1"), random = Math.random }) {
+    super();
+    this.#url = url;
+    this.#makeSocket = makeSocket;
+    this.#random = random;
+  }
+
+  start() {
+    if (this.#socket || this.status === "waiting") return;
+    this.#attempt = 0;
+    this.#open();
+  }
+
+  stop() {
+    clearTimeout(this.#retryTimer);
+    this.#drop(1000);
+    this.#setStatus("idle");
+  }
+
+  /** The device woke up or is online again: try at once, or make sure that the line is alive. */
+  wake() {
+    if (this.status === "waiting") {
+      clearTimeout(this.#retryTimer);
+      this.#open();
+    } else if (this.status === "open") {
+      this.#probe();
+    }
+  }
+
+  /** Resolves with `ok`, rejects with RequestError. */
+  request(op, fields = {}, { timeoutMs = ANSWER_MS } = {}) {
+    if (this.status !== "open") return Promise.reject(lost());
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      const timer = setTimeout(() => this.#fail(this.#socket), timeoutMs);
+      this.#waiting.set(id, { resolve, reject, timer });
+      this.#socket.send(JSON.stringify({ id, op, ...fields }));
+    });
+  }
+
+  /** For operations without an answer; forgotten when there is no connection. */
+  notify(op, fields = {}) {
+    if (this.status === "open") this.#socket.send(JSON.stringify({ id: this.#nextId++, op, ...fields }));
+  }
+
+  #open() {
+    this.#setStatus("connecting");
+    const socket = this.#makeSocket(this.#url);
+    this.#socket = socket;
+    this.#helloAt = null;
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code }) => this.#closed(socket, code);
+    this.#heardAt = Date.now();
+    this.#watch(ANSWER_MS); // until hello says how often the server is heard from
+  }
+
+  #receive(data) {
+    this.#heardAt = Date.now();
+    const frame = JSON.parse(data);
+    if (frame.re !== undefined) this.#answer(frame);
+    else if (frame.sys === "hello") this.#hello(frame);
+    else if (frame.sys) this.#fire("system", frame);
+    else if (frame.ev) this.#fire("event", frame);
+  }
+
+  #hello(frame) {
+    this.#helloAt = Date.now();
+    this.#watch(frame.heartbeat_ms ?? DEFAULT_HEARTBEAT_MS);
+    this.#setStatus("open");
+    this.#fire("hello", frame);
+  }
+
+  #answer({ re, ok, error }) {
+    const waiting = this.#waiting.get(re);
+    if (!waiting) return;
+    this.#waiting.delete(re);
+    clearTimeout(waiting.timer);
+    if (error) waiting.reject(new RequestError(error));
+    else waiting.resolve(ok);
+  }
+
+  /** Protocol pings are invisible to a page, so silence is answered with a ping of our own. */
+  #watch(everyMs) {
+    clearInterval(this.#heartbeatTimer);
+    this.#heartbeatTimer = setInterval(() => {
+      if (Date.now() - this.#heardAt < everyMs) return;
+      if (this.status === "open") this.#probe();
+      else this.#fail(this.#socket);
+    }, everyMs);
+  }
+
+  #probe() {
+    this.request("ping", {}, { timeoutMs: PING_ANSWER_MS }).catch(() => {});
+  }
+
+  /** A dead line may take minutes to report its own close; do not wait for it. */
+  #fail(socket) {
+    if (!socket || socket !== this.#socket) return;
+    this.#closed(socket, 1006);
+    socket.close();
+  }
+
+  #closed(socket, code) {
+    if (socket !== this.#socket) return;
+    const stable = this.#helloAt !== null && Date.now() - this.#helloAt >= STABLE_MS;
+    this.#drop();
+    if (code >= FATAL_CLOSE) {
+      this.#setStatus("stopped", code);
+      return;
+    }
+    this.#attempt = stable ? 0 : this.#attempt + 1;
+    if (code === RATE_LIMITED_CLOSE) this.#attempt += 3;
+    this.#retryTimer = setTimeout(() => this.#open(), backoffMs(Math.max(0, this.#attempt - 1), this.#random));
+    this.#setStatus("waiting", code);
+  }
+
+  #drop(closeCode) {
+    clearInterval(this.#heartbeatTimer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket && closeCode) socket.close(closeCode);
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject, timer } of waiting) {
+      clearTimeout(timer);
+      reject(lost());
+    }
+  }
+
+  #setStatus(status, code = null) {
+    if (this.status === status && code === null) return;
+    this.status = status;
+    this.#fire("status", { status, code });
+  }
+
+  #fire(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

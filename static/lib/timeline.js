@@ -1,0 +1,39 @@
+/** What stands in a room's message list, in order: days, the "new messages" line, messages. No DOM. */
+
+const GROUP_MS = 5 * 60_000; // messages of one author closer than this share one head
+
+/**
+ * `[{kind: "day", key, at} | {kind: "new", key} | {kind: "message", key, message, grouped}, …]`.
+ * `outgoing` are entries of the outbox; a message keeps its key from there into the log.
+ */
+export function timeline({ messages, newFrom, outgoing, me }) {
+  const items = [];
+  let before = null;
+  let lineDue = newFrom !== null;
+  for (const message of [...messages, ...outgoing.map((entry) => ({ ...entry, author: me }))]) {
+    const at = new Date(message.at);
+    const newDay = before === null || new Date(before.at).toDateString() !== at.toDateString();
+    if (newDay) items.push({ kind: "day", key: `day-${at.toDateString()}`, at });
+    const first = lineDue && message.seq > newFrom && message.author.id !== me.id;
+    if (first) {
+      items.push({ kind: "new", key: "new" });
+      lineDue = false;
+    }
+    const grouped = !newDay && !first && !message.reply_to && continues(before, message);
+    items.push({ kind: "message", key: keyOf(message), message, grouped });
+    before = message;
+  }
+  return items;
+}
+
+function continues(before, message) {
+  return (
+    before !== null &&
+    before.author.id === message.author.id &&
+    new Date(message.at) - new Date(before.at) < GROUP_MS
+  );
+}
+
+function keyOf({ author, client_id }) {
+  return `${author.id}-${client_id}`;
+}

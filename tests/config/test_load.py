@@ -1,0 +1,145 @@
+"""Where settings come from, and which of them win."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from chatserver.config import Config, load
+from chatserver.configsource import find
+from chatserver.configtext import render_default
+from chatserver.errors import StartupError
+from chatserver.settings import Text
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "chat.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_nothing_given_is_all_defaults() -> None:
+    assert load(environ={}) == (Config(), {})
+
+
+def test_file_environment_command_line_in_this_order(tmp_path: Path) -> None:
+    source = write(tmp_path, "[server]\nport = 1\nhost = '::1'\nname = 'a'\ndata = 'd'\n")
+    environ = {"CHATSERVER_SERVER__PORT": "2", "CHATSERVER_SERVER__HOST": "0.0.0.0"}
+    loaded = load(source, environ=environ, overrides={"server.port": 3})
+    server = loaded.config.server
+    assert (server.port, server.host, server.name) == (3, "0.0.0.0", "a")
+    assert loaded.origin == {
+        "server.port": "command line",
+        "server.host": "CHATSERVER_SERVER__HOST",
+        "server.name": source,
+        "server.data": source,
+    }
+
+
+def test_the_environment_names_the_file_where_the_command_line_does_not(tmp_path: Path) -> None:
+    source = write(tmp_path, "[server]\nport = 1\n")
+    assert load(environ={"CHATSERVER_CONFIG": source}).config.server.port == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]),
+        ('["10.0.0.0/8", "::1"]', ["10.0.0.0/8", "::1"]),
+        ("::1", ["::1"]),
+        ("", []),
+    ],
+)
+def test_lists_in_the_environment_are_commas_or_json(text: str, value: list[str]) -> None:
+    environ = {"CHATSERVER_SERVER__TRUSTED_PROXIES": text}
+    assert load(environ=environ).config.server.trusted_proxies == value
+
+
+@pytest.mark.parametrize("text", ["true", "1", "True"])
+def test_yes_and_no_in_the_environment(text: str) -> None:
+    assert load(environ={"CHATSERVER_SERVER__DEBUG": text}).config.server.debug is True
+
+
+def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "uri"
+    secret.write_text("mongodb://u:p@db\n")
+    loaded = load(environ={"CHATSERVER_PLUGIN__MONGO__URI_FILE": str(secret)})
+    assert loaded.config.plugin == {"mongo": {"uri": "mongodb://u:p@db"}}
+
+
+def test_only_one_final_newline_goes(tmp_path: Path) -> None:
+    secret = tmp_path / "name"
+    secret.write_text("a b \n\n")
+    loaded = load(environ={"CHATSERVER_SERVER__NAME_FILE": str(secret)})
+    assert loaded.config.server.name == "a b \n"
+
+
+def test_what_is_text_for_a_plugin_is_still_known_to_be_text() -> None:
+    loaded = load(environ={"CHATSERVER_PLUGIN__MONGO__POOL": "5"})
+    assert isinstance(loaded.config.plugin["mongo"]["pool"], Text)
+
+
+def test_log_level_and_app_version_are_known_without_our_prefix() -> None:
+    environ = {"LOG_LEVEL": "WARNING", "APP_VERSION": "9.9"}
+    logging = load(environ=environ).config.logging
+    assert (logging.level, logging.version) == ("warning", "9.9")
+
+
+def test_our_own_variable_wins_over_log_level() -> None:
+    environ = {"LOG_LEVEL": "warning", "CHATSERVER_LOGGING__LEVEL": "debug"}
+    assert load(environ=environ).config.logging.level == "debug"
+
+
+def test_what_kubernetes_says_of_a_service_of_our_name_is_not_ours() -> None:
+    environ = {
+        "CHATSERVER_SERVICE_HOST": "10.0.0.1",
+        "CHATSERVER_SERVICE_PORT_HTTP": "4000",
+        "CHATSERVER_PORT": "tcp://10.0.0.1:4000",
+        "CHATSERVER_PORT_4000_TCP_ADDR": "10.0.0.1",
+        "CHATSERVER_METRICS_SERVICE_HOST": "10.0.0.2",
+    }
+    assert load(environ=environ) == (Config(), {})
+
+
+@pytest.mark.parametrize("name", ["default", "development", "production"])
+def test_the_configurations_of_the_checkout_load(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    load(name, environ={})
+
+
+def test_default_toml_is_what_the_code_says() -> None:
+    assert (ROOT / "config/default.toml").read_text() == render_default()
+
+
+def test_default_toml_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert load("default", environ={}).config == Config()
+
+
+def test_names_are_found_in_the_working_directory_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/production.toml").write_text("")
+    assert find("production")[0] == "config/production.toml"
+
+
+def test_a_name_that_nothing_has_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StartupError, match=r"staging: no such .*config/staging\.toml"):
+        load("staging", environ={})
+
+
+def test_the_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("CHATSERVER_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CHATSERVER_SERVER__PORT", "123")
+    assert load().config.server.port == 123

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { RoomsStore, TYPING_MS } from "../../static/lib/rooms-store.js";
+
+const ME = { id: "me", username: "aya" };
+const BEN = { id: "ben", name: "Ben" };
+const posted = (seq, body = `text ${seq}`, author = BEN, more = {}) => ({
+  ev: "message.posted", room: "r", seq, id: `r-${seq}`, author, at: "2026-01-01T00:00:00.000Z", body, client_id: `c${seq}`, ...more,
+});
+const listed = (more = {}) => ({ id: "r", name: "Room", kind: "public", head: 10, read: 8, unread: 2, mentions: 0, ...more });
+const page = (...seqs) => ({ messages: seqs.map((seq) => ({ ...posted(seq), reactions: {} })), head: seqs.at(-1) });
+const bodies = (store) => store.room("r").messages.map(({ body }) => body);
+
+let store;
+beforeEach(() => {
+  store = new RoomsStore();
+  store.reset(ME);
+  store.applySnapshot([listed()]);
+  store.subscribed("r", 10);
+});
+
+test("the snapshot says what is unread", () => {
+  assert.equal(store.room("r").unread, 2);
+  assert.deepEqual(store.positions(), { r: 10 });
+});
+
+test("rooms that a snapshot leaves out are gone, open public ones are not joined", () => {
+  store.applySnapshot([listed({ id: "p", joined: false })]);
+  assert.equal(store.room("r"), undefined);
+  assert.equal(store.room("p").joined, false);
+  assert.deepEqual(store.positions(), {});
+});
+
+test("a message from others is one more unread, my own is not", () => {
+  store.applyEvent(posted(11));
+  store.applyEvent(posted(12, "mine", { id: "me", name: "Aya" }));
+  assert.equal(store.room("r").unread, 3);
+});
+
+test("replayed events that the snapshot counted are not counted again", () => {
+  store.applyPage("r", page(9, 10), true);
+  store.applySnapshot([listed({ head: 13, unread: 5 })]); // after a reconnect
+  assert.deepEqual(store.positions(), { r: 10 });
+  for (const seq of [11, 12, 13, 14]) store.applyEvent(posted(seq));
+  assert.equal(store.room("r").unread, 6);
+});
+
+test("a mention is counted", () => {
+  store.applyEvent(posted(11, "@aya hello", BEN, { mentions: ["me"] }));
+  store.applyEvent(posted(12, "@ben hello", BEN, { mentions: ["ben"] }));
+  assert.equal(store.room("r").mentions, 1);
+});
+
+test("repeats are dropped and holes are reported, not applied", () => {
+  store.applyPage("r", page(9, 10), true);
+  assert.equal(store.applyEvent(posted(10)), "repeat");
+  assert.equal(store.applyEvent(posted(12)), "hole");
+  assert.equal(store.applyEvent(posted(11)), "applied");
+  assert.equal(store.applyEvent(posted(12)), "applied");
+  assert.deepEqual(bodies(store), ["text 9", "text 10", "text 11", "text 12"]);
+});
+
+test("events of unknown kinds move the position and nothing else", () => {
+  assert.equal(store.applyEvent({ ev: "poll.opened", room: "r", seq: 11 }), "applied");
+  assert.equal(store.room("r").lastSeq, 11);
+  assert.equal(store.room("r").unread, 2);
+});
+
+test("pages join at the top without doubling what is there", () => {
+  store.applyPage("r", page(9, 10), true);
+  store.applyEvent(posted(11));
+  store.applyPage("r", page(7, 8, 9), true);
+  assert.deepEqual(bodies(store), ["text 7", "text 8", "text 9", "text 10", "text 11"]);
+  assert.equal(store.room("r").complete, false);
+  store.applyPage("r", page(2), false);
+  assert.equal(store.room("r").complete, true);
+});
+
+test("a message that came while its page was loading stands there once", () => {
+  store.applyPage("r", page(9, 10, 11), true);
+  store.applyEvent(posted(11));
+  assert.equal(bodies(store).length, 3);
+});
+
+test("edits, deletions and reactions fold into their message", () => {
+  store.applyPage("r", page(9, 10), true);
+  store.applyEvent({ ev: "message.edited", room: "r", seq: 11, message: "r-9", body: "better", at: "2026-01-01T00:01:00.000Z", author: BEN });
+  store.applyEvent({ ev: "reaction.added", room: "r", seq: 12, message: "r-9", emoji: "👍", author: BEN });
+  store.applyEvent({ ev: "reaction.added", room: "r", seq: 13, message: "r-9", emoji: "👍", author: { id: "me" } });
+  store.applyEvent({ ev: "reaction.removed", room: "r", seq: 14, message: "r-9", emoji: "👍", author: BEN });
+  store.applyEvent({ ev: "message.deleted", room: "r", seq: 15, message: "r-10", author: BEN });
+  const [nine, ten] = store.room("r").messages;
+  assert.equal(nine.body, "better");
+  assert.equal(nine.edited_at, "2026-01-01T00:01:00.000Z");
+  assert.deepEqual(nine.reactions, { "👍": ["me"] });
+  assert.deepEqual([ten.body, ten.deleted], ["", true]);
+});
+
+test("reading is told once, and sets the count to nothing", () => {
+  store.applyEvent(posted(11));
+  assert.equal(store.markRead("r"), 11);
+  assert.equal(store.room("r").unread, 0);
+  assert.equal(store.markRead("r"), null);
+});
+
+test("reading on another device counts down here", () => {
+  store.applyPage("r", page(9, 10), true);
+  store.applyEvent({ ev: "read", room: "r", seq: 9 });
+  assert.equal(store.room("r").unread, 1);
+  store.applyEvent({ ev: "read", room: "r", seq: 10 });
+  assert.equal(store.room("r").unread, 0);
+  assert.equal(store.room("r").lastSeq, 10);
+});
+
+test("typing ends with time, or with the message", () => {
+  store.applyEvent({ ev: "typing", room: "r", user: BEN }, 1_000);
+  store.applyEvent({ ev: "typing", room: "r", user: { id: "me", name: "Aya" } }, 1_000);
+  assert.deepEqual(store.typingIn("r", 2_000), { names: ["Ben"], until: 1_000 + TYPING_MS });
+  assert.deepEqual(store.typingIn("r", 1_000 + TYPING_MS), { names: [], until: null });
+  store.applyEvent({ ev: "typing", room: "r", user: BEN }, 1_000);
+  store.applyEvent(posted(11));
+  assert.deepEqual(store.typingIn("r", 1_001).names, []);
+});
+
+test("a changed room shows its new name and topic", () => {
+  store.applyEvent({ ev: "room.changed", room: "r", seq: 11, name: "新しい名前", kind: "public" });
+  assert.equal(store.room("r").name, "新しい名前");
+  assert.equal(store.room("r").topic, "");
+});
+
+test("a long-open room forgets its oldest messages, and can load them again", () => {
+  store.applyPage("r", page(...Array.from({ length: 10 }, (_, i) => i + 1)), false);
+  for (let seq = 11; seq <= 700; seq++) store.applyEvent(posted(seq));
+  store.trim("r");
+  assert.equal(store.room("r").messages.length, 300);
+  assert.equal(store.room("r").complete, false);
+});

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RoomsStore } from "../../static/lib/rooms-store.js";
+import { Session } from "../../static/lib/session.js";
+import { RequestError } from "../../static/lib/socket.js";
+
+const ME = { id: "me", username: "aya" };
+const BEN = { id: "ben", name: "Ben" };
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+const posted = (seq, more = {}) => ({ ev: "message.posted", room: "r", seq, id: `r-${seq}`, author: BEN, body: `text ${seq}`, client_id: `c${seq}`, at: "2026-01-01T00:00:00.000Z", ...more });
+const stored = (seq) => ({ ...posted(seq), reactions: {} });
+
+/** Answers each operation from a table of functions and keeps what was asked. */
+class FakeConnection extends EventTarget {
+  asked = [];
+  answers = {};
+
+  start() {}
+  stop() {}
+
+  async request(op, fields = {}) {
+    this.asked.push({ op, ...fields });
+    const answer = this.answers[op]?.(fields) ?? {};
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
+  notify(op, fields) {
+    this.asked.push({ op, ...fields });
+  }
+
+  says(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  of(op) {
+    return this.asked.filter((each) => each.op === op);
+  }
+}
+
+async function opened({ head = 10 } = {}) {
+  const connection = new FakeConnection();
+  const log = { head, epoch: "e1", state: "live" };
+  connection.answers = {
+    rooms: () => ({ rooms: [{ id: "r", name: "Room", kind: "public", head: log.head, read: log.head, unread: 0, mentions: 0 }] }),
+    sub: ({ rooms }) => ({ rooms: Object.fromEntries(Object.keys(rooms).map((id) => [id, { state: log.state, head: log.head }])) }),
+    history: () => ({ messages: [stored(log.head - 1), stored(log.head)], head: log.head }),
+  };
+  const store = new RoomsStore();
+  const session = new Session({ api: { me: async () => ME, logout: async () => {} }, connection, store });
+  session.start(ME);
+  connection.says("hello", { epoch: log.epoch });
+  await settled();
+  await session.open("r");
+  return { connection, store, session, log };
+}
+
+test("subscribes from the heads of the snapshot", async () => {
+  const { connection } = await opened();
+  assert.deepEqual(connection.of("sub")[0], { op: "sub", rooms: { r: 10 }, epoch: "e1" });
+});
+
+test("resumes from the last event seen", async () => {
+  const { connection, store, log } = await opened();
+  connection.says("event", posted(11));
+  log.head = 13;
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(connection.of("sub").at(-1).rooms, { r: 11 });
+  connection.says("event", posted(12));
+  connection.says("event", posted(13));
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [9, 10, 11, 12, 13]);
+});
+
+test("after a gap a fresh page replaces what is there, and events go on from its head", async () => {
+  const { connection, store, log } = await opened();
+  Object.assign(log, { head: 900, state: "gap" });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [899, 900]);
+  assert.deepEqual(connection.of("sub").at(-1).rooms, { r: 900 });
+  connection.says("event", posted(901));
+  assert.equal(store.room("r").messages.length, 3);
+});
+
+test("another epoch is another log: nothing of the old one stays", async () => {
+  const { connection, store, log } = await opened();
+  log.head = 4;
+  connection.says("hello", { epoch: "e2" });
+  await settled();
+  assert.deepEqual(connection.of("sub").at(-1), { op: "sub", rooms: { r: 4 }, epoch: "e2" });
+  assert.deepEqual(store.room("r").messages.map(({ seq }) => seq), [3, 4]);
+});
+
+test("a hole is closed by subscribing again, once", async () => {
+  const { connection, store } = await opened();
+  const before = connection.of("sub").length;
+  connection.says("event", posted(12));
+  connection.says("event", posted(13));
+  await settled();
+  assert.equal(connection.of("sub").length, before + 1);
+  assert.deepEqual(connection.of("sub").at(-1).rooms, { r: 10 });
+  for (const seq of [11, 12, 13]) connection.says("event", posted(seq));
+  assert.equal(store.room("r").messages.length, 5);
+});
+
+test("my message leaves the outbox with its event, before or after the answer", async () => {
+  const { connection, session } = await opened();
+  connection.answers.send = ({ client_id }) => {
+    connection.says("event", posted(11, { author: { id: "me" }, client_id }));
+    return { id: "r-11", seq: 11 };
+  };
+  session.send("r", "event first");
+  await settled();
+  assert.deepEqual(session.outbox.in("r"), []);
+
+  connection.answers.send = () => ({ id: "r-12", seq: 12 });
+  const { client_id } = session.send("r", "answer first");
+  await settled();
+  assert.equal(session.outbox.in("r")[0].state, "sent");
+  connection.says("event", posted(12, { author: { id: "me" }, client_id }));
+  assert.deepEqual(session.outbox.in("r"), []);
+});
+
+test("what could not be sent goes out with the same client_id after the reconnect", async () => {
+  const { connection, session } = await opened();
+  connection.answers.send = () => new RequestError({ code: "connection.lost", message: "", retry: "later" });
+  session.send("r", "while away");
+  await settled();
+  connection.answers.send = () => ({ id: "r-11", seq: 11, dup: true });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  const [first, second] = connection.of("send");
+  assert.equal(first.client_id, second.client_id);
+});
+
+test("typing is told at most every three seconds, and again after a message", async () => {
+  const { connection, session } = await opened();
+  session.typing("r", 10_000);
+  session.typing("r", 12_000);
+  session.typing("r", 13_000);
+  assert.equal(connection.of("typing").length, 2);
+  session.send("r", "done");
+  session.typing("r", 13_500);
+  assert.equal(connection.of("typing").length, 3);
+});
+
+test("a login that ended signs out", async () => {
+  const { connection, session } = await opened();
+  const ended = new Promise((resolve) => session.addEventListener("signed-out", ({ detail }) => resolve(detail.reason)));
+  session.start(ME);
+  const over = new Session({ api: { me: async () => null }, connection, store: new RoomsStore() });
+  over.start(ME);
+  const reason = new Promise((resolve) => over.addEventListener("signed-out", ({ detail }) => resolve(detail.reason)));
+  connection.says("status", { status: "stopped", code: 4451 });
+  assert.equal(await reason, "expired");
+  await session.signOut();
+  assert.equal(await ended, "asked");
+});

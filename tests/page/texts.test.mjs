@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { clientId } from "../../static/lib/ids.js";
+import { chooseLanguage, errorText, preferred, t } from "../../static/lib/i18n.js";
+import { segments } from "../../static/lib/linkify.js";
+import { timeline } from "../../static/lib/timeline.js";
+import en from "../../static/texts/en.js";
+import ja from "../../static/texts/ja.js";
+
+const STATIC = new URL("../../static/", import.meta.url);
+const own = (texts) => Object.keys(texts).filter((key) => !key.startsWith("error.")).sort();
+
+test("both languages have the same texts with the same places to fill in", () => {
+  assert.deepEqual(own(ja), own(en));
+  const places = (text) => (text.match(/\{\w+\}/g) ?? []).sort();
+  for (const key of own(en)) assert.deepEqual(places(ja[key]), places(en[key]), key);
+});
+
+test("every text that the code names exists, and none is left over", () => {
+  const code = ["", "lib/", "elements/"]
+    .flatMap((folder) => readdirSync(new URL(folder, STATIC)).filter((name) => name.endsWith(".js")).map((name) => new URL(folder + name, STATIC)))
+    .map((file) => readFileSync(file, "utf8"))
+    .join("\n");
+  for (const [, key] of code.matchAll(/\bt\("([\w.]+)"/g)) assert.ok(key in en, key);
+  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private)|error\.)/; // put together from parts
+  for (const key of own(en)) assert.ok(built.test(key) || code.includes(`"${key}"`), `${key} is not used`);
+});
+
+test("the language is the first that there are texts for", () => {
+  assert.equal(preferred(["fr-FR", "ja-JP", "en"]), "ja");
+  assert.equal(preferred(["fr"]), "en");
+});
+
+test("texts fill in names; errors fall back to what the server said", () => {
+  chooseLanguage("ja", { setItem: () => {} });
+  assert.equal(t("typing.one", { a: "健太" }), "健太 が入力中…");
+  assert.equal(errorText({ code: "auth.invalid", message: "No." }), ja["error.auth.invalid"]);
+  assert.equal(errorText({ code: "plugin.special", message: "No." }), "No.");
+});
+
+test("addresses become links without the punctuation of the sentence", () => {
+  assert.deepEqual(segments("See https://example.org/a?b=1. Or「https://example.org/日本」へ。"), [
+    { text: "See " },
+    { text: "https://example.org/a?b=1", href: "https://example.org/a?b=1" },
+    { text: ". Or「" },
+    { text: "https://example.org/日本", href: "https://example.org/日本" },
+    { text: "」へ。" },
+  ]);
+  for (const harmless of ["javascript:alert(1)", "<b>bold</b>", "http://", "plain"]) {
+    assert.deepEqual(segments(harmless), [{ text: harmless }]);
+  }
+});
+
+test("client ids are UUIDs without crypto.randomUUID too", () => {
+  const insecure = { getRandomValues: (bytes) => crypto.getRandomValues(bytes) };
+  const form = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  assert.match(clientId(), form);
+  assert.match(clientId(insecure), form);
+  assert.notEqual(clientId(insecure), clientId(insecure));
+});
+
+test("the list has a line for each day, one where reading stopped, and groups one author's messages", () => {
+  const me = { id: "me", name: "Aya" };
+  const ben = { id: "ben", name: "Ben" };
+  const message = (seq, author, at) => ({ seq, author, at, client_id: `c${seq}`, body: "" });
+  const messages = [
+    message(1, ben, "2026-01-01T12:00:00Z"),
+    message(2, ben, "2026-01-01T12:01:00Z"),
+    message(3, me, "2026-01-01T12:02:00Z"),
+    message(4, ben, "2026-01-03T12:00:00Z"),
+    message(5, ben, "2026-01-03T12:10:00Z"),
+  ];
+  const outgoing = [{ client_id: "out", at: "2026-01-03T12:11:00Z", body: "", state: "pending" }];
+  const items = timeline({ messages, newFrom: 2, outgoing, me });
+  assert.deepEqual(
+    items.map(({ kind, grouped, message: { seq } = {} }) => (kind === "message" ? `${seq ?? "out"}${grouped ? " grouped" : ""}` : kind)),
+    ["day", "1", "2 grouped", "3", "day", "new", "4", "5", "out"],
+  );
+  const arrived = timeline({ messages: [{ ...outgoing[0], seq: 6, author: me }], newFrom: null, outgoing: [], me });
+  assert.equal(arrived.at(-1).key, items.at(-1).key);
+});

@@ -1,0 +1,9 @@
+"""What the tests of the plugins share."""
+
+import pytest
+from dict_records import DictRecords
+
+
+@pytest.fixture
+def records() -> DictRecords:
+    return DictRecords()

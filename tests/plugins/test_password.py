@@ -1,0 +1,227 @@
+"""Passwords: who gets in, who is slowed down, and what nobody learns."""
+
+import asyncio
+import logging
+from statistics import median
+from time import perf_counter
+from unicodedata import normalize
+
+import pytest
+from chatserver_plugins.password import PasswordPlugin
+
+from chatserver import ChatError, StoreUnavailable
+
+GOOD = "correct horse battery staple"
+FAST = {"memory_kib": 8, "passes": 1}
+
+
+def make(records, **settings):
+    plugin = PasswordPlugin(PasswordPlugin.Config(**(FAST | settings)))
+    return plugin.provide_authenticator(records)
+
+
+def attempt(authenticator, user, password, account="ada", address="192.0.2.1"):
+    return authenticator.verify(user, password, account=account, address=address)
+
+
+async def test_only_the_right_password_of_the_right_user_passes(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    await authenticator.set_password("u2", "another one")
+    assert await attempt(authenticator, "u1", GOOD)
+    assert not await attempt(authenticator, "u1", GOOD.upper())
+    assert not await attempt(authenticator, "u1", "")
+    assert not await attempt(authenticator, "u2", GOOD)
+    assert not await attempt(authenticator, None, GOOD)
+    assert not await attempt(authenticator, "without password", GOOD)
+    await authenticator.set_password("u1", "a new one")
+    assert not await attempt(authenticator, "u1", GOOD)
+    assert await attempt(authenticator, "u1", "a new one")
+
+
+async def test_the_store_holds_argon2id_and_no_password(records) -> None:
+    plugin = PasswordPlugin(PasswordPlugin.Config())
+    authenticator = plugin.provide_authenticator(records)
+    await authenticator.set_password("u1", GOOD)
+    assert records.values["password/u1"].startswith(b"$argon2id$v=19$m=19456,t=2,p=1$")
+    assert GOOD not in repr(records.values)
+    await plugin.shutdown()
+
+
+@pytest.mark.parametrize("password", ["", "7 chars", "é" * 513, "a" * 1025, "a" * 10_000_000])
+async def test_a_password_too_short_or_too_long_is_refused(records, password: str) -> None:
+    authenticator = make(records)
+    with pytest.raises(ChatError) as refused:
+        await authenticator.set_password("u1", password)
+    assert refused.value.code == "request.invalid"
+    assert not password or password not in str(refused.value)
+    assert records.values == {}
+    assert not await attempt(authenticator, "u1", password)
+
+
+@pytest.mark.parametrize(
+    "password", ["8 chars!", "a" * 1024, "パスワードです。", "nul\0nul\0nul", "\ud800" * 8]
+)
+async def test_any_text_of_fitting_length_is_a_password(records, password: str) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", password)
+    assert await attempt(authenticator, "u1", password)
+    assert not await attempt(authenticator, "u1", password[:-1])
+
+
+async def test_a_password_is_the_same_however_the_keyboard_composes_it(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", normalize("NFC", "ぱすわーどでござる é"))
+    assert await attempt(authenticator, "u1", normalize("NFD", "ぱすわーどでござる é"))
+
+
+async def test_other_parameters_come_into_force_at_the_next_login(records) -> None:
+    await make(records).set_password("u1", GOOD)
+    before = records.values["password/u1"]
+    changed = make(records, passes=2)
+    assert not await attempt(changed, "u1", "wrong")
+    assert records.values["password/u1"] == before
+    assert await attempt(changed, "u1", GOOD)
+    assert b"m=8,t=2" in records.values["password/u1"]
+    assert await attempt(changed, "u1", GOOD)
+
+
+async def test_a_hash_that_cannot_be_renewed_now_still_lets_its_user_in(records) -> None:
+    await make(records).set_password("u1", GOOD)
+    records.failing = {"swap"}
+    assert await attempt(make(records, passes=2), "u1", GOOD)
+
+
+async def test_an_unknown_account_is_limited_just_as_a_known_one(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    answers = []
+    for user, account in (("u1", "ada"), (None, "nobody")):
+        for number in range(10):
+            assert not await attempt(authenticator, user, "wrong", account, f"192.0.2.{number}")
+        records.calls.clear()
+        with pytest.raises(ChatError) as limited:
+            await attempt(authenticator, user, GOOD, account, "192.0.2.99")
+        assert records.calls == []  # refused before any work
+        assert limited.value.after_ms is not None
+        assert 29_000 < limited.value.after_ms <= 30_000
+        answers.append((limited.value.code, limited.value.text, limited.value.detail))
+    assert answers[0] == answers[1] == ("limit.rate", "Too many requests.", {})
+
+
+async def test_an_address_is_limited_over_all_accounts(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    for number in range(50):
+        address = f"2001:db8:0:1::{number:x}"
+        assert not await attempt(authenticator, None, "wrong", f"name{number}", address)
+    with pytest.raises(ChatError, match=r"limit\.rate"):
+        await attempt(authenticator, "u1", GOOD, "ada", "2001:db8:0:1:ffff::1")
+    assert await attempt(authenticator, "u1", GOOD, "ada", "2001:db8:0:2::1")
+
+
+async def test_a_success_forgives_the_account_but_not_the_address(records) -> None:
+    authenticator = make(records, failures_per_address=15)
+    await authenticator.set_password("u1", GOOD)
+    for _ in range(5):
+        assert not await attempt(authenticator, "u1", "wrong")
+    for _ in range(30):
+        assert await attempt(authenticator, "u1", GOOD)
+    for _ in range(10):
+        assert not await attempt(authenticator, "u1", "wrong")
+    with pytest.raises(ChatError):
+        await attempt(authenticator, None, "wrong", "other")
+    with pytest.raises(ChatError):
+        await attempt(authenticator, "u1", GOOD, "ada", "192.0.2.2")
+
+
+async def test_guesses_made_at_the_same_time_are_all_counted(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    answers = await asyncio.gather(
+        *(attempt(authenticator, "u1", f"guess {number}") for number in range(60)),
+        return_exceptions=True,
+    )
+    assert answers.count(False) == 10
+
+
+async def test_a_store_that_is_away_is_nobodys_failure(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    records.failing = {"get"}
+    for _ in range(100):
+        with pytest.raises(StoreUnavailable):
+            await attempt(authenticator, "u1", GOOD)
+    records.failing = set()
+    assert await attempt(authenticator, "u1", GOOD)
+
+
+async def test_more_passwords_than_may_wait_are_told_to_come_later(records) -> None:
+    authenticator = make(records, memory_kib=4096, threads=1, waiting=2)
+    answers = await asyncio.gather(
+        *(attempt(authenticator, None, "wrong", f"name{number}") for number in range(8)),
+        return_exceptions=True,
+    )
+    refused = [answer for answer in answers if isinstance(answer, ChatError)]
+    assert answers.count(False) == 3
+    assert [(error.code, error.after_ms) for error in refused] == [("limit.rate", 1000)] * 5
+    assert not await attempt(authenticator, None, "wrong", "name")
+
+
+async def test_the_loop_goes_on_while_passwords_are_hashed(records) -> None:
+    authenticator = make(records, memory_kib=65536, passes=4)
+    hashing = asyncio.ensure_future(attempt(authenticator, None, "wrong"))
+    turns = 0
+    while not hashing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 10
+
+
+async def test_an_unknown_account_costs_what_a_known_one_costs(records) -> None:
+    authenticator = make(
+        records, memory_kib=4096, failures_per_account=1000, failures_per_address=1000
+    )
+    await authenticator.set_password("u1", GOOD)
+    hashed = []
+    verify = authenticator._hasher.verify
+
+    async def noting(encoded: str, secret: bytes) -> bool:
+        hashed.append(encoded.rsplit("$", 2)[0])
+        return await verify(encoded, secret)
+
+    authenticator._hasher.verify = noting
+    took: dict[str | None, list[float]] = {"u1": [], None: [], "without password": []}
+    records.calls.clear()
+    for _ in range(15):
+        for user, times in took.items():
+            start = perf_counter()
+            assert not await attempt(authenticator, user, "wrong")
+            times.append(perf_counter() - start)
+    assert len(hashed) == 45
+    assert set(hashed) == {"$argon2id$v=19$m=4096,t=1,p=1"}
+    assert [method for method, _ in records.calls] == ["get"] * 45
+    medians = [median(times) for times in took.values()]
+    assert max(medians) < 3 * min(medians)
+
+
+async def test_nothing_secret_is_logged(records, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    asyncio.get_running_loop().set_debug(True)
+    asyncio.get_running_loop().slow_callback_duration = 0
+    authenticator = make(records, threads=1, waiting=0)
+    await authenticator.set_password("u1", GOOD)
+    token = await authenticator.open_session("u1")
+    for password in (GOOD, "wrong secret"):
+        await attempt(authenticator, "u1", password)
+    records.failing = {"get"}
+    for work in (attempt(authenticator, "u1", GOOD), authenticator.session(token)):
+        with pytest.raises(StoreUnavailable) as failure:
+            await work
+        logging.getLogger().error("failed", exc_info=failure.value)
+    records.failing = set()
+    await authenticator.close_session(token)
+    written = caplog.text + repr([record.__dict__ for record in caplog.records])
+    for secret in (GOOD, "wrong secret", token, token.partition(".")[2]):
+        assert secret not in written
+    assert secret not in repr(authenticator)
