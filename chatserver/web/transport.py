@@ -1,0 +1,514 @@
+"""The server's end of a WebSocket connection: RFC 6455 to the letter, and cheap per message.
+
+Tornado does the handshake. After it the transport takes the bare socket over: it reads what is
+there, and writes frames that were built once straight to the socket. TLS connections stay with
+Tornado's stream. What messages mean is the handler's matter.
+"""
+
+import asyncio
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Protocol, cast
+
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
+
+from chatserver.web import deflate, frames
+from chatserver.web.frames import FrameError, FrameReader
+from chatserver.web.heartbeat import Beating, Heartbeat
+
+READ_SIZE: Final = 65536
+MESSAGES_PER_TURN: Final = 64
+"""After so many messages of one connection the others get their turn."""
+BUFFERS_PER_WRITE: Final = 64
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds a peer has for its part of the closing handshake."""
+SILENT_INTERVALS: Final = 2
+
+_PING = frames.control_frame(frames.PING)
+# The proactor loop of Windows cannot watch a bare socket.
+_CAN_WATCH_SOCKETS = sys.platform != "win32"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may do; max_message_size in bytes, after decompression."""
+
+    max_message_size: int = 65536
+    deflate: bool = False
+
+
+class Endpoint(Protocol):
+    """What a handler (a tornado.websocket.WebSocketHandler) has for its transport to call."""
+
+    def on_text(self, payload: bytes) -> None:
+        """A text message, valid UTF-8."""
+
+    def on_binary(self, payload: bytes) -> None:
+        """A binary message."""
+
+
+class Transport(WebSocketProtocol13):
+    """Returned by a handler's get_websocket_protocol().
+
+    The handler's on_ws_connection_close(code, reason) is called once, with the code of whoever
+    closed first; with None when the connection broke.
+    """
+
+    __slots__ = (
+        "_deadline", "_hanging_up", "_heard", "_heartbeat", "_limits", "_loop", "_paused", "_pong",
+        "_queue", "_queued", "_reader", "_reported", "_resumed", "_silent", "_slice", "_socket",
+        "_write_now", "_writing", "_yielded", "on_drained", "window_bits",
+    )  # fmt: skip
+
+    def __init__(
+        self, handler: Endpoint, limits: Limits, heartbeat: Heartbeat | None = None
+    ) -> None:
+        super().__init__(
+            cast(WebSocketHandler, handler),
+            mask_outgoing=False,
+            params=_WebSocketParams(max_message_size=limits.max_message_size),
+        )
+        self.on_drained: Callable[[], None] | None = None
+        """Called when `buffered` has fallen back to 0."""
+        self.window_bits = 0
+        """The window for deflate.compress(), which with frames.deflated_frame() makes what may be
+        sent compressed; 0 where compression was not negotiated."""
+        self._limits = limits
+        self._heartbeat = heartbeat
+        self._slice: set[Beating] | None = None
+        self._reader: FrameReader | None = None
+        self._loop = asyncio.get_running_loop()
+        self._socket: socket.socket | None = None
+        # The socket's send(), while nothing waits and frames may be sent; None otherwise.
+        self._write_now: Callable[[bytes], int] | None = None
+        self._queue: deque[bytes | memoryview] | None = None
+        self._queued = 0
+        self._writing = False
+        self._pong: bytes | None = None
+        self._paused = False
+        self._resumed: asyncio.Event | None = None
+        self._yielded = False
+        self._heard = True
+        self._silent = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._hanging_up = False
+        self._reported = False
+
+    # Opening
+
+    async def _accept_connection(self, handler: WebSocketHandler) -> None:
+        self._choose_subprotocol(handler)
+        self._choose_extension(handler)
+        handler.clear_header("Content-Type")
+        handler.set_status(101)
+        handler.set_header("Upgrade", "websocket")
+        handler.set_header("Connection", "Upgrade")
+        handler.set_header("Sec-WebSocket-Accept", self._challenge_response(handler))
+        handler.finish()
+        early = self._take_over(handler._detach_stream())
+        try:
+            opened = handler.open(*handler.open_args, **handler.open_kwargs)
+            if opened is not None:
+                await opened
+        except Exception:
+            handler.log_exception(*sys.exc_info())
+            self._fail(frames.INTERNAL_ERROR, "")
+        if self._heartbeat is not None and not self._reported:
+            self._slice = self._heartbeat.join(self)
+        if self._socket is not None:
+            self._start_reading(early)
+        elif not self._reported:
+            await self._receive_frame_loop()
+
+    def _choose_subprotocol(self, handler: WebSocketHandler) -> None:
+        offered = handler.request.headers.get("Sec-WebSocket-Protocol", "")
+        names = [name.strip() for name in offered.split(",")] if offered else []
+        self.selected_subprotocol = handler.select_subprotocol(names)
+        if self.selected_subprotocol:
+            handler.set_header("Sec-WebSocket-Protocol", self.selected_subprotocol)
+
+    def _choose_extension(self, handler: WebSocketHandler) -> None:
+        offers = handler.request.headers.get("Sec-WebSocket-Extensions", "")
+        agreement = deflate.negotiate(offers) if self._limits.deflate else None
+        if agreement is not None:
+            self.window_bits = agreement.window_bits
+            handler.set_header("Sec-WebSocket-Extensions", agreement.header)
+        self._reader = FrameReader(
+            self._limits.max_message_size, deflate.inflate if agreement is not None else None
+        )
+
+    def _take_over(self, stream: IOStream) -> bytes:
+        """Make the stream's socket ours, where that can be done.
+
+        Gives what the client sent right behind its handshake.
+        """
+        # Nagle's algorithm and delayed acknowledgements make an answer wait 44 ms.
+        stream.set_nodelay(True)
+        if type(stream) is not IOStream or stream.writing() or not _CAN_WATCH_SOCKETS:
+            self.stream = stream
+            return b""
+        if stream._state is not None:
+            stream.io_loop.remove_handler(stream.fileno())
+            stream._state = None
+        self._socket = stream.socket
+        self._write_now = self._socket.send
+        return bytes(stream._read_buffer)
+
+    # Receiving
+
+    def pause_reading(self) -> None:
+        """Take no more from the client: what it sends then waits in the kernel, and in the client."""
+        if not self._paused:
+            self._paused = True
+            if self._socket is not None and not self._hanging_up:
+                self._loop.remove_reader(self._socket)
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            if self._resumed is not None:
+                self._resumed.set()
+            elif self._socket is not None and not self._hanging_up:
+                self._start_reading(b"")
+
+    def _start_reading(self, early: bytes) -> None:
+        if early and self._reader is not None:
+            self._reader.feed(early)
+        if self._socket is not None and not self._paused:
+            self._loop.add_reader(self._socket, self._on_readable)
+            self._yield()
+
+    def _on_readable(self) -> None:
+        if self._yielded or self._socket is None:
+            return
+        try:
+            data = self._socket.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._received(data)
+        else:
+            self._abort()
+
+    async def _receive_frame_loop(self) -> None:
+        """Tornado's stream in place of the bare socket."""
+        self._resumed = asyncio.Event()
+        try:
+            while True:
+                self._received(await self.stream.read_bytes(READ_SIZE, partial=True))
+                while self._paused or self._yielded:
+                    self._resumed.clear()
+                    await self._resumed.wait()
+                    self._deliver()
+        except StreamClosedError:
+            self._abort()
+
+    def _received(self, data: bytes) -> None:
+        self._heard = True
+        # Behind a close frame nothing counts any more; it is read to get to the end.
+        if self._reader is not None:
+            self._reader.feed(data)
+            self._deliver()
+
+    def _yield(self) -> None:
+        if not self._yielded:
+            self._yielded = True
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._yielded = False
+        if self._resumed is not None:
+            self._resumed.set()
+        else:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        try:
+            for _ in range(MESSAGES_PER_TURN):
+                if self._paused or self._reader is None:
+                    return
+                message = self._reader.next_message()
+                if message is None:
+                    return
+                self._handle_message(*message)
+        except FrameError as error:
+            self._fail(error.code, error.reason)
+        except Exception:
+            self.handler.log_exception(*sys.exc_info())
+            self._fail(frames.INTERNAL_ERROR, "")
+        else:
+            if self._reader is not None and self._reader.waiting:
+                self._yield()
+
+    def _handle_message(self, opcode: int, data: bytes) -> None:
+        handler = cast(Endpoint, self.handler)
+        if opcode == frames.TEXT:
+            handler.on_text(data)
+        elif opcode == frames.BINARY:
+            handler.on_binary(data)
+        elif opcode == frames.PING:
+            self._send_pong(data)
+        elif opcode == frames.CLOSE:
+            self._on_close_frame(data)
+
+    def _send_pong(self, data: bytes) -> None:
+        # RFC 6455 section 5.5.3: only the latest ping needs an answer, so at most one waits.
+        if self._queued:
+            self._pong = data
+        else:
+            self.send(frames.control_frame(frames.PONG, data))
+
+    # Sending
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._queued
+
+    def send(self, data: bytes) -> None:
+        """Send ready-made frames. Never raises: a broken connection is closed."""
+        write = self._write_now
+        if write is None:
+            self._enqueue(data)
+            return
+        try:
+            sent = write(data)
+        except (BlockingIOError, InterruptedError):
+            self._enqueue(data)
+        except OSError:
+            self._abort()
+        else:
+            if sent != len(data):
+                self._enqueue(memoryview(data)[sent:])
+
+    def _enqueue(self, data: bytes | memoryview) -> None:
+        if self.server_terminated:
+            return
+        if self._queue is None:
+            self._queue = deque()
+        self._write_now = None
+        self._queue.append(data)
+        self._queued += len(data)
+        if self._writing:
+            return
+        self._writing = True
+        if self._socket is not None:
+            self._loop.add_writer(self._socket, self._on_writable)
+        else:
+            self._write_to_stream()
+
+    def _on_writable(self) -> None:
+        if self._socket is None or self._queue is None:
+            return
+        try:
+            sent = self._socket.sendmsg(tuple(islice(self._queue, BUFFERS_PER_WRITE)))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._abort()
+            return
+        self._heard = True
+        self._queued -= sent
+        while sent:
+            head = self._queue[0]
+            if sent < len(head):
+                self._queue[0] = memoryview(head)[sent:]
+                return
+            self._queue.popleft()
+            sent -= len(head)
+        if not self._queue:
+            self._loop.remove_writer(self._socket)
+            self._drained()
+
+    def _write_to_stream(self) -> None:
+        """Give the stream one write at a time, so that what waits stays shared with others."""
+        size = 0
+        parts: list[bytes | memoryview] = []
+        while self._queue and size < READ_SIZE:
+            parts.append(self._queue.popleft())
+            size += len(parts[-1])
+        try:
+            future = self.stream.write(b"".join(parts))
+        except StreamClosedError:
+            self._abort()
+            return
+        if future.done():
+            self._loop.call_soon(self._on_stream_written, future, size)
+        else:
+            future.add_done_callback(lambda done: self._on_stream_written(done, size))
+
+    def _on_stream_written(self, future: "asyncio.Future[None]", size: int) -> None:
+        if self._queue is None:
+            return
+        if future.cancelled() or future.exception() is not None:
+            self._abort()
+            return
+        self._heard = True
+        self._queued -= size
+        if self._queue:
+            self._write_to_stream()
+        else:
+            self._drained()
+
+    def _drained(self) -> None:
+        self._queue = None
+        self._writing = False
+        if self.server_terminated:
+            if self._hanging_up:
+                self._shut_down()
+            return
+        if self._socket is not None:
+            self._write_now = self._socket.send
+        if self._pong is not None:
+            pong, self._pong = self._pong, None
+            self.send(frames.control_frame(frames.PONG, pong))
+        if self.on_drained is not None and not self._queued:
+            self.on_drained()
+
+    def write_message(self, message: Any, binary: bool = False) -> "asyncio.Future[None]":
+        raise NotImplementedError("send() takes ready-made frames")
+
+    def write_ping(self, data: bytes) -> None:
+        self.send(frames.control_frame(frames.PING, data))
+
+    # Heartbeat
+
+    def beat(self) -> None:
+        """Once per interval: drop a silent peer, ask the others for a sign of life."""
+        if self._heard:
+            self._heard = False
+            self._silent = 0
+        elif not self._paused:
+            self._silent += 1
+            if self._silent >= SILENT_INTERVALS:
+                self._abort()
+                return
+        elif self._has_hung_up():
+            self._abort()
+            return
+        # Where something waits, its progress is the sign of life.
+        if not self._queued:
+            self.send(_PING)
+
+    def _has_hung_up(self) -> bool:
+        """Whether the peer of a paused connection, to which nobody listens, is gone."""
+        if self._socket is None:
+            return False
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+
+    # Closing
+
+    @property
+    def closed(self) -> bool:
+        """Whether frames can no longer be sent."""
+        return self.server_terminated
+
+    def is_closing(self) -> bool:
+        return self.server_terminated or self.client_terminated
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Send a close frame behind what is buffered, and wait 5 s at most for the peer's."""
+        if self.server_terminated:
+            return
+        self._note_close(code, reason or "")
+        self._send_close(code, reason or "")
+
+    def _send_close(self, code: int | None, reason: str) -> None:
+        self.send(frames.close_frame(code, reason))
+        self._write_now = None
+        self.server_terminated = True
+        self._pong = None
+        if self._deadline is None and not self._reported:
+            self._deadline = self._loop.call_later(CLOSE_TIMEOUT, self._abort)
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close for a fault of the peer, from which nothing more is wanted."""
+        self.close(code, reason)
+        self._hang_up()
+
+    def _on_close_frame(self, payload: bytes) -> None:
+        code, reason = frames.close_status(payload)
+        self.client_terminated = True
+        self._note_close(code, reason)
+        if not self.server_terminated:
+            self._send_close(code, "")
+        self._hang_up()
+
+    def _note_close(self, code: int | None, reason: str) -> None:
+        if self.close_code is None:
+            self.close_code = code
+            self.close_reason = reason
+
+    def _hang_up(self) -> None:
+        """End our side, and wait for the peer to end its own.
+
+        Closing a socket at once, with bytes of the peer unread, would reset the connection, and
+        the peer might never see why it was closed.
+        """
+        if self._reported:
+            return
+        self._reader = None
+        self._hanging_up = True
+        if self._paused:
+            self.resume_reading()
+            if self._socket is not None:
+                self._loop.add_reader(self._socket, self._on_readable)
+        self._report()
+        if not self._queued:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        if self._socket is None:
+            self._abort()
+            return
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._abort()
+
+    def on_connection_close(self) -> None:
+        # The handler passes its own end on; while hanging up there is nothing left to do.
+        if not self._reported:
+            self._abort()
+
+    def _abort(self) -> None:
+        """Close the socket at once."""
+        self.client_terminated = True
+        self.server_terminated = True
+        self._reader = None
+        self._write_now = None
+        self._queue = None
+        self._queued = 0
+        self.on_drained = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._socket.close()
+            self._socket = None
+        elif self.stream is not None:
+            self.stream.close()
+        self._report()
+
+    def _report(self) -> None:
+        if self._reported:
+            return
+        self._reported = True
+        if self._slice is not None:
+            self._slice.discard(self)
+            self._slice = None
+        self.handler.on_ws_connection_close(self.close_code, self.close_reason)
