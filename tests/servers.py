@@ -55,6 +55,7 @@ class Mongod:
             *("--networkMessageCompressors", compressors),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
+            *("--setParameter", "enableTestCommands=1"),  # for fault injection
         ]
         if replica_set:
             command += ["--replSet", "test", "--oplogSize", "990"]
