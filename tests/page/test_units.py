@@ -15,7 +15,9 @@ STATIC = HERE.parent.parent / "static"
 def test_modules() -> None:
     node = shutil.which("node")
     if node is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("node (20 or newer) is not installed")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "node (20 or newer) is not installed"
+        )
     tests = sorted(str(path) for path in HERE.glob("*.test.mjs"))
     done = subprocess.run(
         [node, "--test", *tests], capture_output=True, text=True, timeout=120, check=False
@@ -37,7 +39,9 @@ def test_the_page_stops_at_the_same_close_codes_as_the_protocol() -> None:
     assert match and int(match[1]) == errors.CLOSE_BAD_FRAME
     texts = (STATIC / "texts" / "en.js").read_text(encoding="utf-8")
     told = {int(code) for code in re.findall(r'"status\.(\d+)"', texts)}
-    fatal = {value for name, value in vars(errors).items() if name.startswith("CLOSE_") and value >= 4450}
+    fatal = {
+        value for name, value in vars(errors).items() if name.startswith("CLOSE_") and value >= 4450
+    }
     assert told == fatal - {errors.CLOSE_REJECTED}  # that one leads back to the sign-in
 
 

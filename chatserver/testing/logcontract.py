@@ -1,0 +1,221 @@
+"""What a store promises about appending to the log and reading it back."""
+
+import asyncio
+
+import pytest
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    Conflict,
+    MemberChanged,
+    MemberLeft,
+    MessageDeleted,
+    MessageEdited,
+    PinAdded,
+    PinRemoved,
+    ReactionAdded,
+    ReactionRemoved,
+    RoomKind,
+    RoomRole,
+    Store,
+    UserRef,
+)
+from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted, user
+
+
+def one_of_each(room: str) -> list[AnyEvent]:
+    return [
+        described(room, 1, name=None, kind=RoomKind.DIRECT),
+        joined(room, 2, "u2", RoomRole.OWNER),
+        posted(room, 3, reply_to="m0", mentions=("u2", "u3")),
+        event(MessageEdited, room, 4, message="m1", body="new", mentions=("u4",)),
+        event(ReactionAdded, room, 5, message="m1", emoji="👍🏽"),
+        event(ReactionRemoved, room, 6, message="m1", emoji="👍🏽"),
+        event(PinAdded, room, 7, message="m1"),
+        event(PinRemoved, room, 8, message="m1"),
+        event(MessageDeleted, room, 9, message="m1"),
+        event(MemberChanged, room, 10, user=user("u2"), role=RoomRole.ADMIN),
+        event(MemberLeft, room, 11, user=user("u2")),
+        posted(room, 12),
+    ]
+
+
+class LogContract:
+    async def test_every_kind_of_event_comes_back_as_it_was(self, store: Store) -> None:
+        events = one_of_each("r")
+        assert await store.append(events) == Appended(len(events))
+        assert await store.read("r", 0, 100) == events
+
+    async def test_an_empty_batch_is_stored(self, store: Store) -> None:
+        assert await store.append([]) == Appended(0)
+
+    async def test_a_taken_position_stops_the_batch(self, store: Store) -> None:
+        await store.append([posted("b", 1, client_id="first")])
+        batch = [posted("a", 1), posted("b", 1), posted("c", 1)]
+        assert await store.append(batch) == Appended(1, Conflict.POSITION)
+        assert await store.heads(["a", "b", "c"]) == {"a": 1, "b": 1}
+        assert await store.read("b", 0, 9) == [posted("b", 1, client_id="first")]
+
+    async def test_a_repeated_send_stops_the_batch(self, store: Store) -> None:
+        await store.append([posted("a", 1, client_id="same")])
+        batch = [posted("a", 2), posted("b", 1, client_id="same"), posted("c", 1)]
+        assert await store.append(batch) == Appended(1, Conflict.CLIENT_ID)
+        assert await store.heads(["a", "b", "c"]) == {"a": 2}
+
+    async def test_a_repeat_within_one_batch_stops_it(self, store: Store) -> None:
+        batch = [posted("a", 1, client_id="same"), posted("a", 2, client_id="same")]
+        assert await store.append(batch) == Appended(1, Conflict.CLIENT_ID)
+        assert await store.read("a", 0, 9) == batch[:1]
+
+    async def test_the_first_event_may_stop_the_batch(self, store: Store) -> None:
+        await store.append([described("a", 1)])
+        batch = [described("a", 1), described("b", 1)]
+        assert await store.append(batch) == Appended(0, Conflict.POSITION)
+        assert await store.heads(["b"]) == {}
+
+    async def test_client_ids_belong_to_their_author(self, store: Store) -> None:
+        batch = [posted("a", 1, "u1", client_id="x"), posted("a", 2, "u2", client_id="x")]
+        assert await store.append(batch) == Appended(2)
+
+    async def test_only_messages_have_client_ids(self, store: Store) -> None:
+        batch = [described("a", 1), described("a", 2), joined("a", 3, "u1"), joined("a", 4, "u1")]
+        assert await store.append(batch) == Appended(4)
+
+    async def test_a_batch_over_many_rooms_keeps_each_in_order(self, store: Store) -> None:
+        batch = [posted(f"r{room}", seq) for seq in range(1, 6) for room in range(20)]
+        assert await store.append(batch) == Appended(100)
+        for room in range(20):
+            assert [event.seq for event in await store.read(f"r{room}", 0, 9)] == [1, 2, 3, 4, 5]
+
+    async def test_rooms_are_apart(self, store: Store) -> None:
+        await store.append([posted("r", 1), posted("r2", 1), posted("R", 1), posted("r ", 1)])
+        assert await store.read("r", 0, 9) == [posted("r", 1)]
+        assert await store.read("none", 0, 9) == []
+
+    async def test_reading_in_pages(self, store: Store) -> None:
+        events = [posted("r", seq) for seq in range(1, 251)]
+        await store.append(events)
+        assert await store.read("r", 0, 100) == events[:100]
+        assert await store.read("r", 100, 125) == events[100:225]
+        assert await store.read("r", 225, 100) == events[225:]
+        assert await store.read("r", 250, 100) == []
+        assert await store.read("r", 0, 0) == []
+
+    async def test_heads_of_some_rooms(self, store: Store) -> None:
+        await store.append([posted(f"r{room}", seq) for room in range(3) for seq in (1, 2)])
+        await store.append([posted("r1", 3)])
+        assert await store.heads(["r0", "r1", "none"]) == {"r0": 2, "r1": 3}
+        assert await store.heads([]) == {}
+
+    async def test_stored_messages_by_client_id(self, store: Store) -> None:
+        await store.append(
+            [
+                posted("a", 1, "u1", client_id="x"),
+                posted("b", 1, "u1", client_id="y"),
+                posted("b", 2, "u2", client_id="x"),
+            ]
+        )
+        keys = [("u1", "x"), ("u2", "x"), ("u2", "y"), ("u3", "x")]
+        assert await store.repeats(keys) == {
+            ("u1", "x"): posted("a", 1, "u1", client_id="x"),
+            ("u2", "x"): posted("b", 2, "u2", client_id="x"),
+        }
+        assert await store.repeats([]) == {}
+
+    async def test_a_large_batch_of_client_ids(self, store: Store) -> None:
+        messages = [posted("r", seq, f"u{seq % 7}") for seq in range(1, 501)]
+        await store.append(messages)
+        keys = [(message.author.id, message.client_id) for message in messages]
+        assert await store.repeats(keys) == dict(zip(keys, messages, strict=True))
+
+    async def test_large_bodies(self, store: Store) -> None:
+        batch = [posted("r", seq, body="\U0001f600" * 16_384) for seq in range(1, 301)]
+        assert await store.append(batch) == Appended(300)
+        assert await store.read("r", 0, 300) == batch
+
+    async def test_a_conflict_in_a_batch_of_large_bodies(self, store: Store) -> None:
+        await store.append([posted("a", 1), posted("b", 1)])
+        batch = [posted("r", seq, body="x" * 65_536) for seq in range(1, 500)]
+        batch[400] = posted("a", 1, client_id="late", body="x" * 65_536)
+        assert await store.append(batch) == Appended(400, Conflict.POSITION)
+        batch[100] = posted("b", 1, client_id="early", body="x" * 65_536)
+        moved = [posted("s", seq, body=item.body) for seq, item in enumerate(batch[:100], 1)]
+        assert await store.append(moved + batch[100:]) == Appended(100, Conflict.POSITION)
+
+    @pytest.mark.parametrize("text", TRICKY_TEXTS, ids=ascii)
+    async def test_any_text_in_any_field(self, store: Store, text: str) -> None:
+        author = UserRef(id=text, name=text)
+        message = posted(
+            text, 2, text, id=text, body=text, client_id=text, reply_to=text,
+            mentions=(text,), at=text,
+        )  # fmt: skip
+        events = [
+            event(MemberChanged, text, 1, user=author, role=RoomRole.ADMIN),
+            message,
+            event(ReactionAdded, text, 3, message=text, emoji=text, author=author),
+            event(MessageEdited, text, 4, message=text, body=text, mentions=(text,)),
+            described(text, 5, name=text),
+        ]
+        assert await store.append(events) == Appended(5)
+        assert await store.append([message]) in (
+            Appended(0, Conflict.POSITION),
+            Appended(0, Conflict.CLIENT_ID),
+        )
+        assert await store.read(text, 0, 9) == events
+        assert await store.heads([text]) == {text: 5}
+        assert await store.messages(text, None, 9) == [message]
+        assert await store.changes(text, [text]) == events[2:4]
+        assert await store.repeats([(text, text)]) == {(text, text): message}
+        assert await store.members(text) == events[:1]
+        assert await store.memberships(text) == events[:1]
+        assert await store.room(text) == events[4]
+        assert await store.unread("another", {text: 0}) == {text: (1, 0)}
+        assert await store.unread(text, {text: 0}) == {}
+
+    async def test_texts_that_look_alike_are_apart(self, store: Store) -> None:
+        batch = [posted(room, 1, room, client_id="same") for room in TRICKY_TEXTS]
+        assert await store.append(batch) == Appended(len(batch))
+        assert await store.heads(TRICKY_TEXTS) == dict.fromkeys(TRICKY_TEXTS, 1)
+
+    async def test_racing_nodes_leave_no_hole(self, store: Store, other: Store) -> None:
+        nodes = [store, other] * 3
+        await asyncio.gather(*(write(node, f"u{n}", 20) for n, node in enumerate(nodes)))
+        events = await store.read("r", 0, 1000)
+        assert [event.seq for event in events] == list(range(1, 121))
+        for n in range(6):
+            bodies = [item.body for item in events if item.author.id == f"u{n}"]  # type: ignore[union-attr]
+            assert bodies == [str(number) for number in range(20)]
+
+    async def test_of_racing_repeats_one_is_stored(self, store: Store, other: Store) -> None:
+        async def send(node: Store, room: str) -> Appended:
+            return await node.append([posted(room, 1, client_id="same")])
+
+        nodes = [store, other] * 4
+        results = await asyncio.gather(*(send(node, f"r{n}") for n, node in enumerate(nodes)))
+        assert results.count(Appended(1)) == 1
+        assert results.count(Appended(0, Conflict.CLIENT_ID)) == 7
+
+    async def test_a_repeat_after_a_conflict_is_found(self, store: Store, other: Store) -> None:
+        message = posted("r", 1, client_id="same")
+        await store.append([message])
+        again = posted("r", 2, client_id="same")
+        assert await other.append([again]) == Appended(0, Conflict.CLIENT_ID)
+        assert await other.repeats([("u1", "same")]) == {("u1", "same"): message}
+
+
+async def write(store: Store, author: str, count: int) -> None:
+    """Post in batches, as a node does: at a conflict read the head and number again."""
+    sent, head = 0, 0
+    while sent < count:
+        numbers = range(sent, min(sent + 3, count))
+        batch = [
+            posted("r", head + n, author, body=str(number), client_id=f"{author}-{number}")
+            for n, number in enumerate(numbers, 1)
+        ]
+        result = await store.append(batch)
+        assert result.conflict is not Conflict.CLIENT_ID
+        sent += result.stored
+        head += result.stored
+        if result.conflict:
+            head = (await store.heads(["r"]))["r"]

@@ -1,0 +1,175 @@
+"""What a store promises about messages, rooms, members and unread counts."""
+
+from chatserver import (
+    AnyEvent,
+    MemberChanged,
+    MemberEvent,
+    MemberLeft,
+    MessageDeleted,
+    MessageEdited,
+    PinAdded,
+    ReactionAdded,
+    RoomKind,
+    RoomRole,
+    Store,
+    Unread,
+)
+from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted, user
+
+
+def by_seq(events: list[MemberEvent]) -> list[MemberEvent]:
+    return sorted(events, key=lambda event: (event.room, event.seq))
+
+
+class QueryContract:
+    async def test_newest_messages_in_pages(self, store: Store) -> None:
+        events: list[AnyEvent] = [described("r", 1)]
+        for seq in range(2, 302, 2):
+            events += [posted("r", seq), event(PinAdded, "r", seq + 1, message=f"r-{seq}")]
+        await store.append(events)
+        messages = events[1::2]
+        assert await store.messages("r", None, 50) == messages[-50:]
+        assert await store.messages("r", 202, 50) == messages[50:100]
+        assert await store.messages("r", 203, 1) == messages[100:101]
+        assert await store.messages("r", 10, 50) == messages[:4]
+        assert await store.messages("r", 1, 50) == []
+        assert await store.messages("r", 0, 50) == []
+        assert await store.messages("none", None, 50) == []
+        assert await store.messages("r", None, 0) == []
+        assert await store.messages("r", None, 1000) == messages
+
+    async def test_changes_of_some_messages(self, store: Store) -> None:
+        events = [
+            posted("r", 1, id="m1"),
+            posted("r", 2, id="m2"),
+            event(ReactionAdded, "r", 3, message="m2", emoji="a"),
+            event(MessageEdited, "r", 4, message="m1", body="b"),
+            event(MessageDeleted, "r", 5, message="m2"),
+            event(MessageEdited, "r", 6, message="m3", body="c"),
+        ]
+        await store.append(events)
+        await store.append([event(MessageEdited, "other", 1, message="m1", body="d")])
+        assert await store.changes("r", ["m2", "m1", "none"]) == events[2:5]
+        assert await store.changes("r", ["m3"]) == events[5:]
+        assert await store.changes("r", []) == []
+
+    async def test_a_rooms_newest_description(self, store: Store) -> None:
+        assert await store.room("r") is None
+        await store.append([posted("empty", 1)])
+        await store.append([described("r", 1), posted("r", 2), described("r", 3, name="New")])
+        await store.append([posted("r", 4)])
+        assert await store.room("r") == described("r", 3, name="New")
+        assert await store.room("empty") is None
+
+    async def test_public_rooms_in_pages(self, store: Store) -> None:
+        rooms = [f"r{n:02}" for n in range(20)]
+        await store.append([described(room, 1) for room in reversed(rooms)])
+        found = await store.public_rooms("", 8)
+        assert found == [described(room, 1) for room in rooms[:8]]
+        assert await store.public_rooms(found[-1].room, 8) == [
+            described(room, 1) for room in rooms[8:16]
+        ]
+        assert await store.public_rooms("r15", 8) == [described(room, 1) for room in rooms[16:]]
+        assert await store.public_rooms("r19", 8) == []
+        assert await store.public_rooms("", 0) == []
+
+    async def test_only_rooms_that_are_public_now(self, store: Store) -> None:
+        private, public = RoomKind.PRIVATE, RoomKind.PUBLIC
+        await store.append(
+            [
+                *(described(f"a{n}", 1, RoomKind.DIRECT, None) for n in range(5)),
+                described("closed", 1, public),
+                described("closed", 2, private),
+                described("opened", 1, private),
+                described("opened", 2, public),
+                *(described("renamed", seq, public, f"name {seq}") for seq in range(1, 10)),
+                described("secret", 1, private),
+                *(described(f"was{n}", seq, kind) for n in range(9)
+                  for seq, kind in ((1, public), (2, private))),
+                described("zoo", 1, public),
+            ]
+        )  # fmt: skip
+        expected = [
+            described("opened", 2),
+            described("renamed", 9, name="name 9"),
+            described("zoo", 1),
+        ]
+        assert await store.public_rooms("", 100) == expected
+        for limit in (1, 2, 3):
+            assert await store.public_rooms("", limit) == expected[:limit]
+        assert await store.public_rooms("opened", 100) == expected[1:]
+
+    async def test_public_rooms_are_sorted_by_code_point(self, store: Store) -> None:
+        await store.append([described(room, 1) for room in TRICKY_TEXTS])
+        found = [room.room for room in await store.public_rooms("", 100)]
+        assert found == sorted(TRICKY_TEXTS)
+
+    async def test_members_of_a_room(self, store: Store) -> None:
+        await store.append(
+            [
+                described("r", 1),
+                joined("r", 2, "u1"),
+                joined("r", 3, "u2"),
+                posted("r", 4),
+                event(MemberLeft, "r", 5, user=user("u1")),
+                event(MemberChanged, "r", 6, user=user("u2"), role=RoomRole.ADMIN),
+                joined("r", 7, "u3"),
+                joined("other", 1, "u1"),
+            ]
+        )
+        assert by_seq(await store.members("r")) == [
+            event(MemberLeft, "r", 5, user=user("u1")),
+            event(MemberChanged, "r", 6, user=user("u2"), role=RoomRole.ADMIN),
+            joined("r", 7, "u3"),
+        ]
+        assert await store.members("none") == []
+
+    async def test_rooms_of_a_user(self, store: Store) -> None:
+        await store.append([joined("a", 1, "u1"), joined("a", 2, "u2"), joined("b", 1, "u1")])
+        await store.append([event(MemberLeft, "b", 2, user=user("u1"))])
+        await store.append([posted("c", 1, "u1")])
+        assert by_seq(await store.memberships("u1")) == [
+            joined("a", 1, "u1"),
+            event(MemberLeft, "b", 2, user=user("u1")),
+        ]
+        assert await store.memberships("u2") == [joined("a", 2, "u2")]
+        assert await store.memberships("none") == []
+
+    async def test_a_user_of_many_rooms(self, store: Store) -> None:
+        events = [joined(f"r{n:03}", 1, "u1") for n in range(300)]
+        await store.append(events)
+        assert by_seq(await store.memberships("u1")) == events
+
+    async def test_unread_messages(self, store: Store) -> None:
+        await store.append(
+            [
+                posted("a", 1, "u2"),
+                posted("a", 2, "u2", mentions=("u1", "u3")),
+                posted("a", 3, "u1"),
+                posted("a", 4, "u2", mentions=("u1",)),
+                event(PinAdded, "a", 5, message="a-1"),
+                posted("b", 1, "u2"),
+                posted("c", 1, "u1"),
+                posted("d", 1, "u2"),
+            ]
+        )
+        after = {"a": 0, "b": 1, "c": 0, "none": 0}
+        assert await store.unread("u1", after) == {"a": Unread(3, 2)}
+        assert await store.unread("u1", {"a": 2}) == {"a": Unread(1, 1)}
+        assert await store.unread("u3", {"a": 1, "d": 0}) == {"a": Unread(3, 1), "d": Unread(1, 0)}
+        assert await store.unread("u1", {}) == {}
+
+    async def test_who_is_mentioned_is_taken_literally(self, store: Store) -> None:
+        users = list(TRICKY_TEXTS)
+        await store.append(
+            [posted("r", seq, "u1", mentions=(name,)) for seq, name in enumerate(users, 1)]
+        )
+        for name in users:
+            assert await store.unread(name, {"r": 0}) == {"r": Unread(len(users), 1)}
+
+    async def test_unread_messages_of_many_rooms(self, store: Store) -> None:
+        await store.append([posted(f"r{n}", seq, "u2") for n in range(300) for seq in (1, 2)])
+        after = {f"r{n}": n % 3 for n in range(300)}
+        assert await store.unread("u1", after) == {
+            f"r{n}": Unread(2 - n % 3, 0) for n in range(300) if n % 3 < 2
+        }

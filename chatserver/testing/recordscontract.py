@@ -1,0 +1,124 @@
+"""What a store promises about records."""
+
+import asyncio
+
+from chatserver import Store
+from chatserver.testing.samples import TRICKY_TEXTS
+
+
+class RecordsContract:
+    async def test_put_and_get(self, store: Store) -> None:
+        assert await store.get("s", "k") is None
+        await store.put("s", "k", b"1")
+        await store.put("s", "k", b"2")
+        assert await store.get("s", "k") == b"2"
+
+    async def test_add_only_once(self, store: Store) -> None:
+        assert await store.add("s", "k", b"1")
+        assert not await store.add("s", "k", b"2")
+        assert await store.get("s", "k") == b"1"
+
+    async def test_swap_only_what_is_there(self, store: Store) -> None:
+        assert not await store.swap("s", "k", b"", b"1")
+        await store.put("s", "k", b"1")
+        assert not await store.swap("s", "k", b"2", b"3")
+        assert await store.swap("s", "k", b"1", b"3")
+        assert await store.swap("s", "k", b"3", b"3")
+        assert await store.get("s", "k") == b"3"
+
+    async def test_delete_only_once(self, store: Store) -> None:
+        assert not await store.delete("s", "k")
+        await store.put("s", "k", b"")
+        assert await store.delete("s", "k")
+        assert not await store.delete("s", "k")
+        assert await store.get("s", "k") is None
+        assert await store.add("s", "k", b"again")
+
+    async def test_spaces_are_apart(self, store: Store) -> None:
+        await store.put("a", "b", b"1")
+        await store.put("ab", "", b"2")
+        await store.put("a\0", "b", b"3")
+        await store.put("a", "\0b", b"4")
+        assert await store.get("a", "b") == b"1"
+        assert await store.get("ab", "") == b"2"
+        assert await store.scan("a", "") == [("\0b", b"4"), ("b", b"1")]
+        assert await store.delete("a", "b")
+        assert await store.get("a\0", "b") == b"3"
+
+    async def test_any_bytes(self, store: Store) -> None:
+        values = [b"", b"\0", bytes(range(256)), b"\xff" * 65_536, b'{"$gt": ""}']
+        for n, value in enumerate(values):
+            await store.put("s", str(n), value)
+        assert await store.scan("s", "") == [(str(n), value) for n, value in enumerate(values)]
+
+    async def test_any_text_as_space_and_key(self, store: Store) -> None:
+        for text in TRICKY_TEXTS:
+            assert await store.add(text, text, text.encode())
+        for text in TRICKY_TEXTS:
+            assert await store.get(text, text) == text.encode()
+            assert await store.scan(text, "") == [(text, text.encode())]
+            assert await store.swap(text, text, text.encode(), b"")
+            assert await store.delete(text, text)
+
+    async def test_keys_in_order_of_code_points(self, store: Store) -> None:
+        for text in TRICKY_TEXTS:
+            await store.put("s", text, b"")
+        assert [key for key, _ in await store.scan("s", "")] == sorted(TRICKY_TEXTS)
+
+    async def test_scan_by_prefix(self, store: Store) -> None:
+        prefixes = ("", *TRICKY_TEXTS)
+        keys = {prefix + end for prefix in prefixes for end in ("", "a", "\0", "\U0010ffff")} - {""}
+        await asyncio.gather(*(store.put("s", key, key.encode()) for key in keys))
+        await store.put("t", "a", b"of another space")
+        for prefix in prefixes:
+            expected = sorted(key for key in keys if key.startswith(prefix))
+            assert [key for key, _ in await store.scan("s", prefix)] == expected
+
+    async def test_scan_in_pages(self, store: Store) -> None:
+        keys = [f"a{n:02}" for n in range(25)]
+        for key in ("Z", *keys, "b"):
+            await store.put("s", key, key.encode())
+        found: list[str] = []
+        after = ""
+        while page := await store.scan("s", "a", after, 10):
+            found += [key for key, _ in page]
+            after = found[-1]
+        assert found == keys
+        assert await store.scan("s", "a", "a23") == [("a24", b"a24")]
+        assert await store.scan("s", "a", "b") == []
+        assert len(await store.scan("s", "a", "A")) == 25
+        assert await store.scan("s", "a", limit=0) == []
+
+    async def test_of_racing_adds_one_wins(self, store: Store, other: Store) -> None:
+        nodes = [store, other] * 4
+        won = await asyncio.gather(
+            *(node.add("s", "k", str(n).encode()) for n, node in enumerate(nodes))
+        )
+        assert won.count(True) == 1
+        assert await store.get("s", "k") == str(won.index(True)).encode()
+
+    async def test_of_racing_swaps_one_wins(self, store: Store, other: Store) -> None:
+        await store.put("s", "k", b"old")
+        nodes = [store, other] * 4
+        won = await asyncio.gather(
+            *(node.swap("s", "k", b"old", str(n).encode()) for n, node in enumerate(nodes))
+        )
+        assert won.count(True) == 1
+        assert await other.get("s", "k") == str(won.index(True)).encode()
+
+    async def test_counting_by_swaps(self, store: Store, other: Store) -> None:
+        async def increase(node: Store) -> None:
+            while True:
+                value = await node.get("s", "k") or b""
+                new = str(int(value) + 1).encode()
+                if await node.swap("s", "k", value, new):
+                    return
+
+        await store.put("s", "k", b"0")
+        await asyncio.gather(*(increase(node) for node in [store, other] * 5))
+        assert await store.get("s", "k") == b"10"
+
+    async def test_racing_puts_and_deletes(self, store: Store, other: Store) -> None:
+        await asyncio.gather(*(node.put("s", "k", b"1") for node in [store, other] * 4))
+        gone = await asyncio.gather(*(node.delete("s", "k") for node in [store, other] * 4))
+        assert gone.count(True) == 1

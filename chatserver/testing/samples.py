@@ -1,0 +1,76 @@
+"""Events and texts for tests. Everything an event needs has a value; give what matters."""
+
+from typing import Any
+
+from chatserver import (
+    AnyEvent,
+    MemberJoined,
+    MessagePosted,
+    RoomChanged,
+    RoomKind,
+    RoomRole,
+    UserRef,
+)
+
+AT = "2026-01-02T03:04:05.678Z"
+
+# Texts that a store may not stumble over: ends of strings, other planes, parts that combine,
+# both sides of the surrogates, the last code point, what a query language could take for its own.
+TRICKY_TEXTS = (
+    "\0",
+    "a\0b",
+    "tab\tand\nline\r\n",
+    "e\u0301\u0302",
+    "\u00e9",
+    "日本語",
+    "😀𝒳",
+    "\ud7ff",
+    "\ue000",
+    "\ufffe\uffff",
+    "\U0010ffff",
+    "\u202eright to left",
+    "$where",
+    "$",
+    "$$ROOT",
+    "$a.b",
+    "a.b.c",
+    '{"$gt": ""}',
+    "'; DROP TABLE events; --",
+    "%_\\%",
+    "../../etc/passwd",
+    "__proto__",
+    " ",
+)
+
+
+def user(id: str = "u1") -> UserRef:
+    return UserRef(id=id, name=f"Name of {id}")
+
+
+def posted(room: str, seq: int, author: str = "u1", **fields: Any) -> MessagePosted:
+    """A message. Its client_id is unique, its body short, unless given."""
+    given = {
+        "id": f"{room}-{seq}",
+        "body": f"text {seq}",
+        "client_id": f"c-{room}-{seq}",
+        "author": user(author),
+        "at": AT,
+    }
+    return MessagePosted(room=room, seq=seq, **(given | fields))
+
+
+def joined(room: str, seq: int, member: str, role: RoomRole = RoomRole.MEMBER) -> MemberJoined:
+    return MemberJoined(
+        room=room, seq=seq, at=AT, author=user(member), user=user(member), role=role
+    )
+
+
+def described(
+    room: str, seq: int, kind: RoomKind = RoomKind.PUBLIC, name: str | None = "Room"
+) -> RoomChanged:
+    return RoomChanged(room=room, seq=seq, at=AT, author=user(), name=name, kind=kind)
+
+
+def event(kind: type[AnyEvent], room: str, seq: int, **fields: Any) -> Any:
+    """Any other event, by the author u1."""
+    return kind(**({"room": room, "seq": seq, "at": AT, "author": user()} | fields))

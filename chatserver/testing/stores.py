@@ -1,0 +1,73 @@
+"""The suite that every store must pass. Needs pytest and pytest-tornasync.
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        def make_store(self, tmp_path):
+            return lambda: MyStore(tmp_path / "data")
+
+`make_store` returns a function; each call of it makes a store that is not open yet, all of them
+over the same data, which is empty at first. Several are open at the same time, as with several
+nodes of a server.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from chatserver import Store
+from chatserver.testing.logcontract import LogContract
+from chatserver.testing.querycontract import QueryContract
+from chatserver.testing.recordscontract import RecordsContract
+from chatserver.testing.samples import described, posted
+
+MakeStore = Callable[[], Store]
+
+
+class StoreContract(LogContract, QueryContract, RecordsContract):
+    """Subclass it and give the fixture `make_store`."""
+
+    @pytest.fixture
+    def make_store(self) -> MakeStore:
+        raise NotImplementedError("give a fixture make_store")
+
+    @pytest.fixture
+    def store(self, io_loop: Any, make_store: MakeStore) -> Iterator[Store]:
+        yield from _opened(io_loop, make_store)
+
+    @pytest.fixture
+    def other(self, io_loop: Any, make_store: MakeStore) -> Iterator[Store]:
+        """A second node's store over the same data."""
+        yield from _opened(io_loop, make_store)
+
+    async def test_an_open_store_is_ready(self, store: Store) -> None:
+        await store.ping()
+
+    async def test_opening_again_keeps_everything(
+        self, io_loop: Any, make_store: MakeStore
+    ) -> None:
+        first = make_store()
+        await first.open()
+        await first.append([described("r", 1), posted("r", 2)])
+        await first.put("space", "key", b"value")
+        await first.close()
+        second = make_store()
+        await second.open()
+        try:
+            assert await second.read("r", 0, 10) == [described("r", 1), posted("r", 2)]
+            assert await second.get("space", "key") == b"value"
+        finally:
+            await second.close()
+
+    async def test_nodes_see_each_other(self, store: Store, other: Store) -> None:
+        await store.append([posted("r", 1)])
+        assert await other.read("r", 0, 10) == [posted("r", 1)]
+        await other.put("space", "key", b"value")
+        assert await store.get("space", "key") == b"value"
+
+
+def _opened(io_loop: Any, make_store: MakeStore) -> Iterator[Store]:
+    store = make_store()
+    io_loop.run_sync(store.open)
+    yield store
+    io_loop.run_sync(store.close)

@@ -1,0 +1,118 @@
+"""Real database servers for tests: private, on free ports, in folders of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pymongo
+import pytest
+from pymongo.errors import PyMongoError
+
+from chatserver import StartupError
+from chatserver_plugins.mongo import mongod
+
+START_SECONDS = 30
+
+
+def mongod_program() -> str:
+    """The path of a mongod. Without one the test is skipped, but fails where CI is set."""
+    try:
+        return mongod.find("")
+    except StartupError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+class Mongod:
+    """One mongod on loopback. After `stop` or `kill`, `start` runs it again on the same data."""
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self._replica_set = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        options = "?replicaSet=test" if self._replica_set else ""
+        return f"mongodb://127.0.0.1:{self.port}/{options}"
+
+    def start(self, replica_set: bool = True, compressors: str = "disabled") -> None:
+        """Returns when it takes writes."""
+        program = mongod_program()
+        self._replica_set = replica_set
+        (self.folder / "db").mkdir(parents=True, exist_ok=True)
+        command = [
+            program,
+            *("--dbpath", str(self.folder / "db"), "--port", str(self.port)),
+            *("--bind_ip", "127.0.0.1", "--nounixsocket"),
+            *("--logpath", str(self.folder / "mongod.log"), "--logappend"),
+            *("--wiredTigerCacheSizeGB", "0.25"),
+            *("--networkMessageCompressors", compressors),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
+            *("--setParameter", "enableTestCommands=1"),  # for fault injection
+        ]
+        if replica_set:
+            command += ["--replSet", "test", "--oplogSize", "990"]
+        self._process = mongod.spawn(command)
+        self._wait_until_writable()
+
+    def stop(self) -> None:
+        """End it in order; nothing happens if it does not run."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop it in its tracks: connections stay open, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._signal(number)
+        self.thaw()  # a frozen one takes no SIGTERM
+        self._process.wait(30)
+
+    def _wait_until_writable(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        address = f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+        with pymongo.MongoClient(address, timeoutMS=1000) as client:
+            while time.monotonic() < deadline:
+                assert self._process.poll() is None, f"see {self.folder / 'mongod.log'}"
+                try:
+                    hello = client.admin.command("hello")
+                    if hello["isWritablePrimary"]:
+                        return
+                    if hello.get("isreplicaset"):
+                        self._initiate(client)
+                except PyMongoError:
+                    pass
+                time.sleep(0.05)
+        raise TimeoutError("mongod did not get ready")
+
+    def _initiate(self, client: "pymongo.MongoClient[dict[str, object]]") -> None:
+        members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
+        client.admin.command("replSetInitiate", {"_id": "test", "members": members})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,32 @@
+"""Every store keeps the contract; MongoDB through both drivers, on both kinds of server."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from chatserver.testing.stores import MakeStore, StoreContract
+from chatserver_plugins.memory import MemoryPlugin
+from chatserver_plugins.mongo import MongoPlugin
+
+
+class TestMemory(StoreContract):
+    @pytest.fixture
+    def make_store(self) -> MakeStore:
+        store = MemoryPlugin(MemoryPlugin.Config()).provide_store()
+        return lambda: store
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+@pytest.mark.parametrize("server", ["replica_set", "standalone"])
+class TestMongo(StoreContract):
+    @pytest.fixture
+    def make_store(
+        self, request: pytest.FixtureRequest, tmp_path: Path, server: str, driver: str
+    ) -> MakeStore:
+        config = MongoPlugin.Config(
+            uri=request.getfixturevalue(server).uri,
+            database=f"test_{secrets.token_hex(8)}",
+            driver=driver,  # type: ignore[arg-type]
+        )
+        return MongoPlugin(config, tmp_path).provide_store

@@ -1,0 +1,240 @@
+"""What is particular to MongoDB: query plans, faults of the server, warnings, settings."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pymongo
+import pytest
+
+from chatserver import RoomRole, StartupError, StoreUnavailable
+from chatserver.testing.samples import described, joined, posted
+from chatserver_plugins.mongo import MongoPlugin, MongoStore, documents
+from chatserver_plugins.mongo.store import leaks
+from tests.servers import Mongod, free_port
+from tests.stores.waiting import comes_back
+
+DRIVERS = pytest.mark.parametrize("driver", ["motor", "pymongo"])
+SLOWEST_SECONDS = 2.0
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Mongod]:
+    """A replica set that the test may harm."""
+    mongod = Mongod(tmp_path / "own")
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+@asynccontextmanager
+async def opened(server: Mongod, **settings: Any) -> AsyncIterator[MongoStore]:
+    settings = {"uri": server.uri, "database": f"test_{secrets.token_hex(8)}"} | settings
+    store = MongoPlugin(MongoPlugin.Config(**settings), data=Path("/unused")).provide_store()
+    assert isinstance(store, MongoStore)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def plan(server: Mongod, database: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+    """How the server ran a pipeline: its stages' names, keys and documents examined."""
+    command = {"aggregate": "events", "pipeline": pipeline, "cursor": {}}
+    with pymongo.MongoClient[dict[str, Any]](server.uri) as client:
+        answer = client[database].command("explain", command, verbosity="executionStats")
+    found: dict[str, Any] = {"stages": set()}
+    _collect(answer, found)
+    return found
+
+
+def _collect(part: Any, found: dict[str, Any]) -> None:
+    if isinstance(part, Mapping):
+        if "totalKeysExamined" in part:
+            found["keys"] = part["totalKeysExamined"]
+            found["documents"] = part["totalDocsExamined"]
+        if isinstance(part.get("stage"), str):
+            found["stages"].add(part["stage"])
+        for value in part.values():
+            _collect(value, found)
+    elif isinstance(part, list):
+        for value in part:
+            _collect(value, found)
+
+
+async def test_newest_events_are_found_by_skipping(io_loop: Any, replica_set: Mongod) -> None:
+    database = f"test_{secrets.token_hex(8)}"
+    rooms = [f"r{n}" for n in range(10)]
+    async with opened(replica_set, database=database) as store:
+        for room in rooms:
+            batch = [described(room, seq) for seq in range(1, 41)]
+            members = [joined(room, seq, f"u{seq % 10}", RoomRole.ADMIN) for seq in range(41, 81)]
+            await store.append([*batch, *members, *(posted(room, seq) for seq in range(81, 121))])
+
+        heads = plan(replica_set, database, documents.heads(rooms))
+        assert "DISTINCT_SCAN" in heads["stages"]
+        assert heads["keys"] <= 20 and heads["documents"] == 0
+
+        match = {"room": "r1", "user.id": documents.ANY}
+        members_plan = plan(replica_set, database, documents.newest(match, "room", "user.id"))
+        assert "DISTINCT_SCAN" in members_plan["stages"]
+        assert members_plan["keys"] <= 20 and members_plan["documents"] <= 10
+
+        rooms_plan = plan(
+            replica_set, database, documents.newest({"user.id": "u1"}, "user.id", "room")
+        )
+        assert "DISTINCT_SCAN" in rooms_plan["stages"]
+        assert rooms_plan["keys"] <= 20 and rooms_plan["documents"] <= 10
+
+        match = {"room": {"$in": rooms}, "kind": documents.ANY}
+        descriptions = plan(replica_set, database, documents.newest(match, "room"))
+        assert descriptions["documents"] <= 10
+
+        unread = plan(replica_set, database, documents.unread("u2", dict.fromkeys(rooms, 110)))
+        assert unread["documents"] <= 100
+
+
+@DRIVERS
+async def test_a_frozen_server_fails_in_time_and_comes_back(
+    io_loop: Any, own: Mongod, driver: str
+) -> None:
+    async with opened(own, driver=driver, timeout_ms=1000) as store:
+        await store.append([posted("r", 1)])
+        own.freeze()
+        try:
+            calls = [store.append([posted("r", 2, client_id=str(n))]) for n in range(30)]
+            started = time.monotonic()
+            results = await asyncio.gather(
+                *calls, store.ping(), store.heads(["r"]), store.get("s", "k"),
+                return_exceptions=True,
+            )  # fmt: skip
+            assert time.monotonic() - started < SLOWEST_SECONDS
+            assert all(isinstance(result, StoreUnavailable) for result in results)
+        finally:
+            own.thaw()
+        await comes_back(store)
+        assert (await store.heads(["r"]))["r"] in (1, 2)
+
+
+@DRIVERS
+async def test_a_killed_server_comes_back_with_everything(
+    io_loop: Any, own: Mongod, driver: str
+) -> None:
+    async with opened(own, driver=driver, timeout_ms=1000) as store:
+        for seq in range(1, 101):
+            await store.append([posted("r", seq)])
+        own.kill()
+        with pytest.raises(StoreUnavailable):
+            await store.append([posted("r", 101)])
+        with pytest.raises(StoreUnavailable):
+            await store.ping()
+        await asyncio.to_thread(own.start)
+        await comes_back(store)
+        assert await store.read("r", 0, 200) == [posted("r", seq) for seq in range(1, 101)]
+
+
+@DRIVERS
+async def test_a_member_that_is_no_primary_is_not_ready(
+    io_loop: Any, own: Mongod, driver: str
+) -> None:
+    async with opened(own, driver=driver, timeout_ms=1000) as store:
+        await store.append([posted("r", 1)])
+        with pymongo.MongoClient[dict[str, Any]](own.uri) as client:
+            client.admin.command("replSetStepDown", 4, force=True)
+        with pytest.raises(StoreUnavailable):
+            await store.ping()
+        with pytest.raises(StoreUnavailable):
+            await store.append([posted("r", 2)])
+        await comes_back(store)
+
+
+@DRIVERS
+async def test_an_error_of_the_write_concern_is_no_success(
+    io_loop: Any, own: Mongod, driver: str
+) -> None:
+    async with opened(own, driver=driver, timeout_ms=1000) as store:
+        fault = {
+            "configureFailPoint": "failCommand",
+            "mode": "alwaysOn",
+            "data": {
+                "failCommands": ["insert", "update"],
+                "writeConcernError": {"code": 64, "errmsg": "waiting timed out"},
+            },
+        }
+        with pymongo.MongoClient[dict[str, Any]](own.uri) as client:
+            client.admin.command(fault)
+            for call in (
+                lambda: store.append([posted("r", 1)]),
+                lambda: store.add("s", "k", b""),
+                lambda: store.put("s", "k2", b""),
+                lambda: store.ping(),
+            ):
+                with pytest.raises(StoreUnavailable):
+                    await call()
+            client.admin.command("configureFailPoint", "failCommand", mode="off")
+        await store.ping()
+
+
+@DRIVERS
+async def test_a_server_that_is_away_at_start_is_named(
+    io_loop: Any, tmp_path: Path, driver: str
+) -> None:
+    away = Mongod(tmp_path, free_port())
+    with pytest.raises(StartupError, match=r"plugin\.mongo\.uri: no answer"):
+        async with opened(away, driver=driver, timeout_ms=200, start_seconds=0):
+            pass
+
+
+async def test_a_bad_address_is_named(io_loop: Any, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=r"plugin\.mongo\.uri"):
+        async with opened(Mongod(tmp_path), uri="mongodb://host:port:1/"):
+            pass
+
+
+def test_zlib_is_never_offered() -> None:
+    with pytest.raises(msgspec.ValidationError, match="zlib"):
+        msgspec.convert({"uri": "mongodb://host/?compressors=snappy,ZLIB"}, MongoPlugin.Config)
+
+
+@pytest.mark.parametrize(
+    ("version", "leaking"),
+    [
+        ((4, 4, 29), True),
+        ((6, 0, 26), True),
+        ((6, 0, 27), False),
+        ((7, 0, 27), True),
+        ((7, 0, 28), False),
+        ((8, 0, 16), True),
+        ((8, 0, 17), False),
+        ((9, 0, 0), False),
+    ],
+)
+def test_which_servers_leak(version: tuple[int, ...], leaking: bool) -> None:
+    assert leaks(version, {"compression": ["zlib"]}) is leaking
+    assert not leaks(version, {})
+
+
+async def test_a_leaking_server_is_warned_of(
+    io_loop: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for compressors, warned in (("snappy,zlib", True), ("snappy,zstd", False)):
+        server = Mongod(tmp_path / compressors)
+        server.start(replica_set=False, compressors=compressors)
+        try:
+            caplog.clear()
+            with caplog.at_level(logging.WARNING, "chatserver.mongo"):
+                async with opened(server):
+                    pass
+            with pymongo.MongoClient[dict[str, Any]](server.uri) as client:
+                build = tuple(client.server_info()["versionArray"][:3])
+            expected = warned and leaks(build, {"compression": ["zlib"]})
+            assert ("zlib" in caplog.text) is expected
+        finally:
+            server.stop()
