@@ -5,11 +5,10 @@ from typing import Annotated
 import msgspec
 
 from chatserver import Authenticator, Records, Settings, hookimpl
-
-from .authenticator import PasswordAuthenticator
-from .hashing import Hasher
-from .limiter import FailureLimit
-from .sessions import Sessions
+from chatserver_plugins.password.authenticator import PasswordAuthenticator
+from chatserver_plugins.password.hashing import Hasher
+from chatserver_plugins.password.limiter import FailureLimit
+from chatserver_plugins.password.sessions import Sessions
 
 
 class PasswordPlugin:

@@ -3,11 +3,10 @@
 import contextlib
 
 from chatserver import ChatError, Records
-
-from . import limiter
-from .hashing import MAX_BYTES, MIN_CHARACTERS, Hasher, secret_bytes
-from .limiter import FailureLimit
-from .sessions import Sessions
+from chatserver_plugins.password import limiter
+from chatserver_plugins.password.hashing import MAX_BYTES, MIN_CHARACTERS, Hasher, secret_bytes
+from chatserver_plugins.password.limiter import FailureLimit
+from chatserver_plugins.password.sessions import Sessions
 
 NOBODY = ""  # no user has this id
 

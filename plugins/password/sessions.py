@@ -79,7 +79,7 @@ class Sessions:
         await self._make_room(user)
         token = f"{user}.{secrets.token_urlsafe(SECRET_BYTES)}"
         place = _place(token)
-        assert place is not None  # noqa: S101
+        assert place is not None
         now = self._clock()
         await self._records.put(place[1], _encode(Session(created=now, renewed=now)))
         return token

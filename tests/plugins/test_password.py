@@ -7,9 +7,9 @@ from time import perf_counter
 from unicodedata import normalize
 
 import pytest
-from chatserver_plugins.password import PasswordPlugin
 
 from chatserver import ChatError, StoreUnavailable
+from chatserver_plugins.password import PasswordPlugin
 
 GOOD = "correct horse battery staple"
 FAST = {"memory_kib": 8, "passes": 1}

@@ -2,9 +2,10 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from chatserver_plugins.password.limiter import FailureLimit, key, network
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chatserver_plugins.password.limiter import FailureLimit, key, network
 
 SECOND = 1_000_000_000
 

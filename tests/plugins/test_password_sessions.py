@@ -5,12 +5,12 @@ import string
 from collections.abc import Awaitable, Callable
 
 import pytest
-from chatserver_plugins.password.sessions import RENEW_SECONDS, Sessions
 from dict_records import DictRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatserver import StoreUnavailable
+from chatserver_plugins.password.sessions import RENEW_SECONDS, Sessions
 
 DAY = 86400.0
 TOKEN_TEXT = string.ascii_letters + string.digits + "_-"

@@ -1,0 +1,49 @@
+"""Who did what and when, as JSON lines in a file. Ids and kinds only: never what was said."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from chatserver import AnyEvent, LoginAttempt, Settings, hookimpl
+from chatserver_plugins.audit.entry import event_entry, login_entry
+from chatserver_plugins.audit.file import RotatingFile
+from chatserver_plugins.audit.writer import Writer
+
+FILE_NAME = "audit.log"
+
+
+class AuditPlugin:
+    """Writes `audit.log` in the plugin's data folder, readable by the server's user alone."""
+
+    class Config(Settings, frozen=True, kw_only=True):
+        max_bytes: Annotated[
+            int, msgspec.Meta(description="Size at which a new file is begun.", ge=1024)
+        ] = 16 * 1024 * 1024
+        keep: Annotated[
+            int, msgspec.Meta(description="Older files kept beside the newest.", ge=0, le=1000)
+        ] = 5
+        flush_seconds: Annotated[
+            float,
+            msgspec.Meta(description="How long an entry may wait to be written.", gt=0, le=60),
+        ] = 1.0
+
+    def __init__(self, config: Config, data: Path) -> None:
+        file = RotatingFile(data / FILE_NAME, config.max_bytes, config.keep)
+        self._writer = Writer(file, config.flush_seconds)
+
+    @hookimpl
+    async def startup(self) -> None:
+        await self._writer.open()
+
+    @hookimpl
+    async def on_event(self, event: AnyEvent) -> None:
+        await self._writer.add(event_entry(event))
+
+    @hookimpl
+    async def on_login(self, attempt: LoginAttempt) -> None:
+        await self._writer.add(login_entry(attempt))
+
+    @hookimpl
+    async def shutdown(self) -> None:
+        await self._writer.close()

@@ -1,0 +1,73 @@
+"""Collects lines and writes them off the event loop, in order."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from chatserver_plugins.audit.file import RotatingFile
+
+MAX_LINES = 1000  # about 200 KB; more wait in the server's queue for this plugin
+
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Lines wait at most `flush_seconds`. What cannot be written stays, up to `MAX_LINES`."""
+
+    def __init__(self, file: RotatingFile, flush_seconds: float) -> None:
+        self._file = file
+        self._flush_seconds = flush_seconds
+        self._lines: list[bytes] = []
+        self._timer: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+
+    async def open(self) -> None:
+        """Raises `OSError` if the file cannot be written."""
+        await self._do(self._file.open)
+
+    async def add(self, line: bytes) -> None:
+        """Raises `OSError`, and drops the line, if too many wait because writing fails."""
+        if len(self._lines) >= MAX_LINES:
+            await self.flush()
+        self._lines.append(line)
+        if self._timer is None:
+            self._timer = asyncio.create_task(self._flush_later())
+
+    async def flush(self) -> None:
+        # The server may stop waiting at its deadline: then the lines must still be kept or written.
+        await asyncio.shield(self._flush())
+
+    async def _flush(self) -> None:
+        async with self._lock:
+            lines, self._lines = self._lines, []
+            try:
+                await self._do(lambda: self._file.write(b"".join(lines)))
+            except OSError:
+                self._lines = lines + self._lines
+                raise
+
+    async def close(self) -> None:
+        """Write what waits. Raises `OSError` if that fails."""
+        if self._timer is not None:
+            self._timer.cancel()
+            await asyncio.gather(self._timer, return_exceptions=True)
+        try:
+            await self.flush()
+        finally:
+            await self._do(self._file.close)
+            self._thread.shutdown(wait=False)
+
+    async def _flush_later(self) -> None:
+        while True:
+            await asyncio.sleep(self._flush_seconds)
+            if not self._lines:
+                continue
+            try:
+                await self.flush()
+            except OSError:
+                _log.exception("%d lines of the audit log wait to be written", len(self._lines))
+
+    async def _do(self, work: Callable[[], object]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)

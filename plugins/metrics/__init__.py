@@ -1,0 +1,57 @@
+"""GET /metrics for Prometheus: the core's measures, the process, and how late the loop runs."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from chatserver import Context, Reply, Request, Route, Settings, hookimpl
+from chatserver_plugins.metrics.collector import MeasureCollector
+from chatserver_plugins.metrics.loop_lag import LoopLag
+
+
+class MetricsPlugin:
+    """Answers in the Prometheus text format, or in OpenMetrics if the request prefers that."""
+
+    class Config(Settings, frozen=True, kw_only=True):
+        path: Annotated[
+            str, msgspec.Meta(description="Where the figures are served.", pattern="^/.+")
+        ] = "/metrics"
+        max_series: Annotated[
+            int,
+            msgspec.Meta(
+                description="Label combinations shown of one measure; the others are only counted, "
+                "in chatserver_metrics_omitted_series.",
+                ge=1,
+            ),
+        ] = 1000
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._lag: LoopLag | None = None
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        self._registry.register(
+            MeasureCollector(context.measures, context.version, self.config.max_series)
+        )
+        return [Route(path=self.config.path, get=self.get)]
+
+    @hookimpl
+    async def startup(self, context: Context) -> None:
+        self._lag = LoopLag(context.measures)
+        self._lag.start()
+
+    @hookimpl
+    async def shutdown(self) -> None:
+        if self._lag is not None:
+            self._lag.stop()
+
+    async def get(self, request: Request) -> Reply:
+        encode, content_type = choose_encoder(request.header("Accept") or "")
+        return Reply(body=encode(self._registry), content_type=content_type)

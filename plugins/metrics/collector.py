@@ -1,0 +1,88 @@
+"""The core's measures as metric families of prometheus-client."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from itertools import accumulate, islice
+from typing import TypeVar
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from chatserver import Counter, Gauge, Histogram, Measures
+
+MAX_LABEL_CHARACTERS = 200
+Labels = tuple[str, ...]
+V = TypeVar("V")
+
+_log = logging.getLogger(__name__)
+
+
+class MeasureCollector(Collector):
+    """Reads the measures at each scrape. One that cannot be read is left out, the others stand."""
+
+    def __init__(self, measures: Measures, version: str, max_series: int) -> None:
+        self._measures = measures
+        self._version = version
+        self._max_series = max_series
+        self._failed: set[str] = set()
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        yield InfoMetricFamily(
+            "chatserver", "The version that runs", value={"version": self._version}
+        )
+        omitted = 0
+        for measure in self._measures:
+            try:
+                yield self._family(measure)
+            except Exception:  # a plugin's figure must not cost the operator all others
+                self._note_failure(measure.name)
+            if not isinstance(measure, Gauge):
+                omitted += max(0, len(measure.values) - self._max_series)
+        yield GaugeMetricFamily(
+            "chatserver_metrics_omitted_series",
+            "Label combinations beyond the limit of one measure",
+            value=omitted,
+        )
+
+    def _family(self, measure: Counter | Gauge | Histogram) -> Metric:
+        match measure:
+            case Counter():
+                counter = CounterMetricFamily(measure.name, measure.text, labels=measure.labels)
+                for labels, value in self._series(measure.labels, measure.values):
+                    counter.add_metric(labels, value)
+                return counter
+            case Gauge():
+                return GaugeMetricFamily(measure.name, measure.text, value=float(measure.read()))
+            case Histogram():
+                histogram = HistogramMetricFamily(measure.name, measure.text, labels=measure.labels)
+                bounds = [*map(floatToGoString, measure.bounds), "+Inf"]
+                for labels, (counts, total) in self._series(measure.labels, measure.values):
+                    buckets = list(zip(bounds, accumulate(counts), strict=True))
+                    histogram.add_metric(labels, buckets, total)
+                return histogram
+
+    def _series(self, names: Labels, values: Mapping[Labels, V]) -> Iterable[tuple[Labels, V]]:
+        for labels, value in islice(values.items(), self._max_series):
+            if len(labels) != len(names):
+                raise ValueError(f"{len(names)} labels, {len(labels)} values")
+            yield tuple(_label(label) for label in labels), value
+
+    def _note_failure(self, name: str) -> None:
+        if name not in self._failed:
+            self._failed.add(name)
+            _log.exception("measure %s cannot be shown", name)
+
+
+def _label(value: object) -> str:
+    """Any text as UTF-8 that can be sent, of bounded length."""
+    return str(value)[:MAX_LABEL_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

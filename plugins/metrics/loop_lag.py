@@ -1,0 +1,34 @@
+"""How late the event loop runs what is due: the first figure to look at when all is slow."""
+
+import asyncio
+import time
+
+from chatserver import Measures
+
+SAMPLE_SECONDS = 0.25
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class LoopLag:
+    """Asks to be called in a quarter of a second, and notes how much later it was."""
+
+    def __init__(self, measures: Measures) -> None:
+        self._seconds = measures.histogram(
+            "chatserver_event_loop_lag_seconds",
+            "How late the event loop ran a timer",
+            bounds=BOUNDS,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        # Not loop.time(): uvloop's stands still within a turn of the loop.
+        due = time.monotonic() + SAMPLE_SECONDS
+        self._timer = asyncio.get_running_loop().call_later(SAMPLE_SECONDS, self._sample, due)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sample(self, due: float) -> None:
+        self._seconds.add(max(0.0, time.monotonic() - due))
+        self.start()

@@ -1,0 +1,51 @@
+"""Finds words in a text by looking up its parts in sets: the time does not grow with the list."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+# Scripts without spaces: Thai to Lao, Myanmar, Khmer, kana, Han (with 々〆), Hangul, and the planes
+# of rare Han. A word there has no edges to look for.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[^\W_{_UNSPACED}]+")
+
+
+def fold(text: str) -> str:
+    """Without case, width and invisible signs (Unicode 3.13, D146: compatibility caseless)."""
+    visible = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    folded = unicodedata.normalize("NFKC", visible).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+class Matcher:
+    def __init__(self, words: Iterable[str]) -> None:
+        self._phrases: set[Sequence[str]] = set()
+        self._substrings: set[Sequence[str]] = set()
+        for entry in filter(None, (fold(word).strip() for word in words)):
+            parts = tuple(_WORD.findall(entry))
+            if " ".join(parts) == " ".join(entry.split()):
+                self._phrases.add(parts)
+            else:
+                self._substrings.add(entry)
+        self._phrase_lengths = {len(phrase) for phrase in self._phrases}
+        self._substring_lengths = {len(substring) for substring in self._substrings}
+
+    def finds(self, text: str) -> bool:
+        if not self._phrases and not self._substrings:
+            return False
+        folded = fold(text)
+        parts = tuple(_WORD.findall(folded)) if self._phrases else ()
+        return _any_part(parts, self._phrases, self._phrase_lengths) or _any_part(
+            folded, self._substrings, self._substring_lengths
+        )
+
+
+def _any_part(whole: Sequence[str], wanted: set[Sequence[str]], lengths: Iterable[int]) -> bool:
+    return any(
+        whole[start : start + length] in wanted
+        for length in lengths
+        for start in range(len(whole) - length + 1)
+    )

@@ -1,0 +1,191 @@
+"""The audit log: complete, in order, private, of bounded size, and without what was said."""
+
+import asyncio
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from chatserver import (
+    LoginAttempt,
+    MemberChanged,
+    MemberJoined,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    PinAdded,
+    ReactionAdded,
+    RoomChanged,
+    RoomKind,
+    RoomRole,
+    UserRef,
+)
+from chatserver_plugins.audit import AuditPlugin
+from chatserver_plugins.audit.file import RotatingFile
+
+ADA, BOB = UserRef("u1", "Ada SECRET"), UserRef("u2", "Bob SECRET")
+AT = "2026-01-02T03:04:05.678Z"
+
+
+def head(seq: int):
+    return {"room": "r1", "seq": seq, "at": AT, "author": ADA}
+
+
+EVENTS = [
+    RoomChanged(**head(1), name="SECRET", kind=RoomKind.PRIVATE, topic="SECRET"),
+    MemberJoined(**head(2), user=BOB, role=RoomRole.MEMBER),
+    MessagePosted(**head(3), id="r1-3", body="SECRET", client_id="SECRET", mentions=("u2",)),
+    MessageEdited(**head(4), message="r1-3", body="SECRET"),
+    ReactionAdded(**head(5), message="r1-3", emoji="SECRET"),
+    PinAdded(**head(6), message="r1-3"),
+    MemberChanged(**head(7), user=BOB, role=RoomRole.ADMIN),
+    MessageDeleted(**head(8), message="r1-3"),
+]
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def post(seq: int) -> MessagePosted:
+    return MessagePosted(**head(seq), id=f"r1-{seq}", body="", client_id=str(seq))
+
+
+async def test_every_event_and_login_is_written_without_what_was_said(tmp_path: Path) -> None:
+    plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path / "audit")
+    await plugin.startup()
+    for event in EVENTS:
+        await plugin.on_event(event)
+    await plugin.on_login(LoginAttempt(user="u1", address="192.0.2.1", ok=True))
+    await plugin.on_login(LoginAttempt(user=None, address="192.0.2.1", ok=False))
+    await plugin.shutdown()
+    path = tmp_path / "audit" / "audit.log"
+    assert "SECRET" not in path.read_text()
+    written = lines(path)
+    common = {"at": AT, "room": "r1", "author": "u1"}
+    assert written[:8] == [
+        common | {"kind": "room.changed", "seq": 1, "visibility": "private"},
+        common | {"kind": "member.joined", "seq": 2, "user": "u2", "role": "member"},
+        common | {"kind": "message.posted", "seq": 3, "message": "r1-3"},
+        common | {"kind": "message.edited", "seq": 4, "message": "r1-3"},
+        common | {"kind": "reaction.added", "seq": 5, "message": "r1-3"},
+        common | {"kind": "pin.added", "seq": 6, "message": "r1-3"},
+        common | {"kind": "member.changed", "seq": 7, "user": "u2", "role": "admin"},
+        common | {"kind": "message.deleted", "seq": 8, "message": "r1-3"},
+    ]
+    for entry in written[8:]:
+        assert str(entry.pop("at")).endswith("Z")
+    assert written[8:] == [
+        {"kind": "login", "user": "u1", "address": "192.0.2.1", "ok": True},
+        {"kind": "login", "user": None, "address": "192.0.2.1", "ok": False},
+    ]
+
+
+async def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+    data = tmp_path / "audit"
+    data.mkdir()
+    (data / "audit.log").touch(0o644)
+    plugin = AuditPlugin(AuditPlugin.Config(max_bytes=1024), data=data)
+    await plugin.startup()
+    for start in range(0, 40, 10):
+        for seq in range(start, start + 10):
+            await plugin.on_event(post(seq))
+        await plugin._writer.flush()
+    await plugin.shutdown()
+    files = list(data.iterdir())
+    assert len(files) > 1
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+async def test_an_entry_is_written_soon_without_further_ones(tmp_path: Path) -> None:
+    plugin = AuditPlugin(AuditPlugin.Config(flush_seconds=0.01), data=tmp_path)
+    await plugin.startup()
+    file = plugin._writer._file
+    write, done = file.write, asyncio.Event()
+
+    loop = asyncio.get_running_loop()
+
+    def noting(data: bytes) -> None:
+        write(data)
+        loop.call_soon_threadsafe(done.set)
+
+    file.write = noting
+    await plugin.on_event(post(1))
+    await done.wait()
+    assert len(lines(tmp_path / "audit.log")) == 1
+    await plugin.shutdown()
+
+
+async def test_many_entries_are_written_in_order_over_restarts(tmp_path: Path) -> None:
+    for start in (0, 2500):
+        plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path)
+        await plugin.startup()
+        for seq in range(start, start + 2500):
+            await plugin.on_event(post(seq))
+        await plugin.shutdown()
+    assert [entry["seq"] for entry in lines(tmp_path / "audit.log")] == list(range(5000))
+
+
+async def test_what_could_not_be_written_is_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path)
+    await plugin.startup()
+    await plugin.on_event(post(1))
+    with monkeypatch.context() as patched:
+        write = os.write
+        fail = iter([False, True])
+
+        def full(file: int, data: memoryview) -> int:
+            if next(fail):
+                raise OSError(28, "No space left on device")
+            return write(file, data[:20])
+
+        patched.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            await plugin._writer.flush()
+    assert (tmp_path / "audit.log").read_text() == ""
+    await plugin.on_event(post(2))
+    await plugin.shutdown()
+    assert [entry["seq"] for entry in lines(tmp_path / "audit.log")] == [1, 2]
+
+
+async def test_lines_that_cannot_be_written_do_not_fill_the_memory(tmp_path: Path) -> None:
+    plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path)
+    await plugin.startup()
+
+    def full(data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    write, plugin._writer._file.write = plugin._writer._file.write, full
+    refused = 0
+    for seq in range(1200):
+        try:
+            await plugin.on_event(post(seq))
+        except OSError:
+            refused += 1
+    assert refused == 200
+    plugin._writer._file.write = write
+    await plugin.shutdown()
+    assert len(lines(tmp_path / "audit.log")) == 1000
+
+
+async def test_a_folder_that_cannot_be_made_refuses_to_start(tmp_path: Path) -> None:
+    (tmp_path / "audit").touch()
+    plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path / "audit")
+    with pytest.raises(OSError):
+        await plugin.startup()
+
+
+@pytest.mark.parametrize("keep", [0, 1, 3])
+def test_only_the_newest_files_are_kept(tmp_path: Path, keep: int) -> None:
+    file = RotatingFile(tmp_path / "audit.log", 10, keep)
+    for number in range(8):
+        file.write(f"line {number}\n".encode())
+    file.close()
+    names = ["audit.log", *(f"audit.log.{number}" for number in range(1, keep + 1))]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    for age, name in enumerate(names):
+        assert (tmp_path / name).read_text() == f"line {7 - age}\n"

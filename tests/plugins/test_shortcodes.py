@@ -1,0 +1,89 @@
+"""Shortcodes become emoji where a person meant them, and nowhere else."""
+
+import time
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatserver import Draft
+from chatserver_plugins.shortcodes import ShortcodesPlugin
+from chatserver_plugins.shortcodes.replace import replace_outside_code
+from chatserver_plugins.shortcodes.table import EMOJI
+
+
+async def change(body: str, **extra: str) -> str | None:
+    plugin = ShortcodesPlugin(ShortcodesPlugin.Config(extra=extra))
+    draft = Draft(room="r1", body=body, reply_to="r1-1", message="r1-2")
+    changed = await plugin.change_message(draft)
+    if changed is None:
+        return None
+    assert (changed.room, changed.reply_to, changed.message) == ("r1", "r1-1", "r1-2")
+    return changed.body
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        (":smile:", "😄"),
+        ("a :smile: b", "a 😄 b"),
+        ("いいね:thumbsup:です", "いいね👍です"),
+        (":tada::tada: :+1:", "🎉🎉 👍"),
+        (":nonsense:smile:", None),
+        (":nonsense: :smile:", ":nonsense: 😄"),
+        ("(:heart:)", "(❤️)"),
+        (":smile", None),
+        ("smile:", None),
+        ("nothing", None),
+        (":SMILE:", None),
+        ("std::fire::x", None),
+        ("https://host:8080/a:fire:b", None),
+        ("`:smile:` :smile:", "`:smile:` 😄"),
+        ("``a ` :smile: `` :smile:", "``a ` :smile: `` 😄"),
+        ("```\n:smile:\n```\n:smile:", "```\n:smile:\n```\n😄"),
+        ("a ` :smile: alone", "a ` 😄 alone"),
+        ("`` :smile: `", "`` 😄 `"),
+        ("`a``b` :smile: ``", "`a``b` 😄 ``"),
+    ],
+)
+async def test_shortcodes_are_replaced_outside_code(body: str, changed: str | None) -> None:
+    assert await change(body) == changed
+
+
+async def test_the_configuration_adds_and_replaces_names() -> None:
+    assert await change(":neko: :cat:", neko="🐈", cat="🐯") == "🐈 🐯"
+
+
+def test_a_name_that_could_not_be_typed_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="extra"):
+        msgspec.convert({"extra": {"no spaces": "x"}}, ShortcodesPlugin.Config)
+
+
+@given(st.text(), st.text())
+def test_text_without_shortcodes_stays_as_it_is(before: str, after: str) -> None:
+    text = before.replace(":", "") + ":" + after.replace(":", "")
+    assert replace_outside_code(text, EMOJI) == text
+
+
+@given(st.lists(st.sampled_from(["`", "``", ":smile:", " ", "a", "\n", ":"])))
+def test_undoing_the_emoji_gives_the_text_back(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert replace_outside_code(text, EMOJI).replace("😄", ":smile:") == text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ":" * 65_536,
+        ":a" * 32_768,
+        "`" * 65_536,
+        "` " * 32_768,
+        "".join("`" * (1 + number % 300) + ":smile:" for number in range(400)),
+        ":smile:" * 9_000,
+    ],
+)
+def test_the_time_grows_with_the_length_only(body: str) -> None:
+    start = time.perf_counter()
+    replace_outside_code(body, EMOJI)
+    assert time.perf_counter() - start < 0.5

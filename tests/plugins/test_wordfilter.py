@@ -1,0 +1,99 @@
+"""Unwanted words are found in every disguise that is not another word."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatserver import Draft
+from chatserver_plugins.wordfilter import WordFilterPlugin
+from chatserver_plugins.wordfilter.matcher import Matcher, fold
+
+WORDS = ("Bad", "very rude thing", "馬鹿", "ばか", "Straße", "c++", "🖕", "바보", "naïve")
+
+
+async def refused(body: str, words: tuple[str, ...] = WORDS) -> bool:
+    plugin = WordFilterPlugin(WordFilterPlugin.Config(words=words))
+    refusal = await plugin.check_message(Draft(room="r1", body=body))
+    if refusal is None:
+        return False
+    assert not any(word.casefold() in refusal.reason.casefold() for word in words)
+    return True
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "bad",
+        "so BAD!",
+        "_bad_ `bad`",
+        "ｂａｄ",
+        "b\u200bad",
+        "ba\u00add",
+        "これはbadです",
+        "a Very  rude\nthing.",
+        "この馬鹿者",
+        "おばかさん",
+        "STRASSE",
+        "I like C++",
+        "so🖕there",
+        "바보야",
+        "nai\u0308ve",
+    ],
+)
+async def test_a_message_with_an_unwanted_word_is_refused(body: str) -> None:
+    assert await refused(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "badge",
+        "forbad3",
+        "not b a d",
+        "very rude",
+        "rude thing very",
+        "馬と鹿",
+        "c",
+        "c+",
+        "naive",
+    ],
+)
+async def test_other_words_pass(body: str) -> None:
+    assert not await refused(body)
+
+
+async def test_without_words_no_message_is_looked_at() -> None:
+    plugin = WordFilterPlugin(WordFilterPlugin.Config())
+    assert await plugin.check_message(Draft(room="r1", body=None)) is None
+
+
+async def test_an_entry_that_is_nothing_refuses_nothing() -> None:
+    assert not await refused("a b", (" ", "\u200b"))
+
+
+async def test_the_operator_chooses_the_reason() -> None:
+    plugin = WordFilterPlugin(WordFilterPlugin.Config(words=("bad",), reason="No."))
+    refusal = await plugin.check_message(Draft(room="r1", body="bad"))
+    assert refusal is not None
+    assert refusal.reason == "No."
+
+
+@given(st.text(), st.text(min_size=1), st.text())
+def test_a_word_is_found_wherever_it_stands_alone(before: str, word: str, after: str) -> None:
+    if fold(word).strip():
+        assert Matcher([word]).finds(f"{before} {word} {after}")
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+def test_a_long_list_does_not_slow_a_long_message() -> None:
+    matcher = Matcher([f"word{number}" for number in range(20_000)] + ["馬鹿", "a b c"])
+    start = time.perf_counter()
+    assert not matcher.finds("wort 馬 " * 2000)
+    assert time.perf_counter() - start < 0.5
