@@ -18,7 +18,7 @@ let notice = "";
 
 function show() {
   document.documentElement.lang = currentLanguage();
-  root.replaceChildren(store.me ? h("chat-app", { session, store, connection }) : h("sign-in", { api, notice }));
+  root.replaceChildren(store.me ? h("chat-app", { session, store, connection }) : h("sign-in", { api, "data-notice": notice }));
 }
 
 function signedIn(user) {

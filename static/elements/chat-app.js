@@ -37,7 +37,7 @@ class ChatApp extends View {
     this.listen(session, "ready", () => this.#route());
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
     this.listen(window, "online", () => connection.wake());
-    this.listen(document, "visibilitychange", () => document.visibilityState === "visible" && connection.wake());
+    this.listen(document, "visibilitychange", () => this.#onVisible());
     this.#route();
   }
 
@@ -71,6 +71,12 @@ class ChatApp extends View {
     const room = this.store.room(this.#active());
     const name = [room && roomTitle(room), t("app.name")].filter(Boolean).join(" · ");
     document.title = unread ? `(${unread}) ${name}` : name;
+  }
+
+  #onVisible() {
+    if (document.visibilityState !== "visible") return;
+    this.connection.wake();
+    this.session.lookForRooms();
   }
 
   #announce({ room, message }) {

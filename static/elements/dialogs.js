@@ -3,7 +3,8 @@
 import { h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 
-function show(dialog) {
+/** Opens a dialog that is gone from the page when it closes. */
+export function show(dialog) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

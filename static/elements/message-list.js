@@ -77,7 +77,7 @@ class MessageList extends View {
     this.#older.hidden = !room.loaded || room.complete;
     this.#start.hidden = !room.complete;
     if (room.loaded && !this.#placed) this.#place();
-    else if (anchor) this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
+    else if (anchor) this.#holdAt(anchor);
     else this.#scrollToEnd();
     this.#jump.hidden = this.#atEnd;
     this.#markRead();
@@ -120,14 +120,19 @@ class MessageList extends View {
     return message?.reply_to ? this.store.room(this.#id).messages.find(({ id }) => id === message.reply_to) : undefined;
   }
 
-  /** The first row in sight, which must not move when others come above it. */
+  /** The first message in sight, which must not move when others come above it. Its row may be made anew. */
   #anchor() {
     const edge = this.#scroller.getBoundingClientRect().top;
-    for (const row of this.#list.children) {
-      const { top, bottom } = row.getBoundingClientRect();
-      if (bottom > edge && row.classList.contains("message")) return { row, top };
+    for (const [key, { node }] of this.#rows) {
+      const { top, bottom } = node.getBoundingClientRect();
+      if (bottom > edge && node.classList.contains("message")) return { key, top };
     }
     return null;
+  }
+
+  #holdAt({ key, top }) {
+    const row = this.#rows.get(key)?.node;
+    if (row) this.#scroller.scrollTop += row.getBoundingClientRect().top - top;
   }
 
   /** On opening: at the end, unless that would hide where the unread messages begin. */

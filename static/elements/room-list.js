@@ -32,6 +32,7 @@ class RoomList extends View {
       autocomplete: "off",
       "data-testid": "room-filter",
       oninput: () => this.draw(),
+      onfocus: () => this.session.lookForRooms(),
       onkeydown: (event) => this.#onFilterKey(event),
     });
     this.#groups = h("nav", { class: "room-groups", "aria-label": t("rooms"), "data-testid": "room-list" });

@@ -1,6 +1,6 @@
 /**
  * One room: its head, messages, who is typing, and the composer (or the way in). Needs `session`, `store`
- * and the attribute data-room. Fires "room-closed".
+ * and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
@@ -9,6 +9,7 @@ import { roomTitle } from "../lib/titles.js";
 import { ask } from "./dialogs.js";
 import "./message-composer.js";
 import "./message-list.js";
+import { showPeople } from "./people-dialog.js";
 import "./typing-line.js";
 import { View } from "./view.js";
 
@@ -17,6 +18,7 @@ class RoomView extends View {
   store;
   #title;
   #topic;
+  #people;
   #leave;
   #body;
   #shown = null; // "room" | "join" | "gone"
@@ -33,6 +35,11 @@ class RoomView extends View {
       { class: "round", type: "button", title: t("room.leave"), "aria-label": t("room.leave"), "data-testid": "leave-room", onclick: () => void this.#onLeave() },
       icon(ICONS.leave),
     );
+    this.#people = h(
+      "button",
+      { class: "round", type: "button", title: t("people"), "aria-label": t("people"), "data-testid": "people", onclick: () => void this.#onPeople() },
+      icon(ICONS.people),
+    );
     this.#body = h("div", { class: "room-body" });
     this.append(
       h(
@@ -44,6 +51,7 @@ class RoomView extends View {
           icon(ICONS.back),
         ),
         h("div", { class: "room-heading" }, this.#title, this.#topic),
+        this.#people,
         this.#leave,
       ),
       this.#body,
@@ -66,6 +74,7 @@ class RoomView extends View {
     this.#title.textContent = room ? roomTitle(room) : "";
     this.#topic.textContent = room?.topic ?? "";
     this.#topic.hidden = !room?.topic;
+    this.#people.hidden = kind !== "room" || room.kind === "direct";
     this.#leave.hidden = kind !== "room" || room.kind === "direct";
     if (kind === this.#shown) return;
     if (this.session.status !== "open" && kind === "gone") return; // not known yet
@@ -103,6 +112,11 @@ class RoomView extends View {
     };
     const join = h("button", { class: "primary", type: "button", "data-testid": "join-room", onclick }, t("room.join"));
     return [h("div", { class: "welcome" }, h("p", { class: "muted" }, t("room.joinLead")), join, error)];
+  }
+
+  #onPeople() {
+    const open = (room) => this.dispatchEvent(new CustomEvent("room-opened", { bubbles: true, detail: { room } }));
+    return showPeople({ session: this.session, me: this.store.me, room: this.store.room(this.room), open });
   }
 
   async #onLeave() {

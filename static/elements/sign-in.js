@@ -1,4 +1,4 @@
-/** Signing in and signing up. Fires "signed-in" ({user}). Needs `api`; `notice` is shown above the form. */
+/** Signing in and signing up. Fires "signed-in" ({user}). Needs `api`; the attribute data-notice is shown above the form. */
 
 import { h } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
@@ -7,7 +7,6 @@ import { View } from "./view.js";
 
 class SignIn extends View {
   api;
-  notice = "";
   #signingUp = false;
   #form;
   #error;
@@ -37,7 +36,7 @@ class SignIn extends View {
         h("img", { src: "/static/icon.svg", alt: "", class: "sign-in-logo", width: "56", height: "56" }),
         h("h1", {}, t(`${mode}.title`)),
         h("p", { class: "muted" }, t(`${mode}.lead`)),
-        this.notice && h("p", { class: "notice", role: "status", "data-testid": "notice" }, this.notice),
+        this.dataset.notice && h("p", { class: "notice", role: "status", "data-testid": "notice" }, this.dataset.notice),
         this.#form,
         h(
           "button",

@@ -139,7 +139,7 @@ export class RoomsStore extends EventTarget {
       case "reaction.removed":
         return message && react(message, event.emoji, event.author.id, false);
       case "room.changed":
-        return Object.assign(room, { name: event.name ?? "", topic: event.topic ?? "" });
+        return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "" });
       default:
         return null;
     }

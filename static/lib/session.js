@@ -9,7 +9,9 @@ import { Outbox } from "./outbox.js";
 
 const PAGE = 50;
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
+const ROOMS_ASKED = 20; // for people to invite
 const TYPING_EVERY_MS = 3_000;
+const LOOK_EVERY_MS = 5_000;
 const AUTH_CLOSES = new Set([4401, 4451]);
 
 export class Session extends EventTarget {
@@ -23,6 +25,7 @@ export class Session extends EventTarget {
   #loading = new Map();
   #typed = new Map();
   #failures = 0;
+  #lookedAt = 0;
 
   constructor({ api, connection, store, storage = null }) {
     super();
@@ -68,6 +71,13 @@ export class Session extends EventTarget {
     if (room?.loaded && !room.complete) await this.#load(id, room.messages[0]?.seq);
   }
 
+  /** Public rooms that others make are not told to those who are not in them; looking brings them. */
+  lookForRooms(now = Date.now()) {
+    if (now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = now;
+    this.refreshRooms().catch(() => {});
+  }
+
   send(room, body, replyTo) {
     this.#typed.delete(room);
     return this.outbox.add(room, body, replyTo);
@@ -89,6 +99,29 @@ export class Session extends EventTarget {
     const answer = await this.#connection.request("create", members ? { name, kind, members } : { name, kind });
     await this.refreshRooms();
     return (answer.room ?? answer).id;
+  }
+
+  /** The room with one other user; there is only ever one. */
+  direct(user) {
+    return this.create({ kind: "direct", members: [user] });
+  }
+
+  /** `[{id, name, role}, …]` */
+  async members(room) {
+    return (await this.#connection.request("members", { room })).members;
+  }
+
+  /** People of my other rooms who are not in this one. */
+  async acquaintances(room) {
+    const others = this.#store.joined().filter(({ id }) => id !== room).slice(0, ROOMS_ASKED);
+    const [here, ...elsewhere] = await Promise.all([room, ...others.map(({ id }) => id)].map((id) => this.members(id)));
+    const known = new Map(elsewhere.flat().map((member) => [member.id, member]));
+    for (const { id } of here) known.delete(id);
+    return [...known.values()];
+  }
+
+  async invite(room, user) {
+    await this.#connection.request("invite", { room, user });
   }
 
   async join(room) {
@@ -131,6 +164,7 @@ export class Session extends EventTarget {
     const changed = this.#epoch !== null && this.#epoch !== epoch;
     this.#epoch = epoch;
     this.#failures = 0;
+    this.#lookedAt = 0;
     this.#repairing.clear();
     try {
       const { rooms } = await this.#connection.request("rooms");

@@ -1,0 +1,73 @@
+/** Who is in a room, with a way to talk to each alone; and whom of the people I know I can invite. */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { errorText, t } from "../lib/i18n.js";
+import { avatar } from "./avatar.js";
+import { show } from "./dialogs.js";
+
+/** `open(id)` is called with the direct room that was chosen. */
+export async function showPeople({ session, me, room, open }) {
+  const error = h("p", { class: "form-error", role: "alert" });
+  const lists = h("div", { class: "stack people-lists" });
+  const close = h(
+    "button",
+    { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => dialog.close() },
+    icon(ICONS.close),
+  );
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": "people-title", "data-testid": "people-dialog" },
+    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "people-title" }, t("people")), close), error, lists),
+  );
+
+  const attempt = (work) => async ({ currentTarget: button }) => {
+    button.disabled = true;
+    error.textContent = "";
+    try {
+      await work();
+    } catch (refusal) {
+      error.textContent = errorText(refusal);
+      button.disabled = false;
+    }
+  };
+
+  function member({ id, name }) {
+    if (id === me.id) return person({ id, name }, h("span", { class: "muted" }, t("people.you")));
+    const talk = async () => {
+      const direct = await session.direct(id);
+      dialog.close();
+      open(direct);
+    };
+    return person({ id, name }, action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)));
+  }
+
+  function candidate({ id, name }) {
+    const invite = async () => {
+      await session.invite(room.id, id);
+      await fill();
+    };
+    return person({ id, name }, action(t("people.inviteName", { name }), ICONS.plus, "invite", attempt(invite)));
+  }
+
+  async function fill() {
+    const [members, known] = await Promise.all([
+      session.members(room.id),
+      room.kind === "private" ? session.acquaintances(room.id) : [],
+    ]);
+    lists.replaceChildren(h("ul", { "data-testid": "members" }, ...members.map(member)));
+    if (known.length) lists.append(h("h3", {}, t("people.invite")), h("ul", {}, ...known.map(candidate)));
+  }
+
+  show(dialog);
+  await fill().catch((refusal) => {
+    error.textContent = errorText(refusal);
+  });
+}
+
+function person({ id, name }, ...rest) {
+  return h("li", { class: "person" }, avatar({ id, name }), h("span", { class: "person-name", dir: "auto" }, name), ...rest);
+}
+
+function action(label, path, testid, onclick) {
+  return h("button", { class: "round", type: "button", title: label, "aria-label": label, "data-testid": testid, onclick }, icon(path));
+}

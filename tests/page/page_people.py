@@ -1,0 +1,148 @@
+"""A server process, and people who use its page in a browser."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+START_SECONDS = 60
+PASSWORD = "correct horse battery staple"
+# The page asks who is signed in; before that somebody is, the browser logs the 401 by itself.
+EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/me"
+
+
+class Server:
+    """`chatserver dev` as its own process; killed and started again on the same port and data."""
+
+    def __init__(self, data: Path, store: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._data = data
+        self._store = store
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = data / "server.log"
+
+    def start(self) -> None:
+        self._data.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "chatserver", "dev", "--store", self._store]
+        command += ["--port", str(self.port), "--data", str(self._data / "data")]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._data)
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health/ready", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        pytest.fail(f"the server does not get ready:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+    def kill(self) -> None:
+        """As a power cut: nothing is finished, nothing is said."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+
+
+class Person:
+    """One browser context: its own cookies, language and screen. Collects what the console complains about."""
+
+    def __init__(self, browser: Browser, url: str, **options: object) -> None:
+        self.url = url
+        self.context: BrowserContext = browser.new_context(**{"locale": "en-GB", **options})  # type: ignore[arg-type]
+        self.context.set_default_timeout(15_000)
+        self.expected = [EXPECTED_CONSOLE]
+        self._complaints: list[str] = []
+        self.page: Page = self.new_page()
+
+    def new_page(self) -> Page:
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self._complaints.append(f"page error: {error}"))
+        page.on("console", lambda message: self._note(message.type, message.text, message.location.get("url", "")))
+        return page
+
+    def _note(self, kind: str, text: str, url: str) -> None:
+        if kind in ("error", "warning"):
+            self._complaints.append(f"{text} {url}")
+
+    def complaints(self) -> list[str]:
+        return [text for text in self._complaints if not any(re.search(known, text) for known in self.expected)]
+
+    def sign_up(self, username: str, name: str) -> "Person":
+        self.page.goto(self.url)
+        self.page.get_by_test_id("switch-mode").click()
+        self.page.get_by_test_id("username").fill(username)
+        self.page.get_by_test_id("name").fill(name)
+        self.page.get_by_test_id("password").fill(PASSWORD)
+        self.page.get_by_test_id("submit").click()
+        expect(self.page.get_by_test_id("my-name")).to_have_text(name)
+        return self
+
+    def create_room(self, name: str, kind: str = "public") -> None:
+        self.page.get_by_test_id("new-room").click()
+        self.page.get_by_test_id("room-name").fill(name)
+        self.page.get_by_test_id(f"kind-{kind}").check()
+        self.page.get_by_test_id("create-room").click()
+        self.in_room(name)
+
+    def open_room(self, name: str) -> None:
+        """Looking for a room also brings those that others have made since."""
+        self.page.get_by_test_id("room-filter").click()
+        self.page.get_by_test_id("room").filter(has_text=name).click()
+        expect(self.page.get_by_test_id("room-title")).to_have_text(name)
+
+    def join_room(self, name: str) -> None:
+        self.open_room(name)
+        self.page.get_by_test_id("join-room").click()
+        self.in_room(name)
+
+    def in_room(self, name: str) -> None:
+        expect(self.page.get_by_test_id("room-title")).to_have_text(name)
+        expect(self.page.get_by_test_id("composer")).to_be_visible()
+
+    def say(self, text: str) -> None:
+        composer = self.page.get_by_test_id("composer")
+        composer.fill(text)
+        composer.press("Enter")
+        expect(composer).to_have_value("")
+
+    def post_over_http(self, bodies: list[str]) -> None:
+        """Many messages into the open room, by this person's own login."""
+        room = self.page.locator("room-view").get_attribute("data-room")
+        self.page.evaluate(
+            """async ([room, bodies]) => {
+              for (const [index, body] of bodies.entries()) {
+                const answer = await fetch(`/api/v1/rooms/${room}/messages`, {
+                  method: "POST",
+                  headers: { "Content-Type": "application/json" },
+                  body: JSON.stringify({ client_id: `bulk-${index}-${body}`.slice(0, 60), body }),
+                });
+                if (!answer.ok) throw new Error(await answer.text());
+              }
+            }""",
+            [room, bodies],
+        )
+
+    def sees(self, text: str) -> None:
+        """The message stands there exactly once, and the server has it."""
+        message = self.page.get_by_test_id("message").filter(has=self.page.get_by_text(text, exact=True))
+        expect(message).to_have_count(1)
+        expect(message).to_have_attribute("data-state", "posted")
+
+
+PersonFactory = Callable[..., Person]

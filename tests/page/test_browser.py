@@ -1,0 +1,392 @@
+"""The page in a real browser against a real server."""
+
+import itertools
+import re
+
+import pytest
+from page_people import PASSWORD, Person, PersonFactory, Server
+from playwright.sync_api import Locator, Page, expect
+
+_numbers = itertools.count(1)
+
+
+def fresh(name: str) -> str:
+    """A name that no earlier test has used on the shared server."""
+    return f"{name}{next(_numbers)}"
+
+
+@pytest.fixture
+def two(person: PersonFactory, server: Server) -> tuple[Person, Person, str]:
+    """Two people in one room that the first has made."""
+    room = fresh("Room ")
+    aya = person(server).sign_up(fresh("aya"), "Aya")
+    ben = person(server).sign_up(fresh("ben"), "Ben")
+    aya.create_room(room)
+    ben.join_room(room)
+    return aya, ben, room
+
+
+def unread(page: Page, room: str) -> Locator:
+    return page.get_by_test_id("room").filter(has_text=room).get_by_test_id("unread")
+
+
+def test_the_page_comes_with_a_strict_policy(person: PersonFactory, server: Server) -> None:
+    response = person(server).page.goto(server.url)
+    assert response is not None
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_two_people_talk(two: tuple[Person, Person, str]) -> None:
+    aya, ben, _ = two
+    aya.say("Good morning")
+    ben.sees("Good morning")
+    ben.say("おはようございます。今日もよろしくお願いします 🙂")
+    for each in (aya, ben):
+        each.sees("おはようございます。今日もよろしくお願いします 🙂")
+    expect(aya.page.get_by_test_id("announcer")).to_contain_text("Ben: おはようございます")
+
+
+def test_markup_in_a_message_is_text(two: tuple[Person, Person, str]) -> None:
+    aya, ben, _ = two
+    hostile = '<img src="x" onerror="document.title=1"><script>document.title=2</script>'
+    aya.say(hostile)
+    ben.sees(hostile)
+    assert ben.page.locator("message-list img, message-list script").count() == 0
+
+
+def test_typing_is_shown_until_the_message_comes(two: tuple[Person, Person, str]) -> None:
+    aya, ben, _ = two
+    aya.page.get_by_test_id("composer").press_sequentially("Hel")
+    expect(ben.page.get_by_test_id("typing")).to_have_text("Aya is typing…")
+    expect(aya.page.get_by_test_id("typing")).to_have_text("")
+    aya.say("Hello")
+    ben.sees("Hello")
+    expect(ben.page.get_by_test_id("typing")).to_have_text("")
+
+
+def test_messages_elsewhere_are_counted_until_they_are_read(two: tuple[Person, Person, str]) -> None:
+    aya, ben, room = two
+    ben.create_room(fresh("Elsewhere "))
+    for text in ("one", "two", "three"):
+        aya.say(text)
+    expect(unread(ben.page, room)).to_have_text("3")
+    expect(ben.page).to_have_title(re.compile(r"^\(3\)"))
+    ben.page.reload()
+    expect(unread(ben.page, room)).to_have_text("3")
+    ben.open_room(room)
+    ben.sees("three")
+    expect(ben.page.get_by_test_id("new-line")).to_have_count(1)
+    expect(unread(ben.page, room)).to_have_count(0)
+    ben.page.reload()
+    expect(ben.page.get_by_test_id("room").filter(has_text=room)).to_be_visible()
+    expect(unread(ben.page, room)).to_have_count(0)
+
+
+def test_reading_in_one_window_counts_in_the_other(two: tuple[Person, Person, str]) -> None:
+    aya, ben, room = two
+    ben.create_room(fresh("Elsewhere "))
+    second = ben.new_page()
+    second.goto(ben.url)
+    aya.say("news")
+    for page in (ben.page, second):
+        expect(unread(page, room)).to_have_text("1")
+    ben.open_room(room)
+    expect(unread(second, room)).to_have_count(0)
+
+
+def test_history_loads_upwards_and_keeps_its_place(two: tuple[Person, Person, str]) -> None:
+    aya, ben, room = two
+    aya.post_over_http([f"line {number}" for number in range(1, 151)])
+    ben.page.reload()
+    ben.in_room(room)
+    ben.sees("line 150")
+    scroller = ben.page.get_by_test_id("scroller")
+    assert scroller.evaluate("node => node.scrollHeight > 2 * node.clientHeight")
+    messages = ben.page.get_by_test_id("message-body")
+    before = messages.count()
+    assert before < 150
+
+    ben.page.get_by_test_id("message").nth(5).scroll_into_view_if_needed()
+    seen = "line " + str(150 - before + 6)
+    row = ben.page.get_by_text(seen, exact=True)
+    expect(messages).not_to_have_count(before)
+    expect(row).to_be_in_viewport()
+
+    start = ben.page.get_by_test_id("room-start")
+    for _ in range(20):
+        scroller.evaluate("node => node.scrollTo(0, 0)")
+        if start.is_visible():
+            break
+        ben.page.wait_for_timeout(100)
+    expect(start).to_be_visible()
+    assert messages.all_inner_texts() == [f"line {number}" for number in range(1, 151)]
+
+    aya.say("something new")
+    expect(ben.page.get_by_text("something new", exact=True)).not_to_be_in_viewport()
+    ben.page.get_by_test_id("jump").click()
+    expect(ben.page.get_by_text("something new", exact=True)).to_be_in_viewport()
+
+
+def test_messages_are_answered_edited_deleted_and_reacted_to(two: tuple[Person, Person, str]) -> None:
+    aya, ben, _ = two
+    aya.say("Lunch at noon?")
+    ben.sees("Lunch at noon?")
+    row = ben.page.get_by_test_id("message").filter(has_text="Lunch at noon?")
+    row.hover()
+    row.get_by_role("button", name="React with 👍").click()
+    expect(aya.page.get_by_test_id("reaction")).to_have_text("👍 1")
+    row.hover()
+    row.get_by_test_id("reply").click()
+    ben.say("Gladly")
+    expect(aya.page.locator(".quote")).to_contain_text("Lunch at noon?")
+
+    composer = aya.page.get_by_test_id("composer")
+    composer.press("ArrowUp")
+    expect(composer).to_have_value("Lunch at noon?")
+    aya.say("Lunch at one?")
+    expect(ben.page.get_by_test_id("message-body").first).to_contain_text("Lunch at one?")
+    expect(ben.page.get_by_test_id("message-body").first).to_contain_text("edited")
+
+    mine = aya.page.get_by_test_id("message").first
+    mine.hover()
+    mine.get_by_test_id("delete").click()
+    aya.page.get_by_test_id("ask-yes").click()
+    expect(ben.page.get_by_test_id("message").first).to_contain_text("This message was deleted.")
+
+
+def test_a_message_written_while_the_server_is_dead_arrives_once(
+    person: PersonFactory, durable_server: Server
+) -> None:
+    aya = person(durable_server).sign_up("aya", "Aya")
+    ben = person(durable_server).sign_up("ben", "Ben")
+    for each in (aya, ben):
+        each.expected.append(r"WebSocket connection to|ERR_CONNECTION_REFUSED|/api/v1/me")
+    aya.create_room("Room")
+    ben.join_room("Room")
+    aya.say("before")
+    ben.sees("before")
+
+    durable_server.kill()
+    expect(aya.page.get_by_test_id("connection-status")).to_contain_text("No connection")
+    aya.say("while away")
+    mine = aya.page.get_by_test_id("message").filter(has_text="while away")
+    expect(mine).to_have_attribute("data-state", "pending")
+    durable_server.start()
+
+    aya.page.get_by_test_id("connection-status").get_by_role("button").click()
+    for each in (aya, ben):
+        expect(each.page.get_by_test_id("connection-status")).to_be_empty(timeout=30_000)
+        each.sees("while away")
+    ben.say("after")
+    aya.sees("after")
+    bodies = aya.page.get_by_test_id("message-body")
+    assert bodies.all_inner_texts() == ["before", "while away", "after"]
+    ben.page.reload()
+    ben.sees("after")
+    assert ben.page.get_by_test_id("message-body").all_inner_texts() == ["before", "while away", "after"]
+
+
+def test_what_was_missed_comes_with_the_reconnect(two: tuple[Person, Person, str]) -> None:
+    aya, ben, _ = two
+    aya.say("seen")
+    ben.sees("seen")
+    ben.expected.append(r"ERR_INTERNET_DISCONNECTED|WebSocket connection to")
+    ben.page.evaluate("navigator.onLine")
+    ben.page.clock.install()
+    ben.context.set_offline(True)
+    # A browser keeps an open socket while it claims to be offline; the page finds out by its own ping.
+    aya.say("missed 1")
+    aya.say("missed 2")
+    ben.context.set_offline(False)
+    for text in ("seen", "missed 1", "missed 2"):
+        ben.sees(text)
+
+
+def test_the_phone_shows_one_column(person: PersonFactory, server: Server) -> None:
+    phone = person(
+        server, viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, locale="ja-JP"
+    ).sign_up(fresh("yui"), "結衣")
+    page = phone.page
+    room = fresh("とても長い名前のルームですがはみ出しません")
+    phone.create_room(room)
+    expect(page.get_by_test_id("room-list")).to_be_hidden()
+    page.get_by_test_id("composer").fill("長い" * 200 + "https://example.org/" + "a" * 200)
+    page.get_by_test_id("send").tap()
+    expect(page.get_by_test_id("message")).to_have_attribute("data-state", "posted")
+    no_sideways_scroll(page)
+    targets_are_large(page)
+
+    page.get_by_test_id("back").tap()
+    expect(page.get_by_test_id("room-list")).to_be_visible()
+    expect(page.get_by_test_id("room-title")).to_be_hidden()
+    no_sideways_scroll(page)
+    targets_are_large(page)
+    page.go_back()
+    expect(page.get_by_test_id("room-title")).to_have_text(room)
+
+
+def no_sideways_scroll(page: Page) -> None:
+    width, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width <= inner
+    assert page.evaluate("[...document.querySelectorAll('.scroller')].every(n => n.scrollWidth <= n.clientWidth)")
+
+
+def targets_are_large(page: Page) -> None:
+    small = page.evaluate(
+        """[...document.querySelectorAll("button, select, input")]
+             .filter(node => node.checkVisibility({ opacityProperty: true }) && !node.closest(".message"))
+             .map(node => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
+             .filter(([, { width, height }]) => width < 44 || height < 44)
+             .map(([html]) => html)"""
+    )
+    assert small == []
+
+
+def test_everything_can_be_done_by_keyboard(person: PersonFactory, server: Server) -> None:
+    aya = person(server)
+    page, keys = aya.page, aya.page.keyboard
+    page.goto(server.url)
+    expect(page.get_by_test_id("username")).to_be_focused()
+    tab_to(page, "switch-mode")
+    keys.press("Enter")
+    expect(page.get_by_test_id("username")).to_be_focused()
+    keys.type(fresh("kay"))
+    keys.press("Tab")
+    keys.type("Kay")
+    keys.press("Tab")
+    keys.type(PASSWORD)
+    keys.press("Enter")
+    expect(page.get_by_test_id("my-name")).to_have_text("Kay")
+
+    rooms = [fresh("Keys A"), fresh("Keys B")]
+    for room in rooms:
+        tab_to(page, "new-room")
+        keys.press("Enter")
+        expect(page.get_by_test_id("room-name")).to_be_focused()
+        keys.type(room)
+        keys.press("Enter")
+        aya.in_room(room)
+        expect(page.get_by_test_id("composer")).to_be_focused()
+
+    keys.press("Alt+ArrowUp")
+    aya.in_room(rooms[0])
+    keys.press("Control+k")
+    expect(page.get_by_test_id("room-filter")).to_be_focused()
+    keys.type("b" + rooms[1][6:])
+    keys.press("Enter")
+    aya.in_room(rooms[1])
+    expect(page.get_by_test_id("composer")).to_be_focused()
+    keys.type("first")
+    keys.press("Shift+Enter")
+    keys.type("second")
+    keys.press("Enter")
+    expect(page.get_by_test_id("message-body")).to_have_text("first\nsecond")
+    tab_to(page, "delete", back=True)
+    keys.press("Enter")
+    expect(page.get_by_test_id("ask")).to_be_visible()
+    keys.press("Escape")
+    expect(page.get_by_test_id("ask")).to_have_count(0)
+    keys.press("Escape")
+    expect(page.get_by_test_id("composer")).to_be_focused()
+
+
+def tab_to(page: Page, test_id: str, *, back: bool = False) -> None:
+    for _ in range(40):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+        if page.evaluate("document.activeElement.dataset.testid") == test_id:
+            assert page.evaluate("document.activeElement.matches(':focus-visible')")
+            return
+    pytest.fail(f"{test_id} is not reached by Tab")
+
+
+def test_every_control_has_a_name(two: tuple[Person, Person, str]) -> None:
+    aya, _, _ = two
+    aya.say("hello")
+    aya.sees("hello")
+    nameless = aya.page.evaluate(
+        """[...document.querySelectorAll("button, input, select, textarea")]
+             .filter(node => !(node.ariaLabel || node.textContent.trim() || node.labels?.length))
+             .map(node => node.outerHTML.slice(0, 80))"""
+    )
+    assert nameless == []
+
+
+def test_an_input_method_keeps_its_enter(two: tuple[Person, Person, str]) -> None:
+    aya, _, _ = two
+    composer = aya.page.get_by_test_id("composer")
+    composer.fill("にほん")
+    composer.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    composer.dispatch_event("keydown", {"key": "Enter", "keyCode": 229, "bubbles": True})
+    expect(composer).to_have_value("にほん")
+    composer.press("Enter")
+    aya.sees("にほん")
+
+
+def test_the_language_follows_the_browser_and_can_be_chosen(person: PersonFactory, server: Server) -> None:
+    page = person(server, locale="ja-JP").page
+    page.goto(server.url)
+    expect(page.get_by_test_id("submit")).to_have_text("ログイン")
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+    page.get_by_test_id("language").select_option("en")
+    expect(page.get_by_test_id("submit")).to_have_text("Sign in")
+    page.reload()
+    expect(page.get_by_test_id("submit")).to_have_text("Sign in")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_signing_out_and_in_again(person: PersonFactory, server: Server) -> None:
+    aya = person(server)
+    aya.expected.append(r"401 \(Unauthorized\).*/api/v1/login")
+    username = fresh("aya")
+    aya.sign_up(username, "Aya")
+    aya.page.reload()
+    expect(aya.page.get_by_test_id("my-name")).to_have_text("Aya")
+    aya.page.get_by_test_id("sign-out").click()
+    aya.page.get_by_test_id("username").fill(username)
+    aya.page.get_by_test_id("password").fill("wrong")
+    aya.page.get_by_test_id("submit").click()
+    expect(aya.page.get_by_test_id("sign-in-error")).not_to_be_empty()
+    aya.page.get_by_test_id("password").fill(PASSWORD)
+    aya.page.get_by_test_id("submit").click()
+    expect(aya.page.get_by_test_id("my-name")).to_have_text("Aya")
+
+
+def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up(fresh("aya"), "Aya")
+    second = aya.new_page()
+    second.goto(server.url)
+    expect(second.get_by_test_id("my-name")).to_have_text("Aya")
+    second.get_by_test_id("sign-out").click()
+    expect(aya.page.get_by_test_id("notice")).to_contain_text("Your session has ended")
+
+
+def test_people_are_invited_and_talked_to_alone(two: tuple[Person, Person, str]) -> None:
+    aya, ben, room = two
+    secret = fresh("Secret ")
+    aya.create_room(secret, "private")
+    aya.page.get_by_test_id("people").click()
+    aya.page.get_by_role("button", name="Invite Ben").click()
+    expect(aya.page.get_by_test_id("members")).to_contain_text("Ben")
+    aya.page.keyboard.press("Escape")
+    expect(ben.page.get_by_test_id("room").filter(has_text=secret)).to_be_visible()
+
+    aya.open_room(room)
+    aya.page.get_by_test_id("people").click()
+    aya.page.get_by_role("button", name="Message Ben privately").click()
+    aya.in_room("Ben")
+    aya.say("just between us")
+    expect(unread(ben.page, "Aya")).to_have_text("1")
+    ben.open_room("Aya")
+    ben.sees("just between us")
+
+
+def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> None:
+    aya, ben, room = two
+    ben.page.get_by_test_id("leave-room").click()
+    ben.page.get_by_test_id("ask-yes").click()
+    expect(ben.page.get_by_test_id("welcome")).to_be_visible()
+    aya.say("meanwhile")
+    ben.join_room(room)
+    ben.sees("meanwhile")
