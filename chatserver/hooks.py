@@ -159,6 +159,7 @@ class HookCalls:
         for call in reversed(self._calls["shutdown"]):
             if call.plugin in must_have_started and call.plugin not in self._started:
                 continue
+            self._breakers.pop(call.plugin, None)  # whatever it did before, it may clean up
             try:
                 await self.run("shutdown", call, {})
             except PluginFailed:

@@ -32,6 +32,7 @@ class Hub:
         self._users: dict[str, set[Subscriber]] = {}
         self._connections: set[Subscriber] = set()
         self._due_since = 0.0
+        self._gone: asyncio.Event | None = None
         self.read = rooms.events
         self.deliveries: Counter = measures.counter(
             "chatserver_deliveries_total", "Events handed to connections"
@@ -84,6 +85,8 @@ class Hub:
             if not mine:
                 self._users.pop(subscriber.user.id, None)
         subscriber.close()
+        if self._gone is not None and not self._connections:
+            self._gone.set()
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -157,6 +160,12 @@ class Hub:
         self._seconds.add(time.perf_counter() - self._due_since)
 
     # -- end ---------------------------------------------------------------------------------------
+
+    async def gone(self) -> None:
+        """Wait until no connection is left."""
+        self._gone = asyncio.Event()
+        if self._connections:
+            await self._gone.wait()
 
     async def drain(self, seconds: float) -> None:
         """Tell all connections to move, spread over `seconds`, and close them with 4301."""

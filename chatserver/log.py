@@ -117,18 +117,9 @@ class Log:
         changes_state: bool = False,
     ) -> AnyEvent:
         """Submit one entry and wait for its durable event."""
-        future: asyncio.Future[AnyEvent] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: Outcome | ChatError) -> None:
-            if future.done():
-                return
-            if isinstance(outcome, ChatError):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome.event)
-
+        future, done = awaited()
         self.submit(Entry(room, build, check, done, changes_state=changes_state))
-        return await future
+        return (await future).event
 
     async def drain(self) -> None:
         """Wait until all that was submitted is settled."""
@@ -289,6 +280,21 @@ class Log:
         for entry in pending + waiting:
             entry.room.stale = True
             self._settle(entry, error)
+
+
+def awaited() -> tuple["asyncio.Future[Outcome]", Done]:
+    """A future, and what settles it. Nobody need wait any more when it is settled."""
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def done(outcome: Outcome | ChatError) -> None:
+        if future.done():
+            return
+        if isinstance(outcome, ChatError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    return future, done
 
 
 def as_chat_error(error: Exception) -> ChatError:

@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -33,14 +33,10 @@ _ERROR = 40
 _json = msgspec.json.Encoder()
 
 
-def bind_request(request: str) -> AbstractContextManager[None]:
-    """Within it, entries of this task and of those it starts carry the request's id."""
-    return logger.contextualize(request=request)
-
-
-def bind_connection(connection: str) -> AbstractContextManager[None]:
-    """Within it, entries of this task and of those it starts carry the connection's id."""
-    return logger.contextualize(connection=connection)
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""Id of the HTTP request that is being answered; entries of its task, and of those it starts, carry it."""
+connection_id: ContextVar[str] = ContextVar("connection_id", default="")
+"""The same for a WebSocket connection."""
 
 
 def setup(
@@ -100,6 +96,9 @@ def describe(record: "Record", base: Mapping[str, str]) -> dict[str, Any]:
         **base,
         "logger": record["name"],
     }
+    for name, variable in (("request", request_id), ("connection", connection_id)):
+        if variable.get():
+            entry[name] = variable.get()
     for name, value in record["extra"].items():
         entry.setdefault(name, HIDDEN if is_secret(name) else _field(value))
     error = record["exception"]

@@ -46,7 +46,6 @@ class Room:
     """One room's state at `head`, its last events, and who listens here."""
 
     __slots__ = (
-        "page",
         "_recent",
         "checked",
         "description",
@@ -55,6 +54,7 @@ class Room:
         "id",
         "listeners",
         "members",
+        "page",
         "pending",
         "stale",
         "tail",

@@ -6,7 +6,7 @@ from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Draft
-from chatserver.log import Entry, Log, Outcome
+from chatserver.log import Entry, Log, Outcome, awaited
 from chatserver.model import (
     AnyEvent,
     Message,
@@ -109,6 +109,18 @@ class Messages:
                 key=(user.id, client_id),
             )
         )
+
+    async def post(
+        self, user: User, room: Room, client_id: str, body: str, reply_to: str | None = None
+    ) -> tuple[MessagePosted, bool]:
+        """Post a message and wait until it is durable; True if it repeats an earlier one."""
+        draft = Draft(room=room.id, body=body, reply_to=reply_to)
+        draft, mentions = await self.prepare(user, room, draft)
+        future, done = awaited()
+        self.submit(user, room, client_id, draft, mentions, done)
+        event, repeated = await future
+        assert isinstance(event, MessagePosted)
+        return event, repeated
 
     async def edit(self, user: User, room: Room, message: str, body: str) -> int:
         """Give a message of one's own another text; returns the seq of the change."""

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from loguru import logger
 
 from chatserver.config import LoggingConfig
 from chatserver.errors import StartupError
-from chatserver.logging import bind_connection, bind_request, setup
+from chatserver.logging import connection_id, request_id, setup
 from chatserver.logtext import redact
 from chatserver.logwriter import LogFile, Writer
 from chatserver.version import __version__
@@ -86,8 +87,12 @@ def test_errors_are_in_both_files_the_rest_in_one(start: Start, tmp_path: Path) 
 
 def test_request_and_connection_ids_come_along(start: Start, tmp_path: Path) -> None:
     writer = start()
-    with bind_connection("c1"), bind_request("r1"):
+    def inside_a_request() -> None:
+        connection_id.set("c1")
+        request_id.set("r1")
         logger.info("x")
+
+    copy_context().run(inside_a_request)
     logger.info("y")
     writer.close()
     inside, outside = entries(tmp_path / "combined.log")

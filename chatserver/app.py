@@ -1,0 +1,198 @@
+"""The composition root: configuration, plugins, service, Tornado; start, drain, stop."""
+
+import asyncio
+import gc
+import signal
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from loguru import logger
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from chatserver import logging
+from chatserver.config import Config, Loaded
+from chatserver.errors import StartupError
+from chatserver.folder import DataFolder
+from chatserver.hooks import HookCalls
+from chatserver.hooktypes import Context
+from chatserver.measure import Measures
+from chatserver.plugins import Plugins
+from chatserver.service import Service
+from chatserver.spaces import Space
+from chatserver.version import __version__
+from chatserver.watchdog import Watchdog
+from chatserver.web.gate import Gate
+from chatserver.web.routes import application
+
+BACKLOG = 4096  # connections that may wait to be accepted: thousands come back at once
+STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
+# Connections and messages make no garbage that only the collector finds; it need not look often.
+GC_THRESHOLDS = (50_000, 20, 100)
+
+
+class Server:
+    """One node: everything between a configuration and an open port."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        """Load and check the plugins; opens nothing. Raises `StartupError`."""
+        self.config: Config = loaded.config
+        self._data = Path(self.config.server.data).absolute()
+        self.measures = Measures()
+        self._plugins = Plugins(self.config, self._data)
+        self.hooks = HookCalls(self._plugins.calls(), self.config.plugins, self.measures)
+        self.store = self.hooks.provide_store()
+        authenticator = self.hooks.provide_authenticator(self._records)
+        self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
+        self._gate: Gate | None = None
+        self._http: HTTPServer | None = None
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Server"]:
+        """The store open, the plugins started, nothing listening."""
+        folder = DataFolder(self._data)
+        try:
+            await self.store.open()
+            try:
+                await self.hooks.startup(self._context)
+                await self.service.start()
+                yield self
+            finally:
+                await self.service.stop()
+                await self.hooks.shutdown()
+                await self.store.close()
+        finally:
+            folder.close()
+
+    def listen(self) -> int:
+        """Accept connections; returns the port. Raises `StartupError`."""
+        config = self.config
+        gate = self._gate = Gate(config, self.service, self.measures)
+        app = application(
+            gate,
+            self.hooks.register_routes(self._context),
+            self.hooks.register_health_checks(),
+        )
+        limits = config.limits
+        self._http = HTTPServer(
+            app,
+            ssl_options=_tls(config),
+            idle_connection_timeout=limits.header_seconds,
+            body_timeout=limits.body_seconds,
+            max_header_size=limits.header_bytes,
+            max_body_size=limits.http_body_bytes,
+            max_buffer_size=limits.http_body_bytes + limits.header_bytes,
+        )
+        try:
+            sockets = bind_sockets(config.server.port, config.server.host, backlog=BACKLOG)
+        except OSError as error:
+            where = f"{config.server.host}:{config.server.port}"
+            raise StartupError(
+                f"server.port: cannot listen on {where}: {error.strerror}"
+            ) from error
+        self._http.add_sockets(sockets)
+        gate.heartbeat.start()
+        port: int = sockets[0].getsockname()[1]
+        return port
+
+    async def drain(self) -> None:
+        """Move the clients away, finish what was begun, close the port."""
+        if self._gate is None or self._http is None:
+            return
+        self._gate.draining = True
+        logger.info("draining {} connections", self.service.hub.connections())
+        await self.service.hub.drain(self.config.server.drain_seconds)
+        await self.service.log.drain()
+        self._http.stop()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._http.close_all_connections()
+                await self.service.hub.gone()
+        except TimeoutError:
+            logger.warning("{} connections are cut", self.service.hub.connections())
+        self._gate.heartbeat.stop()
+
+    def plugin_packages(self) -> list[tuple[str, str]]:
+        return [(plugin.name, type(plugin.instance).__module__) for plugin in self._plugins.all]
+
+    def _records(self, plugin: str) -> Space:
+        return Space(self.store, f"plugin/{plugin}")
+
+    def _context(self, plugin: str) -> Context:
+        return Context(
+            data=self._data / plugin,
+            records=self._records(plugin),
+            measures=self.measures,
+            version=__version__,
+        )
+
+
+@asynccontextmanager
+async def opened(loaded: Loaded) -> AsyncIterator[Server]:
+    """A server that is open but does not listen, for commands."""
+    async with Server(loaded).opened() as server:
+        yield server
+
+
+def run(loaded: Loaded, *, dev: bool = False) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit status. Raises `StartupError`."""
+    writer = logging.setup(loaded.config.logging, version=__version__)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(loaded, dev))
+    finally:
+        writer.close()
+    return 0
+
+
+async def _serve(loaded: Loaded, dev: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = Server(loaded)
+    async with server.opened():
+        watchdog = Watchdog(server.measures, server.plugin_packages())
+        port = server.listen()
+        watchdog.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        host = loaded.config.server.host
+        logger.info("chatserver {} serves http://{}:{}", __version__, host, port)
+        if dev:
+            logger.info("this is a development server: open http://localhost:{} and sign up", port)
+        await stop.wait()
+        watchdog.stop()
+        await server.drain()
+    logger.info("stopped")
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    if not config.server.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_cert_chain(config.server.tls_certificate, config.server.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartupError(f"server.tls_certificate: {error}") from error
+    return context
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed; it halves the cost of a system call's way through the loop."""
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: type[asyncio.AbstractEventLoop] = uvloop.Loop
+    return factory
+
+
+__all__ = ["Server", "opened", "run"]

@@ -1,0 +1,73 @@
+"""Who is asking: credentials, client address, and whether the page that asks may."""
+
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from tornado.httputil import HTTPServerRequest
+
+COOKIE = "chat_session"
+
+
+class Access:
+    """What the configuration says of proxies and origins, made ready for requests."""
+
+    def __init__(self, trusted_proxies: Sequence[str], allowed_origins: Sequence[str]) -> None:
+        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in trusted_proxies]
+        self._origins = frozenset(allowed_origins)
+
+    def address(self, request: HTTPServerRequest) -> str:
+        """The client's address: behind trusted proxies, the last one in X-Forwarded-For that is none."""
+        address = request.remote_ip or ""
+        if not self._proxies or not self._is_proxy(address):
+            return address
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+            if not _is_address(hop):
+                return address
+            address = hop
+            if not self._is_proxy(hop):
+                return address
+        return address
+
+    def is_secure(self, request: HTTPServerRequest) -> bool:
+        """Did the client come over TLS, to us or to a trusted proxy?"""
+        if request.protocol == "https":
+            return True
+        if not self._proxies or not self._is_proxy(request.remote_ip or ""):
+            return False
+        return request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+
+    def is_foreign(self, request: HTTPServerRequest) -> bool:
+        """Does the request say that it comes from a page of another origin?"""
+        origin = request.headers.get("Origin")
+        if origin is None or origin in self._origins:
+            return False
+        parts = urlsplit(origin)
+        return parts.scheme not in ("http", "https") or parts.netloc.lower() != request.host.lower()
+
+    def _is_proxy(self, address: str) -> bool:
+        if not _is_address(address):
+            return False
+        found = ipaddress.ip_address(address)
+        return any(found in network for network in self._proxies)
+
+
+def bearer_token(request: HTTPServerRequest) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def cookie_token(request: HTTPServerRequest) -> str | None:
+    if "Cookie" not in request.headers:
+        return None
+    morsel = request.cookies.get(COOKIE)
+    return morsel.value if morsel is not None and morsel.value else None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

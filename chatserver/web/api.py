@@ -1,0 +1,272 @@
+"""The HTTP API of docs/protocol.md: each handler parses, calls the service, and replies."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from chatserver.errors import ChatError
+from chatserver.model import RoomKind, RoomRole, ServerRole, User
+from chatserver.protocol import ClientId, Id, Sent
+from chatserver.rooms import NEWEST_PAGE, Room
+from chatserver.service.rooms import RoomView
+from chatserver.web.access import COOKIE, cookie_token
+from chatserver.web.base import BaseHandler
+
+SESSION_DAYS = 30  # the cookie's; the session itself may end before
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    username: Annotated[str, Meta(max_length=200)]
+    password: str
+    name: str | None = None
+
+
+class NewRoom(msgspec.Struct, frozen=True):
+    name: str | None = None
+    kind: RoomKind = RoomKind.PUBLIC
+    topic: Annotated[str, Meta(max_length=1000)] = ""
+    members: list[Id] = []
+
+
+class RoomChange(msgspec.Struct, frozen=True):
+    name: str | None = None
+    topic: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    client_id: ClientId
+    body: str
+    reply_to: Id | None = None
+
+
+class NewBody(msgspec.Struct, frozen=True):
+    body: str
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    user: Id
+
+
+class Appointment(msgspec.Struct, frozen=True):
+    role: RoomRole
+
+
+class Emoji(msgspec.Struct, frozen=True):
+    emoji: Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+class UserReply(msgspec.Struct, frozen=True):
+    user: User
+    token: str
+
+
+class AccountChange(msgspec.Struct, frozen=True):
+    disabled: bool
+
+
+class SessionHandler(BaseHandler):
+    """Signing in hands out the session twice: in the body for bots, as a cookie for pages."""
+
+    def signed_in(self, user: User, token: str, status: int) -> None:
+        self.set_cookie(
+            COOKIE,
+            token,
+            expires_days=SESSION_DAYS,
+            httponly=True,
+            samesite="Lax",
+            secure=self.access.is_secure(self.request),
+            path="/",
+        )
+        self.reply(UserReply(user, token), status)
+
+
+class Register(SessionHandler):
+    async def post(self) -> None:
+        given = self.body(Credentials)
+        user, token = await self.service.accounts.register(
+            given.username, given.password, given.name
+        )
+        self.signed_in(user, token, 201)
+
+
+class Login(SessionHandler):
+    async def post(self) -> None:
+        given = self.body(Credentials)
+        user, token = await self.service.accounts.login(
+            given.username, given.password, self.address
+        )
+        self.signed_in(user, token, 200)
+
+
+class Logout(BaseHandler):
+    async def post(self) -> None:
+        await self.user()
+        await self.service.accounts.logout(self.token or "")
+        if cookie_token(self.request):
+            self.clear_cookie(COOKIE, path="/")
+        self.reply({})
+
+
+class Me(BaseHandler):
+    async def get(self) -> None:
+        self.reply(await self.user())
+
+
+class Users(BaseHandler):
+    """A user by name, to invite or write to. Lists nobody."""
+
+    async def get(self, username: str) -> None:
+        asker = await self.user()
+        if asker.role is ServerRole.GUEST:
+            raise ChatError("user.forbidden")
+        found = await self.service.accounts.by_name(username)
+        if found is None:
+            raise ChatError("user.not_found")
+        self.reply(found)
+
+    async def put(self, username: str) -> None:
+        given = self.body(AccountChange)
+        self.reply(
+            await self.service.accounts.set_disabled(await self.user(), username, given.disabled)
+        )
+
+
+class Rooms(BaseHandler):
+    async def get(self) -> None:
+        user = await self.user()
+        self.reply({"rooms": await self.service.rooms.visible(user)})
+
+    async def post(self) -> None:
+        user, given = await self.user(), self.body(NewRoom)
+        room = await self.service.rooms.create(
+            user, given.kind, given.name, given.topic, given.members
+        )
+        self.reply(await self.service.rooms.view(user, room), 201)
+
+
+class RoomHandler(BaseHandler):
+    """An address under one room."""
+
+    async def room(self, room: str) -> Room:
+        return await self.service.rooms.get(room)
+
+    async def view(self, user: User, room: Room) -> RoomView:
+        return await self.service.rooms.view(user, room)
+
+
+class OneRoom(RoomHandler):
+    async def get(self, room: str) -> None:
+        user = await self.user()
+        self.reply(await self.view(user, await self.room(room)))
+
+    async def patch(self, room: str) -> None:
+        user, found, given = await self.user(), await self.room(room), self.body(RoomChange)
+        await self.service.rooms.change(user, found, given.name, given.topic)
+        self.reply(await self.view(user, found))
+
+
+class Join(RoomHandler):
+    async def post(self, room: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        await self.service.rooms.join(user, found)
+        self.reply(await self.view(user, found))
+
+
+class Leave(RoomHandler):
+    async def post(self, room: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        await self.service.rooms.leave(user, found)
+        self.reply({})
+
+
+class Members(RoomHandler):
+    async def get(self, room: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        self.reply({"members": self.service.rooms.members(user, found)})
+
+    async def post(self, room: str) -> None:
+        user, found, given = await self.user(), await self.room(room), self.body(Invitation)
+        await self.service.rooms.invite(user, found, given.user)
+        self.reply({}, 201)
+
+
+class OneMember(RoomHandler):
+    async def put(self, room: str, member: str) -> None:
+        user, found, given = await self.user(), await self.room(room), self.body(Appointment)
+        seq = await self.service.rooms.appoint(user, found, member, given.role)
+        self.reply({"seq": seq})
+
+    async def delete(self, room: str, member: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        await self.service.rooms.kick(user, found, member)
+        self.reply({})
+
+
+class Messages(RoomHandler):
+    async def get(self, room: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        before = self.number("before", None)
+        limit = self.number("limit", NEWEST_PAGE, 1)
+        if before is None and limit == NEWEST_PAGE:
+            self.reply_encoded(await self.service.history.newest_encoded(user, found))
+        else:
+            self.reply(await self.service.history.page(user, found, before, limit))
+
+    async def post(self, room: str) -> None:
+        user, found, given = await self.user(), await self.room(room), self.body(NewMessage)
+        event, repeated = await self.service.messages.post(
+            user, found, given.client_id, given.body, given.reply_to
+        )
+        self.reply(Sent(event.id, event.seq, event.at), 200 if repeated else 201)
+
+
+class OneMessage(RoomHandler):
+    async def patch(self, room: str, message: str) -> None:
+        user, found, given = await self.user(), await self.room(room), self.body(NewBody)
+        seq = await self.service.messages.edit(user, found, message, given.body)
+        self.reply({"seq": seq})
+
+    async def delete(self, room: str, message: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        self.reply({"seq": await self.service.messages.delete(user, found, message)})
+
+
+class Reactions(RoomHandler):
+    async def post(self, room: str, message: str) -> None:
+        user, found, given = await self.user(), await self.room(room), self.body(Emoji)
+        seq = await self.service.messages.react(user, found, message, given.emoji)
+        self.reply({"seq": seq})
+
+    async def delete(self, room: str, message: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        emoji = self.get_query_argument("emoji", "")
+        self.reply({"seq": await self.service.messages.unreact(user, found, message, emoji)})
+
+
+class Events(RoomHandler):
+    async def get(self, room: str) -> None:
+        user, found = await self.user(), await self.room(room)
+        after = self.number("after", 0)
+        limit = self.number("limit", 500, 1)
+        self.reply(await self.service.history.events(user, found, after, limit))
+
+
+_ROOM = r"/api/v1/rooms/([^/]+)"
+ROUTES: list[tuple[str, type[BaseHandler], str]] = [
+    (r"/api/v1/register", Register, "/api/v1/register"),
+    (r"/api/v1/login", Login, "/api/v1/login"),
+    (r"/api/v1/logout", Logout, "/api/v1/logout"),
+    (r"/api/v1/me", Me, "/api/v1/me"),
+    (r"/api/v1/users/([^/]+)", Users, "/api/v1/users/NAME"),
+    (r"/api/v1/rooms", Rooms, "/api/v1/rooms"),
+    (_ROOM, OneRoom, "/api/v1/rooms/ID"),
+    (_ROOM + "/join", Join, "/api/v1/rooms/ID/join"),
+    (_ROOM + "/leave", Leave, "/api/v1/rooms/ID/leave"),
+    (_ROOM + "/members", Members, "/api/v1/rooms/ID/members"),
+    (_ROOM + "/members/([^/]+)", OneMember, "/api/v1/rooms/ID/members/ID"),
+    (_ROOM + "/messages", Messages, "/api/v1/rooms/ID/messages"),
+    (_ROOM + "/messages/([^/]+)", OneMessage, "/api/v1/rooms/ID/messages/ID"),
+    (_ROOM + "/messages/([^/]+)/reactions", Reactions, "/api/v1/rooms/ID/messages/ID/reactions"),
+    (_ROOM + "/events", Events, "/api/v1/rooms/ID/events"),
+]

@@ -1,0 +1,157 @@
+"""What all HTTP handlers share: credentials, JSON in and out, errors, measures, headers."""
+
+import secrets
+import time
+from typing import Any, TypeVar
+
+import msgspec
+from loguru import logger
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, RequestHandler
+
+from chatserver.errors import ChatError
+from chatserver.logging import request_id
+from chatserver.model import User
+from chatserver.protocol import ErrorBody, error_body
+from chatserver.service import Service
+from chatserver.web.access import Access, bearer_token, cookie_token
+from chatserver.web.gate import Gate
+
+BodyT = TypeVar("BodyT")
+encode = msgspec.json.encode
+
+# The page loads nothing from elsewhere and runs nothing inline.
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+_CODES = {
+    400: "request.invalid",
+    404: "request.not_found",
+    405: "request.method",
+    413: "request.too_large",
+}
+
+
+class ErrorReply(msgspec.Struct, frozen=True):
+    error: ErrorBody
+
+
+class BaseHandler(RequestHandler):
+    """A request to this server. Subclasses translate: parse, call the service, reply."""
+
+    route = "?"  # the pattern, for measures; never the path itself
+
+    def initialize(self, gate: Gate) -> None:
+        self.gate = gate
+        self.service: Service = gate.service
+        self.access: Access = gate.access
+
+    def prepare(self) -> None:
+        request_id.set(self.request.headers.get("X-Request-Id", "")[:64] or secrets.token_hex(6))
+        if self.gate.draining and not self.answers_while_draining:
+            raise ChatError("server.draining", after_ms=1000)
+        self.gate.check_rate(self.address)
+        if self.request.method not in ("GET", "HEAD") and self.access.is_foreign(self.request):
+            raise ChatError("request.origin")
+
+    answers_while_draining = False
+
+    def set_default_headers(self) -> None:
+        self._headers.update(SECURITY_HEADERS)
+        self.set_header("Server", "chatserver")
+        self.set_header("Cache-Control", "no-store")
+
+    @property
+    def address(self) -> str:
+        return self.access.address(self.request)
+
+    @property
+    def token(self) -> str | None:
+        return bearer_token(self.request) or cookie_token(self.request)
+
+    async def user(self) -> User:
+        """Who is asking. Raises `ChatError` auth.required, auth.invalid."""
+        token = self.token
+        if token is None:
+            raise ChatError("auth.required")
+        return await self.service.accounts.session(token)
+
+    def body(self, kind: type[BodyT]) -> BodyT:
+        """The JSON body as `kind`. Raises `ChatError` request.invalid, request.media_type."""
+        media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise ChatError("request.media_type")
+        try:
+            return msgspec.json.decode(self.request.body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ChatError("request.invalid", str(error)) from error
+
+    def number(self, name: str, default: int | None, low: int = 0, high: int = 2**53) -> Any:
+        """A whole number of the query string."""
+        text = self.get_query_argument(name, None)
+        if text is None:
+            return default
+        if not text.isascii() or not text.isdigit() or not low <= int(text[:17]) <= high:
+            raise ChatError("request.invalid", f"{name}: expected a whole number from {low} on.")
+        return int(text[:17])
+
+    def reply(self, answer: object, status: int = 200) -> None:
+        self.reply_encoded(encode(answer), status)
+
+    def reply_encoded(self, answer: bytes, status: int = 200) -> None:
+        self.set_status(status)
+        self._headers["Content-Type"] = "application/json"
+        self.finish(answer)
+
+    # -- errors and measures -----------------------------------------------------------------------
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        if not isinstance(error, ChatError):
+            code = _CODES.get(
+                status_code, "request.invalid" if status_code < 500 else "server.internal"
+            )
+            error = ChatError(code)
+        if error.after_ms is not None or error.meaning.status == 429:
+            self.set_header("Retry-After", str(max(1, -(-(error.after_ms or 1000) // 1000))))
+        self.reply(ErrorReply(error_body(error)), error.meaning.status)
+
+    def _handle_request_exception(self, error: BaseException) -> None:
+        if isinstance(error, ChatError) and not self._finished:
+            self.send_error(error.meaning.status, exc_info=(type(error), error, None))
+        else:
+            super()._handle_request_exception(error)
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, HTTPError | ChatError | StreamClosedError):
+            logger.debug("{} {}: {}", self.request.method, self.route, value)
+        else:
+            logger.opt(exception=(typ, value, tb)).error(
+                "{} {} failed", self.request.method, self.route
+            )
+
+    def on_finish(self) -> None:
+        started = self.request._start_time
+        method = self.request.method or "?"
+        self.gate.http_seconds.add(
+            time.time() - started,
+            (method if method in _METHODS else "?", self.route, str(self._status_code)),
+        )
+
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
+class NotFound(BaseHandler):
+    """Whatever has no address."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        raise ChatError("request.not_found")

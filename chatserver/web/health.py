@@ -1,0 +1,98 @@
+"""GET /health for people, /health/live and /health/ready for orchestrators."""
+
+import asyncio
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chatserver.errors import ChatError
+from chatserver.hooktypes import HealthCheck
+from chatserver.log import now_text
+from chatserver.version import __version__
+from chatserver.web.base import BaseHandler
+
+CHECK_SECONDS = 3.0  # a check that takes longer has failed
+
+
+class HealthHandler(BaseHandler):
+    answers_while_draining = True
+
+    checks: Sequence[HealthCheck] = ()
+
+    async def database(self) -> Mapping[str, Any]:
+        await self.service.store.ping()
+        return {}
+
+
+class Health(HealthHandler):
+    """Every check with its time; 503 if one fails."""
+
+    async def get(self) -> None:
+        checks = [HealthCheck("database", self.database), *self.checks]
+        results = await asyncio.gather(*(run(check) for check in checks))
+        ok = all(result["status"] == "ok" for result in results) and not self.gate.draining
+        found: dict[str, object] = {
+            check.name: result for check, result in zip(checks, results, strict=True)
+        }
+        found["memory"] = {"status": "ok", "rss_bytes": resident_bytes()}
+        found["uptime"] = {
+            "status": "ok",
+            "seconds": round(time.monotonic() - self.gate.started, 3),
+        }
+        status = "draining" if self.gate.draining else "ok" if ok else "error"
+        answer = {
+            "status": status,
+            "timestamp": now_text(),
+            "version": __version__,
+            "checks": found,
+        }
+        self.reply(answer, 200 if ok else 503)
+
+
+class Live(HealthHandler):
+    """The process answers: that is all."""
+
+    async def get(self) -> None:
+        self.reply({"status": "ok"})
+
+
+class Ready(HealthHandler):
+    """May clients be sent here? Not while draining, nor while the store is away."""
+
+    async def get(self) -> None:
+        database = await run(HealthCheck("database", self.database))
+        if self.gate.draining:
+            self.reply({"status": "draining"}, 503)
+        elif database["status"] != "ok":
+            self.reply({"status": "error"}, 503)
+        else:
+            self.reply({"status": "ok"})
+
+
+async def run(check: HealthCheck) -> dict[str, Any]:
+    """The result of one check: status, latency, and what else it says."""
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            further = await check.check()
+    except TimeoutError:
+        return {"status": "error", "error": "no answer in time", "latency_ms": _since(started)}
+    except Exception as error:
+        text = error.text if isinstance(error, ChatError) else type(error).__name__
+        return {"status": "error", "error": text, "latency_ms": _since(started)}
+    return {"status": "ok", "latency_ms": _since(started), **further}
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 2)
+
+
+def resident_bytes() -> int:
+    """The memory of this process that is in RAM."""
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(pages) * resource.getpagesize()

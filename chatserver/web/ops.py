@@ -1,0 +1,230 @@
+"""The operations of `chat.v1`, one function each: call the service, say the answer."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from chatserver import protocol as p
+from chatserver.errors import ChatError
+from chatserver.hooktypes import Draft
+from chatserver.model import User, UserRef
+from chatserver.protocol import ErrorBody, error_body
+from chatserver.rooms import Room
+from chatserver.service.rights import Right, demand
+from chatserver.service.rooms import ReadMoved
+
+if TYPE_CHECKING:
+    from chatserver.web.session import Session
+
+
+class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of following one room. `count` events are replayed before it is live."""
+
+    state: str  # live, replay, gap; or error
+    head: int
+    count: int | None = None
+    error: ErrorBody | None = None
+
+
+class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="typing"):
+    room: str
+    user: UserRef
+
+
+async def list_rooms(session: "Session", user: User, op: p.ListRooms) -> None:
+    session.say(op.id, {"rooms": await session.service.rooms.visible(user)})
+
+
+async def sub(session: "Session", user: User, op: p.Sub) -> None:
+    service, subscriber = session.service, session.subscriber
+    wanted = len(subscriber.rooms) + len(op.rooms)
+    if wanted > session.gate.config.limits.subscriptions:
+        raise ChatError("limit.count", "This connection follows as many rooms as one can.")
+    refused: dict[str, ChatError] = {}
+    rooms: list[tuple[Room, int | None]] = []
+    for name, after in op.rooms.items():
+        try:
+            room = await service.rooms.get(name)
+            demand(user, room, Right.READ)
+            if after is not None and after > room.head:
+                await service.log.refresh([room])
+            rooms.append((room, after))
+        except ChatError as error:
+            refused[name] = error
+    if refused and not rooms:
+        raise next(iter(refused.values()))
+    # From here on nothing is awaited: heads in the answer and places among listeners agree.
+    same_epoch = op.epoch is None or op.epoch == service.epoch
+    answers = {
+        name: Followed(state="error", head=0, error=error_body(error))
+        for name, error in refused.items()
+    }
+    answers |= {room.id: _followed(room, after, same_epoch) for room, after in rooms}
+    session.say(op.id, {"rooms": answers})
+    for room, after in rooms:
+        if answers[room.id].state != "gap":
+            subscriber.follow(room, room.head if after is None else after)
+
+
+def _followed(room: Room, after: int | None, same_epoch: bool) -> Followed:
+    if after is None or (after == room.head and same_epoch):
+        return Followed(state="live", head=room.head)
+    if after > room.head or not same_epoch:
+        return Followed(state="gap", head=room.head)
+    return Followed(state="replay", head=room.head, count=room.head - after)
+
+
+async def unsub(session: "Session", user: User, op: p.Unsub) -> None:
+    for room in list(session.subscriber.rooms):
+        if room.id in op.rooms:
+            session.subscriber.unfollow(room)
+    session.say(op.id, {})
+
+
+async def send(session: "Session", user: User, op: p.Send) -> None:
+    room = await session.service.rooms.get(op.room)
+    draft = Draft(room=op.room, body=op.body, reply_to=op.reply_to)
+    draft, mentions = await session.service.messages.prepare(user, room, draft)
+    session.service.messages.submit(
+        user, room, op.client_id, draft, mentions, partial(session.sent, op.id)
+    )
+
+
+async def edit(session: "Session", user: User, op: p.Edit) -> None:
+    room = await session.service.rooms.get(op.room)
+    seq = await session.service.messages.edit(user, room, op.message, op.body)
+    session.say(op.id, {"seq": seq})
+
+
+async def delete(session: "Session", user: User, op: p.Delete) -> None:
+    room = await session.service.rooms.get(op.room)
+    session.say(op.id, {"seq": await session.service.messages.delete(user, room, op.message)})
+
+
+async def react(session: "Session", user: User, op: p.React) -> None:
+    room = await session.service.rooms.get(op.room)
+    seq = await session.service.messages.react(user, room, op.message, op.emoji)
+    session.say(op.id, {"seq": seq})
+
+
+async def unreact(session: "Session", user: User, op: p.Unreact) -> None:
+    room = await session.service.rooms.get(op.room)
+    seq = await session.service.messages.unreact(user, room, op.message, op.emoji)
+    session.say(op.id, {"seq": seq})
+
+
+async def pin(session: "Session", user: User, op: p.Pin | p.Unpin) -> None:
+    room = await session.service.rooms.get(op.room)
+    pinned = isinstance(op, p.Pin)
+    seq = await session.service.messages.pin(user, room, op.message, pinned)
+    session.say(op.id, {"seq": seq})
+
+
+async def history(session: "Session", user: User, op: p.History) -> None:
+    room = await session.service.rooms.get(op.room)
+    session.say(op.id, await session.service.history.page(user, room, op.before, op.limit))
+
+
+async def events(session: "Session", user: User, op: p.Events) -> None:
+    room = await session.service.rooms.get(op.room)
+    session.say(op.id, await session.service.history.events(user, room, op.after, op.limit))
+
+
+async def read(session: "Session", user: User, op: p.Read) -> None:
+    room = await session.service.rooms.get(op.room)
+    if await session.service.rooms.mark_read(user, room, op.seq):
+        moved = ReadMoved(room=room.id, seq=op.seq)
+        session.service.hub.tell_user(user.id, moved, but=session.subscriber)
+    session.say(op.id, {})
+
+
+async def typing(session: "Session", user: User, op: p.Typing) -> None:
+    room = await session.service.rooms.get(op.room)
+    demand(user, room, Right.POST)
+    now = TypingNow(room=room.id, user=UserRef(user.id, user.name))
+    session.service.hub.tell_room(room, now, but=session.subscriber)
+
+
+async def create(session: "Session", user: User, op: p.Create) -> None:
+    rooms = session.service.rooms
+    room = await rooms.create(user, op.kind, op.name, op.topic, op.members)
+    session.say(op.id, await rooms.view(user, room))
+
+
+async def change(session: "Session", user: User, op: p.Change) -> None:
+    room = await session.service.rooms.get(op.room)
+    seq = await session.service.rooms.change(user, room, op.name, op.topic)
+    session.say(op.id, {"seq": seq})
+
+
+async def join(session: "Session", user: User, op: p.Join) -> None:
+    rooms = session.service.rooms
+    room = await rooms.get(op.room)
+    await rooms.join(user, room)
+    session.say(op.id, await rooms.view(user, room))
+
+
+async def leave(session: "Session", user: User, op: p.Leave) -> None:
+    room = await session.service.rooms.get(op.room)
+    await session.service.rooms.leave(user, room)
+    session.say(op.id, {})
+
+
+async def invite(session: "Session", user: User, op: p.Invite) -> None:
+    room = await session.service.rooms.get(op.room)
+    await session.service.rooms.invite(user, room, op.user)
+    session.say(op.id, {})
+
+
+async def kick(session: "Session", user: User, op: p.Kick) -> None:
+    room = await session.service.rooms.get(op.room)
+    await session.service.rooms.kick(user, room, op.user)
+    session.say(op.id, {})
+
+
+async def role(session: "Session", user: User, op: p.Role) -> None:
+    room = await session.service.rooms.get(op.room)
+    seq = await session.service.rooms.appoint(user, room, op.user, op.role)
+    session.say(op.id, {"seq": seq})
+
+
+async def members(session: "Session", user: User, op: p.Members) -> None:
+    room = await session.service.rooms.get(op.room)
+    session.say(op.id, {"members": session.service.rooms.members(user, room)})
+
+
+async def search(session: "Session", user: User, op: p.Search) -> None:
+    service = session.service
+    rooms = [await service.rooms.get(op.room)] if op.room else await service.rooms.joined(user)
+    found = await service.history.search(user, rooms, op.text, op.before, op.limit)
+    session.say(op.id, {"messages": found})
+
+
+Run = Callable[["Session", User, Any], Awaitable[None]]
+RUN: dict[type[p.Op], Run] = {
+    p.ListRooms: list_rooms,
+    p.Sub: sub,
+    p.Unsub: unsub,
+    p.Send: send,
+    p.Edit: edit,
+    p.Delete: delete,
+    p.React: react,
+    p.Unreact: unreact,
+    p.Pin: pin,
+    p.Unpin: pin,
+    p.History: history,
+    p.Events: events,
+    p.Read: read,
+    p.Typing: typing,
+    p.Create: create,
+    p.Change: change,
+    p.Join: join,
+    p.Leave: leave,
+    p.Invite: invite,
+    p.Kick: kick,
+    p.Role: role,
+    p.Members: members,
+    p.Search: search,
+}
