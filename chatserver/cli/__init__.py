@@ -1,0 +1,62 @@
+"""The `chatserver` command. Each subcommand has a file of its own, imported when it is called.
+
+Exit status: 0 done, 1 refused (the reason on standard error), 2 wrong usage.
+"""
+
+import importlib
+import os
+
+import click
+
+from chatserver.errors import ChatError, StartupError
+from chatserver.version import __version__
+
+COMMANDS = ("dev", "serve", "check", "config", "plugins", "user")
+
+
+class Commands(click.Group):
+    """Subcommands by their module's name; a refusal of any of them becomes text and status 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"chatserver.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except StartupError as error:
+            refuse(str(error))
+        except ChatError as error:
+            refuse(error.text)
+        raise click.exceptions.Exit(1)
+
+
+def refuse(text: str) -> None:
+    """Say on standard error why it cannot be, one line for each reason."""
+    for line in text.splitlines():
+        click.secho(f"chatserver: {line}", err=True, fg="red")
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="chatserver COMMAND --help tells about one command.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="chatserver")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """A self-hosted, pluggable chat server.
+
+    \b
+    chatserver dev                    try it: http://localhost:4000
+    chatserver serve -c production    run it
+    chatserver user add ada           make an account
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False

@@ -1,0 +1,68 @@
+"""`chatserver dev`: everything at once for work on one machine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.options import configured, listening, load_configuration
+
+if TYPE_CHECKING:
+    from chatserver.config import Config
+
+
+@click.command()
+@listening
+@click.option(
+    "--store", metavar="PLUGIN", help="Plugin that stores: mongo, memory, …  [default: mongo]"
+)
+@click.option(
+    "--reload/--no-reload", default=True, show_default=True, help="Restart when code changes."
+)
+@configured
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: str | None,
+    overrides: dict[str, object],
+    host: str | None,
+    port: int | None,
+    data: str | None,
+    store: str | None,
+    reload: bool,
+) -> None:
+    """Run a server for development: embedded database, readable log, restart on changes.
+
+    \b
+    chatserver dev
+    chatserver dev --store memory --port 4001
+    chatserver dev --data /tmp/chat --no-reload
+    """
+    if source is None and not os.environ.get("CHATSERVER_CONFIG"):
+        source = "development"
+    loaded = load_configuration(source, overrides, host=host, port=port, data=data)
+    if store is not None:
+        overrides["plugins.enabled"] = with_store(loaded.config, store)
+        loaded = load_configuration(source, overrides, host=host, port=port, data=data)
+    if reload:
+        from chatserver.cli.reload import run_reloading
+
+        ctx.exit(run_reloading(loaded))
+    from chatserver.app import run
+
+    ctx.exit(run(loaded, dev=True))
+
+
+def with_store(config: Config, store: str) -> list[str]:
+    """The plugins that are on, with this one in the place of the store."""
+    from chatserver.plugins import survey
+
+    stores = {row.name for row in survey(config) if "provide_store" in row.hooks}
+    if store not in stores:
+        known = ", ".join(sorted(stores)) or "none"
+        raise click.BadParameter(
+            f"no plugin {store!r} stores (there are: {known})", param_hint="--store"
+        )
+    return [store, *(name for name in config.plugins.enabled if name not in stores)]

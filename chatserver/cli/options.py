@@ -1,0 +1,77 @@
+"""Options that several commands share, and the configuration they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from chatserver.config import Loaded
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _assignment(
+    ctx: click.Context, param: click.Parameter, values: Sequence[str]
+) -> dict[str, object]:
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"{value}: expected KEY=VALUE, such as server.port=4000")
+    return {key: text for key, _, text in (value.partition("=") for value in values)}
+
+
+def configured(function: F) -> F:
+    """Adds --config and --set; the function gets `source` and `overrides`."""
+    function = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=_assignment,
+        help="Set one setting, such as server.name=Lounge. Can be repeated.",
+    )(function)
+    return click.option(
+        "-c",
+        "--config",
+        "source",
+        metavar="FILE",
+        help="Configuration file, or a name such as production.  [env: CHATSERVER_CONFIG]",
+    )(function)
+
+
+def listening(function: F) -> F:
+    """Adds --host, --port and --data."""
+    options = (
+        click.option("--host", help="Address to listen on.  [default: 127.0.0.1]"),
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            help="Port to listen on; 0 takes a free one.  [default: 4000]",
+        ),
+        click.option(
+            "--data",
+            metavar="DIR",
+            help="Folder for everything the server keeps.  [default: ./data]",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def load_configuration(
+    source: str | None,
+    overrides: dict[str, object],
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    data: str | None = None,
+) -> Loaded:
+    """The configuration with what the command line says on top."""
+    from chatserver.config import load
+
+    direct = {"server.host": host, "server.port": port, "server.data": data}
+    given = {key: value for key, value in direct.items() if value is not None}
+    return load(source, overrides=overrides | given)

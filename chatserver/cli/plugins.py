@@ -1,0 +1,52 @@
+"""`chatserver plugins`: which there are, which are on, and why one is off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.options import configured, load_configuration
+
+if TYPE_CHECKING:
+    from chatserver.plugins import Row
+
+
+@click.command()
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(source: str | None, overrides: dict[str, object], as_json: bool) -> None:
+    """List all plugins: version, on or off and why, order, hooks, settings.
+
+    \b
+    chatserver plugins -c production
+    chatserver plugins --json
+    """
+    from chatserver.plugins import survey
+
+    rows = survey(load_configuration(source, overrides).config)
+    if as_json:
+        import msgspec
+
+        listed = msgspec.json.encode([row._asdict() for row in rows])
+        click.echo(msgspec.json.format(listed, indent=2))
+    else:
+        show(rows)
+
+
+def show(rows: list[Row]) -> None:
+    from chatserver.cli.table import print_table
+
+    print_table(
+        ("plugin", "from", "on", "hooks", "settings"),
+        (
+            (
+                row.name,
+                f"{row.distribution} {row.version}",
+                f"{row.order}" if row.enabled and not row.problem else f"off: {row.problem}",
+                "\n".join(row.hooks),
+                "\n".join(row.settings),
+            )
+            for row in rows
+        ),
+    )

@@ -1,0 +1,22 @@
+"""Tables on the terminal; what is in a cell is shown as it is, never obeyed."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from chatserver.logtext import visible
+
+PIPED_WIDTH = 200  # rich assumes 80 where there is no terminal, and would cut cells short
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    table = Table(*head, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text("\n".join(map(visible, cell.split("\n")))) for cell in row))
+    console.print(table)

@@ -1,0 +1,135 @@
+"""A command line in a folder of its own, with a server that only says what it was asked to do."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chatserver.cli import main
+from chatserver.config import Loaded
+from chatserver.errors import ChatError
+from chatserver.model import ServerRole, User
+
+Run = Callable[..., Result]
+
+STORE = """
+import chatserver
+from typing import Annotated
+import msgspec
+
+class Plugin:
+    class Config(chatserver.Settings):
+        uri: Annotated[str, msgspec.Meta(description="Where the store is.")] = ""
+
+    def __init__(self, config):
+        self.config = config
+
+    @chatserver.hookimpl
+    def provide_store(self):
+        return object()
+"""
+LOGIN = """
+import chatserver
+
+class Plugin:
+    def __init__(self, config):
+        pass
+
+    @chatserver.hookimpl
+    def provide_authenticator(self, records):
+        return object()
+"""
+
+
+class Accounts:
+    """Accounts in memory, as the service has them."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, User] = {}
+        self.passwords: dict[str, str] = {}
+
+    async def add(
+        self, username: str, password: str, name: str | None, role: ServerRole | None
+    ) -> User:
+        if username in self.users:
+            raise ChatError("user.exists")
+        self.users[username] = User(
+            id=f"u{len(self.users)}",
+            username=username,
+            name=name or username,
+            role=role or ServerRole.MEMBER,
+            at="2026-01-01T00:00:00.000Z",
+        )
+        self.passwords[username] = password
+        return self.users[username]
+
+    async def set_password(self, username: str, password: str) -> None:
+        if username not in self.users:
+            raise ChatError("user.not_found")
+        self.passwords[username] = password
+
+    async def set_role(self, username: str, role: ServerRole) -> User:
+        user = self.users[username]
+        return await self.add(self.users.pop(username).username, "", user.name, role)
+
+    async def list(self, after: str = "", limit: int = 1000) -> list[User]:
+        return [user for user in self.users.values() if user.id > after][:limit]
+
+
+class Server(ModuleType):
+    """Takes the place of `chatserver.app`."""
+
+    def __init__(self) -> None:
+        super().__init__("chatserver.app")
+        self.accounts = Accounts()
+        self.started: list[tuple[Loaded, bool]] = []
+        self.status = 0
+        self.error: Exception | None = None
+
+    def run(self, loaded: Loaded, *, dev: bool = False) -> int:
+        if self.error:
+            raise self.error
+        self.started.append((loaded, dev))
+        return self.status
+
+    @asynccontextmanager
+    async def opened(self, loaded: Loaded) -> AsyncIterator[Any]:
+        if self.error:
+            raise self.error
+        yield SimpleNamespace(service=SimpleNamespace(accounts=self.accounts))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    server = Server()
+    monkeypatch.setitem(sys.modules, "chatserver.app", server)
+    return server
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with two local plugins and a configuration that has them on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local/shelf.py").write_text(STORE)
+    (tmp_path / "local/login.py").write_text(LOGIN)
+    (tmp_path / "chat.toml").write_text(
+        '[plugins]\nfolder = "local"\nenabled = ["shelf", "login"]\n'
+        '[plugin.shelf]\nuri = "shelf://me:hunter2@attic"\n'
+    )
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/development.toml").write_text("[server]\ndebug = true\n")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    def invoke(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(main, arguments, prog_name="chatserver", **options)
+
+    return invoke
