@@ -79,8 +79,9 @@ class LogContract:
         assert await store.append(batch) == Appended(2)
 
     async def test_only_messages_have_client_ids(self, store: Store) -> None:
-        batch = [described("a", 1), described("a", 2), joined("a", 3, "u1"), joined("a", 4, "u1")]
-        assert await store.append(batch) == Appended(4)
+        descriptions = [described("a", 1), described("a", 2)]
+        members = [joined("a", 3, "u1"), joined("a", 4, "u1")]
+        assert await store.append([*descriptions, *members]) == Appended(4)
 
     async def test_a_batch_over_many_rooms_keeps_each_in_order(self, store: Store) -> None:
         batch = [posted(f"r{room}", seq) for seq in range(1, 6) for room in range(20)]
@@ -150,7 +151,7 @@ class LogContract:
             text, 2, text, id=text, body=text, client_id=text, reply_to=text,
             mentions=(text,), at=text,
         )  # fmt: skip
-        events = [
+        events: list[AnyEvent] = [
             event(MemberChanged, text, 1, user=author, role=RoomRole.ADMIN),
             message,
             event(ReactionAdded, text, 3, message=text, emoji=text, author=author),
@@ -169,7 +170,7 @@ class LogContract:
         assert await store.repeats([(text, text)]) == {(text, text): message}
         assert await store.members(text) == events[:1]
         assert await store.memberships(text) == events[:1]
-        assert await store.room(text) == events[4]
+        assert await store.rooms([text]) == {text: events[4]}
         assert await store.unread("another", {text: 0}) == {text: (1, 0)}
         assert await store.unread(text, {text: 0}) == {}
 

@@ -39,7 +39,7 @@ class QueryContract:
         assert await store.messages("r", None, 1000) == messages
 
     async def test_changes_of_some_messages(self, store: Store) -> None:
-        events = [
+        events: list[AnyEvent] = [
             posted("r", 1, id="m1"),
             posted("r", 2, id="m2"),
             event(ReactionAdded, "r", 3, message="m2", emoji="a"),
@@ -53,13 +53,14 @@ class QueryContract:
         assert await store.changes("r", ["m3"]) == events[5:]
         assert await store.changes("r", []) == []
 
-    async def test_a_rooms_newest_description(self, store: Store) -> None:
-        assert await store.room("r") is None
-        await store.append([posted("empty", 1)])
+    async def test_newest_descriptions_of_rooms(self, store: Store) -> None:
+        await store.append([posted("empty", 1), described("a", 1)])
         await store.append([described("r", 1), posted("r", 2), described("r", 3, name="New")])
         await store.append([posted("r", 4)])
-        assert await store.room("r") == described("r", 3, name="New")
-        assert await store.room("empty") is None
+        found = await store.rooms(["r", "none", "empty", "a"])
+        assert found == {"r": described("r", 3, name="New"), "a": described("a", 1)}
+        assert await store.rooms(["none"]) == {}
+        assert await store.rooms([]) == {}
 
     async def test_public_rooms_in_pages(self, store: Store) -> None:
         rooms = [f"r{n:02}" for n in range(20)]

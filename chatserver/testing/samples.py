@@ -1,9 +1,9 @@
 """Events and texts for tests. Everything an event needs has a value; give what matters."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from chatserver import (
-    AnyEvent,
     MemberJoined,
     MessagePosted,
     RoomChanged,
@@ -11,6 +11,8 @@ from chatserver import (
     RoomRole,
     UserRef,
 )
+
+T = TypeVar("T")
 
 AT = "2026-01-02T03:04:05.678Z"
 
@@ -49,7 +51,7 @@ def user(id: str = "u1") -> UserRef:
 
 def posted(room: str, seq: int, author: str = "u1", **fields: Any) -> MessagePosted:
     """A message. Its client_id is unique, its body short, unless given."""
-    given = {
+    given: dict[str, Any] = {
         "id": f"{room}-{seq}",
         "body": f"text {seq}",
         "client_id": f"c-{room}-{seq}",
@@ -71,6 +73,7 @@ def described(
     return RoomChanged(room=room, seq=seq, at=AT, author=user(), name=name, kind=kind)
 
 
-def event(kind: type[AnyEvent], room: str, seq: int, **fields: Any) -> Any:
+def event(kind: Callable[..., T], room: str, seq: int, **fields: Any) -> T:
     """Any other event, by the author u1."""
-    return kind(**({"room": room, "seq": seq, "at": AT, "author": user()} | fields))
+    given: dict[str, Any] = {"room": room, "seq": seq, "at": AT, "author": user()}
+    return kind(**(given | fields))

@@ -95,13 +95,17 @@ class MemoryStore:
     ) -> dict[tuple[str, str], MessagePosted]:
         return {key: self._sent[key] for key in keys if key in self._sent}
 
-    async def room(self, room: str) -> RoomChanged | None:
-        newest = reversed(self._log(room))
-        return next((event for event in newest if isinstance(event, RoomChanged)), None)
+    async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
+        return {
+            event.room: event
+            for room in rooms
+            for event in self._log(room)
+            if isinstance(event, RoomChanged)
+        }
 
     async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
-        newest = [await self.room(room) for room in sorted(self._rooms) if room > after]
-        return [room for room in newest if room and room.kind is RoomKind.PUBLIC][:limit]
+        newest = await self.rooms(sorted(room for room in self._rooms if room > after))
+        return [room for room in newest.values() if room.kind is RoomKind.PUBLIC][:limit]
 
     async def members(self, room: str) -> list[MemberEvent]:
         return list({event.user.id: event for event in _member_events(self._log(room))}.values())

@@ -127,24 +127,23 @@ class MongoLog:
         messages = documents.events(found, MessagePosted)
         return {(message.author.id, message.client_id): message for message in messages}
 
-    async def room(self, room: str) -> RoomChanged | None:
-        query = {"room": room, "kind": documents.ANY}
-        found = await self._database.find(self._events, query, [("seq", -1)], 1)
-        return documents.events(found, RoomChanged)[0] if found else None
+    async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
+        if not rooms:
+            return {}
+        query = {"room": {"$in": list(rooms)}, "kind": documents.ANY}
+        return {room.room: room for room in await self._newest(RoomChanged, query, "room")}
 
     async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
-        rooms: list[RoomChanged] = []
-        while len(rooms) < limit:
-            wanted = limit - len(rooms)
+        public: list[RoomChanged] = []
+        while len(public) < limit:
+            wanted = limit - len(public)
             once_public = await self._once_public(after, wanted)
-            query = {"room": {"$in": once_public}, "kind": documents.ANY}
-            newest = await self._newest(RoomChanged, query, "room")
-            public = [room for room in newest if room.kind is RoomKind.PUBLIC]
-            rooms += sorted(public, key=lambda room: room.room)
+            newest = await self.rooms(once_public)
+            public += [newest[room] for room in once_public if newest[room].kind is RoomKind.PUBLIC]
             if len(once_public) < wanted:
                 break
             after = once_public[-1]
-        return rooms
+        return public
 
     async def _once_public(self, after: str, limit: int) -> list[str]:
         """Ids of rooms that are or were public; each has few descriptions, so few come twice."""

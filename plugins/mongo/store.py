@@ -1,6 +1,7 @@
 """The store as a whole: connecting, what is made at start, health."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -38,17 +39,18 @@ class MongoStore(MongoLog, MongoRecords):
             self._database = Database(uri, config.database, config.driver, config.timeout_ms)
             await self._reach()
             await self._database.create_indexes(log.NAME, documents.INDEXES)
-        except (PyMongoError, ValueError) as error:  # a bad address, or no right to make indexes
+            await self._warn_of_leaks()
+        except (PyMongoError, StoreUnavailable, ValueError) as error:  # a bad address, no rights
             await self.close()
             raise StartupError(f"plugin.mongo.uri: {error}") from error
         except BaseException:
             await self.close()
             raise
-        await self._warn_of_leaks()
 
     async def close(self) -> None:
         if hasattr(self, "_database"):
-            await self._database.close()
+            with contextlib.suppress(PyMongoError):
+                await self._database.close()
         if self._private:
             await self._private.stop()
 
