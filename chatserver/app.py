@@ -16,7 +16,7 @@ from tornado.netutil import bind_sockets
 from chatserver import logging
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
-from chatserver.folder import DataFolder
+from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Context
 from chatserver.measure import Measures

@@ -1,16 +1,15 @@
 """Where settings come from: a TOML file, the environment, the command line; merged into one tree."""
 
-import importlib.resources
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from chatserver.errors import StartupError
+from chatserver.folders import packaged
 from chatserver.settings import Text
 
 PREFIX = "CHATSERVER_"
@@ -130,7 +129,7 @@ class Sources:
         self.origin[".".join(key)] = label
 
 
-def find(source: str) -> tuple[str, Path | Traversable]:
+def find(source: str) -> tuple[str, Path]:
     """The file that `source` means, and what to call it.
 
     A bare name is looked up as config/NAME.toml, in the configurations that are installed with
@@ -138,7 +137,7 @@ def find(source: str) -> tuple[str, Path | Traversable]:
     """
     if "/" in source or source.endswith(".toml"):
         return source, Path(source)
-    places: list[tuple[str, Path | Traversable]] = [
+    places: list[tuple[str, Path]] = [
         (f"config/{source}.toml", Path("config", f"{source}.toml")),
         *_packaged(source),
         (f"/etc/chatserver/{source}.toml", Path("/etc/chatserver", f"{source}.toml")),
@@ -150,10 +149,9 @@ def find(source: str) -> tuple[str, Path | Traversable]:
     raise StartupError(f"{source}: no such configuration (looked for {looked})")
 
 
-def _packaged(source: str) -> Iterator[tuple[str, Traversable]]:
-    try:
-        folder = importlib.resources.files("chatserver_config")
-    except ModuleNotFoundError:
+def _packaged(source: str) -> Iterator[tuple[str, Path]]:
+    folder = packaged("chatserver_config")
+    if folder is None:
         return
     yield f"chatserver_config/{source}.toml", folder / f"{source}.toml"
 

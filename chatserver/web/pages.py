@@ -2,10 +2,10 @@
 
 import hashlib
 import mimetypes
-from importlib.resources import files
 from pathlib import Path
 
 from chatserver.errors import ChatError, StartupError
+from chatserver.folders import packaged
 from chatserver.web.base import BaseHandler
 
 mimetypes.add_type("text/javascript", ".js")
@@ -17,7 +17,7 @@ class StaticFiles:
     """The files below one folder, read once; read anew each time in debug."""
 
     def __init__(self, folder: str, debug: bool) -> None:
-        self._root = Path(folder) if folder else Path(str(files("chatserver_static")))
+        self._root = Path(folder) if folder else packaged("chatserver_static") or Path("static")
         self._debug = debug
         if not (self._root / "index.html").is_file():
             raise StartupError(f"server.static: there is no index.html in {self._root}")

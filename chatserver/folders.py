@@ -1,14 +1,28 @@
-"""The data folder belongs to one process: a second server on it is refused."""
+"""The folders of the server: the one with its data, which is locked, and those that came with it."""
 
 import fcntl
+import importlib.util
 import os
 from pathlib import Path
 
 from chatserver.errors import StartupError
 
 
+def packaged(package: str) -> Path | None:
+    """Where a package without code (the page, the configurations) is installed.
+
+    Also in an editable install, which `importlib.resources` does not see through.
+    """
+    spec = importlib.util.find_spec(package)
+    places = spec.submodule_search_locations if spec is not None else None
+    return next((Path(place) for place in places or () if Path(place).is_dir()), None)
+
+
 class DataFolder:
-    """A folder, locked as long as this object is open. The lock dies with the process."""
+    """A folder that belongs to one process: a second server on it is refused.
+
+    Locked as long as this object is open; the lock dies with the process.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
