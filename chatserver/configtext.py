@@ -63,7 +63,8 @@ def toml_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(toml_value(item) for item in value)}]"
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(k)} = {toml_value(v)}' for k, v in value.items())} }}"
+        items = (f"{_key(key)} = {toml_value(item)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
     return str(value)
 
 

@@ -224,11 +224,13 @@ def _bounds(metas: list[msgspec.Meta]) -> str:
     bounds = {
         name: value
         for meta in metas
-        for name in ("ge", "gt", "le", "lt", "min_length")
+        for name in ("ge", "gt", "le", "lt", "min_length", "max_length")
         if (value := getattr(meta, name)) is not None
     }
     if "ge" in bounds and "le" in bounds:
         return f" from {bounds['ge']} to {bounds['le']}"
+    if "max_length" in bounds:
+        return f" of {bounds.get('min_length', 0)} to {bounds['max_length']} characters"
     if bounds.get("min_length") == 1:
         return ", not empty"
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}

@@ -14,18 +14,18 @@ from chatserver.cli.reload import Watcher, fits
 
 # Stands in for the server: says that it runs, and ends in order on SIGTERM.
 SERVER = """
-import os, signal, sys
+import os, signal, sys, time
 from types import ModuleType
-app = ModuleType("chatserver.app")
 def run(loaded, *, dev):
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signals = []
+    signal.signal(signal.SIGTERM, lambda *_: signals.append(1))
     print("run", os.getpid(), flush=True)
-    signal.sigwait({signal.SIGTERM})
+    while not signals:
+        time.sleep(0.01)
     print("end", flush=True)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     return 0
+sys.modules["chatserver.app"] = app = ModuleType("chatserver.app")
 app.run = run
-sys.modules["chatserver.app"] = app
 from chatserver.cli import main
 main(["dev", "--set", "plugins.folder=local", "-c", "chat.toml"])
 """

@@ -1,0 +1,82 @@
+"""Writes the generated part of docs/configuration.md, from the settings where they are declared.
+
+`python docs/generate.py` writes, `--check` only says (status 1) that something is out of date.
+"""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+import chatserver_plugins
+from chatserver.configtext import render_default, sections, toml_value
+from chatserver.plugins import settings_type
+from chatserver.settings import Setting, describe
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- end of generated -->"
+
+
+def plugins() -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """The settings of every plugin that comes with the server."""
+    for module in sorted(pkgutil.iter_modules(chatserver_plugins.__path__)):
+        package = importlib.import_module(f"chatserver_plugins.{module.name}")
+        for name, kind in vars(package).items():
+            if name.endswith("Plugin") and isinstance(kind, type):
+                yield module.name, settings_type(kind)
+
+
+def reference() -> str:
+    """The tables, as they stand between the markers."""
+    parts = []
+    for name, kind in sections():
+        summary = (kind.__doc__ or "").partition("\n")[0]
+        parts.append(f"### `[{name}]`\n\n{summary}\n\n{_table(describe(kind))}")
+    for name, kind in plugins():
+        parts.append(f"### `[plugin.{name}]`\n\n{_table(describe(kind))}")
+    return "\n\n".join(parts)
+
+
+def outputs() -> dict[Path, str]:
+    """Each generated file with what it should hold."""
+    page = ROOT / "docs/configuration.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    return {
+        page: f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}",
+        ROOT / "config/default.toml": render_default(),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    stale = [path for path, text in outputs().items() if not _holds(path, text)]
+    for path in stale:
+        print(f"{path.relative_to(ROOT)}: out of date")
+    if arguments == ["--check"]:
+        return 1 if stale else 0
+    for path, text in outputs().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+def _table(settings: list[Setting]) -> str:
+    if not settings:
+        return "No settings."
+    rows = ["| key | type | default | |", "|---|---|---|---|"]
+    for setting in settings:
+        required = setting.default is msgspec.NODEFAULT
+        default = "required" if required else f"`{toml_value(setting.default)}`"
+        cells = (f"`{setting.key}`", setting.type, default, setting.description)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
