@@ -31,6 +31,8 @@ class Outcome(NamedTuple):
 
 
 PACE_SECONDS = 0.003  # a batch costs about 0.4 ms of CPU in the driver, however small it is
+PACE_PER_RECEIVER = 10e-6  # and each receiver a system call, however many events it gets at once
+PACE_MOST_SECONDS = 0.008
 PACE_EVENTS = 100  # from here on a batch is worth its price at once
 RETRY_SECONDS = 0.005  # the other node's event is written but not yet safe to read
 
@@ -86,6 +88,7 @@ class Log:
         self._in_flight: dict[Key, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
         self._last_batch = 0.0
+        self._pause = PACE_SECONDS
         self._seconds = measures.histogram(
             "chatserver_append_seconds", "From a send to its durable event"
         )
@@ -168,7 +171,7 @@ class Log:
     async def _pace(self) -> None:
         """Under load let a few more sends join a batch; after a pause write at once."""
         now = time.perf_counter()
-        wait = self._last_batch + PACE_SECONDS - now
+        wait = self._last_batch + self._pause - now
         if wait > 0 and len(self._waiting) < PACE_EVENTS:
             await asyncio.sleep(wait)
         self._last_batch = time.perf_counter()
@@ -251,8 +254,11 @@ class Log:
         by_room: dict[Room, list[AnyEvent]] = {}
         for entry, event in numbered:
             by_room.setdefault(entry.room, []).append(event)
+        receivers = 0
         for room, events in by_room.items():
             self._publish(room, events)
+            receivers += len(room.listeners)
+        self._pause = min(PACE_SECONDS + receivers * PACE_PER_RECEIVER, PACE_MOST_SECONDS)
         for entry, event in numbered:
             self._settle(entry, Outcome(event))
             self._written(event)

@@ -49,7 +49,7 @@ class Messages:
 
     def needs_preparing(self, body: str) -> bool:
         """Must `prepare` be awaited for such a message before it is submitted?"""
-        return self._hooks.messages_are_checked or "@" in body
+        return self._hooks.messages_are_checked or bool(mentioned_names(body))
 
     async def prepare(self, user: User, room: Room, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         """Ask the plugins, and find out who is mentioned."""
