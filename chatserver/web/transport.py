@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, cast
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
-from chatserver.web import deflate, frames
+from chatserver.web import deflate, frames, handshake
 from chatserver.web.frames import FrameError, FrameReader
 from chatserver.web.heartbeat import Beating, Heartbeat
 
@@ -110,7 +110,7 @@ class Transport(WebSocketProtocol13):
         handler.set_header("Connection", "Upgrade")
         handler.set_header("Sec-WebSocket-Accept", self._challenge_response(handler))
         handler.finish()
-        early = self._take_over(handler._detach_stream())
+        early = self._take_over(handler.detach())
         try:
             opened = handler.open(*handler.open_args, **handler.open_kwargs)
             if opened is not None:
@@ -118,6 +118,7 @@ class Transport(WebSocketProtocol13):
         except Exception:
             handler.log_exception(*sys.exc_info())
             self._fail(frames.INTERNAL_ERROR, "")
+        handshake.forget(handler)
         if self._heartbeat is not None and not self._reported:
             self._slice = self._heartbeat.join(self)
         if self._socket is not None:
