@@ -231,6 +231,7 @@ class Transport(WebSocketProtocol13):
             self._deliver()
 
     def _deliver(self) -> None:
+        handler = self.handler
         try:
             for _ in range(MESSAGES_PER_TURN):
                 if self._paused or self._reader is None:
@@ -242,7 +243,7 @@ class Transport(WebSocketProtocol13):
         except FrameError as error:
             self._fail(error.code, error.reason)
         except Exception:
-            self.handler.log_exception(*sys.exc_info())
+            handler.log_exception(*sys.exc_info())
             self._fail(frames.INTERNAL_ERROR, "")
         else:
             if self._reader is not None and self._reader.waiting:
@@ -513,3 +514,5 @@ class Transport(WebSocketProtocol13):
             self._slice.discard(self)
             self._slice = None
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+        # It holds the transport: without this only the cycle collector would free the two.
+        self.handler = cast(Any, None)

@@ -25,6 +25,7 @@ async def test_the_client_closes(server: Server, code: int) -> None:
     assert await ended(handler) == [(code, "bye")]
     assert not handler.messages
     assert handler.transport.closed
+    assert handler.transport.handler is None  # no cycle is left behind
     client.drop()
 
 
