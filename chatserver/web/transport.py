@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, cast
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
-from chatserver.web import deflate, frames
+from chatserver.web import deflate, frames, handshake
 from chatserver.web.frames import FrameError, FrameReader
 from chatserver.web.heartbeat import Beating, Heartbeat
 
@@ -110,7 +110,7 @@ class Transport(WebSocketProtocol13):
         handler.set_header("Connection", "Upgrade")
         handler.set_header("Sec-WebSocket-Accept", self._challenge_response(handler))
         handler.finish()
-        early = self._take_over(handler._detach_stream())
+        early = self._take_over(handler.detach())
         try:
             opened = handler.open(*handler.open_args, **handler.open_kwargs)
             if opened is not None:
@@ -118,6 +118,7 @@ class Transport(WebSocketProtocol13):
         except Exception:
             handler.log_exception(*sys.exc_info())
             self._fail(frames.INTERNAL_ERROR, "")
+        handshake.forget(handler)
         if self._heartbeat is not None and not self._reported:
             self._slice = self._heartbeat.join(self)
         if self._socket is not None:
@@ -230,6 +231,7 @@ class Transport(WebSocketProtocol13):
             self._deliver()
 
     def _deliver(self) -> None:
+        handler = self.handler
         try:
             for _ in range(MESSAGES_PER_TURN):
                 if self._paused or self._reader is None:
@@ -241,7 +243,7 @@ class Transport(WebSocketProtocol13):
         except FrameError as error:
             self._fail(error.code, error.reason)
         except Exception:
-            self.handler.log_exception(*sys.exc_info())
+            handler.log_exception(*sys.exc_info())
             self._fail(frames.INTERNAL_ERROR, "")
         else:
             if self._reader is not None and self._reader.waiting:
@@ -512,3 +514,5 @@ class Transport(WebSocketProtocol13):
             self._slice.discard(self)
             self._slice = None
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
+        # It holds the transport: without this only the cycle collector would free the two.
+        self.handler = cast(Any, None)
