@@ -68,6 +68,7 @@ class Person:
         self.context.set_default_timeout(15_000)
         self.expected = [EXPECTED_CONSOLE]
         self._complaints: list[str] = []
+        self.username = ""
         self.page: Page = self.new_page()
 
     def new_page(self) -> Page:
@@ -84,6 +85,7 @@ class Person:
         return [text for text in self._complaints if not any(re.search(known, text) for known in self.expected)]
 
     def sign_up(self, username: str, name: str) -> "Person":
+        self.username = username
         self.page.goto(self.url)
         self.page.get_by_test_id("switch-mode").click()
         self.page.get_by_test_id("username").fill(username)

@@ -79,6 +79,9 @@ def test_messages_elsewhere_are_counted_until_they_are_read(two: tuple[Person, P
     ben.sees("three")
     expect(ben.page.get_by_test_id("new-line")).to_have_count(1)
     expect(unread(ben.page, room)).to_have_count(0)
+    ben.page.wait_for_function(
+        """async () => (await (await fetch("/api/v1/rooms")).json()).rooms.every(({ unread }) => !unread)"""
+    )
     ben.page.reload()
     expect(ben.page.get_by_test_id("room").filter(has_text=room)).to_be_visible()
     expect(unread(ben.page, room)).to_have_count(0)
@@ -362,15 +365,22 @@ def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(person: PersonFacto
     expect(aya.page.get_by_test_id("notice")).to_contain_text("Your session has ended")
 
 
-def test_people_are_invited_and_talked_to_alone(two: tuple[Person, Person, str]) -> None:
+def test_people_are_invited_and_talked_to_alone(
+    person: PersonFactory, server: Server, two: tuple[Person, Person, str]
+) -> None:
     aya, ben, room = two
+    dan = person(server).sign_up(fresh("dan"), "Dan")
     secret = fresh("Secret ")
     aya.create_room(secret, "private")
     aya.page.get_by_test_id("people").click()
     aya.page.get_by_role("button", name="Invite Ben").click()
     expect(aya.page.get_by_test_id("members")).to_contain_text("Ben")
+    aya.page.get_by_test_id("invite-name").fill(dan.username)
+    aya.page.keyboard.press("Enter")
+    expect(aya.page.get_by_test_id("members")).to_contain_text("Dan")
     aya.page.keyboard.press("Escape")
-    expect(ben.page.get_by_test_id("room").filter(has_text=secret)).to_be_visible()
+    for invited in (ben, dan):
+        expect(invited.page.get_by_test_id("room").filter(has_text=secret)).to_be_visible()
 
     aya.open_room(room)
     aya.page.get_by_test_id("people").click()
@@ -380,6 +390,12 @@ def test_people_are_invited_and_talked_to_alone(two: tuple[Person, Person, str])
     expect(unread(ben.page, "Aya")).to_have_text("1")
     ben.open_room("Aya")
     ben.sees("just between us")
+
+    dan.page.get_by_test_id("new-room").click()
+    dan.page.get_by_test_id("kind-direct").check()
+    dan.page.get_by_test_id("room-name").fill(ben.username)
+    dan.page.get_by_test_id("create-room").click()
+    dan.in_room("Ben")
 
 
 def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> None:
