@@ -5,7 +5,7 @@ import re
 
 import pytest
 from page_people import PASSWORD, Person, PersonFactory, Server
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 _numbers = itertools.count(1)
 
@@ -191,20 +191,59 @@ def test_a_message_written_while_the_server_is_dead_arrives_once(
     assert ben.page.get_by_test_id("message-body").all_inner_texts() == ["before", "while away", "after"]
 
 
-def test_what_was_missed_comes_with_the_reconnect(two: tuple[Person, Person, str]) -> None:
+class Line:
+    """The WebSocket of one person, which the test can cut."""
+
+    def __init__(self, person: Person) -> None:
+        self.cut_with: int | None = None
+        self._open: list[WebSocketRoute] = []
+        person.page.route_web_socket(re.compile("/ws$"), self._on_socket)
+        person.page.reload()
+
+    def _on_socket(self, socket: WebSocketRoute) -> None:
+        if self.cut_with is not None:
+            socket.close(code=self.cut_with)
+            return
+        socket.connect_to_server()
+        self._open.append(socket)
+
+    def cut(self, code: int) -> None:
+        self.cut_with = code
+        for socket in self._open:
+            socket.close(code=code)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self.cut_with = None
+
+
+@pytest.mark.parametrize("code", [4301, 4408])
+def test_what_was_missed_comes_with_the_reconnect(two: tuple[Person, Person, str], code: int) -> None:
     aya, ben, _ = two
+    line = Line(ben)
     aya.say("seen")
     ben.sees("seen")
-    ben.expected.append(r"ERR_INTERNET_DISCONNECTED|WebSocket connection to")
-    ben.page.evaluate("navigator.onLine")
-    ben.page.clock.install()
-    ben.context.set_offline(True)
-    # A browser keeps an open socket while it claims to be offline; the page finds out by its own ping.
+    line.cut(code)
+    expect(ben.page.get_by_test_id("connection-status")).to_have_attribute("data-status", "waiting")
     aya.say("missed 1")
     aya.say("missed 2")
-    ben.context.set_offline(False)
-    for text in ("seen", "missed 1", "missed 2"):
+    aya.sees("missed 2")
+    ben.say("from away")
+    line.mend()
+    for text in ("seen", "missed 1", "missed 2", "from away"):
         ben.sees(text)
+    aya.sees("from away")
+
+
+def test_from_4450_on_the_page_stops_and_says_why(two: tuple[Person, Person, str]) -> None:
+    _, ben, room = two
+    line = Line(ben)
+    ben.in_room(room)
+    line.cut(4453)
+    expect(ben.page.get_by_test_id("connection-status")).to_contain_text("This page is out of date.")
+    line.mend()
+    ben.page.get_by_role("button", name="Reload").click()
+    ben.in_room(room)
 
 
 def test_the_phone_shows_one_column(person: PersonFactory, server: Server) -> None:
