@@ -4,8 +4,9 @@ import itertools
 import re
 
 import pytest
-from page_people import PASSWORD, Person, PersonFactory, Server
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
 
 _numbers = itertools.count(1)
 
@@ -66,7 +67,9 @@ def test_typing_is_shown_until_the_message_comes(two: tuple[Person, Person, str]
     expect(ben.page.get_by_test_id("typing")).to_have_text("")
 
 
-def test_messages_elsewhere_are_counted_until_they_are_read(two: tuple[Person, Person, str]) -> None:
+def test_messages_elsewhere_are_counted_until_they_are_read(
+    two: tuple[Person, Person, str],
+) -> None:
     aya, ben, room = two
     ben.create_room(fresh("Elsewhere "))
     for text in ("one", "two", "three"):
@@ -132,7 +135,9 @@ def test_history_loads_upwards_and_keeps_its_place(two: tuple[Person, Person, st
     expect(ben.page.get_by_text("something new", exact=True)).to_be_in_viewport()
 
 
-def test_messages_are_answered_edited_deleted_and_reacted_to(two: tuple[Person, Person, str]) -> None:
+def test_messages_are_answered_edited_deleted_and_reacted_to(
+    two: tuple[Person, Person, str],
+) -> None:
     aya, ben, _ = two
     aya.say("Lunch at noon?")
     ben.sees("Lunch at noon?")
@@ -188,7 +193,11 @@ def test_a_message_written_while_the_server_is_dead_arrives_once(
     assert bodies.all_inner_texts() == ["before", "while away", "after"]
     ben.page.reload()
     ben.sees("after")
-    assert ben.page.get_by_test_id("message-body").all_inner_texts() == ["before", "while away", "after"]
+    assert ben.page.get_by_test_id("message-body").all_inner_texts() == [
+        "before",
+        "while away",
+        "after",
+    ]
 
 
 class Line:
@@ -218,7 +227,9 @@ class Line:
 
 
 @pytest.mark.parametrize("code", [4301, 4408])
-def test_what_was_missed_comes_with_the_reconnect(two: tuple[Person, Person, str], code: int) -> None:
+def test_what_was_missed_comes_with_the_reconnect(
+    two: tuple[Person, Person, str], code: int
+) -> None:
     aya, ben, _ = two
     line = Line(ben)
     aya.say("seen")
@@ -240,7 +251,9 @@ def test_from_4450_on_the_page_stops_and_says_why(two: tuple[Person, Person, str
     line = Line(ben)
     ben.in_room(room)
     line.cut(4453)
-    expect(ben.page.get_by_test_id("connection-status")).to_contain_text("This page is out of date.")
+    expect(ben.page.get_by_test_id("connection-status")).to_contain_text(
+        "This page is out of date."
+    )
     line.mend()
     ben.page.get_by_role("button", name="Reload").click()
     ben.in_room(room)
@@ -248,7 +261,11 @@ def test_from_4450_on_the_page_stops_and_says_why(two: tuple[Person, Person, str
 
 def test_the_phone_shows_one_column(person: PersonFactory, server: Server) -> None:
     phone = person(
-        server, viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, locale="ja-JP"
+        server,
+        viewport={"width": 360, "height": 740},
+        is_mobile=True,
+        has_touch=True,
+        locale="ja-JP",
     ).sign_up(fresh("yui"), "結衣")
     page = phone.page
     room = fresh("とても長い名前のルームですがはみ出しません")
@@ -272,7 +289,9 @@ def test_the_phone_shows_one_column(person: PersonFactory, server: Server) -> No
 def no_sideways_scroll(page: Page) -> None:
     width, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width <= inner
-    assert page.evaluate("[...document.querySelectorAll('.scroller')].every(n => n.scrollWidth <= n.clientWidth)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroller')].every(n => n.scrollWidth <= n.clientWidth)"
+    )
 
 
 def targets_are_large(page: Page) -> None:
@@ -366,7 +385,9 @@ def test_an_input_method_keeps_its_enter(two: tuple[Person, Person, str]) -> Non
     aya.sees("にほん")
 
 
-def test_the_language_follows_the_browser_and_can_be_chosen(person: PersonFactory, server: Server) -> None:
+def test_the_language_follows_the_browser_and_can_be_chosen(
+    person: PersonFactory, server: Server
+) -> None:
     page = person(server, locale="ja-JP").page
     page.goto(server.url)
     expect(page.get_by_test_id("submit")).to_have_text("ログイン")
@@ -395,7 +416,9 @@ def test_signing_out_and_in_again(person: PersonFactory, server: Server) -> None
     expect(aya.page.get_by_test_id("my-name")).to_have_text("Aya")
 
 
-def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(person: PersonFactory, server: Server) -> None:
+def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(
+    person: PersonFactory, server: Server
+) -> None:
     aya = person(server).sign_up(fresh("aya"), "Aya")
     second = aya.new_page()
     second.goto(server.url)
