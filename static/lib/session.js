@@ -192,9 +192,13 @@ export class Session extends EventTarget {
       await this.#resume(epoch);
     } catch (error) {
       if (error.code === "connection.lost") return;
-      if (error.retry === "later") setTimeout(() => this.#connection.status === "open" && this.#onHello({ epoch }), error.afterMs || RESUME_AGAIN_MS);
+      if (error.retry === "later") setTimeout(() => this.#resumeAgain(epoch), error.afterMs || RESUME_AGAIN_MS);
       else await this.#checkSignedIn();
     }
+  }
+
+  #resumeAgain(epoch) {
+    if (this.#connection.status === "open") void this.#onHello({ epoch });
   }
 
   async #resume(epoch) {
