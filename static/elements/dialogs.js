@@ -33,22 +33,26 @@ export function ask(question, yes) {
   });
 }
 
-/** `create({name, kind})` makes the room; a refusal is shown and the dialog stays. */
+/** `create({name, kind})` makes the room (`name` is the other's user name for kind direct); a refusal is shown and the dialog stays. */
 export function askNewRoom(create) {
   const error = h("p", { class: "form-error", role: "alert" });
   const submit = h("button", { class: "primary", "data-testid": "create-room" }, t("room.createDo"));
+  const label = h("span", {}, t("room.name"));
+  const onchange = ({ target }) => {
+    if (target.name === "kind") label.textContent = t(target.value === "direct" ? "username" : "room.name");
+  };
   const form = h(
     "form",
-    { class: "stack", onsubmit: (event) => void onSubmit(event) },
+    { class: "stack", onchange, onsubmit: (event) => void onSubmit(event) },
     h("h2", { id: "new-room-title" }, t("room.create")),
     h("p", { class: "muted" }, t("room.createLead")),
     h(
       "label",
       { class: "field" },
-      h("span", {}, t("room.name")),
-      h("input", { name: "name", required: true, maxlength: "80", dir: "auto", autocomplete: "off", "data-testid": "room-name" }),
+      label,
+      h("input", { name: "name", required: true, maxlength: "80", dir: "auto", autocomplete: "off", autocapitalize: "none", "data-testid": "room-name" }),
     ),
-    h("fieldset", { class: "choices" }, h("legend", {}, t("room.kind")), choice("public", true), choice("private", false)),
+    h("fieldset", { class: "choices" }, h("legend", {}, t("room.kind")), choice("public", true), choice("private"), choice("direct")),
     error,
     h(
       "div",
@@ -75,7 +79,7 @@ export function askNewRoom(create) {
   show(dialog);
 }
 
-function choice(kind, checked) {
+function choice(kind, checked = false) {
   return h(
     "label",
     { class: "choice" },

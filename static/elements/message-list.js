@@ -60,10 +60,11 @@ class MessageList extends View {
 
   teardown() {
     this.#resized.disconnect();
+    this.store.hold(this.#id, false);
   }
 
   toEnd() {
-    this.#atEnd = true;
+    this.#setAtEnd(true);
     this.#scrollToEnd();
     this.redraw();
   }
@@ -71,7 +72,6 @@ class MessageList extends View {
   draw() {
     const room = this.store.room(this.#id);
     if (!room) return;
-    if (this.#atEnd) this.store.trim(this.#id);
     const anchor = this.#atEnd ? null : this.#anchor();
     this.#reconcile(timeline({ ...room, outgoing: this.session.outbox.in(this.#id), me: this.store.me }));
     this.#older.hidden = !room.loaded || room.complete;
@@ -79,9 +79,14 @@ class MessageList extends View {
     if (room.loaded && !this.#placed) this.#place();
     else if (anchor) this.#holdAt(anchor);
     else this.#scrollToEnd();
-    this.#jump.hidden = this.#atEnd;
     this.#markRead();
     this.#loadIfNear(room);
+  }
+
+  #setAtEnd(atEnd) {
+    this.#atEnd = atEnd;
+    this.#jump.hidden = atEnd;
+    this.store.hold(this.#id, !atEnd);
   }
 
   /** Reuses the row of each key that still looks the same, so focus and selection survive. */
@@ -144,7 +149,7 @@ class MessageList extends View {
       this.#scrollToEnd();
       return;
     }
-    this.#atEnd = false;
+    this.#setAtEnd(false);
     line.scrollIntoView({ block: "start" });
   }
 
@@ -154,8 +159,7 @@ class MessageList extends View {
 
   #onScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#atEnd = scrollHeight - scrollTop - clientHeight < END_PX;
-    this.#jump.hidden = this.#atEnd;
+    this.#setAtEnd(scrollHeight - scrollTop - clientHeight < END_PX);
     this.#markRead();
     this.#loadIfNear(this.store.room(this.#id));
   }

@@ -31,6 +31,26 @@ export async function showPeople({ session, me, room, open }) {
     }
   };
 
+  const invitation = h(
+    "form",
+    { class: "invite-row", hidden: room.kind !== "private", onsubmit: (event) => void onInvite(event) },
+    h("input", { name: "username", required: true, placeholder: t("username"), "aria-label": t("username"), autocapitalize: "none", autocomplete: "off", "data-testid": "invite-name" }),
+    h("button", { class: "primary" }, t("people.inviteDo")),
+  );
+  dialog.firstChild.append(invitation);
+
+  async function onInvite(event) {
+    event.preventDefault();
+    error.textContent = "";
+    try {
+      await session.inviteByName(room.id, new FormData(invitation).get("username").trim());
+      invitation.reset();
+      await fill();
+    } catch (refusal) {
+      error.textContent = errorText(refusal);
+    }
+  }
+
   function member({ id, name }) {
     if (id === me.id) return person({ id, name }, h("span", { class: "muted" }, t("people.you")));
     const talk = async () => {

@@ -143,7 +143,10 @@ class RoomList extends View {
   }
 
   #create() {
-    askNewRoom(async (wanted) => this.#choose(await this.session.create(wanted)));
+    const { session } = this;
+    askNewRoom(async ({ name, kind }) =>
+      this.#choose(await (kind === "direct" ? session.directByName(name) : session.create({ name, kind }))),
+    );
   }
 
   #buttons() {

@@ -1,4 +1,4 @@
-/** The HTTP calls the page makes: accounts only. Everything in a room goes over the WebSocket. */
+/** The HTTP calls the page makes: accounts. Everything in a room goes over the WebSocket. */
 
 /** An answer that says no, or none at all (`status` 0, code "connection.lost"). */
 export class ApiError extends Error {
@@ -20,22 +20,26 @@ export class Api {
   /** The signed-in user, or null. */
   async me() {
     try {
-      const answer = await this.#call("GET", "/api/v1/me");
-      return answer.user ?? answer;
+      return await this.#call("GET", "/api/v1/me");
     } catch (error) {
       if (error.status === 401) return null;
       throw error;
     }
   }
 
-  /** Only a login sets the cookie, so signing up ends with one. */
+  /** Makes an account; signs it in too, as `login` does: the answer sets the cookie. */
   async register({ username, password, name }) {
-    await this.#call("POST", "/api/v1/register", name ? { username, password, name } : { username, password });
-    return this.login({ username, password });
+    const account = name ? { username, password, name } : { username, password };
+    return (await this.#call("POST", "/api/v1/register", account)).user;
   }
 
   async login({ username, password }) {
     return (await this.#call("POST", "/api/v1/login", { username, password })).user;
+  }
+
+  /** Somebody by user name. */
+  user(username) {
+    return this.#call("GET", `/api/v1/users/${encodeURIComponent(username)}`);
   }
 
   async logout() {

@@ -5,7 +5,8 @@
 
 export const TYPING_MS = 5_000;
 const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the seq of a `read` is a marker
-const KEPT_MESSAGES = 300; // in a room that is read at its end; older ones load again on scrolling up
+const MOST_MESSAGES = 600; // in a room that nobody reads further up; older ones load again on scrolling up
+const KEPT_MESSAGES = 300;
 
 /** What the server says of a room, under our names; everything else of it stays with the server. */
 function described(said) {
@@ -25,6 +26,7 @@ function freshRoom() {
     complete: false, // nothing older than messages[0]
     newFrom: null, // where the "new messages" line stands
     typing: new Map(),
+    held: false, // somebody reads further up: nothing may be forgotten
     draft: "",
   };
 }
@@ -149,6 +151,7 @@ export class RoomsStore extends EventTarget {
     const { ev: _, ...message } = event;
     room.typing.delete(event.author.id);
     if (room.loaded && !room.messages.some(({ id }) => id === message.id)) room.messages.push(message);
+    if (!room.held) forgetOldest(room);
     if (event.author.id === this.me?.id || event.seq <= room.countedTo || event.seq <= room.read) return;
     room.unread += 1;
     if (event.mentions?.includes(this.me?.id)) room.mentions += 1;
@@ -179,12 +182,10 @@ export class RoomsStore extends EventTarget {
     if (room) room.newFrom = room.unread > 0 ? room.read : null;
   }
 
-  /** Bounds what a long-open room holds. Only for a room that is scrolled to its end. */
-  trim(id) {
+  /** Whether somebody reads further up in a room. */
+  hold(id, held) {
     const room = this.rooms.get(id);
-    if (!room || room.messages.length <= KEPT_MESSAGES * 2) return;
-    room.messages.splice(0, room.messages.length - KEPT_MESSAGES);
-    room.complete = false;
+    if (room) room.held = held;
   }
 
   /** Names of those typing now, and when the next of them falls silent (or null). */
@@ -201,6 +202,12 @@ export class RoomsStore extends EventTarget {
   #changed(room) {
     this.dispatchEvent(new CustomEvent("change", { detail: { room } }));
   }
+}
+
+function forgetOldest(room) {
+  if (room.messages.length <= MOST_MESSAGES) return;
+  room.messages.splice(0, room.messages.length - KEPT_MESSAGES);
+  room.complete = false;
 }
 
 function react(message, emoji, user, on) {

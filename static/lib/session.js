@@ -11,6 +11,8 @@ const PAGE = 50;
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
 const ROOMS_ASKED = 20; // for people to invite
 const TYPING_EVERY_MS = 3_000;
+const READ_EVERY_MS = 500;
+const RESUME_AGAIN_MS = 2_000;
 const LOOK_EVERY_MS = 5_000;
 const AUTH_CLOSES = new Set([4401, 4451]);
 
@@ -24,6 +26,7 @@ export class Session extends EventTarget {
   #repairing = new Set();
   #loading = new Map();
   #typed = new Map();
+  #reading = new Map();
   #failures = 0;
   #lookedAt = 0;
 
@@ -89,21 +92,42 @@ export class Session extends EventTarget {
     this.#connection.notify("typing", { room });
   }
 
+  /** Tells the server at once, and then at most twice a second how far it has come meanwhile. */
   markRead(id) {
     const seq = this.#store.markRead(id);
-    if (seq !== null) this.#connection.request("read", { room: id, seq }).catch(() => {});
+    if (seq === null) return;
+    if (this.#reading.has(id)) this.#reading.set(id, seq);
+    else this.#tellRead(id, seq);
+  }
+
+  #tellRead(id, seq) {
+    this.#connection.request("read", { room: id, seq }).catch(() => {});
+    this.#reading.set(id, null);
+    setTimeout(() => {
+      const later = this.#reading.get(id);
+      this.#reading.delete(id);
+      if (later !== null) this.#tellRead(id, later);
+    }, READ_EVERY_MS);
   }
 
   /** Resolves with the new room's id, once it is in the store. */
-  async create({ name, kind, members }) {
-    const answer = await this.#connection.request("create", members ? { name, kind, members } : { name, kind });
+  async create(wanted) {
+    const { id } = await this.#connection.request("create", wanted);
     await this.refreshRooms();
-    return (answer.room ?? answer).id;
+    return id;
   }
 
   /** The room with one other user; there is only ever one. */
   direct(user) {
     return this.create({ kind: "direct", members: [user] });
+  }
+
+  async directByName(username) {
+    return this.direct((await this.#api.user(username)).id);
+  }
+
+  async inviteByName(room, username) {
+    await this.invite(room, (await this.#api.user(username)).id);
   }
 
   /** `[{id, name, role}, …]` */
@@ -161,24 +185,34 @@ export class Session extends EventTarget {
   }
 
   async #onHello({ epoch }) {
-    const changed = this.#epoch !== null && this.#epoch !== epoch;
-    this.#epoch = epoch;
     this.#failures = 0;
     this.#lookedAt = 0;
     this.#repairing.clear();
     try {
-      const { rooms } = await this.#connection.request("rooms");
-      // Another epoch is another log: the same seq would name another event there.
-      const stale = changed ? this.#store.joined().filter(({ loaded }) => loaded) : [];
-      for (const { id } of stale) this.#store.forgetMessages(id);
-      this.#store.applySnapshot(rooms);
-      await this.#subscribe(this.#store.positions());
-      await Promise.all(stale.map(({ id }) => this.open(id)));
-      this.#fire("ready", {});
-      this.outbox.flush();
+      await this.#resume(epoch);
     } catch (error) {
-      if (error.code !== "connection.lost") await this.#checkSignedIn();
+      if (error.code === "connection.lost") return;
+      if (error.retry === "later") setTimeout(() => this.#resumeAgain(epoch), error.afterMs || RESUME_AGAIN_MS);
+      else await this.#checkSignedIn();
     }
+  }
+
+  #resumeAgain(epoch) {
+    if (this.#connection.status === "open") void this.#onHello({ epoch });
+  }
+
+  async #resume(epoch) {
+    const { rooms } = await this.#connection.request("rooms");
+    // Another epoch is another log: the same seq would name another event there.
+    const changed = this.#epoch !== null && this.#epoch !== epoch;
+    const stale = changed ? this.#store.joined().filter(({ loaded }) => loaded) : [];
+    for (const { id } of stale) this.#store.forgetMessages(id);
+    this.#epoch = epoch;
+    this.#store.applySnapshot(rooms);
+    await this.#subscribe(this.#store.positions());
+    await Promise.all(stale.map(({ id }) => this.open(id)));
+    this.#fire("ready", {});
+    this.outbox.flush();
   }
 
   async #subscribe(positions) {

@@ -13,7 +13,6 @@ const LONGEST_DELAY_MS = 30_000;
 const STABLE_MS = 5_000; // a link that dies younger than this counts as a failed attempt
 const ANSWER_MS = 15_000;
 const PING_ANSWER_MS = 8_000;
-const DEFAULT_HEARTBEAT_MS = 25_000; // proxies drop idle sockets after 30–60 s
 
 /** The server's refusal of one request, or code "connection.lost" when no answer came. */
 export class RequestError extends Error {
@@ -27,6 +26,8 @@ export class RequestError extends Error {
 }
 
 const lost = () => new RequestError({ code: "connection.lost", message: "The connection was lost.", retry: "later" });
+
+const tooLarge = () => new RequestError({ code: "limit.size", message: "The text is longer than the server accepts." });
 
 /** Half of an exponential delay is certain, half is random, so that clients of one server do not return at once. */
 export function backoffMs(attempt, random = Math.random) {
@@ -42,6 +43,7 @@ export class Connection extends EventTarget {
   #socket = null;
   #waiting = new Map();
   #nextId = 1;
+  #maxFrame = Infinity;
   #attempt = 0;
   #helloAt = null;
   #heardAt = 0;
@@ -80,11 +82,14 @@ export class Connection extends EventTarget {
   /** Resolves with `ok`, rejects with RequestError. */
   request(op, fields = {}, { timeoutMs = ANSWER_MS } = {}) {
     if (this.status !== "open") return Promise.reject(lost());
+    const id = this.#nextId++;
+    const frame = JSON.stringify({ id, op, ...fields });
+    // Sent all the same, it would end the connection, and after each reconnect the next one.
+    if (new TextEncoder().encode(frame).length > this.#maxFrame) return Promise.reject(tooLarge());
     return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
       const timer = setTimeout(() => this.#fail(this.#socket), timeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
-      this.#socket.send(JSON.stringify({ id, op, ...fields }));
+      this.#socket.send(frame);
     });
   }
 
@@ -115,7 +120,8 @@ export class Connection extends EventTarget {
 
   #hello(frame) {
     this.#helloAt = Date.now();
-    this.#watch(frame.heartbeat_ms ?? DEFAULT_HEARTBEAT_MS);
+    this.#maxFrame = frame.max_frame;
+    this.#watch(frame.heartbeat_ms);
     this.#setStatus("open");
     this.#fire("hello", frame);
   }

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_people import Person, PersonFactory, Server
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.page.people import Person, PersonFactory, Server
 
 BROWSER_FLAGS = [
     "--no-sandbox",
@@ -29,7 +30,11 @@ def _missing(what: str) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """For one module only: while it runs, Playwright keeps an event loop in this thread."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if path is None:
         _missing("Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:

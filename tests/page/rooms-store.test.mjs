@@ -128,10 +128,14 @@ test("a changed room shows its new name and topic", () => {
   assert.equal(store.room("r").topic, "");
 });
 
-test("a long-open room forgets its oldest messages, and can load them again", () => {
-  store.applyPage("r", page(...Array.from({ length: 10 }, (_, i) => i + 1)), false);
+test("a long-open room forgets its oldest messages, unless somebody reads further up", () => {
+  store.applyPage("r", page(9, 10), false);
+  store.hold("r", true);
   for (let seq = 11; seq <= 700; seq++) store.applyEvent(posted(seq));
-  store.trim("r");
+  assert.equal(store.room("r").messages.length, 692);
+  store.hold("r", false);
+  store.applyEvent(posted(701));
   assert.equal(store.room("r").messages.length, 300);
+  assert.equal(store.room("r").messages.at(-1).seq, 701);
   assert.equal(store.room("r").complete, false);
 });

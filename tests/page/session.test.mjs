@@ -134,6 +134,33 @@ test("what could not be sent goes out with the same client_id after the reconnec
   assert.equal(first.client_id, second.client_id);
 });
 
+test("a server that cannot resume yet is asked again", async (context) => {
+  const { connection, log } = await opened();
+  const { rooms } = connection.answers;
+  connection.status = "open";
+  connection.answers.rooms = () => new RequestError({ code: "store.unavailable", message: "", retry: "later", after_ms: 1_000 });
+  log.head = 12;
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  connection.answers.rooms = rooms;
+  const before = connection.of("sub").length;
+  context.mock.timers.tick(1_000);
+  await settled();
+  assert.equal(connection.of("sub").length, before + 1);
+});
+
+test("reading on and on is told at once and then at most twice a second", async (context) => {
+  const { connection, session } = await opened();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  for (const seq of [11, 12, 13]) {
+    connection.says("event", posted(seq));
+    session.markRead("r");
+  }
+  context.mock.timers.tick(500);
+  assert.deepEqual(connection.of("read").map(({ seq }) => seq), [11, 13]);
+});
+
 test("typing is told at most every three seconds, and again after a message", async () => {
   const { connection, session } = await opened();
   session.typing("r", 10_000);

@@ -45,6 +45,13 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
 });
 
+test("a question larger than a frame may be is refused here, and ends no connection", async () => {
+  const connection = started();
+  await assert.rejects(connection.request("send", { body: "長".repeat(30_000) }), { code: "limit.size", retry: "never" });
+  assert.deepEqual(last().sent, []);
+  connection.stop();
+});
+
 test("is open once the server has said hello", () => {
   const connection = new Connection({ url: "ws://server/ws", makeSocket: (url) => new FakeSocket(url) });
   connection.start();

@@ -4,8 +4,9 @@ import itertools
 import re
 
 import pytest
-from page_people import PASSWORD, Person, PersonFactory, Server
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
 
 _numbers = itertools.count(1)
 
@@ -66,7 +67,9 @@ def test_typing_is_shown_until_the_message_comes(two: tuple[Person, Person, str]
     expect(ben.page.get_by_test_id("typing")).to_have_text("")
 
 
-def test_messages_elsewhere_are_counted_until_they_are_read(two: tuple[Person, Person, str]) -> None:
+def test_messages_elsewhere_are_counted_until_they_are_read(
+    two: tuple[Person, Person, str],
+) -> None:
     aya, ben, room = two
     ben.create_room(fresh("Elsewhere "))
     for text in ("one", "two", "three"):
@@ -79,6 +82,9 @@ def test_messages_elsewhere_are_counted_until_they_are_read(two: tuple[Person, P
     ben.sees("three")
     expect(ben.page.get_by_test_id("new-line")).to_have_count(1)
     expect(unread(ben.page, room)).to_have_count(0)
+    ben.page.wait_for_function(
+        """async () => (await (await fetch("/api/v1/rooms")).json()).rooms.every(({ unread }) => !unread)"""
+    )
     ben.page.reload()
     expect(ben.page.get_by_test_id("room").filter(has_text=room)).to_be_visible()
     expect(unread(ben.page, room)).to_have_count(0)
@@ -129,7 +135,9 @@ def test_history_loads_upwards_and_keeps_its_place(two: tuple[Person, Person, st
     expect(ben.page.get_by_text("something new", exact=True)).to_be_in_viewport()
 
 
-def test_messages_are_answered_edited_deleted_and_reacted_to(two: tuple[Person, Person, str]) -> None:
+def test_messages_are_answered_edited_deleted_and_reacted_to(
+    two: tuple[Person, Person, str],
+) -> None:
     aya, ben, _ = two
     aya.say("Lunch at noon?")
     ben.sees("Lunch at noon?")
@@ -185,28 +193,79 @@ def test_a_message_written_while_the_server_is_dead_arrives_once(
     assert bodies.all_inner_texts() == ["before", "while away", "after"]
     ben.page.reload()
     ben.sees("after")
-    assert ben.page.get_by_test_id("message-body").all_inner_texts() == ["before", "while away", "after"]
+    assert ben.page.get_by_test_id("message-body").all_inner_texts() == [
+        "before",
+        "while away",
+        "after",
+    ]
 
 
-def test_what_was_missed_comes_with_the_reconnect(two: tuple[Person, Person, str]) -> None:
+class Line:
+    """The WebSocket of one person, which the test can cut."""
+
+    def __init__(self, person: Person) -> None:
+        self.cut_with: int | None = None
+        self._open: list[WebSocketRoute] = []
+        person.page.route_web_socket(re.compile("/ws$"), self._on_socket)
+        person.page.reload()
+
+    def _on_socket(self, socket: WebSocketRoute) -> None:
+        if self.cut_with is not None:
+            socket.close(code=self.cut_with)
+            return
+        socket.connect_to_server()
+        self._open.append(socket)
+
+    def cut(self, code: int) -> None:
+        self.cut_with = code
+        for socket in self._open:
+            socket.close(code=code)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self.cut_with = None
+
+
+@pytest.mark.parametrize("code", [4301, 4408])
+def test_what_was_missed_comes_with_the_reconnect(
+    two: tuple[Person, Person, str], code: int
+) -> None:
     aya, ben, _ = two
+    line = Line(ben)
     aya.say("seen")
     ben.sees("seen")
-    ben.expected.append(r"ERR_INTERNET_DISCONNECTED|WebSocket connection to")
-    ben.page.evaluate("navigator.onLine")
-    ben.page.clock.install()
-    ben.context.set_offline(True)
-    # A browser keeps an open socket while it claims to be offline; the page finds out by its own ping.
+    line.cut(code)
+    expect(ben.page.get_by_test_id("connection-status")).to_have_attribute("data-status", "waiting")
     aya.say("missed 1")
     aya.say("missed 2")
-    ben.context.set_offline(False)
-    for text in ("seen", "missed 1", "missed 2"):
+    aya.sees("missed 2")
+    ben.say("from away")
+    line.mend()
+    for text in ("seen", "missed 1", "missed 2", "from away"):
         ben.sees(text)
+    aya.sees("from away")
+
+
+def test_from_4450_on_the_page_stops_and_says_why(two: tuple[Person, Person, str]) -> None:
+    _, ben, room = two
+    line = Line(ben)
+    ben.in_room(room)
+    line.cut(4453)
+    expect(ben.page.get_by_test_id("connection-status")).to_contain_text(
+        "This page is out of date."
+    )
+    line.mend()
+    ben.page.get_by_role("button", name="Reload").click()
+    ben.in_room(room)
 
 
 def test_the_phone_shows_one_column(person: PersonFactory, server: Server) -> None:
     phone = person(
-        server, viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, locale="ja-JP"
+        server,
+        viewport={"width": 360, "height": 740},
+        is_mobile=True,
+        has_touch=True,
+        locale="ja-JP",
     ).sign_up(fresh("yui"), "結衣")
     page = phone.page
     room = fresh("とても長い名前のルームですがはみ出しません")
@@ -230,7 +289,9 @@ def test_the_phone_shows_one_column(person: PersonFactory, server: Server) -> No
 def no_sideways_scroll(page: Page) -> None:
     width, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width <= inner
-    assert page.evaluate("[...document.querySelectorAll('.scroller')].every(n => n.scrollWidth <= n.clientWidth)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroller')].every(n => n.scrollWidth <= n.clientWidth)"
+    )
 
 
 def targets_are_large(page: Page) -> None:
@@ -324,7 +385,9 @@ def test_an_input_method_keeps_its_enter(two: tuple[Person, Person, str]) -> Non
     aya.sees("にほん")
 
 
-def test_the_language_follows_the_browser_and_can_be_chosen(person: PersonFactory, server: Server) -> None:
+def test_the_language_follows_the_browser_and_can_be_chosen(
+    person: PersonFactory, server: Server
+) -> None:
     page = person(server, locale="ja-JP").page
     page.goto(server.url)
     expect(page.get_by_test_id("submit")).to_have_text("ログイン")
@@ -353,7 +416,9 @@ def test_signing_out_and_in_again(person: PersonFactory, server: Server) -> None
     expect(aya.page.get_by_test_id("my-name")).to_have_text("Aya")
 
 
-def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(person: PersonFactory, server: Server) -> None:
+def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(
+    person: PersonFactory, server: Server
+) -> None:
     aya = person(server).sign_up(fresh("aya"), "Aya")
     second = aya.new_page()
     second.goto(server.url)
@@ -362,15 +427,22 @@ def test_a_session_ended_elsewhere_leads_back_to_the_sign_in(person: PersonFacto
     expect(aya.page.get_by_test_id("notice")).to_contain_text("Your session has ended")
 
 
-def test_people_are_invited_and_talked_to_alone(two: tuple[Person, Person, str]) -> None:
+def test_people_are_invited_and_talked_to_alone(
+    person: PersonFactory, server: Server, two: tuple[Person, Person, str]
+) -> None:
     aya, ben, room = two
+    dan = person(server).sign_up(fresh("dan"), "Dan")
     secret = fresh("Secret ")
     aya.create_room(secret, "private")
     aya.page.get_by_test_id("people").click()
     aya.page.get_by_role("button", name="Invite Ben").click()
     expect(aya.page.get_by_test_id("members")).to_contain_text("Ben")
+    aya.page.get_by_test_id("invite-name").fill(dan.username)
+    aya.page.keyboard.press("Enter")
+    expect(aya.page.get_by_test_id("members")).to_contain_text("Dan")
     aya.page.keyboard.press("Escape")
-    expect(ben.page.get_by_test_id("room").filter(has_text=secret)).to_be_visible()
+    for invited in (ben, dan):
+        expect(invited.page.get_by_test_id("room").filter(has_text=secret)).to_be_visible()
 
     aya.open_room(room)
     aya.page.get_by_test_id("people").click()
@@ -380,6 +452,12 @@ def test_people_are_invited_and_talked_to_alone(two: tuple[Person, Person, str])
     expect(unread(ben.page, "Aya")).to_have_text("1")
     ben.open_room("Aya")
     ben.sees("just between us")
+
+    dan.page.get_by_test_id("new-room").click()
+    dan.page.get_by_test_id("kind-direct").check()
+    dan.page.get_by_test_id("room-name").fill(ben.username)
+    dan.page.get_by_test_id("create-room").click()
+    dan.in_room("Ben")
 
 
 def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> None:

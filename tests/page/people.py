@@ -44,7 +44,9 @@ class Server:
                     return
             except OSError:
                 time.sleep(0.1)
-        pytest.fail(f"the server does not get ready:\n{self.log.read_text(errors='replace')[-4000:]}")
+        pytest.fail(
+            f"the server does not get ready:\n{self.log.read_text(errors='replace')[-4000:]}"
+        )
 
     def kill(self) -> None:
         """As a power cut: nothing is finished, nothing is said."""
@@ -68,12 +70,16 @@ class Person:
         self.context.set_default_timeout(15_000)
         self.expected = [EXPECTED_CONSOLE]
         self._complaints: list[str] = []
+        self.username = ""
         self.page: Page = self.new_page()
 
     def new_page(self) -> Page:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self._complaints.append(f"page error: {error}"))
-        page.on("console", lambda message: self._note(message.type, message.text, message.location.get("url", "")))
+        page.on(
+            "console",
+            lambda message: self._note(message.type, message.text, message.location.get("url", "")),
+        )
         return page
 
     def _note(self, kind: str, text: str, url: str) -> None:
@@ -81,9 +87,14 @@ class Person:
             self._complaints.append(f"{text} {url}")
 
     def complaints(self) -> list[str]:
-        return [text for text in self._complaints if not any(re.search(known, text) for known in self.expected)]
+        return [
+            text
+            for text in self._complaints
+            if not any(re.search(known, text) for known in self.expected)
+        ]
 
     def sign_up(self, username: str, name: str) -> "Person":
+        self.username = username
         self.page.goto(self.url)
         self.page.get_by_test_id("switch-mode").click()
         self.page.get_by_test_id("username").fill(username)
@@ -140,7 +151,9 @@ class Person:
 
     def sees(self, text: str) -> None:
         """The message stands there exactly once, and the server has it."""
-        message = self.page.get_by_test_id("message").filter(has=self.page.get_by_text(text, exact=True))
+        message = self.page.get_by_test_id("message").filter(
+            has=self.page.get_by_text(text, exact=True)
+        )
         expect(message).to_have_count(1)
         expect(message).to_have_attribute("data-state", "posted")
 

@@ -1,0 +1,1 @@
+"""The web client: files that the server hands out. No Python lives here."""
