@@ -1,1 +1,0 @@
-"""The web client: files that the server hands out. No Python lives here."""
