@@ -6,11 +6,6 @@ PORT ?= 4000
 DATA ?= data
 ARGS ?=
 
-# Ruff reads no setup.cfg, so its settings are here.
-RUFF_FLAGS = --target-version py311 --line-length 100
-RUFF_RULES = --select E4,E7,E9,F,B,I,UP,ASYNC,PLE,RUF022,RUF100 --config \
-    'lint.isort.known-first-party = ["chatserver", "chatserver_plugins", "chatserver_static", "chatserver_config"]'
-
 # The server looks for mongod on the PATH first.
 ifdef MONGOD
 export PATH := $(dir $(MONGOD)):$(PATH)
@@ -47,8 +42,8 @@ faults: ## the fault tests, with their figures
 
 lint: ## ruff and mypy
 	@deploy/make-venv test lint
-	.venv/bin/ruff check $(RUFF_FLAGS) $(RUFF_RULES) .
-	.venv/bin/ruff format $(RUFF_FLAGS) --check .
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 	@# mypy does not follow setup.cfg's package_dir, so it gets the import names as links.
 	@mkdir -p .venv/types
 	@for name in plugins static config; do ln -sfn ../../$$name .venv/types/chatserver_$$name; done
@@ -56,8 +51,8 @@ lint: ## ruff and mypy
 
 format: ## let ruff rewrite what it can
 	@deploy/make-venv test lint
-	.venv/bin/ruff check $(RUFF_FLAGS) $(RUFF_RULES) --fix .
-	.venv/bin/ruff format $(RUFF_FLAGS) .
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
 
 docs: ## write the generated pages again
 	@deploy/make-venv test

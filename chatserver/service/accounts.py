@@ -96,7 +96,7 @@ class Accounts:
         _check_password(password)
         async with self._first:
             if role is None:
-                empty = not await self._store.scan(USERS, "", limit=1)
+                empty = not await self._store.scan(NAMES, "", limit=1)
                 role = ServerRole.OWNER if empty else ServerRole.MEMBER
             user = User(id=new_id(), username=folded, name=shown, role=role, at=now_text())
             # Password and account first, the name last: a crash between leaves a name free to take.
@@ -110,7 +110,10 @@ class Accounts:
     async def login(self, username: str, password: str, address: str) -> tuple[User, str]:
         """Raises `ChatError` auth.invalid, the same for every reason, or limit.rate."""
         account = unicodedata.normalize("NFKC", username).strip().casefold()[:100]
-        user = await self.by_name(account)
+        # The same reads for accounts that are not there: time tells nobody which are.
+        found = await self._store.get(NAMES, account)
+        raw = await self._store.get(USERS, found.decode() if found else "-")
+        user = _decode(raw) if raw else None
         ok = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
             user.id if user else None, password, account=account, address=address
         )

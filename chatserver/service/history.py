@@ -77,9 +77,9 @@ class History:
         return found[0]
 
     async def search(
-        self, user: User, rooms: Iterable[Room], text: str, before: str | None, limit: int
+        self, user: User, rooms: Iterable[Room], text: str, before: int | str | None, limit: int
     ) -> list[Message]:
-        """Messages whose text contains `text`, newest first; `before` is the time of the last one.
+        """Messages whose text contains `text`, newest first, before a seq or a time.
 
         Looks at the newest `SEARCH_SCAN` messages of each room.
         """
@@ -95,16 +95,17 @@ class History:
         return found[:limit]
 
     async def _search_room(
-        self, room: Room, needle: str, before: str | None, limit: int
+        self, room: Room, needle: str, before: int | str | None, limit: int
     ) -> list[Message]:
         found: list[Message] = []
-        position: int | None = None
+        position = before if isinstance(before, int) else None
+        latest = before if isinstance(before, str) else None
         for _ in range(SEARCH_SCAN // SEARCH_PAGE):
             page = await self._read(room, position, SEARCH_PAGE)
             found += [
                 message
                 for message in reversed(page)
-                if needle in fold_text(message.body) and (before is None or message.at < before)
+                if needle in fold_text(message.body) and (latest is None or message.at < latest)
             ]
             if len(page) < SEARCH_PAGE or len(found) >= limit:
                 break

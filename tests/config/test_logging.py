@@ -87,6 +87,7 @@ def test_errors_are_in_both_files_the_rest_in_one(start: Start, tmp_path: Path) 
 
 def test_request_and_connection_ids_come_along(start: Start, tmp_path: Path) -> None:
     writer = start()
+
     def inside_a_request() -> None:
         connection_id.set("c1")
         request_id.set("r1")
