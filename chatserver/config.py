@@ -134,14 +134,14 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
         Seconds, Meta(description="Time a WebSocket connection has to sign in.")
     ] = 10.0
     header_seconds: Annotated[
-        Seconds, Meta(description="Time an HTTP request's header may take.")
+        Seconds,
+        Meta(
+            description="Time an HTTP request's header may take, and idle keep-alive between two."
+        ),
     ] = 10.0
     body_seconds: Annotated[Seconds, Meta(description="Time an HTTP request's body may take.")] = (
         10.0
     )
-    idle_seconds: Annotated[
-        Seconds, Meta(description="An idle keep-alive connection is closed after this long.")
-    ] = 75.0
     heartbeat_seconds: Annotated[
         Seconds,
         Meta(
@@ -182,7 +182,7 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
         Count, Meta(description="Events that may wait to be written; beyond: store.unavailable.")
     ] = 50000
     append_seconds: Annotated[
-        Seconds, Meta(description="A send that waits longer is answered store.unavailable.")
+        Seconds, Meta(description="Time one write to the store may take; then store.unavailable.")
     ] = 3.0
     tail_events: Annotated[
         Count, Meta(description="Newest events of an active room kept in memory.")

@@ -12,7 +12,7 @@ import msgspec
 
 from chatserver.config import Config
 from chatserver.errors import CLOSE_DRAINING
-from chatserver.frames import event_frames, text_frame
+from chatserver.frames import PLAIN, event_frames, text_frame
 from chatserver.measure import Counter, Histogram, Measures
 from chatserver.model import AnyEvent, MemberLeft, User
 from chatserver.rooms import Room, Rooms
@@ -117,8 +117,12 @@ class Hub:
             for listener in list(room.listeners):
                 listener.skip_to_log(room, first)
             return
-        frames = chunks[0][0]
+        packed = {PLAIN: chunks[0][0]}
         for listener in list(room.listeners):
+            frames = packed.get(listener.window_bits)
+            if frames is None:
+                bits = listener.window_bits
+                frames = packed[bits] = event_frames(events, self.hard, bits)[0][0]
             listener.push(frames)
         self.deliveries.add(len(events) * len(room.listeners))
 

@@ -216,7 +216,8 @@ class Log:
         """Write one batch and settle what stands; returns what has to be numbered again."""
         rest = numbered
         try:
-            stored, conflict = await self._store.append([event for _, event in numbered])
+            async with asyncio.timeout(self._config.append_seconds):
+                stored, conflict = await self._store.append([event for _, event in numbered])
             self._sizes.add(stored)
             self._stand(numbered[:stored])
             rest = numbered[stored:]
@@ -307,6 +308,8 @@ def as_chat_error(error: Exception) -> ChatError:
     """The error itself if a client may see it; else log it and say only that the server erred."""
     if isinstance(error, ChatError):
         return error
+    if isinstance(error, TimeoutError):
+        return StoreUnavailable()
     logger.opt(exception=error).error("append failed")
     return ChatError("server.internal")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from loguru import logger
 
 from chatserver.errors import CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
-from chatserver.frames import event_frames, text_frame
+from chatserver.frames import PLAIN, event_frames, packed_frame, text_frame
 from chatserver.model import User
 from chatserver.rooms import Room
 
@@ -56,6 +56,7 @@ class Subscriber:
         "rooms",
         "token",
         "user",
+        "window_bits",
     )
 
     def __init__(self, hub: "Hub", pipe: Pipe, on_lost: Callable[[Room], None]) -> None:
@@ -64,6 +65,7 @@ class Subscriber:
         self.token: str | None = None  # of the session it is signed in with
         self.rooms: set[Room] = set()
         self.closed = False
+        self.window_bits = PLAIN  # of the compression that was negotiated, if any
         self._hub = hub
         self._pending: list[bytes] = []
         self._size = 0
@@ -86,7 +88,7 @@ class Subscriber:
 
     def say(self, payload: bytes) -> None:
         """Push one JSON text that is for this connection alone."""
-        self.push(text_frame(payload))
+        self.push(packed_frame(payload, self.window_bits))
 
     def flush(self) -> None:
         pending = self._pending
@@ -206,7 +208,7 @@ class Subscriber:
                 room.listeners.add(self)
                 return
             events = await self._hub.read(room, after, CATCH_UP_EVENTS)
-            for frames, last in event_frames(events, self._hub.soft // 2):
+            for frames, last in event_frames(events, self._hub.soft // 2, self.window_bits):
                 if not self._behind or room not in self._behind:
                     return
                 self._behind[room] = last

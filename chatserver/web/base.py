@@ -140,6 +140,11 @@ class BaseHandler(RequestHandler):
     def on_finish(self) -> None:
         started = self.request._start_time
         method = self.request.method or "?"
+        status = self.get_status()
+        if status >= 500:
+            logger.warning("{} {} answered {}", method, self.route, status)
+        else:
+            logger.debug("{} {} answered {}", method, self.route, status)
         self.gate.http_seconds.add(
             time.time() - started,
             (method if method in _METHODS else "?", self.route, str(self._status_code)),

@@ -7,14 +7,13 @@ connection holds no compressor: with context it is 145 KB each.
 import zlib
 from dataclasses import dataclass
 
+from chatserver.frames import DEFLATE_TAIL, MAX_WINDOW_BITS, compress
 from chatserver.web.frames import INVALID_DATA, TOO_BIG, FrameError
+
+__all__ = ["Agreement", "compress", "inflate", "negotiate"]
 
 # zlib cannot produce a raw stream with a window of 256 bytes (8 bits).
 MIN_WINDOW_BITS = 9
-MAX_WINDOW_BITS = 15
-
-# RFC 7692 section 7.2.1: the sender cuts it off, the receiver puts it back.
-_TAIL = b"\x00\x00\xff\xff"
 
 _KNOWN = frozenset(
     (
@@ -71,16 +70,11 @@ def _bits(value: str) -> int | None:
     return known.get(value)
 
 
-def compress(payload: bytes, window_bits: int = MAX_WINDOW_BITS) -> bytes:
-    compressor = zlib.compressobj(wbits=-window_bits)
-    return (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[: -len(_TAIL)]
-
-
 def inflate(payload: bytes, limit: int) -> bytes:
     """Decompress a message; never makes more than one byte beyond the limit of it."""
     decompressor = zlib.decompressobj(wbits=-MAX_WINDOW_BITS)
     try:
-        result = decompressor.decompress(payload + _TAIL, limit + 1)
+        result = decompressor.decompress(payload + DEFLATE_TAIL, limit + 1)
     except zlib.error:
         raise FrameError(INVALID_DATA, "compressed data is broken") from None
     if len(result) > limit:

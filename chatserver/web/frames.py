@@ -1,32 +1,35 @@
-"""WebSocket frames (RFC 6455): building them, and taking a byte stream apart into messages.
+"""WebSocket frames (RFC 6455): taking a byte stream apart into messages.
 
-Pure: no sockets, no loop. What is done about a broken stream is decided in transport.py.
+Pure: no sockets, no loop. Frames are built in `chatserver.frames`. What is done about a broken stream is decided in transport.py.
 """
 
-import struct
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
 from typing import Final
 
 from tornado.util import _websocket_mask
 
-CONTINUATION: Final = 0x0
-TEXT: Final = 0x1
-BINARY: Final = 0x2
-CLOSE: Final = 0x8
-PING: Final = 0x9
-PONG: Final = 0xA
-
-FIN: Final = 0x80
-RSV1: Final = 0x40
-
-NORMAL: Final = 1000
-PROTOCOL_ERROR: Final = 1002
-INVALID_DATA: Final = 1007
-TOO_BIG: Final = 1009
-INTERNAL_ERROR: Final = 1011
-
-MAX_CONTROL_PAYLOAD: Final = 125
+from chatserver.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    FIN,
+    INTERNAL_ERROR,
+    INVALID_DATA,
+    MAX_CONTROL_PAYLOAD,
+    NORMAL,
+    PING,
+    PONG,
+    PROTOCOL_ERROR,
+    RSV1,
+    TEXT,
+    TOO_BIG,
+    binary_frame,
+    close_frame,
+    control_frame,
+    deflated_frame,
+    text_frame,
+)
 
 FRAGMENT_COST: Final = 64
 """Bytes that each continuation frame counts towards the message limit beyond its payload: without
@@ -45,43 +48,6 @@ class FrameError(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason
-
-
-def text_frame(payload: bytes) -> bytes:
-    """One final, unmasked text frame: build it once, send it to every receiver."""
-    return _frame(FIN | TEXT, payload)
-
-
-def binary_frame(payload: bytes) -> bytes:
-    return _frame(FIN | BINARY, payload)
-
-
-def deflated_frame(opcode: int, deflated: bytes) -> bytes:
-    """A frame whose payload deflate.py has compressed (RFC 7692)."""
-    return _frame(FIN | RSV1 | opcode, deflated)
-
-
-def control_frame(opcode: int, payload: bytes = b"") -> bytes:
-    if len(payload) > MAX_CONTROL_PAYLOAD:
-        raise ValueError("a control frame carries at most 125 bytes")
-    return _frame(FIN | opcode, payload)
-
-
-def close_frame(code: int | None = None, reason: str = "") -> bytes:
-    """A close frame; a longer reason than fits is cut at a character."""
-    if code is None:
-        return control_frame(CLOSE)
-    text = reason.encode()[: MAX_CONTROL_PAYLOAD - 2].decode(errors="ignore").encode()
-    return control_frame(CLOSE, struct.pack("!H", code) + text)
-
-
-def _frame(first: int, payload: bytes) -> bytes:
-    length = len(payload)
-    if length < 126:
-        return bytes((first, length)) + payload
-    if length < 1 << 16:
-        return struct.pack("!BBH", first, 126, length) + payload
-    return struct.pack("!BBQ", first, 127, length) + payload
 
 
 def close_status(payload: bytes) -> tuple[int | None, str]:
@@ -315,3 +281,31 @@ def _check_utf8(payload: bytes) -> None:
         payload.decode()
     except UnicodeDecodeError:
         raise FrameError(INVALID_DATA, "text is not UTF-8") from None
+
+
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONTINUATION",
+    "FIN",
+    "FRAGMENT_COST",
+    "INTERNAL_ERROR",
+    "INVALID_DATA",
+    "MAX_CONTROL_PAYLOAD",
+    "NORMAL",
+    "PING",
+    "PONG",
+    "PROTOCOL_ERROR",
+    "RSV1",
+    "TEXT",
+    "TOO_BIG",
+    "FrameError",
+    "FrameReader",
+    "Message",
+    "binary_frame",
+    "close_frame",
+    "close_status",
+    "control_frame",
+    "deflated_frame",
+    "text_frame",
+]

@@ -59,6 +59,7 @@ class Session:
     def __init__(self, gate: Gate, transport: Transport, address: str) -> None:
         self.gate, self.transport, self.service = gate, transport, gate.service
         self.subscriber = Subscriber(gate.service.hub, transport, self._lost)
+        self.subscriber.window_bits = transport.window_bits
         self._address = address
         self._entered = False
         limits = gate.config.limits

@@ -47,7 +47,10 @@ class ChatSocket(BaseHandler, WebSocketHandler):
         limits = self.gate.config.limits
         self.transport = Transport(
             cast(Any, self),  # until `open` puts the session in its place
-            Limits(max_message_size=limits.frame_bytes),
+            Limits(
+                max_message_size=limits.frame_bytes,
+                deflate=self.gate.config.delivery.compression,
+            ),
             self.gate.heartbeat,
         )
         return self.transport

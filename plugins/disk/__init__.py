@@ -1,0 +1,43 @@
+"""A health check of the disk that holds the data folder: full disks are seen before they stop a store."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+import chatserver
+
+
+class Config(chatserver.Settings, frozen=True, kw_only=True):
+    path: Annotated[
+        str, Meta(description="A folder on the disk to watch; empty is the server's data folder.")
+    ] = ""
+    min_free_percent: Annotated[
+        float, Meta(ge=0, le=100, description="Below so much free space GET /health says 503.")
+    ] = 5.0
+
+
+class DiskPlugin:
+    """Adds the check `disk` to GET /health."""
+
+    Config = Config
+
+    def __init__(self, config: Config, data: Path) -> None:
+        self._path = Path(config.path) if config.path else data.parent
+        self._least = config.min_free_percent
+
+    @chatserver.hookimpl
+    def register_health_checks(self) -> Sequence[chatserver.HealthCheck]:
+        return [chatserver.HealthCheck("disk", self.check)]
+
+    async def check(self) -> Mapping[str, Any]:
+        """Raises `ChatError` limit.count if too little is free."""
+        # A network file system that hangs must not hang the event loop.
+        usage = await asyncio.to_thread(shutil.disk_usage, self._path)
+        free = 100 * usage.free / usage.total
+        if free < self._least:
+            raise chatserver.ChatError("limit.count", f"Only {free:.1f} % of the disk is free.")
+        return {"free_percent": round(free, 1)}
