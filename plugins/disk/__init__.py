@@ -11,7 +11,7 @@ from msgspec import Meta
 import chatserver
 
 
-class Config(chatserver.Settings, frozen=True, kw_only=True):
+class DiskConfig(chatserver.Settings, frozen=True, kw_only=True):
     path: Annotated[
         str, Meta(description="A folder on the disk to watch; empty is the server's data folder.")
     ] = ""
@@ -23,9 +23,9 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
 class DiskPlugin:
     """Adds the check `disk` to GET /health."""
 
-    Config = Config
+    Config = DiskConfig
 
-    def __init__(self, config: Config, data: Path) -> None:
+    def __init__(self, config: DiskConfig, data: Path) -> None:
         self._path = Path(config.path) if config.path else data.parent
         self._least = config.min_free_percent
 
