@@ -19,7 +19,10 @@ def main() -> int:
     started = time.monotonic()
     wstest = suite.install(python, ENVIRONMENT.resolve())
     with tempfile.TemporaryDirectory() as folder:
-        verdicts = suite.run(wstest, chosen or suite.ALL_CASES, Path(folder))
+        if chosen:
+            verdicts = suite.run(wstest, chosen, Path(folder))
+        else:
+            verdicts = suite.run_all(wstest, Path(folder))
     seconds = time.monotonic() - started
     print(f"{len(verdicts)} cases in {seconds:.0f} s: {suite.summary(verdicts)}")
     bad = suite.failures(verdicts)
