@@ -1,0 +1,98 @@
+"""`python -m tests.bench [ROW]...`: measure, print, and with --write put the figures into the docs."""
+
+import tempfile
+from pathlib import Path
+
+import click
+import uvloop
+from rich.console import Console
+
+from chatserver_plugins.mongo.mongod import find
+from tests.bench import machine, profile, report
+from tests.bench.measure import Plan
+from tests.bench.peers import Chatserver, Peer, Plain
+from tests.bench.report import Result
+from tests.bench.rows import ROWS, Row, Values
+from tests.servers import Mongod
+
+FULL = Plan(warm=2.0, seconds=4.0, runs=3)
+QUICK = Plan(warm=1.0, seconds=2.0, runs=1)
+
+
+@click.command()
+@click.argument(
+    "names", nargs=-1, type=click.Choice([row.name for row in ROWS]), metavar="[ROW]..."
+)
+@click.option("--quick", is_flag=True, help="One short window instead of the median of three.")
+@click.option("--alone", is_flag=True, help="Only our server, nothing to compare with.")
+@click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
+@click.option("--profile", "profiled", is_flag=True, help="Show where our server's time goes.")
+def main(names: tuple[str, ...], quick: bool, alone: bool, write: bool, profiled: bool) -> None:
+    """Measure the server beside the plain Tornado way: all rows, or those named."""
+    rows = [row for row in ROWS if not names or row.name in names]
+    console = Console()
+    machine.allow_open_files()
+    machine.use_client_core()
+    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as folder:
+        bench = Bench(Path(folder), QUICK if quick else FULL, console)
+        try:
+            if profiled:
+                for row in rows:
+                    bench.profile(row)
+                return
+            results = [bench.measure(row, alone) for row in rows]
+        finally:
+            bench.close()
+    about = machine.describe(find(""))
+    console.print(", ".join(f"{key} {value}" for key, value in about.items()), style="dim")
+    report.show(results, console)
+    for line in report.json_lines(results):
+        print(line)
+    if write:
+        report.write(results, about)
+
+
+class Bench:
+    """A database, and for each row a fresh server with its own part of it."""
+
+    def __init__(self, folder: Path, plan: Plan, console: Console) -> None:
+        self._folder, self._plan, self._console = folder, plan, console
+        self._count = 0
+        self._database = Mongod(folder / "mongod")
+        self._database.start()
+
+    def close(self) -> None:
+        self._database.stop()
+
+    def measure(self, row: Row, alone: bool) -> Result:
+        values = {"chatserver": self._run(row, Chatserver(*self._place()))}
+        if not alone:
+            for concern in ("w1", "majority") if row.stores else ("w1",):
+                values[f"plain {concern}"] = self._run(row, Plain(*self._place(), concern))
+        return Result(row, values)
+
+    def profile(self, row: Row) -> None:
+        samples = self._folder / "samples.txt"
+        plan = self._plan._replace(runs=1, samples=samples)
+        self._run(row, Chatserver(*self._place()), plan)
+        profile.show(samples, row.title, self._console)
+
+    def _place(self) -> tuple[Path, str, str]:
+        """Folder, address and name of the database of one server."""
+        self._count += 1
+        return self._folder / str(self._count), self._database.uri, f"bench{self._count}"
+
+    def _run(self, row: Row, peer: Peer, plan: Plan | None = None) -> Values:
+        async def run() -> list[Values]:
+            await peer.wait_until_ready()
+            return await row.run(peer, plan or self._plan)
+
+        with self._console.status(f"{row.title}: {peer.name}"):
+            try:
+                return report.medians(uvloop.run(run()))
+            finally:
+                peer.stop()
+
+
+if __name__ == "__main__":
+    main()

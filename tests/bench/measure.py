@@ -1,0 +1,65 @@
+"""One window: what the server spent, and what the clients saw meanwhile."""
+
+import asyncio
+import gc
+import time
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench import machine, profile
+
+
+class Plan(NamedTuple):
+    """Seconds before and in a window, and how many windows the medians are of."""
+
+    warm: float
+    seconds: float
+    runs: int
+    samples: Path | None = None  # where to write a profile of the server in the window
+
+
+class Window(NamedTuple):
+    """Seconds it took, processor seconds in it, and copies of the samples that came in it."""
+
+    seconds: float
+    cpu: float
+    client_cpu: float
+    samples: list["array[float]"]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the client's garbage collector out of the figures."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+async def window(pid: int, plan: Plan, *seen: "array[float]") -> Window:
+    await asyncio.sleep(plan.warm)
+    for samples in seen:
+        del samples[:]
+    began, cpu, client = time.perf_counter(), machine.cpu_seconds(pid), time.process_time()
+    if plan.samples is None:
+        await asyncio.sleep(plan.seconds)
+    else:
+        await profile.sample(pid, plan.seconds, plan.samples)
+    return Window(
+        seconds=time.perf_counter() - began,
+        cpu=machine.cpu_seconds(pid) - cpu,
+        client_cpu=time.process_time() - client,
+        samples=[samples[:] for samples in seen],
+    )
+
+
+def percentile(samples: "array[float]", share: float) -> float:
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")

@@ -1,0 +1,96 @@
+"""The figures as a table for people, as Markdown for the docs, as JSON lines for programs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.rows import Figure, Row, Values
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+class Result(NamedTuple):
+    """Medians of one row, by server: ours first, then what it is compared with."""
+
+    row: Row
+    values: Mapping[str, Values]
+
+
+def medians(windows: list[Values]) -> Values:
+    return {key: median(values[key] for values in windows) for key in windows[0]}
+
+
+def show(results: list[Result], console: Console) -> None:
+    table = Table()
+    for name in ("row", "figure", "chatserver", "target", "plain Tornado", "times better"):
+        table.add_column(name, justify="left" if name in ("row", "figure") else "right")
+    for cells, met in _lines(results):
+        table.add_row(*cells, style={True: "green", False: "red", None: ""}[met])
+    console.print(table)
+
+
+def json_lines(results: list[Result]) -> list[str]:
+    return [
+        json.dumps({"row": row.name, **{peer: _rounded(found) for peer, found in values.items()}})
+        for row, values in results
+    ]
+
+
+def write(results: list[Result], about: Mapping[str, str]) -> None:
+    """Replace the generated part of the page."""
+    lines = ["| | |", "|---|---|"]
+    lines += [f"| {key} | {value} |" for key, value in about.items()]
+    lines += ["", "| | | chatserver | target | plain Tornado | times better |"]
+    lines += ["|---|---|--:|--:|--:|--:|"]
+    lines += ["| " + " | ".join(cells) + " |" for cells, _ in _lines(results)]
+    page = PAGE.read_text()
+    head, rest = page.split(BEGIN)
+    PAGE.write_text("\n".join([head + BEGIN, "", *lines, "", END]) + rest.split(END)[1])
+
+
+def _lines(results: list[Result]):
+    """The cells of each line, and whether the target is met (None where there is none)."""
+    for row, values in results:
+        ours, *others = values.values()
+        title = row.title
+        for key, figure in row.figures.items():
+            met = None if figure.target is None else _is_met(ours[key], figure)
+            yield (
+                title,
+                figure.unit,
+                _text(ours[key]),
+                "" if figure.target is None else _bound(figure),
+                " / ".join(_text(other[key]) for other in others),
+                " / ".join(_text(_ratio(ours[key], other[key], figure)) for other in others),
+            ), met
+            title = ""
+
+
+def _is_met(value: float, figure: Figure) -> bool:
+    assert figure.target is not None
+    return value >= figure.target if figure.more_is_better else value <= figure.target
+
+
+def _bound(figure: Figure) -> str:
+    assert figure.target is not None
+    return f"{'≥' if figure.more_is_better else '≤'} {figure.target:,g}"
+
+
+def _ratio(ours: float, other: float, figure: Figure) -> float:
+    return ours / other if figure.more_is_better else other / ours
+
+
+def _text(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _rounded(values: Values) -> Values:
+    return {key: float(f"{value:.4g}") for key, value in values.items()}

@@ -1,0 +1,221 @@
+"""What is measured: one function a row, each giving its figures for one server and one window."""
+
+import asyncio
+from array import array
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from tests.bench import machine
+from tests.bench.http import Connection, request_bytes
+from tests.bench.load import Load
+from tests.bench.measure import Plan, percentile, quiet, window
+from tests.bench.peers import Peer
+
+USERS = 500
+ROOMS = 50
+SENDERS = 10
+STORED = 200  # messages in the room whose newest page is read
+READERS = 10
+IDLE_PER_USER = 10
+
+Values = dict[str, float]
+
+
+class Figure(NamedTuple):
+    """One column of a row. `target` is what the project aims at."""
+
+    unit: str
+    target: float | None = None
+    more_is_better: bool = False
+
+
+class Row(NamedTuple):
+    """`run` prepares the peer, and gives the values of each window."""
+
+    name: str
+    title: str
+    run: Callable[[Peer, Plan], Awaitable[list[Values]]]
+    figures: dict[str, Figure]
+    stores: bool = False  # what the store costs shows: compare with both write concerns
+
+
+async def fanout(peer: Peer, plan: Plan) -> list[Values]:
+    load = await _one_room(peer)
+    load.closed = True
+    load.start(load.clients[:SENDERS], USERS)
+    return await _windows(peer, plan, load, load.delivered)
+
+
+async def paced(peer: Peer, plan: Plan) -> list[Values]:
+    load = await _one_room(peer)
+    pacing = asyncio.ensure_future(load.pace(load.clients[:SENDERS], USERS, 20))
+    return await _windows(peer, plan, load, load.delivered, pacing)
+
+
+async def sends(peer: Peer, plan: Plan) -> list[Values]:
+    tokens = await peer.users(USERS)
+    rooms = await peer.rooms([[token] for token in tokens])
+    load = Load(closed=True)
+    await load.connect(peer.port, tokens, rooms)
+    load.start(load.clients, 1)
+    return await _windows(peer, plan, load, load.acknowledged)
+
+
+async def sends_one_room(peer: Peer, plan: Plan) -> list[Values]:
+    load = await _one_room(peer, listen=False)
+    load.closed = True
+    load.start(load.clients, 0)
+    return await _windows(peer, plan, load, load.acknowledged)
+
+
+async def rooms(peer: Peer, plan: Plan) -> list[Values]:
+    tokens = await peer.users(USERS)
+    made = await peer.rooms([tokens[number::ROOMS] for number in range(ROOMS)])
+    load = Load()
+    await load.connect(peer.port, tokens, [made[number % ROOMS] for number in range(USERS)])
+    pacing = asyncio.ensure_future(load.pace(load.clients, USERS // ROOMS, USERS))
+    return await _windows(peer, plan, load, load.delivered, pacing)
+
+
+async def history(peer: Peer, plan: Plan) -> list[Values]:
+    (token,) = await peer.users(1)
+    (room,) = await peer.rooms([[token]])
+    load = Load()
+    await load.connect(peer.port, [token], [room])
+    for _ in range(STORED):
+        load.post(load.clients[0], 0.0, 1)
+    await load.finish()
+    request = request_bytes("GET", f"/api/v1/rooms/{room}/messages?limit=50", token)
+    seen = array("d")
+    loop = asyncio.get_running_loop()
+
+    async def read() -> None:
+        async with Connection.opened(peer.port) as connection:
+            while True:
+                began = loop.time()
+                reply = await connection.exchange(request)
+                seen.append(loop.time() - began)
+                assert reply.status == 200, reply
+
+    # A message a second keeps the page from being ready-made for ever.
+    pacing = asyncio.gather(load.pace(load.clients, 1, 1), *(read() for _ in range(READERS)))
+    return await _windows(peer, plan, load, seen, pacing)
+
+
+async def idle(peer: Peer, plan: Plan) -> list[Values]:
+    tokens = await peer.users(USERS)
+    made = await peer.rooms([tokens[number::ROOMS] for number in range(ROOMS)])
+    places = [(token, made[number % ROOMS]) for number, token in enumerate(tokens)]
+    first, more = Load(), Load()
+    # The first connections pay for what is made once.
+    await first.connect(peer.port, *map(list, zip(*places, strict=True)))
+    await asyncio.sleep(plan.warm)
+    before = machine.resident_bytes(peer.pid)
+    await more.connect(peer.port, *map(list, zip(*places * (IDLE_PER_USER - 1), strict=True)))
+    await asyncio.sleep(plan.warm)
+    grown = machine.resident_bytes(peer.pid) - before
+    values = {"KB": grown / 1024 / len(more.clients)}
+    more.close()
+    first.close()
+    return [values]
+
+
+async def _one_room(peer: Peer, listen: bool = True) -> Load:
+    tokens = await peer.users(USERS)
+    (room,) = await peer.rooms([tokens])
+    load = Load()
+    await load.connect(peer.port, tokens, [room] * USERS, listen)
+    return load
+
+
+async def _windows(
+    peer: Peer, plan: Plan, load: Load, seen: "array[float]", pacing: "asyncio.Future[object] | None" = None
+) -> list[Values]:
+    measured = []
+    with quiet():
+        for _ in range(plan.runs):
+            found = await window(peer.pid, plan, seen)
+            samples = found.samples[0]
+            if pacing is not None and pacing.done():
+                pacing.result()
+            if not samples:
+                raise RuntimeError("nothing arrived")
+            measured.append(
+                {
+                    "µs": found.cpu * 1e6 / len(samples),
+                    "rate": len(samples) / found.seconds,
+                    "p50": percentile(samples, 0.5) * 1e3,
+                    "p99": percentile(samples, 0.99) * 1e3,
+                    "cores": found.cpu / found.seconds,
+                    "client cores": found.client_cpu / found.seconds,
+                }
+            )
+        if pacing is not None:
+            pacing.cancel()
+        lost = await load.finish()
+    if lost or load.failed:
+        raise RuntimeError(f"{lost} messages lost, {load.failed} errors")
+    load.close()
+    return measured
+
+
+ROWS = [
+    Row(
+        "fanout",
+        "500 subscribers, 10 senders, closed loop",
+        fanout,
+        {
+            "µs": Figure("µs a delivery", 1.5),
+            "rate": Figure("deliveries/s", more_is_better=True),
+            "p99": Figure("ms p99"),
+        },
+    ),
+    Row(
+        "paced",
+        "500 subscribers, 20 messages/s",
+        paced,
+        {"µs": Figure("µs a delivery", 9), "p99": Figure("ms p99", 8)},
+    ),
+    Row(
+        "sends",
+        "500 senders, each in a room of its own",
+        sends,
+        {
+            "rate": Figure("durable sends/s", 20_000, more_is_better=True),
+            "µs": Figure("µs a send", 40),
+            "p50": Figure("ms p50"),
+        },
+        stores=True,
+    ),
+    Row(
+        "sends-one-room",
+        "500 senders in one room",
+        sends_one_room,
+        {
+            "rate": Figure("durable sends/s", 20_000, more_is_better=True),
+            "µs": Figure("µs a send", 40),
+            "p50": Figure("ms p50"),
+        },
+        stores=True,
+    ),
+    Row(
+        "rooms",
+        "500 users in 50 rooms, 500 messages/s",
+        rooms,
+        {"cores": Figure("cores", 0.3), "p99": Figure("ms p99", 10)},
+        stores=True,
+    ),
+    Row(
+        "history",
+        "newest page of an active room, 10 connections",
+        history,
+        {"rate": Figure("reads/s", 5_000, more_is_better=True), "µs": Figure("µs a read")},
+    ),
+    Row(
+        "idle",
+        f"idle connections, {USERS * (IDLE_PER_USER - 1)} of them, each following a room",
+        idle,
+        {"KB": Figure("KB a connection", 16)},
+    ),
+]
+
