@@ -98,19 +98,24 @@ class Hub:
         """
         first, fresh = room.head, []
         for event in events:
-            if event.seq == room.head + 1:
-                room.apply(event, self._tail)
-                fresh.append(event)
-            elif event.seq > room.head:
+            if event.seq > room.head + 1:
                 room.stale = True
                 break
-        if fresh and room.listeners:
-            self._hand_out(room, first, fresh)
-        for event in fresh:
+            if event.seq <= room.head:
+                continue
+            room.apply(event, self._tail)
+            fresh.append(event)
             if isinstance(event, MemberLeft):
+                # What comes after is not for who left: all before it goes out first.
+                self._hand_out(room, first, fresh)
+                first, fresh = room.head, []
                 self._let_go(room, event.user.id)
+        if fresh:
+            self._hand_out(room, first, fresh)
 
     def _hand_out(self, room: Room, first: int, events: list[AnyEvent]) -> None:
+        if not room.listeners:
+            return
         chunks = event_frames(events, self.soft)
         if len(chunks) > 1:
             # More than a connection may buffer: everybody reads it from the log at their own pace.
@@ -122,7 +127,8 @@ class Hub:
             frames = packed.get(listener.window_bits)
             if frames is None:
                 bits = listener.window_bits
-                frames = packed[bits] = event_frames(events, self.hard, bits)[0][0]
+                packs = event_frames(events, self.hard, bits)
+                frames = packed[bits] = b"".join(pack for pack, _ in packs)
             listener.push(frames)
         self.deliveries.add(len(events) * len(room.listeners))
 

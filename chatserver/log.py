@@ -140,10 +140,11 @@ class Log:
             if head - room.head > RELOAD_EVENTS and not room.followers:
                 await self._rooms.reload(room)
             while room.head < head:
-                events = await self._store.read(name, room.head, READ_EVENTS)
-                if not events:
-                    break
+                before = room.head
+                events = await self._store.read(name, before, READ_EVENTS)
                 self._publish(room, events)
+                if room.head == before:
+                    break
             room.stale = False
             room.checked = time.monotonic()
 

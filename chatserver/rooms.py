@@ -88,10 +88,7 @@ class Room:
             del self.tail[:tail_events]
             self.tail_from += tail_events
         if isinstance(event, MessagePosted):
-            if self._recent is not None:
-                self._recent[event.id] = fold.message_from(event)
-                if len(self._recent) > 2 * NEWEST_PAGE:
-                    self._trim_recent()
+            self._add_recent(event)
         elif isinstance(event, MessageChange):
             if self._recent is not None and event.message in self._recent:
                 fold.change(self._recent[event.message], event)
@@ -118,7 +115,10 @@ class Room:
 
     @property
     def recent(self) -> list[Message] | None:
-        """The newest messages as they stand, at most NEWEST_PAGE; None if not loaded."""
+        """The newest messages as they stand, at most NEWEST_PAGE; None if not loaded.
+
+        They may be ahead of `head`, never behind it.
+        """
         if self._recent is None:
             return None
         return list(self._recent.values())[-NEWEST_PAGE:]
@@ -131,7 +131,7 @@ class Room:
         self._recent = {message.id: message for message in messages}
         for event in missed:
             if isinstance(event, MessagePosted):
-                self._recent.setdefault(event.id, fold.message_from(event))
+                self._add_recent(event)
             elif isinstance(event, MessageChange) and event.message in self._recent:
                 fold.change(self._recent[event.message], event)
 
@@ -145,10 +145,17 @@ class Room:
         for event in members:
             self.apply_state(event)
 
-    def _trim_recent(self) -> None:
-        assert self._recent is not None
-        for message in list(self._recent)[:-NEWEST_PAGE]:
-            del self._recent[message]
+    def _add_recent(self, event: MessagePosted) -> None:
+        if self._recent is None:
+            return
+        newest = next(reversed(self._recent.values()), None)
+        # What was read may be ahead of `head`: older messages are in it, or are too old for it.
+        if newest is not None and event.seq <= newest.seq:
+            return
+        self._recent[event.id] = fold.message_from(event)
+        if len(self._recent) > 2 * NEWEST_PAGE:
+            for message in list(self._recent)[:-NEWEST_PAGE]:
+                del self._recent[message]
 
 
 class Rooms:
@@ -223,8 +230,8 @@ class Rooms:
         )
         if room.id not in descriptions:
             return None
-        if head < room.head:
-            return room
+        if head < room.head or room.followers:
+            return room  # who follows meanwhile must not see it jump
         room.reset(head, descriptions[room.id], members)
         room.stale = False
         room.checked = time.monotonic()

@@ -209,9 +209,10 @@ class Subscriber:
                 return
             events = await self._hub.read(room, after, CATCH_UP_EVENTS)
             for frames, last in event_frames(events, self._hub.soft // 2, self.window_bits):
-                if not self._behind or room not in self._behind:
-                    return
-                self._behind[room] = last
+                # Meanwhile the room may be left, or followed anew from elsewhere.
+                if not self._behind or self._behind.get(room) != after:
+                    break
+                self._behind[room] = after = last
                 self.push(frames)
                 self.flush()
                 await self._until_drained()

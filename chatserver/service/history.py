@@ -45,17 +45,19 @@ class History:
         limit = min(limit, self._limits.history_page)
         head = room.head
         if before is None and limit <= NEWEST_PAGE:
-            return Page((await self._newest(room))[-limit:], room.head)
+            return Page((await self._newest(room))[-limit:], head)
         return Page(await self._read(room, before, limit), head)
 
     async def newest_encoded(self, user: User, room: Room) -> bytes:
         """The newest page of 50 as JSON, ready-made while nothing happens in the room."""
         demand(user, room, Right.READ)
-        if room.page is None:
-            messages = await self._newest(room)
-            room.page = _encode(Page(messages, room.head))
+        if room.page is not None:
             return room.page
-        return room.page
+        head = room.head
+        encoded = _encode(Page(await self._newest(room), head))
+        if room.head == head:
+            room.page = encoded
+        return encoded
 
     async def events(self, user: User, room: Room, after: int, limit: int = 500) -> EventPage:
         """The log after a seq."""

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from base64 import b32encode
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -195,17 +196,19 @@ class RoomService:
     async def change(self, user: User, room: Room, name: str | None, topic: str | None) -> int:
         """Change name or topic; returns the seq of the change."""
         demand(user, room, Right.CHANGE)
-        old = room.description
-        assert old is not None
-        return await self._append(
-            user,
-            room,
-            Right.CHANGE,
-            RoomChanged,
-            name=old.name if name is None else clean_name(name),
-            kind=old.kind,
-            topic=old.topic if topic is None else topic.strip(),
-        )
+        cleaned = None if name is None else clean_name(name)
+
+        def changed(**fields: Any) -> RoomChanged:
+            old = room.description
+            assert old is not None
+            return RoomChanged(
+                name=old.name if cleaned is None else cleaned,
+                kind=old.kind,
+                topic=old.topic if topic is None else topic.strip(),
+                **fields,
+            )
+
+        return await self._append(user, room, Right.CHANGE, changed)
 
     # -- membership ----------------------------------------------------------------------------------
 
@@ -232,8 +235,7 @@ class RoomService:
     async def kick(self, user: User, room: Room, other: str) -> None:
         """Remove a member of a lower role."""
         demand(user, room, Right.MODERATE)
-        if room.role(other) is None:
-            raise ChatError("user.not_found", "This user is not in the room.")
+        _demand_member(room, other)
         if other == user.id or not outranks(user, room, other):
             raise ChatError("room.forbidden")
         await self._dismiss(user, room, other, Right.MODERATE)
@@ -241,11 +243,16 @@ class RoomService:
     async def appoint(self, user: User, room: Room, other: str, role: RoomRole) -> int:
         """Give a member another role; returns the seq of the change."""
         demand(user, room, Right.APPOINT)
-        member = room.members.get(other)
-        if member is None:
-            raise ChatError("user.not_found", "This user is not in the room.")
+        _demand_member(room, other)
+        member = room.members[other]
         return await self._append(
-            user, room, Right.APPOINT, MemberChanged, user=member.user, role=role
+            user,
+            room,
+            Right.APPOINT,
+            MemberChanged,
+            lambda: _demand_member(room, other),
+            user=member.user,
+            role=role,
         )
 
     # -- read markers ----------------------------------------------------------------------------
@@ -369,7 +376,13 @@ class RoomService:
         member = room.members.get(other)
         if member is None:
             return
-        await self._append(user, room, right, MemberLeft, user=member.user)
+
+        def check() -> None:
+            _demand_member(room, other)
+            if other != user.id and not outranks(user, room, other):
+                raise ChatError("room.forbidden")
+
+        await self._append(user, room, right, MemberLeft, check, user=member.user)
         self._hub.tell_user(other, RoomRemoved(room=room.id))
 
     async def _append(
@@ -378,14 +391,22 @@ class RoomService:
         room: Room,
         right: Right,
         build: Callable[..., AnyEvent],
+        check: Callable[[], None] | None = None,
         /,
         **fields: object,
     ) -> int:
+        """Append an event; `check` is what must still hold at its position, besides the right."""
         author = UserRef(user.id, user.name)
+
+        def checks() -> None:
+            demand(user, room, right)
+            if check is not None:
+                check()
+
         event = await self._log.append(
             room,
             lambda seq, at: build(room=room.id, seq=seq, at=at, author=author, **fields),
-            lambda: demand(user, room, right),
+            checks,
             changes_state=True,
         )
         return event.seq
@@ -408,6 +429,11 @@ def direct_room_id(users: set[str]) -> str:
     """The one room between these users, on every node: two who make it at once make the same."""
     digest = hashlib.sha256("\n".join(sorted(users)).encode()).digest()
     return "d" + b32encode(digest).decode().lower()[:25]
+
+
+def _demand_member(room: Room, user: str) -> None:
+    if room.role(user) is None:
+        raise ChatError("user.not_found", "This user is not in the room.")
 
 
 def may_read(user: User, room: Room) -> bool:
