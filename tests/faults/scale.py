@@ -1,0 +1,24 @@
+"""How large the faults are: short in the test suite, long with CHATSERVER_FAULTS=long."""
+
+import os
+from typing import NamedTuple
+
+
+class Scale(NamedTuple):
+    """Sizes of one run; `seconds` is the time of traffic before and after a fault, each."""
+
+    rooms: int
+    clients: int
+    rate: int  # messages a second, of all clients together
+    seconds: float
+    freeze_seconds: float
+    connections: int  # that vanish at once
+    slow_readers: int
+    seeds: tuple[int, ...]
+
+
+SHORT = Scale(10, 50, 200, 1.5, 8, 2000, 100, (1,))
+LONG = Scale(50, 200, 200, 5, 30, 9000, 100, (1, 2, 3))
+
+IS_LONG = os.environ.get("CHATSERVER_FAULTS") == "long"
+SCALE = LONG if IS_LONG else SHORT

@@ -1,0 +1,173 @@
+"""The real `chatserver` as a process of its own: start, kill, stop, and look at it from outside."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from tests.servers import free_port
+
+START_SECONDS = 60
+PASSWORD = "correct horse"
+
+# Hashing is not what is tried here, and hundreds of accounts are made.
+CHEAP_PASSWORDS = {"plugin.password.memory_kib": 8, "plugin.password.passes": 1}
+
+
+class ChatServer:
+    """One server on loopback, with data and logs in `folder`. It can be started again after its end."""
+
+    def __init__(self, folder: Path, *, store: str = "mongo", **settings: object) -> None:
+        """Settings by their key, with `__` for the dot: `limits__auth_seconds=1`."""
+        self.folder = folder
+        self.port = free_port()
+        given = {key.replace("__", "."): value for key, value in settings.items()}
+        self._settings: dict[str, object] = {
+            "plugins.enabled": f"{store},password,metrics",
+            "logging.folder": str(folder / "logs"),
+            "logging.console": "off",
+            "server.drain_seconds": 0.2,
+            **CHEAP_PASSWORDS,
+            **given,
+        }
+        self._process: psutil.Popen | None = None
+
+    def __enter__(self) -> "ChatServer":
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Returns when it is ready."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        options = [f"--set={key}={value}" for key, value in self._settings.items()]
+        where = ["--port", str(self.port), "--data", str(self.folder / "data")]
+        with (self.folder / "console.log").open("ab") as console:
+            self._process = psutil.Popen(
+                [sys.executable, "-m", "chatserver", "serve", *where, *options],
+                stdout=console,
+                stderr=console,
+                cwd=self.folder,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.is_ready():
+            assert self._process.poll() is None, (self.folder / "console.log").read_text()
+            assert time.monotonic() < deadline, "the server did not get ready"
+            time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(self.url + "/health/ready", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    @property
+    def process(self) -> psutil.Popen:
+        assert self._process is not None
+        return self._process
+
+    def mongod(self) -> psutil.Process:
+        """The private mongod that it started."""
+        return next(child for child in self.process.children() if child.name() == "mongod")
+
+    def kill(self) -> None:
+        """End it as a crash does; its mongod, if it has one, ends in order behind it."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        children = self._process.children()
+        self._process.kill()
+        self._process.wait()
+        psutil.wait_procs(children, timeout=30)
+
+    def kill_all(self) -> None:
+        """End it and its mongod at once, as a power cut does."""
+        processes = [self.process, *self.process.children()]
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)  # so that none sees another one die
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
+    def stop(self) -> int:
+        """End it in order; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status: int = self.process.wait(60)
+        return status
+
+    # -- looking at it --------------------------------------------------------------------------
+
+    def memory(self) -> int:
+        """Bytes in RAM."""
+        size: int = self.process.memory_info().rss
+        return size
+
+    def errors(self) -> list[dict[str, Any]]:
+        """What it has logged at error level."""
+        time.sleep(0.1)  # the log is written by a thread of its own
+        text = (self.folder / "logs/error.log").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's values with these labels; 0 if there is none."""
+        text = httpx.get(self.url + "/metrics", timeout=10).text
+        total = 0.0
+        for line in text.splitlines():
+            found = re.fullmatch(r"([a-z0-9_]+)(?:\{(.*)\})? (\S+)", line)
+            if found and found[1] == name:
+                pairs = dict(re.findall(r'(\w+)="([^"]*)"', found[2] or ""))
+                if labels.items() <= pairs.items():
+                    total += float(found[3])
+        return total
+
+    # -- as a client ----------------------------------------------------------------------------
+
+    def register(self, username: str) -> str:
+        """Make an account; its token."""
+        account = {"username": username, "password": PASSWORD}
+        answer = httpx.post(self.url + "/api/v1/register", json=account, timeout=10)
+        assert answer.status_code == 201, answer.text
+        token: str = answer.json()["token"]
+        return token
+
+    def post(self, path: str, token: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx.post(self.url + path, json=body or {}, headers=headers, timeout=10)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def room(self, token: str, name: str = "room", *members: str) -> str:
+        """Make a public room that these tokens' users are in; its id."""
+        room: str = self.post("/api/v1/rooms", token, {"name": name, "kind": "public"})["id"]
+        for member in members:
+            self.post(f"/api/v1/rooms/{room}/join", member)
+        return room
+
+    def log(self, room: str, token: str) -> list[dict[str, Any]]:
+        """All events of a room; none where the room is not there any more."""
+        headers = {"Authorization": f"Bearer {token}"}
+        events: list[dict[str, Any]] = []
+        with httpx.Client(headers=headers, timeout=10) as client:
+            while True:
+                query = f"/api/v1/rooms/{room}/events?after={len(events)}&limit=1000"
+                answer = client.get(self.url + query)
+                if answer.status_code in (401, 404):
+                    return []
+                answer.raise_for_status()
+                page = answer.json()["events"]
+                if not page:
+                    return events
+                events += page
