@@ -1,4 +1,4 @@
-"""Where a server spends its time: samples of a running process, added up by function.
+"""Where a server spends its time: samples of its event loop's thread, added up by function.
 
 py-spy takes them from outside, so the server runs as it does without; it is no dependency of the
 project (`pip install py-spy`) and may need root.
@@ -24,7 +24,8 @@ async def sample(pid: int, seconds: float, file: Path) -> None:
         raise RuntimeError("--profile needs py-spy: pip install py-spy")
     process = await asyncio.create_subprocess_exec(
         *(program, "record", "--pid", str(pid), "--duration", str(max(1, int(seconds)))),
-        *("--rate", str(SAMPLES_PER_SECOND), "--format", "raw", "--output", str(file)),
+        *("--rate", str(SAMPLES_PER_SECOND), "--threads", "--format", "raw"),
+        *("--output", str(file)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -39,6 +40,8 @@ def show(file: Path, title: str, console: Console) -> None:
     total: Counter[str] = Counter()
     for line in file.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
+        if '"MainThread"' not in stack and "MainThread" not in stack:
+            continue
         frames = [frame.rpartition(":")[0] + ")" for frame in stack.split(";") if ".py:" in frame]
         if frames:
             own[frames[-1]] += int(count)
