@@ -83,6 +83,12 @@ class BaseHandler(RequestHandler):
             raise ChatError("auth.required")
         return await self.service.accounts.session(token)
 
+    async def head(self, *path: str) -> None:
+        """As GET; Tornado leaves the body out."""
+        if "GET" not in self._methods():
+            raise ChatError("request.method")
+        await self.get(*path)
+
     def body(self, kind: type[BodyT]) -> BodyT:
         """The JSON body as `kind`. Raises `ChatError` request.invalid, request.media_type."""
         media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -119,9 +125,21 @@ class BaseHandler(RequestHandler):
                 status_code, "request.invalid" if status_code < 500 else "server.internal"
             )
             error = ChatError(code)
+        if error.code == "request.method":
+            self.set_header("Allow", ", ".join(self._methods()))
         if error.after_ms is not None or error.meaning.status == 429:
             self.set_header("Retry-After", str(max(1, -(-(error.after_ms or 1000) // 1000))))
         self.reply(ErrorReply(error_body(error)), error.meaning.status)
+
+    def _methods(self) -> list[str]:
+        """What this address answers."""
+        own = type(self)
+        found = [
+            name
+            for name in self.SUPPORTED_METHODS
+            if getattr(own, name.lower()) is not getattr(RequestHandler, name.lower())
+        ]
+        return [name for name in found if name != "HEAD" or "GET" in found]
 
     def _handle_request_exception(self, error: BaseException) -> None:
         if isinstance(error, ChatError) and not self._finished:

@@ -2,6 +2,8 @@
 
 import hashlib
 import mimetypes
+import os.path
+import posixpath
 from pathlib import Path
 
 from chatserver.errors import ChatError, StartupError
@@ -28,10 +30,12 @@ class StaticFiles:
         kept = self._kept.get(path)
         if kept is not None and not self._debug:
             return kept
-        if "\0" in path:
+        # One spelling for each file: others would be kept as files of their own.
+        if "\0" in path or path != posixpath.normpath(path):
             raise ChatError("request.not_found")
         found = (self._root / path).resolve()
-        if not found.is_relative_to(self._root.resolve()) or not found.is_file():
+        # Unlike pathlib's, this isfile does not raise for a name that is too long.
+        if not found.is_relative_to(self._root.resolve()) or not os.path.isfile(found):  # noqa: PTH113
             raise ChatError("request.not_found")
         data = found.read_bytes()
         kept = self._kept[path] = data, f'"{hashlib.sha256(data).hexdigest()[:20]}"'
@@ -56,5 +60,3 @@ class PageHandler(BaseHandler):
             self.finish()
             return
         self.finish(data)
-
-    head = get

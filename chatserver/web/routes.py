@@ -8,6 +8,7 @@ from chatserver.errors import StartupError
 from chatserver.hooktypes import HealthCheck, Reply, Route
 from chatserver.web import api
 from chatserver.web.base import BaseHandler, NotFound
+from chatserver.web.bodies import BoundedBodies, TooLarge
 from chatserver.web.gate import Gate
 from chatserver.web.health import Health, Live, Ready
 from chatserver.web.pages import PageHandler, StaticFiles
@@ -62,11 +63,13 @@ def application(gate: Gate, routes: list[Route], checks: list[HealthCheck]) -> A
     table = [
         (path, _named(handler, name, extra), {"gate": gate}) for path, handler, name, extra in own
     ]
-    return Application(
+    return BoundedBodies(
         table,
         default_handler_class=_named(NotFound, "none", {}),
         default_handler_args={"gate": gate},
         log_function=lambda handler: None,
+        body_bytes=config.limits.http_body_bytes,
+        too_large=_named(TooLarge, "none", {}),
         websocket_max_message_size=config.limits.frame_bytes,
         autoreload=False,
     )

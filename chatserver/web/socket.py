@@ -21,6 +21,8 @@ class ChatSocket(BaseHandler, WebSocketHandler):
     found: tuple[User, str] | None = None  # the user and session token that the upgrade carried
 
     async def get(self) -> None:
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise ChatError("request.invalid", "This address answers WebSocket upgrades only.")
         if self.access.is_foreign(self.request):
             raise ChatError("request.origin")
         if "Origin" not in self.request.headers and cookie_token(self.request):
