@@ -87,7 +87,9 @@ class BaseHandler(RequestHandler):
         """As GET; Tornado leaves the body out."""
         if "GET" not in self._methods():
             raise ChatError("request.method")
-        await self.get(*path)
+        answered = self.get(*path)
+        if answered is not None:
+            await answered
 
     def body(self, kind: type[BodyT]) -> BodyT:
         """The JSON body as `kind`. Raises `ChatError` request.invalid, request.media_type."""

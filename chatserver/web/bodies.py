@@ -33,7 +33,7 @@ class TooLarge(BaseHandler):
 class BoundedBodies(Application):
     """An application whose settings `body_bytes` and `too_large` say what is refused, and by whom."""
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         accepted = cast(HTTPMessageDelegate, super().find_handler(request, **kwargs))
         headers, limit = request.headers, self.settings["body_bytes"]
         size = headers.get("Content-Length", "0")

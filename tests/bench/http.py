@@ -36,9 +36,7 @@ class Connection(asyncio.Protocol):
         finally:
             transport.close()
 
-    async def request(
-        self, method: str, path: str, body: object = None, token: str = ""
-    ) -> Reply:
+    async def request(self, method: str, path: str, body: object = None, token: str = "") -> Reply:
         content = b"" if body is None else msgspec.json.encode(body)
         return await self.exchange(request_bytes(method, path, token, content))
 

@@ -128,9 +128,7 @@ class Client(WSListener):
         self._expected: asyncio.Future[bytes] | None = None
 
     @classmethod
-    async def open(
-        cls, load: Load, port: int, token: str, room: str, listen: bool
-    ) -> "Client":
+    async def open(cls, load: Load, port: int, token: str, room: str, listen: bool) -> "Client":
         transport, client = await ws_connect(
             lambda: cls(load, room),
             f"ws://127.0.0.1:{port}/ws",

@@ -100,7 +100,16 @@ class Chatserver(Program):
     def __init__(self, folder: Path, uri: str, database: str) -> None:
         port = free_port()
         settings = self.settings | {"plugin.mongo.uri": uri, "plugin.mongo.database": database}
-        command = [sys.executable, "-m", "chatserver", "serve", "--port", str(port), "--data", "data"]
+        command = [
+            sys.executable,
+            "-m",
+            "chatserver",
+            "serve",
+            "--port",
+            str(port),
+            "--data",
+            "data",
+        ]
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]
         super().__init__(command, folder, port, "/health/ready")
@@ -154,5 +163,3 @@ class Plain(Program):
 
     async def rooms(self, members: Sequence[Sequence[str]]) -> list[str]:
         return [f"room{number}" for number in range(len(members))]
-
-

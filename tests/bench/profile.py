@@ -19,7 +19,9 @@ TOP = 40
 
 async def sample(pid: int, seconds: float, file: Path) -> None:
     """Write samples of the process as `outer;…;inner count` lines."""
-    program = shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent))
+    program = shutil.which("py-spy") or shutil.which(
+        "py-spy", path=str(Path(sys.executable).parent)
+    )
     if program is None:
         raise RuntimeError("--profile needs py-spy: pip install py-spy")
     process = await asyncio.create_subprocess_exec(

@@ -62,13 +62,16 @@ def _lines(results: list[Result]):
         for key, figure in row.figures.items():
             met = None if figure.target is None else _is_met(ours[key], figure)
             yield (
-                title,
-                figure.unit,
-                _text(ours[key]),
-                "" if figure.target is None else _bound(figure),
-                " / ".join(_text(other[key]) for other in others),
-                " / ".join(_text(_ratio(ours[key], other[key], figure)) for other in others),
-            ), met
+                (
+                    title,
+                    figure.unit,
+                    _text(ours[key]),
+                    "" if figure.target is None else _bound(figure),
+                    " / ".join(_text(other[key]) for other in others),
+                    " / ".join(_text(_ratio(ours[key], other[key], figure)) for other in others),
+                ),
+                met,
+            )
             title = ""
 
 

@@ -124,7 +124,11 @@ async def _one_room(peer: Peer, listen: bool = True) -> Load:
 
 
 async def _windows(
-    peer: Peer, plan: Plan, load: Load, seen: "array[float]", pacing: "asyncio.Future[object] | None" = None
+    peer: Peer,
+    plan: Plan,
+    load: Load,
+    seen: "array[float]",
+    pacing: "asyncio.Future[object] | None" = None,
 ) -> list[Values]:
     measured = []
     with quiet():
@@ -213,4 +217,3 @@ ROWS = [
         {"KB": Figure("KB a connection", 16)},
     ),
 ]
-

@@ -103,7 +103,7 @@ class Client:
         while True:
             try:
                 await self._connect()
-            except (OSError, asyncio.TimeoutError):
+            except (TimeoutError, OSError):
                 pass
             except Exception as error:
                 if type(error).__module__.partition(".")[0] != "picows":

@@ -9,7 +9,9 @@ from chatserver_plugins.disk import DiskConfig, DiskPlugin
 
 
 async def test_says_how_much_is_free(tmp_path: Path) -> None:
-    (check,) = DiskPlugin(DiskConfig(min_free_percent=0), tmp_path / "disk").register_health_checks()
+    (check,) = DiskPlugin(
+        DiskConfig(min_free_percent=0), tmp_path / "disk"
+    ).register_health_checks()
     assert check.name == "disk"
     assert 0 < (await check.check())["free_percent"] <= 100
 
