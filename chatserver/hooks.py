@@ -13,10 +13,24 @@ from loguru import logger
 
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
-from chatserver.hooktypes import Context, Draft, HealthCheck, LoginAttempt, Refusal, Route
+from chatserver.hooktypes import (
+    Context,
+    Draft,
+    HealthCheck,
+    LoginAttempt,
+    Refusal,
+    Reply,
+    Request,
+    Route,
+)
 from chatserver.interfaces import Authenticator, Records, Store
 from chatserver.measure import Counter, Measures
 from chatserver.model import AnyEvent, User
+
+STARTUP_SECONDS = 60.0  # for what one plugin has to prepare; one that hangs is named after this
+# Hooks in which a `ChatError` is an answer to a client; elsewhere nobody waits for one.
+ANSWERING = ("change_message", "check_message", "register_routes")
+OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
 
 class Call(NamedTuple):
@@ -125,30 +139,40 @@ class HookCalls:
     # -- at start ------------------------------------------------------------------------------
 
     def provide_store(self) -> Store:
-        store: Store = self._one("provide_store", "store", lambda call: {})
+        store: Store = self._one("provide_store", "store", Store, lambda call: {})
         return store
 
     def provide_authenticator(self, records: Callable[[str], Records]) -> Authenticator:
         found: Authenticator = self._one(
             "provide_authenticator",
             "check of passwords",
+            Authenticator,
             lambda call: {"records": records(call.plugin)},
         )
         return found
 
-    def register_routes(self, context: Callable[[str], Context]) -> list[Route]:
-        return self._collect(
+    def register_routes(self, context: Callable[[str], Context]) -> list[tuple[str, Route]]:
+        """Each route with the plugin that brings it."""
+        found = self._collect(
             "register_routes", Route, "path", lambda call: {"context": context(call.plugin)}
         )
+        return [(plugin, self._guarded(plugin, route)) for plugin, route in found]
 
     def register_health_checks(self) -> list[HealthCheck]:
-        return self._collect("register_health_checks", HealthCheck, "name", lambda call: {})
+        found = self._collect("register_health_checks", HealthCheck, "name", lambda call: {})
+        for plugin, check in found:
+            if check.name in OWN_CHECKS:
+                raise StartupError(f"plugin {plugin}: {check.name} is a check of the server itself")
+        return [check for _, check in found]
 
     async def startup(self, context: Callable[[str], Context]) -> None:
         for call in self._calls["startup"]:
             try:
-                await call(context=context(call.plugin))
-            except Exception as error:
+                async with asyncio.timeout(STARTUP_SECONDS):
+                    await call(context=context(call.plugin))
+            except TimeoutError as error:
+                raise StartupError(f"plugin {call.plugin}: startup: no end to it") from error
+            except (Exception, SystemExit) as error:
                 raise StartupError(f"plugin {call.plugin}: startup: {error}") from error
             self._started.append(call.plugin)
 
@@ -172,7 +196,7 @@ class HookCalls:
             changed = await self.run("change_message", call, {"draft": draft, "user": user})
             if changed is None:
                 continue
-            if not isinstance(changed, Draft):
+            if not isinstance(changed, Draft) or not _is_text(changed.body):
                 self._failed("change_message", call.plugin, "garbage", f"returned {type(changed)}")
             # Where a message goes is the author's choice, not a plugin's.
             draft = Draft(
@@ -186,7 +210,7 @@ class HookCalls:
             answer = await self.run("check_message", call, {"draft": draft, "user": user})
             if answer is None:
                 continue
-            if not isinstance(answer, Refusal):
+            if not isinstance(answer, Refusal) or not _is_text(answer.reason):
                 self._failed("check_message", call.plugin, "garbage", f"returned {type(answer)}")
             raise ChatError("message.refused", answer.reason, detail={"plugin": call.plugin})
 
@@ -207,7 +231,7 @@ class HookCalls:
         if breaker.is_open:
             self._errors.add(labels=(call.plugin, hook, "circuit_open"))
             raise PluginFailed
-        failed = True
+        failed: bool | None = True
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._settings.deadline_seconds):
@@ -216,15 +240,20 @@ class HookCalls:
             return answer
         except TimeoutError:
             self._failed(hook, call.plugin, "timeout", "did not answer in time")
-        except ChatError:
-            failed = False
-            raise
-        except Exception as error:
-            logger.opt(exception=error).error("plugin {}: {} failed", call.plugin, hook)
-            self._errors.add(labels=(call.plugin, hook, "error"))
-            raise PluginFailed from error
+        except (Exception, SystemExit) as error:
+            if isinstance(error, ChatError) and hook in ANSWERING:
+                failed = False
+                raise
+            self._crashed(hook, call.plugin, error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                failed = None  # whoever waited is gone, which is not the plugin's doing
+                raise
+            self._crashed(hook, call.plugin, error)
         finally:
-            breaker.note(failed)
+            if failed is not None:
+                breaker.note(failed)
             self._seconds.add(time.perf_counter() - started, (call.plugin, hook))
 
     # -- shared ----------------------------------------------------------------------------------
@@ -237,12 +266,30 @@ class HookCalls:
         if not observer.tell(hook, call, given):
             self._errors.add(labels=(call.plugin, hook, "queue_full"))
 
+    def _guarded(self, plugin: str, route: Route) -> Route:
+        call = Call(plugin, route.get, ("request",))
+
+        async def get(request: Request) -> Reply:
+            reply = await self.run("register_routes", call, {"request": request})
+            if not isinstance(reply, Reply):
+                self._failed("register_routes", plugin, "garbage", f"returned {type(reply)}")
+            return reply
+
+        return Route(path=route.path, get=get)
+
+    def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
+        logger.opt(exception=error).error("plugin {}: {} failed", plugin, hook)
+        self._errors.add(labels=(plugin, hook, "error"))
+        raise PluginFailed from error
+
     def _failed(self, hook: str, plugin: str, reason: str, text: str) -> NoReturn:
         logger.error("plugin {}: {} {}", plugin, hook, text)
         self._errors.add(labels=(plugin, hook, reason))
         raise PluginFailed
 
-    def _one(self, hook: str, what: str, given: Callable[[Call], dict[str, Any]]) -> Any:
+    def _one(
+        self, hook: str, what: str, kind: type[Any], given: Callable[[Call], dict[str, Any]]
+    ) -> Any:
         calls = self._calls[hook]
         if not calls:
             raise StartupError(f"plugins.enabled: no plugin brings a {what}")
@@ -250,17 +297,24 @@ class HookCalls:
             names = " and ".join(call.plugin for call in calls)
             raise StartupError(f"plugins.enabled: {names} both bring a {what}; list one")
         answer = _call_at_start(hook, calls[0], given(calls[0]))
-        if answer is None:
-            raise StartupError(f"plugin {calls[0].plugin}: {hook} returned nothing")
+        for name, method in vars(kind).items():
+            if callable(method) and name[0] != "_" and not callable(getattr(answer, name, None)):
+                raise StartupError(
+                    f"plugin {calls[0].plugin}: {hook} returned {type(answer).__name__}, "
+                    f"which has no {name}"
+                )
         return answer
 
     def _collect(
         self, hook: str, kind: type[Any], key: str, given: Callable[[Call], dict[str, Any]]
-    ) -> list[Any]:
-        found: dict[str, str] = {}
-        items = []
+    ) -> list[tuple[str, Any]]:
+        """What all plugins return, each with its plugin. Nothing may be there twice."""
+        found: dict[str, tuple[str, Any]] = {}
         for call in self._calls[hook]:
-            for item in _call_at_start(hook, call, given(call)):
+            items = _call_at_start(hook, call, given(call))
+            if not isinstance(items, Sequence):
+                raise StartupError(f"plugin {call.plugin}: {hook} returned no list")
+            for item in items:
                 if not isinstance(item, kind):
                     raise StartupError(
                         f"plugin {call.plugin}: {hook} returned {type(item).__name__}, "
@@ -268,14 +322,22 @@ class HookCalls:
                     )
                 name = getattr(item, key)
                 if name in found:
-                    raise StartupError(f"plugin {call.plugin}: {name} is taken by {found[name]}")
-                found[name] = call.plugin
-                items.append(item)
-        return items
+                    taken = found[name][0]
+                    raise StartupError(f"plugin {call.plugin}: {name} is taken by {taken}")
+                found[name] = (call.plugin, item)
+        return list(found.values())
 
 
 def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:
     try:
         return call(**given)
-    except Exception as error:
-        raise StartupError(f"plugin {call.plugin}: {hook}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise StartupError(f"plugin {call.plugin}: {hook}: {error!r}") from error
+
+
+def _is_text(value: object) -> bool:
+    """A text that can be stored and sent: no lone surrogates."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False

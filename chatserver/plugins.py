@@ -4,8 +4,10 @@ Discovery (entry points and a folder of files), validation of settings, registra
 What is compiled from the registrations is called by `chatserver.hooks`.
 """
 
+import difflib
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -82,13 +84,14 @@ class Plugins:
 
     def _register(self, source: Source) -> Plugin:
         try:
-            instance = self._build(source.name, _load(source))
-            _check_colours(source.name, instance)
+            kind = load_class(source)
+            _check_hooks(source.name, kind)
+            instance = self._build(source.name, kind)
             self._pluggy.register(instance, name=source.name)
             self._pluggy.check_pending()
         except StartupError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise StartupError(f"plugin {source.name}: {error}") from error
         return Plugin(source.name, instance)
 
@@ -107,7 +110,7 @@ def hook_names() -> list[str]:
 def settings_type(kind: type[Any]) -> type[Settings]:
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):
-        raise StartupError(f"{kind.__name__}.Config must derive from chatserver.Settings")
+        raise TypeError("its Config must derive from chatserver.Settings")
     return found
 
 
@@ -134,7 +137,7 @@ def survey(config: Config) -> list[Row]:
         settings: list[str] = []
         problem = "" if source.name in enabled else "not listed in plugins.enabled"
         try:
-            kind = _load(source)
+            kind = load_class(source)
             hooks = [name for name in hook_names() if hasattr(kind, name)]
             settings = [row[0] for row in describe(settings_type(kind))]
         except StartupError as error:
@@ -144,13 +147,18 @@ def survey(config: Config) -> list[Row]:
     return sorted(rows, key=lambda row: (not row.enabled, row.order, row.name))
 
 
-def _load(source: Source) -> type[Any]:
+def load_class(source: Source) -> type[Any]:
+    """Import a plugin. Raises `StartupError` with its name, whatever is wrong with it."""
     try:
         kind = source.load()
-    except Exception as error:
-        raise StartupError(f"plugin {source.name}: cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise StartupError(f"plugin {source.name}: cannot be imported: {error!r}") from error
     if not isinstance(kind, type):
         raise StartupError(f"plugin {source.name}: {kind!r} is not a class")
+    try:
+        settings_type(kind)
+    except TypeError as error:
+        raise StartupError(f"plugin {source.name}: {error}") from error
     return kind
 
 
@@ -167,6 +175,7 @@ def _file_loader(path: Path) -> Callable[[], type[Any]]:
         spec = importlib.util.spec_from_file_location(f"chatserver_local_{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where annotations that are texts are looked up
         spec.loader.exec_module(module)
         kind: type[Any] = module.Plugin
         return kind
@@ -174,23 +183,32 @@ def _file_loader(path: Path) -> Callable[[], type[Any]]:
     return load
 
 
-def _check_colours(name: str, instance: Any) -> None:
+def _check_hooks(name: str, kind: type[Any]) -> None:
     """pluggy checks names and arguments; whether a hook is `async def` it does not look at."""
-    for hook in hook_names():
-        method = getattr(instance, hook, None)
-        if method is None:
-            continue
+    hooks = hook_names()
+    for attribute in dir(kind):
+        method = getattr(kind, attribute, None)
         options = getattr(method, f"{PROJECT}_impl", None)
         if options is None:
-            raise StartupError(
-                f"plugin {name}: {hook} is a hook's name: decorate it with @hookimpl"
-            )
+            if attribute in hooks:
+                raise StartupError(
+                    f"plugin {name}: {attribute} is a hook's name: decorate it with @hookimpl"
+                )
+            continue
+        hook = options["specname"] or attribute
+        if hook not in hooks:
+            raise StartupError(f"plugin {name}: there is no hook {hook}{_close_to(hook, hooks)}")
         if options["wrapper"] or options["hookwrapper"]:
             raise StartupError(f"plugin {name}: {hook}: wrappers are not supported")
         wanted = inspect.iscoroutinefunction(getattr(Hooks, hook))
         if inspect.iscoroutinefunction(method) != wanted:
             colour = "async def" if wanted else "a plain function"
             raise StartupError(f"plugin {name}: {hook} must be {colour}")
+
+
+def _close_to(hook: str, hooks: list[str]) -> str:
+    close = difflib.get_close_matches(hook, hooks, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _hint(sources: Mapping[str, Source]) -> str:

@@ -37,7 +37,7 @@ def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
     import msgspec
 
     from chatserver.errors import StartupError
-    from chatserver.plugins import discover, settings_type
+    from chatserver.plugins import discover, load_class, settings_type
     from chatserver.settings import convert
 
     sources = discover(config)
@@ -45,7 +45,7 @@ def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
     for name in config.plugins.enabled:
         if name not in sources:
             raise StartupError(f"plugins.enabled: there is no plugin {name!r}")
-        kind = settings_type(sources[name].load())
+        kind = settings_type(load_class(sources[name]))
         settings = convert(config.plugin.get(name, {}), kind, f"plugin.{name}")
         tables[name] = msgspec.structs.asdict(settings)
     off = {name: table for name, table in config.plugin.items() if name not in tables}

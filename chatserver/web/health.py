@@ -76,7 +76,7 @@ async def run(check: HealthCheck) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            further = await check.check()
+            further = dict(await check.check())
     except TimeoutError:
         return {"status": "error", "error": "no answer in time", "latency_ms": _since(started)}
     except Exception as error:

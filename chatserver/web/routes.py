@@ -1,5 +1,6 @@
 """All addresses of the server, in one table."""
 
+import re
 from typing import Any
 
 from tornado.web import Application
@@ -40,8 +41,13 @@ class PluginRequest:
         return self._handler.request.headers.get(name)
 
 
-def application(gate: Gate, routes: list[Route], checks: list[HealthCheck]) -> Application:
-    """The Tornado application. Raises `StartupError` if a plugin's path is taken."""
+def application(
+    gate: Gate, routes: list[tuple[str, Route]], checks: list[HealthCheck]
+) -> Application:
+    """The Tornado application. `routes` come each with the name of its plugin.
+
+    Raises `StartupError` if one's path is taken.
+    """
     config = gate.config
     files = StaticFiles(config.server.static, config.server.debug)
     own: list[tuple[str, type[BaseHandler], str, dict[str, Any]]] = [
@@ -53,12 +59,14 @@ def application(gate: Gate, routes: list[Route], checks: list[HealthCheck]) -> A
         (r"/", PageHandler, "/", {"files": files}),
         (r"/static/(.+)", PageHandler, "/static/FILE", {"files": files}),
     ]
-    taken = {name for _, _, name, _ in own}
-    for route in routes:
-        if route.path in taken:
-            raise StartupError(f"a plugin's route {route.path} is an address of the server itself")
+    for plugin, route in routes:
+        if any(re.fullmatch(path, route.path) for path, _, _, _ in own):
+            raise StartupError(f"plugin {plugin}: {route.path} is an address of the server itself")
+        if not route.path.startswith("/"):
+            raise StartupError(f"plugin {plugin}: the path {route.path!r} does not begin with /")
     own += [
-        (_exact(route.path), PluginRoute, route.path, {"plugin_route": route}) for route in routes
+        (_exact(route.path), PluginRoute, route.path, {"plugin_route": route})
+        for _, route in routes
     ]
     table = [
         (path, _named(handler, name, extra), {"gate": gate}) for path, handler, name, extra in own

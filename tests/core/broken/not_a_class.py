@@ -1,0 +1,3 @@
+"""Plugin is no class."""
+
+Plugin = 5

@@ -1,0 +1,131 @@
+"""Clients for tests: a pipe that may be stuck, and a reader that comes back with its positions."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from chatserver.model import User
+from chatserver.rooms import Room
+from chatserver.service import Service
+from chatserver.service.rights import Right, demand
+from chatserver.service.rooms import may_read
+from chatserver.subscriber import Subscriber
+
+
+def texts(data: bytes) -> Iterator[bytes]:
+    """The text messages in the frames that a server sent."""
+    while data:
+        size, start = data[1], 2
+        if size == 126:
+            size, start = int.from_bytes(data[2:4], "big"), 4
+        elif size == 127:
+            size, start = int.from_bytes(data[2:10], "big"), 10
+        yield data[start : start + size]
+        data = data[start + size :]
+
+
+class FakePipe:
+    """Hands over what is sent at once, or keeps it while it is `stuck`."""
+
+    def __init__(self) -> None:
+        self.stuck = False
+        self.closed: int | None = None
+        self.paused = False
+        self.received: list[dict[str, Any]] = []
+        self.most_buffered = 0
+        self._buffer = b""
+
+    @property
+    def buffered(self) -> int:
+        return len(self._buffer)
+
+    def send(self, frames: bytes) -> None:
+        if self.closed is not None:
+            return
+        self._buffer += frames
+        if self.stuck:
+            self.most_buffered = max(self.most_buffered, self.buffered)
+        else:
+            self._hand_over()
+
+    def drain(self) -> None:
+        """The peer reads again. The subscriber has to be told by the caller."""
+        self.stuck = False
+        self._hand_over()
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = code
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def events(self, room: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.received if frame.get("room") == room and "seq" in frame]
+
+    def _hand_over(self) -> None:
+        data, self._buffer = self._buffer, b""
+        self.received += [json.loads(text) for text in texts(data)]
+
+
+class Span:
+    """What a reader got of one room from one subscription: all after `after`, until it ended."""
+
+    def __init__(self, room: Room, after: int) -> None:
+        self.room, self.after = room.id, after
+        self.known = room.head  # the rights were checked in this state
+        self.events: list[dict[str, Any]] = []
+        self.ended = False
+
+    @property
+    def last(self) -> int:
+        return self.events[-1]["seq"] if self.events else self.after
+
+
+class Reader:
+    """A connection of a user: follows rooms as the WebSocket session does."""
+
+    def __init__(self, service: Service, user: User) -> None:
+        self.service, self.user = service, user
+        self.pipe = FakePipe()
+        self.subscriber = Subscriber(service.hub, self.pipe, self._lost)
+        self.spans: dict[str, Span] = {}
+        service.hub.add(self.subscriber)
+        service.hub.identify(self.subscriber, user, user.id)
+
+    async def follow(self, room: str, after: int | None) -> Span:
+        """Raises `ChatError` where the user may not read the room."""
+        found = await self.service.rooms.get(room)
+        demand(self.user, found, Right.READ)
+        if after is not None and after > found.head:
+            await self.service.log.refresh([found])
+        self.subscriber.flush()
+        assert after is None or after <= found.head, f"{room}: {after} was seen, now {found.head}"
+        span = self.spans[room] = Span(found, found.head if after is None else after)
+        self.subscriber.follow(found, span.after)
+        return span
+
+    def sort_out(self) -> None:
+        """Give what arrived to the spans; what belongs to none was not asked for."""
+        for frame in self.pipe.received:
+            if "seq" in frame:
+                self.spans[frame["room"]].events.append(frame)
+        self.pipe.received.clear()
+
+    def drain(self) -> None:
+        self.pipe.drain()
+        self.subscriber.on_drained()
+
+    def close(self) -> None:
+        self.service.hub.remove(self.subscriber)
+        self.sort_out()
+        for span in self.spans.values():
+            span.ended = True
+
+    def _lost(self, room: Room) -> None:
+        if may_read(self.user, room):
+            return
+        self.subscriber.unfollow(room)
+        self.spans[room.id].ended = True

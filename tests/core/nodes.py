@@ -1,0 +1,140 @@
+"""Service nodes for tests: several on one store, each with a way to it that may fail."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from chatserver.config import Config, load
+from chatserver.errors import StoreUnavailable
+from chatserver.hooks import Call, HookCalls
+from chatserver.interfaces import Store
+from chatserver.measure import Measures
+from chatserver.model import ServerRole, User
+from chatserver.plugins import hook_names
+from chatserver.service import Service
+
+MOST_TURNS = 100_000  # of a loop; a run of a test takes some thousands
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+        self._turns = 0
+        self._wait = self._selector.select  # type: ignore[attr-defined]
+        self._selector.select = self._jump  # type: ignore[attr-defined]
+
+    def time(self) -> float:
+        return self._now
+
+    def _jump(self, timeout: float | None = None) -> Any:
+        self._turns += 1
+        if timeout is None or self._turns > MOST_TURNS:
+            raise RuntimeError("there is no end to it")
+        self._now += max(timeout, 0)
+        return self._wait(0)
+
+
+class NoPasswords:
+    """An authenticator that lets everybody in; a token is the user's id."""
+
+    async def set_password(self, user: str, password: str) -> None: ...
+
+    async def verify(self, user: str | None, password: str, *, account: str, address: str) -> bool:
+        return user is not None
+
+    async def open_session(self, user: str) -> str:
+        return user
+
+    async def session(self, token: str) -> str | None:
+        return token
+
+    async def close_session(self, token: str) -> None: ...
+
+    async def close_sessions(self, user: str) -> None: ...
+
+
+class FaultyStore:
+    """A node's way to a store. Each fault is used for one call, in order; then all is well.
+
+    A fault is (kind, seconds): `late` only waits; `before` fails without a write; `after` fails
+    although it was written; `much later` fails, and is written when the node has given up.
+    """
+
+    def __init__(self, store: Store, faults: Iterable[tuple[str, float]] = ()) -> None:
+        self._store = store
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.arm(faults)
+
+    def arm(self, faults: Iterable[tuple[str, float]]) -> None:
+        self._faults = iter(faults)
+
+    def heal(self) -> None:
+        self.arm(())
+
+    async def settle(self) -> None:
+        """Wait for what was given up but is still on its way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def call(*given: Any, **named: Any) -> Any:
+            kind, seconds = next(self._faults, ("", 0.0))
+            if not kind:
+                return await method(*given, **named)
+            if kind == "much later":
+                task = asyncio.create_task(self._later(seconds, method, given, named))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                raise StoreUnavailable
+            await asyncio.sleep(seconds)
+            if kind == "before":
+                raise StoreUnavailable
+            answer = await method(*given, **named)
+            if kind == "after":
+                raise StoreUnavailable
+            await asyncio.sleep(seconds)
+            return answer
+
+        return call
+
+    async def _later(self, seconds: float, method: Any, given: Any, named: Any) -> None:
+        await asyncio.sleep(seconds + 0.01)
+        await method(*given, **named)
+
+
+def config(**overrides: object) -> Config:
+    return load(environ={}, overrides=overrides).config
+
+
+def hook_calls(
+    config: Config, measures: Measures, calls: Mapping[str, Sequence[Call]] | None = None
+) -> HookCalls:
+    given = {hook: tuple((calls or {}).get(hook, ())) for hook in hook_names()}
+    return HookCalls(given, config.plugins, measures)
+
+
+def make_service(
+    store: Any, config: Config, calls: Mapping[str, Sequence[Call]] | None = None
+) -> Service:
+    measures = Measures()
+    return Service(config, store, NoPasswords(), hook_calls(config, measures, calls), measures)
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[Service]:
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.stop()
+        await service.hooks.shutdown()
+
+
+async def add_user(service: Service, name: str, role: ServerRole = ServerRole.MEMBER) -> User:
+    return await service.accounts.add(name, "a long password", role=role)

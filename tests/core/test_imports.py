@@ -1,0 +1,124 @@
+"""Who may import whom in the project, by reading the imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import chatserver
+import chatserver_plugins
+
+CORE = Path(chatserver.__file__).parent
+PLUGINS = Path(chatserver_plugins.__file__).parent
+DRIVERS = {
+    "tornado",
+    "pymongo",
+    "motor",
+    "bson",
+    "gridfs",
+    "ariadne",
+    "graphql",
+    "prometheus_client",
+}
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Each (module, name) that a file imports; the name is empty where it is the module itself."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from ((node.module or "", alias.name) for alias in node.names)
+
+
+def modules(path: Path) -> set[str]:
+    """The modules of the project that a file imports, and the top level of all others."""
+    found = set()
+    for module, name in imports(path):
+        if module == "chatserver" and name:
+            submodule = (CORE / f"{name}.py").exists() or (CORE / name).is_dir()
+            found.add(f"chatserver.{name}" if submodule else "chatserver")
+        elif module.startswith("chatserver"):
+            found.add(module)
+        else:
+            found.add(module.partition(".")[0])
+    return found
+
+
+def ours(path: Path) -> set[str]:
+    return {name for name in modules(path) if name.partition(".")[0].startswith("chatserver")}
+
+
+def files(folder: Path) -> list[Path]:
+    found = sorted(folder.rglob("*.py"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("name", ["model", "errors", "version"])
+def test_the_ground_floor_imports_nothing_of_the_project(name: str) -> None:
+    assert ours(CORE / f"{name}.py") == set()
+
+
+def test_the_interfaces_import_the_model_and_errors_only() -> None:
+    assert ours(CORE / "interfaces.py") <= {"chatserver.model", "chatserver.errors"}
+
+
+@pytest.mark.parametrize("path", files(CORE), ids=lambda path: path.relative_to(CORE).as_posix())
+def test_the_core_knows_no_driver_and_no_plugin(path: Path) -> None:
+    found = {name.partition(".")[0] for name in modules(path)}
+    web = path.parent == CORE / "web" or path == CORE / "app.py"
+    assert found & DRIVERS <= ({"tornado"} if web else set())
+    hooks = {CORE / "hookspecs.py", CORE / "hooks.py", CORE / "plugins.py"}
+    assert "pluggy" not in found or path in hooks
+    # The command restarts on changes of the plugins' files, and asks only where those are.
+    assert "chatserver_plugins" not in found or path == CORE / "cli" / "reload.py"
+
+
+BELOW_THE_DOORS = [
+    *files(CORE / "service"),
+    *(CORE / f"{name}.py" for name in ("log", "rooms", "hub", "subscriber", "protocol", "fold")),
+]
+
+
+@pytest.mark.parametrize("path", BELOW_THE_DOORS, ids=lambda path: path.name)
+def test_the_service_knows_no_door(path: Path) -> None:
+    doors = ("chatserver.web", "chatserver.app", "chatserver.cli", "chatserver.plugins")
+    assert not [name for name in ours(path) if name.startswith(doors)]
+
+
+@pytest.mark.parametrize(
+    "path", files(PLUGINS), ids=lambda path: path.relative_to(PLUGINS).as_posix()
+)
+def test_a_plugin_uses_public_names_and_its_own_files(path: Path) -> None:
+    own = f"chatserver_plugins.{path.relative_to(PLUGINS).parts[0]}"
+    for module, name in imports(path):
+        if module == "chatserver":
+            assert not name or name in chatserver.__all__, f"{name} is not public"
+        elif module.startswith("chatserver."):
+            pytest.fail(f"{module} is not public")
+        elif module == "chatserver_plugins":
+            assert f"{module}.{name}" == own, f"{name} is another plugin"
+        elif module.startswith("chatserver_plugins"):
+            assert module == own or module.startswith(own + "."), f"{module} is another plugin"
+
+
+@pytest.mark.parametrize(
+    "path", files(PLUGINS), ids=lambda path: path.relative_to(PLUGINS).as_posix()
+)
+def test_a_plugin_takes_public_names_only_from_the_package(path: Path) -> None:
+    """`chatserver.x.y` would reach behind the public names though nothing of it is imported."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "chatserver"
+        ):
+            assert node.attr in chatserver.__all__, f"chatserver.{node.attr} is not public"
+
+
+def test_public_names_are_sorted_and_there() -> None:
+    assert chatserver.__all__ == sorted(chatserver.__all__)
+    assert [name for name in chatserver.__all__ if not hasattr(chatserver, name)] == []

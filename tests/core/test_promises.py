@@ -1,0 +1,166 @@
+"""The promises of the log and of delivery, under random interleavings, faults and several nodes."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chatserver.interfaces import Appended, Conflict
+from chatserver.model import AnyEvent, MessagePosted
+from chatserver_plugins.memory import MemoryStore
+from chatserver_plugins.mongo import MongoPlugin
+from tests.core import world
+from tests.core.checker import Broken
+from tests.core.nodes import VirtualLoop
+from tests.servers import Mongod
+
+ACTIONS = (
+    *("send",) * 6,
+    *("twice", "again", "again", "wait", "wait", "wait"),
+    *("stall", "read", "reconnect", "reconnect"),
+    *("page", "page", "edit", "delete", "react", "unreact", "pin", "unpin"),
+    *("join", "leave", "invite", "invite", "kick", "kick", "appoint"),
+)
+FAULTS = (
+    *(("", 0.0),) * 6,
+    *(("late", 0.0), ("late", 0.002), ("late", 0.05)),
+    *(("before", 0.0), ("before", 0.05), ("after", 0.0), ("after", 0.05), ("much later", 0.03)),
+)
+STEP = st.tuples(st.sampled_from(ACTIONS), *(st.integers(0, 11) for _ in range(3)))
+NODE_FAULTS = st.lists(st.sampled_from(FAULTS), max_size=60)
+RUN = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+def run_virtually(
+    store: Any, script: Sequence[world.Step], faults: Sequence[Sequence[world.Fault]]
+) -> None:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(world.run(store, script, faults))
+
+
+@settings(RUN, max_examples=400)
+@given(
+    script=st.lists(STEP, min_size=10, max_size=80),
+    faults=st.lists(NODE_FAULTS, min_size=2, max_size=3),
+)
+def test_the_promises_hold(
+    logged: list[str], script: Sequence[world.Step], faults: Sequence[Sequence[world.Fault]]
+) -> None:
+    run_virtually(MemoryStore(), script, faults)
+    assert not [line for line in logged if not line.startswith("WARNING")]
+
+
+def test_the_promises_hold_on_mongodb(logged: list[str], replica_set: Mongod) -> None:
+    for seed in range(2):
+        script, faults = drawn(seed)
+        settings = MongoPlugin.Config(uri=replica_set.uri, database=f"test_{secrets.token_hex(8)}")
+        asyncio.run(on_mongodb(settings, script, faults))
+    assert not [line for line in logged if not line.startswith("WARNING")]
+
+
+async def on_mongodb(
+    settings: MongoPlugin.Config,
+    script: Sequence[world.Step],
+    faults: Sequence[Sequence[world.Fault]],
+) -> None:
+    store = MongoPlugin(settings, data=Path("/unused")).provide_store()
+    await store.open()
+    try:
+        await world.run(store, script, faults)
+    finally:
+        await store.close()
+
+
+# -- the controls: what is broken on purpose has to be found -------------------------------------
+
+
+class NoPositions(MemoryStore):
+    """Lets one node write over what another has written."""
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        await asyncio.sleep(0)
+        for stored, event in enumerate(events):
+            if isinstance(event, MessagePosted):
+                key = (event.author.id, event.client_id)
+                if key in self._sent:
+                    return Appended(stored, Conflict.CLIENT_ID)
+                self._sent[key] = event
+            log = self._rooms.setdefault(event.room, [])
+            log[event.seq - 1 : event.seq] = [event]
+        return Appended(len(events))
+
+
+class NoClientIds(MemoryStore):
+    """Does not know a repeated send from a new one."""
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        self._sent.clear()
+        return await super().append(events)
+
+
+class Forgetful(MemoryStore):
+    """Says of one batch in ten that it is stored, and stores nothing."""
+
+    appends = 0
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        self.appends += 1
+        if self.appends % 10 == 0 and isinstance(events[0], MessagePosted):
+            return Appended(len(events))
+        return await super().append(events)
+
+
+@pytest.mark.parametrize("kind", [NoPositions, NoClientIds, Forgetful])
+def test_a_weak_store_is_found_out(logged: list[str], kind: type[MemoryStore]) -> None:
+    expect_broken(kind)
+
+
+def nothing(*given: object, **named: object) -> None:
+    """In place of a part that matters."""
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "chatserver.hub.Hub._let_go",
+        "chatserver.subscriber.Subscriber.skip_to_log",
+        "chatserver.service.messages.demand",
+        "chatserver.service.rooms.outranks",
+        "chatserver.rooms.Room._add_recent",
+    ],
+)
+def test_a_missing_part_is_found_out(
+    logged: list[str], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    instead = (lambda *given: True) if part.endswith("outranks") else nothing
+    monkeypatch.setattr(part, instead)
+    expect_broken(MemoryStore)
+
+
+def expect_broken(kind: type[MemoryStore]) -> None:
+    for seed in range(200):
+        try:
+            run_virtually(kind(), *drawn(seed))
+        except Broken:
+            return
+        except Exception:
+            continue  # the server noticed it; the checker must, too
+    pytest.fail("the checker found nothing")
+
+
+def drawn(seed: int) -> tuple[list[world.Step], list[list[world.Fault]]]:
+    """A script and faults like those that hypothesis draws."""
+    random_ = random.Random(seed)
+
+    def step() -> world.Step:
+        picks = (random_.randrange(12) for _ in range(3))
+        return (random_.choice(ACTIONS), *picks)  # type: ignore[return-value]
+
+    script = [step() for _ in range(100)]
+    return script, [[random_.choice(FAULTS) for _ in range(60)] for _ in range(2)]

@@ -1,0 +1,268 @@
+"""Who may do what, as a table written out; and that a room one may not see does not seem to exist."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import product
+
+import pytest
+
+from chatserver.errors import ChatError
+from chatserver.model import RoomKind, RoomRole, ServerRole, User
+from chatserver.rooms import Room
+from chatserver.service import Service
+from chatserver.service.rights import Right, demand, outranks, room_rights
+from chatserver_plugins.memory import MemoryStore
+from tests.core.nodes import add_user, config, make_service, running
+
+LETTERS = {
+    "r": Right.READ, "j": Right.JOIN, "l": Right.LEAVE, "p": Right.POST, "e": Right.EDIT,
+    "d": Right.DELETE, "a": Right.REACT, "n": Right.PIN, "i": Right.INVITE, "m": Right.MODERATE,
+    "c": Right.CHANGE, "o": Right.APPOINT,
+}  # fmt: skip
+
+# on the server | in the room: nobody | member       | admin           | owner
+TABLE = """
+public
+    owner       | r j n m c o         | rpedalinmco  | rpedalinmco     | rpedalinmco
+    admin       | r j n m c o         | rpedalinmco  | rpedalinmco     | rpedalinmco
+    member      | r j                 | rpeda l i    | rpeda l i nmc   | rpeda l i nmc o
+    guest       | -                   | rpeda l      | rpeda l         | rpeda l
+private
+    owner       | -                   | rpedalinmc   | rpedalinmc      | rpedalinmco
+    admin       | -                   | rpedalinmc   | rpedalinmc      | rpedalinmco
+    member      | -                   | rpeda l i    | rpeda l i nmc   | rpeda l i nmc o
+    guest       | -                   | rpeda l      | rpeda l         | rpeda l
+direct
+    owner       | -                   | rpeda n      | rpeda n         | rpeda n
+    admin       | -                   | rpeda n      | rpeda n         | rpeda n
+    member      | -                   | rpeda n      | rpeda n         | rpeda n
+    guest       | -                   | rpeda n      | rpeda n         | rpeda n
+"""
+IN_ROOM = (None, RoomRole.MEMBER, RoomRole.ADMIN, RoomRole.OWNER)
+
+
+def table() -> dict[tuple[ServerRole, RoomKind, RoomRole | None], frozenset[Right]]:
+    found = {}
+    kind = RoomKind.PUBLIC
+    for line in TABLE.strip().splitlines():
+        if "|" not in line:
+            kind = RoomKind(line.strip())
+            continue
+        server, *cells = (cell.strip() for cell in line.split("|"))
+        for role, cell in zip(IN_ROOM, cells, strict=True):
+            letters = cell.replace(" ", "").replace("-", "")
+            found[ServerRole(server), kind, role] = frozenset(LETTERS[each] for each in letters)
+    return found
+
+
+def test_the_table_has_every_right_and_every_combination() -> None:
+    assert set(LETTERS.values()) == set(Right)
+    assert set(table()) == set(product(ServerRole, RoomKind, IN_ROOM))
+
+
+@pytest.mark.parametrize(("server", "kind", "role"), list(table()))
+def test_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> None:
+    assert room_rights(server, kind, role) == table()[server, kind, role]
+
+
+def test_a_disabled_user_has_no_right() -> None:
+    room = Room("r")
+    user = User(id="u", username="u", name="u", role=ServerRole.OWNER, at="", disabled=True)
+    with pytest.raises(ChatError, match=r"room\.not_found"):
+        demand(user, room, Right.READ)
+
+
+# -- through the service ----------------------------------------------------------------------------
+
+
+class Scene:
+    """A private room of `owner`, with an admin, two members and a guest; and others outside."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.people = service, dict[str, User]()
+
+    async def build(self) -> None:
+        names = ("owner", "admin", "admin2", "member", "member2", "outsider")
+        for name in names:
+            self.people[name] = await add_user(self.service, name)
+        for name in (ServerRole.GUEST, ServerRole.ADMIN):
+            self.people[f"server-{name}"] = await add_user(self.service, f"server-{name}", name)
+        inside = [self.people[name].id for name in ("admin", "admin2", "member", "member2")]
+        owner, rooms = self.people["owner"], self.service.rooms
+        self.private = await rooms.create(owner, RoomKind.PRIVATE, "secret", members=inside)
+        self.public = await rooms.create(owner, RoomKind.PUBLIC, "open", members=inside)
+        for room in (self.private, self.public):
+            await rooms.appoint(owner, room, inside[0], RoomRole.ADMIN)
+            await rooms.appoint(owner, room, inside[1], RoomRole.ADMIN)
+        posted, _ = await self.service.messages.post(owner, self.private, "c1", "a secret")
+        self.message = posted.id
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    async with running(make_service(MemoryStore(), config())) as service:
+        built = Scene(service)
+        await built.build()
+        yield built
+
+
+Attempt = Callable[[Service, User, Room], Awaitable[object]]
+
+
+def attempts(message: str, other: str) -> dict[str, Attempt]:
+    async def events(service: Service, user: User, room: Room) -> object:
+        return await service.history.events(user, room, 0)
+
+    async def members(service: Service, user: User, room: Room) -> object:
+        return service.rooms.members(user, room)
+
+    async def search(service: Service, user: User, room: Room) -> object:
+        return await service.history.search(user, [room], "secret", None, 10)
+
+    return {
+        "view": lambda s, u, r: s.rooms.view(u, r),
+        "members": members,
+        "join": lambda s, u, r: s.rooms.join(u, r),
+        "leave": lambda s, u, r: s.rooms.leave(u, r),
+        "invite": lambda s, u, r: s.rooms.invite(u, r, other),
+        "invite nobody": lambda s, u, r: s.rooms.invite(u, r, "nobody"),
+        "kick": lambda s, u, r: s.rooms.kick(u, r, other),
+        "appoint": lambda s, u, r: s.rooms.appoint(u, r, other, RoomRole.OWNER),
+        "change": lambda s, u, r: s.rooms.change(u, r, "mine", None),
+        "mark read": lambda s, u, r: s.rooms.mark_read(u, r, 1),
+        "page": lambda s, u, r: s.history.page(u, r),
+        "newest": lambda s, u, r: s.history.newest_encoded(u, r),
+        "events": events,
+        "search": search,
+        "post": lambda s, u, r: s.messages.post(u, r, "c2", "hello"),
+        "post nothing": lambda s, u, r: s.messages.post(u, r, "c3", " "),
+        "reply": lambda s, u, r: s.messages.post(u, r, "c4", "hello", message),
+        "edit": lambda s, u, r: s.messages.edit(u, r, message, "mine"),
+        "delete": lambda s, u, r: s.messages.delete(u, r, message),
+        "delete none": lambda s, u, r: s.messages.delete(u, r, f"{r.id}-999"),
+        "react": lambda s, u, r: s.messages.react(u, r, message, "👍"),
+        "unreact": lambda s, u, r: s.messages.unreact(u, r, message, "👍"),
+        "pin": lambda s, u, r: s.messages.pin(u, r, message, True),
+    }
+
+
+async def refusal(attempt: Attempt, service: Service, user: User, room: str) -> ChatError:
+    with pytest.raises(ChatError) as caught:
+        await attempt(service, user, await service.rooms.get(room))
+    return caught.value
+
+
+async def test_a_private_room_is_as_good_as_none() -> None:
+    async with scene() as built:
+        service = built.service
+        for name in ("outsider", "server-guest", "server-admin"):
+            user = built.people[name]
+            for what, attempt in attempts(built.message, built.people["member"].id).items():
+                hidden = await refusal(attempt, service, user, built.private.id)
+                absent = await refusal(attempt, service, user, "there-is-no-such-room")
+                assert vars(hidden) == vars(absent), what
+                assert hidden.code == "room.not_found", what
+            seen = await service.rooms.visible(user)
+            assert built.private.id not in [view.id for view in seen]
+
+
+async def test_a_direct_room_of_others_is_as_good_as_none() -> None:
+    async with scene() as built:
+        service, people = built.service, built.people
+        direct = await service.rooms.create(
+            people["owner"], RoomKind.DIRECT, None, members=[people["member"].id]
+        )
+        for what, attempt in attempts("m", people["member"].id).items():
+            for name in ("admin", "server-admin"):
+                hidden = await refusal(attempt, service, people[name], direct.id)
+                absent = await refusal(attempt, service, people[name], "there-is-no-such-room")
+                assert vars(hidden) == vars(absent), what
+
+
+async def test_after_a_removal_a_private_room_is_as_good_as_none() -> None:
+    async with scene() as built:
+        service, member = built.service, built.people["member"]
+        await service.rooms.kick(built.people["admin"], built.private, member.id)
+        for what, attempt in attempts(built.message, built.people["admin"].id).items():
+            hidden = await refusal(attempt, service, member, built.private.id)
+            absent = await refusal(attempt, service, member, "there-is-no-such-room")
+            assert vars(hidden) == vars(absent), what
+
+
+KICKS = {
+    ("owner", "admin"): None,
+    ("owner", "member"): None,
+    ("owner", "owner"): "room.forbidden",  # one leaves instead
+    ("owner", "outsider"): "user.not_found",
+    ("admin", "member"): None,
+    ("admin", "admin2"): "room.forbidden",
+    ("admin", "owner"): "room.forbidden",
+    ("admin", "admin"): "room.forbidden",
+    ("member", "member2"): "room.forbidden",
+    ("member", "admin"): "room.forbidden",
+    ("outsider", "member"): "room.forbidden",
+    ("server-admin", "owner"): None,  # staff moderates public rooms
+    ("server-admin", "outsider"): "user.not_found",
+    ("server-guest", "member"): "room.not_found",
+}
+
+
+@pytest.mark.parametrize(("who", "whom"), list(KICKS))
+async def test_kicks_by_rank(who: str, whom: str) -> None:
+    async with scene() as built:
+        kick = built.service.rooms.kick(built.people[who], built.public, built.people[whom].id)
+        code = KICKS[who, whom]
+        if code is None:
+            await kick
+            assert built.public.role(built.people[whom].id) is None
+            return
+        with pytest.raises(ChatError) as caught:
+            await kick
+        assert caught.value.code == code
+
+
+async def test_an_owner_may_remove_an_owner() -> None:
+    async with scene() as built:
+        owner, admin = built.people["owner"], built.people["admin"]
+        await built.service.rooms.appoint(owner, built.private, admin.id, RoomRole.OWNER)
+        assert outranks(admin, built.private, owner.id)
+        await built.service.rooms.kick(admin, built.private, owner.id)
+        assert built.private.role(owner.id) is None
+
+
+async def test_who_left_gets_no_role_back_by_a_late_appointment() -> None:
+    async with scene() as built:
+        owner, member = built.people["owner"], built.people["member"]
+        rooms, room = built.service.rooms, built.private
+        leaving = rooms.leave(member, room)
+        appointing = rooms.appoint(owner, room, member.id, RoomRole.ADMIN)
+        left, appointed = await gathered(leaving, appointing)
+        assert left is None
+        assert isinstance(appointed, ChatError) and appointed.code == "user.not_found"
+        assert room.role(member.id) is None
+
+
+async def test_who_became_owner_meanwhile_is_not_removed_by_an_admin() -> None:
+    async with scene() as built:
+        people, rooms, room = built.people, built.service.rooms, built.private
+        member = people["member"].id
+        appointing = rooms.appoint(people["owner"], room, member, RoomRole.OWNER)
+        _, kicked = await gathered(appointing, rooms.kick(people["admin"], room, member))
+        assert isinstance(kicked, ChatError) and kicked.code == "room.forbidden"
+        assert room.role(member) is RoomRole.OWNER
+
+
+async def test_name_and_topic_changed_at_the_same_time_both_hold() -> None:
+    async with scene() as built:
+        people, rooms, room = built.people, built.service.rooms, built.private
+        await gathered(
+            rooms.change(people["owner"], room, "new name", None),
+            rooms.change(people["admin"], room, None, "new topic"),
+        )
+        assert room.description is not None
+        assert (room.description.name, room.description.topic) == ("new name", "new topic")
+
+
+async def gathered(*calls: Awaitable[object]) -> list[object]:
+    return list(await asyncio.gather(*calls, return_exceptions=True))
