@@ -142,7 +142,7 @@ class Session:
         if self._entered:
             self._entered = False
             self.gate.leave(self._address)
-        if code is None or code >= errors.CLOSE_INTERNAL or code in (1002, 1007, 1009, 1011):
+        if code is None or code >= errors.CLOSE_INTERNAL or code in (1002, 1007, 1008, 1009, 1011):
             self.gate.socket_errors.add(labels=(_label(code),))
         self.service.hub.remove(self.subscriber)
 

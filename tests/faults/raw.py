@@ -9,6 +9,8 @@ from tests.transport.ws_client import Client, frame, text
 
 __all__ = ["Client", "Guest", "closed_after", "frame", "text"]
 
+CLOSE = b"\x88"  # the first byte of a close frame; in no ASCII text
+
 
 class Guest(Client):
     """A bare WebSocket connection that can also hold a decent conversation."""
@@ -63,11 +65,11 @@ class Guest(Client):
 
 
 async def closed_after(reader: asyncio.StreamReader) -> float:
-    """Seconds until the server ends a connection."""
+    """Seconds until the server says close, or ends the connection."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:
-        while await reader.read(65536):
+        while (data := await reader.read(65536)) and CLOSE not in data:
             pass
     except ConnectionResetError:
         pass
