@@ -142,6 +142,9 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     body_seconds: Annotated[Seconds, Meta(description="Time an HTTP request's body may take.")] = (
         10.0
     )
+    frame_seconds: Annotated[
+        Seconds, Meta(description="Time a WebSocket message may take to come in.")
+    ] = 10.0
     heartbeat_seconds: Annotated[
         Seconds,
         Meta(

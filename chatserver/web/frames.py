@@ -19,6 +19,7 @@ from chatserver.frames import (
     MAX_CONTROL_PAYLOAD,
     NORMAL,
     PING,
+    POLICY_VIOLATION,
     PONG,
     PROTOCOL_ERROR,
     RSV1,
@@ -111,6 +112,11 @@ class FrameReader:
     def waiting(self) -> bool:
         """Whether bytes are left that next_message() has not looked at."""
         return self._pos < len(self._data)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether a frame or a message has begun whose rest has not come yet."""
+        return self._in_frame or self._in_message or self._pos < len(self._data)
 
     def feed(self, data: bytes) -> None:
         if self._pos < len(self._data):
@@ -294,6 +300,7 @@ __all__ = [
     "MAX_CONTROL_PAYLOAD",
     "NORMAL",
     "PING",
+    "POLICY_VIOLATION",
     "PONG",
     "PROTOCOL_ERROR",
     "RSV1",

@@ -142,7 +142,7 @@ class Session:
         if self._entered:
             self._entered = False
             self.gate.leave(self._address)
-        if code is None or code >= errors.CLOSE_INTERNAL or code in (1002, 1007, 1009, 1011):
+        if code is None or code >= errors.CLOSE_INTERNAL or code in (1002, 1007, 1008, 1009, 1011):
             self.gate.socket_errors.add(labels=(_label(code),))
         self.service.hub.remove(self.subscriber)
 
@@ -163,9 +163,12 @@ class Session:
     # -- operations ------------------------------------------------------------------------------
 
     def _send_now(self, op: Send) -> bool:
-        """Submit a message without a task of its own, where nothing has to be awaited for it."""
+        """Submit a message without a task of its own, where nothing has to be awaited for it.
+
+        Also where the room may have moved on: the log compares it with the store before it numbers.
+        """
         user, messages = self.user, self.service.messages
-        room = self.service.cache.loaded(op.room)
+        room = self.service.cache.known(op.room)
         if user is None or room is None or messages.needs_preparing(op.body):
             return False
         try:
@@ -178,6 +181,8 @@ class Session:
                 partial(self.sent, op.id),
             )
         except ChatError as error:
+            if self.service.cache.loaded(op.room) is None:
+                return False  # by what is known of the room, which may be out of date
             self.say_error(op.id, error)
         return True
 

@@ -51,6 +51,7 @@ class ChatSocket(BaseHandler, WebSocketHandler):
             cast(Any, self),  # until `open` puts the session in its place
             Limits(
                 max_message_size=limits.frame_bytes,
+                message_seconds=limits.frame_seconds,
                 deflate=self.gate.config.delivery.compression,
             ),
             self.gate.heartbeat,

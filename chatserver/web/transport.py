@@ -39,6 +39,8 @@ class Limits:
     """What a client may do; max_message_size in bytes, after decompression."""
 
     max_message_size: int = 65536
+    message_seconds: float = 10.0
+    """From the first byte of a message to its last, however many frames it comes in."""
     deflate: bool = False
 
 
@@ -61,8 +63,8 @@ class Transport(WebSocketProtocol13):
 
     __slots__ = (
         "_deadline", "_hanging_up", "_heard", "_heartbeat", "_limits", "_loop", "_paused", "_pong",
-        "_queue", "_queued", "_reader", "_reported", "_resumed", "_silent", "_slice", "_socket",
-        "_write_now", "_writing", "_yielded", "on_drained", "window_bits",
+        "_queue", "_queued", "_reader", "_reported", "_resumed", "_silent", "_slice", "_slow",
+        "_socket", "_write_now", "_writing", "_yielded", "on_drained", "window_bits",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +98,7 @@ class Transport(WebSocketProtocol13):
         self._heard = True
         self._silent = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._slow: asyncio.TimerHandle | None = None
         self._hanging_up = False
         self._reported = False
 
@@ -166,6 +169,7 @@ class Transport(WebSocketProtocol13):
         """Take no more from the client: what it sends then waits in the kernel, and in the client."""
         if not self._paused:
             self._paused = True
+            self._stop_timing()
             if self._socket is not None and not self._hanging_up:
                 self._loop.remove_reader(self._socket)
 
@@ -238,6 +242,7 @@ class Transport(WebSocketProtocol13):
                     return
                 message = self._reader.next_message()
                 if message is None:
+                    self._time_message()
                     return
                 self._handle_message(*message)
         except FrameError as error:
@@ -249,8 +254,22 @@ class Transport(WebSocketProtocol13):
             if self._reader is not None and self._reader.waiting:
                 self._yield()
 
+    def _time_message(self) -> None:
+        """Of a message that has begun, the rest must come in time."""
+        if self._slow is None and self._reader is not None and self._reader.is_inside:
+            self._slow = self._loop.call_later(
+                self._limits.message_seconds, self._fail, frames.POLICY_VIOLATION, "too slow"
+            )
+
+    def _stop_timing(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
     def _handle_message(self, opcode: int, data: bytes) -> None:
         handler = cast(Endpoint, self.handler)
+        if self._slow is not None and opcode in (frames.TEXT, frames.BINARY):
+            self._stop_timing()
         if opcode == frames.TEXT:
             handler.on_text(data)
         elif opcode == frames.BINARY:
@@ -510,6 +529,7 @@ class Transport(WebSocketProtocol13):
         if self._reported:
             return
         self._reported = True
+        self._stop_timing()
         if self._slice is not None:
             self._slice.discard(self)
             self._slice = None

@@ -13,8 +13,10 @@ _rows: dict[tuple[str, str], list[str]] = {}
 
 
 def record(fault: str, what: str, value: str) -> None:
-    """Note one figure; seeds of the same fault share a row."""
-    _rows.setdefault((fault, what), []).append(value)
+    """Note one figure. Different ones of the same kind, as of several seeds, share a row."""
+    values = _rows.setdefault((fault, what), [])
+    if value not in values:
+        values.append(value)
 
 
 def rows() -> list[tuple[str, str, str]]:

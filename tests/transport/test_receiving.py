@@ -36,6 +36,36 @@ async def test_one_byte_at_a_time(server: Server) -> None:
     client.drop()
 
 
+async def test_a_message_that_does_not_get_complete_is_not_waited_for(server: Server) -> None:
+    server.limits = Limits(message_seconds=0.2)
+    beginnings = (frame(0x81, b"x" * 9)[:1], frame(0x81, b"x" * 9)[:8], frame(0x01, b"x"))
+    for beginning in beginnings:
+        client = await Client.connect(server.port)
+        await client.send(beginning)
+        assert await client.receive_close() == 1008
+        client.drop()
+
+
+async def test_each_message_has_its_own_time(server: Server) -> None:
+    """A fast client's reads commonly end in the middle of some message."""
+    server.limits = Limits(message_seconds=0.4)
+    server.on_text = echo
+    client = await Client.connect(server.port)
+    rest = b""
+    for _ in range(10):
+        whole = text("a" * 20)
+        await client.send(rest + whole[:10])
+        rest = whole[10:]
+        await asyncio.sleep(0.1)
+    await client.send(rest)
+    for _ in range(10):
+        assert await client.receive() == (0x81, b"a" * 20)
+    await asyncio.sleep(0.5)
+    await client.send(text("b"))
+    assert await client.receive() == (0x81, b"b")
+    client.drop()
+
+
 async def test_many_frames_in_one_segment_keep_their_order(server: Server) -> None:
     server.on_text = echo
     client = await Client.connect(server.port)
