@@ -6,7 +6,7 @@ import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from loguru import logger
@@ -104,7 +104,7 @@ class Server:
             return
         self._gate.draining = True
         logger.info("draining {} connections", self.service.hub.connections())
-        await self.service.hub.drain(self.config.server.drain_seconds)
+        await self.service.hub.drain(self.config.server.drain_seconds, self._settled)
         await self.service.log.drain()
         self._http.stop()
         try:
@@ -114,6 +114,12 @@ class Server:
         except TimeoutError:
             logger.warning("{} connections are cut", self.service.hub.connections())
         self._gate.heartbeat.stop()
+
+    async def _settled(self) -> None:
+        """Wait until what was sent by now is answered: none of it waits longer than the limit."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.delivery.append_seconds):
+                await self.service.log.drain()
 
     def plugin_packages(self) -> list[tuple[str, str]]:
         return [(plugin.name, type(plugin.instance).__module__) for plugin in self._plugins.all]

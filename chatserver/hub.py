@@ -5,7 +5,7 @@ Frames that become due in one turn of the loop go out as one write per connectio
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -177,15 +177,28 @@ class Hub:
         if self._connections:
             await self._gone.wait()
 
-    async def drain(self, seconds: float) -> None:
-        """Tell all connections to move, spread over `seconds`, and close them with 4301."""
+    async def drain(self, seconds: float, settled: Callable[[], Awaitable[None]]) -> None:
+        """Tell all connections to move, spread over `seconds`, and close them with 4301.
+
+        `settled` waits for what they have sent, so that each gets its answers before the end.
+        """
         connections = list(self._connections)
         for subscriber in connections:
             subscriber.say(b'{"sys":"drain","after_ms":%d}' % int(seconds * 1000))
         steps = max(1, int(seconds * 20))
-        size = -(-len(connections) // steps)
-        for start in range(0, len(connections), max(1, size)):
-            for subscriber in connections[start : start + size]:
-                subscriber.flush()
-                subscriber.pipe.close(CLOSE_DRAINING, "the server is restarting")
-            await asyncio.sleep(seconds / steps)
+        size = max(1, -(-len(connections) // steps))
+        async with asyncio.TaskGroup() as leaving:
+            for start in range(0, len(connections), size):
+                leaving.create_task(self._send_away(connections[start : start + size], settled))
+                await asyncio.sleep(seconds / steps)
+
+    async def _send_away(
+        self, connections: list[Subscriber], settled: Callable[[], Awaitable[None]]
+    ) -> None:
+        for subscriber in connections:
+            subscriber.pipe.pause_reading()
+        await settled()
+        for subscriber in connections:
+            subscriber.flush()
+            subscriber.pipe.close(CLOSE_DRAINING, "the server is restarting")
+            subscriber.pipe.resume_reading()  # for its own close

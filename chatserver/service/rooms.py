@@ -257,16 +257,16 @@ class RoomService:
 
     # -- read markers ----------------------------------------------------------------------------
 
-    async def mark_read(self, user: User, room: Room, seq: int) -> bool:
-        """Move the user's marker forward, never back; False if it stays where it is."""
+    async def mark_read(self, user: User, room: Room, seq: int) -> int | None:
+        """Move the user's marker forward, never beyond the head; None if it stays where it is."""
         demand(user, room, Right.READ)
         key = f"{user.id}/{room.id}"
         old = int(await self._store.get(MARKERS, key) or 0)
         seq = min(seq, room.head)
         if seq <= old:
-            return False
+            return None
         await self._store.put(MARKERS, key, str(seq).encode())
-        return True
+        return seq
 
     async def _markers(self, user: User) -> dict[str, int]:
         prefix = f"{user.id}/"

@@ -208,7 +208,7 @@ class Messages(RoomHandler):
         user, found = await self.user(), await self.room(room)
         before = self.number("before", None)
         limit = self.number("limit", NEWEST_PAGE, 1)
-        if before is None and limit == NEWEST_PAGE:
+        if before is None and limit == NEWEST_PAGE <= self.gate.config.limits.history_page:
             self.reply_encoded(await self.service.history.newest_encoded(user, found))
         else:
             self.reply(await self.service.history.page(user, found, before, limit))

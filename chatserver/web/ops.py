@@ -134,8 +134,9 @@ async def events(session: "Session", user: User, op: p.Events) -> None:
 
 async def read(session: "Session", user: User, op: p.Read) -> None:
     room = await session.service.rooms.get(op.room)
-    if await session.service.rooms.mark_read(user, room, op.seq):
-        moved = ReadMoved(room=room.id, seq=op.seq)
+    seq = await session.service.rooms.mark_read(user, room, op.seq)
+    if seq is not None:
+        moved = ReadMoved(room=room.id, seq=seq)
         session.service.hub.tell_user(user.id, moved, but=session.subscriber)
     session.say(op.id, {})
 

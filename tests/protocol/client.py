@@ -187,9 +187,9 @@ class Client:
         else:
             head += struct.pack("!BQ", flag | 127, len(payload))
         # A mask of zeros is a valid one, and leaves the payload readable in a capture.
-        self.bytes(bytes(head) + (b"\0\0\0\0" if mask else b"") + payload)
+        self.raw(bytes(head) + (b"\0\0\0\0" if mask else b"") + payload)
 
-    def bytes(self, data: bytes) -> None:
+    def raw(self, data: bytes) -> None:
         self._writer.write(data)
 
     async def _next(self, queue: "asyncio.Queue[Frame]") -> Frame:

@@ -1,0 +1,46 @@
+"""Limits on how much and how fast."""
+
+from tests.protocol.conftest import Start
+
+
+async def test_requests_that_come_too_fast_are_told_when_to_come_again(start: Start) -> None:
+    server = start({"limits.requests_per_second": 1.0})
+    statuses = []
+    for _ in range(4):
+        answer = await server.http("GET", "/health/live")
+        statuses.append(answer.status_code)
+    assert statuses == [200, 200, 429, 429]
+    error = answer.json()["error"]
+    assert (error["code"], error["retry"]) == ("limit.rate", "later")
+    assert 0 < error["after_ms"] <= 1001
+    assert answer.headers["retry-after"] in ("1", "2")
+
+
+async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: Start) -> None:
+    server = start({"limits.rooms_per_user": 2, "limits.members_per_room": 2})
+    anna, ben, carl = await server.people("anna", "ben", "carl")
+    async with anna.connect() as a, carl.connect() as c:
+        room = (await a.ok("create", name="1", members=[ben.id]))["id"]
+        assert await c.code("join", room=room) == "limit.count"
+        assert await a.code("create", name="x", members=[ben.id, carl.id]) == "limit.count"
+        await a.ok("create", name="2")
+        assert await a.code("create", name="3") == "limit.count"
+        other = (await c.ok("create", name="4"))["id"]
+        assert await a.code("join", room=other) == "limit.count"
+        await a.ok("leave", room=room)
+        await a.ok("join", room=other)
+
+
+async def test_pages_are_bounded(start: Start) -> None:
+    server = start({"limits.history_page": 3, "limits.events_page": 4})
+    anna = await server.person("anna")
+    async with anna.connect() as client:
+        room = (await client.ok("create", name="Lounge"))["id"]
+        for number in range(6):
+            await client.ok("send", room=room, client_id=str(number), body="word")
+        assert len((await client.ok("history", room=room))["messages"]) == 3
+        assert len((await client.ok("history", room=room, limit=100))["messages"]) == 3
+        assert len((await client.ok("search", text="word"))["messages"]) == 3
+        assert len((await client.ok("events", room=room, after=0))["events"]) == 4
+    page = (await anna.http("GET", f"/api/v1/rooms/{room}/messages")).json()
+    assert len(page["messages"]) == 3
