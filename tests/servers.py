@@ -51,7 +51,7 @@ class Mongod:
             *("--dbpath", str(self.folder / "db"), "--port", str(self.port)),
             *("--bind_ip", "127.0.0.1", "--nounixsocket"),
             *("--logpath", str(self.folder / "mongod.log"), "--logappend"),
-            *("--wiredTigerCacheSizeGB", "0.25"),
+            *("--wiredTigerCacheSizeGB", "1"),
             *("--networkMessageCompressors", compressors),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),

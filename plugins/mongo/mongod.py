@@ -16,7 +16,7 @@ from chatserver import StartupError
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 STOP_SECONDS = 15  # a checkpoint of a full cache takes a few; the journal makes the rest safe
 POLL_SECONDS = 0.05
-CACHE_GB = 0.25  # the least it takes; a chat's working set is its newest messages
+CACHE_GB = 1.0  # at the most; with less, evicting costs several times what the writes cost
 REPLICA_SET = "chatserver"
 OPLOG_MB = 990  # the least it takes; nobody follows a private mongod
 
