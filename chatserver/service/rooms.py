@@ -157,7 +157,13 @@ class RoomService:
         events = await self._store.memberships(user.id)
         ids = [event.room for event in events if not isinstance(event, MemberLeft)]
         rooms = await asyncio.gather(*(self._rooms.load(room) for room in ids))
-        return [room for room in rooms if room is not None and room.description is not None]
+        # Another node may have changed what is in memory here; one query tells.
+        await self._log.refresh(
+            room
+            for room in rooms
+            if room and (self._rooms.loaded(room.id) is None or room.role(user.id) is None)
+        )
+        return [room for room in rooms if room is not None and room.role(user.id) is not None]
 
     def members(self, user: User, room: Room) -> list[MemberView]:
         demand(user, room, Right.READ)

@@ -266,3 +266,20 @@ async def test_name_and_topic_changed_at_the_same_time_both_hold() -> None:
 
 async def gathered(*calls: Awaitable[object]) -> list[object]:
     return list(await asyncio.gather(*calls, return_exceptions=True))
+
+
+async def test_a_room_joined_on_another_node_is_listed_and_searched_at_once() -> None:
+    store = MemoryStore()
+    async with (
+        running(make_service(store, config())) as first,
+        running(make_service(store, config())) as second,
+    ):
+        owner, member = [await add_user(first, name) for name in ("owner", "member")]
+        room = await first.rooms.create(owner, RoomKind.PRIVATE, "room")
+        (known,) = await second.rooms.joined(owner)
+        known.checked -= 60  # that was a while ago
+        await first.rooms.invite(owner, room, member.id)
+        (view,) = await second.rooms.visible(member)
+        assert view.joined and view.role is RoomRole.MEMBER
+        found = await second.rooms.joined(member)
+        assert await second.history.search(member, found, "nothing", None, 10) == []

@@ -1,0 +1,342 @@
+"""Delivery: encoded once, bounded for each connection, caught up from the log where it lags."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
+from chatserver.model import AnyEvent, RoomKind, User
+from chatserver.rooms import Room
+from chatserver.service import Service
+from chatserver.testing.samples import posted
+from chatserver_plugins.memory import MemoryStore
+from tests.core.clients import Reader
+from tests.core.nodes import FaultyStore, add_user, config, make_service, running
+
+SOFT, HARD = 2000, 8000
+
+
+class Scene:
+    """Two nodes on one store, a private room, and readers of it."""
+
+    def __init__(self, first: Service, second: Service, store: FaultyStore) -> None:
+        self.first, self.second, self.store = first, second, store
+        self.readers: list[Reader] = []
+        self.room: Room
+        self.owner: User
+        self.sent = 0
+
+    async def build(self) -> None:
+        self.owner = await add_user(self.first, "owner")
+        self.room = await self.first.rooms.create(self.owner, RoomKind.PRIVATE, "room")
+
+    async def reader(self, after: int | None = None, user: User | None = None) -> Reader:
+        reader = Reader(self.first, user or self.owner)
+        self.readers.append(reader)
+        await reader.follow(self.room.id, after)
+        return reader
+
+    async def member(self, name: str) -> User:
+        user = await add_user(self.first, name)
+        await self.first.rooms.invite(self.owner, self.room, user.id)
+        return user
+
+    async def post(self, count: int, on: Service | None = None, size: int = 100) -> None:
+        """Post messages at the same time."""
+        service = on or self.first
+        room = await service.rooms.get(self.room.id)
+        numbers = range(self.sent, self.sent + count)
+        self.sent += count
+        body = "x" * size
+        await asyncio.gather(
+            *(service.messages.post(self.owner, room, f"c{each}", body) for each in numbers)
+        )
+
+    async def log(self, after: int = 0) -> list[AnyEvent]:
+        found: list[AnyEvent] = await self.store.read(self.room.id, after, 100_000)
+        return found
+
+    async def expect(self, reader: Reader, after: int) -> None:
+        """The reader gets exactly the log after a position, in order."""
+        wanted = [event.seq for event in await self.log(after)]
+        async with asyncio.timeout(3):
+            while len(reader.pipe.events(self.room.id)) < len(wanted):
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
+        assert [event["seq"] for event in reader.pipe.events(self.room.id)] == wanted
+
+
+@asynccontextmanager
+async def scene(**settings: object) -> AsyncIterator[Scene]:
+    small: dict[str, object] = {
+        "limits.buffer_soft_bytes": SOFT,
+        "limits.buffer_hard_bytes": HARD,
+        "delivery.tail_events": 5,
+        "delivery.repair_seconds": 60.0,
+    }
+    given = config(**small | {f"limits.{name}": value for name, value in settings.items()})
+    shared = MemoryStore()
+    store = FaultyStore(shared)
+    async with (
+        running(make_service(store, given)) as first,
+        running(make_service(shared, given)) as second,
+    ):
+        built = Scene(first, second, store)
+        await built.build()
+        yield built
+        for reader in built.readers:
+            reader.close()
+
+
+async def test_events_of_one_turn_are_one_write_and_encoded_once() -> None:
+    async with scene() as built:
+        readers = [await built.reader() for _ in range(3)]
+        writes: list[bytes] = []
+        for reader in readers:
+            reader.pipe.send = writes.append  # type: ignore[method-assign]
+        head = built.room.head
+        events = [posted(built.room.id, head + number, "u1") for number in (1, 2)]
+        built.first.hub.publish(built.room, events[:1])
+        built.first.hub.publish(built.room, events[1:])
+        assert writes == []
+        await asyncio.sleep(0)
+        assert len(writes) == 3 and len(set(writes)) == 1
+
+
+async def test_what_is_known_already_is_dropped_and_a_hole_is_not_crossed() -> None:
+    async with scene() as built:
+        reader = await built.reader()
+        head = built.room.head
+        event = posted(built.room.id, head + 1, "u1")
+        built.first.hub.publish(built.room, [event])
+        built.first.hub.publish(built.room, [event])
+        built.first.hub.publish(built.room, [posted(built.room.id, head + 3, "u1")])
+        await asyncio.sleep(0)
+        assert [each["seq"] for each in reader.pipe.events(built.room.id)] == [head + 1]
+        assert built.room.stale and built.room.head == head + 1
+
+
+async def test_what_another_node_wrote_arrives_when_heads_are_compared() -> None:
+    async with scene() as built:
+        reader = await built.reader()
+        start = built.room.head
+        await built.post(30, on=built.second)
+        assert reader.pipe.events(built.room.id) == []
+        await built.first.log.refresh([built.room])
+        await built.expect(reader, start)
+
+
+@pytest.mark.parametrize("after", [0, 1, 7, 30, 31, 32])
+async def test_a_reader_that_comes_back_gets_what_it_missed(after: int) -> None:
+    async with scene() as built:
+        await built.post(30)
+        assert built.room.head == 32
+        reader = await built.reader(after)
+        await built.post(5)
+        await built.expect(reader, after)
+
+
+async def test_a_burst_beyond_the_soft_bound_is_read_from_the_log_and_complete() -> None:
+    async with scene() as built:
+        reader = await built.reader()
+        start = built.room.head
+        await built.post(200, size=150)
+        await built.expect(reader, start)
+        assert not reader.pipe.paused
+
+
+async def test_who_does_not_read_is_bounded_and_catches_up_exactly() -> None:
+    async with scene() as built:
+        slow, quick = await built.reader(), await built.reader()
+        start = built.room.head
+        slow.pipe.stuck = True
+        for _ in range(40):
+            await built.post(1)
+        await built.post(100)
+        await built.expect(quick, start)
+        assert slow.subscriber.is_lagging and slow.pipe.paused
+        assert slow.pipe.most_buffered < 2 * SOFT
+        slow.drain()
+        await built.expect(slow, start)
+        assert not slow.subscriber.is_lagging and not slow.pipe.paused
+        assert [frame["sys"] for frame in slow.pipe.received if "sys" in frame] == ["lagging"]
+
+
+async def test_who_does_not_read_a_replay_is_bounded() -> None:
+    async with scene() as built:
+        await built.post(200)
+        reader = Reader(built.first, built.owner)
+        built.readers.append(reader)
+        reader.pipe.stuck = True
+        await reader.follow(built.room.id, 0)
+        await asyncio.sleep(0.02)
+        await built.post(50)
+        assert reader.pipe.most_buffered < SOFT
+        reader.drain()
+        await built.expect(reader, 0)
+
+
+async def test_who_stalls_again_while_catching_up_still_gets_all_of_it() -> None:
+    async with scene() as built:
+        reader = await built.reader()
+        start = built.room.head
+        for _ in range(10):
+            reader.pipe.stuck = True
+            await built.post(40)
+            reader.drain()
+            await asyncio.sleep(0)
+        await built.expect(reader, start)
+
+
+async def test_over_the_hard_bound_the_connection_is_closed() -> None:
+    async with scene() as built:
+        reader = await built.reader()
+        reader.pipe.stuck = True
+        for _ in range(10):
+            reader.subscriber.say(b'"' + b"x" * 1000 + b'"')
+            reader.subscriber.flush()
+        assert reader.pipe.closed == CLOSE_SLOW
+        assert reader.pipe.most_buffered < HARD + SOFT
+
+
+async def test_who_reads_nothing_for_long_is_closed() -> None:
+    async with scene(slow_seconds=0.05) as built:
+        reader = await built.reader()
+        reader.pipe.stuck = True
+        for _ in range(10):
+            await built.post(1)
+        assert reader.pipe.closed is None
+        await asyncio.sleep(0.1)
+        assert reader.pipe.closed == CLOSE_SLOW
+
+
+async def test_ephemeral_news_is_for_those_at_the_head() -> None:
+    async with scene() as built:
+        slow, quick, self_ = [await built.reader() for _ in range(3)]
+        slow.pipe.stuck = True
+        for _ in range(20):
+            await built.post(1)
+        await built.expect(quick, 2)
+        built.first.hub.tell_room(built.room, {"ev": "typing"}, but=self_.subscriber)
+        slow.drain()
+        await built.expect(slow, 2)
+        heard = [{"ev": "typing"} in reader.pipe.received for reader in (slow, quick, self_)]
+        assert heard == [False, True, False]
+
+
+async def test_who_was_removed_gets_nothing_that_comes_after() -> None:
+    """Also where the removal and what comes after it arrive in one batch from another node."""
+    async with scene() as built:
+        user = await built.member("member")
+        stays, goes = await built.reader(), await built.reader(user=user)
+        start = built.room.head
+        elsewhere = await built.second.rooms.get(built.room.id)
+        await built.post(2, on=built.second)
+        await built.second.rooms.kick(built.owner, elsewhere, user.id)
+        await built.post(3, on=built.second)
+        await built.first.log.refresh([built.room])
+        await built.expect(stays, start)
+        seqs = [event["seq"] for event in goes.pipe.events(built.room.id)]
+        assert seqs == [start + 1, start + 2, start + 3]
+        assert goes.spans[built.room.id].ended
+
+
+@asynccontextmanager
+async def replaying(built: Scene, after: int) -> AsyncIterator[tuple[Reader, asyncio.Event]]:
+    """A reader whose replay waits for the store until the event is set."""
+    gate, read = asyncio.Event(), built.first.hub.read
+
+    async def late(room: Room, after: int, limit: int) -> list[AnyEvent]:
+        await gate.wait()
+        return await read(room, after, limit)
+
+    built.first.hub.read = late  # type: ignore[method-assign]
+    reader = await built.reader(after)
+    await asyncio.sleep(0.01)
+    yield reader, gate
+    built.first.hub.read = read  # type: ignore[method-assign]
+
+
+async def test_a_room_followed_anew_while_it_is_replayed_starts_at_the_new_position() -> None:
+    async with scene() as built:
+        await built.post(50)
+        async with replaying(built, 0) as (reader, gate):
+            await reader.follow(built.room.id, 40)
+            gate.set()
+            await built.expect(reader, 40)
+
+
+async def test_a_room_left_while_it_is_replayed_is_silent() -> None:
+    async with scene() as built:
+        await built.post(50)
+        async with replaying(built, 0) as (reader, gate):
+            reader.subscriber.unfollow(built.room)
+            gate.set()
+            await asyncio.sleep(0.02)
+            assert reader.pipe.events(built.room.id) == []
+        assert built.room.followers == 0
+
+
+async def test_a_connection_closed_while_replaying_leaves_nothing_behind() -> None:
+    async with scene() as built:
+        await built.post(50)
+        before = asyncio.all_tasks()
+        async with replaying(built, 0) as (reader, _):
+            assert len(asyncio.all_tasks()) == len(before) + 1
+            reader.close()
+            await asyncio.sleep(0.01)
+            assert asyncio.all_tasks() == before
+        assert (built.room.followers, len(built.room.listeners)) == (0, 0)
+        assert built.first.hub.connections() == 0
+        assert built.first.hub.of_user(built.owner.id) == []
+
+
+async def test_a_connection_closed_while_it_does_not_read_leaves_nothing_behind() -> None:
+    async with scene() as built:
+        before = asyncio.all_tasks()
+        reader = await built.reader(0)
+        reader.pipe.stuck = True
+        for _ in range(20):
+            await built.post(1)
+        reader.close()
+        await asyncio.sleep(0.01)
+        assert asyncio.all_tasks() == before
+
+
+async def test_a_replay_goes_on_when_the_store_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatserver.subscriber.RETRY_SECONDS", 0.02)
+    async with scene() as built:
+        await built.post(50)
+        reader = await built.reader(0)
+        built.store.arm([("before", 0.0)] * 3)
+        await asyncio.sleep(0.2)
+        await built.expect(reader, 0)
+
+
+async def test_a_replay_that_crashes_closes_the_connection(logged: list[str]) -> None:
+    async def crash(room: Room, after: int, limit: int) -> list[AnyEvent]:
+        raise RuntimeError("broken on purpose")
+
+    async with scene() as built:
+        built.first.hub.read = crash  # type: ignore[method-assign]
+        reader = await built.reader(0)
+        await asyncio.sleep(0.01)
+        assert reader.pipe.closed == CLOSE_INTERNAL
+    assert any("replay failed" in line for line in logged)
+
+
+async def test_draining_moves_everybody_within_the_spread() -> None:
+    async with scene() as built:
+        readers = [await built.reader() for _ in range(30)]
+        started = time.perf_counter()
+        await built.first.hub.drain(0.2, built.first.log.drain)
+        assert 0.1 < time.perf_counter() - started < 1
+        for reader in readers:
+            assert reader.pipe.closed == CLOSE_DRAINING
+            assert {"sys": "drain", "after_ms": 200} in reader.pipe.received
+            reader.close()
+        async with asyncio.timeout(1):
+            await built.first.hub.gone()

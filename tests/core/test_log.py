@@ -1,0 +1,351 @@
+"""The append path: numbering, conflicts, repeats, faults of the store, bounds."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hub import Hub
+from chatserver.interfaces import Appended
+from chatserver.log import Entry, Log, Outcome
+from chatserver.measure import Measures
+from chatserver.model import AnyEvent, MessagePosted
+from chatserver.rooms import Room, Rooms
+from chatserver.testing.samples import described, posted
+from chatserver_plugins.memory import MemoryStore
+from tests.core.nodes import FaultyStore, config
+
+
+class Recording(MemoryStore):
+    """Remembers every batch; writes one only while `gate` is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        self.batches.append([f"{event.room}-{event.seq}" for event in events])
+        await self.gate.wait()
+        return await super().append(events)
+
+
+class Node:
+    """A log with rooms in memory, and what became of what was submitted."""
+
+    def __init__(self, store: Any, **settings: object) -> None:
+        given = config(**{f"delivery.{name}": value for name, value in settings.items()})
+        self.rooms = Rooms(store, 100)
+        self.measures = Measures()
+        hub = Hub(given, self.rooms, self.measures)
+        self.written: list[AnyEvent] = []
+        self.log = Log(
+            store, self.rooms, hub.publish, self.written.append, given.delivery, self.measures
+        )
+        self.outcomes: dict[str, Outcome | ChatError] = {}
+
+    def room(self, name: str) -> Room:
+        return self.rooms.known(name) or self.rooms.keep(Room(name))
+
+    def submit(
+        self,
+        client_id: str,
+        room: str = "r",
+        author: str = "u1",
+        check: Callable[[], None] = lambda: None,
+        changes_state: bool = False,
+        number: int = 0,
+    ) -> None:
+        """Submit a message, or a description with `changes_state`; `number` tells repeats apart."""
+        name = f"{client_id}#{number}" if number else client_id
+
+        def build(seq: int, at: str) -> AnyEvent:
+            if changes_state:
+                return described(room, seq, name=client_id)
+            return posted(room, seq, author, client_id=client_id)
+
+        def done(outcome: Outcome | ChatError) -> None:
+            assert name not in self.outcomes, f"{name} was answered twice"
+            self.outcomes[name] = outcome
+
+        key = None if changes_state else (author, client_id)
+        entry = Entry(self.room(room), build, check, done, key=key, changes_state=changes_state)
+        self.log.submit(entry)
+
+    def event(self, name: str) -> AnyEvent:
+        outcome = self.outcomes[name]
+        assert isinstance(outcome, Outcome)
+        return outcome.event
+
+    def code(self, name: str) -> str:
+        outcome = self.outcomes[name]
+        assert isinstance(outcome, ChatError)
+        return outcome.code
+
+
+def client_ids(events: Sequence[AnyEvent]) -> list[str]:
+    return [event.client_id for event in events if isinstance(event, MessagePosted)]
+
+
+async def test_what_waits_goes_out_in_one_batch_in_order() -> None:
+    store = Recording()
+    node = Node(store)
+    for number in range(10):
+        node.submit(f"c{number}", room="ab"[number % 2])
+    await node.log.drain()
+    assert len(store.batches) == 1
+    assert client_ids(await store.read("a", 0, 99)) == ["c0", "c2", "c4", "c6", "c8"]
+    assert [event.seq for event in await store.read("b", 0, 99)] == [1, 2, 3, 4, 5]
+    assert node.written == [node.event(f"c{number}") for number in range(10)]
+
+
+async def test_a_batch_has_a_bound() -> None:
+    store = Recording()
+    node = Node(store, batch_events=4)
+    for number in range(10):
+        node.submit(f"c{number}")
+    await node.log.drain()
+    assert [len(batch) for batch in store.batches] == [4, 4, 2]
+
+
+async def test_nodes_that_write_at_the_same_time_leave_no_hole() -> None:
+    store = MemoryStore()
+    nodes = [Node(store, batch_events=7) for _ in range(3)]
+    for number in range(100):
+        for index, node in enumerate(nodes):
+            node.submit(f"n{index}-{number}", room=f"r{number % 3}")
+    await asyncio.gather(*(node.log.drain() for node in nodes))
+    for room in ("r0", "r1", "r2"):
+        events = await store.read(room, 0, 1000)
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        for index in range(3):
+            mine = [each for each in client_ids(events) if each.startswith(f"n{index}")]
+            assert mine == sorted(mine, key=lambda each: int(each.partition("-")[2]))
+    for index, node in enumerate(nodes):
+        assert len(node.outcomes) == len(node.written) == 100
+        for number in range(100):
+            event = node.event(f"n{index}-{number}")
+            assert (await store.read(event.room, event.seq - 1, 1)) == [event]
+
+
+async def test_what_stands_before_a_taken_position_is_not_written_again() -> None:
+    store = Recording()
+    node = Node(store)
+    await store.append([posted("b", 1, "other"), posted("b", 2, "other")])
+    store.batches.clear()
+    for name, room in (("c1", "a"), ("c2", "b"), ("c3", "c"), ("c4", "b")):
+        node.submit(name, room=room)
+    await node.log.drain()
+    assert store.batches == [["a-1", "b-1", "c-1", "b-2"], ["b-3", "c-1", "b-4"]]
+    assert [node.event(name).seq for name in ("c1", "c2", "c3", "c4")] == [1, 3, 1, 4]
+    assert node.room("b").head == 4
+
+
+async def test_a_repeated_send_is_answered_with_the_first() -> None:
+    store = Recording()
+    first, second = Node(store), Node(store)
+    first.submit("same")
+    await first.log.drain()
+    for name in ("before", "same", "after"):
+        second.submit(name)
+    await second.log.drain()
+    assert second.outcomes["same"] == Outcome(first.event("same"), repeated=True)
+    assert client_ids(await store.read("r", 0, 99)) == ["same", "before", "after"]
+    assert "same" not in client_ids(second.written)
+
+
+async def test_a_repeat_of_what_is_under_way_is_the_same_send() -> None:
+    store = Recording()
+    store.gate.clear()
+    node = Node(store)
+    node.submit("same")
+    await asyncio.sleep(0.01)
+    node.submit("same", number=2)
+    store.gate.set()
+    await node.log.drain()
+    assert store.batches == [["r-1"]]
+    assert node.outcomes["same#2"] == Outcome(node.event("same"), repeated=True)
+
+
+async def test_another_author_may_use_the_same_client_id() -> None:
+    node = Node(MemoryStore())
+    node.submit("same")
+    node.submit("same", author="u2", number=2)
+    await node.log.drain()
+    assert [node.event("same").seq, node.event("same#2").seq] == [1, 2]
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "much later"])
+async def test_after_an_unknown_outcome_the_room_is_compared_and_a_repeat_is_once(
+    fault: str,
+) -> None:
+    store = MemoryStore()
+    way = FaultyStore(store, [(fault, 0.0)])
+    node = Node(way)
+    node.submit("c1")
+    await node.log.drain()
+    assert node.code("c1") == "store.unavailable"
+    assert node.room("r").stale
+    await way.settle()
+    node.submit("c1", number=2)
+    node.submit("c2")
+    await node.log.drain()
+    assert not node.room("r").stale
+    assert client_ids(await store.read("r", 0, 99)) == ["c1", "c2"]
+    outcome = node.outcomes["c1#2"]
+    assert isinstance(outcome, Outcome) and outcome.repeated is (fault != "before")
+    assert node.room("r").head == 2 and node.room("r").pending == 0
+
+
+async def test_a_state_change_is_the_last_of_its_room_in_a_batch() -> None:
+    """What comes after it is checked in the state that it makes."""
+    store = Recording()
+    node = Node(store)
+    seen: list[str | None] = []
+
+    def look() -> None:
+        description = node.room("r").description
+        seen.append(description.name if description else None)
+
+    node.submit("c1", check=look)
+    node.submit("renamed", check=look, changes_state=True)
+    node.submit("c2", check=look)
+    node.submit("elsewhere", room="other")
+    await node.log.drain()
+    assert store.batches == [["r-1", "other-1"], ["r-2"], ["r-3"]]
+    assert seen == [None, None, "renamed"]
+    assert [node.event(name).seq for name in ("c1", "renamed", "c2")] == [1, 2, 3]
+
+
+async def test_who_is_refused_leaves_no_hole(logged: list[str]) -> None:
+    def refuse() -> None:
+        raise ChatError("room.forbidden")
+
+    def crash() -> None:
+        raise RuntimeError("broken on purpose")
+
+    node = Node(MemoryStore())
+    node.submit("c1")
+    node.submit("no", check=refuse)
+    node.submit("crash", check=crash)
+    node.submit("c2")
+    await node.log.drain()
+    assert (node.code("no"), node.code("crash")) == ("room.forbidden", "server.internal")
+    assert [node.event("c1").seq, node.event("c2").seq] == [1, 2]
+    assert len([line for line in logged if "append failed" in line]) == 1
+
+
+async def test_a_check_is_made_again_where_the_position_changes() -> None:
+    """Another node's event came between: the rights are those after it."""
+    store = MemoryStore()
+    node = Node(store)
+
+    def only_first() -> None:
+        if node.room("r").head:
+            raise ChatError("room.forbidden")
+
+    node.submit("c1", check=only_first)
+    await store.append([posted("r", 1, "other")])
+    await node.log.drain()
+    assert node.code("c1") == "room.forbidden"
+
+
+async def test_an_answer_that_fails_takes_no_other_along(logged: list[str]) -> None:
+    node = Node(MemoryStore())
+
+    def crash(outcome: Outcome | ChatError) -> None:
+        raise RuntimeError("broken on purpose")
+
+    entry = Entry(node.room("r"), lambda seq, at: posted("r", seq), lambda: None, crash)
+    node.log.submit(entry)
+    node.submit("c1")
+    await node.log.drain()
+    assert node.event("c1").seq == 2
+
+
+async def test_the_queue_has_a_bound() -> None:
+    store = Recording()
+    store.gate.clear()
+    node = Node(store, queue_events=5)
+    node.submit("under way")
+    await asyncio.sleep(0.01)
+    for number in range(5):
+        node.submit(f"c{number}")
+    with pytest.raises(StoreUnavailable):
+        node.submit("too many")
+    assert node.outcomes == {}
+    store.gate.set()
+    await node.log.drain()
+    assert len(node.outcomes) == 6
+
+
+async def test_nobody_waits_longer_than_one_write_may_take() -> None:
+    store = Recording()
+    store.gate.clear()
+    node = Node(store, append_seconds=0.2, batch_events=2)
+    started = time.perf_counter()
+    for number in range(20):
+        node.submit(f"c{number}", room=f"r{number % 3}")
+    await node.log.drain()
+    assert 0.15 < time.perf_counter() - started < 1
+    assert {node.code(f"c{number}") for number in range(20)} == {"store.unavailable"}
+    assert all(node.room(f"r{number}").pending == 0 for number in range(3))
+    store.gate.set()
+    node.submit("again")
+    await node.log.drain()
+    assert node.event("again").seq == 1
+
+
+async def test_a_store_that_is_away_is_not_asked_for_each_of_those_who_wait() -> None:
+    store = Recording()
+    way = FaultyStore(store, [("before", 0.0)])
+    node = Node(way, batch_events=1)
+    for number in range(10):
+        node.submit(f"c{number}")
+    await node.log.drain()
+    assert len(node.outcomes) == 10 and store.batches == []
+
+
+async def test_drain_waits_for_all_that_was_submitted() -> None:
+    store = Recording()
+    store.gate.clear()
+    node = Node(store, batch_events=1)
+    for number in range(3):
+        node.submit(f"c{number}")
+    asyncio.get_running_loop().call_later(0.02, store.gate.set)
+    await node.log.drain()
+    assert len(node.outcomes) == 3
+    await node.log.drain()  # nothing is left to wait for
+
+
+async def test_a_room_far_behind_is_loaded_anew_unless_it_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatserver.log.RELOAD_EVENTS", 10)
+    store = MemoryStore()
+    node = Node(store)
+    rooms = [node.room("a"), node.room("b")]
+    rooms[1].followers = 1
+    for room in rooms:
+        messages = [posted(room.id, seq) for seq in range(2, 31)]
+        await store.append([described(room.id, 1), *messages])
+    await node.log.refresh(rooms)
+    assert [room.head for room in rooms] == [30, 30]
+    assert [len(room.tail) for room in rooms] == [0, 30]
+
+
+async def test_a_hole_in_a_store_is_not_crossed_nor_waited_for() -> None:
+    class Holed(MemoryStore):
+        async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+            return [each for each in await super().read(room, after, limit) if each.seq != 3]
+
+    store = Holed()
+    await store.append([posted("r", seq) for seq in range(1, 6)])
+    node = Node(store)
+    async with asyncio.timeout(1):
+        await node.log.refresh([node.room("r")])
+    assert node.room("r").head == 2

@@ -1,0 +1,178 @@
+"""Rooms in memory: loading, the tail, the newest page, and who stays."""
+
+import asyncio
+from collections.abc import Sequence
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatserver import fold
+from chatserver.model import MemberEvent, MemberLeft, RoomChanged
+from chatserver.rooms import Room, Rooms
+from chatserver.testing.samples import described, event, joined, posted, user
+from chatserver_plugins.memory import MemoryStore
+from tests.core import logs
+from tests.core.checker import roles
+
+PAGE = 5
+
+
+def positions(count: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(0, 41), min_size=count, max_size=count).map(sorted)
+
+
+@given(steps=logs.MEMBER_STEPS, at=positions(2))
+def test_a_state_read_after_its_position_heals(steps: list[tuple[str, int]], at: list[int]) -> None:
+    """Position before state: what came between is applied again, and changes nothing."""
+    log = logs.member_log(steps)
+    head, read = (max(1, min(position, len(log))) for position in at)
+    newest: dict[str, MemberEvent] = {}
+    for each in log[:read]:
+        if not isinstance(each, RoomChanged):
+            newest[each.user.id] = each  # type: ignore[union-attr]
+    room = Room("r")
+    room.reset(head, described("r", 1), newest.values())
+    for each in log[head:]:
+        room.apply(each, 100)
+    assert {user: member.role for user, member in room.members.items()} == roles(log)
+    assert room.head == len(log)
+
+
+@given(steps=logs.STEPS, at=positions(3), known=st.integers(0, 41))
+def test_the_newest_page_is_the_fold_of_the_log(
+    steps: list[tuple[str, int, int]], at: list[int], known: int
+) -> None:
+    """Messages and changes may be read at later positions than the room's; all of it heals."""
+    log = logs.message_log(steps)
+    head, read_posts, read_changes = (min(position, len(log)) for position in at)
+    known = max(head, min(known, len(log)))
+    room = Room("r")
+    with mock.patch("chatserver.rooms.NEWEST_PAGE", PAGE):
+        for each in log[:known]:
+            room.apply(each, 100)
+        found = logs.posts(log[:read_posts])[-PAGE:]
+        room.set_recent(fold.fold(found, logs.changes(log[:read_changes])), head)
+        for each in log[known:]:
+            room.apply(each, 100)
+        assert room.recent == logs.newest(log, PAGE)
+
+
+def test_what_was_read_too_long_ago_is_not_kept() -> None:
+    room = Room("r")
+    for seq in range(1, 20):
+        room.apply(posted("r", seq), 3)
+    room.set_recent([], 2)
+    assert room.recent is None
+
+
+@pytest.mark.parametrize("tail", [1, 3, 10])
+def test_the_tail_gives_all_after_a_position_or_nothing(tail: int) -> None:
+    room = Room("r")
+    log = [posted("r", seq) for seq in range(1, 31)]
+    for each in log:
+        room.apply(each, tail)
+        assert tail <= len(room.tail) or room.head < tail
+        assert len(room.tail) <= 2 * tail
+        for after in range(room.head + 1):
+            for limit in (1, 2, 100):
+                found = room.since(after, limit)
+                if after < room.tail_from:
+                    assert found is None
+                else:
+                    assert found == log[after : room.head][:limit]
+
+
+async def stored(rooms: int) -> MemoryStore:
+    store = MemoryStore()
+    for number in range(rooms):
+        await store.append([described(f"r{number}", 1), joined(f"r{number}", 2, "u1")])
+    return store
+
+
+async def load(rooms: Rooms, *numbers: int) -> list[Room]:
+    found = [await rooms.load(f"r{number}") for number in numbers]
+    assert all(found)
+    return found  # type: ignore[return-value]
+
+
+async def test_the_least_recently_used_room_goes_first() -> None:
+    rooms = Rooms(await stored(5), bound=3)
+    first, *_ = await load(rooms, 0, 1, 2)
+    assert await rooms.load("r0") is first
+    await load(rooms, 3)
+    assert [rooms.known(f"r{number}") is not None for number in range(4)] == [
+        *(True, False, True, True)
+    ]
+
+
+async def test_followed_rooms_and_those_with_pending_appends_stay() -> None:
+    rooms = Rooms(await stored(6), bound=2)
+    followed, pending = await load(rooms, 0, 1)
+    followed.followers, pending.pending = 1, 1
+    await load(rooms, 2, 3, 4, 5)
+    assert rooms.known("r0") is followed and rooms.known("r1") is pending
+    assert len(rooms) <= 3
+    followed.followers = pending.pending = 0
+    await load(rooms, 2, 3)
+    assert len(rooms) == 2
+
+
+async def test_there_is_one_object_for_a_room_however_many_load_it() -> None:
+    rooms = Rooms(await stored(1), bound=10)
+    found = await asyncio.gather(*(rooms.load("r0") for _ in range(10)))
+    assert len({id(room) for room in found}) == 1
+
+
+async def test_a_caller_that_is_cancelled_takes_no_other_along() -> None:
+    rooms = Rooms(await stored(1), bound=10)
+    first, second = (asyncio.create_task(rooms.load("r0")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    room = await second
+    assert room is not None and room.head == 2
+    assert first.cancelled()
+
+
+async def test_there_is_no_such_room() -> None:
+    rooms = Rooms(MemoryStore(), bound=10)
+    assert await rooms.load("none") is None
+    assert len(rooms) == 0
+
+
+class Meanwhile(MemoryStore):
+    """Something is written between the two reads of a load."""
+
+    def __init__(self, events: Sequence[MemberEvent]) -> None:
+        super().__init__()
+        self.events = events
+
+    async def members(self, room: str) -> list[MemberEvent]:
+        await self.append(self.events)
+        return await super().members(room)
+
+
+async def test_a_load_takes_the_position_before_the_state() -> None:
+    store = Meanwhile([event(MemberLeft, "r", 3, user=user("u1"))])
+    await store.append([described("r", 1), joined("r", 2, "u1")])
+    room = await Rooms(store, bound=10).load("r")
+    assert room is not None
+    assert (room.head, room.members) == (2, {})
+    for each in await store.read("r", room.head, 10):
+        room.apply(each, 10)
+    assert (room.head, room.members) == (3, {})
+
+
+async def test_a_room_that_is_followed_meanwhile_does_not_jump() -> None:
+    store = await stored(1)
+    rooms = Rooms(store, bound=10)
+    (room,) = await load(rooms, 0)
+    await store.append([posted("r0", 3)])
+    loading = asyncio.create_task(rooms.reload(room))
+    room.followers = 1
+    await loading
+    assert room.head == 2
+    room.followers = 0
+    await rooms.reload(room)
+    assert room.head == 3
