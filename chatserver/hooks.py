@@ -120,7 +120,8 @@ class HookCalls:
     ) -> None:
         self._calls = calls
         self._settings = settings
-        self._breakers: dict[str, Breaker] = {}
+        # For each hook one: what works in one hook must not hide what fails in another.
+        self._breakers: dict[tuple[str, str], Breaker] = {}
         self._observers: dict[str, Observer] = {}
         self._started: list[str] = []
         self.messages_are_checked = bool(calls["change_message"] or calls["check_message"])
@@ -183,7 +184,6 @@ class HookCalls:
         for call in reversed(self._calls["shutdown"]):
             if call.plugin in must_have_started and call.plugin not in self._started:
                 continue
-            self._breakers.pop(call.plugin, None)  # whatever it did before, it may clean up
             try:
                 await self.run("shutdown", call, {})
             except PluginFailed:
@@ -225,7 +225,7 @@ class HookCalls:
     async def run(self, hook: str, call: Call, given: dict[str, Any]) -> Any:
         """Await one plugin under the deadline; its errors are logged and counted by its name."""
         breaker = self._breakers.setdefault(
-            call.plugin,
+            (call.plugin, hook),
             Breaker(self._settings.breaker_failures, self._settings.breaker_seconds),
         )
         if breaker.is_open:

@@ -11,7 +11,7 @@ from chatserver.errors import ChatError
 from chatserver.hooktypes import HealthCheck
 from chatserver.log import now_text
 from chatserver.version import __version__
-from chatserver.web.base import BaseHandler
+from chatserver.web.base import BaseHandler, encode
 
 CHECK_SECONDS = 3.0  # a check that takes longer has failed
 
@@ -77,6 +77,7 @@ async def run(check: HealthCheck) -> dict[str, Any]:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             further = dict(await check.check())
+            encode(further)  # what is no JSON must not take the other checks' results with it
     except TimeoutError:
         return {"status": "error", "error": "no answer in time", "latency_ms": _since(started)}
     except Exception as error:

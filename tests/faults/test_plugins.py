@@ -1,0 +1,255 @@
+"""Fault 28: a plugin that raises, hangs, blocks the loop, leaks or returns garbage, in every hook.
+
+At start the server refuses, later it goes on; the plugin is named in the log and in the counters.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from chatserver import StartupError, hooks
+from chatserver.app import Server
+from chatserver.config import load
+from tests.faults.figures import record
+from tests.faults.scale import IS_LONG
+from tests.faults.server import PASSWORD, ChatServer
+
+FAULT = "28 broken plugins"
+PLUGINS = Path(__file__).parent / "plugins"
+DEADLINE = 0.5
+BLOCK_SECONDS = 5.0 if IS_LONG else 1.6
+MESSAGE_HOOKS = ("change_message", "check_message")
+WAYS = ("raise", "hang", "block", "leak", "garbage")
+
+
+# -- at start --------------------------------------------------------------------------------------
+
+
+async def start(folder: Path, enabled: list[str], **settings: object) -> None:
+    given: dict[str, object] = {
+        "server.data": str(folder),
+        "plugins.enabled": enabled,
+        "plugins.folder": str(PLUGINS),
+        "logging.folder": "",
+        **settings,
+    }
+    server = Server(load(overrides=given))
+    async with server.opened():
+        server.hooks.register_routes(server._context)
+        server.hooks.register_health_checks()
+
+
+@pytest.mark.parametrize("how", ["raise", "garbage", "nothing"])
+@pytest.mark.parametrize("part", ["store", "authenticator"])
+async def test_a_server_without_a_part_refuses_to_start(
+    tmp_path: Path, part: str, how: str
+) -> None:
+    name = f"broken_{part}"
+    rest = ["password"] if part == "store" else ["memory"]
+    with pytest.raises(StartupError, match=f"plugin {name}: provide_{part}"):
+        await start(tmp_path, [*rest, name], **{f"plugin.{name}.how": how})
+
+
+@pytest.mark.parametrize(
+    ("hook", "how"),
+    [
+        ("register_routes", "raise"),
+        ("register_routes", "garbage"),
+        ("register_health_checks", "raise"),
+        ("register_health_checks", "garbage"),
+        ("startup", "raise"),
+        ("startup", "hang"),
+    ],
+)
+async def test_a_plugin_that_cannot_begin_refuses_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, how: str
+) -> None:
+    monkeypatch.setattr(hooks, "STARTUP_SECONDS", DEADLINE)
+    settings = {"plugin.broken.hook": hook, "plugin.broken.how": how}
+    with pytest.raises(StartupError, match=f"plugin broken: {hook}"):
+        await start(tmp_path, ["memory", "password", "broken"], **settings)
+
+
+# -- while running ---------------------------------------------------------------------------------
+
+
+class Trial:
+    """A server with the broken plugin, a user, a room, and the way to set the plugin off."""
+
+    def __init__(self, server: ChatServer) -> None:
+        self.server = server
+        self.token = server.register("author")
+        self.room = server.room(self.token)
+        self._folder = server.folder / "data/broken"
+        self._folder.mkdir(exist_ok=True)
+        self._sent = 0
+
+    def break_(self, hook: str, how: str) -> None:
+        (self._folder / "trigger").write_text(f"{hook} {how}")
+
+    def mend(self) -> None:
+        (self._folder / "trigger").unlink(missing_ok=True)
+
+    def send(self) -> httpx.Response:
+        self._sent += 1
+        return httpx.post(
+            f"{self.server.url}/api/v1/rooms/{self.room}/messages",
+            json={"client_id": f"m{self._sent}", "body": "hello"},
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=20,
+        )
+
+    def login(self) -> httpx.Response:
+        account = {"username": "author", "password": PASSWORD}
+        return httpx.post(self.server.url + "/api/v1/login", json=account, timeout=20)
+
+    def counted(self, hook: str, reason: str) -> float:
+        return self.server.metric(
+            "chatserver_hook_errors_total", plugin="broken", hook=hook, reason=reason
+        )
+
+    def blocked(self) -> float:
+        return self.server.metric("chatserver_loop_blocked_total", plugin="broken")
+
+    def named(self, text: str) -> bool:
+        return any("broken" in line["message"] and text in line["message"] for line in self.errors())
+
+    def errors(self) -> list[dict[str, str]]:
+        return self.server.errors()
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    settings = {
+        "plugins__enabled": "memory,password,metrics,broken",
+        "plugins__folder": PLUGINS,
+        "plugins__deadline_seconds": DEADLINE,
+        "plugins__breaker_seconds": 1,
+        "plugin__broken__block_seconds": BLOCK_SECONDS,
+    }
+    with ChatServer(tmp_path_factory.mktemp("server"), store="memory", **settings) as server:
+        yield Trial(server)
+
+
+@pytest.fixture(autouse=True)
+def goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each fault the server is as it was before."""
+    yield
+    if "trial" in request.fixturenames:
+        trial = request.getfixturevalue("trial")
+        trial.mend()
+        assert trial.send().status_code == 201
+        assert httpx.get(trial.server.url + "/health", timeout=10).status_code == 200
+
+
+def eventually(check: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + BLOCK_SECONDS + 10
+    while not check():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+REASONS = {"raise": "error", "hang": "timeout", "garbage": "garbage"}
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("hook", MESSAGE_HOOKS)
+def test_a_message_fails_closed(trial: Trial, hook: str, how: str) -> None:
+    blocked, reason = trial.blocked(), REASONS.get(how)
+    counted = trial.counted(hook, reason) if reason else 0
+    trial.break_(hook, how)
+    began = time.monotonic()
+    answer = trial.send()
+    seconds = time.monotonic() - began
+    trial.mend()
+    if reason:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "plugin.failed")
+        assert answer.json()["error"]["retry"] == "later"
+        assert trial.counted(hook, reason) == counted + 1
+        assert trial.named(hook)
+    else:
+        # Whether a call that blocked is in time is seen only when it is over: both are right.
+        assert answer.status_code in (201, 503)
+    if how == "block":
+        eventually(lambda: trial.blocked() > blocked)
+        assert trial.named("blocks the event loop at Plugin._go_wrong")
+    if how == "hang":
+        assert seconds < DEADLINE + 1
+        record(FAULT, f"a hanging plugin, deadline {DEADLINE} s: answered after", f"{seconds:.1f} s")
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("hook", ["on_event", "on_login"])
+def test_an_observer_fails_alone(trial: Trial, hook: str, how: str) -> None:
+    blocked, reason = trial.blocked(), {"raise": "error", "hang": "timeout"}.get(how)
+    counted = trial.counted(hook, reason) if reason else 0
+    trial.break_(hook, how)
+    answer = trial.send() if hook == "on_event" else trial.login()
+    assert answer.is_success, "the action stands"
+    if reason:
+        eventually(lambda: trial.counted(hook, reason) > counted)
+        assert trial.named(hook)
+    if how == "block":
+        eventually(lambda: trial.blocked() > blocked)
+
+
+def test_who_fails_again_and_again_is_not_asked_for_a_while(trial: Trial) -> None:
+    counted = trial.counted("check_message", "circuit_open")
+    trial.break_("check_message", "raise")
+    assert [trial.send().status_code for _ in range(7)] == [503] * 7
+    assert trial.counted("check_message", "circuit_open") == counted + 2
+    trial.mend()
+    eventually(lambda: trial.send().status_code == 201)
+
+
+def test_a_hanging_observer_loses_only_its_own_events(tmp_path: Path) -> None:
+    settings = {
+        "plugins__enabled": "memory,password,metrics,broken",
+        "plugins__folder": PLUGINS,
+        "plugins__observer_queue": 5,
+        "plugin__broken__hook": "on_event",
+        "plugin__broken__how": "hang",
+    }
+    with ChatServer(tmp_path, store="memory", **settings) as server:
+        trial = Trial(server)
+        assert [trial.send().status_code for _ in range(20)] == [201] * 20
+        assert trial.counted("on_event", "queue_full") > 0
+        began = time.monotonic()
+        assert server.stop() == 0
+        record(FAULT, "a hanging observer: the server stops within", f"{time.monotonic() - began:.1f} s")
+
+
+@pytest.mark.parametrize("how", ["raise", "hang", "garbage", "no-json"])
+def test_a_health_check_that_fails_is_named(trial: Trial, how: str) -> None:
+    trial.break_("health_check", how)
+    answer = httpx.get(trial.server.url + "/health", timeout=10)
+    assert answer.status_code == 503
+    checks = answer.json()["checks"]
+    assert (checks["broken"]["status"], checks["database"]["status"]) == ("error", "ok")
+
+
+@pytest.mark.parametrize("how", ["raise", "hang", "garbage"])
+def test_a_route_that_fails_is_answered(trial: Trial, how: str) -> None:
+    trial.break_("route", how)
+    answer = httpx.get(trial.server.url + "/broken", timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "plugin.failed")
+    assert trial.counted("register_routes", REASONS[how]) == 1
+    assert trial.named("register_routes")
+
+
+@pytest.mark.parametrize("how", ["raise", "hang", "garbage"])
+def test_the_server_stops_whatever_a_plugin_does(tmp_path: Path, how: str) -> None:
+    settings = {
+        "plugins__enabled": "memory,password,metrics,broken",
+        "plugins__folder": PLUGINS,
+        "plugins__deadline_seconds": DEADLINE,
+        "plugin__broken__hook": "shutdown",
+        "plugin__broken__how": how,
+    }
+    with ChatServer(tmp_path, store="memory", **settings) as server:
+        assert server.stop() == 0
+        if how != "garbage":
+            assert any("plugin broken: shutdown" in line["message"] for line in server.errors())
