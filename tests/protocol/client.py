@@ -66,7 +66,7 @@ class Client:
         self.notices: asyncio.Queue[Frame] = asyncio.Queue()
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
         self._closed: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._number = 0
+        self._number = 1000  # smaller ones are left to `say`
 
     async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
