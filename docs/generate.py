@@ -1,4 +1,4 @@
-"""Writes the generated part of docs/configuration.md, from the settings where they are declared.
+"""Writes the generated parts of the docs, from the settings, frames and errors where they are declared.
 
 `python docs/generate.py` writes, `--check` only says (status 1) that something is out of date.
 """
@@ -15,6 +15,10 @@ import chatserver_plugins
 from chatserver.configtext import render_default, sections, toml_value
 from chatserver.plugins import settings_type
 from chatserver.settings import Setting, describe
+
+sys.path.insert(0, str(Path(__file__).parent))
+import http_reference
+import protocol_reference
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- end of generated -->"
@@ -40,14 +44,41 @@ def reference() -> str:
     return "\n\n".join(parts)
 
 
+def protocol() -> str:
+    """docs/protocol.md with each of its generated parts."""
+    bot = (ROOT / "docs/examples/echo_bot.py").read_text(encoding="utf-8")
+    parts = {
+        "notices": protocol_reference.notices(),
+        "operations": protocol_reference.operations(),
+        "bounds": protocol_reference.bounds(),
+        "shapes": protocol_reference.shapes(),
+        "events": protocol_reference.events(),
+        "passing": protocol_reference.passing(),
+        "close codes": protocol_reference.close_codes(),
+        "http": http_reference.table(),
+        "errors": protocol_reference.error_codes(),
+        "limits": protocol_reference.limits(),
+        "bot": f"```python\n{bot}```",
+    }
+    text = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
+    for name, part in parts.items():
+        begin = f"<!-- generated {name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n\n{part}\n\n{END}{rest.partition(END)[2]}"
+    return text
+
+
 def outputs() -> dict[Path, str]:
     """Each generated file with what it should hold."""
+    schemas = protocol_reference.schemas() | {"openapi.json": http_reference.openapi()}
     page = ROOT / "docs/configuration.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     return {
         page: f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}",
         ROOT / "config/default.toml": render_default(),
+        ROOT / "docs/protocol.md": protocol(),
+        **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.protocol.running import Running
+from tests.servers import Mongod
 
 Start = Callable[..., Running]
 
@@ -17,12 +18,32 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
         yield running
 
 
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
+    mongod.start()
+    overrides = {
+        "plugins.enabled": ["mongo", "password", "metrics"],
+        "plugin.mongo.uri": mongod.uri,
+    }
+    with Running(tmp_path_factory.mktemp("over-mongo"), overrides) as running:
+        yield running
+    mongod.stop()
+
+
+@pytest.fixture(params=["shared_server", "mongo_server"], ids=["memory", "mongo"])
+def every_store(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """The shared server over memory, then one over MongoDB."""
+    running: Running = request.getfixturevalue(request.param)
+    yield running
+    assert not running.take_errors()
+
+
 @pytest.fixture
 def server(shared_server: Running) -> Iterator[Running]:
     """A server that other tests use too. Whatever a client does to it is no error of the server."""
     yield shared_server
-    errors, shared_server.errors[:] = list(shared_server.errors), []
-    assert not errors
+    assert not shared_server.take_errors()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A real server in a thread of its own, with its port, and what it logged as an error."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
@@ -62,7 +63,10 @@ class Running:
         self._thread = threading.Thread(target=self._main, daemon=True)
 
     def __enter__(self) -> Self:
-        self._sink = logger.add(lambda text: self.errors.append(str(text)), level="ERROR")
+        self._sink = logger.add(self._note, level="ERROR")
+        self._handler = logging.Handler(logging.ERROR)
+        self._handler.emit = self._note  # type: ignore[method-assign]
+        logging.getLogger().addHandler(self._handler)
         self._thread.start()
         self.port = self._started.result(START_SECONDS)
         return self
@@ -76,6 +80,10 @@ class Running:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
         logger.remove(self._sink)
+        logging.getLogger().removeHandler(self._handler)
+
+    def _note(self, entry: object) -> None:
+        self.errors.append(str(entry))
 
     def _main(self) -> None:
         try:
@@ -92,6 +100,11 @@ class Running:
             self._started.set_result(self.server.listen())
             await self._stop.wait()
             await self.server.drain()
+
+    def take_errors(self) -> list[str]:
+        """What was logged as an error since the last time."""
+        errors, self.errors = self.errors, []
+        return errors
 
     async def run(self, action: Callable[[Server], Awaitable[T]]) -> T:
         """Do what an operator would do, inside the server."""

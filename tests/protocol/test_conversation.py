@@ -1,43 +1,18 @@
 """Messages and what happens to them, over WebSocket, on every store that comes with the server."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.protocol.client import Client
 from tests.protocol.running import Person, Running
-from tests.servers import Mongod
 
 Event = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
-    mongod.start()
-    yield mongod
-    mongod.stop()
-
-
-@pytest.fixture(scope="module")
-def over_mongo(tmp_path_factory: pytest.TempPathFactory, mongod: Mongod) -> Iterator[Running]:
-    overrides = {
-        "plugins.enabled": ["mongo", "password", "metrics"],
-        "plugin.mongo.uri": mongod.uri,
-    }
-    with Running(tmp_path_factory.mktemp("server"), overrides) as running:
-        yield running
-
-
-@pytest.fixture(params=["memory", "mongo"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    name = "shared_server" if request.param == "memory" else "over_mongo"
-    running: Running = request.getfixturevalue(name)
-    yield running
-    errors, running.errors[:] = list(running.errors), []
-    assert not errors
+@pytest.fixture
+def server(every_store: Running) -> Running:
+    return every_store
 
 
 async def room_of(client: Client, **fields: object) -> str:

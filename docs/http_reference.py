@@ -1,0 +1,141 @@
+"""The generated parts of docs/protocol.md about HTTP, and the OpenAPI file."""
+
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+from protocol_reference import Changed, Empty, MemberList, RoomList, components, keys, pretty
+
+from chatserver.model import User
+from chatserver.protocol import Sent
+from chatserver.service.history import EventPage, Page
+from chatserver.service.rooms import RoomView
+from chatserver.version import __version__
+from chatserver.web import api
+from chatserver.web.base import ErrorReply
+
+
+class Call(NamedTuple):
+    """One method of one address."""
+
+    method: str
+    path: str
+    body: type[msgspec.Struct] | None
+    status: int
+    answer: type[msgspec.Struct]
+    text: str
+    query: tuple[str, ...] = ()
+
+
+_ROOM = "/api/v1/rooms/ID"
+_MESSAGE = f"{_ROOM}/messages/ID"
+CALLS = [
+    Call("POST", "/api/v1/register", api.Credentials, 201, api.UserReply, "Make an account and sign in. The first user becomes owner."),
+    Call("POST", "/api/v1/login", api.Credentials, 200, api.UserReply, "Sign in; also sets the cookie `chat_session`."),
+    Call("POST", "/api/v1/logout", None, 200, Empty, "Revoke the session, and close its connections."),
+    Call("GET", "/api/v1/me", None, 200, User, "Who I am."),
+    Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
+    Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
+    Call("GET", "/api/v1/rooms", None, 200, RoomList, "My rooms with positions, then public ones to join (`joined` false)."),
+    Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
+    Call("GET", _ROOM, None, 200, RoomView, "One room."),
+    Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name or topic."),
+    Call("POST", f"{_ROOM}/join", None, 200, RoomView, "Join a public room."),
+    Call("POST", f"{_ROOM}/leave", None, 200, Empty, "Leave a room."),
+    Call("GET", f"{_ROOM}/members", None, 200, MemberList, "Who is in it."),
+    Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Take a user in."),
+    Call("PUT", f"{_ROOM}/members/ID", api.Appointment, 200, Changed, "Give a member another role."),
+    Call("DELETE", f"{_ROOM}/members/ID", None, 200, Empty, "Remove a member."),
+    Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or that before a seq.", ("before", "limit")),
+    Call("POST", f"{_ROOM}/messages", api.NewMessage, 201, Sent, "Post a message. The same `client_id` again: 200 and the first answer."),
+    Call("PATCH", _MESSAGE, api.NewBody, 200, Changed, "Change the text of a message of one's own."),
+    Call("DELETE", _MESSAGE, None, 200, Changed, "Delete a message."),
+    Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),
+    Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
+    Call("GET", f"{_ROOM}/events", None, 200, EventPage, "The log after a seq.", ("after", "limit")),
+]  # fmt: skip
+_NUMBERS = ("before", "after", "limit")
+
+
+def table() -> str:
+    rows = ["| | body | answer | |", "|---|---|---|---|"]
+    for call in CALLS:
+        query = "?" + "&".join(f"{name}=…" for name in call.query) if call.query else ""
+        body = keys(call.body) if call.body else ""
+        answer = f"{call.status} {keys(call.answer)}"
+        rows.append(f"| {call.method} {call.path}{query} | {body} | {answer} | {call.text} |")
+    return "\n".join(rows)
+
+
+def openapi() -> str:
+    kinds = [call.answer for call in CALLS] + [call.body for call in CALLS if call.body]
+    refs, parts = components([*kinds, ErrorReply], "#/components/schemas/{name}")
+    reference = dict(zip([*kinds, ErrorReply], refs, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for call in CALLS:
+        path, names = template(call.path)
+        paths.setdefault(path, {})[call.method.lower()] = _operation(call, names, reference)
+    return pretty(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "chatserver",
+                "version": __version__,
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "security": [{"bearer": []}, {"cookie": []}],
+            "paths": paths,
+            "components": {
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                    "cookie": {"type": "apiKey", "in": "cookie", "name": "chat_session"},
+                },
+                "schemas": parts,
+            },
+        }
+    )
+
+
+def _operation(call: Call, names: list[str], reference: dict[Any, Any]) -> dict[str, Any]:
+    def content(kind: type[msgspec.Struct]) -> dict[str, Any]:
+        return {"application/json": {"schema": reference[kind]}}
+
+    answer = {"description": "Done.", "content": content(call.answer)}
+    operation: dict[str, Any] = {
+        "summary": call.text,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ]
+        + [
+            {
+                "name": name,
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 0}
+                if name in _NUMBERS
+                else {"type": "string"},
+            }
+            for name in call.query
+        ],
+        "responses": {
+            str(call.status): answer,
+            **({"200": {**answer, "description": "Done before."}} if call.answer is Sent else {}),
+            "default": {"description": "Refused.", "content": content(ErrorReply)},
+        },
+    }
+    if call.body is not None:
+        operation["requestBody"] = {"required": True, "content": content(call.body)}
+    if call.path in ("/api/v1/register", "/api/v1/login"):
+        operation["security"] = []
+    return operation
+
+
+def template(path: str) -> tuple[str, list[str]]:
+    """A path with each ID named after what it is of: `/rooms/ID` -> `/rooms/{room}`."""
+    names: list[str] = []
+
+    def name(found: re.Match[str]) -> str:
+        names.append(found[1].removesuffix("s"))
+        return f"/{found[1]}/{{{names[-1]}}}"
+
+    return re.sub(r"/(\w+)/(?:ID|NAME)", name, path), names

@@ -1,0 +1,281 @@
+"""The generated parts of docs/protocol.md about WebSocket and errors, and the frames' JSON Schemas."""
+
+import json
+from collections.abc import Iterator
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from chatserver import errors
+from chatserver.config import LimitsConfig
+from chatserver.model import AnyEvent, Event, Message, User
+from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
+from chatserver.service.history import EventPage, Page
+from chatserver.service.rooms import MemberView, ReadMoved, RoomAdded, RoomRemoved, RoomView
+from chatserver.settings import describe, type_text
+from chatserver.web.ops import Followed, TypingNow
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Number = int | float | None
+
+
+class Empty(msgspec.Struct):
+    """Nothing to say."""
+
+
+class SignedIn(msgspec.Struct):
+    user: User
+    epoch: str
+
+
+class RoomList(msgspec.Struct):
+    rooms: list[RoomView]
+
+
+class FollowedRooms(msgspec.Struct):
+    rooms: dict[str, Followed]
+
+
+class Changed(msgspec.Struct):
+    """The seq of the event; where nothing had to be changed, the room's head."""
+
+    seq: int
+
+
+class MemberList(msgspec.Struct):
+    members: list[MemberView]
+
+
+class Found(msgspec.Struct):
+    messages: list[Message]
+
+
+class Lagging(msgspec.Struct, tag_field="sys", tag="lagging"):
+    """This connection reads too slowly. Events follow from the log once it has caught up."""
+
+
+class Drain(msgspec.Struct, tag_field="sys", tag="drain"):
+    """The server is about to stop: within `after_ms` it closes with 4301."""
+
+    after_ms: int
+
+
+class Fault(msgspec.Struct):
+    """The answer to an operation that was not done."""
+
+    re: Number
+    error: ErrorBody
+
+
+ANSWERS: dict[str, type[msgspec.Struct] | None] = {
+    "auth": SignedIn,
+    "rooms": RoomList,
+    "sub": FollowedRooms,
+    "unsub": Empty,
+    "send": Sent,
+    "edit": Changed,
+    "delete": Changed,
+    "react": Changed,
+    "unreact": Changed,
+    "pin": Changed,
+    "unpin": Changed,
+    "history": Page,
+    "events": EventPage,
+    "read": Empty,
+    "typing": None,
+    "create": RoomView,
+    "change": Changed,
+    "join": RoomView,
+    "leave": Empty,
+    "invite": Empty,
+    "kick": Empty,
+    "role": Changed,
+    "members": MemberList,
+    "search": Found,
+    "ping": Empty,
+}
+PASSING: tuple[type[msgspec.Struct], ...] = (TypingNow, ReadMoved, RoomAdded, RoomRemoved)
+NOTICES: tuple[type[msgspec.Struct], ...] = (Hello, Lagging, Drain)
+SHAPES: dict[str, type[msgspec.Struct]] = {
+    "user": User,
+    "room": RoomView,
+    "member": MemberView,
+    "message": Message,
+    "a room of `sub`": Followed,
+    "error": ErrorBody,
+}
+CLOSE_CODES = {
+    errors.CLOSE_DRAINING: "The server is about to stop or restart.",
+    errors.CLOSE_INTERNAL: "The server made a mistake.",
+    errors.CLOSE_UNAUTHENTICATED: "Not signed in in time, or the session expired.",
+    errors.CLOSE_SLOW: "The client does not read what it is sent.",
+    errors.CLOSE_RATE: "Far too many operations.",
+    errors.CLOSE_BAD_FRAME: "A frame that is no JSON object in a text frame.",
+    errors.CLOSE_REJECTED: "The token is not valid, or was revoked: sign in again.",
+    errors.CLOSE_FORBIDDEN: "The account is locked.",
+    errors.CLOSE_VERSION: "None of the offered subprotocols is spoken here.",
+    errors.CLOSE_CONNECTIONS: "Too many connections of this user, this address or all together.",
+}
+
+
+def operations() -> str:
+    rows = ["| op | fields | ok | |", "|---|---|---|---|"]
+    for name, kind in OPS.items():
+        fields = ", ".join(_field(field) for field in own_fields(kind, Op))
+        answer = ANSWERS[name]
+        ok = "no answer" if answer is None else keys(answer)
+        rows.append(f"| `{name}` | {fields} | {ok} | {_doc(kind)} |")
+    return "\n".join(rows)
+
+
+def bounds() -> str:
+    """What each field of an operation holds, once for all operations that have it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, kind in OPS.items():
+        for field in own_fields(kind, Op):
+            found.setdefault((field.name, shape(field.type)), []).append(name)
+    rows = ["| field | of | holds |", "|---|---|---|"]
+    for (field_name, text), names in sorted(found.items()):
+        many = [key for key in found if key[0] == field_name]
+        used = "all that have it" if len(many) == 1 and len(names) > 3 else ", ".join(names)
+        rows.append(f"| `{field_name}` | {used} | {text} |")
+    return "\n".join(rows)
+
+
+def events() -> str:
+    rows = ["| ev | fields | |", "|---|---|---|"]
+    for kind in get_args(AnyEvent):
+        fields = ", ".join(_field(field) for field in own_fields(kind, Event))
+        rows.append(f"| `{tag(kind)}` | {fields} | {_doc(kind)} |")
+    return "\n".join(rows)
+
+
+def passing() -> str:
+    rows = ["| ev | fields | |", "|---|---|---|"]
+    for kind in PASSING:
+        fields = ", ".join(_field(field) for field in msgspec.structs.fields(kind))
+        rows.append(f"| `{tag(kind)}` | {fields} | {_doc(kind)} |")
+    return "\n".join(rows)
+
+
+def notices() -> str:
+    rows = ["| sys | fields | |", "|---|---|---|"]
+    for kind in NOTICES:
+        fields = ", ".join(_field(field) for field in msgspec.structs.fields(kind))
+        rows.append(f"| `{tag(kind)}` | {fields} | {_doc(kind)} |")
+    return "\n".join(rows)
+
+
+def shapes() -> str:
+    """What answers are made of."""
+    rows = ["| | keys | |", "|---|---|---|"]
+    for name, kind in SHAPES.items():
+        fields = ", ".join(_field(field) for field in msgspec.structs.fields(kind))
+        rows.append(f"| {name} | {fields} | {_doc(kind)} |")
+    return "\n".join(rows)
+
+
+def error_codes() -> str:
+    rows = ["| code | HTTP status | retry | |", "|---|---|---|---|"]
+    rows += [
+        f"| `{code}` | {meaning.status} | {meaning.retry} | {meaning.text} |"
+        for code, meaning in errors.CODES.items()
+    ]
+    return "\n".join(rows)
+
+
+def close_codes() -> str:
+    rows = ["| close code | then | |", "|---|---|---|"]
+    for code, text in CLOSE_CODES.items():
+        then = "come back and resume" if code < errors.CLOSE_BAD_FRAME else "stop, tell the user"
+        rows.append(f"| {code} | {then} | {text} |")
+    return "\n".join(rows)
+
+
+def limits() -> str:
+    rows = ["| `[limits]` | default | |", "|---|---|---|"]
+    rows += [
+        f"| `{setting.key}` | {setting.default} | {setting.description} |"
+        for setting in describe(LimitsConfig)
+    ]
+    return "\n".join(rows)
+
+
+def schemas() -> dict[str, str]:
+    """File name -> JSON Schema."""
+    answers = [
+        msgspec.defstruct(f"{name.capitalize()}Answer", [("re", Number), ("ok", kind)])
+        for name, kind in ANSWERS.items()
+        if kind is not None
+    ]
+    return {
+        "client-frame.json": _union("A frame of a client", list(get_args(AnyOp))),
+        "event.json": _union("An event of a room's log", list(get_args(AnyEvent))),
+        "server-frame.json": _union(
+            "A frame of the server", [*NOTICES, *get_args(AnyEvent), *PASSING, Fault, *answers]
+        ),
+    }
+
+
+def _union(title: str, kinds: list[type]) -> str:
+    roots, parts = components(kinds, "#/$defs/{name}")
+    unique = [json.loads(text) for text in dict.fromkeys(json.dumps(root) for root in roots)]
+    return pretty({"$schema": DIALECT, "title": title, "anyOf": unique, "$defs": parts})
+
+
+def components(kinds: list[type], template: str) -> tuple[Any, dict[str, Any]]:
+    """The schemas of types, and of what they refer to. A plain object may be anything."""
+    return msgspec.json.schema_components(
+        kinds, schema_hook=lambda kind: {"description": "Anything."}, ref_template=template
+    )
+
+
+def pretty(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def tag(kind: type[msgspec.Struct]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+def own_fields(
+    kind: type[msgspec.Struct], base: type[msgspec.Struct]
+) -> Iterator[msgspec.structs.FieldInfo]:
+    """The fields that not every struct of this family has."""
+    shared = {field.name for field in msgspec.structs.fields(base)}
+    return (field for field in msgspec.structs.fields(kind) if field.name not in shared)
+
+
+def shape(kind: Any) -> str:
+    """What a field may hold, in words."""
+    base = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if get_origin(base) in (Union, UnionType):
+        return " or ".join("null" if arg is NoneType else shape(arg) for arg in get_args(base))
+    if get_origin(base) is dict:
+        key, value = get_args(base)
+        return f"an object, from {shape(key)}, to {shape(value)}"
+    if get_origin(base) in (list, tuple):
+        return f"a list of {shape(get_args(base)[0])}"
+    if get_origin(base) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(base))
+    if isinstance(base, type) and issubclass(base, Enum):
+        return ", ".join(f"`{member.value}`" for member in base)
+    return type_text(kind)
+
+
+def _field(field: msgspec.structs.FieldInfo) -> str:
+    return f"`{field.encode_name}`" + ("" if field.required else "?")
+
+
+def keys(kind: type[msgspec.Struct]) -> str:
+    """An answer or a body: the name of its shape, or its keys."""
+    named = {shape: f"a {name}" for name, shape in SHAPES.items()}
+    fields = msgspec.structs.fields(kind)
+    listed = ", ".join(field.encode_name + ("" if field.required else "?") for field in fields)
+    return named.get(kind, f"`{{{listed}}}`")
+
+
+def _doc(kind: type) -> str:
+    return " ".join((kind.__doc__ or "").split())
