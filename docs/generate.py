@@ -1,10 +1,11 @@
-"""Writes the generated part of docs/configuration.md, from the settings where they are declared.
+"""Writes the generated parts of docs/, from the code where the facts are declared.
 
 `python docs/generate.py` writes, `--check` only says (status 1) that something is out of date.
 """
 
 import importlib
 import pkgutil
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,11 +43,10 @@ def reference() -> str:
 
 def outputs() -> dict[Path, str]:
     """Each generated file with what it should hold."""
-    page = ROOT / "docs/configuration.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
+    hooks = runpy.run_path(str(ROOT / "docs/generate_hooks.py"))
     return {
-        page: f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}",
+        **_with_part(ROOT / "docs/configuration.md", reference()),
+        **_with_part(ROOT / "docs/plugins.md", hooks["reference"]()),
         ROOT / "config/default.toml": render_default(),
     }
 
@@ -60,6 +60,13 @@ def main(arguments: list[str]) -> int:
     for path, text in outputs().items():
         path.write_text(text, encoding="utf-8")
     return 0
+
+
+def _with_part(page: Path, part: str) -> dict[Path, str]:
+    """The page with `part` between its markers."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    return {page: f"{before}{BEGIN}\n\n{part}\n\n{END}{after}"}
 
 
 def _holds(path: Path, text: str) -> bool:
