@@ -1,4 +1,4 @@
-"""Writes the generated parts of the docs, from the settings, frames and errors where they are declared.
+"""Writes the generated parts of docs/, from the code where the facts are declared.
 
 `python docs/generate.py` writes, `--check` only says (status 1) that something is out of date.
 """
@@ -17,6 +17,7 @@ from chatserver.plugins import settings_type
 from chatserver.settings import Setting, describe
 
 sys.path.insert(0, str(Path(__file__).parent))
+import hook_reference
 import http_reference
 import protocol_reference
 
@@ -71,11 +72,9 @@ def protocol() -> str:
 def outputs() -> dict[Path, str]:
     """Each generated file with what it should hold."""
     schemas = protocol_reference.schemas() | {"openapi.json": http_reference.openapi()}
-    page = ROOT / "docs/configuration.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
     return {
-        page: f"{before}{BEGIN}\n\n{reference()}\n\n{END}{after}",
+        **_with_part(ROOT / "docs/configuration.md", reference()),
+        **_with_part(ROOT / "docs/plugins.md", hook_reference.reference()),
         ROOT / "config/default.toml": render_default(),
         ROOT / "docs/protocol.md": protocol(),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
@@ -91,6 +90,13 @@ def main(arguments: list[str]) -> int:
     for path, text in outputs().items():
         path.write_text(text, encoding="utf-8")
     return 0
+
+
+def _with_part(page: Path, part: str) -> dict[Path, str]:
+    """The page with `part` between its markers."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    return {page: f"{before}{BEGIN}\n\n{part}\n\n{END}{after}"}
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -1,0 +1,67 @@
+"""Makes the reference part of docs/plugins.md from the hooks where they are declared.
+
+`docs/generate.py` writes it. Holds no text of its own: what a hook promises is its docstring.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from chatserver import hooktypes
+from chatserver.hookspecs import Hooks
+
+MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
+
+
+def reference() -> str:
+    """The hooks, then what they take and give."""
+    return "\n\n".join([*_hooks(), "## What hooks take and give", *_types()])
+
+
+def signature(name: str) -> str:
+    """The hook as it is declared, without its text: what a plugin writes."""
+    source = textwrap.dedent(inspect.getsource(getattr(Hooks, name)))
+    function = ast.parse(source).body[0]
+    assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+    function.decorator_list = []
+    function.body = [ast.Expr(ast.Constant(...))]
+    return " ".join(ast.unparse(function).split())
+
+
+def _hooks() -> Iterator[str]:
+    for name, function in vars(Hooks).items():
+        if not name.startswith("_"):
+            yield f"### `{name}`\n\n```python\n{signature(name)}\n```\n\n{_text(function)}"
+
+
+def _types() -> Iterator[str]:
+    for name, kind in vars(hooktypes).items():
+        if not inspect.isclass(kind) or kind.__module__ != hooktypes.__name__:
+            continue
+        fields = _fields(kind)
+        yield f"### `{name}`\n\n{_text(kind)}" + (f"\n\n{fields}" if fields else "")
+
+
+def _fields(kind: Any) -> str:
+    if not issubclass(kind, msgspec.Struct):
+        return ""
+    rows = []
+    for field in msgspec.structs.fields(kind):
+        default = "" if field.required else f" = {field.default!r}"
+        rows.append(f"    {field.name}: {_type(kind.__annotations__[field.name])}{default}")
+    return "\n".join(rows)
+
+
+def _type(annotation: Any) -> str:
+    """A type by the name that plugins import."""
+    text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    return MODULES.sub("", text)
+
+
+def _text(documented: Any) -> str:
+    return inspect.getdoc(documented) or ""

@@ -1,0 +1,203 @@
+"""The page about plugins: its examples are written out and used, its reference is complete."""
+
+import asyncio
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import urllib.error
+import urllib.request
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.app import Server
+from chatserver.config import load
+from chatserver.errors import ChatError
+from chatserver.hookspecs import Hooks
+from chatserver.model import RoomKind
+from chatserver.plugins import GROUP, Plugins, hook_names, survey
+from tests.docs.pages import ROOT, Block, blocks
+
+PAGE = ROOT / "docs/plugins.md"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with every file of the page in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugins/memory").mkdir(parents=True)
+    shutil.copy(ROOT / "plugins/memory/store.py", tmp_path / "plugins/memory")
+    for block in shown("sh"):
+        subprocess.run(["sh", "-ec", block.text], check=True)
+    for block in shown("python") + shown("toml"):
+        match block.info:
+            case [_, name]:
+                path = tmp_path / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(block.text)
+    return tmp_path
+
+
+def shown(language: str) -> list[Block]:
+    return [block for block in blocks(PAGE) if block.language == language]
+
+
+def server(folder: Path, *plugins: str, **settings: object) -> Server:
+    given = {
+        "server.data": str(folder / "data"),
+        "server.port": 0,
+        "logging.folder": "",
+        "plugins.folder": "local",
+        "plugins.enabled": ["memory", *plugins],
+    }
+    return Server(load(overrides=given | settings, environ={}))
+
+
+def test_every_block_is_tried() -> None:
+    for block in blocks(PAGE):
+        is_signature = block.language == "python" and block.text.rstrip().endswith("...")
+        known = block.language in ("sh", "toml") or len(block.info) == 2 or is_signature
+        assert known, f"{block}: nobody tries this block"
+
+
+def test_the_configurations_load(folder: Path) -> None:
+    examples = [block.text for block in shown("toml") if len(block.info) == 1]
+    assert examples
+    for text in examples:
+        (folder / "chat.toml").write_text(text)
+        Plugins(load("chat.toml", environ={}).config, folder / "data").calls()
+
+
+async def test_the_first_plugin_refuses_shouting(folder: Path) -> None:
+    async with server(folder, "password", "calm").opened() as opened:
+        service = opened.service
+        user, _ = await service.accounts.register("ada", PASSWORD)
+        room = await service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
+        await service.messages.post(user, room, "1", "Hello")
+        with pytest.raises(ChatError, match="shout"):
+            await service.messages.post(user, room, "2", "HELLO")
+
+
+async def test_the_tally_counts_and_keeps_its_secret(folder: Path) -> None:
+    settings = {"plugin.tally.token": "a long secret"}
+    async with server(folder, "password", "tally", **settings).opened() as opened:
+        port = opened.listen()
+        service = opened.service
+        user, _ = await service.accounts.register("ada", PASSWORD)
+        room = await service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
+        for number in range(3):
+            await service.messages.post(user, room, str(number), "Hello")
+        url = f"http://127.0.0.1:{port}/tally"
+        while await get(url, "a long secret") != (200, {user.id: 3}):
+            await asyncio.sleep(0.01)
+        assert await get(url, "another secret") == (403, {})
+        counter = next(m for m in opened.measures if m.name == "tally_messages_total")
+        assert getattr(counter, "values") == {(): 3}  # noqa: B009 - a gauge has none
+        await opened.drain()
+
+
+async def get(url: str, token: str) -> tuple[int, Any]:
+    def fetch() -> tuple[int, Any]:
+        request = urllib.request.Request(url, headers={"X-Token": token})
+        try:
+            with urllib.request.urlopen(request) as reply:
+                return reply.status, json.load(reply)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    return await asyncio.to_thread(fetch)
+
+
+async def test_the_authenticator_lets_in_who_knows_the_password(folder: Path) -> None:
+    settings = {"plugin.one_password.password": PASSWORD}
+    async with server(folder, "one_password", **settings).opened() as opened:
+        accounts = opened.service.accounts
+        user, token = await accounts.register("ada", PASSWORD)
+        assert await accounts.session(token) == user
+        _, second = await accounts.login("ada", PASSWORD, "127.0.0.1")
+        for name, password in (("ada", "another password"), ("nobody", PASSWORD)):
+            with pytest.raises(ChatError, match=r"auth\.invalid"):
+                await accounts.login(name, password, "127.0.0.1")
+        await accounts.logout(token)
+        with pytest.raises(ChatError, match=r"auth\.invalid"):
+            await accounts.session(token)
+        assert await accounts.session(second) == user
+        await accounts.set_password("ada", PASSWORD)
+        with pytest.raises(ChatError, match=r"auth\.invalid"):
+            await accounts.session(second)
+
+
+def test_the_package_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    ((name, value),) = project["entry-points"][GROUP].items()
+    module, _, kind = value.partition(":")
+    (folder / module).mkdir()
+    source = (folder / "local/calm.py").read_text().replace("class Plugin:", f"class {kind}:")
+    (folder / module / "__init__.py").write_text(source)
+    monkeypatch.syspath_prepend(str(folder))
+    info = folder / f"{module}-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {value}\n")
+    assert EntryPoint(name, value, GROUP) in entry_points(group=GROUP)
+    row = next(row for row in survey(load(environ={}).config) if row.name == name)
+    assert (row.distribution, row.version) == (project["name"], project["version"])
+    assert row.hooks == ["check_message"]
+    assert row.problem == "not listed in plugins.enabled"
+
+
+def test_the_tests_on_the_page_pass(folder: Path) -> None:
+    path = os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestRemovedIn10Warning"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "test_calm.py", "test_shelf.py"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path.rstrip(os.pathsep)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("hook", hook_names())
+def test_every_hook_is_documented_with_its_arguments(hook: str) -> None:
+    section = PAGE.read_text().partition(f"### `{hook}`\n")[2].partition("\n#")[0]
+    arguments = list(inspect.signature(getattr(Hooks, hook)).parameters)
+    found = re.search(rf"def {hook}\((.*?)\)", section)
+    assert found, "the page has no signature"
+    assert [argument.partition(":")[0].strip() for argument in found[1].split(",")] == arguments
+    answers = {
+        "when it runs": r"\bRuns\b",
+        "what it returns": r"\bReturn\b|return value",
+        "what an error does": r"\b[Ee]rror\b",
+    }
+    for question, words in answers.items():
+        assert re.search(words, section), f"the docstring does not say {question}"
+
+
+@pytest.mark.parametrize("hook", hook_names())
+def test_every_hook_has_a_plugin_that_comes_with_the_server(hook: str) -> None:
+    rows = survey(load(environ={}).config)
+    assert [row.name for row in rows if row.distribution == "chatserver" and hook in row.hooks]
+
+
+def test_every_rule_stands_in_the_table() -> None:
+    table = re.findall(r"^\| `(\w+)` \|.*\| `(?:async )?def` \|", PAGE.read_text(), re.M)
+    for hook in hook_names():
+        assert any(hook.startswith(word) for word in table), hook
+
+
+def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
+    rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
+    local = [row for row in rows if row.distribution.startswith("local")]
+    assert len(local) == 3
+    assert all(row.problem == "not listed in plugins.enabled" for row in local)

@@ -1,0 +1,131 @@
+"""The quick start, done as it stands: each command, each program, in its order, on real servers."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.pages import ROOT, Block, blocks
+from tests.docs.terminal import Terminal
+from tests.servers import Mongod, free_port
+
+PAGE = ROOT / "docs/quickstart.md"
+CHECKOUT = ("Makefile", "setup.cfg", "pyproject.toml", "deploy", "config")
+
+
+@pytest.fixture
+def programs() -> None:
+    for program in ("bash", "make", "curl"):
+        if shutil.which(program) is None:
+            message = f"no {program} on the PATH"
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder as `make run` leaves it after the installation, with this environment as .venv."""
+    for name in CHECKOUT:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    bin = tmp_path / ".venv/bin"
+    bin.mkdir(parents=True)
+    for name, arguments in (("python", ""), ("chatserver", " -m chatserver")):
+        (bin / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+        (bin / name).chmod(0o755)
+    (tmp_path / ".venv/.folder").write_text(f"{tmp_path.resolve()}\n")
+    state = "cat setup.cfg pyproject.toml deploy/floors.txt | cksum"
+    stamp = subprocess.run(["sh", "-c", state], cwd=tmp_path, capture_output=True, check=True)
+    (tmp_path / ".venv/.installed-mongod").write_bytes(stamp.stdout)
+    return tmp_path
+
+
+@pytest.fixture
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    mongod = Mongod(tmp_path_factory.mktemp("own"))
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+@pytest.fixture
+def terminal(checkout: Path, port: int) -> Iterator[Terminal]:
+    clean = {name: value for name, value in os.environ.items() if "CHATSERVER" not in name}
+    given = {
+        "PORT": str(port),
+        "CHATSERVER_SERVER__PORT": str(port),
+        "CHATSERVER_SERVER__HOST": "127.0.0.1",
+        "CHATSERVER_SERVER__DRAIN_SECONDS": "0.1",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(":"),
+    }
+    terminal = Terminal(checkout, clean | given, port)
+    yield terminal
+    terminal.stop()
+
+
+@pytest.mark.usefixtures("programs")
+def test_every_step_works(terminal: Terminal, checkout: Path, port: int, database: Mongod) -> None:
+    printed = ""
+    for block in blocks(PAGE):
+        text = block.text.replace("localhost:4000", f"localhost:{port}")
+        text = text.replace("mongodb://localhost:27017/?replicaSet=rs0", database.uri)
+        match block.info:
+            case ["sh", "server"]:
+                terminal.stop()
+                terminal.start(text)
+                terminal.wait_until_ready()
+            case ["sh", "background"]:
+                terminal.start(text)
+                time.sleep(1)  # the bot follows from now on; nothing tells when now is
+            case ["sh"]:
+                printed = terminal.run(text)
+            case ["stop"]:
+                terminal.stop()
+            case ["json"]:
+                assert shape(json.loads(text)) == shape(json.loads(printed)), block
+            case ["toml"]:
+                (checkout / "example.toml").write_text(text)
+                terminal.run(".venv/bin/chatserver check -c example.toml")
+            case ["python", name]:
+                (checkout / name).write_text(text)
+            case _:
+                raise AssertionError(f"{block}: nobody tries this block")
+        check(block, printed)
+
+
+def check(block: Block, printed: str) -> None:
+    """What the page says about what its commands print."""
+    if "api rooms -d" in block.text:
+        assert '"name":"Lounge"' in printed
+    if "events?after=0" in block.text:
+        assert printed.count('"body":"Hello!"') == 2, "once on the page, once in the log"
+        assert re.findall(r'"seq":(\d+)', printed.partition('"events":')[2]) == ["1", "2", "3"]
+    if "!ping" in block.text and block.language == "sh":
+        assert '"body":"pong"' in printed
+    if "chatserver config " in block.text:
+        assert "messages_processed_total" in printed and '"database"' in printed
+    if "user role bot guest" in block.text:
+        assert "bot is guest." in printed
+    if "user add ada" in block.text:
+        assert "ada is owner." in printed
+    if "user add grace" in block.text:
+        assert "grace is member." in printed
+
+
+def shape(value: Any) -> Any:
+    """The value without what differs from time to time: its keys, and the kinds of its values."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    return type(value).__name__
