@@ -16,7 +16,7 @@ from chatserver_plugins.memory import MemoryStore
 from tests.core import logs
 from tests.core.checker import roles
 
-PAGE = 5
+PAGE = 2
 
 
 def positions(count: int) -> st.SearchStrategy[list[int]]:
