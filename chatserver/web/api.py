@@ -254,6 +254,9 @@ class Events(RoomHandler):
 
 _ROOM = r"/api/v1/rooms/([^/]+)"
 ROUTES: list[tuple[str, type[BaseHandler], str]] = [
+    # Tornado tries one after the other: what is asked for most comes first.
+    (_ROOM + "/messages", Messages, "/api/v1/rooms/ID/messages"),
+    (_ROOM + "/events", Events, "/api/v1/rooms/ID/events"),
     (r"/api/v1/register", Register, "/api/v1/register"),
     (r"/api/v1/login", Login, "/api/v1/login"),
     (r"/api/v1/logout", Logout, "/api/v1/logout"),
@@ -265,8 +268,6 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (_ROOM + "/leave", Leave, "/api/v1/rooms/ID/leave"),
     (_ROOM + "/members", Members, "/api/v1/rooms/ID/members"),
     (_ROOM + "/members/([^/]+)", OneMember, "/api/v1/rooms/ID/members/ID"),
-    (_ROOM + "/messages", Messages, "/api/v1/rooms/ID/messages"),
     (_ROOM + "/messages/([^/]+)", OneMessage, "/api/v1/rooms/ID/messages/ID"),
     (_ROOM + "/messages/([^/]+)/reactions", Reactions, "/api/v1/rooms/ID/messages/ID/reactions"),
-    (_ROOM + "/events", Events, "/api/v1/rooms/ID/events"),
 ]

@@ -2,10 +2,12 @@
 
 import secrets
 import time
+from asyncio import Future
 from typing import Any, TypeVar
 
 import msgspec
 from loguru import logger
+from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
@@ -16,21 +18,11 @@ from chatserver.protocol import ErrorBody, error_body
 from chatserver.service import Service
 from chatserver.web.access import Access, bearer_token, cookie_token
 from chatserver.web.gate import Gate
+from chatserver.web.heads import DEFAULT_HEADERS, http_date, json_answer
 
 BodyT = TypeVar("BodyT")
 encode = msgspec.json.encode
 
-# The page loads nothing from elsewhere and runs nothing inline.
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-}
 _CODES = {
     400: "request.invalid",
     404: "request.not_found",
@@ -63,10 +55,21 @@ class BaseHandler(RequestHandler):
 
     answers_while_draining = False
 
-    def set_default_headers(self) -> None:
-        self._headers.update(SECURITY_HEADERS)
-        self.set_header("Server", "chatserver")
-        self.set_header("Cache-Control", "no-store")
+    def clear(self) -> None:
+        """As Tornado's; but what all answers have is added when one is sent, where it is needed."""
+        self._headers = HTTPHeaders()
+        self._write_buffer = []
+        self._status_code, self._reason = 200, "OK"
+
+    def flush(self, include_footers: bool = False) -> "Future[None]":
+        if not self._headers_written:
+            for name, value in DEFAULT_HEADERS.items():
+                self._headers.setdefault(name, value)
+            self._headers["Date"] = http_date()
+        return super().flush(include_footers)
+
+    def compute_etag(self) -> None:
+        """Answers are not to be stored; what may be brings its own."""
 
     @property
     def address(self) -> str:
@@ -114,9 +117,33 @@ class BaseHandler(RequestHandler):
         self.reply_encoded(encode(answer), status)
 
     def reply_encoded(self, answer: bytes, status: int = 200) -> None:
+        if status == 200 and self._is_usual():
+            self._finish_at_once(json_answer(answer))
+            return
         self.set_status(status)
         self._headers["Content-Type"] = "application/json"
         self.finish(answer)
+
+    def _is_usual(self) -> bool:
+        """Is the ready-made head the right one?"""
+        request = self.request
+        return (
+            request.method == "GET"
+            and request.version == "HTTP/1.1"
+            and request.headers.get("Connection", "").lower() != "close"
+            and not self._headers
+            and not hasattr(self, "_new_cookie")
+        )
+
+    def _finish_at_once(self, answer: bytes) -> None:
+        """What `finish` does, with an answer that brings its own head (`HTTP1Connection.write`)."""
+        connection: Any = self.request.connection
+        connection.set_close_callback(None)
+        connection.write(answer)
+        connection.finish()
+        self._finished = True
+        self.on_finish()
+        self._break_cycles()
 
     # -- errors and measures -----------------------------------------------------------------------
 

@@ -32,6 +32,17 @@ async def test_security_headers_are_on_every_answer(server: Running) -> None:
         assert "tornado" not in answer.headers["server"].lower()
 
 
+async def test_ready_made_and_assembled_heads_are_the_same(server: Running) -> None:
+    anna = await server.person("anna")
+    ready_made = await anna.http("GET", "/api/v1/me")
+    assembled = await anna.http("GET", "/api/v1/me", headers={"Connection": "close"})
+    assert ready_made.content == assembled.content
+    for answer in (ready_made, assembled):
+        del answer.headers["date"]
+    assert assembled.headers.pop("connection") == "close"
+    assert ready_made.headers == assembled.headers
+
+
 async def test_answers_with_data_are_not_cached(server: Running) -> None:
     anna = await server.person("anna")
     for path in ("/api/v1/me", "/api/v1/rooms", "/health"):
