@@ -100,13 +100,14 @@ class RoomService:
         Says nothing of rights: whoever calls it demands one.
         """
         found = self._rooms.loaded(room)
-        if found is not None:
-            return found
-        found = await self._rooms.load(room)
-        if found is None:
-            raise ChatError("room.not_found")
-        if self._rooms.loaded(room) is None:
-            await self._log.refresh([found])
+        while found is None:
+            known = await self._rooms.load(room)
+            if known is None:
+                raise ChatError("room.not_found")
+            if self._rooms.loaded(room) is not known:
+                await self._log.refresh([known])
+            if self._rooms.known(room) is known:  # else it was dropped from memory meanwhile
+                found = known
         return found
 
     async def view(self, user: User, room: Room) -> RoomView:
