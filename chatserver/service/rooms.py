@@ -190,9 +190,10 @@ class RoomService:
         ]
         if len(others) >= self._limits.members_per_room:
             raise ChatError("limit.count")
-        await self._check_room_count(user)
         if kind is RoomKind.DIRECT:
             return await self._create_direct(user, others)
+        for member in (user, *others):
+            await self._check_room_count(member)
         room = self._rooms.keep(Room(new_id()))
         await self._describe(user, room, clean_name(name), kind, topic.strip())
         await self._admit(user, room, user, RoomRole.OWNER)
@@ -313,6 +314,8 @@ class RoomService:
         pair = {user.id, *(other.id for other in others)}
         room = await self._rooms.load(direct_room_id(pair))
         if room is None:
+            for member in (user, *others):
+                await self._check_room_count(member)
             room = self._rooms.keep(Room(direct_room_id(pair)))
         try:
             if room.description is None:
