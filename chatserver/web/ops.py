@@ -162,6 +162,8 @@ async def read(session: "Session", user: User, op: p.Read) -> None:
 
 
 async def typing(session: "Session", user: User, op: p.Typing) -> None:
+    if not session.may_tell_typing():
+        return
     room = await session.service.rooms.get(op.room)
     demand(user, room, Right.POST)
     now = TypingNow(room=room.id, user=UserRef(user.id, user.name))

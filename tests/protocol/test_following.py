@@ -1,4 +1,4 @@
-"""What changes while a connection asks to follow several rooms."""
+"""Following rooms: what changes while a connection asks for several, and what it hears then."""
 
 import asyncio
 
@@ -81,3 +81,17 @@ async def test_following_rooms_again_counts_them_once(start: Start) -> None:
             await client.ok("sub", rooms=dict.fromkeys(rooms[:2]))
         answer = await client.ask("sub", rooms={rooms[2]: None})
         assert answer["error"]["code"] == "limit.count"
+
+
+async def test_a_flood_of_typing_reaches_nobody(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    async with anna.connect() as typing, ben.connect() as other:
+        room = (await typing.ok("create", name="flooded"))["id"]
+        await other.ok("sub", rooms={room: None})
+        for _ in range(300):
+            typing.say({"op": "typing", "room": room})
+        await typing.ok("send", room=room, client_id="1", body="done")
+        heard = []
+        while not heard or heard[-1] != "message.posted":
+            heard.append((await asyncio.wait_for(other.events.get(), 5))["ev"])
+        assert 1 <= heard.count("typing") <= 10
