@@ -107,7 +107,7 @@ class Log:
             raise StoreUnavailable("Too many messages wait for the store.")
         if entry.key is not None and self._is_in_flight(entry):
             return
-        entry.room.pending += 1
+        entry.room.holders += 1
         self._waiting.append(entry)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="log")
@@ -268,7 +268,7 @@ class Log:
             self._written(event)
 
     def _settle(self, entry: Entry, outcome: Outcome | ChatError) -> None:
-        entry.room.pending -= 1
+        entry.room.holders -= 1
         self._seconds.add(time.perf_counter() - entry.since)
         self._tell(entry.done, outcome)
         if entry.key is None:

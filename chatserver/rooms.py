@@ -51,11 +51,11 @@ class Room:
         "description",
         "followers",
         "head",
+        "holders",
         "id",
         "listeners",
         "members",
         "page",
-        "pending",
         "stale",
         "tail",
         "tail_from",
@@ -70,7 +70,7 @@ class Room:
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
         self.listeners: set[Subscriber] = set()  # connections that are at the head
         self.followers = 0  # connections that follow the room, those that catch up too
-        self.pending = 0  # appends under way, which hold on to this object
+        self.holders = 0  # appends under way and others who need this object to stay the room's
         self.stale = False  # a write with unknown outcome: compare with the store before use
         self.checked = time.monotonic()
         self._recent: dict[str, Message] | None = None
@@ -195,7 +195,7 @@ class Rooms:
         return kept
 
     def forget(self, room: Room) -> None:
-        if not room.followers and not room.pending:
+        if not room.followers and not room.holders:
             self._rooms.pop(room.id, None)
 
     async def load(self, room: str) -> Room | None:
@@ -238,9 +238,9 @@ class Rooms:
         return self.keep(room)
 
     def _evict(self) -> None:
-        tries = len(self._rooms)
+        tries = len(self._rooms) - 1  # the last one was asked for just now
         while len(self._rooms) > self._bound and tries:
             tries -= 1
             name, room = self._rooms.popitem(last=False)
-            if room.followers or room.pending:
+            if room.followers or room.holders:
                 self._rooms[name] = room

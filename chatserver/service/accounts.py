@@ -95,6 +95,9 @@ class Accounts:
         shown = clean_name(name, unicodedata.normalize("NFKC", username).strip())
         _check_password(password)
         async with self._first:
+            # Else each attempt at a taken name would cost a hash and leave its record behind.
+            if await self._store.get(NAMES, folded) is not None:
+                raise ChatError("user.exists")
             if role is None:
                 empty = not await self._store.scan(NAMES, "", limit=1)
                 role = ServerRole.OWNER if empty else ServerRole.MEMBER

@@ -1,6 +1,6 @@
 """Reading what a room's log holds: pages of messages, ranges of events, search."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -19,14 +19,20 @@ SEARCH_PAGE = 500  # of them at once
 _encode = msgspec.json.encode
 
 
-class Page(msgspec.Struct, frozen=True):
-    """Messages by ascending seq, and the room's head when they were read."""
+class Page(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Messages by ascending seq, and the room's head when they were read.
+
+    `more` says that older ones were left out because the page would have been too large.
+    """
 
     messages: list[Message]
     head: int
+    more: bool = False
 
 
 class EventPage(msgspec.Struct, frozen=True):
+    """Events by ascending seq, fewer than asked for where the page would have been too large."""
+
     events: list[AnyEvent]
     head: int
 
@@ -36,6 +42,8 @@ class History:
 
     def __init__(self, store: Store, rooms: Rooms, limits: LimitsConfig) -> None:
         self._store, self._rooms, self._limits = store, rooms, limits
+        # What is sent at once must leave a connection room for its events beside it.
+        self._page_bytes = limits.buffer_hard_bytes // 2
 
     async def page(
         self, user: User, room: Room, before: int | None = None, limit: int = 50
@@ -45,8 +53,8 @@ class History:
         limit = min(limit, self._limits.history_page)
         head = room.head
         if before is None and limit <= NEWEST_PAGE:
-            return Page((await self._newest(room))[-limit:], head)
-        return Page(await self._read(room, before, limit), head)
+            return self._page((await self._newest(room))[-limit:], head)
+        return self._page(await self._read(room, before, limit), head)
 
     async def newest_encoded(self, user: User, room: Room) -> bytes:
         """The newest page of 50 as JSON, ready-made while nothing happens in the room."""
@@ -54,7 +62,7 @@ class History:
         if room.page is not None:
             return room.page
         head = room.head
-        encoded = _encode(Page(await self._newest(room), head))
+        encoded = _encode(self._page(await self._newest(room), head))
         if room.head == head:
             room.page = encoded
         return encoded
@@ -66,7 +74,8 @@ class History:
         head = room.head
         if after >= head:
             return EventPage([], head)
-        return EventPage(await self._rooms.events(room, after, limit), head)
+        events = await self._rooms.events(room, after, limit)
+        return EventPage(events[: _fitting(events, self._page_bytes)], head)
 
     async def message(self, room: Room, message: str) -> Message:
         """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too."""
@@ -114,6 +123,10 @@ class History:
             position = page[0].seq
         return found[:limit]
 
+    def _page(self, messages: list[Message], head: int) -> Page:
+        count = _fitting(messages[::-1], self._page_bytes)
+        return Page(messages[len(messages) - count :], head, more=count < len(messages))
+
     async def _newest(self, room: Room) -> list[Message]:
         if room.recent is None:
             head = room.head
@@ -126,3 +139,12 @@ class History:
         posted = await self._store.messages(room.id, before, limit)
         changes = await self._store.changes(room.id, [event.id for event in posted])
         return fold.fold(posted, changes)
+
+
+def _fitting(items: Sequence[Message | AnyEvent], size: int) -> int:
+    """How many of these, from the first on, have at most so many bytes together; at least one."""
+    for count, item in enumerate(items):
+        size -= len(_encode(item))
+        if size < 0:
+            return max(count, 1)
+    return len(items)

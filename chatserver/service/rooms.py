@@ -100,13 +100,14 @@ class RoomService:
         Says nothing of rights: whoever calls it demands one.
         """
         found = self._rooms.loaded(room)
-        if found is not None:
-            return found
-        found = await self._rooms.load(room)
-        if found is None:
-            raise ChatError("room.not_found")
-        if self._rooms.loaded(room) is None:
-            await self._log.refresh([found])
+        while found is None:
+            known = await self._rooms.load(room)
+            if known is None:
+                raise ChatError("room.not_found")
+            if self._rooms.loaded(room) is not known:
+                await self._log.refresh([known])
+            if self._rooms.known(room) is known:  # else it was dropped from memory meanwhile
+                found = known
         return found
 
     async def view(self, user: User, room: Room) -> RoomView:
@@ -189,9 +190,10 @@ class RoomService:
         ]
         if len(others) >= self._limits.members_per_room:
             raise ChatError("limit.count")
-        await self._check_room_count(user)
         if kind is RoomKind.DIRECT:
             return await self._create_direct(user, others)
+        for member in (user, *others):
+            await self._check_room_count(member)
         room = self._rooms.keep(Room(new_id()))
         await self._describe(user, room, clean_name(name), kind, topic.strip())
         await self._admit(user, room, user, RoomRole.OWNER)
@@ -312,6 +314,8 @@ class RoomService:
         pair = {user.id, *(other.id for other in others)}
         room = await self._rooms.load(direct_room_id(pair))
         if room is None:
+            for member in (user, *others):
+                await self._check_room_count(member)
             room = self._rooms.keep(Room(direct_room_id(pair)))
         try:
             if room.description is None:

@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPServerRequest
 
@@ -43,8 +42,10 @@ class Access:
         origin = request.headers.get("Origin")
         if origin is None or origin in self._origins:
             return False
-        parts = urlsplit(origin)
-        return parts.scheme not in ("http", "https") or parts.netloc.lower() != request.host.lower()
+        scheme, _, host = origin.partition("://")
+        # A page that came in plain text may be anybody's on the way; over TLS it is none of ours.
+        schemes = ("https",) if self.is_secure(request) else ("http", "https")
+        return scheme not in schemes or host.lower() != request.host.lower()
 
     def _is_proxy(self, address: str) -> bool:
         if not _is_address(address):

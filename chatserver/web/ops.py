@@ -38,33 +38,53 @@ async def list_rooms(session: "Session", user: User, op: p.ListRooms) -> None:
 
 
 async def sub(session: "Session", user: User, op: p.Sub) -> None:
-    service, subscriber = session.service, session.subscriber
-    wanted = len(subscriber.rooms) + len(op.rooms)
-    if wanted > session.gate.config.limits.subscriptions:
+    wanted = {room.id for room in session.subscriber.rooms} | op.rooms.keys()
+    if len(wanted) > session.gate.config.limits.subscriptions:
         raise ChatError("limit.count", "This connection follows as many rooms as one can.")
+    rooms: dict[str, Room] = {}
     refused: dict[str, ChatError] = {}
-    rooms: list[tuple[Room, int | None]] = []
+    try:
+        for name, after in op.rooms.items():
+            try:
+                room = await session.service.rooms.get(name)
+                room.holders += 1
+                rooms[name] = room
+                demand(user, room, Right.READ)
+                if after is not None and after > room.head:
+                    await session.service.log.refresh([room])
+            except ChatError as error:
+                refused[name] = error
+        _follow(session, session.user or user, op, rooms, refused)
+    finally:
+        for room in rooms.values():
+            room.holders -= 1
+
+
+def _follow(
+    session: "Session",
+    user: User,
+    op: p.Sub,
+    rooms: dict[str, Room],
+    refused: dict[str, ChatError],
+) -> None:
+    """Nothing is awaited here, so that rights, heads in the answer and places among listeners agree."""
+    subscriber, epoch = session.subscriber, session.service.epoch
+    answers: dict[str, Followed] = {}
     for name, after in op.rooms.items():
         try:
-            room = await service.rooms.get(name)
-            demand(user, room, Right.READ)
-            if after is not None and after > room.head:
-                await service.log.refresh([room])
-            rooms.append((room, after))
+            if name in refused:
+                raise refused[name]
+            demand(user, rooms[name], Right.READ)  # it may have been lost since the first look
+            answers[name] = _followed(rooms[name], after, op.epoch in (None, epoch))
         except ChatError as error:
             refused[name] = error
-    if refused and not rooms:
+            answers[name] = Followed(state="error", head=0, error=error_body(error))
+    if refused and len(refused) == len(op.rooms):
         raise next(iter(refused.values()))
-    # From here on nothing is awaited: heads in the answer and places among listeners agree.
-    same_epoch = op.epoch is None or op.epoch == service.epoch
-    answers = {
-        name: Followed(state="error", head=0, error=error_body(error))
-        for name, error in refused.items()
-    }
-    answers |= {room.id: _followed(room, after, same_epoch) for room, after in rooms}
     session.say(op.id, {"rooms": answers})
-    for room, after in rooms:
-        if answers[room.id].state != "gap":
+    for name, after in op.rooms.items():
+        if answers[name].state in ("live", "replay"):
+            room = rooms[name]
             subscriber.follow(room, room.head if after is None else after)
 
 
@@ -142,6 +162,8 @@ async def read(session: "Session", user: User, op: p.Read) -> None:
 
 
 async def typing(session: "Session", user: User, op: p.Typing) -> None:
+    if not session.may_tell_typing():
+        return
     room = await session.service.rooms.get(op.room)
     demand(user, room, Right.POST)
     now = TypingNow(room=room.id, user=UserRef(user.id, user.name))

@@ -36,6 +36,8 @@ from chatserver.web.gate import Bucket, Gate
 from chatserver.web.transport import Transport
 
 BACKLOG = 64  # operations that may wait for an earlier one; beyond, no more is read
+TYPING_PER_SECOND = 1.0  # each goes to everybody in the room; more than this tells them nothing
+TYPING_BURST = 5.0
 RATE_STRIKES = 200  # refusals in a row for being too fast, after which the connection is closed
 
 
@@ -49,6 +51,7 @@ class Session:
         "_deadline",
         "_entered",
         "_strikes",
+        "_typing",
         "_work",
         "gate",
         "service",
@@ -65,6 +68,7 @@ class Session:
         limits = gate.config.limits
         self._bucket = Bucket(limits.operations_per_second, limits.operations_burst)
         self._strikes = 0
+        self._typing: Bucket | None = None  # made for those who type, as most only listen
         self._deadline: asyncio.TimerHandle | None = None
         self._backlog: deque[AnyOp] | None = None
         self._work: asyncio.Task[None] | None = None
@@ -109,6 +113,11 @@ class Session:
             self._deadline.cancel()
             self._deadline = None
         hub.identify(self.subscriber, user, token)
+
+    def may_tell_typing(self) -> bool:
+        if self._typing is None:
+            self._typing = Bucket(TYPING_PER_SECOND, TYPING_BURST)
+        return not self._typing.take()
 
     # -- frames in -----------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ export class RoomsStore extends EventTarget {
     this.#changed(id);
   }
 
-  /** A page of history, newest or older; `whole` when it has as many messages as were asked for. */
+  /** A page of history, newest or older; `whole` when it has as many messages as were asked for, or fit. */
   applyPage(id, { messages }, whole) {
     const room = this.rooms.get(id);
     if (!room) return;

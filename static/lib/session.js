@@ -249,7 +249,7 @@ export class Session extends EventTarget {
   }
 
   #applyPage(id, page) {
-    this.#store.applyPage(id, page, page.messages.length >= PAGE);
+    this.#store.applyPage(id, page, page.more || page.messages.length >= PAGE);
     for (const { client_id } of page.messages) this.outbox.confirmed(client_id);
   }
 

@@ -383,6 +383,21 @@ def test_the_breaker_counts_failures_in_a_row() -> None:
     assert breaker.is_open
 
 
+async def test_an_observer_that_fails_does_not_refuse_what_its_plugin_checks() -> None:
+    async def check(draft: Draft) -> None:
+        return None
+
+    async def observe(attempt: LoginAttempt) -> None:
+        raise RuntimeError("broken on purpose")
+
+    hooks = hooks_of(("check_message", "p", check), ("on_login", "p", observe), breaker_failures=2)
+    for _ in range(5):
+        hooks.on_login(LoginAttempt(user=None, address="", ok=False))
+    await hooks.shutdown()
+    assert errors(hooks)["p", "on_login", "circuit_open"] == 3
+    await hooks.check_message(DRAFT, USER)
+
+
 async def test_clients_that_go_away_do_not_open_the_breaker() -> None:
     async def slow(draft: Draft) -> None:
         await asyncio.sleep(0.05)

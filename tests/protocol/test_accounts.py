@@ -6,6 +6,7 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 
+from chatserver.app import Server
 from chatserver.model import ServerRole
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
@@ -40,6 +41,18 @@ async def test_a_user_name_is_taken_once_however_it_is_written(server: Running) 
     for name in ("Taken", "tAKEN", " taken ", "ｔａｋｅｎ"):
         answer = await server.register(name)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "user.exists")
+
+
+async def test_trying_for_a_taken_name_leaves_nothing_behind(start: Start) -> None:
+    server = start()
+    await server.register("taken")
+
+    async def passwords(running: Server) -> int:
+        return len(await running.store.scan("plugin/password", "password/"))
+
+    before = await server.run(passwords)
+    assert (await server.register("taken")).status_code == 409
+    assert await server.run(passwords) == before == 1
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "@me", ".dot", "x" * 33, "a/b", "a\0b", "$ne"])

@@ -2,6 +2,7 @@
 
 import httpx
 
+from tests.protocol.conftest import Start
 from tests.protocol.running import Person, Running
 
 
@@ -258,3 +259,23 @@ async def test_a_room_one_may_not_see_is_answered_as_one_that_is_not_there(serve
 
 def _comparable(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "date"}
+
+
+async def test_nobody_is_put_into_more_rooms_than_one_may_be_in(start: Start) -> None:
+    server = start({"limits.rooms_per_user": 2})
+    anna, ben, cara = await server.people("anna", "ben", "cara")
+    new = {"name": "more", "kind": "private", "members": [cara.id]}
+    for maker in (anna, ben):
+        assert (await maker.http("POST", "/api/v1/rooms", new)).status_code == 201
+    direct = {"kind": "direct", "members": [cara.id]}
+    for body in (new, direct):
+        answer = await anna.http("POST", "/api/v1/rooms", body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "limit.count")
+
+
+async def test_a_direct_room_is_found_again_by_who_is_in_no_more_rooms(start: Start) -> None:
+    server = start({"limits.rooms_per_user": 1})
+    anna, ben = await server.people("anna", "ben")
+    direct = {"kind": "direct", "members": [ben.id]}
+    rooms = {(await anna.http("POST", "/api/v1/rooms", direct)).json()["id"] for _ in range(2)}
+    assert len(rooms) == 1

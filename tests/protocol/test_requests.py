@@ -268,3 +268,12 @@ async def test_text_in_an_address_that_is_no_utf8(server: Running) -> None:
     for path in ("/api/v1/rooms/%ff", "/api/v1/users/%c3%28", "/static/%ff"):
         answer = await anna.http("GET", path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "request.invalid")
+
+
+async def test_over_tls_a_page_that_came_in_plain_text_is_foreign(start: Start) -> None:
+    server = start({"server.trusted_proxies": ["127.0.0.1"]})
+    anna = await server.person("anna")
+    for scheme, status in (("https", 201), ("http", 403)):
+        headers = {"X-Forwarded-Proto": "https", "Origin": f"{scheme}://127.0.0.1:{server.port}"}
+        answer = await anna.http("POST", "/api/v1/rooms", {"name": "x"}, headers=headers)
+        assert answer.status_code == status
