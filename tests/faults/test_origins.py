@@ -58,9 +58,7 @@ def test_a_cookie_without_an_origin_is_refused(server: ChatServer, cookie: str) 
     assert upgrade(server, Cookie=cookie) == 403
 
 
-def test_the_own_page_and_programs_are_let_in(
-    server: ChatServer, token: str, cookie: str
-) -> None:
+def test_the_own_page_and_programs_are_let_in(server: ChatServer, token: str, cookie: str) -> None:
     assert upgrade(server, Origin=server.url, Cookie=cookie) == 101
     assert upgrade(server, Authorization=f"Bearer {token}") == 101
     assert upgrade(server) == 101

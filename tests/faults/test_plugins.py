@@ -115,7 +115,9 @@ class Trial:
         return self.server.metric("chatserver_loop_blocked_total", plugin="broken")
 
     def named(self, text: str) -> bool:
-        return any("broken" in line["message"] and text in line["message"] for line in self.errors())
+        return any(
+            "broken" in line["message"] and text in line["message"] for line in self.errors()
+        )
 
     def errors(self) -> list[dict[str, str]]:
         return self.server.errors()
@@ -178,7 +180,9 @@ def test_a_message_fails_closed(trial: Trial, hook: str, how: str) -> None:
         assert trial.named("blocks the event loop at Plugin._go_wrong")
     if how == "hang":
         assert seconds < DEADLINE + 1
-        record(FAULT, f"a hanging plugin, deadline {DEADLINE} s: answered after", f"{seconds:.1f} s")
+        record(
+            FAULT, f"a hanging plugin, deadline {DEADLINE} s: answered after", f"{seconds:.1f} s"
+        )
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -219,7 +223,11 @@ def test_a_hanging_observer_loses_only_its_own_events(tmp_path: Path) -> None:
         assert trial.counted("on_event", "queue_full") > 0
         began = time.monotonic()
         assert server.stop() == 0
-        record(FAULT, "a hanging observer: the server stops within", f"{time.monotonic() - began:.1f} s")
+        record(
+            FAULT,
+            "a hanging observer: the server stops within",
+            f"{time.monotonic() - began:.1f} s",
+        )
 
 
 @pytest.mark.parametrize("how", ["raise", "hang", "garbage", "no-json"])

@@ -93,7 +93,11 @@ async def test_who_never_reads_costs_little_and_only_itself(tmp_path: Path) -> N
         assert all(reader.connections == 1 for reader in readers)
         await asyncio.gather(*(reader.stop() for reader in readers))
         record(FAULT, f"memory for each of {len(slow)}, at most", f"{each / 1024:.0f} KiB")
-        record(FAULT, "p99 of 20 others, without and with them", f"{alone * 1000:.1f} and {together * 1000:.1f} ms")
+        record(
+            FAULT,
+            "p99 of 20 others, without and with them",
+            f"{alone * 1000:.1f} and {together * 1000:.1f} ms",
+        )
         assert each < MOST_EACH
         assert together < alone * MOST_SLOWER + NOISE
         assert (dropped, code) == (len(slow), 4408)

@@ -55,9 +55,7 @@ async def slow(server: ChatServer, begin: bytes, drip: bytes) -> float:
 
 @pytest.mark.parametrize("drip", [b"", b"a"], ids=["silent", "dripping"])
 @pytest.mark.parametrize("part", ["header", "body", "frame", "auth"])
-async def test_it_is_closed_in_time(
-    server: ChatServer, token: str, part: str, drip: bytes
-) -> None:
+async def test_it_is_closed_in_time(server: ChatServer, token: str, part: str, drip: bytes) -> None:
     bearer = f"Authorization: Bearer {token}\r\n"
     begin = {
         "header": HEADER,

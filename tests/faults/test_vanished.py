@@ -72,7 +72,9 @@ async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
         record(FAULT, f"{COUNT:,} connections: all in after", f"{entered:.1f} s")
         record(FAULT, "memory for each", f"{each / 1024:.1f} KiB")
         record(FAULT, f"heartbeat {HEARTBEAT} s: the last one noticed after", f"{noticed:.1f} s")
-        record(FAULT, "another's longest wait meanwhile, connecting included", f"{max(waits):.3f} s")
+        record(
+            FAULT, "another's longest wait meanwhile, connecting included", f"{max(waits):.3f} s"
+        )
         assert each < MOST_EACH
         assert max(waits) < 1
         assert server.errors() == []
