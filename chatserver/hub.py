@@ -76,6 +76,8 @@ class Hub:
         """The account changed: its connections act by what it is now."""
         for subscriber in self.of_user(user.id):
             subscriber.user = user
+            for room in list(subscriber.rooms):
+                subscriber.on_lost(room)
 
     def remove(self, subscriber: Subscriber) -> None:
         self._connections.discard(subscriber)

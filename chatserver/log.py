@@ -36,7 +36,7 @@ PACE_SECONDS = 0.003  # a batch costs about 0.4 ms of CPU in the driver, however
 PACE_PER_RECEIVER = 20e-6
 PACE_MOST_SECONDS = 0.01
 PACE_EVENTS = 100  # from here on a batch is worth its price at once
-RETRY_SECONDS = 0.005  # the other node's event is written but not yet safe to read
+RETRY_SECONDS = 0.005  # what another node wrote is not safe to read yet
 
 Key = tuple[str, str]  # (author id, client_id)
 Done = Callable[[Outcome | ChatError], None]
@@ -250,6 +250,8 @@ class Log:
                 others.append(entry)
             else:
                 self._settle(entry, Outcome(first, repeated=True))
+        if len(others) == len(rest):
+            await asyncio.sleep(RETRY_SECONDS)
         return others
 
     def _stand(self, numbered: list[Numbered]) -> None:

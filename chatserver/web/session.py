@@ -258,7 +258,7 @@ class Session:
         self.say(op.id, {"user": user, "epoch": self.service.epoch})
 
     def _lost(self, room: Room) -> None:
-        """The user is no member of the room any more."""
+        """The user may have lost the room: by a removal, or with a role on the server."""
         if self.user is not None and may_read(self.user, room):
             return
         self.subscriber.unfollow(room)

@@ -198,7 +198,7 @@ async def test_after_an_unknown_outcome_the_room_is_compared_and_a_repeat_is_onc
     assert client_ids(await store.read("r", 0, 99)) == ["c1", "c2"]
     outcome = node.outcomes["c1#2"]
     assert isinstance(outcome, Outcome) and outcome.repeated is (fault != "before")
-    assert node.room("r").head == 2 and node.room("r").pending == 0
+    assert node.room("r").head == 2 and node.room("r").holders == 0
 
 
 async def test_a_state_change_is_the_last_of_its_room_in_a_batch() -> None:
@@ -293,7 +293,7 @@ async def test_nobody_waits_longer_than_one_write_may_take() -> None:
     await node.log.drain()
     assert 0.15 < time.perf_counter() - started < 1
     assert {node.code(f"c{number}") for number in range(20)} == {"store.unavailable"}
-    assert all(node.room(f"r{number}").pending == 0 for number in range(3))
+    assert all(node.room(f"r{number}").holders == 0 for number in range(3))
     store.gate.set()
     node.submit("again")
     await node.log.drain()

@@ -110,11 +110,11 @@ async def test_the_least_recently_used_room_goes_first() -> None:
 async def test_followed_rooms_and_those_with_pending_appends_stay() -> None:
     rooms = Rooms(await stored(6), bound=2)
     followed, pending = await load(rooms, 0, 1)
-    followed.followers, pending.pending = 1, 1
+    followed.followers, pending.holders = 1, 1
     await load(rooms, 2, 3, 4, 5)
     assert rooms.known("r0") is followed and rooms.known("r1") is pending
     assert len(rooms) <= 3
-    followed.followers = pending.pending = 0
+    followed.followers = pending.holders = 0
     await load(rooms, 2, 3)
     assert len(rooms) == 2
 

@@ -118,3 +118,16 @@ def slow_down(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
         return await append(events)
 
     monkeypatch.setattr(server.server.store, "append", slow_append)
+
+
+async def test_who_becomes_a_guest_follows_public_rooms_no_longer(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    async with anna.connect() as a, ben.connect() as b:
+        room = (await a.ok("create", name="Lounge"))["id"]
+        await b.ok("sub", rooms={room: None})
+        await server.run(
+            lambda node: node.service.accounts.set_role(ben.username, ServerRole.GUEST)
+        )
+        assert (await b.event("room.removed"))["room"] == room
+        await a.ok("send", room=room, client_id="1", body="among us")
+        assert await b.code("sub", rooms={room: None}) == "room.not_found"
