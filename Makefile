@@ -36,9 +36,9 @@ autobahn: ## all cases of the Autobahn WebSocket suite (needs Python 2.7)
 	@deploy/make-venv test
 	.venv/bin/python -m tests.autobahn $(ARGS)
 
-faults: ## the fault tests, with their figures
+faults: ## the fault tests in their long form, with their figures
 	@deploy/make-venv test
-	.venv/bin/python -m pytest -s tests/faults $(ARGS)
+	FAULTS=long .venv/bin/python -m pytest tests/faults $(ARGS)
 
 lint: ## ruff and mypy
 	@deploy/make-venv test lint

@@ -7,7 +7,7 @@ from tests.faults.scale import IS_LONG
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 BEGIN, END = "<!-- generated: make faults -->", "<!-- end of generated -->"
-WRITE = "CHATSERVER_FAULTS_WRITE"
+WRITE = "FAULTS_WRITE"
 
 _rows: dict[tuple[str, str], list[str]] = {}
 
@@ -37,10 +37,13 @@ def markdown() -> str:
 
 
 def write_page() -> bool:
-    """Renew the page's table, if that is asked for and the run was a long one."""
-    if not (IS_LONG and os.environ.get(WRITE)):
+    """Renew the page's table, if that is asked for."""
+    if not os.environ.get(WRITE):
         return False
+    form = "Long" if IS_LONG else "Short"
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{markdown()}\n\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(
+        f"{before}{BEGIN}\n\n{form} form.\n\n{markdown()}\n\n{END}{after}", encoding="utf-8"
+    )
     return True

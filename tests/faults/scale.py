@@ -1,4 +1,4 @@
-"""How large the faults are: short in the test suite, long with CHATSERVER_FAULTS=long."""
+"""How large the faults are: short in the test suite, long with FAULTS=long."""
 
 import os
 from typing import NamedTuple
@@ -20,5 +20,5 @@ class Scale(NamedTuple):
 SHORT = Scale(10, 50, 200, 1.5, 8, 2000, 100, (1,))
 LONG = Scale(50, 200, 200, 5, 30, 9000, 100, (1, 2, 3))
 
-IS_LONG = os.environ.get("CHATSERVER_FAULTS") == "long"
+IS_LONG = os.environ.get("FAULTS") == "long"
 SCALE = LONG if IS_LONG else SHORT

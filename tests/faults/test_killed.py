@@ -110,8 +110,7 @@ async def test_a_repeat_is_one_message_but_not_under_a_new_client_id(
     tmp_path: Path, forgetful: bool, seed: int
 ) -> None:
     """Every connection breaks when its send is on the way; the answer never comes."""
-    store = "memory" if forgetful else "mongo"
-    with ChatServer(tmp_path, store=store) as server:
+    with ChatServer(tmp_path, store="memory") as server:
         async with Fleet(server, SCALE, seed, forgetful=forgetful) as fleet:
             for client in fleet.clients:
                 client.send(min(client.rooms))

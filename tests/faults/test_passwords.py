@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.faults.figures import record
-from tests.faults.server import PASSWORD, ChatServer
+from tests.faults.server import PASSWORD, ChatServer, http
 
 FAULT = "25 password guessing"
 PAIRS = 40
@@ -15,7 +15,7 @@ PAIRS = 40
 
 def login(server: ChatServer, username: str, password: str) -> httpx.Response:
     account = {"username": username, "password": password}
-    return httpx.post(server.url + "/api/v1/login", json=account, timeout=10)
+    return http.post(server.url + "/api/v1/login", json=account, timeout=10)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,7 +15,7 @@ from chatserver.app import Server
 from chatserver.config import load
 from tests.faults.figures import record
 from tests.faults.scale import IS_LONG
-from tests.faults.server import PASSWORD, ChatServer
+from tests.faults.server import PASSWORD, ChatServer, http
 
 FAULT = "28 broken plugins"
 PLUGINS = Path(__file__).parent / "plugins"
@@ -95,7 +95,7 @@ class Trial:
 
     def send(self) -> httpx.Response:
         self._sent += 1
-        return httpx.post(
+        return http.post(
             f"{self.server.url}/api/v1/rooms/{self.room}/messages",
             json={"client_id": f"m{self._sent}", "body": "hello"},
             headers={"Authorization": f"Bearer {self.token}"},
@@ -104,7 +104,7 @@ class Trial:
 
     def login(self) -> httpx.Response:
         account = {"username": "author", "password": PASSWORD}
-        return httpx.post(self.server.url + "/api/v1/login", json=account, timeout=20)
+        return http.post(self.server.url + "/api/v1/login", json=account, timeout=20)
 
     def counted(self, hook: str, reason: str) -> float:
         return self.server.metric(
@@ -144,7 +144,7 @@ def goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
         trial = request.getfixturevalue("trial")
         trial.mend()
         assert trial.send().status_code == 201
-        assert httpx.get(trial.server.url + "/health", timeout=10).status_code == 200
+        assert http.get(trial.server.url + "/health", timeout=10).status_code == 200
 
 
 def eventually(check: Callable[[], bool]) -> None:
@@ -233,7 +233,7 @@ def test_a_hanging_observer_loses_only_its_own_events(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["raise", "hang", "garbage", "no-json"])
 def test_a_health_check_that_fails_is_named(trial: Trial, how: str) -> None:
     trial.break_("health_check", how)
-    answer = httpx.get(trial.server.url + "/health", timeout=10)
+    answer = http.get(trial.server.url + "/health", timeout=10)
     assert answer.status_code == 503
     checks = answer.json()["checks"]
     assert (checks["broken"]["status"], checks["database"]["status"]) == ("error", "ok")
@@ -242,7 +242,7 @@ def test_a_health_check_that_fails_is_named(trial: Trial, how: str) -> None:
 @pytest.mark.parametrize("how", ["raise", "hang", "garbage"])
 def test_a_route_that_fails_is_answered(trial: Trial, how: str) -> None:
     trial.break_("route", how)
-    answer = httpx.get(trial.server.url + "/broken", timeout=10)
+    answer = http.get(trial.server.url + "/broken", timeout=10)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "plugin.failed")
     assert trial.counted("register_routes", REASONS[how]) == 1
     assert trial.named("register_routes")

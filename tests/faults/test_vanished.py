@@ -34,7 +34,7 @@ async def crowd(
     try:
         assert process.stdout is not None
         async with asyncio.timeout(120):
-            assert await process.stdout.readline() == b"open\n"
+            assert await process.stdout.readline() == b"open %d\n" % COUNT
         yield process
     finally:
         process.kill()

@@ -10,26 +10,38 @@ import asyncio
 import json
 import sys
 
-from tests.faults.raw import Guest
-from tests.transport.ws_client import text
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 AT_ONCE = 100
 
 
+class Follower(WSListener):  # type: ignore[misc]
+    """Answers pings, as picows does by itself, and waits for the answer to its one operation."""
+
+    def __init__(self) -> None:
+        self.followed = asyncio.Event()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if b'"re"' in frame.get_payload_as_bytes():
+            self.followed.set()
+
+
 async def main(port: int, token: str, room: str, count: int) -> None:
-    guests: list[Guest] = []
     gate = asyncio.Semaphore(AT_ONCE)
-    follow = text(json.dumps({"id": 1, "op": "sub", "rooms": {room: None}}))
+    follow = json.dumps({"id": 1, "op": "sub", "rooms": {room: None}}).encode()
+    headers = {"Authorization": f"Bearer {token}", "Sec-WebSocket-Protocol": "chat.v1"}
 
-    async def enter() -> None:
+    async def enter() -> WSTransport:
         async with gate:
-            headers = f"Authorization: Bearer {token}\r\nSec-WebSocket-Protocol: chat.v1\r\n"
-            guest = await Guest.connect(port, headers, early=follow)
-            await guest.answer(1)
-            guests.append(guest)
+            transport, follower = await ws_connect(
+                Follower, f"ws://127.0.0.1:{port}/ws", extra_headers=headers
+            )
+            transport.send(WSMsgType.TEXT, follow)
+            await follower.followed.wait()
+            return transport
 
-    await asyncio.gather(*(enter() for _ in range(count)))
-    print("open", flush=True)
+    transports = await asyncio.gather(*(enter() for _ in range(count)))
+    print("open", len(transports), flush=True)
     await asyncio.Event().wait()
 
 
