@@ -12,13 +12,13 @@ from tests.servers import Mongod
 Start = Callable[..., Running]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Running(tmp_path_factory.mktemp("shared")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     mongod = Mongod(tmp_path_factory.mktemp("mongod"))
     mongod.start()
