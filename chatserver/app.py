@@ -6,7 +6,7 @@ import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from loguru import logger
@@ -53,19 +53,15 @@ class Server:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Server"]:
         """The store open, the plugins started, nothing listening."""
-        folder = DataFolder(self._data)
-        try:
+        async with AsyncExitStack() as stack:  # each is undone, whatever becomes of the others
+            stack.callback(DataFolder(self._data).close)
+            stack.push_async_callback(self.store.close)
             await self.store.open()
-            try:
-                await self.hooks.startup(self._context)
-                await self.service.start()
-                yield self
-            finally:
-                await self.service.stop()
-                await self.hooks.shutdown()
-                await self.store.close()
-        finally:
-            folder.close()
+            stack.push_async_callback(self.hooks.shutdown)
+            await self.hooks.startup(self._context)
+            stack.push_async_callback(self.service.stop)
+            await self.service.start()
+            yield self
 
     def listen(self) -> int:
         """Accept connections; returns the port. Raises `StartupError`."""

@@ -190,9 +190,11 @@ class Role(Op, frozen=True, kw_only=True, tag="role"):
 
 
 class Members(Op, frozen=True, kw_only=True, tag="members"):
-    """The members of a room."""
+    """The members of a room, by ascending user id; the next page is `after` the last one."""
 
     room: Id
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Limit = 1000
 
 
 class Search(Op, frozen=True, kw_only=True, tag="search"):

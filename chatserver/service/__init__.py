@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 
 from loguru import logger
 
@@ -15,6 +16,7 @@ from chatserver.measure import Measures
 from chatserver.model import AnyEvent
 from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
+from chatserver.service.changes import LOOK_SECONDS
 from chatserver.service.history import History
 from chatserver.service.messages import Messages
 from chatserver.service.rooms import RoomService
@@ -49,34 +51,43 @@ class Service:
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
-        self._repair: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Find the epoch of the installation; begin to watch the heads of followed rooms."""
         fresh = secrets.token_hex(8).encode()
         await self.store.add(META, "epoch", fresh)
         self.epoch = (await self.store.get(META, "epoch") or fresh).decode()
-        self._repair = asyncio.create_task(self._watch_heads(), name="repair")
+        self._tasks = [
+            asyncio.create_task(
+                self._repeat(self._compare_heads, self.config.delivery.repair_seconds)
+            ),
+            asyncio.create_task(self._repeat(self.accounts.changes.look, LOOK_SECONDS)),
+        ]
 
     async def stop(self) -> None:
-        if self._repair is not None:
-            self._repair.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.log.drain()
 
     def _written(self, event: AnyEvent) -> None:
         self._processed.add(labels=(str(event.__struct_config__.tag),))
         self.hooks.on_event(event)
 
-    async def _watch_heads(self) -> None:
+    async def _compare_heads(self) -> None:
         """Other nodes' events reach local followers even if nothing tells of them."""
+        await self.log.refresh(self.cache.watched())
+
+    async def _repeat(self, action: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Do something now and again, whatever becomes of it."""
         while True:
-            await asyncio.sleep(self.config.delivery.repair_seconds)
+            await asyncio.sleep(seconds)
             try:
-                await self.log.refresh(self.cache.watched())
+                await action()
             except StoreUnavailable:
-                logger.warning("the store did not answer; heads are compared again soon")
+                logger.warning("the store did not answer {}", action.__qualname__)
             except Exception:
-                logger.exception("comparing heads failed")
+                logger.exception("{} failed", action.__qualname__)
 
 
 __all__ = ["Service"]

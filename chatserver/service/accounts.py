@@ -16,6 +16,7 @@ from chatserver.hub import Hub
 from chatserver.interfaces import Authenticator, Store
 from chatserver.log import now_text
 from chatserver.model import ServerRole, User
+from chatserver.service.changes import AccountChanges
 from chatserver.service.rights import demand_staff
 from chatserver.service.texts import clean_name, clean_username, new_id
 
@@ -44,6 +45,7 @@ class Accounts:
         self._hub, self._config = hub, config
         self._cache: OrderedDict[str, tuple[float, User]] = OrderedDict()
         self._first = asyncio.Lock()
+        self.changes = AccountChanges(store, self._recheck)
 
     # -- finding -------------------------------------------------------------------------------
 
@@ -149,6 +151,7 @@ class Accounts:
             for subscriber in self._hub.of_user(user):
                 if subscriber.token == token:
                     subscriber.pipe.close(CLOSE_REJECTED, "signed out")
+            await self.changes.announce(user)
 
     # -- changing --------------------------------------------------------------------------------
 
@@ -159,6 +162,7 @@ class Accounts:
         await self._authenticator.set_password(user.id, password)
         await self._authenticator.close_sessions(user.id)
         self._disconnect(user.id, CLOSE_REJECTED, "the password was changed")
+        await self.changes.announce(user.id)
 
     async def set_role(self, username: str, role: ServerRole) -> User:
         return await self._change(await self._named(username), role=role)
@@ -189,7 +193,24 @@ class Accounts:
             changed = msgspec.structs.replace(_decode(old), **changes)
             if await self._store.swap(USERS, user.id, old, _encode(changed)):
                 self._hub.update_user(changed)
+                await self.changes.announce(user.id)
                 return self._remember(changed)
+
+    async def _recheck(self, user: str) -> None:
+        """Another node changed the account: its connections here act by what it is now."""
+        connected = self._hub.of_user(user)
+        if not connected:
+            return
+        self._cache.pop(user, None)
+        for subscriber in connected:
+            try:
+                found = await self.session(subscriber.token or "")
+            except ChatError as error:
+                if error.code != "auth.invalid":
+                    raise
+                subscriber.pipe.close(CLOSE_REJECTED, "the session has ended")
+            else:
+                self._hub.update_user(found)
 
     def _disconnect(self, user: str, code: int, reason: str) -> None:
         for subscriber in self._hub.of_user(user):

@@ -13,6 +13,7 @@ from chatserver.rooms import NEWEST_PAGE, Room, Rooms
 from chatserver.service.rights import Right, demand
 from chatserver.service.texts import fold_text
 
+CHANGES = 1000  # edits, reactions, … of one message: each page that shows it reads them all
 SEARCH_SCAN = 5000  # messages looked at in one room by one search
 SEARCH_PAGE = 500  # of them at once
 
@@ -77,14 +78,20 @@ class History:
         events = await self._rooms.events(room, after, limit)
         return EventPage(events[: _fitting(events, self._page_bytes)], head)
 
-    async def message(self, room: Room, message: str) -> Message:
-        """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too."""
+    async def message(self, room: Room, message: str, *, to_change: bool = True) -> Message:
+        """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too;
+        limit.count if it is to be changed once more but was too often.
+        """
         seq = message_seq(room.id, message)
         if seq is None or not 0 < seq <= room.head:
             raise ChatError("message.not_found")
-        found = await self._read(room, seq + 1, 1)
+        posted = await self._store.messages(room.id, seq + 1, 1)
+        changes = await self._store.changes(room.id, [message])
+        found = fold.fold(posted, changes)
         if not found or found[0].id != message or found[0].deleted:
             raise ChatError("message.not_found")
+        if to_change and len(changes) >= CHANGES:
+            raise ChatError("limit.count", "This message was changed as often as one can be.")
         return found[0]
 
     async def search(

@@ -151,7 +151,7 @@ class Messages:
     async def delete(self, user: User, room: Room, message: str) -> int:
         """Delete a message: one's own, or another's as a moderator."""
         demand(user, room, Right.READ)
-        found = await self._history.message(room, message)
+        found = await self._history.message(room, message, to_change=False)
         right = Right.DELETE if found.author.id == user.id else Right.MODERATE
         return await self._change(MessageDeleted, user, room, right, found)
 

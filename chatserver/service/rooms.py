@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import heapq
 from base64 import b32encode
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,6 +32,8 @@ from chatserver.service.rights import Right, demand, demand_member_of_server, ou
 from chatserver.service.texts import clean_name, new_id
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
+MEMBER_PAGE = 1000
+UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is ever shown
 PUBLIC_ROOMS = 500  # listed at once to those who are not in them
 
 
@@ -114,7 +117,7 @@ class RoomService:
         """One room, for who may read it."""
         demand(user, room, Right.READ)
         read = int(await self._store.get(MARKERS, f"{user.id}/{room.id}") or 0)
-        unread = await self._store.unread(user.id, {room.id: read})
+        unread = await self._store.unread(user.id, {room.id: _counted_from(room, read)})
         return self._view(user, room, read, unread.get(room.id, Unread(0, 0)))
 
     async def visible(self, user: User) -> list[RoomView]:
@@ -123,7 +126,7 @@ class RoomService:
         heads = await self._store.heads([room.id for room in mine])
         marks = await self._markers(user)
         unread = await self._store.unread(
-            user.id, {room.id: marks.get(room.id, 0) for room in mine}
+            user.id, {room.id: _counted_from(room, marks.get(room.id, 0)) for room in mine}
         )
         views = [
             self._view(
@@ -166,12 +169,16 @@ class RoomService:
         )
         return [room for room in rooms if room is not None and room.role(user.id) is not None]
 
-    def members(self, user: User, room: Room) -> list[MemberView]:
+    def members(
+        self, user: User, room: Room, after: str = "", limit: int = MEMBER_PAGE
+    ) -> list[MemberView]:
+        """Members by ascending id > `after`, at most MEMBER_PAGE at once."""
         demand(user, room, Right.READ)
-        return [
-            MemberView(member.user.id, member.user.name, member.role)
-            for member in room.members.values()
-        ]
+        ids = heapq.nsmallest(
+            min(limit, MEMBER_PAGE), (member for member in room.members if member > after)
+        )
+        found = (room.members[member] for member in ids)
+        return [MemberView(member.user.id, member.user.name, member.role) for member in found]
 
     # -- making and changing -----------------------------------------------------------------------
 
@@ -361,7 +368,7 @@ class RoomService:
 
         author, subject = UserRef(user.id, user.name), UserRef(member.id, member.name)
         try:
-            await self._log.append(
+            joined = await self._log.append(
                 room,
                 lambda seq, at: MemberJoined(
                     room=room.id, seq=seq, at=at, author=author, user=subject, role=role
@@ -371,6 +378,8 @@ class RoomService:
             )
         except _AlreadyThere:
             return
+        # What was said before is not news to who comes now; an old marker stays.
+        await self._store.add(MARKERS, f"{member.id}/{room.id}", str(joined.seq).encode())
         assert room.description is not None
         self._hub.tell_user(
             member.id,
@@ -444,6 +453,11 @@ def direct_room_id(users: set[str]) -> str:
 def _demand_member(room: Room, user: str) -> None:
     if room.role(user) is None:
         raise ChatError("user.not_found", "This user is not in the room.")
+
+
+def _counted_from(room: Room, read: int) -> int:
+    """The seq after which unread messages are counted."""
+    return max(read, room.head - UNREAD_EVENTS)
 
 
 def may_read(user: User, room: Room) -> bool:

@@ -9,7 +9,7 @@ from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import ClientId, Id, Sent
 from chatserver.rooms import NEWEST_PAGE, Room
-from chatserver.service.rooms import RoomView
+from chatserver.service.rooms import MEMBER_PAGE, RoomView
 from chatserver.web.access import COOKIE, cookie_token
 from chatserver.web.base import BaseHandler
 
@@ -183,7 +183,9 @@ class Leave(RoomHandler):
 class Members(RoomHandler):
     async def get(self, room: str) -> None:
         user, found = await self.user(), await self.room(room)
-        self.reply({"members": self.service.rooms.members(user, found)})
+        after = self.get_query_argument("after", "")
+        limit = self.number("limit", MEMBER_PAGE, 1)
+        self.reply({"members": self.service.rooms.members(user, found, after, limit)})
 
     async def post(self, room: str) -> None:
         user, found, given = await self.user(), await self.room(room), self.body(Invitation)

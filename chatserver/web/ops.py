@@ -215,7 +215,7 @@ async def role(session: "Session", user: User, op: p.Role) -> None:
 
 async def members(session: "Session", user: User, op: p.Members) -> None:
     room = await session.service.rooms.get(op.room)
-    session.say(op.id, {"members": session.service.rooms.members(user, room)})
+    session.say(op.id, {"members": session.service.rooms.members(user, room, op.after, op.limit)})
 
 
 async def search(session: "Session", user: User, op: p.Search) -> None:

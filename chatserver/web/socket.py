@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from tornado.websocket import WebSocketHandler
 
-from chatserver.errors import CLOSE_CONNECTIONS, CLOSE_VERSION, ChatError
+from chatserver.errors import CLOSE_CONNECTIONS, CLOSE_DRAINING, CLOSE_VERSION, ChatError
 from chatserver.logging import connection_id, request_id
 from chatserver.model import User
 from chatserver.protocol import VERSION
@@ -68,6 +68,8 @@ class ChatSocket(BaseHandler, WebSocketHandler):
         self.transport.handler = cast(Any, session)
         if offered and self.selected_subprotocol is None:
             self.transport.close(CLOSE_VERSION, f"this server speaks {VERSION}")
+        elif self.gate.draining:
+            self.transport.close(CLOSE_DRAINING, "the server is restarting")
         elif not self.gate.has_room(address):
             self.transport.close(CLOSE_CONNECTIONS, "too many connections")
         else:

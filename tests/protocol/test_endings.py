@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from chatserver.app import Server
 from chatserver.interfaces import Appended
+from chatserver.measure import Measures
 from chatserver.model import AnyEvent, ServerRole
+from chatserver.service import Service
 from tests.protocol.client import Client, Refused
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Person, Running
@@ -131,3 +134,19 @@ async def test_who_becomes_a_guest_follows_public_rooms_no_longer(server: Runnin
         assert (await b.event("room.removed"))["room"] == room
         await a.ok("send", room=room, client_id="1", body="among us")
         assert await b.code("sub", rooms={room: None}) == "room.not_found"
+
+
+async def test_what_another_process_changes_ends_connections_here_too(start: Start) -> None:
+    server = start()
+    anna, ben = await server.people("anna", "ben")
+
+    async def change_elsewhere(node: Server) -> None:
+        """As another node on this store, or `chatserver user`, does it."""
+        accounts = node.service.accounts
+        other = Service(node.config, node.store, accounts._authenticator, node.hooks, Measures())
+        await other.accounts.set_disabled(await accounts.get(anna.id), ben.username, True)
+
+    async with ben.connect() as b, anna.connect() as a:
+        await server.run(change_elsewhere)
+        assert await b.closed() == 4451
+        await a.ok("ping")

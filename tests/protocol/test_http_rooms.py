@@ -43,7 +43,8 @@ async def test_making_listing_and_showing_rooms(server: Running) -> None:
     assert room["head"] == 3  # the room, anna, ben
     shown = await ben.http("GET", f"/api/v1/rooms/{room['id']}")
     assert shown.status_code == 200
-    assert {**shown.json(), "role": "owner"} == {**room, "unread": shown.json()["unread"]}
+    assert (room["read"], shown.json()["read"]) == (2, 3)  # each from where they came in
+    assert {**shown.json(), "role": "owner", "read": 2} == room
     listed = (await ben.http("GET", "/api/v1/rooms")).json()["rooms"]
     assert [entry["head"] for entry in listed if entry["id"] == room["id"]] == [3]
 

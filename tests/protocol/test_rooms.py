@@ -30,7 +30,7 @@ async def test_create_describes_the_room_and_tells_its_members(server: Running) 
             assert set(added) == {"ev", "room", "name", "kind", "head"}
             assert (added["room"], added["name"]) == (room["id"], "Lounge")
         entry = await entry_of(b, room["id"])
-        assert (entry["role"], entry["head"], entry["read"], entry["unread"]) == ("member", 3, 0, 0)
+        assert (entry["role"], entry["head"], entry["read"], entry["unread"]) == ("member", 3, 3, 0)
 
 
 async def entry_of(client: Client, room: str) -> dict[str, Any]:
