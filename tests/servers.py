@@ -41,6 +41,11 @@ class Mongod:
         options = "?replicaSet=test" if self._replica_set else ""
         return f"mongodb://127.0.0.1:{self.port}/{options}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self, replica_set: bool = True, compressors: str = "disabled") -> None:
         """Returns when it takes writes."""
         program = mongod_program()

@@ -6,6 +6,7 @@ import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import sub
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ class Plan(NamedTuple):
     warm: float
     seconds: float
     runs: int
+    database: int  # its process
     samples: Path | None = None  # where to write a profile of the server in the window
 
 
@@ -27,6 +29,7 @@ class Window(NamedTuple):
     seconds: float
     cpu: float
     client_cpu: float
+    other_cpu: float  # of what has no part in the benchmark: should be next to nothing
     samples: list["array[float]"]
 
 
@@ -47,17 +50,21 @@ async def window(pid: int, plan: Plan, *seen: "array[float]") -> Window:
     await asyncio.sleep(plan.warm)
     for samples in seen:
         del samples[:]
-    began, cpu, client = time.perf_counter(), machine.cpu_seconds(pid), time.process_time()
+    began, before = time.perf_counter(), _spent(pid, plan)
     if plan.samples is None:
         await asyncio.sleep(plan.seconds)
     else:
         await profile.sample(pid, plan.seconds, plan.samples)
-    return Window(
-        seconds=time.perf_counter() - began,
-        cpu=machine.cpu_seconds(pid) - cpu,
-        client_cpu=time.process_time() - client,
-        samples=[samples[:] for samples in seen],
-    )
+    seconds = time.perf_counter() - began
+    server, client, other = map(sub, _spent(pid, plan), before)
+    return Window(seconds, server, client, other, [samples[:] for samples in seen])
+
+
+def _spent(pid: int, plan: Plan) -> tuple[float, float, float]:
+    """Processor seconds of the server, of this process, and of all that is neither nor the database."""
+    server, client = machine.cpu_seconds(pid), time.process_time()
+    others = machine.busy_seconds() - server - client - machine.cpu_seconds(plan.database)
+    return server, client, others
 
 
 def percentile(samples: "array[float]", share: float) -> float:

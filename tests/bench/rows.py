@@ -147,10 +147,12 @@ async def _windows(
                     "p99": percentile(samples, 0.99) * 1e3,
                     "cores": found.cpu / found.seconds,
                     "client cores": found.client_cpu / found.seconds,
+                    "other cores": found.other_cpu / found.seconds,
                 }
             )
         if pacing is not None:
             pacing.cancel()
+            await asyncio.gather(pacing, return_exceptions=True)
         lost = await load.finish()
     if lost or load.failed:
         raise RuntimeError(f"{lost} messages lost, {load.failed} errors")
