@@ -9,7 +9,8 @@ from chatserver.errors import ChatError
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _USERNAME = re.compile(r"[\w](?:[\w.-]{0,30}[\w])?")
-_MENTION = re.compile(r"(?<![\w@.-])@([\w](?:[\w.-]{0,30}[\w])?)")
+# The @ first, what stands before it second: so the engine looks at the @s alone.
+_MENTION = re.compile(r"@(?<![\w@.-]@)([\w](?:[\w.-]{0,30}[\w])?)")
 MENTIONS = 50  # looked up in one message
 
 

@@ -29,6 +29,9 @@ CLOSE_TIMEOUT: Final = 5.0
 """Seconds a peer has for its part of the closing handshake."""
 SILENT_INTERVALS: Final = 2
 
+# All connections read into one buffer: a fresh one of this size costs more than the read.
+_buffer = bytearray(READ_SIZE)
+_room = memoryview(_buffer)
 _PING = frames.control_frame(frames.PING)
 # The proactor loop of Windows cannot watch a bare socket.
 _CAN_WATCH_SOCKETS = sys.platform != "win32"
@@ -192,7 +195,7 @@ class Transport(WebSocketProtocol13):
         if self._yielded or self._socket is None:
             return
         try:
-            data = self._socket.recv(READ_SIZE)
+            data = bytes(_room[: self._socket.recv_into(_buffer)])
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
