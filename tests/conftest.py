@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 from tornado.ioloop import IOLoop
 
+# Here, before any test imports it: the contract suites are part of the product, and assert.
+pytest.register_assert_rewrite("chatserver.testing")
+
 
 @pytest.fixture
 def io_loop() -> Iterator[IOLoop]:

@@ -7,8 +7,6 @@ import pytest
 
 from tests.servers import Mongod
 
-pytest.register_assert_rewrite("chatserver.testing")
-
 
 @pytest.fixture(scope="session")
 def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
