@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from loguru import logger
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from chatserver import logging
@@ -25,6 +24,7 @@ from chatserver.service import Service
 from chatserver.spaces import Space
 from chatserver.version import __version__
 from chatserver.watchdog import Watchdog
+from chatserver.web.front import Front
 from chatserver.web.gate import Gate
 from chatserver.web.routes import application
 
@@ -48,7 +48,7 @@ class Server:
         authenticator = self.hooks.provide_authenticator(self._records)
         self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
         self._gate: Gate | None = None
-        self._http: HTTPServer | None = None
+        self._http: Front | None = None
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Server"]:
@@ -73,7 +73,7 @@ class Server:
             self.hooks.register_health_checks(),
         )
         limits = config.limits
-        self._http = HTTPServer(
+        self._http = Front(
             app,
             ssl_options=_tls(config),
             idle_connection_timeout=limits.header_seconds,
@@ -82,6 +82,7 @@ class Server:
             max_body_size=limits.http_body_bytes,
             max_buffer_size=limits.http_body_bytes + limits.header_bytes,
         )
+        self._http.gate = gate
         try:
             sockets = bind_sockets(config.server.port, config.server.host, backlog=BACKLOG)
         except OSError as error:

@@ -1,0 +1,140 @@
+"""The short way to a room's newest page answers as the long way does, and leaves it all else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.protocol.conftest import Start
+from tests.protocol.running import Person, Running
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Line:
+    """One HTTP connection, byte by byte."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    def send(self, data: str) -> None:
+        self._writer.write(data.encode())
+
+    async def answer(self) -> Answer:
+        async with asyncio.timeout(10):
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+            first, *lines = head.strip().split("\r\n")
+            headers = {
+                name.lower(): value for name, _, value in (line.partition(": ") for line in lines)
+            }
+            body = await self._reader.readexactly(int(headers.get("content-length", 0)))
+        return int(first.split()[1]), headers, body
+
+    async def ended(self) -> bool:
+        async with asyncio.timeout(10):
+            return await self._reader.read(1) == b""
+
+
+@asynccontextmanager
+async def line(server: Running) -> AsyncIterator[Line]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        yield Line(reader, writer)
+    finally:
+        writer.close()
+
+
+def get(path: str, token: str, *more: str) -> str:
+    lines = [f"GET {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}", *more]
+    return "\r\n".join(lines) + "\r\n\r\n"
+
+
+async def room_with_messages(person: Person) -> str:
+    async with person.connect() as client:
+        room: str = (await client.ok("create", name="Lounge"))["id"]
+        for number in range(60):
+            await client.ok("send", room=room, client_id=str(number), body=f"日本 {number}")
+    return room
+
+
+def without_date(answer: Answer) -> Answer:
+    status, headers, body = answer
+    return status, {name: value for name, value in headers.items() if name != "date"}, body
+
+
+async def test_both_ways_give_the_same_answer(server: Running) -> None:
+    anna = await server.person("anna")
+    path = f"/api/v1/rooms/{await room_with_messages(anna)}/messages"
+    async with line(server) as short, line(server) as long:
+        for query in ("", "?limit=50"):
+            short.send(get(path + query, anna.token))
+            long.send(get(path + query, anna.token, "X-Request-Id: 1"))
+            answer = await short.answer()
+            assert answer[0] == 200
+            assert without_date(answer) == without_date(await long.answer())
+
+
+async def test_a_new_message_is_on_the_next_page(server: Running) -> None:
+    anna = await server.person("anna")
+    room = await room_with_messages(anna)
+    async with line(server) as short, anna.connect() as client:
+        for number in range(3):
+            sent = await client.ok("send", room=room, client_id=f"n{number}", body="new")
+            short.send(get(f"/api/v1/rooms/{room}/messages", anna.token))
+            assert f'"head":{sent["seq"]}'.encode() in (await short.answer())[2]
+
+
+@pytest.mark.parametrize("token, room, status", [("wrong", None, 401), (None, "nowhere", 404)])
+async def test_refusals_are_the_usual_ones(
+    server: Running, token: str | None, room: str | None, status: int
+) -> None:
+    anna = await server.person("anna")
+    room = room or await room_with_messages(anna)
+    request = get(f"/api/v1/rooms/{room}/messages", token or anna.token)
+    async with line(server) as short, line(server) as long:
+        short.send(request)
+        long.send(request.replace("\r\nHost", "\r\nX-Request-Id: 1\r\nHost"))
+        answer = await short.answer()
+        assert answer[0] == status
+        assert without_date(answer) == without_date(await long.answer())
+
+
+async def test_who_may_not_read_a_private_room_learns_nothing(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    async with anna.connect() as client:
+        hidden = (await client.ok("create", name="Secret", kind="private"))["id"]
+    async with line(server) as short, line(server) as other:
+        short.send(get(f"/api/v1/rooms/{hidden}/messages", ben.token))
+        other.send(get("/api/v1/rooms/nowhere/messages", ben.token))
+        assert without_date(await short.answer()) == without_date(await other.answer())
+
+
+async def test_requests_in_pieces_and_in_a_row_are_all_answered(server: Running) -> None:
+    anna = await server.person("anna")
+    path = f"/api/v1/rooms/{await room_with_messages(anna)}/messages"
+    page, me = get(path, anna.token), get("/api/v1/me", anna.token)
+    async with line(server) as pieces:
+        pieces.send(page[:40])
+        await asyncio.sleep(0.05)  # so that they come as two segments
+        pieces.send(page[40:])
+        assert (await pieces.answer())[0] == 200
+    async with line(server) as row:
+        row.send(page + me + page)
+        bodies = [(await row.answer())[2] for _ in range(3)]
+        assert bodies[0] == bodies[2] != bodies[1]
+    async with line(server) as mixed:
+        for request in (page, page, me, page):
+            mixed.send(request)
+            assert (await mixed.answer())[0] == 200
+
+
+async def test_a_silent_connection_is_closed_in_time(start: Start) -> None:
+    server = start({"limits.header_seconds": 0.3})
+    anna = await server.person("anna")
+    room = await room_with_messages(anna)
+    async with line(server) as silent, line(server) as served:
+        served.send(get(f"/api/v1/rooms/{room}/messages", anna.token))
+        assert (await served.answer())[0] == 200
+        assert await silent.ended()
+        assert await served.ended()
