@@ -29,6 +29,7 @@ class Window(NamedTuple):
     seconds: float
     cpu: float
     client_cpu: float
+    database_cpu: float
     other_cpu: float  # of what has no part in the benchmark: should be next to nothing
     samples: list["array[float]"]
 
@@ -56,15 +57,14 @@ async def window(pid: int, plan: Plan, *seen: "array[float]") -> Window:
     else:
         await profile.sample(pid, plan.seconds, plan.samples)
     seconds = time.perf_counter() - began
-    server, client, other = map(sub, _spent(pid, plan), before)
-    return Window(seconds, server, client, other, [samples[:] for samples in seen])
+    spent = map(sub, _spent(pid, plan), before)
+    return Window(seconds, *spent, [samples[:] for samples in seen])
 
 
-def _spent(pid: int, plan: Plan) -> tuple[float, float, float]:
-    """Processor seconds of the server, of this process, and of all that is neither nor the database."""
-    server, client = machine.cpu_seconds(pid), time.process_time()
-    others = machine.busy_seconds() - server - client - machine.cpu_seconds(plan.database)
-    return server, client, others
+def _spent(pid: int, plan: Plan) -> tuple[float, float, float, float]:
+    """Processor seconds of the server, this process, the database, and of all else."""
+    ours = machine.cpu_seconds(pid), time.process_time(), machine.cpu_seconds(plan.database)
+    return *ours, machine.busy_seconds() - sum(ours)
 
 
 def percentile(samples: "array[float]", share: float) -> float:

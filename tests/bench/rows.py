@@ -147,6 +147,7 @@ async def _windows(
                     "p99": percentile(samples, 0.99) * 1e3,
                     "cores": found.cpu / found.seconds,
                     "client cores": found.client_cpu / found.seconds,
+                    "database cores": found.database_cpu / found.seconds,
                     "other cores": found.other_cpu / found.seconds,
                 }
             )
