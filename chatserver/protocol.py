@@ -243,11 +243,15 @@ AnyOp = (
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="sys", tag="hello"):
-    """The first frame of the server. Seqs of another `epoch` mean nothing here."""
+    """The first frame of the server, and what it is called (`server.name`).
+
+    Seqs of another `epoch` mean nothing here.
+    """
 
     heartbeat_ms: int
     max_frame: int
     server: str
+    name: str
     epoch: str
 
 

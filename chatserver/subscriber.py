@@ -215,9 +215,10 @@ class Subscriber:
                 self._behind[room] = after = last
                 self.push(frames)
                 self.flush()
-                await self._until_drained()
+                await self.until_drained()
 
-    async def _until_drained(self) -> None:
+    async def until_drained(self) -> None:
+        """Wait until the peer has read all that was sent."""
         while self.pipe.buffered > 0 and not self.closed:
             if self._drained is None:
                 self._drained = asyncio.Event()

@@ -35,7 +35,7 @@ from chatserver.web import ops
 from chatserver.web.gate import Bucket, Gate
 from chatserver.web.transport import Transport
 
-BACKLOG = 64  # operations that may wait for an earlier one; beyond, no more is read
+BACKLOG = 16  # operations that may wait for an earlier one, each a frame; beyond, no more is read
 TYPING_PER_SECOND = 1.0  # each goes to everybody in the room; more than this tells them nothing
 TYPING_BURST = 5.0
 RATE_STRIKES = 200  # refusals in a row for being too fast, after which the connection is closed
@@ -90,6 +90,7 @@ class Session:
                     heartbeat_ms=int(config.limits.heartbeat_seconds * 1000),
                     max_frame=config.limits.frame_bytes,
                     server=f"chatserver/{__version__}",
+                    name=config.server.name,
                     epoch=self.service.epoch,
                 )
             )
@@ -221,7 +222,9 @@ class Session:
             while self._backlog:
                 await self._do(self._backlog[0])
                 self._backlog.popleft()
-                if len(self._backlog) < BACKLOG and not self.subscriber.is_lagging:
+                if self.subscriber.is_lagging:  # its answers shall not pile up
+                    await self.subscriber.until_drained()
+                if len(self._backlog) < BACKLOG:
                     self.transport.resume_reading()
         finally:
             self._backlog = None

@@ -105,6 +105,13 @@ class Client:
         self._writer.close()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    def pause(self) -> None:
+        """Read nothing more from the socket."""
+        self._reader._transport.pause_reading()
+
+    def resume(self) -> None:
+        self._reader._transport.resume_reading()
+
     # Operations
 
     async def ask(self, op: str, /, **fields: Any) -> Frame:

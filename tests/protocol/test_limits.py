@@ -1,5 +1,8 @@
 """Limits on how much and how fast."""
 
+import asyncio
+
+from chatserver.app import Server
 from tests.protocol.conftest import Start
 
 
@@ -44,3 +47,27 @@ async def test_pages_are_bounded(start: Start) -> None:
         assert len((await client.ok("events", room=room, after=0))["events"]) == 4
     page = (await anna.http("GET", f"/api/v1/rooms/{room}/messages")).json()
     assert len(page["messages"]) == 3
+
+
+async def test_who_asks_and_does_not_read_is_answered_when_they_do(start: Start) -> None:
+    """Pages pile up neither in the server nor in a closed connection."""
+    server = start({"limits.buffer_soft_bytes": 200_000, "limits.history_page": 200})
+    anna = await server.person("anna")
+    most = 0
+
+    async def watch(node: Server) -> int:
+        return max((found.pipe.buffered for found in node.service.hub.of_user(anna.id)), default=0)
+
+    async with anna.connect() as client:
+        room = (await client.ok("create", name="Lounge"))["id"]
+        for number in range(60):
+            await client.ok("send", room=room, client_id=str(number), body="x" * 8000)
+        client.pause()
+        answers = [client.begin("history", room=room) for _ in range(40)]
+        for _ in range(20):
+            most = max(most, await server.run(watch))
+            await asyncio.sleep(0.02)
+        client.resume()
+        pages = await asyncio.gather(*answers)
+    assert all(len(page["ok"]["messages"]) == 50 for page in pages)
+    assert 0 < most <= 1_048_576
