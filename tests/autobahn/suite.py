@@ -4,6 +4,7 @@ The suite exists for Python 2.7 alone, so it gets an environment of its own.
 """
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -38,7 +39,8 @@ class SuiteError(Exception):
 def find_python() -> str | None:
     """A Python 2.7 that runs."""
     candidates = [shutil.which("python2.7")]
-    candidates += [str(path) for path in Path.home().glob(".pyenv/versions/2.7*/bin/python2.7")]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    candidates += [str(path) for path in pyenv.glob("versions/2.7*/bin/python2.7")]
     for candidate in candidates:
         if candidate and not subprocess.run([candidate, "-c", ""], capture_output=True).returncode:
             return candidate
