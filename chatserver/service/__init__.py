@@ -17,6 +17,7 @@ from chatserver.model import AnyEvent
 from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import LOOK_SECONDS
+from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.messages import Messages
 from chatserver.service.rooms import RoomService
@@ -47,7 +48,7 @@ class Service:
         self.rooms = RoomService(
             store, self.cache, self.log, self.hub, self.accounts, config.limits
         )
-        self.epoch = ""
+        self.following = Following(self.rooms, self.log, config.limits)
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
@@ -57,7 +58,7 @@ class Service:
         """Find the epoch of the installation; begin to watch the heads of followed rooms."""
         fresh = secrets.token_hex(8).encode()
         await self.store.add(META, "epoch", fresh)
-        self.epoch = (await self.store.get(META, "epoch") or fresh).decode()
+        self.following.epoch = (await self.store.get(META, "epoch") or fresh).decode()
         self._tasks = [
             asyncio.create_task(
                 self._repeat(self._compare_heads, self.config.delivery.repair_seconds)
@@ -69,6 +70,11 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await self.log.drain()
+
+    @property
+    def epoch(self) -> str:
+        """Seqs of another epoch mean nothing here."""
+        return self.following.epoch
 
     def _written(self, event: AnyEvent) -> None:
         self._processed.add(labels=(str(event.__struct_config__.tag),))

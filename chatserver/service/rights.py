@@ -62,6 +62,10 @@ def rights(user: User, room: Room) -> frozenset[Right]:
     return room_rights(user.role, room.description.kind, room.role(user.id))
 
 
+def may_read(user: User, room: Room) -> bool:
+    return Right.READ in rights(user, room)
+
+
 def demand(user: User, room: Room, right: Right) -> None:
     """Raise room.forbidden; or room.not_found where the user may not know that the room exists."""
     held = rights(user, room)

@@ -7,8 +7,6 @@ from base64 import b32encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.hub import Hub
@@ -28,56 +26,14 @@ from chatserver.model import (
 )
 from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
-from chatserver.service.rights import Right, demand, demand_member_of_server, outranks, rights
+from chatserver.service.rights import Right, demand, demand_member_of_server, outranks
 from chatserver.service.texts import clean_name, new_id
+from chatserver.service.views import MemberView, RoomAdded, RoomRemoved, RoomView
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
 MEMBER_PAGE = 1000
 UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is ever shown
 PUBLIC_ROOMS = 500  # listed at once to those who are not in them
-
-
-class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room as one user sees it. `name` of a direct room is the other's."""
-
-    id: str
-    name: str | None
-    kind: RoomKind
-    head: int
-    topic: str = ""
-    joined: bool = msgspec.field(default=True)
-    role: RoomRole | None = None
-    read: int | None = None
-    unread: int | None = None
-    mentions: int | None = None
-
-
-class MemberView(msgspec.Struct, frozen=True):
-    id: str
-    name: str
-    role: RoomRole
-
-
-class RoomAdded(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.added"):
-    """Tells a user's connections that the user is in a room now."""
-
-    room: str
-    name: str | None
-    kind: RoomKind
-    head: int
-
-
-class RoomRemoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.removed"):
-    """Tells a user's connections that the user is in a room no longer."""
-
-    room: str
-
-
-class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="read"):
-    """Tells a user's other connections how far the user has read."""
-
-    room: str
-    seq: int
 
 
 class RoomService:
@@ -458,7 +414,3 @@ def _demand_member(room: Room, user: str) -> None:
 def _counted_from(room: Room, read: int) -> int:
     """The seq after which unread messages are counted."""
     return max(read, room.head - UNREAD_EVENTS)
-
-
-def may_read(user: User, room: Room) -> bool:
-    return Right.READ in rights(user, room)

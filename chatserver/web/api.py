@@ -9,7 +9,8 @@ from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import ClientId, Id, Sent
 from chatserver.rooms import NEWEST_PAGE, Room
-from chatserver.service.rooms import MEMBER_PAGE, RoomView
+from chatserver.service.rooms import MEMBER_PAGE
+from chatserver.service.views import RoomView
 from chatserver.web.access import COOKIE, cookie_token
 from chatserver.web.base import BaseHandler
 

@@ -7,25 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chatserver import protocol as p
-from chatserver.errors import ChatError
 from chatserver.hooktypes import Draft
 from chatserver.model import User, UserRef
-from chatserver.protocol import ErrorBody, error_body
-from chatserver.rooms import Room
 from chatserver.service.rights import Right, demand
-from chatserver.service.rooms import ReadMoved
+from chatserver.service.views import ReadMoved
 
 if TYPE_CHECKING:
     from chatserver.web.session import Session
-
-
-class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of following one room. `count` events are replayed before it is live."""
-
-    state: str  # live, replay, gap; or error
-    head: int
-    count: int | None = None
-    error: ErrorBody | None = None
 
 
 class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="typing"):
@@ -38,62 +26,8 @@ async def list_rooms(session: "Session", user: User, op: p.ListRooms) -> None:
 
 
 async def sub(session: "Session", user: User, op: p.Sub) -> None:
-    wanted = {room.id for room in session.subscriber.rooms} | op.rooms.keys()
-    if len(wanted) > session.gate.config.limits.subscriptions:
-        raise ChatError("limit.count", "This connection follows as many rooms as one can.")
-    rooms: dict[str, Room] = {}
-    refused: dict[str, ChatError] = {}
-    try:
-        for name, after in op.rooms.items():
-            try:
-                room = await session.service.rooms.get(name)
-                room.holders += 1
-                rooms[name] = room
-                demand(user, room, Right.READ)
-                if after is not None and after > room.head:
-                    await session.service.log.refresh([room])
-            except ChatError as error:
-                refused[name] = error
-        _follow(session, session.user or user, op, rooms, refused)
-    finally:
-        for room in rooms.values():
-            room.holders -= 1
-
-
-def _follow(
-    session: "Session",
-    user: User,
-    op: p.Sub,
-    rooms: dict[str, Room],
-    refused: dict[str, ChatError],
-) -> None:
-    """Nothing is awaited here, so that rights, heads in the answer and places among listeners agree."""
-    subscriber, epoch = session.subscriber, session.service.epoch
-    answers: dict[str, Followed] = {}
-    for name, after in op.rooms.items():
-        try:
-            if name in refused:
-                raise refused[name]
-            demand(user, rooms[name], Right.READ)  # it may have been lost since the first look
-            answers[name] = _followed(rooms[name], after, op.epoch in (None, epoch))
-        except ChatError as error:
-            refused[name] = error
-            answers[name] = Followed(state="error", head=0, error=error_body(error))
-    if refused and len(refused) == len(op.rooms):
-        raise next(iter(refused.values()))
-    session.say(op.id, {"rooms": answers})
-    for name, after in op.rooms.items():
-        if answers[name].state in ("live", "replay"):
-            room = rooms[name]
-            subscriber.follow(room, room.head if after is None else after)
-
-
-def _followed(room: Room, after: int | None, same_epoch: bool) -> Followed:
-    if after is None or (after == room.head and same_epoch):
-        return Followed(state="live", head=room.head)
-    if after > room.head or not same_epoch:
-        return Followed(state="gap", head=room.head)
-    return Followed(state="replay", head=room.head, count=room.head - after)
+    rooms = await session.service.following.follow(session.subscriber, op.rooms, op.epoch)
+    session.say(op.id, {"rooms": rooms})
 
 
 async def unsub(session: "Session", user: User, op: p.Unsub) -> None:

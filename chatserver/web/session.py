@@ -28,7 +28,8 @@ from chatserver.protocol import (
     parse,
 )
 from chatserver.rooms import Room
-from chatserver.service.rooms import RoomRemoved, may_read
+from chatserver.service.rights import may_read
+from chatserver.service.views import RoomRemoved
 from chatserver.subscriber import Subscriber
 from chatserver.version import __version__
 from chatserver.web import ops

@@ -7,8 +7,7 @@ from typing import Any
 from chatserver.model import User
 from chatserver.rooms import Room
 from chatserver.service import Service
-from chatserver.service.rights import Right, demand
-from chatserver.service.rooms import may_read
+from chatserver.service.rights import Right, demand, may_read
 from chatserver.subscriber import Subscriber
 
 

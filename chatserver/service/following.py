@@ -1,0 +1,110 @@
+"""Following rooms: who may, from which position on, and whether that can be served."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from chatserver.config import LimitsConfig
+from chatserver.errors import ChatError
+from chatserver.log import Log
+from chatserver.protocol import ErrorBody, error_body
+from chatserver.rooms import Room
+from chatserver.service.rights import Right, demand
+from chatserver.service.rooms import RoomService
+from chatserver.subscriber import Subscriber
+
+
+class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of following one room. `count` events are replayed before it is live."""
+
+    state: str  # live, replay, gap; or error
+    head: int
+    count: int | None = None
+    error: ErrorBody | None = None
+
+
+class Following:
+    """Puts connections among the listeners of rooms."""
+
+    def __init__(self, rooms: RoomService, log: Log, limits: LimitsConfig) -> None:
+        self._rooms, self._log, self._limits = rooms, log, limits
+        self.epoch = ""  # of the installation; known once the store is open
+
+    async def follow(
+        self, subscriber: Subscriber, wanted: Mapping[str, int | None], epoch: str | None
+    ) -> dict[str, Followed]:
+        """Follow each room from the seq that was seen last, or from now on where that is None.
+
+        `epoch` is the one those seqs are of, None for the present one. Raises the first `ChatError`
+        if no room may be followed. Missed events are pushed after this has returned, not before.
+        """
+        together = {room.id for room in subscriber.rooms} | wanted.keys()
+        if len(together) > self._limits.subscriptions:
+            raise ChatError("limit.count", "This connection follows as many rooms as one can.")
+        held: dict[str, Room] = {}
+        refused: dict[str, ChatError] = {}
+        try:
+            for name, after in wanted.items():
+                try:
+                    held[name] = await self._hold(subscriber, name, after)
+                except ChatError as error:
+                    refused[name] = error
+            return self._place(subscriber, wanted, epoch in (None, self.epoch), held, refused)
+        finally:
+            for room in held.values():
+                room.holders -= 1
+
+    async def _hold(self, subscriber: Subscriber, name: str, after: int | None) -> Room:
+        """The room, kept in memory, and as far as the store if a seq is beyond what is known here."""
+        room = await self._rooms.get(name)
+        room.holders += 1
+        try:
+            _demand_read(subscriber, room)
+            if after is not None and after > room.head:
+                await self._log.refresh([room])
+        except BaseException:
+            room.holders -= 1
+            raise
+        return room
+
+    def _place(
+        self,
+        subscriber: Subscriber,
+        wanted: Mapping[str, int | None],
+        same_epoch: bool,
+        held: Mapping[str, Room],
+        refused: dict[str, ChatError],
+    ) -> dict[str, Followed]:
+        """Nothing is awaited here, so that rights, heads in the answer and places among listeners agree."""
+        answers: dict[str, Followed] = {}
+        for name, after in wanted.items():
+            try:
+                if name in refused:
+                    raise refused[name]
+                room = held[name]
+                _demand_read(subscriber, room)  # it may have been lost since the first look
+                answers[name] = _position(room, after, same_epoch)
+            except ChatError as error:
+                refused[name] = error
+                answers[name] = Followed(state="error", head=0, error=error_body(error))
+        if refused and len(refused) == len(wanted):
+            raise next(iter(refused.values()))
+        for name, answer in answers.items():
+            if answer.state in ("live", "replay"):
+                after = wanted[name]
+                subscriber.follow(held[name], answer.head if after is None else after)
+        return answers
+
+
+def _demand_read(subscriber: Subscriber, room: Room) -> None:
+    if subscriber.user is None:
+        raise ChatError("auth.required")
+    demand(subscriber.user, room, Right.READ)
+
+
+def _position(room: Room, after: int | None, same_epoch: bool) -> Followed:
+    if after is None or (after == room.head and same_epoch):
+        return Followed(state="live", head=room.head)
+    if after > room.head or not same_epoch:
+        return Followed(state="gap", head=room.head)
+    return Followed(state="replay", head=room.head, count=room.head - after)
