@@ -14,7 +14,7 @@ async def test_the_server_says_hello_first(server: Running) -> None:
     async with anna.connect() as client:
         assert client.received[0] is client.hello
         assert client.hello["sys"] == "hello"
-        assert set(client.hello) == {"sys", "heartbeat_ms", "max_frame", "server", "epoch"}
+        assert set(client.hello) == {"sys", "heartbeat_ms", "max_frame", "server", "name", "epoch"}
         assert client.hello["max_frame"] == 65536
         assert client.hello["heartbeat_ms"] == 25000
         assert client.hello["server"].startswith("chatserver/")
