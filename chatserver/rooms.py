@@ -194,10 +194,6 @@ class Rooms:
         self._evict()
         return kept
 
-    def forget(self, room: Room) -> None:
-        if not room.followers and not room.holders:
-            self._rooms.pop(room.id, None)
-
     async def load(self, room: str) -> Room | None:
         """The room, read from the store if it is not in memory; None if there is no such room."""
         if room in self._rooms:

@@ -31,7 +31,7 @@ SILENT_INTERVALS: Final = 2
 
 # All connections read into one buffer: a fresh one of this size costs more than the read.
 _buffer = bytearray(READ_SIZE)
-_room = memoryview(_buffer)
+_received_part = memoryview(_buffer)
 _PING = frames.control_frame(frames.PING)
 # The proactor loop of Windows cannot watch a bare socket.
 _CAN_WATCH_SOCKETS = sys.platform != "win32"
@@ -195,7 +195,7 @@ class Transport(WebSocketProtocol13):
         if self._yielded or self._socket is None:
             return
         try:
-            data = bytes(_room[: self._socket.recv_into(_buffer)])
+            data = bytes(_received_part[: self._socket.recv_into(_buffer)])
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
