@@ -32,6 +32,9 @@ BACKLOG = 4096  # connections that may wait to be accepted: thousands come back 
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 # Connections and messages make no garbage that only the collector finds; it need not look often.
 GC_THRESHOLDS = (50_000, 20, 100)
+# How long the loop may go on when a driver's thread wants to run: at Python's 5 ms the store would
+# wait for the next batch, and that for the answer.
+THREAD_SECONDS = 0.0005
 
 
 class Server:
@@ -163,6 +166,7 @@ async def _serve(loaded: Loaded, dev: bool) -> None:
         watchdog.start()
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(THREAD_SECONDS)
         gc.set_threshold(*GC_THRESHOLDS)
         host = loaded.config.server.host
         logger.info("chatserver {} serves http://{}:{}", __version__, host, port)

@@ -125,6 +125,7 @@ class HookCalls:
         self._observers: dict[str, Observer] = {}
         self._started: list[str] = []
         self.messages_are_checked = bool(calls["change_message"] or calls["check_message"])
+        self.events_are_observed = bool(calls["on_event"])
         self._seconds = measures.histogram(
             "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
         )

@@ -1,23 +1,27 @@
-"""The append path: group commit, numbering, repeated sends.
+"""The append path: numbering, group commit, repeated sends.
 
-All appends of a node wait in one lane. Whoever finds it idle takes what waits, numbers it from the
-heads this node knows, and writes it as one ordered batch. The store's unique indexes settle races
-with other nodes: what came before a duplicate stands, the rest is numbered again. The rights of
-each entry are checked when it is numbered, so they hold at exactly the position it is written to.
+All appends of a node wait in one lane. Each gets its number as soon as it comes, from the head this
+node knows and what is under way before it; whoever finds the lane idle takes what waits and writes
+it as one ordered batch. While a batch is being written, the next one gathers; it is handed to the
+store before those of the first are told. The store's unique indexes settle races with other nodes:
+what came before a duplicate stands, all that is left gives its numbers back and is numbered again.
+
+Rights hold at exactly the position written: they are checked in the state of the room just before
+it. What changes that state closes the room until it is durable; later entries wait unnumbered.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from loguru import logger
 
+from chatserver.clock import now_text
 from chatserver.config import DeliveryConfig
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.interfaces import Conflict, Store
+from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.measure import SIZES, Measures
 from chatserver.model import AnyEvent
 from chatserver.rooms import READ_EVENTS, RELOAD_EVENTS, Room, Rooms
@@ -41,35 +45,60 @@ RETRY_SECONDS = 0.005  # what another node wrote is not safe to read yet
 Key = tuple[str, str]  # (author id, client_id)
 Done = Callable[[Outcome | ChatError], None]
 Publish = Callable[[Room, Sequence[AnyEvent]], None]
-Written = Callable[[AnyEvent], None]
+Written = Callable[[Sequence[AnyEvent]], None]
 
 
 class Entry:
-    """Something that is to become the next event of a room.
+    """Something that is to become the next event of a room. Subclasses say what, and who is told.
 
-    `check` raises `ChatError` if it may not, in the room's state just before it; `build` makes the
-    event from its seq and time. `changes_state` keeps later entries of the room out of the same
-    batch, so that their checks see it. `done` is called once, from the lane.
+    `changes_state` closes the room until the entry is settled, so that later checks see it.
     """
 
-    __slots__ = ("build", "changes_state", "check", "done", "key", "room", "since")
+    __slots__ = ("changes_state", "event", "key", "room", "since")
+
+    def __init__(self, room: Room, key: Key | None = None, changes_state: bool = False) -> None:
+        self.room, self.key, self.changes_state = room, key, changes_state
+        self.event: AnyEvent | None = None  # once it has a number
+        self.since = time.perf_counter()
+
+    def check(self) -> None:
+        """Raises `ChatError` if it may not be, in the room's present state."""
+        raise NotImplementedError
+
+    def build(self, seq: int, at: str) -> AnyEvent:
+        raise NotImplementedError
+
+    def settled(self, outcome: Outcome | ChatError) -> None:
+        """Called once, from the lane."""
+        raise NotImplementedError
+
+
+class Append(Entry):
+    """An entry made of functions."""
+
+    __slots__ = ("_build", "_check", "_settled")
 
     def __init__(
         self,
         room: Room,
         build: Callable[[int, str], AnyEvent],
         check: Callable[[], None],
-        done: Done,
+        settled: Done,
         *,
         key: Key | None = None,
         changes_state: bool = False,
     ) -> None:
-        self.room, self.build, self.check, self.done = room, build, check, done
-        self.key, self.changes_state = key, changes_state
-        self.since = time.perf_counter()
+        super().__init__(room, key, changes_state)
+        self._build, self._check, self._settled = build, check, settled
 
+    def check(self) -> None:
+        self._check()
 
-Numbered = tuple[Entry, AnyEvent]
+    def build(self, seq: int, at: str) -> AnyEvent:
+        return self._build(seq, at)
+
+    def settled(self, outcome: Outcome | ChatError) -> None:
+        self._settled(outcome)
 
 
 class Log:
@@ -86,7 +115,8 @@ class Log:
     ) -> None:
         self._store, self._rooms, self._config = store, rooms, config
         self._publish, self._written = publish, written
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[Entry] = deque()  # those with a number come first
+        self._unnumbered = 0  # how many at its end have none
         self._in_flight: dict[Key, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
         self._next_batch = 0.0  # when it is due, unless many wait
@@ -102,12 +132,20 @@ class Log:
         measures.gauge("chatserver_append_queue", "Appends that wait", lambda: len(self._waiting))
 
     def submit(self, entry: Entry) -> None:
-        """Queue the entry. Raises `ChatError` store.unavailable if too many wait already."""
+        """Queue an entry whose `check` has just passed.
+
+        Raises `ChatError` store.unavailable if too many wait already.
+        """
         if len(self._waiting) >= self._config.queue_events:
             raise StoreUnavailable("Too many messages wait for the store.")
         if entry.key is not None and self._is_in_flight(entry):
             return
-        entry.room.holders += 1
+        room = entry.room
+        if self._unnumbered or room.closed or room.stale:
+            self._unnumbered += 1
+        else:
+            self._number(entry)
+        room.holders += 1
         self._waiting.append(entry)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="log")
@@ -120,9 +158,10 @@ class Log:
         *,
         changes_state: bool = False,
     ) -> AnyEvent:
-        """Submit one entry and wait for its durable event."""
+        """Submit one entry and wait for its durable event. Raises what `check` raises."""
+        check()
         future, done = awaited()
-        self.submit(Entry(room, build, check, done, changes_state=changes_state))
+        self.submit(Append(room, build, check, done, changes_state=changes_state))
         return (await future).event
 
     async def drain(self) -> None:
@@ -158,93 +197,110 @@ class Log:
         if others is None:
             self._in_flight[entry.key] = []
             return False
-        others.append(entry.done)
+        others.append(entry.settled)
         return True
 
     async def _run(self) -> None:
+        durable: list[Entry] = []  # nobody was told of these yet
         try:
-            while self._waiting:
-                await self._pace()
-                count = min(len(self._waiting), self._config.batch_events)
-                await self._write([self._waiting.popleft() for _ in range(count)])
+            while self._waiting or durable:
+                if len(self._waiting) < PACE_EVENTS:
+                    self._stand(durable)
+                    durable = []
+                    await self._pause()
+                batch = await self._take()
+                if batch:
+                    self._next_batch = time.perf_counter() + PACE_SECONDS
+                    writing = asyncio.create_task(self._write(batch))
+                    await asyncio.sleep(0)  # the store works while those of the last batch are told
+                    self._stand(durable)
+                    durable = await self._outcome(batch, writing)
+                else:
+                    self._stand(durable)
+                    durable = []
         finally:
             self._task = None
 
-    async def _pace(self) -> None:
+    async def _pause(self) -> None:
         """Under load let a few more sends join a batch; after a pause write at once."""
-        now = time.perf_counter()
-        wait = self._next_batch - now
-        if wait > 0 and len(self._waiting) < PACE_EVENTS:
+        wait = self._next_batch - time.perf_counter()
+        if wait > 0 and self._waiting:
             await asyncio.sleep(wait)
-        self._next_batch = time.perf_counter() + PACE_SECONDS
 
-    async def _write(self, batch: list[Entry]) -> None:
-        pending = batch
-        try:
-            while pending:
-                await self.refresh({entry.room for entry in pending if entry.room.stale})
-                numbered, pending = self._number(pending)
-                if numbered:
-                    pending = await self._append(numbered) + pending
-        except Exception as error:
-            self._give_up(pending, as_chat_error(error))
-
-    def _number(self, entries: list[Entry]) -> tuple[list[Numbered], list[Entry]]:
-        """Number what may be written now; the second list has to wait for the next round."""
-        at = now_text()
-        heads: dict[Room, int] = {}
-        closed: set[Room] = set()
-        numbered: list[Numbered] = []
-        later: list[Entry] = []
-        for entry in entries:
-            room = entry.room
-            if room in closed or (entry.changes_state and room in heads):
-                closed.add(room)
-                later.append(entry)
-                continue
+    async def _take(self) -> list[Entry]:
+        """What may be written now, in order, numbered."""
+        if self._unnumbered:
             try:
-                entry.check()
-                seq = heads.get(room, room.head) + 1
-                numbered.append((entry, entry.build(seq, at)))
+                await self.refresh({entry.room for entry in self._waiting if entry.room.stale})
             except Exception as error:
-                self._settle(entry, as_chat_error(error))
-                continue
-            heads[room] = seq
-            if entry.changes_state:
-                closed.add(room)
-        return numbered, later
+                self._give_up([], as_chat_error(error))
+        batch: list[Entry] = []
+        later: list[Entry] = []
+        for _ in range(min(len(self._waiting), self._config.batch_events)):
+            entry = self._waiting.popleft()
+            if entry.event is not None:
+                batch.append(entry)
+            elif entry.room.closed:
+                later.append(entry)
+            else:
+                self._unnumbered -= 1
+                try:
+                    entry.check()
+                    self._number(entry)
+                    batch.append(entry)
+                except Exception as error:
+                    self._settle(entry, as_chat_error(error))
+        self._waiting.extendleft(reversed(later))
+        return batch
 
-    async def _append(self, numbered: list[Numbered]) -> list[Entry]:
-        """Write one batch and settle what stands; returns what has to be numbered again."""
-        rest = numbered
+    def _number(self, entry: Entry) -> None:
+        room = entry.room
+        seq = max(room.head, room.numbered) + 1
+        entry.event = entry.build(seq, now_text())
+        room.numbered = seq
+        room.closed = entry.changes_state
+
+    def _number_again(self, entries: list[Entry]) -> None:
+        """Put entries back to where they were, and take the numbers from all that wait."""
+        self._waiting.extendleft(reversed(entries))
+        for entry in self._waiting:
+            entry.event = None
+            entry.room.numbered = 0
+            entry.room.closed = False
+        self._unnumbered = len(self._waiting)
+
+    async def _write(self, batch: list[Entry]) -> Appended:
+        async with asyncio.timeout(self._config.append_seconds):
+            return await self._store.append(_events(batch))
+
+    async def _outcome(self, batch: list[Entry], writing: Awaitable[Appended]) -> list[Entry]:
+        """The batch if all of it is durable; else what is durable of it is told, the rest waits."""
+        rest = batch
         try:
-            async with asyncio.timeout(self._config.append_seconds):
-                stored, conflict = await self._store.append([event for _, event in numbered])
+            stored, conflict = await writing
             self._sizes.add(stored)
-            self._stand(numbered[:stored])
-            rest = numbered[stored:]
             if conflict is None:
-                return []
+                return batch
+            self._stand(batch[:stored])
+            rest = batch[stored:]
             self._conflicts.add(labels=(conflict.value,))
+            for entry in rest:
+                entry.room.numbered = 0
             if conflict is Conflict.CLIENT_ID:
-                return await self._without_repeats(rest)
-            before = sum(entry.room.head for entry, _ in rest)
-            await self.refresh({entry.room for entry, _ in rest})
-            if sum(entry.room.head for entry, _ in rest) == before:
-                await asyncio.sleep(RETRY_SECONDS)
-            return [entry for entry, _ in rest]
+                rest = await self._without_repeats(rest)
+            else:
+                await self._find_out(rest)
+            self._number_again(rest)
         except Exception as error:
-            for entry, _ in rest:
-                entry.room.stale = True
-                self._settle(entry, as_chat_error(error))
-            raise
+            self._give_up(rest, as_chat_error(error))
+        return []
 
-    async def _without_repeats(self, rest: list[Numbered]) -> list[Entry]:
+    async def _without_repeats(self, rest: list[Entry]) -> list[Entry]:
         """Answer all repeated sends among `rest` with the first; returns the others."""
-        keys = [entry.key for entry, _ in rest if entry.key is not None]
+        keys = [entry.key for entry in rest if entry.key is not None]
         found = await self._store.repeats(keys)
         others = []
-        for entry, _ in rest:
+        for entry in rest:
             first = found.get(entry.key) if entry.key else None
             if first is None:
                 others.append(entry)
@@ -254,44 +310,65 @@ class Log:
             await asyncio.sleep(RETRY_SECONDS)
         return others
 
-    def _stand(self, numbered: list[Numbered]) -> None:
+    async def _find_out(self, rest: list[Entry]) -> None:
+        """Read what another node wrote where this one wanted to."""
+        rooms = {entry.room for entry in rest}
+        before = sum(room.head for room in rooms)
+        await self.refresh(rooms)
+        if sum(room.head for room in rooms) == before:
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _stand(self, entries: list[Entry]) -> None:
         """Tell the listeners, then the authors, of events that are durable now."""
+        if not entries:
+            return
         by_room: dict[Room, list[AnyEvent]] = {}
-        for entry, event in numbered:
+        events = _events(entries)
+        for event, entry in zip(events, entries, strict=True):
             by_room.setdefault(entry.room, []).append(event)
         receivers = 0
-        for room, events in by_room.items():
-            self._publish(room, events)
+        for room, published in by_room.items():
+            self._publish(room, published)
             receivers += len(room.listeners)
         pause = min(receivers * PACE_PER_RECEIVER, PACE_MOST_SECONDS)
         self._next_batch = max(self._next_batch, time.perf_counter() + pause)
-        for entry, event in numbered:
+        for event, entry in zip(events, entries, strict=True):
             self._settle(entry, Outcome(event))
-            self._written(event)
+        self._written(events)
 
     def _settle(self, entry: Entry, outcome: Outcome | ChatError) -> None:
-        entry.room.holders -= 1
+        room = entry.room
+        room.holders -= 1
+        if entry.changes_state and entry.event is not None:
+            room.closed = False
         self._seconds.add(time.perf_counter() - entry.since)
-        self._tell(entry.done, outcome)
+        self._tell(entry.settled, outcome)
         if entry.key is None:
             return
-        for done in self._in_flight.pop(entry.key, ()):
+        for settled in self._in_flight.pop(entry.key, ()):
             again = outcome if isinstance(outcome, ChatError) else Outcome(outcome.event, True)
-            self._tell(done, again)
+            self._tell(settled, again)
 
-    def _tell(self, done: Done, outcome: Outcome | ChatError) -> None:
+    def _tell(self, settled: Done, outcome: Outcome | ChatError) -> None:
         try:
-            done(outcome)
+            settled(outcome)
         except Exception:
             logger.exception("an append could not be answered")
 
-    def _give_up(self, pending: list[Entry], error: ChatError) -> None:
-        """Settle all that is left of a batch, and what waits behind it: nobody waits twice."""
-        waiting = list(self._waiting)
+    def _give_up(self, rest: list[Entry], error: ChatError) -> None:
+        """Settle what is left of a batch, and what waits behind it: nobody waits twice."""
+        entries = [*rest, *self._waiting]
         self._waiting.clear()
-        for entry in pending + waiting:
+        self._unnumbered = 0
+        for entry in entries:
             entry.room.stale = True
+            entry.room.numbered = 0
+        for entry in entries:
             self._settle(entry, error)
+
+
+def _events(entries: Sequence[Entry]) -> list[AnyEvent]:
+    return [entry.event for entry in entries if entry.event is not None]
 
 
 def awaited() -> tuple["asyncio.Future[Outcome]", Done]:
@@ -317,8 +394,3 @@ def as_chat_error(error: Exception) -> ChatError:
         return StoreUnavailable()
     logger.opt(exception=error).error("append failed")
     return ChatError("server.internal")
-
-
-def now_text() -> str:
-    """The time as events carry it: RFC 3339, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -48,6 +48,7 @@ class Room:
     __slots__ = (
         "_recent",
         "checked",
+        "closed",
         "description",
         "followers",
         "head",
@@ -55,6 +56,7 @@ class Room:
         "id",
         "listeners",
         "members",
+        "numbered",
         "page",
         "stale",
         "tail",
@@ -71,6 +73,8 @@ class Room:
         self.listeners: set[Subscriber] = set()  # connections that are at the head
         self.followers = 0  # connections that follow the room, those that catch up too
         self.holders = 0  # appends under way and others who need this object to stay the room's
+        self.numbered = 0  # the highest seq that an append under way has
+        self.closed = False  # such an append changes who may do what: others wait for it
         self.stale = False  # a write with unknown outcome: compare with the store before use
         self.checked = time.monotonic()
         self._recent: dict[str, Message] | None = None

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 from loguru import logger
 
@@ -76,9 +77,12 @@ class Service:
         """Seqs of another epoch mean nothing here."""
         return self.following.epoch
 
-    def _written(self, event: AnyEvent) -> None:
-        self._processed.add(labels=(str(event.__struct_config__.tag),))
-        self.hooks.on_event(event)
+    def _written(self, events: Sequence[AnyEvent]) -> None:
+        for tag, count in Counter(event.__struct_config__.tag for event in events).items():
+            self._processed.add(count, (str(tag),))
+        if self.hooks.events_are_observed:
+            for event in events:
+                self.hooks.on_event(event)
 
     async def _compare_heads(self) -> None:
         """Other nodes' events reach local followers even if nothing tells of them."""

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from chatserver.clock import now_text
 from chatserver.config import ServerConfig
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import LoginAttempt
 from chatserver.hub import Hub
 from chatserver.interfaces import Authenticator, Store
-from chatserver.log import now_text
 from chatserver.model import ServerRole, User
 from chatserver.service.changes import AccountChanges
 from chatserver.service.rights import demand_staff

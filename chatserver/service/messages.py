@@ -33,6 +33,47 @@ REACTIONS = 50  # different ones on one message
 Posted = Callable[[Outcome | ChatError], None]
 
 
+class Post(Entry):
+    """A message in the lane."""
+
+    __slots__ = ("_client_id", "_done", "_draft", "_mentions", "_user")
+
+    def __init__(
+        self,
+        user: User,
+        room: Room,
+        client_id: str,
+        draft: Draft,
+        mentions: tuple[str, ...],
+        done: Posted,
+    ) -> None:
+        super().__init__(room, (user.id, client_id))
+        self._user, self._client_id, self._draft = user, client_id, draft
+        self._mentions, self._done = mentions, done
+
+    def check(self) -> None:
+        demand(self._user, self.room, Right.POST)
+
+    def build(self, seq: int, at: str) -> MessagePosted:
+        room, user, draft = self.room.id, self._user, self._draft
+        return MessagePosted(
+            room=room,
+            seq=seq,
+            at=at,
+            author=UserRef(user.id, user.name),
+            id=message_id(room, seq),
+            body=draft.body,
+            client_id=self._client_id,
+            reply_to=draft.reply_to,
+            mentions=self._mentions,
+        )
+
+    def settled(self, outcome: Outcome | ChatError) -> None:
+        if isinstance(outcome, Outcome) and outcome.event.room != self.room.id:
+            outcome = ChatError("message.client_id_reused")
+        self._done(outcome)
+
+
 class Messages:
     """What is said in rooms."""
 
@@ -76,39 +117,10 @@ class Messages:
         The same (user, client_id) again has the first message as its outcome.
         """
         demand(user, room, Right.POST)
-        body, reply_to = draft.body, draft.reply_to
-        check_body(body, self._limits.message_chars)
-        if reply_to is not None:
-            self._check_reply(room, reply_to)
-        author = UserRef(user.id, user.name)
-
-        def build(seq: int, at: str) -> MessagePosted:
-            return MessagePosted(
-                room=room.id,
-                seq=seq,
-                at=at,
-                author=author,
-                id=message_id(room.id, seq),
-                body=body,
-                client_id=client_id,
-                reply_to=reply_to,
-                mentions=mentions,
-            )
-
-        def settled(outcome: Outcome | ChatError) -> None:
-            if isinstance(outcome, Outcome) and outcome.event.room != room.id:
-                outcome = ChatError("message.client_id_reused")
-            done(outcome)
-
-        self._log.submit(
-            Entry(
-                room,
-                build,
-                lambda: demand(user, room, Right.POST),
-                settled,
-                key=(user.id, client_id),
-            )
-        )
+        check_body(draft.body, self._limits.message_chars)
+        if draft.reply_to is not None:
+            self._check_reply(room, draft.reply_to)
+        self._log.submit(Post(user, room, client_id, draft, mentions, done))
 
     async def post(
         self, user: User, room: Room, client_id: str, body: str, reply_to: str | None = None

@@ -1,0 +1,16 @@
+"""The time as events and accounts carry it."""
+
+import time
+from datetime import UTC, datetime
+
+_latest: tuple[int, str] = (0, "")  # thousands are asked for within one millisecond
+
+
+def now_text() -> str:
+    """The time now: RFC 3339, UTC, milliseconds."""
+    global _latest
+    milliseconds = time.time_ns() // 1_000_000
+    if milliseconds != _latest[0]:
+        now = datetime.fromtimestamp(milliseconds / 1000, UTC)
+        _latest = milliseconds, now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _latest[1]
