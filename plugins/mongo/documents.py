@@ -1,9 +1,10 @@
 """Events as BSON documents and back, the indexes over them, and the queries' pipelines.
 
-A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. Only a posted
-message has `client_id`, only a change of one has `message`, only a member event has `user`, only
-a room's description has `kind`: the partial indexes rely on that, and a posted message, by far
-the most frequent event, is in just two of them.
+A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. The `_id` of a
+posted message is who sent it with which client_id, so that the index over `_id`, which every
+collection has, keeps repeats out. Only a change of a message has `message`, only a member event
+has `user`, only a room's description has `kind`: the partial indexes rely on that, and a posted
+message, by far the most frequent event, is in just one index besides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 from pymongo import IndexModel
 
-from chatserver import AnyEvent, Conflict
+from chatserver import AnyEvent, Conflict, MessagePosted
 
 Document = dict[str, Any]
 
@@ -21,15 +22,14 @@ Document = dict[str, Any]
 ANY = {"$gte": ""}
 
 
-def _partial(field: str, *keys: tuple[str, int], unique: bool = False) -> IndexModel:
-    return IndexModel(list(keys), unique=unique, partialFilterExpression={field: {"$exists": True}})
+def _partial(field: str, *keys: tuple[str, int]) -> IndexModel:
+    return IndexModel(list(keys), partialFilterExpression={field: {"$exists": True}})
 
 
 # seq descends, so that the newest event of a group comes first: MongoDB then skips from group to
 # group (DISTINCT_SCAN) for `newest`.
 INDEXES = (
     IndexModel([("room", 1), ("seq", -1)], unique=True),
-    _partial("client_id", ("author.id", 1), ("client_id", 1), unique=True),
     _partial("message", ("room", 1), ("message", 1), ("seq", 1)),
     _partial("user.id", ("room", 1), ("user.id", 1), ("seq", -1)),
     _partial("user.id", ("user.id", 1), ("room", 1), ("seq", -1)),
@@ -40,7 +40,15 @@ INDEXES = (
 
 def document(event: AnyEvent) -> Document:
     made: Document = msgspec.to_builtins(event)
+    if isinstance(event, MessagePosted):
+        # First, where mongod wants it: it copies documents that have it elsewhere.
+        return {"_id": message_key(event.author.id, event.client_id), **made}
     return made
+
+
+def message_key(author: str, client_id: str) -> Document:
+    """The `_id` of the message that an author sent with this client_id."""
+    return {"author": author, "client_id": client_id}
 
 
 def events(documents: Sequence[Document], kind: Any) -> list[Any]:
@@ -50,7 +58,7 @@ def events(documents: Sequence[Document], kind: Any) -> list[Any]:
 
 def conflict(error: Mapping[str, Any]) -> Conflict:
     """Which rule a write error of code 11000 (duplicate key) speaks of."""
-    return Conflict.CLIENT_ID if "client_id" in error["keyPattern"] else Conflict.POSITION
+    return Conflict.CLIENT_ID if "_id" in error["keyPattern"] else Conflict.POSITION
 
 
 def newest(match: Document, *group: str) -> list[Document]:

@@ -66,7 +66,7 @@ class MongoLog:
 
     async def _insert(self, batch: list[documents.Document]) -> Appended:
         # The bare command costs half the processor time of insert_many, which makes an _id for
-        # every document and keeps account of each; here the server makes the _id.
+        # every document and keeps account of each; where there is none the server makes one.
         result = await self._database.command(
             {
                 "insert": NAME,
@@ -120,7 +120,7 @@ class MongoLog:
     ) -> dict[tuple[str, str], MessagePosted]:
         if not keys:
             return {}
-        query = {"$or": [{"author.id": author, "client_id": sent} for author, sent in keys]}
+        query = {"_id": {"$in": [documents.message_key(*key) for key in keys]}}
         found = await self._database.find(self._latest, query, [])
         if found:
             await self.settle()  # a repeat is acknowledged as a first send is
