@@ -50,11 +50,20 @@ def _types() -> Iterator[str]:
 def _fields(kind: Any) -> str:
     if not issubclass(kind, msgspec.Struct):
         return ""
-    rows = []
-    for field in msgspec.structs.fields(kind):
-        default = "" if field.required else f" = {field.default!r}"
-        rows.append(f"    {field.name}: {_type(kind.__annotations__[field.name])}{default}")
-    return "\n".join(rows)
+    names, defaults = kind.__struct_fields__, kind.__struct_defaults__
+    required = [msgspec.NODEFAULT] * (len(names) - len(defaults))
+    return "\n".join(
+        f"    {name}: {_type(kind.__annotations__[name])}{_default(default)}"
+        for name, default in zip(names, [*required, *defaults], strict=True)
+    )
+
+
+def _default(value: Any) -> str:
+    if value is msgspec.NODEFAULT:
+        return ""
+    if type(value).__name__ == "Factory":  # of a mutable value
+        value = value.factory()
+    return f" = {value!r}"
 
 
 def _type(annotation: Any) -> str:
