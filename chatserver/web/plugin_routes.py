@@ -26,7 +26,7 @@ class PluginRoute(BaseHandler):
         for name, value in reply.headers.items():
             self.set_header(name, value)
         if isinstance(reply.body, bytes):
-            self.finish(reply.body)
+            self.finish(reply.body or None)
         else:
             await self._stream(reply.body)
 
