@@ -115,13 +115,17 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Socket(Protocol):
-    """A WebSocket connection as a plugin sees it. Who does not read is closed with 4408."""
+    """A WebSocket connection as a plugin sees it.
 
-    on_drained: Callable[[], None] | None  # called when `buffered` has fallen back to 0
+    Who leaves more than `limits.buffer_hard_bytes` unread, or more than `limits.buffer_soft_bytes`
+    for `limits.slow_seconds`, is closed with 4408.
+    """
+
+    on_drained: Callable[[], None] | None  # to be set; called when `buffered` is back at 0
 
     @property
     def buffered(self) -> int:
-        """Bytes that wait because the peer does not read; of `limits.buffer_hard_bytes` at most."""
+        """Bytes that wait because the peer does not read. At 0 again, `on_drained()` is called."""
 
     def send(self, frames: bytes) -> None:
         """Send complete frames (`chatserver.text_frame`), now or as soon as the peer reads.

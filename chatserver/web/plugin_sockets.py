@@ -202,6 +202,9 @@ class PluginSocket:
             self._slow = asyncio.get_running_loop().call_later(hub.slow_seconds, self._drop)
 
     def _drop(self) -> None:
+        self._stop_timing()
+        if self._transport.closed:
+            return
         self._gate.service.hub.dropped.add()
         self._transport.close(CLOSE_SLOW, "slow consumer")
 

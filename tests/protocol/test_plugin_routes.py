@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatserver.app import Server
-from chatserver.measure import Gauge
+from chatserver.measure import Counter, Gauge
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
 
@@ -212,3 +212,9 @@ def gauge(node: Server, name: str) -> float:
     found = next(measure for measure in node.measures if measure.name == name)
     assert isinstance(found, Gauge)
     return found.read()
+
+
+def counter(node: Server, name: str) -> float:
+    found = next(measure for measure in node.measures if measure.name == name)
+    assert isinstance(found, Counter)
+    return sum(found.values.values())

@@ -1,14 +1,16 @@
 """WebSocket connections of plugins: let in, bounded, counted and ended as those at /ws."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
 
+from chatserver.web.plugin_sockets import PluginSocket, PluginUpgrade
 from tests.protocol.client import BINARY, Client, Refused
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
-from tests.protocol.test_plugin_routes import ENABLED, gauge, plugin, until
+from tests.protocol.test_plugin_routes import ENABLED, counter, gauge, plugin, until
 
 
 @pytest.fixture
@@ -30,6 +32,16 @@ async def test_frames_go_both_ways(server: Running) -> None:
         assert gauge(server.server, "websocket_connections_active") == 1
     await until(lambda: plugin(server).log == ["closed None"])
     await until(lambda: gauge(server.server, "websocket_connections_active") == 0)
+
+
+async def test_the_upgrade_is_let_go_while_the_connection_stands(server: Running) -> None:
+    async with door(server) as client:
+        await client.ok("echo")
+        gc.collect()
+        assert not [each for each in gc.get_objects() if isinstance(each, PluginUpgrade)]
+        assert [each for each in gc.get_objects() if isinstance(each, PluginSocket)]
+    await until(lambda: plugin(server).log == ["closed None"])
+    assert not [each for each in gc.get_objects() if isinstance(each, PluginSocket)]
 
 
 async def test_other_requests_to_the_same_address_are_not_upgrades(server: Running) -> None:
@@ -115,25 +127,38 @@ async def test_a_plugin_closes_with_its_own_code(server: Running) -> None:
     await until(lambda: plugin(server).log == ["closed 4409"])
 
 
-async def test_who_does_not_read_is_closed(start: Start) -> None:
-    server = start(ENABLED | {"limits.slow_seconds": 0.3, "limits.buffer_soft_bytes": 100_000})
-    async with door(server) as hard, door(server) as slow, door(server) as other:
-        hard.pause()
-        hard.begin("flood", count=300)
-        slow.pause()
-        await fill(server, slow)
-        await asyncio.sleep(7); print(plugin(server).log)
-        await until(lambda: sorted(plugin(server).log) == ["closed 4408", "closed 4408"])
+@pytest.mark.parametrize("slow_seconds", [0.5, 60.0])
+async def test_who_does_not_read_is_closed(start: Start, slow_seconds: float) -> None:
+    """After a while below the hard bound, at once beyond it."""
+    limits = {"limits.slow_seconds": slow_seconds, "limits.buffer_soft_bytes": 100_000}
+    server = start(ENABLED | limits)
+    async with door(server) as client, door(server) as other:
+        client.pause()
+        if slow_seconds < 1:
+            while gauge(server.server, "chatserver_connections_lagging") < 1:
+                client.begin("flood", count=1)
+                await asyncio.sleep(0.005)
+        else:
+            client.begin("flood", count=300)
+        await until(lambda: counter(server.server, "chatserver_connections_dropped_total") == 1)
+        client.resume()
+        assert await client.closed() == 4408
+        await until(lambda: counter(server.server, "websocket_errors_total") == 1)
         other.begin("flood", count=10)
         await other.ok("echo")
 
 
-async def fill(server: Running, client: Client) -> None:
-    """Send until more waits than the soft bound, which is less than the hard one."""
-    while gauge(server.server, "chatserver_connections_lagging") < 1:
-        client.begin("flood", count=3)
-        await asyncio.sleep(0.01)
-        assert "closed 4408" not in plugin(server).log[1:]
+async def test_who_reads_again_in_time_stays(start: Start) -> None:
+    server = start(ENABLED | {"limits.slow_seconds": 60.0, "limits.buffer_soft_bytes": 100_000})
+    async with door(server) as client:
+        client.pause()
+        while gauge(server.server, "chatserver_connections_lagging") < 1:
+            client.begin("flood", count=1)
+            await asyncio.sleep(0.005)
+        client.resume()
+        await until(lambda: gauge(server.server, "chatserver_connections_lagging") == 0)
+        assert plugin(server).log == ["drained"]
+        await client.ok("echo")
 
 
 async def test_draining_settles_and_closes_with_4301(start: Start) -> None:

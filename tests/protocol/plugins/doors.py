@@ -92,6 +92,7 @@ class End:
 
     def __init__(self, plugin: Plugin, request: chatserver.Request, socket: Any) -> None:
         self._plugin, self._socket = plugin, socket
+        socket.on_drained = lambda: plugin.log.append("drained")
         self._slow = asyncio.Event()
         self._slow.set()
         self._say({"sys": "hello", "token": request.token, "query": dict(request.query)})
@@ -103,7 +104,7 @@ class End:
                 raise RuntimeError("broken on purpose")
             case "flood":
                 for _ in range(frame["count"]):
-                    self._socket.send(chatserver.text_frame(b'"%s"' % BIG))
+                    self._socket.send(chatserver.text_frame(b'{"re": 0, "ok": "%s"}' % BIG))
             case "close":
                 self._socket.close(frame["code"], "as you wish")
             case "slow":
