@@ -84,6 +84,7 @@ class Stream:
             async for part in self._parts:
                 self._handler.write(part)
                 await self._flush()
+                await asyncio.sleep(0)  # neither the iterator nor the client may have waited
         except Gone:
             return
         except ChatError as error:

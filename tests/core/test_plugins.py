@@ -72,6 +72,7 @@ REFUSED = {
     "second_store": "both bring a store",
     "registers_nothing": "register_routes returned no list",
     "registers_garbage": "register_health_checks returned str, not HealthCheck",
+    "empty_route": "/nothing answers nothing",
     "takes_route": "/health is an address of the server itself",
 }
 
