@@ -1,6 +1,7 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
 from chatserver.errors import ChatError, StartupError, StoreUnavailable
+from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
 from chatserver.hooktypes import (
     Context,
@@ -12,6 +13,9 @@ from chatserver.hooktypes import (
     Request,
     Route,
     Settings,
+    Socket,
+    SocketDoor,
+    SocketEnd,
 )
 from chatserver.interfaces import Appended, Authenticator, Conflict, Records, Store, Unread
 from chatserver.measure import Counter, Gauge, Histogram, Measures
@@ -37,6 +41,7 @@ from chatserver.model import (
     User,
     UserRef,
 )
+from chatserver.service import Service
 from chatserver.version import __version__
 
 __all__ = [
@@ -75,7 +80,11 @@ __all__ = [
     "RoomRole",
     "Route",
     "ServerRole",
+    "Service",
     "Settings",
+    "Socket",
+    "SocketDoor",
+    "SocketEnd",
     "StartupError",
     "Store",
     "StoreUnavailable",
@@ -84,4 +93,5 @@ __all__ = [
     "UserRef",
     "__version__",
     "hookimpl",
+    "text_frame",
 ]

@@ -133,6 +133,7 @@ class Server:
             records=self._records(plugin),
             measures=self.measures,
             version=__version__,
+            service=self.service,
         )
 
 

@@ -108,14 +108,17 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     header_bytes: Annotated[Count, Meta(description="Largest HTTP request header accepted.")] = (
         16384
     )
-    connections: Annotated[Count, Meta(description="Most WebSocket connections of this node.")] = (
-        15000
-    )
+    connections: Annotated[
+        Count, Meta(description="Most WebSocket connections and streamed answers of this node.")
+    ] = 15000
     connections_per_user: Annotated[
         Count, Meta(description="Most WebSocket connections of one user on this node.")
     ] = 100
     connections_per_address: Annotated[
-        Count, Meta(description="Most WebSocket connections from one address on this node.")
+        Count,
+        Meta(
+            description="Most WebSocket connections and streamed answers to one address on this node."
+        ),
     ] = 10000
     buffer_soft_bytes: Annotated[
         Count,

@@ -6,9 +6,10 @@ a plugin must have answered.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
+import msgspec
 from loguru import logger
 
 from chatserver.config import PluginsConfig
@@ -16,6 +17,7 @@ from chatserver.errors import ChatError, StartupError
 from chatserver.hooktypes import (
     Context,
     Draft,
+    Handler,
     HealthCheck,
     LoginAttempt,
     Refusal,
@@ -30,6 +32,8 @@ from chatserver.model import AnyEvent, User
 STARTUP_SECONDS = 60.0  # for what one plugin has to prepare; one that hangs is named after this
 # Hooks in which a `ChatError` is an answer to a client; elsewhere nobody waits for one.
 ANSWERING = ("change_message", "check_message", "register_routes")
+# Whoever asks costs only themselves, and must not shut an address for all others.
+WITHOUT_BREAKER = ("register_routes",)
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
 
@@ -229,7 +233,7 @@ class HookCalls:
             (call.plugin, hook),
             Breaker(self._settings.breaker_failures, self._settings.breaker_seconds),
         )
-        if breaker.is_open:
+        if breaker.is_open and hook not in WITHOUT_BREAKER:
             self._errors.add(labels=(call.plugin, hook, "circuit_open"))
             raise PluginFailed
         failed: bool | None = True
@@ -268,19 +272,32 @@ class HookCalls:
             self._errors.add(labels=(call.plugin, hook, "queue_full"))
 
     def _guarded(self, plugin: str, route: Route) -> Route:
-        call = Call(plugin, route.get, ("request",))
+        handlers: dict[str, Any] = {
+            method: self._guarded_handler(plugin, handler)
+            for method, handler in route.handlers.items()
+        }
+        return msgspec.structs.replace(route, **handlers)
 
-        async def get(request: Request) -> Reply:
+    def _guarded_handler(self, plugin: str, handler: Handler) -> Handler:
+        call = Call(plugin, handler, ("request",))
+
+        async def answer(request: Request) -> Reply:
             reply = await self.run("register_routes", call, {"request": request})
             if not isinstance(reply, Reply):
                 self._failed("register_routes", plugin, "garbage", f"returned {type(reply)}")
+            if not isinstance(reply.body, bytes | AsyncIterator):
+                self._failed("register_routes", plugin, "garbage", f"answers {type(reply.body)}")
             return reply
 
-        return Route(path=route.path, get=get)
+        return answer
 
-    def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
+    def note_crash(self, hook: str, plugin: str, error: BaseException) -> None:
+        """Log and count what a plugin raised."""
         logger.opt(exception=error).error("plugin {}: {} failed", plugin, hook)
         self._errors.add(labels=(plugin, hook, "error"))
+
+    def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
+        self.note_crash(hook, plugin, error)
         raise PluginFailed from error
 
     def _failed(self, hook: str, plugin: str, reason: str, text: str) -> NoReturn:

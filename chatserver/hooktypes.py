@@ -1,13 +1,17 @@
 """What hooks take and give: small frozen structs, so that a new field breaks no plugin."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from chatserver.interfaces import Records
 from chatserver.measure import Measures
+from chatserver.model import User
+
+if TYPE_CHECKING:
+    from chatserver.service import Service
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,28 +53,152 @@ class HealthCheck(msgspec.Struct, frozen=True):
 
 
 class Request(Protocol):
-    """What a plugin's route sees of an HTTP request."""
+    """What a plugin's route sees of an HTTP request.
 
-    method: str
-    path: str
-    address: str  # of the client, as far as trusted proxies tell
+    It may be kept as long as the answer or the socket needs it, but holds all the headers: of a
+    socket that lives for days, keep what you need of it.
+    """
 
-    def header(self, name: str) -> str | None: ...
+    @property
+    def method(self) -> str:
+        """`GET`, also where the client asks for the head of the answer alone."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def address(self) -> str:
+        """Of the client, as far as trusted proxies tell."""
+
+    @property
+    def body(self) -> bytes:
+        """Empty where the request has none; of `limits.http_body_bytes` at most."""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query string, decoded; of equal names the last one counts.
+
+        Raises `ChatError` request.invalid if it is no UTF-8.
+        """
+
+    @property
+    def token(self) -> str | None:
+        """Of the session: the bearer header's, else the cookie's. Whether it is one is not checked."""
+
+    @property
+    def has_cookie(self) -> bool:
+        """The token came by the cookie, which a browser sends whoever made the request."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """The request comes from a page of another origin. Only GET gets as far as a plugin."""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, whose name is in any case; None if it is not there."""
+
+    async def user(self) -> User:
+        """Who is asking. Raises `ChatError` auth.required, auth.invalid, store.unavailable."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plugin's route answers."""
+    """What a plugin's route answers.
 
-    body: bytes
+    A body that is an async iterator is streamed: each part is sent before the next one is asked
+    for, and must be taken by the client within `limits.slow_seconds`. When the client goes away or
+    the server stops, the iterator is cancelled where it waits, and its `aclose` awaited.
+    """
+
+    body: bytes | AsyncIterator[bytes]
     status: int = 200
     content_type: str = "application/json"
+    headers: Mapping[str, str] = {}
+
+
+class Socket(Protocol):
+    """A WebSocket connection as a plugin sees it.
+
+    Who leaves more than `limits.buffer_hard_bytes` unread, or more than `limits.buffer_soft_bytes`
+    for `limits.slow_seconds`, is closed with 4408.
+    """
+
+    on_drained: Callable[[], None] | None  # to be set; called when `buffered` is back at 0
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait because the peer does not read. At 0 again, `on_drained()` is called."""
+
+    def send(self, frames: bytes) -> None:
+        """Send complete frames (`chatserver.text_frame`), now or as soon as the peer reads.
+
+        Never raises; what is sent to a closed connection is dropped.
+        """
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after what is buffered. `SocketEnd.on_close` is called once the peer has agreed."""
+
+    def pause_reading(self) -> None:
+        """Take no more from the client: what it sends then waits there."""
+
+    def resume_reading(self) -> None: ...
+
+
+class SocketEnd(Protocol):
+    """The plugin's end of a WebSocket connection. What it raises closes this socket with 4400."""
+
+    def on_text(self, payload: bytes) -> None:
+        """A text message, valid UTF-8, of `limits.frame_bytes` at most."""
+
+    def on_binary(self, payload: bytes) -> None:
+        """A binary message."""
+
+    def on_close(self, code: int | None, reason: str | None) -> None:
+        """The connection is gone. Called once: with the code of who closed first, None if it broke."""
+
+    def on_drain(self, after_ms: int) -> None:
+        """The server stops: the socket is closed with 4301 within so many milliseconds."""
+
+    async def settle(self) -> None:
+        """Return when all that was received is answered.
+
+        Awaited before the close with 4301, when nothing more is read, for `delivery.append_seconds`
+        at most.
+        """
+
+
+class SocketDoor(msgspec.Struct, frozen=True, kw_only=True):
+    """WebSocket upgrades at a route. `open` is called once the connection stands.
+
+    A client that offers none of `subprotocols` is closed with the code `no_subprotocol`; without
+    any, none is looked for. Origins, limits, heartbeat and drain are those of `/ws`.
+    """
+
+    subprotocols: tuple[str, ...] = ()
+    open: Callable[[Request, Socket], SocketEnd]
+    no_subprotocol: int = 4406
+
+
+Handler = Callable[[Request], Awaitable[Reply]]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP address of a plugin: an exact path and GET only."""
+    """An HTTP address of a plugin: an exact path, what answers each method, and upgrades.
+
+    HEAD is answered as GET. A request from a page of another origin is refused unless it is a GET.
+    """
 
     path: str
-    get: Callable[[Request], Awaitable[Reply]]
+    get: Handler | None = None
+    post: Handler | None = None
+    put: Handler | None = None
+    patch: Handler | None = None
+    delete: Handler | None = None
+    socket: SocketDoor | None = None
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """By the method's name in small letters."""
+        found = {name: getattr(self, name) for name in ("get", "post", "put", "patch", "delete")}
+        return {name: handler for name, handler in found.items() if handler is not None}
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,3 +208,4 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     records: Records  # the plugin's own space in the store
     measures: Measures  # every figure the core keeps, to read; and to add the plugin's own
     version: str
+    service: "Service"  # every rule of the server; it answers from `startup` on

@@ -6,17 +6,37 @@ Frames that become due in one turn of the loop go out as one write per connectio
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from chatserver.config import Config
-from chatserver.errors import CLOSE_DRAINING
 from chatserver.frames import PLAIN, event_frames, text_frame
 from chatserver.measure import Counter, Histogram, Measures
 from chatserver.model import AnyEvent, MemberLeft, User
 from chatserver.rooms import Room, Rooms
 from chatserver.subscriber import Subscriber
+
+
+class Connection(Protocol):
+    """What lasts, and therefore has to be ended when the server stops, whatever it speaks."""
+
+    @property
+    def is_socket(self) -> bool:
+        """A WebSocket, not an HTTP answer that is streamed."""
+
+    @property
+    def is_lagging(self) -> bool:
+        """Something waits because the client does not read."""
+
+    def announce_drain(self, after_ms: int) -> None:
+        """Tell the client that it will have to move within so many milliseconds."""
+
+    def hold(self) -> None:
+        """Take no more from the client."""
+
+    def send_away(self) -> None:
+        """End with 4301. What was taken and stands in the log is settled by now."""
 
 
 class Hub:
@@ -30,7 +50,7 @@ class Hub:
         self._rooms = rooms
         self._due: list[Subscriber] = []
         self._users: dict[str, set[Subscriber]] = {}
-        self._connections: set[Subscriber] = set()
+        self._connections: set[Connection] = set()
         self._due_since = 0.0
         self._gone: asyncio.Event | None = None
         self.read = rooms.events
@@ -47,19 +67,32 @@ class Hub:
             "chatserver_delivery_lag_seconds", "From a durable event to its bytes in the sockets"
         )
         measures.gauge(
-            "websocket_connections_active", "Open WebSocket connections", self.connections
+            "websocket_connections_active",
+            "Open WebSocket connections",
+            lambda: sum(connection.is_socket for connection in self._connections),
+        )
+        measures.gauge(
+            "chatserver_streams_active",
+            "HTTP answers that are being streamed",
+            lambda: sum(not connection.is_socket for connection in self._connections),
         )
         measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(rooms))
         measures.gauge(
             "chatserver_connections_lagging",
             "Connections that are behind now",
-            lambda: sum(subscriber.is_lagging for subscriber in self._connections),
+            lambda: sum(connection.is_lagging for connection in self._connections),
         )
 
     # -- connections ---------------------------------------------------------------------------
 
-    def add(self, subscriber: Subscriber) -> None:
-        self._connections.add(subscriber)
+    def add(self, connection: Connection) -> None:
+        self._connections.add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._connections.discard(connection)
+        if self._gone is not None and not self._connections:
+            self._gone.set()
 
     def connections(self) -> int:
         return len(self._connections)
@@ -80,15 +113,14 @@ class Hub:
                 subscriber.on_lost(room)
 
     def remove(self, subscriber: Subscriber) -> None:
-        self._connections.discard(subscriber)
+        """The subscriber's connection is gone."""
+        self.discard(subscriber)
         if subscriber.user is not None:
             mine = self._users.get(subscriber.user.id, set())
             mine.discard(subscriber)
             if not mine:
                 self._users.pop(subscriber.user.id, None)
         subscriber.close()
-        if self._gone is not None and not self._connections:
-            self._gone.set()
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -185,8 +217,8 @@ class Hub:
         `settled` waits for what they have sent, so that each gets its answers before the end.
         """
         connections = list(self._connections)
-        for subscriber in connections:
-            subscriber.say(b'{"sys":"drain","after_ms":%d}' % int(seconds * 1000))
+        for connection in connections:
+            connection.announce_drain(int(seconds * 1000))
         steps = max(1, int(seconds * 20))
         size = max(1, -(-len(connections) // steps))
         async with asyncio.TaskGroup() as leaving:
@@ -195,12 +227,10 @@ class Hub:
                 await asyncio.sleep(seconds / steps)
 
     async def _send_away(
-        self, connections: list[Subscriber], settled: Callable[[], Awaitable[None]]
+        self, connections: list[Connection], settled: Callable[[], Awaitable[None]]
     ) -> None:
-        for subscriber in connections:
-            subscriber.pipe.pause_reading()
+        for connection in connections:
+            connection.hold()
         await settled()
-        for subscriber in connections:
-            subscriber.flush()
-            subscriber.pipe.close(CLOSE_DRAINING, "the server is restarting")
-            subscriber.pipe.resume_reading()  # for its own close
+        for connection in connections:
+            connection.send_away()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from chatserver.errors import CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
+from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
 from chatserver.frames import PLAIN, event_frames, packed_frame, text_frame
 from chatserver.model import User
 from chatserver.rooms import Room
@@ -104,6 +104,21 @@ class Subscriber:
     @property
     def is_lagging(self) -> bool:
         return self._lagging is not None
+
+    # -- the server stops ------------------------------------------------------------------------
+
+    is_socket = True
+
+    def announce_drain(self, after_ms: int) -> None:
+        self.say(b'{"sys":"drain","after_ms":%d}' % after_ms)
+
+    def hold(self) -> None:
+        self.pipe.pause_reading()
+
+    def send_away(self) -> None:
+        self.flush()
+        self.pipe.close(CLOSE_DRAINING, "the server is restarting")
+        self.pipe.resume_reading()  # for its own close
 
     # -- following rooms -----------------------------------------------------------------------
 

@@ -49,12 +49,40 @@ def _types() -> Iterator[str]:
 
 def _fields(kind: Any) -> str:
     if not issubclass(kind, msgspec.Struct):
-        return ""
-    rows = []
-    for field in msgspec.structs.fields(kind):
-        default = "" if field.required else f" = {field.default!r}"
-        rows.append(f"    {field.name}: {_type(kind.__annotations__[field.name])}{default}")
+        return _members(kind)
+    names, defaults = kind.__struct_fields__, kind.__struct_defaults__
+    required = [msgspec.NODEFAULT] * (len(names) - len(defaults))
+    return "\n".join(
+        f"    {name}: {_type(kind.__annotations__[name])}{_default(default)}"
+        for name, default in zip(names, [*required, *defaults], strict=True)
+    )
+
+
+def _members(kind: Any) -> str:
+    """What an object of this protocol has, each with what is said of it."""
+    rows = [f"- `{name}: {_type(of)}`" for name, of in kind.__annotations__.items()]
+    for name, member in vars(kind).items():
+        if isinstance(member, property):
+            of = inspect.signature(member.fget).return_annotation
+            rows.append(_row(f"{name}: {_type(of)}", member))
+        elif inspect.isfunction(member) and not name.startswith("_"):
+            first = "async " if inspect.iscoroutinefunction(member) else ""
+            bare = MODULES.sub("", str(inspect.signature(member)).replace("(self, ", "("))
+            rows.append(_row(f"{first}{name}{bare.replace('(self)', '()')}", member))
     return "\n".join(rows)
+
+
+def _row(shown: str, member: Any) -> str:
+    text = " ".join(_text(member).split())
+    return f"- `{shown}`: {text}" if text else f"- `{shown}`"
+
+
+def _default(value: Any) -> str:
+    if value is msgspec.NODEFAULT:
+        return ""
+    if type(value).__name__ == "Factory":  # of a mutable value
+        value = value.factory()
+    return f" = {value!r}"
 
 
 def _type(annotation: Any) -> str:

@@ -4,12 +4,13 @@ import time
 from collections import OrderedDict
 
 from chatserver.config import Config
-from chatserver.errors import ChatError
+from chatserver.errors import CLOSE_INTERNAL, ChatError
 from chatserver.measure import Measures
 from chatserver.service import Service
 from chatserver.web.access import Access
 from chatserver.web.heartbeat import Heartbeat
 
+BAD_CODES = (1002, 1007, 1008, 1009, 1011)  # RFC 6455 section 7.4.1: one side did something wrong
 ADDRESSES = 20_000  # whose request rate is remembered
 
 
@@ -47,7 +48,7 @@ class Gate:
         self.http_seconds = measures.histogram(
             "http_request_duration_seconds", "Time of HTTP requests", ("method", "route", "status")
         )
-        self.socket_errors = measures.counter(
+        self._socket_errors = measures.counter(
             "websocket_errors_total", "WebSocket connections that ended badly", ("code",)
         )
         self._by_address: dict[str, int] = {}
@@ -68,7 +69,7 @@ class Gate:
             raise ChatError("limit.rate", after_ms=int(wait * 1000) + 1)
 
     def has_room(self, address: str) -> bool:
-        """May one more WebSocket connection come from this address?"""
+        """May one more WebSocket connection or stream come from this address?"""
         limits = self.config.limits
         return (
             self.service.hub.connections() < limits.connections
@@ -84,3 +85,8 @@ class Gate:
             self._by_address[address] = left
         else:
             self._by_address.pop(address, None)
+
+    def count_close(self, code: int | None) -> None:
+        """A WebSocket connection has ended, with the code of whoever closed first."""
+        if code is None or code >= CLOSE_INTERNAL or code in BAD_CODES:
+            self._socket_errors.add(labels=("none" if code is None else str(code),))

@@ -3,42 +3,20 @@
 import re
 from typing import Any
 
+from tornado.routing import PathMatches, Rule
 from tornado.web import Application
 
 from chatserver.errors import StartupError
-from chatserver.hooktypes import HealthCheck, Reply, Route
+from chatserver.hooktypes import HealthCheck, Route
 from chatserver.web import api
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BoundedBodies, TooLarge
 from chatserver.web.gate import Gate
 from chatserver.web.health import Health, Live, Ready
 from chatserver.web.pages import PageHandler, StaticFiles
+from chatserver.web.plugin_routes import PluginRoute, serving
+from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
 from chatserver.web.socket import ChatSocket
-
-
-class PluginRoute(BaseHandler):
-    """An address that a plugin answers."""
-
-    plugin_route: Route
-
-    async def get(self) -> None:
-        reply: Reply = await self.plugin_route.get(PluginRequest(self))
-        self.set_status(reply.status)
-        self.set_header("Content-Type", reply.content_type)
-        self.finish(reply.body)
-
-
-class PluginRequest:
-    """A request as a plugin sees it: `chatserver.Request`."""
-
-    def __init__(self, handler: BaseHandler) -> None:
-        self._handler = handler
-        self.method = handler.request.method or "GET"
-        self.path = handler.request.path
-        self.address = handler.address
-
-    def header(self, name: str) -> str | None:
-        return self._handler.request.headers.get(name)
 
 
 def application(
@@ -60,17 +38,17 @@ def application(
         (r"/static/(.+)", PageHandler, "/static/FILE", {"files": files}),
     ]
     for plugin, route in routes:
+        if not route.handlers and route.socket is None:
+            raise StartupError(f"plugin {plugin}: {route.path} answers nothing")
         if any(re.fullmatch(path, route.path) for path, _, _, _ in own):
             raise StartupError(f"plugin {plugin}: {route.path} is an address of the server itself")
         if not route.path.startswith("/"):
             raise StartupError(f"plugin {plugin}: the path {route.path!r} does not begin with /")
-    own += [
-        (_exact(route.path), PluginRoute, route.path, {"plugin_route": route})
-        for _, route in routes
-    ]
-    table = [
+    table: list[Any] = [
         (path, _named(handler, name, extra), {"gate": gate}) for path, handler, name, extra in own
     ]
+    for plugin, route in routes:
+        table += _of_plugin(gate, plugin, route)
     return BoundedBodies(
         table,
         default_handler_class=_named(NotFound, "none", {}),
@@ -81,6 +59,19 @@ def application(
         websocket_max_message_size=config.limits.frame_bytes,
         autoreload=False,
     )
+
+
+def _of_plugin(gate: Gate, plugin: str, route: Route) -> list[Any]:
+    """The rules for one route of a plugin: one for upgrades, one for all else."""
+    path, name, rules = _exact(route.path), route.path, []
+    if route.socket is not None:
+        upgrade = _named(PluginUpgrade, name, {"plugin": plugin, "door": route.socket})
+        matcher = UpgradesAt(path) if route.handlers else PathMatches(path)
+        rules.append(Rule(matcher, upgrade, {"gate": gate}))
+    if route.handlers:
+        handler = _named(PluginRoute, name, serving(plugin, route))
+        rules.append(Rule(PathMatches(path), handler, {"gate": gate}))
+    return rules
 
 
 def _named(handler: type[BaseHandler], name: str, extra: dict[str, Any]) -> type[BaseHandler]:

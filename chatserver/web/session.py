@@ -153,8 +153,7 @@ class Session:
         if self._entered:
             self._entered = False
             self.gate.leave(self._address)
-        if code is None or code >= errors.CLOSE_INTERNAL or code in (1002, 1007, 1008, 1009, 1011):
-            self.gate.socket_errors.add(labels=(_label(code),))
+        self.gate.count_close(code)
         self.service.hub.remove(self.subscriber)
 
     def on_connection_close(self) -> None:
@@ -274,7 +273,3 @@ class Session:
             self.transport.close(errors.CLOSE_RATE, "too many operations")
         else:
             self.say_error(op.id, ChatError("limit.rate", after_ms=int(wait * 1000) + 1))
-
-
-def _label(code: int | None) -> str:
-    return "none" if code is None else str(code)

@@ -72,6 +72,7 @@ REFUSED = {
     "second_store": "both bring a store",
     "registers_nothing": "register_routes returned no list",
     "registers_garbage": "register_health_checks returned str, not HealthCheck",
+    "empty_route": "/nothing answers nothing",
     "takes_route": "/health is an address of the server itself",
 }
 
@@ -240,13 +241,13 @@ async def test_a_broken_address_is_contained_and_named(tmp_path: Path, logged: l
     async with Server(loaded(tmp_path, "memory", "password", "bad_route")).opened() as server:
         port = server.listen()
         client = AsyncHTTPClient(force_instance=True)
-        for path in ("raises", "hangs", "garbage"):
+        for path in ("raises", "hangs", "garbage", "garbage-inside"):
             answer = await client.fetch(f"http://127.0.0.1:{port}/{path}", raise_error=False)
             assert (answer.code, b"plugin.failed" in answer.body) == (503, True)
         client.close()
         await server.drain()
     named = [line for line in logged if "plugin bad_route: register_routes" in line]
-    assert len(named) == 3
+    assert len(named) == 4
 
 
 async def test_a_health_check_that_answers_garbage_is_an_error(tmp_path: Path) -> None:

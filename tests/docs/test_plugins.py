@@ -11,11 +11,16 @@ import sys
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatserver.app import Server
 from chatserver.config import load
@@ -102,6 +107,50 @@ async def test_the_tally_counts_and_keeps_its_secret(folder: Path) -> None:
         counter = next(m for m in opened.measures if m.name == "tally_messages_total")
         assert getattr(counter, "values") == {(): 3}  # noqa: B009 - a gauge has none
         await opened.drain()
+
+
+async def test_the_doorbell_is_heard_by_all_its_doors(folder: Path) -> None:
+    async with server(folder, "password", "doorbell").opened() as opened:
+        port = opened.listen()
+        service = opened.service
+        user, token = await service.accounts.register("ada", PASSWORD)
+        room = await service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
+        signed_in = {"Authorization": f"Bearer {token}"}
+        url = f"http://127.0.0.1:{port}/doorbell"
+        async with httpx.AsyncClient(headers=signed_in) as http:
+            async with (
+                http.stream("GET", url) as stream,
+                connected(port, "doorbell.v1", signed_in) as socket,
+            ):
+                lines = stream.aiter_lines()
+                assert await anext(lines) == ": listening"
+                for _ in range(2):
+                    answer = await http.post(url, params={"room": room.id})
+                    assert answer.status_code == 204
+                assert await anext(lines) == ""
+                assert await anext(lines) == "data: ada"
+                assert await socket.read_message() == "ada"
+                await socket.write_message("Hello?")
+                while await socket.read_message() is not None:
+                    pass
+                assert socket.close_code == 4400
+            assert (await http.post(url, params={"room": "none"})).status_code == 404
+        async with connected(port, "doorbell.v1", {}) as nobody:
+            assert await nobody.read_message() is None
+            assert (nobody.close_code, nobody.close_reason) == (4401, "auth.required")
+        page = await service.history.page(user, room)
+        assert [message.body for message in page.messages] == ["Ding dong!", "Ding dong!"]
+        await opened.drain()
+
+
+@asynccontextmanager
+async def connected(
+    port: int, protocol: str, headers: dict[str, str]
+) -> AsyncIterator[WebSocketClientConnection]:
+    request = HTTPRequest(f"ws://127.0.0.1:{port}/doorbell", headers=headers)
+    socket = await websocket_connect(request, subprotocols=[protocol])
+    yield socket
+    socket.close()
 
 
 async def get(url: str, token: str) -> tuple[int, Any]:
@@ -199,5 +248,5 @@ def test_every_rule_stands_in_the_table() -> None:
 def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
     rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
     local = [row for row in rows if row.distribution.startswith("local")]
-    assert len(local) == 3
+    assert len(local) == 4
     assert all(row.problem == "not listed in plugins.enabled" for row in local)

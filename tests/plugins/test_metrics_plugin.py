@@ -19,7 +19,11 @@ class Scrape:
     def __init__(self, records=None, **settings) -> None:
         self.measures = Measures()
         self.context = Context(
-            data=Path("unused"), records=records, measures=self.measures, version="1.2.3"
+            data=Path("unused"),
+            records=records,
+            measures=self.measures,
+            version="1.2.3",
+            service=None,
         )
         self.plugin = MetricsPlugin(MetricsPlugin.Config(**settings))
         (self.route,) = self.plugin.register_routes(self.context)

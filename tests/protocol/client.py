@@ -50,8 +50,9 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         subprotocol: str | None = "chat.v1",
+        path: str = "/ws",
     ) -> None:
-        self._port = port
+        self._port, self._path = port, path
         self._headers = dict(headers or {})
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -79,7 +80,7 @@ class Client:
             **self._headers,
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        self._writer.write(f"GET /ws HTTP/1.1\r\n{head}\r\n".encode())
+        self._writer.write(f"GET {self._path} HTTP/1.1\r\n{head}\r\n".encode())
         answer = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         status = int(answer[0].split()[1])
         self.upgrade = {

@@ -15,6 +15,7 @@ class Plugin:
             chatserver.Route(path="/raises", get=self.raises),
             chatserver.Route(path="/hangs", get=self.hangs),
             chatserver.Route(path="/garbage", get=self.garbage),
+            chatserver.Route(path="/garbage-inside", get=self.garbage_inside),
         ]
 
     async def raises(self, request: chatserver.Request) -> chatserver.Reply:
@@ -25,3 +26,6 @@ class Plugin:
 
     async def garbage(self, request: chatserver.Request) -> Any:
         return None
+
+    async def garbage_inside(self, request: chatserver.Request) -> Any:
+        return chatserver.Reply(body={"not": "bytes"})  # type: ignore[arg-type]

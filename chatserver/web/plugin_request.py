@@ -1,0 +1,42 @@
+"""A request as plugins see it: `chatserver.Request`."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from urllib.parse import parse_qsl
+
+from chatserver.errors import ChatError
+from chatserver.model import User
+from chatserver.web.access import bearer_token
+from chatserver.web.base import BaseHandler
+
+
+class PluginRequest:
+    """Takes what it needs from the handler, so that the handler can be let go."""
+
+    def __init__(self, handler: BaseHandler) -> None:
+        request = handler.request
+        self.method = "GET" if request.method == "HEAD" else request.method or "GET"
+        self.path = request.path
+        self.address = handler.address
+        self.body = request.body or b""
+        self.token = handler.token
+        self.has_cookie = self.token is not None and bearer_token(request) is None
+        self.is_foreign = handler.access.is_foreign(request)
+        self._headers = request.headers
+        self._query = request.query
+        self._accounts = handler.service.accounts
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        try:
+            return dict(parse_qsl(self._query, keep_blank_values=True, errors="strict"))
+        except ValueError as error:
+            raise ChatError("request.invalid", "The query string cannot be read.") from error
+
+    def header(self, name: str) -> str | None:
+        return self._headers.get(name)
+
+    async def user(self) -> User:
+        if self.token is None:
+            raise ChatError("auth.required")
+        return await self._accounts.session(self.token)

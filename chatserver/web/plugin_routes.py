@@ -1,0 +1,57 @@
+"""HTTP addresses that plugins answer."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from chatserver.errors import ChatError
+from chatserver.hooktypes import Handler, Route
+from chatserver.web.base import BaseHandler
+from chatserver.web.plugin_request import PluginRequest
+from chatserver.web.plugin_streams import Stream
+
+
+class PluginRoute(BaseHandler):
+    """One request to such an address. `serving` gives its class the methods that the route has."""
+
+    plugin: str
+    handlers: dict[str, Handler]
+    stream: Stream | None = None
+
+    async def answer(self) -> None:
+        request = PluginRequest(self)
+        reply = await self.handlers[request.method.lower()](request)
+        self.set_status(reply.status)
+        if reply.body or reply.status not in (204, 304):
+            self.set_header("Content-Type", reply.content_type)
+        for name, value in reply.headers.items():
+            self.set_header(name, value)
+        if isinstance(reply.body, bytes):
+            self.finish(reply.body or None)
+        else:
+            await self._stream(reply.body)
+
+    async def _stream(self, parts: AsyncIterator[bytes]) -> None:
+        stream = Stream(self, self.plugin, parts)
+        if self.request.method == "HEAD":
+            self.set_header("Transfer-Encoding", "chunked")
+            await self.flush()
+            await stream.close()
+            return
+        try:
+            stream.admit()
+        except ChatError:
+            await stream.close()
+            raise
+        self.stream = stream
+        await stream.run()
+
+    def on_connection_close(self) -> None:
+        if self.stream is not None:
+            self.stream.end()
+
+
+def serving(plugin: str, route: Route) -> dict[str, Any]:
+    """The attributes of the handler class for one route."""
+    handlers = route.handlers
+    methods = dict.fromkeys(handlers, PluginRoute.answer)
+    return {"plugin": plugin, "handlers": handlers, **methods}

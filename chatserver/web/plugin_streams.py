@@ -1,0 +1,121 @@
+"""Answers of plugins that are sent part by part, for as long as the client wants them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from loguru import logger
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import StreamClosedError
+
+from chatserver.errors import ChatError
+from chatserver.web.base import BaseHandler
+
+
+class Gone(Exception):
+    """The client is gone, or does not read and was cut off."""
+
+
+class Stream:
+    """One streamed answer. To the hub it is a connection that can be ended.
+
+    What waits for the client is one part at most: the next one is asked for when it is taken.
+    """
+
+    is_socket = False
+
+    def __init__(self, handler: BaseHandler, plugin: str, parts: AsyncIterator[bytes]) -> None:
+        self.is_lagging = False
+        self._handler, self._gate = handler, handler.gate
+        self._plugin, self._parts = plugin, parts
+        self._task: asyncio.Task[None] | None = None
+
+    def admit(self) -> None:
+        """Raises `ChatError` server.draining, limit.count."""
+        if self._gate.draining:
+            raise ChatError("server.draining", after_ms=1000)
+        if not self._gate.has_room(self._handler.address):
+            raise ChatError("limit.count", "There are as many connections as there can be.")
+
+    async def run(self) -> None:
+        """Send it; returns at its end, whoever ended it."""
+        address, hub = self._handler.address, self._gate.service.hub
+        self._gate.enter(address)
+        hub.add(self)
+        self._task = asyncio.create_task(self._send())
+        try:
+            await asyncio.wait([self._task])
+        finally:
+            hub.discard(self)
+            self._gate.leave(address)
+
+    def end(self) -> None:
+        """Ask for no further part; what was sent is a complete answer."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def close(self) -> None:
+        """Let the iterator go, which has a plugin's deadline for it."""
+        aclose = getattr(self._parts, "aclose", None)
+        if aclose is None:
+            return
+        try:
+            async with asyncio.timeout(self._gate.config.plugins.deadline_seconds):
+                await aclose()
+        except (Exception, SystemExit) as error:
+            self._gate.service.hooks.note_crash("register_routes", self._plugin, error)
+
+    # -- the server stops ------------------------------------------------------------------------
+
+    def announce_drain(self, after_ms: int) -> None:
+        """Nothing can be said to an HTTP client but what the plugin says."""
+
+    def hold(self) -> None:
+        """The request was read before."""
+
+    def send_away(self) -> None:
+        self.end()
+
+    # -- sending ---------------------------------------------------------------------------------
+
+    async def _send(self) -> None:
+        try:
+            await self._flush()  # the head, which says at once that the stream stands
+            async for part in self._parts:
+                self._handler.write(part)
+                await self._flush()
+                await asyncio.sleep(0)  # neither the iterator nor the client may have waited
+        except Gone:
+            return
+        except ChatError as error:
+            logger.debug("plugin {}: {} ended: {}", self._plugin, self._handler.route, error)
+            self._cut()
+        except asyncio.CancelledError as error:
+            if cast(Any, asyncio.current_task()).cancelling():
+                raise
+            self._crashed(error)
+        except (Exception, SystemExit) as error:
+            self._crashed(error)
+        finally:
+            await self.close()
+
+    async def _flush(self) -> None:
+        self.is_lagging = True
+        try:
+            async with asyncio.timeout(self._gate.config.limits.slow_seconds):
+                await self._handler.flush()
+        except TimeoutError:
+            self._gate.service.hub.dropped.add()
+            self._cut()
+            raise Gone from None
+        except StreamClosedError:
+            raise Gone from None
+        self.is_lagging = False
+
+    def _crashed(self, error: BaseException) -> None:
+        self._gate.service.hooks.note_crash("register_routes", self._plugin, error)
+        self._cut()
+
+    def _cut(self) -> None:
+        """Close the connection in the middle, so that nobody takes what was sent for the whole."""
+        cast(HTTP1Connection, self._handler.request.connection).close()
