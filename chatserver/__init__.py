@@ -41,7 +41,13 @@ from chatserver.model import (
     User,
     UserRef,
 )
+from chatserver.rooms import Room
 from chatserver.service import Service
+from chatserver.service.following import Followed
+from chatserver.service.rights import may_read
+from chatserver.service.views import ReadMoved, RoomAdded, RoomRemoved, TypingNow
+from chatserver.streams import Group, Stream
+from chatserver.subscriber import News, Pipe, Subscriber
 from chatserver.version import __version__
 
 __all__ = [
@@ -53,7 +59,9 @@ __all__ = [
     "Context",
     "Counter",
     "Draft",
+    "Followed",
     "Gauge",
+    "Group",
     "HealthCheck",
     "Histogram",
     "LoginAttempt",
@@ -67,16 +75,22 @@ __all__ = [
     "MessageDeleted",
     "MessageEdited",
     "MessagePosted",
+    "News",
     "PinAdded",
     "PinRemoved",
+    "Pipe",
     "ReactionAdded",
     "ReactionRemoved",
+    "ReadMoved",
     "Records",
     "Refusal",
     "Reply",
     "Request",
+    "Room",
+    "RoomAdded",
     "RoomChanged",
     "RoomKind",
+    "RoomRemoved",
     "RoomRole",
     "Route",
     "ServerRole",
@@ -88,10 +102,14 @@ __all__ = [
     "StartupError",
     "Store",
     "StoreUnavailable",
+    "Stream",
+    "Subscriber",
+    "TypingNow",
     "Unread",
     "User",
     "UserRef",
     "__version__",
     "hookimpl",
+    "may_read",
     "text_frame",
 ]

@@ -5,17 +5,19 @@ Frames that become due in one turn of the loop go out as one write per connectio
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, Protocol
 
-import msgspec
+from loguru import logger
 
 from chatserver.config import Config
-from chatserver.frames import PLAIN, event_frames, text_frame
+from chatserver.errors import CLOSE_INTERNAL
+from chatserver.frames import PLAIN, event_frames
 from chatserver.measure import Counter, Histogram, Measures
 from chatserver.model import AnyEvent, MemberLeft, User
 from chatserver.rooms import Room, Rooms
-from chatserver.subscriber import Subscriber
+from chatserver.streams import Encode, Group
+from chatserver.subscriber import News, Subscriber
 
 
 class Connection(Protocol):
@@ -109,8 +111,8 @@ class Hub:
         """The account changed: its connections act by what it is now."""
         for subscriber in self.of_user(user.id):
             subscriber.user = user
-            for room in list(subscriber.rooms):
-                subscriber.on_lost(room)
+            for room in {feed.room for feed in subscriber.feeds}:
+                subscriber.lose(room)
 
     def remove(self, subscriber: Subscriber) -> None:
         """The subscriber's connection is gone."""
@@ -148,6 +150,9 @@ class Hub:
             self._hand_out(room, first, fresh)
 
     def _hand_out(self, room: Room, first: int, events: list[AnyEvent]) -> None:
+        if room.groups:
+            for group in list(room.groups.values()):
+                group.wake()
         if not room.listeners:
             return
         chunks = event_frames(events, self.soft)
@@ -169,24 +174,41 @@ class Hub:
     def _let_go(self, room: Room, user: str) -> None:
         """A member left: connections that may no longer read stop listening."""
         for subscriber in self.of_user(user):
-            if room in subscriber.rooms:
-                subscriber.on_lost(room)
+            if any(feed.room is room for feed in subscriber.feeds):
+                subscriber.lose(room)
+
+    def group(self, room: Room, key: Hashable, encode: Encode) -> Group:
+        """The room's group of streams with this key; a new one if there is none.
+
+        Who has the same key must want the same payloads: the key says what `encode` does, and by
+        whose rights. The group is there from the first of its streams that is followed to the last.
+        """
+        found = room.groups.get(key) if room.groups else None
+        return found or Group(self, room, key, encode)
 
     # -- what is not in the log --------------------------------------------------------------------
 
     def tell_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
         """Say something once to whoever listens live; who lags behind does not hear it."""
-        frame = text_frame(msgspec.json.encode(payload))
+        news = News(payload)
         for listener in list(room.listeners):
             if listener is not but:
-                listener.push(frame)
+                listener.hear(news)
+        if room.groups:
+            for group in list(room.groups.values()):
+                group.tell(news, but)
 
     def tell_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
         """Say something once to every connection of a user."""
-        frame = text_frame(msgspec.json.encode(payload))
+        news = News(payload)
         for subscriber in self.of_user(user):
-            if subscriber is not but and not subscriber.is_lagging:
-                subscriber.push(frame)
+            if subscriber is but or subscriber.is_lagging:
+                continue
+            try:
+                subscriber.hear(news)
+            except Exception:
+                logger.exception("a connection could not be told of its user")
+                subscriber.pipe.close(CLOSE_INTERNAL, "news could not be told")
 
     # -- writing -----------------------------------------------------------------------------------
 

@@ -7,10 +7,12 @@ comes meanwhile is applied again rather than missed; applying is idempotent.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from chatserver import fold
+from chatserver.feed import Feed
+from chatserver.frames import event_frames
 from chatserver.interfaces import Store
 from chatserver.model import (
     AnyEvent,
@@ -25,6 +27,9 @@ from chatserver.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from chatserver.streams import Group
     from chatserver.subscriber import Subscriber
 
 READ_EVENTS = 1000  # per query while catching up
@@ -42,8 +47,11 @@ class Member:
         self.user, self.role = user, role
 
 
-class Room:
-    """One room's state at `head`, its last events, and who listens here."""
+class Room(Feed):
+    """One room's state at `head`, its last events, and who listens here.
+
+    It is itself what connections follow that speak chat.v1.
+    """
 
     __slots__ = (
         "_recent",
@@ -51,6 +59,7 @@ class Room:
         "closed",
         "description",
         "followers",
+        "groups",
         "head",
         "holders",
         "id",
@@ -71,7 +80,8 @@ class Room:
         self.tail: list[AnyEvent] = []
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
         self.listeners: set[Subscriber] = set()  # connections that are at the head
-        self.followers = 0  # connections that follow the room, those that catch up too
+        self.groups: dict[Hashable, Group] | None = None  # of streams in other forms, if any
+        self.followers = 0  # how often the room is followed, by those that catch up too
         self.holders = 0  # appends under way and others who need this object to stay the room's
         self.numbered = 0  # the highest seq that an append under way has
         self.closed = False  # such an append changes who may do what: others wait for it
@@ -114,6 +124,30 @@ class Room:
             return None
         start = after - self.tail_from
         return self.tail[start : start + limit]
+
+    # -- as a feed -----------------------------------------------------------------------------
+
+    @property
+    def room(self) -> "Room":
+        return self
+
+    @property
+    def position(self) -> int:
+        return self.head
+
+    def add_listener(self, subscriber: "Subscriber", after: int) -> None:
+        self.listeners.add(subscriber)
+
+    def drop_listener(self, subscriber: "Subscriber") -> int | None:
+        if subscriber not in self.listeners:
+            return None
+        self.listeners.discard(subscriber)
+        return self.head
+
+    async def frames(
+        self, subscriber: "Subscriber", events: Sequence[AnyEvent], limit: int
+    ) -> list[tuple[bytes, int]]:
+        return event_frames(events, limit, subscriber.window_bits)
 
     # -- the newest page, kept ready-made --------------------------------------------------------
 

@@ -1,17 +1,19 @@
 """One connection's side of delivery: what is to be sent, what it follows, and how it catches up.
 
-A connection that does not read falls behind: its rooms leave the live path and are read again
+A connection that does not read falls behind: its feeds leave the live path and are read again
 from the log once it drains. A reader that comes back is served what it missed in the same way.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from loguru import logger
 
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
-from chatserver.frames import PLAIN, event_frames, packed_frame, text_frame
+from chatserver.feed import Feed
+from chatserver.frames import PLAIN, packed_frame, text_frame
 from chatserver.model import User
 from chatserver.rooms import Room
 
@@ -39,8 +41,28 @@ class Pipe(Protocol):
     def resume_reading(self) -> None: ...
 
 
+class News:
+    """Something that is in no log, said once to several connections."""
+
+    __slots__ = ("_frame", "payload")
+
+    def __init__(self, payload: Any) -> None:
+        self.payload = payload  # a struct of `service/views.py`
+        self._frame: bytes | None = None
+
+    @property
+    def frame(self) -> bytes:
+        """As chat.v1 says it; made when it is asked for first."""
+        if self._frame is None:
+            self._frame = text_frame(msgspec.json.encode(self.payload))
+        return self._frame
+
+
 class Subscriber:
-    """A connection that listens to rooms."""
+    """A connection that follows feeds. It speaks chat.v1 unless a subclass does otherwise.
+
+    There is one for each connection, however many feeds it follows.
+    """
 
     __slots__ = (
         "_behind",
@@ -51,9 +73,9 @@ class Subscriber:
         "_size",
         "_task",
         "closed",
+        "feeds",
         "on_lost",
         "pipe",
-        "rooms",
         "token",
         "user",
         "window_bits",
@@ -63,13 +85,13 @@ class Subscriber:
         self.pipe, self.on_lost = pipe, on_lost
         self.user: User | None = None  # None until signed in
         self.token: str | None = None  # of the session it is signed in with
-        self.rooms: set[Room] = set()
+        self.feeds: set[Feed] = set()
         self.closed = False
         self.window_bits = PLAIN  # of the compression that was negotiated, if any
         self._hub = hub
         self._pending: list[bytes] = []
         self._size = 0
-        self._behind: dict[Room, int] | None = None  # room -> seq that was sent last
+        self._behind: dict[Feed, int] | None = None  # feed -> seq that was sent last
         self._task: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
         self._lagging: asyncio.TimerHandle | None = None
@@ -120,38 +142,58 @@ class Subscriber:
         self.pipe.close(CLOSE_DRAINING, "the server is restarting")
         self.pipe.resume_reading()  # for its own close
 
-    # -- following rooms -----------------------------------------------------------------------
+    # -- what else it is told, for subclasses to say in their own way ------------------------------
 
-    def follow(self, room: Room, after: int) -> None:
-        """Listen to a room from `after` on: live if that is its head, else caught up first."""
-        self.unfollow(room)
-        self.rooms.add(room)
-        room.followers += 1
-        if after == room.head and not self.is_lagging:
-            room.listeners.add(self)
+    def hear(self, news: News) -> None:
+        """Something was said to the user, or in a room that is followed live."""
+        self.push(news.frame)
+
+    def on_lagging(self) -> None:
+        """The peer does not read: nothing is pushed until it has read what waits."""
+        self.pipe.send(text_frame(b'{"sys":"lagging"}'))
+
+    # -- following feeds -----------------------------------------------------------------------
+
+    def follow(self, feed: Feed, after: int) -> None:
+        """Follow a feed from `after` on: live if it has come no further, else caught up first."""
+        self.unfollow(feed)
+        feed.hold()
+        self.feeds.add(feed)
+        if after >= feed.position and not self.is_lagging:
+            feed.add_listener(self, after)
         else:
-            self._fall_behind(room, after)
+            self._fall_behind(feed, after)
             self._catch_up()
 
-    def unfollow(self, room: Room) -> None:
-        if room not in self.rooms:
+    def unfollow(self, feed: Feed) -> None:
+        if feed not in self.feeds:
             return
-        self.rooms.discard(room)
-        room.followers -= 1
-        room.listeners.discard(self)
+        self.feeds.discard(feed)
+        feed.drop_listener(self)
         if self._behind:
-            self._behind.pop(room, None)
+            self._behind.pop(feed, None)
+        feed.release()
 
-    def skip_to_log(self, room: Room, after: int) -> None:
-        """Take the room off the live path; what follows `after` is read from the log."""
-        self._fall_behind(room, after)
+    def skip_to_log(self, feed: Feed, after: int) -> None:
+        """Take the feed off the live path; what follows `after` is read from the log."""
+        self._fall_behind(feed, after)
         self._catch_up()
+
+    def lose(self, room: Room) -> None:
+        """The user may have lost a room that is followed here."""
+        try:
+            self.on_lost(room)
+        except Exception:
+            logger.exception("the loss of a room could not be told")
+            self.pipe.close(CLOSE_INTERNAL, "a room is lost")
+            for feed in [feed for feed in self.feeds if feed.room is room]:
+                self.unfollow(feed)
 
     def close(self) -> None:
         """Let go of everything; the connection is gone."""
         self.closed = True
-        for room in list(self.rooms):
-            self.unfollow(room)
+        for feed in list(self.feeds):
+            self.unfollow(feed)
         self._behind = None
         self._pending.clear()
         if self._task is not None:
@@ -181,20 +223,21 @@ class Subscriber:
         self._lagging = asyncio.get_running_loop().call_later(self._hub.slow_seconds, self._drop)
         self._hub.fell_behind.add()
         self.pipe.pause_reading()
-        for room in self.rooms:
-            if self in room.listeners:
-                self._fall_behind(room, room.head)
-        self.pipe.send(text_frame(b'{"sys":"lagging"}'))
+        for feed in self.feeds:
+            last = feed.drop_listener(self)
+            if last is not None:
+                self._fall_behind(feed, last)
+        self.on_lagging()
 
     def _drop(self) -> None:
         self._hub.dropped.add()
         self.pipe.close(CLOSE_SLOW, "slow consumer")
 
-    def _fall_behind(self, room: Room, after: int) -> None:
-        room.listeners.discard(self)
+    def _fall_behind(self, feed: Feed, after: int) -> None:
+        feed.drop_listener(self)
         if self._behind is None:
             self._behind = {}
-        self._behind[room] = after
+        self._behind[feed] = after
 
     def _catch_up(self) -> None:
         if self._task is None and not self.is_lagging:
@@ -203,34 +246,36 @@ class Subscriber:
     async def _replay(self) -> None:
         try:
             while self._behind and not self.closed:
-                room = next(iter(self._behind))
+                feed = next(iter(self._behind))
                 try:
-                    await self._replay_room(room)
+                    await self._replay_feed(feed)
                 except StoreUnavailable:
                     await asyncio.sleep(RETRY_SECONDS)
-        except Exception:
-            logger.exception("replay failed")
-            self.pipe.close(CLOSE_INTERNAL, "replay failed")
+                except Exception as error:
+                    logger.opt(exception=error).error("replay failed")
+                    self.unfollow(feed)
+                    feed.fail(self, error)
         finally:
             self._task = None
 
-    async def _replay_room(self, room: Room) -> None:
-        while self._behind and room in self._behind:
-            after = self._behind[room]
-            if after >= room.head:
-                # Nothing is awaited between this look at the head and the place among the listeners.
-                del self._behind[room]
-                room.listeners.add(self)
+    async def _replay_feed(self, feed: Feed) -> None:
+        while self._behind and feed in self._behind:
+            after = self._behind[feed]
+            if after >= feed.position:
+                # Nothing is awaited between this look and the place among the listeners.
+                del self._behind[feed]
+                feed.add_listener(self, after)
                 return
-            events = await self._hub.read(room, after, CATCH_UP_EVENTS)
-            for frames, last in event_frames(events, self._hub.soft // 2, self.window_bits):
-                # Meanwhile the room may be left, or followed anew from elsewhere.
-                if not self._behind or self._behind.get(room) != after:
+            events = await self._hub.read(feed.room, after, CATCH_UP_EVENTS)
+            for frames, last in await feed.frames(self, events, self._hub.soft // 2):
+                # Meanwhile the feed may be left, or followed anew from elsewhere.
+                if not self._behind or self._behind.get(feed) != after:
                     break
-                self._behind[room] = after = last
-                self.push(frames)
-                self.flush()
-                await self.until_drained()
+                self._behind[feed] = after = last
+                if frames:
+                    self.push(frames)
+                    self.flush()
+                    await self.until_drained()
 
     async def until_drained(self) -> None:
         """Wait until the peer has read all that was sent."""

@@ -14,9 +14,15 @@ from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
-from chatserver.service.views import MemberView, ReadMoved, RoomAdded, RoomRemoved, RoomView
+from chatserver.service.views import (
+    MemberView,
+    ReadMoved,
+    RoomAdded,
+    RoomRemoved,
+    RoomView,
+    TypingNow,
+)
 from chatserver.settings import describe, type_text
-from chatserver.web.ops import TypingNow
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Number = int | float | None

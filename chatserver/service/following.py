@@ -1,11 +1,12 @@
 """Following rooms: who may, from which position on, and whether that can be served."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
+from chatserver.feed import Feed
 from chatserver.log import Log
 from chatserver.protocol import ErrorBody, error_body
 from chatserver.rooms import Room
@@ -38,7 +39,7 @@ class Following:
         `epoch` is the one those seqs are of, None for the present one. Raises the first `ChatError`
         if no room may be followed. Missed events are pushed after this has returned, not before.
         """
-        together = {room.id for room in subscriber.rooms} | wanted.keys()
+        together = {feed.room.id for feed in subscriber.feeds} | wanted.keys()
         if len(together) > self._limits.subscriptions:
             raise ChatError("limit.count", "This connection follows as many rooms as one can.")
         held: dict[str, Room] = {}
@@ -49,10 +50,31 @@ class Following:
                     held[name] = await self._hold(subscriber, name, after)
                 except ChatError as error:
                     refused[name] = error
-            return self._place(subscriber, wanted, epoch in (None, self.epoch), held, refused)
+            return self._place_all(subscriber, wanted, epoch, held, refused)
         finally:
             for room in held.values():
                 room.holders -= 1
+
+    async def follow_feed(
+        self,
+        subscriber: Subscriber,
+        room: str,
+        after: int | None,
+        epoch: str | None,
+        feed: Callable[[Room], Feed],
+    ) -> Followed:
+        """Follow one room through a feed that `feed` makes of it; the rest is as with `follow`.
+
+        `feed` is called if the position can be served, and what it returns is followed with
+        nothing awaited in between. Raises `ChatError` if the room may not be followed.
+        """
+        if len(subscriber.feeds) >= self._limits.subscriptions:
+            raise ChatError("limit.count", "This connection has as many streams as one can.")
+        held = await self._hold(subscriber, room, after)
+        try:
+            return self._place(subscriber, held, after, epoch, feed)
+        finally:
+            held.holders -= 1
 
     async def _hold(self, subscriber: Subscriber, name: str, after: int | None) -> Room:
         """The room, kept in memory, and as far as the store if a seq is beyond what is known here."""
@@ -67,33 +89,46 @@ class Following:
             raise
         return room
 
-    def _place(
+    def _place_all(
         self,
         subscriber: Subscriber,
         wanted: Mapping[str, int | None],
-        same_epoch: bool,
+        epoch: str | None,
         held: Mapping[str, Room],
         refused: dict[str, ChatError],
     ) -> dict[str, Followed]:
-        """Nothing is awaited here, so that rights, heads in the answer and places among listeners agree."""
         answers: dict[str, Followed] = {}
         for name, after in wanted.items():
             try:
                 if name in refused:
                     raise refused[name]
-                room = held[name]
-                _demand_read(subscriber, room)  # it may have been lost since the first look
-                answers[name] = _position(room, after, same_epoch)
+                answers[name] = self._place(subscriber, held[name], after, epoch, _itself)
             except ChatError as error:
                 refused[name] = error
                 answers[name] = Followed(state="error", head=0, error=error_body(error))
         if refused and len(refused) == len(wanted):
             raise next(iter(refused.values()))
-        for name, answer in answers.items():
-            if answer.state in ("live", "replay"):
-                after = wanted[name]
-                subscriber.follow(held[name], answer.head if after is None else after)
         return answers
+
+    def _place(
+        self,
+        subscriber: Subscriber,
+        room: Room,
+        after: int | None,
+        epoch: str | None,
+        feed: Callable[[Room], Feed],
+    ) -> Followed:
+        """Nothing is awaited here, so that rights, the head in the answer and the place agree."""
+        _demand_read(subscriber, room)  # it may have been lost since the first look
+        answer = _position(room, after, epoch in (None, self.epoch))
+        if answer.state in ("live", "replay"):
+            subscriber.follow(feed(room), answer.head if after is None else after)
+        return answer
+
+
+def _itself(room: Room) -> Feed:
+    """What chat.v1 follows."""
+    return room
 
 
 def _demand_read(subscriber: Subscriber, room: Room) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chatserver.model import RoomKind, RoomRole
+from chatserver.model import RoomKind, RoomRole, UserRef
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,3 +46,10 @@ class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
 
     room: str
     seq: int
+
+
+class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="typing"):
+    """Tells the others in a room that somebody is writing."""
+
+    room: str
+    user: UserRef

@@ -4,21 +4,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from chatserver import protocol as p
 from chatserver.hooktypes import Draft
 from chatserver.model import User, UserRef
 from chatserver.service.rights import Right, demand
-from chatserver.service.views import ReadMoved
+from chatserver.service.views import ReadMoved, TypingNow
 
 if TYPE_CHECKING:
     from chatserver.web.session import Session
-
-
-class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="typing"):
-    room: str
-    user: UserRef
 
 
 async def list_rooms(session: "Session", user: User, op: p.ListRooms) -> None:
@@ -31,9 +24,9 @@ async def sub(session: "Session", user: User, op: p.Sub) -> None:
 
 
 async def unsub(session: "Session", user: User, op: p.Unsub) -> None:
-    for room in list(session.subscriber.rooms):
-        if room.id in op.rooms:
-            session.subscriber.unfollow(room)
+    for feed in list(session.subscriber.feeds):
+        if feed.room.id in op.rooms:
+            session.subscriber.unfollow(feed)
     session.say(op.id, {})
 
 

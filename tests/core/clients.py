@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from chatserver.model import User
 from chatserver.rooms import Room
@@ -89,10 +89,17 @@ class Reader:
     def __init__(self, service: Service, user: User) -> None:
         self.service, self.user = service, user
         self.pipe = FakePipe()
-        self.subscriber = Subscriber(service.hub, self.pipe, self._lost)
+        self.subscriber = self.subscribe()
         self.spans: dict[str, Span] = {}
         service.hub.add(self.subscriber)
         service.hub.identify(self.subscriber, user, user.id)
+
+    def subscribe(self) -> Subscriber:
+        return Subscriber(self.service.hub, self.pipe, self._lost)
+
+    def again(self, service: Service) -> Self:
+        """The same user's next connection."""
+        return type(self)(service, self.user)
 
     async def follow(self, room: str, after: int | None) -> Span:
         """Raises `ChatError` where the user may not read the room."""

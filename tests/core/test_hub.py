@@ -8,87 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
-from chatserver.model import AnyEvent, RoomKind, User
+from chatserver.model import AnyEvent
 from chatserver.rooms import Room
-from chatserver.service import Service
 from chatserver.testing.samples import posted
-from chatserver_plugins.memory import MemoryStore
 from tests.core.clients import Reader
-from tests.core.nodes import FaultyStore, add_user, config, make_service, running
-
-SOFT, HARD = 2000, 8000
-
-
-class Scene:
-    """Two nodes on one store, a private room, and readers of it."""
-
-    def __init__(self, first: Service, second: Service, store: FaultyStore) -> None:
-        self.first, self.second, self.store = first, second, store
-        self.readers: list[Reader] = []
-        self.room: Room
-        self.owner: User
-        self.sent = 0
-
-    async def build(self) -> None:
-        self.owner = await add_user(self.first, "owner")
-        self.room = await self.first.rooms.create(self.owner, RoomKind.PRIVATE, "room")
-
-    async def reader(self, after: int | None = None, user: User | None = None) -> Reader:
-        reader = Reader(self.first, user or self.owner)
-        self.readers.append(reader)
-        await reader.follow(self.room.id, after)
-        return reader
-
-    async def member(self, name: str) -> User:
-        user = await add_user(self.first, name)
-        await self.first.rooms.invite(self.owner, self.room, user.id)
-        return user
-
-    async def post(self, count: int, on: Service | None = None, size: int = 100) -> None:
-        """Post messages at the same time."""
-        service = on or self.first
-        room = await service.rooms.get(self.room.id)
-        numbers = range(self.sent, self.sent + count)
-        self.sent += count
-        body = "x" * size
-        await asyncio.gather(
-            *(service.messages.post(self.owner, room, f"c{each}", body) for each in numbers)
-        )
-
-    async def log(self, after: int = 0) -> list[AnyEvent]:
-        found: list[AnyEvent] = await self.store.read(self.room.id, after, 100_000)
-        return found
-
-    async def expect(self, reader: Reader, after: int) -> None:
-        """The reader gets exactly the log after a position, in order."""
-        wanted = [event.seq for event in await self.log(after)]
-        async with asyncio.timeout(3):
-            while len(reader.pipe.events(self.room.id)) < len(wanted):
-                await asyncio.sleep(0.005)
-        await asyncio.sleep(0.01)
-        assert [event["seq"] for event in reader.pipe.events(self.room.id)] == wanted
-
-
-@asynccontextmanager
-async def scene(**settings: object) -> AsyncIterator[Scene]:
-    small: dict[str, object] = {
-        "limits.buffer_soft_bytes": SOFT,
-        "limits.buffer_hard_bytes": HARD,
-        "delivery.tail_events": 5,
-        "delivery.repair_seconds": 60.0,
-    }
-    given = config(**small | {f"limits.{name}": value for name, value in settings.items()})
-    shared = MemoryStore()
-    store = FaultyStore(shared)
-    async with (
-        running(make_service(store, given)) as first,
-        running(make_service(shared, given)) as second,
-    ):
-        built = Scene(first, second, store)
-        await built.build()
-        yield built
-        for reader in built.readers:
-            reader.close()
+from tests.core.scene import HARD, SOFT, Scene, scene
 
 
 async def test_events_of_one_turn_are_one_write_and_encoded_once() -> None:

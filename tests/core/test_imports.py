@@ -79,7 +79,10 @@ def test_the_core_knows_no_driver_and_no_plugin(path: Path) -> None:
 
 BELOW_THE_DOORS = [
     *files(CORE / "service"),
-    *(CORE / f"{name}.py" for name in ("log", "rooms", "hub", "subscriber", "protocol", "fold")),
+    *(
+        CORE / f"{name}.py"
+        for name in ("log", "rooms", "hub", "feed", "streams", "subscriber", "protocol", "fold")
+    ),
 ]
 
 

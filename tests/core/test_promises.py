@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 
 from chatserver.interfaces import Appended, Conflict
 from chatserver.model import AnyEvent, MessagePosted
+from chatserver.streams import Group, Payloads, Stream
+from chatserver.subscriber import Subscriber
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
 from tests.core import world
 from tests.core.checker import Broken
+from tests.core.clients import Reader
 from tests.core.nodes import VirtualLoop
+from tests.core.streaming import PausingReader, StreamReader
 from tests.servers import Mongod
 
 ACTIONS = (
@@ -34,14 +38,19 @@ FAULTS = (
 )
 STEP = st.tuples(st.sampled_from(ACTIONS), *(st.integers(0, 11) for _ in range(3)))
 NODE_FAULTS = st.lists(st.sampled_from(FAULTS), max_size=60)
+WEBSOCKETS = (Reader,) * 4
+STREAMS = (StreamReader, PausingReader, PausingReader, StreamReader)
 RUN = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 def run_virtually(
-    store: Any, script: Sequence[world.Step], faults: Sequence[Sequence[world.Fault]]
+    store: Any,
+    script: Sequence[world.Step],
+    faults: Sequence[Sequence[world.Fault]],
+    readers: Sequence[world.ReaderKind] = WEBSOCKETS,
 ) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(world.run(store, script, faults))
+        runner.run(world.run(store, script, faults, readers, patience=20.0))
 
 
 @settings(RUN, max_examples=400)
@@ -53,6 +62,18 @@ def test_the_promises_hold(
     logged: list[str], script: Sequence[world.Step], faults: Sequence[Sequence[world.Fault]]
 ) -> None:
     run_virtually(MemoryStore(), script, faults)
+    assert not [line for line in logged if not line.startswith("WARNING")]
+
+
+@settings(RUN, max_examples=200)
+@given(
+    script=st.lists(STEP, min_size=10, max_size=80),
+    faults=st.lists(NODE_FAULTS, min_size=1, max_size=2),
+)
+def test_the_promises_hold_for_streams(
+    logged: list[str], script: Sequence[world.Step], faults: Sequence[Sequence[world.Fault]]
+) -> None:
+    run_virtually(MemoryStore(), script, faults, STREAMS)
     assert not [line for line in logged if not line.startswith("WARNING")]
 
 
@@ -143,10 +164,50 @@ def test_a_missing_part_is_found_out(
     expect_broken(MemoryStore)
 
 
-def expect_broken(kind: type[MemoryStore]) -> None:
+@pytest.mark.parametrize("part", ["drop_listener", "take", "position", "room", "group"])
+def test_a_broken_stream_is_found_out(
+    logged: list[str], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(*WEAK[part])
+    expect_broken(MemoryStore, STREAMS)
+
+
+def all_of_it(stream: Stream, payloads: Payloads, last: int) -> None:
+    """In place of `Stream.take`: also what the stream has already."""
+    stream.seq = last
+    stream.subscriber.push(stream.wrap(payloads))
+
+
+def where_the_group_is(stream: Stream, subscriber: object) -> int | None:
+    """In place of `Stream.drop_listener`: not how far this stream has come."""
+    if stream not in stream.group.streams:
+        return None
+    stream.group.streams.discard(stream)
+    return stream.group._head
+
+
+def hand_out_late(group: Group, events: Sequence[AnyEvent], payloads: Payloads) -> None:
+    """In place of `Group._hand_out`: also where others have come meanwhile."""
+    group._head = events[-1].seq
+    for stream in list(group.streams):
+        stream.take(payloads, group._head)
+
+
+WEAK: dict[str, tuple[type, str, object]] = {
+    "take": (Stream, "take", all_of_it),
+    "drop_listener": (Stream, "drop_listener", where_the_group_is),
+    "position": (Stream, "position", property(lambda stream: 0)),
+    "room": (Subscriber, "lose", nothing),
+    "group": (Group, "_hand_out", hand_out_late),
+}
+
+
+def expect_broken(
+    kind: type[MemoryStore], readers: Sequence[world.ReaderKind] = WEBSOCKETS
+) -> None:
     for seed in range(200):
         try:
-            run_virtually(kind(), *drawn(seed))
+            run_virtually(kind(), *drawn(seed), readers)
         except Broken:
             return
         except Exception:

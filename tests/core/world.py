@@ -10,7 +10,7 @@ import msgspec
 
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
-from chatserver.model import AnyEvent, RoomKind, RoomRole
+from chatserver.model import AnyEvent, RoomKind, RoomRole, User
 from chatserver.service import Service
 from chatserver.service.history import Page
 from tests.core import checker
@@ -20,6 +20,7 @@ from tests.core.nodes import FaultyStore, add_user, config, make_service, runnin
 
 Step = tuple[str, int, int, int]  # what, and three numbers that pick who, where and whom
 Fault = tuple[str, float]
+ReaderKind = Callable[[Service, User], Reader]
 
 TRIES = 6
 SMALL: dict[str, object] = {
@@ -169,7 +170,7 @@ class World:
         old.close()
         self._take(client, old)
         service = self.services[node % len(self.services)]
-        reader = client.reader = Reader(service, client.user)
+        reader = client.reader = client.reader.again(service)
         for room in self.rooms:
             try:
                 await reader.follow(room, client.seen.get(room))
@@ -178,13 +179,13 @@ class World:
                     raise
 
     def _take(self, client: Client, reader: Reader) -> None:
-        for room, span in reader.spans.items():
+        for span in reader.spans.values():
             client.spans.append(span)
-            client.seen[room] = span.last
+            client.seen[span.room] = span.last
 
     # -- the end -------------------------------------------------------------------------------
 
-    async def settle(self, stores: Sequence[FaultyStore]) -> None:
+    async def settle(self, stores: Sequence[FaultyStore], seconds: float) -> None:
         """Everything works again; all that was begun ends, all that is missing comes."""
         for store in stores:
             store.heal()
@@ -198,7 +199,7 @@ class World:
             if client.reader.pipe.closed is not None:
                 await self.reconnect(client, client.number)
             client.reader.drain()
-        await asyncio.sleep(3)  # repair, and replays that pause while the store is away
+        await asyncio.sleep(seconds)  # repair, and replays that pause while the store is away
         for client in self.clients:
             client.reader.sort_out()
             client.spans += client.reader.spans.values()
@@ -232,9 +233,18 @@ class World:
 
 
 async def run(
-    store: Store, script: Sequence[Step], faults: Sequence[Sequence[Fault]], users: int = 4
+    store: Store,
+    script: Sequence[Step],
+    faults: Sequence[Sequence[Fault]],
+    readers: Sequence[ReaderKind] = (Reader,) * 4,
+    patience: float = 3.0,
 ) -> None:
-    """One node for each list of faults. Raises `checker.Broken` if a promise is not kept."""
+    """One node for each list of faults, one user for each kind of reader.
+
+    `patience` is how many seconds they all have in the end to get what they miss.
+
+    Raises `checker.Broken` if a promise is not kept.
+    """
     settings = config(**SMALL)
     stores = [FaultyStore(store) for _ in faults]
     async with AsyncExitStack() as stack:
@@ -242,12 +252,15 @@ async def run(
         stack.enter_context(mock.patch("chatserver.log.RELOAD_EVENTS", 12))
         stack.enter_context(mock.patch("chatserver.rooms.FRESH_SECONDS", 0.0))
         stack.enter_context(mock.patch("chatserver.subscriber.CATCH_UP_EVENTS", 4))
+        stack.enter_context(mock.patch("chatserver.subscriber.RETRY_SECONDS", 0.1))
+        stack.enter_context(mock.patch("chatserver.streams.EVENTS_AT_ONCE", 3))
+        stack.enter_context(mock.patch("chatserver.streams.RETRY_SECONDS", 0.1))
         services = [
             await stack.enter_async_context(running(make_service(each, settings)))
             for each in stores
         ]
         first = services[0]
-        people = [await add_user(first, f"user{number}") for number in range(users)]
+        people = [await add_user(first, f"user{number}") for number in range(len(readers))]
         ids = [user.id for user in people]
         rooms = {}
         for kind, members in ((RoomKind.PRIVATE, ids[:3]), (RoomKind.PUBLIC, ids[:2])):
@@ -255,8 +268,8 @@ async def run(
             await first.rooms.appoint(people[0], room, ids[1], RoomRole.ADMIN)
             rooms[room.id] = kind
         clients = [
-            Client(number, Reader(services[number % len(services)], user))
-            for number, user in enumerate(people)
+            Client(number, kind(services[number % len(services)], user))
+            for number, (user, kind) in enumerate(zip(people, readers, strict=True))
         ]
         world = World(services, clients, rooms)
         for client in clients:
@@ -265,7 +278,7 @@ async def run(
             each.arm(some)
         try:
             await world.play(script)
-            await world.settle(stores)
+            await world.settle(stores, patience)
             await world.check(store)
         finally:
             for client in clients:

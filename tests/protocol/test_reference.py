@@ -281,7 +281,7 @@ async def connected(server: Running, person: Person, room: str) -> None:
 
     async def follows(node: Any) -> bool:
         subscribers = node.service.hub.of_user(person.id)
-        return any(found.id == room for one in subscribers for found in one.rooms)
+        return any(feed.room.id == room for one in subscribers for feed in one.feeds)
 
     async with asyncio.timeout(20):
         while not await server.run(follows):
