@@ -329,7 +329,7 @@ class Log:
         receivers = 0
         for room, published in by_room.items():
             self._publish(room, published)
-            receivers += len(room.listeners)
+            receivers += room.followers
         pause = min(receivers * PACE_PER_RECEIVER, PACE_MOST_SECONDS)
         self._next_batch = max(self._next_batch, time.perf_counter() + pause)
         for event, entry in zip(events, entries, strict=True):

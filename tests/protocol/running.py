@@ -17,6 +17,7 @@ from chatserver.config import load
 from tests.protocol.client import Client
 
 T = TypeVar("T")
+THREAD = "a server that is tested"
 START_SECONDS = 30.0
 PASSWORD = "correct horse battery"
 
@@ -60,7 +61,7 @@ class Running:
         self.port = 0
         self._count = 0
         self._started: Future[int] = Future()
-        self._thread = threading.Thread(target=self._main, daemon=True)
+        self._thread = threading.Thread(target=self._main, name=THREAD, daemon=True)
 
     def __enter__(self) -> Self:
         self._sink = logger.add(self._note, level="ERROR")
@@ -83,7 +84,9 @@ class Running:
         logging.getLogger().removeHandler(self._handler)
 
     def _note(self, entry: object) -> None:
-        self.errors.append(str(entry))
+        logging_thread = threading.current_thread()
+        if logging_thread is self._thread or logging_thread.name != THREAD:  # not another server's
+            self.errors.append(str(entry))
 
     def _main(self) -> None:
         try:
