@@ -10,7 +10,13 @@ from chatserver import StoreUnavailable
 from chatserver_plugins.postgres.config import Config
 
 # What a call may meet on its way to the server or there.
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError)
+FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # among others: no host takes writes
+    OSError,
+    TimeoutError,
+)
 
 # Each query has its index. What the planner may do instead, when a table has grown and its
 # statistics have not, is only ever worse.
