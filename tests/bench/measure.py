@@ -19,7 +19,7 @@ class Plan(NamedTuple):
     warm: float
     seconds: float
     runs: int
-    database: int  # its process
+    database: int | None  # its process
     samples: Path | None = None  # where to write a profile of the server in the window
 
 
@@ -63,7 +63,8 @@ async def window(pid: int, plan: Plan, *seen: "array[float]") -> Window:
 
 def _spent(pid: int, plan: Plan) -> tuple[float, float, float, float]:
     """Processor seconds of the server, this process, the database, and of all else."""
-    ours = machine.cpu_seconds(pid), time.process_time(), machine.cpu_seconds(plan.database)
+    database = 0.0 if plan.database is None else machine.family_seconds(plan.database)
+    ours = machine.cpu_seconds(pid), time.process_time(), database
     return *ours, machine.busy_seconds() - sum(ours)
 
 
