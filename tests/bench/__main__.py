@@ -74,8 +74,8 @@ class Bench:
         self._folder, self._console = folder, console
         self._count = 0
         self._database = started(store, folder)
-        pid = self._database.pid
-        self._plan = Plan(1.0, 2.0, 1, pid) if quick else Plan(2.0, 4.0, 3, pid)
+        spent = self._database.cpu_seconds
+        self._plan = Plan(1.0, 2.0, 1, spent) if quick else Plan(2.0, 4.0, 3, spent)
 
     def close(self) -> None:
         self._database.stop()

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Protocol
 
+from tests.bench import machine
 from tests.servers import Mongod, Postgres
 
 
 class Backend(Protocol):
     """The database behind a store."""
 
-    @property
-    def pid(self) -> int | None:
-        """Its process; None if the server itself does the work."""
+    def cpu_seconds(self) -> float:
+        """Processor time it has used; 0 if the server itself does the work."""
 
     def settings(self, name: str) -> dict[str, str]:
         """What a server needs to have a part of it for itself."""
@@ -24,9 +24,8 @@ class MongoBackend:
         self._server = Mongod(folder / "mongod")
         self._server.start()
 
-    @property
-    def pid(self) -> int:
-        return self._server.pid
+    def cpu_seconds(self) -> float:
+        return machine.family_seconds(self._server.pid)
 
     @property
     def uri(self) -> str:
@@ -44,9 +43,8 @@ class PostgresBackend:
         self._server = Postgres(folder / "postgres")
         self._server.start()
 
-    @property
-    def pid(self) -> int:
-        return self._server.pid
+    def cpu_seconds(self) -> float:
+        return machine.family_seconds(self._server.pid)
 
     def settings(self, name: str) -> dict[str, str]:
         return {
@@ -62,10 +60,11 @@ class PostgresBackend:
 class NoBackend:
     """Of a store that keeps its data in the server, or in the server's data folder."""
 
-    pid = None
-
     def __init__(self, store: str) -> None:
         self._store = store
+
+    def cpu_seconds(self) -> float:
+        return 0.0
 
     def settings(self, name: str) -> dict[str, str]:
         return _enabled(self._store)
