@@ -139,10 +139,20 @@ def postgres_programs() -> Path:
 class Postgres:
     """One PostgreSQL on loopback that trusts everybody. It starts again after `stop` or `kill`."""
 
+    _session = "read-write"  # what it must take to be ready
+
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.folder = folder
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def standby(cls, folder: Path, primary: "Postgres") -> "Postgres":
+        """A copy of `primary` that follows it; it takes no writes until it is promoted."""
+        made = cls(folder)
+        made._run("pg_basebackup", "-d", primary.uri, "-D", str(folder / "db"), "-R", "-c", "fast")
+        made._session = "any"
+        return made
 
     @property
     def uri(self) -> str:
@@ -154,10 +164,12 @@ class Postgres:
         return self._process.pid
 
     def start(self, **settings: str) -> None:
-        """Returns when it takes writes."""
-        programs = postgres_programs()
+        """Returns when it takes writes, or as a standby answers questions."""
         if not (self.folder / "db").exists():
-            self._make(programs)
+            self._run(
+                *("initdb", "-D", str(self.folder / "db"), "-U", "chat", "--auth=trust"),
+                *("--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"),
+            )
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -166,9 +178,10 @@ class Postgres:
         } | settings
         given = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "postgres.log").open("ab") as log:
-            command = [*_as_nobody(), str(programs / "postgres"), "-D", str(self.folder / "db")]
-            self._process = subprocess.Popen([*command, *given], stdout=log, stderr=log)
-        self._wait_until_writable()
+            program = [*_as_nobody(), str(postgres_programs() / "postgres")]
+            command = [*program, "-D", str(self.folder / "db"), *given]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._wait_until_ready()
 
     def stop(self) -> None:
         """End it in order, without waiting for its clients; nothing happens if it does not run."""
@@ -202,27 +215,14 @@ class Postgres:
         server = psutil.Process(self.pid)
         return [server, *server.children(recursive=True)]
 
-    def _make(self, programs: Path) -> None:
+    def _run(self, program: str, *arguments: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(self.folder, NOBODY)
-        subprocess.run(
-            [
-                *_as_nobody(),
-                *(str(programs / "initdb"), "-D", str(self.folder / "db"), "-U", "chat"),
-                *(
-                    "--auth=trust",
-                    "--encoding=UTF8",
-                    "--locale=C",
-                    "--no-sync",
-                    "--no-instructions",
-                ),
-            ],
-            check=True,
-            capture_output=True,
-        )
+        command = [*_as_nobody(), str(postgres_programs() / program), *arguments]
+        subprocess.run(command, check=True, capture_output=True)
 
-    def _wait_until_writable(self) -> None:
+    def _wait_until_ready(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -234,7 +234,7 @@ class Postgres:
         raise TimeoutError("PostgreSQL did not get ready")
 
     async def _greet(self) -> None:
-        connection = await asyncpg.connect(self.uri, timeout=5, target_session_attrs="read-write")
+        connection = await asyncpg.connect(self.uri, timeout=5, target_session_attrs=self._session)
         await connection.close()
 
 

@@ -1,6 +1,5 @@
 """Faults 1 and 2 with PostgreSQL: kill -9 of the server, of the database, of both, in a burst."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

@@ -121,7 +121,8 @@ async def test_what_is_asked_is_found_by_skipping(
         (statements.UNREAD, [b"u2", encoded, [119] * GROUPS]),
         (statements.REPEATS, [[b"u1"] * GROUPS, [f"c-{room}-90".encode() for room in rooms]]),
     ):
-        assert await rows_read(config, query, *values) == GROUPS, query
+        read = await rows_read(config, query, *values)
+        assert GROUPS <= read < 2 * GROUPS, query  # of 400; averages are rounded up before 18
     public = await rows_read(config, statements.PUBLIC_ROOMS, b"", 3)
     assert public <= 2 * 4, "of ten rooms"
 
