@@ -1,6 +1,7 @@
 """Real database servers for tests: private, on free ports, in folders of their own."""
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -194,22 +195,23 @@ class Postgres:
     def kill(self) -> None:
         """End it as a crash does: all of its processes at once."""
         processes = self._processes()
-        for process in processes:
-            process.send_signal(signal.SIGSTOP)  # so that none sees another one die
-        for process in processes:
-            process.kill()
+        self.freeze()  # so that none sees another one die
+        self._signal_all(signal.SIGKILL)
         assert self._process is not None
         self._process.wait(30)
         psutil.wait_procs(processes, timeout=30)
 
     def freeze(self) -> None:
         """Stop it in its tracks: connections stay open, nothing is answered."""
-        for process in self._processes():
-            process.send_signal(signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
         for process in self._processes():
-            process.send_signal(signal.SIGCONT)
+            with contextlib.suppress(psutil.NoSuchProcess):  # one may end by itself meanwhile
+                process.send_signal(number)
 
     def _processes(self) -> list[psutil.Process]:
         server = psutil.Process(self.pid)
