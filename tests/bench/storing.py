@@ -17,7 +17,7 @@ import uvloop
 
 from chatserver.app import Server, opened
 from chatserver.config import load
-from chatserver.log import Entry, Outcome
+from chatserver.log import Append, Outcome
 from chatserver.model import AnyEvent
 from chatserver.rooms import Room
 from chatserver.testing.samples import described, posted
@@ -52,7 +52,9 @@ class Sender:
 
         self._began = time.perf_counter()
         key = self._author, client_id
-        self._server.service.log.submit(Entry(self._room, build, lambda: None, self._done, key=key))
+        self._server.service.log.submit(
+            Append(self._room, build, lambda: None, self._done, key=key)
+        )
 
     def _done(self, outcome: Any) -> None:
         assert isinstance(outcome, Outcome), outcome
