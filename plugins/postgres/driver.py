@@ -1,6 +1,7 @@
 """The one place that reaches asyncpg: connections, deadlines, and what errors mean."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import asyncpg
@@ -80,14 +81,14 @@ class Database:
             connection = await self._pool.acquire(timeout=max(deadline - loop.time(), 0))
             # The timeout of asyncpg would have the server cancel the statement. A commit that
             # waits for a replica would then be seen by others without being on the replica.
-            timer = loop.call_at(deadline, connection.terminate)
+            timer = loop.call_at(deadline, _end, connection)
             try:
                 rows: list[Any] = await connection.fetch(query, *values)
                 return rows
             except UniqueViolationError:
                 raise
             except BaseException:  # a new one may reach another member, or none
-                connection.terminate()
+                _end(connection)
                 raise
             finally:
                 timer.cancel()
@@ -99,6 +100,11 @@ class Database:
 
     def close(self) -> None:
         self._pool.terminate()
+
+
+def _end(connection: Any) -> None:
+    with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
+        connection.terminate()
 
 
 async def _keep(connection: Any) -> None:
