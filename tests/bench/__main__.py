@@ -13,7 +13,7 @@ from tests.bench.measure import Plan
 from tests.bench.peers import Chatserver, Peer, Plain
 from tests.bench.report import Result
 from tests.bench.rows import ROWS, Row, Values
-from tests.servers import Mongod
+from tests.bench.stores import MongoBackend, started
 
 WIDTH = 110  # of the table
 OTHERS = 0.1  # cores that something else may use while we measure
@@ -25,22 +25,27 @@ OTHERS = 0.1  # cores that something else may use while we measure
 )
 @click.option("--quick", is_flag=True, help="One short window instead of the median of three.")
 @click.option("--alone", is_flag=True, help="Only our server, nothing to compare with.")
+@click.option("--store", default="mongo", help="Plugin that stores; another than mongo runs alone.")
 @click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
 @click.option("--profile", "profiled", is_flag=True, help="Show where our server's time goes.")
-def main(names: tuple[str, ...], quick: bool, alone: bool, write: bool, profiled: bool) -> None:
+def main(
+    names: tuple[str, ...], quick: bool, alone: bool, store: str, write: bool, profiled: bool
+) -> None:
     """Measure the server beside the plain Tornado way: all rows, or those named."""
+    if write and store != "mongo":
+        raise click.UsageError("--write is for the figures of the default store")
     rows = [row for row in ROWS if not names or row.name in names]
     console = Console(width=WIDTH)
     machine.allow_open_files()
     machine.use_client_core()
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as folder:
-        bench = Bench(Path(folder), quick, console)
+        bench = Bench(Path(folder), store, quick, console)
         try:
             if profiled:
                 for row in rows:
                     bench.profile(row)
                 return
-            results = [bench.measure(row, alone) for row in rows]
+            results = [bench.measure(row, alone or store != "mongo") for row in rows]
         finally:
             bench.close()
     about = machine.describe(find(""))
@@ -65,34 +70,42 @@ def main(names: tuple[str, ...], quick: bool, alone: bool, write: bool, profiled
 class Bench:
     """A database, and for each row a fresh server with its own part of it."""
 
-    def __init__(self, folder: Path, quick: bool, console: Console) -> None:
+    def __init__(self, folder: Path, store: str, quick: bool, console: Console) -> None:
         self._folder, self._console = folder, console
         self._count = 0
-        self._database = Mongod(folder / "mongod")
-        self._database.start()
-        pid = self._database.pid
-        self._plan = Plan(1.0, 2.0, 1, pid) if quick else Plan(2.0, 4.0, 3, pid)
+        self._database = started(store, folder)
+        spent = self._database.cpu_seconds
+        self._plan = Plan(1.0, 2.0, 1, spent) if quick else Plan(2.0, 4.0, 3, spent)
 
     def close(self) -> None:
         self._database.stop()
 
     def measure(self, row: Row, alone: bool) -> Result:
-        values = {"chatserver": self._run(row, Chatserver(*self._place()))}
+        values = {"chatserver": self._run(row, self._chatserver())}
         if not alone:
             for concern in ("w1", "majority") if row.stores else ("w1",):
-                values[f"plain {concern}"] = self._run(row, Plain(*self._place(), concern))
+                values[f"plain {concern}"] = self._run(row, self._plain(concern))
         return Result(row, values)
 
     def profile(self, row: Row) -> None:
         samples = self._folder / "samples.txt"
         plan = self._plan._replace(runs=1, samples=samples)
-        self._run(row, Chatserver(*self._place()), plan)
+        self._run(row, self._chatserver(), plan)
         profile.show(samples, row.title, self._console)
 
-    def _place(self) -> tuple[Path, str, str]:
-        """Folder, address and name of the database of one server."""
+    def _chatserver(self) -> Peer:
+        folder, name = self._place()
+        return Chatserver(folder, self._database.settings(name))
+
+    def _plain(self, concern: str) -> Peer:
+        assert isinstance(self._database, MongoBackend)
+        folder, name = self._place()
+        return Plain(folder, self._database.uri, name, concern)
+
+    def _place(self) -> tuple[Path, str]:
+        """Folder, and name of the part of the database, of one server."""
         self._count += 1
-        return self._folder / str(self._count), self._database.uri, f"bench{self._count}"
+        return self._folder / str(self._count), f"bench{self._count}"
 
     def _run(self, row: Row, peer: Peer, plan: Plan | None = None) -> Values:
         async def run() -> list[Values]:

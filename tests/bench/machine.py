@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import motor
+import psutil
 import pymongo
 import tornado
 
@@ -23,6 +24,14 @@ def cpu_seconds(pid: int) -> float:
     # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html; the name before ")" may hold blanks
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def family_seconds(pid: int) -> float:
+    """Processor time of a process and of its children, those that have ended too."""
+    process = psutil.Process(pid)
+    ended = process.cpu_times()
+    alive = sum(cpu_seconds(child.pid) for child in process.children())
+    return cpu_seconds(pid) + ended.children_user + ended.children_system + alive
 
 
 def busy_seconds() -> float:

@@ -97,9 +97,10 @@ class Chatserver(Program):
         "server.drain_seconds": "0",
     }
 
-    def __init__(self, folder: Path, uri: str, database: str) -> None:
+    def __init__(self, folder: Path, store: dict[str, str]) -> None:
+        """`store` holds the settings that choose the store."""
         port = free_port()
-        settings = self.settings | {"plugin.mongo.uri": uri, "plugin.mongo.database": database}
+        settings = self.settings | store
         command = [
             sys.executable,
             "-m",

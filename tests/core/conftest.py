@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from loguru import logger
 
-from tests.servers import Mongod
+from tests.servers import Mongod, Postgres
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +14,14 @@ def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     mongod.start()
     yield mongod
     mongod.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

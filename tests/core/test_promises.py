@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatserver.interfaces import Appended, Conflict
+from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.model import AnyEvent, MessagePosted
 from chatserver.streams import Group, Payloads, Stream
 from chatserver.subscriber import Subscriber
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
+from chatserver_plugins.postgres import PostgresPlugin
 from tests.core import world
 from tests.core.checker import Broken
 from tests.core.clients import Reader
 from tests.core.nodes import VirtualLoop
 from tests.core.streaming import PausingReader, StreamReader
-from tests.servers import Mongod
+from tests.servers import Mongod, Postgres
 
 ACTIONS = (
     *("send",) * 6,
@@ -81,16 +82,25 @@ def test_the_promises_hold_on_mongodb(logged: list[str], replica_set: Mongod) ->
     for seed in range(2):
         script, faults = drawn(seed)
         settings = MongoPlugin.Config(uri=replica_set.uri, database=f"test_{secrets.token_hex(8)}")
-        asyncio.run(on_mongodb(settings, script, faults))
+        plugin = MongoPlugin(settings, data=Path("/unused"))
+        asyncio.run(on_real_store(plugin.provide_store, script, faults))
     assert not [line for line in logged if not line.startswith("WARNING")]
 
 
-async def on_mongodb(
-    settings: MongoPlugin.Config,
+def test_the_promises_hold_on_postgresql(logged: list[str], postgres: Postgres) -> None:
+    for seed in range(2):
+        script, faults = drawn(seed)
+        settings = PostgresPlugin.Config(uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}")
+        asyncio.run(on_real_store(PostgresPlugin(settings).provide_store, script, faults))
+    assert not [line for line in logged if not line.startswith("WARNING")]
+
+
+async def on_real_store(
+    make_store: Callable[[], Store],
     script: Sequence[world.Step],
     faults: Sequence[Sequence[world.Fault]],
 ) -> None:
-    store = MongoPlugin(settings, data=Path("/unused")).provide_store()
+    store = make_store()
     await store.open()
     try:
         await world.run(store, script, faults)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Mongod
+from tests.servers import Mongod, Postgres
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +23,11 @@ def _started(folder: Path, replica_set: bool) -> Iterator[Mongod]:
     mongod.start(replica_set)
     yield mongod
     mongod.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()

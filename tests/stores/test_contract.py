@@ -8,6 +8,8 @@ import pytest
 from chatserver.testing.stores import MakeStore, StoreContract
 from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
+from chatserver_plugins.postgres import PostgresPlugin
+from tests.servers import Postgres
 
 
 class TestMemory(StoreContract):
@@ -30,3 +32,10 @@ class TestMongo(StoreContract):
             driver=driver,  # type: ignore[arg-type]
         )
         return MongoPlugin(config, tmp_path).provide_store
+
+
+class TestPostgres(StoreContract):
+    @pytest.fixture
+    def make_store(self, postgres: Postgres) -> MakeStore:
+        config = PostgresPlugin.Config(uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}")
+        return PostgresPlugin(config).provide_store

@@ -1,0 +1,163 @@
+"""The log of every room, in the table `events`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asyncpg.exceptions import UniqueViolationError
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    Conflict,
+    MemberEvent,
+    MessageChange,
+    MessagePosted,
+    RoomChanged,
+    StoreUnavailable,
+    Unread,
+)
+from chatserver_plugins.postgres import statements
+from chatserver_plugins.postgres.driver import Database
+from chatserver_plugins.postgres.schema import APPENDING
+
+AFTER_ALL = (1 << 63) - 1  # no seq is as high
+
+# A commit is seen by others once it is on this server's disk and on its synchronous replicas, but
+# one whose wait for a replica was cut off (by a restart, say) is seen without being there. Writing
+# something behind it, and waiting for that, makes sure. Alone, a server has nothing to wait for.
+SETTLE = """
+SELECT pg_logical_emit_message(true, 'chatserver', '')
+WHERE current_setting('synchronous_standby_names') <> ''
+"""
+
+
+class PostgresLog:
+    _database: Database
+    _lock: int  # the second half of the advisory lock for appending
+
+    async def settle(self) -> None:
+        """Return once everything that can be read is durable."""
+        await self._database.fetch(SETTLE)
+
+    async def append(self, events: Sequence[AnyEvent]) -> Appended:
+        deadline = self._database.deadline()
+        batch, conflict = _before_repeat(events)
+        while batch:
+            try:
+                await self._insert(batch, deadline)
+            except UniqueViolationError as error:
+                batch, conflict = await self._before_conflict(batch, error, deadline)
+            else:
+                break
+        return Appended(len(batch), conflict)
+
+    async def _insert(self, batch: Sequence[AnyEvent], deadline: float) -> None:
+        """Write all of it, or nothing."""
+        columns = statements.columns(batch)
+        await self._database.fetch(
+            statements.APPEND, APPENDING, self._lock, *columns, deadline=deadline
+        )
+
+    async def _before_conflict(
+        self, batch: Sequence[AnyEvent], error: Exception, deadline: float
+    ) -> tuple[Sequence[AnyEvent], Conflict]:
+        room, seq, author, client_id, *_ = statements.columns(batch)
+        found = await self._database.fetch(
+            statements.CONFLICT, room, seq, author, client_id, deadline=deadline
+        )
+        if not found:
+            raise StoreUnavailable from error
+        n, is_position = found[0]
+        return batch[: n - 1], Conflict.POSITION if is_position else Conflict.CLIENT_ID
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        if not rooms:
+            return {}
+        found = await self._database.fetch(statements.HEADS, _encoded(rooms))
+        await self.settle()  # what is read up to a head afterwards must stay
+        return {room.decode(): seq for room, seq in found}
+
+    async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        if limit < 1:
+            return []
+        found = await self._database.fetch(statements.READ, room.encode(), after, limit)
+        return _decoded(statements.any_event, found)
+
+    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        if limit < 1:
+            return []
+        end = AFTER_ALL if before is None else before
+        found = await self._database.fetch(statements.MESSAGES, room.encode(), end, limit)
+        return _decoded(statements.message, found[::-1])
+
+    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
+        if not messages:
+            return []
+        found = await self._database.fetch(statements.CHANGES, room.encode(), _encoded(messages))
+        return _decoded(statements.change, found)
+
+    async def repeats(
+        self, keys: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], MessagePosted]:
+        if not keys:
+            return {}
+        authors, sent = zip(*keys, strict=True)
+        found = await self._database.fetch(statements.REPEATS, _encoded(authors), _encoded(sent))
+        if found:
+            await self.settle()  # a repeat is acknowledged as a first send is
+        messages: list[MessagePosted] = _decoded(statements.message, found)
+        return {(message.author.id, message.client_id): message for message in messages}
+
+    async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
+        if not rooms:
+            return {}
+        found = await self._database.fetch(statements.ROOMS, _encoded(rooms))
+        newest: list[RoomChanged] = _decoded(statements.room_changed, found)
+        return {room.room: room for room in newest}
+
+    async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
+        if limit < 1:
+            return []
+        found = await self._database.fetch(statements.PUBLIC_ROOMS, after.encode(), limit)
+        return _decoded(statements.room_changed, found)
+
+    async def members(self, room: str) -> list[MemberEvent]:
+        found = await self._database.fetch(statements.MEMBERS, room.encode())
+        return _decoded(statements.member_event, found)
+
+    async def memberships(self, user: str) -> list[MemberEvent]:
+        found = await self._database.fetch(statements.MEMBERSHIPS, user.encode())
+        return _decoded(statements.member_event, found)
+
+    async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
+        if not after:
+            return {}
+        found = await self._database.fetch(
+            statements.UNREAD, user.encode(), _encoded(after), list(after.values())
+        )
+        return {room.decode(): Unread(messages, mentions) for room, messages, mentions in found}
+
+
+def _before_repeat(events: Sequence[AnyEvent]) -> tuple[Sequence[AnyEvent], Conflict | None]:
+    """The events before the first that breaks a rule together with one before it in the batch."""
+    positions: set[tuple[str, int]] = set()
+    sent: set[tuple[str, str]] = set()
+    for index, event in enumerate(events):
+        position = event.room, event.seq
+        if position in positions:
+            return events[:index], Conflict.POSITION
+        positions.add(position)
+        if isinstance(event, MessagePosted):
+            key = event.author.id, event.client_id
+            if key in sent:
+                return events[:index], Conflict.CLIENT_ID
+            sent.add(key)
+    return events, None
+
+
+def _encoded(texts: Any) -> list[bytes]:
+    return [text.encode() for text in texts]
+
+
+def _decoded(decoder: Any, found: Sequence[Any]) -> list[Any]:
+    return [decoder.decode(row["body"]) for row in found]

@@ -1,0 +1,51 @@
+"""Small values under (space, key), in the table `records`."""
+
+from chatserver_plugins.postgres.driver import Database
+
+GET = "SELECT value FROM records WHERE space = $1 AND key = $2"
+PUT = """
+INSERT INTO records (space, key, value) VALUES ($1, $2, $3)
+ON CONFLICT (space, key) DO UPDATE SET value = excluded.value
+"""
+ADD = """
+INSERT INTO records (space, key, value) VALUES ($1, $2, $3)
+ON CONFLICT (space, key) DO NOTHING RETURNING true
+"""
+SWAP = "UPDATE records SET value = $4 WHERE space = $1 AND key = $2 AND value = $3 RETURNING true"
+DELETE = "DELETE FROM records WHERE space = $1 AND key = $2 RETURNING true"
+SCAN = """
+SELECT key, value FROM records
+WHERE space = $1 AND key >= $2 AND key > $3 AND key < $4
+ORDER BY key LIMIT $5
+"""
+
+
+class PostgresRecords:
+    _database: Database
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        found = await self._database.fetch(GET, space.encode(), key.encode())
+        return bytes(found[0]["value"]) if found else None
+
+    async def put(self, space: str, key: str, value: bytes) -> None:
+        await self._database.fetch(PUT, space.encode(), key.encode(), value)
+
+    async def add(self, space: str, key: str, value: bytes) -> bool:
+        return bool(await self._database.fetch(ADD, space.encode(), key.encode(), value))
+
+    async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
+        return bool(await self._database.fetch(SWAP, space.encode(), key.encode(), old, new))
+
+    async def delete(self, space: str, key: str) -> bool:
+        return bool(await self._database.fetch(DELETE, space.encode(), key.encode()))
+
+    async def scan(
+        self, space: str, prefix: str, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, bytes]]:
+        if limit < 1:
+            return []
+        begin = prefix.encode()
+        # No byte of UTF-8 is 0xFF: the last can be increased, and all texts are below.
+        end = begin[:-1] + bytes((begin[-1] + 1,)) if begin else b"\xff"
+        found = await self._database.fetch(SCAN, space.encode(), begin, after.encode(), end, limit)
+        return [(row["key"].decode(), bytes(row["value"])) for row in found]

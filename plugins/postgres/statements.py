@@ -1,0 +1,185 @@
+"""Events as rows and back, and the statements about them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from chatserver import (
+    AnyEvent,
+    MemberChanged,
+    MemberEvent,
+    MemberJoined,
+    MemberLeft,
+    MessageChange,
+    MessagePosted,
+    RoomChanged,
+)
+
+MEMBER_EVENTS = (MemberJoined, MemberLeft, MemberChanged)
+
+_encode = msgspec.json.Encoder().encode
+any_event = msgspec.json.Decoder[AnyEvent](AnyEvent)
+message = msgspec.json.Decoder(MessagePosted)
+change = msgspec.json.Decoder[MessageChange](MessageChange)
+member_event = msgspec.json.Decoder[MemberEvent](MemberEvent)
+room_changed = msgspec.json.Decoder(RoomChanged)
+
+
+def columns(events: Sequence[AnyEvent]) -> list[list[Any]]:
+    """The values of each column of `events`, in the order that APPEND takes them."""
+    return [list(column) for column in zip(*map(_row, events), strict=True)]
+
+
+def _row(event: AnyEvent) -> tuple[Any, ...]:
+    room, body = event.room.encode(), _encode(event)
+    if isinstance(event, MessagePosted):
+        author, client_id = event.author.id.encode(), event.client_id.encode()
+        mentions = _array(event.mentions) if event.mentions else None
+        return room, event.seq, author, client_id, mentions, None, None, None, body
+    message = member = kind = None
+    if isinstance(event, MEMBER_EVENTS):
+        member = event.user.id.encode()
+    elif isinstance(event, RoomChanged):
+        kind = event.kind.value
+    else:
+        message = event.message.encode()
+    return room, event.seq, None, None, None, message, member, kind, body
+
+
+def _array(texts: Iterable[str]) -> str:
+    r"""As PostgreSQL writes a `bytea[]`: {"\\x61","\\x62"}. An array of arrays has to be square."""
+    items = ",".join(rf'"\\x{text.encode().hex()}"' for text in texts)
+    return f"{{{items}}}"
+
+
+# One statement, so that a server that stops in the middle of it holds nobody up. All batches take
+# turns: each is one transaction with two unique keys a row, and two that wait for each other's rows
+# would be a deadlock, which anybody could bring about by sending the same twice on two nodes.
+APPEND = """
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($1, $2))
+INSERT INTO events (room, seq, author, client_id, mentions, message, member, room_kind, body)
+SELECT room, seq, author, client_id, mentions::bytea[], message, member, room_kind, body
+FROM turn, unnest(
+    $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[], $7::text[],
+    $8::bytea[], $9::bytea[], $10::text[], $11::bytea[]
+) AS batch (room, seq, author, client_id, mentions, message, member, room_kind, body)
+"""
+
+# The first event of a batch whose position or client_id is stored, counted from 1.
+CONFLICT = """
+SELECT n, is_position FROM (
+    SELECT n, true AS is_position
+    FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS batch (room, seq, n)
+    CROSS JOIN LATERAL (
+        SELECT FROM events WHERE events.room = batch.room AND events.seq = batch.seq LIMIT 1
+    ) AS taken
+    UNION ALL
+    SELECT n, false
+    FROM unnest($3::bytea[], $4::bytea[]) WITH ORDINALITY AS batch (author, client_id, n)
+    CROSS JOIN LATERAL (
+        SELECT FROM events
+        WHERE events.author = batch.author AND events.client_id = batch.client_id LIMIT 1
+    ) AS stored
+) AS conflicts
+ORDER BY n LIMIT 1
+"""
+
+HEADS = """
+SELECT asked.room, newest.seq
+FROM unnest($1::bytea[]) AS asked (room)
+CROSS JOIN LATERAL (
+    SELECT seq FROM events WHERE room = asked.room ORDER BY seq DESC LIMIT 1
+) AS newest
+"""
+
+READ = "SELECT body FROM events WHERE room = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+
+MESSAGES = """
+SELECT body FROM events
+WHERE room = $1 AND client_id IS NOT NULL AND seq < $2
+ORDER BY seq DESC LIMIT $3
+"""
+
+CHANGES = """
+SELECT body FROM events
+WHERE room = $1 AND message = ANY($2::bytea[]) AND message IS NOT NULL
+ORDER BY seq
+"""
+
+REPEATS = """
+SELECT stored.body
+FROM unnest($1::bytea[], $2::bytea[]) AS asked (author, client_id)
+CROSS JOIN LATERAL (
+    SELECT body FROM events
+    WHERE author = asked.author AND client_id = asked.client_id LIMIT 1
+) AS stored
+"""
+
+ROOMS = """
+SELECT newest.body
+FROM unnest($1::bytea[]) AS asked (room)
+CROSS JOIN LATERAL (
+    SELECT body FROM events
+    WHERE room = asked.room AND room_kind IS NOT NULL ORDER BY seq DESC LIMIT 1
+) AS newest
+"""
+
+# Skips from room to room, and only as far as the outer query asks for rows: see
+# https://www.postgresql.org/docs/current/queries-with.html#QUERIES-WITH-RECURSIVE
+PUBLIC_ROOMS = """
+WITH RECURSIVE once_public (room) AS (
+    (SELECT room FROM events WHERE room_kind = 'public' AND room > $1 ORDER BY room LIMIT 1)
+    UNION ALL
+    SELECT following.room
+    FROM once_public
+    CROSS JOIN LATERAL (
+        SELECT room FROM events
+        WHERE room_kind = 'public' AND room > once_public.room ORDER BY room LIMIT 1
+    ) AS following
+)
+SELECT newest.body
+FROM once_public
+CROSS JOIN LATERAL (
+    SELECT room_kind, body FROM events
+    WHERE room = once_public.room AND room_kind IS NOT NULL ORDER BY seq DESC LIMIT 1
+) AS newest
+WHERE newest.room_kind = 'public'
+LIMIT $2
+"""
+
+
+def _newest_member_events(given: str, group: str) -> str:
+    """Of the events with this column, the newest of each value of the other, by skipping."""
+    return f"""
+    WITH RECURSIVE newest (name, body) AS (
+        (
+            SELECT {group}, body FROM events
+            WHERE {given} = $1 AND member IS NOT NULL ORDER BY {group}, seq DESC LIMIT 1
+        )
+        UNION ALL
+        SELECT following.name, following.body
+        FROM newest
+        CROSS JOIN LATERAL (
+            SELECT {group} AS name, body FROM events
+            WHERE {given} = $1 AND member IS NOT NULL AND {group} > newest.name
+            ORDER BY {group}, seq DESC LIMIT 1
+        ) AS following
+    )
+    SELECT body FROM newest
+    """  # noqa: S608 - of two names of columns
+
+
+MEMBERS = _newest_member_events("room", "member")
+MEMBERSHIPS = _newest_member_events("member", "room")
+
+UNREAD = """
+SELECT asked.room, counted.messages, counted.mentions
+FROM unnest($2::bytea[], $3::bigint[]) AS asked (room, after)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS messages, count(*) FILTER (WHERE $1 = ANY (mentions)) AS mentions
+    FROM events
+    WHERE room = asked.room AND seq > asked.after AND client_id IS NOT NULL AND author <> $1
+) AS counted
+WHERE counted.messages > 0
+"""

@@ -1,0 +1,75 @@
+"""The store as a whole: connecting, what is made and checked at start, health."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from chatserver import StartupError
+from chatserver_plugins.postgres import schema
+from chatserver_plugins.postgres.config import Config
+from chatserver_plugins.postgres.driver import FAILURES, Database, connect
+from chatserver_plugins.postgres.log import PostgresLog
+from chatserver_plugins.postgres.records import PostgresRecords
+
+RETRY_SECONDS = 0.2
+DURABLE = ("on", "remote_apply")
+
+# What no waiting will change: a bad name, password or right.
+REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ClientConfigurationError,
+)
+
+
+class PostgresStore(PostgresLog, PostgresRecords):
+    """Keeps the log and the records in one schema; see `chatserver.Store` for the contract."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = schema.lock_number(config.schema)
+
+    async def open(self) -> None:
+        connection = await self._reach()
+        try:
+            await self._check_durable(connection)
+            await schema.migrate(connection, self._config.schema)
+        except FAILURES as error:
+            raise StartupError(f"plugin.postgres: {error}") from error
+        finally:
+            connection.terminate()
+        self._database = Database(self._config)
+        await self._database.open()
+
+    async def close(self) -> None:
+        if hasattr(self, "_database"):
+            self._database.close()
+
+    async def ping(self) -> None:
+        # A real write: a server that is full or only reads still answers questions.
+        await self._database.fetch("UPDATE installation SET version = version")
+
+    async def _reach(self) -> Any:
+        """Wait for a server that takes writes: at start it may come up later than we do."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._config.start_seconds
+        while True:
+            try:
+                return await connect(self._config)
+            except (*REFUSALS, ValueError) as error:
+                raise StartupError(f"plugin.postgres.uri: {error}") from error
+            except FAILURES as error:
+                if loop.time() > deadline:
+                    raise StartupError(f"plugin.postgres.uri: no answer: {error!r}") from error
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _check_durable(self, connection: Any) -> None:
+        """Raises `StartupError` where the loss of power could lose what is acknowledged."""
+        for name, good in (("synchronous_commit", DURABLE), ("fsync", ("on",))):
+            value = await connection.fetchval("SELECT current_setting($1)", name)
+            if value not in good:
+                raise StartupError(
+                    f"plugin.postgres.uri: the database has {name} = {value}, with which it "
+                    "loses what it has confirmed"
+                )

@@ -1,0 +1,86 @@
+"""The stores that can be measured: what runs beside the server, and how the server finds it."""
+
+from pathlib import Path
+from typing import Protocol
+
+from tests.bench import machine
+from tests.servers import Mongod, Postgres
+
+
+class Backend(Protocol):
+    """The database behind a store."""
+
+    def cpu_seconds(self) -> float:
+        """Processor time it has used; 0 if the server itself does the work."""
+
+    def settings(self, name: str) -> dict[str, str]:
+        """What a server needs to have a part of it for itself."""
+
+    def stop(self) -> None: ...
+
+
+class MongoBackend:
+    def __init__(self, folder: Path) -> None:
+        self._server = Mongod(folder / "mongod")
+        self._server.start()
+
+    def cpu_seconds(self) -> float:
+        return machine.family_seconds(self._server.pid)
+
+    @property
+    def uri(self) -> str:
+        return self._server.uri
+
+    def settings(self, name: str) -> dict[str, str]:
+        return {"plugin.mongo.uri": self.uri, "plugin.mongo.database": name}
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+class PostgresBackend:
+    def __init__(self, folder: Path) -> None:
+        self._server = Postgres(folder / "postgres")
+        self._server.start()
+
+    def cpu_seconds(self) -> float:
+        return machine.family_seconds(self._server.pid)
+
+    def settings(self, name: str) -> dict[str, str]:
+        return {
+            **_enabled("postgres"),
+            "plugin.postgres.uri": self._server.uri,
+            "plugin.postgres.schema": name,
+        }
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+class NoBackend:
+    """Of a store that keeps its data in the server, or in the server's data folder."""
+
+    def __init__(self, store: str) -> None:
+        self._store = store
+
+    def cpu_seconds(self) -> float:
+        return 0.0
+
+    def settings(self, name: str) -> dict[str, str]:
+        return _enabled(self._store)
+
+    def stop(self) -> None:
+        """Nothing was started."""
+
+
+def _enabled(store: str) -> dict[str, str]:
+    return {"plugins.enabled": f"{store},password,metrics"}
+
+
+def started(store: str, folder: Path) -> Backend:
+    """A store by the name of its plugin."""
+    if store == "mongo":
+        return MongoBackend(folder)
+    if store == "postgres":
+        return PostgresBackend(folder)
+    return NoBackend(store)
