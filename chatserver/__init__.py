@@ -41,6 +41,7 @@ from chatserver.model import (
     User,
     UserRef,
 )
+from chatserver.rate import address_network
 from chatserver.service import Service
 from chatserver.version import __version__
 
@@ -92,6 +93,7 @@ __all__ = [
     "User",
     "UserRef",
     "__version__",
+    "address_network",
     "hookimpl",
     "text_frame",
 ]

@@ -43,7 +43,7 @@ class Service:
         self.log = Log(
             store, self.cache, self.hub.publish, self._written, config.delivery, measures
         )
-        self.accounts = Accounts(store, authenticator, hooks, self.hub, config.server)
+        self.accounts = Accounts(store, authenticator, hooks, self.hub, config)
         self.history = History(store, self.cache, config.limits)
         self.messages = Messages(self.log, self.history, self.accounts, hooks, config.limits)
         self.rooms = RoomService(

@@ -86,7 +86,7 @@ class Register(SessionHandler):
     async def post(self) -> None:
         given = self.body(Credentials)
         user, token = await self.service.accounts.register(
-            given.username, given.password, given.name
+            given.username, given.password, given.name, self.address
         )
         self.signed_in(user, token, 201)
 

@@ -94,6 +94,7 @@ class Chatserver(Program):
         # Only so that 500 users are made in a second; passwords are not what is measured.
         "plugin.password.memory_kib": "8",
         "plugin.password.passes": "1",
+        "limits.registrations_per_hour": "0",
         "server.drain_seconds": "0",
     }
 

@@ -52,6 +52,7 @@ class Running:
                 "plugins.enabled": ["memory", "password", "metrics"],
                 "plugin.password.memory_kib": 8,
                 "plugin.password.passes": 1,
+                "limits.registrations_per_hour": 0,
                 "logging.folder": "",
                 **(overrides or {}),
             },
