@@ -41,7 +41,7 @@ CALLS = [
     Call("GET", _ROOM, None, 200, RoomView, "One room."),
     Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name or topic."),
     Call("POST", f"{_ROOM}/join", None, 200, RoomView, "Join a public room."),
-    Call("POST", f"{_ROOM}/leave", None, 200, Empty, "Leave a room."),
+    Call("POST", f"{_ROOM}/leave", None, 200, Empty, "Leave a room. The last owner stays while others are in it."),
     Call("GET", f"{_ROOM}/members", None, 200, MemberList, "Who is in it."),
     Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Take a user in."),
     Call("PUT", f"{_ROOM}/members/ID", api.Appointment, 200, Changed, "Give a member another role."),

@@ -26,7 +26,13 @@ from chatserver.model import (
 )
 from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
-from chatserver.service.rights import Right, demand, demand_member_of_server, outranks
+from chatserver.service.rights import (
+    Right,
+    demand,
+    demand_member_of_server,
+    demand_other_owner,
+    outranks,
+)
 from chatserver.service.texts import clean_name, new_id
 from chatserver.service.views import MemberView, RoomAdded, RoomRemoved, RoomView
 
@@ -192,6 +198,7 @@ class RoomService:
         await self._admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
 
     async def leave(self, user: User, room: Room) -> None:
+        """Leave; the last owner only as the last member."""
         demand(user, room, Right.LEAVE)
         await self._dismiss(user, room, user.id, Right.LEAVE)
 
@@ -212,16 +219,22 @@ class RoomService:
         await self._dismiss(user, room, other, Right.MODERATE)
 
     async def appoint(self, user: User, room: Room, other: str, role: RoomRole) -> int:
-        """Give a member another role; returns the seq of the change."""
+        """Give a member another role; returns the seq of the change. One owner stays owner."""
         demand(user, room, Right.APPOINT)
-        _demand_member(room, other)
+
+        def check() -> None:
+            _demand_member(room, other)
+            if role is not RoomRole.OWNER:
+                demand_other_owner(room, other)
+
+        check()
         member = room.members[other]
         return await self._append(
             user,
             room,
             Right.APPOINT,
             MemberChanged,
-            lambda: _demand_member(room, other),
+            check,
             user=member.user,
             role=role,
         )
@@ -354,7 +367,10 @@ class RoomService:
 
         def check() -> None:
             _demand_member(room, other)
-            if other != user.id and not outranks(user, room, other):
+            if other == user.id:
+                if len(room.members) > 1:
+                    demand_other_owner(room, other)
+            elif not outranks(user, room, other):
                 raise ChatError("room.forbidden")
 
         await self._append(user, room, right, MemberLeft, check, user=member.user)

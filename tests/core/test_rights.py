@@ -231,6 +231,49 @@ async def test_an_owner_may_remove_an_owner() -> None:
         assert built.private.role(owner.id) is None
 
 
+async def test_the_last_owner_stays_one_while_others_are_in_the_room() -> None:
+    async with scene() as built:
+        owner, admin = built.people["owner"], built.people["admin"]
+        rooms, room = built.service.rooms, built.private
+        for attempt in (
+            rooms.leave(owner, room),
+            rooms.appoint(owner, room, owner.id, RoomRole.MEMBER),
+        ):
+            with pytest.raises(ChatError, match=r"room\.last_owner"):
+                await attempt
+        await rooms.appoint(owner, room, admin.id, RoomRole.OWNER)
+        await rooms.leave(owner, room)
+        assert (room.role(owner.id), room.role(admin.id)) == (None, RoomRole.OWNER)
+
+
+async def test_of_two_owners_who_leave_at_the_same_time_one_stays() -> None:
+    async with scene() as built:
+        owner, admin = built.people["owner"], built.people["admin"]
+        rooms, room = built.service.rooms, built.private
+        await rooms.appoint(owner, room, admin.id, RoomRole.OWNER)
+        left, stayed = await gathered(rooms.leave(owner, room), rooms.leave(admin, room))
+        assert left is None
+        assert isinstance(stayed, ChatError) and stayed.code == "room.last_owner"
+        assert room.role(admin.id) is RoomRole.OWNER
+
+
+async def test_the_last_member_may_leave_but_not_as_less_than_owner() -> None:
+    async with scene() as built:
+        member, rooms = built.people["member"], built.service.rooms
+        room = await rooms.create(member, RoomKind.PRIVATE, "mine")
+        with pytest.raises(ChatError, match=r"room\.last_owner"):
+            await rooms.appoint(member, room, member.id, RoomRole.ADMIN)
+        await rooms.leave(member, room)
+        assert room.members == {}
+
+
+async def test_staff_can_remove_even_the_last_owner() -> None:
+    async with scene() as built:
+        owner, staff = built.people["owner"], built.people["server-admin"]
+        await built.service.rooms.kick(staff, built.public, owner.id)
+        assert built.public.role(owner.id) is None
+
+
 async def test_who_left_gets_no_role_back_by_a_late_appointment() -> None:
     async with scene() as built:
         owner, member = built.people["owner"], built.people["member"]

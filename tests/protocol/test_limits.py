@@ -54,6 +54,7 @@ async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: 
         assert await a.code("create", name="3") == "limit.count"
         other = (await c.ok("create", name="4"))["id"]
         assert await a.code("join", room=other) == "limit.count"
+        await a.ok("role", room=room, user=ben.id, role="owner")
         await a.ok("leave", room=room)
         await a.ok("join", room=other)
 
