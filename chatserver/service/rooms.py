@@ -37,6 +37,7 @@ from chatserver.service.texts import clean_name, new_id
 from chatserver.service.views import MemberView, RoomAdded, RoomRemoved, RoomView
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
+MARKER_TRIES = 10  # each lost one has moved the marker forward
 MEMBER_PAGE = 1000
 UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is ever shown
 PUBLIC_ROOMS = 500  # listed at once to those who are not in them
@@ -242,15 +243,24 @@ class RoomService:
     # -- read markers ----------------------------------------------------------------------------
 
     async def mark_read(self, user: User, room: Room, seq: int) -> int | None:
-        """Move the user's marker forward, never beyond the head; None if it stays where it is."""
+        """Move the user's marker forward, never beyond the head; None if it stays where it is.
+
+        Raises `ChatError` limit.rate where others of the user's devices move it all the time.
+        """
         demand(user, room, Right.READ)
-        key = f"{user.id}/{room.id}"
-        old = int(await self._store.get(MARKERS, key) or 0)
-        seq = min(seq, room.head)
-        if seq <= old:
-            return None
-        await self._store.put(MARKERS, key, str(seq).encode())
-        return seq
+        key, seq = f"{user.id}/{room.id}", min(seq, room.head)
+        new = str(seq).encode()
+        for _ in range(MARKER_TRIES):
+            old = await self._store.get(MARKERS, key)
+            if seq <= int(old or 0):
+                return None
+            if old is None:
+                moved = await self._store.add(MARKERS, key, new)
+            else:
+                moved = await self._store.swap(MARKERS, key, old, new)
+            if moved:
+                return seq
+        raise ChatError("limit.rate", after_ms=1000)
 
     async def _markers(self, user: User) -> dict[str, int]:
         prefix = f"{user.id}/"
