@@ -147,6 +147,9 @@ class Authenticator(Protocol):
     async def session(self, token: str) -> str | None:
         """The user id of a valid token; None if unknown, expired or revoked (at once on this node)."""
 
+    def session_seconds(self) -> float:
+        """For how long a session that is not used stays valid; a page's cookie lives as long."""
+
     async def close_session(self, token: str) -> None:
         """Revoke one token; unknown ones are ignored."""
 

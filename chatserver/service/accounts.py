@@ -161,6 +161,10 @@ class Accounts:
             raise ChatError("auth.invalid")
         return user
 
+    def session_seconds(self) -> float:
+        """For how long a session that is not used stays valid."""
+        return self._authenticator.session_seconds()
+
     async def logout(self, token: str) -> None:
         """Revoke a session; connections that use it are closed."""
         user = await self._authenticator.session(token)

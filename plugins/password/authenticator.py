@@ -37,6 +37,9 @@ class PasswordAuthenticator:
         self.close_session = sessions.close
         self.close_sessions = sessions.close_all
 
+    def session_seconds(self) -> float:
+        return self._sessions.lifetime
+
     async def set_password(self, user: str, password: str) -> None:
         secret = secret_bytes(password)
         if secret is None:

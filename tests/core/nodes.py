@@ -52,6 +52,9 @@ class NoPasswords:
     async def session(self, token: str) -> str | None:
         return token
 
+    def session_seconds(self) -> float:
+        return 60.0
+
     async def close_session(self, token: str) -> None: ...
 
     async def close_sessions(self, user: str) -> None: ...
