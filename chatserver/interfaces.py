@@ -37,6 +37,12 @@ class Store(Protocol):
     may or may not have happened. Texts are any Unicode without lone surrogates, NUL included.
     """
 
+    def is_private(self) -> bool:
+        """Can one process alone have the data, as in its memory or in a file of its data folder?
+
+        Asked before `open`. If not, commands may work beside a running server.
+        """
+
     async def open(self) -> None:
         """Connect, make what is missing (tables, indexes). Raises `StartupError`."""
 
