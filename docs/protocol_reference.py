@@ -14,7 +14,14 @@ from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
-from chatserver.service.views import MemberView, ReadMoved, RoomAdded, RoomRemoved, RoomView
+from chatserver.service.views import (
+    MemberView,
+    ReadMoved,
+    RoomAdded,
+    RoomList,
+    RoomRemoved,
+    RoomView,
+)
 from chatserver.settings import describe, type_text
 from chatserver.web.ops import TypingNow
 
@@ -29,10 +36,6 @@ class Empty(msgspec.Struct):
 class SignedIn(msgspec.Struct):
     user: User
     epoch: str
-
-
-class RoomList(msgspec.Struct):
-    rooms: list[RoomView]
 
 
 class FollowedRooms(msgspec.Struct):

@@ -20,12 +20,12 @@ from chatserver.model import (
     RoomChanged,
     RoomKind,
     RoomRole,
-    ServerRole,
     User,
     UserRef,
 )
 from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
+from chatserver.service.public import PUBLIC_ROOMS, PublicRooms
 from chatserver.service.rights import (
     Right,
     demand,
@@ -34,13 +34,12 @@ from chatserver.service.rights import (
     outranks,
 )
 from chatserver.service.texts import clean_name, new_id
-from chatserver.service.views import MemberView, RoomAdded, RoomRemoved, RoomView
+from chatserver.service.views import MemberView, RoomAdded, RoomList, RoomRemoved, RoomView
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
 MARKER_TRIES = 10  # each lost one has moved the marker forward
 MEMBER_PAGE = 1000
 UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is ever shown
-PUBLIC_ROOMS = 500  # listed at once to those who are not in them
 
 
 class RoomService:
@@ -57,6 +56,7 @@ class RoomService:
     ) -> None:
         self._store, self._rooms, self._log, self._hub = store, rooms, log, hub
         self._accounts, self._limits = accounts, limits
+        self._public = PublicRooms(store)
 
     # -- finding -------------------------------------------------------------------------------
 
@@ -83,8 +83,8 @@ class RoomService:
         unread = await self._store.unread(user.id, {room.id: _counted_from(room, read)})
         return self._view(user, room, read, unread.get(room.id, Unread(0, 0)))
 
-    async def visible(self, user: User) -> list[RoomView]:
-        """The user's rooms, with positions; then public ones to join."""
+    async def visible(self, user: User, limit: int = PUBLIC_ROOMS) -> RoomList:
+        """The user's rooms, with positions; then public ones to join, at most `limit`."""
         mine = await self.joined(user)
         heads = await self._store.heads([room.id for room in mine])
         marks = await self._markers(user)
@@ -101,23 +101,14 @@ class RoomService:
             )
             for room in mine
         ]
-        if user.role is ServerRole.GUEST:
-            return views
-        known = {room.id for room in mine}
-        public = await self._store.public_rooms("", PUBLIC_ROOMS)
-        others = [found for found in public if found.room not in known]
-        heads = await self._store.heads([found.room for found in others])
-        return views + [
-            RoomView(
-                id=found.room,
-                name=found.name,
-                kind=found.kind,
-                topic=found.topic,
-                head=heads.get(found.room, found.seq),
-                joined=False,
-            )
-            for found in others
-        ]
+        public = await self._public.page(user, {room.id for room in mine}, "", limit)
+        return RoomList([*views, *public.rooms], more=public.more)
+
+    async def public(self, user: User, after: str, limit: int = PUBLIC_ROOMS) -> RoomList:
+        """Public rooms that the user is not in, by ascending id > `after`."""
+        events = await self._store.memberships(user.id)
+        joined = {event.room for event in events if not isinstance(event, MemberLeft)}
+        return await self._public.page(user, joined, after, limit)
 
     async def joined(self, user: User) -> list[Room]:
         """The rooms the user is in."""

@@ -22,7 +22,7 @@ class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
 
 
 async def list_rooms(session: "Session", user: User, op: p.ListRooms) -> None:
-    session.say(op.id, {"rooms": await session.service.rooms.visible(user)})
+    session.say(op.id, await session.service.rooms.visible(user))
 
 
 async def sub(session: "Session", user: User, op: p.Sub) -> None:

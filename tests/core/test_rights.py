@@ -164,7 +164,7 @@ async def test_a_private_room_is_as_good_as_none() -> None:
                 assert vars(hidden) == vars(absent), what
                 assert hidden.code == "room.not_found", what
             seen = await service.rooms.visible(user)
-            assert built.private.id not in [view.id for view in seen]
+            assert built.private.id not in [view.id for view in seen.rooms]
 
 
 async def test_a_direct_room_of_others_is_as_good_as_none() -> None:
@@ -322,7 +322,7 @@ async def test_a_room_joined_on_another_node_is_listed_and_searched_at_once() ->
         (known,) = await second.rooms.joined(owner)
         known.checked -= 60  # that was a while ago
         await first.rooms.invite(owner, room, member.id)
-        (view,) = await second.rooms.visible(member)
+        (view,) = (await second.rooms.visible(member)).rooms
         assert view.joined and view.role is RoomRole.MEMBER
         found = await second.rooms.joined(member)
         assert await second.history.search(member, found, "nothing", None, 10) == []
