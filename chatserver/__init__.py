@@ -41,6 +41,7 @@ from chatserver.model import (
     User,
     UserRef,
 )
+from chatserver.rate import address_network
 from chatserver.rooms import Room
 from chatserver.service import Service
 from chatserver.service.following import Followed
@@ -109,6 +110,7 @@ __all__ = [
     "User",
     "UserRef",
     "__version__",
+    "address_network",
     "hookimpl",
     "may_read",
     "text_frame",

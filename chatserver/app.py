@@ -54,10 +54,14 @@ class Server:
         self._http: Front | None = None
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator["Server"]:
-        """The store open, the plugins started, nothing listening."""
+    async def opened(self, *, beside: bool = False) -> AsyncIterator["Server"]:
+        """The store open, the plugins started, nothing listening.
+
+        `beside` a server that runs on the same data folder only where the store allows it.
+        """
         async with AsyncExitStack() as stack:  # each is undone, whatever becomes of the others
-            stack.callback(DataFolder(self._data).close)
+            if not beside or self.store.is_private():
+                stack.callback(DataFolder(self._data).close)
             stack.push_async_callback(self.store.close)
             await self.store.open()
             stack.push_async_callback(self.hooks.shutdown)
@@ -140,7 +144,7 @@ class Server:
 @asynccontextmanager
 async def opened(loaded: Loaded) -> AsyncIterator[Server]:
     """A server that is open but does not listen, for commands."""
-    async with Server(loaded).opened() as server:
+    async with Server(loaded).opened(beside=True) as server:
         yield server
 
 

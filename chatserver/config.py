@@ -163,6 +163,13 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     requests_per_second: Annotated[
         float, Meta(ge=0, description="HTTP requests a second of one address; 0 sets no limit.")
     ] = 0.0
+    registrations_per_hour: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Attempts to make an account, an hour, from one address; 0 sets no limit.",
+        ),
+    ] = 0
     rooms_per_user: Annotated[Count, Meta(description="Most rooms one user may be in.")] = 1000
     subscriptions: Annotated[Count, Meta(description="Most rooms one connection may follow.")] = (
         1000

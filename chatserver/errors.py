@@ -32,6 +32,9 @@ CODES: dict[str, Meaning] = {
     "user.forbidden": Meaning(403, "never", "Your role does not allow this."),
     "room.not_found": Meaning(404, "refresh", "There is no such room."),
     "room.forbidden": Meaning(403, "refresh", "Your role in this room does not allow this."),
+    "room.last_owner": Meaning(
+        409, "never", "Make somebody else an owner first: you are the room's last one."
+    ),
     "message.not_found": Meaning(404, "refresh", "There is no such message."),
     "message.refused": Meaning(422, "never", "The message was refused."),
     "message.client_id_reused": Meaning(

@@ -61,9 +61,9 @@ class Hooks:
     def register_health_checks(self) -> Sequence[HealthCheck]:
         """Further checks of GET /health.
 
-        Runs once at start. Return named async functions, which run at each request under a
-        deadline: one that raises makes the answer 503. A name that is taken refuses to start, as
-        does an error. Order does not matter.
+        Runs once at start. Return named async functions, which run when somebody asks, but at most
+        four times a second, under a deadline: one that raises makes the answer 503. A name that is
+        taken refuses to start, as does an error. Order does not matter.
         """
         raise NotImplementedError
 

@@ -37,6 +37,12 @@ class Store(Protocol):
     may or may not have happened. Texts are any Unicode without lone surrogates, NUL included.
     """
 
+    def is_private(self) -> bool:
+        """Can one process alone have the data, as in its memory or in a file of its data folder?
+
+        Asked before `open`. If not, commands may work beside a running server.
+        """
+
     async def open(self) -> None:
         """Connect, make what is missing (tables, indexes). Raises `StartupError`."""
 
@@ -146,6 +152,9 @@ class Authenticator(Protocol):
 
     async def session(self, token: str) -> str | None:
         """The user id of a valid token; None if unknown, expired or revoked (at once on this node)."""
+
+    def session_seconds(self) -> float:
+        """For how long a session that is not used stays valid; a page's cookie lives as long."""
 
     async def close_session(self, token: str) -> None:
         """Revoke one token; unknown ones are ignored."""

@@ -162,7 +162,7 @@ class Join(Op, frozen=True, kw_only=True, tag="join"):
 
 
 class Leave(Op, frozen=True, kw_only=True, tag="leave"):
-    """Leave a room."""
+    """Leave a room. The last owner of a room with others in it stays (`room.last_owner`)."""
 
     room: Id
 

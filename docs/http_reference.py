@@ -36,13 +36,13 @@ CALLS = [
     Call("GET", "/api/v1/me", None, 200, User, "Who I am."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
     Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
-    Call("GET", "/api/v1/rooms", None, 200, RoomList, "My rooms with positions, then public ones to join (`joined` false)."),
+    Call("GET", "/api/v1/rooms", None, 200, RoomList, "My rooms with positions, then public ones to join (`joined` false); with `after` only these.", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
     Call("GET", _ROOM, None, 200, RoomView, "One room."),
     Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name or topic."),
     Call("POST", f"{_ROOM}/join", None, 200, RoomView, "Join a public room."),
-    Call("POST", f"{_ROOM}/leave", None, 200, Empty, "Leave a room."),
-    Call("GET", f"{_ROOM}/members", None, 200, MemberList, "Who is in it."),
+    Call("POST", f"{_ROOM}/leave", None, 200, Empty, "Leave a room. The last owner stays while others are in it."),
+    Call("GET", f"{_ROOM}/members", None, 200, MemberList, "Who is in it, by ascending id.", ("after", "limit")),
     Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Take a user in."),
     Call("PUT", f"{_ROOM}/members/ID", api.Appointment, 200, Changed, "Give a member another role."),
     Call("DELETE", f"{_ROOM}/members/ID", None, 200, Empty, "Remove a member."),
@@ -54,7 +54,7 @@ CALLS = [
     Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
     Call("GET", f"{_ROOM}/events", None, 200, EventPage, "The log after a seq.", ("after", "limit")),
 ]  # fmt: skip
-_NUMBERS = ("before", "after", "limit")
+_NUMBERS = ("before", "limit")
 
 
 def table() -> str:
@@ -112,7 +112,7 @@ def _operation(call: Call, names: list[str], reference: dict[Any, Any]) -> dict[
                 "name": name,
                 "in": "query",
                 "schema": {"type": "integer", "minimum": 0}
-                if name in _NUMBERS
+                if name in _NUMBERS or (name == "after" and call.answer is EventPage)
                 else {"type": "string"},
             }
             for name in call.query

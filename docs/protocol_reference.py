@@ -18,6 +18,7 @@ from chatserver.service.views import (
     MemberView,
     ReadMoved,
     RoomAdded,
+    RoomList,
     RoomRemoved,
     RoomView,
     TypingNow,
@@ -35,10 +36,6 @@ class Empty(msgspec.Struct):
 class SignedIn(msgspec.Struct):
     user: User
     epoch: str
-
-
-class RoomList(msgspec.Struct):
-    rooms: list[RoomView]
 
 
 class FollowedRooms(msgspec.Struct):

@@ -30,8 +30,9 @@ password_file = click.option(
 def command() -> None:
     """Make and change accounts.
 
-    They are changed in the store, by the same rules as over the network. With an embedded
-    database the server must be stopped: a data folder belongs to one process.
+    They are changed in the store, by the same rules as over the network, and running servers
+    know of it within seconds. With an embedded database the server must be stopped: a data
+    folder belongs to one process.
     """
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from loguru import logger
 
@@ -43,7 +43,7 @@ class Service:
         self.log = Log(
             store, self.cache, self.hub.publish, self._written, config.delivery, measures
         )
-        self.accounts = Accounts(store, authenticator, hooks, self.hub, config.server)
+        self.accounts = Accounts(store, authenticator, hooks, self.hub, config)
         self.history = History(store, self.cache, config.limits)
         self.messages = Messages(self.log, self.history, self.accounts, hooks, config.limits)
         self.rooms = RoomService(
@@ -71,6 +71,11 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await self.log.drain()
+
+    async def ping(self) -> Mapping[str, object]:
+        """The health check of the store. Raises `StoreUnavailable`."""
+        await self.store.ping()
+        return {}
 
     @property
     def epoch(self) -> str:

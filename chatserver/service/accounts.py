@@ -9,13 +9,14 @@ from collections.abc import Iterable
 import msgspec
 
 from chatserver.clock import now_text
-from chatserver.config import ServerConfig
+from chatserver.config import Config
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import LoginAttempt
 from chatserver.hub import Hub
 from chatserver.interfaces import Authenticator, Store
 from chatserver.model import ServerRole, User
+from chatserver.rate import AddressRate
 from chatserver.service.changes import AccountChanges
 from chatserver.service.rights import demand_staff
 from chatserver.service.texts import clean_name, clean_username, new_id
@@ -39,12 +40,14 @@ class Accounts:
         authenticator: Authenticator,
         hooks: HookCalls,
         hub: Hub,
-        config: ServerConfig,
+        config: Config,
     ) -> None:
         self._store, self._authenticator, self._hooks = store, authenticator, hooks
-        self._hub, self._config = hub, config
+        self._hub, self._config = hub, config.server
         self._cache: OrderedDict[str, tuple[float, User]] = OrderedDict()
         self._first = asyncio.Lock()
+        hourly = config.limits.registrations_per_hour
+        self._registrations = AddressRate(hourly / 3600, hourly)
         self.changes = AccountChanges(store, self._recheck)
 
     # -- finding -------------------------------------------------------------------------------
@@ -77,11 +80,17 @@ class Accounts:
     # -- signing up and in -----------------------------------------------------------------------
 
     async def register(
-        self, username: str, password: str, name: str | None = None
+        self, username: str, password: str, name: str | None = None, address: str | None = None
     ) -> tuple[User, str]:
-        """Make an account and sign it in. The first one of the installation becomes owner."""
+        """Make an account and sign it in. The first one of the installation becomes owner.
+
+        What comes from an `address` is limited. Raises `ChatError` auth.closed, limit.rate, and
+        as `add`.
+        """
         if self._config.registration == "closed":
             raise ChatError("auth.closed")
+        if address is not None:
+            self._registrations.take(address)
         user = await self.add(username, password, name)
         return user, await self._authenticator.open_session(user.id)
 
@@ -96,20 +105,29 @@ class Accounts:
         folded = clean_username(username)
         shown = clean_name(name, unicodedata.normalize("NFKC", username).strip())
         _check_password(password)
-        async with self._first:
-            # Else each attempt at a taken name would cost a hash and leave its record behind.
-            if await self._store.get(NAMES, folded) is not None:
-                raise ChatError("user.exists")
-            if role is None:
-                empty = not await self._store.scan(NAMES, "", limit=1)
-                role = ServerRole.OWNER if empty else ServerRole.MEMBER
-            user = User(id=new_id(), username=folded, name=shown, role=role, at=now_text())
-            # Password and account first, the name last: a crash between leaves a name free to take.
-            await self._authenticator.set_password(user.id, password)
-            await self._store.put(USERS, user.id, _encode(user))
-            if not await self._store.add(NAMES, folded, user.id.encode()):
-                await self._store.delete(USERS, user.id)
-                raise ChatError("user.exists")
+        # Else each attempt at a taken name would cost a hash and leave its record behind.
+        if await self._store.get(NAMES, folded) is not None:
+            raise ChatError("user.exists")
+        user = User(
+            id=new_id(), username=folded, name=shown, role=role or ServerRole.MEMBER, at=now_text()
+        )
+        await self._authenticator.set_password(user.id, password)
+        if role is None and await self._is_empty():
+            async with self._first:  # of all that came to an empty server, one becomes owner
+                if await self._is_empty():
+                    user = msgspec.structs.replace(user, role=ServerRole.OWNER)
+                    return await self._enter(user)
+        return await self._enter(user)
+
+    async def _is_empty(self) -> bool:
+        return not await self._store.scan(NAMES, "", limit=1)
+
+    async def _enter(self, user: User) -> User:
+        """Write the account; the name last: after a crash between, the name is free to take."""
+        await self._store.put(USERS, user.id, _encode(user))
+        if not await self._store.add(NAMES, user.username, user.id.encode()):
+            await self._store.delete(USERS, user.id)
+            raise ChatError("user.exists")
         return self._remember(user)
 
     async def login(self, username: str, password: str, address: str) -> tuple[User, str]:
@@ -142,6 +160,10 @@ class Accounts:
         if user.disabled:
             raise ChatError("auth.invalid")
         return user
+
+    def session_seconds(self) -> float:
+        """For how long a session that is not used stays valid."""
+        return self._authenticator.session_seconds()
 
     async def logout(self, token: str) -> None:
         """Revoke a session; connections that use it are closed."""

@@ -84,6 +84,14 @@ def outranks(user: User, room: Room, other: str) -> bool:
     return mine is RoomRole.OWNER or _RANK[mine] > _RANK[theirs]
 
 
+def demand_other_owner(room: Room, user: str) -> None:
+    """Raise room.last_owner if nobody could administer the room without this owner."""
+    if room.role(user) is RoomRole.OWNER and not any(
+        member.role is RoomRole.OWNER for other, member in room.members.items() if other != user
+    ):
+        raise ChatError("room.last_owner")
+
+
 def demand_member_of_server(user: User) -> None:
     """Guests take part where they were invited; they make and find nothing."""
     if user.disabled or user.role is ServerRole.GUEST:

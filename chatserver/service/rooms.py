@@ -20,20 +20,26 @@ from chatserver.model import (
     RoomChanged,
     RoomKind,
     RoomRole,
-    ServerRole,
     User,
     UserRef,
 )
 from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
-from chatserver.service.rights import Right, demand, demand_member_of_server, outranks
+from chatserver.service.public import PUBLIC_ROOMS, PublicRooms
+from chatserver.service.rights import (
+    Right,
+    demand,
+    demand_member_of_server,
+    demand_other_owner,
+    outranks,
+)
 from chatserver.service.texts import clean_name, new_id
-from chatserver.service.views import MemberView, RoomAdded, RoomRemoved, RoomView
+from chatserver.service.views import MemberView, RoomAdded, RoomList, RoomRemoved, RoomView
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
+MARKER_TRIES = 10  # each lost one has moved the marker forward
 MEMBER_PAGE = 1000
 UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is ever shown
-PUBLIC_ROOMS = 500  # listed at once to those who are not in them
 
 
 class RoomService:
@@ -50,6 +56,7 @@ class RoomService:
     ) -> None:
         self._store, self._rooms, self._log, self._hub = store, rooms, log, hub
         self._accounts, self._limits = accounts, limits
+        self._public = PublicRooms(store)
 
     # -- finding -------------------------------------------------------------------------------
 
@@ -76,8 +83,8 @@ class RoomService:
         unread = await self._store.unread(user.id, {room.id: _counted_from(room, read)})
         return self._view(user, room, read, unread.get(room.id, Unread(0, 0)))
 
-    async def visible(self, user: User) -> list[RoomView]:
-        """The user's rooms, with positions; then public ones to join."""
+    async def visible(self, user: User, limit: int = PUBLIC_ROOMS) -> RoomList:
+        """The user's rooms, with positions; then public ones to join, at most `limit`."""
         mine = await self.joined(user)
         heads = await self._store.heads([room.id for room in mine])
         marks = await self._markers(user)
@@ -94,23 +101,14 @@ class RoomService:
             )
             for room in mine
         ]
-        if user.role is ServerRole.GUEST:
-            return views
-        known = {room.id for room in mine}
-        public = await self._store.public_rooms("", PUBLIC_ROOMS)
-        others = [found for found in public if found.room not in known]
-        heads = await self._store.heads([found.room for found in others])
-        return views + [
-            RoomView(
-                id=found.room,
-                name=found.name,
-                kind=found.kind,
-                topic=found.topic,
-                head=heads.get(found.room, found.seq),
-                joined=False,
-            )
-            for found in others
-        ]
+        public = await self._public.page(user, {room.id for room in mine}, "", limit)
+        return RoomList([*views, *public.rooms], more=public.more)
+
+    async def public(self, user: User, after: str, limit: int = PUBLIC_ROOMS) -> RoomList:
+        """Public rooms that the user is not in, by ascending id > `after`."""
+        events = await self._store.memberships(user.id)
+        joined = {event.room for event in events if not isinstance(event, MemberLeft)}
+        return await self._public.page(user, joined, after, limit)
 
     async def joined(self, user: User) -> list[Room]:
         """The rooms the user is in."""
@@ -192,6 +190,7 @@ class RoomService:
         await self._admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
 
     async def leave(self, user: User, room: Room) -> None:
+        """Leave; the last owner only as the last member."""
         demand(user, room, Right.LEAVE)
         await self._dismiss(user, room, user.id, Right.LEAVE)
 
@@ -212,16 +211,22 @@ class RoomService:
         await self._dismiss(user, room, other, Right.MODERATE)
 
     async def appoint(self, user: User, room: Room, other: str, role: RoomRole) -> int:
-        """Give a member another role; returns the seq of the change."""
+        """Give a member another role; returns the seq of the change. One owner stays owner."""
         demand(user, room, Right.APPOINT)
-        _demand_member(room, other)
+
+        def check() -> None:
+            _demand_member(room, other)
+            if role is not RoomRole.OWNER:
+                demand_other_owner(room, other)
+
+        check()
         member = room.members[other]
         return await self._append(
             user,
             room,
             Right.APPOINT,
             MemberChanged,
-            lambda: _demand_member(room, other),
+            check,
             user=member.user,
             role=role,
         )
@@ -229,15 +234,24 @@ class RoomService:
     # -- read markers ----------------------------------------------------------------------------
 
     async def mark_read(self, user: User, room: Room, seq: int) -> int | None:
-        """Move the user's marker forward, never beyond the head; None if it stays where it is."""
+        """Move the user's marker forward, never beyond the head; None if it stays where it is.
+
+        Raises `ChatError` limit.rate where others of the user's devices move it all the time.
+        """
         demand(user, room, Right.READ)
-        key = f"{user.id}/{room.id}"
-        old = int(await self._store.get(MARKERS, key) or 0)
-        seq = min(seq, room.head)
-        if seq <= old:
-            return None
-        await self._store.put(MARKERS, key, str(seq).encode())
-        return seq
+        key, seq = f"{user.id}/{room.id}", min(seq, room.head)
+        new = str(seq).encode()
+        for _ in range(MARKER_TRIES):
+            old = await self._store.get(MARKERS, key)
+            if seq <= int(old or 0):
+                return None
+            if old is None:
+                moved = await self._store.add(MARKERS, key, new)
+            else:
+                moved = await self._store.swap(MARKERS, key, old, new)
+            if moved:
+                return seq
+        raise ChatError("limit.rate", after_ms=1000)
 
     async def _markers(self, user: User) -> dict[str, int]:
         prefix = f"{user.id}/"
@@ -354,7 +368,10 @@ class RoomService:
 
         def check() -> None:
             _demand_member(room, other)
-            if other != user.id and not outranks(user, room, other):
+            if other == user.id:
+                if len(room.members) > 1:
+                    demand_other_owner(room, other)
+            elif not outranks(user, room, other):
                 raise ChatError("room.forbidden")
 
         await self._append(user, room, right, MemberLeft, check, user=member.user)

@@ -20,6 +20,13 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mentions: int | None = None
 
 
+class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rooms; `more` says that further public ones have ids above the last one's."""
+
+    rooms: list[RoomView]
+    more: bool = False
+
+
 class MemberView(msgspec.Struct, frozen=True):
     id: str
     name: str

@@ -9,12 +9,11 @@ from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import ClientId, Id, Sent
 from chatserver.rooms import NEWEST_PAGE, Room
+from chatserver.service.public import PUBLIC_ROOMS
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
-from chatserver.web.access import COOKIE, cookie_token
+from chatserver.web.access import COOKIE, bearer_token, cookie_token
 from chatserver.web.base import BaseHandler
-
-SESSION_DAYS = 30  # the cookie's; the session itself may end before
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -70,23 +69,26 @@ class SessionHandler(BaseHandler):
     """Signing in hands out the session twice: in the body for bots, as a cookie for pages."""
 
     def signed_in(self, user: User, token: str, status: int) -> None:
+        self.give_cookie(token)
+        self.reply(UserReply(user, token), status)
+
+    def give_cookie(self, token: str) -> None:
         self.set_cookie(
             COOKIE,
             token,
-            expires_days=SESSION_DAYS,
+            max_age=int(self.service.accounts.session_seconds()),
             httponly=True,
             samesite="Lax",
             secure=self.access.is_secure(self.request),
             path="/",
         )
-        self.reply(UserReply(user, token), status)
 
 
 class Register(SessionHandler):
     async def post(self) -> None:
         given = self.body(Credentials)
         user, token = await self.service.accounts.register(
-            given.username, given.password, given.name
+            given.username, given.password, given.name, self.address
         )
         self.signed_in(user, token, 201)
 
@@ -109,9 +111,14 @@ class Logout(BaseHandler):
         self.reply({})
 
 
-class Me(BaseHandler):
+class Me(SessionHandler):
+    """What a page asks first. A use prolongs the session, so it prolongs the cookie as well."""
+
     async def get(self) -> None:
-        self.reply(await self.user())
+        user = await self.user()
+        if bearer_token(self.request) is None and self.token is not None:
+            self.give_cookie(self.token)
+        self.reply(user)
 
 
 class Users(BaseHandler):
@@ -136,7 +143,11 @@ class Users(BaseHandler):
 class Rooms(BaseHandler):
     async def get(self) -> None:
         user = await self.user()
-        self.reply({"rooms": await self.service.rooms.visible(user)})
+        after, limit = self.get_query_argument("after", ""), self.number("limit", PUBLIC_ROOMS, 1)
+        rooms = self.service.rooms
+        self.reply(
+            await (rooms.public(user, after, limit) if after else rooms.visible(user, limit))
+        )
 
     async def post(self) -> None:
         user, given = await self.user(), self.body(NewRoom)

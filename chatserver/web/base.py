@@ -30,6 +30,8 @@ _CODES = {
     413: "request.too_large",
 }
 
+PREFLIGHT_SECONDS = 600  # browsers remember the answer so long; a change of the settings waits
+
 
 class ErrorReply(msgspec.Struct, frozen=True):
     error: ErrorBody
@@ -65,6 +67,9 @@ class BaseHandler(RequestHandler):
         if not self._headers_written:
             for name, value in DEFAULT_HEADERS.items():
                 self._headers.setdefault(name, value)
+            for name, value in self.access.cross_origin(self.request).items():
+                own = self._headers.get(name) if name == "Vary" else None
+                self._headers[name] = f"{own}, {value}" if own else value
             self._headers["Date"] = http_date()
         return super().flush(include_footers)
 
@@ -93,6 +98,16 @@ class BaseHandler(RequestHandler):
         answered = self.get(*path)
         if answered is not None:
             await answered
+
+    async def options(self, *path: str) -> None:
+        """The preflight of a page of an allowed origin; nobody else is told anything."""
+        if not self.access.may_cross(self.request):
+            raise ChatError("request.method")
+        self.set_status(204)
+        self.set_header("Access-Control-Allow-Methods", ", ".join(self._methods()))
+        self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
+        self.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))
+        self.finish()
 
     def body(self, kind: type[BodyT]) -> BodyT:
         """The JSON body as `kind`. Raises `ChatError` request.invalid, request.media_type."""
@@ -132,6 +147,7 @@ class BaseHandler(RequestHandler):
             and request.version == "HTTP/1.1"
             and request.headers.get("Connection", "").lower() != "close"
             and not self._headers
+            and not self.access.cross_origin(request)
             and not hasattr(self, "_new_cookie")
         )
 
@@ -167,6 +183,7 @@ class BaseHandler(RequestHandler):
             name
             for name in self.SUPPORTED_METHODS
             if getattr(own, name.lower()) is not getattr(RequestHandler, name.lower())
+            and name != "OPTIONS"
         ]
         return [name for name in found if name != "HEAD" or "GET" in found]
 

@@ -26,7 +26,7 @@ _TOKEN = re.compile(rb"\r\nauthorization: *bearer +([!-~]+)(?=\r\n)", re.IGNOREC
 # One host, as HTTP/1.1 demands, and nothing that asks for more than an answer.
 _HOST = re.compile(rb"\r\nhost:", re.IGNORECASE)
 _SPECIAL = re.compile(
-    rb"\r\n(?:[ \t]|transfer-|expect:|upgrade:|te:|trailer:|x-request-id:"
+    rb"\r\n(?:[ \t]|transfer-|expect:|upgrade:|te:|trailer:|x-request-id:|origin:"
     rb"|content-length:(?! *0\r\n)|connection:(?! *keep-alive *\r\n))",
     re.IGNORECASE,
 )

@@ -12,7 +12,7 @@ from chatserver.web import api
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BoundedBodies, TooLarge
 from chatserver.web.gate import Gate
-from chatserver.web.health import Health, Live, Ready
+from chatserver.web.health import Health, Live, Ready, SharedCheck
 from chatserver.web.pages import PageHandler, StaticFiles
 from chatserver.web.plugin_routes import PluginRoute, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
@@ -27,13 +27,14 @@ def application(
     Raises `StartupError` if one's path is taken.
     """
     config = gate.config
+    database = SharedCheck(HealthCheck("database", gate.service.ping))
     files = StaticFiles(config.server.static, config.server.debug)
     own: list[tuple[str, type[BaseHandler], str, dict[str, Any]]] = [
         (r"/ws", ChatSocket, "/ws", {}),
         *((path, handler, name, {}) for path, handler, name in api.ROUTES),
-        (r"/health", Health, "/health", {"checks": checks}),
+        (r"/health", Health, "/health", {"checks": [database, *map(SharedCheck, checks)]}),
         (r"/health/live", Live, "/health/live", {}),
-        (r"/health/ready", Ready, "/health/ready", {}),
+        (r"/health/ready", Ready, "/health/ready", {"checks": [database]}),
         (r"/", PageHandler, "/", {"files": files}),
         (r"/static/(.+)", PageHandler, "/static/FILE", {"files": files}),
     ]

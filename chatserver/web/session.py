@@ -27,13 +27,14 @@ from chatserver.protocol import (
     error_answer,
     parse,
 )
+from chatserver.rate import Bucket
 from chatserver.rooms import Room
 from chatserver.service.rights import may_read
 from chatserver.service.views import RoomRemoved
 from chatserver.subscriber import Subscriber
 from chatserver.version import __version__
 from chatserver.web import ops
-from chatserver.web.gate import Bucket, Gate
+from chatserver.web.gate import Gate
 from chatserver.web.transport import Transport
 
 BACKLOG = 16  # operations that may wait for an earlier one, each a frame; beyond, no more is read

@@ -45,6 +45,9 @@ class MemoryStore:
         self._sent: dict[tuple[str, str], MessagePosted] = {}
         self._records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
 
+    def is_private(self) -> bool:
+        return True
+
     async def open(self) -> None:
         """There is nothing to connect to."""
 

@@ -32,6 +32,9 @@ class MongoStore(MongoLog, MongoRecords):
         self._config = config
         self._private = None if config.uri else PrivateMongod(data, config.mongod)
 
+    def is_private(self) -> bool:
+        return self._private is not None
+
     async def open(self) -> None:
         config = self._config
         try:

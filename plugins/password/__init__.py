@@ -35,7 +35,10 @@ class PasswordPlugin:
         ] = 64
         session_days: Annotated[
             float,
-            msgspec.Meta(description="Days without use after which a session expires.", gt=0),
+            msgspec.Meta(
+                description="Days without use after which a session, and a page's cookie, expire.",
+                gt=0,
+            ),
         ] = 30.0
         sessions_per_user: Annotated[
             int,

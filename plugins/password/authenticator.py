@@ -2,7 +2,7 @@
 
 import contextlib
 
-from chatserver import ChatError, Records
+from chatserver import ChatError, Records, address_network
 from chatserver_plugins.password import limiter
 from chatserver_plugins.password.hashing import MAX_BYTES, MIN_CHARACTERS, Hasher, secret_bytes
 from chatserver_plugins.password.limiter import FailureLimit
@@ -37,6 +37,9 @@ class PasswordAuthenticator:
         self.close_session = sessions.close
         self.close_sessions = sessions.close_all
 
+    def session_seconds(self) -> float:
+        return self._sessions.lifetime
+
     async def set_password(self, user: str, password: str) -> None:
         secret = secret_bytes(password)
         if secret is None:
@@ -47,7 +50,7 @@ class PasswordAuthenticator:
         await self._records.put(_key(user), encoded.encode("ascii"))
 
     async def verify(self, user: str | None, password: str, *, account: str, address: str) -> bool:
-        name, source = limiter.key(account), limiter.key(limiter.network(address))
+        name, source = limiter.key(account), limiter.key(address_network(address))
         wait_ms = max(self._accounts.wait_ms(name), self._addresses.wait_ms(source))
         if wait_ms:
             raise ChatError("limit.rate", after_ms=wait_ms)

@@ -8,7 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import blake2b
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 Key = bytes
 
@@ -16,22 +15,6 @@ Key = bytes
 def key(text: str) -> Key:
     """Of fixed size, and without what was typed: people type passwords into the wrong field."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def network(address: str) -> str:
-    """What failures from this address count for: one IPv4 address, or one IPv6 /64.
-
-    A single customer commonly has a /64 or more (RFC 6177), so single IPv6 addresses limit nobody.
-    """
-    try:
-        parsed: IPv4Address | IPv6Address = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is None:
-            return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
-        parsed = parsed.ipv4_mapped
-    return str(parsed)
 
 
 class FailureLimit:

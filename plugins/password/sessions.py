@@ -62,7 +62,7 @@ class Sessions:
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._renew_after = min(RENEW_SECONDS, lifetime / 2)
         self._per_user = per_user
         self._cache_seconds = cache_seconds
@@ -117,7 +117,7 @@ class Sessions:
 
     async def _valid(self, key: str, value: bytes) -> bool:
         session, now = _decode(value), self._clock()
-        if now >= session.renewed + self._lifetime:
+        if now >= session.renewed + self.lifetime:
             return False
         if now >= session.renewed + self._renew_after:
             renewed = _encode(Session(created=session.created, renewed=now))
@@ -128,7 +128,7 @@ class Sessions:
 
     async def _make_room(self, user: str) -> None:
         """Drop what has expired and, where there are too many, those unused for longest."""
-        expired_at = self._clock() - self._lifetime
+        expired_at = self._clock() - self.lifetime
         found = await self._records.scan(_prefix(user), limit=PAGE)
         kept = sorted((_decode(value).renewed, key) for key, value in found)
         surplus = len(kept) - (self._per_user - 1)

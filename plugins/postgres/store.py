@@ -30,6 +30,9 @@ class PostgresStore(PostgresLog, PostgresRecords):
         self._config = config
         self._lock = schema.lock_number(config.schema)
 
+    def is_private(self) -> bool:
+        return False
+
     async def open(self) -> None:
         connection = await self._reach()
         try:

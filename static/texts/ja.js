@@ -105,6 +105,7 @@ export default {
   "error.user.not_found": "ユーザーが見つかりません。",
   "error.user.forbidden": "この操作を行う権限がありません。",
   "error.room.not_found": "ルームが見つかりません。",
+  "error.room.last_owner": "あなたは最後のオーナーです。先にほかの人をオーナーにしてください。",
   "error.room.forbidden": "このルームでの操作が許可されていません。",
   "error.message.not_found": "メッセージが見つかりません。",
   "error.message.refused": "メッセージは受け付けられませんでした。",

@@ -187,12 +187,20 @@ def _problem(
             other = roles.get(event.user.id)
             if other is None:
                 return "is no member"
+            if event.user.id == author and len(roles) > 1 and _is_last_owner(author, roles):
+                return "left its members without an owner"
             if event.user.id == author or rank == 3 or (rank == 2 and RANK[other] == 1):
                 return ""
             return "removed by one of no higher rank"
         case MemberChanged():
             if event.user.id not in roles:
                 return "is no member"
+            if event.role is not RoomRole.OWNER and _is_last_owner(event.user.id, roles):
+                return "was the last owner"
             return "" if rank == 3 else "only owners give roles"
         case RoomChanged():
             return "" if rank >= 2 else "no right to change the room"
+
+
+def _is_last_owner(user: str, roles: Mapping[str, RoomRole]) -> bool:
+    return [other for other, role in roles.items() if role is RoomRole.OWNER] == [user]

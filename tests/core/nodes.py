@@ -8,7 +8,7 @@ from typing import Any
 from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks import Call, HookCalls
-from chatserver.interfaces import Store
+from chatserver.interfaces import Authenticator, Store
 from chatserver.measure import Measures
 from chatserver.model import ServerRole, User
 from chatserver.plugins import hook_names
@@ -51,6 +51,9 @@ class NoPasswords:
 
     async def session(self, token: str) -> str | None:
         return token
+
+    def session_seconds(self) -> float:
+        return 60.0
 
     async def close_session(self, token: str) -> None: ...
 
@@ -120,10 +123,14 @@ def hook_calls(
 
 
 def make_service(
-    store: Any, config: Config, calls: Mapping[str, Sequence[Call]] | None = None
+    store: Any,
+    config: Config,
+    calls: Mapping[str, Sequence[Call]] | None = None,
+    authenticator: Authenticator | None = None,
 ) -> Service:
     measures = Measures()
-    return Service(config, store, NoPasswords(), hook_calls(config, measures, calls), measures)
+    hooks = hook_calls(config, measures, calls)
+    return Service(config, store, authenticator or NoPasswords(), hooks, measures)
 
 
 @asynccontextmanager

@@ -164,7 +164,7 @@ async def test_a_private_room_is_as_good_as_none() -> None:
                 assert vars(hidden) == vars(absent), what
                 assert hidden.code == "room.not_found", what
             seen = await service.rooms.visible(user)
-            assert built.private.id not in [view.id for view in seen]
+            assert built.private.id not in [view.id for view in seen.rooms]
 
 
 async def test_a_direct_room_of_others_is_as_good_as_none() -> None:
@@ -231,6 +231,49 @@ async def test_an_owner_may_remove_an_owner() -> None:
         assert built.private.role(owner.id) is None
 
 
+async def test_the_last_owner_stays_one_while_others_are_in_the_room() -> None:
+    async with scene() as built:
+        owner, admin = built.people["owner"], built.people["admin"]
+        rooms, room = built.service.rooms, built.private
+        for attempt in (
+            rooms.leave(owner, room),
+            rooms.appoint(owner, room, owner.id, RoomRole.MEMBER),
+        ):
+            with pytest.raises(ChatError, match=r"room\.last_owner"):
+                await attempt
+        await rooms.appoint(owner, room, admin.id, RoomRole.OWNER)
+        await rooms.leave(owner, room)
+        assert (room.role(owner.id), room.role(admin.id)) == (None, RoomRole.OWNER)
+
+
+async def test_of_two_owners_who_leave_at_the_same_time_one_stays() -> None:
+    async with scene() as built:
+        owner, admin = built.people["owner"], built.people["admin"]
+        rooms, room = built.service.rooms, built.private
+        await rooms.appoint(owner, room, admin.id, RoomRole.OWNER)
+        left, stayed = await gathered(rooms.leave(owner, room), rooms.leave(admin, room))
+        assert left is None
+        assert isinstance(stayed, ChatError) and stayed.code == "room.last_owner"
+        assert room.role(admin.id) is RoomRole.OWNER
+
+
+async def test_the_last_member_may_leave_but_not_as_less_than_owner() -> None:
+    async with scene() as built:
+        member, rooms = built.people["member"], built.service.rooms
+        room = await rooms.create(member, RoomKind.PRIVATE, "mine")
+        with pytest.raises(ChatError, match=r"room\.last_owner"):
+            await rooms.appoint(member, room, member.id, RoomRole.ADMIN)
+        await rooms.leave(member, room)
+        assert room.members == {}
+
+
+async def test_staff_can_remove_even_the_last_owner() -> None:
+    async with scene() as built:
+        owner, staff = built.people["owner"], built.people["server-admin"]
+        await built.service.rooms.kick(staff, built.public, owner.id)
+        assert built.public.role(owner.id) is None
+
+
 async def test_who_left_gets_no_role_back_by_a_late_appointment() -> None:
     async with scene() as built:
         owner, member = built.people["owner"], built.people["member"]
@@ -279,7 +322,7 @@ async def test_a_room_joined_on_another_node_is_listed_and_searched_at_once() ->
         (known,) = await second.rooms.joined(owner)
         known.checked -= 60  # that was a while ago
         await first.rooms.invite(owner, room, member.id)
-        (view,) = await second.rooms.visible(member)
+        (view,) = (await second.rooms.visible(member)).rooms
         assert view.joined and view.role is RoomRole.MEMBER
         found = await second.rooms.joined(member)
         assert await second.history.search(member, found, "nothing", None, 10) == []

@@ -17,7 +17,10 @@ START_SECONDS = 60
 PASSWORD = "correct horse"
 
 # Hashing is not what is tried here, and hundreds of accounts are made.
-CHEAP_PASSWORDS = {"plugin.password.memory_kib": 8, "plugin.password.passes": 1}
+CHEAP_ACCOUNTS = {
+    "plugin.password.memory_kib": 8,
+    "plugin.password.passes": 1,
+}
 
 # One for all: making a client costs 30 ms. Connections are not kept, as servers are killed.
 http = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
@@ -36,7 +39,7 @@ class ChatServer:
             "logging.folder": str(folder / "logs"),
             "logging.console": "off",
             "server.drain_seconds": 0.2,
-            **CHEAP_PASSWORDS,
+            **CHEAP_ACCOUNTS,
             **given,
         }
         self._process: psutil.Popen | None = None

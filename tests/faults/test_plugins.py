@@ -106,6 +106,10 @@ class Trial:
         account = {"username": "author", "password": PASSWORD}
         return http.post(self.server.url + "/api/v1/login", json=account, timeout=20)
 
+    def health(self) -> httpx.Response:
+        """As it was a moment ago."""
+        return http.get(self.server.url + "/health", timeout=10)
+
     def counted(self, hook: str, reason: str) -> float:
         return self.server.metric(
             "chatserver_hook_errors_total", plugin="broken", hook=hook, reason=reason
@@ -144,7 +148,7 @@ def goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
         trial = request.getfixturevalue("trial")
         trial.mend()
         assert trial.send().status_code == 201
-        assert http.get(trial.server.url + "/health", timeout=10).status_code == 200
+        eventually(lambda: trial.health().status_code == 200)
 
 
 def eventually(check: Callable[[], bool]) -> None:
@@ -233,9 +237,8 @@ def test_a_hanging_observer_loses_only_its_own_events(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["raise", "hang", "garbage", "no-json"])
 def test_a_health_check_that_fails_is_named(trial: Trial, how: str) -> None:
     trial.break_("health_check", how)
-    answer = http.get(trial.server.url + "/health", timeout=10)
-    assert answer.status_code == 503
-    checks = answer.json()["checks"]
+    eventually(lambda: trial.health().status_code == 503)
+    checks = trial.health().json()["checks"]
     assert (checks["broken"]["status"], checks["database"]["status"]) == ("error", "ok")
 
 

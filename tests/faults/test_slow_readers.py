@@ -24,7 +24,10 @@ PER_SECOND = 50
 SECONDS = 30 if IS_LONG else 11  # the kernel takes 2.6 MB of each connection first
 SLOW_SECONDS = 2
 MOST_EACH = int(1.1 * (1 << 20))
-MOST_SLOWER, NOISE = 1.5, 0.100  # all hundred fall behind in the same moment, once
+MOST_SLOWER = 1.5
+# Seconds that shared cores may add. All hundred fall behind in the same moment, once: 1 % of the
+# time is 0.1 s of it, and has room for that; 5 % has not.
+NOISE_P95, NOISE_P99 = 0.015, 0.100
 
 
 class Timed(Client):
@@ -40,12 +43,13 @@ class Timed(Client):
         super()._event(frame)
 
 
-def p99(readers: Iterable[Timed]) -> float:
-    """Of the events since the last call."""
+def p95_p99(readers: Iterable[Timed]) -> tuple[float, float]:
+    """Seconds, of the events since the last call."""
     seconds = [value for reader in readers for value in reader.seconds]
     for reader in readers:
         reader.seconds.clear()
-    return statistics.quantiles(seconds, n=100)[98]
+    percentiles = statistics.quantiles(seconds, n=100)
+    return percentiles[94], percentiles[98]
 
 
 async def talk(sender: Client, room: str, seconds: float, server: ChatServer) -> int:
@@ -72,9 +76,9 @@ async def test_who_never_reads_costs_little_and_only_itself(tmp_path: Path) -> N
         ]
         await asyncio.gather(*(reader.is_live.wait() for reader in readers))
         await talk(readers[0], room, 1, server)  # warm
-        p99(readers)
+        p95_p99(readers)
         await talk(readers[0], room, 3, server)
-        alone = p99(readers)
+        alone = p95_p99(readers)
         slow = []
         for _ in range(SCALE.slow_readers):
             guest = await Guest.enter(server, token, receive_buffer=4096)
@@ -83,7 +87,7 @@ async def test_who_never_reads_costs_little_and_only_itself(tmp_path: Path) -> N
             slow.append(guest)
         before = server.memory()
         most = await talk(readers[0], room, SECONDS, server)
-        together = p99(readers)
+        together = p95_p99(readers)
         code = await slow[0].close_code()
         async with asyncio.timeout(SLOW_SECONDS + 10):
             while server.metric("websocket_connections_active") > READERS:
@@ -93,13 +97,15 @@ async def test_who_never_reads_costs_little_and_only_itself(tmp_path: Path) -> N
         assert all(reader.connections == 1 for reader in readers)
         await asyncio.gather(*(reader.stop() for reader in readers))
         record(FAULT, f"memory for each of {len(slow)}, at most", f"{each / 1024:.0f} KiB")
-        record(
-            FAULT,
-            "p99 of 20 others, without and with them",
-            f"{alone * 1000:.1f} and {together * 1000:.1f} ms",
-        )
+        for name, before_them, with_them in zip(("p95", "p99"), alone, together, strict=True):
+            record(
+                FAULT,
+                f"{name} of 20 others, without and with them",
+                f"{before_them * 1000:.1f} and {with_them * 1000:.1f} ms",
+            )
         assert each < MOST_EACH
-        assert together < alone * MOST_SLOWER + NOISE
+        assert together[0] < alone[0] * MOST_SLOWER + NOISE_P95
+        assert together[1] < alone[1] * MOST_SLOWER + NOISE_P99
         assert (dropped, code) == (len(slow), 4408)
         assert server.errors() == []
 

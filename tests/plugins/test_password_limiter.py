@@ -5,7 +5,8 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver_plugins.password.limiter import FailureLimit, key, network
+from chatserver import address_network
+from chatserver_plugins.password.limiter import FailureLimit, key
 
 SECOND = 1_000_000_000
 
@@ -88,20 +89,20 @@ def test_any_window_holds_at_most_twice_the_limit(
 def test_all_addresses_of_one_ipv6_network_count_as_one(address: IPv6Address, host: int) -> None:
     if address.ipv4_mapped is None and int(address) >> 64:
         sibling = IPv6Address(int(address) >> 64 << 64 | host)
-        assert network(str(address)) == network(str(sibling))
+        assert address_network(str(address)) == address_network(str(sibling))
         other = IPv6Address(int(address) ^ 1 << 64)
-        assert network(str(address)) != network(str(other))
+        assert address_network(str(address)) != address_network(str(other))
 
 
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_address_counts_as_itself_however_it_is_written(address: IPv4Address) -> None:
-    assert network(str(address)) == str(address)
-    assert network(f"::ffff:{address}") == str(address)
+    assert address_network(str(address)) == str(address)
+    assert address_network(f"::ffff:{address}") == str(address)
 
 
 @given(st.text())
 def test_whatever_is_given_as_account_or_address_has_a_small_key(text: str) -> None:
-    assert len(key(network(text))) == 16
+    assert len(key(address_network(text))) == 16
 
 
 def test_lone_surrogates_have_a_key() -> None:

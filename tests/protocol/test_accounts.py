@@ -91,6 +91,20 @@ async def test_the_cookie_is_secure_behind_a_proxy_that_speaks_tls(start: Start)
     assert cookie(answer)["secure"]
 
 
+async def test_the_cookie_lives_as_long_as_the_session_and_is_prolonged_with_it(
+    start: Start,
+) -> None:
+    server = start({"plugin.password.session_days": 2})
+    answer = await server.register("anna")
+    found = cookie(answer)
+    assert found["max-age"] == str(2 * 86400)
+    headers = {"Cookie": f"chat_session={found['value']}"}
+    again = await server.http("GET", "/api/v1/me", headers=headers)
+    assert cookie(again) == found
+    headers = {"Authorization": f"Bearer {found['value']}"}
+    assert "set-cookie" not in (await server.http("GET", "/api/v1/me", headers=headers)).headers
+
+
 async def test_every_wrong_login_gets_the_same_answer(server: Running) -> None:
     anna = await server.person("anna")
     answers = [

@@ -1,6 +1,8 @@
 """What operators and orchestrators ask."""
 
+import asyncio
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -39,6 +41,7 @@ async def test_a_store_that_is_away_makes_it_unhealthy_until_it_is_back(
     async def away() -> None:
         raise StoreUnavailable
 
+    monkeypatch.setattr("chatserver.web.health.AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(server.server.store, "ping", away)
     health = await server.http("GET", "/health")
     assert health.status_code == 503
@@ -46,8 +49,54 @@ async def test_a_store_that_is_away_makes_it_unhealthy_until_it_is_back(
     ready = await server.http("GET", "/health/ready")
     assert (ready.status_code, ready.json()) == (503, {"status": "error"})
     assert (await server.http("GET", "/health/live")).status_code == 200
-    monkeypatch.undo()
+    monkeypatch.delattr(server.server.store, "ping")
     assert (await server.http("GET", "/health")).status_code == 200
+
+
+async def test_the_store_is_asked_once_however_many_want_to_know(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatserver.web.health.AGAIN_SECONDS", 1.0)
+    server = start()
+    asked = 0
+
+    async def slow() -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.2)
+        if asked == 2:
+            raise StoreUnavailable
+
+    monkeypatch.setattr(server.server.store, "ping", slow)
+
+    async def statuses() -> set[int]:
+        paths = ["/health", "/health/ready"] * 5
+        answers = await asyncio.gather(*(server.http("GET", path) for path in paths))
+        return {answer.status_code for answer in answers}
+
+    assert await statuses() == {200}
+    assert await statuses() == {200}
+    assert asked == 1
+    await asyncio.sleep(1)
+    assert await statuses() == {503}
+    assert asked == 2
+
+
+async def test_health_answers_in_time_when_the_store_does_not(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start()
+
+    async def never() -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(server.server.store, "ping", never)
+    first = asyncio.create_task(server.http("GET", "/health"))
+    await asyncio.sleep(0.5)
+    began = time.monotonic()
+    answers = await asyncio.gather(first, server.http("GET", "/health/ready"))
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert time.monotonic() - began < 3
 
 
 Samples = Callable[..., float]

@@ -67,6 +67,35 @@ async def test_public_rooms_are_listed_to_those_who_may_join(server: Running) ->
     assert code(await post(ben, room, 2)) == (403, "room.forbidden")
 
 
+async def test_public_rooms_come_in_pages_without_those_one_is_in(start: Start) -> None:
+    server = start()
+    anna, ben = await server.people("anna", "ben")
+    made = sorted([await room_of(anna) for _ in range(9)])
+    for room in made[2:6]:
+        await ben.http("POST", f"/api/v1/rooms/{room}/join")
+    hidden = await room_of(anna, kind="private")
+
+    async def rooms(query: str) -> tuple[list[str], bool]:
+        answer = await ben.http("GET", f"/api/v1/rooms{query}")
+        assert answer.status_code == 200
+        body = answer.json()
+        assert all(entry["head"] for entry in body["rooms"])
+        return [entry["id"] for entry in body["rooms"]], body.get("more", False)
+
+    whole, more = await rooms("")
+    assert (sorted(whole), more) == (made, False)
+    first, more = await rooms("?limit=2")
+    assert (first[-2:], sorted(first[:-2]), more) == (made[:2], made[2:6], True)
+    second, more = await rooms(f"?limit=2&after={first[-1]}")
+    assert (second, more) == (made[6:8], True)
+    assert await rooms(f"?limit=2&after={second[-1]}") == (made[8:], False)
+    assert await rooms(f"?after={made[8]}") == ([], False)
+    assert hidden not in whole
+    for wrong in ("0", "-1", "x"):
+        answer = await ben.http("GET", f"/api/v1/rooms?limit={wrong}")
+        assert code(answer) == (400, "request.invalid")
+
+
 async def test_a_direct_room_exists_once(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     first = await anna.http("POST", "/api/v1/rooms", {"kind": "direct", "members": [ben.id]})

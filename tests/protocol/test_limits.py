@@ -2,8 +2,11 @@
 
 import asyncio
 
+import httpx
+
 from chatserver.app import Server
 from tests.protocol.conftest import Start
+from tests.protocol.running import PASSWORD
 
 
 async def test_requests_that_come_too_fast_are_told_when_to_come_again(start: Start) -> None:
@@ -19,6 +22,27 @@ async def test_requests_that_come_too_fast_are_told_when_to_come_again(start: St
     assert answer.headers["retry-after"] in ("1", "2")
 
 
+async def test_an_address_makes_so_many_accounts_an_hour(start: Start) -> None:
+    server = start({"limits.registrations_per_hour": 2, "server.trusted_proxies": ["127.0.0.1"]})
+
+    async def register(number: int, address: str) -> httpx.Response:
+        account = {"username": f"user{number}", "password": PASSWORD}
+        headers = {"X-Forwarded-For": address}
+        return await server.http("POST", "/api/v1/register", account, headers=headers)
+
+    answers = [
+        await register(number, address)
+        for number, address in enumerate(
+            ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1", "192.0.2.1")
+        )
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201, 429, 201, 201]
+    error = answers[2].json()["error"]
+    assert error["code"] == "limit.rate"
+    assert 1_790_000 < error["after_ms"] <= 1_800_001
+    assert int(answers[2].headers["retry-after"]) * 1000 >= error["after_ms"]
+
+
 async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: Start) -> None:
     server = start({"limits.rooms_per_user": 2, "limits.members_per_room": 2})
     anna, ben, carl = await server.people("anna", "ben", "carl")
@@ -30,6 +54,7 @@ async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: 
         assert await a.code("create", name="3") == "limit.count"
         other = (await c.ok("create", name="4"))["id"]
         assert await a.code("join", room=other) == "limit.count"
+        await a.ok("role", room=room, user=ben.id, role="owner")
         await a.ok("leave", room=room)
         await a.ok("join", room=other)
 

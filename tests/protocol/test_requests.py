@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 
 from tests.protocol.conftest import Start
@@ -131,6 +132,69 @@ async def test_the_server_s_own_origin_and_configured_ones_may(start: Start) -> 
     for origin in (f"http://127.0.0.1:{server.port}", "https://chat.example.org"):
         answer = await anna.http("POST", "/api/v1/rooms", {"name": "x"}, headers={"Origin": origin})
         assert answer.status_code == 201
+
+
+ELSEWHERE = "https://chat.example.org"
+
+
+def cors(answer: httpx.Response) -> dict[str, str]:
+    names = [name for name in answer.headers if name.startswith("access-control-")]
+    return {name.removeprefix("access-control-"): answer.headers[name] for name in names}
+
+
+async def test_a_page_of_a_configured_origin_reads_all_answers_and_no_other_does(
+    start: Start,
+) -> None:
+    server = start({"server.allowed_origins": [ELSEWHERE]})
+    anna = await server.person("anna")
+    room = (await anna.http("POST", "/api/v1/rooms", {"name": "x"})).json()["id"]
+    readable = {
+        "allow-origin": ELSEWHERE,
+        "allow-credentials": "true",
+        "expose-headers": "Retry-After",
+    }
+    for path, status in (
+        ("/api/v1/me", 200),
+        (f"/api/v1/rooms/{room}/messages", 200),
+        ("/api/v1/rooms/nowhere", 404),
+        ("/nowhere", 404),
+    ):
+        answer = await anna.http("GET", path, headers={"Origin": ELSEWHERE})
+        assert (answer.status_code, cors(answer)) == (status, readable), path
+        assert answer.headers["vary"] == "Origin"
+        for foreign in ("https://evil.example", f"{ELSEWHERE}.evil.example", "null"):
+            answer = await anna.http("GET", path, headers={"Origin": foreign})
+            assert (cors(answer), answer.headers["vary"]) == ({}, "Origin"), path
+        assert cors(await anna.http("GET", path)) == {}
+    refused = await server.http("POST", "/api/v1/rooms", {}, headers={"Origin": ELSEWHERE})
+    assert (refused.status_code, cors(refused)) == (401, readable)
+
+
+async def test_a_page_of_a_configured_origin_may_ask_before(start: Start) -> None:
+    server = start({"server.allowed_origins": [ELSEWHERE]})
+
+    async def ask(origin: str, **headers: str) -> httpx.Response:
+        return await server.http("OPTIONS", "/api/v1/rooms", headers={"Origin": origin, **headers})
+
+    asking = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    yes = await ask(ELSEWHERE, **asking)
+    assert (yes.status_code, yes.content, yes.headers["vary"]) == (204, b"", "Origin")
+    assert cors(yes) == {
+        "allow-origin": ELSEWHERE,
+        "allow-credentials": "true",
+        "allow-methods": "GET, HEAD, POST",
+        "allow-headers": "Authorization, Content-Type, X-Request-Id",
+        "max-age": "600",
+        "expose-headers": "Retry-After",
+    }
+    assert (await ask(ELSEWHERE)).status_code == 405
+    foreign = await ask("https://evil.example", **asking)
+    assert (foreign.status_code, cors(foreign)) == (403, {})
+    own = await ask(f"http://127.0.0.1:{server.port}", **asking)
+    assert (own.status_code, cors(own)) == (405, {})
 
 
 @pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded"])

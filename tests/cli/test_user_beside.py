@@ -1,0 +1,80 @@
+"""`chatserver user` beside a server that runs on the same data folder."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatserver.errors import StartupError
+from tests.protocol.running import Running
+from tests.servers import Mongod
+
+PASSWORD = "another long password"
+
+
+async def user(data: Path, *arguments: str, uri: str = "") -> tuple[int, str]:
+    """The exit status and what was said."""
+    settings = [f"server.data={data}"]
+    settings += [f"plugin.mongo.uri={uri}"] if uri else ["plugins.enabled=memory,password"]
+    options = [f"--set={setting}" for setting in settings]
+    command = [sys.executable, "-m", "chatserver", "user", *arguments, *options]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=data.parent,
+    )
+    said, _ = await process.communicate(PASSWORD.encode())
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+@pytest.fixture(scope="module")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+async def test_accounts_change_while_the_server_runs_on_a_database_of_its_own(
+    tmp_path: Path, mongod: Mongod
+) -> None:
+    data, uri = tmp_path / "data", mongod.uri
+    settings = {"plugins.enabled": ["mongo", "password"], "plugin.mongo.uri": uri}
+    with Running(data, settings) as server:
+        _, anna = await server.people("owner", "anna")
+        assert (await user(data, "add", "bot", "--password-file", "-", uri=uri))[0] == 0
+        login = {"username": "bot", "password": PASSWORD}
+        assert (await server.http("POST", "/api/v1/login", login)).status_code == 200
+        async with anna.connect() as client:
+            assert (await user(data, "role", anna.username, "guest", uri=uri))[0] == 0
+            async with asyncio.timeout(5):
+                while "error" not in await client.ask("create", name="mine"):
+                    await asyncio.sleep(0.1)
+            arguments = ("passwd", anna.username, "--password-file", "-")
+            assert (await user(data, *arguments, uri=uri))[0] == 0
+            assert await client.closed() == 4451
+        assert not server.take_errors()
+
+
+async def test_a_data_folder_that_holds_the_data_belongs_to_one_process(tmp_path: Path) -> None:
+    with Running(tmp_path / "data"):
+        status, said = await user(tmp_path / "data", "list")
+    assert status == 1
+    assert "is in use by another server" in said
+
+
+async def test_a_second_server_on_a_data_folder_is_refused_whatever_the_store(
+    tmp_path: Path, mongod: Mongod
+) -> None:
+    settings = {"plugins.enabled": ["mongo", "password"], "plugin.mongo.uri": mongod.uri}
+    with (
+        Running(tmp_path / "data", settings),
+        pytest.raises(StartupError, match="in use by another server"),
+        Running(tmp_path / "data", settings),
+    ):
+        pass

@@ -1,0 +1,57 @@
+"""Making accounts: at the same time, and as the first."""
+
+import asyncio
+
+import pytest
+
+from chatserver.errors import ChatError
+from chatserver.model import ServerRole
+from chatserver_plugins.memory import MemoryStore
+from tests.core.nodes import NoPasswords, config, make_service, running
+
+
+class Slow(NoPasswords):
+    """Hashes nothing before so many passwords are there to be hashed."""
+
+    def __init__(self, together: int) -> None:
+        self._barrier = asyncio.Barrier(together)
+
+    async def set_password(self, user: str, password: str) -> None:
+        async with asyncio.timeout(5):
+            await self._barrier.wait()
+
+
+async def test_passwords_are_hashed_beside_each_other_and_one_of_the_first_becomes_owner() -> None:
+    service = make_service(MemoryStore(), config(), authenticator=Slow(3))
+    async with running(service):
+        made = await asyncio.gather(
+            *(service.accounts.register(f"user{number}", "a long password") for number in range(3))
+        )
+        assert sorted(user.role for user, _ in made) == [
+            ServerRole.MEMBER,
+            ServerRole.MEMBER,
+            ServerRole.OWNER,
+        ]
+
+
+async def test_of_two_who_want_one_name_at_the_same_time_one_gets_it() -> None:
+    service = make_service(MemoryStore(), config(), authenticator=Slow(2))
+    async with running(service):
+        one, other = await asyncio.gather(
+            *(service.accounts.register("anna", "a long password") for _ in range(2)),
+            return_exceptions=True,
+        )
+        user, _ = one if isinstance(other, ChatError) else other
+        refused = other if isinstance(other, ChatError) else one
+        assert isinstance(refused, ChatError) and refused.code == "user.exists"
+        assert [found.id for found in await service.accounts.list()] == [user.id]
+
+
+async def test_attempts_without_an_address_are_not_limited() -> None:
+    service = make_service(MemoryStore(), config(**{"limits.registrations_per_hour": 1}))
+    async with running(service):
+        for number in range(3):
+            await service.accounts.register(f"user{number}", "a long password")
+        await service.accounts.register("anna", "a long password", address="192.0.2.1")
+        with pytest.raises(ChatError, match=r"limit\.rate"):
+            await service.accounts.register("ben", "a long password", address="192.0.2.1")
