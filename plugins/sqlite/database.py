@@ -1,0 +1,164 @@
+"""One file: the connection that writes, those that read, and who may have it open.
+
+SQLite lets one connection write at a time. Here one thread does all of it, in groups: whatever
+waits becomes one transaction, with one wait for the disk. It alone makes checkpoints as well:
+two connections that do can damage the file in versions before 3.51.3
+(https://sqlite.org/wal.html#walresetbug).
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from chatserver import StartupError, StoreUnavailable
+from chatserver_plugins.sqlite import schema
+from chatserver_plugins.sqlite.jobs import GROUP, Job, Run, Worker, logger, read, write
+
+T = TypeVar("T")
+
+OLDEST = (3, 38, 0)  # STRICT tables and the JSON functions
+READERS = 3
+BUSY_SECONDS = 1.0  # a backup or a shell may hold the file for a moment
+STOP_SECONDS = 10.0
+CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times before
+WRITER_CACHE_KIB = 64 * 1024
+READER_CACHE_KIB = 8 * 1024  # each write empties it: what is read again comes from the system
+
+
+class Database:
+    """Open from `opened` until `close`."""
+
+    def __init__(self, path: Path, timeout_ms: int) -> None:
+        self._path, self._seconds = path, timeout_ms / 1000
+        self._lock = -1
+        self._writes: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._reads: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._writer: Worker | None = None
+        self._readers: list[Worker] = []
+        self._failing = False
+
+    async def open(self) -> None:
+        """Raises `StartupError` that names the file."""
+        try:
+            connections = await asyncio.to_thread(self._connect)
+        except (OSError, sqlite3.Error, StartupError) as error:
+            await self.close()
+            raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
+        writer, *readers = connections
+        self._writer = Worker(writer, self._writes, write, GROUP)
+        self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
+
+    async def close(self) -> None:
+        """Write what waits and let go of the file. Never raises."""
+        for _ in self._readers:
+            self._reads.put(None)
+        for worker in self._readers:
+            await asyncio.to_thread(worker.thread.join, STOP_SECONDS)
+        self._readers = []
+        if self._writer is not None:  # the last one to close brings all into the one file
+            writer, self._writer = self._writer, None
+            self._writes.put(None)
+            await asyncio.to_thread(writer.thread.join, STOP_SECONDS)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def read(self, run: Run[T]) -> T:
+        """What `run` gives, of what is durable now. Raises `StoreUnavailable`."""
+        return await self._result(Job(run), self._reads)
+
+    async def write(self, run: Run[T]) -> T:
+        """What `run` gives, once all that it changed is durable. Raises `StoreUnavailable`.
+
+        It runs in a transaction with others, and again if that failed.
+        """
+        try:
+            result = await self._result(Job(run), self._writes)
+        except StoreUnavailable as error:
+            if error.__cause__ and not self._failing:
+                logger.error("cannot write %s: %s", self._path, error.__cause__)
+            self._failing = True
+            raise
+        if self._failing:
+            logger.warning("%s can be written again", self._path)
+        self._failing = False
+        return result
+
+    async def _result(self, job: Job[T], queue: "SimpleQueue[Job[Any] | None]") -> T:
+        if self._writer is None:
+            raise StoreUnavailable
+        queue.put(job)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await job.future
+        except (sqlite3.Error, TimeoutError) as error:
+            raise StoreUnavailable from error
+        finally:
+            if job.future.cancelled():
+                job.interrupt()
+
+    # -- opening, in a thread ----------------------------------------------------------------------
+
+    def _connect(self) -> list[sqlite3.Connection]:
+        """The writer, then the readers."""
+        if sqlite3.sqlite_version_info < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            raise StartupError(f"SQLite {sqlite3.sqlite_version} is older than {oldest}")
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_file()
+        if not self._path.exists():
+            os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        connections = []
+        try:
+            connections.append(self._connection(WRITER_CACHE_KIB))
+            self._prepare(connections[0])
+            connections += [self._connection(READER_CACHE_KIB) for _ in range(READERS)]
+            for reader in connections[1:]:
+                reader.execute("PRAGMA query_only = 1")
+        except BaseException:
+            for connection in connections:
+                connection.close()
+            raise
+        return connections
+
+    def _lock_file(self) -> None:
+        """Keep other servers out, which would write beside this one, until `close` or death.
+
+        The lock is the process's: a second store in it, as in tests, is let in.
+        """
+        path = self._path.resolve()
+        lock = path.with_name(path.name + "-lock")
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._lock, 20, 0).decode(errors="replace").strip()
+            raise StartupError(f"in use by another server (process {holder or '?'})") from error
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+
+    def _connection(self, cache_kib: int) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _prepare(self, writer: sqlite3.Connection) -> None:
+        schema.check(writer)
+        (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StartupError("it has to be on a local disk (no write-ahead log is possible)")
+        schema.migrate(writer)
+        writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        # What a killed server left in the log may not be on the disk yet, and is read from now on.
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
