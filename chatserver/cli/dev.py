@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.command()
 @listening
 @click.option(
-    "--store", metavar="PLUGIN", help="Plugin that stores: mongo, sqlite, memory, …  [default: mongo]"
+    "--store",
+    metavar="PLUGIN",
+    help="Plugin that stores: mongo, sqlite, memory, …  [default: mongo]",
 )
 @click.option(
     "--reload/--no-reload", default=True, show_default=True, help="Restart when code changes."

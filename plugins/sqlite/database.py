@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 OLDEST = (3, 38, 0)  # STRICT tables and the JSON functions
 READERS = 3
+SYNCHRONOUS = "FULL"  # a transaction has ended when the disk has it
 BUSY_SECONDS = 1.0  # a backup or a shell may hold the file for a moment
 STOP_SECONDS = 10.0
 CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times before
@@ -146,7 +147,7 @@ class Database:
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         connection.execute(f"PRAGMA cache_size = -{cache_kib}")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         return connection
 
     def _prepare(self, writer: sqlite3.Connection) -> None:
@@ -155,6 +156,7 @@ class Database:
         if mode != "wal":
             raise StartupError("it has to be on a local disk (no write-ahead log is possible)")
         schema.migrate(writer)
+        schema.touch(writer)  # where nothing can be written, say so now
         writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         # What a killed server left in the log may not be on the disk yet, and is read from now on.
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -42,39 +42,50 @@ ROOMS = events("""
         SELECT event FROM events WHERE room = value AND kind IS NOT NULL ORDER BY seq DESC LIMIT 1
     ) AS event FROM json_each(?)""")
 
-# A room that was public at any time has `listed` in some description; the newest one decides.
+# A room that was public at any time has `listed` in some description; the newest one decides. They
+# come in the order of `once`: CROSS JOIN leaves it the outer loop.
 PUBLIC_ROOMS = events("""
     SELECT newest.event AS event
-    FROM (SELECT DISTINCT listed, room FROM events WHERE listed > ? ORDER BY listed) AS once
+    FROM (
+        SELECT DISTINCT listed, room FROM events INDEXED BY listed
+        WHERE listed > ? ORDER BY listed
+    ) AS once
     CROSS JOIN events AS newest ON newest.rowid = (
         SELECT rowid FROM events WHERE room = once.room AND kind IS NOT NULL
         ORDER BY seq DESC LIMIT 1
     )
-    WHERE newest.listed IS NOT NULL ORDER BY once.listed LIMIT ?""")
+    WHERE newest.listed IS NOT NULL LIMIT ?""")
 
 # These two step from group to group by the index; GROUP BY would read every entry of each.
 MEMBERS = events("""
-    WITH RECURSIVE groups (room, member) AS (
-        SELECT ?1, (SELECT min(member) FROM events WHERE room = ?1)
+    WITH RECURSIVE groups (member) AS (
+        SELECT (
+            SELECT min(member) FROM events INDEXED BY members
+            WHERE room = ?1 AND member IS NOT NULL
+        )
         UNION ALL
-        SELECT ?1, (SELECT min(member) FROM events WHERE room = ?1 AND member > groups.member)
-        FROM groups WHERE member IS NOT NULL
+        SELECT (
+            SELECT min(member) FROM events INDEXED BY members
+            WHERE room = ?1 AND member > groups.member
+        ) FROM groups WHERE member IS NOT NULL
     )
     SELECT (
-        SELECT event FROM events WHERE room = groups.room AND member = groups.member
-        ORDER BY seq DESC LIMIT 1
+        SELECT event FROM events INDEXED BY members
+        WHERE room = ?1 AND member = groups.member ORDER BY seq DESC LIMIT 1
     ) AS event FROM groups WHERE member IS NOT NULL""")
 
 MEMBERSHIPS = events("""
-    WITH RECURSIVE groups (member, room) AS (
-        SELECT ?1, (SELECT min(room) FROM events WHERE member = ?1)
+    WITH RECURSIVE groups (room) AS (
+        SELECT (SELECT min(room) FROM events INDEXED BY memberships WHERE member = ?1)
         UNION ALL
-        SELECT ?1, (SELECT min(room) FROM events WHERE member = ?1 AND room > groups.room)
-        FROM groups WHERE room IS NOT NULL
+        SELECT (
+            SELECT min(room) FROM events INDEXED BY memberships
+            WHERE member = ?1 AND room > groups.room
+        ) FROM groups WHERE room IS NOT NULL
     )
     SELECT (
-        SELECT event FROM events WHERE member = groups.member AND room = groups.room
-        ORDER BY seq DESC LIMIT 1
+        SELECT event FROM events INDEXED BY memberships
+        WHERE member = ?1 AND room = groups.room ORDER BY seq DESC LIMIT 1
     ) AS event FROM groups WHERE room IS NOT NULL""")
 
 UNREAD = """
@@ -90,15 +101,16 @@ UNREAD = """
 def changes(count: int) -> str:
     """Of so many messages of a room."""
     return events(f"""
-        SELECT event FROM events
-        WHERE room = ? AND message IN ({places(count)}) ORDER BY seq""")
+        SELECT event FROM events INDEXED BY changes
+        WHERE room = ? AND message IN ({places(count)}) AND message IS NOT NULL""")
 
 
 def repeats(count: int) -> str:
     """Of so many pairs of author and client_id."""
     return events(f"""
         SELECT event FROM (VALUES {places(count, "(?, ?)")}) AS asked
-        CROSS JOIN events ON author = asked.column1 AND client_id = asked.column2""")
+        CROSS JOIN events INDEXED BY client_ids
+            ON author = asked.column1 AND client_id = asked.column2""")
 
 
 def numbers(count: int) -> str:
