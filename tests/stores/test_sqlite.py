@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC240
 
 import asyncio
+import json
 import os
 import resource
 import shutil
@@ -21,6 +22,7 @@ import pytest
 from chatserver import PinAdded, RoomRole, StartupError, Store, StoreUnavailable
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, queries, schema
+from tests.faults.server import ChatServer
 from tests.stores.waiting import comes_back
 
 NOBODY = 65534
@@ -120,6 +122,26 @@ async def test_a_second_server_on_the_file_is_refused(
         holder.kill()
     async with opened(path) as store:  # the lock went with its process
         await store.ping()
+
+
+def test_accounts_can_be_changed_while_no_server_runs(path: Path, tmp_path: Path) -> None:
+    settings = [f"--set=plugin.sqlite.path={path}", "--set=plugins.enabled=sqlite,password"]
+
+    def user(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        # A data folder of its own: what refuses is the lock of the file.
+        where = f"--set=server.data={tmp_path / 'other'}"
+        command = [sys.executable, "-m", "chatserver", "user", *arguments, where, *settings]
+        return subprocess.run(command, capture_output=True, text=True, input="correct horse\n")
+
+    assert user("add", "ada", "--password-file", "-").returncode == 0
+    with ChatServer(tmp_path / "server", store="sqlite", plugin__sqlite__path=path) as server:
+        server.register("bob")
+        refused = user("list")
+        assert refused.returncode == 1
+        assert f"{path}: in use by another server (process {server.process.pid})" in refused.stderr
+        assert server.stop() == 0
+    names = {json.loads(line)["username"] for line in user("list", "--json").stdout.splitlines()}
+    assert names == {"ada", "bob"}
 
 
 async def test_a_file_of_something_else_is_left_alone(io_loop: Any, path: Path) -> None:
