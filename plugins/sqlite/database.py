@@ -64,6 +64,11 @@ class Database:
             writer, self._writer = self._writer, None
             self._writes.put(None)
             await asyncio.to_thread(writer.thread.join, STOP_SECONDS)
+            if writer.thread.is_alive():
+                logger.error(
+                    "%s does not answer: what was not acknowledged may be lost", self._path
+                )
+                return  # it may write yet, so nobody else may; the lock goes with the process
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

@@ -125,7 +125,8 @@ def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resu
         connection.execute("COMMIT")
     except Exception as error:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
         if len(jobs) > 1:  # one must not cost the others theirs
             return [result for job in jobs for result in write(connection, [job])]
         return [(jobs[0], None, error)]
