@@ -113,30 +113,34 @@ class SqliteLog:
 
     # -- rooms' numbers --------------------------------------------------------------------------
 
-    async def _numbers_for(self, rooms: Collection[str]) -> Mapping[str, int]:
+    async def _numbers_for(self, rooms: Collection[str]) -> dict[str, int]:
         """The numbers of these rooms, made durably for those that have none."""
-        missing = [room for room in rooms if room not in self._numbers]
-        if not missing:
-            return self._numbers
-        made = await self._database.write(lambda connection: rows.number(connection, missing))
-        return self._with(rooms, made)
+        known, missing = self._look_up(rooms)
+        if missing:
+            made = await self._database.write(
+                lambda connection: rows.numbers_for(connection, missing)
+            )
+            known |= self._kept(made)
+        return known
 
     async def _names(self, rooms: Collection[str]) -> dict[int, str]:
         """Those of these rooms that have numbers, by number."""
-        missing = [room for room in rooms if room not in self._numbers]
-        known: Mapping[str, int] = self._numbers
+        known, missing = self._look_up(rooms)
         if missing:
             found = await self._database.read(lambda connection: rows.numbers(connection, missing))
-            known = self._with(rooms, found)
-        return {known[room]: room for room in rooms if room in known}
+            known |= self._kept(found)
+        return {number: room for room, number in known.items()}
 
-    def _with(self, rooms: Collection[str], found: dict[str, int]) -> dict[str, int]:
-        """The numbers of `rooms`, where `found` has what was missing; keeps them."""
-        known = {room: self._numbers[room] for room in rooms if room in self._numbers} | found
+    def _look_up(self, rooms: Collection[str]) -> tuple[dict[str, int], list[str]]:
+        """The numbers that are in memory, and the rooms whose are not."""
+        known = {room: self._numbers[room] for room in rooms if room in self._numbers}
+        return known, [room for room in rooms if room not in known]
+
+    def _kept(self, found: dict[str, int]) -> dict[str, int]:
         if len(self._numbers) + len(found) > ROOMS_KNOWN:
             self._numbers.clear()
         self._numbers |= found
-        return known
+        return found
 
 
 def _parts(of: Collection[T]) -> Iterator[list[T]]:

@@ -91,7 +91,7 @@ def numbers(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, i
     return found
 
 
-def number(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
+def numbers_for(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
     """The numbers of all the rooms; those that have none get one."""
     found = numbers(connection, rooms)
     for room in rooms:
