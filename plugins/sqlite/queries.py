@@ -58,34 +58,36 @@ PUBLIC_ROOMS = events("""
 
 # These two step from group to group by the index; GROUP BY would read every entry of each.
 MEMBERS = events("""
-    WITH RECURSIVE groups (member) AS (
-        SELECT (
+    WITH RECURSIVE groups (room, member) AS (
+        SELECT asked.room, (
             SELECT min(member) FROM events INDEXED BY members
-            WHERE room = ?1 AND member IS NOT NULL
-        )
+            WHERE room = asked.room AND member IS NOT NULL
+        ) FROM (SELECT ? AS room) AS asked
         UNION ALL
-        SELECT (
+        SELECT groups.room, (
             SELECT min(member) FROM events INDEXED BY members
-            WHERE room = ?1 AND member > groups.member
+            WHERE room = groups.room AND member > groups.member
         ) FROM groups WHERE member IS NOT NULL
     )
     SELECT (
         SELECT event FROM events INDEXED BY members
-        WHERE room = ?1 AND member = groups.member ORDER BY seq DESC LIMIT 1
+        WHERE room = groups.room AND member = groups.member ORDER BY seq DESC LIMIT 1
     ) AS event FROM groups WHERE member IS NOT NULL""")
 
 MEMBERSHIPS = events("""
-    WITH RECURSIVE groups (room) AS (
-        SELECT (SELECT min(room) FROM events INDEXED BY memberships WHERE member = ?1)
+    WITH RECURSIVE groups (member, room) AS (
+        SELECT asked.member, (
+            SELECT min(room) FROM events INDEXED BY memberships WHERE member = asked.member
+        ) FROM (SELECT ? AS member) AS asked
         UNION ALL
-        SELECT (
+        SELECT groups.member, (
             SELECT min(room) FROM events INDEXED BY memberships
-            WHERE member = ?1 AND room > groups.room
+            WHERE member = groups.member AND room > groups.room
         ) FROM groups WHERE room IS NOT NULL
     )
     SELECT (
         SELECT event FROM events INDEXED BY memberships
-        WHERE member = ?1 AND room = groups.room ORDER BY seq DESC LIMIT 1
+        WHERE member = groups.member AND room = groups.room ORDER BY seq DESC LIMIT 1
     ) AS event FROM groups WHERE room IS NOT NULL""")
 
 UNREAD = """
