@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -118,18 +119,14 @@ class Database:
         self._lock_file()
         if not self._path.exists():
             os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        connections = []
-        try:
-            connections.append(self._connection(WRITER_CACHE_KIB))
-            self._prepare(connections[0])
-            connections += [self._connection(READER_CACHE_KIB) for _ in range(READERS)]
-            for reader in connections[1:]:
+        with ExitStack() as stack:
+            writer = self._connection(stack, WRITER_CACHE_KIB)
+            self._prepare(writer)
+            readers = [self._connection(stack, READER_CACHE_KIB) for _ in range(READERS)]
+            for reader in readers:
                 reader.execute("PRAGMA query_only = 1")
-        except BaseException:
-            for connection in connections:
-                connection.close()
-            raise
-        return connections
+            stack.pop_all()  # only an error closes them
+        return [writer, *readers]
 
     def _lock_file(self) -> None:
         """Keep other servers out, which would write beside this one, until `close` or death.
@@ -147,10 +144,11 @@ class Database:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
-    def _connection(self, cache_kib: int) -> sqlite3.Connection:
+    def _connection(self, stack: ExitStack, cache_kib: int) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
+        stack.callback(connection.close)
         connection.execute(f"PRAGMA cache_size = -{cache_kib}")
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
         return connection
