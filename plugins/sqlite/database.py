@@ -10,14 +10,24 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from chatserver import StartupError, StoreUnavailable
 from chatserver_plugins.sqlite import schema
-from chatserver_plugins.sqlite.jobs import GROUP, Job, Run, Worker, logger, read, write
+from chatserver_plugins.sqlite.jobs import (
+    GROUP,
+    Job,
+    Result,
+    Run,
+    Worker,
+    logger,
+    read,
+    write,
+)
 
 T = TypeVar("T")
 
@@ -27,6 +37,9 @@ SYNCHRONOUS = "FULL"  # a transaction has ended when the disk has it
 BUSY_SECONDS = 1.0  # a backup or a shell may hold the file for a moment
 STOP_SECONDS = 10.0
 CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times before
+# A checkpoint cannot start the log over while anybody reads; where somebody always does, it would grow
+# for ever. From here on the writer waits until those who read are through.
+LOG_BYTES = 512 << 20
 WRITER_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 8 * 1024  # each write empties it: what is read again comes from the system
 
@@ -36,6 +49,8 @@ class Database:
 
     def __init__(self, path: Path, timeout_ms: int) -> None:
         self._path, self._seconds = path, timeout_ms / 1000
+        real = path.resolve()
+        self._log = real.with_name(real.name + "-wal")
         self._lock = -1
         self._writes: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._reads: SimpleQueue[Job[Any] | None] = SimpleQueue()
@@ -51,7 +66,7 @@ class Database:
             await self.close()
             raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
         writer, *readers = connections
-        self._writer = Worker(writer, self._writes, write, GROUP)
+        self._writer = Worker(writer, self._writes, self._write, GROUP)
         self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
 
     async def close(self) -> None:
@@ -107,6 +122,14 @@ class Database:
         finally:
             if job.future.cancelled():
                 job.interrupt()
+
+    def _write(self, writer: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
+        """In the writer's thread."""
+        results = write(writer, jobs)
+        with suppress(OSError, sqlite3.Error):
+            if self._log.stat().st_size > LOG_BYTES:
+                writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return results
 
     # -- opening, in a thread ----------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC240
 
 import asyncio
+import itertools
 import json
 import os
 import resource
@@ -11,9 +12,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import pytest
 
 from chatserver import PinAdded, RoomRole, StartupError, Store, StoreUnavailable
 from chatserver.testing.samples import described, event, joined, posted
-from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, queries, schema
+from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queries, schema
 from tests.faults.server import ChatServer
 from tests.stores.waiting import comes_back
 
@@ -316,6 +318,53 @@ def test_nothing_is_acknowledged_before_it_is_synced(
     )
     assert done.stdout.split()[-1] == b"100", done.stderr
     assert bool(unsynced(trace.read_text())) is weak
+
+
+@contextmanager
+def always_reading(path: Path) -> Iterator[None]:
+    """One reads whenever another stops."""
+    stop = threading.Event()
+
+    def read() -> None:
+        with ExitStack() as stack:
+            readers = [
+                stack.enter_context(
+                    closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+                )
+                for _ in range(2)
+            ]
+            for now, before in itertools.cycle((readers, readers[::-1])):
+                now.execute("BEGIN")
+                now.execute("SELECT count(*) FROM rooms").fetchone()
+                if before.in_transaction:
+                    before.execute("COMMIT")
+                if stop.wait(0.005):
+                    return
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("bound", [1_000_000, 1_000_000_000])
+async def test_the_log_does_not_grow_for_ever_beside_readers(
+    io_loop: Any, path: Path, monkeypatch: pytest.MonkeyPatch, bound: int
+) -> None:
+    monkeypatch.setattr(database, "CHECKPOINT_PAGES", 20)
+    monkeypatch.setattr(database, "LOG_BYTES", bound)
+    largest = 0
+    async with opened(path) as store:
+        with always_reading(path):
+            for seq in range(1, 301):
+                await store.append([posted("r", seq, body="x" * 20_000)])
+                largest = max(largest, path.with_name("chat.db-wal").stat().st_size)
+        assert await store.heads(["r"]) == {"r": 300}
+    # Without the bound it is as large as all that was written.
+    assert (largest < 1_500_000) is (bound == 1_000_000)
 
 
 async def test_a_held_file_fails_in_time_and_comes_back(io_loop: Any, path: Path) -> None:
