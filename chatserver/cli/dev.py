@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.command()
 @listening
 @click.option(
-    "--store", metavar="PLUGIN", help="Plugin that stores: mongo, memory, …  [default: mongo]"
+    "--store",
+    metavar="PLUGIN",
+    help="Plugin that stores: mongo, sqlite, memory, …  [default: mongo]",
 )
 @click.option(
     "--reload/--no-reload", default=True, show_default=True, help="Restart when code changes."
@@ -37,7 +39,7 @@ def command(
 
     \b
     chatserver dev
-    chatserver dev --store memory --port 4001
+    chatserver dev --store sqlite --port 4001
     chatserver dev --data /tmp/chat --no-reload
     """
     if source is None and not os.environ.get("CHATSERVER_CONFIG"):

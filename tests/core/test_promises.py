@@ -18,6 +18,7 @@ from chatserver.subscriber import Subscriber
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
+from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core import world
 from tests.core.checker import Broken
 from tests.core.clients import Reader
@@ -92,6 +93,14 @@ def test_the_promises_hold_on_postgresql(logged: list[str], postgres: Postgres) 
         script, faults = drawn(seed)
         settings = PostgresPlugin.Config(uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}")
         asyncio.run(on_real_store(PostgresPlugin(settings).provide_store, script, faults))
+    assert not [line for line in logged if not line.startswith("WARNING")]
+
+
+def test_the_promises_hold_on_sqlite(logged: list[str], tmp_path: Path) -> None:
+    for seed in range(2):
+        script, faults = drawn(seed)
+        plugin = SqlitePlugin(SqlitePlugin.Config(), data=tmp_path / str(seed))
+        asyncio.run(on_real_store(plugin.provide_store, script, faults))
     assert not [line for line in logged if not line.startswith("WARNING")]
 
 

@@ -60,18 +60,19 @@ async def during(fleet: Fleet, fault: Callable[[ChatServer], None]) -> tuple[flo
 
 
 @pytest.mark.parametrize(
-    ("name", "fault"),
+    ("name", "fault", "store"),
     [
-        ("1 kill -9 of the server", kill_server),
-        ("2 kill -9 of server and mongod", kill_all),
-        ("2 kill -9 of mongod", kill_mongod),
+        ("1 kill -9 of the server", kill_server, "mongo"),
+        ("1 kill -9 of the server, SQLite", kill_server, "sqlite"),
+        ("2 kill -9 of server and mongod", kill_all, "mongo"),
+        ("2 kill -9 of mongod", kill_mongod, "mongo"),
     ],
-    ids=["server", "all", "mongod"],
+    ids=["server", "server-sqlite", "all", "mongod"],
 )
 async def test_nothing_acknowledged_is_lost_and_everybody_catches_up(
-    tmp_path: Path, name: str, fault: Callable[[ChatServer], None], seed: int
+    tmp_path: Path, name: str, fault: Callable[[ChatServer], None], store: str, seed: int
 ) -> None:
-    with ChatServer(tmp_path) as server:
+    with ChatServer(tmp_path, store=store) as server:
         async with Fleet(server, SCALE, seed) as fleet:
             gap, caught_up = await during(fleet, fault)
             if fault is kill_mongod:

@@ -9,6 +9,7 @@ from chatserver.testing.stores import MakeStore, StoreContract
 from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
+from chatserver_plugins.sqlite import SqlitePlugin
 from tests.servers import Postgres
 
 
@@ -17,6 +18,12 @@ class TestMemory(StoreContract):
     def make_store(self) -> MakeStore:
         store = MemoryPlugin(MemoryPlugin.Config()).provide_store()
         return lambda: store
+
+
+class TestSqlite(StoreContract):
+    @pytest.fixture
+    def make_store(self, tmp_path: Path) -> MakeStore:
+        return SqlitePlugin(SqlitePlugin.Config(), tmp_path).provide_store
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])

@@ -1,0 +1,192 @@
+"""One file: the connection that writes, those that read, and who may have it open.
+
+SQLite lets one connection write at a time. Here one thread does all of it, in groups: whatever
+waits becomes one transaction, with one wait for the disk. It alone makes checkpoints as well:
+two connections that do can damage the file in versions before 3.51.3
+(https://sqlite.org/wal.html#walresetbug).
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from chatserver import StartupError, StoreUnavailable
+from chatserver_plugins.sqlite import schema
+from chatserver_plugins.sqlite.jobs import (
+    GROUP,
+    Job,
+    Result,
+    Run,
+    Worker,
+    logger,
+    read,
+    write,
+)
+
+T = TypeVar("T")
+
+OLDEST = (3, 38, 0)  # STRICT tables and the JSON functions
+READERS = 3
+SYNCHRONOUS = "FULL"  # a transaction has ended when the disk has it
+BUSY_SECONDS = 1.0  # a backup or a shell may hold the file for a moment
+STOP_SECONDS = 10.0
+CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times before
+# A checkpoint cannot start the log over while anybody reads; where somebody always does, it would grow
+# for ever. From here on the writer waits until those who read are through.
+LOG_BYTES = 512 << 20
+WRITER_CACHE_KIB = 64 * 1024
+READER_CACHE_KIB = 8 * 1024  # each write empties it: what is read again comes from the system
+
+
+class Database:
+    """Open from `opened` until `close`."""
+
+    def __init__(self, path: Path, timeout_ms: int) -> None:
+        self._path, self._seconds = path, timeout_ms / 1000
+        real = path.resolve()
+        self._log = real.with_name(real.name + "-wal")
+        self._lock = -1
+        self._writes: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._reads: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        self._writer: Worker | None = None
+        self._readers: list[Worker] = []
+        self._failing = False
+
+    async def open(self) -> None:
+        """Raises `StartupError` that names the file."""
+        try:
+            connections = await asyncio.to_thread(self._connect)
+        except (OSError, sqlite3.Error, StartupError) as error:
+            await self.close()
+            raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
+        writer, *readers = connections
+        self._writer = Worker(writer, self._writes, self._write, GROUP)
+        self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
+
+    async def close(self) -> None:
+        """Write what waits and let go of the file. Never raises."""
+        for _ in self._readers:
+            self._reads.put(None)
+        for worker in self._readers:
+            await asyncio.to_thread(worker.thread.join, STOP_SECONDS)
+        self._readers = []
+        if self._writer is not None:  # the last one to close brings all into the one file
+            writer, self._writer = self._writer, None
+            self._writes.put(None)
+            await asyncio.to_thread(writer.thread.join, STOP_SECONDS)
+            if writer.thread.is_alive():
+                logger.error(
+                    "%s does not answer: what was not acknowledged may be lost", self._path
+                )
+                return  # it may write yet, so nobody else may; the lock goes with the process
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def read(self, run: Run[T]) -> T:
+        """What `run` gives, of what is durable now. Raises `StoreUnavailable`."""
+        return await self._result(Job(run), self._reads)
+
+    async def write(self, run: Run[T]) -> T:
+        """What `run` gives, once all that it changed is durable. Raises `StoreUnavailable`.
+
+        It runs in a transaction with others, and again if that failed.
+        """
+        try:
+            result = await self._result(Job(run), self._writes)
+        except StoreUnavailable as error:
+            if error.__cause__ and not self._failing:
+                logger.error("cannot write %s: %s", self._path, error.__cause__)
+            self._failing = True
+            raise
+        if self._failing:
+            logger.warning("%s can be written again", self._path)
+        self._failing = False
+        return result
+
+    async def _result(self, job: Job[T], queue: "SimpleQueue[Job[Any] | None]") -> T:
+        if self._writer is None:
+            raise StoreUnavailable
+        queue.put(job)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await job.future
+        except (sqlite3.Error, TimeoutError) as error:
+            raise StoreUnavailable from error
+        finally:
+            if job.future.cancelled():
+                job.interrupt()
+
+    def _write(self, writer: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
+        """In the writer's thread."""
+        results = write(writer, jobs)
+        with suppress(OSError, sqlite3.Error):
+            if self._log.stat().st_size > LOG_BYTES:
+                writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return results
+
+    # -- opening, in a thread ----------------------------------------------------------------------
+
+    def _connect(self) -> list[sqlite3.Connection]:
+        """The writer, then the readers."""
+        if sqlite3.sqlite_version_info < OLDEST:
+            oldest = ".".join(map(str, OLDEST))
+            raise StartupError(f"SQLite {sqlite3.sqlite_version} is older than {oldest}")
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_file()
+        if not self._path.exists():
+            os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        with ExitStack() as stack:
+            writer = self._connection(stack, WRITER_CACHE_KIB)
+            self._prepare(writer)
+            readers = [self._connection(stack, READER_CACHE_KIB) for _ in range(READERS)]
+            for reader in readers:
+                reader.execute("PRAGMA query_only = 1")
+            stack.pop_all()  # only an error closes them
+        return [writer, *readers]
+
+    def _lock_file(self) -> None:
+        """Keep other servers out, which would write beside this one, until `close` or death.
+
+        The lock is the process's: a second store in it, as in tests, is let in.
+        """
+        path = self._path.resolve()
+        lock = path.with_name(path.name + "-lock")
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._lock, 20, 0).decode(errors="replace").strip()
+            raise StartupError(f"in use by another server (process {holder or '?'})") from error
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+
+    def _connection(self, stack: ExitStack, cache_kib: int) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        stack.callback(connection.close)
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+        return connection
+
+    def _prepare(self, writer: sqlite3.Connection) -> None:
+        schema.check(writer)
+        (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StartupError("it has to be on a local disk (no write-ahead log is possible)")
+        schema.migrate(writer)
+        schema.touch(writer)  # where nothing can be written, say so now
+        writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        # What a killed server left in the log may not be on the disk yet, and is read from now on.
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,133 @@
+"""Threads that run functions on a connection to SQLite, and their results back in the event loop.
+
+A statement runs without Python's global lock, but takes it again for every row that it gives, which
+under load takes some milliseconds each time. So a function should run few statements that each give
+one row.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+Run = Callable[[sqlite3.Connection], T]
+
+GROUP = 100  # jobs in one transaction
+
+logger = logging.getLogger("chatserver.sqlite")
+
+
+class Job(Generic[T]):
+    """A function, and the future of its result."""
+
+    def __init__(self, run: Run[T]) -> None:
+        self.run = run
+        self.future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()  # so that no other job of the connection is interrupted
+
+    @property
+    def given_up(self) -> bool:
+        """Nobody waits for it any more."""
+        return self.future.done()
+
+    def read(self, connection: sqlite3.Connection) -> "Result":
+        """Run it by itself; it can be interrupted."""
+        with self._lock:
+            self._connection = connection
+        try:
+            return self, self.run(connection), None
+        except Exception as error:
+            return self, None, error
+        finally:
+            with self._lock:
+                self._connection = None
+
+    def interrupt(self) -> None:
+        """End its statement, if it runs one."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.interrupt()
+
+
+Result = tuple[Job[Any], Any, Exception | None]
+Work = Callable[[sqlite3.Connection, Sequence[Job[Any]]], list[Result]]
+
+
+class Worker:
+    """A thread with a connection of its own. Several may take jobs from one queue."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        queue: "SimpleQueue[Job[Any] | None]",
+        work: Work,
+        group: int,
+    ) -> None:
+        self._connection, self._queue, self._work, self._group = connection, queue, work, group
+        self._loop = asyncio.get_running_loop()
+        # A disk that hangs must not keep the process from ending.
+        self.thread = threading.Thread(target=self._run, name="sqlite", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while (jobs := self._take()) is not None:
+            wanted = [job for job in jobs if not job.given_up]
+            results = self._work(self._connection, wanted)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(_settle, results)
+        self._connection.close()
+
+    def _take(self) -> list[Job[Any]] | None:
+        """At least one job, and what else waits; None at the end."""
+        job = self._queue.get()
+        if job is None:
+            return None
+        jobs = [job]
+        while len(jobs) < self._group:
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                break
+            if job is None:
+                self._queue.put(None)
+                break
+            jobs.append(job)
+        return jobs
+
+
+def _settle(results: Sequence[Result]) -> None:
+    for job, value, error in results:
+        if job.future.done():
+            continue
+        if error is not None:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(value)
+
+
+def read(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
+    return [job.read(connection) for job in jobs]
+
+
+def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
+    """Run the jobs in one transaction: it is durable before any of them has its result."""
+    if not jobs:
+        return []
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        values = [job.run(connection) for job in jobs]
+        connection.execute("COMMIT")
+    except Exception as error:
+        if connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        if len(jobs) > 1:  # one must not cost the others theirs
+            return [result for job in jobs for result in write(connection, [job])]
+        return [(jobs[0], None, error)]
+    return [(job, value, None) for job, value in zip(jobs, values, strict=True)]

@@ -1,0 +1,133 @@
+"""The statements about events. Each gives one row, with all events in it: see jobs.py for why.
+
+Lists of rooms' numbers go in as a JSON text; SQLite cuts texts from JSON at a zero character, so
+texts go in one by one. Nothing but places for them is ever put together to a statement.
+"""
+
+# ruff: noqa: S608
+
+from functools import cache
+
+COLUMNS = (
+    *("room", "seq", "author", "client_id", "mentions"),
+    *("message", "member", "kind", "listed", "event"),
+)
+MANY = 500  # texts, or pairs of them, that one statement asks for
+ANY_SEQ = 2**63 - 1
+
+
+def events(query: str) -> str:
+    """All that a query with the one column `event` gives, in its order; nulls are left out."""
+    return f"SELECT group_concat(event) FROM ({query})"
+
+
+def places(count: int, one: str = "?") -> str:
+    return ", ".join([one] * count)
+
+
+READ = events("SELECT event FROM events WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?")
+
+MESSAGES = events("""
+    SELECT event FROM events INDEXED BY positions
+    WHERE room = ? AND seq < ? AND client_id IS NOT NULL ORDER BY seq DESC LIMIT ?""")
+
+HEADS = """
+    SELECT json_group_array(json_array(room, head)) FROM (
+        SELECT value AS room, (SELECT max(seq) FROM events WHERE room = value) AS head
+        FROM json_each(?)
+    ) WHERE head IS NOT NULL"""
+
+ROOMS = events("""
+    SELECT (
+        SELECT event FROM events WHERE room = value AND kind IS NOT NULL ORDER BY seq DESC LIMIT 1
+    ) AS event FROM json_each(?)""")
+
+# A room that was public at any time has `listed` in some description; the newest one decides. They
+# come in the order of `once`: CROSS JOIN leaves it the outer loop.
+PUBLIC_ROOMS = events("""
+    SELECT newest.event AS event
+    FROM (
+        SELECT DISTINCT listed, room FROM events INDEXED BY listed
+        WHERE listed > ? ORDER BY listed
+    ) AS once
+    CROSS JOIN events AS newest ON newest.rowid = (
+        SELECT rowid FROM events WHERE room = once.room AND kind IS NOT NULL
+        ORDER BY seq DESC LIMIT 1
+    )
+    WHERE newest.listed IS NOT NULL LIMIT ?""")
+
+# These two step from group to group by the index; GROUP BY would read every entry of each.
+MEMBERS = events("""
+    WITH RECURSIVE groups (room, member) AS (
+        SELECT asked.room, (
+            SELECT min(member) FROM events INDEXED BY members
+            WHERE room = asked.room AND member IS NOT NULL
+        ) FROM (SELECT ? AS room) AS asked
+        UNION ALL
+        SELECT groups.room, (
+            SELECT min(member) FROM events INDEXED BY members
+            WHERE room = groups.room AND member > groups.member
+        ) FROM groups WHERE member IS NOT NULL
+    )
+    SELECT (
+        SELECT event FROM events INDEXED BY members
+        WHERE room = groups.room AND member = groups.member ORDER BY seq DESC LIMIT 1
+    ) AS event FROM groups WHERE member IS NOT NULL""")
+
+MEMBERSHIPS = events("""
+    WITH RECURSIVE groups (member, room) AS (
+        SELECT asked.member, (
+            SELECT min(room) FROM events INDEXED BY memberships WHERE member = asked.member
+        ) FROM (SELECT ? AS member) AS asked
+        UNION ALL
+        SELECT groups.member, (
+            SELECT min(room) FROM events INDEXED BY memberships
+            WHERE member = groups.member AND room > groups.room
+        ) FROM groups WHERE room IS NOT NULL
+    )
+    SELECT (
+        SELECT event FROM events INDEXED BY memberships
+        WHERE member = groups.member AND room = groups.room ORDER BY seq DESC LIMIT 1
+    ) AS event FROM groups WHERE room IS NOT NULL""")
+
+UNREAD = """
+    SELECT json_group_array(json_array(room, messages, mentioned)) FROM (
+        SELECT events.room AS room, count(*) AS messages,
+            sum(mentions IS NOT NULL AND instr(mentions, ?) > 0) AS mentioned
+        FROM json_each(?) AS asked CROSS JOIN events INDEXED BY positions
+            ON events.room = asked.value ->> 0 AND seq > asked.value ->> 1
+        WHERE author <> ? GROUP BY events.room
+    )"""
+
+
+def changes(count: int) -> str:
+    """Of so many messages of a room."""
+    return events(f"""
+        SELECT event FROM events INDEXED BY changes
+        WHERE room = ? AND message IN ({places(count)}) AND message IS NOT NULL""")
+
+
+def repeats(count: int) -> str:
+    """Of so many pairs of author and client_id."""
+    return events(f"""
+        SELECT event FROM (VALUES {places(count, "(?, ?)")}) AS asked
+        CROSS JOIN events INDEXED BY client_ids
+            ON author = asked.column1 AND client_id = asked.column2""")
+
+
+def numbers(count: int) -> str:
+    """`number:name` of so many rooms, the name in hexadecimal digits."""
+    return f"""
+        SELECT group_concat(id || ':' || hex(name)) FROM rooms WHERE name IN ({places(count)})"""
+
+
+@cache
+def insert(rows: int) -> str:
+    """So many rows in one statement: FAIL keeps those before the one that breaks a rule.
+
+    Only some sizes are in use, so that the statements stay prepared; rows of nulls fill up.
+    """
+    values = places(rows, f"({places(len(COLUMNS))})")
+    return f"""
+        INSERT OR FAIL INTO events ({", ".join(COLUMNS)})
+        SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL"""

@@ -1,0 +1,73 @@
+"""Small values under (space, key), in the table `records`."""
+
+import sqlite3
+
+from chatserver_plugins.sqlite.database import Database
+
+FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
+
+GET = "SELECT value FROM records WHERE space = ? AND key = ?"
+PUT = "REPLACE INTO records VALUES (?, ?, ?)"
+ADD = "INSERT OR IGNORE INTO records VALUES (?, ?, ?)"
+SWAP = "UPDATE records SET value = ? WHERE space = ? AND key = ? AND value = ?"
+DELETE = "DELETE FROM records WHERE space = ? AND key = ?"
+
+# In hexadecimal digits, so that all of them make one text.
+SCAN = """
+    SELECT group_concat(hex(key) || ':' || hex(value)) FROM (
+        SELECT key, value FROM records
+        WHERE space = ? AND key >= ? AND key < ? AND key <> ? ORDER BY key LIMIT ?
+    )"""
+
+
+class SqliteRecords:
+    """SQLite compares texts by their UTF-8 bytes, which is the order of code points."""
+
+    _database: Database
+
+    async def get(self, space: str, key: str) -> bytes | None:
+        def run(connection: sqlite3.Connection) -> bytes | None:
+            found = connection.execute(GET, (space, key)).fetchone()
+            return None if found is None else bytes(found[0])
+
+        return await self._database.read(run)
+
+    async def put(self, space: str, key: str, value: bytes) -> None:
+        await self._change(PUT, space, key, value)
+
+    async def add(self, space: str, key: str, value: bytes) -> bool:
+        return await self._change(ADD, space, key, value)
+
+    async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
+        return await self._change(SWAP, new, space, key, old)
+
+    async def delete(self, space: str, key: str) -> bool:
+        return await self._change(DELETE, space, key)
+
+    async def _change(self, statement: str, *values: str | bytes) -> bool:
+        """Did it change anything?"""
+        return await self._database.write(
+            lambda connection: connection.execute(statement, values).rowcount > 0
+        )
+
+    async def scan(
+        self, space: str, prefix: str, after: str = "", limit: int = 1000
+    ) -> list[tuple[str, bytes]]:
+        # Only `after` itself is left out; where it is not of the prefix that changes nothing.
+        values = (space, max(after, prefix), _after_prefix(prefix), after, max(limit, 0))
+
+        def run(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
+            (found,) = connection.execute(SCAN, values).fetchone()
+            pairs = (record.split(":") for record in found.split(",")) if found else ()
+            return [(bytes.fromhex(key).decode(), bytes.fromhex(value)) for key, value in pairs]
+
+        return await self._database.read(run)
+
+
+def _after_prefix(prefix: str) -> str | bytes:
+    """The least value above every text with this prefix; bytes are above all texts."""
+    shorter = prefix.rstrip("\U0010ffff")
+    if not shorter:
+        return b""
+    following = ord(shorter[-1]) + 1
+    return shorter[:-1] + chr(AFTER_SURROGATES if following == FIRST_SURROGATE else following)

@@ -1,0 +1,102 @@
+"""Events and rooms as rows of their tables, and back."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    Conflict,
+    MemberEvent,
+    MessageChange,
+    MessagePosted,
+    RoomKind,
+)
+from chatserver_plugins.sqlite import queries
+
+Value = int | str | bytes | None
+Row = tuple[Value, ...]
+
+WIDTH = len(queries.COLUMNS)
+INSERT_ROWS = 512  # in one statement, which may have 32,766 values
+
+_encode = msgspec.json.encode
+
+
+def row(room: int, event: AnyEvent) -> Row:
+    """`room` is the room's number."""
+    author = client_id = mentioned = message = member = kind = listed = None
+    if isinstance(event, MessagePosted):
+        author, client_id = event.author.id, event.client_id
+        mentioned = mentions(event.mentions) if event.mentions else None
+    elif isinstance(event, MessageChange):
+        message = event.message
+    elif isinstance(event, MemberEvent):
+        member = event.user.id
+    else:
+        kind = event.kind.value
+        listed = event.room if event.kind is RoomKind.PUBLIC else None
+    text = _encode(event).decode()
+    return (room, event.seq, author, client_id, mentioned, message, member, kind, listed, text)
+
+
+def events(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
+    """What a query made by `queries.events` gives."""
+    (found,) = cursor.fetchone()
+    decoded: list[Any] = msgspec.json.decode(f"[{found or ''}]", type=list[kind])
+    return decoded
+
+
+def mentions(users: Sequence[str]) -> bytes:
+    """Users as `mentions` has them: one user's are in it exactly if the user is among them.
+
+    JSON has no zero byte, so those mark where each begins and ends.
+    """
+    return b"\0" + b"\0".join(map(_encode, users)) + b"\0"
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> Appended:
+    """Write rows in order up to the first that breaks a rule."""
+    stored = 0
+    for start in range(0, len(rows), INSERT_ROWS):
+        part = rows[start : start + INSERT_ROWS]
+        values = [value for row in part for value in row]
+        size = 1 << (len(part) - 1).bit_length()
+        values += [None] * ((size - len(part)) * WIDTH)
+        before = connection.total_changes
+        try:
+            connection.execute(queries.insert(size), values)
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise
+            stored += connection.total_changes - before
+            repeat = "client_id" in str(error)
+            return Appended(stored, Conflict.CLIENT_ID if repeat else Conflict.POSITION)
+        stored += len(part)
+    return Appended(stored)
+
+
+def numbers(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
+    """The numbers of those of the rooms that have one."""
+    found: dict[str, int] = {}
+    for start in range(0, len(rooms), queries.MANY):
+        part = rooms[start : start + queries.MANY]
+        (text,) = connection.execute(queries.numbers(len(part)), part).fetchone()
+        for pair in text.split(",") if text else ():
+            number, _, name = pair.partition(":")
+            found[bytes.fromhex(name).decode()] = int(number)
+    return found
+
+
+def numbers_for(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
+    """The numbers of all the rooms; those that have none get one."""
+    found = numbers(connection, rooms)
+    for room in rooms:
+        if room not in found:
+            cursor = connection.execute("INSERT INTO rooms (name) VALUES (?)", (room,))
+            assert cursor.lastrowid is not None
+            found[room] = cursor.lastrowid
+    return found

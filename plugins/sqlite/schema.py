@@ -1,0 +1,92 @@
+"""The tables, made and brought up to date one version after the other.
+
+`PRAGMA user_version` says which version a file has. Each step is one transaction, so one that is
+interrupted leaves the version before it.
+"""
+
+import sqlite3
+
+from chatserver import StartupError
+
+APPLICATION_ID = 0x63686174  # in the file's header; a file of another program is left alone
+
+# Version n is what the first n steps make. A step that was released is never changed.
+#
+# `events` is in the order of writing; `event` is the JSON text as clients get it. The other columns
+# are what the indexes need, and null where an event has no such thing: `author`, `client_id` and
+# `mentions` belong to posted messages, `message` to changes of one, `member` to member events,
+# `kind` to descriptions of rooms, and `listed` (the room's name again) to those of public ones.
+#
+# Rooms are numbered: with numbers instead of names the index that every event is in is a third the
+# size, and a batch of many rooms writes fewer of its pages.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+        """CREATE TABLE events (
+            room INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            author TEXT,
+            client_id TEXT,
+            mentions BLOB,
+            message TEXT,
+            member TEXT,
+            kind TEXT,
+            listed TEXT,
+            event TEXT NOT NULL
+        ) STRICT""",
+        "CREATE UNIQUE INDEX positions ON events (room, seq)",
+        """CREATE UNIQUE INDEX client_ids ON events (author, client_id)
+            WHERE client_id IS NOT NULL""",
+        "CREATE INDEX changes ON events (room, message) WHERE message IS NOT NULL",
+        "CREATE INDEX members ON events (room, member, seq) WHERE member IS NOT NULL",
+        "CREATE INDEX memberships ON events (member, room, seq) WHERE member IS NOT NULL",
+        "CREATE INDEX descriptions ON events (room, seq) WHERE kind IS NOT NULL",
+        "CREATE INDEX listed ON events (listed, room) WHERE listed IS NOT NULL",
+        """CREATE TABLE records (
+            space TEXT NOT NULL,
+            key TEXT NOT NULL,
+            value BLOB NOT NULL,
+            PRIMARY KEY (space, key)
+        ) STRICT, WITHOUT ROWID""",
+    ),
+)
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raises `StartupError` if the file is another program's, or of a newer server."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != APPLICATION_ID and (application or tables):
+        raise StartupError("it is a database of another program")
+    if (version := version_of(connection)) > len(MIGRATIONS):
+        raise StartupError(
+            f"its data is of version {version}, and this server knows them up to "
+            f"{len(MIGRATIONS)}: a newer server wrote it, use that one"
+        )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply what is missing, one transaction a step."""
+    while (version := version_of(connection)) < len(MIGRATIONS):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if version_of(connection) == version:  # nobody else was faster
+                for statement in MIGRATIONS[version]:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def touch(connection: sqlite3.Connection) -> None:
+    """Write without changing anything: the first page of the file, to the disk."""
+    connection.execute(f"PRAGMA user_version = {version_of(connection)}")

@@ -1,0 +1,27 @@
+"""The store as a whole."""
+
+from pathlib import Path
+
+from chatserver_plugins.sqlite import schema
+from chatserver_plugins.sqlite.database import Database
+from chatserver_plugins.sqlite.log import SqliteLog
+from chatserver_plugins.sqlite.records import SqliteRecords
+
+
+class SqliteStore(SqliteLog, SqliteRecords):
+    """Keeps the log and the records in one file; see `chatserver.Store` for the contract."""
+
+    def __init__(self, path: Path, timeout_ms: int) -> None:
+        super().__init__(Database(path, timeout_ms))
+
+    def is_private(self) -> bool:
+        return True
+
+    async def open(self) -> None:
+        await self._database.open()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def ping(self) -> None:
+        await self._database.write(schema.touch)
