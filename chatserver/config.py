@@ -193,7 +193,7 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
     )
     queue_events: Annotated[
         Count, Meta(description="Events that may wait to be written; beyond: store.unavailable.")
-    ] = 50000
+    ] = 10000
     append_seconds: Annotated[
         Seconds, Meta(description="Time one write to the store may take; then store.unavailable.")
     ] = 3.0
