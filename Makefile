@@ -21,7 +21,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 run: ## start a server on http://localhost:4000, with its own MongoDB
-	@deploy/make-venv mongod
+	@deploy/make-venv mongod graphiql
 	.venv/bin/chatserver dev --port $(PORT) --data "$(DATA)" $(ARGS)
 
 test: ## run the whole test suite

@@ -1,11 +1,12 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
-from chatserver.errors import ChatError, StartupError, StoreUnavailable
+from chatserver.errors import ChatError, Meaning, StartupError, StoreUnavailable
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
 from chatserver.hooktypes import (
     Context,
     Draft,
+    GraphQLPart,
     HealthCheck,
     LoginAttempt,
     Refusal,
@@ -45,8 +46,16 @@ from chatserver.rate import address_network
 from chatserver.rooms import Room
 from chatserver.service import Service
 from chatserver.service.following import Followed
+from chatserver.service.history import EventPage, Page
 from chatserver.service.rights import may_read
-from chatserver.service.views import ReadMoved, RoomAdded, RoomRemoved, TypingNow
+from chatserver.service.views import (
+    MemberView,
+    ReadMoved,
+    RoomAdded,
+    RoomRemoved,
+    RoomView,
+    TypingNow,
+)
 from chatserver.streams import Group, Stream
 from chatserver.subscriber import News, Pipe, Subscriber
 from chatserver.version import __version__
@@ -60,23 +69,28 @@ __all__ = [
     "Context",
     "Counter",
     "Draft",
+    "EventPage",
     "Followed",
     "Gauge",
+    "GraphQLPart",
     "Group",
     "HealthCheck",
     "Histogram",
     "LoginAttempt",
+    "Meaning",
     "Measures",
     "MemberChanged",
     "MemberEvent",
     "MemberJoined",
     "MemberLeft",
+    "MemberView",
     "Message",
     "MessageChange",
     "MessageDeleted",
     "MessageEdited",
     "MessagePosted",
     "News",
+    "Page",
     "PinAdded",
     "PinRemoved",
     "Pipe",
@@ -93,6 +107,7 @@ __all__ = [
     "RoomKind",
     "RoomRemoved",
     "RoomRole",
+    "RoomView",
     "Route",
     "ServerRole",
     "Service",

@@ -50,6 +50,7 @@ class Server:
         self.store = self.hooks.provide_store()
         authenticator = self.hooks.provide_authenticator(self._records)
         self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
+        self._graphql = self.hooks.register_graphql()
         self._gate: Gate | None = None
         self._http: Front | None = None
 
@@ -138,6 +139,7 @@ class Server:
             measures=self.measures,
             version=__version__,
             service=self.service,
+            graphql=self._graphql,
         )
 
 

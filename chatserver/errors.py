@@ -66,6 +66,7 @@ class ChatError(Exception):
     """An answer that says no. The code is stable, the text may be shown to a person.
 
     `detail` is sent as given: nothing secret may be in it. `after_ms` says when to try again.
+    A code that is not in CODES, which a plugin may have, needs a `meaning`.
     """
 
     def __init__(
@@ -75,9 +76,10 @@ class ChatError(Exception):
         *,
         after_ms: int | None = None,
         detail: dict[str, object] | None = None,
+        meaning: Meaning | None = None,
     ) -> None:
         self.code = code
-        self.meaning = CODES[code]
+        self.meaning = meaning or CODES[code]
         self.text = text or self.meaning.text
         self.after_ms = after_ms
         self.detail = detail or {}

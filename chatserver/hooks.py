@@ -17,6 +17,7 @@ from chatserver.errors import ChatError, StartupError
 from chatserver.hooktypes import (
     Context,
     Draft,
+    GraphQLPart,
     Handler,
     HealthCheck,
     LoginAttempt,
@@ -170,6 +171,10 @@ class HookCalls:
             if check.name in OWN_CHECKS:
                 raise StartupError(f"plugin {plugin}: {check.name} is a check of the server itself")
         return [check for _, check in found]
+
+    def register_graphql(self) -> list[GraphQLPart]:
+        found = self._collect("register_graphql", GraphQLPart, "name", lambda call: {})
+        return [part for _, part in found]
 
     async def startup(self, context: Callable[[str], Context]) -> None:
         for call in self._calls["startup"]:

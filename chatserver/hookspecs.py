@@ -13,6 +13,7 @@ import pluggy
 from chatserver.hooktypes import (
     Context,
     Draft,
+    GraphQLPart,
     HealthCheck,
     LoginAttempt,
     Refusal,
@@ -64,6 +65,16 @@ class Hooks:
         Runs once at start. Return named async functions, which run when somebody asks, but at most
         four times a second, under a deadline: one that raises makes the answer 503. A name that is
         taken refuses to start, as does an error. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        """Types and fields of the GraphQL schema.
+
+        Runs once at start, also where no plugin serves GraphQL. Return the parts; a name that is
+        taken refuses to start, as does an error, and a type or field that does not fit the others.
+        Order does not matter.
         """
         raise NotImplementedError
 

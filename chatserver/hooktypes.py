@@ -1,6 +1,6 @@
 """What hooks take and give: small frozen structs, so that a new field breaks no plugin."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -201,6 +201,24 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return {name: handler for name, handler in found.items() if handler is not None}
 
 
+class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the GraphQL schema.
+
+    `sdl` is in the schema language; it describes each type and field, and adds to others' types
+    with `extend type`. `resolvers` maps `Type.field` to a function of `(parent, info, **arguments)`,
+    which may be `async def`; a field without one is the parent's attribute of that name in snake
+    case. `kinds` maps the name of an enum, or of a type of an interface or a union, to the class
+    in Python. `costs` maps a `Type.field` that takes more work than others to how many fields
+    it counts for. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
+    """
+
+    name: str  # what it is about, for messages about mistakes in it
+    sdl: str
+    resolvers: Mapping[str, Callable[..., Any]] = {}
+    kinds: Mapping[str, type] = {}
+    costs: Mapping[str, int] = {}
+
+
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What a running server lends to a plugin."""
 
@@ -209,3 +227,4 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     measures: Measures  # every figure the core keeps, to read; and to add the plugin's own
     version: str
     service: "Service"  # every rule of the server; it answers from `startup` on
+    graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered

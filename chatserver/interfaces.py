@@ -69,11 +69,28 @@ class Store(Protocol):
     async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
         """At most `limit` events with seq > `after`, ascending."""
 
+    async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        """What `read` returns for each (room, after), in this order; all at once."""
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         """The newest `limit` posted messages with seq < `before` (None: of all), ascending."""
 
-    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
-        """All edits, deletions, reactions and pins of these message ids, ascending by seq."""
+    async def pages(
+        self, wanted: Sequence[tuple[str, int | None]], limit: int
+    ) -> list[list[MessagePosted]]:
+        """What `messages` returns for each (room, before), in this order; all at once."""
+
+    async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
+        """The messages posted at these (room, seq), all at once, in any order.
+
+        Left out are keys where there is no event or one of another kind.
+        """
+
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        """All edits, deletions, reactions and pins of the message ids of each room, at once.
+
+        Those of one room are ascending by seq.
+        """
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
@@ -86,8 +103,11 @@ class Store(Protocol):
     async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
         """Newest descriptions of rooms that are public now, by ascending id > `after`."""
 
-    async def members(self, room: str) -> list[MemberEvent]:
-        """For each user ever in the room the newest member event, left ones too; any order."""
+    async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
+        """For each user ever in one of the rooms the newest member event there, at once.
+
+        Left ones too; any order.
+        """
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         """For each room the user was ever in, their newest member event there; any order."""
@@ -102,6 +122,9 @@ class Store(Protocol):
 
     async def get(self, space: str, key: str) -> bytes | None:
         """The value, or None."""
+
+    async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of these keys, at once; unknown keys are left out."""
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         """Set the value, durably."""

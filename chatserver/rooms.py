@@ -244,6 +244,14 @@ class Rooms:
             task.add_done_callback(lambda done: self._loading.pop(room, None))
         return await asyncio.shield(self._loading[room])
 
+    async def load_many(self, rooms: Sequence[str]) -> dict[str, Room]:
+        """Those of the rooms that there are; what is not in memory is read in three queries."""
+        found = {room: self._rooms[room] for room in rooms if room in self._rooms}
+        for room in found:
+            self._rooms.move_to_end(room)
+        missing = [room for room in dict.fromkeys(rooms) if room not in found]
+        return found | await self._read_many(missing) if missing else found
+
     async def events(self, room: Room, after: int, limit: int) -> list[AnyEvent]:
         """At most `limit` events after `after`, up to this node's head, from memory if possible."""
         found = room.since(after, limit)
@@ -260,7 +268,7 @@ class Rooms:
         if head is None:
             return None
         descriptions, members = await asyncio.gather(
-            self._store.rooms([room.id]), self._store.members(room.id)
+            self._store.rooms([room.id]), self._store.members([room.id])
         )
         if room.id not in descriptions:
             return None
@@ -270,6 +278,21 @@ class Rooms:
         room.stale = False
         room.checked = time.monotonic()
         return self.keep(room)
+
+    async def _read_many(self, rooms: Sequence[str]) -> dict[str, Room]:
+        heads = await self._store.heads(rooms)
+        descriptions, members = await asyncio.gather(
+            self._store.rooms(list(heads)), self._store.members(list(heads))
+        )
+        in_room: dict[str, list[MemberEvent]] = {room: [] for room in heads}
+        for event in members:
+            in_room[event.room].append(event)
+        found: dict[str, Room] = {}
+        for name, described in descriptions.items():
+            room = Room(name)
+            room.reset(heads[name], described, in_room[name])
+            found[name] = self.keep(room)
+        return found
 
     def _evict(self) -> None:
         tries = len(self._rooms) - 1  # the last one was asked for just now

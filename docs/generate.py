@@ -17,6 +17,7 @@ from chatserver.plugins import settings_type
 from chatserver.settings import Setting, describe
 
 sys.path.insert(0, str(Path(__file__).parent))
+import graphql_reference
 import hook_reference
 import http_reference
 import protocol_reference
@@ -61,12 +62,7 @@ def protocol() -> str:
         "limits": protocol_reference.limits(),
         "bot": f"```python\n{bot}```",
     }
-    text = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
-    for name, part in parts.items():
-        begin = f"<!-- generated {name} -->"
-        before, _, rest = text.partition(begin)
-        text = f"{before}{begin}\n\n{part}\n\n{END}{rest.partition(END)[2]}"
-    return text
+    return _filled("docs/protocol.md", parts)
 
 
 def outputs() -> dict[Path, str]:
@@ -77,6 +73,9 @@ def outputs() -> dict[Path, str]:
         **_with_part(ROOT / "docs/plugins.md", hook_reference.reference()),
         ROOT / "config/default.toml": render_default(),
         ROOT / "docs/protocol.md": protocol(),
+        ROOT / "docs/graphql.md": _filled("docs/graphql.md", {"codes": graphql_reference.codes()}),
+        ROOT / "docs/graphql-schema.md": graphql_reference.page(),
+        ROOT / "docs/schema/schema.graphql": graphql_reference.sdl(),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
     }
 
@@ -97,6 +96,16 @@ def _with_part(page: Path, part: str) -> dict[Path, str]:
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     return {page: f"{before}{BEGIN}\n\n{part}\n\n{END}{after}"}
+
+
+def _filled(page: str, parts: dict[str, str]) -> str:
+    """The page with each part between the markers of its name."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for name, part in parts.items():
+        begin = f"<!-- generated {name} -->"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n\n{part}\n\n{END}{rest.partition(END)[2]}"
+    return text
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import time
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -62,6 +62,17 @@ class Accounts:
             raise ChatError("user.not_found")
         return self._remember(_decode(raw))
 
+    async def get_many(self, users: Sequence[str]) -> dict[str, User]:
+        """The users of these ids, in one query; unknown ones are left out."""
+        now = time.monotonic()
+        cached = {user: self._cache[user] for user in users if user in self._cache}
+        found = {user: kept for user, (until, kept) in cached.items() if now < until}
+        missing = [user for user in users if user not in found]
+        if missing:
+            rows = await self._store.get_many(USERS, missing)
+            found |= {user: self._remember(_decode(raw)) for user, raw in rows.items()}
+        return found
+
     async def by_name(self, username: str) -> User | None:
         folded = unicodedata.normalize("NFKC", username).strip().casefold()
         found = await self._store.get(NAMES, folded)
@@ -69,8 +80,9 @@ class Accounts:
 
     async def ids_of(self, names: Iterable[str]) -> list[str]:
         """The ids of the folded user names that exist."""
-        found = await asyncio.gather(*(self._store.get(NAMES, name) for name in names))
-        return [user.decode() for user in found if user is not None]
+        wanted = list(names)
+        found = await self._store.get_many(NAMES, wanted)
+        return [found[name].decode() for name in wanted if name in found]
 
     async def list(self, after: str = "", limit: int = 1000) -> list[User]:
         """Users by ascending id."""

@@ -8,9 +8,16 @@ from chatserver import fold
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
-from chatserver.model import AnyEvent, Message, User, message_seq
+from chatserver.model import (
+    AnyEvent,
+    Message,
+    MessageChange,
+    MessagePosted,
+    User,
+    message_seq,
+)
 from chatserver.rooms import NEWEST_PAGE, Room, Rooms
-from chatserver.service.rights import Right, demand
+from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.texts import fold_text
 
 CHANGES = 1000  # edits, reactions, … of one message: each page that shows it reads them all
@@ -57,6 +64,30 @@ class History:
             return self._page((await self._newest(room))[-limit:], head)
         return self._page(await self._read(room, before, limit), head)
 
+    async def pages(
+        self, user: User, wanted: Sequence[tuple[Room, int | None]], limit: int
+    ) -> list[Page | ChatError]:
+        """For each room and `before` what `page` returns or raises; in four queries at the most."""
+        limit = min(limit, self._limits.history_page)
+        heads = {room: room.head for room, _ in wanted}
+        readable = [(room, before) for room, before in wanted if may_read(user, room)]
+        newest = [room for room, before in readable if before is None and limit <= NEWEST_PAGE]
+        missing = [room for room in dict.fromkeys(newest) if room.recent is None]
+        read = await self._read_many([(room, None) for room in missing], NEWEST_PAGE)
+        for room in missing:
+            room.set_recent(read[room, None], heads[room])
+        found: dict[tuple[Room, int | None], list[Message]] = {
+            (room, None): (room.recent or read[room, None])[-limit:] for room in newest
+        }
+        older = [key for key in dict.fromkeys(readable) if key not in found]
+        found |= await self._read_many(older, limit)
+        return [
+            self._page(found[room, before], heads[room])
+            if (room, before) in found
+            else ChatError("room.not_found")
+            for room, before in wanted
+        ]
+
     async def newest_encoded(self, user: User, room: Room) -> bytes:
         """The newest page of 50 as JSON, ready-made while nothing happens in the room."""
         demand(user, room, Right.READ)
@@ -78,6 +109,59 @@ class History:
         events = await self._rooms.events(room, after, limit)
         return EventPage(events[: _fitting(events, self._page_bytes)], head)
 
+    async def event_pages(
+        self, user: User, wanted: Sequence[tuple[Room, int]], limit: int
+    ) -> list[EventPage | ChatError]:
+        """For each room and `after` what `events` returns or raises; in one query at the most."""
+        limit = min(limit, self._limits.events_page)
+        heads = {room: room.head for room, _ in wanted}
+        found = {
+            (room, after): room.since(after, limit) if after < room.head else []
+            for room, after in wanted
+            if may_read(user, room)
+        }
+        missing = [key for key, events in found.items() if events is None]
+        places = [(room.id, after) for room, after in missing]
+        read = await self._store.ranges(places, limit) if places else []
+        # What is in the store beyond the head is not this node's to show yet.
+        found |= {
+            (room, after): [event for event in events if event.seq <= heads[room]]
+            for (room, after), events in zip(missing, read, strict=True)
+        }
+        pages: list[EventPage | ChatError] = []
+        for room, after in wanted:
+            events = found.get((room, after))
+            if events is None:
+                pages.append(ChatError("room.not_found"))
+            else:
+                fitting = events[: _fitting(events, self._page_bytes)]
+                pages.append(EventPage(fitting, heads[room]))
+        return pages
+
+    async def find(
+        self, user: User, wanted: Sequence[tuple[Room, str]]
+    ) -> dict[tuple[str, str], Message]:
+        """Messages by (room id, message id) as they stand, deleted ones too; in two queries.
+
+        Left out are those that are not there, and all of rooms the user may not read.
+        """
+        found: dict[tuple[str, str], Message] = {}
+        missing: list[tuple[str, int]] = []
+        for room, message in wanted:
+            seq = message_seq(room.id, message)
+            if seq is None or not 0 < seq <= room.head or not may_read(user, room):
+                continue
+            kept = next((each for each in room.recent or () if each.id == message), None)
+            if kept is None:
+                missing.append((room.id, seq))
+            else:
+                found[room.id, message] = kept
+        if missing:
+            posted = await self._store.posted(missing)
+            folded = fold.fold(posted, await self._changes(posted))
+            found |= {(message.room, message.id): message for message in folded}
+        return found
+
     async def message(self, room: Room, message: str, *, to_change: bool = True) -> Message:
         """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too;
         limit.count if it is to be changed once more but was too often.
@@ -86,7 +170,7 @@ class History:
         if seq is None or not 0 < seq <= room.head:
             raise ChatError("message.not_found")
         posted = await self._store.messages(room.id, seq + 1, 1)
-        changes = await self._store.changes(room.id, [message])
+        changes = await self._store.changes({room.id: [message]})
         found = fold.fold(posted, changes)
         if not found or found[0].id != message or found[0].deleted:
             raise ChatError("message.not_found")
@@ -144,8 +228,28 @@ class History:
 
     async def _read(self, room: Room, before: int | None, limit: int) -> list[Message]:
         posted = await self._store.messages(room.id, before, limit)
-        changes = await self._store.changes(room.id, [event.id for event in posted])
-        return fold.fold(posted, changes)
+        return fold.fold(posted, await self._changes(posted))
+
+    async def _read_many(
+        self, wanted: Sequence[tuple[Room, int | None]], limit: int
+    ) -> dict[tuple[Room, int | None], list[Message]]:
+        """What `_read` returns for each of these, in two queries."""
+        if not wanted:
+            return {}
+        pages = await self._store.pages([(room.id, before) for room, before in wanted], limit)
+        posted = {event.id: event for page in pages for event in page}.values()
+        folded = fold.fold(posted, await self._changes(posted))
+        messages = {message.id: message for message in folded}
+        return {
+            key: [messages[event.id] for event in page]
+            for key, page in zip(wanted, pages, strict=True)
+        }
+
+    async def _changes(self, posted: Iterable[MessagePosted]) -> list[MessageChange]:
+        by_room: dict[str, list[str]] = {}
+        for event in posted:
+            by_room.setdefault(event.room, []).append(event.id)
+        return await self._store.changes(by_room)
 
 
 def _fitting(items: Sequence[Message | AnyEvent], size: int) -> int:

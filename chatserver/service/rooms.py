@@ -1,6 +1,5 @@
 """Rooms and who is in them: making, finding, joining, inviting, removing, roles, read markers."""
 
-import asyncio
 import hashlib
 import heapq
 from base64 import b32encode
@@ -31,10 +30,19 @@ from chatserver.service.rights import (
     demand,
     demand_member_of_server,
     demand_other_owner,
+    may_read,
     outranks,
 )
 from chatserver.service.texts import clean_name, new_id
-from chatserver.service.views import MemberView, RoomAdded, RoomList, RoomRemoved, RoomView
+from chatserver.service.views import (
+    MemberView,
+    ReadMoved,
+    RoomAdded,
+    RoomList,
+    RoomRemoved,
+    RoomView,
+)
+from chatserver.subscriber import Subscriber
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
 MARKER_TRIES = 10  # each lost one has moved the marker forward
@@ -76,12 +84,40 @@ class RoomService:
                 found = known
         return found
 
+    async def get_many(self, rooms: Sequence[str]) -> dict[str, Room]:
+        """The rooms that there are of these, in step with the store. Says nothing of rights."""
+        found = await self._rooms.load_many(rooms)
+        await self._log.refresh(
+            room for name, room in found.items() if not self._rooms.loaded(name)
+        )
+        return found
+
+    def describe(self, user: User, room: Room) -> RoomView:
+        """One room without what the user has read of it, for who may read it."""
+        demand(user, room, Right.READ)
+        return self._view(user, room)
+
     async def view(self, user: User, room: Room) -> RoomView:
         """One room, for who may read it."""
         demand(user, room, Right.READ)
-        read = int(await self._store.get(MARKERS, f"{user.id}/{room.id}") or 0)
-        unread = await self._store.unread(user.id, {room.id: _counted_from(room, read)})
-        return self._view(user, room, read, unread.get(room.id, Unread(0, 0)))
+        views = await self.views(user, [room])
+        if room.id not in views:  # the right was lost meanwhile
+            raise ChatError("room.not_found")
+        return views[room.id]
+
+    async def views(self, user: User, rooms: Sequence[Room]) -> dict[str, RoomView]:
+        """Those of the rooms that the user may read, in two queries."""
+        mine = [room for room in rooms if may_read(user, room)]
+        marks = await self._store.get_many(MARKERS, [f"{user.id}/{room.id}" for room in mine])
+        read = {room.id: int(marks.get(f"{user.id}/{room.id}", 0)) for room in mine}
+        unread = await self._store.unread(
+            user.id, {room.id: _counted_from(room, read[room.id]) for room in mine}
+        )
+        return {
+            room.id: self._view(user, room, read[room.id], unread.get(room.id, Unread(0, 0)))
+            for room in mine
+            if may_read(user, room)
+        }
 
     async def visible(self, user: User, limit: int = PUBLIC_ROOMS) -> RoomList:
         """The user's rooms, with positions; then public ones to join, at most `limit`."""
@@ -114,14 +150,14 @@ class RoomService:
         """The rooms the user is in."""
         events = await self._store.memberships(user.id)
         ids = [event.room for event in events if not isinstance(event, MemberLeft)]
-        rooms = await asyncio.gather(*(self._rooms.load(room) for room in ids))
+        rooms = (await self._rooms.load_many(ids)).values()
         # Another node may have changed what is in memory here; one query tells.
         await self._log.refresh(
             room
             for room in rooms
-            if room and (self._rooms.loaded(room.id) is None or room.role(user.id) is None)
+            if self._rooms.loaded(room.id) is None or room.role(user.id) is None
         )
-        return [room for room in rooms if room is not None and room.role(user.id) is not None]
+        return [room for room in rooms if room.role(user.id) is not None]
 
     def members(
         self, user: User, room: Room, after: str = "", limit: int = MEMBER_PAGE
@@ -233,10 +269,13 @@ class RoomService:
 
     # -- read markers ----------------------------------------------------------------------------
 
-    async def mark_read(self, user: User, room: Room, seq: int) -> int | None:
-        """Move the user's marker forward, never beyond the head; None if it stays where it is.
+    async def mark_read(
+        self, user: User, room: Room, seq: int, but: Subscriber | None = None
+    ) -> int:
+        """Move the user's marker forward, never beyond the head; returns where it is then.
 
-        Raises `ChatError` limit.rate where others of the user's devices move it all the time.
+        The user's connections are told, except the one that knows already. Raises `ChatError`
+        limit.rate where others of the user's devices move it all the time.
         """
         demand(user, room, Right.READ)
         key, seq = f"{user.id}/{room.id}", min(seq, room.head)
@@ -244,12 +283,13 @@ class RoomService:
         for _ in range(MARKER_TRIES):
             old = await self._store.get(MARKERS, key)
             if seq <= int(old or 0):
-                return None
+                return int(old or 0)
             if old is None:
                 moved = await self._store.add(MARKERS, key, new)
             else:
                 moved = await self._store.swap(MARKERS, key, old, new)
             if moved:
+                self._hub.tell_user(user.id, ReadMoved(room=room.id, seq=seq), but=but)
                 return seq
         raise ChatError("limit.rate", after_ms=1000)
 
@@ -261,7 +301,12 @@ class RoomService:
     # -- shared ------------------------------------------------------------------------------------
 
     def _view(
-        self, user: User, room: Room, read: int, unread: Unread, head: int | None = None
+        self,
+        user: User,
+        room: Room,
+        read: int | None = None,
+        unread: Unread | None = None,
+        head: int | None = None,
     ) -> RoomView:
         described = room.description
         assert described is not None
@@ -274,8 +319,8 @@ class RoomService:
             joined=room.role(user.id) is not None,
             role=room.role(user.id),
             read=read,
-            unread=unread.messages,
-            mentions=unread.mentions,
+            unread=None if unread is None else unread.messages,
+            mentions=None if unread is None else unread.mentions,
         )
 
     def _name(self, user: User, room: Room) -> str | None:

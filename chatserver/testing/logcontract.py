@@ -166,9 +166,9 @@ class LogContract:
         assert await store.read(text, 0, 9) == events
         assert await store.heads([text]) == {text: 5}
         assert await store.messages(text, None, 9) == [message]
-        assert await store.changes(text, [text]) == events[2:4]
+        assert await store.changes({text: [text]}) == events[2:4]
         assert await store.repeats([(text, text)]) == {(text, text): message}
-        assert await store.members(text) == events[:1]
+        assert await store.members([text]) == events[:1]
         assert await store.memberships(text) == events[:1]
         assert await store.rooms([text]) == {text: events[4]}
         assert await store.unread("another", {text: 0}) == {text: (1, 0)}

@@ -38,6 +38,16 @@ class QueryContract:
         assert await store.messages("r", None, 0) == []
         assert await store.messages("r", None, 1000) == messages
 
+    async def test_messages_at_some_positions(self, store: Store) -> None:
+        first: list[AnyEvent] = [described("r", 1), posted("r", 2), posted("r", 3)]
+        second: list[AnyEvent] = [posted("other", 1), event(PinAdded, "other", 2, message="r-2")]
+        await store.append(first + second)
+        wanted = [("r", 3), ("r", 1), ("other", 1), ("other", 2), ("r", 4), ("none", 1), ("r", 3)]
+        found = await store.posted(wanted)
+        assert sorted(found, key=lambda event: event.room) == [second[0], first[2]]
+        assert await store.posted([("r", 0), ("r", 1), ("r", -1)]) == []
+        assert await store.posted([]) == []
+
     async def test_changes_of_some_messages(self, store: Store) -> None:
         events: list[AnyEvent] = [
             posted("r", 1, id="m1"),
@@ -49,9 +59,43 @@ class QueryContract:
         ]
         await store.append(events)
         await store.append([event(MessageEdited, "other", 1, message="m1", body="d")])
-        assert await store.changes("r", ["m2", "m1", "none"]) == events[2:5]
-        assert await store.changes("r", ["m3"]) == events[5:]
-        assert await store.changes("r", []) == []
+        assert await store.changes({"r": ["m2", "m1", "none"]}) == events[2:5]
+        assert await store.changes({"r": ["m3"]}) == events[5:]
+        assert await store.changes({"r": []}) == []
+        assert await store.changes({}) == []
+
+    async def test_changes_of_messages_of_several_rooms(self, store: Store) -> None:
+        for room in ("a", "b", "c"):
+            events: list[AnyEvent] = [posted(room, 1)]
+            events += [event(PinAdded, room, seq, message=f"{room}-1") for seq in range(2, 5)]
+            await store.append(events)
+        found = await store.changes({"c": ["c-1"], "a": ["a-1", "b-1"], "none": ["n"], "b": []})
+        assert [change.seq for change in found if change.room == "a"] == [2, 3, 4]
+        assert [change.seq for change in found if change.room == "c"] == [2, 3, 4]
+        assert len(found) == 6
+
+    async def test_pages_of_several_rooms(self, store: Store) -> None:
+        logs: dict[str, list[AnyEvent]] = {
+            room: [described(room, 1), *(posted(room, seq) for seq in range(2, size + 2))]
+            for room, size in (("a", 10), ("b", 1), ("c", 30))
+        }
+        for log in logs.values():
+            await store.append(log)
+        wanted = [("c", None), ("a", 5), ("none", None), ("b", None), ("a", None), ("b", 2)]
+        found = await store.pages(wanted, 4)
+        assert found == [logs["c"][-4:], logs["a"][1:4], [], logs["b"][1:], logs["a"][-4:], []]
+        many = [(room, None) for room in logs] * 40
+        assert await store.pages(many, 1) == [log[-1:] for log in logs.values()] * 40
+        assert await store.pages([], 4) == []
+        parts = await store.ranges([("c", 0), ("a", 5), ("none", 0), ("b", 9), ("a", 9)], 3)
+        assert parts == [logs["c"][:3], logs["a"][5:8], [], [], logs["a"][9:]]
+        assert (
+            await store.ranges([(room, 0) for room in logs] * 40, 1)
+            == [log[:1] for log in logs.values()] * 40
+        )
+        assert await store.ranges([], 3) == []
+        assert await store.ranges([("a", 0)], 0) == [[]]
+        assert await store.pages([("a", None)], 0) == [[]]
 
     async def test_newest_descriptions_of_rooms(self, store: Store) -> None:
         await store.append([posted("empty", 1), described("a", 1)])
@@ -118,12 +162,12 @@ class QueryContract:
                 joined("other", 1, "u1"),
             ]
         )
-        assert by_seq(await store.members("r")) == [
+        assert by_seq(await store.members(["r"])) == [
             event(MemberLeft, "r", 5, user=user("u1")),
             event(MemberChanged, "r", 6, user=user("u2"), role=RoomRole.ADMIN),
             joined("r", 7, "u3"),
         ]
-        assert await store.members("none") == []
+        assert await store.members(["none"]) == []
 
     async def test_rooms_of_a_user(self, store: Store) -> None:
         await store.append([joined("a", 1, "u1"), joined("a", 2, "u2"), joined("b", 1, "u1")])

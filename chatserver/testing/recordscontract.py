@@ -13,6 +13,17 @@ class RecordsContract:
         await store.put("s", "k", b"2")
         assert await store.get("s", "k") == b"2"
 
+    async def test_get_many_at_once(self, store: Store) -> None:
+        keys = [f"k{number}" for number in range(300)]
+        for key in keys:
+            await store.put("s", key, key.encode())
+        await store.put("other", "k0", b"another")
+        wanted = [*keys[50:250], "none", "k60"]
+        found = await store.get_many("s", wanted)
+        assert found == {key: key.encode() for key in keys[50:250]}
+        assert await store.get_many("s", ["none"]) == {}
+        assert await store.get_many("s", []) == {}
+
     async def test_add_only_once(self, store: Store) -> None:
         assert await store.add("s", "k", b"1")
         assert not await store.add("s", "k", b"2")
@@ -56,6 +67,7 @@ class RecordsContract:
             assert await store.add(text, text, text.encode())
         for text in TRICKY_TEXTS:
             assert await store.get(text, text) == text.encode()
+            assert await store.get_many(text, [text]) == {text: text.encode()}
             assert await store.scan(text, "") == [(text, text.encode())]
             assert await store.swap(text, text, text.encode(), b"")
             assert await store.delete(text, text)

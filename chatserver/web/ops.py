@@ -8,7 +8,7 @@ from chatserver import protocol as p
 from chatserver.hooktypes import Draft
 from chatserver.model import User, UserRef
 from chatserver.service.rights import Right, demand
-from chatserver.service.views import ReadMoved, TypingNow
+from chatserver.service.views import TypingNow
 
 if TYPE_CHECKING:
     from chatserver.web.session import Session
@@ -81,10 +81,7 @@ async def events(session: "Session", user: User, op: p.Events) -> None:
 
 async def read(session: "Session", user: User, op: p.Read) -> None:
     room = await session.service.rooms.get(op.room)
-    seq = await session.service.rooms.mark_read(user, room, op.seq)
-    if seq is not None:
-        moved = ReadMoved(room=room.id, seq=seq)
-        session.service.hub.tell_user(user.id, moved, but=session.subscriber)
+    await session.service.rooms.mark_read(user, room, op.seq, but=session.subscriber)
     session.say(op.id, {})
 
 

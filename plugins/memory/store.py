@@ -79,16 +79,25 @@ class MemoryStore:
     async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
         return self._log(room)[max(after, 0) :][:limit]
 
-    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
-        log = self._log(room)
-        newest = reversed(log if before is None else log[: max(before - 1, 0)])
-        posted = (event for event in newest if isinstance(event, MessagePosted))
-        return list(islice(posted, limit))[::-1]
+    async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        return [self._log(room)[max(after, 0) :][:limit] for room, after in wanted]
 
-    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
-        wanted = set(messages)
+    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        return self._page(room, before, limit)
+
+    async def pages(
+        self, wanted: Sequence[tuple[str, int | None]], limit: int
+    ) -> list[list[MessagePosted]]:
+        return [self._page(room, before, limit) for room, before in wanted]
+
+    async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
+        found = (self._log(room)[seq - 1 : seq] for room, seq in set(keys) if seq > 0)
+        return [event for part in found for event in part if isinstance(event, MessagePosted)]
+
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
         return [
             event
+            for room, wanted in messages.items()
             for event in self._log(room)
             if isinstance(event, MESSAGE_CHANGES) and event.message in wanted
         ]
@@ -110,8 +119,13 @@ class MemoryStore:
         newest = await self.rooms(sorted(room for room in self._rooms if room > after))
         return [room for room in newest.values() if room.kind is RoomKind.PUBLIC][:limit]
 
-    async def members(self, room: str) -> list[MemberEvent]:
-        return list({event.user.id: event for event in _member_events(self._log(room))}.values())
+    async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
+        newest = {
+            (room, event.user.id): event
+            for room in rooms
+            for event in _member_events(self._log(room))
+        }
+        return list(newest.values())
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         newest: dict[str, MemberEvent] = {}
@@ -135,6 +149,10 @@ class MemoryStore:
 
     async def get(self, space: str, key: str) -> bytes | None:
         return self._records[space].get(key)
+
+    async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
+        records = self._records[space]
+        return {key: records[key] for key in keys if key in records}
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         self._records[space][key] = value
@@ -160,6 +178,12 @@ class MemoryStore:
         records = self._records[space]
         keys = sorted(key for key in records if key.startswith(prefix) and key > after)
         return [(key, records[key]) for key in keys[:limit]]
+
+    def _page(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        log = self._log(room)
+        newest = reversed(log if before is None else log[: max(before - 1, 0)])
+        posted = (event for event in newest if isinstance(event, MessagePosted))
+        return list(islice(posted, limit))[::-1]
 
     def _log(self, room: str) -> list[AnyEvent]:
         return self._rooms.get(room, [])

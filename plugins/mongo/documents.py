@@ -70,6 +70,53 @@ def newest(match: Document, *group: str) -> list[Document]:
     ]
 
 
+def members(rooms: Sequence[str]) -> list[Document]:
+    """The newest member event of each user in each of the rooms."""
+    return [
+        {"$match": {"room": {"$in": list(rooms)}, "user.id": ANY}},
+        {"$sort": {"room": 1, "user.id": 1, "seq": -1}},
+        {
+            "$group": {
+                "_id": {"room": "$room", "user": "$user.id"},
+                "event": {"$first": "$$ROOT"},
+            }
+        },
+    ]
+
+
+def pages(collection: str, wanted: Sequence[tuple[str, int | None]], limit: int) -> list[Document]:
+    """The newest posted messages of each (room, before); `part` says of which."""
+    matches: list[Document] = [
+        {"room": room, "ev": "message.posted"}
+        | ({} if before is None else {"seq": {"$lt": before}})
+        for room, before in wanted
+    ]
+    return _together(collection, matches, -1, limit)
+
+
+def ranges(collection: str, wanted: Sequence[tuple[str, int]], limit: int) -> list[Document]:
+    """The first events after each (room, seq); `part` says of which."""
+    matches: list[Document] = [{"room": room, "seq": {"$gt": after}} for room, after in wanted]
+    return _together(collection, matches, 1, limit)
+
+
+def _together(
+    collection: str, matches: Sequence[Document], direction: int, limit: int
+) -> list[Document]:
+    """Several searches as one: each goes through the index by itself."""
+    parts: list[list[Document]] = [
+        [
+            {"$match": match},
+            {"$sort": {"seq": direction}},
+            {"$limit": limit},
+            {"$addFields": {"part": part}},
+        ]
+        for part, match in enumerate(matches)
+    ]
+    unions = [{"$unionWith": {"coll": collection, "pipeline": part}} for part in parts[1:]]
+    return parts[0] + unions
+
+
 def heads(rooms: Sequence[str]) -> list[Document]:
     return [
         {"$match": {"room": {"$in": list(rooms)}}},

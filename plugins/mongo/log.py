@@ -99,6 +99,15 @@ class MongoLog:
         found = await self._database.find(self._events, query, [("seq", 1)], limit)
         return documents.events(found, AnyEvent)
 
+    async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        ranges: list[list[AnyEvent]] = [[] for _ in wanted]
+        if not wanted or limit < 1:
+            return ranges
+        pipeline = documents.ranges(NAME, wanted, limit)
+        for found in await self._database.aggregate(self._events, pipeline):
+            ranges[found["part"]] += documents.events([found], AnyEvent)
+        return ranges
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         if limit < 1:
             return []
@@ -108,10 +117,37 @@ class MongoLog:
         found = await self._database.find(self._events, query, [("seq", -1)], limit)
         return documents.events(found[::-1], MessagePosted)
 
-    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
-        if not messages:
+    async def pages(
+        self, wanted: Sequence[tuple[str, int | None]], limit: int
+    ) -> list[list[MessagePosted]]:
+        pages: list[list[MessagePosted]] = [[] for _ in wanted]
+        if not wanted or limit < 1:
+            return pages
+        pipeline = documents.pages(NAME, wanted, limit)
+        for found in await self._database.aggregate(self._events, pipeline):
+            pages[found["part"]] += documents.events([found], MessagePosted)
+        return [page[::-1] for page in pages]
+
+    async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
+        wanted: dict[str, list[int]] = {}
+        for room, seq in keys:
+            wanted.setdefault(room, []).append(seq)
+        if not wanted:
             return []
-        query = {"room": room, "message": {"$in": list(messages)}}
+        places = [{"room": room, "seq": {"$in": seqs}} for room, seqs in wanted.items()]
+        query = {"$or": places, "ev": "message.posted"}
+        found = await self._database.find(self._events, query, [])
+        return documents.events(found, MessagePosted)
+
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        places = [
+            {"room": room, "message": {"$in": list(wanted)}}
+            for room, wanted in messages.items()
+            if wanted
+        ]
+        if not places:
+            return []
+        query = {"$or": places} if len(places) > 1 else places[0]
         found = await self._database.find(self._events, query, [("seq", 1)])
         return documents.events(found, MessageChange)
 
@@ -157,9 +193,14 @@ class MongoLog:
             query["room"] = {"$gt": found[-1]["room"]}
         return list(rooms)[:limit]
 
-    async def members(self, room: str) -> list[MemberEvent]:
-        query = {"room": room, "user.id": documents.ANY}
-        return await self._newest(MemberEvent, query, "room", "user.id")
+    async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
+        if not rooms:
+            return []
+        if len(rooms) == 1:
+            query = {"room": rooms[0], "user.id": documents.ANY}
+            return await self._newest(MemberEvent, query, "room", "user.id")
+        found = await self._database.aggregate(self._events, documents.members(rooms))
+        return documents.events([group["event"] for group in found], MemberEvent)
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         return await self._newest(MemberEvent, {"user.id": user}, "user.id", "room")

@@ -4,6 +4,7 @@ The `_id` is `{s: space, k: key}`. MongoDB compares such ids field by field and 
 UTF-8 bytes, which is the order of code points, so the keys of a prefix are one range of the index.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +26,13 @@ class MongoRecords:
     async def get(self, space: str, key: str) -> bytes | None:
         found = await self._database.run(self._records.find_one({"_id": _id(space, key)}))
         return None if found is None else bytes(found["value"])
+
+    async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
+        if not keys:
+            return {}
+        cursor = self._records.find({"_id": {"$in": [_id(space, key) for key in keys]}})
+        found = await self._database.run(cursor.to_list(None))
+        return {record["_id"]["k"]: bytes(record["value"]) for record in found}
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         def update() -> Any:

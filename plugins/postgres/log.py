@@ -83,6 +83,9 @@ class PostgresLog:
         found = await self._database.fetch(statements.READ, room.encode(), after, limit)
         return _decoded(statements.any_event, found)
 
+    async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        return await self._parts(statements.RANGES, statements.any_event, wanted, limit)
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         if limit < 1:
             return []
@@ -90,10 +93,37 @@ class PostgresLog:
         found = await self._database.fetch(statements.MESSAGES, room.encode(), end, limit)
         return _decoded(statements.message, found[::-1])
 
-    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
-        if not messages:
+    async def pages(
+        self, wanted: Sequence[tuple[str, int | None]], limit: int
+    ) -> list[list[MessagePosted]]:
+        ends = [(room, AFTER_ALL if before is None else before) for room, before in wanted]
+        return await self._parts(statements.PAGES, statements.message, ends, limit)
+
+    async def _parts(
+        self, statement: str, decoder: Any, wanted: Sequence[tuple[str, int]], limit: int
+    ) -> list[list[Any]]:
+        """For each (room, seq) the events that the statement finds for it."""
+        parts: list[list[Any]] = [[] for _ in wanted]
+        if not wanted or limit < 1:
+            return parts
+        rooms, seqs = zip(*wanted, strict=True)
+        for part, body in await self._database.fetch(statement, _encoded(rooms), seqs, limit):
+            parts[part - 1].append(decoder.decode(body))
+        return parts
+
+    async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
+        if not keys:
             return []
-        found = await self._database.fetch(statements.CHANGES, room.encode(), _encoded(messages))
+        rooms, seqs = zip(*dict.fromkeys(keys), strict=True)
+        found = await self._database.fetch(statements.POSTED, _encoded(rooms), seqs)
+        return _decoded(statements.message, found)
+
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        keys = dict.fromkeys((room, each) for room, wanted in messages.items() for each in wanted)
+        if not keys:
+            return []
+        rooms, wanted = zip(*keys, strict=True)
+        found = await self._database.fetch(statements.CHANGES, _encoded(rooms), _encoded(wanted))
         return _decoded(statements.change, found)
 
     async def repeats(
@@ -121,8 +151,10 @@ class PostgresLog:
         found = await self._database.fetch(statements.PUBLIC_ROOMS, after.encode(), limit)
         return _decoded(statements.room_changed, found)
 
-    async def members(self, room: str) -> list[MemberEvent]:
-        found = await self._database.fetch(statements.MEMBERS, room.encode())
+    async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
+        if not rooms:
+            return []
+        found = await self._database.fetch(statements.MEMBERS, _encoded(rooms))
         return _decoded(statements.member_event, found)
 
     async def memberships(self, user: str) -> list[MemberEvent]:

@@ -1,8 +1,11 @@
 """Small values under (space, key), in the table `records`."""
 
+from collections.abc import Sequence
+
 from chatserver_plugins.postgres.driver import Database
 
 GET = "SELECT value FROM records WHERE space = $1 AND key = $2"
+GET_MANY = "SELECT key, value FROM records WHERE space = $1 AND key = ANY ($2::bytea[])"
 PUT = """
 INSERT INTO records (space, key, value) VALUES ($1, $2, $3)
 ON CONFLICT (space, key) DO UPDATE SET value = excluded.value
@@ -26,6 +29,13 @@ class PostgresRecords:
     async def get(self, space: str, key: str) -> bytes | None:
         found = await self._database.fetch(GET, space.encode(), key.encode())
         return bytes(found[0]["value"]) if found else None
+
+    async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
+        if not keys:
+            return {}
+        wanted = [key.encode() for key in keys]
+        found = await self._database.fetch(GET_MANY, space.encode(), wanted)
+        return {row["key"].decode(): bytes(row["value"]) for row in found}
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         await self._database.fetch(PUT, space.encode(), key.encode(), value)

@@ -101,10 +101,44 @@ WHERE room = $1 AND client_id IS NOT NULL AND seq < $2
 ORDER BY seq DESC LIMIT $3
 """
 
+RANGES = """
+SELECT asked.part, following.body
+FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS asked (room, after, part)
+CROSS JOIN LATERAL (
+    SELECT seq, body FROM events WHERE room = asked.room AND seq > asked.after
+    ORDER BY seq LIMIT $3
+) AS following
+ORDER BY asked.part, following.seq
+"""
+
+PAGES = """
+SELECT asked.part, newest.body
+FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS asked (room, before, part)
+CROSS JOIN LATERAL (
+    SELECT seq, body FROM events
+    WHERE room = asked.room AND client_id IS NOT NULL AND seq < asked.before
+    ORDER BY seq DESC LIMIT $3
+) AS newest
+ORDER BY asked.part, newest.seq
+"""
+
+POSTED = """
+SELECT stored.body
+FROM unnest($1::bytea[], $2::bigint[]) AS asked (room, seq)
+CROSS JOIN LATERAL (
+    SELECT body FROM events
+    WHERE room = asked.room AND seq = asked.seq AND client_id IS NOT NULL LIMIT 1
+) AS stored
+"""
+
 CHANGES = """
-SELECT body FROM events
-WHERE room = $1 AND message = ANY($2::bytea[]) AND message IS NOT NULL
-ORDER BY seq
+SELECT changed.body
+FROM unnest($1::bytea[], $2::bytea[]) AS asked (room, message)
+CROSS JOIN LATERAL (
+    SELECT seq, body FROM events
+    WHERE room = asked.room AND message = asked.message AND message IS NOT NULL
+) AS changed
+ORDER BY changed.seq
 """
 
 REPEATS = """
@@ -149,29 +183,33 @@ LIMIT $2
 """
 
 
-def _newest_member_events(given: str, group: str) -> str:
+def _newest_member_events(given: str, group: str, value: str) -> str:
     """Of the events with this column, the newest of each value of the other, by skipping."""
     return f"""
     WITH RECURSIVE newest (name, body) AS (
         (
             SELECT {group}, body FROM events
-            WHERE {given} = $1 AND member IS NOT NULL ORDER BY {group}, seq DESC LIMIT 1
+            WHERE {given} = {value} AND member IS NOT NULL ORDER BY {group}, seq DESC LIMIT 1
         )
         UNION ALL
         SELECT following.name, following.body
         FROM newest
         CROSS JOIN LATERAL (
             SELECT {group} AS name, body FROM events
-            WHERE {given} = $1 AND member IS NOT NULL AND {group} > newest.name
+            WHERE {given} = {value} AND member IS NOT NULL AND {group} > newest.name
             ORDER BY {group}, seq DESC LIMIT 1
         ) AS following
     )
     SELECT body FROM newest
-    """  # noqa: S608 - of two names of columns
+    """  # noqa: S608 - of names of columns
 
 
-MEMBERS = _newest_member_events("room", "member")
-MEMBERSHIPS = _newest_member_events("member", "room")
+MEMBERS = f"""
+SELECT newest.body
+FROM unnest($1::bytea[]) AS asked (room)
+CROSS JOIN LATERAL ({_newest_member_events("room", "member", "asked.room")}) AS newest
+"""  # noqa: S608 - as above
+MEMBERSHIPS = _newest_member_events("member", "room", "$1")
 
 UNREAD = """
 SELECT asked.room, counted.messages, counted.mentions

@@ -45,15 +45,43 @@ class SqliteLog:
     async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
         return await self._of_room(room, AnyEvent, queries.READ, after, max(limit, 0))
 
+    async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        places = [(room, (after, max(limit, 0))) for room, after in wanted]
+        return await self._of_rooms(AnyEvent, queries.READ, places)
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         end = queries.ANY_SEQ if before is None else before
         newest = await self._of_room(room, MessagePosted, queries.MESSAGES, end, max(limit, 0))
         return newest[::-1]
 
-    async def changes(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
-        found: list[MessageChange] = []
-        for part in _parts(set(messages)):
-            found += await self._of_room(room, MessageChange, queries.changes(len(part)), *part)
+    async def pages(
+        self, wanted: Sequence[tuple[str, int | None]], limit: int
+    ) -> list[list[MessagePosted]]:
+        places = [
+            (room, (queries.ANY_SEQ if before is None else before, max(limit, 0)))
+            for room, before in wanted
+        ]
+        newest = await self._of_rooms(MessagePosted, queries.MESSAGES, places)
+        return [page[::-1] for page in newest]
+
+    async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
+        places = list(dict.fromkeys(keys))
+        found = await self.ranges([(room, seq - 1) for room, seq in places], 1)
+        return [
+            event
+            for (_, seq), events in zip(places, found, strict=True)
+            for event in events
+            if event.seq == seq and isinstance(event, MessagePosted)
+        ]
+
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        numbers = {name: number for number, name in (await self._names(messages)).items()}
+        asked = [
+            (queries.changes(len(part)), (number, *part))
+            for room, number in numbers.items()
+            for part in _parts(set(messages[room]))
+        ]
+        found = [event for part in await self._each(MessageChange, asked) for event in part]
         return sorted(found, key=lambda event: event.seq)
 
     async def repeats(
@@ -73,8 +101,10 @@ class SqliteLog:
     async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
         return await self._events(RoomChanged, queries.PUBLIC_ROOMS, after, max(limit, 0))
 
-    async def members(self, room: str) -> list[MemberEvent]:
-        return await self._of_room(room, MemberEvent, queries.MEMBERS)
+    async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
+        places: list[tuple[str, tuple[int, ...]]] = [(room, ()) for room in rooms]
+        found = await self._of_rooms(MemberEvent, queries.MEMBERS, places)
+        return [event for events in found for event in events]
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         return await self._events(MemberEvent, queries.MEMBERSHIPS, user)
@@ -101,6 +131,29 @@ class SqliteLog:
         for number in await self._names([room]):
             return await self._events(kind, query, number, *values)
         return []
+
+    async def _of_rooms(
+        self, kind: Any, query: str, wanted: Sequence[tuple[str, tuple[int, ...]]]
+    ) -> list[list[Any]]:
+        """`_of_room` for each room with the query's further values, as one job."""
+        names = await self._names(list(dict.fromkeys(room for room, _ in wanted)))
+        numbers = {name: number for number, name in names.items()}
+        known = [place for place, (room, _) in enumerate(wanted) if room in numbers]
+        asked = [(query, (numbers[wanted[place][0]], *wanted[place][1])) for place in known]
+        found: list[list[Any]] = [[] for _ in wanted]
+        for place, events in zip(known, await self._each(kind, asked), strict=True):
+            found[place] = events
+        return found
+
+    async def _each(
+        self, kind: Any, asked: Sequence[tuple[str, tuple[Any, ...]]]
+    ) -> list[list[Any]]:
+        """The events of each query, as one job."""
+
+        def run(connection: sqlite3.Connection) -> list[list[Any]]:
+            return [rows.events(connection.execute(*each), kind) for each in asked]
+
+        return await self._database.read(run) if asked else []
 
     async def _one(self, kind: type[T], query: str, *values: Any) -> T:
         """The one JSON value of a query."""

@@ -1,6 +1,7 @@
 """Small values under (space, key), in the table `records`."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from chatserver_plugins.sqlite.database import Database
 
@@ -31,6 +32,13 @@ class SqliteRecords:
             return None if found is None else bytes(found[0])
 
         return await self._database.read(run)
+
+    async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
+        def run(connection: sqlite3.Connection) -> dict[str, bytes]:
+            found = ((key, connection.execute(GET, (space, key)).fetchone()) for key in keys)
+            return {key: bytes(row[0]) for key, row in found if row is not None}
+
+        return await self._database.read(run) if keys else {}
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         await self._change(PUT, space, key, value)

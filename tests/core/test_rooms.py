@@ -148,9 +148,9 @@ class Meanwhile(MemoryStore):
         super().__init__()
         self.events = events
 
-    async def members(self, room: str) -> list[MemberEvent]:
+    async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         await self.append(self.events)
-        return await super().members(room)
+        return await super().members(rooms)
 
 
 async def test_a_load_takes_the_position_before_the_state() -> None:

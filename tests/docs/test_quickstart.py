@@ -49,7 +49,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / ".venv/.folder").write_text(f"{tmp_path.resolve()}\n")
     state = "cat setup.cfg pyproject.toml deploy/floors.txt | cksum"
     stamp = subprocess.run(["sh", "-c", state], cwd=tmp_path, capture_output=True, check=True)
-    (tmp_path / ".venv/.installed-mongod").write_bytes(stamp.stdout)
+    (tmp_path / ".venv/.installed-mongod,graphiql").write_bytes(stamp.stdout)
     return tmp_path
 
 

@@ -23,7 +23,7 @@ BROWSER_FLAGS = [
 ]
 
 
-def _missing(what: str) -> None:
+def missing(what: str) -> None:
     (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed")
 
 
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
         or shutil.which("google-chrome")
     )
     if path is None:
-        _missing("Chromium (Debian: apt-get install chromium)")
+        missing("Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
         yield browser

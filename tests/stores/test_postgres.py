@@ -114,10 +114,13 @@ async def test_what_is_asked_is_found_by_skipping(
     for query, values in (
         (statements.HEADS, [encoded]),
         (statements.ROOMS, [encoded]),
-        (statements.MEMBERS, [b"r1"]),
+        (statements.MEMBERS, [[b"r1"]]),
         (statements.MEMBERSHIPS, [b"u1"]),
         (statements.MESSAGES, [b"r1", 1000, GROUPS]),
         (statements.READ, [b"r1", 100, GROUPS]),
+        (statements.PAGES, [encoded, [1000] * GROUPS, 1]),
+        (statements.RANGES, [encoded, [100] * GROUPS, 1]),
+        (statements.POSTED, [encoded, [90] * GROUPS]),
         (statements.UNREAD, [b"u2", encoded, [119] * GROUPS]),
         (statements.REPEATS, [[b"u1"] * GROUPS, [f"c-{room}-90".encode() for room in rooms]]),
     ):

@@ -1,0 +1,122 @@
+"""One request as resolvers see it (`info.context`): who asks, the service, and what is loaded for it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from chatserver import ChatError, EventPage, Message, Page, Room, RoomView, Service, User
+from chatserver_plugins.graphql.loaders import Loader
+
+PlaceT = TypeVar("PlaceT")
+PartT = TypeVar("PartT")
+
+
+class PageKey(NamedTuple):
+    """A page of a room's messages: the newest `last` before a seq."""
+
+    room: str
+    before: int | None
+    last: int
+
+
+class EventsKey(NamedTuple):
+    """A part of a room's log: the first events after a seq."""
+
+    room: str
+    after: int
+    first: int
+
+
+class MessageKey(NamedTuple):
+    room: str
+    message: str
+
+
+class Asking:
+    """What one request knows. A socket makes one for each operation."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        user: User | None = None,
+        problem: ChatError | None = None,
+        token: str | None = None,
+        address: str = "",
+    ) -> None:
+        """`problem` is why there is no `user`, if it is another reason than that nobody signed in."""
+        self.service, self.token, self.address = service, token, address
+        self._user, self._problem = user, problem
+        self.refresh()
+
+    @property
+    def user(self) -> User:
+        """Who asks. Raises `ChatError` auth.required, auth.invalid."""
+        if self._user is None:
+            raise self._problem or ChatError("auth.required")
+        return self._user
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Did nobody try to sign in?"""
+        return self._user is None and self._problem is None
+
+    def refresh(self) -> None:
+        """Load anew from here on: something was changed."""
+        self.users: Loader[str, User] = Loader(self._users)
+        self.rooms: Loader[str, Room] = Loader(self._rooms)
+        self.views: Loader[str, RoomView] = Loader(self._views)
+        self.pages: Loader[PageKey, Page] = Loader(self._pages)
+        self.events: Loader[EventsKey, EventPage] = Loader(self._events)
+        self.messages: Loader[MessageKey, Message] = Loader(self._messages)
+
+    async def _users(self, ids: Sequence[str]) -> Mapping[str, User | ChatError]:
+        found = await self.service.accounts.get_many(ids)
+        return {user: found.get(user) or ChatError("user.not_found") for user in ids}
+
+    async def _rooms(self, ids: Sequence[str]) -> Mapping[str, Room | ChatError]:
+        found = await self.service.rooms.get_many(ids)
+        return {room: found.get(room) or ChatError("room.not_found") for room in ids}
+
+    async def _views(self, ids: Sequence[str]) -> Mapping[str, RoomView | ChatError]:
+        rooms = await self._rooms(ids)
+        known = [room for room in rooms.values() if isinstance(room, Room)]
+        views = await self.service.rooms.views(self.user, known)
+        return {room: views.get(room) or ChatError("room.not_found") for room in ids}
+
+    async def _pages(self, keys: Sequence[PageKey]) -> Mapping[PageKey, Page | ChatError]:
+        return await self._by_size(keys, self.service.history.pages)
+
+    async def _events(self, keys: Sequence[EventsKey]) -> Mapping[EventsKey, EventPage | ChatError]:
+        return await self._by_size(keys, self.service.history.event_pages)
+
+    async def _by_size(
+        self,
+        keys: Sequence[tuple[str, PlaceT, int]],
+        read: Callable[
+            [User, Sequence[tuple[Room, PlaceT]], int], Awaitable[list[PartT | ChatError]]
+        ],
+    ) -> dict[Any, PartT | ChatError]:
+        """Read for all keys of (room, place, size) that have one size at once."""
+        rooms = await self._rooms(list(dict.fromkeys(room for room, _, _ in keys)))
+        found: dict[Any, PartT | ChatError] = {}
+        by_size: dict[int, list[tuple[Any, tuple[Room, PlaceT]]]] = {}
+        for key in keys:
+            name, place, size = key
+            room = rooms[name]
+            if isinstance(room, ChatError):
+                found[key] = room
+            else:
+                by_size.setdefault(size, []).append((key, (room, place)))
+        for size, wanted in by_size.items():
+            parts = await read(self.user, [place for _, place in wanted], size)
+            found |= {key: part for (key, _), part in zip(wanted, parts, strict=True)}
+        return found
+
+    async def _messages(
+        self, keys: Sequence[MessageKey]
+    ) -> Mapping[MessageKey, Message | ChatError]:
+        rooms = await self._rooms(list(dict.fromkeys(key.room for key in keys)))
+        wanted = [(rooms[key.room], key.message) for key in keys]
+        known = [(room, message) for room, message in wanted if isinstance(room, Room)]
+        found = await self.service.history.find(self.user, known)
+        return {key: found.get(key) or ChatError("message.not_found") for key in keys}

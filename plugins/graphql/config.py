@@ -1,0 +1,60 @@
+"""The settings of the plugin."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from chatserver import Settings
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class GraphQLConfig(Settings, frozen=True, kw_only=True):
+    path: Annotated[str, Meta(description="Where GraphQL is served.", pattern="^/.+")] = "/graphql"
+    introspection: Annotated[
+        bool, Meta(description="Whether clients may ask for the schema; tools and explorer do.")
+    ] = True
+    explorer: Annotated[
+        bool,
+        Meta(description="Whether a browser that opens the path is shown GraphiQL."),
+    ] = True
+    depth: Annotated[Count, Meta(description="How deeply fields may be nested.")] = 12
+    aliases: Annotated[
+        Count,
+        Meta(description="Most fields of a document that are named anew or asked for twice."),
+    ] = 50
+    tokens: Annotated[
+        Count, Meta(description="Most tokens (names, signs, values) of a document.")
+    ] = 1000
+    cost: Annotated[
+        Count,
+        Meta(description="Most fields that an operation may resolve, with lists at their longest."),
+    ] = 10000
+    batch: Annotated[
+        Count, Meta(description="Most operations in one request; 1 accepts no lists of them.")
+    ] = 10
+    seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Time one request may take; plugins.deadline_seconds must be longer.",
+        ),
+    ] = 1.8
+    documents: Annotated[
+        str,
+        Meta(description="JSON file of documents that clients may name by id; empty has none."),
+    ] = ""
+    documents_only: Annotated[
+        bool, Meta(description="Whether these are the only documents executed.")
+    ] = False
+    documents_kept_chars: Annotated[
+        Count,
+        Meta(
+            description="Characters of documents kept ready-made that clients have sent; "
+            "each may take 300 bytes of memory."
+        ),
+    ] = 262144
+
+    def __post_init__(self) -> None:
+        if self.documents_only and not self.documents:
+            raise ValueError("documents_only: without documents nothing could be executed")

@@ -1,0 +1,63 @@
+"""Pages of long lists, as the Relay specification has them (https://relay.dev/graphql/connections.htm)."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from chatserver import ChatError
+
+CURSOR_CHARS = 400  # ours are shorter; more is not decoded
+
+
+class Edge(NamedTuple):
+    cursor: str
+    node: Any
+
+
+class PageInfo(NamedTuple):
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+class Connection(NamedTuple):
+    edges: list[Edge]
+    nodes: Sequence[Any]
+    page_info: PageInfo
+
+
+def page(
+    items: Sequence[Any], first: int, key: Callable[[Any], str], *, after: str | None
+) -> Connection:
+    """A page of `first` items. `items` are those after the cursor, one more than fit if there is one.
+
+    `key` says the place of an item, which its cursor holds.
+    """
+    shown = items[:first]
+    edges = [Edge(cursor(key(item)), item) for item in shown]
+    info = PageInfo(
+        has_next_page=len(items) > first,
+        has_previous_page=after is not None,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return Connection(edges, shown, info)
+
+
+def cursor(place: str) -> str:
+    """A text that means nothing to clients."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def place(given: str | None) -> str | None:
+    """What a cursor holds. Raises `ChatError` request.invalid."""
+    if given is None:
+        return None
+    try:
+        if len(given) > CURSOR_CHARS:
+            raise ValueError
+        return urlsafe_b64decode(given.encode() + b"=" * (-len(given) % 4)).decode()
+    except (Error, ValueError) as error:
+        raise ChatError("request.invalid", "after: this is no cursor of such a list.") from error

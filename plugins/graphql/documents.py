@@ -1,0 +1,147 @@
+"""Documents made ready: read, checked and validated once, kept as long as they are asked for."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.language import DocumentNode
+from graphql.validation import MaxIntrospectionDepthRule
+
+from chatserver import StartupError
+from chatserver_plugins.graphql.config import GraphQLConfig
+from chatserver_plugins.graphql.errors import Refused
+from chatserver_plugins.graphql.limits import Fragments, check_shape
+
+ERRORS = 20  # of one document are shown
+RULES = (*specified_rules, MaxIntrospectionDepthRule)
+
+
+class Operation(NamedTuple):
+    """One operation of a document. `name` is empty if it has none."""
+
+    node: OperationDefinitionNode
+    name: str
+
+    @property
+    def type(self) -> OperationType:
+        return self.node.operation
+
+
+class Document(NamedTuple):
+    """A valid document."""
+
+    node: DocumentNode
+    operations: Mapping[str, Operation]
+    fragments: Fragments
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation of a name, or the only one. Raises `Refused` graphql.operation."""
+        if not name and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        found = self.operations.get(name or "")
+        if found is None or not name:
+            raise Refused("graphql.operation")
+        return found
+
+
+class Documents:
+    """All documents in use."""
+
+    def __init__(self, schema: GraphQLSchema, config: GraphQLConfig) -> None:
+        """Raises `StartupError` if the known documents cannot be read."""
+        self._schema, self._config = schema, config
+        self._ready: OrderedDict[str, Document] = OrderedDict()
+        self._chars = 0  # of the texts of these
+        self._known: dict[str, Document] = {}
+        for name, text in _read(config.documents).items():
+            try:
+                self._known[name] = self._make(text)
+            except Refused as error:
+                why = error.errors[0].message if error.errors else error.text
+                raise StartupError(f"plugin.graphql.documents: {name}: {why}") from error
+
+    def known(self, name: str) -> Document:
+        """One of the documents that the operator knows. Raises `Refused`."""
+        if name not in self._known:
+            raise Refused("graphql.document_unknown")
+        return self._known[name]
+
+    def get(self, text: str) -> Document:
+        """The document of a text. Raises `Refused`."""
+        if self._config.documents_only:
+            raise Refused("graphql.document_required")
+        found = self._ready.get(text)
+        if found is None:
+            found = self._ready[text] = self._make(text)
+            self._chars += len(text)
+            while self._chars > self._config.documents_kept_chars and len(self._ready) > 1:
+                oldest, _ = self._ready.popitem(last=False)
+                self._chars -= len(oldest)
+        else:
+            self._ready.move_to_end(text)
+        return found
+
+    def _make(self, text: str) -> Document:
+        config = self._config
+        node = self._parse(text)
+        check_shape(
+            node,
+            depth=config.depth,
+            aliases=config.aliases,
+            introspection=config.introspection,
+        )
+        errors = validate(
+            self._schema,
+            node,
+            RULES,
+            max_errors=ERRORS,
+            hide_suggestions=not config.introspection,
+        )
+        if errors:
+            raise Refused("graphql.invalid", errors=errors)
+        operations = [
+            part for part in node.definitions if isinstance(part, OperationDefinitionNode)
+        ]
+        fragments = [part for part in node.definitions if isinstance(part, FragmentDefinitionNode)]
+        named = [Operation(part, part.name.value if part.name else "") for part in operations]
+        return Document(
+            node,
+            {operation.name: operation for operation in named},
+            {fragment.name.value: fragment for fragment in fragments},
+        )
+
+    def _parse(self, text: str) -> DocumentNode:
+        tokens = self._config.tokens
+        try:
+            return parse(text, max_tokens=tokens)
+        except GraphQLSyntaxError as error:
+            if f"more than {tokens} tokens" in error.message:
+                raise Refused("graphql.tokens", detail={"limit": tokens}) from error
+            if "nested too deeply" in error.message:
+                raise Refused("graphql.depth", detail={"limit": self._config.depth}) from error
+            raise Refused("graphql.parse", errors=[error]) from error
+
+
+def _read(path: str) -> dict[str, str]:
+    """The known documents: a JSON object of ids and texts. Raises `StartupError`."""
+    if not path:
+        return {}
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StartupError(f"plugin.graphql.documents: {path}: {error}") from error
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise StartupError(f"plugin.graphql.documents: {path}: expected ids with documents")
+    return found

@@ -1,0 +1,98 @@
+"""What GraphQL itself can refuse, and how any error is shown in a result."""
+
+import traceback
+from typing import Any
+
+from graphql import GraphQLError
+from loguru import logger
+
+from chatserver import ChatError, Meaning
+
+CODES: dict[str, Meaning] = {
+    "graphql.parse": Meaning(400, "never", "The document cannot be read."),
+    "graphql.invalid": Meaning(400, "never", "The document does not fit the schema."),
+    "graphql.operation": Meaning(400, "never", "It is not clear which operation is meant."),
+    "graphql.variables": Meaning(400, "never", "The variables do not fit the operation."),
+    "graphql.tokens": Meaning(400, "never", "The document is too long."),
+    "graphql.depth": Meaning(400, "never", "The document is nested too deeply."),
+    "graphql.aliases": Meaning(400, "never", "The document names too many fields anew."),
+    "graphql.cost": Meaning(400, "never", "The operation asks for too much at once."),
+    "graphql.batch": Meaning(400, "never", "There are too many operations in one request."),
+    "graphql.time": Meaning(503, "later", "The operation took too long."),
+    "graphql.introspection": Meaning(400, "never", "This server does not show its schema."),
+    "graphql.document_unknown": Meaning(400, "never", "There is no such document here."),
+    "graphql.document_required": Meaning(400, "never", "Only documents known here are executed."),
+    "graphql.get": Meaning(405, "never", "By GET there are queries only."),
+    "graphql.preflight": Meaning(
+        403, "never", "A header is missing that no foreign page can send."
+    ),
+    "graphql.not_acceptable": Meaning(406, "never", "None of the accepted media types is served."),
+}
+
+
+class Refused(ChatError):
+    """A request that is not executed. `errors` says why, in more detail than one code can."""
+
+    def __init__(
+        self,
+        code: str,
+        text: str | None = None,
+        *,
+        detail: dict[str, object] | None = None,
+        errors: list[GraphQLError] | None = None,
+    ) -> None:
+        super().__init__(code, text, detail=detail, meaning=CODES[code])
+        self.errors = errors or []
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The errors of the result."""
+        if not self.errors:
+            return shown_alone(self)
+        extensions = error_extensions(self)
+        return [_placed(error, error.message, extensions) for error in self.errors]
+
+
+def shown(error: GraphQLError, debug: bool) -> dict[str, Any]:
+    """An error that a resolver raised, as a client may see it."""
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    if isinstance(original, ChatError):
+        return _placed(error, original.text, error_extensions(original))
+    if original is None or isinstance(original, GraphQLError):
+        return _placed(error, error.message, error_extensions(Refused("graphql.variables")))
+    logger.opt(exception=original).error("plugin graphql: {} failed", _path(error))
+    internal = ChatError("server.internal")
+    extensions = error_extensions(internal)
+    if debug:
+        extensions["exception"] = traceback.format_exception(original)
+    return _placed(error, internal.text, extensions)
+
+
+def shown_alone(error: ChatError) -> list[dict[str, Any]]:
+    """An error that is of no place in a document."""
+    return [{"message": error.text, "extensions": error_extensions(error)}]
+
+
+def error_extensions(error: ChatError) -> dict[str, Any]:
+    """Code, what to do, and details: what other doors say of an error beside its text."""
+    extensions: dict[str, Any] = {"code": error.code, "retry": error.meaning.retry}
+    if error.after_ms is not None:
+        extensions["after_ms"] = error.after_ms
+    if error.detail:
+        extensions["detail"] = error.detail
+    return extensions
+
+
+def _placed(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
+    placed: dict[str, Any] = {"message": message}
+    if error.locations is not None:
+        placed["locations"] = [place.formatted for place in error.locations]
+    if error.path is not None:
+        placed["path"] = error.path
+    placed["extensions"] = extensions
+    return placed
+
+
+def _path(error: GraphQLError) -> str:
+    return ".".join(map(str, error.path or ["?"]))

@@ -1,0 +1,103 @@
+"""What mutations take, with the bounds that the other doors have."""
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from chatserver import ChatError, RoomKind, RoomRole
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Topic = Annotated[str, Meta(max_length=1000)]
+InputT = TypeVar("InputT", bound="Input")
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The base of all inputs: fields as in the schema."""
+
+
+class Register(Input, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+    password: str
+    name: str | None = None
+
+
+class Login(Input, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+    password: str
+
+
+class SetUserDisabled(Input, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+    disabled: bool
+
+
+class CreateRoom(Input, frozen=True, kw_only=True, rename="camel"):
+    kind: RoomKind
+    topic: Topic
+    members: list[Id]
+    name: str | None = None
+
+
+class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    name: str | None = None
+    topic: Topic | None = None
+
+
+class OneMember(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    user_id: Id
+
+
+class SetMemberRole(OneMember, frozen=True, kw_only=True, rename="camel"):
+    role: RoomRole
+
+
+class MarkRead(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    seq: Annotated[int, Meta(ge=0)]
+
+
+class SendMessage(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    body: str
+    client_id: Id
+    reply_to: Id | None = None
+
+
+class OneMessage(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    message_id: Id
+
+
+class EditMessage(OneMessage, frozen=True, kw_only=True, rename="camel"):
+    body: str
+
+
+class React(OneMessage, frozen=True, kw_only=True, rename="camel"):
+    emoji: Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+def read(given: dict[str, Any], kind: type[InputT]) -> InputT:
+    """The input as a struct. Raises `ChatError` request.invalid."""
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise ChatError("request.invalid", str(error)) from error
+
+
+def bounded(name: str, value: int | None, default: int, most: int) -> int:
+    """How many of a list are asked for. Raises `ChatError` request.invalid below 1."""
+    if value is None:
+        return default
+    if value < 1:
+        raise ChatError("request.invalid", f"{name}: expected a whole number from 1 on.")
+    return min(value, most)
+
+
+def position(name: str, value: int | None) -> int | None:
+    """A seq. Raises `ChatError` request.invalid below 0."""
+    if value is not None and value < 0:
+        raise ChatError("request.invalid", f"{name}: expected a whole number from 0 on.")
+    return value

@@ -1,0 +1,89 @@
+"""The server's own part of the schema, given by the same hook as those of other plugins."""
+
+from importlib.resources import files
+
+import chatserver
+from chatserver import GraphQLPart
+from chatserver_plugins.graphql.resolvers import messages, mutations, queries, rooms, users
+
+LOG_ENTRIES = (
+    chatserver.MessagePosted,
+    chatserver.MessageEdited,
+    chatserver.MessageDeleted,
+    chatserver.ReactionAdded,
+    chatserver.ReactionRemoved,
+    chatserver.PinAdded,
+    chatserver.PinRemoved,
+    chatserver.MemberJoined,
+    chatserver.MemberLeft,
+    chatserver.MemberChanged,
+    chatserver.RoomChanged,
+)
+MESSAGE_CHANGES = LOG_ENTRIES[1:7]
+
+
+def own_part() -> GraphQLPart:
+    folder = files("chatserver_plugins.graphql") / "schema"
+    texts = sorted(folder.iterdir(), key=lambda file: file.name)
+    return GraphQLPart(
+        name="chat",
+        sdl="\n".join(text.read_text(encoding="utf-8") for text in texts),
+        resolvers={
+            "Query.me": queries.me,
+            "Query.user": queries.user,
+            "Query.userByName": queries.user_by_name,
+            "Query.rooms": queries.rooms,
+            "Query.room": queries.room,
+            "Query.search": queries.search,
+            "User.username": users.username,
+            "User.role": users.role,
+            "User.at": users.at,
+            "User.disabled": users.disabled,
+            "Room.read": rooms.read,
+            "Room.unread": rooms.unread,
+            "Room.mentions": rooms.mentions,
+            "Room.messages": rooms.messages,
+            "Room.message": rooms.message,
+            "Room.events": rooms.events,
+            "Room.members": rooms.members,
+            "Member.user": rooms.member_user,
+            "Message.roomId": messages.room_id,
+            "Message.room": messages.room,
+            "Message.replyToMessage": messages.reply_to_message,
+            "Message.mentions": messages.mentions,
+            "Message.reactions": messages.reactions,
+            "Reaction.count": messages.reaction_count,
+            "Reaction.mine": messages.reaction_mine,
+            "Reaction.users": messages.reaction_users,
+            **{f"{kind.__name__}.roomId": messages.room_id for kind in LOG_ENTRIES},
+            **{f"{kind.__name__}.messageId": messages.changed_message for kind in MESSAGE_CHANGES},
+            "MessagePosted.message": messages.posted_message,
+            "MessageEdited.mentions": messages.mentions,
+            "Mutation.register": mutations.register,
+            "Mutation.login": mutations.login,
+            "Mutation.logout": mutations.logout,
+            "Mutation.setUserDisabled": mutations.set_user_disabled,
+            "Mutation.createRoom": mutations.create_room,
+            "Mutation.changeRoom": mutations.change_room,
+            "Mutation.joinRoom": mutations.join_room,
+            "Mutation.leaveRoom": mutations.leave_room,
+            "Mutation.inviteMember": mutations.invite_member,
+            "Mutation.removeMember": mutations.remove_member,
+            "Mutation.setMemberRole": mutations.set_member_role,
+            "Mutation.markRead": mutations.mark_read,
+            "Mutation.sendMessage": mutations.send_message,
+            "Mutation.editMessage": mutations.edit_message,
+            "Mutation.deleteMessage": mutations.delete_message,
+            "Mutation.addReaction": mutations.add_reaction,
+            "Mutation.removeReaction": mutations.remove_reaction,
+            "Mutation.pinMessage": mutations.pin_message,
+            "Mutation.unpinMessage": mutations.unpin_message,
+        },
+        kinds={
+            "ServerRole": chatserver.ServerRole,
+            "RoomKind": chatserver.RoomKind,
+            "RoomRole": chatserver.RoomRole,
+            **{kind.__name__: kind for kind in LOG_ENTRIES},
+        },
+        costs={"Query.search": 500},  # it reads up to 5,000 messages a room
+    )

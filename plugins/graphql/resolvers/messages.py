@@ -1,0 +1,78 @@
+"""The fields of `Message`, `Reaction`, and of a room's events."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from chatserver import AnyEvent, Message, MessageChange, MessageEdited, MessagePosted, RoomView
+from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.inputs import bounded
+from chatserver_plugins.graphql.resolvers.rooms import message_or_none, room_of
+
+USERS, USERS_MOST = 20, 100  # of one reaction
+
+
+class Reaction(NamedTuple):
+    emoji: str
+    users: list[str]  # ids, in order
+
+
+def room_id(parent: Message | AnyEvent, info: Any) -> str:
+    return parent.room
+
+
+async def room(parent: Message, info: Any) -> RoomView:
+    return await room_of(info.context, parent.room)
+
+
+async def reply_to_message(parent: Message, info: Any) -> Message | None:
+    if parent.reply_to is None:
+        return None
+    return await message_or_none(info.context, parent.room, parent.reply_to)
+
+
+def mentions(parent: Message | MessageEdited, info: Any) -> Sequence[Any]:
+    asking: Asking = info.context
+    return [asking.users.load(user) for user in parent.mentions]
+
+
+def reactions(parent: Message, info: Any) -> list[Reaction]:
+    return [Reaction(emoji, users) for emoji, users in parent.reactions.items()]
+
+
+def reaction_count(parent: Reaction, info: Any) -> int:
+    return len(parent.users)
+
+
+def reaction_mine(parent: Reaction, info: Any) -> bool:
+    asking: Asking = info.context
+    return asking.user.id in parent.users
+
+
+def reaction_users(parent: Reaction, info: Any, first: int | None = None) -> Sequence[Any]:
+    asking: Asking = info.context
+    count = bounded("first", first, USERS, USERS_MOST)
+    return [asking.users.load(user) for user in parent.users[:count]]
+
+
+def changed_message(parent: MessageChange, info: Any) -> str:
+    return parent.message
+
+
+def posted_message(parent: MessagePosted, info: Any) -> Message:
+    return message_from(parent)
+
+
+def message_from(event: MessagePosted) -> Message:
+    """The message as it was posted."""
+    return Message(
+        id=event.id,
+        room=event.room,
+        seq=event.seq,
+        author=event.author,
+        at=event.at,
+        body=event.body,
+        client_id=event.client_id,
+        reply_to=event.reply_to,
+        mentions=event.mentions,
+        reactions={},
+    )

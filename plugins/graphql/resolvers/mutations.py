@@ -1,0 +1,206 @@
+"""The fields of `Mutation`: read the input, call the service, show what became of it."""
+
+from typing import Any, NamedTuple
+
+from chatserver import Message, Room, RoomView, User
+from chatserver_plugins.graphql import inputs
+from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.inputs import read
+from chatserver_plugins.graphql.resolvers.messages import message_from
+from chatserver_plugins.graphql.resolvers.rooms import describe
+
+Given = dict[str, Any]
+
+
+class AuthPayload(NamedTuple):
+    user: User
+    token: str
+
+
+class UserPayload(NamedTuple):
+    user: User
+
+
+class RoomPayload(NamedTuple):
+    room: RoomView
+
+
+class LeaveRoomPayload(NamedTuple):
+    room_id: str
+
+
+class ChangePayload(NamedTuple):
+    seq: int
+    room: RoomView
+
+
+class MessagePayload(NamedTuple):
+    message: Message
+    repeated: bool
+
+
+# -- accounts --------------------------------------------------------------------------------
+
+
+async def register(parent: object, info: Any, input: Given) -> AuthPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.Register)
+    accounts = asking.service.accounts
+    return AuthPayload(*await accounts.register(given.username, given.password, given.name))
+
+
+async def login(parent: object, info: Any, input: Given) -> AuthPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.Login)
+    accounts = asking.service.accounts
+    return AuthPayload(*await accounts.login(given.username, given.password, asking.address))
+
+
+async def logout(parent: object, info: Any) -> UserPayload:
+    asking: Asking = info.context
+    user = asking.user
+    await asking.service.accounts.logout(asking.token or "")
+    return UserPayload(user)
+
+
+async def set_user_disabled(parent: object, info: Any, input: Given) -> UserPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.SetUserDisabled)
+    accounts = asking.service.accounts
+    return UserPayload(await accounts.set_disabled(asking.user, given.username, given.disabled))
+
+
+# -- rooms -----------------------------------------------------------------------------------
+
+
+async def create_room(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.CreateRoom)
+    room = await asking.service.rooms.create(
+        asking.user, given.kind, given.name, given.topic, given.members
+    )
+    return RoomPayload(describe(asking, room))
+
+
+async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.ChangeRoom)
+    room = await _get(asking, given.room_id)
+    await asking.service.rooms.change(asking.user, room, given.name, given.topic)
+    return RoomPayload(describe(asking, room))
+
+
+async def join_room(parent: object, info: Any, room_id: str) -> RoomPayload:
+    asking: Asking = info.context
+    room = await _get(asking, room_id)
+    await asking.service.rooms.join(asking.user, room)
+    return RoomPayload(describe(asking, room))
+
+
+async def leave_room(parent: object, info: Any, room_id: str) -> LeaveRoomPayload:
+    asking: Asking = info.context
+    room = await _get(asking, room_id)
+    await asking.service.rooms.leave(asking.user, room)
+    return LeaveRoomPayload(room.id)
+
+
+async def invite_member(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.OneMember)
+    room = await _get(asking, given.room_id)
+    await asking.service.rooms.invite(asking.user, room, given.user_id)
+    return RoomPayload(describe(asking, room))
+
+
+async def remove_member(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.OneMember)
+    room = await _get(asking, given.room_id)
+    await asking.service.rooms.kick(asking.user, room, given.user_id)
+    return RoomPayload(describe(asking, room))
+
+
+async def set_member_role(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking: Asking = info.context
+    given = read(input, inputs.SetMemberRole)
+    room = await _get(asking, given.room_id)
+    seq = await asking.service.rooms.appoint(asking.user, room, given.user_id, given.role)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def mark_read(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking: Asking = info.context
+    given = read(input, inputs.MarkRead)
+    room = await _get(asking, given.room_id)
+    seq = await asking.service.rooms.mark_read(asking.user, room, given.seq)
+    return ChangePayload(seq, describe(asking, room))
+
+
+# -- messages --------------------------------------------------------------------------------
+
+
+async def send_message(parent: object, info: Any, input: Given) -> MessagePayload:
+    asking: Asking = info.context
+    given = read(input, inputs.SendMessage)
+    room = await _get(asking, given.room_id)
+    event, repeated = await asking.service.messages.post(
+        asking.user, room, given.client_id, given.body, given.reply_to
+    )
+    return MessagePayload(message_from(event), repeated)
+
+
+async def edit_message(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking: Asking = info.context
+    given = read(input, inputs.EditMessage)
+    room = await _get(asking, given.room_id)
+    messages = asking.service.messages
+    seq = await messages.edit(asking.user, room, given.message_id, given.body)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def delete_message(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking: Asking = info.context
+    given = read(input, inputs.OneMessage)
+    room = await _get(asking, given.room_id)
+    seq = await asking.service.messages.delete(asking.user, room, given.message_id)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def add_reaction(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking: Asking = info.context
+    given = read(input, inputs.React)
+    room = await _get(asking, given.room_id)
+    messages = asking.service.messages
+    seq = await messages.react(asking.user, room, given.message_id, given.emoji)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def remove_reaction(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking: Asking = info.context
+    given = read(input, inputs.React)
+    room = await _get(asking, given.room_id)
+    messages = asking.service.messages
+    seq = await messages.unreact(asking.user, room, given.message_id, given.emoji)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def pin_message(parent: object, info: Any, input: Given) -> ChangePayload:
+    return await _pin(info.context, input, pinned=True)
+
+
+async def unpin_message(parent: object, info: Any, input: Given) -> ChangePayload:
+    return await _pin(info.context, input, pinned=False)
+
+
+async def _pin(asking: Asking, input: Given, *, pinned: bool) -> ChangePayload:
+    given = read(input, inputs.OneMessage)
+    room = await _get(asking, given.room_id)
+    seq = await asking.service.messages.pin(asking.user, room, given.message_id, pinned)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def _get(asking: Asking, room: str) -> Room:
+    """The room, for who has signed in. What was loaded before is loaded anew after the change."""
+    _ = asking.user
+    asking.refresh()
+    return await asking.service.rooms.get(room)

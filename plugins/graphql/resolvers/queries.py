@@ -1,0 +1,96 @@
+"""The fields of `Query`."""
+
+from typing import Any
+
+from chatserver import ChatError, Message, RoomView, ServerRole, User
+from chatserver_plugins.graphql import connections
+from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.connections import Connection
+from chatserver_plugins.graphql.inputs import bounded
+
+PAGE, PAGE_MOST = 50, 100
+SEARCH_CHARS = 200
+MINE, PUBLIC = "0", "1"  # one's own rooms come first
+
+
+def me(parent: object, info: Any) -> User | None:
+    asking: Asking = info.context
+    return None if asking.is_anonymous else asking.user
+
+
+async def user(parent: object, info: Any, id: str) -> User | None:
+    asking: Asking = info.context
+    if id != asking.user.id:
+        _demand_no_guest(asking.user)
+    return (await asking.service.accounts.get_many([id])).get(id)
+
+
+async def user_by_name(parent: object, info: Any, username: str) -> User | None:
+    asking: Asking = info.context
+    _demand_no_guest(asking.user)
+    return await asking.service.accounts.by_name(username)
+
+
+async def rooms(
+    parent: object, info: Any, first: int | None = None, after: str | None = None
+) -> Connection:
+    asking: Asking = info.context
+    count = bounded("first", first, PAGE, PAGE_MOST)
+    place = connections.place(after)
+    rooms = asking.service.rooms
+    if place is not None and place.startswith(PUBLIC):
+        listed = (await rooms.public(asking.user, place.removeprefix(PUBLIC), count + 1)).rooms
+    else:
+        seen = await rooms.visible(asking.user, count + 1)
+        listed = sorted(seen.rooms, key=_place_of_room)
+        if place is not None:
+            listed = [view for view in listed if _place_of_room(view) > place]
+    return connections.page(listed[: count + 1], count, _place_of_room, after=after)
+
+
+async def room(parent: object, info: Any, id: str) -> RoomView | None:
+    asking: Asking = info.context
+    user = asking.user
+    try:
+        return asking.service.rooms.describe(user, await asking.service.rooms.get(id))
+    except ChatError as error:
+        if error.code == "room.not_found":
+            return None
+        raise
+
+
+async def search(
+    parent: object,
+    info: Any,
+    text: str,
+    room: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+) -> Connection:
+    asking: Asking = info.context
+    service, user = asking.service, asking.user
+    if len(text) > SEARCH_CHARS:
+        raise ChatError("request.invalid", f"text: expected at most {SEARCH_CHARS} characters.")
+    count = bounded("first", first, PAGE, PAGE_MOST)
+    place = connections.place(after)
+    before: int | str | None = place
+    if room is not None and place is not None:
+        if not (place.isascii() and place.isdigit()):
+            raise ChatError("request.invalid", "after: this is no cursor of a search in one room.")
+        before = int(place[:17])
+    rooms = await service.rooms.joined(user) if room is None else [await service.rooms.get(room)]
+    found = await service.history.search(user, rooms, text, before, count + 1)
+
+    def place_of(message: Message) -> str:
+        return message.at if room is None else str(message.seq)
+
+    return connections.page(found, count, place_of, after=after)
+
+
+def _place_of_room(view: RoomView) -> str:
+    return f"{MINE if view.joined else PUBLIC}{view.id}"
+
+
+def _demand_no_guest(user: User) -> None:
+    if user.role is ServerRole.GUEST:
+        raise ChatError("user.forbidden")

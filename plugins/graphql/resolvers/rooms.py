@@ -1,0 +1,91 @@
+"""The fields of `Room` and `Member`. The parent of a room's fields is a `RoomView`."""
+
+from typing import Any
+
+from chatserver import AnyEvent, ChatError, MemberView, Message, Room, RoomView
+from chatserver_plugins.graphql import connections
+from chatserver_plugins.graphql.asking import Asking, EventsKey, MessageKey, PageKey
+from chatserver_plugins.graphql.connections import Connection
+from chatserver_plugins.graphql.inputs import bounded, position
+
+MESSAGES, MESSAGES_MOST = 50, 100
+EVENTS_MOST = 500
+MEMBERS, MEMBERS_MOST = 100, 500
+
+
+async def read(parent: RoomView, info: Any) -> int | None:
+    return (await _counted(parent, info.context)).read
+
+
+async def unread(parent: RoomView, info: Any) -> int | None:
+    return (await _counted(parent, info.context)).unread
+
+
+async def mentions(parent: RoomView, info: Any) -> int | None:
+    return (await _counted(parent, info.context)).mentions
+
+
+async def messages(
+    parent: RoomView, info: Any, last: int | None = None, before: int | None = None
+) -> list[Message]:
+    asking: Asking = info.context
+    count = bounded("last", last, MESSAGES, MESSAGES_MOST)
+    page = await asking.pages.load(PageKey(parent.id, position("before", before), count))
+    return page.messages
+
+
+async def message(parent: RoomView, info: Any, id: str) -> Message | None:
+    return await message_or_none(info.context, parent.id, id)
+
+
+async def events(
+    parent: RoomView, info: Any, after: int, first: int | None = None
+) -> list[AnyEvent]:
+    asking: Asking = info.context
+    count = bounded("first", first, EVENTS_MOST, EVENTS_MOST)
+    start = position("after", after) or 0
+    return (await asking.events.load(EventsKey(parent.id, start, count))).events
+
+
+async def members(
+    parent: RoomView, info: Any, first: int | None = None, after: str | None = None
+) -> Connection:
+    asking: Asking = info.context
+    count = bounded("first", first, MEMBERS, MEMBERS_MOST)
+    place = connections.place(after)
+    room = await asking.rooms.load(parent.id)
+    found = asking.service.rooms.members(asking.user, room, place or "", count + 1)
+    return connections.page(found, count, _id_of, after=after)
+
+
+def member_user(parent: MemberView, info: Any) -> MemberView:
+    return parent
+
+
+async def room_of(asking: Asking, room: str) -> RoomView:
+    """A room by id. Raises `ChatError` room.not_found."""
+    return describe(asking, await asking.rooms.load(room))
+
+
+def describe(asking: Asking, room: Room) -> RoomView:
+    return asking.service.rooms.describe(asking.user, room)
+
+
+async def message_or_none(asking: Asking, room: str, message: str) -> Message | None:
+    """A message of a room; None if there is none or it was deleted."""
+    try:
+        found = await asking.messages.load(MessageKey(room, message))
+    except ChatError as error:
+        if error.code == "message.not_found":
+            return None
+        raise
+    return None if found.deleted else found
+
+
+async def _counted(view: RoomView, asking: Asking) -> RoomView:
+    """With what the user has read of it: a list of rooms brings it along, one room does not."""
+    return view if view.unread is not None else await asking.views.load(view.id)
+
+
+def _id_of(member: MemberView) -> str:
+    return member.id

@@ -1,0 +1,127 @@
+"""The schema, put together from the parts of all plugins."""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from operator import attrgetter
+from typing import Any
+
+from ariadne import EnumType, make_executable_schema
+from graphql import (
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLSchema,
+    is_abstract_type,
+    is_enum_type,
+    is_introspection_type,
+    is_object_type,
+    parse,
+)
+from graphql.language import NameNode, ast
+
+from chatserver import GraphQLPart, StartupError
+
+
+def build(parts: Sequence[GraphQLPart]) -> GraphQLSchema:
+    """The executable schema. Raises `StartupError` with the name of the part that does not fit."""
+    _check_names(parts)
+    kinds: dict[str, type] = {}
+    for part in parts:
+        kinds |= part.kinds
+    enums = [EnumType(name, kind) for name, kind in kinds.items() if issubclass(kind, Enum)]
+    try:
+        schema = make_executable_schema([part.sdl for part in parts], *enums)
+    except (GraphQLError, ValueError, TypeError) as error:
+        names = ", ".join(part.name for part in parts)
+        raise StartupError(f"GraphQL parts {names}: {error}") from error
+    for part in parts:
+        _bind(schema, part)
+    _bind_others(schema, kinds)
+    return schema
+
+
+def _check_names(parts: Sequence[GraphQLPart]) -> None:
+    """Each part must be readable by itself, and define nothing that is another's."""
+    owners: dict[str, str] = {}
+    for part in parts:
+        try:
+            document = parse(part.sdl, no_location=True)
+        except GraphQLError as error:
+            raise StartupError(f"GraphQL part {part.name}: {error}") from error
+        for definition in document.definitions:
+            for name in _defined(definition):
+                if name in owners:
+                    raise StartupError(
+                        f"GraphQL part {part.name}: {name} is defined by {owners[name]}"
+                    )
+                owners[name] = part.name
+
+
+def _defined(definition: ast.DefinitionNode) -> list[str]:
+    """The types or directives that a definition makes, or the fields that it adds to a type."""
+    name = getattr(definition, "name", None)
+    if not isinstance(name, NameNode):
+        return []
+    fields = [f"{name.value}.{field.name.value}" for field in getattr(definition, "fields", ())]
+    return fields if isinstance(definition, ast.TypeExtensionNode) else [name.value, *fields]
+
+
+def _bind(schema: GraphQLSchema, part: GraphQLPart) -> None:
+    for place, resolver in part.resolvers.items():
+        name, _, field = place.partition(".")
+        owner = schema.get_type(name)
+        if not is_object_type(owner) or field not in owner.fields:
+            raise StartupError(f"GraphQL part {part.name}: there is no field {place} to resolve")
+        owner.fields[field].resolve = resolver
+    for name in part.kinds:
+        if not (is_enum_type(schema.get_type(name)) or is_object_type(schema.get_type(name))):
+            raise StartupError(f"GraphQL part {part.name}: there is no enum or type {name}")
+    for place in part.costs:
+        name, _, field = place.partition(".")
+        owner = schema.get_type(name)
+        if not is_object_type(owner) or field not in owner.fields:
+            raise StartupError(f"GraphQL part {part.name}: there is no field {place} that costs")
+
+
+def _bind_others(schema: GraphQLSchema, kinds: Mapping[str, type]) -> None:
+    """What needs no resolver of its own: attributes, arguments by name, types by class."""
+    names = {kind: name for name, kind in kinds.items()}
+
+    def type_of(value: object, info: object, abstract: object) -> str:
+        return names[type(value)]
+
+    for kind in schema.type_map.values():
+        if is_abstract_type(kind):
+            kind.resolve_type = type_of
+        if not is_object_type(kind) or is_introspection_type(kind):
+            continue
+        _bind_fields(kind)
+
+
+def _bind_fields(kind: GraphQLObjectType) -> None:
+    for name, field in kind.fields.items():
+        if field.resolve is None:
+            field.resolve = _attribute(_snake_case(name))
+        for argument_name, argument in field.args.items():
+            argument.out_name = _snake_case(argument_name)
+
+
+def _attribute(name: str) -> Any:
+    get = attrgetter(name)
+
+    def resolve(parent: object, info: object) -> object:
+        return get(parent)
+
+    return resolve
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: "_" + found[0].lower(), name)
+
+
+def costs(parts: Sequence[GraphQLPart]) -> dict[str, int]:
+    """What fields count for, of all parts."""
+    found: dict[str, int] = {}
+    for part in parts:
+        found |= part.costs
+    return found

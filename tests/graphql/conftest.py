@@ -1,0 +1,53 @@
+"""A server with GraphQL, and people who ask it."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.graphql.asker import Asker
+from tests.protocol.running import Running
+
+PLUGINS = ["memory", "password", "metrics", "graphql"]
+Start = Callable[..., Running]
+People = Callable[..., Awaitable[list[Asker]]]
+
+
+@pytest.fixture(scope="package")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Running(tmp_path_factory.mktemp("shared"), {"plugins.enabled": PLUGINS}) as running:
+        yield running
+
+
+@pytest.fixture
+def server(shared_server: Running) -> Iterator[Running]:
+    """A server that other tests use too. Whatever a client does to it is no error of the server."""
+    shared_server.take_errors()  # those of other servers, which ran beside it
+    yield shared_server
+    assert not shared_server.take_errors()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a server of the test's own, with other settings."""
+    with ExitStack() as stack:
+
+        def start(overrides: Mapping[str, object] | None = None) -> Running:
+            settings = {"plugins.enabled": PLUGINS, **(overrides or {})}
+            return stack.enter_context(Running(tmp_path / "data", settings))
+
+        yield start
+
+
+@pytest.fixture
+def people(server: Running) -> People:
+    async def people(*names: str) -> list[Asker]:
+        return [Asker(server, person) for person in await server.people(*names)]
+
+    return people
+
+
+@pytest.fixture
+def nobody(server: Running) -> Asker:
+    return Asker(server)

@@ -1,0 +1,133 @@
+"""No query costs more calls of the store when there are more rows to show."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver import Store
+from chatserver.app import Server
+from tests.graphql.asker import Asker
+from tests.graphql.conftest import PLUGINS
+from tests.protocol.running import Running
+
+METHODS = [name for name, value in vars(Store).items() if callable(value) and name[0] != "_"]
+CHANGES = "changed"  # what the server looks at each second, whoever asks
+FEW, MANY = 2, 12
+SETTINGS = {
+    "plugins.enabled": PLUGINS,
+    "plugin.graphql.cost": 10**6,
+    # Else heads are compared meanwhile, and sessions looked up anew.
+    "delivery.repair_seconds": 3600.0,
+    "plugin.password.cache_seconds": 60.0,
+}
+
+NESTED = """query Nested {
+  rooms(first: 30) { nodes { name read unread mentions
+    older: messages(last: 30, before: 1000) { body author { name } }
+    most: messages(last: 100) { body pinned }
+    messages(last: 30) {
+      body room { name unread }
+      author { name username role }
+      mentions { username }
+      replyToMessage { body author { username } room { name } }
+      reactions { emoji count mine users(first: 30) { username } } }
+    members(first: 30) { nodes { role user { username at } } }
+    events(after: 0, first: 30) { ... on RoomLogEntry { seq author { username } }
+      ... on MessagePosted { message { author { disabled } mentions { name } } }
+      ... on MemberJoined { user { username } } }
+} } }"""
+SEARCH = """query Found { search(text: "hello", first: 30)
+  { nodes { room { name unread } author { username } replyToMessage { author { username } } } } }"""
+
+
+async def count(server: Running) -> Callable[[], Awaitable[Counter[str]]]:
+    """Begin to count; what is returned says how often which method was called since the last time."""
+    calls: Counter[str] = Counter()
+
+    async def wrap(running: Server) -> None:
+        for name in METHODS:
+            setattr(running.store, name, counted(name, getattr(running.store, name)))
+
+    def counted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            if given[:1] != (CHANGES,):
+                calls[name] += 1
+            return method(*given, **named)
+
+        return call
+
+    async def take() -> Counter[str]:
+        taken = calls.copy()
+        calls.clear()
+        return taken
+
+    await server.run(wrap)
+    return take
+
+
+async def as_later(running: Server) -> None:
+    """What was known for a second has to be looked up anew."""
+    running.service.accounts._cache.clear()
+    for room in running.service.cache._rooms.values():
+        room.checked = 0.0
+
+
+async def as_after_a_start(running: Server) -> None:
+    """Nothing is in memory."""
+    running.service.accounts._cache.clear()
+    running.service.cache._rooms.clear()
+
+
+async def populate(server: Running, rooms: int, people: int) -> Asker:
+    """So many rooms and members, each of whom writes, answers, mentions and reacts in each room."""
+    members = [Asker(server, person) for person in await server.people(*["p"] * people)]
+    ada = members[0]
+    for number in range(rooms):
+        room = await ada.make_room(f"R{number}", "PUBLIC", *(member.id for member in members))
+        last = None
+        for member in members:
+            more = {"replyTo": last} if last else {}
+            body = f"hello @{ada.username} @{member.username} {room}"
+            last = (await member.post(room, body, **more))["id"]
+            await member.ask(
+                "mutation ($i: ReactionInput!) { addReaction(input: $i) { seq } }",
+                i={"roomId": room, "messageId": last, "emoji": "👍"},
+            )
+    return ada
+
+
+@pytest.mark.parametrize("before", [as_later, as_after_a_start])
+@pytest.mark.parametrize(
+    ("query", "rooms"), [(NESTED, (FEW, MANY)), (SEARCH, (FEW, FEW))], ids=["nested", "search"]
+)
+async def test_more_rows_take_no_more_calls(
+    tmp_path: Path,
+    query: str,
+    rooms: tuple[int, int],
+    before: Callable[[Server], Awaitable[None]],
+) -> None:
+    found = []
+    for size, people in zip(rooms, (FEW, MANY), strict=True):
+        with Running(tmp_path / str(people), SETTINGS) as server:
+            ada = await populate(server, size, people)
+            await ada.ask(query)
+            await server.run(before)
+            take = await count(server)
+            answer = await ada.send(query)
+            assert "errors" not in answer.json(), answer.text
+            found.append((len(answer.content), await take()))
+    (few_bytes, few), (many_bytes, many) = found
+    assert many_bytes > 3 * few_bytes
+    assert many == few
+
+
+async def test_the_count_finds_calls_one_by_one(tmp_path: Path) -> None:
+    """A control: what loads row by row is found out."""
+    with Running(tmp_path, SETTINGS) as server:
+        take = await count(server)
+        for _ in range(3):
+            await server.run(lambda running: running.service.accounts.by_name("none"))
+        assert await take() == Counter(get=3)

@@ -1,0 +1,65 @@
+"""The page for consumers: its commands and its program work as they stand, its plugin is served."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, Block, blocks
+from tests.docs.terminal import Terminal
+from tests.graphql.asker import Asker
+from tests.graphql.conftest import PLUGINS, Start
+from tests.protocol.running import Running
+
+PAGE = ROOT / "docs/graphql.md"
+
+
+def shown(*languages: str) -> list[Block]:
+    return [block for block in blocks(PAGE) if block.language in languages]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with every file of the page in it."""
+    folder = tmp_path / "page"
+    for block in shown("python"):
+        _, name = block.info
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(block.text)
+    return folder
+
+
+def test_the_commands_work_as_they_stand(files: Path, server: Running) -> None:
+    for program in ("bash", "curl"):
+        if shutil.which(program) is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no {program} on the PATH")
+    terminal = Terminal(files, os.environ, server.port)
+    printed = [
+        terminal.run(block.text.replace(":4000", f":{server.port}")) for block in shown("sh")
+    ]
+    signed_up, talked, read = printed
+    answers = [json.loads(signed_up), json.loads(talked[talked.rindex('{"data"') :])]
+    expected = [json.loads(block.text) for block in shown("json")]
+    for answer, example in zip(answers, expected, strict=True):
+        assert shape(answer) == shape(example)
+    assert answers[1] == expected[1]
+    assert read == "3 grace Hello!\n"
+
+
+async def test_the_plugin_of_the_page_is_served(files: Path, start: Start) -> None:
+    server = start(
+        {"plugins.folder": str(files / "local"), "plugins.enabled": [*PLUGINS, "weather"]}
+    )
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    found = await ada.ask("query ($id: ID!) { room(id: $id) { weather { temperature } } }", id=room)
+    assert 20 <= found["room"]["weather"]["temperature"] < 30
+
+
+def shape(value: object) -> object:
+    """The names in an answer, without the values."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    return [shape(each) for each in value] if isinstance(value, list) else None

@@ -1,0 +1,54 @@
+"""GraphiQL in a real browser, under the policy of all pages, with nothing loaded from elsewhere."""
+
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.page.conftest import BROWSER_FLAGS, missing
+from tests.protocol.running import Running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        missing("Chromium (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Whatever the page complains of, or loads from another host, fails the test."""
+    context = browser.new_context()
+    page = context.new_page()
+    complaints: list[str] = []
+    hosts: set[str | None] = set()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    yield page
+    context.close()
+    assert complaints == []
+    assert hosts <= {"127.0.0.1", ""}
+
+
+def test_a_query_in_the_explorer(page: Page, server: Running) -> None:
+    url = f"http://127.0.0.1:{server.port}"
+    register = {"username": "explorer", "password": "correct horse battery"}
+    signed_up = page.request.post(f"{url}/api/v1/register", data=register)
+    assert signed_up.status == 201  # its cookie is the browser's now
+    answer = page.goto(f"{url}/graphql")
+    assert answer is not None
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    page.get_by_role("button", name="Execute query").click()
+    expect(page.locator(".result-window")).to_contain_text('"name": "explorer"')
+    page.get_by_role("button", name="Show Documentation Explorer").click()
+    expect(page.get_by_role("link", name="MessageConnection")).to_be_visible()

@@ -1,0 +1,239 @@
+"""All mutations: what each does, and whom it refuses."""
+
+import pytest
+from graphql import GraphQLObjectType
+
+from chatserver import ServerRole
+from chatserver_plugins.graphql.part import own_part
+from chatserver_plugins.graphql.schema import build
+from tests.graphql.asker import Asker, Json
+from tests.graphql.conftest import People
+from tests.protocol.running import PASSWORD
+
+CHANGE = "mutation ($input: %s!) { %s(input: $input) { seq room { head } } }"
+# Each that changes something in a room, with an input that somebody without rights may try.
+IN_A_ROOM = {
+    "changeRoom": ("ChangeRoomInput", {"name": "New"}, "room { id }"),
+    "inviteMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
+    "removeMember": ("MemberInput", {"userId": "USER"}, "room { id }"),
+    "setMemberRole": ("SetMemberRoleInput", {"userId": "USER", "role": "OWNER"}, "seq"),
+    "markRead": ("MarkReadInput", {"seq": 1}, "seq"),
+    "sendMessage": ("SendMessageInput", {"body": "b", "clientId": "c"}, "repeated"),
+    "editMessage": ("EditMessageInput", {"messageId": "MESSAGE", "body": "b"}, "seq"),
+    "deleteMessage": ("MessageInput", {"messageId": "MESSAGE"}, "seq"),
+    "addReaction": ("ReactionInput", {"messageId": "MESSAGE", "emoji": "👍"}, "seq"),
+    "removeReaction": ("ReactionInput", {"messageId": "MESSAGE", "emoji": "👍"}, "seq"),
+    "pinMessage": ("MessageInput", {"messageId": "MESSAGE"}, "seq"),
+    "unpinMessage": ("MessageInput", {"messageId": "MESSAGE"}, "seq"),
+}
+ELSEWHERE = {
+    *("register", "login", "logout", "setUserDisabled"),
+    *("createRoom", "joinRoom", "leaveRoom"),
+}
+
+
+def test_every_mutation_is_tried_here() -> None:
+    mutation = build([own_part()]).mutation_type
+    assert isinstance(mutation, GraphQLObjectType)
+    assert set(mutation.fields) == set(IN_A_ROOM) | ELSEWHERE
+
+
+def document(name: str, rest: dict[str, object]) -> tuple[str, Json]:
+    kind, fields, answer = IN_A_ROOM[name]
+    text = f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ {answer} }} }}"
+    named = {key: rest.get(str(value), value) for key, value in fields.items()}
+    return text, {"roomId": rest["ROOM"], **named}
+
+
+@pytest.mark.parametrize("name", IN_A_ROOM)
+async def test_a_room_one_may_not_see_is_not_there(
+    people: People, nobody: Asker, name: str
+) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room("Secret", "PRIVATE")
+    message = await ada.post(room, "Hello")
+    text, given = document(name, {"ROOM": room, "USER": ada.id, "MESSAGE": message["id"]})
+    assert await bob.code(text, input=given) == "room.not_found"
+    assert await nobody.code(text, input=given) == "auth.required"
+    assert await bob.code(text, input={**given, "roomId": ""}) == "request.invalid"
+
+
+@pytest.mark.parametrize(
+    "name", ["changeRoom", "removeMember", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
+)  # fmt: skip
+async def test_what_a_member_may_not_do(people: People, name: str) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room("Team", "PRIVATE", bob.id)
+    message = await ada.post(room, "Hello")
+    text, given = document(name, {"ROOM": room, "USER": ada.id, "MESSAGE": message["id"]})
+    assert await bob.code(text, input=given) == "room.forbidden"
+
+
+async def test_accounts(nobody: Asker) -> None:
+    register = "mutation ($input: RegisterInput!) { register(input: $input) { token user { id username name } } }"
+    made = (await nobody.ask(register, input={"username": "Zoe", "password": PASSWORD}))["register"]
+    assert (made["user"]["username"], made["user"]["name"]) == ("zoe", "Zoe")
+    again = {"username": "ZOE", "password": PASSWORD}
+    assert await nobody.code(register, input=again) == "user.exists"
+    bad = {"username": "no spaces", "password": PASSWORD}
+    assert await nobody.code(register, input=bad) == "request.invalid"
+
+    login = "mutation ($input: LoginInput!) { login(input: $input) { token user { id } } }"
+    signed = (await nobody.ask(login, input=again))["login"]
+    assert signed["user"]["id"] == made["user"]["id"]
+    wrong = {"username": "zoe", "password": "another password"}
+    assert await nobody.code(login, input=wrong) == "auth.invalid"
+
+    headers = {"Authorization": f"Bearer {signed['token']}"}
+    body = {"query": "mutation { logout { user { username } } }"}
+    out = await nobody.server.http("POST", "/graphql", body, headers=headers)
+    assert out.json()["data"]["logout"]["user"]["username"] == "zoe"
+    again_out = await nobody.server.http("POST", "/graphql", body, headers=headers)
+    assert again_out.json()["errors"][0]["extensions"]["code"] == "auth.invalid"
+
+
+async def test_locking_an_account_out_is_for_staff(people: People) -> None:
+    staff, bob, cid = await people("Staff", "Bob", "Cid")
+    await staff.server.run(lambda s: s.service.accounts.set_role(staff.username, ServerRole.ADMIN))
+    text = "mutation ($input: SetUserDisabledInput!) { setUserDisabled(input: $input) { user { disabled } } }"
+    lock = {"username": bob.username, "disabled": True}
+    assert await cid.code(text, input=lock) == "user.forbidden"
+    done = await staff.ask(text, input=lock)
+    assert done["setUserDisabled"] == {"user": {"disabled": True}}
+    assert await bob.code("{ rooms { nodes { id } } }") == "auth.invalid"
+
+
+async def test_rooms_are_made_changed_joined_and_left(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room("Before")
+    change = (
+        "mutation ($input: ChangeRoomInput!) { changeRoom(input: $input) { room { name topic } } }"
+    )
+    changed = await ada.ask(change, input={"roomId": room, "name": "After", "topic": "All"})
+    assert changed["changeRoom"]["room"] == {"name": "After", "topic": "All"}
+    kept = await ada.ask(change, input={"roomId": room, "topic": ""})
+    assert kept["changeRoom"]["room"] == {"name": "After", "topic": ""}
+
+    join = "mutation ($id: ID!) { joinRoom(roomId: $id) { room { joined role } } }"
+    leave = "mutation ($id: ID!) { leaveRoom(roomId: $id) { roomId } }"
+    joined = await bob.ask(join, id=room)
+    assert joined["joinRoom"]["room"] == {"joined": True, "role": "MEMBER"}
+    assert await bob.ask(leave, id=room) == {"leaveRoom": {"roomId": room}}
+    assert await bob.code(leave, id=room) == "room.forbidden"
+    secret = await ada.make_room("Secret", "PRIVATE")
+    assert await bob.code(join, id=secret) == "room.not_found"
+
+
+async def test_a_direct_room_is_made_once(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    made = "mutation ($input: CreateRoomInput!) { createRoom(input: $input) { room { id name kind } } }"
+    first = await ada.ask(made, input={"kind": "DIRECT", "members": [bob.id]})
+    again = await bob.ask(made, input={"kind": "DIRECT", "members": [ada.id]})
+    assert first["createRoom"]["room"]["id"] == again["createRoom"]["room"]["id"]
+    assert (first["createRoom"]["room"]["name"], again["createRoom"]["room"]["name"]) == (
+        *("Bob", "Ada"),
+    )
+
+
+async def test_members_come_rise_and_go(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room("Team", "PRIVATE")
+    given = {"roomId": room, "userId": bob.id}
+    text = "mutation ($input: MemberInput!) { %s(input: $input) { room { members { nodes { user { id } } } } } }"
+    invited = await ada.ask(text % "inviteMember", input=given)
+    assert {"user": {"id": bob.id}} in invited["inviteMember"]["room"]["members"]["nodes"]
+    risen = await ada.ask(
+        CHANGE % ("SetMemberRoleInput", "setMemberRole"), input={**given, "role": "ADMIN"}
+    )
+    assert risen["setMemberRole"]["seq"] == risen["setMemberRole"]["room"]["head"]
+    mine = "query ($id: ID!) { room(id: $id) { role } }"
+    assert (await bob.ask(mine, id=room))["room"]["role"] == "ADMIN"
+    removed = await ada.ask(text % "removeMember", input=given)
+    assert {"user": {"id": bob.id}} not in removed["removeMember"]["room"]["members"]["nodes"]
+    assert await bob.ask(mine, id=room) == {"room": None}
+
+
+async def test_sending_twice_is_sending_once(people: People) -> None:
+    (ada,) = await people("Ada")
+    room = await ada.make_room()
+    text = "mutation ($input: SendMessageInput!) { sendMessage(input: $input) { repeated message { id } } }"
+    given = {"roomId": room, "body": "Hello", "clientId": "once"}
+    first = (await ada.ask(text, input=given))["sendMessage"]
+    again = (await ada.ask(text, input=given))["sendMessage"]
+    assert (first["repeated"], again["repeated"]) == (False, True)
+    assert first["message"] == again["message"]
+    other = {**given, "roomId": await ada.make_room("Another")}
+    assert await ada.code(text, input=other) == "message.client_id_reused"
+
+
+async def test_the_fields_of_one_request_are_carried_out_in_order(people: People) -> None:
+    (ada,) = await people("Ada")
+    room = await ada.make_room()
+    text = "mutation ($r: ID!) {" + "".join(
+        f' m{n}: sendMessage(input: {{roomId: $r, body: "{n}", clientId: "{n}"}})'
+        " { message { seq room { head } } }"
+        for n in range(10)
+    ) + "}"  # fmt: skip
+    done = await ada.ask(text, r=room)
+    seqs = [done[f"m{n}"]["message"]["seq"] for n in range(10)]
+    assert seqs == list(range(seqs[0], seqs[0] + 10))
+    assert [done[f"m{n}"]["message"]["room"]["head"] for n in range(10)] == seqs
+
+
+async def test_a_message_lives(people: People) -> None:
+    (ada,) = await people("Ada")
+    room = await ada.make_room()
+    message = await ada.post(room, "one")
+    given = {"roomId": room, "messageId": message["id"]}
+    query = """query ($room: ID!, $id: ID!) { room(id: $room) { message(id: $id) {
+      body editedAt pinned reactions { emoji count } } } }"""
+
+    async def do(name: str, kind: str, **more: str) -> Json:
+        done = (await ada.ask(CHANGE % (kind, name), input={**given, **more}))[name]
+        assert done["seq"] == done["room"]["head"]
+        found: Json = (await ada.ask(query, room=room, id=message["id"]))["room"]["message"]
+        return found
+
+    edited = await do("editMessage", "EditMessageInput", body="two")
+    assert edited["body"] == "two"
+    assert edited["editedAt"] > message["at"]
+    assert (await do("pinMessage", "MessageInput"))["pinned"] is True
+    assert (await do("unpinMessage", "MessageInput"))["pinned"] is False
+    reacted = await do("addReaction", "ReactionInput", emoji="🎉")
+    assert reacted["reactions"] == [{"emoji": "🎉", "count": 1}]
+    assert (await do("addReaction", "ReactionInput", emoji="🎉"))["reactions"] == reacted[
+        "reactions"
+    ]
+    assert (await do("removeReaction", "ReactionInput", emoji="🎉"))["reactions"] == []
+    assert await do("deleteMessage", "MessageInput") is None
+    text = CHANGE % ("MessageInput", "deleteMessage")
+    assert await ada.code(text, input=given) == "message.not_found"
+    listed = "query ($id: ID!) { room(id: $id) { messages { body deleted } } }"
+    left = (await ada.ask(listed, id=room))["room"]["messages"]
+    assert left == [{"body": "", "deleted": True}]
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("sendMessage", "clientId", ""),
+        ("sendMessage", "clientId", "x" * 65),
+        ("sendMessage", "body", " "),
+        ("sendMessage", "replyTo", ""),
+        ("addReaction", "emoji", ""),
+        ("addReaction", "emoji", "x" * 33),
+        ("changeRoom", "topic", "x" * 1001),
+        ("changeRoom", "name", "x" * 201),
+        ("markRead", "seq", -1),
+    ],
+)
+async def test_bounds_are_those_of_the_other_doors(
+    people: People, name: str, field: str, value: object
+) -> None:
+    (ada,) = await people("Ada")
+    room = await ada.make_room()
+    message = await ada.post(room, "Hello")
+    text, given = document(name, {"ROOM": room, "USER": ada.id, "MESSAGE": message["id"]})
+    assert await ada.code(text, input={**given, field: value}) == "request.invalid"
+    long = {"roomId": room, "body": "x" * 8001, "clientId": "long"}
+    assert await ada.code(document("sendMessage", {"ROOM": room})[0], input=long) == "limit.size"
