@@ -1,19 +1,18 @@
-"""Typed dispatch of hooks, compiled once from what pluggy registered.
+"""Typed dispatch of hooks, compiled once from what pluggy registered: one method for each hook.
 
-pluggy checks and orders; here is how a call is made, what an error of a plugin does, and by when
-a plugin must have answered.
+pluggy checks and orders. How a call is contained is in `guard.py`, how observers are told in
+`observers.py`.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
 import msgspec
-from loguru import logger
 
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
+from chatserver.guard import Call, Guard, PluginFailed
 from chatserver.hooktypes import (
     Context,
     Draft,
@@ -27,94 +26,12 @@ from chatserver.hooktypes import (
     Route,
 )
 from chatserver.interfaces import Authenticator, Records, Store
-from chatserver.measure import Counter, Measures
+from chatserver.measure import Measures
 from chatserver.model import AnyEvent, User
+from chatserver.observers import Observers
 
 STARTUP_SECONDS = 60.0  # for what one plugin has to prepare; one that hangs is named after this
-# Hooks in which a `ChatError` is an answer to a client; elsewhere nobody waits for one.
-ANSWERING = ("change_message", "check_message", "register_routes")
-# Whoever asks costs only themselves, and must not shut an address for all others.
-WITHOUT_BREAKER = ("register_routes",)
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
-
-
-class Call(NamedTuple):
-    """One plugin's implementation of one hook, and the arguments it takes."""
-
-    plugin: str
-    function: Callable[..., Any]
-    arguments: Sequence[str]
-
-    def __call__(self, **given: Any) -> Any:
-        return self.function(*[given[name] for name in self.arguments])
-
-
-class Breaker:
-    """Stops asking a plugin that failed several times in a row, for a while."""
-
-    def __init__(self, failures: int, seconds: float) -> None:
-        self._limit, self._seconds = failures, seconds
-        self._failures = 0
-        self._open_until = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        return self._failures >= self._limit and time.monotonic() < self._open_until
-
-    def note(self, failed: bool) -> None:
-        self._failures = self._failures + 1 if failed else 0
-        if self._failures >= self._limit:
-            self._open_until = time.monotonic() + self._seconds
-
-
-class Observer:
-    """One plugin's queue of `on_` calls, worked off in order by one task."""
-
-    def __init__(self, plugin: str, bound: int, hooks: "HookCalls") -> None:
-        self.plugin = plugin
-        self._queue: asyncio.Queue[tuple[str, Call, dict[str, Any]]] = asyncio.Queue(bound)
-        self._hooks = hooks
-        self._task: asyncio.Task[None] | None = None
-
-    def __len__(self) -> int:
-        return self._queue.qsize()
-
-    def tell(self, hook: str, call: Call, given: dict[str, Any]) -> bool:
-        if self._task is None:
-            self._task = asyncio.create_task(self._work(), name=f"observer {self.plugin}")
-        try:
-            self._queue.put_nowait((hook, call, given))
-        except asyncio.QueueFull:
-            return False
-        return True
-
-    async def close(self, seconds: float) -> None:
-        """Let what is queued be told, but no longer than `seconds`."""
-        if self._task is None:
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await self._queue.join()
-        except TimeoutError:
-            logger.error("plugin {}: {} observations dropped at shutdown", self.plugin, len(self))
-        self._task.cancel()
-
-    async def _work(self) -> None:
-        while True:
-            hook, call, given = await self._queue.get()
-            try:
-                await self._hooks.run(hook, call, given)
-            except PluginFailed:
-                pass  # logged and counted where it happened; the action stands
-            finally:
-                self._queue.task_done()
-
-
-class PluginFailed(ChatError):
-    """A plugin raised, hung or returned garbage. The user learns only that a part failed."""
-
-    def __init__(self) -> None:
-        super().__init__("plugin.failed", after_ms=1000)
 
 
 class HookCalls:
@@ -125,23 +42,11 @@ class HookCalls:
     ) -> None:
         self._calls = calls
         self._settings = settings
-        # For each hook one: what works in one hook must not hide what fails in another.
-        self._breakers: dict[tuple[str, str], Breaker] = {}
-        self._observers: dict[str, Observer] = {}
+        self.guard = Guard(settings, measures)
+        self._observers = Observers(self.guard, settings.observer_queue, measures)
         self._started: list[str] = []
         self.messages_are_checked = bool(calls["change_message"] or calls["check_message"])
         self.events_are_observed = bool(calls["on_event"])
-        self._seconds = measures.histogram(
-            "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
-        )
-        self._errors: Counter = measures.counter(
-            "chatserver_hook_errors_total", "Hook calls that failed", ("plugin", "hook", "reason")
-        )
-        measures.gauge(
-            "chatserver_observer_queue",
-            "Observations that wait for plugins",
-            lambda: sum(map(len, self._observers.values())),
-        )
 
     # -- at start ------------------------------------------------------------------------------
 
@@ -188,14 +93,13 @@ class HookCalls:
             self._started.append(call.plugin)
 
     async def shutdown(self) -> None:
-        for observer in self._observers.values():
-            await observer.close(self._settings.deadline_seconds)
+        await self._observers.close(self._settings.deadline_seconds)
         must_have_started = {call.plugin for call in self._calls["startup"]}
         for call in reversed(self._calls["shutdown"]):
             if call.plugin in must_have_started and call.plugin not in self._started:
                 continue
             try:
-                await self.run("shutdown", call, {})
+                await self.guard.run("shutdown", call, {})
             except PluginFailed:
                 continue
 
@@ -203,11 +107,13 @@ class HookCalls:
 
     async def change_message(self, draft: Draft, user: User) -> Draft:
         for call in self._calls["change_message"]:
-            changed = await self.run("change_message", call, {"draft": draft, "user": user})
+            changed = await self.guard.run("change_message", call, {"draft": draft, "user": user})
             if changed is None:
                 continue
             if not isinstance(changed, Draft) or not _is_text(changed.body):
-                self._failed("change_message", call.plugin, "garbage", f"returned {type(changed)}")
+                self.guard.fail(
+                    "change_message", call.plugin, "garbage", f"returned {type(changed)}"
+                )
             # Where a message goes is the author's choice, not a plugin's.
             draft = Draft(
                 room=draft.room, body=changed.body, reply_to=draft.reply_to, message=draft.message
@@ -217,64 +123,22 @@ class HookCalls:
     async def check_message(self, draft: Draft, user: User) -> None:
         """Raise `ChatError` message.refused with the reason of the first plugin that refuses."""
         for call in self._calls["check_message"]:
-            answer = await self.run("check_message", call, {"draft": draft, "user": user})
+            answer = await self.guard.run("check_message", call, {"draft": draft, "user": user})
             if answer is None:
                 continue
             if not isinstance(answer, Refusal) or not _is_text(answer.reason):
-                self._failed("check_message", call.plugin, "garbage", f"returned {type(answer)}")
+                self.guard.fail("check_message", call.plugin, "garbage", f"returned {type(answer)}")
             raise ChatError("message.refused", answer.reason, detail={"plugin": call.plugin})
 
     def on_event(self, event: AnyEvent) -> None:
         for call in self._calls["on_event"]:
-            self._tell("on_event", call, {"event": event})
+            self._observers.tell("on_event", call, {"event": event})
 
     def on_login(self, attempt: LoginAttempt) -> None:
         for call in self._calls["on_login"]:
-            self._tell("on_login", call, {"attempt": attempt})
-
-    async def run(self, hook: str, call: Call, given: dict[str, Any]) -> Any:
-        """Await one plugin under the deadline; its errors are logged and counted by its name."""
-        breaker = self._breakers.setdefault(
-            (call.plugin, hook),
-            Breaker(self._settings.breaker_failures, self._settings.breaker_seconds),
-        )
-        if breaker.is_open and hook not in WITHOUT_BREAKER:
-            self._errors.add(labels=(call.plugin, hook, "circuit_open"))
-            raise PluginFailed
-        failed: bool | None = True
-        started = time.perf_counter()
-        try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
-                answer = await call(**given)
-            failed = False
-            return answer
-        except TimeoutError:
-            self._failed(hook, call.plugin, "timeout", "did not answer in time")
-        except (Exception, SystemExit) as error:
-            if isinstance(error, ChatError) and hook in ANSWERING:
-                failed = False
-                raise
-            self._crashed(hook, call.plugin, error)
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                failed = None  # whoever waited is gone, which is not the plugin's doing
-                raise
-            self._crashed(hook, call.plugin, error)
-        finally:
-            if failed is not None:
-                breaker.note(failed)
-            self._seconds.add(time.perf_counter() - started, (call.plugin, hook))
+            self._observers.tell("on_login", call, {"attempt": attempt})
 
     # -- shared ----------------------------------------------------------------------------------
-
-    def _tell(self, hook: str, call: Call, given: dict[str, Any]) -> None:
-        observer = self._observers.get(call.plugin)
-        if observer is None:
-            observer = Observer(call.plugin, self._settings.observer_queue, self)
-            self._observers[call.plugin] = observer
-        if not observer.tell(hook, call, given):
-            self._errors.add(labels=(call.plugin, hook, "queue_full"))
 
     def _guarded(self, plugin: str, route: Route) -> Route:
         handlers: dict[str, Any] = {
@@ -287,28 +151,14 @@ class HookCalls:
         call = Call(plugin, handler, ("request",))
 
         async def answer(request: Request) -> Reply:
-            reply = await self.run("register_routes", call, {"request": request})
+            reply = await self.guard.run("register_routes", call, {"request": request})
             if not isinstance(reply, Reply):
-                self._failed("register_routes", plugin, "garbage", f"returned {type(reply)}")
+                self.guard.fail("register_routes", plugin, "garbage", f"returned {type(reply)}")
             if not isinstance(reply.body, bytes | AsyncIterator):
-                self._failed("register_routes", plugin, "garbage", f"answers {type(reply.body)}")
+                self.guard.fail("register_routes", plugin, "garbage", f"answers {type(reply.body)}")
             return reply
 
         return answer
-
-    def note_crash(self, hook: str, plugin: str, error: BaseException) -> None:
-        """Log and count what a plugin raised."""
-        logger.opt(exception=error).error("plugin {}: {} failed", plugin, hook)
-        self._errors.add(labels=(plugin, hook, "error"))
-
-    def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
-        self.note_crash(hook, plugin, error)
-        raise PluginFailed from error
-
-    def _failed(self, hook: str, plugin: str, reason: str, text: str) -> NoReturn:
-        logger.error("plugin {}: {} {}", plugin, hook, text)
-        self._errors.add(labels=(plugin, hook, reason))
-        raise PluginFailed
 
     def _one(
         self, hook: str, what: str, kind: type[Any], given: Callable[[Call], dict[str, Any]]

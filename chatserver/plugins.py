@@ -17,7 +17,7 @@ import pluggy
 
 from chatserver.config import Config, convert, describe
 from chatserver.errors import StartupError
-from chatserver.hooks import Call
+from chatserver.guard import Call
 from chatserver.hookspecs import PROJECT, Hooks
 from chatserver.hooktypes import Settings
 from chatserver.version import __version__

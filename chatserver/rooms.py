@@ -215,6 +215,7 @@ class Rooms:
             return None
         if not found.followers and time.monotonic() - found.checked > FRESH_SECONDS:
             return None
+        self._rooms.move_to_end(room)
         return found
 
     def known(self, room: str) -> Room | None:

@@ -145,7 +145,7 @@ class PluginSocket:
         """The transport reports its end by `on_ws_connection_close`."""
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        self._gate.service.hooks.note_crash("register_routes", self._plugin, value)
+        self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, value)
 
     def _on_drained(self) -> None:
         self._stop_timing()
@@ -214,5 +214,5 @@ class PluginSocket:
             self._slow = None
 
     def _crashed(self, error: BaseException) -> None:
-        self._gate.service.hooks.note_crash("register_routes", self._plugin, error)
+        self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, error)
         self._transport.close(CLOSE_INTERNAL, "a part of the server failed")

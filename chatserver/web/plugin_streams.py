@@ -63,7 +63,7 @@ class Stream:
             async with asyncio.timeout(self._gate.config.plugins.deadline_seconds):
                 await aclose()
         except (Exception, SystemExit) as error:
-            self._gate.service.hooks.note_crash("register_routes", self._plugin, error)
+            self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, error)
 
     # -- the server stops ------------------------------------------------------------------------
 
@@ -113,7 +113,7 @@ class Stream:
         self.is_lagging = False
 
     def _crashed(self, error: BaseException) -> None:
-        self._gate.service.hooks.note_crash("register_routes", self._plugin, error)
+        self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, error)
         self._cut()
 
     def _cut(self) -> None:

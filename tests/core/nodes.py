@@ -7,7 +7,8 @@ from typing import Any
 
 from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
-from chatserver.hooks import Call, HookCalls
+from chatserver.guard import Call
+from chatserver.hooks import HookCalls
 from chatserver.interfaces import Authenticator, Store
 from chatserver.measure import Measures
 from chatserver.model import ServerRole, User

@@ -15,7 +15,8 @@ from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import Loaded, load
 from chatserver.errors import ChatError
-from chatserver.hooks import Breaker, Call, HookCalls, PluginFailed
+from chatserver.guard import Breaker, Call, PluginFailed
+from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Draft, LoginAttempt, Refusal
 from chatserver.measure import Counter, Measures
 from chatserver.model import RoomKind, ServerRole, User
@@ -171,7 +172,7 @@ async def running(loaded: Loaded) -> AsyncIterator[tuple[Server, Room, User]]:
 
 
 def errors(hooks: HookCalls) -> dict[tuple[str, ...], float]:
-    counter = hooks._errors
+    counter = hooks.guard._errors
     assert isinstance(counter, Counter)
     return counter.values
 
@@ -216,7 +217,7 @@ async def test_a_failing_observer_fails_alone_and_goes_on(
     async with running(loaded(tmp_path, *enabled, **settings)) as (server, room, user):
         for client_id, body in (("c1", "fail"), ("c2", "hello"), ("c3", "fail")):
             await server.service.messages.post(user, room, client_id, body)
-        await server.hooks._observers["bad_message_hook"].close(5)
+        await server.hooks._observers._observers["bad_message_hook"].close(5)
         assert sum(errors(server.hooks).values()) == 2
     assert sum("plugin bad_message_hook: on_event" in line for line in logged) == 2
 
