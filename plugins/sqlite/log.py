@@ -1,7 +1,7 @@
 """The log of every room, in the table `events`."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -46,8 +46,7 @@ class SqliteLog:
         return await self._of_room(room, AnyEvent, queries.READ, after, max(limit, 0))
 
     async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
-        places = [(room, (after, max(limit, 0))) for room, after in wanted]
-        return await self._of_rooms(AnyEvent, queries.READ, places)
+        return await self._for_each(AnyEvent, queries.RANGES, wanted, limit)
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         end = queries.ANY_SEQ if before is None else before
@@ -57,38 +56,29 @@ class SqliteLog:
     async def pages(
         self, wanted: Sequence[tuple[str, int | None]], limit: int
     ) -> list[list[MessagePosted]]:
-        places = [
-            (room, (queries.ANY_SEQ if before is None else before, max(limit, 0)))
-            for room, before in wanted
-        ]
-        newest = await self._of_rooms(MessagePosted, queries.MESSAGES, places)
+        ends = [(room, queries.ANY_SEQ if before is None else before) for room, before in wanted]
+        newest = await self._for_each(MessagePosted, queries.PAGES, ends, limit)
         return [page[::-1] for page in newest]
 
     async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
-        places = list(dict.fromkeys(keys))
-        found = await self.ranges([(room, seq - 1) for room, seq in places], 1)
-        return [
-            event
-            for (_, seq), events in zip(places, found, strict=True)
-            for event in events
-            if event.seq == seq and isinstance(event, MessagePosted)
-        ]
+        numbers = await self._known({room for room, _ in keys})
+        asked = _json([(numbers[room], seq) for room, seq in set(keys) if room in numbers])
+        return await self._events(MessagePosted, queries.POSTED, asked)
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
-        numbers = {name: number for number, name in (await self._names(messages)).items()}
-        asked = [
-            (queries.changes(len(part)), (number, *part))
-            for room, number in numbers.items()
-            for part in _parts(set(messages[room]))
-        ]
-        found = [event for part in await self._each(MessageChange, asked) for event in part]
+        numbers = await self._known(messages)
+        keys = [(number, each) for room, number in numbers.items() for each in set(messages[room])]
+        found: list[MessageChange] = []
+        for part in queries.parts(keys):
+            values = [value for key in part for value in key]
+            found += await self._events(MessageChange, queries.changes(len(part)), *values)
         return sorted(found, key=lambda event: event.seq)
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], MessagePosted]:
         found: list[MessagePosted] = []
-        for part in _parts(set(keys)):
+        for part in queries.parts(set(keys)):
             values = [text for key in part for text in key]
             found += await self._events(MessagePosted, queries.repeats(len(part)), *values)
         return {(message.author.id, message.client_id): message for message in found}
@@ -102,9 +92,8 @@ class SqliteLog:
         return await self._events(RoomChanged, queries.PUBLIC_ROOMS, after, max(limit, 0))
 
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
-        places: list[tuple[str, tuple[int, ...]]] = [(room, ()) for room in rooms]
-        found = await self._of_rooms(MemberEvent, queries.MEMBERS, places)
-        return [event for events in found for event in events]
+        asked = _json(list(await self._names(rooms)))
+        return await self._events(MemberEvent, queries.MEMBERS, asked)
 
     async def memberships(self, user: str) -> list[MemberEvent]:
         return await self._events(MemberEvent, queries.MEMBERSHIPS, user)
@@ -132,28 +121,13 @@ class SqliteLog:
             return await self._events(kind, query, number, *values)
         return []
 
-    async def _of_rooms(
-        self, kind: Any, query: str, wanted: Sequence[tuple[str, tuple[int, ...]]]
+    async def _for_each(
+        self, kind: Any, query: str, wanted: Sequence[tuple[str, int]], limit: int
     ) -> list[list[Any]]:
-        """`_of_room` for each room with the query's further values, as one job."""
-        names = await self._names(list(dict.fromkeys(room for room, _ in wanted)))
-        numbers = {name: number for number, name in names.items()}
-        known = [place for place, (room, _) in enumerate(wanted) if room in numbers]
-        asked = [(query, (numbers[wanted[place][0]], *wanted[place][1])) for place in known]
-        found: list[list[Any]] = [[] for _ in wanted]
-        for place, events in zip(known, await self._each(kind, asked), strict=True):
-            found[place] = events
-        return found
-
-    async def _each(
-        self, kind: Any, asked: Sequence[tuple[str, tuple[Any, ...]]]
-    ) -> list[list[Any]]:
-        """The events of each query, as one job."""
-
-        def run(connection: sqlite3.Connection) -> list[list[Any]]:
-            return [rows.events(connection.execute(*each), kind) for each in asked]
-
-        return await self._database.read(run) if asked else []
+        """For each (room, seq) the events that a query made by `events_for_each` gives for it."""
+        numbers = await self._known({room for room, _ in wanted})
+        asked = _json([(numbers.get(room), seq) for room, seq in wanted])
+        return await self._events(list[kind], query, max(limit, 0), asked)
 
     async def _one(self, kind: type[T], query: str, *values: Any) -> T:
         """The one JSON value of a query."""
@@ -178,11 +152,15 @@ class SqliteLog:
 
     async def _names(self, rooms: Collection[str]) -> dict[int, str]:
         """Those of these rooms that have numbers, by number."""
+        return {number: room for room, number in (await self._known(rooms)).items()}
+
+    async def _known(self, rooms: Collection[str]) -> dict[str, int]:
+        """The numbers of those of these rooms that have one."""
         known, missing = self._look_up(rooms)
         if missing:
             found = await self._database.read(lambda connection: rows.numbers(connection, missing))
             known |= self._kept(found)
-        return {number: room for room, number in known.items()}
+        return known
 
     def _look_up(self, rooms: Collection[str]) -> tuple[dict[str, int], list[str]]:
         """The numbers that are in memory, and the rooms whose are not."""
@@ -194,12 +172,6 @@ class SqliteLog:
             self._numbers.clear()
         self._numbers |= found
         return found
-
-
-def _parts(of: Collection[T]) -> Iterator[list[T]]:
-    """As many at a time as one query asks for."""
-    items = list(of)
-    return (items[n : n + queries.MANY] for n in range(0, len(items), queries.MANY))
 
 
 def _json(value: Any) -> str:

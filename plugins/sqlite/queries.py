@@ -6,7 +6,11 @@ texts go in one by one. Nothing but places for them is ever put together to a st
 
 # ruff: noqa: S608
 
+from collections.abc import Collection, Iterator
 from functools import cache
+from typing import TypeVar
+
+T = TypeVar("T")
 
 COLUMNS = (
     *("room", "seq", "author", "client_id", "mentions"),
@@ -21,6 +25,22 @@ def events(query: str) -> str:
     return f"SELECT group_concat(event) FROM ({query})"
 
 
+def events_for_each(query: str) -> str:
+    """The events of a query for each value of a JSON list, `asked.value`, as a list of their own.
+
+    The list comes after the query's own values.
+    """
+    return f"""
+        SELECT group_concat('[' || coalesce(({events(query)}), '') || ']')
+        FROM json_each(?) AS asked"""
+
+
+def parts(of: Collection[T]) -> Iterator[list[T]]:
+    """As many at a time as one statement asks for."""
+    items = list(of)
+    return (items[n : n + MANY] for n in range(0, len(items), MANY))
+
+
 def places(count: int, one: str = "?") -> str:
     return ", ".join([one] * count)
 
@@ -30,6 +50,21 @@ READ = events("SELECT event FROM events WHERE room = ? AND seq > ? ORDER BY seq 
 MESSAGES = events("""
     SELECT event FROM events INDEXED BY positions
     WHERE room = ? AND seq < ? AND client_id IS NOT NULL ORDER BY seq DESC LIMIT ?""")
+
+# For each [room, seq]; nothing for a room that is null.
+RANGES = events_for_each("""
+    SELECT event FROM events INDEXED BY positions
+    WHERE room = asked.value ->> 0 AND seq > asked.value ->> 1 ORDER BY seq LIMIT ?""")
+
+PAGES = events_for_each("""
+    SELECT event FROM events INDEXED BY positions
+    WHERE room = asked.value ->> 0 AND seq < asked.value ->> 1 AND client_id IS NOT NULL
+    ORDER BY seq DESC LIMIT ?""")
+
+POSTED = events("""
+    SELECT event FROM json_each(?) AS asked CROSS JOIN events INDEXED BY positions
+        ON room = asked.value ->> 0 AND seq = asked.value ->> 1
+    WHERE client_id IS NOT NULL""")
 
 HEADS = """
     SELECT json_group_array(json_array(room, head)) FROM (
@@ -59,10 +94,10 @@ PUBLIC_ROOMS = events("""
 # These two step from group to group by the index; GROUP BY would read every entry of each.
 MEMBERS = events("""
     WITH RECURSIVE groups (room, member) AS (
-        SELECT asked.room, (
+        SELECT asked.value, (
             SELECT min(member) FROM events INDEXED BY members
-            WHERE room = asked.room AND member IS NOT NULL
-        ) FROM (SELECT ? AS room) AS asked
+            WHERE room = asked.value AND member IS NOT NULL
+        ) FROM json_each(?) AS asked
         UNION ALL
         SELECT groups.room, (
             SELECT min(member) FROM events INDEXED BY members
@@ -101,10 +136,11 @@ UNREAD = """
 
 
 def changes(count: int) -> str:
-    """Of so many messages of a room."""
+    """Of so many pairs of room and message."""
     return events(f"""
-        SELECT event FROM events INDEXED BY changes
-        WHERE room = ? AND message IN ({places(count)}) AND message IS NOT NULL""")
+        SELECT event FROM (VALUES {places(count, "(?, ?)")}) AS asked
+        CROSS JOIN events INDEXED BY changes
+            ON room = asked.column1 AND message = asked.column2""")
 
 
 def repeats(count: int) -> str:

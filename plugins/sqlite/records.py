@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
+from chatserver_plugins.sqlite import queries
 from chatserver_plugins.sqlite.database import Database
 
 FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
@@ -13,12 +14,22 @@ ADD = "INSERT OR IGNORE INTO records VALUES (?, ?, ?)"
 SWAP = "UPDATE records SET value = ? WHERE space = ? AND key = ? AND value = ?"
 DELETE = "DELETE FROM records WHERE space = ? AND key = ?"
 
-# In hexadecimal digits, so that all of them make one text.
-SCAN = """
-    SELECT group_concat(hex(key) || ':' || hex(value)) FROM (
+
+def pairs(query: str) -> str:
+    """What a query for `key, value` gives, in hexadecimal digits, so that it makes one text."""
+    return f"SELECT group_concat(hex(key) || ':' || hex(value)) FROM ({query})"  # noqa: S608
+
+
+SCAN = pairs("""
+    SELECT key, value FROM records
+    WHERE space = ? AND key >= ? AND key < ? AND key <> ? ORDER BY key LIMIT ?""")
+
+
+def get_many(count: int) -> str:
+    """Of so many keys of a space."""
+    return pairs(f"""
         SELECT key, value FROM records
-        WHERE space = ? AND key >= ? AND key < ? AND key <> ? ORDER BY key LIMIT ?
-    )"""
+        WHERE space = ? AND key IN ({queries.places(count)})""")  # noqa: S608
 
 
 class SqliteRecords:
@@ -34,11 +45,10 @@ class SqliteRecords:
         return await self._database.read(run)
 
     async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
-        def run(connection: sqlite3.Connection) -> dict[str, bytes]:
-            found = ((key, connection.execute(GET, (space, key)).fetchone()) for key in keys)
-            return {key: bytes(row[0]) for key, row in found if row is not None}
-
-        return await self._database.read(run) if keys else {}
+        found: dict[str, bytes] = {}
+        for part in queries.parts(set(keys)):
+            found |= await self._pairs(get_many(len(part)), space, *part)
+        return found
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         await self._change(PUT, space, key, value)
@@ -63,11 +73,15 @@ class SqliteRecords:
     ) -> list[tuple[str, bytes]]:
         # Only `after` itself is left out; where it is not of the prefix that changes nothing.
         values = (space, max(after, prefix), _after_prefix(prefix), after, max(limit, 0))
+        return await self._pairs(SCAN, *values)
+
+    async def _pairs(self, query: str, *values: str | bytes | int) -> list[tuple[str, bytes]]:
+        """What a query made by `pairs` gives, in its order."""
 
         def run(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
-            (found,) = connection.execute(SCAN, values).fetchone()
-            pairs = (record.split(":") for record in found.split(",")) if found else ()
-            return [(bytes.fromhex(key).decode(), bytes.fromhex(value)) for key, value in pairs]
+            (found,) = connection.execute(query, values).fetchone()
+            split = (record.split(":") for record in found.split(",")) if found else ()
+            return [(bytes.fromhex(key).decode(), bytes.fromhex(value)) for key, value in split]
 
         return await self._database.read(run)
 

@@ -82,8 +82,7 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> Appended:
 def numbers(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
     """The numbers of those of the rooms that have one."""
     found: dict[str, int] = {}
-    for start in range(0, len(rooms), queries.MANY):
-        part = rooms[start : start + queries.MANY]
+    for part in queries.parts(rooms):
         (text,) = connection.execute(queries.numbers(len(part)), part).fetchone()
         for pair in text.split(",") if text else ():
             number, _, name = pair.partition(":")

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 
 from chatserver import PinAdded, RoomRole, StartupError, Store, StoreUnavailable
 from chatserver.testing.samples import described, event, joined, posted
-from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queries, schema
+from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queries, records, schema
 from tests.faults.server import ChatServer
 from tests.stores.waiting import comes_back
 
@@ -469,16 +469,21 @@ def steps(path: Path, query: str, *values: Any) -> int:
 
 
 async def test_queries_do_not_get_slower_with_the_log(io_loop: Any, path: Path) -> None:
+    # Room 1 stays small, room 2 grows.
     asked: dict[str, tuple[str, tuple[Any, ...]]] = {
-        "heads": (queries.HEADS, ("[1]",)),
-        "rooms": (queries.ROOMS, ("[1]",)),
-        "members": (queries.MEMBERS, (1,)),
+        "heads": (queries.HEADS, ("[2]",)),
+        "rooms": (queries.ROOMS, ("[2]",)),
+        "members": (queries.MEMBERS, ("[1, 2]",)),
         "memberships": (queries.MEMBERSHIPS, ("u1",)),
-        "messages": (queries.MESSAGES, (1, queries.ANY_SEQ, 5)),
-        "read": (queries.READ, (1, 3, 5)),
-        "changes": (queries.changes(2), (1, "r-1", "none")),
+        "messages": (queries.MESSAGES, (2, queries.ANY_SEQ, 5)),
+        "read": (queries.READ, (2, 3, 5)),
+        "ranges": (queries.RANGES, (5, "[[2, 3], [2, 100], [1, 0], [null, 0]]")),
+        "pages": (queries.PAGES, (5, f"[[2, {queries.ANY_SEQ}], [2, 100], [1, 9], [null, 9]]")),
+        "posted": (queries.POSTED, ("[[2, 16], [2, 1], [2, 9999], [1, 1]]",)),
+        "changes": (queries.changes(3), (2, "r-1", 2, "none", 1, "r-1")),
         "repeats": (queries.repeats(2), ("u1", "c-r-16", "u1", "none")),
         "numbers": (queries.numbers(2), ("r", "none")),
+        "get_many": (records.get_many(2), ("s", "r-1", "none")),
     }
 
     async def grow(store: Store, first: int) -> dict[str, int]:
@@ -492,11 +497,39 @@ async def test_queries_do_not_get_slower_with_the_log(io_loop: Any, path: Path) 
                     event(PinAdded, "r", seq + 19, message=f"r-{seq}"),
                 ]
             )
+            await store.put("s", f"r-{seq}", b"value")
         return {name: steps(path, query, *values) for name, (query, values) in asked.items()}
 
     async with opened(path) as store:
+        await store.append([posted("other", 1), joined("other", 2, "u1")])
         small = await grow(store, 1)
         large = await grow(store, 1001)
         assert {name: large[name] <= small[name] * 1.1 + 20 for name in small} == dict.fromkeys(
             small, True
         )
+
+
+async def test_many_rooms_are_read_in_one_statement(
+    io_loop: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "READERS", 1)
+    rooms = [f"r{n}" for n in range(queries.MANY)]
+    said: list[str] = []
+    async with opened(path) as store:
+        await store.append([posted(room, 1, id=f"{room}-m") for room in rooms])
+        await store.append([event(PinAdded, room, 2, message=f"{room}-m") for room in rooms])
+        await store.append([joined(room, 3, "u1") for room in rooms])
+        await store._database.read(lambda reader: reader.set_trace_callback(said.append))
+        calls: dict[str, Awaitable[Collection[Any]]] = {
+            "ranges": store.ranges([(room, 0) for room in rooms], 1),
+            "pages": store.pages([(room, None) for room in rooms], 1),
+            "posted": store.posted([(room, 1) for room in rooms]),
+            "changes": store.changes({room: [f"{room}-m"] for room in rooms}),
+            "members": store.members(rooms),
+            "get_many": store.get_many("s", rooms),
+        }
+        for name, call in calls.items():
+            said.clear()
+            found = await call
+            assert (name, len(said)) == (name, 1)
+            assert len(found) == (0 if name == "get_many" else len(rooms)), name
