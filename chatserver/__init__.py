@@ -1,6 +1,7 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
 from chatserver.errors import ChatError, Meaning, StartupError, StoreUnavailable
+from chatserver.feed import Feed
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
 from chatserver.hooktypes import (
@@ -50,6 +51,7 @@ from chatserver.service.history import EventPage, Page
 from chatserver.service.rights import may_read
 from chatserver.service.views import (
     MemberView,
+    Mentioned,
     ReadMoved,
     RoomAdded,
     RoomRemoved,
@@ -70,6 +72,7 @@ __all__ = [
     "Counter",
     "Draft",
     "EventPage",
+    "Feed",
     "Followed",
     "Gauge",
     "GraphQLPart",
@@ -84,6 +87,7 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "MemberView",
+    "Mentioned",
     "Message",
     "MessageChange",
     "MessageDeleted",

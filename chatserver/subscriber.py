@@ -52,9 +52,10 @@ class News:
 
     @property
     def frame(self) -> bytes:
-        """As chat.v1 says it; made when it is asked for first."""
+        """As chat.v1 says it, empty if it has no word for it; made when it is asked for first."""
         if self._frame is None:
-            self._frame = text_frame(msgspec.json.encode(self.payload))
+            has_name = type(self.payload).__struct_config__.tag is not None
+            self._frame = text_frame(msgspec.json.encode(self.payload)) if has_name else b""
         return self._frame
 
 
@@ -146,7 +147,8 @@ class Subscriber:
 
     def hear(self, news: News) -> None:
         """Something was said to the user, or in a room that is followed live."""
-        self.push(news.frame)
+        if news.frame:
+            self.push(news.frame)
 
     def on_lagging(self) -> None:
         """The peer does not read: nothing is pushed until it has read what waits."""

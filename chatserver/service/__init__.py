@@ -14,7 +14,7 @@ from chatserver.hub import Hub
 from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
-from chatserver.model import AnyEvent
+from chatserver.model import AnyEvent, MessagePosted
 from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import LOOK_SECONDS
@@ -22,6 +22,7 @@ from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.messages import Messages
 from chatserver.service.rooms import RoomService
+from chatserver.service.views import Mentioned
 
 META = "meta"  # record space of the installation itself
 
@@ -85,9 +86,19 @@ class Service:
     def _written(self, events: Sequence[AnyEvent]) -> None:
         for tag, count in Counter(event.__struct_config__.tag for event in events).items():
             self._processed.add(count, (str(tag),))
+        for event in events:
+            if isinstance(event, MessagePosted) and event.mentions:
+                self._tell_mentioned(event)
         if self.hooks.events_are_observed:
             for event in events:
                 self.hooks.on_event(event)
+
+    def _tell_mentioned(self, event: MessagePosted) -> None:
+        room = self.cache.known(event.room)
+        news = Mentioned(room=event.room, seq=event.seq, message=event.id, author=event.author)
+        for user in event.mentions:
+            if user != event.author.id and room is not None and room.role(user) is not None:
+                self.hub.tell_user(user, news)
 
     async def _compare_heads(self) -> None:
         """Other nodes' events reach local followers even if nothing tells of them."""

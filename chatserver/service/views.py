@@ -55,6 +55,18 @@ class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
     seq: int
 
 
+class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
+    """Tells of a message that mentions the user.
+
+    Not in chat.v1, whose clients follow their rooms and see it in the message.
+    """
+
+    room: str
+    seq: int
+    message: str
+    author: UserRef
+
+
 class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="typing"):
     """Tells the others in a room that somebody is writing."""
 

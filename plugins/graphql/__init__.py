@@ -7,8 +7,13 @@ from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.explorer import Explorer
 from chatserver_plugins.graphql.http import HttpDoor
+from chatserver_plugins.graphql.measures import show_sizes
 from chatserver_plugins.graphql.part import own_part
+from chatserver_plugins.graphql.running import Runner
 from chatserver_plugins.graphql.schema import build, costs
+from chatserver_plugins.graphql.socket import SocketDoors
+from chatserver_plugins.graphql.sse import EventDoor
+from chatserver_plugins.graphql.subscriptions import Subscriptions
 
 
 class GraphQLPlugin:
@@ -25,14 +30,21 @@ class GraphQLPlugin:
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
+        service, config = context.service, self.config
         execution = Execution(
             build(context.graphql),
             costs(context.graphql),
-            self.config,
+            config,
             context.measures,
-            debug=context.service.config.server.debug,
+            debug=service.config.server.debug,
         )
-        explorer = Explorer(self.config.path) if self.config.explorer else None
-        door = HttpDoor(execution, context.service, explorer)
-        routes = [Route(path=self.config.path, get=door.get, post=door.post)]
-        return [*routes, *explorer.routes()] if explorer else routes
+        resolved = {place for part in context.graphql for place in part.resolvers}
+        subscriptions = Subscriptions(execution, service, resolved)
+        runner = Runner(execution, subscriptions)
+        events = EventDoor(service, config, runner)
+        sockets = SocketDoors(service, config, runner, context.measures)
+        show_sizes(context.measures, subscriptions.groups, sockets, events)
+        explorer = Explorer(config.path) if config.explorer else None
+        door = HttpDoor(execution, service, events, explorer)
+        route = Route(path=config.path, get=door.get, post=door.post, socket=sockets.door())
+        return [route, *explorer.routes()] if explorer else [route]

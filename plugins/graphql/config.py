@@ -33,6 +33,17 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     batch: Annotated[
         Count, Meta(description="Most operations in one request; 1 accepts no lists of them.")
     ] = 10
+    operations: Annotated[
+        Count, Meta(description="Most operations at the same time on one WebSocket.")
+    ] = 100
+    queue: Annotated[
+        Count,
+        Meta(description="Events of a user that may wait in a subscription to be executed."),
+    ] = 100
+    keep_alive_seconds: Annotated[
+        float,
+        Meta(gt=0, description="Silence after which server-sent events say that they go on."),
+    ] = 15.0
     seconds: Annotated[
         float,
         Meta(

@@ -18,6 +18,9 @@ CODES: dict[str, Meaning] = {
     "graphql.aliases": Meaning(400, "never", "The document names too many fields anew."),
     "graphql.cost": Meaning(400, "never", "The operation asks for too much at once."),
     "graphql.batch": Meaning(400, "never", "There are too many operations in one request."),
+    "graphql.operations": Meaning(
+        429, "later", "There are too many operations on this connection."
+    ),
     "graphql.time": Meaning(503, "later", "The operation took too long."),
     "graphql.introspection": Meaning(400, "never", "This server does not show its schema."),
     "graphql.document_unknown": Meaning(400, "never", "There is no such document here."),

@@ -4,7 +4,7 @@ No page of another origin may make a browser do something: a POST must have a co
 such a page cannot send unasked, and a GET with the cookie a header that it cannot add.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,18 +15,11 @@ from chatserver_plugins.graphql.errors import Refused, shown_alone
 from chatserver_plugins.graphql.execution import Execution, Result
 from chatserver_plugins.graphql.explorer import Explorer, wants_page
 from chatserver_plugins.graphql.media import GRAPHQL, JSON, accepted, content_type
+from chatserver_plugins.graphql.params import Params, params_of, params_of_query, read_json
+from chatserver_plugins.graphql.sse import EventDoor, last_event, wants_events
 
 # A page of another origin can add none of these to a request without being asked for leave first.
 PREFLIGHT_HEADERS = ("GraphQL-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name")
-
-
-class Params(NamedTuple):
-    """What a client asks to execute."""
-
-    text: str | None
-    variables: Mapping[str, Any] | None
-    name: str | None
-    document: str | None  # the id of a known document
 
 
 class Answer(NamedTuple):
@@ -40,17 +33,24 @@ class HttpDoor:
     """Answers GET and POST."""
 
     def __init__(
-        self, execution: Execution, service: Service, explorer: Explorer | None = None
+        self,
+        execution: Execution,
+        service: Service,
+        events: EventDoor,
+        explorer: Explorer | None = None,
     ) -> None:
-        self._execution, self._service, self._explorer = execution, service, explorer
+        self._execution, self._service = execution, service
+        self._events, self._explorer = events, explorer
 
     async def get(self, request: Request) -> Reply:
         if self._explorer is not None and wants_page(request):
             return self._explorer.page()
+        if wants_events(request):
+            return await self._stream(request, lambda: params_of_query(request.query))
         try:
             media = accepted(request.header("Accept"))
             self._demand_preflight(request)
-            params = _params_of_query(request.query)
+            params = params_of_query(request.query)
         except ChatError as error:
             return self._refuse(error)
         answer = await self._answer(params, await self._asking(request), only_queries=True)
@@ -59,15 +59,15 @@ class HttpDoor:
         return _reply(answer.result, media, answer.status)
 
     async def post(self, request: Request) -> Reply:
+        if wants_events(request):
+            return await self._stream(request, lambda: params_of(_body(request)))
         try:
             media = accepted(request.header("Accept"))
-            if content_type(request.header("Content-Type")) != JSON:
-                raise ChatError("request.media_type")
-            body = _json(request.body)
-            batch = [_params(item) for item in body] if isinstance(body, list) else None
+            body = _body(request)
+            batch = [params_of(item) for item in body] if isinstance(body, list) else None
             if batch is not None and not 0 < len(batch) <= self._execution.config.batch:
                 raise Refused("graphql.batch", detail={"limit": self._execution.config.batch})
-            params = _params(body) if batch is None else None
+            params = params_of(body) if batch is None else None
         except ChatError as error:
             return self._refuse(error)
         asking = await self._asking(request)
@@ -77,6 +77,17 @@ class HttpDoor:
         until = self._execution.deadline()
         answers = [await self._answer(each, asking, until=until) for each in batch or ()]
         return _reply([answer.result for answer in answers], media, 200)
+
+    async def _stream(self, request: Request, read: Callable[[], Params]) -> Reply:
+        try:
+            if request.has_cookie and (request.is_foreign or _is_cross_site(request)):
+                raise ChatError("request.origin")
+            params, after = read(), last_event(request)
+        except ChatError as error:
+            return self._refuse(error)
+        only_queries = request.method == "GET"
+        asking = await self._asking(request)
+        return self._events.reply(params, asking, after, only_queries=only_queries)
 
     async def _answer(
         self,
@@ -94,7 +105,9 @@ class HttpDoor:
             if only_queries and ready.operation.type.value != "query":
                 raise Refused("graphql.get")
             if ready.operation.type.value == "subscription":
-                raise Refused("graphql.operation", "Subscriptions take a WebSocket.")
+                raise Refused(
+                    "graphql.operation", "Subscriptions take a WebSocket or server-sent events."
+                )
             return Answer(await execution.run(ready, asking, until or execution.deadline()), 200)
         except Refused as error:
             execution.measures.refused(error.code)
@@ -143,45 +156,13 @@ def _reply(
     )
 
 
-def _json(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ChatError("request.invalid", str(error)) from error
+def _is_cross_site(request: Request) -> bool:
+    """A browser asks for events without a leave that other pages would need, and mostly says so."""
+    return request.header("Sec-Fetch-Site") not in (None, "same-origin", "none")
 
 
-def _params_of_query(query: Mapping[str, str]) -> Params:
-    given: dict[str, Any] = dict(query)
-    for name in ("variables", "extensions"):
-        if name in given:
-            given[name] = _json(given[name].encode())
-    return _params(given)
-
-
-def _params(given: Any) -> Params:
-    """Raises `ChatError` request.invalid."""
-    if not isinstance(given, dict):
-        raise ChatError("request.invalid", "The request must be an object.")
-    text, document = _text(given, "query"), _text(given, "documentId")
-    variables, extensions = _object(given, "variables"), _object(given, "extensions")
-    if document is None and extensions is not None:
-        # As Apollo's clients name a known document.
-        persisted = extensions.get("persistedQuery")
-        document = _text(persisted, "sha256Hash") if isinstance(persisted, dict) else None
-    if text is None and document is None:
-        raise ChatError("request.invalid", "query: expected a document.")
-    return Params(text, variables, _text(given, "operationName"), document)
-
-
-def _text(given: Mapping[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    if value is not None and not isinstance(value, str):
-        raise ChatError("request.invalid", f"{name}: expected a text.")
-    return value
-
-
-def _object(given: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    value = given.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise ChatError("request.invalid", f"{name}: expected an object.")
-    return value
+def _body(request: Request) -> Any:
+    """Raises `ChatError` request.media_type, request.invalid."""
+    if content_type(request.header("Content-Type")) != JSON:
+        raise ChatError("request.media_type")
+    return read_json(request.body)

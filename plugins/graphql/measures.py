@@ -1,5 +1,7 @@
 """What is counted. Names come from clients, so only so many of them are told apart."""
 
+from typing import Protocol
+
 from chatserver import Measures
 
 NAMES = 100
@@ -28,6 +30,10 @@ class OperationMeasures:
         self._operations.add(labels=(label, type, "error" if failed else "ok"))
         self._seconds.add(seconds, (label, type))
 
+    def subscribed(self, name: str) -> None:
+        """A subscription is open. How long it lasts is up to the client."""
+        self._operations.add(labels=(self._label(name), "subscription", "ok"))
+
     def refused(self, reason: str) -> None:
         """`reason` is the code of the error."""
         self._refused.add(labels=(reason,))
@@ -41,3 +47,34 @@ class OperationMeasures:
                 return "(other)"
             self._names.add(name)
         return name
+
+
+class Fed(Protocol):
+    """A door with subscriptions."""
+
+    @property
+    def subscriptions(self) -> int: ...
+
+
+class Sized(Protocol):
+    def sizes(self) -> list[int]:
+        """How many subscriptions each group has."""
+
+
+def show_sizes(measures: Measures, groups: Sized, *doors: Fed) -> None:
+    """What lasts, counted whenever somebody looks."""
+    measures.gauge(
+        "chatserver_graphql_subscriptions",
+        "Subscriptions that are open",
+        lambda: sum(door.subscriptions for door in doors),
+    )
+    measures.gauge(
+        "chatserver_graphql_groups",
+        "Groups of subscriptions that are executed once",
+        lambda: len(groups.sizes()),
+    )
+    measures.gauge(
+        "chatserver_graphql_group_largest",
+        "Subscriptions in the largest group",
+        lambda: max(groups.sizes(), default=0),
+    )

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import chatserver
 from chatserver import GraphQLPart
+from chatserver_plugins.graphql import subscriptions
 from chatserver_plugins.graphql.resolvers import messages, mutations, queries, rooms, users
 
 LOG_ENTRIES = (
@@ -18,6 +19,12 @@ LOG_ENTRIES = (
     chatserver.MemberLeft,
     chatserver.MemberChanged,
     chatserver.RoomChanged,
+)
+USER_EVENTS = (
+    chatserver.RoomAdded,
+    chatserver.RoomRemoved,
+    chatserver.ReadMoved,
+    chatserver.Mentioned,
 )
 MESSAGE_CHANGES = LOG_ENTRIES[1:7]
 
@@ -59,6 +66,12 @@ def own_part() -> GraphQLPart:
             **{f"{kind.__name__}.messageId": messages.changed_message for kind in MESSAGE_CHANGES},
             "MessagePosted.message": messages.posted_message,
             "MessageEdited.mentions": messages.mentions,
+            "Query.epoch": queries.epoch,
+            "Subscription.roomEvents": subscriptions.resolve_event,
+            "Subscription.userEvents": subscriptions.resolve_event,
+            "RoomAdded.room": messages.room,
+            **{f"{kind.__name__}.roomId": messages.room_id for kind in USER_EVENTS},
+            "Mentioned.messageId": messages.changed_message,
             "Mutation.register": mutations.register,
             "Mutation.login": mutations.login,
             "Mutation.logout": mutations.logout,
@@ -83,7 +96,8 @@ def own_part() -> GraphQLPart:
             "ServerRole": chatserver.ServerRole,
             "RoomKind": chatserver.RoomKind,
             "RoomRole": chatserver.RoomRole,
-            **{kind.__name__: kind for kind in LOG_ENTRIES},
+            **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},
+            "StreamGap": subscriptions.StreamGap,
         },
         costs={"Query.search": 500},  # it reads up to 5,000 messages a room
     )

@@ -81,26 +81,26 @@ class Bench:
         self._database.stop()
 
     def measure(self, row: Row, alone: bool) -> Result:
-        values = {"chatserver": self._run(row, self._chatserver())}
+        values = {"chatserver": self._run(row, self._chatserver(row))}
         if not alone:
             for concern in ("w1", "majority") if row.stores else ("w1",):
-                values[f"plain {concern}"] = self._run(row, self._plain(concern))
+                values[f"plain {concern}"] = self._run(row, self._plain(row, concern))
         return Result(row, values)
 
     def profile(self, row: Row) -> None:
         samples = self._folder / "samples.txt"
         plan = self._plan._replace(runs=1, samples=samples)
-        self._run(row, self._chatserver(), plan)
+        self._run(row, self._chatserver(row), plan)
         profile.show(samples, row.title, self._console)
 
-    def _chatserver(self) -> Peer:
+    def _chatserver(self, row: Row) -> Peer:
         folder, name = self._place()
-        return Chatserver(folder, self._database.settings(name))
+        return Chatserver(folder, self._database.settings(name), graphql=row.graphql)
 
-    def _plain(self, concern: str) -> Peer:
+    def _plain(self, row: Row, concern: str) -> Peer:
         assert isinstance(self._database, MongoBackend)
         folder, name = self._place()
-        return Plain(folder, self._database.uri, name, concern)
+        return Plain(folder, self._database.uri, name, concern, graphql=row.graphql)
 
     def _place(self) -> tuple[Path, str]:
         """Folder, and name of the part of the database, of one server."""

@@ -97,10 +97,13 @@ class Chatserver(Program):
         "server.drain_seconds": "0",
     }
 
-    def __init__(self, folder: Path, store: dict[str, str]) -> None:
+    def __init__(self, folder: Path, store: dict[str, str], *, graphql: bool = False) -> None:
         """`store` holds the settings that choose the store."""
         port = free_port()
         settings = self.settings | store
+        if graphql:
+            enabled = settings.get("plugins.enabled", "mongo,password,metrics")
+            settings["plugins.enabled"] = f"{enabled},graphql"
         command = [
             sys.executable,
             "-m",
@@ -149,14 +152,17 @@ class Chatserver(Program):
 
 
 class Plain(Program):
-    """The plain Tornado way: see plain.py. `concern` is its write concern."""
+    """The plain Tornado way: see plain.py, plain_graphql.py. `concern` is its write concern."""
 
-    def __init__(self, folder: Path, uri: str, database: str, concern: str = "w1") -> None:
+    def __init__(
+        self, folder: Path, uri: str, database: str, concern: str = "w1", *, graphql: bool = False
+    ) -> None:
         self.name = f"plain {concern}"
         port = free_port()
         arguments = [str(port), uri, database, concern]
+        module = "plain_graphql" if graphql else "plain"
         super().__init__(
-            [sys.executable, "-m", "tests.bench.plain", *arguments], folder, port, "/ready"
+            [sys.executable, "-m", f"tests.bench.{module}", *arguments], folder, port, "/ready"
         )
 
     async def users(self, count: int) -> list[str]:

@@ -8,6 +8,7 @@ that the load uses, so that both servers get the same load.
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,9 +59,12 @@ class ChatSocket(WebSocketHandler):
         }
         stored = await self.settings["messages"].insert_one(message)
         message["id"] = str(message.pop("_id", stored.inserted_id))
-        for listener in self.rooms.get(op["room"], set()):
-            listener.write_message({"ev": "message.posted", **message})
+        self.tell(message)
         self.write_message({"re": op["id"], "ok": {"id": message["id"]}})
+
+    def tell(self, message: dict[str, Any]) -> None:
+        for listener in self.rooms.get(message["room"], set()):
+            listener.write_message({"ev": "message.posted", **message})
 
 
 class History(RequestHandler):
@@ -78,14 +82,20 @@ class Ready(RequestHandler):
         self.write({})
 
 
-async def serve(port: int, uri: str, database: str, concern: str) -> None:
+async def serve(
+    port: int,
+    uri: str,
+    database: str,
+    concern: str,
+    sockets: Sequence[tuple[str, type[RequestHandler]]] = ((r"/ws", ChatSocket),),
+) -> None:
     messages = AsyncIOMotorClient(uri)[database].get_collection(
         "messages", write_concern=CONCERNS[concern]
     )
     await messages.create_index([("room", 1), ("_id", -1)])
     Application(
         [
-            (r"/ws", ChatSocket),
+            *sockets,
             (r"/api/v1/rooms/([^/]+)/messages", History),
             (r"/ready", Ready),
         ],
@@ -95,4 +105,4 @@ async def serve(port: int, uri: str, database: str, concern: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), *sys.argv[2:5]))
+    asyncio.run(serve(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]))

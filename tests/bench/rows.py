@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import NamedTuple
 
-from tests.bench import machine
+import msgspec
+
+from tests.bench import graphql, machine
 from tests.bench.http import Connection, request_bytes
 from tests.bench.load import Load
 from tests.bench.measure import Plan, percentile, quiet, window
@@ -37,6 +39,7 @@ class Row(NamedTuple):
     title: str
     run: Callable[[Peer, Plan], Awaitable[list[Values]]]
     figures: dict[str, Figure]
+    graphql: bool = False  # it is asked over GraphQL
     stores: bool = False  # what the store costs shows: compare with both write concerns
 
 
@@ -79,6 +82,13 @@ async def rooms(peer: Peer, plan: Plan) -> list[Values]:
 
 
 async def history(peer: Peer, plan: Plan) -> list[Values]:
+    def request(token: str, room: str) -> bytes:
+        return request_bytes("GET", f"/api/v1/rooms/{room}/messages?limit=50", token)
+
+    return await _reads(peer, plan, request)
+
+
+async def _reads(peer: Peer, plan: Plan, request_of: Callable[[str, str], bytes]) -> list[Values]:
     (token,) = await peer.users(1)
     (room,) = await peer.rooms([[token]])
     load = Load()
@@ -86,7 +96,7 @@ async def history(peer: Peer, plan: Plan) -> list[Values]:
     for _ in range(STORED):
         load.post(load.clients[0], 0.0, 1)
     await load.finish()
-    request = request_bytes("GET", f"/api/v1/rooms/{room}/messages?limit=50", token)
+    request = request_of(token, room)
     seen = array("d")
 
     async def read() -> None:
@@ -100,6 +110,34 @@ async def history(peer: Peer, plan: Plan) -> list[Values]:
     # A message a second keeps the page from being ready-made for ever.
     pacing = asyncio.gather(load.pace(load.clients, 1, 1), *(read() for _ in range(READERS)))
     return await _windows(peer, plan, load, seen, pacing)
+
+
+async def graphql_fanout(peer: Peer, plan: Plan) -> list[Values]:
+    return await _graphql(peer, plan, [graphql.document()] * USERS)
+
+
+async def graphql_different(peer: Peer, plan: Plan) -> list[Values]:
+    fields = [graphql.FIELDS.replace("seq", f"seq{number}: seq") for number in range(USERS)]
+    return await _graphql(peer, plan, list(map(graphql.document, fields)))
+
+
+async def _graphql(peer: Peer, plan: Plan, documents: list[str]) -> list[Values]:
+    tokens = await peer.users(USERS)
+    (room,) = await peer.rooms([tokens])
+    load = Load(closed=True)
+    await load.connect(peer.port, tokens[:SENDERS], [room] * SENDERS, listen=False)
+    senders = list(load.clients)
+    await graphql.subscribe(load, peer.port, tokens, room, documents)
+    load.start(senders, USERS)
+    return await _windows(peer, plan, load, load.delivered)
+
+
+async def graphql_query(peer: Peer, plan: Plan) -> list[Values]:
+    def request(token: str, room: str) -> bytes:
+        body = msgspec.json.encode({"query": graphql.NEWEST, "variables": {"room": room}})
+        return request_bytes("POST", graphql.PATH, token, body)
+
+    return await _reads(peer, plan, request)
 
 
 async def idle(peer: Peer, plan: Plan) -> list[Values]:
@@ -212,6 +250,28 @@ ROWS = [
         "newest page of an active room, 10 connections",
         history,
         {"rate": Figure("reads/s", 5_000, more_is_better=True), "µs": Figure("µs a read")},
+    ),
+    Row(
+        "graphql-fanout",
+        "500 GraphQL subscribers, one operation, 10 senders, closed loop",
+        graphql_fanout,
+        # 1.5 times what the same costs over chat.v1
+        {"µs": Figure("µs a delivery", 2.25), "rate": Figure("deliveries/s", more_is_better=True)},
+        graphql=True,
+    ),
+    Row(
+        "graphql-different",
+        "500 GraphQL subscribers, 500 different selections",
+        graphql_different,
+        {"µs": Figure("µs a delivery"), "rate": Figure("deliveries/s", more_is_better=True)},
+        graphql=True,
+    ),
+    Row(
+        "graphql-query",
+        "GraphQL query: a room's last 50 messages, 10 connections",
+        graphql_query,
+        {"rate": Figure("requests/s", more_is_better=True), "µs": Figure("µs a request")},
+        graphql=True,
     ),
     Row(
         "idle",

@@ -5,11 +5,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
-from chatserver.model import AnyEvent
+from chatserver.model import AnyEvent, UserRef
 from chatserver.rooms import Room
+from chatserver.service.views import TypingNow
 from chatserver.testing.samples import posted
 from tests.core.clients import Reader
 from tests.core.scene import HARD, SOFT, Scene, scene
@@ -144,10 +146,12 @@ async def test_ephemeral_news_is_for_those_at_the_head() -> None:
         for _ in range(20):
             await built.post(1)
         await built.expect(quick, 2)
-        built.first.hub.tell_room(built.room, {"ev": "typing"}, but=self_.subscriber)
+        typing = TypingNow(room=built.room.id, user=UserRef("1", "somebody"))
+        built.first.hub.tell_room(built.room, typing, but=self_.subscriber)
         slow.drain()
         await built.expect(slow, 2)
-        heard = [{"ev": "typing"} in reader.pipe.received for reader in (slow, quick, self_)]
+        said = msgspec.to_builtins(typing)
+        heard = [said in reader.pipe.received for reader in (slow, quick, self_)]
         assert heard == [False, True, False]
 
 

@@ -1,5 +1,6 @@
 """A server with GraphQL, and people who ask it."""
 
+import shutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,9 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.graphql.asker import Asker
+from tests.graphql.npm import installed
 from tests.protocol.running import Running
 
 PLUGINS = ["memory", "password", "metrics", "graphql"]
+SCRIPTS = Path(__file__).parent / "clients"
+PACKAGES = {
+    "@apollo/client": "3.14.0",
+    "@urql/core": "5.2.0",
+    "graphql": "16.11.0",
+    "graphql-sse": "2.5.4",
+    "graphql-ws": "6.0.6",
+    "wonka": "6.3.5",
+    "ws": "8.18.3",
+}
 Start = Callable[..., Running]
 People = Callable[..., Awaitable[list[Asker]]]
 
@@ -51,3 +63,11 @@ def people(server: Running) -> People:
 @pytest.fixture
 def nobody(server: Running) -> Asker:
     return Asker(server)
+
+
+@pytest.fixture(scope="package")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the clients, and the scripts that use them."""
+    folder = installed(tmp_path_factory.mktemp("clients"), PACKAGES)
+    shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
+    return folder

@@ -4,13 +4,12 @@ Without Node.js they are skipped, except in CI, where that is a failure.
 """
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.graphql.npm import installed
 from tests.protocol.running import Running
 
 # Pinned, so that what is asked for changes only when somebody looks at it.
@@ -26,14 +25,8 @@ console.log(JSON.stringify(results.map(({ name, status, reason }) => ({ name, st
 @pytest.fixture(scope="module")
 def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the suite in it."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Node.js and npm are not installed")
-    folder = tmp_path_factory.mktemp("audit")
-    package = {"private": True, "type": "module", "dependencies": PACKAGES}
-    (folder / "package.json").write_text(json.dumps(package))
+    folder = installed(tmp_path_factory.mktemp("audit"), PACKAGES)
     (folder / "audit.js").write_text(AUDIT)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(command, cwd=folder, check=True, timeout=300)
     return folder
 
 

@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from chatserver_plugins.graphql import wire
 from tests.docs.pages import ROOT, Block, blocks
 from tests.docs.terminal import Terminal
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import PLUGINS, Start
+from tests.graphql.speaker import Speaker
 from tests.protocol.running import Running
 
 PAGE = ROOT / "docs/graphql.md"
@@ -39,13 +42,36 @@ def test_the_commands_work_as_they_stand(files: Path, server: Running) -> None:
     printed = [
         terminal.run(block.text.replace(":4000", f":{server.port}")) for block in shown("sh")
     ]
-    signed_up, talked, read = printed
+    signed_up, talked, read, heard = printed
     answers = [json.loads(signed_up), json.loads(talked[talked.rindex('{"data"') :])]
     expected = [json.loads(block.text) for block in shown("json")]
     for answer, example in zip(answers, expected, strict=True):
         assert shape(answer) == shape(example)
     assert answers[1] == expected[1]
     assert read == "3 grace Hello!\n"
+    (events,) = shown("")
+    assert events.text.strip() in heard
+
+
+async def test_the_subscription_of_the_page_resumes(server: Running) -> None:
+    (subscription,) = shown("graphql")
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    sent = await ada.post(room, "Hello")
+    async with Speaker(server.port) as speaker:
+        assert ada.person is not None
+        await speaker.init(ada.person.token)
+        speaker.subscribe("1", subscription.text, room=room, after=2)
+        assert await speaker.room_event("1") == {
+            "__typename": "MessagePosted",
+            "seq": 3,
+            "message": {"id": sent["id"], "body": "Hello", "author": {"name": "ada"}},
+        }
+
+
+def test_every_close_code_is_on_the_page() -> None:
+    table = set(map(int, re.findall(r"^\| (\d{4}) \|", PAGE.read_text(), re.M)))
+    assert table == {*wire.CLOSES, wire.TRY_AGAIN_LATER, 4301, 4454}
 
 
 async def test_the_plugin_of_the_page_is_served(files: Path, start: Start) -> None:

@@ -36,6 +36,7 @@ Mutation.login(input: LoginInput!): AuthPayload!
 Mutation.createRoom(input: CreateRoomInput!): RoomPayload!
 Mutation.joinRoom(roomId: ID!): RoomPayload!
 Mutation.sendMessage(input: SendMessageInput!): MessagePayload!
+Subscription.roomEvents(roomId: ID!, after: Int, epoch: String): RoomEvent!
 SendMessageInput.roomId: ID!
 SendMessageInput.body: String!
 SendMessageInput.clientId: String!
@@ -88,7 +89,8 @@ def test_the_log_has_all_kinds_of_events(schema: GraphQLSchema) -> None:
         *("PinAdded", "PinRemoved", "MemberJoined", "MemberLeft", "MemberChanged", "RoomChanged"),
     }
     for kind in union:
-        assert str(kind.fields["seq"].type) == "Int!"
+        if kind.name != "StreamGap":
+            assert str(kind.fields["seq"].type) == "Int!"
 
 
 def test_it_needs_no_directive_of_its_own(schema: GraphQLSchema) -> None:

@@ -91,9 +91,7 @@ class Client:
             self._writer.close()
             raise Refused(status, self.upgrade, body)
         self._task = asyncio.create_task(self._read())
-        first = await self._next(self.notices)
-        if first:
-            self.hello = first
+        await self._greet()
         return self
 
     async def __aexit__(
@@ -105,6 +103,11 @@ class Client:
         self._task.cancel()
         self._writer.close()
         await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _greet(self) -> None:
+        first = await self._next(self.notices)
+        if first:
+            self.hello = first
 
     def pause(self) -> None:
         """Read nothing more from the socket."""

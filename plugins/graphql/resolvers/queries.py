@@ -87,6 +87,11 @@ async def search(
     return connections.page(found, count, place_of, after=after)
 
 
+def epoch(parent: object, info: Any) -> str:
+    asking: Asking = info.context
+    return asking.service.epoch
+
+
 def _place_of_room(view: RoomView) -> str:
     return f"{MINE if view.joined else PUBLIC}{view.id}"
 

@@ -1,0 +1,140 @@
+"""Operations of a connection that lasts: queries, mutations and subscriptions beside each other.
+
+The same for a socket, which has many, and for an answer of server-sent events, which has one: how
+something is said is the `Framing`'s matter.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from chatserver import ChatError, News, Pipe, Room, Service, Subscriber, may_read
+from chatserver_plugins.graphql.errors import Refused, shown_alone
+
+if TYPE_CHECKING:
+    from chatserver_plugins.graphql.groups import Encoder, RoomStream
+
+LOST = "You may no longer read this room."
+
+
+class Framing(ABC):
+    """How the results of one operation are sent."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def next(self, payload: bytes) -> bytes:
+        """One result."""
+
+    @abstractmethod
+    def batch(self, encoder: "Encoder", payloads: Sequence[bytes], last: int) -> bytes:
+        """The results of events of a room up to the seq `last`."""
+
+    @abstractmethod
+    def error(self, errors: Sequence[object]) -> bytes:
+        """The end: it was not executed, or cannot go on."""
+
+    @abstractmethod
+    def complete(self) -> bytes:
+        """The end."""
+
+
+class Source(Protocol):
+    """What feeds a subscription."""
+
+    def leave(self) -> None:
+        """Feed it no longer."""
+
+
+class UserSource(Source, Protocol):
+    """What feeds a subscription with what the user is told."""
+
+    def take(self, event: object) -> None:
+        """Something was said."""
+
+    def skip(self) -> None:
+        """Something may have been said that was not heard."""
+
+
+class Listener(Subscriber):
+    """A connection, as delivery sees it."""
+
+    __slots__ = ("user_sources",)
+
+    def __init__(self, service: Service, pipe: Pipe) -> None:
+        super().__init__(service.hub, pipe, self._lost)
+        self.user_sources: set[UserSource] = set()
+
+    def hear(self, news: News) -> None:
+        for source in list(self.user_sources):
+            source.take(news.payload)
+
+    def on_lagging(self) -> None:
+        """The rooms' events are read again from the log; of the rest, `on_drained` tells."""
+
+    def on_drained(self) -> None:
+        missed = self.is_lagging
+        super().on_drained()
+        if missed:
+            for source in list(self.user_sources):
+                source.skip()
+
+    def _lost(self, room: Room) -> None:
+        if self.user is not None and may_read(self.user, room):
+            return
+        for feed in list(self.feeds):
+            if feed.room is room:
+                cast("RoomStream", feed).operation.refuse(ChatError("room.forbidden", LOST))
+
+
+class Operation:
+    """One operation from its start to its end. What comes after the end is dropped."""
+
+    __slots__ = ("_on_end", "framing", "is_over", "listener", "source", "task")
+
+    def __init__(
+        self, listener: "Listener", framing: Framing, on_end: Callable[["Operation"], None]
+    ) -> None:
+        self.listener, self.framing, self._on_end = listener, framing, on_end
+        self.is_over = False
+        self.source: Source | None = None  # of a subscription, once it is open
+        self.task: asyncio.Task[None] | None = None  # while it is executed or opened
+
+    def next(self, payload: bytes) -> None:
+        if not self.is_over:
+            self.listener.push(self.framing.next(payload))
+
+    def complete(self) -> None:
+        self._end(self.framing.complete())
+
+    def refuse(self, error: ChatError) -> None:
+        """End it by an error that is of no place in the document."""
+        errors = error.shown() if isinstance(error, Refused) else shown_alone(error)
+        self._end(self.framing.error(errors))
+
+    def fail(self, error: Exception) -> None:
+        """End it by whatever was raised."""
+        if isinstance(error, ChatError):
+            self.refuse(error)
+        elif isinstance(error, TimeoutError):
+            self.refuse(Refused("graphql.time"))
+        else:
+            self.refuse(ChatError("server.internal"))
+
+    def stop(self) -> None:
+        """The client wants no more of it, or is gone."""
+        self._end(b"")
+        if self.task is not None:
+            self.task.cancel()
+
+    def _end(self, frames: bytes) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        if self.source is not None:
+            self.source.leave()
+            self.source = None
+        if frames:
+            self.listener.push(frames)
+        self._on_end(self)

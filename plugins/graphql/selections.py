@@ -1,0 +1,121 @@
+"""What a subscription asks for, found out once a document, so that who asks for the same is known.
+
+Two operations select the same if they differ in nothing but the room, where they begin, and how
+their text is laid out.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from graphql import (
+    REMOVE,
+    ArgumentNode,
+    FieldNode,
+    GraphQLSchema,
+    TypeInfo,
+    TypeInfoVisitor,
+    VariableNode,
+    Visitor,
+    is_abstract_type,
+    is_object_type,
+    print_ast,
+    visit,
+)
+
+from chatserver_plugins.graphql.documents import Document, Operation
+
+KEPT = 500  # of as many operations
+# What these resolve is the same for all who may read the room; anything else may look at the user.
+SAME_FOR_ALL = frozenset(
+    {
+        "User.username",
+        "User.role",
+        "User.at",
+        "User.disabled",
+        "Message.roomId",
+        "Message.replyToMessage",
+        "Message.mentions",
+        "Message.reactions",
+        "Reaction.count",
+        "Reaction.users",
+        "MessagePosted.message",
+        "MessageEdited.mentions",
+        "Subscription.roomEvents",
+    }
+)
+SAME_FOR_ALL_FIELDS = frozenset({"roomId", "messageId"})  # of any event
+
+
+class Selection(NamedTuple):
+    """`text` is the same for the same selection. `is_personal`: the result depends on who asks."""
+
+    field: FieldNode  # of the subscription itself: validation sees to it that there is one
+    text: str
+    variables: frozenset[str]  # those that what is selected depends on
+    is_personal: bool
+
+
+class Selections:
+    """Those of the documents that were used last."""
+
+    def __init__(self, schema: GraphQLSchema, resolved: Collection[str]) -> None:
+        """`resolved` are the fields, `Type.field`, that a resolver makes."""
+        self._schema = schema
+        self._personal = frozenset(filter(_may_be_personal, resolved))
+        self._known: OrderedDict[int, tuple[Operation, Selection]] = OrderedDict()
+
+    def of(self, document: Document, operation: Operation) -> Selection:
+        key = id(operation.node)
+        known = self._known.get(key)
+        if known is None or known[0].node is not operation.node:
+            known = self._known[key] = (operation, self._make(document, operation))
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
+        return known[1]
+
+    def _make(self, document: Document, operation: Operation) -> Selection:
+        types = TypeInfo(self._schema)
+        reader = _Reader(self._schema, types, self._personal)
+        visitor = TypeInfoVisitor(types, reader)
+        root = visit(operation.node, visitor).selection_set
+        fragments = [visit(fragment, visitor) for fragment in document.fragments.values()]
+        texts = [print_ast(root), *sorted(map(print_ast, fragments))]
+        return Selection(
+            reader.roots[0], "\n".join(texts), frozenset(reader.variables), reader.is_personal
+        )
+
+
+class _Reader(Visitor):
+    """Takes out where a room's events begin, and notes what else there is."""
+
+    def __init__(self, schema: GraphQLSchema, types: TypeInfo, personal: frozenset[str]) -> None:
+        super().__init__()
+        self._schema, self._types, self._personal = schema, types, personal
+        self.roots: list[FieldNode] = []
+        self.variables: set[str] = set()
+        self.is_personal = False
+
+    def enter_field(self, node: FieldNode, *_: Any) -> Any:
+        parent, name = self._types.get_parent_type(), node.name.value
+        if parent is self._schema.subscription_type:
+            self.roots.append(node)
+        owners = self._schema.get_possible_types(parent) if is_abstract_type(parent) else [parent]
+        if any(is_object_type(one) and f"{one.name}.{name}" in self._personal for one in owners):
+            self.is_personal = True
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
+        is_root = self._types.get_parent_type() is self._schema.subscription_type
+        return REMOVE if is_root and self._types.get_directive() is None else None
+
+    def enter_variable_definition(self, *_: Any) -> Any:
+        return REMOVE
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.variables.add(node.name.value)
+
+
+def _may_be_personal(place: str) -> bool:
+    return place not in SAME_FOR_ALL and place.partition(".")[2] not in SAME_FOR_ALL_FIELDS

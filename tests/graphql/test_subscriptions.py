@@ -1,0 +1,395 @@
+"""Subscriptions: all that happened, in order, from wherever a client was; and their ends."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver import ServerRole, StoreUnavailable
+from chatserver.app import Server
+from tests.graphql.asker import Asker
+from tests.graphql.conftest import PLUGINS, People, Start
+from tests.graphql.speaker import EVENTS, Speaker
+from tests.protocol.running import Running
+
+LOCAL = Path(__file__).parent / "local"
+SIZES = """subscription ($room: ID!, $after: Int) { roomEvents(roomId: $room, after: $after) {
+  ... on RoomLogEntry { seq } ... on MessagePosted { message { size } } } }"""
+VIEWERS = """subscription ($room: ID!) { roomEvents(roomId: $room) {
+  ... on MessagePosted { message { viewer } } } }"""
+MINE = """subscription { userEvents { __typename
+  ... on RoomAdded { roomId room { name } }
+  ... on RoomRemoved { roomId }
+  ... on ReadMoved { roomId seq }
+  ... on Mentioned { roomId messageId seq author { name username } }
+  ... on StreamGap { head epoch } } }"""
+
+
+def token(asker: Asker) -> str:
+    assert asker.person is not None
+    return asker.person.token
+
+
+async def in_room(ada: Asker, room: str, bob: Asker) -> None:
+    await ada.ask(
+        "mutation ($input: MemberInput!) { inviteMember(input: $input) { room { id } } }",
+        input={"roomId": room, "userId": bob.id},
+    )
+
+
+async def remove(ada: Asker, room: str, bob: Asker) -> None:
+    await ada.ask(
+        "mutation ($input: MemberInput!) { removeMember(input: $input) { room { id } } }",
+        input={"roomId": room, "userId": bob.id},
+    )
+
+
+async def fill(ada: Asker, room: str, count: int) -> None:
+    """`count` messages."""
+
+    async def send(server: Server) -> None:
+        user = await server.service.accounts.get(ada.id)
+        found = await server.service.rooms.get(room)
+        post = server.service.messages.post
+        for start in range(0, count, 5000):  # as many as may wait for the store
+            numbers = range(start, min(count, start + 5000))
+            await asyncio.gather(*(post(user, found, f"fill-{n}", "x" * 100) for n in numbers))
+
+    await ada.server.run(send)
+
+
+# -- where they begin ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 5, 699, 700, 702])
+async def test_it_goes_on_after_any_seq(server: Running, people: People, after: int) -> None:
+    (ada,) = await people("ada")
+    room = await ada.make_room()
+    for number in range(3):
+        await ada.post(room, f"{number}")
+    await fill(ada, room, 697)
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(ada))
+        speaker.subscribe("1", EVENTS, room=room, after=after)
+        assert await speaker.seqs("1", 702 - after) == list(range(after + 1, 703))
+        await ada.post(room, "live")
+        assert (await speaker.room_event("1"))["message"] == {"body": "live"}
+        await speaker.silent("1")
+
+
+async def test_without_a_seq_it_begins_now(server: Running, people: People) -> None:
+    (ada,) = await people("ada")
+    room = await ada.make_room()
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(ada))
+        speaker.subscribe("1", EVENTS, room=room)
+        await speaker.run("{ __typename }")
+        await ada.post(room, "live")
+        assert await speaker.seqs("1", 1) == [3]
+
+
+@pytest.mark.parametrize(("after", "epoch"), [(4, None), (10**6, None), (0, "other"), (2, "other")])
+async def test_what_cannot_be_served_is_a_gap(
+    server: Running, people: People, after: int, epoch: str | None
+) -> None:
+    (ada,) = await people("ada")
+    room = await ada.make_room()
+    await ada.post(room, "Hello")
+    async with Speaker(server.port) as speaker:
+        acknowledged = await speaker.init(token(ada))
+        speaker.subscribe("1", EVENTS, room=room, after=after, epoch=epoch)
+        known = acknowledged["payload"]["epoch"]
+        gap = {"__typename": "StreamGap", "head": 3, "epoch": known}
+        assert await speaker.room_event("1") == gap
+        assert (await speaker.of("1"))["type"] == "complete"
+        speaker.subscribe("1", EVENTS, room=room, after=gap["head"], epoch=known)
+        await speaker.ping()
+        await ada.post(room, "Again")
+        assert await speaker.seqs("1", 1) == [4]
+
+
+async def test_who_does_not_read_misses_nothing(start: Start) -> None:
+    server = start({"limits.buffer_soft_bytes": 65536, "limits.buffer_hard_bytes": 1 << 20})
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    async with Speaker(server.port) as speaker, Speaker(server.port) as other:
+        for each in (speaker, other):
+            await each.init(token(ada))
+            each.subscribe("1", EVENTS, room=room, after=0)
+            await each.seqs("1", 2)
+        speaker.pause()
+        await fill(ada, room, 40000)
+        assert await other.seqs("1", 40000) == list(range(3, 40003))
+
+        async def behind(server: Server) -> float:
+            return sum(server.service.hub.fell_behind.values.values())
+
+        assert await server.run(behind) > 0
+        speaker.resume()
+        assert await speaker.seqs("1", 40000) == list(range(3, 40003))
+
+
+# -- how they end ----------------------------------------------------------------------------------
+
+
+async def test_who_is_removed_is_told_and_hears_no_more(server: Running, people: People) -> None:
+    ada, bob = await people("ada", "bob")
+    room = await ada.make_room("Attic", "PRIVATE", bob.id)
+    other = await ada.make_room("Cellar", "PRIVATE", bob.id)
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(bob))
+        speaker.subscribe("1", EVENTS, room=room, after=0)
+        speaker.subscribe("2", EVENTS, room=room, after=0)
+        speaker.subscribe("other", EVENTS, room=other, after=0)
+        await speaker.seqs("1", 3)
+        await speaker.seqs("other", 3)
+        await remove(ada, room, bob)
+        assert (await speaker.room_event("1"))["__typename"] == "MemberLeft"
+        assert await speaker.error_code("1") == "room.forbidden"
+        await speaker.seqs("2", 4)
+        assert await speaker.error_code("2") == "room.forbidden"
+        await ada.post(room, "secret")
+        await ada.post(other, "for all")
+        assert (await speaker.room_event("other"))["message"] == {"body": "for all"}
+        await speaker.silent("1")
+        await speaker.silent("2")
+        speaker.subscribe("1", EVENTS, room=room, after=0)
+        assert await speaker.error_code("1") == "room.not_found"
+        await in_room(ada, room, bob)
+        speaker.subscribe("1", EVENTS, room=room, after=4)
+        assert await speaker.seqs("1", 2) == [5, 6]
+
+
+async def test_a_role_that_does_not_read_ends_them(server: Running, people: People) -> None:
+    ada, bob = await people("ada", "bob")
+    room = await ada.make_room()
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(bob))
+        speaker.subscribe("1", EVENTS, room=room, after=0)
+        await speaker.seqs("1", 2)
+
+        async def demote(server: Server) -> None:
+            await server.service.accounts.set_role(bob.username, ServerRole.GUEST)
+
+        await server.run(demote)
+        assert await speaker.error_code("1") == "room.forbidden"
+
+
+async def test_the_end_of_the_session_ends_the_socket(server: Running, people: People) -> None:
+    ada, bob, cid = await people("ada", "bob", "cid")
+    room = await ada.make_room()
+    async with (
+        Speaker(server.port) as out,
+        Speaker(server.port) as password,
+        Speaker(server.port) as disabled,
+    ):
+        for speaker, asker in ((out, ada), (password, bob), (disabled, cid)):
+            await speaker.init(token(asker))
+            speaker.subscribe("1", EVENTS, room=room, after=1)
+            await speaker.seqs("1", 1)
+        await ada.server.http(
+            "POST", "/api/v1/logout", headers={"Authorization": f"Bearer {token(ada)}"}
+        )
+        assert await out.closed() == 4403
+
+        async def change(server: Server) -> None:
+            await server.service.accounts.set_password(bob.username, "another password")
+            owner = await server.service.accounts.get(bob.id)
+            actor = type(owner)(
+                id=owner.id,
+                username=owner.username,
+                name=owner.name,
+                role=ServerRole.OWNER,
+                at=owner.at,
+            )
+            await server.service.accounts.set_disabled(actor, cid.username, True)
+
+        await server.run(change)
+        assert await password.closed() == 4403
+        assert await disabled.closed() == 4403
+
+
+async def test_a_server_that_stops_settles_and_says_come_back(start: Start) -> None:
+    server = start({"plugins.folder": str(LOCAL), "plugins.enabled": [*PLUGINS, "slow"]})
+    person = await server.person("ada")
+    async with Speaker(server.port) as speaker:
+        await speaker.init(person.token)
+        speaker.subscribe("slow", "{ slow(seconds: 0.3) }")
+        await speaker.ping()
+        draining = asyncio.ensure_future(server.run(lambda server: server.drain()))
+        assert await speaker.data("slow") == {"slow": 0.3}
+        assert await speaker.closed() == 4301
+        await draining
+
+
+# -- executed once ---------------------------------------------------------------------------------
+
+
+def with_slow(start: Start) -> Running:
+    return start({"plugins.folder": str(LOCAL), "plugins.enabled": [*PLUGINS, "slow"]})
+
+
+def slow(server: Server) -> Any:
+    return next(plugin.instance for plugin in server._plugins.all if plugin.name == "slow")
+
+
+async def test_the_same_selection_is_executed_once(start: Start) -> None:
+    server = start()
+    ada, bob = (Asker(server, person) for person in await server.people("ada", "bob"))
+    room = await ada.make_room()
+    other = EVENTS.replace("Events(", "Other(", 1).replace("\n", " ").replace("$room", "$id")
+    literal = EVENTS.replace("$room: ID!, ", "").replace("roomId: $room", f'roomId: "{room}"')
+    async with Speaker(server.port) as one, Speaker(server.port) as two:
+        await one.init(token(ada))
+        await two.init(token(bob))
+        one.subscribe("1", EVENTS, room=room, after=0)
+        two.subscribe("a longer id", other, id=room, after=1)
+        two.subscribe("3", literal)
+        two.subscribe("4", EVENTS.replace("body", "id"), room=room)
+        await one.seqs("1", 2)
+        await two.seqs("a longer id", 1)
+        await two.run("{ __typename }")
+
+        async def groups(server: Server) -> list[int]:
+            loaded = server.service.cache.known(room)
+            assert loaded is not None and loaded.groups
+            return sorted(len(group.streams) for group in loaded.groups.values())
+
+        assert await server.run(groups) == [1, 3]
+        text = (await server.http("GET", "/metrics")).text
+        assert "chatserver_graphql_subscriptions 4" in text
+        assert "chatserver_graphql_groups 2" in text
+        assert "chatserver_graphql_group_largest 3" in text
+        await ada.post(room, 'Hello "all"\n')
+        for speaker, name in ((one, "1"), (two, "a longer id"), (two, "3")):
+            assert (await speaker.room_event(name))["message"]["body"] == 'Hello "all"\n'
+
+
+async def test_who_sees_something_else_is_another_group(start: Start) -> None:
+    server = with_slow(start)
+    ada, bob = (Asker(server, person) for person in await server.people("ada", "bob"))
+    room = await ada.make_room()
+    async with Speaker(server.port) as one, Speaker(server.port) as two:
+        for speaker, asker in ((one, ada), (two, bob)):
+            await speaker.init(token(asker))
+            speaker.subscribe("1", VIEWERS, room=room)
+            await speaker.run("{ __typename }")
+        await ada.post(room, "Hello")
+        for speaker, asker in ((one, ada), (two, bob)):
+            event = await speaker.room_event("1")
+            assert event == {"message": {"viewer": asker.username}}
+
+
+async def test_resolvers_that_take_their_time_keep_the_order(start: Start) -> None:
+    server = with_slow(start)
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    async with Speaker(server.port) as one, Speaker(server.port) as two:
+        for speaker, after in ((one, 0), (two, 2)):
+            await speaker.init(token(ada))
+            speaker.subscribe("1", SIZES, room=room, after=after)
+        await fill(ada, room, 300)
+        assert await one.seqs("1", 302) == list(range(1, 303))
+        assert await two.seqs("1", 300) == list(range(3, 303))
+        for _ in range(10):
+            await ada.post(room, "live", client_id=None)
+        await one.silent("2")
+
+
+async def test_a_store_that_is_away_delays_them(start: Start) -> None:
+    server = with_slow(start)
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+
+    async def fail(server: Server, error: Exception | None) -> None:
+        slow(server).fails = error
+
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(ada))
+        speaker.subscribe("1", SIZES, room=room, after=2)
+        await speaker.run("{ __typename }")
+        await server.run(lambda server: fail(server, StoreUnavailable()))
+        await ada.post(room, "Hello")
+        await asyncio.sleep(0.2)
+        await speaker.silent("1")
+        await server.run(lambda server: fail(server, None))
+        assert await speaker.room_event("1") == {"seq": 3, "message": {"size": 5}}
+
+
+async def test_an_event_that_cannot_be_resolved_is_a_result_with_an_error(start: Start) -> None:
+    server = with_slow(start)
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+
+    async def fail(server: Server) -> None:
+        slow(server).fails = RuntimeError("a secret")
+
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(ada))
+        speaker.subscribe("1", SIZES, room=room, after=2)
+        await speaker.run("{ __typename }")
+        await server.run(fail)
+        await ada.post(room, "Hello")
+        frame = await speaker.of("1")
+        assert frame["type"] == "next"
+        (error,) = frame["payload"]["errors"]
+        assert error["extensions"]["code"] == "server.internal"
+        assert "secret" not in str(frame)
+        await remove_errors(server)
+
+
+async def remove_errors(server: Running) -> None:
+    assert server.take_errors()
+
+
+# -- what concerns the user ------------------------------------------------------------------------
+
+
+async def test_the_user_is_told(server: Running, people: People) -> None:
+    ada, bob = await people("ada", "bob")
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(bob))
+        speaker.subscribe("1", MINE)
+        await speaker.run("{ __typename }")
+
+        async def told() -> dict[str, Any]:
+            event: dict[str, Any] = (await speaker.data("1"))["userEvents"]
+            return event
+
+        room = await ada.make_room("Attic", "PRIVATE", bob.id)
+        added = {"__typename": "RoomAdded", "roomId": room, "room": {"name": "Attic"}}
+        assert await told() == added
+        sent = await ada.post(room, f"Hello @{bob.username} and @{ada.username}")
+        assert await told() == {
+            "__typename": "Mentioned",
+            "roomId": room,
+            "messageId": sent["id"],
+            "seq": sent["seq"],
+            "author": {"name": "ada", "username": ada.username},
+        }
+        await bob.ask(
+            "mutation ($input: MarkReadInput!) { markRead(input: $input) { seq } }",
+            input={"roomId": room, "seq": 4},
+        )
+        assert await told() == {"__typename": "ReadMoved", "roomId": room, "seq": 4}
+        await remove(ada, room, bob)
+        assert await told() == {"__typename": "RoomRemoved", "roomId": room}
+        speaker.complete("1")
+        await ada.make_room("Cellar", "PRIVATE", bob.id)
+        await speaker.silent("1")
+
+
+async def test_the_order_is_kept_where_one_thing_takes_longer(
+    server: Running, people: People
+) -> None:
+    ada, bob = await people("ada", "bob")
+    async with Speaker(server.port) as speaker:
+        await speaker.init(token(bob))
+        speaker.subscribe("1", MINE)
+        await speaker.run("{ __typename }")
+        rooms = [await ada.make_room(f"Room {n}", "PRIVATE", bob.id) for n in range(20)]
+        found = [(await speaker.data("1"))["userEvents"]["roomId"] for _ in rooms]
+        assert Counter(found) == Counter(rooms)
+        assert found == rooms
