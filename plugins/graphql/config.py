@@ -51,6 +51,13 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
             description="Time one request may take; plugins.deadline_seconds must be longer.",
         ),
     ] = 1.8
+    opentelemetry: Annotated[
+        bool,
+        Meta(
+            description="Whether queries and mutations make OpenTelemetry spans, "
+            "which the OTEL_ variables of the environment send on."
+        ),
+    ] = False
     documents: Annotated[
         str,
         Meta(description="JSON file of documents that clients may name by id; empty has none."),

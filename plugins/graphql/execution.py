@@ -15,6 +15,7 @@ from chatserver_plugins.graphql.documents import Document, Documents, Operation
 from chatserver_plugins.graphql.errors import Refused, shown
 from chatserver_plugins.graphql.limits import Costs
 from chatserver_plugins.graphql.measures import OperationMeasures
+from chatserver_plugins.graphql.tracing import Tracing
 
 Result = dict[str, Any]  # data, errors, extensions
 
@@ -43,6 +44,7 @@ class Execution:
         self.documents = Documents(schema, config)
         self.measures = OperationMeasures(measures)
         self._costs = Costs(schema, costs)
+        self._tracing = Tracing(config.opentelemetry)
 
     def prepare(
         self,
@@ -95,19 +97,21 @@ class Execution:
         return {"data": outcome.data, "errors": errors}
 
     async def _execute(self, ready: Ready, asking: Asking, until: float) -> ExecutionResult:
-        made = execute(
-            self.schema,
-            ready.document.node,
-            context_value=asking,
-            variable_values=dict(ready.variables),
-            operation_name=ready.operation.name or None,
-            is_awaitable=is_awaitable,
-            hide_suggestions=not self.config.introspection,
-        )
-        if isinstance(made, ExecutionResult):
-            return made
-        async with asyncio.timeout_at(until):
-            return await made
+        with self._tracing.operation(ready.operation, asking) as middleware:
+            made = execute(
+                self.schema,
+                ready.document.node,
+                context_value=asking,
+                variable_values=dict(ready.variables),
+                operation_name=ready.operation.name or None,
+                middleware=middleware,
+                is_awaitable=is_awaitable,
+                hide_suggestions=not self.config.introspection,
+            )
+            if isinstance(made, ExecutionResult):
+                return made
+            async with asyncio.timeout_at(until):
+                return await made
 
 
 def is_awaitable(value: object) -> TypeGuard[Any]:
