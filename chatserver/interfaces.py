@@ -103,6 +103,9 @@ class Store(Protocol):
     async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
         """Newest descriptions of rooms that are public now, by ascending id > `after`."""
 
+    async def list_rooms(self, after: str, limit: int) -> list[str]:
+        """The ids of rooms that have events, by ascending id > `after`; takes no look at each event."""
+
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         """For each user ever in one of the rooms the newest member event there, at once.
 
@@ -142,6 +145,9 @@ class Store(Protocol):
         self, space: str, prefix: str, after: str = "", limit: int = 1000
     ) -> list[tuple[str, bytes]]:
         """At most `limit` (key, value) with this prefix and key > `after`, by ascending key."""
+
+    async def spaces(self) -> list[str]:
+        """All spaces that hold a record, ascending. There are few of them."""
 
 
 class Records(Protocol):

@@ -149,6 +149,31 @@ class QueryContract:
         found = [room.room for room in await store.public_rooms("", 100)]
         assert found == sorted(TRICKY_TEXTS)
 
+    async def test_all_rooms_in_pages(self, store: Store) -> None:
+        rooms = [f"r{n:02}" for n in range(20)]
+        kinds = (RoomKind.PUBLIC, RoomKind.PRIVATE, RoomKind.DIRECT)
+        for n, room in enumerate(reversed(rooms)):
+            events: list[AnyEvent] = [described(room, 1, kinds[n % 3])]
+            events += [posted(room, seq) for seq in range(2, 9)]
+            await store.append(events)
+        await store.put("s", "no room", b"")
+        assert await store.list_rooms("", 100) == rooms
+        assert await store.list_rooms("", 8) == rooms[:8]
+        assert await store.list_rooms("r07", 8) == rooms[8:16]
+        assert await store.list_rooms("r15x", 8) == rooms[16:]
+        assert await store.list_rooms("r19", 8) == []
+        assert await store.list_rooms("", 0) == []
+
+    async def test_a_room_whose_first_event_was_refused_is_not_listed(self, store: Store) -> None:
+        assert await store.list_rooms("", 100) == []
+        await store.append([posted("a", 1, client_id="same")])
+        await store.append([posted("b", 1, client_id="same")])
+        assert await store.list_rooms("", 100) == ["a"]
+
+    async def test_all_rooms_are_sorted_by_code_point(self, store: Store) -> None:
+        await store.append([posted(room, 1) for room in TRICKY_TEXTS])
+        assert await store.list_rooms("", 100) == sorted(TRICKY_TEXTS)
+
     async def test_members_of_a_room(self, store: Store) -> None:
         await store.append(
             [

@@ -3,7 +3,7 @@
 import asyncio
 
 from chatserver import Store
-from chatserver.testing.samples import TRICKY_TEXTS
+from chatserver.testing.samples import TRICKY_TEXTS, posted
 
 
 class RecordsContract:
@@ -100,6 +100,17 @@ class RecordsContract:
         assert await store.scan("s", "a", "b") == []
         assert len(await store.scan("s", "a", "A")) == 25
         assert await store.scan("s", "a", limit=0) == []
+
+    async def test_spaces_that_hold_a_record(self, store: Store) -> None:
+        assert await store.spaces() == []
+        for space in ("", *TRICKY_TEXTS):
+            for key in ("", *TRICKY_TEXTS[-2:]):
+                await store.put(space, key, b"")
+        assert await store.spaces() == sorted(["", *TRICKY_TEXTS])
+        await store.put("gone", "k", b"")
+        await store.delete("gone", "k")
+        await store.append([posted("no space", 1)])
+        assert await store.spaces() == sorted(["", *TRICKY_TEXTS])
 
     async def test_of_racing_adds_one_wins(self, store: Store, other: Store) -> None:
         nodes = [store, other] * 4

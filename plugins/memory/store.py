@@ -119,6 +119,9 @@ class MemoryStore:
         newest = await self.rooms(sorted(room for room in self._rooms if room > after))
         return [room for room in newest.values() if room.kind is RoomKind.PUBLIC][:limit]
 
+    async def list_rooms(self, after: str, limit: int) -> list[str]:
+        return sorted(room for room in self._rooms if room > after)[: max(limit, 0)]
+
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         newest = {
             (room, event.user.id): event
@@ -178,6 +181,9 @@ class MemoryStore:
         records = self._records[space]
         keys = sorted(key for key in records if key.startswith(prefix) and key > after)
         return [(key, records[key]) for key in keys[:limit]]
+
+    async def spaces(self) -> list[str]:
+        return sorted(space for space, records in self._records.items() if records)
 
     def _page(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         log = self._log(room)

@@ -193,6 +193,16 @@ class MongoLog:
             query["room"] = {"$gt": found[-1]["room"]}
         return list(rooms)[:limit]
 
+    async def list_rooms(self, after: str, limit: int) -> list[str]:
+        if limit < 1:
+            return []
+        # Every room has a first event: the index over (room, seq) is skipped through to each.
+        query = {"room": {"$gt": after}, "seq": 1}
+        cursor = self._events.find(
+            query, {"_id": 0, "room": 1}, sort=[("room", 1)], limit=limit, batch_size=limit
+        )
+        return [first["room"] for first in await self._database.run(cursor.to_list(None))]
+
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         if not rooms:
             return []

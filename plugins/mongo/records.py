@@ -74,6 +74,14 @@ class MongoRecords:
         found = await self._database.run(cursor.to_list(None))
         return [(record["_id"]["k"], bytes(record["value"])) for record in found]
 
+    async def spaces(self) -> list[str]:
+        spaces: list[str] = []
+        query: Document = {}
+        while found := await self._database.run(self._records.find_one(query, sort=[("_id", 1)])):
+            spaces.append(found["_id"]["s"])
+            query = {"_id": {"$gt": {"s": spaces[-1], "k": {}}}}  # objects follow texts
+        return spaces
+
 
 def _id(space: str, key: str) -> Document:
     return {"s": space, "k": key}

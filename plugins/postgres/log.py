@@ -151,6 +151,12 @@ class PostgresLog:
         found = await self._database.fetch(statements.PUBLIC_ROOMS, after.encode(), limit)
         return _decoded(statements.room_changed, found)
 
+    async def list_rooms(self, after: str, limit: int) -> list[str]:
+        if limit < 1:
+            return []
+        found = await self._database.fetch(statements.LIST_ROOMS, after.encode(), limit)
+        return [row["room"].decode() for row in found]
+
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         if not rooms:
             return []

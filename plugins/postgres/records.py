@@ -22,6 +22,20 @@ WHERE space = $1 AND key >= $2 AND key > $3 AND key < $4
 ORDER BY key LIMIT $5
 """
 
+# Steps from space to space by the index.
+SPACES = """
+WITH RECURSIVE found (space) AS (
+    (SELECT space FROM records ORDER BY space LIMIT 1)
+    UNION ALL
+    SELECT following.space
+    FROM found
+    CROSS JOIN LATERAL (
+        SELECT space FROM records WHERE space > found.space ORDER BY space LIMIT 1
+    ) AS following
+)
+SELECT space FROM found
+"""
+
 
 class PostgresRecords:
     _database: Database
@@ -59,3 +73,6 @@ class PostgresRecords:
         end = begin[:-1] + bytes((begin[-1] + 1,)) if begin else b"\xff"
         found = await self._database.fetch(SCAN, space.encode(), begin, after.encode(), end, limit)
         return [(row["key"].decode(), bytes(row["value"])) for row in found]
+
+    async def spaces(self) -> list[str]:
+        return [row["space"].decode() for row in await self._database.fetch(SPACES)]

@@ -183,6 +183,21 @@ LIMIT $2
 """
 
 
+# Skips as well; the last room has none that follows.
+LIST_ROOMS = """
+WITH RECURSIVE found (room) AS (
+    (SELECT room FROM events WHERE room > $1 ORDER BY room LIMIT 1)
+    UNION ALL
+    SELECT following.room
+    FROM found
+    CROSS JOIN LATERAL (
+        SELECT room FROM events WHERE room > found.room ORDER BY room LIMIT 1
+    ) AS following
+)
+SELECT room FROM found LIMIT $2
+"""
+
+
 def _newest_member_events(given: str, group: str, value: str) -> str:
     """Of the events with this column, the newest of each value of the other, by skipping."""
     return f"""

@@ -91,6 +91,14 @@ class SqliteLog:
     async def public_rooms(self, after: str, limit: int) -> list[RoomChanged]:
         return await self._events(RoomChanged, queries.PUBLIC_ROOMS, after, max(limit, 0))
 
+    async def list_rooms(self, after: str, limit: int) -> list[str]:
+        values = (after, max(limit, 0))
+        return await self._database.read(
+            lambda connection: queries.texts(
+                connection.execute(queries.LIST_ROOMS, values).fetchone()[0]
+            )
+        )
+
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         asked = _json(list(await self._names(rooms)))
         return await self._events(MemberEvent, queries.MEMBERS, asked)

@@ -91,6 +91,14 @@ PUBLIC_ROOMS = events("""
     )
     WHERE newest.listed IS NOT NULL LIMIT ?""")
 
+# A number without events is of a room whose first event was not written.
+LIST_ROOMS = """
+    SELECT group_concat(hex(name)) FROM (
+        SELECT name FROM rooms
+        WHERE name > ? AND EXISTS (SELECT 1 FROM events WHERE room = rooms.id)
+        ORDER BY name LIMIT ?
+    )"""
+
 # These two step from group to group by the index; GROUP BY would read every entry of each.
 MEMBERS = events("""
     WITH RECURSIVE groups (room, member) AS (
@@ -133,6 +141,11 @@ UNREAD = """
             ON events.room = asked.value ->> 0 AND seq > asked.value ->> 1
         WHERE author <> ? GROUP BY events.room
     )"""
+
+
+def texts(found: str | None) -> list[str]:
+    """The texts that a statement gave in hexadecimal digits, so that they make one."""
+    return [] if found is None else [bytes.fromhex(text).decode() for text in found.split(",")]
 
 
 def changes(count: int) -> str:

@@ -25,6 +25,17 @@ SCAN = pairs("""
     WHERE space = ? AND key >= ? AND key < ? AND key <> ? ORDER BY key LIMIT ?""")
 
 
+# Steps from space to space.
+SPACES = """
+    WITH RECURSIVE found (space) AS (
+        SELECT min(space) FROM records
+        UNION ALL
+        SELECT (SELECT min(space) FROM records WHERE space > found.space)
+        FROM found WHERE space IS NOT NULL
+    )
+    SELECT group_concat(hex(space)) FROM found WHERE space IS NOT NULL"""
+
+
 def get_many(count: int) -> str:
     """Of so many keys of a space."""
     return pairs(f"""
@@ -74,6 +85,11 @@ class SqliteRecords:
         # Only `after` itself is left out; where it is not of the prefix that changes nothing.
         values = (space, max(after, prefix), _after_prefix(prefix), after, max(limit, 0))
         return await self._pairs(SCAN, *values)
+
+    async def spaces(self) -> list[str]:
+        return await self._database.read(
+            lambda connection: queries.texts(connection.execute(SPACES).fetchone()[0])
+        )
 
     async def _pairs(self, query: str, *values: str | bytes | int) -> list[tuple[str, bytes]]:
         """What a query made by `pairs` gives, in its order."""
