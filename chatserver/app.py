@@ -18,6 +18,8 @@ from chatserver.errors import StartupError
 from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Context
+from chatserver.jobs import Jobs
+from chatserver.leases import Leases, node_name
 from chatserver.measure import Measures
 from chatserver.plugins import Plugins
 from chatserver.service import Service
@@ -51,6 +53,14 @@ class Server:
         authenticator = self.hooks.provide_authenticator(self._records)
         self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
         self._graphql = self.hooks.register_graphql()
+        self._leases = Leases(self.store, node_name(), alone=self.store.is_private())
+        self.jobs = Jobs(
+            self.hooks.register_jobs(self._context),
+            self.store,
+            self.hooks.guard,
+            self._leases,
+            self.measures,
+        )
         self._gate: Gate | None = None
         self._http: Front | None = None
 
@@ -102,6 +112,17 @@ class Server:
         gate.heartbeat.start()
         port: int = sockets[0].getsockname()[1]
         return port
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Do what runs in the background, as far as it is among this node's roles."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._leases.stop)
+            if "jobs" in self.config.server.roles:
+                stack.push_async_callback(self.jobs.stop)
+                self.jobs.start()
+            self._leases.start()  # after those who want some
+            yield
 
     async def drain(self) -> None:
         """Move the clients away, finish what was begun, close the port."""
@@ -179,7 +200,8 @@ async def _serve(loaded: Loaded, dev: bool) -> None:
         logger.info("chatserver {} serves http://{}:{}", __version__, host, port)
         if dev:
             logger.info("this is a development server: open http://localhost:{} and sign up", port)
-        await stop.wait()
+        async with server.working():
+            await stop.wait()
         watchdog.stop()
         await server.drain()
     logger.info("stopped")

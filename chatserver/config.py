@@ -55,6 +55,13 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     name: Annotated[
         str, Meta(min_length=1, description="Name of this server, shown to people.")
     ] = "chatserver"
+    roles: Annotated[
+        list[Literal["connections", "jobs"]],
+        Meta(
+            description="What this node does: serve clients, run periodic jobs. Without connections "
+            "it answers health checks and metrics only."
+        ),
+    ] = field(default_factory=lambda: ["connections", "jobs"])
     registration: Annotated[
         Literal["open", "closed"], Meta(description="Whether anybody may make an account.")
     ] = "open"
@@ -84,6 +91,8 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     ] = False
 
     def __post_init__(self) -> None:
+        if not self.roles:
+            raise ValueError("roles: a node without any would do nothing")
         for address in self.trusted_proxies:
             try:
                 ipaddress.ip_network(address)

@@ -13,8 +13,9 @@ from chatserver.measure import Measures
 
 # Hooks in which a `ChatError` is an answer to a client; elsewhere nobody waits for one.
 ANSWERING = ("change_message", "check_message", "register_routes")
-# Whoever asks costs only themselves, and must not shut an address for all others.
-WITHOUT_BREAKER = ("register_routes",)
+# Whoever asks costs only themselves, and must not shut an address for all others; what is tried
+# again after a pause of its own needs none of ours.
+WITHOUT_BREAKER = ("register_routes", "register_jobs")
 
 
 class Call(NamedTuple):
@@ -67,8 +68,10 @@ class Guard:
             "chatserver_hook_errors_total", "Hook calls that failed", ("plugin", "hook", "reason")
         )
 
-    async def run(self, hook: str, call: Call, given: dict[str, Any]) -> Any:
-        """Await one plugin under the deadline; its errors are logged and counted by its name."""
+    async def run(
+        self, hook: str, call: Call, given: dict[str, Any], deadline: float | None = None
+    ) -> Any:
+        """Await one plugin under a deadline; its errors are logged and counted by its name."""
         breaker = self._breakers.setdefault(
             (call.plugin, hook),
             Breaker(self._settings.breaker_failures, self._settings.breaker_seconds),
@@ -79,7 +82,7 @@ class Guard:
         failed: bool | None = True
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._settings.deadline_seconds):
+            async with asyncio.timeout(deadline or self._settings.deadline_seconds):
                 answer = await call(**given)
             failed = False
             return answer

@@ -19,6 +19,7 @@ from chatserver.hooktypes import (
     GraphQLPart,
     Handler,
     HealthCheck,
+    Job,
     LoginAttempt,
     Refusal,
     Reply,
@@ -80,6 +81,16 @@ class HookCalls:
     def register_graphql(self) -> list[GraphQLPart]:
         found = self._collect("register_graphql", GraphQLPart, "name", lambda call: {})
         return [part for _, part in found]
+
+    def register_jobs(self, context: Callable[[str], Context]) -> list[tuple[str, Job]]:
+        """Each job with the plugin that brings it."""
+        found = self._collect(
+            "register_jobs", Job, "name", lambda call: {"context": context(call.plugin)}
+        )
+        for plugin, job in found:
+            if not (job.every > 0 and job.deadline > 0):
+                raise StartupError(f"plugin {plugin}: job {job.name}: its times must be above 0")
+        return found
 
     async def startup(self, context: Callable[[str], Context]) -> None:
         for call in self._calls["startup"]:

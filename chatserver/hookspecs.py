@@ -15,6 +15,7 @@ from chatserver.hooktypes import (
     Draft,
     GraphQLPart,
     HealthCheck,
+    Job,
     LoginAttempt,
     Refusal,
     Route,
@@ -75,6 +76,18 @@ class Hooks:
         Runs once at start, also where no plugin serves GraphQL. Return the parts; a name that is
         taken refuses to start, as does an error, and a type or field that does not fit the others.
         Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_jobs(self, context: Context) -> Sequence[Job]:
+        """Work that is done periodically, once for all nodes.
+
+        Runs once at start. Return named jobs; each is run by one node with the role `jobs` at a
+        time, which another one follows if it dies: after some seconds, without a run being left
+        out. A job that never ran is run at once. A name that is taken refuses to start, as does
+        an error. A run that raises or misses its deadline is logged and counted, and tried again
+        after a minute, then two, four, … up to its period; other jobs go on. Order does not matter.
         """
         raise NotImplementedError
 

@@ -184,6 +184,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP address of a plugin: an exact path, what answers each method, and upgrades.
 
     HEAD is answered as GET. A request from a page of another origin is refused unless it is a GET.
+    With `every_node` it is there also on nodes that take no connections (`server.roles`).
     """
 
     path: str
@@ -193,12 +194,27 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     patch: Handler | None = None
     delete: Handler | None = None
     socket: SocketDoor | None = None
+    every_node: bool = False
 
     @property
     def handlers(self) -> dict[str, Handler]:
         """By the method's name in small letters."""
         found = {name: getattr(self, name) for name in ("get", "post", "put", "patch", "delete")}
         return {name: handler for name, handler in found.items() if handler is not None}
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is done again and again, on one node at a time.
+
+    `name` begins with the plugin's. `run` is called `every` so many seconds, counted from the
+    beginning of one run to that of the next, and has `deadline` seconds. It may be cancelled at
+    any time, and must stand being run again after that.
+    """
+
+    name: str
+    every: float
+    run: Callable[[], Awaitable[None]]
+    deadline: float = 60.0
 
 
 class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):

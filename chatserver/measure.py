@@ -4,7 +4,7 @@ The core only counts. Whoever wants the figures (the `metrics` plugin) reads the
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 LATENCY_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -27,12 +27,16 @@ class Counter:
 
 
 class Gauge:
-    """A number that is read when somebody asks for it."""
+    """A number that is read when somebody asks for it; with labels, one for each of their values."""
 
     kind = "gauge"
 
     def __init__(
-        self, name: str, text: str, read: Callable[[], float], labels: Labels = ()
+        self,
+        name: str,
+        text: str,
+        read: Callable[[], float | Mapping[Labels, float]],
+        labels: Labels = (),
     ) -> None:
         self.name, self.text, self.read, self.labels = name, text, read, labels
 
@@ -74,8 +78,14 @@ class Measures:
     def counter(self, name: str, text: str, labels: Labels = ()) -> Counter:
         return self._keep(Counter(name, text, labels))
 
-    def gauge(self, name: str, text: str, read: Callable[[], float]) -> Gauge:
-        return self._keep(Gauge(name, text, read))
+    def gauge(
+        self,
+        name: str,
+        text: str,
+        read: Callable[[], float | Mapping[Labels, float]],
+        labels: Labels = (),
+    ) -> Gauge:
+        return self._keep(Gauge(name, text, read, labels))
 
     def histogram(
         self,

@@ -11,7 +11,7 @@ import click
 from chatserver.errors import ChatError, StartupError
 from chatserver.version import __version__
 
-COMMANDS = ("dev", "serve", "check", "config", "plugins", "user")
+COMMANDS = ("dev", "serve", "check", "config", "plugins", "user", "jobs")
 
 
 class Commands(click.Group):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from chatserver.cli.options import configured, load_configuration
+from chatserver.cli.opened import with_server
+from chatserver.cli.options import configured
 
 if TYPE_CHECKING:
     from chatserver.model import User
@@ -159,20 +159,4 @@ def with_accounts(
     overrides: dict[str, object],
     action: Callable[[Accounts], Awaitable[T]],
 ) -> T:
-    """Open the store as the server would, act, and close it."""
-    from chatserver.app import opened
-    from chatserver.config import LoggingConfig
-    from chatserver.logging import setup
-
-    loaded = load_configuration(source, overrides)
-    # A running server may be writing the files: say on the console what is amiss, nothing else.
-    writer = setup(LoggingConfig(level="warning", console="pretty", folder=""))
-
-    async def act() -> T:
-        async with opened(loaded) as server:
-            return await action(server.service.accounts)
-
-    try:
-        return asyncio.run(act())
-    finally:
-        writer.close()
+    return with_server(source, overrides, lambda server: action(server.service.accounts))

@@ -85,6 +85,7 @@ async def newest_page(gate: Gate, head: bytes) -> bytes | None:
         or len(_HOST.findall(head)) != 1
         or _SPECIAL.search(head)
         or gate.draining
+        or not gate.takes_connections
         or gate.config.limits.requests_per_second
         or gate.config.limits.history_page < NEWEST_PAGE
     ):

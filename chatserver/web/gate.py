@@ -21,6 +21,7 @@ class Gate:
         self.access = Access(config.server.trusted_proxies, config.server.allowed_origins)
         self.heartbeat = Heartbeat(config.limits.heartbeat_seconds)
         self.draining = False
+        self.takes_connections = "connections" in config.server.roles
         self.started = time.monotonic()
         self.http_seconds = measures.histogram(
             "http_request_duration_seconds", "Time of HTTP requests", ("method", "route", "status")

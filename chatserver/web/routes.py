@@ -18,6 +18,9 @@ from chatserver.web.plugin_routes import PluginRoute, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
 from chatserver.web.socket import ChatSocket
 
+# Path, handler, name for measures, and further attributes of the handler's class.
+Address = tuple[str, type[BaseHandler], str, dict[str, Any]]
+
 
 def application(
     gate: Gate, routes: list[tuple[str, Route]], checks: list[HealthCheck]
@@ -29,15 +32,18 @@ def application(
     config = gate.config
     database = SharedCheck(HealthCheck("database", gate.service.ping))
     files = StaticFiles(config.server.static, config.server.debug)
-    own: list[tuple[str, type[BaseHandler], str, dict[str, Any]]] = [
+    clients: list[Address] = [
         (r"/ws", ChatSocket, "/ws", {}),
         *((path, handler, name, {}) for path, handler, name in api.ROUTES),
-        (r"/health", Health, "/health", {"checks": [database, *map(SharedCheck, checks)]}),
-        (r"/health/live", Live, "/health/live", {}),
-        (r"/health/ready", Ready, "/health/ready", {"checks": [database]}),
         (r"/", PageHandler, "/", {"files": files}),
         (r"/static/(.+)", PageHandler, "/static/FILE", {"files": files}),
     ]
+    operators: list[Address] = [
+        (r"/health", Health, "/health", {"checks": [database, *map(SharedCheck, checks)]}),
+        (r"/health/live", Live, "/health/live", {}),
+        (r"/health/ready", Ready, "/health/ready", {"checks": [database]}),
+    ]
+    own = [*clients, *operators]
     for plugin, route in routes:
         if not route.handlers and route.socket is None:
             raise StartupError(f"plugin {plugin}: {route.path} answers nothing")
@@ -46,10 +52,12 @@ def application(
         if not route.path.startswith("/"):
             raise StartupError(f"plugin {plugin}: the path {route.path!r} does not begin with /")
     table: list[Any] = [
-        (path, _named(handler, name, extra), {"gate": gate}) for path, handler, name, extra in own
+        (path, _named(handler, name, extra), {"gate": gate})
+        for path, handler, name, extra in (own if gate.takes_connections else operators)
     ]
     for plugin, route in routes:
-        table += _of_plugin(gate, plugin, route)
+        if gate.takes_connections or route.every_node:
+            table += _of_plugin(gate, plugin, route)
     return BoundedBodies(
         table,
         default_handler_class=_named(NotFound, "none", {}),

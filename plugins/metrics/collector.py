@@ -62,7 +62,12 @@ class MeasureCollector(Collector):
                     counter.add_metric(labels, value)
                 return counter
             case Gauge():
-                return GaugeMetricFamily(measure.name, measure.text, value=float(measure.read()))
+                gauge = GaugeMetricFamily(measure.name, measure.text, labels=measure.labels)
+                read = measure.read()
+                values: Mapping[Labels, float] = read if isinstance(read, Mapping) else {(): read}
+                for labels, level in self._series(measure.labels, values):
+                    gauge.add_metric(labels, float(level))
+                return gauge
             case Histogram():
                 histogram = HistogramMetricFamily(measure.name, measure.text, labels=measure.labels)
                 bounds = [*map(floatToGoString, measure.bounds), "+Inf"]

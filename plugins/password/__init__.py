@@ -1,14 +1,16 @@
 """Passwords (argon2id) and revocable session tokens, kept in the server's own store."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
-from chatserver import Authenticator, Records, Settings, hookimpl
+from chatserver import Authenticator, Context, Job, Records, Settings, hookimpl
 from chatserver_plugins.password.authenticator import PasswordAuthenticator
 from chatserver_plugins.password.hashing import Hasher
 from chatserver_plugins.password.limiter import FailureLimit
 from chatserver_plugins.password.sessions import Sessions
+from chatserver_plugins.password.sweep import SWEEP_SECONDS, Sweep
 
 
 class PasswordPlugin:
@@ -113,6 +115,11 @@ class PasswordPlugin:
                 config.failures_per_address, config.failure_seconds, config.failure_keys
             ),
         )
+
+    @hookimpl
+    def register_jobs(self, context: Context) -> Sequence[Job]:
+        sweep = Sweep(context.records, self.config.session_days * 86400)
+        return [Job(name="password.expired", every=SWEEP_SECONDS, run=sweep.run, deadline=600)]
 
     @hookimpl
     async def shutdown(self) -> None:

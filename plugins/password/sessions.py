@@ -18,6 +18,7 @@ from chatserver import Records, StoreUnavailable
 SECRET_BYTES = 32
 RENEW_SECONDS = 86400.0  # a use prolongs the session, but not with a write for each request
 PAGE = 1000
+PREFIX = "session/"
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{43}")
@@ -35,8 +36,13 @@ _decode = msgspec.json.Decoder(Session).decode
 _encode = msgspec.json.Encoder().encode
 
 
+def renewed_at(value: bytes) -> float:
+    """When the session of a record was used last, as far as that is written."""
+    return _decode(value).renewed
+
+
 def _prefix(user: str) -> str:
-    return f"session/{user}/"
+    return f"{PREFIX}{user}/"
 
 
 def _place(token: str) -> tuple[str, str] | None:

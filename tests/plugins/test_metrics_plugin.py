@@ -47,6 +47,8 @@ async def test_each_kind_of_measure_is_shown_under_its_own_name() -> None:
     messages.add(3, ("send",))
     scrape.measures.counter("chatserver_deliveries_total", "Deliveries").add(7)
     scrape.measures.gauge("websocket_connections_active", "Connections", lambda: 5)
+    ages = {("a",): 2.5, ("b",): 4}
+    scrape.measures.gauge("chatserver_ages", "Ages", lambda: ages, ("thing",))
     seconds = scrape.measures.histogram(
         "http_request_duration_seconds", "Seconds", ("method", "route", "status"), bounds=(0.1, 1.0)
     )
@@ -62,6 +64,9 @@ async def test_each_kind_of_measure_is_shown_under_its_own_name() -> None:
         "chatserver_deliveries_total 7.0",
         "# TYPE websocket_connections_active gauge",
         "websocket_connections_active 5.0",
+        "# TYPE chatserver_ages gauge",
+        'chatserver_ages{thing="a"} 2.5',
+        'chatserver_ages{thing="b"} 4.0',
         "# TYPE http_request_duration_seconds histogram",
         'http_request_duration_seconds_bucket{le="0.1",' + labels + "} 2.0",
         'http_request_duration_seconds_bucket{le="1.0",' + labels + "} 3.0",

@@ -1,0 +1,49 @@
+"""`chatserver jobs`: the periodic jobs, and how each ran last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.opened import with_server
+from chatserver.cli.options import configured
+
+if TYPE_CHECKING:
+    from chatserver.hooktypes import Job
+    from chatserver.jobs import LastRun
+
+
+@click.command()
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one job a line.")
+def command(source: str | None, overrides: dict[str, object], as_json: bool) -> None:
+    """List the jobs that plugins have done periodically, with the last run of each.
+
+    Works beside running servers, but not on an embedded database that one of them has open.
+
+    \b
+    chatserver jobs -c production
+    chatserver jobs --json
+    """
+    jobs = with_server(source, overrides, lambda server: server.jobs.last_runs())
+    if as_json:
+        import msgspec
+
+        for job, last in jobs:
+            shown = {"name": job.name, "every": job.every, "last": last}
+            click.echo(msgspec.json.encode(shown))
+        return
+    from chatserver.cli.table import print_table
+
+    print_table(
+        ("job", "every", "last run", "took", "on", ""), (_row(job, last) for job, last in jobs)
+    )
+
+
+def _row(job: Job, last: LastRun | None) -> tuple[str, ...]:
+    every = f"{job.every:g} s"
+    if last is None:
+        return job.name, every, "never", "", "", ""
+    outcome = f"failed, {last.failures} in a row" if last.failures else "ok"
+    return job.name, every, last.at, f"{last.seconds:.1f} s", last.node, outcome

@@ -1,0 +1,144 @@
+"""Periodic jobs of plugins: run once in the cluster, contained, and with a record of their last run."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from loguru import logger
+
+from chatserver.clock import now_text
+from chatserver.errors import StoreUnavailable
+from chatserver.guard import Call, Guard, PluginFailed
+from chatserver.hooktypes import Job
+from chatserver.interfaces import Store
+from chatserver.leases import Leases
+from chatserver.measure import Measures
+
+SPACE = "job"  # record space: name -> LastRun
+RETRY_SECONDS = 60.0  # after a failure, doubled with each further one, up to the job's own period
+BOUNDS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0)
+
+_encode = msgspec.json.encode
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ran last, and where. `failures` counts those in a row."""
+
+    at: str  # when it began
+    seconds: float
+    failures: int
+    node: str
+
+
+_decode = msgspec.json.Decoder(LastRun).decode
+
+
+class Jobs:
+    """All jobs that plugins registered, each with the plugin's name."""
+
+    def __init__(
+        self,
+        jobs: Sequence[tuple[str, Job]],
+        store: Store,
+        guard: Guard,
+        leases: Leases,
+        measures: Measures,
+    ) -> None:
+        self._jobs, self._store, self._guard, self._leases = jobs, store, guard, leases
+        self._tasks: list[asyncio.Task[None]] = []
+        self._succeeded: dict[tuple[str, ...], float] = {}
+        self._runs = measures.counter("chatserver_jobs_total", "Runs of jobs", ("job", "outcome"))
+        self._seconds = measures.histogram(
+            "chatserver_job_seconds", "Time that a job took", ("job",), BOUNDS
+        )
+        measures.gauge(
+            "chatserver_job_last_success_timestamp_seconds",
+            "When a job last succeeded on this node",
+            lambda: self._succeeded,
+            ("job",),
+        )
+
+    def start(self) -> None:
+        """Run what is due, on this node where it gets the lease."""
+        self._tasks = [
+            asyncio.create_task(self._keep(plugin, job), name=f"job {job.name}")
+            for plugin, job in self._jobs
+        ]
+
+    async def stop(self) -> None:
+        """Cancel what runs; it counts as not run."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def last_runs(self) -> list[tuple[Job, LastRun | None]]:
+        """Each job with its last run in the cluster, if there was one."""
+        found = await self._store.get_many(SPACE, [job.name for _, job in self._jobs])
+        runs = {name: _decode(record) for name, record in found.items()}
+        return [(job, runs.get(job.name)) for _, job in self._jobs]
+
+    async def _keep(self, plugin: str, job: Job) -> None:
+        await self._leases.lease(f"job/{job.name}").while_held(lambda: self._repeat(plugin, job))
+
+    async def _repeat(self, plugin: str, job: Job) -> None:
+        last = await self._last_run(job)
+        wait = _until_due(job, last)
+        while True:
+            await asyncio.sleep(wait)
+            began = time.monotonic()
+            last = await self._run(plugin, job, last.failures if last else 0)
+            wait = max(0.0, _pause(job, last) - (time.monotonic() - began))
+
+    async def _run(self, plugin: str, job: Job, failures: int) -> LastRun:
+        """One run, under the job's deadline. Whatever becomes of it is noted."""
+        at, started = now_text(), time.monotonic()
+        call = Call(plugin, job.run, ())
+        try:
+            await self._guard.run("register_jobs", call, {}, deadline=job.deadline)
+        except PluginFailed:
+            failures += 1
+            logger.error("job {} failed, {} times in a row", job.name, failures)
+        else:
+            failures = 0
+            self._succeeded[(job.name,)] = time.time()
+        seconds = time.monotonic() - started
+        self._runs.add(labels=(job.name, "error" if failures else "ok"))
+        self._seconds.add(seconds, (job.name,))
+        last = LastRun(at=at, seconds=seconds, failures=failures, node=self._leases.node)
+        try:
+            await self._store.put(SPACE, job.name, _encode(last))
+        except StoreUnavailable:
+            logger.warning("job {}: the store does not answer, its run is not noted", job.name)
+        return last
+
+    async def _last_run(self, job: Job) -> LastRun | None:
+        while True:
+            try:
+                record = await self._store.get(SPACE, job.name)
+            except StoreUnavailable:
+                await asyncio.sleep(1)
+            else:
+                return None if record is None else _decode(record)
+
+
+def _pause(job: Job, last: LastRun) -> float:
+    """From the beginning of the last run to the next."""
+    if not last.failures:
+        return job.every
+    doubled: float = RETRY_SECONDS * 2.0 ** min(last.failures - 1, 20)
+    return min(job.every, doubled)
+
+
+def _until_due(job: Job, last: LastRun | None) -> float:
+    """What is left of the pause, for a node that did not run it last.
+
+    The clock of the one that did may have been wrong: the next run is late by one pause at most.
+    """
+    if last is None:
+        return 0.0
+    age = time.time() - datetime.fromisoformat(last.at).timestamp()
+    pause = _pause(job, last)
+    return min(max(0.0, pause - age), pause)

@@ -1,0 +1,168 @@
+"""Leases: which one of all nodes on a store does what only one may do.
+
+A lease is a small record that its holder rewrites every few seconds. No clocks of different
+machines are compared: a node counts, by its own clock that never jumps, for how long it has seen
+the record unchanged. The holder gives up earlier than others may take over.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from loguru import logger
+
+from chatserver.errors import StoreUnavailable
+from chatserver.interfaces import Store
+
+SPACE = "lease"  # record space: name -> Claim
+BEAT_SECONDS = 2.0  # between two looks at the records
+HOLD_BEATS = 4  # without a renewal that succeeded, the holder stops after so many beats …
+EXPIRE_BEATS = 6  # … and another node takes over no earlier than after so many
+
+_encode = msgspec.json.encode
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The record. `beat` grows with every renewal; nobody owns what has been released."""
+
+    owner: str
+    beat: int
+
+
+_decode = msgspec.json.Decoder(Claim).decode
+
+
+def node_name() -> str:
+    """This process among all that there ever are, readable."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+class Lease:
+    """One lease, as this node sees it."""
+
+    def __init__(self, name: str, ticks: Callable[[], float]) -> None:
+        self.name = name
+        self._ticks = ticks
+        self._until = 0.0
+        self._gained = asyncio.Event()
+        self.seen: bytes | None = None  # the record …
+        self.since = 0.0  # … and since when it has been this one
+
+    @property
+    def held(self) -> bool:
+        """May this node act now?"""
+        return self._ticks() < self._until
+
+    async def while_held(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work whenever this node holds the lease; it is cancelled when that ends.
+
+        Returns, or raises, when the work does.
+        """
+        while True:
+            await self._gained.wait()
+            task = asyncio.ensure_future(work())
+            try:
+                while self.held and not task.done():
+                    await asyncio.wait({task}, timeout=max(0.0, self._until - self._ticks()))
+            finally:
+                finished = task.done()
+                task.cancel()
+                await asyncio.wait({task})
+            if finished:
+                return task.result()
+            self._gained.clear()
+
+    def hold(self, until: float) -> None:
+        self._until = until
+        self._gained.set()
+
+    def lose(self) -> None:
+        self._until = 0.0
+
+
+class Leases:
+    """All leases that this node holds or waits for."""
+
+    def __init__(
+        self,
+        store: Store,
+        node: str,
+        *,
+        alone: bool = False,
+        beat: float = BEAT_SECONDS,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`alone`: no other process can have this store, so whoever held a lease before is gone."""
+        self.node = node
+        self._expire = 0.0 if alone else EXPIRE_BEATS * beat
+        self._store, self._beat, self._ticks = store, beat, ticks
+        self._leases: dict[str, Lease] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def lease(self, name: str) -> Lease:
+        """The lease of this name; from the next beat on this node tries to have it."""
+        return self._leases.setdefault(name, Lease(name, self._ticks))
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="leases")
+
+    async def stop(self) -> None:
+        """Let go of everything, so that others need not wait. What is done under a lease has ended."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait({self._task})
+        try:
+            for lease in self._leases.values():
+                await self._release(lease)
+        except StoreUnavailable:
+            logger.warning("leases are not released: the store does not answer")
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except StoreUnavailable:
+                logger.warning("leases are not renewed: the store does not answer")
+            except Exception:
+                logger.exception("renewing leases failed")
+            await asyncio.sleep(self._beat)
+
+    async def _look(self) -> None:
+        leases = list(self._leases.values())
+        if not leases:
+            return
+        records = await self._store.get_many(SPACE, [lease.name for lease in leases])
+        for lease in leases:
+            await self._advance(lease, records.get(lease.name))
+
+    async def _advance(self, lease: Lease, record: bytes | None) -> None:
+        now = self._ticks()
+        if record != lease.seen:
+            lease.seen, lease.since = record, now
+        claim = Claim("", 0) if record is None else _decode(record)
+        if claim.owner not in ("", self.node):
+            lease.lose()
+            if now - lease.since < self._expire:
+                return
+            logger.warning("{} is taken over from {}, which is silent", lease.name, claim.owner)
+        mine = _encode(Claim(self.node, claim.beat + 1))
+        if await self._write(lease.name, record, mine):
+            # Counted from before the write: others count from after it.
+            lease.seen, lease.since = mine, now
+            lease.hold(now + HOLD_BEATS * self._beat)
+
+    async def _release(self, lease: Lease) -> None:
+        if lease.held and lease.seen is not None:
+            lease.lose()
+            beat = _decode(lease.seen).beat + 1
+            await self._write(lease.name, lease.seen, _encode(Claim("", beat)))
+
+    async def _write(self, name: str, old: bytes | None, new: bytes) -> bool:
+        if old is None:
+            return await self._store.add(SPACE, name, new)
+        return await self._store.swap(SPACE, name, old, new)

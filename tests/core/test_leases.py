@@ -1,0 +1,169 @@
+"""Of several nodes on a store one holds a lease; when it falls silent another one takes over."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from chatserver.leases import EXPIRE_BEATS, HOLD_BEATS, Lease, Leases
+from chatserver_plugins.memory import MemoryStore
+from tests.core.nodes import FaultyStore, VirtualLoop
+
+BEAT = 2.0
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(test())  # type: ignore[arg-type]
+
+
+class Nodes:
+    """Two nodes that want one lease, and who works under it when."""
+
+    def __init__(self) -> None:
+        shared = MemoryStore()
+        self.stores = [FaultyStore(shared), FaultyStore(shared)]
+        self.working: list[int] = []
+        self.turns: list[int] = []
+        self.nodes = [self.node(number) for number in range(2)]
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def node(self, number: int, **options: Any) -> Leases:
+        ticks = asyncio.get_running_loop().time
+        store: Any = self.stores[number]
+        return Leases(store, f"node {number}", beat=BEAT, ticks=ticks, **options)
+
+    def begin(self, number: int) -> Lease:
+        lease = self.nodes[number].lease("thing")
+        self.nodes[number].start()
+        self.tasks.append(asyncio.create_task(lease.while_held(lambda: self.work(number))))
+        return lease
+
+    async def work(self, number: int) -> None:
+        assert not self.working, "two nodes work at the same time"
+        self.working.append(number)
+        self.turns.append(number)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.working.remove(number)
+
+    def kill(self, number: int) -> None:
+        """No more renewals, and nobody to stop the work either: a process that is gone."""
+        task = self.nodes[number]._task
+        assert task is not None
+        task.cancel()
+
+    async def end(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.wait(self.tasks)
+        for node in self.nodes:
+            await node.stop()
+
+
+def test_one_node_holds_it_for_as_long_as_it_lives() -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        first, second = nodes.begin(0), nodes.begin(1)
+        await asyncio.sleep(100 * BEAT)
+        assert (first.held, second.held) == (True, False)
+        assert nodes.turns == [0]
+        await nodes.end()
+
+    run(test)
+
+
+def test_a_silent_holder_is_followed_after_it_has_stopped() -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        nodes.begin(0), nodes.begin(1)
+        await asyncio.sleep(5 * BEAT)
+        nodes.kill(0)
+        await asyncio.sleep((HOLD_BEATS + 0.5) * BEAT)
+        assert nodes.working == []  # the old one has stopped by itself, the new one waits
+        await asyncio.sleep((EXPIRE_BEATS - HOLD_BEATS + 1.5) * BEAT)
+        assert nodes.working == [1]
+        await nodes.end()
+
+    run(test)
+
+
+def test_a_lease_that_is_let_go_of_is_taken_at_once() -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        nodes.begin(0), nodes.begin(1)
+        await asyncio.sleep(5 * BEAT)
+        nodes.tasks[0].cancel()
+        await nodes.nodes[0].stop()
+        await asyncio.sleep(1.1 * BEAT)
+        assert nodes.turns == [0, 1]
+        await nodes.end()
+
+    run(test)
+
+
+@pytest.mark.parametrize("kind", ["before", "after", "much later"])
+def test_a_store_that_does_not_answer_leaves_never_two(kind: str) -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        nodes.begin(0), nodes.begin(1)
+        await asyncio.sleep(3 * BEAT)
+        for _ in range(20):
+            for store in nodes.stores:
+                store.arm([(kind, BEAT * 0.7)] * 7)
+            await asyncio.sleep(20 * BEAT)
+        assert len(nodes.working) == 1  # and `work` has looked that there never were two
+        await nodes.end()
+        for store in nodes.stores:
+            await store.settle()
+
+    run(test)
+
+
+def test_a_store_that_is_away_for_long_stops_the_holder() -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        nodes.begin(0)
+        await asyncio.sleep(3 * BEAT)
+        nodes.stores[0].arm([("before", 0.0)] * 10)
+        await asyncio.sleep((HOLD_BEATS + 1) * BEAT)
+        assert nodes.working == []
+        nodes.stores[0].heal()
+        await asyncio.sleep(2 * BEAT)
+        assert nodes.working == [0]
+        await nodes.end()
+
+    run(test)
+
+
+def test_who_is_alone_on_a_store_waits_for_nobody() -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        nodes.begin(0)
+        await asyncio.sleep(BEAT)
+        nodes.tasks[0].cancel()
+        nodes.kill(0)
+        nodes.nodes[1] = nodes.node(1, alone=True)
+        nodes.begin(1)
+        await asyncio.sleep(0.1)
+        assert nodes.working == [1]
+        await nodes.end()
+
+    run(test)
+
+
+def test_work_that_ends_or_fails_says_so() -> None:
+    async def fail() -> None:
+        raise ValueError("broken on purpose")
+
+    async def test() -> None:
+        nodes = Nodes()
+        lease = nodes.nodes[0].lease("thing")
+        nodes.nodes[0].start()
+        with pytest.raises(ValueError, match="on purpose"):
+            await lease.while_held(fail)
+        await nodes.nodes[0].stop()
+
+    run(test)
