@@ -1,0 +1,94 @@
+"""How a text becomes what can be looked for: folded, and cut into tokens.
+
+Scripts that put no spaces between words (Chinese, Japanese, Thai, …), and Korean, are cut into single
+characters and overlapping pairs of them, so that a word is found without knowing where it begins;
+all others into words. Emoji are a token each. Messages and queries go through the same code.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from operator import add
+
+TEXT_CHARS = 10_000  # of a folded text are looked at; what follows cannot be found
+TOKEN_CHARS = 64  # of a longer word count
+
+# Katakana reads as hiragana, and typographic quotes as typewriters have them.
+_FOLDED = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)} | {
+    ord(char): plain for chars, plain in (("‘’ʼ", "'"), ("“”„«»", '"')) for char in chars
+}
+
+# Written without spaces; Korean has them, but not before its particles.
+UNSPACED = "".join(
+    (
+        "\u0e01-\u0e4e\u0e81-\u0ece\u0edc-\u0edf\u1000-\u103f\u1780-\u17d3",  # Thai, Lao, Burmese, Khmer
+        "\u3005-\u3007\u3041-\u3096\u3099-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff",  # kana
+        "\u3105-\u312f\u31a0-\u31bf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff",  # bopomofo, Han
+        "\u1100-\u11ff\uac00-\ud7af\U0001b000-\U0001b16f\U00020000-\U0003ffff",  # Korean, rare ones
+    )
+)
+EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
+
+
+def _marks() -> str:
+    """Marks that belong to the letter before them, as ranges; for the regular expressions they are no letters."""
+    ranges: list[list[int]] = []
+    unspaced = re.compile(f"[{UNSPACED}]")
+    for code in range(0x300, 0x20000):  # beyond there are none but selectors of variants
+        if unicodedata.category(chr(code))[0] != "M" or unspaced.match(chr(code)):
+            continue
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+# What words are made of: letters and digits of scripts with spaces, and their marks.
+_LETTER, _MARK = rf"[^\W_{UNSPACED}{EMOJI}]", f"[{_marks()}]"
+IN_WORD = re.compile(f"{_LETTER}|{_MARK}")
+
+# The parts of a text that count: a run of characters without spaces, an emoji, a word.
+UNIT = re.compile(f"([{UNSPACED}]+)|([{EMOJI}])|((?:{_LETTER}+|{_MARK}+)+)")
+_ASCII_WORD = re.compile("[a-z0-9]+")
+
+
+def fold(text: str) -> str:
+    """A text as search compares it: NFKC, case folded, katakana read as hiragana.
+
+    Folding what is folded changes nothing.
+    """
+    if text.isascii():
+        return text.lower()
+    # One may undo the other for rare letters: see "Default Caseless Matching" in Unicode, 3.13.
+    while (folded := unicodedata.normalize("NFKC", text).casefold()) != text:
+        text = folded
+    return text.translate(_FOLDED)
+
+
+def analysed(text: str) -> str:
+    """The part of a text that can be found, folded."""
+    return fold(text[:TEXT_CHARS])[:TEXT_CHARS]
+
+
+def tokens(folded: str) -> set[str]:
+    """All tokens of a text that `analysed` gave; at most two for each of its characters."""
+    if folded.isascii():
+        return {word[:TOKEN_CHARS] for word in _ASCII_WORD.findall(folded)}
+    found: set[str] = set()
+    for run, emoji, word in UNIT.findall(folded):
+        if run:
+            found.update(run)
+            found.update(map(add, run, run[1:]))
+        else:
+            found.add(emoji or word[:TOKEN_CHARS])
+    return found
+
+
+def wanted(units: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """The tokens that a text has which contains these units (as UNIT finds them), as few as will do."""
+    for run, emoji, word in units:
+        if len(run) > 1:
+            yield from map(add, run, run[1:])
+        else:
+            yield run or emoji or word[:TOKEN_CHARS]
