@@ -11,6 +11,7 @@ from chatserver.hooktypes import (
     HealthCheck,
     Job,
     LoginAttempt,
+    Look,
     Refusal,
     Reply,
     Request,
@@ -20,7 +21,15 @@ from chatserver.hooktypes import (
     SocketDoor,
     SocketEnd,
 )
-from chatserver.interfaces import Appended, Authenticator, Conflict, Records, Store, Unread
+from chatserver.interfaces import (
+    Appended,
+    Authenticator,
+    Conflict,
+    Records,
+    Store,
+    StoredSession,
+    Unread,
+)
 from chatserver.measure import Counter, Gauge, Histogram, Measures
 from chatserver.model import (
     AnyEvent,
@@ -49,6 +58,7 @@ from chatserver.rooms import Room
 from chatserver.service import Service
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
+from chatserver.service.inspection import Inspected, Inspection
 from chatserver.service.rights import may_read
 from chatserver.service.views import (
     MemberView,
@@ -80,8 +90,11 @@ __all__ = [
     "Group",
     "HealthCheck",
     "Histogram",
+    "Inspected",
+    "Inspection",
     "Job",
     "LoginAttempt",
+    "Look",
     "Meaning",
     "Measures",
     "MemberChanged",
@@ -124,6 +137,7 @@ __all__ = [
     "StartupError",
     "Store",
     "StoreUnavailable",
+    "StoredSession",
     "Stream",
     "Subscriber",
     "TypingNow",

@@ -21,6 +21,7 @@ from chatserver.hooktypes import (
     HealthCheck,
     Job,
     LoginAttempt,
+    Look,
     Refusal,
     Reply,
     Request,
@@ -148,6 +149,10 @@ class HookCalls:
     def on_login(self, attempt: LoginAttempt) -> None:
         for call in self._calls["on_login"]:
             self._observers.tell("on_login", call, {"attempt": attempt})
+
+    def on_look(self, look: Look) -> None:
+        for call in self._calls["on_look"]:
+            self._observers.tell("on_look", call, {"look": look})
 
     # -- shared ----------------------------------------------------------------------------------
 

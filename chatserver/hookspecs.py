@@ -17,6 +17,7 @@ from chatserver.hooktypes import (
     HealthCheck,
     Job,
     LoginAttempt,
+    Look,
     Refusal,
     Route,
 )
@@ -124,6 +125,14 @@ class Hooks:
 
         Runs after each attempt, good or bad. The return value is ignored. An error is logged and
         counted; the answer stands. Queue and order as `on_event`.
+        """
+
+    @hookspec
+    async def on_look(self, look: Look) -> None:
+        """Take note of somebody of the staff who looks through the data.
+
+        Runs when what was asked for is read, before it is shown. The return value is ignored. An error is logged
+        and counted; the answer stands. Queue and order as `on_event`.
         """
 
     @hookspec

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -43,6 +43,22 @@ class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     address: str
     ok: bool
+
+
+Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user", "sessions"]
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody of the staff looked through the data, past the rights that rooms have.
+
+    `user` and `address` are whose look it was; `room` and `of`, a user, what it was at, by id.
+    """
+
+    user: str
+    address: str
+    what: Sight
+    room: str | None = None
+    of: str | None = None
 
 
 class HealthCheck(msgspec.Struct, frozen=True):

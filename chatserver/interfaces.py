@@ -163,6 +163,15 @@ class Records(Protocol):
     ) -> list[tuple[str, bytes]]: ...
 
 
+class StoredSession(NamedTuple):
+    """What is known of a session but its token. The times are Unix times."""
+
+    id: str  # names the session, and tells nobody its token
+    user: str
+    created: float | None  # None: not known
+    expires: float | None  # None: never
+
+
 class Authenticator(Protocol):
     """Checks passwords and keeps sessions. A token is opaque; only its holder knows it."""
 
@@ -185,6 +194,12 @@ class Authenticator(Protocol):
     def session_seconds(self) -> float:
         """For how long a session that is not used stays valid; a page's cookie lives as long."""
 
+    async def list_sessions(self, user: str | None, after: str, limit: int) -> list[StoredSession]:
+        """Sessions of a user id (None: of all), by ascending id > `after`.
+
+        Expired ones may be among them; nothing from which a token could be made or checked.
+        """
+
     async def close_session(self, token: str) -> None:
         """Revoke one token; unknown ones are ignored."""
 
@@ -198,5 +213,6 @@ __all__ = [
     "Conflict",
     "Records",
     "Store",
+    "StoredSession",
     "Unread",
 ]

@@ -14,13 +14,15 @@ from chatserver.hub import Hub
 from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
-from chatserver.model import AnyEvent, MessagePosted
+from chatserver.model import AnyEvent, MessagePosted, User
 from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import LOOK_SECONDS
 from chatserver.service.following import Following
 from chatserver.service.history import History
+from chatserver.service.inspection import Inspection
 from chatserver.service.messages import Messages
+from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.views import Mentioned
 
@@ -77,6 +79,14 @@ class Service:
         """The health check of the store. Raises `StoreUnavailable`."""
         await self.store.ping()
         return {}
+
+    def inspect(self, user: User, address: str) -> Inspection:
+        """All data, to read, past the rights of rooms. Raises `ChatError` user.forbidden.
+
+        For staff of the server only; `address` is where the look comes from.
+        """
+        demand_staff(user)
+        return Inspection(self.store, self.accounts, self.hooks, user, address)
 
     @property
     def epoch(self) -> str:

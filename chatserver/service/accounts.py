@@ -14,7 +14,7 @@ from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import LoginAttempt
 from chatserver.hub import Hub
-from chatserver.interfaces import Authenticator, Store
+from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.rate import AddressRate
 from chatserver.service.changes import AccountChanges
@@ -172,6 +172,12 @@ class Accounts:
         if user.disabled:
             raise ChatError("auth.invalid")
         return user
+
+    async def list_sessions(
+        self, user: str | None, after: str, limit: int
+    ) -> Sequence[StoredSession]:
+        """Sessions of a user id (None: of all), by ascending id > `after`; no tokens."""
+        return await self._authenticator.list_sessions(user, after, limit)
 
     def session_seconds(self) -> float:
         """For how long a session that is not used stays valid."""

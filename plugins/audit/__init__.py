@@ -5,8 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from chatserver import AnyEvent, LoginAttempt, Settings, hookimpl
-from chatserver_plugins.audit.entry import event_entry, login_entry
+from chatserver import AnyEvent, LoginAttempt, Look, Settings, hookimpl
+from chatserver_plugins.audit.entry import event_entry, login_entry, look_entry
 from chatserver_plugins.audit.file import RotatingFile
 from chatserver_plugins.audit.writer import Writer
 
@@ -43,6 +43,10 @@ class AuditPlugin:
     @hookimpl
     async def on_login(self, attempt: LoginAttempt) -> None:
         await self._writer.add(login_entry(attempt))
+
+    @hookimpl
+    async def on_look(self, look: Look) -> None:
+        await self._writer.add(look_entry(look))
 
     @hookimpl
     async def shutdown(self) -> None:

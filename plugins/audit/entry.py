@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from chatserver import AnyEvent, LoginAttempt, MessagePosted, UserRef
+from chatserver import AnyEvent, LoginAttempt, Look, MessagePosted, UserRef
 
 
 class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,6 +24,17 @@ class LoginEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     user: str | None
     address: str
     ok: bool
+
+
+class LookEntry(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="look"
+):
+    at: str
+    user: str
+    address: str
+    what: str
+    room: str | None = None
+    of: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -49,8 +60,24 @@ def event_entry(event: AnyEvent) -> bytes:
 
 
 def login_entry(attempt: LoginAttempt) -> bytes:
-    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return _line(LoginEntry(at=at, user=attempt.user, address=attempt.address, ok=attempt.ok))
+    return _line(LoginEntry(at=_now(), user=attempt.user, address=attempt.address, ok=attempt.ok))
+
+
+def look_entry(look: Look) -> bytes:
+    return _line(
+        LookEntry(
+            at=_now(),
+            user=look.user,
+            address=look.address,
+            what=look.what,
+            room=look.room,
+            of=look.of,
+        )
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _line(entry: msgspec.Struct) -> bytes:

@@ -34,6 +34,7 @@ class PasswordAuthenticator:
         self._addresses = addresses
         self.open_session = sessions.open
         self.session = sessions.user
+        self.list_sessions = sessions.stored
         self.close_session = sessions.close
         self.close_sessions = sessions.close_all
 

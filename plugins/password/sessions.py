@@ -13,12 +13,14 @@ from hashlib import sha256
 
 import msgspec
 
-from chatserver import Records, StoreUnavailable
+from chatserver import Records, StoredSession, StoreUnavailable
 
 SECRET_BYTES = 32
 RENEW_SECONDS = 86400.0  # a use prolongs the session, but not with a write for each request
 PAGE = 1000
-PREFIX = "session/"
+PREFIX = "session/"  # of all keys; then come the user's id, a slash, and the token's hash
+SHOWN_DIGITS = 12  # of a hash: enough to tell a user's sessions apart, and useless otherwise
+AFTER_DIGITS = "~"  # above every digit
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{43}")
@@ -95,6 +97,22 @@ class Sessions:
         if entry is not None and entry[1] > self._ticks():
             return entry[0]
         return await self._look_up(token)
+
+    async def stored(self, user: str | None, after: str, limit: int) -> list[StoredSession]:
+        """See `chatserver.Authenticator`. An id is the user's, and how the hash begins."""
+        prefix = PREFIX if user is None else _prefix(user)
+        last = f"{PREFIX}{after}{AFTER_DIGITS}" if after else ""
+        return [self._shown(*row) for row in await self._records.scan(prefix, last, limit)]
+
+    def _shown(self, key: str, value: bytes) -> StoredSession:
+        user, _, digest = key.removeprefix(PREFIX).partition("/")
+        session = _decode(value)
+        return StoredSession(
+            id=f"{user}/{digest[:SHOWN_DIGITS]}",
+            user=user,
+            created=session.created,
+            expires=session.renewed + self.lifetime,
+        )
 
     async def close(self, token: str) -> None:
         place = _place(token)

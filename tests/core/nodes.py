@@ -9,7 +9,7 @@ from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
 from chatserver.guard import Call
 from chatserver.hooks import HookCalls
-from chatserver.interfaces import Authenticator, Store
+from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.measure import Measures
 from chatserver.model import ServerRole, User
 from chatserver.plugins import hook_names
@@ -55,6 +55,9 @@ class NoPasswords:
 
     def session_seconds(self) -> float:
         return 60.0
+
+    async def list_sessions(self, user: str | None, after: str, limit: int) -> list[StoredSession]:
+        return []
 
     async def close_session(self, token: str) -> None: ...
 

@@ -143,6 +143,21 @@ async def test_the_doorbell_is_heard_by_all_its_doors(folder: Path) -> None:
         await opened.drain()
 
 
+async def test_the_sizes_are_for_staff(folder: Path) -> None:
+    async with server(folder, "password", "sizes").opened() as opened:
+        url = f"http://127.0.0.1:{opened.listen()}/sizes"
+        service = opened.service
+        owner, owners = await service.accounts.register("ada", PASSWORD)
+        _, members = await service.accounts.register("bob", PASSWORD)
+        room = await service.rooms.create(owner, RoomKind.PRIVATE, "Lounge")
+        async with httpx.AsyncClient() as http:
+            answer = await http.get(url, headers={"Authorization": f"Bearer {owners}"})
+            assert answer.json() == {room.id: 2}
+            answer = await http.get(url, headers={"Authorization": f"Bearer {members}"})
+            assert answer.json()["error"]["code"] == "user.forbidden"
+        await opened.drain()
+
+
 @asynccontextmanager
 async def connected(
     port: int, protocol: str, headers: dict[str, str]
@@ -176,6 +191,11 @@ async def test_the_authenticator_lets_in_who_knows_the_password(folder: Path) ->
         for name, password in (("ada", "another password"), ("nobody", PASSWORD)):
             with pytest.raises(ChatError, match=r"auth\.invalid"):
                 await accounts.login(name, password, "127.0.0.1")
+        for asked in (None, user.id):
+            sessions = await accounts.list_sessions(asked, "", 9)
+            assert len(sessions) == 2
+            assert await accounts.list_sessions(asked, sessions[0].id, 9) == sessions[1:]
+        assert await accounts.list_sessions("another", "", 9) == []
         await accounts.logout(token)
         with pytest.raises(ChatError, match=r"auth\.invalid"):
             await accounts.session(token)
@@ -248,5 +268,5 @@ def test_every_rule_stands_in_the_table() -> None:
 def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
     rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
     local = [row for row in rows if row.distribution.startswith("local")]
-    assert len(local) == 4
+    assert len(local) == 5
     assert all(row.problem == "not listed in plugins.enabled" for row in local)

@@ -10,6 +10,7 @@ import pytest
 
 from chatserver import (
     LoginAttempt,
+    Look,
     MemberChanged,
     MemberJoined,
     MessageDeleted,
@@ -53,13 +54,14 @@ def post(seq: int) -> MessagePosted:
     return MessagePosted(**head(seq), id=f"r1-{seq}", body="", client_id=str(seq))
 
 
-async def test_every_event_and_login_is_written_without_what_was_said(tmp_path: Path) -> None:
+async def test_every_event_login_and_look_is_written_without_what_was_said(tmp_path: Path) -> None:
     plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path / "audit")
     await plugin.startup()
     for event in EVENTS:
         await plugin.on_event(event)
     await plugin.on_login(LoginAttempt(user="u1", address="192.0.2.1", ok=True))
     await plugin.on_login(LoginAttempt(user=None, address="192.0.2.1", ok=False))
+    await plugin.on_look(Look(user="u1", address="192.0.2.1", what="events", room="r1"))
     await plugin.shutdown()
     path = tmp_path / "audit" / "audit.log"
     assert "SECRET" not in path.read_text()
@@ -80,6 +82,7 @@ async def test_every_event_and_login_is_written_without_what_was_said(tmp_path: 
     assert written[8:] == [
         {"kind": "login", "user": "u1", "address": "192.0.2.1", "ok": True},
         {"kind": "login", "user": None, "address": "192.0.2.1", "ok": False},
+        {"kind": "look", "user": "u1", "address": "192.0.2.1", "what": "events", "room": "r1"},
     ]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import string
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 
 import pytest
 from dict_records import DictRecords
@@ -48,6 +49,25 @@ async def test_the_store_never_holds_a_token(records) -> None:
     secret = token.partition(".")[2]
     assert len(secret) == 43
     assert secret not in repr(records.values)
+
+
+async def test_sessions_are_listed_in_pages_without_their_hashes(records) -> None:
+    node = Node(records)
+    tokens = [await node.sessions.open(user) for user in ("u1", "u2", "u10") for _ in range(3)]
+    listed = await node.sessions.stored(None, "", 100)
+    assert [session.user for session in listed] == ["u1"] * 3 + ["u10"] * 3 + ["u2"] * 3
+    assert listed == sorted(listed)
+    digests = {sha256(token.encode()).hexdigest()[:12] for token in tokens}
+    assert {session.id.partition("/")[2] for session in listed} == digests
+    assert {session.expires - session.created for session in listed} == {30 * DAY}
+    pages, after = [], ""
+    while page := await node.sessions.stored(None, after, 2):
+        pages += page
+        after = page[-1].id
+    assert pages == listed
+    assert await node.sessions.stored("u1", "", 100) == listed[:3]
+    assert await node.sessions.stored("u1", listed[0].id, 100) == listed[1:3]
+    assert await node.sessions.stored("u", "", 100) == []
 
 
 async def test_a_valid_token_asks_the_store_once_a_second(records) -> None:
