@@ -1,0 +1,66 @@
+"""Events as lines of a table, and as JSON."""
+
+import msgspec
+
+from chatserver import (
+    AnyEvent,
+    MemberEvent,
+    MemberLeft,
+    MessageEdited,
+    MessagePosted,
+    ReactionAdded,
+    ReactionRemoved,
+    RoomChanged,
+)
+from chatserver_plugins.browser.frame import HOME
+from chatserver_plugins.browser.markup import Markup, element, join, link, theirs, time
+
+HEADINGS = ("seq", "at", "by", "event", "what")
+
+
+def kind(event: AnyEvent) -> str:
+    return str(event.__struct_config__.tag)
+
+
+def row(event: AnyEvent) -> tuple[str, ...]:
+    """The cells below `HEADINGS`."""
+    return (
+        link(str(event.seq), f"{HOME}/event", room=event.room, seq=str(event.seq)),
+        time(event.at),
+        user_link(event.author.id, event.author.name),
+        kind(event),
+        _said(event),
+    )
+
+
+def user_link(user: str, shown: str) -> Markup:
+    return link(theirs(shown, 60), f"{HOME}/user", user=user)
+
+
+def room_link(room: str, shown: str) -> Markup:
+    return link(theirs(shown, 60), f"{HOME}/room", room=room)
+
+
+def pretty(event: AnyEvent) -> str:
+    return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
+
+
+def _said(event: AnyEvent) -> Markup:
+    if isinstance(event, MessagePosted):
+        return theirs(event.body)
+    if isinstance(event, RoomChanged):
+        return join((event.kind, " ", theirs(event.name or ""), " ", theirs(event.topic)))
+    if isinstance(event, MemberEvent):
+        role = "" if isinstance(event, MemberLeft) else f" · {event.role}"
+        return join((user_link(event.user.id, event.user.name), role))
+    parts: list[str] = [_message_link(event.room, event.message)]
+    if isinstance(event, MessageEdited):
+        parts += [" ", theirs(event.body)]
+    elif isinstance(event, ReactionAdded | ReactionRemoved):
+        parts += [" ", theirs(event.emoji)]
+    return join(parts)
+
+
+def _message_link(room: str, message: str) -> Markup:
+    seq = message.rpartition("-")[2]
+    return link(element("code", message), f"{HOME}/event", room=room, seq=seq)

@@ -1,0 +1,26 @@
+"""What addresses ask for: the values of a query string, checked."""
+
+from collections.abc import Mapping
+
+from chatserver import ChatError
+
+MOST_CHARACTERS = 256  # of an id or a name; longer ones are nobody's
+MOST = 2**53
+
+
+def word(query: Mapping[str, str], name: str) -> str:
+    """An id or a name; empty if it is not there. Raises `ChatError` request.invalid."""
+    value = query.get(name, "")
+    if len(value) > MOST_CHARACTERS:
+        raise ChatError("request.invalid", f"{name} has at most {MOST_CHARACTERS} characters.")
+    return value
+
+
+def number(query: Mapping[str, str], name: str) -> int | None:
+    """A number from 0 on; None if it is not there. Raises `ChatError` request.invalid."""
+    value = query.get(name, "").strip()
+    if not value:
+        return None
+    if not value.isascii() or not value.isdigit() or int(value[:17]) > MOST or len(value) > 17:
+        raise ChatError("request.invalid", f"{name}: expected a whole number from 0 on.")
+    return int(value)
