@@ -17,6 +17,7 @@ from chatserver.configsource import Sources
 from chatserver.settings import Table, convert, describe, hide, is_secret
 
 __all__ = [
+    "BackupConfig",
     "Config",
     "DeliveryConfig",
     "LimitsConfig",
@@ -245,6 +246,39 @@ class LoggingConfig(Section, frozen=True, kw_only=True):
     ] = ""
 
 
+class BackupConfig(Section, frozen=True, kw_only=True):
+    """Where backups are, when they are made, and how long they are kept."""
+
+    folder: Annotated[
+        str,
+        Meta(description="Folder of the backups. Empty: `backups` in the server's data folder."),
+    ] = ""
+    every_hours: Annotated[
+        float, Meta(ge=0, description="How often the server makes one; 0 leaves it to others.")
+    ] = 0.0
+    keep_days: Annotated[
+        float, Meta(ge=0, description="Older ones are removed, but not the newest; 0 keeps all.")
+    ] = 30.0
+    keep_count: Annotated[
+        int, Meta(ge=0, description="Beyond so many, the oldest are removed; 0 sets no limit.")
+    ] = 0
+    verify: Annotated[
+        bool, Meta(description="Verify each backup that the server makes, in a process of its own.")
+    ] = True
+    part_mb: Annotated[
+        int, Meta(ge=1, le=4096, description="Most megabytes in one file of a backup.")
+    ] = 64
+    key: Annotated[
+        str,
+        Meta(description="Key to encrypt with: 32 bytes in base64 or hexadecimal. Empty: plain."),
+    ] = ""
+    key_file: Annotated[str, Meta(description="File that holds the key instead.")] = ""
+
+    def __post_init__(self) -> None:
+        if self.key and self.key_file:
+            raise ValueError("key_file: key is set too, expected one of them")
+
+
 class PluginsConfig(Section, frozen=True, kw_only=True):
     """Which plugins are on, and what they may cost."""
 
@@ -273,6 +307,7 @@ class Config(Section, frozen=True, kw_only=True):
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
+    backup: BackupConfig = field(default_factory=BackupConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     plugin: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -173,7 +173,11 @@ class StoredSession(NamedTuple):
 
 
 class Authenticator(Protocol):
-    """Checks passwords and keeps sessions. A token is opaque; only its holder knows it."""
+    """Checks passwords and keeps sessions. A token is opaque; only its holder knows it.
+
+    Sessions are records whose keys begin with `session/`: copies of the store leave those out, so
+    that a restore ends them all.
+    """
 
     async def set_password(self, user: str, password: str) -> None:
         """Store what later verifies this password. Raises `ChatError` request.invalid if too weak."""

@@ -11,7 +11,10 @@ import click
 from chatserver.errors import ChatError, StartupError
 from chatserver.version import __version__
 
-COMMANDS = ("dev", "serve", "check", "config", "plugins", "user", "jobs")
+COMMANDS = (
+    *("dev", "serve", "check", "config", "plugins", "user", "jobs"),
+    *("backup", "restore"),
+)
 
 
 class Commands(click.Group):

@@ -1,7 +1,6 @@
 """All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`."""
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -11,6 +10,7 @@ from chatserver.config import Config
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks import HookCalls
 from chatserver.hub import Hub
+from chatserver.installation import epoch
 from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
@@ -25,8 +25,6 @@ from chatserver.service.messages import Messages
 from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.views import Mentioned
-
-META = "meta"  # record space of the installation itself
 
 
 class Service:
@@ -60,9 +58,7 @@ class Service:
 
     async def start(self) -> None:
         """Find the epoch of the installation; begin to watch the heads of followed rooms."""
-        fresh = secrets.token_hex(8).encode()
-        await self.store.add(META, "epoch", fresh)
-        self.following.epoch = (await self.store.get(META, "epoch") or fresh).decode()
+        self.following.epoch = await epoch(self.store)
         self._tasks = [
             asyncio.create_task(
                 self._repeat(self._compare_heads, self.config.delivery.repair_seconds)

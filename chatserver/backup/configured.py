@@ -1,0 +1,25 @@
+"""What the configuration says about backups, made into what this package works with."""
+
+from pathlib import Path
+
+from chatserver.backup.key import configured_key
+from chatserver.backup.shelf import Shelf
+from chatserver.backup.take import Settings
+from chatserver.config import Config, Loaded
+from chatserver.configtext import render_effective
+
+
+def shelf_of(config: Config) -> Shelf:
+    """Where the backups are."""
+    return Shelf(Path(config.backup.folder or Path(config.server.data, "backups")))
+
+
+def settings_of(loaded: Loaded, share: float = 1.0) -> Settings:
+    """How a backup is written; `share` of the time, see pace.py. Raises `BackupError`."""
+    config = loaded.config
+    return Settings(
+        part_bytes=config.backup.part_mb << 20,
+        key=configured_key(config.backup),
+        configuration=render_effective(loaded, config.plugin),
+        share=share,
+    )

@@ -1,0 +1,47 @@
+"""Sealed chunks in a file, one after another, each behind its length.
+
+A frame is `kind` (1 byte: more, last), length (4 bytes), the first 4 bytes of a SHA-256 over those
+five, then the sealed chunk. The check of the header tells a file that was cut off, where nothing
+follows, from one that was changed.
+"""
+
+import hashlib
+from typing import BinaryIO
+
+from chatserver.backup.errors import Corrupted
+
+HEADER_BYTES = 9
+MOST_BYTES = 64 << 20  # no chunk is larger: what says so is broken
+MORE, LAST = b"\x00", b"\x01"
+
+
+class CutOff(Corrupted):
+    """The file ends within a frame."""
+
+
+def frame(sealed: bytes, last: bool) -> bytes:
+    start = (LAST if last else MORE) + len(sealed).to_bytes(4, "big")
+    return start + _check(start) + sealed
+
+
+def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
+    """The next sealed chunk and whether it is the last; None at the end of the file.
+
+    Raises `CutOff`, and `Corrupted` where the header is not one.
+    """
+    header = file.read(HEADER_BYTES)
+    if not header:
+        return None
+    if len(header) < HEADER_BYTES:
+        raise CutOff("it is cut off")
+    start, size = header[:5], int.from_bytes(header[1:5], "big")
+    if header[5:] != _check(start) or size > MOST_BYTES or start[:1] not in (MORE, LAST):
+        raise Corrupted("it is damaged")
+    sealed = file.read(size)
+    if len(sealed) < size:
+        raise CutOff("it is cut off")
+    return sealed, start[:1] == LAST
+
+
+def _check(start: bytes) -> bytes:
+    return hashlib.sha256(start).digest()[:4]

@@ -1,0 +1,133 @@
+"""What a backup says about itself: `manifest.json`, sealed by its last line.
+
+The file has two lines: the manifest as JSON, and a proof over it: HMAC-SHA256 with the key, or with
+an empty one where the backup is not encrypted.
+"""
+
+import hmac
+import os
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.backup.key import Key
+
+T = TypeVar("T")
+
+FILE = "manifest.json"
+FORMAT = "chatserver-backup"
+VERSION = 1
+MOST_BYTES = 16 << 20
+
+
+class Part(NamedTuple):
+    """One file of a stream, as it lies in the folder."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    rooms: int
+    events: int
+    records: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are RFC 3339, UTC, milliseconds. `streams` has the parts of each stream, in order."""
+
+    format: str = FORMAT
+    version: int = VERSION
+    server: str
+    name: str
+    begun: str
+    ended: str
+    seconds: float
+    counts: Counts
+    salt: str
+    key: str | None
+    streams: dict[str, list[Part]]
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.size for parts in self.streams.values() for part in parts)
+
+
+class _Head(msgspec.Struct):
+    """What every version says, so that one that is too new is named as such."""
+
+    format: str
+    version: int
+    server: str = "?"
+    key: str | None = None
+
+
+def write_manifest(folder: Path, manifest: Manifest, key: Key | None) -> None:
+    """On the disk when it returns. Raises `OSError`."""
+    line = msgspec.json.encode(manifest)
+    with (folder / FILE).open("xb") as file:
+        file.write(line + b"\n" + _proof(line, manifest.salt, key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_manifest(folder: Path, key: Key | None) -> Manifest:
+    """Raises `BackupError`, and `Corrupted` where it is not what was written."""
+    path = folder / FILE
+    lines = _read(path).split(b"\n")
+    if len(lines) != 3 or lines[2]:
+        raise Corrupted(f"{path}: it is damaged")
+    head = _decoded(path, lines[0], _Head)
+    if head.format != FORMAT:
+        raise Corrupted(f"{path}: it is no manifest of a backup")
+    if head.version > VERSION:
+        raise BackupError(
+            f"{path}: the backup is of version {head.version}, and this server knows them up to "
+            f"{VERSION}: chatserver {head.server} wrote it, use that one"
+        )
+    _check_key(path, head.key, key)
+    manifest = _decoded(path, lines[0], Manifest)
+    proof = _proof(lines[0], manifest.salt, key if manifest.key else None)
+    if not hmac.compare_digest(lines[1], proof):
+        raise Corrupted(f"{path}: its checksum does not fit")
+    return manifest
+
+
+def _check_key(path: Path, wanted: str | None, key: Key | None) -> None:
+    if wanted is None and key is not None:
+        return  # a backup from before there was a key
+    if wanted is not None and key is None:
+        raise BackupError(f"{path}: the backup is encrypted: give its key (backup.key_file)")
+    if wanted is not None and key is not None and key.id != wanted:
+        raise BackupError(f"{path}: the backup was encrypted with another key ({wanted})")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Corrupted(f"{path}: it is too large for a manifest")
+        return path.read_bytes()
+    except OSError as error:
+        raise Corrupted(f"{path}: {error.strerror}") from None
+
+
+def _decoded(path: Path, line: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.MsgspecError:
+        raise Corrupted(f"{path}: it is damaged") from None
+
+
+def _proof(line: bytes, salt: str, key: Key | None) -> bytes:
+    secret = b"" if key is None else key.derive(_salt(salt), b"manifest")
+    return hmac.digest(secret, line, "sha256").hex().encode()
+
+
+def _salt(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise Corrupted(f"{FILE}: it is damaged") from None

@@ -1,0 +1,51 @@
+"""A backup as one reads it: the manifest, and its streams one by one. All of it is checked."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.backup.key import Key
+from chatserver.backup.lines import Line
+from chatserver.backup.manifest import FILE, Manifest, Part, read_manifest
+from chatserver.backup.parts import check_part, read_parts
+from chatserver.backup.seal import Seal, seal_for
+from chatserver.backup.streams import read_lines
+from chatserver.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
+
+
+class Backup:
+    """One complete backup. Raises `BackupError` where it is none, or the key is another."""
+
+    def __init__(self, folder: Path, key: Key | None) -> None:
+        if not (folder / FILE).is_file():
+            raise BackupError(f"{folder}: it is no backup: there is no {FILE} in it")
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder, key)
+        self.key = key if self.manifest.key else None
+        missing = {CONFIG, RECORDS, EVENTS, LATE, ENDS} - self.manifest.streams.keys()
+        if missing:
+            raise Corrupted(f"{folder / FILE}: {', '.join(sorted(missing))} is missing")
+        names = {part.name for parts in self.manifest.streams.values() for part in parts}
+        if any(Path(name).name != name for name in names):  # a path out of the folder
+            raise Corrupted(f"{folder / FILE}: it names files of somewhere else")
+
+    def check_files(self) -> None:
+        """Compare every part with the manifest; blocks. Raises `Corrupted`."""
+        for parts in self.manifest.streams.values():
+            for part in parts:
+                check_part(self.folder, part)
+
+    def configuration(self) -> str:
+        """The settings the server ran with, secrets left out. Raises `Corrupted`."""
+        pieces = read_parts(self.folder, self.manifest.streams[CONFIG], self._seal(CONFIG))
+        return b"".join(pieces).decode()
+
+    async def lines(self, *streams: str) -> AsyncIterator[list[Line]]:
+        """The lines of these streams, in lists. Raises `Corrupted`."""
+        for stream in streams:
+            parts: list[Part] = self.manifest.streams[stream]
+            async for lines in read_lines(self.folder, parts, self._seal(stream)):
+                yield lines
+
+    def _seal(self, stream: str) -> Seal:
+        return seal_for(self.key, bytes.fromhex(self.manifest.salt), stream)

@@ -1,0 +1,86 @@
+"""Chunks of a stream, each with a proof that it is what was written, at this place of this stream.
+
+Encrypted: AES-256-GCM, as in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015,
+"Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"). The nonce is the chunk's
+number and whether it is the last; every stream has a key of its own, so no nonce comes twice. A
+chunk that is changed, moved, repeated or left out does not open, and neither does a stream without
+its end. Plain: SHA-256 over number, last and data, against accidents.
+"""
+
+import hashlib
+import hmac
+from typing import Any, Protocol
+
+from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.backup.key import Key
+
+SALT_BYTES = 16
+_PLACE_BYTES = 12  # a nonce of AES-GCM: 11 bytes of number, one that says whether it is the last
+DIGEST_BYTES = 32
+
+
+class Seal(Protocol):
+    """Makes and checks the chunks of one stream."""
+
+    def close(self, number: int, last: bool, data: bytes) -> bytes:
+        """What is written for the chunk with this number (0, 1, …)."""
+
+    def open(self, number: int, last: bool, sealed: bytes) -> bytes:
+        """The data again. Raises `Corrupted` if it is not what `close` made for this place."""
+
+
+class Plain:
+    """Finds what is broken, hides nothing."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream.encode()
+
+    def close(self, number: int, last: bool, data: bytes) -> bytes:
+        return self._digest(number, last, data) + data
+
+    def open(self, number: int, last: bool, sealed: bytes) -> bytes:
+        digest, data = sealed[:DIGEST_BYTES], sealed[DIGEST_BYTES:]
+        if not hmac.compare_digest(digest, self._digest(number, last, data)):
+            raise Corrupted("its checksum does not fit")
+        return data
+
+    def _digest(self, number: int, last: bool, data: bytes) -> bytes:
+        return hashlib.sha256(self._stream + _place(number, last) + data).digest()
+
+
+class Encrypted:
+    """Hides the data, and finds what was changed on purpose."""
+
+    def __init__(self, key: Key, salt: bytes, stream: str) -> None:
+        self._cipher = _cipher(key.derive(salt, stream.encode()))
+
+    def close(self, number: int, last: bool, data: bytes) -> bytes:
+        sealed: bytes = self._cipher.encrypt(_place(number, last), data, None)
+        return sealed
+
+    def open(self, number: int, last: bool, sealed: bytes) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            data: bytes = self._cipher.decrypt(_place(number, last), sealed, None)
+        except (InvalidTag, ValueError):  # ValueError: shorter than the tag
+            raise Corrupted("it does not open with the key") from None
+        return data
+
+
+def seal_for(key: Key | None, salt: bytes, stream: str) -> Seal:
+    return Plain(stream) if key is None else Encrypted(key, salt, stream)
+
+
+def _place(number: int, last: bool) -> bytes:
+    return number.to_bytes(_PLACE_BYTES - 1, "big") + bytes((last,))
+
+
+def _cipher(key: bytes) -> Any:
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    except ImportError:
+        raise BackupError(
+            "backup.key: encryption needs a library: pip install 'chatserver[backup]'"
+        ) from None
+    return AESGCM(key)

@@ -1,0 +1,78 @@
+"""Stores to copy, and empty ones to restore into, of every kind."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver import Store
+from chatserver.backup.key import Key
+from chatserver.backup.shelf import Shelf
+from chatserver_plugins.memory import MemoryPlugin
+from chatserver_plugins.mongo import MongoPlugin
+from chatserver_plugins.postgres import PostgresPlugin
+from chatserver_plugins.sqlite import SqlitePlugin
+from tests.servers import Mongod, Postgres
+
+Opened = Callable[[], Any]  # an asynchronous context manager with an open, empty store
+KEY = Key(bytes(range(32)))
+SERVERS = {"mongo": "mongod", "postgres": "postgres"}  # the fixtures of stores that need one
+KINDS = ("memory", "sqlite", *SERVERS)
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    postgres = Postgres(tmp_path_factory.mktemp("postgres"))
+    postgres.start()
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "backups")
+
+
+@pytest.fixture
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Opened]:
+    """By a store's kind: what opens a new, empty one. A test of a `kind` may have that, too."""
+    wanted = getattr(request.node, "callspec", None)
+    kind = wanted.params.get("kind") if wanted else None
+    # A server is started before the test's loop runs.
+    server = request.getfixturevalue(SERVERS[kind]) if kind in SERVERS else None
+
+    def make(kind: str) -> Store:
+        name = f"test_{secrets.token_hex(8)}"
+        match kind:
+            case "memory":
+                return MemoryPlugin(MemoryPlugin.Config()).provide_store()
+            case "sqlite":
+                return SqlitePlugin(SqlitePlugin.Config(), tmp_path / name).provide_store()
+            case "mongo":
+                config = MongoPlugin.Config(uri=server.uri, database=name)
+                return MongoPlugin(config, tmp_path / name).provide_store()
+            case _:
+                config = PostgresPlugin.Config(uri=server.uri, schema=name)
+                return PostgresPlugin(config).provide_store()
+
+    @asynccontextmanager
+    async def opened(kind: str) -> AsyncIterator[Store]:
+        store = make(kind)
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    return opened

@@ -1,0 +1,228 @@
+"""`chatserver backup` and `chatserver restore`, as an operator types them."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chatserver.backup.reading import Backup
+from chatserver.backup.shelf import Shelf
+from chatserver.cli import main
+from chatserver.testing.samples import posted
+from chatserver_plugins.sqlite import SqlitePlugin
+from tests.backup.conftest import KEY
+from tests.backup.seed import contents, seed
+from tests.protocol.running import PASSWORD, Running
+
+KEY_TEXT = bytes(range(32)).hex()
+SQLITE = {"plugins.enabled": ["sqlite", "password"]}
+
+
+class Machine:
+    """A folder with an installation's data, and its backups."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.data = folder, folder / "data"
+        self.shelf = Shelf(folder / "backups")
+
+    def options(self, data: Path) -> list[str]:
+        given = {
+            "plugins.enabled": "sqlite,password",
+            "server.data": data,
+            "backup.folder": self.shelf.folder,
+            "server.name": "Lounge",
+        }
+        return [f"--set={key}={value}" for key, value in given.items()]
+
+    def run(self, *arguments: str, data: Path | None = None, **environ: str) -> Result:
+        command = [*arguments, *self.options(data or self.data)]
+        return CliRunner().invoke(main, command, prog_name="chatserver", env=environ)
+
+    def start(self, *arguments: str, limit: str = "unlimited") -> "subprocess.Popen[str]":
+        """In a process of its own, in which no file may be larger than so many KiB."""
+        program = [sys.executable, "-m", "chatserver", *arguments, *self.options(self.data)]
+        return subprocess.Popen(
+            ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", *program],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def fill(self, messages: int = 0) -> None:
+        """`messages` of them cannot be packed."""
+
+        async def fill() -> None:
+            store = SqlitePlugin(SqlitePlugin.Config(), self.data / "sqlite").provide_store()
+            await store.open()
+            await seed(store)
+            noise = random.Random(1)
+            for first in range(1, messages, 1000):
+                seqs = range(first, first + 1000)
+                bodies = [noise.randbytes(100).hex() for _ in seqs]
+                pairs = zip(seqs, bodies, strict=True)
+                await store.append([posted("noise", seq, body=body) for seq, body in pairs])
+            await store.close()
+
+        asyncio.run(fill())
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Its exit status, and what it said on standard error."""
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_made_listed_verified_restored(machine: Machine) -> None:
+    machine.fill()
+    made = machine.run("backup")
+    assert (made.exit_code, made.stderr) == (0, "")
+    [path] = machine.shelf.all()
+    assert made.stdout.startswith(f"{path}: ") and "not encrypted" in made.stdout
+    assert "verified" not in machine.run("backup", "list").stdout.partition("\n\n")[2]
+    verified = machine.run("backup", "verify", str(path))
+    assert (verified.exit_code, verified.stderr) == (0, "")
+    listed = machine.run("backup", "list").stdout
+    assert path.name in listed and " events of " in listed
+    assert 'name = "Lounge"' in Backup(path, None).configuration()
+
+    fresh = machine.folder / "fresh"
+    restored = machine.run("restore", str(path), data=fresh)
+    assert (restored.exit_code, restored.stderr) == (0, "")
+    assert restored.stdout.startswith("Restored ")
+    assert read(fresh) == read(machine.data)
+    again = machine.run("restore", str(path), data=fresh)
+    assert again.exit_code == 1 and "not empty" in again.stderr
+
+
+def read(data: Path) -> object:
+    async def read() -> object:
+        store = SqlitePlugin(SqlitePlugin.Config(), data / "sqlite").provide_store()
+        await store.open()
+        try:
+            return await contents(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(read())
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_encrypted_with_a_key_from_the_environment(machine: Machine) -> None:
+    machine.fill()
+    assert "encrypted" in machine.run("backup", CHATSERVER_BACKUP__KEY=KEY_TEXT).stdout
+    [path] = machine.shelf.all()
+    text = b"".join(each.read_bytes() for each in path.iterdir())
+    assert KEY_TEXT.encode() not in text and "日本語".encode() not in text
+    assert KEY_TEXT not in Backup(path, KEY).configuration()
+    for environ, said in (
+        ({}, "is encrypted: give its key"),
+        ({"CHATSERVER_BACKUP__KEY": "00" * 32}, "encrypted with another key"),
+    ):
+        refused = machine.run("backup", "verify", str(path), **environ)
+        assert refused.exit_code == 1 and said in refused.stderr
+    key = machine.folder / "key"
+    key.write_text(KEY_TEXT)
+    whole = machine.run("backup", "verify", str(path), CHATSERVER_BACKUP__KEY_FILE=str(key))
+    assert whole.exit_code == 0
+
+
+def test_old_ones_go_when_a_new_one_is_made(machine: Machine) -> None:
+    machine.fill()
+    for year in (2001, 2002):
+        (machine.shelf.folder / f"chatserver-{year}0101T000000Z").mkdir(parents=True)
+    assert machine.run("backup", "--no-rotate").exit_code == 0
+    assert len(machine.shelf.all()) == 3
+    made = machine.run("backup", "--set=backup.keep_count=1")
+    assert made.stdout.count(": removed") == 3
+    assert len(machine.shelf.all()) == 1
+
+
+def test_a_broken_one_is_named(machine: Machine) -> None:
+    machine.fill()
+    machine.run("backup")
+    [path] = machine.shelf.all()
+    part = path / "events-00001"
+    part.write_bytes(part.read_bytes()[:-1])
+    for command in (("backup", "verify"), ("restore",)):
+        broken = machine.run(*command, str(path), data=machine.folder / "fresh")
+        assert broken.exit_code == 1
+        assert f"{part}: has " in broken.stderr
+    for other in (machine.folder, machine.folder / "none"):
+        none = machine.run("backup", "verify", str(other))
+        assert none.exit_code == 1 and f"{other}: it is no backup" in none.stderr
+
+
+def test_sessions_end_with_a_restore_and_accounts_stay(machine: Machine) -> None:
+    with Running(machine.data, SQLITE) as server:
+        [ada] = asyncio.run(server.people("ada"))
+        made = asyncio.run(ada.http("POST", "/api/v1/rooms", {"name": "Lounge", "kind": "public"}))
+        epoch = server.server.service.epoch
+    room = made.json()["id"]
+    assert machine.run("backup").exit_code == 0
+    fresh = machine.folder / "fresh"
+    assert machine.run("restore", str(machine.shelf.all()[0]), data=fresh).exit_code == 0
+    with Running(fresh, SQLITE) as server:
+        old = asyncio.run(server.http("GET", "/api/v1/me", headers=bearer(ada.token)))
+        assert old.status_code == 401
+        login = {"username": ada.username, "password": PASSWORD}
+        answer = asyncio.run(server.http("POST", "/api/v1/login", login))
+        assert answer.status_code == 200
+        headers = bearer(answer.json()["token"])
+        found = asyncio.run(server.http("GET", f"/api/v1/rooms/{room}", headers=headers))
+        assert found.json()["name"] == "Lounge"
+        assert server.server.service.epoch != epoch
+        assert not server.take_errors()
+
+
+def test_beside_a_server_whose_data_is_its_own_it_is_refused(machine: Machine) -> None:
+    with Running(machine.data, SQLITE):
+        status, said = ended(machine.start("backup"))
+    assert status == 1 and "in use by another server" in said
+    assert machine.shelf.all() == []
+
+
+def test_a_full_disk_is_said_and_nothing_half_done_stays(machine: Machine) -> None:
+    machine.fill(messages=5000)
+    assert ended(machine.start("backup"))[0] == 0
+    status, said = ended(machine.start("backup", limit="200"))
+    assert status == 1
+    assert "File too large" in said and "Traceback" not in said
+    assert len(machine.shelf.all()) == 1
+    assert not list(machine.shelf.folder.glob(".partial*"))
+    assert machine.run("backup", "verify", str(machine.shelf.all()[0])).exit_code == 0
+
+
+def test_killed_at_any_moment_it_leaves_nothing_that_looks_complete(machine: Machine) -> None:
+    machine.fill(messages=20_000)
+    begun = time.monotonic()
+    assert ended(machine.start("backup"))[0] == 0
+    took = time.monotonic() - begun
+    cut_short = 0
+    for part in range(1, 8):
+        before = len(machine.shelf.all())
+        killed = machine.start("backup")
+        time.sleep(took * part / 8)
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.communicate()
+        cut_short += len(machine.shelf.all()) == before
+    assert cut_short, "none was killed before its end"
+    assert ended(machine.start("backup"))[0] == 0
+    assert not list(machine.shelf.folder.glob(".partial*")), "the next one clears up"
+    for path in machine.shelf.all():
+        assert machine.run("backup", "verify", str(path)).exit_code == 0

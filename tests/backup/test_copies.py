@@ -1,0 +1,127 @@
+"""A backup of any store, restored into any other, is the same installation."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chatserver import Store
+from chatserver.backup.errors import BackupError
+from chatserver.backup.reading import Backup
+from chatserver.backup.restore import restore
+from chatserver.backup.shelf import Shelf
+from chatserver.backup.take import Settings, take
+from chatserver.backup.verify import verify
+from chatserver.errors import StartupError
+from chatserver.installation import epoch
+from tests.backup.conftest import KEY, KINDS
+from tests.backup.seed import PRIVATE, contents, seed, sent
+
+PLAIN = Settings(part_bytes=1 << 20)
+SEALED = Settings(part_bytes=1 << 20, key=KEY, configuration="[server]\n")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_comes_back_is_what_was_there(
+    kind: str, empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty(kind) as store:
+        await seed(store)
+        first = await epoch(store)
+        path, manifest = await take(store, shelf, SEALED)
+        wanted = await contents(store)
+    assert manifest.counts.events == sum(map(len, wanted[0].values()))
+    backup = Backup(path, KEY)
+    assert backup.configuration() == "[server]\n"
+    async with empty("memory") as scratch:
+        await verify(backup, scratch)
+    async with empty(kind) as fresh:
+        await restore(backup, fresh)
+        logs, records = await contents(fresh)
+        assert logs == wanted[0]
+        assert records == wanted[1]
+        assert await fresh.get(*PRIVATE) is None
+        assert await fresh.get("plugin/password", "session/u1/secret") is None
+        assert await epoch(fresh) != first
+
+
+async def test_of_each_room_there_is_the_log_up_to_some_event_while_others_write(
+    empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("sqlite") as store:
+        await seed(store, rooms=20, messages=10)
+        writing = asyncio.create_task(keep_writing(store))
+        backups = [await take(store, shelf, PLAIN) for _ in range(3)]
+        writing.cancel()
+        logs, _ = await contents(store)
+    assert backups[0][1].counts.events < sum(map(len, logs.values())), "nobody wrote meanwhile"
+    for path, _ in backups:
+        async with empty("memory") as scratch:
+            await verify(Backup(path, None), scratch)
+            found, records = await contents(scratch)
+            for room, events in found.items():
+                assert events == logs[room][: len(events)]
+            for (space, key), value in records.items():
+                if space == "read":
+                    assert int(value) <= len(found[key.partition("/")[2]])
+            users = {key for space, key in records if space == "user"}
+            authors = {event.author.id for events in found.values() for event in events}
+            assert authors <= users
+
+
+async def keep_writing(store: Store) -> None:
+    """Accounts, then what they say, then markers that point to it: in the order of a server."""
+    for number in range(10_000):
+        room = f"room{number % 20}"
+        await store.put("user", f"late{number}", b"{}")
+        head = (await store.heads([room]))[room]
+        [event] = sent(room, [head + 1])
+        author = type(event.author)(id=f"late{number}", name="Late")
+        await store.append([type(event)(**{**_fields(event), "author": author})])
+        await store.put("read", f"late{number}/{room}", str(head + 1).encode())
+
+
+def _fields(event: Any) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+async def test_an_installation_that_is_not_empty_is_left_alone(
+    empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store, empty("memory") as other:
+        await seed(store)
+        path, _ = await take(store, shelf, PLAIN)
+        await other.put("user", "u9", b"{}")
+        with pytest.raises(BackupError, match="not empty"):
+            await restore(Backup(path, None), other)
+        assert await contents(other) == ({}, {("user", "u9"): b"{}"})
+
+
+async def test_no_server_starts_on_a_restore_that_was_interrupted(
+    empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store, empty("memory") as other:
+        await seed(store)
+        path, manifest = await take(store, shelf, PLAIN)
+
+        def interrupt(done: int, of: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            await restore(Backup(path, None), other, interrupt)
+        with pytest.raises(StartupError, match=f"being filled from {manifest.name}"):
+            await epoch(other)
+
+
+async def test_a_marker_that_points_further_than_its_room_is_drawn_back(
+    empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store, empty("memory") as other:
+        await seed(store)
+        await store.put("read", "u3/room1", b"999999")
+        await store.put("read", "u3/gone", b"5")
+        path, _ = await take(store, shelf, PLAIN)
+        await restore(Backup(path, None), other)
+        assert await other.get("read", "u3/room1") == b"32"
+        assert await other.get("read", "u3/gone") is None
