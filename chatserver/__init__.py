@@ -1,6 +1,7 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
-from chatserver.errors import ChatError, Meaning, StartupError, StoreUnavailable
+from chatserver.buslink import BusLink
+from chatserver.errors import BusUnavailable, ChatError, Meaning, StartupError, StoreUnavailable
 from chatserver.feed import Feed
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
@@ -24,6 +25,7 @@ from chatserver.hooktypes import (
 from chatserver.interfaces import (
     Appended,
     Authenticator,
+    Bus,
     Conflict,
     Records,
     Store,
@@ -77,6 +79,9 @@ __all__ = [
     "AnyEvent",
     "Appended",
     "Authenticator",
+    "Bus",
+    "BusLink",
+    "BusUnavailable",
     "ChatError",
     "Conflict",
     "Context",

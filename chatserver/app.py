@@ -51,7 +51,14 @@ class Server:
         self.hooks = HookCalls(self._plugins.calls(), self.config.plugins, self.measures)
         self.store = self.hooks.provide_store()
         authenticator = self.hooks.provide_authenticator(self._records)
-        self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
+        self.service = Service(
+            self.config,
+            self.store,
+            authenticator,
+            self.hooks,
+            self.measures,
+            self.hooks.provide_bus(),
+        )
         self._graphql = self.hooks.register_graphql()
         self._leases = Leases(self.store, node_name(), alone=self.store.is_private())
         self.jobs = Jobs(
@@ -79,6 +86,8 @@ class Server:
             await self.hooks.startup(self._context)
             stack.push_async_callback(self.service.stop)
             await self.service.start()
+            if not beside:
+                await self.service.join()
             yield self
 
     def listen(self) -> int:

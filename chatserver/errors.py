@@ -93,5 +93,9 @@ class StoreUnavailable(ChatError):
         super().__init__("store.unavailable", text, after_ms=1000)
 
 
+class BusUnavailable(Exception):
+    """Frames could not be handed to the bus. Nobody waits for them: it is counted, and that is all."""
+
+
 class StartupError(Exception):
     """The server refuses to start; the text names the cause and, for settings, the path."""

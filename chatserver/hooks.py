@@ -27,7 +27,7 @@ from chatserver.hooktypes import (
     Request,
     Route,
 )
-from chatserver.interfaces import Authenticator, Records, Store
+from chatserver.interfaces import Authenticator, Bus, Records, Store
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, User
 from chatserver.observers import Observers
@@ -64,6 +64,12 @@ class HookCalls:
             lambda call: {"records": records(call.plugin)},
         )
         return found
+
+    def provide_bus(self) -> Bus | None:
+        if not self._calls["provide_bus"]:
+            return None
+        bus: Bus = self._one("provide_bus", "bus", Bus, lambda call: {})
+        return bus
 
     def register_routes(self, context: Callable[[str], Context]) -> list[tuple[str, Route]]:
         """Each route with the plugin that brings it."""

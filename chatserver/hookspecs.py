@@ -1,6 +1,6 @@
 """Every hook, and nothing else. The first word of a name is its rule:
 
-`provide_` exactly one plugin answers, `register_` all add up, `change_` each may replace the
+`provide_` exactly one plugin answers (none need, where a server can do without), `register_` all add up, `change_` each may replace the
 draft, `check_` the first refusal stops, `on_` all are told. `change_`, `check_`, `on_`, `startup`
 and `shutdown` are `async def`, the others plain functions; the order is that of the
 configuration. A plugin takes any subset of a hook's arguments, by name.
@@ -21,7 +21,7 @@ from chatserver.hooktypes import (
     Refusal,
     Route,
 )
-from chatserver.interfaces import Authenticator, Records, Store
+from chatserver.interfaces import Authenticator, Bus, Records, Store
 from chatserver.model import AnyEvent, User
 
 PROJECT = "chatserver"
@@ -48,6 +48,16 @@ class Hooks:
         Runs once at start, before the store is open. Return the authenticator; `records` is the
         plugin's own space in the store, usable from `startup` on. An error refuses to start, as
         do two plugins with an authenticator.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def provide_bus(self) -> Bus:
+        """The bus between the nodes of this server.
+
+        Runs once at start, before anything is opened; a server may do without. Return the bus,
+        unopened: the server calls `open` and `close`. An error refuses to start, as do two plugins
+        with a bus.
         """
         raise NotImplementedError
 

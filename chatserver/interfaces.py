@@ -3,7 +3,7 @@
 A contract is the docstring here; `chatserver.testing` holds the suites that check it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -172,6 +172,42 @@ class StoredSession(NamedTuple):
     expires: float | None  # None: never
 
 
+# PostgreSQL, the narrowest way for a frame, notifies with less than 8,000 bytes.
+BUS_FRAME_BYTES = 7000
+
+
+class Bus(Protocol):
+    """Carries small frames from each node of an installation to all the others, as well as it can.
+
+    A frame is a hint, never the truth: a bus may lose, repeat and reorder frames, and be away for
+    any time. A frame is UTF-8 text without NUL, of 1 to BUS_FRAME_BYTES (7,000) bytes. A
+    node's own frames may come back to it. `BusLink` brings what most buses need for this.
+    """
+
+    async def open(self, receive: Callable[[bytes], None], restored: Callable[[], None]) -> None:
+        """Begin to carry. Called once, and returns at once, also where the bus is away.
+
+        The bus is then sought until `close`, and again whenever it is lost, also where it only
+        does not answer any more. `receive` is called on the loop with each frame that arrives,
+        also with what strangers sent, which the bus may drop, but need not look at; it does not
+        raise. `restored` is called each time that frames begin to arrive, the first time too: what
+        was sent before may be lost. Raises `StartupError` for settings that can never work.
+        """
+
+    async def publish(self, frames: Sequence[bytes]) -> None:
+        """Hand frames over to be carried to all nodes.
+
+        Raises `BusUnavailable` if that is not possible now, within a few seconds; whether some
+        of the frames arrive is then not known. Nothing is kept to be sent later.
+        """
+
+    def is_connected(self) -> bool:
+        """Do frames arrive now, as far as is known?"""
+
+    async def close(self) -> None:
+        """Let go of everything; nothing is received from then on. Never raises."""
+
+
 class Authenticator(Protocol):
     """Checks passwords and keeps sessions. A token is opaque; only its holder knows it.
 
@@ -212,8 +248,10 @@ class Authenticator(Protocol):
 
 
 __all__ = [
+    "BUS_FRAME_BYTES",
     "Appended",
     "Authenticator",
+    "Bus",
     "Conflict",
     "Records",
     "Store",

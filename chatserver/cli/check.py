@@ -61,3 +61,6 @@ def problems(config: Config) -> Iterator[str]:
         names = [call.plugin for call in calls[hook]]
         if len(names) != 1:
             yield f"plugins.enabled: expected one plugin with {hook}, got {', '.join(names) or 'none'}"
+    buses = [call.plugin for call in calls["provide_bus"]]
+    if len(buses) > 1:
+        yield f"plugins.enabled: expected at most one plugin with provide_bus, got {', '.join(buses)}"

@@ -8,10 +8,12 @@ from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import StoreUnavailable
+from chatserver.exchange import Exchange
+from chatserver.hints import Hints
 from chatserver.hooks import HookCalls
 from chatserver.hub import Hub
 from chatserver.installation import epoch
-from chatserver.interfaces import Authenticator, Store
+from chatserver.interfaces import Authenticator, Bus, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
@@ -37,6 +39,7 @@ class Service:
         authenticator: Authenticator,
         hooks: HookCalls,
         measures: Measures,
+        bus: Bus | None = None,
     ) -> None:
         self.config, self.store, self.hooks = config, store, hooks
         self.cache = Rooms(store, config.delivery.rooms_loaded)
@@ -51,6 +54,12 @@ class Service:
             store, self.cache, self.log, self.hub, self.accounts, config.limits
         )
         self.following = Following(self.rooms, self.log, config.limits)
+        self.exchange: Exchange | None = None
+        if bus is not None:
+            recheck = self.accounts.changes.recheck
+            hints = Hints(store, self.cache, self.log, self.hub, recheck)
+            self.exchange = Exchange(bus, hints, measures)
+            self.accounts.changes.announced = self.exchange.user_changed
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
@@ -66,10 +75,17 @@ class Service:
             asyncio.create_task(self._repeat(self.accounts.changes.look, LOOK_SECONDS)),
         ]
 
+    async def join(self) -> None:
+        """Begin to talk with other nodes, where there is a bus. Raises `StartupError`."""
+        if self.exchange is not None:
+            await self.exchange.open(self.epoch)
+
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await self.log.drain()
+        if self.exchange is not None:
+            await self.exchange.close()
 
     async def ping(self) -> Mapping[str, object]:
         """The health check of the store. Raises `StoreUnavailable`."""
@@ -90,6 +106,8 @@ class Service:
         return self.following.epoch
 
     def _written(self, events: Sequence[AnyEvent]) -> None:
+        if self.exchange is not None:
+            self.exchange.wrote(events)
         for tag, count in Counter(event.__struct_config__.tag for event in events).items():
             self._processed.add(count, (str(tag),))
         for event in events:

@@ -1,7 +1,7 @@
 """Tells all nodes on a store, and commands beside them, that something about an account changed.
 
 Each change is a small record that every node finds within a second and that is removed a minute
-later. No clocks of different machines are compared.
+later; where there is a bus, it is said there too, and looked at at once. No clocks of different machines are compared.
 """
 
 import time
@@ -24,11 +24,14 @@ class AccountChanges:
 
     def __init__(self, store: Store, recheck: Callable[[str], Awaitable[None]]) -> None:
         """`recheck` is called with the user id, several times for one change."""
-        self._store, self._recheck = store, recheck
+        self._store, self.recheck = store, recheck
+        self.announced: Callable[[str], None] | None = None  # tells other nodes at once
         self._seen: dict[str, float] = {}
 
     async def announce(self, user: str) -> None:
         await self._store.put(SPACE, new_id(), user.encode())
+        if self.announced is not None:
+            self.announced(user)
 
     async def look(self) -> None:
         """Find what is new. Raises `StoreUnavailable`."""
@@ -38,6 +41,6 @@ class AccountChanges:
         for key, user in rows:
             age = now - self._seen[key]
             if age <= AGAIN_SECONDS:
-                await self._recheck(user.decode())
+                await self.recheck(user.decode())
             elif age > KEPT_SECONDS:
                 await self._store.delete(SPACE, key)

@@ -9,7 +9,7 @@ from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
 from chatserver.guard import Call
 from chatserver.hooks import HookCalls
-from chatserver.interfaces import Authenticator, Store, StoredSession
+from chatserver.interfaces import Authenticator, Bus, Store, StoredSession
 from chatserver.measure import Measures
 from chatserver.model import ServerRole, User
 from chatserver.plugins import hook_names
@@ -131,15 +131,17 @@ def make_service(
     config: Config,
     calls: Mapping[str, Sequence[Call]] | None = None,
     authenticator: Authenticator | None = None,
+    bus: Bus | None = None,
 ) -> Service:
     measures = Measures()
     hooks = hook_calls(config, measures, calls)
-    return Service(config, store, authenticator or NoPasswords(), hooks, measures)
+    return Service(config, store, authenticator or NoPasswords(), hooks, measures, bus)
 
 
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[Service]:
     await service.start()
+    await service.join()
     try:
         yield service
     finally:

@@ -8,6 +8,7 @@ from chatserver.model import AnyEvent, RoomKind, User
 from chatserver.rooms import Room
 from chatserver.service import Service
 from chatserver_plugins.memory import MemoryStore
+from tests.core.buses import Wire
 from tests.core.clients import Reader
 from tests.core.nodes import FaultyStore, add_user, config, make_service, running
 
@@ -65,7 +66,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(**settings: object) -> AsyncIterator[Scene]:
+async def scene(wire: Wire | None = None, **settings: object) -> AsyncIterator[Scene]:
+    """The nodes have a bus if they are given a wire."""
     small: dict[str, object] = {
         "limits.buffer_soft_bytes": SOFT,
         "limits.buffer_hard_bytes": HARD,
@@ -76,8 +78,8 @@ async def scene(**settings: object) -> AsyncIterator[Scene]:
     shared = MemoryStore()
     store = FaultyStore(shared)
     async with (
-        running(make_service(store, given)) as first,
-        running(make_service(shared, given)) as second,
+        running(make_service(store, given, bus=wire and wire.bus())) as first,
+        running(make_service(shared, given, bus=wire and wire.bus())) as second,
     ):
         built = Scene(first, second, store)
         await built.build()

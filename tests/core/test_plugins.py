@@ -112,6 +112,8 @@ async def test_bad_settings_refuse_to_start_with_their_path(
         (["memory"], "no plugin brings a check of passwords"),
         (["memory", "password", "memroy"], "there is no plugin 'memroy'"),
         (["memory", "password", "memory"], "'memory' is listed twice"),
+        (["memory", "password", "no_real_bus"], "no_real_bus: provide_bus returned object, which"),
+        (["memory", "password", "no_real_bus", "second_bus"], "both bring a bus"),
         (["no_real_store", "password"], "no_real_store: provide_store returned object, which has"),
     ],
 )

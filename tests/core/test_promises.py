@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chatserver.hints import Hints
 from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.model import AnyEvent, MessagePosted
+from chatserver.rooms import Room
 from chatserver.streams import Group, Payloads, Stream
 from chatserver.subscriber import Subscriber
 from chatserver_plugins.memory import MemoryStore
@@ -40,6 +42,16 @@ FAULTS = (
 )
 STEP = st.tuples(st.sampled_from(ACTIONS), *(st.integers(0, 11) for _ in range(3)))
 NODE_FAULTS = st.lists(st.sampled_from(FAULTS), max_size=60)
+BUS_FAULTS = st.lists(
+    st.sampled_from(
+        (
+            *(("", 0.0),) * 4,
+            *(("lost", 0.0), ("twice", 0.0), ("twice", 0.05), ("late", 0.01), ("late", 1.0)),
+            *(("strange", 0.0), ("away", 0.0), ("away", 2.0)),
+        )
+    ),
+    max_size=60,
+)
 WEBSOCKETS = (Reader,) * 4
 STREAMS = (StreamReader, PausingReader, PausingReader, StreamReader)
 RUN = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -50,9 +62,10 @@ def run_virtually(
     script: Sequence[world.Step],
     faults: Sequence[Sequence[world.Fault]],
     readers: Sequence[world.ReaderKind] = WEBSOCKETS,
+    bus_faults: Sequence[Sequence[world.Fault]] | None = None,
 ) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(world.run(store, script, faults, readers, patience=20.0))
+        runner.run(world.run(store, script, faults, readers, 20.0, bus_faults))
 
 
 @settings(RUN, max_examples=400)
@@ -76,6 +89,21 @@ def test_the_promises_hold_for_streams(
     logged: list[str], script: Sequence[world.Step], faults: Sequence[Sequence[world.Fault]]
 ) -> None:
     run_virtually(MemoryStore(), script, faults, STREAMS)
+    assert not [line for line in logged if not line.startswith("WARNING")]
+
+
+@settings(RUN, max_examples=300)
+@given(
+    script=st.lists(STEP, min_size=10, max_size=80),
+    faults=st.lists(st.tuples(NODE_FAULTS, BUS_FAULTS), min_size=2, max_size=3),
+)
+def test_the_promises_hold_with_a_bus_that_loses_repeats_and_reorders(
+    logged: list[str],
+    script: Sequence[world.Step],
+    faults: Sequence[tuple[Sequence[world.Fault], Sequence[world.Fault]]],
+) -> None:
+    of_stores, of_buses = zip(*faults, strict=True)
+    run_virtually(MemoryStore(), script, of_stores, bus_faults=of_buses)
     assert not [line for line in logged if not line.startswith("WARNING")]
 
 
@@ -191,6 +219,22 @@ def test_a_broken_stream_is_found_out(
     expect_broken(MemoryStore, STREAMS)
 
 
+def test_a_node_that_reads_only_what_is_hinted_at_is_found_out(
+    logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch_the_last(hints: Hints, wanted: dict[Room, int]) -> None:
+        """In place of `Hints._fetch`: not what is between this node's head and the hint."""
+        for room, head in wanted.items():
+            events = await hints._store.read(room.id, head - 1, 1)
+            if head > room.head + 1:
+                room.head = room.tail_from = head - 1
+                room.tail = []
+            hints._hub.publish(room, events)
+
+    monkeypatch.setattr(Hints, "_fetch", fetch_the_last)
+    expect_broken(MemoryStore, bus_faults=[[("lost", 0.0), ("", 0.0)] * 100] * 2)
+
+
 def all_of_it(stream: Stream, payloads: Payloads, last: int) -> None:
     """In place of `Stream.take`: also what the stream has already."""
     stream.seq = last
@@ -222,11 +266,13 @@ WEAK: dict[str, tuple[type, str, object]] = {
 
 
 def expect_broken(
-    kind: type[MemoryStore], readers: Sequence[world.ReaderKind] = WEBSOCKETS
+    kind: type[MemoryStore],
+    readers: Sequence[world.ReaderKind] = WEBSOCKETS,
+    bus_faults: Sequence[Sequence[world.Fault]] | None = None,
 ) -> None:
     for seed in range(200):
         try:
-            run_virtually(kind(), *drawn(seed), readers)
+            run_virtually(kind(), *drawn(seed), readers, bus_faults)
         except Broken:
             return
         except Exception:

@@ -14,6 +14,7 @@ from chatserver.model import AnyEvent, RoomKind, RoomRole, User
 from chatserver.service import Service
 from chatserver.service.history import Page
 from tests.core import checker
+from tests.core.buses import Wire
 from tests.core.checker import Ack
 from tests.core.clients import Reader, Span
 from tests.core.nodes import FaultyStore, add_user, config, make_service, running
@@ -238,8 +239,11 @@ async def run(
     faults: Sequence[Sequence[Fault]],
     readers: Sequence[ReaderKind] = (Reader,) * 4,
     patience: float = 3.0,
+    bus_faults: Sequence[Sequence[Fault]] | None = None,
 ) -> None:
     """One node for each list of faults, one user for each kind of reader.
+
+    With `bus_faults`, a list for each node, the nodes have a bus.
 
     `patience` is how many seconds they all have in the end to get what they miss.
 
@@ -247,17 +251,21 @@ async def run(
     """
     settings = config(**SMALL)
     stores = [FaultyStore(store) for _ in faults]
+    wire = Wire()
+    buses = [None] * len(stores) if bus_faults is None else [wire.bus(each) for each in bus_faults]
     async with AsyncExitStack() as stack:
         stack.enter_context(mock.patch("chatserver.log.READ_EVENTS", 7))
         stack.enter_context(mock.patch("chatserver.log.RELOAD_EVENTS", 12))
         stack.enter_context(mock.patch("chatserver.rooms.FRESH_SECONDS", 0.0))
+        stack.enter_context(mock.patch("chatserver.hints.FETCH_ROOMS", 1))
+        stack.enter_context(mock.patch("chatserver.hints.FETCH_EVENTS", 3))
         stack.enter_context(mock.patch("chatserver.subscriber.CATCH_UP_EVENTS", 4))
         stack.enter_context(mock.patch("chatserver.subscriber.RETRY_SECONDS", 0.1))
         stack.enter_context(mock.patch("chatserver.streams.EVENTS_AT_ONCE", 3))
         stack.enter_context(mock.patch("chatserver.streams.RETRY_SECONDS", 0.1))
         services = [
-            await stack.enter_async_context(running(make_service(each, settings)))
-            for each in stores
+            await stack.enter_async_context(running(make_service(each, settings, bus=bus)))
+            for each, bus in zip(stores, buses, strict=True)
         ]
         first = services[0]
         people = [await add_user(first, f"user{number}") for number in range(len(readers))]

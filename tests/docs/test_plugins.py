@@ -28,6 +28,7 @@ from chatserver.errors import ChatError
 from chatserver.hookspecs import Hooks
 from chatserver.model import RoomKind
 from chatserver.plugins import GROUP, Plugins, hook_names, survey
+from chatserver_plugins.memory import MemoryStore
 from tests.docs.pages import ROOT, Block, blocks
 
 PAGE = ROOT / "docs/plugins.md"
@@ -205,6 +206,26 @@ async def test_the_authenticator_lets_in_who_knows_the_password(folder: Path) ->
             await accounts.session(second)
 
 
+async def test_the_file_carries_what_is_said(folder: Path) -> None:
+    shared = MemoryStore()
+    settings = {"plugin.file_bus.path": str(folder / "bus"), "delivery.repair_seconds": 60.0}
+    nodes = [
+        server(folder / name, "password", "file_bus", **settings | {"plugins.folder": "local"})
+        for name in ("one", "two")
+    ]
+    for node in nodes:
+        node.service.store.__dict__ = shared.__dict__
+    async with nodes[0].opened() as one, nodes[1].opened() as two:
+        user, _ = await one.service.accounts.register("ada", PASSWORD)
+        room = await one.service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
+        there = await two.service.rooms.get(room.id)
+        there.followers += 1
+        await one.service.messages.post(user, room, "1", "Hello")
+        async with asyncio.timeout(10):
+            while there.head < room.head:
+                await asyncio.sleep(0.01)
+
+
 def test_the_package_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     ((name, value),) = project["entry-points"][GROUP].items()
@@ -268,5 +289,5 @@ def test_every_rule_stands_in_the_table() -> None:
 def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
     rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
     local = [row for row in rows if row.distribution.startswith("local")]
-    assert len(local) == 5
+    assert len(local) == 6
     assert all(row.problem == "not listed in plugins.enabled" for row in local)

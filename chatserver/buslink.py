@@ -1,0 +1,82 @@
+"""What most buses need: one task that connects, receives until the connection breaks, and begins again."""
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from loguru import logger
+
+RETRY_SECONDS = 0.2
+LONGEST_RETRY_SECONDS = 5.0  # and up to half of it more, so that not all nodes come at once
+
+
+class BusLink(ABC):
+    """A `Bus` but for what depends on the server behind it: `carry` and `publish`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._receive: Callable[[bytes], None] | None = None  # while open
+        self._restored: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._connected = False
+        self._failed = False  # since it carried last; what is logged once must not be logged again
+
+    @abstractmethod
+    async def carry(self) -> None:
+        """Connect, subscribe, call `up()`; then `receive` each frame until the connection is lost.
+
+        Returns or raises when that is so, and has let go of the connection by then. A server that
+        does not answer any more counts as lost after some seconds. Called again after a pause.
+        """
+
+    @abstractmethod
+    async def publish(self, frames: Sequence[bytes]) -> None:
+        """See `Bus.publish`."""
+
+    def up(self) -> None:
+        """Frames arrive from now on."""
+        self._connected, self._failed = True, False
+        logger.info("bus {}: connected", self._name)
+        if self._restored is not None:
+            self._restored()
+
+    def receive(self, frame: bytes) -> None:
+        """A frame has arrived."""
+        if self._receive is not None:
+            self._receive(frame)
+
+    # -- as a bus --------------------------------------------------------------------------------
+
+    async def open(self, receive: Callable[[bytes], None], restored: Callable[[], None]) -> None:
+        self._receive, self._restored = receive, restored
+        self._task = asyncio.create_task(self._run(), name=f"bus {self._name}")
+
+    def is_connected(self) -> bool:
+        return self._connected
+
+    async def close(self) -> None:
+        self._receive = self._restored = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        self._connected = False
+
+    async def _run(self) -> None:
+        pause = RETRY_SECONDS
+        while True:
+            try:
+                await self.carry()
+                self._note_loss("the connection was closed")
+            except Exception as error:
+                self._note_loss(f"{type(error).__name__}: {error}")
+            if self._connected:
+                self._connected, pause = False, RETRY_SECONDS
+            await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311 - not a secret
+            pause = min(pause * 2, LONGEST_RETRY_SECONDS)
+
+    def _note_loss(self, reason: str) -> None:
+        if not self._failed:
+            logger.warning("bus {}: away, events of other nodes come late: {}", self._name, reason)
+        self._failed = True

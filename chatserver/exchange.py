@@ -1,0 +1,139 @@
+"""This node's end of the bus: says what is new here, hears what is new elsewhere.
+
+Nothing depends on it: what a bus loses is found when heads are compared. What is to be said is
+gathered while the last frames are on their way, so that a message costs an entry in a dict.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from loguru import logger
+
+from chatserver.busframes import Head, Item, NotOurs, UserChanged, encode, pack, unpack
+from chatserver.errors import BusUnavailable
+from chatserver.hints import Hints
+from chatserver.interfaces import Bus
+from chatserver.measure import Measures
+from chatserver.model import AnyEvent
+
+PACE_SECONDS = 0.005  # between two hand-overs to the bus: under load many hints are one frame
+PUBLISH_SECONDS = 3.0
+WAITING_ITEMS = 10_000  # while frames are on their way; more are dropped
+CLOSE_SECONDS = 1.0  # for the last hints, at the end
+
+
+class Exchange:
+    """Made where there is a bus. Before `open` nothing is said."""
+
+    def __init__(self, bus: Bus, hints: Hints, measures: Measures) -> None:
+        self._bus, self._hints = bus, hints
+        self._node = secrets.token_hex(8)
+        self._epoch: str | None = None  # while open
+        self._heads: dict[str, int] = {}
+        self._items: list[bytes] = []
+        self._task: asyncio.Task[None] | None = None
+        self._sent = measures.counter("chatserver_bus_frames_sent_total", "Frames sent")
+        self._received = measures.counter(
+            "chatserver_bus_frames_received_total", "What came over the bus", ("kind",)
+        )
+        self._unknown = measures.counter(
+            "chatserver_bus_items_unknown_total", "Parts of frames that this version does not know"
+        )
+        self._dropped = measures.counter(
+            "chatserver_bus_items_dropped_total", "What could not be said to other nodes"
+        )
+        measures.gauge(
+            "chatserver_bus_connected", "1 if frames arrive", lambda: float(bus.is_connected())
+        )
+
+    async def open(self, epoch: str) -> None:
+        """Take part in the installation of this epoch. Raises `StartupError`."""
+        self._epoch = epoch
+        await self._bus.open(self._receive, self._hints.compare)
+
+    async def close(self) -> None:
+        """Say what is still to be said, then fall silent."""
+        if self._epoch is None:
+            return
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+        self._epoch = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._bus.close()
+        await self._hints.close()
+
+    # -- what this node says -----------------------------------------------------------------------
+
+    def wrote(self, events: Sequence[AnyEvent]) -> None:
+        """These events of this node are durable; those of a room are ascending."""
+        if self._epoch is None:
+            return
+        heads = self._heads
+        for event in events:
+            heads[event.room] = event.seq
+        self._wake()
+
+    def user_changed(self, user: str) -> None:
+        self._say(UserChanged(user))
+
+    def _say(self, item: Item) -> None:
+        if self._epoch is not None:
+            self._items.append(encode(item))
+            self._wake()
+
+    def _wake(self) -> None:
+        if len(self._heads) + len(self._items) > WAITING_ITEMS:
+            self._dropped.add(len(self._take()))
+        if self._task is None:
+            self._task = asyncio.create_task(self._send(), name="exchange")
+
+    def _take(self) -> list[bytes]:
+        items = [encode(Head(room, seq)) for room, seq in self._heads.items()] + self._items
+        self._heads, self._items = {}, []
+        return items
+
+    async def _send(self) -> None:
+        try:
+            while (self._heads or self._items) and self._epoch is not None:
+                items = self._take()
+                try:
+                    await self._publish(list(pack(self._epoch, self._node, items)))
+                except (BusUnavailable, TimeoutError):
+                    self._dropped.add(len(items))
+                except Exception:
+                    self._dropped.add(len(items))
+                    logger.exception("the bus failed")
+                await asyncio.sleep(PACE_SECONDS)
+        finally:
+            self._task = None
+
+    async def _publish(self, frames: list[bytes]) -> None:
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            await self._bus.publish(frames)
+        self._sent.add(len(frames))
+
+    # -- what it hears -----------------------------------------------------------------------------
+
+    def _receive(self, data: bytes) -> None:
+        if self._epoch is None:
+            return
+        try:
+            frame = unpack(data, self._epoch)
+        except NotOurs:
+            self._received.add(labels=("foreign",))
+            return
+        if frame.node == self._node:
+            self._received.add(labels=("own",))
+            return
+        self._received.add(labels=("taken",))
+        if frame.unknown:
+            self._unknown.add(frame.unknown)
+        for item in frame.items:
+            match item:
+                case Head(room, seq):
+                    self._hints.head(room, seq)
+                case UserChanged(user):
+                    self._hints.user(user)

@@ -1,0 +1,108 @@
+"""What other nodes say is new, until this one has looked at it in the store.
+
+A hint costs nothing where nobody here follows the room. Who sends hints for nothing costs one query
+now and then: they are gathered while the last ones are looked at.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from loguru import logger
+
+from chatserver.errors import StoreUnavailable
+from chatserver.hub import Hub
+from chatserver.interfaces import Store
+from chatserver.log import Log
+from chatserver.rooms import Room, Rooms
+
+PACE_SECONDS = 0.005  # between two looks: under load many hints are one query
+FETCH_ROOMS = 100  # looked at in one query
+FETCH_EVENTS = 200  # read of each of them; the rest in the next query
+
+
+class Hints:
+    """Rooms and users that are to be looked at, and the one task that does it."""
+
+    def __init__(
+        self,
+        store: Store,
+        rooms: Rooms,
+        log: Log,
+        hub: Hub,
+        recheck: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """`recheck` is called with the id of a user who is connected here and may have changed."""
+        self._store, self._rooms, self._log, self._hub = store, rooms, log, hub
+        self._recheck = recheck
+        self._heads: dict[str, int] = {}  # of rooms that are followed here
+        self._users: set[str] = set()  # who are connected here
+        self._compare = False
+        self._task: asyncio.Task[None] | None = None
+
+    def head(self, room: str, seq: int) -> None:
+        """A room has events up to `seq`."""
+        found = self._rooms.known(room)
+        if found is None or not found.followers or seq <= found.head:
+            return
+        self._heads[room] = max(seq, self._heads.get(room, 0))
+        self._wake()
+
+    def user(self, user: str) -> None:
+        """Something about a user has changed."""
+        if self._hub.of_user(user):
+            self._users.add(user)
+            self._wake()
+
+    def compare(self) -> None:
+        """Hints may have been lost: compare the heads of all rooms that are followed here."""
+        self._compare = True
+        self._wake()
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _wake(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="hints")
+
+    async def _run(self) -> None:
+        try:
+            while self._compare or self._heads or self._users:
+                try:
+                    await self._look()
+                except StoreUnavailable:
+                    logger.debug("hints are left to the next comparison: the store is away")
+                except Exception:
+                    logger.exception("hints could not be followed")
+                await asyncio.sleep(PACE_SECONDS)
+        finally:
+            self._task = None
+
+    async def _look(self) -> None:
+        if self._compare:
+            self._compare = False
+            await self._log.refresh(self._rooms.watched())
+        while self._users:
+            await self._recheck(self._users.pop())
+        if self._heads:
+            await self._fetch(self._take())
+
+    def _take(self) -> dict[Room, int]:
+        wanted: dict[Room, int] = {}
+        for name in list(self._heads)[:FETCH_ROOMS]:
+            head, room = self._heads.pop(name), self._rooms.known(name)
+            if room is not None and room.followers and head > room.head:
+                wanted[room] = head
+        return wanted
+
+    async def _fetch(self, wanted: dict[Room, int]) -> None:
+        """Publish what is missing of these rooms; what a hint promises and is not there is left."""
+        if not wanted:
+            return
+        found = await self._store.ranges([(room.id, room.head) for room in wanted], FETCH_EVENTS)
+        for (room, head), events in zip(wanted.items(), found, strict=True):
+            self._hub.publish(room, events)
+            if len(events) == FETCH_EVENTS:
+                self.head(room.id, head)

@@ -1,0 +1,71 @@
+"""The bus through redis-py: one connection that listens, and one that publishes."""
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from chatserver import BusLink, BusUnavailable, StartupError
+from chatserver_plugins.redis_bus.config import Config
+
+IDLE_SECONDS = 5.0  # without a frame, after which Redis is asked whether it is there
+
+FAILURES = (RedisError, OSError, TimeoutError)
+
+
+class RedisBus(BusLink):
+    """Keeps nothing in Redis; any number of servers may use one, each with a channel of its own."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__("redis")
+        self._channel = config.channel
+        self._seconds = config.timeout_ms / 1000
+        try:
+            self._client = Redis.from_url(
+                config.uri,
+                socket_timeout=self._seconds,
+                socket_connect_timeout=self._seconds,
+                # A connection that is made anew in silence would hide that frames were lost.
+                retry=Retry(NoBackoff(), 0),
+                client_name="chatserver",
+            )
+        except ValueError as error:
+            raise StartupError(f"plugin.redis_bus.uri: {error}") from error
+
+    async def carry(self) -> None:
+        listener = self._client.pubsub()
+        try:
+            await listener.subscribe(self._channel)
+            while True:
+                await self._take(listener)
+        finally:
+            await listener.aclose()  # type: ignore[no-untyped-call]
+
+    async def _take(self, listener: PubSub) -> None:
+        """The next message; if there is none for a while, a sign of life. Raises if there is neither."""
+        message = await listener.get_message(timeout=IDLE_SECONDS)
+        if message is None:
+            await listener.ping()
+            message = await listener.get_message(timeout=self._seconds)
+            if message is None:
+                raise TimeoutError("Redis does not answer")
+        if message["type"] == "subscribe":
+            self.up()
+        elif message["type"] == "message":
+            self.receive(message["data"])
+
+    async def publish(self, frames: Sequence[bytes]) -> None:
+        try:
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for frame in frames:
+                    pipeline.publish(self._channel, frame)
+                await pipeline.execute()
+        except FAILURES as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def close(self) -> None:
+        await super().close()
+        await self._client.aclose()

@@ -1,0 +1,31 @@
+"""The settings of the plugin."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+import chatserver
+
+
+class Config(chatserver.Settings, frozen=True, kw_only=True):
+    """Where Redis is, and which channel is ours."""
+
+    uri: Annotated[
+        str,
+        Meta(
+            description="Address, as redis://user:password@host:6379 or rediss:// for TLS.",
+            min_length=1,
+        ),
+    ]
+    channel: Annotated[
+        str, Meta(description="Channel of this server's nodes.", min_length=1, max_length=200)
+    ] = "chatserver"
+    timeout_ms: Annotated[
+        int,
+        Meta(
+            description="No call takes longer, in milliseconds; nor does Redis stay silent longer "
+            "when it is asked whether it is there.",
+            ge=100,
+            le=60000,
+        ),
+    ] = 2000

@@ -1,0 +1,250 @@
+"""Nodes that talk to each other: what comes at once, and that nothing depends on it."""
+
+import asyncio
+from typing import Any
+from unittest import mock
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatserver.busframes import Head, NotOurs, UserChanged, encode, pack, unpack
+from chatserver.hints import FETCH_EVENTS
+from chatserver.interfaces import BUS_FRAME_BYTES
+from chatserver.measure import Counter
+from chatserver.model import ServerRole
+from chatserver.service import Service
+from tests.core.buses import Wire
+from tests.core.scene import Scene, scene
+
+SOON_SECONDS = 5.0  # repair would take 60 in these scenes
+
+
+def counted(service: Service, name: str, *labels: str) -> float:
+    exchange: Any = service.exchange
+    counter: Counter = getattr(exchange, name)
+    return counter.values.get(labels, 0)
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(SOON_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def frame(built: Scene, *items: Any, node: str = "another", epoch: str | None = None) -> bytes:
+    (packed,) = pack(epoch or built.first.epoch, node, [encode(item) for item in items])
+    return packed
+
+
+async def test_what_another_node_wrote_comes_at_once() -> None:
+    async with scene(Wire()) as built:
+        reader = await built.reader()
+        start = built.room.head
+        await built.post(30, on=built.second)
+        await built.expect(reader, start)
+
+
+async def test_more_than_one_query_holds_comes_at_once() -> None:
+    async with scene(Wire(), buffer_soft_bytes=10**6, buffer_hard_bytes=10**6) as built:
+        reader = await built.reader()
+        start = built.room.head
+        await built.post(2 * FETCH_EVENTS + 10, on=built.second)
+        await built.expect(reader, start)
+
+
+async def test_many_messages_are_few_frames() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        await until(lambda: built.second.exchange and not built.second.log._task)
+        before = len(wire.frames)
+        await built.post(200, on=built.second)
+        await asyncio.sleep(0.05)
+        assert 1 <= len(wire.frames) - before <= 10
+
+
+async def test_a_room_that_nobody_here_follows_costs_no_query() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        reads: list[Any] = []
+        with mock.patch.object(built.store._store, "ranges", side_effect=reads.append):
+            await built.post(5, on=built.second)
+            wire.carry(frame(built, Head("nowhere", 7), Head(built.room.id, 10**6)))
+            await asyncio.sleep(0.05)
+        assert reads == []
+
+
+async def test_a_hint_for_nothing_costs_one_query() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        await built.reader()
+        head = built.room.head
+        before = counted(built.first, "_received", "taken")
+        with mock.patch.object(
+            built.store._store, "ranges", wraps=built.store._store.ranges
+        ) as ranges:
+            for _ in range(100):
+                wire.carry(frame(built, Head(built.room.id, 2**53)))
+            await asyncio.sleep(0.05)
+        assert 1 <= ranges.call_count <= 3
+        assert built.room.head == head and not built.room.stale
+        assert counted(built.first, "_received", "taken") == before + 100
+
+
+async def test_a_bus_that_comes_back_has_heads_compared() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        reader = await built.reader()
+        start = built.room.head
+        mine, theirs = wire.buses
+        wire.buses.remove(mine)
+        await built.post(3, on=built.second)
+        await asyncio.sleep(0.02)
+        assert reader.pipe.events(built.room.id) == []
+        wire.buses.append(mine)
+        mine.restored()
+        await built.expect(reader, start)
+        assert theirs.is_connected()
+
+
+async def test_a_change_of_an_account_comes_at_once() -> None:
+    async with scene(Wire()) as built:
+        reader = await built.reader()
+        with mock.patch("chatserver.service.LOOK_SECONDS", 60.0):
+            await built.second.accounts.set_role(built.owner.username, ServerRole.GUEST)
+            await until(
+                lambda: reader.subscriber.user and reader.subscriber.user.role is ServerRole.GUEST
+            )
+
+
+async def test_a_store_that_is_away_leaves_it_to_the_comparison(logged: list[str]) -> None:
+    async with scene(Wire()) as built:
+        reader = await built.reader()
+        start = built.room.head
+        built.store.arm([("before", 0.0)])
+        await built.post(1, on=built.second)
+        await asyncio.sleep(0.05)
+        assert reader.pipe.events(built.room.id) == []
+        await built.post(1, on=built.second)
+        await built.expect(reader, start)
+        assert logged == []
+
+
+STRANGE = {
+    "empty": b"",
+    "no JSON": b"hello",
+    "no UTF-8": b'{"chatserver":1,"epoch":"\xff"}',
+    "a list": b"[1,2,3]",
+    "deep": b"[" * 3000,
+    "a pickle": b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94.",
+    "an operator": b'{"chatserver":{"$gt":0},"epoch":{"$ne":1},"node":"n","items":[]}',
+    "no items": b'{"chatserver":1,"epoch":"e","node":"n"}',
+    "another version": b'{"chatserver":2,"epoch":"e","node":"n","items":[]}',
+    "too large": b'{"chatserver":1,"epoch":"e","node":"n","items":[]}' + b" " * BUS_FRAME_BYTES,
+}
+
+
+@pytest.mark.parametrize("payload", STRANGE.values(), ids=list(STRANGE))
+async def test_what_is_not_ours_is_counted_and_that_is_all(
+    logged: list[str], payload: bytes
+) -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        reader = await built.reader()
+        start = built.room.head
+        wire.carry(payload)
+        assert counted(built.first, "_received", "foreign") == 1
+        await built.post(1, on=built.second)
+        await built.expect(reader, start)
+        assert logged == []
+
+
+async def test_another_installation_on_the_same_bus_is_not_heard() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        await built.reader()
+        wire.carry(frame(built, Head(built.room.id, 10**6), epoch="another"))
+        assert counted(built.first, "_received", "foreign") == 1
+
+
+async def test_items_of_a_later_version_are_left_out() -> None:
+    wire = Wire()
+    async with scene(wire) as built:
+        reader = await built.reader()
+        start = built.room.head
+        with mock.patch.object(built.second.exchange, "wrote"):  # it has nothing to say
+            await built.post(1, on=built.second)
+        news = [["weather", "rain"], ["head", 5], {"$where": 1}, None, ["head", built.room.id, 10]]
+        wire.carry(
+            msgspec.json.encode(
+                {"chatserver": 1, "epoch": built.first.epoch, "node": "n", "more": 1, "items": news}
+            )
+        )
+        await built.expect(reader, start)
+        assert counted(built.first, "_unknown") == 4
+
+
+async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
+    wire = Wire()
+    with (
+        mock.patch("chatserver.exchange.PUBLISH_SECONDS", 0.05),
+        mock.patch("chatserver.exchange.WAITING_ITEMS", 20),
+    ):
+        async with scene(wire) as built:
+            mine = wire.buses[1]
+            forever = asyncio.Event()
+
+            async def hang(frames: Any) -> None:
+                await forever.wait()
+
+            with mock.patch.object(mine, "publish", hang):
+                await built.post(5, on=built.second)
+                exchange: Any = built.second.exchange
+                for number in range(100):
+                    exchange.user_changed(f"u{number}")
+                    assert len(exchange._items) <= 20
+                await until(lambda: counted(built.second, "_dropped") >= 80)
+            reader = await built.reader()
+            start = built.room.head
+            await until(lambda: not exchange._task)
+            await built.post(1, on=built.second)
+            await built.expect(reader, start)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(Head, st.text(min_size=1, max_size=64), st.integers(0, 2**53)),
+            st.builds(UserChanged, st.text(min_size=1, max_size=64)),
+        ),
+        max_size=400,
+    )
+)
+def test_what_is_packed_is_unpacked(items: list[Any]) -> None:
+    frames = list(pack("epoch", "node", [encode(item) for item in items]))
+    assert all(0 < len(each) <= BUS_FRAME_BYTES for each in frames)
+    assert not [each for each in frames if b"\0" in each]
+    opened = [unpack(each, "epoch") for each in frames]
+    assert [item for each in opened for item in each.items] == items
+    for each in frames:
+        with pytest.raises(NotOurs):
+            unpack(each, "another epoch")
+
+
+def test_what_is_too_large_for_a_frame_is_left_out() -> None:
+    frames = list(pack("epoch", "node", [b'["a"]', b'"%b"' % (b"x" * 7000), b'["b"]']))
+    assert b"x" not in b"".join(frames)
+    assert b'["a"]' in frames[0] and b'["b"]' in frames[-1]
+
+
+def test_few_frames_carry_many_rooms() -> None:
+    items = [encode(Head(f"room{number:016}", number)) for number in range(1000)]
+    assert len(list(pack("epoch", "node", items))) <= 1000 * 45 // BUS_FRAME_BYTES + 1
+
+
+async def test_a_node_does_not_hear_itself() -> None:
+    async with scene(Wire()) as built:
+        await built.reader()
+        await built.post(1)
+        await until(lambda: counted(built.first, "_received", "own") >= 1)
