@@ -1,17 +1,15 @@
 """The server's end of a WebSocket connection: RFC 6455 to the letter, and cheap per message.
 
-Tornado does the handshake. After it the transport takes the bare socket over: it reads what is
-there, and writes frames that were built once straight to the socket. TLS connections stay with
-Tornado's stream. What messages mean is the handler's matter.
+Tornado does the handshake. After it the transport takes the bare socket over, and reads what is
+there; its outbox writes frames that were built once straight to the socket. TLS connections stay
+with Tornado's stream. What messages mean is the handler's matter.
 """
 
 import asyncio
 import socket
 import sys
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final, Protocol, cast
 
 from tornado.iostream import IOStream, StreamClosedError
@@ -20,11 +18,11 @@ from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketP
 from chatserver.web import deflate, frames, handshake
 from chatserver.web.frames import FrameError, FrameReader
 from chatserver.web.heartbeat import Beating, Heartbeat
+from chatserver.web.outbox import Outbox
 
 READ_SIZE: Final = 65536
 MESSAGES_PER_TURN: Final = 64
 """After so many messages of one connection the others get their turn."""
-BUFFERS_PER_WRITE: Final = 64
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds a peer has for its part of the closing handshake."""
 SILENT_INTERVALS: Final = 2
@@ -65,9 +63,9 @@ class Transport(WebSocketProtocol13):
     """
 
     __slots__ = (
-        "_deadline", "_hanging_up", "_heard", "_heartbeat", "_limits", "_loop", "_paused", "_pong",
-        "_queue", "_queued", "_reader", "_reported", "_resumed", "_silent", "_slice", "_slow",
-        "_socket", "_write_now", "_writing", "_yielded", "on_drained", "window_bits",
+        "_deadline", "_hanging_up", "_heard", "_heartbeat", "_limits", "_loop", "_outbox", "_paused",
+        "_reader", "_reported", "_resumed", "_silent", "_slice", "_slow", "_socket", "_yielded",
+        "on_drained", "send", "window_bits",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +76,9 @@ class Transport(WebSocketProtocol13):
             mask_outgoing=False,
             params=_WebSocketParams(max_message_size=limits.max_message_size),
         )
+        self._outbox = Outbox(self)
+        self.send: Callable[[bytes], None] = self._outbox.send
+        """Send ready-made frames. Never raises: a broken connection is closed."""
         self.on_drained: Callable[[], None] | None = None
         """Called when `buffered` has fallen back to 0."""
         self.window_bits = 0
@@ -89,12 +90,6 @@ class Transport(WebSocketProtocol13):
         self._reader: FrameReader | None = None
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
-        # The socket's send(), while nothing waits and frames may be sent; None otherwise.
-        self._write_now: Callable[[bytes], int] | None = None
-        self._queue: deque[bytes | memoryview] | None = None
-        self._queued = 0
-        self._writing = False
-        self._pong: bytes | None = None
         self._paused = False
         self._resumed: asyncio.Event | None = None
         self._yielded = False
@@ -158,12 +153,13 @@ class Transport(WebSocketProtocol13):
         stream.set_nodelay(True)
         if type(stream) is not IOStream or stream.writing() or not _CAN_WATCH_SOCKETS:
             self.stream = stream
+            self._outbox.use_stream(stream)
             return b""
         if stream._state is not None:
             stream.io_loop.remove_handler(stream.fileno())
             stream._state = None
         self._socket = stream.socket
-        self._write_now = self._socket.send
+        self._outbox.use_socket(stream.socket)
         return bytes(stream._read_buffer)
 
     # Receiving
@@ -278,123 +274,28 @@ class Transport(WebSocketProtocol13):
         elif opcode == frames.BINARY:
             handler.on_binary(data)
         elif opcode == frames.PING:
-            self._send_pong(data)
+            self._outbox.send_pong(frames.control_frame(frames.PONG, data))
         elif opcode == frames.CLOSE:
             self._on_close_frame(data)
-
-    def _send_pong(self, data: bytes) -> None:
-        # RFC 6455 section 5.5.3: only the latest ping needs an answer, so at most one waits.
-        if self._queued:
-            self._pong = data
-        else:
-            self.send(frames.control_frame(frames.PONG, data))
 
     # Sending
 
     @property
     def buffered(self) -> int:
         """Bytes that the kernel has not taken yet."""
-        return self._queued
+        return self._outbox.buffered
 
-    def send(self, data: bytes) -> None:
-        """Send ready-made frames. Never raises: a broken connection is closed."""
-        write = self._write_now
-        if write is None:
-            self._enqueue(data)
-            return
-        try:
-            sent = write(data)
-        except (BlockingIOError, InterruptedError):
-            self._enqueue(data)
-        except OSError:
-            self._abort()
-        else:
-            if sent != len(data):
-                self._enqueue(memoryview(data)[sent:])
-
-    def _enqueue(self, data: bytes | memoryview) -> None:
-        if self.server_terminated:
-            return
-        if self._queue is None:
-            self._queue = deque()
-        self._write_now = None
-        self._queue.append(data)
-        self._queued += len(data)
-        if self._writing:
-            return
-        self._writing = True
-        if self._socket is not None:
-            self._loop.add_writer(self._socket, self._on_writable)
-        else:
-            self._write_to_stream()
-
-    def _on_writable(self) -> None:
-        if self._socket is None or self._queue is None:
-            return
-        try:
-            sent = self._socket.sendmsg(tuple(islice(self._queue, BUFFERS_PER_WRITE)))
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self._abort()
-            return
+    def took_some(self) -> None:
         self._heard = True
-        self._queued -= sent
-        while sent:
-            head = self._queue[0]
-            if sent < len(head):
-                self._queue[0] = memoryview(head)[sent:]
-                return
-            self._queue.popleft()
-            sent -= len(head)
-        if not self._queue:
-            self._loop.remove_writer(self._socket)
-            self._drained()
 
-    def _write_to_stream(self) -> None:
-        """Give the stream one write at a time, so that what waits stays shared with others."""
-        size = 0
-        parts: list[bytes | memoryview] = []
-        while self._queue and size < READ_SIZE:
-            parts.append(self._queue.popleft())
-            size += len(parts[-1])
-        try:
-            future = self.stream.write(b"".join(parts))
-        except StreamClosedError:
-            self._abort()
-            return
-        if future.done():
-            self._loop.call_soon(self._on_stream_written, future, size)
-        else:
-            future.add_done_callback(lambda done: self._on_stream_written(done, size))
-
-    def _on_stream_written(self, future: "asyncio.Future[None]", size: int) -> None:
-        if self._queue is None:
-            return
-        if future.cancelled() or future.exception() is not None:
-            self._abort()
-            return
-        self._heard = True
-        self._queued -= size
-        if self._queue:
-            self._write_to_stream()
-        else:
-            self._drained()
-
-    def _drained(self) -> None:
-        self._queue = None
-        self._writing = False
-        if self.server_terminated:
-            if self._hanging_up:
-                self._shut_down()
-            return
-        if self._socket is not None:
-            self._write_now = self._socket.send
-        if self._pong is not None:
-            pong, self._pong = self._pong, None
-            self.send(frames.control_frame(frames.PONG, pong))
-        if self.on_drained is not None and not self._queued:
+    def took_all(self) -> None:
+        if self._hanging_up:
+            self._shut_down()
+        elif self.on_drained is not None and not self.server_terminated:
             self.on_drained()
+
+    def broke(self) -> None:
+        self._abort()
 
     def write_message(self, message: Any, binary: bool = False) -> "asyncio.Future[None]":
         raise NotImplementedError("send() takes ready-made frames")
@@ -418,7 +319,7 @@ class Transport(WebSocketProtocol13):
             self._abort()
             return
         # Where something waits, its progress is the sign of life.
-        if not self._queued:
+        if not self.buffered:
             self.send(_PING)
 
     def _has_hung_up(self) -> bool:
@@ -451,9 +352,8 @@ class Transport(WebSocketProtocol13):
 
     def _send_close(self, code: int | None, reason: str) -> None:
         self.send(frames.close_frame(code, reason))
-        self._write_now = None
+        self._outbox.end()
         self.server_terminated = True
-        self._pong = None
         if self._deadline is None and not self._reported:
             self._deadline = self._loop.call_later(CLOSE_TIMEOUT, self._abort)
 
@@ -490,7 +390,7 @@ class Transport(WebSocketProtocol13):
             if self._socket is not None:
                 self._loop.add_reader(self._socket, self._on_readable)
         self._report()
-        if not self._queued:
+        if not self.buffered:
             self._shut_down()
 
     def _shut_down(self) -> None:
@@ -512,16 +412,13 @@ class Transport(WebSocketProtocol13):
         self.client_terminated = True
         self.server_terminated = True
         self._reader = None
-        self._write_now = None
-        self._queue = None
-        self._queued = 0
+        self._outbox.drop()
         self.on_drained = None
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
         if self._socket is not None:
             self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
             self._socket.close()
             self._socket = None
         elif self.stream is not None:

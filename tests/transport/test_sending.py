@@ -53,7 +53,7 @@ async def test_a_client_that_never_reads_holds_what_it_was_sent(server: Server) 
         await asyncio.sleep(0)
     assert handler.transport.buffered <= min(sent, (1 << 20) + len(data))
     # The same object waits again and again; nothing is copied.
-    assert sum(one is data for one in gc.get_referents(handler.transport._queue)) > 50
+    assert sum(one is data for one in gc.get_referents(handler.transport._outbox._queue)) > 50
     client.drop()
 
 
