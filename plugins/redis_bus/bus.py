@@ -1,9 +1,9 @@
 """The bus through redis-py: one connection that listens, and one that publishes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -36,15 +36,15 @@ class RedisBus(BusLink):
             raise StartupError(f"plugin.redis_bus.uri: {error}") from error
 
     async def carry(self) -> None:
-        listener = self._client.pubsub()
+        listener: Any = self._client.pubsub()
         try:
             await listener.subscribe(self._channel)
             while True:
                 await self._take(listener)
         finally:
-            await listener.aclose()  # type: ignore[no-untyped-call]
+            await listener.aclose()
 
-    async def _take(self, listener: PubSub) -> None:
+    async def _take(self, listener: Any) -> None:
         """The next message; if there is none for a while, a sign of life. Raises if there is neither."""
         message = await listener.get_message(timeout=IDLE_SECONDS)
         if message is None:
