@@ -17,7 +17,7 @@ from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
 from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
-from chatserver.hooktypes import Context
+from chatserver.hooktypes import Context, Job
 from chatserver.jobs import Jobs
 from chatserver.leases import Leases, node_name
 from chatserver.measure import Measures
@@ -62,7 +62,7 @@ class Server:
         self._graphql = self.hooks.register_graphql()
         self._leases = Leases(self.store, node_name(), alone=self.store.is_private())
         self.jobs = Jobs(
-            self.hooks.register_jobs(self._context),
+            [*self.hooks.register_jobs(self._context), *self._backups(loaded)],
             self.store,
             self.hooks.guard,
             self._leases,
@@ -158,6 +158,17 @@ class Server:
 
     def plugin_packages(self) -> list[tuple[str, str]]:
         return [(plugin.name, type(plugin.instance).__module__) for plugin in self._plugins.all]
+
+    def _backups(self, loaded: Loaded) -> list[tuple[str, Job]]:
+        """The job that makes backups, if this server makes any, and the figures about them."""
+        if not self.config.backup.every_hours:
+            return []
+        from chatserver.backup.configured import shelf_of
+        from chatserver.backup.figures import BackupFigures
+        from chatserver.backup.job import NAME, BackupJob
+
+        BackupFigures(shelf_of(self.config), self.measures)
+        return [(NAME, BackupJob(loaded, self.store).job())]
 
     def _records(self, plugin: str) -> Space:
         return Space(self.store, f"plugin/{plugin}")

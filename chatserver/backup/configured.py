@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chatserver.backup.key import configured_key
+from chatserver.backup.seal import seal_for
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.take import Settings
 from chatserver.config import Config, Loaded
@@ -17,9 +18,11 @@ def shelf_of(config: Config) -> Shelf:
 def settings_of(loaded: Loaded, share: float = 1.0) -> Settings:
     """How a backup is written; `share` of the time, see pace.py. Raises `BackupError`."""
     config = loaded.config
+    key = configured_key(config.backup)
+    seal_for(key, b"", "")  # where the library is missing, say so now
     return Settings(
         part_bytes=config.backup.part_mb << 20,
-        key=configured_key(config.backup),
+        key=key,
         configuration=render_effective(loaded, config.plugin),
         share=share,
     )

@@ -96,6 +96,12 @@ def read_manifest(folder: Path, key: Key | None) -> Manifest:
     return manifest
 
 
+def peek(folder: Path) -> Manifest:
+    """What a backup says about itself, unproven: for lists and figures. Raises `BackupError`."""
+    path = folder / FILE
+    return _decoded(path, _read(path).partition(b"\n")[0], Manifest)
+
+
 def _check_key(path: Path, wanted: str | None, key: Key | None) -> None:
     if wanted is None and key is not None:
         return  # a backup from before there was a key

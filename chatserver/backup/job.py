@@ -1,0 +1,81 @@
+"""The backups that a server makes by itself: one job of all nodes, see `chatserver.jobs`."""
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loguru import logger
+
+from chatserver.backup.configured import settings_of, shelf_of
+from chatserver.backup.errors import BackupError
+from chatserver.backup.take import take
+from chatserver.config import Loaded
+from chatserver.hooktypes import Job
+from chatserver.interfaces import Store
+
+NAME = "backup"
+SHARE = 0.5  # of the node's time at most; the rest is for those who chat
+START_SECONDS = 60.0  # a server that has just started has its clients coming back
+DEADLINE_SECONDS = 12 * 3600.0
+STOP_SECONDS = 10.0
+_QUIET = {"LOG_LEVEL": "warning", "PYTHONUNBUFFERED": "1"}
+
+
+class BackupJob:
+    """Makes a backup, removes old ones, has the new one verified by a process of its own."""
+
+    def __init__(self, loaded: Loaded, store: Store) -> None:
+        """Raises `BackupError` where the key is none."""
+        self._store = store
+        self._config = loaded.config.backup
+        self._shelf, self._settings = shelf_of(loaded.config), settings_of(loaded, SHARE)
+        self._wait = START_SECONDS
+
+    def job(self) -> Job:
+        return Job(
+            name=NAME,
+            every=self._config.every_hours * 3600,
+            run=self.run,
+            deadline=DEADLINE_SECONDS,
+        )
+
+    async def run(self) -> None:
+        """Raises `BackupError`."""
+        await asyncio.sleep(self._wait)
+        self._wait = 0.0
+        path, manifest = await take(self._store, self._shelf, self._settings)
+        logger.info("backup {}: {} events", path, manifest.counts.events)
+        kept = self._config
+        gone = await asyncio.to_thread(
+            self._shelf.rotate, datetime.now(UTC), kept.keep_days, kept.keep_count
+        )
+        for old in gone:
+            logger.info("backup {} is too old: removed", old)
+        if self._config.verify:
+            await self._verify(path)
+
+    async def _verify(self, path: Path) -> None:
+        """Restoring takes a core for a while, which no node that serves has to spare."""
+        environ = {name: value for name, value in os.environ.items() if "CHATSERVER" not in name}
+        given = {
+            "CHATSERVER_BACKUP__KEY": self._config.key,
+            "CHATSERVER_BACKUP__KEY_FILE": self._config.key_file,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "chatserver", "backup", "verify", str(path)),
+            env=environ | _QUIET | {name: value for name, value in given.items() if value},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, said = await process.communicate()
+        finally:
+            if process.returncode is None:  # we were cancelled
+                process.kill()
+                await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        if process.returncode:
+            reason = said.decode(errors="replace").strip() or f"status {process.returncode}"
+            raise BackupError(f"{path} could not be verified: {reason}")

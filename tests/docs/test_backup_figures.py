@@ -1,0 +1,16 @@
+"""The page about backups names each figure that a server shows of them."""
+
+import re
+from pathlib import Path
+
+from chatserver.backup.figures import BackupFigures
+from chatserver.backup.shelf import Shelf
+from chatserver.measure import Measures
+from tests.docs.pages import ROOT
+
+
+def test_every_figure_is_there(tmp_path: Path) -> None:
+    measures = Measures()
+    BackupFigures(Shelf(tmp_path), measures)
+    named = re.findall(r"`(chatserver_backup\w*)`", (ROOT / "docs/backup.md").read_text())
+    assert sorted(named) == sorted(measure.name for measure in measures)
