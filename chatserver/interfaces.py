@@ -29,6 +29,15 @@ class Unread(NamedTuple):
     mentions: int
 
 
+class IndexPage(NamedTuple):
+    """A piece of a room's search index. `slot` and `first` say of which tokens and events."""
+
+    room: str
+    slot: int
+    first: int
+    data: bytes
+
+
 class Store(Protocol):
     """Keeps the log of every room, and small records.
 
@@ -120,6 +129,24 @@ class Store(Protocol):
 
         Rooms without any are left out.
         """
+
+    # -- the search index: pages that follow from the log, and can be made again from it ------
+
+    async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
+        """Keep the pages of a room, then, durably, that it is indexed up to the seq `upto`.
+
+        A page of the same slot and first is replaced. What is indexed never goes back. Two nodes
+        may write the same pages at once.
+        """
+
+    async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
+        """Up to which seq each room is indexed, in one query; those without an index are left out."""
+
+    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
+        """All pages of these rooms in these slots, at once, in any order."""
+
+    async def drop_index(self, room: str, slot: int, first: int) -> None:
+        """Remove the room's pages of a lower slot and a lower first."""
 
     # -- records: small values under (space, key), for sessions, accounts, markers, plugins --
 
@@ -253,6 +280,7 @@ __all__ = [
     "Authenticator",
     "Bus",
     "Conflict",
+    "IndexPage",
     "Records",
     "Store",
     "StoredSession",

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from chatserver import Store
+from chatserver.testing.indexcontract import IndexContract
 from chatserver.testing.logcontract import LogContract
 from chatserver.testing.querycontract import QueryContract
 from chatserver.testing.recordscontract import RecordsContract
@@ -24,7 +25,7 @@ from chatserver.testing.samples import described, posted
 MakeStore = Callable[[], Store]
 
 
-class StoreContract(LogContract, QueryContract, RecordsContract):
+class StoreContract(LogContract, QueryContract, IndexContract, RecordsContract):
     """Subclass it and give the fixture `make_store`."""
 
     @pytest.fixture

@@ -9,6 +9,7 @@ from chatserver import (
     AnyEvent,
     Appended,
     Conflict,
+    IndexPage,
     MemberChanged,
     MemberEvent,
     MemberJoined,
@@ -44,6 +45,8 @@ class MemoryStore:
         self._rooms: dict[str, list[AnyEvent]] = {}  # the event of seq n is at n - 1
         self._sent: dict[tuple[str, str], MessagePosted] = {}
         self._records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        self._indexed: dict[str, int] = {}
+        self._index: defaultdict[str, dict[tuple[int, int], IndexPage]] = defaultdict(dict)
 
     def is_private(self) -> bool:
         return True
@@ -149,6 +152,28 @@ class MemoryStore:
             if mentions:
                 found[room] = Unread(len(mentions), sum(mentions))
         return found
+
+    async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
+        self._index[room] |= {(page.slot, page.first): page for page in pages}
+        self._indexed[room] = max(upto, self._indexed.get(room, 0))
+
+    async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
+        return {room: self._indexed[room] for room in rooms if room in self._indexed}
+
+    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
+        wanted = set(slots)
+        pages = (
+            page
+            for room in set(rooms)
+            if room in self._index
+            for page in self._index[room].values()
+        )
+        return [page for page in pages if page.slot in wanted]
+
+    async def drop_index(self, room: str, slot: int, first: int) -> None:
+        for page in list(self._index[room].values()):
+            if page.slot < slot and page.first < first:
+                del self._index[room][page.slot, page.first]
 
     async def get(self, space: str, key: str) -> bytes | None:
         return self._records[space].get(key)

@@ -10,10 +10,11 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from chatserver import StartupError, StoreUnavailable
-from chatserver_plugins.mongo import documents, log
+from chatserver_plugins.mongo import documents, index, log
 from chatserver_plugins.mongo.config import Config
 from chatserver_plugins.mongo.driver import Database
 from chatserver_plugins.mongo.embedded import PrivateMongod
+from chatserver_plugins.mongo.index import MongoIndex
 from chatserver_plugins.mongo.log import MongoLog
 from chatserver_plugins.mongo.records import MongoRecords
 
@@ -25,8 +26,8 @@ LAST_LEAKING = {6: (6, 0, 26), 7: (7, 0, 27), 8: (8, 0, 16)}
 logger = logging.getLogger("chatserver.mongo")
 
 
-class MongoStore(MongoLog, MongoRecords):
-    """Keeps the log and the records in one database; see `chatserver.Store` for the contract."""
+class MongoStore(MongoLog, MongoIndex, MongoRecords):
+    """Keeps the log, its index and the records in one database; see `chatserver.Store` for the contract."""
 
     def __init__(self, config: Config, data: Path) -> None:
         self._config = config
@@ -42,6 +43,7 @@ class MongoStore(MongoLog, MongoRecords):
             self._database = Database(uri, config.database, config.driver, config.timeout_ms)
             await self._reach()
             await self._database.create_indexes(log.NAME, documents.INDEXES)
+            await self._database.create_indexes(index.PAGES, index.INDEXES)
             await self._warn_of_leaks()
         except (PyMongoError, StoreUnavailable, ValueError) as error:  # a bad address, no rights
             await self.close()

@@ -43,6 +43,16 @@ MIGRATIONS = (
         PRIMARY KEY (space, key)
     );
     """,
+    """
+    CREATE TABLE indexed (room bytea PRIMARY KEY, upto bigint NOT NULL);
+    CREATE TABLE index_pages (
+        room bytea NOT NULL,
+        slot integer NOT NULL,
+        first bigint NOT NULL,
+        data bytea NOT NULL,
+        PRIMARY KEY (room, slot, first)
+    );
+    """,
 )
 
 # The first halves of advisory locks; the second is the schema's.

@@ -9,6 +9,7 @@ from chatserver import StartupError
 from chatserver_plugins.postgres import schema
 from chatserver_plugins.postgres.config import Config
 from chatserver_plugins.postgres.driver import FAILURES, Database, connect
+from chatserver_plugins.postgres.index import PostgresIndex
 from chatserver_plugins.postgres.log import PostgresLog
 from chatserver_plugins.postgres.records import PostgresRecords
 
@@ -23,8 +24,8 @@ REFUSALS = (
 )
 
 
-class PostgresStore(PostgresLog, PostgresRecords):
-    """Keeps the log and the records in one schema; see `chatserver.Store` for the contract."""
+class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
+    """Keeps the log, its index and the records in one schema; see `chatserver.Store` for the contract."""
 
     def __init__(self, config: Config) -> None:
         self._config = config

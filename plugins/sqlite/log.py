@@ -39,7 +39,7 @@ class SqliteLog:
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         names = await self._names(rooms)
-        found = await self._one(list[tuple[int, int]], queries.HEADS, _json(list(names)))
+        found = await self._one(list[tuple[int, int]], queries.HEADS, as_json(list(names)))
         return {names[number]: head for number, head in found}
 
     async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
@@ -62,7 +62,7 @@ class SqliteLog:
 
     async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
         numbers = await self._known({room for room, _ in keys})
-        asked = _json([(numbers[room], seq) for room, seq in set(keys) if room in numbers])
+        asked = as_json([(numbers[room], seq) for room, seq in set(keys) if room in numbers])
         return await self._events(MessagePosted, queries.POSTED, asked)
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
@@ -84,7 +84,7 @@ class SqliteLog:
         return {(message.author.id, message.client_id): message for message in found}
 
     async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
-        asked = _json(list(await self._names(rooms)))
+        asked = as_json(list(await self._names(rooms)))
         newest = await self._events(RoomChanged, queries.ROOMS, asked)
         return {room.room: room for room in newest}
 
@@ -100,7 +100,7 @@ class SqliteLog:
         )
 
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
-        asked = _json(list(await self._names(rooms)))
+        asked = as_json(list(await self._names(rooms)))
         return await self._events(MemberEvent, queries.MEMBERS, asked)
 
     async def memberships(self, user: str) -> list[MemberEvent]:
@@ -108,7 +108,7 @@ class SqliteLog:
 
     async def unread(self, user: str, after: Mapping[str, int]) -> dict[str, Unread]:
         names = await self._names(after)
-        asked = _json([(number, after[name]) for number, name in names.items()])
+        asked = as_json([(number, after[name]) for number, name in names.items()])
         kind = list[tuple[int, int, int]]
         found = await self._one(kind, queries.UNREAD, rows.mentions((user,)), asked, user)
         return {names[number]: Unread(messages, mentions) for number, messages, mentions in found}
@@ -134,7 +134,7 @@ class SqliteLog:
     ) -> list[list[Any]]:
         """For each (room, seq) the events that a query made by `events_for_each` gives for it."""
         numbers = await self._known({room for room, _ in wanted})
-        asked = _json([(numbers.get(room), seq) for room, seq in wanted])
+        asked = as_json([(numbers.get(room), seq) for room, seq in wanted])
         return await self._events(list[kind], query, max(limit, 0), asked)
 
     async def _one(self, kind: type[T], query: str, *values: Any) -> T:
@@ -182,5 +182,5 @@ class SqliteLog:
         return found
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()

@@ -50,6 +50,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (space, key)
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        "CREATE TABLE indexed (room INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
+        """CREATE TABLE index_pages (
+            room INTEGER NOT NULL,
+            slot INTEGER NOT NULL,
+            first INTEGER NOT NULL,
+            data BLOB NOT NULL
+        ) STRICT""",
+        "CREATE UNIQUE INDEX slots ON index_pages (room, slot, first)",
+    ),
 )
 
 

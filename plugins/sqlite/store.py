@@ -4,12 +4,12 @@ from pathlib import Path
 
 from chatserver_plugins.sqlite import schema
 from chatserver_plugins.sqlite.database import Database
-from chatserver_plugins.sqlite.log import SqliteLog
+from chatserver_plugins.sqlite.index import SqliteIndex
 from chatserver_plugins.sqlite.records import SqliteRecords
 
 
-class SqliteStore(SqliteLog, SqliteRecords):
-    """Keeps the log and the records in one file; see `chatserver.Store` for the contract."""
+class SqliteStore(SqliteIndex, SqliteRecords):
+    """Keeps the log, its index and the records in one file; see `chatserver.Store` for the contract."""
 
     def __init__(self, path: Path, timeout_ms: int) -> None:
         super().__init__(Database(path, timeout_ms))

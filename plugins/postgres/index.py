@@ -1,0 +1,55 @@
+"""The search index of every room, in the tables `indexed` and `index_pages`."""
+
+from collections.abc import Sequence
+
+from chatserver import IndexPage
+from chatserver_plugins.postgres.driver import Database
+
+INDEX = """
+WITH kept AS (
+    INSERT INTO index_pages (room, slot, first, data)
+    SELECT $1, slot, first, data
+    FROM unnest($3::integer[], $4::bigint[], $5::bytea[]) AS page (slot, first, data)
+    ON CONFLICT (room, slot, first) DO UPDATE SET data = excluded.data
+)
+INSERT INTO indexed (room, upto) VALUES ($1, $2)
+ON CONFLICT (room) DO UPDATE SET upto = greatest(indexed.upto, excluded.upto)
+"""
+INDEXED = "SELECT room, upto FROM indexed WHERE room = ANY ($1::bytea[])"
+
+# OFFSET 0 keeps the planner from joining in another order than from slot to slot.
+PAGES = """
+SELECT found.room, found.slot, found.first, found.data
+FROM unnest($1::bytea[]) AS asked (room)
+CROSS JOIN unnest($2::integer[]) AS wanted (slot)
+CROSS JOIN LATERAL (
+    SELECT room, slot, first, data FROM index_pages
+    WHERE room = asked.room AND slot = wanted.slot OFFSET 0
+) AS found
+"""
+DROP = "DELETE FROM index_pages WHERE room = $1 AND slot < $2 AND first < $3"
+
+
+class PostgresIndex:
+    _database: Database
+
+    async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
+        slots, firsts = [page.slot for page in pages], [page.first for page in pages]
+        data = [page.data for page in pages]
+        await self._database.fetch(INDEX, room.encode(), upto, slots, firsts, data)
+
+    async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
+        if not rooms:
+            return {}
+        found = await self._database.fetch(INDEXED, [room.encode() for room in rooms])
+        return {room.decode(): upto for room, upto in found}
+
+    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
+        if not rooms or not slots:
+            return []
+        asked = [room.encode() for room in dict.fromkeys(rooms)]
+        found = await self._database.fetch(PAGES, asked, sorted(set(slots)))
+        return [IndexPage(room.decode(), slot, first, data) for room, slot, first, data in found]
+
+    async def drop_index(self, room: str, slot: int, first: int) -> None:
+        await self._database.fetch(DROP, room.encode(), slot, first)

@@ -1,0 +1,63 @@
+"""The search index of every room, in the tables `indexed` and `index_pages`."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from chatserver import IndexPage
+from chatserver_plugins.sqlite.log import SqliteLog, as_json
+
+# As all queries, these give one row; blobs go into it as hexadecimal digits.
+INDEXED = """
+    SELECT json_group_array(json_array(room, upto)) FROM indexed
+    WHERE room IN (SELECT value FROM json_each(?))"""
+PAGES = """
+    SELECT group_concat(page.room || ':' || page.slot || ':' || page.first || ':' || hex(page.data))
+    FROM json_each(?) AS room CROSS JOIN json_each(?) AS slot
+    CROSS JOIN index_pages AS page INDEXED BY slots
+        ON page.room = room.value AND page.slot = slot.value"""
+KEEP = "INSERT OR REPLACE INTO index_pages (room, slot, first, data) VALUES (?, ?, ?, ?)"
+ADVANCE = """
+    INSERT INTO indexed (room, upto) VALUES (?, ?)
+    ON CONFLICT (room) DO UPDATE SET upto = max(upto, excluded.upto)"""
+DROP = "DELETE FROM index_pages WHERE room = ? AND slot < ? AND first < ?"
+
+
+class SqliteIndex(SqliteLog):
+    async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
+        number = (await self._numbers_for([room]))[room]
+        kept = [(number, page.slot, page.first, page.data) for page in pages]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(KEEP, kept)
+            connection.execute(ADVANCE, (number, upto))
+
+        await self._database.write(write)
+
+    async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
+        names = await self._names(rooms)
+        found = await self._one(list[tuple[int, int]], INDEXED, as_json(list(names)))
+        return {names[number]: upto for number, upto in found}
+
+    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
+        names = await self._names(rooms)
+        asked = as_json(list(names)), as_json(sorted(set(slots)))
+
+        def read(connection: sqlite3.Connection) -> list[IndexPage]:
+            (found,) = connection.execute(PAGES, asked).fetchone()
+            return [_page(names, text) for text in found.split(",")] if found else []
+
+        return await self._database.read(read)
+
+    async def drop_index(self, room: str, slot: int, first: int) -> None:
+        numbers = await self._known([room])
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(DROP, (numbers[room], slot, first))
+
+        if numbers:
+            await self._database.write(write)
+
+
+def _page(names: dict[int, str], text: str) -> IndexPage:
+    room, slot, first, data = text.split(":")
+    return IndexPage(names[int(room)], int(slot), int(first), bytes.fromhex(data))
