@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from chatserver import BusLink, BusUnavailable, StartupError
 from chatserver_plugins.redis_bus.config import Config
 
-IDLE_SECONDS = 5.0  # without a frame, after which Redis is asked whether it is there
+IDLE_SECONDS = 2.0  # without a frame, after which Redis is asked whether it is there
 
 FAILURES = (RedisError, OSError, TimeoutError)
 

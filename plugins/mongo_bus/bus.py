@@ -1,0 +1,94 @@
+"""The bus through PyMongo: frames are inserted into a small collection, and watched by a change stream.
+
+The collection is capped: what is in it is never read, and goes by itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pymongo
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.errors import CollectionInvalid, PyMongoError
+
+from chatserver import BusLink, BusUnavailable
+from chatserver_plugins.mongo_bus.config import Config
+
+CAPPED_BYTES = 4 * 1024 * 1024
+QUIET_SECONDS = 1.0  # after which MongoDB answers that there is nothing
+CLOSE_SECONDS = 0.5  # to a server that does not answer nothing can be said in order
+
+INSERTS = [{"$match": {"operationType": "insert"}}]
+
+# A change stream shows what a majority has. A write that does not wait for that is shown only with
+# the next sync of the journal, up to 100 ms later.
+MAJORITY = WriteConcern("majority")
+
+Client = AsyncMongoClient[dict[str, Any]]
+FAILURES = (PyMongoError, OSError, TimeoutError)
+
+
+class MongoBus(BusLink):
+    """Needs a replica set, of which one member is enough."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__("mongo")
+        self._config = config
+        self._seconds = config.timeout_ms / 1000
+        self._frames: Any = None  # the collection, while connected
+
+    async def carry(self) -> None:
+        milliseconds = self._config.timeout_ms
+        client: Client = AsyncMongoClient(
+            self._config.uri,
+            appname="chatserver",
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+        )
+        try:
+            await self._watch(client)
+        finally:
+            self._frames = None
+            with contextlib.suppress(*FAILURES), pymongo.timeout(CLOSE_SECONDS):
+                await client.close()
+
+    async def _watch(self, client: Client) -> None:
+        async with asyncio.timeout(self._seconds):
+            frames = await self._collection(client)
+            stream = await frames.watch(INSERTS, max_await_time_ms=int(QUIET_SECONDS * 1000))
+        try:
+            self._frames = frames
+            self.up()
+            while stream.alive:
+                async with asyncio.timeout(QUIET_SECONDS + self._seconds):
+                    change = await stream.try_next()
+                if change is not None:
+                    self._take(change)
+        finally:
+            with contextlib.suppress(*FAILURES), pymongo.timeout(CLOSE_SECONDS):
+                await stream.close()
+
+    async def _collection(self, client: Client) -> Any:
+        database = client.get_database(self._config.database, write_concern=MAJORITY)
+        name = self._config.collection
+        with contextlib.suppress(CollectionInvalid):  # it is there
+            await database.create_collection(name, capped=True, size=CAPPED_BYTES)
+        return database.get_collection(name)
+
+    def _take(self, change: Mapping[str, Any]) -> None:
+        frame = change["fullDocument"].get("frame")
+        if isinstance(frame, str):
+            self.receive(frame.encode())
+
+    async def publish(self, frames: Sequence[bytes]) -> None:
+        if self._frames is None:
+            raise BusUnavailable("not connected")
+        if not frames:
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                documents = [{"frame": frame.decode()} for frame in frames]
+                await self._frames.insert_many(documents, ordered=False)
+        except FAILURES as error:
+            raise BusUnavailable(str(error)) from error

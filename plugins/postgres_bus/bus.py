@@ -1,0 +1,82 @@
+"""The bus through asyncpg, on one connection that listens and notifies."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from chatserver import BusLink, BusUnavailable
+from chatserver_plugins.postgres_bus.config import Config
+
+IDLE_SECONDS = 2.0  # between two questions whether PostgreSQL is there
+
+FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
+# One statement, so that all frames are one transaction: a commit that notifies takes a lock of
+# the whole database for a moment.
+NOTIFY = "SELECT pg_notify($1, frame) FROM unnest($2::text[]) AS frame"
+
+
+class PostgresBus(BusLink):
+    """Makes no tables. A pooler in between has to keep a connection for this one alone."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__("postgres")
+        self._uri, self._channel = config.uri, config.channel
+        self._seconds = config.timeout_ms / 1000
+        self._connection: Any = None  # while connected
+        self._lock = asyncio.Lock()  # a connection does one thing at a time
+
+    async def carry(self) -> None:
+        ended = asyncio.Event()
+        connection = await asyncpg.connect(
+            self._uri,
+            timeout=self._seconds,
+            target_session_attrs="read-write",
+            server_settings={"application_name": "chatserver"},
+        )
+        try:
+            connection.add_termination_listener(lambda connection: ended.set())
+            async with asyncio.timeout(self._seconds):
+                await connection.add_listener(self._channel, self._take)
+            self._connection = connection
+            self.up()
+            while not ended.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await ended.wait()
+                if not ended.is_set():
+                    await self._do("SELECT 1")
+        finally:
+            self._connection = None
+            connection.terminate()
+
+    def _take(self, connection: Any, pid: int, channel: str, frame: str) -> None:
+        self.receive(frame.encode())
+
+    async def publish(self, frames: Sequence[bytes]) -> None:
+        try:
+            await self._do(NOTIFY, self._channel, [frame.decode() for frame in frames])
+        except FAILURES as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def _do(self, statement: str, *values: Any) -> None:
+        """Run a statement. What fails ends the connection, as one that hangs would go on hanging."""
+        connection = self._connection
+        if connection is None:
+            raise TimeoutError("not connected")
+        try:
+            async with asyncio.timeout(self._seconds), self._lock:
+                await connection.execute(statement, *values)
+        except BaseException:
+            with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
+                connection.terminate()
+            raise
