@@ -15,6 +15,7 @@ from tornado.netutil import bind_sockets
 from chatserver import logging
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
+from chatserver.exchange import give_bus
 from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Context, Job
@@ -51,14 +52,10 @@ class Server:
         self.hooks = HookCalls(self._plugins.calls(), self.config.plugins, self.measures)
         self.store = self.hooks.provide_store()
         authenticator = self.hooks.provide_authenticator(self._records)
-        self.service = Service(
-            self.config,
-            self.store,
-            authenticator,
-            self.hooks,
-            self.measures,
-            self.hooks.provide_bus(),
-        )
+        self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
+        bus = self.hooks.provide_bus()
+        if bus is not None:
+            give_bus(self.service, bus, self.measures)
         self._graphql = self.hooks.register_graphql()
         self._leases = Leases(self.store, node_name(), alone=self.store.is_private())
         self.jobs = Jobs(

@@ -1,17 +1,24 @@
-"""What nodes say to each other: frames for the bus, packed and opened. No I/O, no rules.
+"""What nodes say to each other: frames for the bus, sealed and opened. No I/O, no rules.
 
-A frame is `{"chatserver": 1, "epoch", "node", "items": […]}`, an item `[kind, …]`. Whatever else
-comes over the bus is not ours. Items of a kind that this version does not know are left out, so
-that nodes of different versions understand each other as far as they can.
+A frame is a seal and `{"epoch", "node", "items": […]}`, an item `[kind, …]`. The seal is made with a
+key that the store keeps for the nodes: what comes over the bus without it is not ours, and is not
+even read. Items of a kind that this version does not know are left out, so that nodes of
+different versions understand each other as far as they can.
 """
 
+import hmac
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from hashlib import blake2b
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from chatserver.interfaces import BUS_FRAME_BYTES
+from chatserver.service.views import Mentioned, ReadMoved, RoomAdded, RoomRemoved, TypingNow
+
+SEAL_BYTES = 16
+SEAL_DIGITS = 2 * SEAL_BYTES
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
@@ -34,7 +41,27 @@ class UserChanged(Item, frozen=True, array_like=True, tag="user"):
     user: Id
 
 
-AnyItem = Head | UserChanged
+class InRoom(Item, frozen=True, array_like=True, tag="typing"):
+    """Somebody writes in a room: for who listens there."""
+
+    news: TypingNow
+
+
+class OfUser(Item, frozen=True, array_like=True, tag="told"):
+    """For all connections of a user."""
+
+    user: Id
+    news: ReadMoved | RoomAdded | RoomRemoved
+
+
+class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):
+    """For all connections of a user whom a message mentions."""
+
+    user: Id
+    news: Mentioned
+
+
+AnyItem = Head | UserChanged | InRoom | OfUser | OfMention
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -46,7 +73,6 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class _Envelope(msgspec.Struct, frozen=True):
-    chatserver: Literal[1]
     epoch: str
     node: Id
     items: list[msgspec.Raw]
@@ -61,37 +87,52 @@ class NotOurs(Exception):
     """What came over the bus is no frame of this installation."""
 
 
-def unpack(data: bytes, epoch: str) -> Frame:
-    """The frame, if it is one of the installation with this epoch. Raises `NotOurs`."""
-    if len(data) > BUS_FRAME_BYTES:
-        raise NotOurs("too large")
-    try:
-        envelope = _envelope.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise NotOurs(str(error)) from error
-    if envelope.epoch != epoch:
-        raise NotOurs("another installation")
-    items: list[AnyItem] = []
-    for raw in envelope.items:
+class Frames:
+    """Makes and opens the frames of one node."""
+
+    def __init__(self, key: bytes, epoch: str, node: str) -> None:
+        """`key` is known to the nodes of the installation alone; of 64 bytes at most."""
+        self._key, self._epoch = key, epoch
+        self._head = encode({"epoch": epoch, "node": node})[:-1] + b',"items":['
+        self._room = BUS_FRAME_BYTES - SEAL_DIGITS - len(self._head) - len(b"]}")
+
+    def pack(self, items: Iterable[bytes]) -> Iterator[bytes]:
+        """Frames with these encoded items, as few as can be. What is too large is left out."""
+        some: list[bytes] = []
+        size = 0
+        for item in items:
+            if some and size + len(item) > self._room:
+                yield self._sealed(some)
+                some, size = [], 0
+            if len(item) <= self._room:
+                some.append(item)
+                size += len(item) + 1
+        if some:
+            yield self._sealed(some)
+
+    def unpack(self, data: bytes) -> Frame:
+        """The frame, if it is one of the installation. Raises `NotOurs`."""
+        if len(data) > BUS_FRAME_BYTES:
+            raise NotOurs("too large")
+        if not hmac.compare_digest(data[:SEAL_DIGITS], self._seal(data[SEAL_DIGITS:])):
+            raise NotOurs("not sealed by us")
         try:
-            items.append(_item.decode(raw))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
-    return Frame(envelope.node, items, len(envelope.items) - len(items))
+            envelope = _envelope.decode(memoryview(data)[SEAL_DIGITS:])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise NotOurs(str(error)) from error
+        if envelope.epoch != self._epoch:
+            raise NotOurs("of another epoch")
+        items: list[AnyItem] = []
+        for raw in envelope.items:
+            try:
+                items.append(_item.decode(raw))
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+        return Frame(envelope.node, items, len(envelope.items) - len(items))
 
+    def _sealed(self, items: list[bytes]) -> bytes:
+        text = b"%b%b]}" % (self._head, b",".join(items))
+        return self._seal(text) + text
 
-def pack(epoch: str, node: str, items: Iterable[bytes]) -> Iterator[bytes]:
-    """Frames with these encoded items, as few as can be. What is too large for one is left out."""
-    head = encode({"chatserver": 1, "epoch": epoch, "node": node})[:-1] + b',"items":['
-    room = BUS_FRAME_BYTES - len(head) - len(b"]}")
-    some: list[bytes] = []
-    size = 0
-    for item in items:
-        if some and size + len(item) > room:
-            yield b"%b%b]}" % (head, b",".join(some))
-            some, size = [], 0
-        if len(item) <= room:
-            some.append(item)
-            size += len(item) + 1
-    if some:
-        yield b"%b%b]}" % (head, b",".join(some))
+    def _seal(self, text: bytes) -> bytes:
+        return blake2b(text, key=self._key, digest_size=SEAL_BYTES).hexdigest().encode()

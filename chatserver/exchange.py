@@ -7,15 +7,31 @@ gathered while the last frames are on their way, so that a message costs an entr
 import asyncio
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from loguru import logger
 
-from chatserver.busframes import Head, Item, NotOurs, UserChanged, encode, pack, unpack
+from chatserver.busframes import (
+    AnyItem,
+    Frames,
+    Head,
+    InRoom,
+    Item,
+    NotOurs,
+    OfMention,
+    OfUser,
+    UserChanged,
+    encode,
+)
 from chatserver.errors import BusUnavailable
 from chatserver.hints import Hints
+from chatserver.hub import Hub
 from chatserver.interfaces import Bus
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent
+from chatserver.rooms import Rooms
+from chatserver.service import Service
+from chatserver.service.views import Mentioned
 
 PACE_SECONDS = 0.005  # between two hand-overs to the bus: under load many hints are one frame
 PUBLISH_SECONDS = 3.0
@@ -26,10 +42,10 @@ CLOSE_SECONDS = 1.0  # for the last hints, at the end
 class Exchange:
     """Made where there is a bus. Before `open` nothing is said."""
 
-    def __init__(self, bus: Bus, hints: Hints, measures: Measures) -> None:
-        self._bus, self._hints = bus, hints
+    def __init__(self, bus: Bus, hints: Hints, rooms: Rooms, hub: Hub, measures: Measures) -> None:
+        self._bus, self._hints, self._rooms, self._hub = bus, hints, rooms, hub
         self._node = secrets.token_hex(8)
-        self._epoch: str | None = None  # while open
+        self._frames: Frames | None = None  # while open
         self._heads: dict[str, int] = {}
         self._items: list[bytes] = []
         self._task: asyncio.Task[None] | None = None
@@ -47,18 +63,18 @@ class Exchange:
             "chatserver_bus_connected", "1 if frames arrive", lambda: float(bus.is_connected())
         )
 
-    async def open(self, epoch: str) -> None:
+    async def open(self, key: bytes, epoch: str) -> None:
         """Take part in the installation of this epoch. Raises `StartupError`."""
-        self._epoch = epoch
+        self._frames = Frames(key, epoch, self._node)
         await self._bus.open(self._receive, self._hints.compare)
 
     async def close(self) -> None:
         """Say what is still to be said, then fall silent."""
-        if self._epoch is None:
+        if self._frames is None:
             return
         if self._task is not None:
             await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
-        self._epoch = None
+        self._frames = None
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -69,7 +85,7 @@ class Exchange:
 
     def wrote(self, events: Sequence[AnyEvent]) -> None:
         """These events of this node are durable; those of a room are ascending."""
-        if self._epoch is None:
+        if self._frames is None:
             return
         heads = self._heads
         for event in events:
@@ -79,28 +95,37 @@ class Exchange:
     def user_changed(self, user: str) -> None:
         self._say(UserChanged(user))
 
+    def tell_room(self, payload: Any) -> None:
+        """Somebody writes, for who listens in the room on other nodes."""
+        self._say(InRoom(payload))
+
+    def tell_user(self, user: str, payload: Any) -> None:
+        """Something for the connections that a user has to other nodes."""
+        kind = OfMention if isinstance(payload, Mentioned) else OfUser
+        self._say(kind(user, payload))
+
     def _say(self, item: Item) -> None:
-        if self._epoch is not None:
+        if self._frames is not None:
             self._items.append(encode(item))
             self._wake()
 
     def _wake(self) -> None:
         if len(self._heads) + len(self._items) > WAITING_ITEMS:
-            self._dropped.add(len(self._take()))
+            self._dropped.add(len(self._gathered()))
         if self._task is None:
             self._task = asyncio.create_task(self._send(), name="exchange")
 
-    def _take(self) -> list[bytes]:
+    def _gathered(self) -> list[bytes]:
         items = [encode(Head(room, seq)) for room, seq in self._heads.items()] + self._items
         self._heads, self._items = {}, []
         return items
 
     async def _send(self) -> None:
         try:
-            while (self._heads or self._items) and self._epoch is not None:
-                items = self._take()
+            while (self._heads or self._items) and self._frames is not None:
+                items = self._gathered()
                 try:
-                    await self._publish(list(pack(self._epoch, self._node, items)))
+                    await self._publish(list(self._frames.pack(items)))
                 except (BusUnavailable, TimeoutError):
                     self._dropped.add(len(items))
                 except Exception:
@@ -118,10 +143,10 @@ class Exchange:
     # -- what it hears -----------------------------------------------------------------------------
 
     def _receive(self, data: bytes) -> None:
-        if self._epoch is None:
+        if self._frames is None:
             return
         try:
-            frame = unpack(data, self._epoch)
+            frame = self._frames.unpack(data)
         except NotOurs:
             self._received.add(labels=("foreign",))
             return
@@ -132,8 +157,26 @@ class Exchange:
         if frame.unknown:
             self._unknown.add(frame.unknown)
         for item in frame.items:
-            match item:
-                case Head(room, seq):
-                    self._hints.head(room, seq)
-                case UserChanged(user):
-                    self._hints.user(user)
+            self._take_item(item)
+
+    def _take_item(self, item: AnyItem) -> None:
+        match item:
+            case Head(room, seq):
+                self._hints.head(room, seq)
+            case UserChanged(user):
+                self._hints.user(user)
+            case InRoom(news):
+                found = self._rooms.known(news.room)
+                if found is not None:
+                    self._hub.say_in_room(found, news)
+            case OfUser(user, news) | OfMention(user, news):
+                self._hub.say_to_user(user, news)
+
+
+def give_bus(service: Service, bus: Bus, measures: Measures) -> None:
+    """Let a service, which is not started yet, talk to other nodes."""
+    recheck = service.accounts.changes.recheck
+    hints = Hints(service.store, service.cache, service.log, service.hub, recheck)
+    exchange = Exchange(bus, hints, service.cache, service.hub, measures)
+    service.exchange = service.hub.elsewhere = exchange
+    service.accounts.changes.announced = exchange.user_changed

@@ -41,6 +41,13 @@ class Connection(Protocol):
         """End with 4301. What was taken and stands in the log is settled by now."""
 
 
+class Elsewhere(Protocol):
+    """The other nodes, as far as they can be told what is in no log."""
+
+    def tell_room(self, payload: Any) -> None: ...
+    def tell_user(self, user: str, payload: Any) -> None: ...
+
+
 class Hub:
     """All connections of this node and the rooms they listen to."""
 
@@ -56,6 +63,7 @@ class Hub:
         self._due_since = 0.0
         self._gone: asyncio.Event | None = None
         self.read = rooms.events
+        self.elsewhere: Elsewhere | None = None
         self.deliveries: Counter = measures.counter(
             "chatserver_deliveries_total", "Events handed to connections"
         )
@@ -189,7 +197,13 @@ class Hub:
     # -- what is not in the log --------------------------------------------------------------------
 
     def tell_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to whoever listens live; who lags behind does not hear it."""
+        """Say something once to whoever listens live, on other nodes too; who lags does not hear it."""
+        self.say_in_room(room, payload, but=but)
+        if self.elsewhere is not None:
+            self.elsewhere.tell_room(payload)
+
+    def say_in_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
+        """Say something once to whoever listens live on this node."""
         news = News(payload)
         for listener in list(room.listeners):
             if listener is not but:
@@ -199,7 +213,13 @@ class Hub:
                 group.tell(news, but)
 
     def tell_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to every connection of a user."""
+        """Say something once to every connection of a user, on other nodes too."""
+        self.say_to_user(user, payload, but=but)
+        if self.elsewhere is not None:
+            self.elsewhere.tell_user(user, payload)
+
+    def say_to_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
+        """Say something once to every connection of a user on this node."""
         news = News(payload)
         for subscriber in self.of_user(user):
             if subscriber is but or subscriber.is_lagging:

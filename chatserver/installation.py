@@ -1,4 +1,4 @@
-"""What a store knows of the installation itself: its epoch, and whether it is being filled."""
+"""What a store knows of the installation itself: its epoch, the key of its bus, whether it is being filled."""
 
 import secrets
 
@@ -7,6 +7,7 @@ from chatserver.interfaces import Store
 
 META = "meta"  # record space of the installation itself
 EPOCH = "epoch"  # positions in rooms mean nothing in another one
+BUS_KEY = "bus_key"  # what nodes seal their frames with
 FILLING = "filling"  # what the installation is being filled from
 
 
@@ -21,6 +22,13 @@ async def epoch(store: Store) -> str:
     fresh = secrets.token_hex(8).encode()
     await store.add(META, EPOCH, fresh)
     return (await store.get(META, EPOCH) or fresh).decode()
+
+
+async def bus_key(store: Store) -> bytes:
+    """What the nodes of this installation know and nobody else; made when it is asked for first."""
+    fresh = secrets.token_bytes(32)
+    await store.add(META, BUS_KEY, fresh)
+    return await store.get(META, BUS_KEY) or fresh
 
 
 async def begin_filling(store: Store, source: str) -> None:

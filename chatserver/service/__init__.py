@@ -3,17 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import StoreUnavailable
-from chatserver.exchange import Exchange
-from chatserver.hints import Hints
 from chatserver.hooks import HookCalls
 from chatserver.hub import Hub
-from chatserver.installation import epoch
-from chatserver.interfaces import Authenticator, Bus, Store
+from chatserver.installation import bus_key, epoch
+from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
@@ -28,6 +27,9 @@ from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.views import Mentioned
 
+if TYPE_CHECKING:
+    from chatserver.exchange import Exchange
+
 
 class Service:
     """The parts of the server that know the rules, made for one store."""
@@ -39,7 +41,6 @@ class Service:
         authenticator: Authenticator,
         hooks: HookCalls,
         measures: Measures,
-        bus: Bus | None = None,
     ) -> None:
         self.config, self.store, self.hooks = config, store, hooks
         self.cache = Rooms(store, config.delivery.rooms_loaded)
@@ -54,12 +55,7 @@ class Service:
             store, self.cache, self.log, self.hub, self.accounts, config.limits
         )
         self.following = Following(self.rooms, self.log, config.limits)
-        self.exchange: Exchange | None = None
-        if bus is not None:
-            recheck = self.accounts.changes.recheck
-            hints = Hints(store, self.cache, self.log, self.hub, recheck)
-            self.exchange = Exchange(bus, hints, measures)
-            self.accounts.changes.announced = self.exchange.user_changed
+        self.exchange: Exchange | None = None  # where there is a bus
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
@@ -78,7 +74,7 @@ class Service:
     async def join(self) -> None:
         """Begin to talk with other nodes, where there is a bus. Raises `StartupError`."""
         if self.exchange is not None:
-            await self.exchange.open(self.epoch)
+            await self.exchange.open(await bus_key(self.store), self.epoch)
 
     async def stop(self) -> None:
         for task in self._tasks:

@@ -7,6 +7,7 @@ from typing import Any
 
 from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
+from chatserver.exchange import give_bus
 from chatserver.guard import Call
 from chatserver.hooks import HookCalls
 from chatserver.interfaces import Authenticator, Bus, Store, StoredSession
@@ -135,7 +136,10 @@ def make_service(
 ) -> Service:
     measures = Measures()
     hooks = hook_calls(config, measures, calls)
-    return Service(config, store, authenticator or NoPasswords(), hooks, measures, bus)
+    service = Service(config, store, authenticator or NoPasswords(), hooks, measures)
+    if bus is not None:
+        give_bus(service, bus, measures)
+    return service
 
 
 @asynccontextmanager

@@ -4,17 +4,18 @@ import asyncio
 from typing import Any
 from unittest import mock
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.busframes import Head, NotOurs, UserChanged, encode, pack, unpack
+from chatserver.busframes import Frames, Head, InRoom, NotOurs, OfUser, UserChanged, encode
 from chatserver.hints import FETCH_EVENTS
+from chatserver.installation import bus_key
 from chatserver.interfaces import BUS_FRAME_BYTES
 from chatserver.measure import Counter
-from chatserver.model import ServerRole
+from chatserver.model import ServerRole, UserRef
 from chatserver.service import Service
+from chatserver.service.views import RoomRemoved, TypingNow
 from tests.core.buses import Wire
 from tests.core.scene import Scene, scene
 
@@ -33,8 +34,19 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.005)
 
 
-def frame(built: Scene, *items: Any, node: str = "another", epoch: str | None = None) -> bytes:
-    (packed,) = pack(epoch or built.first.epoch, node, [encode(item) for item in items])
+KEY = b"a key that is known to nobody else"
+
+
+async def frames_of(
+    built: Scene, *items: bytes, key: bytes | None = None, epoch: str | None = None
+) -> list[bytes]:
+    """Frames as a third node would send them."""
+    known = key or await bus_key(built.first.store)
+    return list(Frames(known, epoch or built.first.epoch, "third").pack(items))
+
+
+async def frame(built: Scene, *items: Any, **differs: Any) -> bytes:
+    (packed,) = await frames_of(built, *(encode(item) for item in items), **differs)
     return packed
 
 
@@ -70,7 +82,7 @@ async def test_a_room_that_nobody_here_follows_costs_no_query() -> None:
         reads: list[Any] = []
         with mock.patch.object(built.store._store, "ranges", side_effect=reads.append):
             await built.post(5, on=built.second)
-            wire.carry(frame(built, Head("nowhere", 7), Head(built.room.id, 10**6)))
+            wire.carry(await frame(built, Head("nowhere", 7), Head(built.room.id, 10**6)))
             await asyncio.sleep(0.05)
         assert reads == []
 
@@ -85,7 +97,7 @@ async def test_a_hint_for_nothing_costs_one_query() -> None:
             built.store._store, "ranges", wraps=built.store._store.ranges
         ) as ranges:
             for _ in range(100):
-                wire.carry(frame(built, Head(built.room.id, 2**53)))
+                wire.carry(await frame(built, Head(built.room.id, 2**53)))
             await asyncio.sleep(0.05)
         assert 1 <= ranges.call_count <= 3
         assert built.room.head == head and not built.room.stale
@@ -134,14 +146,14 @@ async def test_a_store_that_is_away_leaves_it_to_the_comparison(logged: list[str
 STRANGE = {
     "empty": b"",
     "no JSON": b"hello",
-    "no UTF-8": b'{"chatserver":1,"epoch":"\xff"}',
+    "no UTF-8": b'{"epoch":"\xff"}',
     "a list": b"[1,2,3]",
     "deep": b"[" * 3000,
     "a pickle": b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94.",
-    "an operator": b'{"chatserver":{"$gt":0},"epoch":{"$ne":1},"node":"n","items":[]}',
-    "no items": b'{"chatserver":1,"epoch":"e","node":"n"}',
-    "another version": b'{"chatserver":2,"epoch":"e","node":"n","items":[]}',
-    "too large": b'{"chatserver":1,"epoch":"e","node":"n","items":[]}' + b" " * BUS_FRAME_BYTES,
+    "an operator": b'{"epoch":{"$ne":1},"node":"n","items":[]}',
+    "no seal": b'{"epoch":"e","node":"n","items":[]}',
+    "a seal alone": b"0" * 32,
+    "too large": b" " * (BUS_FRAME_BYTES + 1),
 }
 
 
@@ -160,12 +172,16 @@ async def test_what_is_not_ours_is_counted_and_that_is_all(
         assert logged == []
 
 
-async def test_another_installation_on_the_same_bus_is_not_heard() -> None:
+async def test_another_installation_or_a_forger_on_the_same_bus_is_not_heard() -> None:
     wire = Wire()
     async with scene(wire) as built:
-        await built.reader()
-        wire.carry(frame(built, Head(built.room.id, 10**6), epoch="another"))
-        assert counted(built.first, "_received", "foreign") == 1
+        reader = await built.reader()
+        typing = InRoom(TypingNow(room=built.room.id, user=UserRef("u", "somebody")))
+        for differs in ({"epoch": "another"}, {"key": KEY}):
+            wire.carry(await frame(built, Head(built.room.id, 10**6), typing, **differs))
+        assert counted(built.first, "_received", "foreign") == 2
+        await asyncio.sleep(0.01)
+        assert reader.pipe.received == []
 
 
 async def test_items_of_a_later_version_are_left_out() -> None:
@@ -176,11 +192,8 @@ async def test_items_of_a_later_version_are_left_out() -> None:
         with mock.patch.object(built.second.exchange, "wrote"):  # it has nothing to say
             await built.post(1, on=built.second)
         news = [["weather", "rain"], ["head", 5], {"$where": 1}, None, ["head", built.room.id, 10]]
-        wire.carry(
-            msgspec.json.encode(
-                {"chatserver": 1, "epoch": built.first.epoch, "node": "n", "more": 1, "items": news}
-            )
-        )
+        for packed in await frames_of(built, *map(encode, news)):
+            wire.carry(packed)
         await built.expect(reader, start)
         assert counted(built.first, "_unknown") == 4
 
@@ -217,30 +230,41 @@ async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
         st.one_of(
             st.builds(Head, st.text(min_size=1, max_size=64), st.integers(0, 2**53)),
             st.builds(UserChanged, st.text(min_size=1, max_size=64)),
+            st.builds(
+                OfUser,
+                st.text(min_size=1, max_size=64),
+                st.builds(RoomRemoved, room=st.text(max_size=64)),
+            ),
         ),
         max_size=400,
     )
 )
 def test_what_is_packed_is_unpacked(items: list[Any]) -> None:
-    frames = list(pack("epoch", "node", [encode(item) for item in items]))
+    ours = Frames(KEY, "epoch", "node")
+    frames = list(ours.pack(encode(item) for item in items))
     assert all(0 < len(each) <= BUS_FRAME_BYTES for each in frames)
     assert not [each for each in frames if b"\0" in each]
-    opened = [unpack(each, "epoch") for each in frames]
+    opened = [ours.unpack(each) for each in frames]
     assert [item for each in opened for item in each.items] == items
     for each in frames:
+        for stranger in (Frames(KEY, "another", "node"), Frames(b"another", "epoch", "node")):
+            with pytest.raises(NotOurs):
+                stranger.unpack(each)
         with pytest.raises(NotOurs):
-            unpack(each, "another epoch")
+            ours.unpack(each[:-1])
 
 
 def test_what_is_too_large_for_a_frame_is_left_out() -> None:
-    frames = list(pack("epoch", "node", [b'["a"]', b'"%b"' % (b"x" * 7000), b'["b"]']))
+    items = [b'["a"]', b'"%b"' % (b"x" * 7000), b'["b"]']
+    frames = list(Frames(KEY, "epoch", "node").pack(items))
     assert b"x" not in b"".join(frames)
     assert b'["a"]' in frames[0] and b'["b"]' in frames[-1]
 
 
 def test_few_frames_carry_many_rooms() -> None:
     items = [encode(Head(f"room{number:016}", number)) for number in range(1000)]
-    assert len(list(pack("epoch", "node", items))) <= 1000 * 45 // BUS_FRAME_BYTES + 1
+    frames = list(Frames(KEY, "epoch", "node").pack(items))
+    assert len(frames) <= 1000 * 45 // BUS_FRAME_BYTES + 1
 
 
 async def test_a_node_does_not_hear_itself() -> None:

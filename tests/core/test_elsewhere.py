@@ -1,0 +1,85 @@
+"""What is in no log reaches a user's connections, and a room's listeners, on other nodes too."""
+
+import asyncio
+from typing import Any
+
+from chatserver.model import RoomKind, UserRef
+from chatserver.service.views import TypingNow
+from tests.core.buses import Wire
+from tests.core.clients import Reader
+from tests.core.nodes import add_user
+from tests.core.scene import Scene, scene
+
+
+async def heard(reader: Reader, kind: str) -> dict[str, Any]:
+    """The first thing of this kind that the reader is told."""
+    async with asyncio.timeout(5):
+        while True:
+            for frame in reader.pipe.received:
+                if frame.get("ev") == kind:
+                    return frame
+            await asyncio.sleep(0.005)
+
+
+async def elsewhere(built: Scene) -> Reader:
+    """A connection of the owner to the second node, which follows the room there."""
+    reader = Reader(built.second, built.owner)
+    built.readers.append(reader)
+    await reader.follow(built.room.id, None)
+    return reader
+
+
+async def test_who_writes_is_seen_on_other_nodes() -> None:
+    async with scene(Wire()) as built:
+        reader = await elsewhere(built)
+        somebody = UserRef("u", "somebody")
+        built.first.hub.tell_room(built.room, TypingNow(room=built.room.id, user=somebody))
+        told = await heard(reader, "typing")
+        assert told == {
+            "ev": "typing",
+            "room": built.room.id,
+            "user": {"id": "u", "name": "somebody"},
+        }
+
+
+async def test_who_follows_nothing_there_is_not_told_who_writes() -> None:
+    async with scene(Wire()) as built:
+        reader = Reader(built.second, built.owner)
+        built.readers.append(reader)
+        somebody = UserRef("u", "somebody")
+        built.first.hub.tell_room(built.room, TypingNow(room=built.room.id, user=somebody))
+        await built.post(1)
+        await built.first.rooms.mark_read(built.owner, built.room, built.room.head)
+        await heard(reader, "read")
+        told, reader.pipe.received = reader.pipe.received, []
+        assert "typing" not in [frame["ev"] for frame in told]
+
+
+async def test_reading_is_known_to_the_users_other_devices() -> None:
+    async with scene(Wire()) as built:
+        reader = await elsewhere(built)
+        await built.post(1)
+        head = built.room.head
+        await built.first.rooms.mark_read(built.owner, built.room, head)
+        assert await heard(reader, "read") == {"ev": "read", "room": built.room.id, "seq": head}
+
+
+async def test_a_user_is_told_of_rooms_on_other_nodes() -> None:
+    async with scene(Wire()) as built:
+        guest = await add_user(built.first, "guest")
+        reader = Reader(built.second, guest)
+        built.readers.append(reader)
+        await built.first.rooms.invite(built.owner, built.room, guest.id)
+        added = await heard(reader, "room.added")
+        assert (added["room"], added["kind"]) == (built.room.id, RoomKind.PRIVATE)
+        await built.first.rooms.kick(built.owner, built.room, guest.id)
+        assert (await heard(reader, "room.removed"))["room"] == built.room.id
+
+
+async def test_without_a_bus_nobody_is_told_elsewhere() -> None:
+    async with scene() as built:
+        reader = await elsewhere(built)
+        await built.post(1)
+        await built.first.rooms.mark_read(built.owner, built.room, built.room.head)
+        await asyncio.sleep(0.02)
+        assert reader.pipe.received == []
