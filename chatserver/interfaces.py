@@ -52,8 +52,19 @@ class Store(Protocol):
         Asked before `open`. If not, commands may work beside a running server.
         """
 
+    async def plan(self) -> list[str]:
+        """What `open` would change of the schema, one line a step; empty if nothing.
+
+        Asked instead of `open`, also beside a running server; changes nothing. Raises
+        `StartupError`, as `open` does where the data is of a newer version than it knows.
+        """
+
     async def open(self) -> None:
-        """Connect, make what is missing (tables, indexes). Raises `StartupError`."""
+        """Connect, and bring the schema (tables, indexes) up to date. Raises `StartupError`.
+
+        Of several nodes one does it and the others wait. What was interrupted is finished by the
+        next `open`. Where the data is of a newer version it is left alone, and both are named.
+        """
 
     async def close(self) -> None:
         """Let go of everything. Never raises."""

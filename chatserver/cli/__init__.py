@@ -12,7 +12,7 @@ from chatserver.errors import ChatError, StartupError
 from chatserver.version import __version__
 
 COMMANDS = (
-    *("dev", "serve", "check", "config", "plugins", "user", "jobs"),
+    *("dev", "serve", "check", "config", "plugins", "user", "jobs", "migrate"),
     *("backup", "restore"),
 )
 

@@ -60,6 +60,11 @@ class StoreContract(LogContract, QueryContract, IndexContract, RecordsContract):
         finally:
             await second.close()
 
+    async def test_nothing_is_planned_once_it_was_opened(
+        self, store: Store, make_store: MakeStore
+    ) -> None:
+        assert await make_store().plan() == []
+
     async def test_nodes_see_each_other(self, store: Store, other: Store) -> None:
         await store.append([posted("r", 1)])
         assert await other.read("r", 0, 10) == [posted("r", 1)]

@@ -51,6 +51,9 @@ class MemoryStore:
     def is_private(self) -> bool:
         return True
 
+    async def plan(self) -> list[str]:
+        return []
+
     async def open(self) -> None:
         """There is nothing to connect to."""
 

@@ -55,7 +55,16 @@ class PrivateMongod:
         process = self._spawn()
         await self._become_primary(process)
         self._watch = asyncio.create_task(self._keep_alive(process))
-        return f"mongodb://{self._host}/?replicaSet={mongod.REPLICA_SET}"
+        return address(self._port)
+
+    def running(self) -> str | None:
+        """The address of the one that a server keeps on this folder now, if there is one."""
+        pid, port = self._noted()
+        return address(port) if mongod.running(pid, self._dbpath) else None
+
+    def is_new(self) -> bool:
+        """Has there never been one on this folder?"""
+        return not self._dbpath.exists()
 
     async def stop(self) -> None:
         """Stop it. Never raises."""
@@ -143,6 +152,10 @@ class PrivateMongod:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             started = time.monotonic()
             process = self._spawn()
+
+
+def address(port: int) -> str:
+    return f"mongodb://127.0.0.1:{port}/?replicaSet={mongod.REPLICA_SET}"
 
 
 def _free(port: int) -> bool:

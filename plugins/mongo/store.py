@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from chatserver import StartupError, StoreUnavailable
-from chatserver_plugins.mongo import documents, index, log
+from chatserver_plugins.mongo import schema
 from chatserver_plugins.mongo.config import Config
 from chatserver_plugins.mongo.driver import Database
 from chatserver_plugins.mongo.embedded import PrivateMongod
@@ -36,14 +36,22 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     def is_private(self) -> bool:
         return self._private is not None
 
-    async def open(self) -> None:
-        config = self._config
+    async def plan(self) -> list[str]:
+        if self._private and self._private.is_new():
+            return schema.plan(0)
+        running = self._private.running() if self._private else None
         try:
-            uri = await self._private.start() if self._private else config.uri
-            self._database = Database(uri, config.database, config.driver, config.timeout_ms)
-            await self._reach()
-            await self._database.create_indexes(log.NAME, documents.INDEXES)
-            await self._database.create_indexes(index.PAGES, index.INDEXES)
+            await self._connect(running)
+            return schema.plan(await schema.version(self._database))
+        except (PyMongoError, StoreUnavailable, ValueError) as error:
+            raise StartupError(f"plugin.mongo.uri: {error}") from error
+        finally:
+            await self.close()
+
+    async def open(self) -> None:
+        try:
+            await self._connect()
+            await schema.migrate(self._database)
             await self._warn_of_leaks()
         except (PyMongoError, StoreUnavailable, ValueError) as error:  # a bad address, no rights
             await self.close()
@@ -51,6 +59,14 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         except BaseException:
             await self.close()
             raise
+
+    async def _connect(self, uri: str | None = None) -> None:
+        """To the primary at this address, else to the one in the settings or a private one."""
+        config = self._config
+        if uri is None:
+            uri = await self._private.start() if self._private else config.uri
+        self._database = Database(uri, config.database, config.driver, config.timeout_ms)
+        await self._reach()
 
     async def close(self) -> None:
         if hasattr(self, "_database"):

@@ -11,48 +11,62 @@ A step that has been released is never changed; a new one is added behind it.
 """
 
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatserver import StartupError
 
-MIGRATIONS = (
-    """
-    CREATE TABLE events (
-        room bytea NOT NULL,
-        seq bigint NOT NULL CHECK (seq > 0),
-        author bytea,
-        client_id bytea,
-        mentions bytea[],
-        message bytea,
-        member bytea,
-        room_kind text,
-        body bytea NOT NULL,
-        PRIMARY KEY (room, seq)
-    );
-    CREATE UNIQUE INDEX events_sent ON events (author, client_id) WHERE client_id IS NOT NULL;
-    CREATE INDEX events_changes ON events (room, message, seq) WHERE message IS NOT NULL;
-    CREATE INDEX events_members ON events (room, member, seq DESC) WHERE member IS NOT NULL;
-    CREATE INDEX events_memberships ON events (member, room, seq DESC) WHERE member IS NOT NULL;
-    CREATE INDEX events_rooms ON events (room, seq) WHERE room_kind IS NOT NULL;
-    CREATE INDEX events_public ON events (room) WHERE room_kind = 'public';
 
-    CREATE TABLE records (
-        space bytea NOT NULL,
-        key bytea NOT NULL,
-        value bytea NOT NULL,
-        PRIMARY KEY (space, key)
-    );
-    """,
-    """
-    CREATE TABLE indexed (room bytea PRIMARY KEY, upto bigint NOT NULL);
-    CREATE TABLE index_pages (
-        room bytea NOT NULL,
-        slot integer NOT NULL,
-        first bigint NOT NULL,
-        data bytea NOT NULL,
-        PRIMARY KEY (room, slot, first)
-    );
-    """,
+class Step(NamedTuple):
+    """What makes a version from the one before it."""
+
+    title: str
+    statements: str
+
+
+MIGRATIONS: tuple[Step, ...] = (
+    Step(
+        "make the tables of events and records",
+        """
+        CREATE TABLE events (
+            room bytea NOT NULL,
+            seq bigint NOT NULL CHECK (seq > 0),
+            author bytea,
+            client_id bytea,
+            mentions bytea[],
+            message bytea,
+            member bytea,
+            room_kind text,
+            body bytea NOT NULL,
+            PRIMARY KEY (room, seq)
+        );
+        CREATE UNIQUE INDEX events_sent ON events (author, client_id) WHERE client_id IS NOT NULL;
+        CREATE INDEX events_changes ON events (room, message, seq) WHERE message IS NOT NULL;
+        CREATE INDEX events_members ON events (room, member, seq DESC) WHERE member IS NOT NULL;
+        CREATE INDEX events_memberships ON events (member, room, seq DESC) WHERE member IS NOT NULL;
+        CREATE INDEX events_rooms ON events (room, seq) WHERE room_kind IS NOT NULL;
+        CREATE INDEX events_public ON events (room) WHERE room_kind = 'public';
+
+        CREATE TABLE records (
+            space bytea NOT NULL,
+            key bytea NOT NULL,
+            value bytea NOT NULL,
+            PRIMARY KEY (space, key)
+        );
+        """,
+    ),
+    Step(
+        "make the tables of a search index",
+        """
+        CREATE TABLE indexed (room bytea PRIMARY KEY, upto bigint NOT NULL);
+        CREATE TABLE index_pages (
+            room bytea NOT NULL,
+            slot integer NOT NULL,
+            first bigint NOT NULL,
+            data bytea NOT NULL,
+            PRIMARY KEY (room, slot, first)
+        );
+        """,
+    ),
 )
 
 # The first halves of advisory locks; the second is the schema's.
@@ -62,6 +76,23 @@ MIGRATING, APPENDING = 0x63686D67, 0x63686170
 def lock_number(schema: str) -> int:
     """The second half of an advisory lock's key: signed, 32 bits."""
     return zlib.crc32(schema.encode()) - (1 << 31)
+
+
+def check(done: int, schema: str) -> None:
+    """Raises `StartupError` if that version is newer than this server."""
+    if done > len(MIGRATIONS):
+        raise StartupError(
+            f"plugin.postgres: the schema {schema} has version {done}, and this server knows "
+            f"none above {len(MIGRATIONS)}: a newer server has used it; start that one"
+        )
+
+
+async def plan(connection: Any, schema: str) -> list[str]:
+    """The steps that the schema lacks. Raises `StartupError` if the data is of a newer version."""
+    done = await version(connection, schema)
+    check(done, schema)
+    steps = list(enumerate(MIGRATIONS, 1))[done:]
+    return [f"postgres: version {number}: {step.title}" for number, step in steps]
 
 
 async def migrate(connection: Any, schema: str) -> None:
@@ -81,16 +112,12 @@ async def _step(connection: Any, schema: str) -> bool:
             "SELECT pg_advisory_xact_lock($1, $2)", MIGRATING, lock_number(schema)
         )
         done = await version(connection, schema)
-        if done > len(MIGRATIONS):
-            raise StartupError(
-                f"plugin.postgres: the schema {schema} has version {done}, and this server knows "
-                f"none above {len(MIGRATIONS)}: a newer server has used it; start that one"
-            )
+        check(done, schema)
         if done == len(MIGRATIONS):
             return False
         if done == 0:
             await _begin(connection, schema)
-        await connection.execute(MIGRATIONS[done])
+        await connection.execute(MIGRATIONS[done].statements)
         await connection.execute("UPDATE installation SET version = $1", done + 1)
     return True
 

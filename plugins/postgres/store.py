@@ -34,6 +34,15 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
     def is_private(self) -> bool:
         return False
 
+    async def plan(self) -> list[str]:
+        connection = await self._reach()
+        try:
+            return await schema.plan(connection, self._config.schema)
+        except FAILURES as error:
+            raise StartupError(f"plugin.postgres: {error}") from error
+        finally:
+            connection.terminate()
+
     async def open(self) -> None:
         connection = await self._reach()
         try:

@@ -11,7 +11,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -57,6 +57,21 @@ class Database:
         self._writer: Worker | None = None
         self._readers: list[Worker] = []
         self._failing = False
+
+    async def plan(self) -> list[str]:
+        """The steps that the file's schema lacks. Raises `StartupError` that names the file."""
+        try:
+            return await asyncio.to_thread(self._plan)
+        except (OSError, sqlite3.Error, StartupError) as error:
+            raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
+
+    def _plan(self) -> list[str]:
+        if not self._path.exists():
+            return schema.plan(0)
+        address = f"{self._path.as_uri()}?mode=ro"  # never a checkpoint beside the writer
+        with closing(sqlite3.connect(address, timeout=BUSY_SECONDS, uri=True)) as connection:
+            schema.check(connection)
+            return schema.plan(schema.version_of(connection))
 
     async def open(self) -> None:
         """Raises `StartupError` that names the file."""

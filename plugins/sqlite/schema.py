@@ -5,10 +5,19 @@ interrupted leaves the version before it.
 """
 
 import sqlite3
+from typing import NamedTuple
 
 from chatserver import StartupError
 
 APPLICATION_ID = 0x63686174  # in the file's header; a file of another program is left alone
+
+
+class Step(NamedTuple):
+    """What makes a version from the one before it."""
+
+    title: str
+    statements: tuple[str, ...]
+
 
 # Version n is what the first n steps make. A step that was released is never changed.
 #
@@ -19,46 +28,52 @@ APPLICATION_ID = 0x63686174  # in the file's header; a file of another program i
 #
 # Rooms are numbered: with numbers instead of names the index that every event is in is a third the
 # size, and a batch of many rooms writes fewer of its pages.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        f"PRAGMA application_id = {APPLICATION_ID}",
-        "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
-        """CREATE TABLE events (
-            room INTEGER NOT NULL,
-            seq INTEGER NOT NULL,
-            author TEXT,
-            client_id TEXT,
-            mentions BLOB,
-            message TEXT,
-            member TEXT,
-            kind TEXT,
-            listed TEXT,
-            event TEXT NOT NULL
-        ) STRICT""",
-        "CREATE UNIQUE INDEX positions ON events (room, seq)",
-        """CREATE UNIQUE INDEX client_ids ON events (author, client_id)
-            WHERE client_id IS NOT NULL""",
-        "CREATE INDEX changes ON events (room, message) WHERE message IS NOT NULL",
-        "CREATE INDEX members ON events (room, member, seq) WHERE member IS NOT NULL",
-        "CREATE INDEX memberships ON events (member, room, seq) WHERE member IS NOT NULL",
-        "CREATE INDEX descriptions ON events (room, seq) WHERE kind IS NOT NULL",
-        "CREATE INDEX listed ON events (listed, room) WHERE listed IS NOT NULL",
-        """CREATE TABLE records (
-            space TEXT NOT NULL,
-            key TEXT NOT NULL,
-            value BLOB NOT NULL,
-            PRIMARY KEY (space, key)
-        ) STRICT, WITHOUT ROWID""",
+MIGRATIONS: tuple[Step, ...] = (
+    Step(
+        "make the tables of rooms, events and records",
+        (
+            f"PRAGMA application_id = {APPLICATION_ID}",
+            "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+            """CREATE TABLE events (
+                room INTEGER NOT NULL,
+                seq INTEGER NOT NULL,
+                author TEXT,
+                client_id TEXT,
+                mentions BLOB,
+                message TEXT,
+                member TEXT,
+                kind TEXT,
+                listed TEXT,
+                event TEXT NOT NULL
+            ) STRICT""",
+            "CREATE UNIQUE INDEX positions ON events (room, seq)",
+            """CREATE UNIQUE INDEX client_ids ON events (author, client_id)
+                WHERE client_id IS NOT NULL""",
+            "CREATE INDEX changes ON events (room, message) WHERE message IS NOT NULL",
+            "CREATE INDEX members ON events (room, member, seq) WHERE member IS NOT NULL",
+            "CREATE INDEX memberships ON events (member, room, seq) WHERE member IS NOT NULL",
+            "CREATE INDEX descriptions ON events (room, seq) WHERE kind IS NOT NULL",
+            "CREATE INDEX listed ON events (listed, room) WHERE listed IS NOT NULL",
+            """CREATE TABLE records (
+                space TEXT NOT NULL,
+                key TEXT NOT NULL,
+                value BLOB NOT NULL,
+                PRIMARY KEY (space, key)
+            ) STRICT, WITHOUT ROWID""",
+        ),
     ),
-    (
-        "CREATE TABLE indexed (room INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
-        """CREATE TABLE index_pages (
-            room INTEGER NOT NULL,
-            slot INTEGER NOT NULL,
-            first INTEGER NOT NULL,
-            data BLOB NOT NULL
-        ) STRICT""",
-        "CREATE UNIQUE INDEX slots ON index_pages (room, slot, first)",
+    Step(
+        "make the tables of a search index",
+        (
+            "CREATE TABLE indexed (room INTEGER PRIMARY KEY, upto INTEGER NOT NULL) STRICT",
+            """CREATE TABLE index_pages (
+                room INTEGER NOT NULL,
+                slot INTEGER NOT NULL,
+                first INTEGER NOT NULL,
+                data BLOB NOT NULL
+            ) STRICT""",
+            "CREATE UNIQUE INDEX slots ON index_pages (room, slot, first)",
+        ),
     ),
 )
 
@@ -76,13 +91,19 @@ def check(connection: sqlite3.Connection) -> None:
         )
 
 
+def plan(version: int) -> list[str]:
+    """The steps that a file of this version lacks."""
+    steps = list(enumerate(MIGRATIONS, 1))[version:]
+    return [f"sqlite: version {number}: {step.title}" for number, step in steps]
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply what is missing, one transaction a step."""
     while (version := version_of(connection)) < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
             if version_of(connection) == version:  # nobody else was faster
-                for statement in MIGRATIONS[version]:
+                for statement in MIGRATIONS[version].statements:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")

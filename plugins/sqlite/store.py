@@ -17,6 +17,9 @@ class SqliteStore(SqliteIndex, SqliteRecords):
     def is_private(self) -> bool:
         return True
 
+    async def plan(self) -> list[str]:
+        return await self._database.plan()
+
     async def open(self) -> None:
         await self._database.open()
 

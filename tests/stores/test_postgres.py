@@ -187,7 +187,8 @@ async def test_each_step_is_taken_once_and_keeps_the_data(
 ) -> None:
     async with opened(config) as store:
         await store.append([posted("r", 1)])
-    steps = (*schema.MIGRATIONS, "CREATE TABLE one ()", "CREATE TABLE two ()")
+    added = (schema.Step(name, f"CREATE TABLE {name} ()") for name in ("one", "two"))
+    steps = (*schema.MIGRATIONS, *added)
     monkeypatch.setattr(schema, "MIGRATIONS", steps)
     for _ in range(2):
         async with opened(config) as store, connected(config) as connection:
@@ -200,7 +201,8 @@ async def test_an_interrupted_step_leaves_nothing_behind(
 ) -> None:
     async with opened(config):
         pass
-    steps = (*schema.MIGRATIONS, "CREATE TABLE half (); SELECT pg_sleep(30); CREATE TABLE rest ()")
+    half = schema.Step("", "CREATE TABLE half (); SELECT pg_sleep(30); CREATE TABLE rest ()")
+    steps = (*schema.MIGRATIONS, half)
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", steps)
         opening = asyncio.ensure_future(PostgresPlugin(config).provide_store().open())

@@ -443,9 +443,9 @@ async def test_an_interrupted_migration_is_done_again(
         await store.append([posted("r", 1)])
     good = "CREATE TABLE further (a TEXT) STRICT"
     now = schema.MIGRATIONS
-    monkeypatch.setattr(schema, "MIGRATIONS", (*now, (good, "CREATE NONSENSE")))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*now, schema.Step("", (good, "CREATE NONSENSE"))))
     await refuses(path, "NONSENSE")
-    monkeypatch.setattr(schema, "MIGRATIONS", (*now, (good,)))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*now, schema.Step("", (good,))))
     async with opened(path) as store:
         assert await store.read("r", 0, 9) == [posted("r", 1)]
     with closing(sqlite3.connect(path)) as other:

@@ -1,0 +1,40 @@
+"""`chatserver migrate`: the store's schema, brought up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.options import configured, load_configuration
+from chatserver.cli.stores import opened_to_write, run_quietly, store_of
+
+if TYPE_CHECKING:
+    from chatserver.config import Loaded
+
+
+@click.command()
+@configured
+@click.option("--plan", "only_plan", is_flag=True, help="Only print what would be done.")
+def command(source: str | None, overrides: dict[str, object], only_plan: bool) -> None:
+    """Bring the schema of the store up to date, as a server does when it starts.
+
+    It can be interrupted: each step is taken wholly or again. Of several that run at the same
+    time one works and the others wait. Where the data belongs to one process, stop the server
+    first; --plan works beside it.
+
+    \b
+    chatserver migrate --plan -c production
+    chatserver migrate -c production
+    """
+    loaded = load_configuration(source, overrides)
+    steps = run_quietly(store_of(loaded).plan() if only_plan else migrate(loaded))
+    for step in steps or ["The schema is up to date."]:
+        click.echo(step)
+
+
+async def migrate(loaded: Loaded) -> list[str]:
+    """The steps that were taken."""
+    steps = await store_of(loaded).plan()
+    async with opened_to_write(loaded):
+        return [f"done: {step}" for step in steps]

@@ -1,0 +1,141 @@
+"""The versions of what is in the database, made and brought up to date one step after the other.
+
+The collection `schema` holds the version, and the lock under which it changes: MongoDB has none
+of its own. Whoever holds it says so every few seconds, by the server's clock; if it dies, the next
+goes on. So every step can be repeated, and begins with whatever half of it is there.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any, NamedTuple
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from chatserver import StartupError, StoreUnavailable
+from chatserver_plugins.mongo import documents, index, log
+from chatserver_plugins.mongo.driver import Database, Document
+
+NAME = "schema"
+LEASE_MS = 10_000  # a lock that was not renewed for so long is free
+RENEW_SECONDS = 2.0
+RETRY_SECONDS = 0.2
+
+logger = logging.getLogger("chatserver.mongo")
+
+
+class Step(NamedTuple):
+    """What makes a version from the one before it. `apply` may find that half of it is there."""
+
+    title: str
+    apply: Callable[[Database], Awaitable[None]]
+
+
+async def _index_events(database: Database) -> None:
+    await database.create_indexes(log.NAME, documents.INDEXES)
+
+
+async def _index_pages(database: Database) -> None:
+    await database.create_indexes(index.PAGES, index.INDEXES)
+
+
+# Version n is what the first n steps make. A step that was released is never changed.
+MIGRATIONS: tuple[Step, ...] = (
+    Step("make the indexes over events", _index_events),
+    Step("make the indexes over pages of a search index", _index_pages),
+)
+
+
+async def version(database: Database) -> int:
+    """How many steps the database has behind it. Raises `StartupError` if more than are known."""
+    collection = database.collection(NAME)
+    found = await database.run(collection.find_one({"_id": "version"}))
+    done: int = found["number"] if found else 0
+    if done > len(MIGRATIONS):
+        raise StartupError(
+            f"plugin.mongo: the database has version {done}, and this server knows none above "
+            f"{len(MIGRATIONS)}: a newer server has used it; start that one"
+        )
+    return done
+
+
+def plan(done: int) -> list[str]:
+    """The steps that a database of this version lacks."""
+    steps = list(enumerate(MIGRATIONS, 1))[done:]
+    return [f"mongo: version {number}: {step.title}" for number, step in steps]
+
+
+async def migrate(database: Database) -> None:
+    """Take the steps that are missing, one server at a time. Raises `StartupError` as `version`."""
+    if await version(database) < len(MIGRATIONS):
+        async with _locked(database):
+            while (done := await version(database)) < len(MIGRATIONS):
+                await MIGRATIONS[done].apply(database)
+                await _set_version(database, done + 1)
+    # What keeps positions unique may be missing after a copy by other tools; this makes no second.
+    await _index_events(database)
+    await _index_pages(database)
+
+
+async def _set_version(database: Database, number: int) -> None:
+    change = {"$set": {"number": number}}
+    collection = database.collection(NAME)
+    await database.run(collection.update_one({"_id": "version"}, change, upsert=True))
+
+
+@asynccontextmanager
+async def _locked(database: Database) -> AsyncIterator[None]:
+    """Hold the lock; waits as long as another server that is alive has it."""
+    holder = secrets.token_hex(8)
+    for attempt in count():
+        if await _take(database, holder):
+            break
+        if attempt == 0:
+            logger.info("another server changes the schema: waiting")
+        await asyncio.sleep(RETRY_SECONDS)
+    renewal = asyncio.create_task(_renew(database, holder))
+    try:
+        yield
+    finally:
+        renewal.cancel()
+        await asyncio.wait([renewal])
+        with suppress(StoreUnavailable):  # it becomes free by itself
+            collection = database.collection(NAME)
+            await database.run(collection.delete_one({"_id": "lock", "holder": holder}))
+
+
+async def _take(database: Database, holder: str) -> bool:
+    """Have the lock, for the first time or again; False if another has it."""
+    free = {
+        "$or": [{"$lt": ["$until", "$$NOW"]}, {"$eq": ["$holder", holder]}]
+    }  # none is below all
+    until = {"$add": ["$$NOW", LEASE_MS]}
+    change: list[Document] = [
+        {
+            "$set": {
+                "holder": {"$cond": [free, holder, "$holder"]},
+                "until": {"$cond": [free, until, "$until"]},
+            }
+        }
+    ]
+    collection = database.collection(NAME)
+    try:
+        found: Any = await database.run(
+            collection.find_one_and_update(
+                {"_id": "lock"}, change, upsert=True, return_document=ReturnDocument.AFTER
+            )
+        )
+    except DuplicateKeyError:  # two made it at the same time
+        return False
+    return bool(found["holder"] == holder)
+
+
+async def _renew(database: Database, holder: str) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        with suppress(StoreUnavailable):  # until the lease is over there is time for another try
+            await _take(database, holder)
