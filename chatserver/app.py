@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
 from tornado.netutil import bind_sockets
@@ -30,6 +31,9 @@ from chatserver.watchdog import Watchdog
 from chatserver.web.front import Front
 from chatserver.web.gate import Gate
 from chatserver.web.routes import application
+
+if TYPE_CHECKING:
+    from chatserver.backup.shipper import Shipper
 
 BACKLOG = 4096  # connections that may wait to be accepted: thousands come back at once
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
@@ -65,6 +69,7 @@ class Server:
             self._leases,
             self.measures,
         )
+        self._ship = self._shipper()
         self._gate: Gate | None = None
         self._http: Front | None = None
 
@@ -127,6 +132,9 @@ class Server:
             if "jobs" in self.config.server.roles:
                 stack.push_async_callback(self.jobs.stop)
                 self.jobs.start()
+                if self._ship is not None:
+                    stack.push_async_callback(self._ship.stop)
+                    self._ship.start(self._leases)
             self._leases.start()  # after those who want some
             yield
 
@@ -160,12 +168,17 @@ class Server:
         """The job that makes backups, if this server makes any, and the figures about them."""
         if not self.config.backup.every_hours:
             return []
-        from chatserver.backup.configured import shelf_of
-        from chatserver.backup.figures import BackupFigures
         from chatserver.backup.job import NAME, BackupJob
 
-        BackupFigures(shelf_of(self.config), self.measures)
-        return [(NAME, BackupJob(loaded, self.store).job())]
+        return [(NAME, BackupJob(loaded, self.store, self.measures).job())]
+
+    def _shipper(self) -> "Shipper | None":
+        """What keeps the newest backup up to date, if that is wanted."""
+        if not self.config.backup.ship_seconds:
+            return None
+        from chatserver.backup.shipper import configured_shipper
+
+        return configured_shipper(self.config, self.store, self.measures)
 
     def _records(self, plugin: str) -> Space:
         return Space(self.store, f"plugin/{plugin}")

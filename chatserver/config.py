@@ -265,6 +265,14 @@ class BackupConfig(Section, frozen=True, kw_only=True):
     verify: Annotated[
         bool, Meta(description="Verify each backup that the server makes, in a process of its own.")
     ] = True
+    ship_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="How often the server writes what came since beside the newest backup; 0: "
+            "never.",
+        ),
+    ] = 0.0
     part_mb: Annotated[
         int, Meta(ge=1, le=4096, description="Most megabytes in one file of a backup.")
     ] = 64

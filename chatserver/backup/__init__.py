@@ -1,10 +1,12 @@
-"""Backups: a consistent copy of a store in a folder of its own, checked, sealed, rotated, restored.
+"""Backups: a consistent copy of a store in a folder of its own, sealed, kept up to date, restored.
 
-    key.py       the secret a backup is encrypted with
-    seal.py      chunks of bytes, each checked or encrypted, in an order that cannot be changed
-    parts.py     a stream of bytes as files of bounded size
-    manifest.py  what a backup says about itself
-    shelf.py     the folder with all backups: names, what is complete, what is too old
+    source.py      what a store holds, read while others write; take.py makes a backup of it
+    lines.py       it as JSON lines; streams.py, parts.py, seal.py: as files that prove what they are
+    manifest.py    what a backup says about itself; reading.py reads one
+    shelf.py       the folder with all backups: names, what is complete, what is too old
+    increments.py  what came after a backup, in files beside it; shipper.py writes them
+    moment.py      which of them a moment is in; restore.py fills a store, verify.py tries that out
+    job.py         the backups that a server makes by itself; figures.py tells about all of them
 
-Nothing here is imported by a server that makes no backups.
+A server that makes none imports nothing of this.
 """

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from chatserver.backup.key import configured_key
+from chatserver.backup.key import Key, configured_key
 from chatserver.backup.seal import seal_for
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.take import Settings
-from chatserver.config import Config, Loaded
+from chatserver.config import BackupConfig, Config, Loaded
 from chatserver.configtext import render_effective
 
 
@@ -15,14 +15,19 @@ def shelf_of(config: Config) -> Shelf:
     return Shelf(Path(config.backup.folder or Path(config.server.data, "backups")))
 
 
+def checked_key(config: BackupConfig) -> Key | None:
+    """The key, and what it takes to use it. Raises `BackupError`."""
+    key = configured_key(config)
+    seal_for(key, b"", "")  # where the library is missing, say so now
+    return key
+
+
 def settings_of(loaded: Loaded, share: float = 1.0) -> Settings:
     """How a backup is written; `share` of the time, see pace.py. Raises `BackupError`."""
     config = loaded.config
-    key = configured_key(config.backup)
-    seal_for(key, b"", "")  # where the library is missing, say so now
     return Settings(
         part_bytes=config.backup.part_mb << 20,
-        key=key,
+        key=checked_key(config.backup),
         configuration=render_effective(loaded, config.plugin),
         share=share,
     )

@@ -10,10 +10,12 @@ from loguru import logger
 
 from chatserver.backup.configured import settings_of, shelf_of
 from chatserver.backup.errors import BackupError
+from chatserver.backup.figures import BackupFigures
 from chatserver.backup.take import take
 from chatserver.config import Loaded
 from chatserver.hooktypes import Job
 from chatserver.interfaces import Store
+from chatserver.measure import Measures
 
 NAME = "backup"
 SHARE = 0.5  # of the node's time at most; the rest is for those who chat
@@ -26,12 +28,13 @@ _QUIET = {"LOG_LEVEL": "warning", "PYTHONUNBUFFERED": "1"}
 class BackupJob:
     """Makes a backup, removes old ones, has the new one verified by a process of its own."""
 
-    def __init__(self, loaded: Loaded, store: Store) -> None:
+    def __init__(self, loaded: Loaded, store: Store, measures: Measures) -> None:
         """Raises `BackupError` where the key is none."""
         self._store = store
         self._config = loaded.config.backup
         self._shelf, self._settings = shelf_of(loaded.config), settings_of(loaded, SHARE)
         self._wait = START_SECONDS
+        BackupFigures(self._shelf, measures)
 
     def job(self) -> Job:
         return Job(

@@ -26,12 +26,23 @@ class RoomEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="room"):
 
 
 class Until(msgspec.Struct, frozen=True, tag_field="ev", tag="until"):
-    """All that was durable at this time is in what came so far."""
+    """All events that were durable at this time came before; with `records`, those as well."""
 
     at: str
+    records: bool
 
 
-Line: TypeAlias = AnyEvent | Record | RoomEnd | Until
+class Follows(msgspec.Struct, frozen=True, tag_field="ev", tag="follows"):
+    """The files that were there before this one, and how many frames each had."""
+
+    frames: dict[str, int]
+
+
+class Closed(msgspec.Struct, frozen=True, tag_field="ev", tag="closed"):
+    """Nothing was to follow."""
+
+
+Line: TypeAlias = AnyEvent | Record | RoomEnd | Until | Follows | Closed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)

@@ -1,5 +1,6 @@
 """Records that are of no use after a restore, and are left out of every copy."""
 
+from chatserver.installation import META
 from chatserver.leases import SPACE as LEASES
 from chatserver.service.changes import SPACE as CHANGED
 
@@ -7,5 +8,9 @@ SESSIONS = "session/"  # prefix of keys in the space of a plugin that authentica
 
 
 def is_passing(space: str, key: str) -> bool:
-    """Sessions end with a restore; what nodes tell each other is of no use to others."""
-    return space in (CHANGED, LEASES) or (space.startswith("plugin/") and key.startswith(SESSIONS))
+    """Sessions end with a restore, and so does the epoch; what nodes tell each other, and the key
+    they do it with, is nothing to others.
+    """
+    return space in (CHANGED, LEASES, META) or (
+        space.startswith("plugin/") and key.startswith(SESSIONS)
+    )

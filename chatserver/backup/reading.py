@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from chatserver.backup import increments
 from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.backup.increments import IncrementFile
 from chatserver.backup.key import Key
 from chatserver.backup.lines import Line
 from chatserver.backup.manifest import FILE, Manifest, Part, read_manifest
 from chatserver.backup.parts import check_part, read_parts
 from chatserver.backup.seal import Seal, seal_for
-from chatserver.backup.streams import read_lines
+from chatserver.backup.streams import ahead, read_lines
 from chatserver.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
 
 
@@ -47,5 +49,18 @@ class Backup:
             async for lines in read_lines(self.folder, parts, self._seal(stream)):
                 yield lines
 
+    async def increments(self) -> AsyncIterator[list[Line]]:
+        """The lines that were written beside it since, frame by frame. Raises `Corrupted`."""
+        async for lines in ahead(increments.read(self.folder, self.key, self._salt)):
+            yield lines
+
+    def new_increment(self) -> IncrementFile:
+        """A new file beside it, to be written; blocks. Raises `BackupError`."""
+        return IncrementFile(self.folder, self.key, self._salt)
+
+    @property
+    def _salt(self) -> bytes:
+        return bytes.fromhex(self.manifest.salt)
+
     def _seal(self, stream: str) -> Seal:
-        return seal_for(self.key, bytes.fromhex(self.manifest.salt), stream)
+        return seal_for(self.key, self._salt, stream)

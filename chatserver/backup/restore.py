@@ -1,12 +1,14 @@
 """Filling an empty store from a backup."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from chatserver import installation
 from chatserver.backup.errors import BackupError, Corrupted
-from chatserver.backup.lines import Line, Record
+from chatserver.backup.lines import Line, Record, Until
+from chatserver.backup.moment import Moment
 from chatserver.backup.passing import is_passing
 from chatserver.backup.reading import Backup
 from chatserver.backup.take import EVENTS, LATE, RECORDS, Progress, silent
@@ -37,45 +39,92 @@ async def demand_empty(store: Store) -> None:
         raise BackupError("the installation is not empty: a backup is restored into an empty one")
 
 
-async def restore(backup: Backup, store: Store, progress: Progress = silent) -> Restored:
-    """Fill the store, which no server may use meanwhile.
+async def restore(
+    backup: Backup, store: Store, progress: Progress = silent, moment: Moment | None = None
+) -> Restored:
+    """Fill the store, which no server may use meanwhile, with all that is there up to a moment.
 
     Until it is done no server starts on it, and then with a new epoch and without sessions.
     Raises `BackupError`, and `Corrupted` where the backup is broken.
     """
     await demand_empty(store)
     await installation.begin_filling(store, backup.manifest.name)
-    heads: Heads = {}
+    filling = Filling(store, backup.folder, moment)
     total = backup.manifest.counts.events
-    async for batch in _batches(backup.lines(EVENTS), heads):
-        await _append(store, batch)
-        progress(sum(heads.values()), total)
+    async for lines in backup.lines(EVENTS):
+        await filling.add_events(lines)
+        progress(sum(filling.heads.values()), total)
+    async for lines in backup.increments():
+        await filling.add_events(_events(lines), again=True)
+    await filling.flush()
     records = 0
     async for lines in backup.lines(RECORDS, LATE):
         records += len(lines)
-        await _write(store, [each for each in lines if isinstance(each, Record)], heads)
+        await filling.add_records(lines)
+    async for lines in backup.increments():
+        await filling.add_records(lines)
+        if moment and any(_covers(line, moment) for line in lines):
+            break
     await installation.end_filling(store)
-    return Restored(heads, records)
+    return Restored(filling.heads, records)
 
 
-async def _batches(
-    pieces: AsyncIterator[list[Line]], heads: Heads
-) -> AsyncIterator[list[AnyEvent]]:
-    """The events in batches; `heads` follows them. Raises `Corrupted` where one is missing."""
-    batch: list[AnyEvent] = []
-    async for lines in pieces:
+class Filling:
+    """A store that is being filled, and how far each room has come."""
+
+    def __init__(self, store: Store, source: Path, moment: Moment | None) -> None:
+        self.heads: Heads = {}
+        self._store, self._source, self._moment = store, source, moment
+        self._ended: set[str] = set()  # rooms that have an event of after the moment
+        self._batch: list[AnyEvent] = []
+
+    async def add_events(self, lines: Sequence[Line], *, again: bool = False) -> None:
+        """Raises `Corrupted` where one is missing, or there a second time unless it may be."""
         for event in lines:
             if not isinstance(event, Event):
-                raise Corrupted("there is something else among the events")
-            if event.seq != heads.get(event.room, 0) + 1:
-                raise Corrupted(f"room {event.room}: event {event.seq - 1} is missing")
-            heads[event.room] = event.seq
-            batch.append(event)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
+                raise Corrupted(f"{self._source}: there is something else among the events")
+            if not self._is_wanted(event):
+                continue
+            head = self.heads.get(event.room, 0)
+            if again and event.seq <= head:
+                continue
+            if event.seq != head + 1:
+                raise Corrupted(f"{self._source}: room {event.room}: event {head + 1} is missing")
+            self.heads[event.room] = event.seq
+            self._batch.append(event)
+            if len(self._batch) == BATCH:
+                await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits."""
+        batch, self._batch = self._batch, []
+        if batch:
+            await _append(self._store, batch)
+
+    async def add_records(self, lines: Sequence[Line]) -> None:
+        """Those among the lines; all events have to be there."""
+        records = [line for line in lines if isinstance(line, Record)]
+        wanted = [each for record in records if (each := _restored(record, self.heads))]
+        for start in range(0, len(wanted), WRITES):
+            some = wanted[start : start + WRITES]
+            await asyncio.gather(*(_put(self._store, record) for record in some))
+
+    def _is_wanted(self, event: AnyEvent) -> bool:
+        """Nothing of a room follows its first event of after the moment: logs have no holes."""
+        if self._moment is None:
+            return True
+        if event.at > self._moment.last:
+            self._ended.add(event.room)
+        return event.room not in self._ended
+
+
+def _events(lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if isinstance(line, Event)]
+
+
+def _covers(line: Line, moment: Moment) -> bool:
+    """Are the records that came so far those of the moment, or of soon after?"""
+    return isinstance(line, Until) and line.records and line.at >= moment.last
 
 
 async def _append(store: Store, events: Sequence[AnyEvent]) -> None:
@@ -99,13 +148,6 @@ async def _append(store: Store, events: Sequence[AnyEvent]) -> None:
         return
 
 
-async def _write(store: Store, records: Sequence[Record], heads: Heads) -> None:
-    wanted = [each for record in records if (each := _restored(record, heads)) is not None]
-    for start in range(0, len(wanted), WRITES):
-        some = wanted[start : start + WRITES]
-        await asyncio.gather(*(_put(store, record) for record in some))
-
-
 async def _put(store: Store, record: Record) -> None:
     """Doing it twice changes nothing, so it is tried again."""
     for attempt in range(TRIES):
@@ -123,11 +165,11 @@ async def _put(store: Store, record: Record) -> None:
 
 def _restored(record: Record, heads: Heads) -> Record | None:
     """The record as it may stand: a marker points no further than its room reaches."""
-    if record.space == installation.META or is_passing(record.space, record.key):
+    if is_passing(record.space, record.key):
         return None
     if record.space != MARKERS or record.value is None:
         return record
     head = heads.get(record.key.partition("/")[2], 0)
     if not head:
-        return None
+        return Record(record.space, record.key)
     return Record(record.space, record.key, str(min(int(record.value), head)).encode())

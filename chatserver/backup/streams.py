@@ -1,9 +1,10 @@
 """Streams of a backup beside an event loop: files are written and read in a thread, one piece ahead."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chatserver.backup.lines import Line, decode
 from chatserver.backup.manifest import Part
@@ -52,11 +53,12 @@ class StreamWriter:
 
 async def read_lines(folder: Path, parts: Sequence[Part], seal: Seal) -> AsyncIterator[list[Line]]:
     """The lines of a stream, in lists. Raises `Corrupted`."""
-    async for lines in ahead(decode(read_parts(folder, parts, seal))):
-        yield lines
+    async with aclosing(ahead(decode(read_parts(folder, parts, seal)))) as pieces:
+        async for lines in pieces:
+            yield lines
 
 
-async def ahead(pieces: Iterable[T]) -> AsyncIterator[T]:
+async def ahead(pieces: Iterable[T]) -> AsyncGenerator[T, None]:
     """What an iterator that blocks gives; the next piece is made while one is worked on."""
     iterator = iter(pieces)
     making = asyncio.ensure_future(asyncio.to_thread(_next, iterator))
@@ -75,6 +77,11 @@ def _next(iterator: Iterator[T]) -> tuple[T] | None:
     for piece in iterator:
         return (piece,)
     return None
+
+
+async def in_thread(call: Callable[..., T], *given: Any) -> T:
+    """What a function that blocks gives; it has ended when we go on, even if we are cancelled."""
+    return await _kept(asyncio.ensure_future(asyncio.to_thread(call, *given)))
 
 
 async def _kept(running: "asyncio.Future[T]") -> T:

@@ -11,6 +11,7 @@ from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
     from chatserver.backup.manifest import Manifest
+    from chatserver.backup.moment import Reach
     from chatserver.backup.reading import Backup
     from chatserver.config import Loaded
 
@@ -68,6 +69,7 @@ def verify(backup: Path, source: str | None, overrides: dict[str, object]) -> No
     \b
     chatserver backup verify backups/chatserver-20261125T100000Z -c production
     """
+    from chatserver.backup.moment import reach
     from chatserver.backup.verify import note_verified, verify
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_store
@@ -75,14 +77,17 @@ def verify(backup: Path, source: str | None, overrides: dict[str, object]) -> No
 
     found = opened(backup, load_configuration(source, overrides))
 
-    async def check() -> None:
+    async def check() -> Reach:
         with progress("verified") as show:
             async with scratch_store() as scratch:
                 await verify(found, scratch, show)
+        return await reach(found)
 
-    run_quietly(check())
+    reached = run_quietly(check())
     note_verified(backup)
+    going_on = "" if reached.closed else ", and is being written or was cut off by a crash"
     click.echo(f"{backup}: whole: {summary(found.manifest)}")
+    click.echo(f"{backup}: reaches until {reached.until}{going_on}")
 
 
 @command.command("list")

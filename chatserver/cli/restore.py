@@ -10,41 +10,57 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
+    from chatserver.backup.moment import Moment
     from chatserver.backup.reading import Backup
+    from chatserver.backup.restore import Restored
     from chatserver.config import Loaded
 
 
 @click.command()
 @click.argument("backup", type=click.Path(file_okay=False, path_type=Path), metavar="BACKUP")
+@click.option("--at", metavar="TIME", help="As things stood then; the latest otherwise.")
 @configured
-def command(backup: Path, source: str | None, overrides: dict[str, object]) -> None:
+def command(backup: Path, at: str | None, source: str | None, overrides: dict[str, object]) -> None:
     """Fill an empty installation from a backup.
 
-    No server may run on it. What is there already is never touched: a store that is not empty is
-    refused. Afterwards everybody has to sign in again, and clients load their rooms anew.
+    BACKUP is one, or the folder of all: then it is the newest that has the TIME. What was written
+    beside it since (backup.ship_seconds) is restored as well, up to the TIME.
+
+    No server may run on the installation. What is there already is never touched: a store that is
+    not empty is refused. Afterwards everybody has to sign in again, and clients load their rooms
+    anew.
 
     \b
-    chatserver restore backups/chatserver-20261125T100000Z -c production
+    chatserver restore backups -c production
+    chatserver restore backups --at 2026-11-25T10:00:00Z -c production
     """
-    from chatserver.cli.backup import opened
+    from chatserver.backup.key import configured_key
+    from chatserver.backup.moment import choose, read_moment
 
     loaded = load_configuration(source, overrides)
-    found = opened(backup, loaded)
-    fill(found, loaded)
-    counts = found.manifest.counts
+    moment = read_moment(at) if at is not None else None
+    found = choose(backup, configured_key(loaded.config.backup), moment)
+    restored, until = fill(found, loaded, moment)
+    events = sum(restored.heads.values())
     click.echo(
-        f"Restored {counts.events:,} events of {counts.rooms:,} rooms as of {found.manifest.begun}."
+        f"Restored {events:,} events of {len(restored.heads):,} rooms as of {until}, "
+        f"from {found.folder}."
     )
 
 
-def fill(backup: Backup, loaded: Loaded) -> None:
+def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str]:
+    """Restore into the store of a configuration; also up to when that is."""
+    from chatserver.backup.moment import demand_reached, reach
     from chatserver.backup.restore import restore
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_to_write, run_quietly
 
-    async def work() -> None:
+    async def work() -> tuple[Restored, str]:
+        if moment is not None:
+            await demand_reached(backup, moment)
+        until = moment.last if moment else (await reach(backup)).until
         async with opened_to_write(loaded) as store:
             with progress("restored") as show:
-                await restore(backup, store, show)
+                return await restore(backup, store, show, moment), until
 
-    run_quietly(work())
+    return run_quietly(work())

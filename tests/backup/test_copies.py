@@ -8,13 +8,14 @@ import pytest
 
 from chatserver import Store
 from chatserver.backup.errors import BackupError
+from chatserver.backup.lines import Record
 from chatserver.backup.reading import Backup
 from chatserver.backup.restore import restore
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.take import Settings, take
 from chatserver.backup.verify import verify
 from chatserver.errors import StartupError
-from chatserver.installation import epoch
+from chatserver.installation import bus_key, epoch
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import PRIVATE, contents, seed, sent
 
@@ -29,11 +30,18 @@ async def test_what_comes_back_is_what_was_there(
     async with empty(kind) as store:
         await seed(store)
         first = await epoch(store)
+        await bus_key(store)
         path, manifest = await take(store, shelf, SEALED)
         wanted = await contents(store)
     assert manifest.counts.events == sum(map(len, wanted[0].values()))
     backup = Backup(path, KEY)
     assert backup.configuration() == "[server]\n"
+    assert not [
+        line
+        async for lines in backup.lines("records", "late")
+        for line in lines
+        if isinstance(line, Record) and line.space in ("meta", "changed")
+    ]
     async with empty("memory") as scratch:
         await verify(backup, scratch)
     async with empty(kind) as fresh:

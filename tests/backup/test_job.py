@@ -109,7 +109,7 @@ async def test_old_ones_go(empty: Callable[[str], Any], tmp_path: Path) -> None:
         (shelf.folder / f"chatserver-{year}0101T000000Z").mkdir(parents=True)
     async with empty("memory") as store:
         await seed(store)
-        await BackupJob(loaded(tmp_path, verify=False, keep_days=7), store).run()
+        await BackupJob(loaded(tmp_path, verify=False, keep_days=7), store, Measures()).run()
     assert len(shelf.all()) == 1
 
 
@@ -118,7 +118,7 @@ async def test_one_that_cannot_be_verified_is_a_failure(
 ) -> None:
     async with empty("memory") as store:
         await seed(store)
-        made = BackupJob(loaded(tmp_path), store)
+        made = BackupJob(loaded(tmp_path), store, Measures())
         monkeypatch.setattr(job, "_QUIET", {"CHATSERVER_NONSENSE": "1"})
         with pytest.raises(BackupError, match=r"could not be verified: .*CHATSERVER_NONSENSE"):
             await made.run()
@@ -131,7 +131,8 @@ async def test_a_server_that_stops_leaves_nothing_half_done(
     async with empty("memory") as store:
         await seed(store)
         for seconds in (0.0, 0.001, 0.01, 0.03):
-            running = asyncio.create_task(BackupJob(loaded(tmp_path, verify=False), store).run())
+            made = BackupJob(loaded(tmp_path, verify=False), store, Measures())
+            running = asyncio.create_task(made.run())
             await asyncio.sleep(seconds)
             running.cancel()
             await asyncio.wait([running])

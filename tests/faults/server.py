@@ -147,6 +147,15 @@ class ChatServer:
         token: str = answer.json()["token"]
         return token
 
+    def login(self, username: str) -> str:
+        """Sign in again; the new token."""
+        answer = http.post(
+            self.url + "/api/v1/login", json={"username": username, "password": PASSWORD}
+        )
+        assert answer.status_code == 200, answer.text
+        token: str = answer.json()["token"]
+        return token
+
     def post(self, path: str, token: str, body: dict[str, object] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}"}
         answer = http.post(self.url + path, json=body or {}, headers=headers)

@@ -1,0 +1,143 @@
+"""What came after a backup, in files beside it that grow while the server works.
+
+Each file is a row of frames (`frames.py`), each frame some JSON lines, compressed and sealed; it is
+durable before the next begins. The first line of a file says which files were there before it, and
+how many frames they had: so a frame that is gone is missed, though a crash may have cut the last one
+of any file. `Until` closes a round: all that was durable at that time is in the file by then. A file
+that was closed in order ends with a frame that is the last one.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.backup.frames import CutOff, frame, read_frame
+from chatserver.backup.key import Key
+from chatserver.backup.lines import Closed, Follows, Line, decode, encode
+from chatserver.backup.parts import COMPRESSION, write_all
+from chatserver.backup.seal import Seal, seal_for
+
+FOLDER = "increments"
+MOST_BYTES = 64 << 20  # of one frame, unpacked
+
+
+class IncrementFile:
+    """A new file, open to be written. All calls block."""
+
+    def __init__(self, backup: Path, key: Key | None, salt: bytes) -> None:
+        """Raises `BackupError`."""
+        folder = backup / FOLDER
+        before = {each.name: frames_in(each) for each in files(backup)}
+        self._path = folder / f"{int(max(before, default='0')) + 1:05}"
+        self._seal = _seal(key, salt, self._path)
+        self._frames = 0
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._file = self._path.open("xb", buffering=0)
+        except OSError as error:
+            raise BackupError(f"{self._path}: {error.strerror}") from error
+        try:
+            self.write([Follows(before)])
+            _sync(folder)
+            _sync(backup)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def write(self, lines: Sequence[Line], *, last: bool = False) -> None:
+        """One frame, on the disk when it returns, or not in the file. Raises `BackupError`."""
+        text = encode(lines)
+        if len(text) > MOST_BYTES and len(lines) > 1:
+            self.write(lines[: len(lines) // 2])
+            self.write(lines[len(lines) // 2 :], last=last)
+            return
+        data = zlib.compress(text, COMPRESSION)
+        framed = frame(self._seal.close(self._frames, last, data), last)
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            write_all(self._file, framed)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(size)
+            self._file.seek(size)
+            raise BackupError(f"{self._path}: {error.strerror}") from error
+        self._frames += 1
+
+    def close(self) -> None:
+        """With a frame that says that nothing follows. Raises `BackupError`."""
+        try:
+            self.write([Closed()], last=True)
+        finally:
+            self._file.close()
+
+    def abandon(self) -> None:
+        """As a crash leaves it."""
+        self._file.close()
+
+
+def files(backup: Path) -> list[Path]:
+    """The increments of a backup, in order."""
+    try:
+        return sorted(path for path in (backup / FOLDER).iterdir() if path.name.isdigit())
+    except FileNotFoundError:
+        return []
+
+
+def read(backup: Path, key: Key | None, salt: bytes) -> Iterator[list[Line]]:
+    """The lines of each frame. Raises `Corrupted` where one is broken or missing."""
+    found: dict[str, int] = {}
+    wanted: dict[str, int] = {}
+    for path in files(backup):
+        seal = _seal(key, salt, path)
+        found[path.name] = 0
+        for sealed, last in _frames(path):
+            try:
+                lines = _opened(seal, found[path.name], last, sealed)
+            except Corrupted as error:
+                raise Corrupted(f"{path}: {error}") from None
+            found[path.name] += 1
+            for follows in [line for line in lines if isinstance(line, Follows)]:
+                wanted |= follows.frames
+            yield lines
+    for name, frames in wanted.items():
+        if found.get(name, 0) < frames:
+            raise Corrupted(f"{backup / FOLDER / name}: it is cut off or missing")
+
+
+def frames_in(path: Path) -> int:
+    """How many whole frames a file has."""
+    return sum(1 for _ in _frames(path))
+
+
+def _frames(path: Path) -> Iterator[tuple[bytes, bool]]:
+    """What a crash cut off at the end is none."""
+    with path.open("rb") as file:
+        try:
+            while (found := read_frame(file)) is not None:
+                yield found
+        except CutOff:
+            return
+        except Corrupted as error:
+            raise Corrupted(f"{path}: {error}") from None
+
+
+def _opened(seal: Seal, number: int, last: bool, sealed: bytes) -> list[Line]:
+    try:
+        data = zlib.decompressobj().decompress(seal.open(number, last, sealed), MOST_BYTES)
+    except zlib.error:
+        raise Corrupted("it cannot be unpacked") from None
+    return [line for lines in decode([data]) for line in lines]
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _seal(key: Key | None, salt: bytes, path: Path) -> Seal:
+    return seal_for(key, salt, f"{FOLDER}/{path.name}")

@@ -1,0 +1,81 @@
+"""Which backup a moment is restored from, and up to where its increments reach."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from chatserver.backup.errors import BackupError
+from chatserver.backup.key import Key
+from chatserver.backup.lines import Closed, Until
+from chatserver.backup.manifest import FILE, peek
+from chatserver.backup.reading import Backup
+from chatserver.backup.shelf import Shelf
+from chatserver.backup.take import at_text
+
+EXAMPLE = "2026-11-25T10:00:00Z"
+
+
+class Moment(NamedTuple):
+    """A time as it was named, and the last instant that belongs to it; both as events have it."""
+
+    first: str
+    last: str
+
+
+class Reach(NamedTuple):
+    """Until when all is there, and whether nothing was to follow."""
+
+    until: str
+    closed: bool
+
+
+def read_moment(text: str) -> Moment:
+    """A second without a fraction means all of it. Raises `BackupError`."""
+    try:
+        first = datetime.fromisoformat(text)
+    except ValueError:
+        raise BackupError(f"--at {text}: expected a time such as {EXAMPLE}") from None
+    if first.tzinfo is None:
+        raise BackupError(f"--at {text}: expected a time with its zone, such as {EXAMPLE}")
+    last = first if "." in text else first + timedelta(milliseconds=999)
+    return Moment(at_text(first), at_text(last))
+
+
+def choose(path: Path, key: Key | None, moment: Moment | None) -> Backup:
+    """The backup at `path`; in a folder of backups the newest that is not later than the moment.
+
+    Raises `BackupError`.
+    """
+    if (path / FILE).is_file():
+        return Backup(path, key)
+    backups = Shelf(path).all()
+    if not backups:
+        raise BackupError(f"{path}: it is no backup, and there is none in it")
+    for backup in reversed(backups):
+        if moment is None or peek(backup).ended <= moment.last:
+            return Backup(backup, key)
+    raise BackupError(f"{path}: all backups in it are from after {moment.first if moment else ''}")
+
+
+async def reach(backup: Backup) -> Reach:
+    """Raises `Corrupted`."""
+    found = Reach(backup.manifest.ended, closed=True)
+    async for lines in backup.increments():
+        closed = any(isinstance(line, Closed) for line in lines)
+        until = [found.until, *(line.at for line in lines if isinstance(line, Until))]
+        found = Reach(max(until), closed)
+    return found
+
+
+async def demand_reached(backup: Backup, moment: Moment) -> None:
+    """Raises `BackupError` where the backup cannot tell how things stood at that moment."""
+    if moment.last < backup.manifest.ended:
+        raise BackupError(
+            f"{backup.folder}: it was complete at {backup.manifest.ended}: take one from before "
+            f"{moment.first}"
+        )
+    until = (await reach(backup)).until
+    if moment.first > until:
+        raise BackupError(
+            f"{backup.folder}: it reaches until {until}: leave out --at to restore all that is there"
+        )
