@@ -7,6 +7,7 @@ gathered while the last frames are on their way, so that a message costs an entr
 import asyncio
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -175,8 +176,8 @@ class Exchange:
 
 def give_bus(service: Service, bus: Bus, measures: Measures) -> None:
     """Let a service, which is not started yet, talk to other nodes."""
-    recheck = service.accounts.changes.recheck
+    recheck = partial(service.changes.recheck, "user")
     hints = Hints(service.store, service.cache, service.log, service.hub, recheck)
     exchange = Exchange(bus, hints, service.cache, service.hub, measures)
     service.exchange = service.hub.elsewhere = exchange
-    service.accounts.changes.announced = exchange.user_changed
+    service.changes.announced = exchange.user_changed

@@ -18,7 +18,7 @@ from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
 from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
-from chatserver.service.changes import LOOK_SECONDS
+from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
@@ -48,11 +48,12 @@ class Service:
         self.log = Log(
             store, self.cache, self.hub.publish, self._written, config.delivery, measures
         )
-        self.accounts = Accounts(store, authenticator, hooks, self.hub, config)
+        self.changes = Changes(store)
+        self.accounts = Accounts(store, authenticator, hooks, self.hub, self.changes, config)
         self.history = History(store, self.cache, config.limits)
         self.messages = Messages(self.log, self.history, self.accounts, hooks, config.limits)
         self.rooms = RoomService(
-            store, self.cache, self.log, self.hub, self.accounts, config.limits
+            store, self.cache, self.log, self.hub, self.accounts, self.changes, config.limits
         )
         self.following = Following(self.rooms, self.log, config.limits)
         self.exchange: Exchange | None = None  # where there is a bus
@@ -68,7 +69,7 @@ class Service:
             asyncio.create_task(
                 self._repeat(self._compare_heads, self.config.delivery.repair_seconds)
             ),
-            asyncio.create_task(self._repeat(self.accounts.changes.look, LOOK_SECONDS)),
+            asyncio.create_task(self._repeat(self.changes.look, LOOK_SECONDS)),
         ]
 
     async def join(self) -> None:

@@ -17,13 +17,13 @@ from chatserver.hub import Hub
 from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.rate import AddressRate
-from chatserver.service.changes import AccountChanges
+from chatserver.service.changes import Changes
 from chatserver.service.rights import demand_staff
 from chatserver.service.texts import clean_name, clean_username, new_id
 
 USERS = "user"  # record space: id -> User
 NAMES = "username"  # record space: folded name -> id
-CACHE_SECONDS = 1.0  # what another node changed about a user is in force here after this
+CACHE_SECONDS = 0.4  # what another node changed about a user is in force here after this
 CACHE_USERS = 50_000
 PASSWORD_CHARS = 1024  # more is refused before any work is done
 
@@ -40,6 +40,7 @@ class Accounts:
         authenticator: Authenticator,
         hooks: HookCalls,
         hub: Hub,
+        changes: Changes,
         config: Config,
     ) -> None:
         self._store, self._authenticator, self._hooks = store, authenticator, hooks
@@ -48,7 +49,8 @@ class Accounts:
         self._first = asyncio.Lock()
         hourly = config.limits.registrations_per_hour
         self._registrations = AddressRate(hourly / 3600, hourly)
-        self.changes = AccountChanges(store, self._recheck)
+        self._changes = changes
+        changes.watch("user", self._recheck)
 
     # -- finding -------------------------------------------------------------------------------
 
@@ -191,7 +193,7 @@ class Accounts:
             for subscriber in self._hub.of_user(user):
                 if subscriber.token == token:
                     subscriber.pipe.close(CLOSE_REJECTED, "signed out")
-            await self.changes.announce(user)
+            await self._changes.announce("user", user)
 
     # -- changing --------------------------------------------------------------------------------
 
@@ -202,7 +204,7 @@ class Accounts:
         await self._authenticator.set_password(user.id, password)
         await self._authenticator.close_sessions(user.id)
         self._disconnect(user.id, CLOSE_REJECTED, "the password was changed")
-        await self.changes.announce(user.id)
+        await self._changes.announce("user", user.id)
 
     async def set_role(self, username: str, role: ServerRole) -> User:
         return await self._change(await self._named(username), role=role)
@@ -233,7 +235,7 @@ class Accounts:
             changed = msgspec.structs.replace(_decode(old), **changes)
             if await self._store.swap(USERS, user.id, old, _encode(changed)):
                 self._hub.update_user(changed)
-                await self.changes.announce(user.id)
+                await self._changes.announce("user", user.id)
                 return self._remember(changed)
 
     async def _recheck(self, user: str) -> None:

@@ -4,10 +4,11 @@ import hashlib
 import heapq
 from base64 import b32encode
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from chatserver.config import LimitsConfig
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hub import Hub
 from chatserver.interfaces import Store, Unread
 from chatserver.log import Log
@@ -24,6 +25,7 @@ from chatserver.model import (
 )
 from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
+from chatserver.service.changes import Changes
 from chatserver.service.public import PUBLIC_ROOMS, PublicRooms
 from chatserver.service.rights import (
     Right,
@@ -60,11 +62,14 @@ class RoomService:
         log: Log,
         hub: Hub,
         accounts: Accounts,
+        changes: Changes,
         limits: LimitsConfig,
     ) -> None:
         self._store, self._rooms, self._log, self._hub = store, rooms, log, hub
         self._accounts, self._limits = accounts, limits
         self._public = PublicRooms(store)
+        self._changes = changes
+        changes.watch("room", self._recheck)
 
     # -- finding -------------------------------------------------------------------------------
 
@@ -245,6 +250,7 @@ class RoomService:
         if other == user.id or not outranks(user, room, other):
             raise ChatError("room.forbidden")
         await self._dismiss(user, room, other, Right.MODERATE)
+        await self._tell_nodes(room)
 
     async def appoint(self, user: User, room: Room, other: str, role: RoomRole) -> int:
         """Give a member another role; returns the seq of the change. One owner stays owner."""
@@ -257,7 +263,7 @@ class RoomService:
 
         check()
         member = room.members[other]
-        return await self._append(
+        seq = await self._append(
             user,
             room,
             Right.APPOINT,
@@ -266,6 +272,8 @@ class RoomService:
             user=member.user,
             role=role,
         )
+        await self._tell_nodes(room)
+        return seq
 
     # -- read markers ----------------------------------------------------------------------------
 
@@ -297,6 +305,19 @@ class RoomService:
         prefix = f"{user.id}/"
         rows = await self._store.scan(MARKERS, prefix, limit=10 * self._limits.rooms_per_user)
         return {key.removeprefix(prefix): int(value) for key, value in rows}
+
+    # -- other nodes -----------------------------------------------------------------------------
+
+    async def _tell_nodes(self, room: Room) -> None:
+        """Somebody may do less: others are not to wait until they compare heads."""
+        with suppress(StoreUnavailable):  # it stands, and they do compare heads
+            await self._changes.announce("room", room.id)
+
+    async def _recheck(self, name: str) -> None:
+        """Another node removed somebody from the room, or changed a role."""
+        known = self._rooms.known(name)
+        if known is not None:
+            await self._log.refresh([known])
 
     # -- shared ------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class PasswordPlugin:
                 ge=0,
                 le=60,
             ),
-        ] = 1.0
+        ] = 0.4
         cache_size: Annotated[
             int, msgspec.Meta(description="Valid tokens kept in memory at most.", ge=1)
         ] = 10_000

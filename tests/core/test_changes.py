@@ -1,0 +1,46 @@
+"""Rights taken on one node: what others do when they are told."""
+
+from chatserver.interfaces import Store
+from chatserver.model import RoomKind, RoomRole
+from chatserver.service import Service
+from chatserver.service.changes import SPACE, Changes
+from chatserver_plugins.memory import MemoryStore
+from tests.core.nodes import add_user, config, make_service, running
+
+NEVER = {"delivery.repair_seconds": 3600.0}
+
+
+def node(store: Store) -> Service:
+    return make_service(store, config(**NEVER))
+
+
+async def test_who_is_removed_or_demoted_is_so_on_every_node_that_looks() -> None:
+    store = MemoryStore()
+    here, there = node(store), node(store)
+    async with running(here), running(there):
+        owner, ada = await add_user(here, "owner"), await add_user(here, "ada")
+        room = await here.rooms.create(owner, RoomKind.PRIVATE, "room", members=[ada.id])
+        await here.rooms.appoint(owner, room, ada.id, RoomRole.ADMIN)
+        other = await there.rooms.get(room.id)
+        other.followers += 1  # as long as somebody listens it is not compared before each use
+        await here.rooms.appoint(owner, room, ada.id, RoomRole.MEMBER)
+        assert other.role(ada.id) is RoomRole.ADMIN
+        await there.changes.look()
+        assert other.role(ada.id) is RoomRole.MEMBER
+        await here.rooms.kick(owner, room, ada.id)
+        await there.changes.look()
+        assert other.role(ada.id) is None
+
+
+async def test_what_a_newer_version_announces_is_passed_over() -> None:
+    store, seen = MemoryStore(), list[str]()
+
+    async def recheck(name: str) -> None:
+        seen.append(name)
+
+    changes = Changes(store)
+    changes.watch("user", recheck)
+    await store.put(SPACE, "1", b"planet/mars")
+    await changes.announce("user", "ada")
+    await changes.look()
+    assert seen == ["ada"]
