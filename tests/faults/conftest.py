@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from tests.faults import figures
+from tests.faults.members import Members
+from tests.faults.proxy import Network
 from tests.faults.server import ChatServer
+from tests.servers import Mongod
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +32,43 @@ def token(shared_server: ChatServer) -> str:
     return shared_server.register("visitor")
 
 
+@pytest.fixture(scope="package")
+def network() -> Iterator[Network]:
+    """What the proxies of all tests run in."""
+    with Network() as network:
+        yield network
+
+
+@pytest.fixture(scope="package")
+def started_members(
+    network: Network, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Members]:
+    members = Members(tmp_path_factory.mktemp("members"), network)
+    try:
+        members.start()
+        yield members
+    finally:
+        members.kill()
+
+
+@pytest.fixture
+def members(started_members: Members) -> Iterator[Members]:
+    """Three mongods, the same for all tests, who leave them as they like. Each has its database."""
+    yield started_members
+    started_members.heal()
+
+
+@pytest.fixture(scope="package")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """One mongod, for tests that leave it alone; each has a database of its own."""
+    mongod = Mongod(tmp_path_factory.mktemp("database"))
+    mongod.start()
+    yield mongod
+    mongod.kill()
+
+
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
-    if not figures.rows():
+    if not figures.rows() and not figures.trials():
         return
     terminalreporter.section("figures of the faults")
     terminalreporter.write_line(figures.text())

@@ -61,6 +61,14 @@ class History:
     def acknowledged(self) -> list[Operation]:
         return [entry for entry in self.operations if entry.op == "send" and entry.type == "ok"]
 
+    def waits(self) -> list[float]:
+        """Seconds from the first try of each acknowledged send to its answer."""
+        asked: dict[str | None, float] = {}
+        for entry in self.operations:
+            if entry.op == "send" and entry.type == "invoke":
+                asked.setdefault(entry.client_id, entry.t)
+        return [entry.t - asked[entry.client_id] for entry in self.acknowledged()]
+
     def pause(self, since: float) -> float:
         """The longest time without an acknowledgement, in seconds, that ended after `since`."""
         times = [entry.t for entry in self.acknowledged()]

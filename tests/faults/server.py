@@ -1,10 +1,12 @@
 """The real `chatserver` as a process of its own: start, kill, stop, and look at it from outside."""
 
 import json
+import os
 import re
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.servers import free_port
 
 START_SECONDS = 60
 PASSWORD = "correct horse"
+PLUGINS = Path(__file__).parent / "plugins"  # those that are broken on purpose
 
 # Hashing is not what is tried here, and hundreds of accounts are made.
 CHEAP_ACCOUNTS = {
@@ -29,9 +32,22 @@ http = httpx.Client(verify=False, timeout=10, limits=httpx.Limits(max_keepalive_
 class ChatServer:
     """One server on loopback, with data and logs in `folder`. It can be started again after its end."""
 
-    def __init__(self, folder: Path, *, store: str = "mongo", **settings: object) -> None:
-        """Settings by their key, with `__` for the dot: `limits__auth_seconds=1`."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        store: str = "mongo",
+        within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> None:
+        """Settings by their key, with `__` for the dot: `limits__auth_seconds=1`.
+
+        `within` is a command that becomes the server, once it has changed what is around it.
+        """
         self.folder = folder
+        self._within = [*within]
+        self._environment = os.environ | (environment or {})
         self.port = free_port()
         given = {key.replace("__", "."): value for key, value in settings.items()}
         self._settings: dict[str, object] = {
@@ -62,10 +78,11 @@ class ChatServer:
         where = ["--port", str(self.port), "--data", str(self.folder / "data")]
         with (self.folder / "console.log").open("ab") as console:
             self._process = psutil.Popen(
-                [sys.executable, "-m", "chatserver", "serve", *where, *options],
+                [*self._within, sys.executable, "-m", "chatserver", "serve", *where, *options],
                 stdout=console,
                 stderr=console,
                 cwd=self.folder,
+                env=self._environment,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready():

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.faults import checker
-from tests.faults.figures import record
+from tests.faults import trial
+from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.scale import SCALE
 from tests.faults.server import ChatServer
@@ -35,23 +35,20 @@ class Outcome(NamedTuple):
     """What became of the clients and the server."""
 
     statuses: tuple[int, int, int]  # /health and /health/live while it is frozen, /health after
-    refusals: list[float]  # seconds until each
     back: float  # seconds from its return to the first acknowledgement
-    acknowledged: int
     growth: int  # bytes
-    connections: int  # most of one client, over the whole time
-    findings: list[str]
+    trial: trial.Outcome
 
     def problems(self) -> list[str]:
         """What did not hold."""
         held = {
             "/health does not say it": self.statuses == (503, 200, 200),
-            "sends wait": 0 < max(self.refusals, default=0) < MOST_REFUSAL_SECONDS,
+            "sends wait": 0 < max(self.trial.refusals, default=0) < MOST_REFUSAL_SECONDS,
             "it takes long to be back": self.back < MOST_RETURN_SECONDS,
             "memory grows": self.growth < MOST_GROWTH,
-            "sockets are cut": self.connections == 1,
+            "sockets are cut": self.trial.connections == 1,
         }
-        return [problem for problem, well in held.items() if not well] + self.findings
+        return [problem for problem, well in held.items() if not well] + self.trial.findings
 
 
 @pytest.fixture
@@ -88,30 +85,26 @@ async def freeze(
             await asyncio.sleep(max(0, frozen_for - (time.monotonic() - frozen)))
             await traffic
             growth = server.memory() - memory
-            refusals = [seconds for client in fleet.clients for seconds in client.refusal_seconds]
             database.thaw()
             thawed = fleet.history.now()
             await fleet.settled()
-            acknowledged = fleet.history.acknowledged()
+            back = min(e.t for e in fleet.history.acknowledged() if e.t > thawed) - thawed
             again = await browser.get(server.url + "/health")
             return Outcome(
                 statuses=(health.status_code, live.status_code, again.status_code),
-                refusals=refusals,
-                back=min(entry.t for entry in acknowledged if entry.t > thawed) - thawed,
-                acknowledged=len(acknowledged),
+                back=back,
                 growth=growth,
-                connections=max(client.connections for client in fleet.clients),
-                findings=checker.check(fleet.history.operations, await fleet.logs(), fleet.heard()),
+                trial=await trial.outcome(fleet, thawed, fleet.history.now() - thawed),
             )
 
 
 @pytest.mark.parametrize(
-    ("store", "kind", "fault"),
-    [("mongo", Mongod, FAULT), ("postgres", Postgres, f"{FAULT}, PostgreSQL")],
+    ("store", "kind", "name"),
+    [("mongo", Mongod, "MongoDB"), ("postgres", Postgres, "PostgreSQL")],
     ids=["mongo", "postgres"],
 )
 async def test_a_frozen_store_is_waited_for(
-    tmp_path: Path, store: str, kind: type[Mongod | Postgres], fault: str, seed: int
+    tmp_path: Path, store: str, kind: type[Mongod | Postgres], name: str, seed: int
 ) -> None:
     database = kind(tmp_path / "database")
     await asyncio.to_thread(database.start)
@@ -121,13 +114,12 @@ async def test_a_frozen_store_is_waited_for(
     finally:
         database.kill()
     assert outcome.problems() == []
-    record(fault, "frozen for", f"{SCALE.freeze_seconds:.0f} s")
-    record(fault, "sends refused meanwhile", str(len(outcome.refusals)))
-    record(fault, "longest wait for a refusal", f"{max(outcome.refusals):.2f} s")
-    record(fault, "from its return to the first acknowledgement", f"{outcome.back:.2f} s")
-    acknowledged = str(outcome.acknowledged)
-    record(fault, "acknowledgements checked, none lost or doubled", acknowledged)
-    record(fault, "memory grew by", f"{outcome.growth / (1 << 20):.1f} MiB")
+    refusals = outcome.trial.refusals
+    record_trial(outcome.trial.row(f"{FAULT} for {frozen_for:.0f} s", name, seed))
+    record(FAULT, f"sends refused meanwhile, {name}", str(len(refusals)))
+    record(FAULT, f"longest wait for a refusal, {name}", f"{max(refusals):.2f} s")
+    record(FAULT, f"from its return to the first acknowledgement, {name}", f"{outcome.back:.2f} s")
+    record(FAULT, f"memory grew by, {name}", f"{outcome.growth / (1 << 20):.1f} MiB")
 
 
 async def test_control_without_a_time_limit_sends_wait(
@@ -136,7 +128,9 @@ async def test_control_without_a_time_limit_sends_wait(
     weak = {"plugin__mongo__timeout_ms": 60_000, "delivery__append_seconds": 60}
     outcome = await freeze(tmp_path, mongod, seed, **weak)
     assert "sends wait" in outcome.problems()
-    record(FAULT, "control, no time limit: sends refused meanwhile", str(len(outcome.refusals)))
+    record(
+        FAULT, "control, no time limit: sends refused meanwhile", str(len(outcome.trial.refusals))
+    )
 
 
 async def test_control_repeats_under_a_new_client_id_are_doubled(

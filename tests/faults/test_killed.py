@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import checker, history
-from tests.faults.figures import record
+from tests.faults import checker, trial
+from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.scale import SCALE
 from tests.faults.server import ChatServer
+from tests.faults.trial import Outcome
 from tests.servers import mongod_program
 
 pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
@@ -40,11 +41,10 @@ def kill_mongod(server: ChatServer) -> None:
     server.mongod().kill()
 
 
-async def during(fleet: Fleet, fault: Callable[[ChatServer], None]) -> tuple[float, float]:
-    """Traffic, the fault, traffic.
+async def during(fleet: Fleet, fault: Callable[[ChatServer], None]) -> Outcome:
+    """Traffic, the fault, traffic; when all is over, what came of it.
 
-    Gives the seconds without acknowledgement, and those from the server's return until every
-    client had everything.
+    `caught_up` is from the server's return until every client had everything.
     """
     traffic = asyncio.create_task(fleet.talk(SCALE.seconds * 2))
     await asyncio.sleep(SCALE.seconds)
@@ -56,14 +56,14 @@ async def during(fleet: Fleet, fault: Callable[[ChatServer], None]) -> tuple[flo
     caught_up = fleet.history.now() - over
     await traffic
     await fleet.settled()
-    return fleet.history.pause(when), caught_up
+    return await trial.outcome(fleet, when, caught_up)
 
 
 @pytest.mark.parametrize(
     ("name", "fault", "store"),
     [
         ("1 kill -9 of the server", kill_server, "mongo"),
-        ("1 kill -9 of the server, SQLite", kill_server, "sqlite"),
+        ("1 kill -9 of the server", kill_server, "sqlite"),
         ("2 kill -9 of server and mongod", kill_all, "mongo"),
         ("2 kill -9 of mongod", kill_mongod, "mongo"),
     ],
@@ -74,19 +74,12 @@ async def test_nothing_acknowledged_is_lost_and_everybody_catches_up(
 ) -> None:
     with ChatServer(tmp_path, store=store) as server:
         async with Fleet(server, SCALE, seed) as fleet:
-            gap, caught_up = await during(fleet, fault)
-            if fault is kill_mongod:
-                assert all(client.connections == 1 for client in fleet.clients), "sockets are kept"
-            logs = await fleet.logs()
-            fleet.history.write(tmp_path / "history.jsonl")
-            findings = checker.check(history.read(tmp_path / "history.jsonl"), logs, fleet.heard())
-        assert findings == []
-        acknowledged = len(fleet.history.acknowledged())
-        assert acknowledged == int(SCALE.seconds * 2 * SCALE.rate)
-        record(name, "acknowledgements checked, none lost or doubled", str(acknowledged))
-        record(name, "until the next acknowledgement", f"{gap:.1f} s")
-        if fault is not kill_mongod:
-            record(name, "from ready until the last client had everything", f"{caught_up:.2f} s")
+            outcome = await during(fleet, fault)
+        if fault is kill_mongod:
+            assert outcome.connections == 1, "sockets are kept"
+        assert outcome.findings == []
+        assert outcome.acknowledged == int(SCALE.seconds * 2 * SCALE.rate)
+        record_trial(outcome.row(name, {"mongo": "MongoDB", "sqlite": "SQLite"}[store], seed))
         assert server.stop() == 0
 
 

@@ -15,10 +15,9 @@ from chatserver.app import Server
 from chatserver.config import load
 from tests.faults.figures import record
 from tests.faults.scale import IS_LONG
-from tests.faults.server import PASSWORD, ChatServer, http
+from tests.faults.server import PASSWORD, PLUGINS, ChatServer, http
 
 FAULT = "28 broken plugins"
-PLUGINS = Path(__file__).parent / "plugins"
 DEADLINE = 0.5
 BLOCK_SECONDS = 5.0 if IS_LONG else 1.6
 MESSAGE_HOOKS = ("change_message", "check_message")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.client import Client
 from tests.faults.figures import record
-from tests.faults.fleet import Client
 from tests.faults.history import History
 from tests.faults.raw import Guest, frame
 from tests.faults.scale import IS_LONG, SCALE
@@ -72,7 +72,7 @@ async def test_who_never_reads_costs_little_and_only_itself(tmp_path: Path) -> N
         token = server.register("sender")
         room = server.room(token)
         readers = [
-            Timed(f"r{number}", server.url, token, [room], History()) for number in range(READERS)
+            Timed(f"r{number}", [server.url], token, [room], History()) for number in range(READERS)
         ]
         await asyncio.gather(*(reader.is_live.wait() for reader in readers))
         await talk(readers[0], room, 1, server)  # warm

@@ -1,0 +1,186 @@
+"""A network that can be made bad: TCP proxies that delay, hold or reset what passes.
+
+They run in a thread with a loop of its own, so that a test may block without harming them.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from tests.servers import free_port
+
+T = TypeVar("T")
+
+CHUNK = 1 << 16
+PIECES = 64  # of a chunk each, that may be under way in one direction
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds; socket(7)
+
+Sources = Callable[[], set[int]]  # the local ports of those whose connections are meant
+
+
+class Link:
+    """One connection through a proxy."""
+
+    def __init__(self, source: int, delay: float) -> None:
+        self.source, self.delay = source, delay
+        self.passing = asyncio.Event()
+        self.passing.set()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def run(
+        self, near: asyncio.StreamReader, back: asyncio.StreamWriter, target: int
+    ) -> None:
+        self._writers.append(back)
+        try:
+            await self.passing.wait()
+            far, forth = await asyncio.open_connection("127.0.0.1", target)
+            self._writers.append(forth)
+            await asyncio.gather(self._carry(near, forth), self._carry(far, back))
+        except OSError:
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def reset(self) -> None:
+        """End both sides with RST."""
+        for writer in self._writers:
+            opened: socket.socket = writer.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # it has ended by itself
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        self.abort()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what comes, in order, each piece when it is due."""
+        loop = asyncio.get_running_loop()
+        pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(PIECES)
+
+        async def take() -> None:
+            data = b"-"
+            while data:
+                try:
+                    data = await reader.read(CHUNK)
+                except OSError:
+                    data = b""
+                await pieces.put((loop.time() + self.delay, data))
+
+        taking = asyncio.create_task(take())
+        try:
+            while True:
+                due, data = await pieces.get()
+                if (wait := due - loop.time()) > 0:
+                    await asyncio.sleep(wait)
+                await self.passing.wait()
+                if not data:
+                    writer.write_eof()
+                    return
+                writer.write(data)
+                await writer.drain()
+        finally:
+            taking.cancel()
+
+
+class Proxy:
+    """Connections to `port` go on to the port `target`."""
+
+    def __init__(self, network: "Network", target: int) -> None:
+        self.port, self.target = free_port(), target
+        self._network = network
+        self._links: set[Link] = set()
+        self._delay = 0.0
+        self._held: Sources | None = None
+
+    async def listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    async def _accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        link = Link(back.get_extra_info("peername")[1], self._delay)
+        if self._held is not None and link.source in self._held():
+            link.passing.clear()
+        self._links.add(link)
+        try:
+            await link.run(near, back, self.target)
+        finally:
+            self._links.discard(link)
+
+    def delay(self, seconds: float) -> None:
+        """From now on everything takes so much longer each way."""
+
+        async def apply() -> None:
+            self._delay = seconds
+            for link in self._links:
+                link.delay = seconds
+
+        self._network.run(apply())
+
+    def hold(self, sources: Sources) -> None:
+        """Let nothing pass to and from these, as if they were cut off; also what they open later."""
+
+        async def apply() -> None:
+            self._held = sources
+            held = sources()
+            for link in self._links:
+                if link.source in held:
+                    link.passing.clear()
+
+        self._network.run(apply())
+
+    def reset(self) -> None:
+        """Break all connections."""
+
+        async def apply() -> None:
+            for link in list(self._links):
+                link.reset()
+
+        self._network.run(apply())
+
+    def heal(self) -> None:
+        """Everything passes at once again, also what was held."""
+
+        async def apply() -> None:
+            self._delay, self._held = 0.0, None
+            for link in self._links:
+                link.delay = 0.0
+                link.passing.set()
+
+        self._network.run(apply())
+
+
+class Network:
+    """The thread that all proxies of a test run in."""
+
+    def __enter__(self) -> "Network":
+        self._loop = asyncio.new_event_loop()
+        self._servers: list[asyncio.Server] = []
+        self._thread = threading.Thread(target=self._loop.run_forever, name="network")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def proxy(self, target: int) -> Proxy:
+        made = Proxy(self, target)
+        self._servers.append(self.run(made.listen()))
+        return made
+
+    def run(self, action: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(action, self._loop).result(30)
+
+    async def _stop(self) -> None:
+        for server in self._servers:
+            server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)

@@ -1,0 +1,64 @@
+"""Fault 3: three nodes are restarted in order, one after the other, under traffic.
+
+Their clients move to others: nothing is lost or doubled, and no user sees an error.
+"""
+
+import asyncio
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults import trial
+from tests.faults.figures import record, record_trial
+from tests.faults.fleet import Fleet
+from tests.faults.nodes import nodes
+from tests.faults.scale import IS_LONG, SCALE
+from tests.faults.server import ChatServer
+from tests.servers import Mongod
+
+FAULT = "3 rolling restart of three nodes"
+CLIENTS = 1000 if IS_LONG else 60
+DRAIN_SECONDS = 5 if IS_LONG else 1  # over which a node tells its clients to move
+MOST_DRAIN_SECONDS = 30
+MOST_RESUME_SECONDS = 2  # p99
+
+pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
+
+
+async def test_a_rolling_restart_is_not_noticed(
+    tmp_path: Path, database: Mongod, seed: int
+) -> None:
+    drains = []
+
+    def restart(server: ChatServer) -> None:
+        began = time.monotonic()
+        assert server.stop() == 0
+        drains.append(time.monotonic() - began)
+        server.start()
+
+    settings = {
+        "plugin__mongo__uri": database.uri,
+        "plugin__mongo__database": tmp_path.name[-60:],
+        "server__drain_seconds": DRAIN_SECONDS,
+    }
+    with nodes(tmp_path, 3, **settings) as servers:
+        first, *others = servers
+        async with Fleet(first, SCALE._replace(clients=CLIENTS), seed, others=others) as fleet:
+
+            async def restart_all() -> None:
+                for server in servers:
+                    await asyncio.to_thread(restart, server)
+
+            outcome = await trial.run(fleet, restart_all)
+        assert outcome.findings == []
+        assert outcome.complaints == []
+        assert [server.errors() for server in servers] == [[], [], []]
+    assert len(outcome.resumes) >= CLIENTS, "all have moved"
+    p99 = statistics.quantiles(outcome.resumes, n=100)[98]
+    record_trial(outcome.row(f"{FAULT}, {CLIENTS:,} clients", "MongoDB", seed))
+    record(FAULT, "longest drain", f"{max(drains):.1f} s")
+    record(FAULT, "live again on another node, p99", f"{p99:.2f} s")
+    assert max(drains) < MOST_DRAIN_SECONDS
+    assert p99 < MOST_RESUME_SECONDS
