@@ -97,9 +97,12 @@ class PrivateMongod:
     def _spawn(self) -> "subprocess.Popen[bytes]":
         process = mongod.spawn(mongod.arguments(self._program, self._folder, self._port))
         self._process = process
-        temporary = self._note.with_suffix(".new")
-        temporary.write_text(f"{process.pid} {self._port}\n")
-        temporary.replace(self._note)
+        try:
+            temporary = self._note.with_suffix(".new")
+            temporary.write_text(f"{process.pid} {self._port}\n")
+            temporary.replace(self._note)
+        except OSError as error:  # a full disk; only the next server would miss it
+            logger.error("cannot write %s: %s", self._note, error.strerror)
         return process
 
     async def _become_primary(self, process: "subprocess.Popen[bytes]") -> None:
@@ -151,7 +154,10 @@ class PrivateMongod:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             started = time.monotonic()
-            process = self._spawn()
+            try:
+                process = self._spawn()
+            except OSError as error:  # no memory, no process: later, then
+                logger.error("mongod cannot be started: %s", error.strerror)
 
 
 def address(port: int) -> str:

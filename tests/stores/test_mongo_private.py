@@ -84,6 +84,20 @@ async def test_a_killed_mongod_is_started_again(io_loop: Any, folder: Path) -> N
         await store.close()
 
 
+async def test_it_is_started_again_where_nothing_can_be_noted(io_loop: Any, folder: Path) -> None:
+    """As on a full disk that has room again."""
+    store = make(folder)
+    await store.open()
+    try:
+        first = noted_pid(folder)
+        (folder / "mongod.new").mkdir()
+        os.kill(first, signal.SIGKILL)
+        await comes_back(store)
+        assert noted_pid(folder) == first
+    finally:
+        await store.close()
+
+
 async def test_a_killed_server_loses_nothing_and_blocks_nobody(io_loop: Any, folder: Path) -> None:
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SERVER, str(folder), stdout=subprocess.PIPE
