@@ -14,6 +14,7 @@ from hashlib import sha256
 import msgspec
 
 from chatserver import Records, StoredSession, StoreUnavailable
+from chatserver_plugins.password.clock import cautious_now
 
 SECRET_BYTES = 32
 RENEW_SECONDS = 86400.0  # a use prolongs the session, but not with a write for each request
@@ -66,7 +67,7 @@ class Sessions:
         per_user: int,
         cache_seconds: float,
         cache_size: int,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = cautious_now,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._records = records
