@@ -180,6 +180,9 @@ class ChatServer:
         found: dict[str, Any] = answer.json()
         return found
 
+    def get(self, path: str, token: str) -> httpx.Response:
+        return http.get(self.url + path, headers={"Authorization": f"Bearer {token}"})
+
     def room(self, token: str, name: str = "room", *members: str) -> str:
         """Make a public room that these tokens' users are in; its id."""
         room: str = self.post("/api/v1/rooms", token, {"name": name, "kind": "public"})["id"]

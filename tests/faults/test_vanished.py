@@ -1,10 +1,10 @@
-"""Fault 17: many connections at once, then all gone without a word."""
+"""Faults 17 and 18: many connections at once, then all gone: without a word, or cut."""
 
 import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from tests.faults.scale import SCALE
 from tests.faults.server import ChatServer
 
 FAULT = "17 connections gone without FIN"
+CUT = "18 connections cut at once"
+MOST_CUT_SECONDS = 10
 HEARTBEAT = 1
 COUNT = SCALE.connections
 MOST_EACH = 24 << 10  # what a connection needs; 16 KB when it is idle for long
@@ -21,10 +23,10 @@ MOST_EACH = 24 << 10  # what a connection needs; 16 KB when it is idle for long
 
 @asynccontextmanager
 async def crowd(
-    server: ChatServer, token: str, room: str
+    server: ChatServer, token: str, room: str, count: int
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process with all the connections open. It is stopped and killed at the end."""
-    arguments = [str(server.port), token, room, str(COUNT)]
+    arguments = [str(server.port), token, room, str(count)]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.faults.vanish", *arguments),
@@ -34,11 +36,26 @@ async def crowd(
     try:
         assert process.stdout is not None
         async with asyncio.timeout(120):
-            assert await process.stdout.readline() == b"open %d\n" % COUNT
+            assert await process.stdout.readline() == b"open %d\n" % count
         yield process
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
+
+
+async def watch(server: ChatServer, token: str, is_late: Callable[[], bool]) -> list[float]:
+    """How long somebody else waits, again and again, until the server has noticed that all are gone."""
+    waits: list[float] = []
+    while not waits or server.metric("websocket_connections_active") > 0:
+        assert not is_late()
+        asked = time.monotonic()
+        guest = await Guest.enter(server, token)
+        await guest.ask(op="ping")
+        waits.append(time.monotonic() - asked)
+        guest.drop()
+        await asyncio.sleep(0.05)
+    return waits
 
 
 async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
@@ -51,21 +68,13 @@ async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
         room = server.room(token)
         before = server.memory()
         began = time.monotonic()
-        async with crowd(server, token, room) as process:
+        async with crowd(server, token, room, COUNT) as process:
             entered = time.monotonic() - began
             each = (server.memory() - before) / COUNT
             assert server.metric("websocket_connections_active") == COUNT
             process.send_signal(signal.SIGSTOP)
             gone = time.monotonic()
-            waits = []
-            while server.metric("websocket_connections_active") > 0:
-                assert time.monotonic() - gone < 10 * HEARTBEAT
-                asked = time.monotonic()
-                guest = await Guest.enter(server, token)
-                await guest.ask(op="ping")
-                waits.append(time.monotonic() - asked)
-                guest.drop()
-                await asyncio.sleep(0.05)
+            waits = await watch(server, token, lambda: time.monotonic() - gone > 10 * HEARTBEAT)
             noticed = time.monotonic() - gone
             process.send_signal(signal.SIGCONT)
         after = server.memory()
@@ -79,3 +88,25 @@ async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
         assert max(waits) < 1
         assert server.errors() == []
         assert after - before < COUNT * MOST_EACH
+
+
+async def test_many_that_are_cut_at_once_cost_nobody_else(tmp_path: Path) -> None:
+    """Fault 18; and they come back at once."""
+    settings = {"limits__connections_per_user": SCALE.cut + 10}
+    with ChatServer(tmp_path, store="memory", **settings) as server:
+        token = server.register("crowd")
+        room = server.room(token)
+        async with crowd(server, token, room, SCALE.cut) as process:
+            process.kill()
+            await process.wait()
+            gone = time.monotonic()
+            waits = await watch(server, token, lambda: time.monotonic() - gone > MOST_CUT_SECONDS)
+            noticed = time.monotonic() - gone
+        began = time.monotonic()
+        async with crowd(server, token, room, SCALE.cut):
+            back = time.monotonic() - began
+        record(CUT, f"{SCALE.cut:,} connections: the last one noticed after", f"{noticed:.1f} s")
+        record(CUT, "another's longest wait meanwhile, connecting included", f"{max(waits):.3f} s")
+        record(CUT, "all of them back, in a process that starts for it", f"{back:.1f} s")
+        assert max(waits) < 1
+        assert server.errors() == []

@@ -1,0 +1,93 @@
+"""Disks that fail: one that can be filled, and one that cannot be synced. Both need root."""
+
+import asyncio
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+FILL = "fill"
+LARGEST = 1 << 26
+BLOCK = 1 << 12
+MOUNT = 'mount "$1" "$2" && shift 2 && exec "$@"'
+SYNCS = "fsync,fdatasync"
+
+
+def needs(program: str) -> str:
+    """The path of a program that only root can use. Without it the test is skipped, but fails in CI."""
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None or os.geteuid() != 0:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {program}, as root")
+    assert found is not None
+    return found
+
+
+class SmallDisk:
+    """An ext4 of its own at `folder`, which only one process and its children see."""
+
+    def __init__(self, folder: Path, megabytes: int) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True)
+        image = folder.with_suffix(".image")
+        with image.open("wb") as file:
+            file.truncate(megabytes << 20)
+        subprocess.run([needs("mkfs.ext4"), "-q", "-m", "0", image], check=True)
+        attach = [needs("losetup"), "--find", "--show", image]
+        self._device = subprocess.run(
+            attach, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def __enter__(self) -> "SmallDisk":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        subprocess.run([needs("losetup"), "--detach", self._device], check=True)
+
+    @property
+    def within(self) -> list[str]:
+        """The command that becomes the process that sees it."""
+        folder = str(self._folder)
+        return [needs("unshare"), "--mount", "sh", "-c", MOUNT, "sh", self._device, folder]
+
+    def fill(self, pid: int) -> None:
+        """Leave not one block, as that process sees it."""
+        with self._seen_by(pid).open("wb") as file:
+            size, step = 0, LARGEST
+            while step >= BLOCK:
+                try:
+                    os.posix_fallocate(file.fileno(), size, step)
+                    size += step
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    step //= 2
+
+    def free(self, pid: int) -> None:
+        self._seen_by(pid).unlink()
+
+    def _seen_by(self, pid: int) -> Path:
+        return Path(f"/proc/{pid}/root{self._folder}", FILL)
+
+
+@asynccontextmanager
+async def failing_syncs(pid: int) -> AsyncIterator[None]:
+    """As long as this lasts, no sync of that process succeeds (EIO)."""
+    inject = ["-e", f"trace={SYNCS}", "-e", f"inject={SYNCS}:error=EIO", "-e", "signal=none"]
+    strace = await asyncio.create_subprocess_exec(
+        *(needs("strace"), "-f", "-p", str(pid), *inject, "-o", os.devnull),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert strace.stderr is not None
+    try:
+        async with asyncio.timeout(10):
+            assert b"attached" in await strace.stderr.readline()
+        yield
+    finally:
+        if strace.returncode is None:
+            strace.terminate()  # it lets go first
+        await strace.communicate()

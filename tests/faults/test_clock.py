@@ -1,0 +1,86 @@
+"""Fault 29: the clock of one of two nodes jumps by an hour, and by ten years.
+
+Time orders nothing, so nothing is lost or doubled; and nobody is signed out, on no node.
+"""
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.faults import trial
+from tests.faults.figures import record_trial
+from tests.faults.fleet import Fleet
+from tests.faults.scale import IS_LONG, SCALE
+from tests.faults.server import PASSWORD, ChatServer, http
+from tests.servers import Mongod
+
+LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+HOUR, TEN_YEARS = 3600, 10 * 365 * 86400
+JUMP_SECONDS = 5 if IS_LONG else 1
+
+pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
+
+
+class Clock:
+    """The clock of one process. https://github.com/wolfcw/libfaketime"""
+
+    def __init__(self, file: Path) -> None:
+        if not LIBRARY.exists():
+            (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no libfaketime")
+        self._file = file
+        self.jump(0)
+        self.environment = {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",  # with one it does not notice that it goes back
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def jump(self, seconds: int) -> None:
+        """So far from the truth, from now on."""
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.replace(self._file)
+
+
+def ahead(server: ChatServer) -> float:
+    """Seconds that the server's clock is ahead of ours."""
+    said = http.get(server.url + "/health").json()["timestamp"]
+    return (datetime.fromisoformat(said) - datetime.now(UTC)).total_seconds()
+
+
+def login(server: ChatServer, username: str) -> None:
+    account = {"username": username, "password": PASSWORD}
+    assert http.post(server.url + "/api/v1/login", json=account).status_code == 200
+
+
+async def test_a_jumping_clock_is_not_noticed(tmp_path: Path, database: Mongod, seed: int) -> None:
+    settings = {
+        "plugin__mongo__uri": database.uri,
+        "plugin__mongo__database": tmp_path.name[-60:],
+    }
+    clock = Clock(tmp_path / "clock")
+    there = ChatServer(tmp_path / "there", environment=clock.environment, **settings)
+    with ChatServer(tmp_path / "here", **settings) as here, there:
+        async with Fleet(here, SCALE, seed, others=[there]) as fleet:
+            tokens = [client.token for client in fleet.clients[:2]]
+
+            async def jump() -> None:
+                for seconds in (HOUR, -HOUR, TEN_YEARS, 0):
+                    clock.jump(seconds)
+                    await asyncio.sleep(JUMP_SECONDS)
+                    assert abs(await asyncio.to_thread(ahead, there) - seconds) < HOUR / 2
+                    # A login looks through the user's other sessions for such as have expired.
+                    await asyncio.to_thread(login, there, fleet.clients[0].name)
+
+            outcome = await trial.run(fleet, jump)
+        assert outcome.findings == []
+        assert outcome.complaints == []
+        assert outcome.connections == 1
+        for server in (here, there):
+            assert [server.get("/api/v1/me", token).status_code for token in tokens] == [200, 200]
+            assert server.errors() == []
+        record_trial(outcome.row("29 a clock jumps by an hour and ten years", "MongoDB", seed))

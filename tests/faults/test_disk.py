@@ -1,0 +1,100 @@
+"""Faults 10 and 11: the disk is full, or cannot be synced, and is well again later.
+
+Meanwhile sends are refused, to be tried again; nothing acknowledged is lost. As a control, a store that
+does not sync goes on to acknowledge.
+"""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pymongo
+import pytest
+from pymongo.errors import PyMongoError
+
+from tests.faults import trial
+from tests.faults.disk import SmallDisk, failing_syncs
+from tests.faults.figures import record, record_trial
+from tests.faults.fleet import Fleet
+from tests.faults.scale import IS_LONG, SCALE
+from tests.faults.server import PLUGINS, ChatServer, http
+
+STORES = {"sqlite": "SQLite", "mongo": "MongoDB"}
+MEGABYTES = {"sqlite": 32, "mongo": 600}
+FULL_SECONDS = 10 if IS_LONG else 2
+FAILING_SECONDS = 5 if IS_LONG else 1.5
+FULL = "10 a full disk"
+UNSYNCED = "11 syncs fail"
+
+pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
+
+
+def checkpoint(server: ChatServer) -> None:
+    """Have mongod write what it has. Its journal has room for minutes; where this has none, it ends."""
+    command = server.mongod().cmdline()
+    address = f"mongodb://127.0.0.1:{command[command.index('--port') + 1]}/?directConnection=true"
+    with (
+        pymongo.MongoClient(address, timeoutMS=5000) as client,
+        contextlib.suppress(PyMongoError),
+    ):
+        client.admin.command("fsync")
+
+
+@pytest.mark.parametrize("store", STORES if IS_LONG else ["sqlite"])
+async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, store: str, seed: int) -> None:
+    with (
+        SmallDisk(tmp_path / "data", MEGABYTES[store]) as disk,
+        ChatServer(tmp_path, store=store, within=disk.within) as server,
+    ):
+        statuses = []
+
+        async def fill() -> None:
+            await asyncio.to_thread(disk.fill, server.process.pid)
+            if store == "mongo":
+                await asyncio.to_thread(checkpoint, server)
+            await asyncio.sleep(FULL_SECONDS)
+            health = await asyncio.to_thread(http.get, server.url + "/health")
+            statuses.append(health.status_code)
+            await asyncio.to_thread(disk.free, server.process.pid)
+
+        async with Fleet(server, SCALE, seed) as fleet:
+            outcome = await trial.run(fleet, fill)
+        assert outcome.findings == []
+        assert set(outcome.complaints) == {"store.unavailable"}, "it was full, and no worse"
+        assert outcome.connections == 1, "sockets are kept"
+        assert statuses == [503]
+        record_trial(outcome.row(FULL, STORES[store], seed))
+
+
+async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Outcome, int]:
+    """What came of it, and how many acknowledgements came while nothing could be synced."""
+    with ChatServer(folder, store=store, plugins__folder=PLUGINS) as server:
+        async with Fleet(server, SCALE, seed) as fleet:
+            between = []
+
+            async def fail() -> None:
+                async with failing_syncs(server.process.pid):
+                    await asyncio.sleep(0.1)  # what was synced before is told by then
+                    between.append(fleet.history.now())
+                    await asyncio.sleep(FAILING_SECONDS)
+                    between.append(fleet.history.now())
+
+            outcome = await trial.run(fleet, fail)
+            began, ended = between
+            told = [e for e in fleet.history.acknowledged() if began < e.t < ended]
+    return outcome, len(told)
+
+
+async def test_what_cannot_be_synced_is_not_acknowledged(tmp_path: Path, seed: int) -> None:
+    outcome, told = await fail_in_traffic(tmp_path, "sqlite", seed)
+    assert outcome.findings == []
+    assert told == 0
+    assert set(outcome.complaints) == {"store.unavailable"}
+    record_trial(outcome.row(UNSYNCED, "SQLite", seed))
+    record(UNSYNCED, "acknowledged meanwhile", str(told))
+
+
+async def test_control_without_syncs_it_is_acknowledged(tmp_path: Path, seed: int) -> None:
+    _, told = await fail_in_traffic(tmp_path, "weak_sqlite", seed)
+    assert told > 0
+    record(UNSYNCED, "control, a store that does not sync: acknowledged meanwhile", str(told))
