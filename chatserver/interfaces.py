@@ -66,6 +66,14 @@ class Store(Protocol):
         next `open`. Where the data is of a newer version it is left alone, and both are named.
         """
 
+    async def open_to_read(self) -> None:
+        """Connect instead of `open`, beside a process that has the data; change nothing.
+
+        What only reads works then, and sees what is durable; a write may raise `StoreUnavailable`.
+        Raises `StartupError`, also where no other process can get at the data, or where its schema
+        is not up to date.
+        """
+
     async def close(self) -> None:
         """Let go of everything. Never raises."""
 

@@ -186,6 +186,9 @@ class Shipper:
                 logger.error("changes are not written beside the backup: {}", error)
             self._failing = str(error)
             self._abandon()
+        except Exception:
+            logger.exception("changes are not written beside the backup")
+            self._abandon()
         else:
             self._failing = ""
 

@@ -40,7 +40,7 @@ def command(
     """Make a backup, and remove those that are too old.
 
     It is consistent also while servers work: of every room it has the log up to some event, and
-    nothing in it points beyond. With an embedded database the server must be stopped.
+    nothing in it points beyond.
 
     \b
     chatserver backup -c production
@@ -123,12 +123,12 @@ def make(loaded: Loaded) -> tuple[Path, Manifest]:
     from chatserver.backup.configured import settings_of, shelf_of
     from chatserver.backup.take import take
     from chatserver.cli.progress import progress
-    from chatserver.cli.stores import opened_to_write, run_quietly
+    from chatserver.cli.stores import opened_to_copy, run_quietly
 
     settings, shelf = settings_of(loaded), shelf_of(loaded.config)
 
     async def work() -> tuple[Path, Manifest]:
-        async with opened_to_write(loaded) as store:
+        async with opened_to_copy(loaded) as store:
             with progress("copied") as show:
                 return await take(store, shelf, settings, show)
 

@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from chatserver.errors import StartupError
+
 if TYPE_CHECKING:
     from chatserver.config import Loaded
     from chatserver.folders import DataFolder
@@ -44,6 +46,22 @@ async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
             stack.callback(data_folder(loaded).close)
         stack.push_async_callback(store.close)
         await store.open()
+        yield store
+
+
+@asynccontextmanager
+async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
+    """The store, open to be read, also beside a server that has the data for itself."""
+    store = store_of(loaded)
+    async with AsyncExitStack() as stack:
+        beside = False
+        if store.is_private():
+            try:
+                stack.callback(data_folder(loaded).close)
+            except StartupError:  # a server has it
+                beside = True
+        stack.push_async_callback(store.close)
+        await (store.open_to_read() if beside else store.open())
         yield store
 
 

@@ -24,6 +24,7 @@ from chatserver import (
     ReactionRemoved,
     RoomChanged,
     RoomKind,
+    StartupError,
     Unread,
 )
 
@@ -56,6 +57,9 @@ class MemoryStore:
 
     async def open(self) -> None:
         """There is nothing to connect to."""
+
+    async def open_to_read(self) -> None:
+        raise StartupError("plugin.memory: what is in a server's memory only that server can read")
 
     async def close(self) -> None:
         """Keep what is stored: another service may be using it."""

@@ -60,6 +60,21 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
             await self.close()
             raise
 
+    async def open_to_read(self) -> None:
+        running = self._private.running() if self._private else None
+        if self._private and running is None:
+            raise StartupError("plugin.mongo: no server keeps a mongod on this data folder")
+        try:
+            await self._connect(running)
+            if steps := schema.plan(await schema.version(self._database)):
+                raise StartupError(f"plugin.mongo: its schema is not up to date: {steps[0]}")
+        except (PyMongoError, StoreUnavailable, ValueError) as error:
+            await self.close()
+            raise StartupError(f"plugin.mongo.uri: {error}") from error
+        except BaseException:
+            await self.close()
+            raise
+
     async def _connect(self, uri: str | None = None) -> None:
         """To the primary at this address, else to the one in the settings or a private one."""
         config = self._config

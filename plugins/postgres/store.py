@@ -55,6 +55,12 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
         self._database = Database(self._config)
         await self._database.open()
 
+    async def open_to_read(self) -> None:
+        if steps := await self.plan():
+            raise StartupError(f"plugin.postgres: its schema is not up to date: {steps[0]}")
+        self._database = Database(self._config)
+        await self._database.open()
+
     async def close(self) -> None:
         if hasattr(self, "_database"):
             self._database.close()

@@ -68,8 +68,7 @@ class Database:
     def _plan(self) -> list[str]:
         if not self._path.exists():
             return schema.plan(0)
-        address = f"{self._path.as_uri()}?mode=ro"  # never a checkpoint beside the writer
-        with closing(sqlite3.connect(address, timeout=BUSY_SECONDS, uri=True)) as connection:
+        with closing(self._read_only()) as connection:
             schema.check(connection)
             return schema.plan(schema.version_of(connection))
 
@@ -82,6 +81,18 @@ class Database:
             raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
         writer, *readers = connections
         self._writer = Worker(writer, self._writes, self._write, GROUP)
+        self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
+
+    async def open_to_read(self) -> None:
+        """Beside the process that writes; it is not kept from anything. Raises `StartupError`."""
+        if steps := await self.plan():
+            raise StartupError(
+                f"plugin.sqlite.path: {self._path}: its schema is not up to date: {steps[0]}"
+            )
+        try:
+            readers = await asyncio.to_thread(self._connect_to_read)
+        except (OSError, sqlite3.Error) as error:
+            raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
         self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
 
     async def close(self) -> None:
@@ -106,6 +117,8 @@ class Database:
 
     async def read(self, run: Run[T]) -> T:
         """What `run` gives, of what is durable now. Raises `StoreUnavailable`."""
+        if not self._readers:
+            raise StoreUnavailable
         return await self._result(Job(run), self._reads)
 
     async def write(self, run: Run[T]) -> T:
@@ -113,6 +126,8 @@ class Database:
 
         It runs in a transaction with others, and again if that failed.
         """
+        if self._writer is None:
+            raise StoreUnavailable
         try:
             result = await self._result(Job(run), self._writes)
         except StoreUnavailable as error:
@@ -126,8 +141,6 @@ class Database:
         return result
 
     async def _result(self, job: Job[T], queue: "SimpleQueue[Job[Any] | None]") -> T:
-        if self._writer is None:
-            raise StoreUnavailable
         queue.put(job)
         try:
             async with asyncio.timeout(self._seconds):
@@ -165,6 +178,25 @@ class Database:
                 reader.execute("PRAGMA query_only = 1")
             stack.pop_all()  # only an error closes them
         return [writer, *readers]
+
+    def _connect_to_read(self) -> list[sqlite3.Connection]:
+        with ExitStack() as stack:
+            readers = []
+            for _ in range(READERS):
+                readers.append(self._read_only())
+                stack.callback(readers[-1].close)
+            stack.pop_all()
+        return readers
+
+    def _read_only(self) -> sqlite3.Connection:
+        """It never makes a checkpoint beside the writer, not even as the last one to close."""
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?mode=ro",
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=True,
+        )
 
     def _lock_file(self) -> None:
         """Keep other servers out, which would write beside this one, until `close` or death.

@@ -23,6 +23,9 @@ class SqliteStore(SqliteIndex, SqliteRecords):
     async def open(self) -> None:
         await self._database.open()
 
+    async def open_to_read(self) -> None:
+        await self._database.open_to_read()
+
     async def close(self) -> None:
         await self._database.close()
 

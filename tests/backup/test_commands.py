@@ -12,14 +12,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from chatserver import MessagePosted
 from chatserver.backup.reading import Backup
 from chatserver.backup.shelf import Shelf
 from chatserver.cli import main
 from chatserver.testing.samples import posted
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.conftest import KEY
-from tests.backup.seed import contents, seed
+from tests.backup.seed import Contents, contents, seed
+from tests.faults.server import ChatServer
 from tests.protocol.running import PASSWORD, Running
+from tests.servers import mongod_program
 
 KEY_TEXT = bytes(range(32)).hex()
 SQLITE = {"plugins.enabled": ["sqlite", "password"]}
@@ -47,7 +50,8 @@ class Machine:
 
     def start(self, *arguments: str, limit: str = "unlimited") -> "subprocess.Popen[str]":
         """In a process of its own, in which no file may be larger than so many KiB."""
-        program = [sys.executable, "-m", "chatserver", *arguments, *self.options(self.data)]
+        name, *given = arguments
+        program = [sys.executable, "-m", "chatserver", name, *self.options(self.data), *given]
         return subprocess.Popen(
             ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", *program],
             cwd=self.folder,
@@ -107,8 +111,8 @@ def test_made_listed_verified_restored(machine: Machine) -> None:
     assert again.exit_code == 1 and "not empty" in again.stderr
 
 
-def read(data: Path) -> object:
-    async def read() -> object:
+def read(data: Path) -> Contents:
+    async def read() -> Contents:
         store = SqlitePlugin(SqlitePlugin.Config(), data / "sqlite").provide_store()
         await store.open()
         try:
@@ -190,11 +194,32 @@ def test_sessions_end_with_a_restore_and_accounts_stay(machine: Machine) -> None
         assert not server.take_errors()
 
 
-def test_beside_a_server_whose_data_is_its_own_it_is_refused(machine: Machine) -> None:
-    with Running(machine.data, SQLITE):
-        status, said = ended(machine.start("backup"))
-    assert status == 1 and "in use by another server" in said
-    assert machine.shelf.all() == []
+@pytest.mark.parametrize("store", ["sqlite", "mongo"])
+def test_beside_a_server_whose_data_is_its_own(machine: Machine, store: str) -> None:
+    """SQLite, and a private mongod."""
+    if store == "mongo":
+        mongod_program()
+    chat = ChatServer(machine.folder, store=store)
+    with chat:
+        ada = chat.register("ada")
+        room = chat.room(ada)
+        body = {"body": "while it runs", "client_id": "1"}
+        chat.post(f"/api/v1/rooms/{room}/messages", ada, body)
+        status, said = ended(machine.start("backup", f"--set=plugins.enabled={store},password"))
+        assert status == 0, said
+        chat.post(f"/api/v1/rooms/{room}/messages", ada, body | {"client_id": "2"})
+        assert chat.errors() == []
+    [path] = machine.shelf.all()
+    fresh = machine.folder / "fresh"
+    assert machine.run("restore", str(path), data=fresh).exit_code == 0
+    logs, _ = read(fresh)
+    assert [each.body for each in logs[room] if isinstance(each, MessagePosted)] == [body["body"]]
+
+
+def test_what_is_in_a_servers_memory_only_that_server_can_copy(machine: Machine) -> None:
+    with Running(machine.data):
+        status, said = ended(machine.start("backup", "--set=plugins.enabled=memory,password"))
+    assert status == 1 and "only that server can read" in said
 
 
 def test_a_full_disk_is_said_and_nothing_half_done_stays(machine: Machine) -> None:
