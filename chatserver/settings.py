@@ -74,13 +74,21 @@ def hide(name: str, value: Any) -> Any:
     return HIDDEN
 
 
-def describe(kind: type[msgspec.Struct]) -> list[Setting]:
-    """Each key of a settings struct, in the order of declaration; nested structs are left out."""
-    return [
-        Setting(field.name, type_text(field.type), _default(field), _description(field.type))
-        for field in msgspec.structs.fields(kind)
-        if not _is_struct(field.type)
-    ]
+def describe(kind: type[msgspec.Struct], prefix: str = "") -> list[Setting]:
+    """Each key of a settings struct, in the order of declaration; nested structs are left out.
+
+    Those of named tables (`dict[str, Struct]`) have NAME for the name.
+    """
+    found: list[Setting] = []
+    for field in msgspec.structs.fields(kind):
+        key, inner = prefix + field.name, _named(field.type)
+        if inner is not None:
+            found += describe(inner, f"{key}.NAME.")
+        elif not _is_struct(field.type):
+            found.append(
+                Setting(key, type_text(field.type), _default(field), _description(field.type))
+            )
+    return found
 
 
 def type_text(kind: Any) -> str:
@@ -118,6 +126,8 @@ def _struct(
             problems.append(f"{where(path)}: unknown key{_suggestion(name, fields)}")
         elif _is_struct(fields[name].type):
             values[name] = _struct(value, fields[name].type, where, problems, path)
+        elif (inner := _named(fields[name].type)) is not None:
+            values[name] = _named_tables(value, inner, where, problems, path)
         elif fields[name].type == TABLES:
             values[name] = value
             problems += _tables(value, where, path)
@@ -134,6 +144,18 @@ def _struct(
     if len(problems) > before:
         return None
     return _made(kind, values, fields, where, problems, prefix)
+
+
+def _named_tables(
+    raw: Any, kind: type[T], where: Callable[[str], str], problems: list[str], prefix: str
+) -> dict[str, T | None]:
+    if not isinstance(raw, Mapping):
+        problems.append(f"{where(prefix)}: expected a table, got {_shown(prefix, raw)}")
+        return {}
+    return {
+        name: _struct(table, kind, where, problems, f"{prefix}.{name}")
+        for name, table in raw.items()
+    }
 
 
 def _tables(value: Any, where: Callable[[str], str], path: str) -> Iterator[str]:
@@ -218,6 +240,15 @@ def _parts(kind: Any) -> tuple[Any, list[msgspec.Meta]]:
 def _is_struct(kind: Any) -> bool:
     base, _ = _parts(kind)
     return isinstance(base, type) and issubclass(base, msgspec.Struct)
+
+
+def _named(kind: Any) -> type[msgspec.Struct] | None:
+    """The struct of named tables."""
+    base, _ = _parts(kind)
+    if get_origin(base) is not dict or not _is_struct(get_args(base)[1]):
+        return None
+    found: type[msgspec.Struct] = _parts(get_args(base)[1])[0]
+    return found
 
 
 def _bounds(metas: list[msgspec.Meta]) -> str:

@@ -47,6 +47,6 @@ def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
             raise StartupError(f"plugins.enabled: there is no plugin {name!r}")
         kind = settings_type(load_class(sources[name]))
         settings = convert(config.plugin.get(name, {}), kind, f"plugin.{name}")
-        tables[name] = msgspec.structs.asdict(settings)
+        tables[name] = msgspec.to_builtins(settings)
     off = {name: table for name, table in config.plugin.items() if name not in tables}
     return tables | off
