@@ -6,6 +6,7 @@ from chatserver.feed import Feed
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
 from chatserver.hooktypes import (
+    Consumer,
     Context,
     Draft,
     GraphQLPart,
@@ -56,7 +57,7 @@ from chatserver.model import (
     User,
     UserRef,
 )
-from chatserver.rate import address_network
+from chatserver.rate import Bucket, address_network
 from chatserver.rooms import Room
 from chatserver.service import Service
 from chatserver.service.following import Followed
@@ -80,11 +81,13 @@ __all__ = [
     "AnyEvent",
     "Appended",
     "Authenticator",
+    "Bucket",
     "Bus",
     "BusLink",
     "BusUnavailable",
     "ChatError",
     "Conflict",
+    "Consumer",
     "Context",
     "Counter",
     "Draft",

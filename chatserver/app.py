@@ -15,6 +15,7 @@ from tornado.netutil import bind_sockets
 
 from chatserver import logging
 from chatserver.config import Config, Loaded
+from chatserver.consumers import Consumers
 from chatserver.errors import StartupError
 from chatserver.exchange import give_bus
 from chatserver.folders import DataFolder
@@ -70,6 +71,13 @@ class Server:
             self.measures,
         )
         self._ship = self._shipper()
+        self.consumers = Consumers(
+            self.hooks.register_consumers(self._context),
+            self.store,
+            self.hooks.guard,
+            self._leases,
+            self.measures,
+        )
         self._gate: Gate | None = None
         self._http: Front | None = None
 
@@ -135,6 +143,10 @@ class Server:
                 if self._ship is not None:
                     stack.push_async_callback(self._ship.stop)
                     self._ship.start(self._leases)
+            if "consumers" in self.config.server.roles and self.consumers:
+                stack.push_async_callback(self.consumers.stop)
+                self.consumers.start()
+                self.service.tell_of_news(self.consumers.wake)
             self._leases.start()  # after those who want some
             yield
 

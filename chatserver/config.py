@@ -57,12 +57,12 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         str, Meta(min_length=1, description="Name of this server, shown to people.")
     ] = "chatserver"
     roles: Annotated[
-        list[Literal["connections", "jobs"]],
+        list[Literal["connections", "consumers", "jobs"]],
         Meta(
-            description="What this node does: serve clients, run periodic jobs. Without connections "
-            "it answers health checks and metrics only."
+            description="What this node does: serve clients, read the log for plugins, run periodic "
+            "jobs. Without connections it answers health checks and metrics only."
         ),
-    ] = field(default_factory=lambda: ["connections", "jobs"])
+    ] = field(default_factory=lambda: ["connections", "consumers", "jobs"])
     registration: Annotated[
         Literal["open", "closed"], Meta(description="Whether anybody may make an account.")
     ] = "open"

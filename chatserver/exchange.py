@@ -6,7 +6,7 @@ gathered while the last frames are on their way, so that a message costs an entr
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,6 +49,7 @@ class Exchange:
         self._frames: Frames | None = None  # while open
         self._heads: dict[str, int] = {}
         self._items: list[bytes] = []
+        self._on_heads: Callable[[Iterable[str]], None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._sent = measures.counter("chatserver_bus_frames_sent_total", "Frames sent")
         self._received = measures.counter(
@@ -143,6 +144,10 @@ class Exchange:
 
     # -- what it hears -----------------------------------------------------------------------------
 
+    def tell_of_heads(self, told: Callable[[Iterable[str]], None]) -> None:
+        """Call this with rooms in which another node says it wrote, followed here or not."""
+        self._on_heads = told
+
     def _receive(self, data: bytes) -> None:
         if self._frames is None:
             return
@@ -164,6 +169,8 @@ class Exchange:
         match item:
             case Head(room, seq):
                 self._hints.head(room, seq)
+                if self._on_heads is not None:
+                    self._on_heads((room,))
             case UserChanged(user):
                 self._hints.user(user)
             case InRoom(news):

@@ -11,11 +11,11 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
 from chatserver.measure import Measures
 
-# Hooks in which a `ChatError` is an answer to a client; elsewhere nobody waits for one.
-ANSWERING = ("change_message", "check_message", "register_routes")
+# Hooks in which a `ChatError` is an answer, which whoever asked deals with; elsewhere nobody does.
+ANSWERING = ("change_message", "check_message", "register_routes", "register_consumers")
 # Whoever asks costs only themselves, and must not shut an address for all others; what is tried
 # again after a pause of its own needs none of ours.
-WITHOUT_BREAKER = ("register_routes", "register_jobs")
+WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
 
 
 class Call(NamedTuple):

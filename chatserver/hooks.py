@@ -5,8 +5,8 @@ pluggy checks and orders. How a call is contained is in `guard.py`, how observer
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,6 +14,7 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.guard import Call, Guard, PluginFailed
 from chatserver.hooktypes import (
+    Consumer,
     Context,
     Draft,
     GraphQLPart,
@@ -32,6 +33,7 @@ from chatserver.measure import Measures
 from chatserver.model import AnyEvent, User
 from chatserver.observers import Observers
 
+EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 STARTUP_SECONDS = 60.0  # for what one plugin has to prepare; one that hangs is named after this
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
@@ -97,6 +99,16 @@ class HookCalls:
         for plugin, job in found:
             if not (job.every > 0 and job.deadline > 0):
                 raise StartupError(f"plugin {plugin}: job {job.name}: its times must be above 0")
+        return found
+
+    def register_consumers(self, context: Callable[[str], Context]) -> list[tuple[str, Consumer]]:
+        """Each consumer with the plugin that brings it."""
+        found = self._collect(
+            "register_consumers", Consumer, "name", lambda call: {"context": context(call.plugin)}
+        )
+        for plugin, consumer in found:
+            for problem in consumer_problems(consumer):
+                raise StartupError(f"plugin {plugin}: consumer {consumer.name}: {problem}")
         return found
 
     async def startup(self, context: Callable[[str], Context]) -> None:
@@ -228,6 +240,17 @@ def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:
         return call(**given)
     except (Exception, SystemExit) as error:
         raise StartupError(f"plugin {call.plugin}: {hook}: {error!r}") from error
+
+
+def consumer_problems(consumer: Consumer) -> Iterator[str]:
+    """What is wrong with how a consumer is described."""
+    for kind in consumer.kinds:
+        if kind not in EVENT_KINDS:
+            yield f"there is no event {kind}"
+    if min(consumer.batch, consumer.rooms_at_once, consumer.attempts or 1) < 1:
+        yield "batch, rooms_at_once and attempts must be at least 1"
+    if min(consumer.backoff, consumer.deadline) <= 0:
+        yield "backoff and deadline must be above 0"
 
 
 def _is_text(value: object) -> bool:

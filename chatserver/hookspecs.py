@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pluggy
 
 from chatserver.hooktypes import (
+    Consumer,
     Context,
     Draft,
     GraphQLPart,
@@ -99,6 +100,17 @@ class Hooks:
         out. A job that never ran is run at once. A name that is taken refuses to start, as does
         an error. A run that raises or misses its deadline is logged and counted, and tried again
         after a minute, then two, four, … up to its period; other jobs go on. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_consumers(self, context: Context) -> Sequence[Consumer]:
+        """Durable readers of the log, for plugins that must not miss an event.
+
+        Runs once at start. Return named consumers; each is run by one node with the role
+        `consumers` at a time, which another one follows if it dies. Its position in each room is kept in
+        the store. A name that is taken refuses to start, as does an error. What an error in `handle`
+        does is said at `Consumer`; other consumers, and other rooms, go on. Order does not matter.
         """
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ import msgspec
 
 from chatserver.interfaces import Records
 from chatserver.measure import Measures
-from chatserver.model import User
+from chatserver.model import AnyEvent, User
 
 if TYPE_CHECKING:
     from chatserver.service import Service
@@ -231,6 +231,33 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     every: float
     run: Callable[[], Awaitable[None]]
     deadline: float = 60.0
+
+
+class Consumer(msgspec.Struct, frozen=True, kw_only=True):
+    """A durable reader of all rooms' logs, on one node at a time.
+
+    `handle` gets events of one room, ascending, `batch` at most, and those of another room only in
+    another call; `rooms_at_once` calls may run at the same time. Each event comes at least once:
+    again after an error, after a crash, after a move to another node. `kinds` (such as
+    `message.posted`) and `rooms` (ids) say which; empty means all. `start` is where it begins the
+    first time: with what happens from now on, or with the first event of every room.
+
+    What `handle` raises, or more than `deadline` seconds, is a failed attempt. The next one is
+    `backoff` seconds later, then twice as many, up to five minutes; a batch is then handed over
+    event by event. After `attempts` an event becomes a dead letter and the next one is handled;
+    None tries for ever. A `ChatError` says what is wrong without a traceback in the log.
+    """
+
+    name: str  # begins with the plugin's
+    handle: Callable[[Sequence[AnyEvent]], Awaitable[None]]
+    kinds: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+    start: Literal["now", "beginning"] = "now"
+    batch: int = 100
+    rooms_at_once: int = 16
+    attempts: int | None = 10
+    backoff: float = 1.0
+    deadline: float = 30.0
 
 
 class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):

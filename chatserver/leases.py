@@ -107,6 +107,11 @@ class Leases:
         """The lease of this name; from the next beat on this node tries to have it."""
         return self._leases.setdefault(name, Lease(name, self._ticks))
 
+    async def holder(self, name: str) -> str:
+        """The node that a lease is written to, if to any."""
+        record = await self._store.get(SPACE, name)
+        return "" if record is None else _decode(record).owner
+
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="leases")
 

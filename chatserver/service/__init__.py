@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -60,6 +60,7 @@ class Service:
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
+        self._on_news: Callable[[Iterable[str]], None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -97,6 +98,12 @@ class Service:
         demand_staff(user)
         return Inspection(self.store, self.accounts, self.hooks, user, address)
 
+    def tell_of_news(self, told: Callable[[Iterable[str]], None]) -> None:
+        """From now on call this with rooms in which this node wrote, or a bus says another one did."""
+        self._on_news = told
+        if self.exchange is not None:
+            self.exchange.tell_of_heads(told)
+
     @property
     def epoch(self) -> str:
         """Seqs of another epoch mean nothing here."""
@@ -110,6 +117,8 @@ class Service:
         for event in events:
             if isinstance(event, MessagePosted) and event.mentions:
                 self._tell_mentioned(event)
+        if self._on_news is not None:
+            self._on_news({event.room for event in events})
         if self.hooks.events_are_observed:
             for event in events:
                 self.hooks.on_event(event)

@@ -66,6 +66,17 @@ async def test_more_than_one_query_holds_comes_at_once() -> None:
         await built.expect(reader, start)
 
 
+async def test_who_reads_the_log_is_told_of_all_rooms_on_all_nodes() -> None:
+    async with scene(Wire()) as built:
+        told: list[str] = []
+        built.first.tell_of_news(told.extend)
+        await built.post(1)
+        await until(lambda: told == [built.room.id])
+        await built.post(1, on=built.second)  # nobody follows the room on the first node
+        await until(lambda: len(told) > 1)
+        assert set(told) == {built.room.id}
+
+
 async def test_many_messages_are_few_frames() -> None:
     wire = Wire()
     async with scene(wire) as built:

@@ -110,6 +110,21 @@ async def test_the_tally_counts_and_keeps_its_secret(folder: Path) -> None:
         await opened.drain()
 
 
+async def test_the_scribe_copies_messages_in_their_order(folder: Path) -> None:
+    copy = folder / "data/scribe/messages"
+    async with server(folder, "password", "scribe").opened() as opened, opened.working():
+        service = opened.service
+        user, _ = await service.accounts.register("ada", PASSWORD)
+        room = await service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
+        for number in range(3):
+            await service.messages.post(user, room, str(number), f"Hello {number}")
+        async with asyncio.timeout(10):
+            while not copy.exists() or copy.read_text().count("\n") < 3:
+                await asyncio.sleep(0.01)
+    lines = [json.loads(line) for line in copy.read_text().splitlines()]
+    assert [line["body"] for line in lines] == ["Hello 0", "Hello 1", "Hello 2"]
+
+
 async def test_the_doorbell_is_heard_by_all_its_doors(folder: Path) -> None:
     async with server(folder, "password", "doorbell").opened() as opened:
         port = opened.listen()
@@ -289,5 +304,5 @@ def test_every_rule_stands_in_the_table() -> None:
 def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
     rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
     local = [row for row in rows if row.distribution.startswith("local")]
-    assert len(local) == 6
+    assert len(local) == 7
     assert all(row.problem == "not listed in plugins.enabled" for row in local)

@@ -1,0 +1,127 @@
+"""`chatserver consumers`: how far plugins are that read the log, and having them read again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.opened import with_server
+from chatserver.cli.options import configured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import msgspec
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one a line.")
+room_option = click.option("--room", metavar="ID", help="Of this room alone.")
+
+
+@click.group()
+def command() -> None:
+    """Look after plugins that read the log: webhooks, exports and the like.
+
+    Works beside running servers, but not on an embedded database that one of them has open. What
+    is asked for is kept in the store, and done within seconds by the node that runs the consumer,
+    or by the next one that does.
+
+    \b
+    chatserver consumers list -c production
+    chatserver consumers replay webhooks.tickets --room 01J --from 1042
+    """
+
+
+@command.command("list")
+@json_option
+@configured
+def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> None:
+    """List all, with the events each has not looked at, and its dead letters.
+
+    \b
+    chatserver consumers list --json
+    """
+    states = with_server(source, overrides, lambda server: server.consumers.states())
+    if as_json:
+        _print_json(states)
+        return
+    from chatserver.cli.table import print_table
+
+    print_table(
+        ("consumer", "lag", "dead letters", "runs on"),
+        ((state.name, str(state.lag), str(state.dead), state.node or "-") for state in states),
+    )
+
+
+@command.command()
+@click.argument("name")
+@room_option
+@click.option(
+    "--from",
+    "seq",
+    metavar="SEQ",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Number of the first event, in each of the rooms.  [default: 1]",
+)
+@configured
+def replay(
+    name: str, room: str | None, seq: int, source: str | None, overrides: dict[str, object]
+) -> None:
+    """Have events handled again that were handled already.
+
+    \b
+    chatserver consumers replay webhooks.tickets
+    chatserver consumers replay kafka --room 01J --from 1042
+    """
+    with_server(source, overrides, lambda server: server.consumers.replay(name, room, seq - 1))
+    click.echo(f"{name} begins again at {seq} in {room or 'all rooms'}.")
+
+
+@command.command()
+@click.argument("name")
+@room_option
+@json_option
+@configured
+def dead(
+    name: str, room: str | None, as_json: bool, source: str | None, overrides: dict[str, object]
+) -> None:
+    """List the events that a consumer has given up.
+
+    \b
+    chatserver consumers dead webhooks.tickets
+    """
+    letters = with_server(source, overrides, lambda server: server.consumers.dead(name, room))
+    if as_json:
+        _print_json(letters)
+        return
+    from chatserver.cli.table import print_table
+
+    print_table(
+        ("room", "seq", "given up", "attempts", "error"),
+        (
+            (letter.room, str(letter.seq), letter.at, str(letter.attempts), letter.error)
+            for letter in letters
+        ),
+    )
+
+
+@command.command()
+@click.argument("name")
+@room_option
+@configured
+def retry(name: str, room: str | None, source: str | None, overrides: dict[str, object]) -> None:
+    """Have dead letters tried again, one after the other, up to the first that fails.
+
+    \b
+    chatserver consumers retry webhooks.tickets
+    """
+    with_server(source, overrides, lambda server: server.consumers.retry_dead(name, room))
+    click.echo(f"{name} tries its dead letters again.")
+
+
+def _print_json(rows: Sequence[msgspec.Struct]) -> None:
+    import msgspec
+
+    for row in rows:
+        click.echo(msgspec.json.encode(row))

@@ -1,0 +1,135 @@
+"""Durable readers of the log for plugins: each is run by one node at a time, and misses nothing.
+
+`reader.py` is one of them at work, `records.py` what it keeps in the store.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from loguru import logger
+
+from chatserver.consumers.reader import Figures, Reader
+from chatserver.consumers.records import Ask, ConsumerRecords, DeadLetter
+from chatserver.errors import ChatError
+from chatserver.guard import Guard
+from chatserver.hooktypes import Consumer
+from chatserver.interfaces import Store
+from chatserver.leases import Leases
+from chatserver.measure import Measures
+
+RESTART_SECONDS = 5.0  # after a fault of our own
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a consumer is: events that it has not looked at, and letters that wait for somebody."""
+
+    name: str
+    node: str
+    lag: int
+    dead: int
+
+
+class Consumers:
+    """All consumers that plugins registered, each with the plugin's name."""
+
+    def __init__(
+        self,
+        consumers: Sequence[tuple[str, Consumer]],
+        store: Store,
+        guard: Guard,
+        leases: Leases,
+        measures: Measures,
+    ) -> None:
+        self._leases = leases
+        figures = Figures(measures)
+        self._readers: dict[str, Reader] = {
+            consumer.name: Reader(plugin, consumer, store, guard, figures)
+            for plugin, consumer in consumers
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+        measures.gauge(
+            "chatserver_consumer_lag_events",
+            "Events that a consumer on this node has not looked at",
+            self._lags,
+            ("consumer",),
+        )
+
+    def start(self) -> None:
+        """Read, each where this node gets its lease."""
+        self._tasks = [
+            asyncio.create_task(self._keep(reader), name=f"consumer {name}")
+            for name, reader in self._readers.items()
+        ]
+
+    async def stop(self) -> None:
+        """Give up what is being handled; it is handled again by whoever reads next."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def wake(self, rooms: Iterable[str]) -> None:
+        """There is something new in these rooms."""
+        for reader in self._readers.values():
+            reader.wake(rooms)
+
+    def __bool__(self) -> bool:
+        return bool(self._readers)
+
+    # -- for operators -----------------------------------------------------------------------------
+
+    async def states(self) -> list[State]:
+        """Each consumer with its lag, from the store."""
+        return [
+            State(
+                name=name,
+                node=await self._leases.holder(f"consumer/{name}"),
+                lag=await reader.lag_now(),
+                dead=await reader.records.count_dead(),
+            )
+            for name, reader in self._readers.items()
+        ]
+
+    async def replay(self, name: str, room: str | None, after: int) -> None:
+        """Have events with seq > `after` handled again, of one room or of all.
+
+        Whoever runs the consumer begins within seconds.
+        """
+        await self._records(name).ask(Ask(what="replay", room=room, after=after))
+
+    async def retry_dead(self, name: str, room: str | None) -> None:
+        """Have dead letters tried again."""
+        await self._records(name).ask(Ask(what="retry", room=room))
+
+    async def dead(self, name: str, room: str | None) -> list[DeadLetter]:
+        return [letter async for letter in self._records(name).dead(room)]
+
+    def _records(self, name: str) -> ConsumerRecords:
+        if name not in self._readers:
+            known = ", ".join(self._readers) or "none"
+            raise ChatError(
+                "request.not_found", f"There is no consumer {name!r} (there are: {known})."
+            )
+        return self._readers[name].records
+
+    # -- shared --------------------------------------------------------------------------------------
+
+    async def _keep(self, reader: Reader) -> None:
+        lease = self._leases.lease(f"consumer/{reader.name}")
+        while True:
+            try:
+                await lease.while_held(reader.run)
+            except Exception:
+                logger.exception("consumer {} failed, it begins again", reader.name)
+                await asyncio.sleep(RESTART_SECONDS)
+
+    def _lags(self) -> Mapping[tuple[str, ...], float]:
+        return {
+            (reader.name,): reader.lag
+            for reader in self._readers.values()
+            if reader.lag is not None
+        }
+
+
+__all__ = ["Consumers", "State"]

@@ -1,0 +1,267 @@
+"""One consumer at work: finds rooms that have something new, hands it on, keeps how far it came.
+
+Rooms are independent of each other; within one, events are handled in order, and what fails holds
+up what comes after it until it is given up.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from loguru import logger
+
+from chatserver.clock import now_text
+from chatserver.consumers.due import DueRooms
+from chatserver.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
+from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.guard import Call, Guard
+from chatserver.hooktypes import Consumer
+from chatserver.interfaces import Store
+from chatserver.measure import Measures
+from chatserver.model import AnyEvent
+
+PAGE = 1000  # rooms looked at in three queries
+SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nodes wrote …
+SWEEP_SHARE = 10  # … and which take at most one part in so many of the time
+FLUSH_SECONDS = 1.0  # after a crash, what was handled in this time is handled again
+STORE_SECONDS = 1.0  # until the store is asked again after it did not answer
+LONGEST_PAUSE = 300.0  # between two attempts
+
+
+class Figures:
+    """What all consumers count."""
+
+    def __init__(self, measures: Measures) -> None:
+        self.events = measures.counter(
+            "chatserver_consumer_events_total", "Events that consumers handled", ("consumer",)
+        )
+        self.failures = measures.counter(
+            "chatserver_consumer_failures_total", "Attempts that failed", ("consumer",)
+        )
+        self.dead = measures.counter(
+            "chatserver_consumer_dead_letters_total", "Events that were given up", ("consumer",)
+        )
+
+
+class Trouble:
+    """A room in which something failed: so many times at this event; one by one up to `until`."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+        self.attempts = 0
+
+
+class Reader:
+    """One consumer. `run` is called when this node has its lease."""
+
+    def __init__(
+        self, plugin: str, consumer: Consumer, store: Store, guard: Guard, figures: Figures
+    ) -> None:
+        self.name = consumer.name
+        self.records = ConsumerRecords(store, consumer.name)
+        self.lag: int | None = None  # as the last sweep found it; None where it does not run
+        self._consumer, self._store, self._guard = consumer, store, guard
+        self._figures = figures
+        self._call = Call(plugin, consumer.handle, ("events",))
+        self._kinds, self._rooms = frozenset(consumer.kinds), frozenset(consumer.rooms)
+        self._due: DueRooms | None = None
+        self._positions = Positions(self.records)
+        self._troubles: dict[str, Trouble] = {}
+
+    def wake(self, rooms: Iterable[str]) -> None:
+        if self._due is not None:
+            for room in rooms:
+                if not self._rooms or room in self._rooms:
+                    self._due.add(room)
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            try:
+                await self._begin()
+                for key, ask in await self.records.asked():
+                    await self._answer(ask)
+                    await self.records.answered(key)
+                await self._read()
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_SECONDS)
+
+    async def lag_now(self) -> int:
+        """Events not looked at, in all rooms, by what is written in the store."""
+        total = 0
+        async for heads in self._pages():
+            at = await self.records.positions(list(heads))
+            total += sum(max(0, head - at[room]) for room, head in heads.items())
+        return total
+
+    # -- the parts of its work -----------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """The first time ever: where it begins. Rooms that are made later are read from the start."""
+        if await self.records.begun():
+            return
+        if self._consumer.start == "now":
+            async for heads in self._pages():
+                await self.records.write_positions(heads, new=True)
+        await self.records.set_begun()
+
+    async def _read(self) -> None:
+        """Read until an operator wants something: all else stops for that."""
+        due = self._due = DueRooms()
+        self._positions = Positions(self.records)
+        self._troubles = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                works = [self._work(due) for _ in range(self._consumer.rooms_at_once)]
+                tasks = [group.create_task(work) for work in (self._keep_positions(), *works)]
+                await self._sweep(due)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._due, self.lag = None, None
+            due.close()
+            try:
+                await self._positions.flush()
+            except StoreUnavailable:
+                logger.warning("consumer {}: some events will be repeated", self.name)
+
+    async def _sweep(self, due: DueRooms) -> None:
+        """Find rooms that are behind, whoever wrote there. Returns when something is asked."""
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                if await self.records.asked():
+                    return
+                lag = 0
+                async for heads in self._pages():
+                    lag += await self._compare(due, heads)
+                self.lag = lag
+                pause = max(SWEEP_SECONDS, (loop.time() - started) * (SWEEP_SHARE - 1))
+            except StoreUnavailable:
+                pause = STORE_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _compare(self, due: DueRooms, heads: dict[str, int]) -> int:
+        at = await self._positions.get(list(heads))
+        behind = {room: head - at[room] for room, head in heads.items() if head > at[room]}
+        for room in behind:
+            due.add(room)
+        return sum(behind.values())
+
+    async def _pages(self) -> AsyncIterator[dict[str, int]]:
+        """The heads of all rooms that concern it."""
+        if self._rooms:
+            yield await self._store.heads(sorted(self._rooms))
+            return
+        after = ""
+        while rooms := await self._store.list_rooms(after, PAGE):
+            yield await self._store.heads(rooms)
+            after = rooms[-1]
+
+    async def _keep_positions(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self._positions.flush()
+            except StoreUnavailable:
+                logger.warning("consumer {}: the store does not answer", self.name)
+
+    async def _work(self, due: DueRooms) -> None:
+        while True:
+            room = await due.take()
+            try:
+                await self._advance(due, room)
+            except StoreUnavailable:
+                due.pause(room, STORE_SECONDS)
+            finally:
+                due.done(room)
+
+    # -- one room ------------------------------------------------------------------------------------
+
+    async def _advance(self, due: DueRooms, room: str) -> None:
+        """Hand on the next events of a room."""
+        after = (await self._positions.get([room]))[room]
+        trouble = self._troubles.get(room)
+        limit = 1 if trouble else self._consumer.batch
+        events = await self._store.read(room, after, limit)
+        if not events:
+            return
+        last = events[-1].seq
+        wanted = self._wanted(events)
+        if wanted and (error := await self._handle(wanted)) is not None:
+            trouble = trouble or self._troubles.setdefault(room, Trouble(last))
+            trouble.attempts += 1
+            if len(events) > 1 or not self._is_hopeless(trouble):
+                due.pause(room, self._pause(trouble.attempts))
+                return
+            await self._bury(wanted[0], trouble.attempts, error)
+        if trouble is not None:
+            trouble.attempts = 0
+            if last >= trouble.until:
+                del self._troubles[room]
+        self._positions.note(room, last)
+        due.add(room)  # there may be more
+
+    def _wanted(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+        if not self._kinds:
+            return list(events)
+        return [event for event in events if event.__struct_config__.tag in self._kinds]
+
+    async def _handle(self, events: Sequence[AnyEvent]) -> ChatError | None:
+        """What went wrong, or None."""
+        seconds = self._consumer.deadline
+        try:
+            await self._guard.run("register_consumers", self._call, {"events": events}, seconds)
+        except ChatError as error:
+            self._figures.failures.add(labels=(self.name,))
+            first = events[0]
+            logger.warning(
+                "consumer {}: room {} from {} on: {}", self.name, first.room, first.seq, error
+            )
+            return error
+        self._figures.events.add(len(events), (self.name,))
+        return None
+
+    def _is_hopeless(self, trouble: Trouble) -> bool:
+        most = self._consumer.attempts
+        return most is not None and trouble.attempts >= most
+
+    def _pause(self, attempts: int) -> float:
+        """Doubled each time; not all rooms at the same moment."""
+        doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
+        return min(doubled, LONGEST_PAUSE) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+
+    async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
+        letter = DeadLetter(
+            room=event.room, seq=event.seq, at=now_text(), attempts=attempts, error=error.code
+        )
+        await self.records.bury(letter)
+        self._figures.dead.add(labels=(self.name,))
+        logger.error("consumer {}: room {} event {} is given up", self.name, event.room, event.seq)
+
+    # -- what operators ask for ----------------------------------------------------------------------
+
+    async def _answer(self, ask: Ask) -> None:
+        """Nothing else of this consumer runs meanwhile."""
+        logger.info("consumer {}: {} of {}", self.name, ask.what, ask.room or "all rooms")
+        if ask.what == "retry":
+            await self._retry(ask.room)
+        elif ask.room is not None:
+            await self._rewind(await self.records.positions([ask.room]), ask.after)
+        else:
+            async for page in self.records.all_positions():
+                await self._rewind(page, ask.after)
+
+    async def _rewind(self, positions: dict[str, int], after: int) -> None:
+        """Never forward: that would leave something out."""
+        ahead = {room: after for room, seq in positions.items() if seq > after}
+        await self.records.write_positions(ahead)
+
+    async def _retry(self, room: str | None) -> None:
+        """Dead letters one after the other; the first that fails again ends it."""
+        async for letter in self.records.dead(room):
+            events = await self._store.read(letter.room, letter.seq - 1, 1)
+            if events and events[0].seq == letter.seq and await self._handle(events) is not None:
+                return
+            await self.records.forget(letter)

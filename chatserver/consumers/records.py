@@ -1,0 +1,153 @@
+"""What a consumer keeps in the store: positions, dead letters, and what operators ask of it."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from chatserver.interfaces import Store
+from chatserver.service.texts import new_id
+
+KNOWN_ROOMS = 50_000  # whose positions are kept in memory
+WRITES = 32  # records written at the same time
+PAGE = 1000
+
+_encode = msgspec.json.encode
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that could not be handled. What it says is in the log alone."""
+
+    room: str
+    seq: int
+    at: str  # when it was given up
+    attempts: int
+    error: str  # a code
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Something an operator wants done; `room` None means all, `after` is for replays."""
+
+    what: Literal["replay", "retry"]
+    room: str | None
+    after: int = 0
+
+
+_decode_letter = msgspec.json.Decoder(DeadLetter).decode
+_decode_ask = msgspec.json.Decoder(Ask).decode
+
+
+class ConsumerRecords:
+    """One consumer's space of records: `at/ROOM`, `dead/ROOM/SEQ`, `ask/…`, `begun`."""
+
+    def __init__(self, store: Store, consumer: str) -> None:
+        self._store = store
+        self._space = f"consumer/{consumer}"
+
+    async def begun(self) -> bool:
+        """Has it ever run?"""
+        return await self._store.get(self._space, "begun") is not None
+
+    async def set_begun(self) -> None:
+        await self._store.put(self._space, "begun", b"1")
+
+    # -- positions -----------------------------------------------------------------------------------
+
+    async def positions(self, rooms: Sequence[str]) -> dict[str, int]:
+        """How far it is in each of these rooms; 0 where nothing is written."""
+        found = await self._store.get_many(self._space, [f"at/{room}" for room in rooms])
+        return {room: int(found.get(f"at/{room}", b"0")) for room in rooms}
+
+    async def all_positions(self) -> AsyncIterator[dict[str, int]]:
+        """Those that are written, in pages."""
+        after = ""
+        while page := await self._store.scan(self._space, "at/", after, PAGE):
+            yield {key.removeprefix("at/"): int(value) for key, value in page}
+            after = page[-1][0]
+
+    async def write_positions(self, positions: Mapping[str, int], *, new: bool = False) -> None:
+        """`new` ones do not replace what is there."""
+        write = self._store.add if new else self._store.put
+        items = list(positions.items())
+        for start in range(0, len(items), WRITES):
+            part = items[start : start + WRITES]
+            await asyncio.gather(
+                *(write(self._space, f"at/{room}", b"%d" % seq) for room, seq in part)
+            )
+
+    # -- dead letters --------------------------------------------------------------------------------
+
+    async def bury(self, letter: DeadLetter) -> None:
+        await self._store.put(self._space, _dead_key(letter.room, letter.seq), _encode(letter))
+
+    async def forget(self, letter: DeadLetter) -> None:
+        await self._store.delete(self._space, _dead_key(letter.room, letter.seq))
+
+    async def dead(self, room: str | None = None) -> AsyncIterator[DeadLetter]:
+        """By room and seq."""
+        prefix, after = "dead/" if room is None else f"dead/{room}/", ""
+        while page := await self._store.scan(self._space, prefix, after, PAGE):
+            for _, value in page:
+                yield _decode_letter(value)
+            after = page[-1][0]
+
+    async def count_dead(self) -> int:
+        return sum([1 async for _ in self.dead()])
+
+    # -- what is asked of it ---------------------------------------------------------------------------
+
+    async def ask(self, ask: Ask) -> None:
+        await self._store.put(self._space, f"ask/{new_id()}", _encode(ask))
+
+    async def asked(self) -> list[tuple[str, Ask]]:
+        """What is asked for, each under a key to be `answered`."""
+        found = await self._store.scan(self._space, "ask/", limit=PAGE)
+        return [(key, _decode_ask(value)) for key, value in found]
+
+    async def answered(self, key: str) -> None:
+        await self._store.delete(self._space, key)
+
+
+class Positions:
+    """A consumer's positions while it runs. What is noted here is written by `flush`."""
+
+    def __init__(self, records: ConsumerRecords) -> None:
+        self._records = records
+        self._known: OrderedDict[str, int] = OrderedDict()
+        self._unwritten: dict[str, int] = {}
+
+    async def get(self, rooms: Sequence[str]) -> dict[str, int]:
+        unknown = [room for room in rooms if room not in self._known]
+        if not unknown:
+            return {room: self._known[room] for room in rooms}
+        loaded = await self._records.positions(unknown)
+        found = {room: self._known.get(room, loaded.get(room, 0)) for room in rooms}
+        for room in unknown:
+            self._keep(room, found[room])
+        return found
+
+    def note(self, room: str, seq: int) -> None:
+        self._unwritten[room] = seq
+        self._keep(room, seq)
+
+    async def flush(self) -> None:
+        """Raises `StoreUnavailable`; then all is still to be written."""
+        written = dict(self._unwritten)
+        await self._records.write_positions(written)
+        for room, seq in written.items():
+            if self._unwritten.get(room) == seq:
+                del self._unwritten[room]
+
+    def _keep(self, room: str, seq: int) -> None:
+        self._known[room] = seq
+        self._known.move_to_end(room)
+        if len(self._known) > KNOWN_ROOMS:
+            oldest = next(iter(self._known))
+            if oldest not in self._unwritten:
+                del self._known[oldest]
+
+
+def _dead_key(room: str, seq: int) -> str:
+    return f"dead/{room}/{seq:016d}"

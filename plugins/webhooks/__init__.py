@@ -1,0 +1,37 @@
+"""Webhooks: events posted to other systems, and messages taken from them. See docs/webhooks.md."""
+
+from collections.abc import Sequence
+
+from chatserver import Consumer, Context, Route, hookimpl
+from chatserver_plugins.webhooks.bots import Bots
+from chatserver_plugins.webhooks.config import WebhooksConfig
+from chatserver_plugins.webhooks.incoming import Door
+from chatserver_plugins.webhooks.outgoing import Sender
+
+
+class WebhooksPlugin:
+    """Each hook of the configuration is one consumer, or one address."""
+
+    Config = WebhooksConfig
+
+    def __init__(self, config: WebhooksConfig) -> None:
+        self._config = config
+        self._senders: list[Sender] = []
+
+    @hookimpl
+    def register_consumers(self, context: Context) -> Sequence[Consumer]:
+        self._senders = [
+            Sender(name, hook, context) for name, hook in self._config.outgoing.items()
+        ]
+        return [sender.consumer for sender in self._senders]
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        bots = Bots(context.records, context.service)
+        incoming = self._config.incoming.items()
+        return [Door(name, hook, context, bots).route for name, hook in incoming]
+
+    @hookimpl
+    async def shutdown(self) -> None:
+        for sender in self._senders:
+            sender.close()

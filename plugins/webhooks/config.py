@@ -1,0 +1,94 @@
+"""The settings: one table for each hook, under its name."""
+
+import ipaddress
+import re
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from chatserver import Settings
+from chatserver_plugins.webhooks.signing import key_of
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_ROOM = re.compile(r"[0-9a-z]{1,64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Outgoing(Settings, frozen=True, kw_only=True):
+    """Events that are posted to an address."""
+
+    uri: Annotated[str, Meta(description="Where events are posted to: http://… or https://….")]
+    secret: Annotated[
+        str,
+        Meta(
+            description="What requests are signed with: text, or whsec_ and base64.", min_length=16
+        ),
+    ]
+    events: Annotated[
+        list[str], Meta(description="Kinds of events, such as message.posted; empty means all.")
+    ] = field(default_factory=list)
+    rooms: Annotated[
+        list[str], Meta(description="Ids of rooms, of any kind; empty means all public ones.")
+    ] = field(default_factory=list)
+    allowed_networks: Annotated[
+        list[str],
+        Meta(description="Networks that are not public and yet may be posted to."),
+    ] = field(default_factory=list)
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, description="Time the receiver has to answer.")
+    ] = 10.0
+    attempts: Annotated[
+        int, Meta(ge=1, description="Attempts, over hours, before an event is given up.")
+    ] = 50
+    rooms_at_once: Annotated[
+        int, Meta(ge=1, le=100, description="Rooms whose events are posted at the same time.")
+    ] = 4
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith(("http://", "https://")):
+            raise ValueError("uri: expected http://… or https://…")
+        key_of(self.secret)
+        for network in self.allowed_networks:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise ValueError(f"allowed_networks: {network!r} is no network") from None
+        _check_rooms("rooms", self.rooms)
+
+
+class Incoming(Settings, frozen=True, kw_only=True):
+    """An address where messages for a room may be posted."""
+
+    room: Annotated[str, Meta(description="Id of the room they go to.")]
+    token_sha256: Annotated[
+        str, Meta(description="SHA-256 of the token, in hexadecimal: the token itself is not kept.")
+    ]
+    name: Annotated[
+        str, Meta(description="Name that is shown as the author.", min_length=1, max_length=200)
+    ]
+    per_minute: Annotated[
+        float, Meta(gt=0, description="Messages a minute, lasting, on each node.")
+    ] = 60.0
+    burst: Annotated[int, Meta(ge=1, description="Messages at once, on each node.")] = 20
+
+    def __post_init__(self) -> None:
+        if not _SHA256.fullmatch(self.token_sha256):
+            raise ValueError("token_sha256: expected 64 of 0-9 a-f")
+        _check_rooms("room", [self.room])
+
+
+class WebhooksConfig(Settings, frozen=True, kw_only=True):
+    outgoing: dict[str, Outgoing] = {}  # noqa: RUF012 - msgspec copies it
+    incoming: dict[str, Incoming] = {}  # noqa: RUF012
+
+    def __post_init__(self) -> None:
+        for key, hooks in (("outgoing", self.outgoing), ("incoming", self.incoming)):
+            for name in hooks:
+                if not _NAME.fullmatch(name):
+                    raise ValueError(f"{key}: a name has 1 to 32 of a-z 0-9 _ -, got {name!r}")
+
+
+def _check_rooms(key: str, rooms: list[str]) -> None:
+    for room in rooms:
+        if not _ROOM.fullmatch(room):
+            raise ValueError(f"{key}: {room!r} is no id of a room")

@@ -1,0 +1,86 @@
+"""Takes messages from other systems: POST /hooks/NAME with a token."""
+
+import hmac
+import secrets
+from hashlib import sha256
+
+import msgspec
+
+from chatserver import Bucket, ChatError, Context, Reply, Request, Room, Route, User
+from chatserver_plugins.webhooks.bots import Bots
+from chatserver_plugins.webhooks.config import Incoming
+
+
+class Given(msgspec.Struct, frozen=True):
+    """The body. `text` is what many systems that post to chats call it."""
+
+    body: str = ""
+    text: str = ""
+    id: str | None = None
+
+
+class Taken(msgspec.Struct, frozen=True):
+    id: str
+    seq: int
+    at: str
+
+
+_decode = msgspec.json.Decoder(Given).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Door:
+    """One incoming hook."""
+
+    def __init__(self, name: str, config: Incoming, context: Context, bots: Bots) -> None:
+        self._name, self._config, self._bots = name, config, bots
+        self._service = context.service
+        self._hash = bytes.fromhex(config.token_sha256)
+        self._bucket = Bucket(config.per_minute / 60, config.burst)
+        self.route = Route(path=f"/hooks/{name}", post=self.post)
+
+    async def post(self, request: Request) -> Reply:
+        self._check(request)
+        given = self._read(request.body)
+        user = await self._bots.user(self._name, self._config.name)
+        room = await self._service.rooms.get(self._config.room)
+        await self._enter(user, room)
+        event, repeated = await self._service.messages.post(
+            user, room, given.id or secrets.token_hex(16), given.body or given.text
+        )
+        taken = Taken(event.id, event.seq, event.at)
+        return Reply(status=200 if repeated else 201, body=_encode(taken))
+
+    def _check(self, request: Request) -> None:
+        """Raises `ChatError` auth.invalid, limit.rate."""
+        token = request.query.get("token") or _bearer(request) or ""
+        if not hmac.compare_digest(sha256(token.encode()).digest(), self._hash):
+            raise ChatError("auth.invalid")
+        wait = self._bucket.take()
+        if wait:
+            raise ChatError("limit.rate", after_ms=int(wait * 1000) + 1)
+
+    def _read(self, body: bytes) -> Given:
+        try:
+            given = _decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ChatError("request.invalid", str(error)) from error
+        if given.id is not None and not 1 <= len(given.id) <= 128:
+            raise ChatError("request.invalid", "id: expected 1 to 128 characters.")
+        return given
+
+    async def _enter(self, user: User, room: Room) -> None:
+        """Rooms that are not public it has to be invited to."""
+        if room.role(user.id) is None:
+            try:
+                await self._service.rooms.join(user, room)
+            except ChatError as error:
+                if error.code != "room.not_found":
+                    raise
+                text = f"Invite {user.username} to the room of this hook first."
+                raise ChatError("room.forbidden", text) from error
+
+
+def _bearer(request: Request) -> str | None:
+    """Of the header alone: a page's cookie is none of ours."""
+    return None if request.has_cookie else request.token

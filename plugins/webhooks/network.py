@@ -1,0 +1,48 @@
+"""Which addresses may be posted to. A name is looked up once, and what was looked at is connected to."""
+
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+from tornado.netutil import DefaultLoopResolver
+
+Network = IPv4Network | IPv6Network
+NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: leads to the IPv4 address in its last four bytes
+
+
+class NotAllowed(OSError):
+    """None of the receiver's addresses may be connected to."""
+
+
+class GuardedResolver(DefaultLoopResolver):
+    """Leaves out addresses that are not public, but for those in the given networks."""
+
+    def initialize(self, allowed: Sequence[str] = ()) -> None:
+        self._allowed: list[Network] = [ip_network(network) for network in allowed]
+
+    async def resolve(
+        self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[tuple[int, Any]]:
+        found = await super().resolve(host, port, family)
+        kept = [(kind, address) for kind, address in found if self._may(address[0])]
+        if not kept:
+            raise NotAllowed("the receiver is in a network that is not allowed")
+        return kept
+
+    def _may(self, text: str) -> bool:
+        address = _target(ip_address(text.partition("%")[0]))
+        return is_public(address) or any(address in network for network in self._allowed)
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not address.is_multicast
+
+
+def _target(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The address that it leads to, where it is an IPv4 address in another form."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

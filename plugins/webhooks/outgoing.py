@@ -1,0 +1,95 @@
+"""Posts events to a receiver, one by one, signed. What fails is tried again by the consumer."""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+from chatserver import AnyEvent, ChatError, Consumer, Context, RoomKind
+from chatserver_plugins.webhooks.config import Outgoing
+from chatserver_plugins.webhooks.network import GuardedResolver
+from chatserver_plugins.webhooks.signing import key_of, signed_headers
+
+ANSWER_BYTES = 65536  # of an answer that are read; nobody looks at them
+SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the request's
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """What is posted. `data` is the event as clients get it."""
+
+    type: str
+    timestamp: str
+    data: AnyEvent
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Sender:
+    """One outgoing hook."""
+
+    def __init__(self, name: str, config: Outgoing, context: Context) -> None:
+        self._config, self._key = config, key_of(config.secret)
+        self._service, self._version = context.service, context.version
+        self._resolver = GuardedResolver(allowed=config.allowed_networks)
+        self._client: AsyncHTTPClient | None = None
+        self.consumer = Consumer(
+            name=f"webhooks.{name}",
+            handle=self.send,
+            kinds=tuple(config.events),
+            rooms=tuple(config.rooms),
+            batch=1,  # of several, all would come again if the last one failed
+            rooms_at_once=config.rooms_at_once,
+            attempts=config.attempts,
+            deadline=config.timeout_seconds + SPARE_SECONDS,
+        )
+
+    async def send(self, events: Sequence[AnyEvent]) -> None:
+        """Raises `ChatError` if the receiver has not taken them."""
+        if self._config.rooms or await self._is_public(events[0].room):
+            for event in events:
+                await self._post(event)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._resolver.close()
+
+    async def _is_public(self, room: str) -> bool:
+        description = (await self._service.rooms.get(room)).description
+        return description is not None and description.kind is RoomKind.PUBLIC
+
+    async def _post(self, event: AnyEvent) -> None:
+        kind = str(event.__struct_config__.tag)
+        body = _encode(Payload(type=kind, timestamp=event.at, data=event))
+        headers = signed_headers(self._key, f"{event.room}-{event.seq}", int(time.time()), body)
+        request = HTTPRequest(
+            self._config.uri,
+            method="POST",
+            body=body,
+            headers=headers
+            | {"Content-Type": "application/json", "User-Agent": f"chatserver/{self._version}"},
+            follow_redirects=False,
+            connect_timeout=self._config.timeout_seconds,
+            request_timeout=self._config.timeout_seconds,
+        )
+        try:
+            await self._open_client().fetch(request)
+        except HTTPClientError as error:
+            raise ChatError("plugin.failed", f"the receiver answers {error.code}") from error
+        except (OSError, ValueError) as error:
+            # Of the error itself only the kind: its text may have the address, which may be secret.
+            raise ChatError("plugin.failed", f"not delivered: {type(error).__name__}") from error
+
+    def _open_client(self) -> AsyncHTTPClient:
+        if self._client is None:
+            self._client = SimpleAsyncHTTPClient(
+                force_instance=True,
+                resolver=self._resolver,
+                max_clients=self._config.rooms_at_once,
+                max_body_size=ANSWER_BYTES,
+                max_buffer_size=2 * ANSWER_BYTES,
+            )
+        return self._client

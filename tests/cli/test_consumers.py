@@ -1,0 +1,63 @@
+"""`chatserver consumers`: lag, dead letters, and having them and others handled again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.test_jobs import wait_until
+from tests.faults.receiving import HookReceiver
+from tests.faults.server import ChatServer
+
+NAME = "webhooks.tickets"
+
+
+@pytest.fixture
+def receiver() -> HookReceiver:
+    """Nothing listens there yet."""
+    return HookReceiver()
+
+
+def test_what_could_not_be_handled_is_listed_and_tried_again(
+    tmp_path: Path, run: Run, receiver: HookReceiver
+) -> None:
+    given = receiver.settings(attempts=1) | {"plugins__enabled": "sqlite,password,metrics,webhooks"}
+    server = ChatServer(tmp_path / "server", **given)
+    keys = {key.replace("__", "."): value for key, value in given.items()}
+    keys["server.data"] = str(server.folder / "data")
+    sets = [f"--set={key}={value}" for key, value in keys.items()]
+
+    def rows(*command: str) -> list[dict[str, object]]:
+        result = run("consumers", *command, "--json", *sets)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.output.splitlines()]
+
+    with server:
+        room = server.room(server.register("ada"))
+        wait_until(lambda: server.metric("chatserver_consumer_dead_letters_total") == 2)
+        assert run("consumers", "list", *sets).exit_code == 1  # the file is the server's
+        assert server.stop() == 0
+        assert rows("list") == [{"name": NAME, "node": "", "lag": 0, "dead": 2}]
+        assert [(row["room"], row["seq"]) for row in rows("dead", NAME)] == [(room, 1), (room, 2)]
+        assert NAME in run("consumers", "list", *sets).output
+        assert room in run("consumers", "dead", NAME, *sets).output
+        retried = run("consumers", "retry", NAME, "--room", room, *sets)
+        assert retried.output == f"{NAME} tries its dead letters again.\n"
+        with receiver:
+            server.start()
+            wait_until(lambda: receiver.seqs[room] == [1, 2])
+            assert server.stop() == 0
+            assert rows("dead", NAME) == []
+            replayed = run("consumers", "replay", NAME, "--room", room, "--from", "2", *sets)
+            assert replayed.output == f"{NAME} begins again at 2 in {room}.\n"
+            server.start()
+            wait_until(lambda: receiver.seqs[room] == [1, 2, 2])
+
+
+def test_an_unknown_consumer_is_refused(tmp_path: Path, run: Run) -> None:
+    sets = [f"--set=server.data={tmp_path}", "--set=plugins.enabled=memory,password"]
+    for command in ("replay", "dead", "retry"):
+        result = run("consumers", command, "nobody", *sets)
+        assert result.exit_code == 1
+        assert "There is no consumer 'nobody' (there are: none)." in result.stderr

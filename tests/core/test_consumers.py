@@ -1,0 +1,278 @@
+"""A consumer gets every event of every room, in order, at least once, whatever fails on the way."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatserver import ChatError, StartupError
+from chatserver.guard import Call
+from chatserver.hooktypes import Consumer
+from chatserver.measure import Measures
+from chatserver.model import AnyEvent
+from chatserver.testing.samples import described, joined, posted
+from chatserver_plugins.memory import MemoryStore
+from tests.core.consuming import Node, Sink, node, nothing, run, write
+from tests.core.nodes import FaultyStore, config, hook_calls
+
+SWEEP = 5.0
+
+
+@pytest.fixture(autouse=True)
+def many_turns() -> Iterator[None]:
+    with mock.patch("tests.core.nodes.MOST_TURNS", 2_000_000):
+        yield
+
+
+def test_every_event_of_every_room_comes_in_order() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        for number in range(30):
+            await write(store, f"r{number}", 1, 250)
+        async with node(store, sink) as made:
+            await asyncio.sleep(20)
+            await write(store, "r3", 251, 260)  # as another node: found by a sweep
+            await write(store, "new", 1, 2)
+            await asyncio.sleep(2 * SWEEP)
+            others = [number for number in range(30) if number != 3]
+            assert all(sink.of(f"r{number}") == [*range(1, 251)] for number in others)
+            assert sink.of("r3") == [*range(1, 261)]
+            assert sink.of("new") == [1, 2]
+            assert sink.most_at_once == 16
+            assert made.count("chatserver_consumer_events_total") == 30 * 250 + 12
+            assert [state.lag for state in await made.consumers.states()] == [0]
+
+    run(test)
+
+
+def test_what_this_node_writes_is_handled_at_once() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        async with node(store, sink) as made:
+            await asyncio.sleep(SWEEP + 1)
+            await write(store, "r", 1, 3)
+            made.consumers.wake({"r"})
+            await asyncio.sleep(0.1)
+            assert sink.of("r") == [1, 2, 3]
+
+    run(test)
+
+
+def test_it_begins_with_what_happens_from_now_on_where_it_should() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "old", 1, 5)
+        async with node(store, sink, start="now"):
+            await asyncio.sleep(1)
+            await write(store, "old", 6, 7)
+            await write(store, "new", 1, 2)
+            await asyncio.sleep(2 * SWEEP)
+        await write(store, "old", 8, 8)
+        await write(store, "newest", 1, 1)
+        async with node(store, sink, start="now"):  # and it has begun: nothing is left out
+            await asyncio.sleep(2 * SWEEP)
+        assert (sink.of("old"), sink.of("new"), sink.of("newest")) == ([6, 7, 8], [1, 2], [1])
+
+    run(test)
+
+
+def test_kinds_and_rooms_are_picked_and_the_rest_is_no_lag() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        for room in ("a", "b"):
+            await store.append([described(room, 1), joined(room, 2, "ada"), posted(room, 3, "ada")])
+        picked = {"kinds": ("message.posted", "room.changed"), "rooms": ("a",)}
+        async with node(store, sink, **picked) as made:
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.got == [("a", 1), ("a", 3)]
+            assert [state.lag for state in await made.consumers.states()] == [0]
+
+    run(test)
+
+
+def test_a_failing_room_holds_up_no_other_and_keeps_its_order(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "bad", 1, 50)
+        await write(store, "good", 1, 50)
+        sink.fails = lambda event: (event.room, event.seq) == ("bad", 20)
+        async with node(store, sink, attempts=None) as made:
+            await asyncio.sleep(60)
+            assert sink.of("good") == [*range(1, 51)]
+            assert sink.first("bad") == [*range(1, 20)]
+            sink.fails = lambda event: False
+            await asyncio.sleep(120)
+            assert sink.first("bad") == [*range(1, 51)]
+            assert len(sink.of("bad")) < 50 + 20  # of the batch that failed, at most
+            assert made.count("chatserver_consumer_failures_total") > 3
+
+    run(test)
+    assert any("consumer p.sink: room bad" in line for line in logged)
+
+
+def test_an_event_that_fails_again_and_again_becomes_a_dead_letter(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 10)
+        sink.fails = lambda event: event.seq in (4, 7)
+        async with node(store, sink, attempts=3) as made:
+            await asyncio.sleep(60)
+            assert sink.first("r") == [1, 2, 3, 5, 6, 8, 9, 10]
+            letters = await made.consumers.dead("p.sink", None)
+            assert [(each.room, each.seq, each.attempts) for each in letters] == [
+                ("r", 4, 3),
+                ("r", 7, 3),
+            ]
+            assert [state.dead for state in await made.consumers.states()] == [2]
+            sink.fails = lambda event: event.seq == 7
+            await made.consumers.retry_dead("p.sink", None)
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.got[-1] == ("r", 4)
+            assert [each.seq for each in await made.consumers.dead("p.sink", "r")] == [7]
+            assert await made.consumers.dead("p.sink", "another") == []
+
+    run(test)
+    assert any("room r event 4 is given up" in line for line in logged)
+
+
+def test_a_handler_that_hangs_or_raises_is_named(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 2)
+
+        async def handle(events: Sequence[AnyEvent]) -> None:
+            if events[0].seq == 1:
+                await asyncio.Event().wait()
+            raise RuntimeError("broken on purpose")
+
+        async with node(store, sink, handle=handle, attempts=1, deadline=2.0) as made:
+            await asyncio.sleep(30)
+            letters = await made.consumers.dead("p.sink", None)
+            assert [each.error for each in letters] == ["plugin.failed"] * 2
+
+    run(test)
+    for what in ("did not answer in time", "failed"):
+        assert any(f"plugin p: register_consumers {what}" in line for line in logged)
+
+
+def test_a_replay_begins_where_it_is_told_and_never_skips() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        for room in ("a", "b"):
+            await write(store, room, 1, 10)
+        async with node(store, sink) as made:
+            await asyncio.sleep(2 * SWEEP)
+            sink.got.clear()
+            await made.consumers.replay("p.sink", "a", 6)
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.got == [("a", seq) for seq in range(7, 11)]
+            sink.got.clear()
+            await made.consumers.replay("p.sink", None, 8)
+            await made.consumers.replay("p.sink", None, 1000)
+            await write(store, "a", 11, 11)
+            await asyncio.sleep(2 * SWEEP)
+            assert (sink.of("a"), sink.of("b")) == ([9, 10, 11], [9, 10])
+            with pytest.raises(ChatError, match=r"no consumer 'p\.snik' \(there are: p\.sink\)"):
+                await made.consumers.replay("p.snik", None, 0)
+
+    run(test)
+
+
+def test_after_a_crash_nothing_is_left_out_and_little_comes_again() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        first = Node(store, sink, "first")
+        second = Node(store, sink, "second")
+        position = 0
+        for _ in range(20):
+            await write(store, "r", position + 1, position + 10)
+            position += 10
+            first.consumers.wake({"r"})
+            await asyncio.sleep(0.3)
+        await first.crash()
+        await write(store, "r", position + 1, position + 10)
+        await asyncio.sleep(30)  # until the other one may take over
+        assert sink.first("r") == [*range(1, position + 11)]
+        assert len(sink.of("r")) <= position + 10 + 50
+        await second.stop()
+
+    run(test)
+
+
+FAULTS = st.lists(
+    st.tuples(st.sampled_from(("before", "after", "late")), st.sampled_from((0.0, 0.5))),
+    max_size=30,
+)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("write", "write", "wait", "crash", "stop", "fail", "faults")),
+        st.integers(0, 2),
+        FAULTS,
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_whatever_happens_nothing_is_left_out(steps: Sequence[tuple[str, int, Any]]) -> None:
+    async def test() -> None:
+        shared, sink = MemoryStore(), Sink()
+        stores = [FaultyStore(shared), FaultyStore(shared)]
+        nodes = [Node(store, sink, f"n{number}") for number, store in enumerate(stores)]
+        heads: defaultdict[str, int] = defaultdict(int)
+        fail: set[tuple[str, int]] = set()
+        sink.fails = lambda event: (event.room, event.seq) in fail
+        for what, pick, faults in steps:
+            room, number = f"r{pick}", pick % 2
+            if what == "write":
+                await write(shared, room, heads[room] + 1, heads[room] + 5)
+                heads[room] += 5
+                nodes[number].consumers.wake({room})
+                await asyncio.sleep(0.01)
+            elif what == "wait":
+                await asyncio.sleep((0.5, 4, 20)[pick])
+            elif what == "fail":
+                fail = {(room, heads[room])} if pick else set()
+            elif what == "faults":
+                stores[number].arm(faults)
+            else:
+                await (nodes[number].crash() if what == "crash" else nodes[number].stop())
+                sink.busy.clear()
+                nodes[number] = Node(stores[number], sink, f"n{number} again")
+        fail = set()
+        for store in stores:
+            store.heal()
+        await asyncio.sleep(700)
+        assert {room: sink.first(room) for room in heads} == {
+            room: [*range(1, head + 1)] for room, head in heads.items()
+        }
+        for each in nodes:
+            await each.stop()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"kinds": ("message.sent",)}, "there is no event message.sent"),
+        ({"batch": 0}, "must be at least 1"),
+        ({"attempts": -1}, "must be at least 1"),
+        ({"backoff": 0.0}, "must be above 0"),
+    ],
+)
+def test_a_consumer_that_makes_no_sense_refuses_to_start(
+    options: dict[str, Any], text: str
+) -> None:
+    made = Consumer(**{"name": "p.c", "handle": nothing} | options)
+    calls = {"register_consumers": [Call("p", lambda: [made], ())]}
+    hooks = hook_calls(config(), Measures(), calls)
+    context: Any = lambda plugin: None  # noqa: E731
+    with pytest.raises(StartupError, match=f"plugin p: consumer p.c: .*{text}"):
+        hooks.register_consumers(context)

@@ -1,0 +1,215 @@
+"""Events reach a receiver signed and in order, however it behaves, and nobody it should not reach."""
+
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from receiver import SECRET, Receiver, is_signed, until
+
+from chatserver import MessagePosted, Room, RoomKind, StartupError, User
+from chatserver.app import Server
+from chatserver.config import load
+from chatserver.settings import convert
+from chatserver_plugins.webhooks import WebhooksConfig
+from chatserver_plugins.webhooks.network import GuardedResolver, NotAllowed
+from chatserver_plugins.webhooks.signing import key_of, signed_headers
+
+LOOPBACK = {"allowed_networks": ["127.0.0.0/8"], "timeout_seconds": 2.0}
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    """One that `chat` starts."""
+    return Receiver()
+
+
+class Chat:
+    """A running server with one outgoing hook, somebody, and their rooms."""
+
+    def __init__(self, server: Server, user: User) -> None:
+        self.server, self.user = server, user
+        self._sent = 0
+
+    async def room(self, kind: RoomKind = RoomKind.PUBLIC) -> Room:
+        return await self.server.service.rooms.create(self.user, kind, "room")
+
+    async def is_done(self) -> bool:
+        return (await self.server.consumers.states())[0].lag == 0
+
+    async def has_dead(self) -> bool:
+        return (await self.server.consumers.states())[0].dead > 0
+
+    async def post(self, room: Room, count: int = 1) -> int:
+        """The seq of the last one."""
+        event: MessagePosted
+        for _ in range(count):
+            self._sent += 1
+            messages = self.server.service.messages
+            event, _ = await messages.post(self.user, room, f"c{self._sent}", f"hi {self._sent}")
+        return event.seq
+
+
+@asynccontextmanager
+async def chat(folder: Path, receiver: Receiver, **hook: object) -> AsyncIterator[Chat]:
+    table = {"uri": receiver.uri, "secret": SECRET, **LOOPBACK, **hook}
+    loaded = load(
+        environ={},
+        overrides={
+            "server.port": 0,
+            "server.data": str(folder),
+            "logging.folder": "",
+            "plugins.enabled": ["memory", "password", "webhooks"],
+            "plugin.password.memory_kib": 8,
+            "plugin.password.passes": 1,
+            **{f"plugin.webhooks.outgoing.tickets.{key}": value for key, value in table.items()},
+        },
+    )
+    receiver.start()
+    try:
+        async with Server(loaded).opened() as server, server.working():
+            yield Chat(server, await server.service.accounts.add("ada", "a long password"))
+    finally:
+        await receiver.stop()
+
+
+async def test_events_are_posted_signed_and_in_order(tmp_path: Path, receiver: Receiver) -> None:
+    async with chat(tmp_path, receiver) as made:
+        room = await made.room()
+        last = await made.post(room, 5)
+        await until(lambda: receiver.seqs(room.id)[-1:] == [last])
+        assert receiver.seqs(room.id) == [*range(1, last + 1)]
+        first, posted = receiver.got[0], receiver.got[-1]
+        assert (first["type"], posted["type"]) == ("room.changed", "message.posted")
+        assert posted["timestamp"] == posted["data"]["at"]
+        assert (posted["data"]["body"], posted["data"]["ev"]) == ("hi 5", "message.posted")
+        assert receiver.headers["Webhook-Id"] == f"{room.id}-{last}"
+        assert abs(int(receiver.headers["Webhook-Timestamp"]) - time.time()) < 60
+        assert receiver.headers["Content-Type"] == "application/json"
+
+
+async def test_rooms_that_are_not_public_stay_inside(tmp_path: Path, receiver: Receiver) -> None:
+    async with chat(tmp_path, receiver, events=["message.posted"]) as made:
+        private, public = await made.room(RoomKind.PRIVATE), await made.room()
+        await made.post(private, 3)
+        last = await made.post(public)
+        await until(lambda: receiver.seqs(public.id) == [last])
+        await until(lambda: made.is_done())
+        assert receiver.seqs(private.id) == []
+
+
+@pytest.mark.parametrize("status", [500, 302, 404, 204])
+async def test_what_is_not_taken_is_tried_again(
+    tmp_path: Path, receiver: Receiver, status: int
+) -> None:
+    async with chat(tmp_path, receiver) as made:
+        receiver.status = status
+        room = await made.room()
+        last = await made.post(room)
+        await until(lambda: receiver.tried == (2 if status != 204 else last))
+        receiver.status = 200
+        if status != 204:
+            await until(lambda: receiver.seqs(room.id)[-1:] == [last])
+            assert receiver.seqs(room.id) == [*range(1, last + 1)]
+
+
+async def test_a_receiver_that_hangs_is_given_up_and_comes_back(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    async with chat(tmp_path, receiver, timeout_seconds=0.3) as made:
+        receiver.hangs = True
+        room = await made.room()
+        last = await made.post(room)
+        await until(lambda: receiver.tried == 2)
+        receiver.hangs = False
+        await until(lambda: receiver.seqs(room.id) == [*range(1, last + 1)])
+
+
+async def test_a_receiver_that_is_gone_gets_all_when_it_is_back(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    async with chat(tmp_path, receiver) as made:
+        room = await made.room()
+        await until(lambda: len(receiver.got) == 2)
+        await receiver.stop()
+        last = await made.post(room, 4)
+        await until(lambda: _failures(made.server) > 0)
+        receiver.start()
+        await until(lambda: receiver.seqs(room.id)[-1:] == [last])
+        assert receiver.seqs(room.id) == [*range(1, last + 1)]
+
+
+def _failures(server: Server) -> float:
+    measures = {measure.name: measure for measure in server.measures}
+    return sum(measures["chatserver_consumer_failures_total"].values.values())  # type: ignore[union-attr]
+
+
+async def test_who_is_not_public_is_not_posted_to(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for uri in (receiver.uri, receiver.uri.replace("127.0.0.1", "localhost")):
+        hook = {"uri": uri, "allowed_networks": [], "attempts": 1}
+        async with chat(tmp_path, receiver, **hook) as made:
+            await made.room()
+            await until(lambda: made.has_dead())
+    assert receiver.tried == 0
+
+
+NOT_PUBLIC = ["10.1.2.3", "169.254.169.254", "::1", "fd00::1", "fe80::1%1", "::ffff:127.0.0.1",
+              "64:ff9b::a00:1", "2002:a00:1::", "0.0.0.0", "224.0.0.1", "100.64.0.1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+async def test_addresses_that_are_not_public(address: str) -> None:
+    with pytest.raises(NotAllowed):
+        await GuardedResolver(allowed=[]).resolve(address, 80, socket.AF_UNSPEC)
+
+
+async def test_addresses_that_are_allowed() -> None:
+    for address, allowed in (("10.1.2.3", ["10.1.0.0/16"]), ("8.8.8.8", []), ("2606:4700::1", [])):
+        [(_, found)] = await GuardedResolver(allowed=allowed).resolve(address, 80)
+        assert found[0] == address
+
+
+def test_the_signature_is_that_of_the_specification() -> None:
+    # The example that libraries for it are tested with.
+    key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = signed_headers(
+        key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
+    )
+    assert headers == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    assert is_signed(headers, b'{"test": 2432232314}', key)
+    assert not is_signed(headers, b'{"test": 2432232315}', key)
+
+
+MISTAKES = [
+    ({"uri": "ftp://x"}, "outgoing.t.uri: expected http"),
+    ({"secret": "short"}, "outgoing.t.secret: expected text of a length of at least 16, got ***"),
+    ({"secret": "whsec_%%%%%%%%%%%%%%%%"}, "outgoing.t.secret: expected base64 after whsec_"),
+    ({"allowed_networks": ["everywhere"]}, "allowed_networks: 'everywhere' is no network"),
+    ({"rooms": ["my room"]}, "outgoing.t.rooms: 'my room' is no id of a room"),
+    ({"evnts": []}, "outgoing.t.evnts: unknown key (did you mean events?)"),
+    ({"uri": None}, "outgoing.t.uri: expected text, got None"),
+]
+
+
+@pytest.mark.parametrize(("change", "text"), MISTAKES)
+def test_mistakes_are_named_with_their_path(change: dict[str, object], text: str) -> None:
+    hook = {"uri": "http://example.org", "secret": SECRET} | change
+    with pytest.raises(StartupError) as caught:
+        convert({"outgoing": {"t": hook}}, WebhooksConfig)
+    assert text in str(caught.value)
+
+
+async def test_an_event_that_is_not_there_refuses_to_start(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with pytest.raises(StartupError, match=r"webhooks\.tickets: there is no event message\.sent"):
+        async with chat(tmp_path, receiver, events=["message.sent"]):
+            pass
