@@ -33,7 +33,11 @@ class Term(NamedTuple):
     whole_end: bool = False
 
     def is_in(self, folded: str) -> bool:
-        return any(self._stands(folded, *found.span()) for found in self.pattern.finditer(folded))
+        found = self.pattern.search(folded)
+        while found and not self._stands(folded, *found.span()):
+            # The next one may begin inside this one: "q9 q" stands at the end of "q9 q9 q".
+            found = self.pattern.search(folded, found.start() + 1)
+        return found is not None
 
     def _stands(self, folded: str, start: int, end: int) -> bool:
         before, behind = folded[start - 1 : start], folded[end : end + 1]

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatserver.search.analyser import TEXT_CHARS, TOKEN_CHARS, analysed, fold, tokens
@@ -87,6 +87,7 @@ def test_one_character_is_found(one: str, text: str) -> None:
     assert found_in(one, text + one)
 
 
+@example(["Q9", "Q9", "Q"])
 @given(
     st.lists(
         st.text(string.ascii_letters + "é한漢カ9", min_size=1, max_size=5), min_size=1, max_size=8
