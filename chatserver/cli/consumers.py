@@ -72,7 +72,7 @@ def replay(
 
     \b
     chatserver consumers replay webhooks.tickets
-    chatserver consumers replay kafka --room 01J --from 1042
+    chatserver consumers replay webhooks.tickets --room 01J --from 1042
     """
     with_server(source, overrides, lambda server: server.consumers.replay(name, room, seq - 1))
     click.echo(f"{name} begins again at {seq} in {room or 'all rooms'}.")
