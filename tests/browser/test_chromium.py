@@ -1,24 +1,19 @@
 """The pages in a real browser: styled, usable, and under the policy of all pages."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.browser.world import HOME, LONG, LONG_EVENTS, MARKUP, World
-from tests.page.conftest import BROWSER_FLAGS, missing
+from tests.chromium import chromium
 
 
 @pytest.fixture(scope="module")
 def page(on_sqlite: World) -> Iterator[Page]:
     """As the owner sees it. Whatever the browser complains of fails the test."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        missing("Chromium (Debian: apt-get install chromium)")
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+    with chromium() as browser:
         context = browser.new_context(base_url=f"http://127.0.0.1:{on_sqlite.server.port}")
         url = f"http://127.0.0.1:{on_sqlite.server.port}"
         token = on_sqlite.owner.token
@@ -28,7 +23,6 @@ def page(on_sqlite: World) -> Iterator[Page]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
         yield page
-        browser.close()
     assert complaints == []
 
 

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.chromium import WAIT_MS
+from tests.servers import free_port
 
 START_SECONDS = 60
 PASSWORD = "correct horse battery staple"
@@ -23,8 +25,7 @@ class Server:
     """`chatserver dev` as its own process; killed and started again on the same port and data."""
 
     def __init__(self, data: Path, store: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
         self._store = store
@@ -67,7 +68,7 @@ class Person:
     def __init__(self, browser: Browser, url: str, **options: object) -> None:
         self.url = url
         self.context: BrowserContext = browser.new_context(**{"locale": "en-GB", **options})  # type: ignore[arg-type]
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(WAIT_MS)
         self.expected = [EXPECTED_CONSOLE]
         self._complaints: list[str] = []
         self.username = ""
