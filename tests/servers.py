@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from random import SystemRandom
 
 import asyncpg
 import psutil
@@ -21,7 +22,9 @@ from chatserver import StartupError
 from chatserver_plugins.mongo import mongod
 
 START_SECONDS = 30
+PORTS = range(20_000, 32_768)  # below what Linux and macOS give to connections that go out
 NOBODY, NOBODY_GROUP = "nobody", "nogroup"
+_given: set[int] = set()
 
 
 def mongod_program() -> str:
@@ -252,7 +255,14 @@ def _as_nobody() -> list[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that no other call gives, nor the kernel to a connection that goes out.
+
+    So a server may be started on it later, or again.
+    """
+    while True:
+        port = SystemRandom().choice(PORTS)  # `random` is seeded, alike in every process
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests.servers import free_port
+
 PACKAGE = "autobahntestsuite==25.10.1"
 # In two runs of about the same length, side by side: the suite uses one core.
 ALL_CASES = (
@@ -63,7 +65,7 @@ def install(python: str, folder: Path) -> Path:
 
 def run(wstest: Path, cases: list[str], folder: Path) -> dict[str, str]:
     """Run the cases against an echo server of our own; gives the worse verdict of each case."""
-    port = _free_port()
+    port = free_port()
     report = folder / "report"
     spec = {
         "outdir": str(report),
@@ -126,13 +128,6 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise SuiteError(f"{command[0]}: {done.stderr}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await_port(port: int) -> None:

@@ -18,6 +18,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketHandler, websocket_connect
 
+from tests.servers import free_port
+
 NeedTool = Callable[[str], str]
 HOST = "chat.example.org"
 
@@ -42,14 +44,6 @@ class Site:
         return context
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 @pytest.fixture
 def site(need_tool: NeedTool, deploy: Path, tmp_path: Path) -> Iterator[Site]:
     nginx = need_tool("nginx")
@@ -58,7 +52,7 @@ def site(need_tool: NeedTool, deploy: Path, tmp_path: Path) -> Iterator[Site]:
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "fullchain.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "privkey.pem")
     (upstream,) = bind_sockets(0, "127.0.0.1")
-    http, https = _free_ports(2)
+    http, https = free_port(), free_port()
 
     text = (deploy / "nginx/chatserver.conf").read_text()
     for old, new in {
