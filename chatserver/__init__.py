@@ -64,6 +64,7 @@ from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.inspection import Inspected, Inspection
 from chatserver.service.rights import may_read
+from chatserver.service.search import Found, cursor_of
 from chatserver.service.views import (
     MemberView,
     Mentioned,
@@ -94,6 +95,7 @@ __all__ = [
     "EventPage",
     "Feed",
     "Followed",
+    "Found",
     "Gauge",
     "GraphQLPart",
     "Group",
@@ -156,6 +158,7 @@ __all__ = [
     "UserRef",
     "__version__",
     "address_network",
+    "cursor_of",
     "hookimpl",
     "may_read",
     "text_frame",

@@ -198,14 +198,15 @@ class Members(Op, frozen=True, kw_only=True, tag="members"):
 
 
 class Search(Op, frozen=True, kw_only=True, tag="search"):
-    """Messages that contain the text, newest first, of one room or of all the user is in.
+    """Messages that match, newest first, of one room or of all the user is in.
 
-    `before` goes on where a page ended: a seq in one room, or the time (`at`) in all.
+    `before` goes on where a page ended: the `cursor` of its answer. It may be a seq in one room, or
+    the time (`at`) in all.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=200)]
     room: Id | None = None
-    before: Seq | Annotated[str, Meta(max_length=40)] | None = None
+    before: Seq | Annotated[str, Meta(max_length=120)] | None = None
     limit: Limit = 50
 
 

@@ -222,6 +222,10 @@ class Rooms:
         """The room if it is in memory, however old."""
         return self._rooms.get(room)
 
+    def heads(self) -> dict[str, int]:
+        """How far each room in memory is."""
+        return {name: room.head for name, room in self._rooms.items()}
+
     def watched(self) -> list[Room]:
         """Rooms that local connections follow."""
         return [room for room in self._rooms.values() if room.followers]

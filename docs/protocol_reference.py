@@ -14,6 +14,7 @@ from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
+from chatserver.service.search import Found
 from chatserver.service.views import (
     MemberView,
     ReadMoved,
@@ -50,10 +51,6 @@ class Changed(msgspec.Struct):
 
 class MemberList(msgspec.Struct):
     members: list[MemberView]
-
-
-class Found(msgspec.Struct):
-    messages: list[Message]
 
 
 class Lagging(msgspec.Struct, tag_field="sys", tag="lagging"):

@@ -91,8 +91,15 @@ def parse(text: str) -> Query:
         min((f"{day}T00:00:00.000Z" for day in conditions["before"]), default=None),
     )
     if query == Query(()):
-        raise ChatError("request.invalid", "A search needs a word to look for.")
+        return Query((_signs(normal),))
     return query
+
+
+def _signs(text: str) -> Term:
+    """What has no token is looked for as it is. Raises `ChatError` request.invalid if it is nothing."""
+    if not text.replace('"', "").strip():
+        raise ChatError("request.invalid", "A search needs a word to look for.")
+    return Term((), re.compile(re.escape(fold(text).strip())))
 
 
 def _is_value(key: str, value: str) -> bool:

@@ -17,6 +17,9 @@ from chatserver.log import Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
 from chatserver.rooms import Rooms
+from chatserver.search.finder import Finder
+from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
+from chatserver.search.indexer import Indexer
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.following import Following
@@ -25,6 +28,7 @@ from chatserver.service.inspection import Inspection
 from chatserver.service.messages import Messages
 from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
+from chatserver.service.search import Search
 from chatserver.service.views import Mentioned
 
 if TYPE_CHECKING:
@@ -55,6 +59,8 @@ class Service:
         self.rooms = RoomService(
             store, self.cache, self.log, self.hub, self.accounts, self.changes, config.limits
         )
+        self.search = Search(Finder(store), self.rooms, self.history, self.accounts, config.limits)
+        self.indexer = Indexer(store, self.cache)
         self.following = Following(self.rooms, self.log, config.limits)
         self.exchange: Exchange | None = None  # where there is a bus
         self._processed = measures.counter(
@@ -74,13 +80,15 @@ class Service:
         ]
 
     async def join(self) -> None:
-        """Begin to talk with other nodes, where there is a bus. Raises `StartupError`."""
+        """Become a node: talk with others, where there is a bus; index. Raises `StartupError`."""
         if self.exchange is not None:
             await self.exchange.open(await bus_key(self.store), self.epoch)
+        self._tasks.append(asyncio.create_task(self._repeat(self.indexer.look, INDEX_SECONDS)))
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # they use the store
         await self.log.drain()
         if self.exchange is not None:
             await self.exchange.close()

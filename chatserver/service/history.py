@@ -1,4 +1,4 @@
-"""Reading what a room's log holds: pages of messages, ranges of events, search."""
+"""Reading what a room's log holds: pages of messages, ranges of events."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,11 +18,8 @@ from chatserver.model import (
 )
 from chatserver.rooms import NEWEST_PAGE, Room, Rooms
 from chatserver.service.rights import Right, demand, may_read
-from chatserver.service.texts import fold_text
 
 CHANGES = 1000  # edits, reactions, … of one message: each page that shows it reads them all
-SEARCH_SCAN = 5000  # messages looked at in one room by one search
-SEARCH_PAGE = 500  # of them at once
 
 _encode = msgspec.json.encode
 
@@ -107,7 +104,7 @@ class History:
         if after >= head:
             return EventPage([], head)
         events = await self._rooms.events(room, after, limit)
-        return EventPage(events[: _fitting(events, self._page_bytes)], head)
+        return EventPage(events[: fitting(events, self._page_bytes)], head)
 
     async def event_pages(
         self, user: User, wanted: Sequence[tuple[Room, int]], limit: int
@@ -134,8 +131,8 @@ class History:
             if events is None:
                 pages.append(ChatError("room.not_found"))
             else:
-                fitting = events[: _fitting(events, self._page_bytes)]
-                pages.append(EventPage(fitting, heads[room]))
+                shown = events[: fitting(events, self._page_bytes)]
+                pages.append(EventPage(shown, heads[room]))
         return pages
 
     async def find(
@@ -178,44 +175,8 @@ class History:
             raise ChatError("limit.count", "This message was changed as often as one can be.")
         return found[0]
 
-    async def search(
-        self, user: User, rooms: Iterable[Room], text: str, before: int | str | None, limit: int
-    ) -> list[Message]:
-        """Messages whose text contains `text`, newest first, before a seq or a time.
-
-        Looks at the newest `SEARCH_SCAN` messages of each room.
-        """
-        needle = fold_text(text).strip()
-        if not needle:
-            raise ChatError("request.invalid", "Search needs a text.")
-        limit = min(limit, self._limits.history_page)
-        found: list[Message] = []
-        for room in rooms:
-            demand(user, room, Right.READ)
-            found += await self._search_room(room, needle, before, limit)
-        found.sort(key=lambda message: (message.at, message.seq), reverse=True)
-        return found[:limit]
-
-    async def _search_room(
-        self, room: Room, needle: str, before: int | str | None, limit: int
-    ) -> list[Message]:
-        found: list[Message] = []
-        position = before if isinstance(before, int) else None
-        latest = before if isinstance(before, str) else None
-        for _ in range(SEARCH_SCAN // SEARCH_PAGE):
-            page = await self._read(room, position, SEARCH_PAGE)
-            found += [
-                message
-                for message in reversed(page)
-                if needle in fold_text(message.body) and (latest is None or message.at < latest)
-            ]
-            if len(page) < SEARCH_PAGE or len(found) >= limit:
-                break
-            position = page[0].seq
-        return found[:limit]
-
     def _page(self, messages: list[Message], head: int) -> Page:
-        count = _fitting(messages[::-1], self._page_bytes)
+        count = fitting(messages[::-1], self._page_bytes)
         return Page(messages[len(messages) - count :], head, more=count < len(messages))
 
     async def _newest(self, room: Room) -> list[Message]:
@@ -252,7 +213,7 @@ class History:
         return await self._store.changes(by_room)
 
 
-def _fitting(items: Sequence[Message | AnyEvent], size: int) -> int:
+def fitting(items: Sequence[Message | AnyEvent], size: int) -> int:
     """How many of these, from the first on, have at most so many bytes together; at least one."""
     for count, item in enumerate(items):
         size -= len(_encode(item))

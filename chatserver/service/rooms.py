@@ -102,6 +102,14 @@ class RoomService:
         demand(user, room, Right.READ)
         return self._view(user, room)
 
+    def name(self, user: User, room: Room) -> str | None:
+        """What a user who may read the room knows it by: a direct one by the other's name."""
+        assert room.description is not None
+        if room.description.kind is not RoomKind.DIRECT:
+            return room.description.name
+        others = [member.user.name for member in room.members.values() if member.user.id != user.id]
+        return others[0] if others else user.name
+
     async def view(self, user: User, room: Room) -> RoomView:
         """One room, for who may read it."""
         demand(user, room, Right.READ)
@@ -333,7 +341,7 @@ class RoomService:
         assert described is not None
         return RoomView(
             id=room.id,
-            name=self._name(user, room),
+            name=self.name(user, room),
             kind=described.kind,
             topic=described.topic,
             head=max(room.head, head or 0),
@@ -343,13 +351,6 @@ class RoomService:
             unread=None if unread is None else unread.messages,
             mentions=None if unread is None else unread.mentions,
         )
-
-    def _name(self, user: User, room: Room) -> str | None:
-        assert room.description is not None
-        if room.description.kind is not RoomKind.DIRECT:
-            return room.description.name
-        others = [member.user.name for member in room.members.values() if member.user.id != user.id]
-        return others[0] if others else user.name
 
     async def _create_direct(self, user: User, others: Sequence[User]) -> Room:
         if len(others) > 1:
@@ -421,7 +422,7 @@ class RoomService:
             member.id,
             RoomAdded(
                 room=room.id,
-                name=self._name(member, room),
+                name=self.name(member, room),
                 kind=room.description.kind,
                 head=room.head,
             ),

@@ -57,12 +57,3 @@ def mentioned_names(body: str) -> list[str]:
         return []
     names = (unicodedata.normalize("NFKC", name).casefold() for name in _MENTION.findall(body))
     return list(dict.fromkeys(names))[:MENTIONS]
-
-
-def fold_text(text: str) -> str:
-    """A text as search compares it: NFKC, case folded, katakana read as hiragana."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return folded.translate(_KATAKANA)
-
-
-_KATAKANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}

@@ -143,10 +143,9 @@ async def members(session: "Session", user: User, op: p.Members) -> None:
 
 
 async def search(session: "Session", user: User, op: p.Search) -> None:
-    service = session.service
-    rooms = [await service.rooms.get(op.room)] if op.room else await service.rooms.joined(user)
-    found = await service.history.search(user, rooms, op.text, op.before, op.limit)
-    session.say(op.id, {"messages": found})
+    room = await session.service.rooms.get(op.room) if op.room else None
+    found = await session.service.search.find(user, op.text, room, op.before, op.limit)
+    session.say(op.id, found)
 
 
 Run = Callable[["Session", User, Any], Awaitable[None]]

@@ -46,6 +46,21 @@ def page(
     return Connection(edges, shown, info)
 
 
+def page_until(
+    shown: Sequence[Any], end: str | None, key: Callable[[Any], str], *, after: str | None
+) -> Connection:
+    """A page of these items; `end` is the place behind which to go on, if there may be more.
+
+    It may be behind the last item: then what follows that one had been looked at in vain.
+    """
+    whole = page(shown, len(shown), key, after=after)
+    if end is None:
+        return whole
+    return whole._replace(
+        page_info=whole.page_info._replace(has_next_page=True, end_cursor=cursor(end))
+    )
+
+
 def cursor(place: str) -> str:
     """A text that means nothing to clients."""
     return urlsafe_b64encode(place.encode()).decode().rstrip("=")

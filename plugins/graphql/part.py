@@ -99,5 +99,5 @@ def own_part() -> GraphQLPart:
             **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},
             "StreamGap": subscriptions.StreamGap,
         },
-        costs={"Query.search": 500},  # it reads up to 5,000 messages a room
+        costs={"Query.search": 500},  # messages that it may look at in vain
     )

@@ -118,7 +118,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         return service.rooms.members(user, room)
 
     async def search(service: Service, user: User, room: Room) -> object:
-        return await service.history.search(user, [room], "secret", None, 10)
+        return await service.search.find(user, "secret", room)
 
     return {
         "view": lambda s, u, r: s.rooms.view(u, r),
@@ -325,4 +325,5 @@ async def test_a_room_joined_on_another_node_is_listed_and_searched_at_once() ->
         (view,) = (await second.rooms.visible(member)).rooms
         assert view.joined and view.role is RoomRole.MEMBER
         found = await second.rooms.joined(member)
-        assert await second.history.search(member, found, "nothing", None, 10) == []
+        assert [each.id for each in found] == [room.id]
+        assert (await second.search.find(member, "nothing")).messages == []

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from chatserver import ChatError, Message, RoomView, ServerRole, User
+from chatserver import ChatError, Message, RoomView, ServerRole, User, cursor_of
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.connections import Connection
 from chatserver_plugins.graphql.inputs import bounded
 
 PAGE, PAGE_MOST = 50, 100
-SEARCH_CHARS = 200
 MINE, PUBLIC = "0", "1"  # one's own rooms come first
 
 
@@ -69,22 +68,14 @@ async def search(
 ) -> Connection:
     asking: Asking = info.context
     service, user = asking.service, asking.user
-    if len(text) > SEARCH_CHARS:
-        raise ChatError("request.invalid", f"text: expected at most {SEARCH_CHARS} characters.")
     count = bounded("first", first, PAGE, PAGE_MOST)
-    place = connections.place(after)
-    before: int | str | None = place
-    if room is not None and place is not None:
-        if not (place.isascii() and place.isdigit()):
-            raise ChatError("request.invalid", "after: this is no cursor of a search in one room.")
-        before = int(place[:17])
-    rooms = await service.rooms.joined(user) if room is None else [await service.rooms.get(room)]
-    found = await service.history.search(user, rooms, text, before, count + 1)
+    within = None if room is None else await service.rooms.get(room)
+    found = await service.search.find(user, text, within, connections.place(after), count)
 
     def place_of(message: Message) -> str:
-        return message.at if room is None else str(message.seq)
+        return cursor_of(message, in_room=room is not None)
 
-    return connections.page(found, count, place_of, after=after)
+    return connections.page_until(found.messages, found.cursor, place_of, after=after)
 
 
 def epoch(parent: object, info: Any) -> str:

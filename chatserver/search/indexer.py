@@ -1,0 +1,120 @@
+"""Brings the index of every room up to date, in the background and at a modest pace.
+
+It needs no agreement between nodes: segments follow from the log (segments.py), so two that write the
+same one write the same. What is not indexed yet is found all the same, by reading it.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from chatserver.errors import StoreUnavailable
+from chatserver.interfaces import IndexPage, Store
+from chatserver.model import AnyEvent
+from chatserver.rooms import Rooms
+from chatserver.search.segments import Builder, Segment, next_segment
+
+LOOK_SECONDS = 1.0  # from one look to the next
+READ_EVENTS = 500  # at once
+WRITE_PAGES = 500  # at once: about a megabyte
+SWEEP_ROOMS = 500  # looked at at once, of all the rooms of the store
+SWEEP_SECONDS = 20.0  # from one sweep to the next
+SLICE_SECONDS = 0.001  # of work without a rest
+# How long to rest after each second of work: while the loop has nothing else to do, and while it
+# wakes late because it has.
+IDLE_REST, BUSY_REST = 1.0, 30.0
+LATE_SECONDS = 0.002
+
+
+class Indexer:
+    """One node's part in it: the rooms in memory at once, all others now and then."""
+
+    def __init__(self, store: Store, rooms: Rooms) -> None:
+        self._store, self._rooms = store, rooms
+        self._known: dict[str, int] = {}  # how far rooms in memory are indexed, at the least
+        self._swept = ""  # the last room that the present sweep has looked at
+        self._next_sweep = 0.0
+        self._rest = IDLE_REST
+        self._paused = False
+
+    def pause(self) -> None:
+        """Look no more, as tests of other things want it."""
+        self._paused = True
+
+    async def look(self) -> None:
+        """Index what can be: of the rooms in memory, then of some others. Raises `StoreUnavailable`."""
+        if self._paused:
+            return
+        heads = self._rooms.heads()
+        known = self._known = {room: self._known.get(room, 0) for room in heads}
+        lagging = [room for room, head in heads.items() if next_segment(known[room], head)]
+        for start in range(0, len(lagging), SWEEP_ROOMS):
+            await self._catch_up(lagging[start : start + SWEEP_ROOMS], heads)
+        if time.monotonic() >= self._next_sweep:
+            await self._sweep()
+
+    async def catch_up(self) -> None:
+        """Index all that can be, of all rooms."""
+        await self.look()
+        self._swept, self._next_sweep = "", 0.0
+        while await self._sweep():
+            pass
+
+    async def _sweep(self) -> bool:
+        """Look at some rooms more; False if there were no others."""
+        rooms = await self._store.list_rooms(self._swept, SWEEP_ROOMS)
+        self._swept = rooms[-1] if rooms else ""
+        if not rooms:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            return False
+        await self._catch_up(rooms, await self._store.heads(rooms))
+        return True
+
+    async def _catch_up(self, rooms: Sequence[str], heads: Mapping[str, int]) -> None:
+        """Index these rooms up to their heads."""
+        indexed = await self._store.indexed(rooms)
+        for room in rooms:
+            done, head = indexed.get(room, 0), heads.get(room, 0)
+            while segment := next_segment(done, head):
+                await self._index(room, segment)
+                done = segment.end
+            if room in self._known:
+                self._known[room] = done
+
+    async def _index(self, room: str, segment: Segment) -> None:
+        builder = Builder(segment)
+        for after in range(segment.first, segment.end, READ_EVENTS):
+            events = await self._read(room, after, min(segment.end, after + READ_EVENTS))
+            await self._paced(map(builder.add, events))
+        made: list[tuple[int, bytes]] = []
+        await self._paced(map(made.append, builder.pages()))
+        pages = [IndexPage(room, slot, segment.first, data) for slot, data in made]
+        rest = len(pages) - len(pages) % WRITE_PAGES
+        for start in range(0, rest, WRITE_PAGES):
+            await self._store.index(room, 0, pages[start : start + WRITE_PAGES])
+        await self._store.index(room, segment.end, pages[rest:])
+        if segment.lowest_slot > 1:
+            # Those within this segment stay until the next one: somebody may be about to read them.
+            await self._store.drop_index(room, segment.lowest_slot, segment.first)
+
+    async def _read(self, room: str, after: int, end: int) -> list[AnyEvent]:
+        """All events with after < seq <= end."""
+        known = self._rooms.known(room)
+        found = known.since(after, end - after) if known is not None else None
+        if found is None or len(found) < end - after:
+            found = await self._store.read(room, after, end - after)
+        if len(found) < end - after:
+            raise StoreUnavailable  # it has said that they are there
+        return found
+
+    async def _paced(self, work: Iterable[None]) -> None:
+        """Do it, with rests in between."""
+        began = time.perf_counter()
+        for _ in work:
+            now = time.perf_counter()
+            if now - began < SLICE_SECONDS:
+                continue
+            rest = (now - began) * self._rest
+            await asyncio.sleep(rest)
+            began = time.perf_counter()
+            self._rest = BUSY_REST if began - now - rest > LATE_SECONDS else IDLE_REST

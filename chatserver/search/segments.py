@@ -1,0 +1,146 @@
+"""The index over a room's log: segments, and the pages that they are kept in.
+
+A segment says which tokens are where in a fixed part of the log, and follows from that part alone: who
+writes one again, at the same time or after a crash, writes the same. Segments grow as a log does: of
+8 events, then eight of those as one of 64, and so on (a log-structured merge, but from the log itself).
+Those that are missing at the end are a log's tail, which is read instead.
+
+A message's later texts are where their edits are, and lead from there to the message. Nothing is taken
+out of a segment: whether a text still says what it said is found out when it is read.
+
+The tokens of a segment are spread over pages by a hash, so that a token is found on one page of each.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
+from chatserver.search.analyser import analysed, tokens
+
+SIZES = (8, 64, 512, 4096, 32768)  # in events: offsets fit 16 bits
+PAGE_EVENTS = 8  # a segment has a page for so many of its events: 1 to 4 KB each
+BLOCK = 16  # messages whose times are kept as the earliest and the latest
+NEVER = (1 << 32) - 1  # later than any time, in seconds
+TIMES = "\0"  # the token that stands for the times; no text has it
+
+
+class Segment(NamedTuple):
+    """The part of a log with first < seq <= end."""
+
+    first: int
+    end: int
+
+    @property
+    def lowest_slot(self) -> int:
+        """Its pages have this slot and those above; pages of smaller segments have lower ones."""
+        return (self.end - self.first) // PAGE_EVENTS
+
+
+class Page(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """Some tokens of a segment: offsets of messages, as gaps; seqs of messages that were edited there.
+
+    Under TIMES `edited` has, for each block of positions, the seconds of the earliest and the latest.
+    """
+
+    posted: dict[str, msgspec.Raw]
+    edited: dict[str, list[int]] = msgspec.field(default_factory=dict)
+
+
+_decode = msgspec.msgpack.Decoder(Page).decode
+_encode = msgspec.msgpack.Encoder().encode
+gaps = msgspec.msgpack.Decoder(list[int]).decode
+
+
+def next_segment(indexed: int, head: int) -> Segment | None:
+    """The largest segment that leads beyond `indexed`, if there are enough events for one."""
+    for size in reversed(SIZES):
+        end = (indexed // size + 1) * size
+        if end <= head:
+            return Segment(end - size, end)
+    return None
+
+
+def segment_of(slot: int, first: int) -> Segment:
+    """The one that a page belongs to."""
+    return Segment(first, first + (PAGE_EVENTS << (slot.bit_length() - 1)))
+
+
+def slots(token: str) -> list[int]:
+    """Where a token is, in segments of each size."""
+    digest = crc32(token.encode())
+    return [_slot(digest, size // PAGE_EVENTS) for size in SIZES]
+
+
+def slot_in(segment: Segment, token: str) -> int:
+    return _slot(crc32(token.encode()), segment.lowest_slot)
+
+
+def _slot(digest: int, pages: int) -> int:
+    return pages + digest % pages
+
+
+def author_token(user: str) -> str:
+    """What stands for a message's author; no text has such a token."""
+    return f"\0from {user}"
+
+
+def seconds(at: str) -> int:
+    """Of a time as events have it. Raises ValueError."""
+    moment = datetime.fromisoformat(at)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def read_page(data: bytes) -> Page:
+    return _decode(data)
+
+
+class Builder:
+    """Makes the pages of a segment, from its events in order."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        self._posted: dict[str, array[int]] = {}
+        self._edited: defaultdict[str, list[int]] = defaultdict(list)
+        self._times = [NEVER, 0] * -((segment.first - segment.end) // BLOCK)
+        self._on_page: defaultdict[int, list[str]] = defaultdict(list)  # tokens of `_posted`
+
+    def add(self, event: AnyEvent) -> None:
+        if isinstance(event, MessagePosted):
+            offset = event.seq - self._segment.first - 1
+            for token in (*tokens(analysed(event.body)), author_token(event.author.id)):
+                try:
+                    self._posted[token].append(offset)
+                except KeyError:
+                    self._posted[token] = array("H", (offset,))
+                    self._on_page[slot_in(self._segment, token)].append(token)
+            self._note_time(offset // BLOCK * 2, seconds(event.at))
+        elif isinstance(event, MessageEdited):
+            message = message_seq(event.room, event.message)
+            if message is not None:
+                for token in (*tokens(analysed(event.body)), author_token(event.author.id)):
+                    self._edited[token].append(message)
+
+    def _note_time(self, place: int, at: int) -> None:
+        self._times[place] = min(self._times[place], at)
+        self._times[place + 1] = max(self._times[place + 1], at)
+
+    def pages(self) -> Iterator[tuple[int, bytes]]:
+        """Slots and what belongs there, ascending; empty pages are left out."""
+        edited: defaultdict[int, dict[str, list[int]]] = defaultdict(dict)
+        for token, messages in (*self._edited.items(), (TIMES, self._times)):
+            edited[slot_in(self._segment, token)][token] = messages
+        for slot in sorted(self._on_page.keys() | edited.keys()):
+            posted = {token: _gaps(self._posted[token]) for token in self._on_page.get(slot, ())}
+            yield slot, _encode((posted, edited[slot]) if slot in edited else (posted,))
+
+
+def _gaps(offsets: "array[int]") -> list[int]:
+    """Each as its distance from the one before: mostly one byte."""
+    return [offsets[0], *(b - a for a, b in pairwise(offsets))]

@@ -1,0 +1,159 @@
+"""Search: who may look where, what a query means here, and pages of answers."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from chatserver.config import LimitsConfig
+from chatserver.errors import ChatError
+from chatserver.model import Message, User
+from chatserver.rooms import Room
+from chatserver.search.analyser import analysed, fold
+from chatserver.search.candidates import Span
+from chatserver.search.finder import Finder, Wanted
+from chatserver.search.merge import Merge, Place, Verdict
+from chatserver.search.query import Query, parse
+from chatserver.search.segments import NEVER, seconds
+from chatserver.service.accounts import Accounts
+from chatserver.service.history import History, fitting
+from chatserver.service.rights import Right, demand, may_read
+from chatserver.service.rooms import RoomService
+
+AUTHORS = 10  # different ones that one query may name
+
+
+class Found(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Messages, newest first. `cursor` says where to go on (as `before`), if there may be more.
+
+    `partial` says that an index is still being made, so that older messages may be missing.
+    """
+
+    messages: list[Message]
+    cursor: str | None = None
+    partial: bool = False
+
+
+class Search:
+    """Looks through what was said, for people."""
+
+    def __init__(
+        self,
+        finder: Finder,
+        rooms: RoomService,
+        history: History,
+        accounts: Accounts,
+        limits: LimitsConfig,
+    ) -> None:
+        self._finder, self._rooms, self._history = finder, rooms, history
+        self._accounts, self._limits = accounts, limits
+
+    async def find(
+        self,
+        user: User,
+        text: str,
+        room: Room | None = None,
+        before: int | str | None = None,
+        limit: int = 50,
+    ) -> Found:
+        """What matches in one room, or in all that the user is in.
+
+        `before` is a cursor; or a seq in one room, a time in all. Raises `ChatError` request.invalid,
+        and what `rights.demand` raises for the room.
+        """
+        query = parse(text)
+        place = _place(before, room)
+        rooms = await self._looked_in(user, query, room)
+        authors = await self._authors(query)
+        if not rooms or (query.authors and not authors):
+            return Found([])
+        wanted = Wanted(query, authors, _span(query, place if room is None else None))
+        seq = place.seq if place is not None and room is not None else None
+        located = await self._finder.locate(rooms, wanted, seq)
+
+        async def read(candidates: Sequence[tuple[Room, str]]) -> Mapping[tuple[str, str], Message]:
+            return await self._history.find(user, candidates)
+
+        def judge(message: Message) -> Verdict:
+            if place is not None and not place_of(message) < place:
+                return Verdict.EARLIER
+            return Verdict.YES if _is_wanted(message, wanted) else Verdict.NO
+
+        def place_of(message: Message) -> Place:
+            if room is not None:
+                return Place("", "", message.seq)
+            return Place(message.at, message.room, message.seq)
+
+        merge = Merge(located.seqs, read, judge, place_of)
+        messages, end = await merge.page(min(limit, self._limits.history_page))
+        shown = messages[: fitting(messages, self._limits.buffer_hard_bytes // 2)]
+        if len(shown) < len(messages):
+            end = place_of(shown[-1])
+        return Found(shown, None if end is None else cursor(end), located.partial)
+
+    async def _looked_in(self, user: User, query: Query, room: Room | None) -> list[Room]:
+        """The rooms, all of which the user may read; of them those that `in:` names, if it is said."""
+        if room is not None:
+            demand(user, room, Right.READ)
+        rooms = [room] if room is not None else await self._rooms.joined(user)
+        if not query.rooms:
+            return rooms
+        names = {fold(name) for name in query.rooms}
+
+        def is_named(id: str, name: str | None) -> bool:
+            return id in query.rooms or fold(name or "") in names
+
+        named = [each for each in rooms if is_named(each.id, self._rooms.name(user, each))]
+        if named or room is not None:
+            return named
+        public = (await self._rooms.public(user, "")).rooms
+        found = await self._rooms.get_many(
+            [view.id for view in public if is_named(view.id, view.name)]
+        )
+        return [each for each in found.values() if may_read(user, each)]
+
+    async def _authors(self, query: Query) -> list[str]:
+        found = [await self._accounts.by_name(name) for name in query.authors[:AUTHORS]]
+        return [user.id for user in found if user is not None]
+
+
+def cursor(place: Place) -> str:
+    """A place as clients get it; `Search.find` takes it as `before`."""
+    return "/".join((place.at, str(place.seq), place.room)) if place.at else str(place.seq)
+
+
+def cursor_of(message: Message, *, in_room: bool) -> str:
+    """Where to go on behind a message that was found in one room or in several."""
+    at, room = ("", "") if in_room else (message.at, message.room)
+    return cursor(Place(at, room, message.seq))
+
+
+def _place(before: int | str | None, room: Room | None) -> Place | None:
+    """Raises `ChatError` request.invalid."""
+    if before is None:
+        return None
+    at, _, rest = ("", "", str(before)) if room is not None else str(before).partition("/")
+    seq, _, name = rest.partition("/")
+    try:
+        if room is not None:
+            return Place("", "", int(rest))
+        seconds(at)
+        return Place(at, name, int(seq or 0))
+    except ValueError as error:
+        raise ChatError("request.invalid", "before: there is no such place.") from error
+
+
+def _span(query: Query, place: Place | None) -> Span | None:
+    """The times that a query and a place among all rooms leave; None if all are."""
+    ends = [seconds(at) for at in (query.until, place and place.at) if at]
+    if not ends and query.since is None:
+        return None
+    return Span(seconds(query.since) if query.since else 0, min(ends, default=NEVER))
+
+
+def _is_wanted(message: Message, wanted: Wanted) -> bool:
+    query = wanted.query
+    if message.deleted or not query.covers(message.at):
+        return False
+    if wanted.authors and message.author.id not in wanted.authors:
+        return False
+    return query.matches(analysed(message.body))

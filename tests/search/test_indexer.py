@@ -1,0 +1,208 @@
+"""The index is made in the background: of everything, by any node, and again where it was left."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from chatserver.errors import StoreUnavailable
+from chatserver.fold import fold
+from chatserver.interfaces import IndexPage
+from chatserver.model import (
+    AnyEvent,
+    Message,
+    MessageChange,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    PinAdded,
+    RoomKind,
+    User,
+)
+from chatserver.search.analyser import analysed
+from chatserver.search.query import parse
+from chatserver.service import Service
+from chatserver.testing.samples import described, event, joined, posted
+from chatserver_plugins.memory import MemoryStore
+from tests.core.nodes import FaultyStore, add_user, config, make_service, running
+
+WORDS = ["東京", "京都", "ラーメン", "Hello", "world", "入門", "x"]
+
+
+async def fill(store: MemoryStore, user: User, rooms: int, events: int, seed: int) -> list[str]:
+    """Rooms with messages, edits, deletions and pins, as if they had been there for long."""
+    chance = random.Random(seed)
+    names = [f"room{number}" for number in range(rooms)]
+    for name in names:
+        log: list[AnyEvent] = [described(name, 1, RoomKind.PRIVATE), joined(name, 2, user.id)]
+        log += [happened(name, seq, chance) for seq in range(3, events + 3)]
+        await store.append(log)
+    return names
+
+
+def happened(room: str, seq: int, chance: random.Random) -> AnyEvent:
+    text = "".join(chance.choice(["", " "]) + chance.choice(WORDS) for _ in range(4))
+    day, minute = divmod(seq, 300)
+    at = f"2026-01-{1 + day:02}T{minute // 60:02}:{minute % 60:02}:00.000Z"
+    old = f"{room}-{chance.randint(1, seq - 1)}"
+    kind = chance.choices(["post", "edit", "delete", "pin"], [20, 4, 1, 1])[0]
+    if kind == "edit":
+        return event(MessageEdited, room, seq, message=old, body=text, at=at)
+    if kind == "delete":
+        return event(MessageDeleted, room, seq, message=old, at=at)
+    if kind == "pin":
+        return event(PinAdded, room, seq, message=old, at=at)
+    return posted(room, seq, body=text, at=at)
+
+
+async def read_through(store: MemoryStore, rooms: Sequence[str], text: str) -> list[str]:
+    """What a search should find, by looking at everything."""
+    asked = parse(text)
+    found: list[Message] = []
+    for room in rooms:
+        log = await store.read(room, 0, 100_000)
+        messages = fold(
+            [each for each in log if isinstance(each, MessagePosted)],
+            [each for each in log if isinstance(each, MessageChange)],
+        )
+        found += [
+            each
+            for each in messages
+            if not each.deleted and asked.covers(each.at) and asked.matches(analysed(each.body))
+        ]
+    found.sort(key=lambda each: (each.at, each.room, each.seq), reverse=True)
+    return [each.id for each in found]
+
+
+async def all_found(service: Service, user: User, text: str, limit: int) -> list[str]:
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = await service.search.find(user, text, None, cursor, limit)
+        assert not page.partial
+        found += [each.id for each in page.messages]
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_search_finds_what_reading_everything_finds(seed: int) -> None:
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user = await add_user(service, "ada")
+        rooms = await fill(store, user, 3, 550, seed)
+        queries = [
+            "東京",
+            "京",
+            '"東京ラーメン"',
+            "hello world",
+            "らーめん x",
+            "x before:2026-01-02",
+        ]
+        queries += ["京都 after:2026-01-02 before:2026-01-03", "nowhere", "in:room hello"]
+        for indexed in (False, True, True):
+            if indexed:
+                await service.indexer.catch_up()
+            for text in queries:
+                expected = await read_through(store, rooms, text)
+                for limit in (7, 200):
+                    assert await all_found(service, user, text, limit) == expected, (text, indexed)
+            chance = random.Random(seed)
+            for room in rooms:  # and some more, which is in no index at first
+                head = (await store.heads([room]))[room]
+                more = [happened(room, seq, chance) for seq in range(head + 1, head + 50)]
+                await store.append(more)
+            known = await service.rooms.joined(user)
+            await service.log.refresh(known)
+
+
+async def test_it_is_made_of_rooms_that_nobody_has_opened() -> None:
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        user = await add_user(service, "ada")
+        rooms = await fill(store, user, 5, 100, 1)
+        async with asyncio.timeout(30):
+            while await store.indexed(rooms) != dict.fromkeys(rooms, 96):
+                await asyncio.sleep(0.02)
+        assert not service.cache.heads()
+
+
+async def test_messages_get_into_it_while_the_server_runs() -> None:
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        user = await add_user(service, "ada")
+        room = await service.rooms.create(user, RoomKind.PRIVATE, "room")
+        for number in range(30):
+            await service.messages.post(user, room, str(number), "word")
+        async with asyncio.timeout(30):
+            while await store.indexed([room.id]) != {room.id: 32}:
+                await asyncio.sleep(0.02)
+        assert len((await service.search.find(user, "word")).messages) == 30
+
+
+class Noting(MemoryStore):
+    """Notes how large the index gets, and may fail in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fail_after = 1 << 60
+        self.written: list[IndexPage] = []
+
+    async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
+        self.written += pages
+        self.fail_after -= 1
+        if self.fail_after <= 0:
+            raise StoreUnavailable
+        await super().index(room, upto, pages)
+
+
+async def test_two_nodes_make_the_same_at_once() -> None:
+    store = MemoryStore()
+    async with (
+        running(make_service(FaultyStore(store), config())) as first,
+        running(make_service(FaultyStore(store), config())) as second,
+    ):
+        user = await add_user(first, "ada")
+        rooms = await fill(store, user, 3, 600, 2)
+        await asyncio.gather(first.indexer.catch_up(), second.indexer.catch_up())
+        assert await store.indexed(rooms) == dict.fromkeys(rooms, 600)
+        expected = await read_through(store, rooms, "東京")
+        assert await all_found(second, user, "東京", 100) == expected
+
+
+async def test_it_goes_on_where_it_failed() -> None:
+    store = Noting()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user = await add_user(service, "ada")
+        rooms = await fill(store, user, 2, 5000, 3)
+        for failing in (1, 2, 3, 5):
+            store.fail_after = failing
+            with pytest.raises(StoreUnavailable):
+                await service.indexer.catch_up()
+        store.fail_after = 1 << 60
+        await service.indexer.catch_up()
+        assert await store.indexed(rooms) == dict.fromkeys(rooms, 5000)
+        expected = await read_through(store, rooms, '"東京ラーメン"')
+        assert await all_found(service, user, '"東京ラーメン"', 200) == expected
+
+
+async def test_small_segments_go_when_they_are_in_a_larger_one() -> None:
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user = await add_user(service, "ada")
+        room = await service.rooms.create(user, RoomKind.PRIVATE, "room")
+        for number in range(1100):
+            await service.messages.post(user, room, str(number), f"word {number}")
+            if number % 8 == 7:
+                await service.indexer.catch_up()
+        pages = await store.index_pages([room.id], range(8192))
+        sizes = [page.slot.bit_length() for page in pages]
+        assert sizes.count(1) <= 16, "segments of 8 events stay"
+        assert {page.first for page in pages if page.slot.bit_length() == 4} <= set(
+            range(512, 1100)
+        )
