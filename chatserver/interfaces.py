@@ -77,6 +77,21 @@ class Store(Protocol):
     async def close(self) -> None:
         """Let go of everything. Never raises."""
 
+    def scratch(self, name: str) -> dict[str, object]:
+        """Settings with which a server has another store of this kind, for a trial.
+
+        They go over those of the configuration, by their whole key, as `plugin.mystore.table`. With
+        them, and with a data folder of its own, that server touches nothing of this store. `name`
+        is of a-z, 0-9 and `_`, 40 at most. Asked before `open`. Raises `StartupError` where there
+        can be no other store, or none that outlives its server.
+        """
+
+    async def erase(self) -> None:
+        """Remove all that is kept; afterwards the store can only be closed.
+
+        Asked only of what `scratch` has named. Raises `StoreUnavailable`; then some may be left.
+        """
+
     async def ping(self) -> None:
         """Return if a durable write would be possible now, else raise `StoreUnavailable`."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import Store
+from chatserver import IndexPage, Store
 from chatserver.testing.indexcontract import IndexContract
 from chatserver.testing.logcontract import LogContract
 from chatserver.testing.querycontract import QueryContract
@@ -57,6 +57,24 @@ class StoreContract(LogContract, QueryContract, IndexContract, RecordsContract):
         try:
             assert await second.read("r", 0, 10) == [described("r", 1), posted("r", 2)]
             assert await second.get("space", "key") == b"value"
+        finally:
+            await second.close()
+
+    async def test_what_is_erased_is_gone(self, io_loop: Any, make_store: MakeStore) -> None:
+        first = make_store()
+        await first.open()
+        await first.append([described("r", 1), posted("r", 2)])
+        await first.index("r", 2, [IndexPage("r", 1, 1, b"page")])
+        await first.put("space", "key", b"value")
+        await first.erase()
+        await first.close()
+        second = make_store()
+        await second.open()
+        try:
+            assert await second.list_rooms("", 10) == []
+            assert await second.spaces() == []
+            assert await second.indexed(["r"]) == {}
+            assert (await second.append([described("r", 1), posted("r", 2)])).conflict is None
         finally:
             await second.close()
 

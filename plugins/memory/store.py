@@ -64,6 +64,15 @@ class MemoryStore:
     async def close(self) -> None:
         """Keep what is stored: another service may be using it."""
 
+    def scratch(self, name: str) -> dict[str, object]:
+        raise StartupError(
+            "plugin.memory: what is in a server's memory does not outlive the server"
+        )
+
+    async def erase(self) -> None:
+        for kept in (self._rooms, self._sent, self._records, self._indexed, self._index):
+            kept.clear()
+
     async def ping(self) -> None:
         """Memory is always there."""
 

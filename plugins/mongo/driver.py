@@ -92,6 +92,14 @@ class Database:
         with pymongo.timeout(None):
             await self._database.get_collection(collection).create_indexes(list(indexes))
 
+    async def drop(self) -> None:
+        """Remove the whole database, however long that takes. Raises `StoreUnavailable`."""
+        with pymongo.timeout(None):
+            try:
+                await self._client.drop_database(self._database.name)
+            except PyMongoError as error:
+                raise StoreUnavailable from error
+
     async def close(self) -> None:
         closing = self._client.close()
         if not self._motor:

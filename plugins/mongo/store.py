@@ -90,6 +90,12 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         if self._private:
             await self._private.stop()
 
+    def scratch(self, name: str) -> dict[str, object]:
+        return {} if self._private else {"plugin.mongo.database": name}
+
+    async def erase(self) -> None:
+        await self._database.drop()
+
     async def ping(self) -> None:
         await self.settle()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from chatserver import StartupError
+from chatserver import StartupError, StoreUnavailable
 from chatserver_plugins.postgres import schema
 from chatserver_plugins.postgres.config import Config
 from chatserver_plugins.postgres.driver import FAILURES, Database, connect
@@ -64,6 +64,19 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
     async def close(self) -> None:
         if hasattr(self, "_database"):
             self._database.close()
+
+    def scratch(self, name: str) -> dict[str, object]:
+        return {"plugin.postgres.schema": name}
+
+    async def erase(self) -> None:
+        try:
+            connection = await connect(self._config)
+            try:
+                await connection.execute(f'DROP SCHEMA "{self._config.schema}" CASCADE')
+            finally:
+                connection.terminate()
+        except FAILURES as error:
+            raise StoreUnavailable from error
 
     async def ping(self) -> None:
         # A real write: a server that is full or only reads still answers questions.

@@ -115,6 +115,16 @@ class Database:
             os.close(self._lock)
             self._lock = -1
 
+    async def erase(self) -> None:
+        """Close, and remove the files. Raises `StoreUnavailable`."""
+        await self.close()
+        real = self._path.resolve()
+        try:
+            for end in ("-wal", "-shm", ""):
+                real.with_name(real.name + end).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable from error
+
     async def read(self, run: Run[T]) -> T:
         """What `run` gives, of what is durable now. Raises `StoreUnavailable`."""
         if not self._readers:

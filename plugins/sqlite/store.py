@@ -29,5 +29,11 @@ class SqliteStore(SqliteIndex, SqliteRecords):
     async def close(self) -> None:
         await self._database.close()
 
+    def scratch(self, name: str) -> dict[str, object]:
+        return {"plugin.sqlite.path": ""}  # the file in the data folder
+
+    async def erase(self) -> None:
+        await self._database.erase()
+
     async def ping(self) -> None:
         await self._database.write(schema.touch)

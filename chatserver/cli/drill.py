@@ -1,0 +1,109 @@
+"""`chatserver drill`: how much is lost with all data, and how long it takes to be back."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.options import configured
+from chatserver.errors import StartupError
+
+if TYPE_CHECKING:
+    from chatserver.drill.course import Plan
+    from chatserver.drill.outcome import Outcome
+
+MESSAGES = 100_000
+
+
+@click.command()
+@click.option(
+    "--messages",
+    type=click.IntRange(min=2000),
+    default=MESSAGES,
+    show_default=True,
+    help="In the store at the larger of two sizes, in thousands; the smaller is a tenth.",
+)
+@click.option(
+    "--moments",
+    type=click.IntRange(1, 3),
+    default=3,
+    show_default=True,
+    help="How often it is killed at the smaller size.",
+)
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="File for the page."
+)
+@click.option("--most-rpo", type=float, metavar="SECONDS", help="Fail if more is lost.")
+@click.option(
+    "--most-rto",
+    type=float,
+    metavar="SECONDS",
+    help="Fail if 10 million messages would take longer.",
+)
+@configured
+def command(
+    messages: int,
+    moments: int,
+    report: Path | None,
+    most_rpo: float | None,
+    most_rto: float | None,
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
+    """Try how much is lost with all data, and how long it takes to be back.
+
+    It makes an installation of its own on the store of the configuration: a folder below TMPDIR, and
+    with PostgreSQL and MongoDB a schema or database `chatserver_drill_…` on that server. Nothing
+    else is read or written; but the server is kept busy. All of it is removed afterwards.
+
+    There it fills the store, makes a backup, has people write, and several times kills the server
+    and removes all data, restores, and compares what is there with what was acknowledged.
+
+    \b
+    chatserver drill -c production
+    chatserver drill -c production --messages 1000000 --report drill.md
+    """
+    from datetime import UTC, datetime
+
+    from chatserver.drill.course import Plan
+    from chatserver.drill.report import page
+
+    plan = Plan(messages, moments)
+    outcome = tried(source, overrides, plan)
+    text = page(outcome, when=datetime.now(UTC))
+    if report is not None:
+        report.write_text(text, encoding="utf-8")
+    click.echo(text)
+    demand(outcome, most_rpo, most_rto)
+
+
+def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outcome:
+    """The drill, in a folder that goes away."""
+    from chatserver.cli.progress import progress
+    from chatserver.cli.stores import run_quietly
+    from chatserver.drill.course import Drill
+    from chatserver.drill.scratch import Scratch
+
+    def say(text: str) -> None:
+        click.echo(f"drill: {text}", err=True)
+
+    with tempfile.TemporaryDirectory(prefix="chatserver-drill-") as folder:
+        name = f"chatserver_drill_{secrets.token_hex(4)}"
+        scratch = Scratch(source, overrides, Path(folder), name)
+        say(f"it uses {scratch.touches}, and nothing else")
+        with progress("rooms filled") as show:
+            return run_quietly(Drill(scratch, plan, say, show).run())
+
+
+def demand(outcome: Outcome, most_rpo: float | None, most_rto: float | None) -> None:
+    """Raises `StartupError` where more is lost, or it takes longer, than may be."""
+    from chatserver.drill.report import BIG
+
+    if most_rpo is not None and outcome.rpo > most_rpo:
+        raise StartupError(f"RPO {outcome.rpo:.1f} s is more than {most_rpo:g} s")
+    if most_rto is not None and outcome.rto_at(BIG) > most_rto:
+        raise StartupError(f"RTO {outcome.rto_at(BIG):.1f} s is more than {most_rto:g} s")

@@ -1,0 +1,93 @@
+"""The server of a drill: a process of its own that is started, and killed with all it has started."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from chatserver.drill.client import Client, Refused
+from chatserver.errors import StartupError
+
+START_SECONDS = 300.0  # a database of a scratch folder is made first
+LOOK_SECONDS = 0.02
+GONE_SECONDS = 30.0
+
+
+class Served:
+    """One `chatserver serve` on `port`."""
+
+    def __init__(self, command: Sequence[str], port: int) -> None:
+        self._command, self._port = command, port
+        self._process: Process | None = None
+
+    async def start(self) -> None:
+        """Returns when it is ready for clients. Raises `StartupError` with what it said."""
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
+        )
+        async with asyncio.timeout(START_SECONDS):
+            while not await asyncio.to_thread(self._is_ready):
+                if self._process.returncode is not None:
+                    said = await self._process.communicate()
+                    raise StartupError(f"the server ended: {said[1].decode(errors='replace')}")
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def stop(self) -> None:
+        """In order: what it holds is free for the next one at once."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            await process.communicate()
+
+    async def kill(self) -> None:
+        """As the end of its machine: at once, with its children. Nothing happens if none runs."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        family = [process.pid, *children(process.pid)]
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await process.communicate()
+        await until(lambda: not any(map(runs, family)), GONE_SECONDS)
+
+    def _is_ready(self) -> bool:
+        client = Client(self._port)
+        try:
+            client.get("/health/ready")
+        except Refused:
+            return False
+        finally:
+            client.close()
+        return True
+
+
+async def until(condition: Callable[[], bool], seconds: float) -> None:
+    """Look again and again. Raises `TimeoutError`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that it has started, such as a mongod of its own."""
+    found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [child for child in found if status(child)[1:2] == [str(pid)]]
+
+
+def runs(pid: int) -> bool:
+    """Is it there, and more than a number that nobody has asked for yet?"""
+    return status(pid)[:1] not in ([], ["Z"])
+
+
+def status(pid: int) -> list[str]:
+    """State, parent and so on, as in proc_pid_stat(5) behind the name; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -1,0 +1,46 @@
+"""The page about drills: its command is run, beside data that it leaves alone."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chatserver.cli import main
+from chatserver.cli.stores import store_of
+from chatserver.config import load
+from tests.backup.seed import Contents, contents, seed
+from tests.docs.pages import ROOT, blocks
+
+PAGE = ROOT / "docs/drill.md"
+
+
+def test_the_command_works_and_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    configuration, command = blocks(PAGE)
+    Path("chat.toml").write_text(configuration.text)
+    before = asyncio.run(seeded())
+    text = command.text.replace("1000000", "2000 --moments 1")
+    # Here the machine is busy, and from so few messages no time for ten million follows.
+    text = text.replace("--most-rpo 5", "--most-rpo 300").replace("900", "1e9")
+    program, *arguments = text.split()
+    assert program == "chatserver"
+    done = CliRunner().invoke(main, arguments, prog_name=program)
+    assert done.exit_code == 0, done.stderr
+    assert Path("drill.md").read_text() in done.stdout
+    assert asyncio.run(seeded()) == before
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]
+
+
+async def seeded() -> Contents:
+    """What the installation of the page holds, which is filled where it is empty."""
+    store = store_of(load("chat.toml", environ={}))
+    await store.open()
+    try:
+        if not await store.spaces():
+            await seed(store)
+        return await contents(store)
+    finally:
+        await store.close()
