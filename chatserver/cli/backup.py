@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from chatserver.backup.reading import Backup
     from chatserver.config import Loaded
 
-backup_folder = click.argument(
-    "backup", type=click.Path(file_okay=False, path_type=Path), metavar="BACKUP"
-)
-
-
 where = click.option(
     "--to", "folder", metavar="DIR", help="Folder of the backups, instead of backup.folder."
 )
@@ -58,15 +53,21 @@ def command(
 
 
 @command.command()
-@backup_folder
+@click.argument(
+    "backup",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="[BACKUP]",
+    required=False,
+)
 @configured
-def verify(backup: Path, source: str | None, overrides: dict[str, object]) -> None:
+def verify(backup: Path | None, source: str | None, overrides: dict[str, object]) -> None:
     """Restore a backup into a scratch store, and check all of it.
 
-    The scratch store is a file in the folder for temporary files (TMPDIR), about as large as the
+    Without BACKUP it is the newest in backup.folder. The scratch store is a file in the folder for temporary files (TMPDIR), about as large as the
     store that was copied.
 
     \b
+    chatserver backup verify -c production
     chatserver backup verify backups/chatserver-20261125T100000Z -c production
     """
     from chatserver.backup.moment import reach
@@ -75,7 +76,7 @@ def verify(backup: Path, source: str | None, overrides: dict[str, object]) -> No
     from chatserver.cli.scratch import scratch_store
     from chatserver.cli.stores import run_quietly
 
-    found = opened(backup, load_configuration(source, overrides))
+    found = chosen(backup, load_configuration(source, overrides))
 
     async def check() -> Reach:
         with progress("verified") as show:
@@ -84,10 +85,10 @@ def verify(backup: Path, source: str | None, overrides: dict[str, object]) -> No
         return await reach(found)
 
     reached = run_quietly(check())
-    note_verified(backup)
+    note_verified(found.folder)
     going_on = "" if reached.closed else ", and is being written or was cut off by a crash"
-    click.echo(f"{backup}: whole: {summary(found.manifest)}")
-    click.echo(f"{backup}: reaches until {reached.until}{going_on}")
+    click.echo(f"{found.folder}: whole: {summary(found.manifest)}")
+    click.echo(f"{found.folder}: reaches until {reached.until}{going_on}")
 
 
 @command.command("list")
@@ -143,6 +144,16 @@ def rotate(loaded: Loaded) -> list[Path]:
 
     kept = loaded.config.backup
     return shelf_of(loaded.config).rotate(datetime.now(UTC), kept.keep_days, kept.keep_count)
+
+
+def chosen(path: Path | None, loaded: Loaded) -> Backup:
+    """The backup at `path`, else the newest there is. Raises `BackupError`."""
+    from chatserver.backup.configured import shelf_of
+    from chatserver.backup.key import configured_key
+    from chatserver.backup.moment import choose
+
+    folder = path if path is not None else shelf_of(loaded.config).folder
+    return choose(folder, configured_key(loaded.config.backup), None)
 
 
 def opened(path: Path, loaded: Loaded) -> Backup:
