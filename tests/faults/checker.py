@@ -12,6 +12,8 @@ from tests.faults.history import Operation
 Logs = Mapping[str, Sequence[Mapping[str, Any]]]  # room -> its events, as GET …/events gives them
 Rooms = Mapping[str, frozenset[str]]  # client -> the rooms that it may hear
 
+GAP = "told to load it anew, at"  # only right where a store was restored
+
 
 def check(history: Iterable[Operation], logs: Logs, rooms: Rooms) -> list[str]:
     """All findings. `history` must be complete: every client has settled its sends and caught up."""
@@ -96,26 +98,37 @@ def _invented(sends: Iterable[Operation], logs: Logs) -> Iterable[str]:
 def _received(operations: Iterable[Operation], logs: Logs, rooms: Rooms) -> Iterable[str]:
     """Each client: from where it began, every event once, in order, as the store has it."""
     position: dict[tuple[str, str], int] = {}
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for entry in operations:
         place = (entry.proc, entry.room)
         if entry.op == "send":
             continue
         if entry.room not in rooms.get(entry.proc, frozenset()):
             yield f"{entry.proc}: heard of room {entry.room}, which it is not in"
+        elif entry.op == "gap":
+            # What it has seen counts no more, and it knows that.
+            found[place] = [f"{entry.proc}: {entry.room}: {GAP} {entry.seq}"]
+            position[place] = entry.seq or 0
         elif entry.op == "resume":
             before = position.setdefault(place, entry.seq or 0)
             if before != entry.seq:
-                yield f"{entry.proc}: resumed {entry.room} at {entry.seq}, had seen {before}"
+                found[place].append(
+                    f"{entry.proc}: resumed {entry.room} at {entry.seq}, had seen {before}"
+                )
         else:
             expected = position.get(place, 0) + 1
             if entry.seq != expected:
-                yield f"{entry.proc}: {entry.room}: received {entry.seq}, expected {expected}"
+                found[place].append(
+                    f"{entry.proc}: {entry.room}: received {entry.seq}, expected {expected}"
+                )
             position[place] = entry.seq or 0
-            yield from _as_stored(entry, logs.get(entry.room, ()))
+            found[place] += _as_stored(entry, logs.get(entry.room, ()))
     for (proc, room), seq in position.items():
         head = len(logs.get(room, ()))
         if seq != head:
-            yield f"{proc}: {room}: ended at {seq}, the log at {head}"
+            found[proc, room].append(f"{proc}: {room}: ended at {seq}, the log at {head}")
+    for lines in found.values():
+        yield from lines
 
 
 def _as_stored(entry: Operation, events: Sequence[Mapping[str, Any]]) -> Iterable[str]:

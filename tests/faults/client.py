@@ -80,7 +80,13 @@ class Client:
         self._number = 0
         self._lost_at: float | None = None
         self._transport: WSTransport | None = None
-        self._task = asyncio.create_task(self._run(), name=name)
+        self._epoch: str | None = None  # that the positions are of
+        self._present_epoch: str | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Connect; again after `stop`, with all that it knows."""
+        self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
         self._task.cancel()
@@ -142,7 +148,8 @@ class Client:
             transport.disconnect(graceful=False)
 
     def _subscribe(self) -> None:
-        self._subscribed = self._say({"op": "sub", "rooms": self.positions})
+        asked = {"op": "sub", "rooms": self.positions, "epoch": self._epoch}
+        self._subscribed = self._say(asked)
 
     def _say(self, frame: dict[str, Any]) -> int:
         """Send a frame with a number of its own, if there is a connection."""
@@ -157,6 +164,9 @@ class Client:
         frame = _decode(payload)
         if "ev" in frame:
             self._event(frame)
+        elif frame.get("sys") == "hello":
+            self._present_epoch = frame["epoch"]
+            self._epoch = self._epoch or self._present_epoch
         elif frame.get("re") == self._subscribed:
             self._followed(frame)
         elif "re" in frame and frame["re"] in self._asked:
@@ -177,8 +187,11 @@ class Client:
             self.complaints.append("sub")
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._subscribe)
             return
-        for room, state in frame["ok"]["rooms"].items():
-            assert state["state"] != "gap", f"{self.name}: a gap in {room}"
+        rooms = frame["ok"]["rooms"]
+        if any(state["state"] == "gap" for state in rooms.values()):
+            self._load_anew(rooms)
+            return
+        for room, state in rooms.items():
             if self.positions[room] is None:
                 self.positions[room] = state["head"]
             self._history.add(self.name, "ok", "resume", room, seq=self.positions[room])
@@ -186,6 +199,15 @@ class Client:
             self.resume_seconds.append(asyncio.get_running_loop().time() - self._lost_at)
             self._lost_at = None
         self.is_live.set()
+
+    def _load_anew(self, rooms: dict[str, dict[str, Any]]) -> None:
+        """What was seen cannot be gone on from: take what there is now."""
+        self.complaints.append("gap")
+        for room, state in rooms.items():
+            self.positions[room] = state["head"]
+            self._history.add(self.name, "ok", "gap", room, seq=state["head"])
+        self._epoch = self._present_epoch
+        self._subscribe()
 
     def _answered(self, message: Unsettled, since: float, frame: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()

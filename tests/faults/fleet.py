@@ -51,6 +51,17 @@ class Fleet:
             await asyncio.gather(*(client.is_live.wait() for client in self.clients))
         return self
 
+    async def start(self) -> None:
+        """Go on after `stop`: as new sessions, with the positions of the old ones."""
+        with ThreadPoolExecutor(PREPARING) as pool:
+            names = [client.name for client in self.clients]
+            tokens = await asyncio.to_thread(lambda: list(pool.map(self.server.login, names)))
+        new = {client.token: token for client, token in zip(self.clients, tokens, strict=True)}
+        self._readers = {room: new[token] for room, token in self._readers.items()}
+        for client in self.clients:
+            client.token = new[client.token]
+            client.start()
+
     async def __aexit__(self, *error: object) -> None:
         await self.stop()
 

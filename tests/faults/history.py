@@ -4,7 +4,8 @@
 
 `type` is invoke, then ok (with the seq), fail (surely not stored) or info (not known: a time-out, a
 cut connection, a store that did not answer). A received event is `op` recv with type ok; `resume`
-notes the seq from which a client follows a room (again).
+notes the seq from which a client follows a room (again), `gap` that it was told to load the room anew
+and goes on from this seq.
 """
 
 import time
@@ -20,7 +21,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     proc: str
     type: Literal["invoke", "ok", "fail", "info"]
-    op: Literal["send", "recv", "resume"]
+    op: Literal["send", "recv", "resume", "gap"]
     room: str
     client_id: str | None = None
     seq: int | None = None
@@ -38,7 +39,7 @@ class History:
         self,
         proc: str,
         kind: Literal["invoke", "ok", "fail", "info"],
-        op: Literal["send", "recv", "resume"],
+        op: Literal["send", "recv", "resume", "gap"],
         room: str,
         client_id: str | None = None,
         seq: int | None = None,

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -70,6 +71,17 @@ class ChatServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def change(self, key: str, value: object) -> None:
+        """Change a setting, from the next start on."""
+        self._settings[key] = value
+
+    def command(self, *arguments: str) -> str:
+        """What a command of chatserver prints, with this server's settings."""
+        options = [f"--set={key}={value}" for key, value in self._settings.items()]
+        data = f"--set=server.data={self.folder / 'data'}"
+        command = [sys.executable, "-m", "chatserver", *arguments, data, *options]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def start(self) -> None:
         """Returns when it is ready."""

@@ -107,6 +107,10 @@ def resumed_too_late(operations: list[Operation], logs: dict[str, Any]) -> None:
     operations[6] = entry("b", "ok", "resume", None, 2)
 
 
+def loaded_anew(operations: list[Operation], logs: dict[str, Any]) -> None:
+    operations[6] = entry("b", "ok", "gap", None, 1)
+
+
 def foreign_room(operations: list[Operation], logs: dict[str, Any]) -> None:
     operations.append(Operation(proc="b", type="ok", op="recv", room="S", client_id="x", seq=1))
 
@@ -128,6 +132,7 @@ def foreign_room(operations: list[Operation], logs: dict[str, Any]) -> None:
         (received_something_else, "was received as a-9"),
         (end_not_received, "ended at 2, the log at 3"),
         (resumed_too_late, "resumed R at 2, had seen 1"),
+        (loaded_anew, "told to load it anew, at 1"),
         (foreign_room, "heard of room S"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -14,7 +14,7 @@ from tests.faults import trial
 from tests.faults.figures import record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.scale import IS_LONG, SCALE
-from tests.faults.server import PASSWORD, ChatServer, http
+from tests.faults.server import ChatServer, http
 from tests.servers import Mongod
 
 LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -52,11 +52,6 @@ def ahead(server: ChatServer) -> float:
     return (datetime.fromisoformat(said) - datetime.now(UTC)).total_seconds()
 
 
-def login(server: ChatServer, username: str) -> None:
-    account = {"username": username, "password": PASSWORD}
-    assert http.post(server.url + "/api/v1/login", json=account).status_code == 200
-
-
 async def test_a_jumping_clock_is_not_noticed(tmp_path: Path, database: Mongod, seed: int) -> None:
     settings = {
         "plugin__mongo__uri": database.uri,
@@ -74,7 +69,7 @@ async def test_a_jumping_clock_is_not_noticed(tmp_path: Path, database: Mongod, 
                     await asyncio.sleep(JUMP_SECONDS)
                     assert abs(await asyncio.to_thread(ahead, there) - seconds) < HOUR / 2
                     # A login looks through the user's other sessions for such as have expired.
-                    await asyncio.to_thread(login, there, fleet.clients[0].name)
+                    await asyncio.to_thread(there.login, fleet.clients[0].name)
 
             outcome = await trial.run(fleet, jump)
         assert outcome.findings == []
