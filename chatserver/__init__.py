@@ -54,8 +54,10 @@ from chatserver.model import (
     RoomKind,
     RoomRole,
     ServerRole,
+    UnknownEvent,
     User,
     UserRef,
+    read_event,
 )
 from chatserver.rate import Bucket, address_network
 from chatserver.rooms import Room
@@ -153,6 +155,7 @@ __all__ = [
     "Stream",
     "Subscriber",
     "TypingNow",
+    "UnknownEvent",
     "Unread",
     "User",
     "UserRef",
@@ -161,5 +164,6 @@ __all__ = [
     "cursor_of",
     "hookimpl",
     "may_read",
+    "read_event",
     "text_frame",
 ]

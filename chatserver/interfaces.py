@@ -106,6 +106,9 @@ class Store(Protocol):
         one member. A reader may see an event before `append` has returned.
         """
 
+    # A newer version may have written what this one does not know: `chatserver.read_event` makes the
+    # best of it. What is asked for events of some kinds leaves it out.
+
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         """The highest seq of each room, in one query; a room without events is left out."""
 

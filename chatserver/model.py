@@ -4,8 +4,9 @@ Frozen structs, no behaviour beyond what their fields say. An event encodes to i
 as it stands: the tag `ev` is its kind. Imports nothing of the project.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -122,11 +123,52 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     topic: str = ""
 
 
+class UnknownEvent(Event, frozen=True, kw_only=True, tag="event.unknown"):
+    """An event that only a newer version can read: `unknown` is its `ev`, `fields` what else it has."""
+
+    unknown: str
+    fields: dict[str, Any]
+
+
 MessageChange: TypeAlias = (
     MessageEdited | MessageDeleted | ReactionAdded | ReactionRemoved | PinAdded | PinRemoved
 )
 MemberEvent: TypeAlias = MemberJoined | MemberLeft | MemberChanged
-AnyEvent: TypeAlias = MessagePosted | MessageChange | MemberEvent | RoomChanged
+AnyEvent: TypeAlias = MessagePosted | MessageChange | MemberEvent | RoomChanged | UnknownEvent
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """What every event has, whatever its kind."""
+
+    ev: str
+    room: str
+    seq: int
+    at: str
+    author: UserRef
+
+
+def read_event(fields: Mapping[str, Any], kinds: Any) -> Any:
+    """The event that these fields make, of `kinds`: its struct, or the union of some.
+
+    While servers are updated one by one, a newer version may have written it. What this one cannot
+    read is an `UnknownEvent` if `kinds` is `AnyEvent`, so that its room can be read past it; else it
+    is None, and to be left out. Raises `msgspec.ValidationError` if it is no event at all.
+    """
+    try:
+        return msgspec.convert(fields, kinds)
+    except msgspec.ValidationError:
+        entry = msgspec.convert(fields, _Entry)
+    if kinds != AnyEvent:
+        return None
+    others = {name: value for name, value in fields.items() if name not in _Entry.__struct_fields__}
+    return UnknownEvent(
+        room=entry.room,
+        seq=entry.seq,
+        at=entry.at,
+        author=entry.author,
+        unknown=entry.ev,
+        fields=others,
+    )
 
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -23,6 +23,7 @@ from chatserver.model import (
     MessagePosted,
     RoomChanged,
     RoomRole,
+    UnknownEvent,
     UserRef,
 )
 
@@ -106,7 +107,7 @@ class Room(Feed):
         elif isinstance(event, MessageChange):
             if self._recent is not None and event.message in self._recent:
                 fold.change(self._recent[event.message], event)
-        else:
+        elif not isinstance(event, UnknownEvent):
             self.apply_state(event)
         self.page = None
 

@@ -1,7 +1,9 @@
 """What a store promises about appending to the log and reading it back."""
 
 import asyncio
+from typing import Any
 
+import msgspec
 import pytest
 
 from chatserver import (
@@ -19,6 +21,7 @@ from chatserver import (
     RoomKind,
     RoomRole,
     Store,
+    UnknownEvent,
     UserRef,
 )
 from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted, user
@@ -41,11 +44,45 @@ def one_of_each(room: str) -> list[AnyEvent]:
     ]
 
 
+class Voted(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="test.voted"):
+    """As only a newer version has it: it looks like a change of a message, and like one of a member."""
+
+    room: str
+    seq: int
+    at: str
+    author: UserRef
+    message: str
+    user: UserRef
+    choice: int
+
+
 class LogContract:
     async def test_every_kind_of_event_comes_back_as_it_was(self, store: Store) -> None:
         events = one_of_each("r")
         assert await store.append(events) == Appended(len(events))
         assert await store.read("r", 0, 100) == events
+
+    async def test_what_a_newer_version_wrote_is_read_past(self, store: Store) -> None:
+        log: list[Any] = [described("r", 1), joined("r", 2, "u2"), posted("r", 3)]
+        voted: Any = event(Voted, "r", 4, message="r-3", user=user("u3"), choice=2)
+        unknown = event(
+            UnknownEvent,
+            "r",
+            4,
+            unknown="test.voted",
+            fields={"message": "r-3", "user": {"id": "u3", "name": user("u3").name}, "choice": 2},
+        )
+        assert await store.append([*log, voted, posted("r", 5)]) == Appended(5)
+        found = await store.read("r", 0, 100)
+        assert found[:3] + found[4:] == [*log, posted("r", 5)]
+        assert found[3] in (unknown, voted), "one that is only in memory is what it was"
+        assert [one.seq for one in (await store.ranges([("r", 2)], 100))[0]] == [3, 4, 5]
+        assert await store.changes({"r": ["r-3"]}) == []
+        assert await store.members(["r"]) == [log[1]]
+        assert await store.memberships("u3") == []
+        kept = event(UnknownEvent, "r", 6, unknown="test.voted", fields={"choice": 2})
+        assert await store.append([kept]) == Appended(1), "as a backup has it"
+        assert await store.read("r", 5, 100) == [kept]
 
     async def test_an_empty_batch_is_stored(self, store: Store) -> None:
         assert await store.append([]) == Appended(0)

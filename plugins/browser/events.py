@@ -11,6 +11,7 @@ from chatserver import (
     ReactionAdded,
     ReactionRemoved,
     RoomChanged,
+    UnknownEvent,
 )
 from chatserver_plugins.browser.frame import HOME
 from chatserver_plugins.browser.markup import Markup, element, join, link, theirs, time
@@ -53,6 +54,8 @@ def _said(event: AnyEvent) -> Markup:
     if isinstance(event, MemberEvent):
         role = "" if isinstance(event, MemberLeft) else f" · {event.role}"
         return join((user_link(event.user.id, event.user.name), role))
+    if isinstance(event, UnknownEvent):
+        return theirs(event.unknown)
     parts: list[str] = [_message_link(event.room, event.message)]
     if isinstance(event, MessageEdited):
         parts += [" ", theirs(event.body)]

@@ -19,6 +19,7 @@ LOG_ENTRIES = (
     chatserver.MemberLeft,
     chatserver.MemberChanged,
     chatserver.RoomChanged,
+    chatserver.UnknownEvent,
 )
 USER_EVENTS = (
     chatserver.RoomAdded,

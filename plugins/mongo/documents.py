@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from pymongo import IndexModel
 
-from chatserver import AnyEvent, Conflict, MessagePosted
+from chatserver import AnyEvent, Conflict, MessagePosted, read_event
 
 Document = dict[str, Any]
 
@@ -53,7 +53,15 @@ def message_key(author: str, client_id: str) -> Document:
 
 def events(documents: Sequence[Document], kind: Any) -> list[Any]:
     """`kind` is the struct of the events, or the union of their structs."""
-    return [msgspec.convert(document, kind) for document in documents]
+    try:
+        return [msgspec.convert(document, kind) for document in documents]
+    except msgspec.ValidationError:
+        found = (read_event(_without_ours(document), kind) for document in documents)
+        return [event for event in found if event is not None]
+
+
+def _without_ours(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name not in ("_id", "part")}
 
 
 def conflict(error: Mapping[str, Any]) -> Conflict:

@@ -175,7 +175,8 @@ class MongoLog:
             wanted = limit - len(public)
             once_public = await self._once_public(after, wanted)
             newest = await self.rooms(once_public)
-            public += [newest[room] for room in once_public if newest[room].kind is RoomKind.PUBLIC]
+            known = (newest[room] for room in once_public if room in newest)
+            public += [room for room in known if room.kind is RoomKind.PUBLIC]
             if len(once_public) < wanted:
                 break
             after = once_public[-1]

@@ -108,7 +108,7 @@ class PostgresLog:
             return parts
         rooms, seqs = zip(*wanted, strict=True)
         for part, body in await self._database.fetch(statement, _encoded(rooms), seqs, limit):
-            parts[part - 1].append(decoder.decode(body))
+            parts[part - 1] += statements.events(decoder, (body,))
         return parts
 
     async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
@@ -198,4 +198,4 @@ def _encoded(texts: Any) -> list[bytes]:
 
 
 def _decoded(decoder: Any, found: Sequence[Any]) -> list[Any]:
-    return [decoder.decode(row["body"]) for row in found]
+    return statements.events(decoder, (row["body"] for row in found))

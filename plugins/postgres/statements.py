@@ -14,6 +14,7 @@ from chatserver import (
     MessageChange,
     MessagePosted,
     RoomChanged,
+    read_event,
 )
 
 MEMBER_EVENTS = (MemberJoined, MemberLeft, MemberChanged)
@@ -24,6 +25,16 @@ message = msgspec.json.Decoder(MessagePosted)
 change = msgspec.json.Decoder[MessageChange](MessageChange)
 member_event = msgspec.json.Decoder[MemberEvent](MemberEvent)
 room_changed = msgspec.json.Decoder(RoomChanged)
+
+
+def events(decoder: Any, bodies: Iterable[bytes]) -> list[Any]:
+    """`decoder` is one of those above; what it cannot read is left out, or is unknown."""
+    bodies = list(bodies)
+    try:
+        return [decoder.decode(body) for body in bodies]
+    except msgspec.ValidationError:
+        found = (read_event(msgspec.json.decode(body), decoder.type) for body in bodies)
+        return [event for event in found if event is not None]
 
 
 def columns(events: Sequence[AnyEvent]) -> list[list[Any]]:
@@ -42,7 +53,7 @@ def _row(event: AnyEvent) -> tuple[Any, ...]:
         member = event.user.id.encode()
     elif isinstance(event, RoomChanged):
         kind = event.kind.value
-    else:
+    elif isinstance(event, MessageChange):
         message = event.message.encode()
     return room, event.seq, None, None, None, message, member, kind, body
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -13,7 +13,9 @@ from chatserver import (
     MemberEvent,
     MessageChange,
     MessagePosted,
+    RoomChanged,
     RoomKind,
+    read_event,
 )
 from chatserver_plugins.sqlite import queries
 
@@ -36,7 +38,7 @@ def row(room: int, event: AnyEvent) -> Row:
         message = event.message
     elif isinstance(event, MemberEvent):
         member = event.user.id
-    else:
+    elif isinstance(event, RoomChanged):
         kind = event.kind.value
         listed = event.room if event.kind is RoomKind.PUBLIC else None
     text = _encode(event).decode()
@@ -46,8 +48,20 @@ def row(room: int, event: AnyEvent) -> Row:
 def events(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
     """What a query made by `queries.events` gives."""
     (found,) = cursor.fetchone()
-    decoded: list[Any] = msgspec.json.decode(f"[{found or ''}]", type=list[kind])
+    text = f"[{found or ''}]"
+    try:
+        decoded: list[Any] = msgspec.json.decode(text, type=list[kind])
+    except msgspec.ValidationError:
+        decoded = _readable(msgspec.json.decode(text), kind)
     return decoded
+
+
+def _readable(found: Sequence[Any], kind: Any) -> list[Any]:
+    """What this version cannot read is left out, or is unknown."""
+    if get_origin(kind) is list:
+        return [_readable(part, get_args(kind)[0]) for part in found]
+    events = (read_event(fields, kind) for fields in found)
+    return [event for event in events if event is not None]
 
 
 def mentions(users: Sequence[str]) -> bytes:

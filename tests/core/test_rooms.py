@@ -4,12 +4,21 @@ import asyncio
 from collections.abc import Sequence
 from unittest import mock
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatserver import fold
-from chatserver.model import MemberEvent, MemberLeft, RoomChanged
+from chatserver.model import (
+    AnyEvent,
+    MemberEvent,
+    MemberLeft,
+    RoomChanged,
+    RoomRole,
+    UnknownEvent,
+    read_event,
+)
 from chatserver.rooms import Room, Rooms
 from chatserver.testing.samples import described, event, joined, posted, user
 from chatserver_plugins.memory import MemoryStore
@@ -176,3 +185,28 @@ async def test_a_room_that_is_followed_meanwhile_does_not_jump() -> None:
     room.followers = 0
     await rooms.reload(room)
     assert room.head == 3
+
+
+def test_what_only_a_newer_version_can_read_is_passed_over() -> None:
+    room = Room("r")
+    room.apply(described("r", 1), 10)
+    room.apply(joined("r", 2, "u1"), 10)
+    unknown = read_event(msgspec.to_builtins(joined("r", 3, "u1")) | {"role": "new"}, AnyEvent)
+    assert unknown == event(
+        UnknownEvent,
+        "r",
+        3,
+        unknown="member.joined",
+        fields={"user": {"id": "u1", "name": user("u1").name}, "role": "new"},
+    )
+    room.apply(unknown, 10)
+    assert (room.head, room.role("u1")) == (3, RoomRole.MEMBER)
+    assert room.tail == [described("r", 1), joined("r", 2, "u1"), unknown]
+
+
+def test_among_events_of_some_kinds_the_unknown_is_nothing() -> None:
+    known = joined("r", 3, "u1")
+    assert read_event(msgspec.to_builtins(known), MemberEvent) == known
+    assert read_event(msgspec.to_builtins(known) | {"role": "new"}, MemberEvent) is None
+    with pytest.raises(msgspec.ValidationError):
+        read_event({"ev": "member.joined", "room": "r"}, AnyEvent)
