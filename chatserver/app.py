@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 from tornado.netutil import bind_sockets
 
-from chatserver import logging
+from chatserver import installation, logging
 from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
 from chatserver.errors import StartupError
@@ -92,6 +92,7 @@ class Server:
                 stack.callback(DataFolder(self._data).close)
             stack.push_async_callback(self.store.close)
             await self.store.open()
+            await installation.enter(self.store)  # before a plugin writes anything
             stack.push_async_callback(self.hooks.shutdown)
             await self.hooks.startup(self._context)
             stack.push_async_callback(self.service.stop)

@@ -1,6 +1,13 @@
-"""What a store knows of the installation itself: its epoch, the key of its bus, whether it is being filled."""
+"""What a store knows of the installation itself: its epoch, the key of its bus, whether it is being filled.
+
+A command that fills a store claims it first (`chatserver/archive/claims.py`). Until it is done no
+server starts on it.
+"""
 
 import secrets
+from enum import StrEnum
+
+import msgspec
 
 from chatserver.errors import StartupError
 from chatserver.interfaces import Store
@@ -8,20 +15,57 @@ from chatserver.interfaces import Store
 META = "meta"  # record space of the installation itself
 EPOCH = "epoch"  # positions in rooms mean nothing in another one
 BUS_KEY = "bus_key"  # what nodes seal their frames with
-FILLING = "filling"  # what the installation is being filled from
+FILLING = "filling"  # a `Claim`
+
+
+class Stage(StrEnum):
+    CLAIMED = "claimed"  # it may turn out not to be empty
+    FILLING = "filling"
+    FILLED = "filled"
+    SERVED = "served"  # a server has started on it
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """`by` is the command that fills, `origin` from what, `run` which call of it works now."""
+
+    by: str
+    origin: str
+    stage: Stage
+    run: str
+
+    @property
+    def is_whole(self) -> bool:
+        return self.stage in (Stage.FILLED, Stage.SERVED)
+
+
+decode_claim = msgspec.json.Decoder(Claim).decode
+encode_claim = msgspec.json.Encoder().encode
+
+
+async def enter(store: Store) -> None:
+    """From here on a server may use it. Raises `StartupError` while it is being filled."""
+    while (raw := await store.get(META, FILLING)) is not None:
+        claim = decode_claim(raw)
+        if claim.stage is Stage.SERVED:
+            return
+        if not claim.is_whole:
+            raise StartupError(
+                f"the installation is being filled from {claim.origin}, or that was interrupted: "
+                f"finish it with `chatserver {claim.by}`, or begin again with an empty store"
+            )
+        served = msgspec.structs.replace(claim, stage=Stage.SERVED)
+        if await store.swap(META, FILLING, raw, encode_claim(served)):
+            return
 
 
 async def epoch(store: Store) -> str:
     """Of this installation; made at its first start. Raises `StartupError` while it is filled."""
-    source = await store.get(META, FILLING)
-    if source is not None:
-        raise StartupError(
-            f"the installation is being filled from {source.decode()}, or that was interrupted: "
-            "finish it, or begin again with an empty store"
-        )
-    fresh = secrets.token_hex(8).encode()
-    await store.add(META, EPOCH, fresh)
-    return (await store.get(META, EPOCH) or fresh).decode()
+    await enter(store)
+    fresh = secrets.token_hex(8)
+    await store.add(META, EPOCH, fresh.encode())
+    await enter(store)  # a command that claimed it in between may not have seen the epoch
+    found = await store.get(META, EPOCH)
+    return fresh if found is None else found.decode()
 
 
 async def bus_key(store: Store) -> bytes:
@@ -29,14 +73,3 @@ async def bus_key(store: Store) -> bytes:
     fresh = secrets.token_bytes(32)
     await store.add(META, BUS_KEY, fresh)
     return await store.get(META, BUS_KEY) or fresh
-
-
-async def begin_filling(store: Store, source: str) -> None:
-    """From here on no server starts on it."""
-    await store.put(META, FILLING, source.encode())
-
-
-async def end_filling(store: Store) -> None:
-    """It is whole. A server that starts on it begins a new epoch."""
-    await store.delete(META, EPOCH)
-    await store.delete(META, FILLING)

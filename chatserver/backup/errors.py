@@ -1,11 +1,7 @@
-"""What goes wrong with a backup. The text names the file and what to do about it."""
+"""What goes wrong with backups but for their content. The text names the file and what to do."""
 
-from chatserver.errors import StartupError
+from chatserver.archive.errors import ArchiveError
 
 
-class BackupError(StartupError):
+class BackupError(ArchiveError):
     """It cannot be made, read or restored."""
-
-
-class Corrupted(BackupError):
-    """It is not what was written: changed, cut off, incomplete, or sealed with another key."""

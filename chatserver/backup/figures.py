@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from chatserver.backup.errors import BackupError
+from chatserver.archive.errors import ArchiveError
 from chatserver.backup.manifest import Manifest, peek
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.verify import verified_at
@@ -73,7 +73,7 @@ def seen(shelf: Shelf) -> _Seen:
     try:
         backups = shelf.all()
         newest = peek(backups[-1]) if backups else None
-    except BackupError:
+    except ArchiveError:
         return _Seen()
     verified = [unix(at) for backup in backups if (at := verified_at(backup))]
     succeeded = unix(newest.ended) if newest else 0.0

@@ -8,7 +8,7 @@ follows, from one that was changed.
 import hashlib
 from typing import BinaryIO
 
-from chatserver.backup.errors import Corrupted
+from chatserver.archive.errors import Corrupted
 
 HEADER_BYTES = 9
 MOST_BYTES = 64 << 20  # no chunk is larger: what says so is broken

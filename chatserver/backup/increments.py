@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.archive.errors import Corrupted
+from chatserver.archive.lines import Closed, Follows, Line, decode, encode
+from chatserver.backup.errors import BackupError
 from chatserver.backup.frames import CutOff, frame, read_frame
 from chatserver.backup.key import Key
-from chatserver.backup.lines import Closed, Follows, Line, decode, encode
 from chatserver.backup.parts import COMPRESSION, write_all
 from chatserver.backup.seal import Seal, seal_for
 

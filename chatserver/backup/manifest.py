@@ -11,7 +11,9 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.archive.copying import Counts
+from chatserver.archive.errors import Corrupted
+from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key
 
 T = TypeVar("T")
@@ -28,12 +30,6 @@ class Part(NamedTuple):
     name: str
     size: int
     sha256: str
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    rooms: int
-    events: int
-    records: int
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

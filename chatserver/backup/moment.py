@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from chatserver.archive.lines import Closed, Until
 from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key
-from chatserver.backup.lines import Closed, Until
 from chatserver.backup.manifest import FILE, peek
 from chatserver.backup.reading import Backup
 from chatserver.backup.shelf import Shelf

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from chatserver.backup.errors import Corrupted
+from chatserver.archive.errors import Corrupted
 from chatserver.backup.frames import frame, read_frame
 from chatserver.backup.manifest import Part
 from chatserver.backup.seal import Seal

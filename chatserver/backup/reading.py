@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from chatserver.archive.background import ahead
+from chatserver.archive.errors import Corrupted
+from chatserver.archive.lines import Line
 from chatserver.backup import increments
-from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.backup.errors import BackupError
 from chatserver.backup.increments import IncrementFile
 from chatserver.backup.key import Key
-from chatserver.backup.lines import Line
 from chatserver.backup.manifest import FILE, Manifest, Part, read_manifest
 from chatserver.backup.parts import check_part, read_parts
 from chatserver.backup.seal import Seal, seal_for
-from chatserver.backup.streams import ahead, read_lines
+from chatserver.backup.streams import read_lines
 from chatserver.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
 
 

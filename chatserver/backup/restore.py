@@ -1,28 +1,25 @@
 """Filling an empty store from a backup."""
 
-import asyncio
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from chatserver import installation
-from chatserver.backup.errors import BackupError, Corrupted
-from chatserver.backup.lines import Line, Record, Until
+from chatserver.archive import claims
+from chatserver.archive.claims import Origin
+from chatserver.archive.digests import Progress, silent
+from chatserver.archive.errors import Corrupted
+from chatserver.archive.lines import Line, Record, Until
+from chatserver.archive.passing import is_passing
+from chatserver.archive.target import BATCH, Heads, Target
+from chatserver.backup.errors import BackupError
 from chatserver.backup.moment import Moment
-from chatserver.backup.passing import is_passing
 from chatserver.backup.reading import Backup
-from chatserver.backup.take import EVENTS, LATE, RECORDS, Progress, silent
-from chatserver.errors import StoreUnavailable
+from chatserver.backup.take import EVENTS, LATE, RECORDS
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, Event
 from chatserver.service.rooms import MARKERS
-
-BATCH = 2000  # events in one write
-WRITES = 200  # of records, at the same time
-TRIES = 5
-RETRY_SECONDS = 0.5
-
-Heads = dict[str, int]
 
 
 class Restored(NamedTuple):
@@ -48,15 +45,16 @@ async def restore(
     Raises `BackupError`, and `Corrupted` where the backup is broken.
     """
     await demand_empty(store)
-    await installation.begin_filling(store, backup.manifest.name)
-    filling = Filling(store, backup.folder, moment)
+    claim = await claims.claim(store, Origin("restore", backup.manifest.name))
+    filling = Filling(Target(store, str(backup.folder)), backup.folder, moment)
     total = backup.manifest.counts.events
     async for lines in backup.lines(EVENTS):
         await filling.add_events(lines)
         progress(sum(filling.heads.values()), total)
+    await filling.flush()
     async for lines in backup.increments():
         await filling.add_events(_events(lines), again=True)
-    await filling.flush()
+    await filling.flush(again=True)
     records = 0
     async for lines in backup.lines(RECORDS, LATE):
         records += len(lines)
@@ -65,49 +63,42 @@ async def restore(
         await filling.add_records(lines)
         if moment and any(_covers(line, moment) for line in lines):
             break
-    await installation.end_filling(store)
+    await claims.complete(store, claim, secrets.token_hex(8))
     return Restored(filling.heads, records)
 
 
 class Filling:
-    """A store that is being filled, and how far each room has come."""
+    """A store that is being filled with what is of a time up to a moment."""
 
-    def __init__(self, store: Store, source: Path, moment: Moment | None) -> None:
-        self.heads: Heads = {}
-        self._store, self._source, self._moment = store, source, moment
+    def __init__(self, target: Target, source: Path, moment: Moment | None) -> None:
+        self._target, self._source, self._moment = target, source, moment
         self._ended: set[str] = set()  # rooms that have an event of after the moment
-        self._batch: list[AnyEvent] = []
+        self._waiting: list[AnyEvent] = []
+
+    @property
+    def heads(self) -> Heads:
+        """How far each room has come."""
+        return self._target.heads
 
     async def add_events(self, lines: Sequence[Line], *, again: bool = False) -> None:
         """Raises `Corrupted` where one is missing, or there a second time unless it may be."""
-        for event in lines:
-            if not isinstance(event, Event):
-                raise Corrupted(f"{self._source}: there is something else among the events")
-            if not self._is_wanted(event):
-                continue
-            head = self.heads.get(event.room, 0)
-            if again and event.seq <= head:
-                continue
-            if event.seq != head + 1:
-                raise Corrupted(f"{self._source}: room {event.room}: event {head + 1} is missing")
-            self.heads[event.room] = event.seq
-            self._batch.append(event)
-            if len(self._batch) == BATCH:
-                await self.flush()
+        events = [line for line in lines if isinstance(line, Event)]
+        if len(events) < len(lines):
+            raise Corrupted(f"{self._source}: there is something else among the events")
+        self._waiting += [event for event in events if self._is_wanted(event)]
+        if len(self._waiting) >= BATCH:
+            await self.flush(again=again)
 
-    async def flush(self) -> None:
+    async def flush(self, *, again: bool = False) -> None:
         """Write what waits."""
-        batch, self._batch = self._batch, []
-        if batch:
-            await _append(self._store, batch)
+        waiting, self._waiting = self._waiting, []
+        await self._target.append(waiting, again=again)
 
     async def add_records(self, lines: Sequence[Line]) -> None:
         """Those among the lines; all events have to be there."""
         records = [line for line in lines if isinstance(line, Record)]
         wanted = [each for record in records if (each := _restored(record, self.heads))]
-        for start in range(0, len(wanted), WRITES):
-            some = wanted[start : start + WRITES]
-            await asyncio.gather(*(_put(self._store, record) for record in some))
+        await self._target.put(wanted)
 
     def _is_wanted(self, event: AnyEvent) -> bool:
         """Nothing of a room follows its first event of after the moment: logs have no holes."""
@@ -125,42 +116,6 @@ def _events(lines: Sequence[Line]) -> list[Line]:
 def _covers(line: Line, moment: Moment) -> bool:
     """Are the records that came so far those of the moment, or of soon after?"""
     return isinstance(line, Until) and line.records and line.at >= moment.last
-
-
-async def _append(store: Store, events: Sequence[AnyEvent]) -> None:
-    """Surely, also where it is not known whether a write has happened: nobody else writes."""
-    for attempt in range(TRIES):
-        try:
-            if attempt:
-                heads = await store.heads(list({event.room for event in events}))
-                events = [event for event in events if event.seq > heads.get(event.room, 0)]
-            stored, conflict = await store.append(events)
-        except StoreUnavailable:
-            if attempt == TRIES - 1:
-                raise
-            await asyncio.sleep(RETRY_SECONDS)
-            continue
-        if conflict is not None:
-            refused = events[stored]
-            raise BackupError(
-                f"room {refused.room}: event {refused.seq} was refused: its {conflict.value} is taken"
-            )
-        return
-
-
-async def _put(store: Store, record: Record) -> None:
-    """Doing it twice changes nothing, so it is tried again."""
-    for attempt in range(TRIES):
-        try:
-            if record.value is None:
-                await store.delete(record.space, record.key)
-            else:
-                await store.put(record.space, record.key, record.value)
-            return
-        except StoreUnavailable:
-            if attempt == TRIES - 1:
-                raise
-        await asyncio.sleep(RETRY_SECONDS)
 
 
 def _restored(record: Record, heads: Heads) -> Record | None:

@@ -11,7 +11,8 @@ import hashlib
 import hmac
 from typing import Any, Protocol
 
-from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.archive.errors import Corrupted
+from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key
 
 SALT_BYTES = 16

@@ -13,15 +13,16 @@ from typing import TypeAlias
 
 from loguru import logger
 
-from chatserver.backup import source
+from chatserver.archive import source
+from chatserver.archive.background import in_thread
+from chatserver.archive.errors import ArchiveError
+from chatserver.archive.lines import Line, Record, RoomEnd, Until
 from chatserver.backup.configured import checked_key, shelf_of
 from chatserver.backup.errors import BackupError
 from chatserver.backup.increments import IncrementFile
 from chatserver.backup.key import Key
-from chatserver.backup.lines import Line, Record, RoomEnd, Until
 from chatserver.backup.reading import Backup
 from chatserver.backup.shelf import Shelf
-from chatserver.backup.streams import in_thread
 from chatserver.backup.take import ENDS, LATE, RECORDS, at_text
 from chatserver.config import Config
 from chatserver.errors import StoreUnavailable
@@ -181,7 +182,7 @@ class Shipper:
             await self.round()
         except StoreUnavailable:
             logger.warning("the store does not answer: its changes are not beside the backup")
-        except BackupError as error:
+        except ArchiveError as error:
             if str(error) != self._failing:
                 logger.error("changes are not written beside the backup: {}", error)
             self._failing = str(error)
@@ -199,7 +200,7 @@ class Shipper:
             return
         try:
             await increment.close()
-        except BackupError as error:
+        except ArchiveError as error:
             logger.warning("{}", error)
 
     def _abandon(self) -> None:

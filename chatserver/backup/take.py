@@ -1,37 +1,31 @@
-"""Making a backup: what `source.py` reads goes as streams into a draft of `shelf.py`."""
+"""Making a backup: what a `Copying` reads goes as streams into a draft of `shelf.py`."""
 
 import asyncio
-import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from chatserver.backup import source
+from chatserver.archive.copying import Copying, Counts
+from chatserver.archive.digests import Progress, silent
+from chatserver.archive.lines import Record, RoomEnd, encode
 from chatserver.backup.key import Key
-from chatserver.backup.lines import Record, RoomEnd, encode
-from chatserver.backup.manifest import Counts, Manifest, Part, write_manifest
+from chatserver.backup.manifest import Manifest, Part, write_manifest
 from chatserver.backup.pace import Pace
 from chatserver.backup.seal import SALT_BYTES, seal_for
 from chatserver.backup.shelf import PARTIAL, Shelf
 from chatserver.backup.streams import StreamWriter
 from chatserver.interfaces import Store
-from chatserver.service.rooms import MARKERS
 from chatserver.version import __version__
 
 # The streams, in the order they are written. `late` has records that were made meanwhile.
 CONFIG, RECORDS, EVENTS, LATE, ENDS = "config", "records", "events", "late", "ends"
 
-Keys = set[tuple[str, str]]
-Progress = Callable[[int, int], None]  # events done, of how many
-
-
-def silent(done: int, of: int) -> None:
-    """Progress that nobody looks at."""
+LINES = 1000  # encoded at once
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,53 +75,29 @@ class _Copy:
         self._pace = Pace(settings.share)
 
     async def all_of(self, store: Store, progress: Progress) -> Counts:
-        """Everything, in the order that `source.py` tells the reason of."""
+        """Everything, in the order that `Copying` tells the reason of."""
+        copying = Copying(store)
         async with self._stream(CONFIG) as writer:
             await writer.write(self._settings.configuration.encode())
-        keys = await self._records(store)
-        ends = await source.positions(store)
-        digests = await self._events(store, ends, progress)
-        late = await self._late(store, keys)
+        await self._records(RECORDS, copying.records())
+        ends: list[RoomEnd] = []
+        async with self._stream(EVENTS) as writer:
+            async for lines, end in copying.logs(progress):
+                await writer.write(lines)
+                if end is not None:
+                    ends.append(end)
+                await self._pace()
+        await self._records(LATE, copying.late())
         async with self._stream(ENDS) as writer:
-            for room, seq in ends.items():
-                await writer.write(encode([RoomEnd(room, seq, digests[room])]))
-        return Counts(rooms=len(ends), events=sum(ends.values()), records=len(keys) + late)
+            for start in range(0, len(ends), LINES):
+                await writer.write(encode(ends[start : start + LINES]))
+        return copying.counts()
 
-    async def _records(self, store: Store) -> Keys:
-        keys: Keys = set()
-        async with self._stream(RECORDS) as writer:
-            async for page in source.records(store):
-                keys.update(map(_key, page))
+    async def _records(self, stream: str, pages: AsyncIterator[list[Record]]) -> None:
+        async with self._stream(stream) as writer:
+            async for page in pages:
                 await writer.write(encode(page))
                 await self._pace()
-        return keys
-
-    async def _late(self, store: Store, keys: Keys) -> int:
-        """What is new, but for markers: those may point further than the logs were read."""
-        count = 0
-        async with self._stream(LATE) as writer:
-            async for page in source.records(store):
-                new = [it for it in page if _key(it) not in keys and it.space != MARKERS]
-                count += len(new)
-                await writer.write(encode(new))
-                await self._pace()
-        return count
-
-    async def _events(
-        self, store: Store, ends: Mapping[str, int], progress: Progress
-    ) -> dict[str, str]:
-        """The digest of each room's log."""
-        digests = {room: hashlib.sha256() for room in ends}
-        done, total = 0, sum(ends.values())
-        async with self._stream(EVENTS) as writer:
-            async for room, events in source.events(store, ends, {}):
-                data = encode(events)
-                digests[room].update(data)
-                await writer.write(data)
-                done += len(events)
-                progress(done, total)
-                await self._pace()
-        return {room: digest.hexdigest() for room, digest in digests.items()}
 
     @asynccontextmanager
     async def _stream(self, name: str) -> AsyncIterator[StreamWriter]:
@@ -138,7 +108,3 @@ class _Copy:
             self.streams[name] = await writer.close()
         finally:
             await writer.abandon()
-
-
-def _key(record: Record) -> tuple[str, str]:
-    return record.space, record.key

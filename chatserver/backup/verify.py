@@ -1,16 +1,19 @@
 """Does a backup hold what it says, and would it restore? Found out by doing it, in a scratch store."""
 
 import asyncio
-import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chatserver.backup import source
-from chatserver.backup.errors import BackupError, Corrupted
-from chatserver.backup.lines import RoomEnd, encode
+from chatserver.archive import digests, source
+from chatserver.archive.digests import Progress, silent
+from chatserver.archive.errors import Corrupted
+from chatserver.archive.lines import RoomEnd
+from chatserver.archive.target import Heads
+from chatserver.backup.errors import BackupError
 from chatserver.backup.reading import Backup
-from chatserver.backup.restore import Heads, restore
-from chatserver.backup.take import ENDS, Progress, at_text, silent
+from chatserver.backup.restore import restore
+from chatserver.backup.take import ENDS, at_text
 from chatserver.interfaces import Store
 
 VERIFIED = "verified"  # a file beside the manifest
@@ -34,27 +37,19 @@ async def verify(backup: Backup, scratch: Store, progress: Progress = silent) ->
     counts = backup.manifest.counts
     if (len(ends), events, records) != (counts.rooms, counts.events, counts.records):
         raise Corrupted(f"{backup.folder}: it does not hold as many events or records as it says")
-    found = await digests(scratch, heads, {room: end.seq for room, end in ends.items()})
+    if any(heads.get(room, 0) < end.seq for room, end in ends.items()):
+        raise Corrupted(f"{backup.folder}: logs in it end too early")
+    found = await digests.of_rooms(scratch, {room: end.seq for room, end in ends.items()})
     for room, end in ends.items():
-        if found.get(room) != end.sha256:
+        if found[room] != end:
             raise Corrupted(f"{backup.folder}: room {room}: its log is another one")
+    await _demand_whole(scratch, heads, found)
 
 
-async def digests(store: Store, heads: Heads, ends: Heads) -> dict[str, str]:
-    """Of each room's log in a store up to its end, if it reaches that far.
-
-    All of it is read, up to `heads`. Raises `Corrupted` where a log has a hole.
-    """
-    hashes = {room: hashlib.sha256() for room in heads}
-    after = dict.fromkeys(heads, 0)
-    async for room, events in source.events(store, heads, {}):
-        wanted = events[: max(ends.get(room, 0) - after[room], 0)]
-        hashes[room].update(encode(wanted))
-        for event in events:
-            after[room] += 1
-            if event.seq != after[room]:
-                raise Corrupted(f"room {room}: event {after[room]} is missing")
-    return {room: digest.hexdigest() for room, digest in hashes.items()}
+async def _demand_whole(store: Store, heads: Heads, checked: Mapping[str, RoomEnd]) -> None:
+    """Raises `ArchiveError` where an event is missing of what came after the backup."""
+    async for _ in source.events(store, heads, {room: end.seq for room, end in checked.items()}):
+        """Looked at by who reads them."""
 
 
 def note_verified(backup: Path) -> None:

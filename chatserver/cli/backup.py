@@ -166,11 +166,11 @@ def opened(path: Path, loaded: Loaded) -> Backup:
 
 def told(path: Path, loaded: Loaded) -> str:
     """What a backup holds, or why that cannot be told."""
-    from chatserver.backup.errors import BackupError
+    from chatserver.archive.errors import ArchiveError
 
     try:
         return summary(opened(path, loaded).manifest)
-    except BackupError as error:
+    except ArchiveError as error:
         return str(error)
 
 

@@ -15,6 +15,7 @@ from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
+from tests.backup.machine import Machine
 from tests.servers import Mongod, Postgres
 
 Opened = Callable[[], Any]  # an asynchronous context manager with an open, empty store
@@ -42,6 +43,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "backups")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
 
 
 @pytest.fixture

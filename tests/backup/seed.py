@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from chatserver import AnyEvent, MessageDeleted, MessageEdited, ReactionAdded, RoomKind, Store
-from chatserver.backup import source
+from chatserver.archive import source
 from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted
 
 PRIVATE = ("changed", "news")  # what no copy has
@@ -57,3 +58,19 @@ async def contents(store: Store) -> Contents:
 
 def sent(room: str, seqs: Sequence[int]) -> list[AnyEvent]:
     return [posted(room, seq, client_id=f"later-{room}-{seq}") for seq in seqs]
+
+
+async def keep_writing(store: Store) -> None:
+    """Accounts, then what they say, then markers that point to it: in the order of a server."""
+    for number in range(10_000):
+        room = f"room{number % 20}"
+        await store.put("user", f"late{number}", b"{}")
+        head = (await store.heads([room]))[room]
+        [event] = sent(room, [head + 1])
+        author = type(event.author)(id=f"late{number}", name="Late")
+        await store.append([type(event)(**{**_fields(event), "author": author})])
+        await store.put("read", f"late{number}/{room}", str(head + 1).encode())
+
+
+def _fields(event: Any) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}

@@ -2,91 +2,21 @@
 
 import asyncio
 import os
-import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from chatserver import MessagePosted
 from chatserver.backup.reading import Backup
-from chatserver.backup.shelf import Shelf
-from chatserver.cli import main
-from chatserver.testing.samples import posted
-from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.conftest import KEY
-from tests.backup.seed import Contents, contents, seed
+from tests.backup.machine import Machine, ended, read
 from tests.faults.server import ChatServer
 from tests.protocol.running import PASSWORD, Running
 from tests.servers import mongod_program
 
 KEY_TEXT = bytes(range(32)).hex()
 SQLITE = {"plugins.enabled": ["sqlite", "password"]}
-
-
-class Machine:
-    """A folder with an installation's data, and its backups."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.data = folder, folder / "data"
-        self.shelf = Shelf(folder / "backups")
-
-    def options(self, data: Path) -> list[str]:
-        given = {
-            "plugins.enabled": "sqlite,password",
-            "server.data": data,
-            "backup.folder": self.shelf.folder,
-            "server.name": "Lounge",
-        }
-        return [f"--set={key}={value}" for key, value in given.items()]
-
-    def run(self, *arguments: str, data: Path | None = None, **environ: str) -> Result:
-        command = [*arguments, *self.options(data or self.data)]
-        return CliRunner().invoke(main, command, prog_name="chatserver", env=environ)
-
-    def start(self, *arguments: str, limit: str = "unlimited") -> "subprocess.Popen[str]":
-        """In a process of its own, in which no file may be larger than so many KiB."""
-        name, *given = arguments
-        program = [sys.executable, "-m", "chatserver", name, *self.options(self.data), *given]
-        return subprocess.Popen(
-            ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", *program],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def fill(self, messages: int = 0) -> None:
-        """`messages` of them cannot be packed."""
-
-        async def fill() -> None:
-            store = SqlitePlugin(SqlitePlugin.Config(), self.data / "sqlite").provide_store()
-            await store.open()
-            await seed(store)
-            noise = random.Random(1)
-            for first in range(1, messages, 1000):
-                seqs = range(first, first + 1000)
-                bodies = [noise.randbytes(100).hex() for _ in seqs]
-                pairs = zip(seqs, bodies, strict=True)
-                await store.append([posted("noise", seq, body=body) for seq, body in pairs])
-            await store.close()
-
-        asyncio.run(fill())
-
-
-def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Its exit status, and what it said on standard error."""
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
 
 
 def test_made_listed_verified_restored(machine: Machine) -> None:
@@ -109,18 +39,6 @@ def test_made_listed_verified_restored(machine: Machine) -> None:
     assert read(fresh) == read(machine.data)
     again = machine.run("restore", str(path), data=fresh)
     assert again.exit_code == 1 and "not empty" in again.stderr
-
-
-def read(data: Path) -> Contents:
-    async def read() -> Contents:
-        store = SqlitePlugin(SqlitePlugin.Config(), data / "sqlite").provide_store()
-        await store.open()
-        try:
-            return await contents(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(read())
 
 
 def bearer(token: str) -> dict[str, str]:

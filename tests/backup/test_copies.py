@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from chatserver import Store
+from chatserver.archive.lines import Record
 from chatserver.backup.errors import BackupError
-from chatserver.backup.lines import Record
 from chatserver.backup.reading import Backup
 from chatserver.backup.restore import restore
 from chatserver.backup.shelf import Shelf
@@ -17,7 +16,7 @@ from chatserver.backup.verify import verify
 from chatserver.errors import StartupError
 from chatserver.installation import bus_key, epoch
 from tests.backup.conftest import KEY, KINDS
-from tests.backup.seed import PRIVATE, contents, seed, sent
+from tests.backup.seed import PRIVATE, contents, keep_writing, seed
 
 PLAIN = Settings(part_bytes=1 << 20)
 SEALED = Settings(part_bytes=1 << 20, key=KEY, configuration="[server]\n")
@@ -76,22 +75,6 @@ async def test_of_each_room_there_is_the_log_up_to_some_event_while_others_write
             users = {key for space, key in records if space == "user"}
             authors = {event.author.id for events in found.values() for event in events}
             assert authors <= users
-
-
-async def keep_writing(store: Store) -> None:
-    """Accounts, then what they say, then markers that point to it: in the order of a server."""
-    for number in range(10_000):
-        room = f"room{number % 20}"
-        await store.put("user", f"late{number}", b"{}")
-        head = (await store.heads([room]))[room]
-        [event] = sent(room, [head + 1])
-        author = type(event.author)(id=f"late{number}", name="Late")
-        await store.append([type(event)(**{**_fields(event), "author": author})])
-        await store.put("read", f"late{number}/{room}", str(head + 1).encode())
-
-
-def _fields(event: Any) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
 async def test_an_installation_that_is_not_empty_is_left_alone(

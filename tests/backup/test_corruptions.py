@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.archive.errors import ArchiveError, Corrupted
 from chatserver.backup.key import Key
 from chatserver.backup.reading import Backup
 from chatserver.backup.shelf import Shelf
@@ -77,7 +77,7 @@ async def test_a_hundred_corruptions_are_all_found(
             async with empty("memory") as scratch:
                 await verify(Backup(broken, key), scratch)
             missed.append((number, way.__name__))
-        except BackupError as error:
+        except ArchiveError as error:
             assert str(broken) in str(error), "the file is named"
         shutil.rmtree(broken)
     assert not missed

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from chatserver import AnyEvent, Store
+from chatserver.archive.errors import Corrupted
 from chatserver.backup import increments
-from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key
 from chatserver.backup.moment import choose, demand_reached, reach, read_moment
 from chatserver.backup.reading import Backup

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver.backup.errors import BackupError, Corrupted
+from chatserver.archive.errors import Corrupted
+from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key, key_from_file, read_key
 from chatserver.backup.manifest import Counts, Manifest, Part, read_manifest, write_manifest
 from chatserver.backup.parts import PartsWriter, read_parts

@@ -1,12 +1,17 @@
-"""What a backup holds, as JSON lines: events as they are, records, and how far each room reaches."""
+"""All that copies of an installation hold, as JSON lines: of an archive, a backup, its increments.
+
+Each line is an object whose `ev` says what it is: an event as clients get it, or one of these.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
 
-from chatserver.backup.errors import Corrupted
+from chatserver.archive.errors import Corrupted
 from chatserver.model import AnyEvent
+
+VERSION = 1  # of archives; backups have one of their own in their manifest
 
 
 class Record(msgspec.Struct, frozen=True, tag_field="ev", tag="record", omit_defaults=True):
@@ -22,6 +27,33 @@ class RoomEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="room"):
 
     room: str
     seq: int
+    sha256: str
+
+
+class SpaceEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="space"):
+    """How many records a space has, and the sum of the SHA-256 of their lines, modulo 2^256."""
+
+    space: str
+    records: int
+    sha256: str
+
+
+class Header(msgspec.Struct, frozen=True, tag_field="ev", tag="archive"):
+    """Begins an archive. What was interrupted goes on with the same `id` only."""
+
+    version: int
+    id: str
+    at: str
+    server: str
+    epoch: str  # in which the numbers of events mean something; who imports it gets a new one
+
+
+class End(msgspec.Struct, frozen=True, tag_field="ev", tag="end"):
+    """Ends an archive: what was in it, and the SHA-256 over all lines before."""
+
+    rooms: int
+    events: int
+    records: int
     sha256: str
 
 
@@ -42,7 +74,7 @@ class Closed(msgspec.Struct, frozen=True, tag_field="ev", tag="closed"):
     """Nothing was to follow."""
 
 
-Line: TypeAlias = AnyEvent | Record | RoomEnd | Until | Follows | Closed
+Line: TypeAlias = AnyEvent | Record | RoomEnd | SpaceEnd | Header | End | Until | Follows | Closed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
@@ -58,13 +90,14 @@ def decode(pieces: Iterable[bytes]) -> Iterable[list[Line]]:
     for piece in pieces:
         whole, newline, rest = (rest + piece).rpartition(b"\n")
         if newline:
-            yield _decoded(whole)
+            yield decode_lines(whole)
     if rest:
         raise Corrupted("its last line is cut off")
 
 
-def _decoded(text: bytes) -> list[Line]:
+def decode_lines(text: bytes) -> list[Line]:
+    """Whole lines. Raises `Corrupted`."""
     try:
         return _decoder.decode_lines(text)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Corrupted(f"a line in it says nothing: {error}") from None

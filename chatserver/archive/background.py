@@ -1,0 +1,78 @@
+"""What blocks, beside an event loop: files are written and read in a thread, one piece ahead."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PIECE_BYTES = 1 << 20
+
+
+class Writing:
+    """Takes bytes for a function that blocks; at most two pieces wait."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._piece = bytearray()
+        self._writing: asyncio.Future[object] | None = None
+
+    async def write(self, data: bytes) -> None:
+        """Raises what the function raises, perhaps of an earlier piece."""
+        self._piece += data
+        if len(self._piece) >= PIECE_BYTES:
+            await self._settled()
+            piece, self._piece = bytes(self._piece), bytearray()
+            self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
+
+    async def flush(self) -> None:
+        """All is written when it returns. Raises as `write` does."""
+        await self._settled()
+        piece, self._piece = bytes(self._piece), bytearray()
+        await in_thread(self._write, piece)
+
+    async def abandon(self) -> None:
+        """Nothing is written any more when it returns. Never raises."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+            self._writing.exception()
+
+    async def _settled(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            await _kept(writing)
+
+
+async def ahead(pieces: Iterable[T]) -> AsyncGenerator[T, None]:
+    """What an iterator that blocks gives; the next piece is made while one is worked on."""
+    iterator = iter(pieces)
+    making = asyncio.ensure_future(asyncio.to_thread(_next, iterator))
+    try:
+        while found := await _kept(making):
+            making = asyncio.ensure_future(asyncio.to_thread(_next, iterator))
+            yield found[0]
+    finally:
+        if not making.done():
+            await asyncio.wait([making])
+        if not making.cancelled():
+            making.exception()  # who stopped early does not want to know
+
+
+def _next(iterator: Iterator[T]) -> tuple[T] | None:
+    for piece in iterator:
+        return (piece,)
+    return None
+
+
+async def in_thread(call: Callable[..., T], *given: Any) -> T:
+    """What a function that blocks gives; it has ended when we go on, even if we are cancelled."""
+    return await _kept(asyncio.ensure_future(asyncio.to_thread(call, *given)))
+
+
+async def _kept(running: "asyncio.Future[T]") -> T:
+    """Its result; a thread cannot be stopped, so it is waited for even when we are."""
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise

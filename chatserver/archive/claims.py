@@ -1,0 +1,126 @@
+"""Who fills a store: one command at a time, from one origin, as long as no server has started on it.
+
+The same command takes up its claim again from the same origin, after it was interrupted and also
+after it was done: a move then brings what came since.
+"""
+
+import secrets
+from typing import NamedTuple
+
+from chatserver.archive.errors import ArchiveError
+from chatserver.archive.patience import Readable
+from chatserver.installation import (
+    EPOCH,
+    FILLING,
+    META,
+    Claim,
+    Stage,
+    decode_claim,
+    encode_claim,
+)
+from chatserver.interfaces import Store
+
+TAKEN_OVER = "another run of this command has taken over"
+
+
+class Origin(NamedTuple):
+    """The command that fills, and what it fills from."""
+
+    by: str
+    name: str
+
+
+async def known_epoch(store: Readable) -> str | None:
+    """None: no server has started on it yet."""
+    found = await store.get(META, EPOCH)
+    return None if found is None else found.decode()
+
+
+async def whole_epoch(store: Readable) -> str:
+    """The epoch of what is to be copied. Raises `ArchiveError` where there is nothing, or a part."""
+    raw = await store.get(META, FILLING)
+    if raw is not None and not (found := decode_claim(raw)).is_whole:
+        raise ArchiveError(
+            f"only a part is there to copy: it is being filled from {found.origin} by "
+            f"`chatserver {found.by}`: finish that first"
+        )
+    epoch = await known_epoch(store)
+    if epoch is None:
+        raise ArchiveError("there is nothing to copy: no server has used this store yet")
+    return epoch
+
+
+async def claim(store: Store, origin: Origin) -> Claim:
+    """Have an empty store for oneself, or one that was claimed from the same origin already.
+
+    Of several runs the last one has it, and the others notice (`check`). Raises `ArchiveError`.
+    """
+    mine = Claim(*origin, Stage.CLAIMED, secrets.token_hex(8))
+    while True:
+        raw = await store.get(META, FILLING)
+        if raw is None:
+            await demand_empty(store)
+            if await store.add(META, FILLING, encode_claim(mine)):
+                return await _confirmed(store, mine)
+            continue
+        found = decode_claim(raw)
+        _check_mine(found, origin)
+        taken = mine if found.stage is Stage.CLAIMED else _at(mine, Stage.FILLING)
+        if await store.swap(META, FILLING, raw, encode_claim(taken)):
+            return await _confirmed(store, mine) if taken is mine else taken
+
+
+async def check(store: Store, mine: Claim) -> None:
+    """Raises `ArchiveError` if another run of the command has it now."""
+    if await store.get(META, FILLING) != encode_claim(mine):
+        raise ArchiveError(TAKEN_OVER)
+
+
+async def complete(store: Store, mine: Claim, epoch: str) -> None:
+    """Let servers start on it, with this epoch. Raises `ArchiveError` as `check` does."""
+    whole = encode_claim(_at(mine, Stage.FILLED))
+    if await store.get(META, FILLING) == whole:
+        return  # an earlier call was not answered
+    await check(store, mine)
+    await store.put(META, EPOCH, epoch.encode())
+    if not await store.swap(META, FILLING, encode_claim(mine), whole):
+        raise ArchiveError(TAKEN_OVER)
+
+
+async def demand_empty(store: Store) -> None:
+    """Raises `ArchiveError`, which says what there is."""
+    there = []
+    if await store.list_rooms("", 1):
+        there.append("rooms")
+    if any(space != META for space in await store.spaces()):
+        there.append("records")
+    if await known_epoch(store) is not None:
+        there.append("an epoch, so a server has used it")
+    if there:
+        raise ArchiveError(f"the installation is not empty: it has {', '.join(there)}")
+
+
+def _check_mine(found: Claim, origin: Origin) -> None:
+    if found.stage is Stage.SERVED:
+        raise ArchiveError("the installation is not empty: a server has used it")
+    if (found.by, found.origin) != origin:
+        raise ArchiveError(
+            f"the installation is not empty: `chatserver {found.by}` fills it from {found.origin}"
+        )
+
+
+async def _confirmed(store: Store, mine: Claim) -> Claim:
+    """Go on from a claim to filling, if it is still empty."""
+    try:
+        await demand_empty(store)
+    except ArchiveError:
+        await store.delete(META, FILLING)
+        raise
+    filling = _at(mine, Stage.FILLING)
+    if not await store.swap(META, FILLING, encode_claim(mine), encode_claim(filling)):
+        raise ArchiveError(TAKEN_OVER)
+    return filling
+
+
+def _at(claim: Claim, stage: Stage) -> Claim:
+    return Claim(claim.by, claim.origin, stage, claim.run)

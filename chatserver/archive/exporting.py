@@ -1,0 +1,36 @@
+"""From a store to an archive file, or to whoever takes bytes."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from chatserver.archive import files, writer
+from chatserver.archive.background import Writing
+from chatserver.archive.claims import whole_epoch
+from chatserver.archive.copying import Counts
+from chatserver.archive.digests import Progress, silent
+from chatserver.archive.patience import Patient, Readable
+
+
+async def export(store: Readable, path: Path, progress: Progress = silent) -> Counts:
+    """Write a new file, compressed if its name ends with `.gz`; others may use the store meanwhile.
+
+    Raises `ArchiveError`; then there is no file.
+    """
+    with files.new_file(path) as file:
+        return await export_to(store, file.write, progress)
+
+
+async def export_to(
+    store: Readable, write: Callable[[bytes], object], progress: Progress = silent
+) -> Counts:
+    """Give the archive to a function that blocks. Raises `ArchiveError`, and what it raises."""
+    patient = Patient(store)
+    header = writer.header(await whole_epoch(patient), secrets.token_hex(16))
+    writing = Writing(write)
+    try:
+        counts = await writer.write_archive(patient, header, writing.write, progress)
+        await writing.flush()
+    finally:
+        await writing.abandon()
+    return counts

@@ -1,0 +1,211 @@
+"""Reading an archive, believing none of it before it is checked.
+
+Checked are that every room's events are numbered 1, 2, … and end as it says, every hash, every
+count, that nothing is in it that has no place in an archive, and that nothing follows its end. The
+first thing that is wrong is named by its line.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from chatserver.archive.digests import SpaceDigests
+from chatserver.archive.errors import ArchiveError, Corrupted
+from chatserver.archive.lines import (
+    VERSION,
+    End,
+    Header,
+    Line,
+    Record,
+    RoomEnd,
+    SpaceEnd,
+    decode_lines,
+)
+from chatserver.archive.passing import is_passing
+from chatserver.model import AnyEvent, Event
+
+BLOCK_BYTES = 1 << 20
+LINE_BYTES = 64 << 20  # a longer one is no line of ours: the largest record's is a third of it
+READ_ERRORS = (OSError, EOFError, zlib.error)  # what a file raises that is opened with gzip
+
+Content = AnyEvent | Record | RoomEnd | SpaceEnd
+
+
+class _Beginning(msgspec.Struct):
+    """What the first line has in every version of the format."""
+
+    ev: str
+    version: int
+    server: str = "?"
+
+
+class Reader:
+    """One pass through an archive; `name` is the file's, for errors. It blocks.
+
+    Iterate once, over lists of lines between the first and the last, each checked with those before
+    it. What is in it as a whole, `end`, `rooms` and `spaces`, is known after that. Raises
+    `Corrupted`, and `ArchiveError` where the archive is of another version.
+    """
+
+    header: Header
+    end: End
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.rooms: dict[str, RoomEnd] = {}
+        self.spaces: dict[str, SpaceEnd] = {}
+        self._name, self._number = name, 0
+        self._blocks = _blocks(file)
+        self._hash = hashlib.sha256()
+        self._room: str | None = None  # whose events are being read
+        self._seq = self._events = 0
+        self._log = hashlib.sha256()
+        self._digests = SpaceDigests()
+        self._ended = False
+
+    def __iter__(self) -> Iterator[list[Content]]:
+        for block in self._read():
+            texts = block.split(b"\n")[:-1]
+            contents: list[Content] = []
+            for text, line in zip(texts, self._decoded(block, texts), strict=True):
+                self._number += 1
+                self._check(text + b"\n", line)
+                if isinstance(line, Event | Record | RoomEnd | SpaceEnd):
+                    contents.append(line)
+            yield contents
+        if not self._ended:
+            self._number += 1
+            raise self._wrong("the archive is cut off" if self._number > 1 else "it is empty")
+
+    def _read(self) -> Iterator[bytes]:
+        """Blocks of whole lines, the first alone."""
+        try:
+            yield from self._blocks
+        except Corrupted as error:
+            self._number += 1
+            raise self._wrong(str(error)) from None
+        except READ_ERRORS as error:
+            self._number += 1
+            raise self._wrong(f"it cannot be read: {error}") from error
+
+    def _decoded(self, block: bytes, texts: list[bytes]) -> list[Line]:
+        if self._number == 0:
+            self._check_version(texts[0])
+        try:
+            lines = decode_lines(block)
+        except Corrupted:
+            lines = []
+        if len(lines) == len(texts):
+            return lines
+        for number, text in enumerate(texts, self._number + 1):  # which one is it?
+            try:
+                good = len(decode_lines(text)) == 1
+            except Corrupted:
+                good = False
+            if not good:
+                self._number = number
+                raise self._wrong("this is no line of an archive")
+        raise self._wrong("these are no lines of an archive")
+
+    def _check_version(self, text: bytes) -> None:
+        try:
+            begins = msgspec.json.decode(text, type=_Beginning)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            begins = _Beginning("", 0)
+        if begins.ev != "archive":
+            self._number = 1
+            raise self._wrong("this is no archive of chatserver")
+        if begins.version > VERSION:
+            raise ArchiveError(
+                f"{self._name}: line 1: the archive is of version {begins.version}, and this server "
+                f"knows them up to {VERSION}: chatserver {begins.server} wrote it, use that one"
+            )
+
+    def _check(self, text: bytes, line: Line) -> None:
+        if self._ended:
+            raise self._wrong("something follows the end")
+        if isinstance(line, Event):
+            self._add_event(text, line)
+        elif isinstance(line, Record):
+            self._add_record(text, line)
+        elif isinstance(line, RoomEnd):
+            self._end_room(line)
+        elif isinstance(line, SpaceEnd):
+            self._end_space(line)
+        elif isinstance(line, End):
+            self._end(line)
+        elif isinstance(line, Header) and self._number == 1:
+            self.header = line
+        else:
+            raise self._wrong("this line has no place here")
+        self._hash.update(text)
+
+    def _add_event(self, text: bytes, event: AnyEvent) -> None:
+        if self._room is None:
+            if event.room in self.rooms:
+                raise self._wrong(f"room {event.room}: its log goes on after its end")
+            self._room, self._seq, self._log = event.room, 0, hashlib.sha256()
+        self._demand_room(event.room)
+        self._seq += 1
+        if event.seq != self._seq:
+            raise self._wrong(f"room {event.room}: event {self._seq} is missing")
+        self._log.update(text)
+        self._events += 1
+
+    def _end_room(self, end: RoomEnd) -> None:
+        self._demand_room(end.room)
+        if end != RoomEnd(end.room, self._seq, self._log.hexdigest()):
+            raise self._wrong(f"room {end.room}: its log is another one")
+        self.rooms[end.room] = end
+        self._room = None
+
+    def _add_record(self, text: bytes, record: Record) -> None:
+        self._demand_room(None)
+        if record.value is None or is_passing(record.space, record.key):
+            raise self._wrong(f"space {record.space}: such a record has no place in an archive")
+        self._digests.add_line(record.space, text)
+
+    def _end_space(self, end: SpaceEnd) -> None:
+        self._demand_room(None)
+        if end.space in self.spaces or self._digests.end(end.space) != end:
+            raise self._wrong(f"space {end.space}: its records are others")
+        self.spaces[end.space] = end
+
+    def _end(self, end: End) -> None:
+        self._demand_room(None)
+        if self._digests.ends() != self.spaces:
+            raise self._wrong("a space has no end")
+        records = sum(space.records for space in self.spaces.values())
+        counts = (len(self.rooms), self._events, records)
+        if (end.rooms, end.events, end.records) != counts:
+            raise self._wrong("there are not as many rooms, events or records as it says")
+        if end.sha256 != self._hash.hexdigest():
+            raise self._wrong("the archive was changed: its hash is another one")
+        self.end, self._ended = end, True
+
+    def _demand_room(self, room: str | None) -> None:
+        if self._room != room:
+            raise self._wrong(f"room {self._room or room}: its log has no end, or no beginning")
+
+    def _wrong(self, text: str) -> Corrupted:
+        return Corrupted(f"{self._name}: line {self._number}: {text}")
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, the first alone, then some at a time. Raises `Corrupted`, and `READ_ERRORS`."""
+    first = file.readline(LINE_BYTES)
+    rest = b""
+    if first.endswith(b"\n"):
+        yield first
+    else:
+        rest = first
+    while piece := file.read(BLOCK_BYTES):
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield whole + newline
+        if len(rest) > LINE_BYTES:
+            raise Corrupted("this is no line of an archive: it is too long")
+    if rest:
+        raise Corrupted("the archive is cut off")

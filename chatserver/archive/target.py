@@ -1,0 +1,124 @@
+"""Filling a store with events and records, surely, also where a write is not answered.
+
+Such a write may have happened. So the store is asked how far each room is, and filling goes on there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+from chatserver.archive import patience
+from chatserver.archive.errors import ArchiveError, Corrupted
+from chatserver.archive.lines import Record
+from chatserver.archive.patience import patiently
+from chatserver.errors import StoreUnavailable
+from chatserver.interfaces import Appended, Store
+from chatserver.model import AnyEvent, MessagePosted
+
+BATCH = 2000  # events in one write
+CHARACTERS = 2 << 20  # of bodies in one: it has to be done within the store's time limit
+WRITES = 200  # of records, at the same time
+
+Heads = dict[str, int]
+
+
+async def nobody_else() -> None:
+    """No other can fill the same store."""
+
+
+class Target:
+    """A store that nobody else writes to, and how far each room has come in it.
+
+    `name` tells errors what it is filled from; `check` is asked before every write, and raises
+    where somebody else fills it by now.
+    """
+
+    def __init__(
+        self, store: Store, name: str, check: Callable[[], Awaitable[None]] = nobody_else
+    ) -> None:
+        self.heads: Heads = {}
+        self._store, self._name, self._check = store, name, check
+
+    async def append(self, events: Sequence[AnyEvent], *, again: bool = False) -> int:
+        """Write these; those of a room follow each other. Returns how many are new.
+
+        Raises `Corrupted` where one is missing, or there a second time unless it may be `again`.
+        """
+        await self._look({event.room for event in events} - self.heads.keys())
+        new = []
+        for event in events:
+            head = self.heads.get(event.room, 0)
+            if again and event.seq <= head:
+                continue
+            if event.seq != head + 1:
+                raise Corrupted(f"{self._name}: room {event.room}: event {head + 1} is missing")
+            self.heads[event.room] = event.seq
+            new.append(event)
+        for batch in _batches(new):
+            await self._write(batch)
+        return len(new)
+
+    async def put(self, records: Sequence[Record]) -> None:
+        """Have these records there, or gone where they have no value."""
+        for start in range(0, len(records), WRITES):
+            await self._check()
+            some = records[start : start + WRITES]
+            await asyncio.gather(*map(self._set, some))
+
+    async def _set(self, record: Record) -> None:
+        space, key, value = record.space, record.key, record.value
+        if value is None:
+            await patiently(lambda: self._store.delete(space, key))
+        else:
+            await patiently(lambda: self._store.put(space, key, value))
+
+    async def _look(self, rooms: set[str]) -> None:
+        if rooms:
+            found = await patiently(lambda: self._store.heads(list(rooms)))
+            self.heads |= {room: found.get(room, 0) for room in rooms}
+
+    async def _write(self, events: list[AnyEvent]) -> None:
+        await self._check()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience.PATIENCE_SECONDS
+        while events:
+            try:
+                result = await self._store.append(events)
+            except StoreUnavailable:
+                if loop.time() > deadline:
+                    raise
+                await asyncio.sleep(patience.RETRY_SECONDS)
+                events = await self._missing(events)
+            else:
+                events = await self._after(events, result)
+
+    async def _after(self, batch: list[AnyEvent], result: Appended) -> list[AnyEvent]:
+        """What of the batch is still to be written. Raises `ArchiveError` where that cannot be."""
+        rest = batch[result.stored :]
+        if result.conflict is None or not rest:
+            return rest
+        missing = await self._missing(rest)  # an earlier try did reach the store
+        if len(missing) == len(rest):
+            refused = rest[0]
+            raise ArchiveError(
+                f"{self._name}: room {refused.room}: event {refused.seq} was refused: its "
+                f"{result.conflict.value} is taken"
+            )
+        return missing
+
+    async def _missing(self, events: list[AnyEvent]) -> list[AnyEvent]:
+        rooms = list({event.room for event in events})
+        heads = await patiently(lambda: self._store.heads(rooms))
+        return [event for event in events if event.seq > heads.get(event.room, 0)]
+
+
+def _batches(events: Sequence[AnyEvent]) -> Iterator[list[AnyEvent]]:
+    batch: list[AnyEvent] = []
+    characters = 0
+    for event in events:
+        batch.append(event)
+        characters += len(event.body) if isinstance(event, MessagePosted) else 0
+        if len(batch) == BATCH or characters > CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,59 @@
+"""An archive as it is written: lines to whoever takes bytes."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from chatserver.archive.copying import Copying, Counts
+from chatserver.archive.digests import Progress, SpaceDigests
+from chatserver.archive.lines import VERSION, End, Header, Line, Record, encode
+from chatserver.archive.patience import Readable
+from chatserver.clock import now_text
+from chatserver.version import __version__
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+def header(epoch: str, archive: str) -> Header:
+    """Of a new archive with this id."""
+    return Header(VERSION, archive, now_text(), __version__, epoch)
+
+
+async def write_archive(
+    store: Readable, header: Header, write: Write, progress: Progress
+) -> Counts:
+    """All that is in the store. Raises `ArchiveError`, and what `write` raises."""
+    writing, copying = _Writing(write), Copying(store)
+    await writing.lines([header])
+    await writing.records(copying.records())
+    async for events, end in copying.logs(progress):
+        await writing.text(events)
+        if end is not None:
+            await writing.lines([end])
+    await writing.records(copying.late())
+    await writing.lines([*writing.spaces.ends().values()])
+    counts = copying.counts()
+    await writing.lines([End(counts.rooms, counts.events, counts.records, writing.sha256())])
+    return counts
+
+
+class _Writing:
+    def __init__(self, write: Write) -> None:
+        self.spaces = SpaceDigests()
+        self._write = write
+        self._hash = hashlib.sha256()
+
+    def sha256(self) -> str:
+        """Of all that was written."""
+        return self._hash.hexdigest()
+
+    async def text(self, text: bytes) -> None:
+        self._hash.update(text)
+        await self._write(text)
+
+    async def lines(self, lines: Sequence[Line]) -> None:
+        await self.text(encode(lines))
+
+    async def records(self, pages: AsyncIterator[list[Record]]) -> None:
+        async for page in pages:
+            self.spaces.add(page)
+            await self.lines(page)

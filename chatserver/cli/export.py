@@ -1,0 +1,79 @@
+"""`chatserver export`: everything in the store as an archive."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.options import configured, load_configuration
+
+if TYPE_CHECKING:
+    from chatserver.archive.copying import Counts
+    from chatserver.config import Loaded
+
+
+@click.command()
+@click.option(
+    "--to",
+    "path",
+    metavar="FILE",
+    help="A new file, compressed if it ends with .gz; - for standard output.  "
+    "[default: chatserver-TIME.jsonl.gz]",
+)
+@configured
+def command(source: str | None, overrides: dict[str, object], path: str | None) -> None:
+    """Write everything in the store to one file, in an open format.
+
+    It works beside running servers. The archive holds all messages, accounts and the hashes of
+    passwords, but no sessions: keep it as you keep the store.
+
+    \b
+    chatserver export -c production --to chat.jsonl.gz
+    chatserver export -c production --to - | zstd > chat.jsonl.zst
+    """
+    from chatserver.cli.stores import run_quietly
+
+    loaded = load_configuration(source, overrides)
+    path = path or default_name()
+    counts = run_quietly(export(loaded, path))
+    click.echo(
+        f"Exported {counts.events:,} events of {counts.rooms:,} rooms and {counts.records:,} "
+        f"records to {'standard output' if path == '-' else path}.",
+        err=path == "-",
+    )
+
+
+def default_name() -> str:
+    from datetime import UTC, datetime
+
+    return f"chatserver-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl.gz"
+
+
+async def export(loaded: Loaded, path: str) -> Counts:
+    from chatserver.archive import exporting
+    from chatserver.archive.errors import ArchiveError
+    from chatserver.cli.progress import progress
+    from chatserver.cli.stores import opened_to_copy
+
+    async with opened_to_copy(loaded) as store:
+        with progress("events exported") as show:
+            if path != "-":
+                return await exporting.export(store, Path(path), show)
+            try:
+                counts = await exporting.export_to(store, sys.stdout.buffer.write, show)
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                forget_stdout()
+                raise ArchiveError(f"standard output: {error.strerror}") from error
+            return counts
+
+
+def forget_stdout() -> None:
+    """What is left in its buffer must not fail once more at the end of the process."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,46 @@
+"""`chatserver import`: an archive into an empty store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.options import configured, load_configuration
+
+if TYPE_CHECKING:
+    from chatserver.archive.lines import End
+    from chatserver.config import Loaded
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@configured
+def command(file: Path, source: str | None, overrides: dict[str, object]) -> None:
+    """Fill an empty installation from an archive, read it back and compare.
+
+    The archive is checked before anything is written. If it is interrupted, run it again: it goes
+    on. No server starts on the installation until it is done. Everybody has to sign in again, and
+    clients load their rooms anew.
+
+    \b
+    chatserver import chat.jsonl.gz -c production
+    """
+    from chatserver.cli.stores import run_quietly
+
+    loaded = load_configuration(source, overrides)
+    end = run_quietly(import_(loaded, file))
+    click.echo(
+        f"Imported and verified {end.events:,} events of {end.rooms:,} rooms and "
+        f"{end.records:,} records from {file}."
+    )
+
+
+async def import_(loaded: Loaded, file: Path) -> End:
+    from chatserver.archive.importing import import_archive
+    from chatserver.cli.progress import progress
+    from chatserver.cli.stores import opened_to_write
+
+    async with opened_to_write(loaded) as store:
+        return await import_archive(file, store, progress)

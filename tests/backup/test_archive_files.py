@@ -1,0 +1,169 @@
+"""What is wrong with an archive is named by its line, before anything is written."""
+
+import asyncio
+import gzip
+import hashlib
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.archive.errors import ArchiveError, Corrupted
+from chatserver.archive.exporting import export
+from chatserver.archive.importing import import_archive
+from chatserver.installation import epoch
+from tests.backup.seed import seed
+
+Empty = Callable[[str], Any]
+Lines = list[bytes]
+SESSION = b'{"ev":"record","space":"plugin/password","key":"session/x","value":"eA=="}\n'
+GONE = b'{"ev":"record","space":"user","key":"u1"}\n'
+UNTIL = b'{"ev":"until","at":"2026-01-02T03:04:05.678Z","records":true}\n'
+
+
+@pytest.fixture
+def archive(empty: Empty, tmp_path: Path) -> Lines:
+    """The lines of a good one."""
+
+    async def make() -> None:
+        async with empty("memory") as store:
+            await seed(store, rooms=2, messages=6)
+            await epoch(store)
+            await export(store, tmp_path / "good.jsonl")
+
+    asyncio.run(make())
+    return (tmp_path / "good.jsonl").read_bytes().splitlines(keepends=True)
+
+
+def refused(empty: Empty, path: Path, error: type[ArchiveError] = Corrupted) -> str:
+    """Why; nothing was written, not even that there was an attempt."""
+
+    async def attempt() -> str:
+        async with empty("memory") as store:
+            with pytest.raises(error) as caught:
+                await import_archive(path, store)
+            assert await store.spaces() == []
+            assert await store.list_rooms("", 1) == []
+        return str(caught.value)
+
+    return asyncio.run(attempt()).removeprefix(f"{path}: ")
+
+
+def first(lines: Lines, kind: bytes) -> int:
+    return next(number for number, line in enumerate(lines) if b'"ev":"' + kind in line)
+
+
+def sealed(lines: Lines) -> Lines:
+    """With a hash over all that fits what is there."""
+    digest = hashlib.sha256(b"".join(lines[:-1])).hexdigest().encode()
+    return [*lines[:-1], re.sub(rb'"sha256":"\w+"', b'"sha256":"' + digest + b'"', lines[-1])]
+
+
+@pytest.mark.parametrize("kind", [b"archive", b"record", b"message", b"room", b"space", b"end"])
+def test_a_byte_that_was_changed(kind: bytes, archive: Lines, empty: Empty, tmp_path: Path) -> None:
+    chance = random.Random(1)
+    number = first(archive, kind + b'"' if kind != b"message" else kind)
+    for _ in range(12):
+        line = bytearray(archive[number])
+        line[chance.randrange(len(line))] ^= chance.randrange(1, 256)
+        path = tmp_path / "broken.jsonl"
+        path.write_bytes(b"".join([*archive[:number], bytes(line), *archive[number + 1 :]]))
+        # Perhaps not the line itself, but one that has its hash; a version may have become another.
+        assert re.match(r"line \d+: ", refused(empty, path, ArchiveError))
+
+
+def test_a_line_that_is_gone_came_twice_or_changed_places(
+    archive: Lines, empty: Empty, tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.jsonl"
+    for number in range(0, len(archive), 7):
+        before, line, after = archive[:number], archive[number], archive[number + 1 :]
+        for lines in (
+            [*before, *after],
+            [*before, line, line, *after],
+            [*before, *after[:1], line, *after[1:]],
+        ):
+            path.write_bytes(b"".join(lines))
+            assert re.match(r"line \d+: ", refused(empty, path))
+
+
+def test_cut_off_anywhere(archive: Lines, empty: Empty, tmp_path: Path) -> None:
+    whole = b"".join(archive)
+    path = tmp_path / "broken.jsonl"
+    for size in [*range(1, len(whole), len(whole) // 20), len(whole) - 1]:
+        path.write_bytes(whole[:size])
+        lines = whole[:size].count(b"\n")
+        assert refused(empty, path) == f"line {lines + 1}: the archive is cut off"
+    path.write_bytes(b"".join(archive[:5]))
+    assert refused(empty, path) == "line 6: the archive is cut off"
+    packed = gzip.compress(whole)
+    for size in range(20, len(packed), len(packed) // 20):
+        path.write_bytes(packed[:size])
+        assert re.match(r"line \d+: it cannot be read: ", refused(empty, path))
+    path.write_bytes(packed[:1000] + bytes([packed[1000] ^ 1]) + packed[1001:])
+    assert re.match(r"line \d+: ", refused(empty, path))
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (SESSION, "space plugin/password: such a record has no place in an archive"),
+        (GONE, "space user: such a record has no place in an archive"),
+        (UNTIL, "this line has no place here"),
+        (b"\n", "this is no line of an archive"),
+        (b'{"ev":"nonsense"}\n', "this is no line of an archive"),
+        (b"\xff\n", "this is no line of an archive"),
+    ],
+)
+def test_what_has_no_place_in_an_archive(
+    line: bytes, text: str, archive: Lines, empty: Empty, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_bytes(b"".join(sealed([archive[0], line, *archive[1:]])))
+    assert refused(empty, path) == f"line 2: {text}"
+    path.write_bytes(b"".join([*archive, line]))
+    assert re.match(f"line {len(archive) + 1}: ", refused(empty, path))
+
+
+def test_an_event_that_is_missing_is_named_where_all_hashes_fit(
+    archive: Lines, empty: Empty, tmp_path: Path
+) -> None:
+    number = first(archive, b"member.joined")
+    path = tmp_path / "hole.jsonl"
+    path.write_bytes(b"".join(sealed([*archive[:number], *archive[number + 1 :]])))
+    assert re.match(rf"line {number + 1}: room .*: event 2 is missing", refused(empty, path))
+
+
+def test_other_files_and_newer_archives(archive: Lines, empty: Empty, tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    for text in (b"hello\nworld\n", b'{"ev":"end"}\n', b"[" * 100_000 + b"\n", b"\n\n"):
+        path.write_bytes(text)
+        assert refused(empty, path) == "line 1: this is no archive of chatserver"
+    path.write_bytes(b"")
+    assert refused(empty, path) == "line 1: it is empty"
+    path.write_bytes(b'{"ev":"archive","version":2,"server":"9.9","more":[]}\n{"ev":"new"}\n')
+    assert "version 2, " in refused(empty, path, ArchiveError)
+    assert "chatserver 9.9 wrote it" in refused(empty, path, ArchiveError)
+    path.unlink()
+    assert refused(empty, path, ArchiveError) == "No such file or directory"
+
+
+def test_a_file_is_never_replaced_and_never_there_before_it_is_complete(
+    empty: Empty, tmp_path: Path
+) -> None:
+    async def attempt(path: Path, text: str) -> None:
+        async with empty("memory") as store:
+            await seed(store)
+            await epoch(store)
+            with pytest.raises(ArchiveError, match=text):
+                await export(store, path)
+
+    there = tmp_path / "there"
+    there.write_bytes(b"mine")
+    asyncio.run(attempt(there, "there is a file already"))
+    assert there.read_bytes() == b"mine"
+    asyncio.run(attempt(tmp_path / "none" / "chat.jsonl", "No such file or directory"))
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

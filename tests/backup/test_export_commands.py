@@ -1,0 +1,102 @@
+"""`chatserver export` and `chatserver import`, as an operator types them."""
+
+import gzip
+import signal
+from pathlib import Path
+
+from chatserver import MessagePosted
+from tests.backup.machine import Machine, ended, read
+from tests.faults.server import ChatServer
+
+
+def test_exported_and_imported(machine: Machine) -> None:
+    machine.fill()
+    path = machine.folder / "chat.jsonl.gz"
+    made = machine.run("export", "--to", str(path))
+    assert (made.exit_code, made.stderr) == (0, "")
+    assert made.stdout.startswith("Exported ") and made.stdout.endswith(f"records to {path}.\n")
+    assert path.stat().st_mode & 0o777 == 0o600, "there are hashes of passwords in it"
+    fresh = machine.folder / "fresh"
+    filled = machine.run("import", str(path), data=fresh)
+    assert (filled.exit_code, filled.stderr) == (0, "")
+    assert filled.stdout.startswith("Imported and verified ")
+    assert read(fresh) == read(machine.data)
+    refused = machine.run("export", "--to", str(path))
+    assert refused.exit_code == 1 and "there is a file already" in refused.stderr
+
+
+def test_through_a_pipe(machine: Machine) -> None:
+    machine.fill()
+    made = machine.run("export", "--to", "-")
+    assert made.exit_code == 0 and "to standard output" in made.stderr
+    piped = machine.folder / "piped"
+    piped.write_bytes(made.stdout_bytes)
+    assert machine.run("import", str(piped), data=machine.folder / "fresh").exit_code == 0
+    assert read(machine.folder / "fresh") == read(machine.data)
+
+
+def test_a_pipe_that_is_closed_early(machine: Machine) -> None:
+    machine.fill(messages=5000)
+    process = machine.start("export", "--to", "-")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 1
+    assert "standard output: Broken pipe" in said and "BrokenPipeError" not in said
+
+
+def test_beside_a_server_whose_data_is_its_own(machine: Machine) -> None:
+    path = machine.folder / "chat.jsonl"
+    with ChatServer(machine.folder, store="sqlite") as chat:
+        ada = chat.register("ada")
+        room = chat.room(ada)
+        body = {"body": "while it runs", "client_id": "1"}
+        chat.post(f"/api/v1/rooms/{room}/messages", ada, body)
+        status, said = ended(machine.start("export", "--to", str(path)))
+        assert status == 0, said
+        refused, said = ended(machine.start("import", str(path)))
+        assert refused == 1 and "is in use by another server" in said
+        assert chat.errors() == []
+    fresh = machine.folder / "fresh"
+    assert machine.run("import", str(path), data=fresh).exit_code == 0
+    logs, _ = read(fresh)
+    assert [each.body for each in logs[room] if isinstance(each, MessagePosted)] == [body["body"]]
+
+
+def test_a_full_disk_is_said_and_nothing_half_done_stays(machine: Machine) -> None:
+    machine.fill(messages=5000)
+    for name in ("chat.jsonl", "chat.jsonl.gz"):
+        status, said = ended(machine.start("export", "--to", name, limit="200"))
+        assert status == 1
+        assert f"{name}: File too large" in said and "Traceback" not in said
+    assert not list(machine.folder.glob("chat*"))
+
+
+def test_killed_again_and_again_an_import_comes_to_its_end(machine: Machine) -> None:
+    machine.fill(messages=1000)
+    path = machine.folder / "chat.jsonl.gz"
+    assert machine.run("export", "--to", str(path)).exit_code == 0
+    fresh = machine.folder / "fresh"
+    for number in (1, 2, 17, 31):
+        status = killed(machine, number, "import", str(path), data=fresh)
+        assert status == -signal.SIGKILL, number
+        if number > 2:  # before, nothing is written that would be in the way of a server
+            used = machine.run("jobs", data=fresh)
+            assert used.exit_code == 1
+            assert f"being filled from the archive {archive_id(path)}" in used.stderr
+    assert machine.run("import", str(path), data=fresh).exit_code == 0
+    assert read(fresh) == read(machine.data)
+    assert machine.run("jobs", data=fresh).exit_code == 0
+
+
+def killed(machine: Machine, number: int, *command: str, data: Path) -> int:
+    """How a command ended that is killed at its write of this number."""
+    module = ("tests.backup.dying", str(number))
+    return ended(machine.start(*command, data=data, module=module))[0]
+
+
+def archive_id(path: Path) -> str:
+    with gzip.open(path) as file:
+        return file.readline().decode().partition('"id":"')[2].partition('"')[0]
