@@ -50,6 +50,14 @@ async def whole_epoch(store: Readable) -> str:
     return epoch
 
 
+async def is_same(one: Readable, other: Readable) -> bool:
+    """Are both the same store? A copy has the same epoch, but a claim of its own."""
+    first, second = [
+        (await store.get(META, EPOCH), await store.get(META, FILLING)) for store in (one, other)
+    ]
+    return first == second and first[0] is not None
+
+
 async def claim(store: Store, origin: Origin) -> Claim:
     """Have an empty store for oneself, or one that was claimed from the same origin already.
 

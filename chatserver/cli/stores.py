@@ -65,6 +65,18 @@ async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
         yield store
 
 
+@asynccontextmanager
+async def opened_untouched(loaded: Loaded) -> AsyncIterator[Store]:
+    """As `opened_to_copy`; refused where opening would change the schema, or make a store."""
+    if steps := await store_of(loaded).plan():
+        raise StartupError(
+            f"its schema is not up to date ({steps[0]}): is it the right store? If so, "
+            "`chatserver migrate` first"
+        )
+    async with opened_to_copy(loaded) as store:
+        yield store
+
+
 def data_folder(loaded: Loaded) -> DataFolder:
     """The folder with the data, locked. Raises `StartupError` if a server has it."""
     from chatserver.folders import DataFolder

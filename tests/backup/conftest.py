@@ -52,11 +52,15 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Opened]:
-    """By a store's kind: what opens a new, empty one. A test of a `kind` may have that, too."""
+    """By a store's kind: what opens a new, empty one. A test of a `kind`, or of some, may have those."""
     wanted = getattr(request.node, "callspec", None)
-    kind = wanted.params.get("kind") if wanted else None
-    # A server is started before the test's loop runs.
-    server = request.getfixturevalue(SERVERS[kind]) if kind in SERVERS else None
+    kinds = wanted.params.get("kind", ()) if wanted else ()
+    # Servers are started before the test's loop runs.
+    servers = {
+        kind: request.getfixturevalue(SERVERS[kind])
+        for kind in ((kinds,) if isinstance(kinds, str) else kinds)
+        if kind in SERVERS
+    }
 
     def make(kind: str) -> Store:
         name = f"test_{secrets.token_hex(8)}"
@@ -66,10 +70,10 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Ope
             case "sqlite":
                 return SqlitePlugin(SqlitePlugin.Config(), tmp_path / name).provide_store()
             case "mongo":
-                config = MongoPlugin.Config(uri=server.uri, database=name)
+                config = MongoPlugin.Config(uri=servers[kind].uri, database=name)
                 return MongoPlugin(config, tmp_path / name).provide_store()
             case _:
-                config = PostgresPlugin.Config(uri=server.uri, schema=name)
+                config = PostgresPlugin.Config(uri=servers[kind].uri, schema=name)
                 return PostgresPlugin(config).provide_store()
 
     @asynccontextmanager

@@ -1,4 +1,7 @@
-"""`chatserver` on SQLite, killed at its write of some number: `python -m tests.backup.dying 7 import …`."""
+"""`chatserver` on SQLite, killed at its write of some number (0: never): `python -m tests.backup.dying 7 import …`.
+
+It writes little at once, and is not patient.
+"""
 
 import functools
 import os
@@ -6,7 +9,7 @@ import signal
 import sys
 
 from chatserver import Store
-from chatserver.archive import target
+from chatserver.archive import patience, target
 from chatserver.cli import main
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.writes import Writes
@@ -20,6 +23,7 @@ class Deadly(Writes):
 if __name__ == "__main__":
     number = int(sys.argv.pop(1))
     target.BATCH = 100
+    patience.PATIENCE_SECONDS = 1.0
     provide = SqlitePlugin.provide_store
 
     @functools.wraps(provide)  # with the mark of a hook

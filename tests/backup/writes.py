@@ -1,6 +1,7 @@
 """A store whose writes can be counted, stopped, held up, or left without an answer."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from chatserver import Store, StoreUnavailable
@@ -13,7 +14,7 @@ class Stopped(Exception):
 
 
 class Writes:
-    """The store itself but for its writes; they are numbered 1, 2, 3, …
+    """The store itself but for its writes, or other `calls`; they are numbered 1, 2, 3, …
 
     `stop_at`: this one ends what runs, after it was done where the number is even. `pause_at`: this
     one waits for `resume`. `unanswered`: of so many the last is not answered; each other of those
@@ -21,16 +22,22 @@ class Writes:
     """
 
     def __init__(
-        self, store: Store, *, stop_at: int = 0, pause_at: int = 0, unanswered: int = 0
+        self,
+        store: Store,
+        *,
+        stop_at: int = 0,
+        pause_at: int = 0,
+        unanswered: int = 0,
+        calls: Sequence[str] = WRITES,
     ) -> None:
         self.count = self.failed = 0
         self.paused, self.resume = asyncio.Event(), asyncio.Event()
-        self._store = store
+        self._store, self._calls = store, calls
         self._stop_at, self._pause_at, self._unanswered = stop_at, pause_at, unanswered
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if name not in WRITES:
+        if name not in self._calls:
             return found
 
         async def write(*given: Any) -> Any:

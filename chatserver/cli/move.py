@@ -1,0 +1,89 @@
+"""`chatserver move`: a whole installation from one store to another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chatserver.cli.options import load_configuration
+from chatserver.errors import StartupError
+
+if TYPE_CHECKING:
+    from chatserver.archive.moving import Moved
+    from chatserver.config import Loaded
+    from chatserver.interfaces import Store
+
+
+@click.command()
+@click.option("--from", "source", metavar="CONFIG", required=True, help="Whose store is copied.")
+@click.option("--to", "target", metavar="CONFIG", required=True, help="Whose store is filled.")
+def command(source: str, target: str) -> None:
+    """Copy everything from the store of one configuration to that of another, and compare.
+
+    The source is only read, and its servers may run. The target has to be empty at first. Run it
+    again after an interruption, or when more came to the source: it brings what is missing. So run
+    it beside the servers first, which may take long, stop them, run it again, which takes seconds,
+    and start them on the target. Clients go on where they were, and sessions stay valid.
+
+    \b
+    chatserver move --from old.toml --to new.toml
+    """
+    from chatserver.cli.stores import run_quietly
+
+    with told("--from"):
+        origin = load_configuration(source, {})
+    with told("--to"):
+        goal = load_configuration(target, {})
+    moved = run_quietly(move(origin, goal))
+    click.echo(
+        f"Moved {moved.new_events:,} events and {moved.new_records:,} records. All {moved.events:,} "
+        f"events of {moved.rooms:,} rooms are the same on both sides."
+    )
+    click.echo("If servers still run on the source, stop them and run this once more.")
+
+
+async def move(origin: Loaded, goal: Loaded) -> Moved:
+    from chatserver.archive import moving
+    from chatserver.cli.progress import progress
+
+    async with sides(origin, goal) as (source, target):
+        return await moving.move(source, target, progress)
+
+
+@asynccontextmanager
+async def sides(origin: Loaded, goal: Loaded) -> AsyncIterator[tuple[Store, Store]]:
+    """Both stores, open; nothing of the source is changed. Raises `StartupError`."""
+    from chatserver.cli.stores import opened_to_write, opened_untouched
+
+    demand_two_folders(origin, goal)
+    async with AsyncExitStack() as stack:
+        with told("--from"):
+            source = await stack.enter_async_context(opened_untouched(origin))
+        with told("--to"):
+            target = await stack.enter_async_context(opened_to_write(goal))
+        yield source, target
+
+
+def demand_two_folders(origin: Loaded, goal: Loaded) -> None:
+    """A folder belongs to one process, and to one of the two. Raises `StartupError`."""
+    from chatserver.cli.stores import store_of
+
+    folders = [Path(side.config.server.data).absolute() for side in (origin, goal)]
+    if folders[0] == folders[1] and all(store_of(it).is_private() for it in (origin, goal)):
+        raise StartupError(
+            f"--to: server.data: {folders[1]} is the data folder of --from: give it another"
+        )
+
+
+@contextmanager
+def told(option: str) -> Iterator[None]:
+    """Errors say which of the two configurations they are about."""
+    try:
+        yield
+    except StartupError as error:
+        lines = str(error).splitlines()
+        raise StartupError("\n".join(f"{option}: {line}" for line in lines)) from error
