@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import SystemRandom
 
@@ -38,10 +39,14 @@ def mongod_program() -> str:
 
 
 class Mongod:
-    """One mongod on loopback. After `stop` or `kill`, `start` runs it again on the same data."""
+    """One mongod on loopback. After `stop` or `kill`, `start` runs it again on the same data.
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    `within` is a command that becomes the server, once it has changed what is around it.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, within: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._within = [*within]
         self.port = port or free_port()
         self._replica_set = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,6 +67,7 @@ class Mongod:
         self._replica_set = replica_set
         (self.folder / "db").mkdir(parents=True, exist_ok=True)
         command = [
+            *self._within,
             program,
             *("--dbpath", str(self.folder / "db"), "--port", str(self.port)),
             *("--bind_ip", "127.0.0.1", "--nounixsocket"),
@@ -84,6 +90,9 @@ class Mongod:
     def kill(self) -> None:
         """End it as a crash does."""
         self._end(signal.SIGKILL)
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def freeze(self) -> None:
         """Stop it in its tracks: connections stay open, nothing is answered."""
@@ -141,12 +150,17 @@ def postgres_programs() -> Path:
 
 
 class Postgres:
-    """One PostgreSQL on loopback that trusts everybody. It starts again after `stop` or `kill`."""
+    """One PostgreSQL on loopback that trusts everybody. It starts again after `stop` or `kill`.
+
+    `within` is a command that becomes each of its programs, as for `Mongod`.
+    """
 
     _session = "read-write"  # what it must take to be ready
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, within: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._within = [*within]
+        self._made = False
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -169,11 +183,12 @@ class Postgres:
 
     def start(self, **settings: str) -> None:
         """Returns when it takes writes, or as a standby answers questions."""
-        if not (self.folder / "db").exists():
+        if not self._made and not (self.folder / "db").exists():
             self._run(
                 *("initdb", "-D", str(self.folder / "db"), "-U", "chat", "--auth=trust"),
                 *("--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"),
             )
+        self._made = True
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -182,7 +197,7 @@ class Postgres:
         } | settings
         given = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "postgres.log").open("ab") as log:
-            program = [*_as_nobody(), str(postgres_programs() / "postgres")]
+            program = [*self._within, *_as_nobody(), str(postgres_programs() / "postgres")]
             command = [*program, "-D", str(self.folder / "db"), *given]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait_until_ready()
@@ -204,6 +219,9 @@ class Postgres:
         self._process.wait(30)
         psutil.wait_procs(processes, timeout=30)
 
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def freeze(self) -> None:
         """Stop it in its tracks: connections stay open, nothing is answered."""
         self._signal_all(signal.SIGSTOP)
@@ -224,7 +242,7 @@ class Postgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(self.folder, NOBODY)
-        command = [*_as_nobody(), str(postgres_programs() / program), *arguments]
+        command = [*self._within, *_as_nobody(), str(postgres_programs() / program), *arguments]
         subprocess.run(command, check=True, capture_output=True)
 
     def _wait_until_ready(self) -> None:
