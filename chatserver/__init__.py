@@ -1,7 +1,14 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
 from chatserver.buslink import BusLink
-from chatserver.errors import BusUnavailable, ChatError, Meaning, StartupError, StoreUnavailable
+from chatserver.errors import (
+    BusUnavailable,
+    ChatError,
+    Meaning,
+    StartupError,
+    StoreUnavailable,
+    Undeliverable,
+)
 from chatserver.feed import Feed
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
@@ -155,6 +162,7 @@ __all__ = [
     "Stream",
     "Subscriber",
     "TypingNow",
+    "Undeliverable",
     "UnknownEvent",
     "Unread",
     "User",

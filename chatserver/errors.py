@@ -93,6 +93,10 @@ class StoreUnavailable(ChatError):
         super().__init__("store.unavailable", text, after_ms=1000)
 
 
+class Undeliverable(ChatError):
+    """For consumers: no further attempt can help this event, it becomes a dead letter at once."""
+
+
 class BusUnavailable(Exception):
     """Frames could not be handed to the bus. Nobody waits for them: it is counted, and that is all."""
 

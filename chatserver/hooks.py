@@ -238,6 +238,8 @@ class HookCalls:
 def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:
     try:
         return call(**given)
+    except StartupError:
+        raise
     except (Exception, SystemExit) as error:
         raise StartupError(f"plugin {call.plugin}: {hook}: {error!r}") from error
 
@@ -249,8 +251,8 @@ def consumer_problems(consumer: Consumer) -> Iterator[str]:
             yield f"there is no event {kind}"
     if min(consumer.batch, consumer.rooms_at_once, consumer.attempts or 1) < 1:
         yield "batch, rooms_at_once and attempts must be at least 1"
-    if min(consumer.backoff, consumer.deadline) <= 0:
-        yield "backoff and deadline must be above 0"
+    if min(consumer.backoff, consumer.longest_pause, consumer.deadline) <= 0:
+        yield "backoff, longest_pause and deadline must be above 0"
 
 
 def _is_text(value: object) -> bool:

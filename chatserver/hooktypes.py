@@ -243,9 +243,10 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     first time: with what happens from now on, or with the first event of every room.
 
     What `handle` raises, or more than `deadline` seconds, is a failed attempt. The next one is
-    `backoff` seconds later, then twice as many, up to five minutes; a batch is then handed over
+    `backoff` seconds later, then twice as many, up to `longest_pause`; a batch is then handed over
     event by event. After `attempts` an event becomes a dead letter and the next one is handled;
-    None tries for ever. A `ChatError` says what is wrong without a traceback in the log.
+    None tries for ever. A `ChatError` says what is wrong without a traceback in the log; an
+    `Undeliverable` also that no further attempt is worth making.
     """
 
     name: str  # begins with the plugin's
@@ -257,6 +258,7 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     rooms_at_once: int = 16
     attempts: int | None = 10
     backoff: float = 1.0
+    longest_pause: float = 300.0
     deadline: float = 30.0
 
 

@@ -13,7 +13,7 @@ from loguru import logger
 from chatserver.clock import now_text
 from chatserver.consumers.due import DueRooms
 from chatserver.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
-from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.errors import ChatError, StoreUnavailable, Undeliverable
 from chatserver.guard import Call, Guard
 from chatserver.hooktypes import Consumer
 from chatserver.interfaces import Store
@@ -25,7 +25,6 @@ SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nod
 SWEEP_SHARE = 10  # … and which take at most one part in so many of the time
 FLUSH_SECONDS = 1.0  # after a crash, what was handled in this time is handled again
 STORE_SECONDS = 1.0  # until the store is asked again after it did not answer
-LONGEST_PAUSE = 300.0  # between two attempts
 
 
 class Figures:
@@ -192,7 +191,7 @@ class Reader:
         if wanted and (error := await self._handle(wanted)) is not None:
             trouble = trouble or self._troubles.setdefault(room, Trouble(last))
             trouble.attempts += 1
-            if len(events) > 1 or not self._is_hopeless(trouble):
+            if len(events) > 1 or not self._is_hopeless(trouble, error):
                 due.pause(room, self._pause(trouble.attempts))
                 return
             await self._bury(wanted[0], trouble.attempts, error)
@@ -223,14 +222,15 @@ class Reader:
         self._figures.events.add(len(events), (self.name,))
         return None
 
-    def _is_hopeless(self, trouble: Trouble) -> bool:
+    def _is_hopeless(self, trouble: Trouble, error: ChatError) -> bool:
         most = self._consumer.attempts
-        return most is not None and trouble.attempts >= most
+        spent = most is not None and trouble.attempts >= most
+        return spent or isinstance(error, Undeliverable)
 
     def _pause(self, attempts: int) -> float:
         """Doubled each time; not all rooms at the same moment."""
         doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
-        return min(doubled, LONGEST_PAUSE) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        return min(doubled, self._consumer.longest_pause) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
 
     async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
         letter = DeadLetter(

@@ -28,7 +28,8 @@ class Sink:
     def __init__(self) -> None:
         self.got: list[tuple[str, int]] = []
         self.fails: Callable[[AnyEvent], bool] = lambda event: False
-        self.at_once = self.most_at_once = 0
+        self.error = ChatError("plugin.failed")
+        self.most_at_once = 0
         self.busy: set[str] = set()
 
     async def handle(self, events: Sequence[AnyEvent]) -> None:
@@ -41,7 +42,7 @@ class Sink:
             await asyncio.sleep(0.001)
             for event in events:
                 if self.fails(event):
-                    raise ChatError("plugin.failed")
+                    raise self.error
                 self.got.append((event.room, event.seq))
         finally:
             self.busy -= rooms

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import ChatError, StartupError
+from chatserver import ChatError, StartupError, Undeliverable
+from chatserver.errors import CODES
 from chatserver.guard import Call
 from chatserver.hooktypes import Consumer
 from chatserver.measure import Measures
@@ -140,6 +141,34 @@ def test_an_event_that_fails_again_and_again_becomes_a_dead_letter(logged: list[
     assert any("room r event 4 is given up" in line for line in logged)
 
 
+def test_an_event_that_no_attempt_can_help_is_given_up_at_once(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 10)
+        sink.fails = lambda event: event.seq == 4
+        sink.error = Undeliverable("sink.too_large", meaning=CODES["limit.size"])
+        async with node(store, sink, attempts=None) as made:
+            await asyncio.sleep(10)
+            assert sink.first("r") == [1, 2, 3, 5, 6, 7, 8, 9, 10]
+            letters = await made.consumers.dead("p.sink", None)
+            assert [(each.seq, each.error) for each in letters] == [(4, "sink.too_large")]
+
+    run(test)
+    assert any("room r event 4 is given up" in line for line in logged)
+
+
+def test_no_pause_is_longer_than_the_consumer_says(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 1)
+        sink.fails = lambda event: True
+        async with node(store, sink, attempts=None, longest_pause=3.0) as made:
+            await asyncio.sleep(300)
+            assert made.count("chatserver_consumer_failures_total") > 300 / 3 - 5
+
+    run(test)
+
+
 def test_a_handler_that_hangs_or_raises_is_named(logged: list[str]) -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()
@@ -265,6 +294,7 @@ def test_whatever_happens_nothing_is_left_out(steps: Sequence[tuple[str, int, An
         ({"batch": 0}, "must be at least 1"),
         ({"attempts": -1}, "must be at least 1"),
         ({"backoff": 0.0}, "must be above 0"),
+        ({"longest_pause": 0.0}, "must be above 0"),
     ],
 )
 def test_a_consumer_that_makes_no_sense_refuses_to_start(
