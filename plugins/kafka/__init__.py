@@ -1,0 +1,43 @@
+"""Kafka: the events of rooms written to topics, in order. See docs/kafka.md."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import chatserver
+from chatserver_plugins.kafka import config as settings
+
+if TYPE_CHECKING:
+    from chatserver_plugins.kafka.producer import Producer
+
+MISSING = "plugin kafka: aiokafka is missing: pip install 'chatserver[kafka]'"
+
+
+class KafkaPlugin:
+    """One consumer of the log, which writes through one connection to the brokers."""
+
+    Config = settings.Config
+
+    def __init__(self, config: settings.Config) -> None:
+        self._config = config
+        self._producer: Producer | None = None
+
+    @chatserver.hookimpl
+    def register_consumers(self, context: chatserver.Context) -> Sequence[chatserver.Consumer]:
+        # Here, so that the plugin can be listed and described where the driver is not installed.
+        try:
+            from chatserver_plugins.kafka.export import Export
+            from chatserver_plugins.kafka.producer import Producer
+        except ModuleNotFoundError as error:
+            if error.name != "aiokafka":
+                raise
+            raise chatserver.StartupError(MISSING) from error
+        self._producer = Producer(self._config)
+        return [Export(self._config, context.service, self._producer).consumer]
+
+    @chatserver.hookimpl
+    async def shutdown(self) -> None:
+        if self._producer is not None:
+            await self._producer.close()
+
+
+__all__ = ["KafkaPlugin"]

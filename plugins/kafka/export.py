@@ -1,0 +1,54 @@
+"""Which events are written, where to, and as what."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from chatserver import AnyEvent, Consumer, Service
+from chatserver_plugins.kafka.config import ROOM, Config
+from chatserver_plugins.kafka.producer import Producer, Record
+
+LONGEST_PAUSE = 10.0  # an attempt costs little, and brokers that are back should be found soon
+SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the producer's
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Export:
+    """The consumer: each batch is one of a room, and taken once the brokers have it."""
+
+    def __init__(self, config: Config, service: Service, producer: Producer) -> None:
+        self._config, self._service, self._producer = config, service, producer
+        self.consumer = Consumer(
+            name="kafka.events",
+            handle=self.write,
+            kinds=tuple(config.events),
+            rooms=tuple(config.rooms),
+            start=config.start,
+            rooms_at_once=config.rooms_at_once,
+            attempts=None,  # brokers that are away are waited for, however long
+            longest_pause=LONGEST_PAUSE,
+            deadline=config.timeout_ms / 1000 + SPARE_SECONDS,
+        )
+
+    async def write(self, events: Sequence[AnyEvent]) -> None:
+        """Raises `ChatError` if the brokers have not taken all of them."""
+        room = events[0].room
+        if self._config.rooms or await self._is_wanted(room):
+            topic = self._config.topic.replace(ROOM, room)
+            await self._producer.send(topic, room.encode(), [record_of(each) for each in events])
+
+    async def _is_wanted(self, room: str) -> bool:
+        description = (await self._service.rooms.get(room)).description
+        return description is not None and description.kind in self._config.room_kinds
+
+
+def record_of(event: AnyEvent) -> Record:
+    """The event as clients get it; what a reader sorts by is in the headers, too."""
+    kind = str(event.__struct_config__.tag)
+    return Record(
+        value=_encode(event),
+        at_ms=round(datetime.fromisoformat(event.at).timestamp() * 1000),
+        headers=[("ev", kind.encode()), ("seq", b"%d" % event.seq)],
+    )
