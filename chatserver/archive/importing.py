@@ -37,7 +37,8 @@ async def import_archive(path: Path, store: Store, phases: Phases = silently) ->
         await filling.fill(path, checked.end, progress)
     with phases("events verified") as progress:
         await filling.demand_same(Patient(store), progress)
-    await patiently(lambda: claims.complete(store, claim, secrets.token_hex(8)))
+    epoch = secrets.token_hex(8)
+    await patiently(lambda: claims.complete(store, claim, epoch))
     return checked.end
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from chatserver.archive.digests import Progress, silent
 from chatserver.archive.errors import Corrupted
 from chatserver.archive.lines import Line, Record, Until
 from chatserver.archive.passing import is_passing
+from chatserver.archive.patience import patiently
 from chatserver.archive.target import BATCH, Heads, Target
 from chatserver.backup.errors import BackupError
 from chatserver.backup.moment import Moment
@@ -45,8 +47,10 @@ async def restore(
     Raises `BackupError`, and `Corrupted` where the backup is broken.
     """
     await demand_empty(store)
-    claim = await claims.claim(store, Origin("restore", backup.manifest.name))
-    filling = Filling(Target(store, str(backup.folder)), backup.folder, moment)
+    origin = Origin("restore", backup.manifest.name)
+    claim = await patiently(lambda: claims.claim(store, origin))
+    check = partial(patiently, partial(claims.check, store, claim))
+    filling = Filling(Target(store, str(backup.folder), check), backup.folder, moment)
     total = backup.manifest.counts.events
     async for lines in backup.lines(EVENTS):
         await filling.add_events(lines)
@@ -63,7 +67,8 @@ async def restore(
         await filling.add_records(lines)
         if moment and any(_covers(line, moment) for line in lines):
             break
-    await claims.complete(store, claim, secrets.token_hex(8))
+    epoch = secrets.token_hex(8)
+    await patiently(lambda: claims.complete(store, claim, epoch))
     return Restored(filling.heads, records)
 
 

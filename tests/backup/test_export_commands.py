@@ -79,13 +79,12 @@ def test_killed_again_and_again_an_import_comes_to_its_end(machine: Machine) -> 
     path = machine.folder / "chat.jsonl.gz"
     assert machine.run("export", "--to", str(path)).exit_code == 0
     fresh = machine.folder / "fresh"
-    for number in (1, 2, 17, 31):
+    for number in (2, 17, 31):
         status = killed(machine, number, "import", str(path), data=fresh)
         assert status == -signal.SIGKILL, number
-        if number > 2:  # before, nothing is written that would be in the way of a server
-            used = machine.run("jobs", data=fresh)
-            assert used.exit_code == 1
-            assert f"being filled from the archive {archive_id(path)}" in used.stderr
+        used = machine.run("jobs", data=fresh)
+        assert used.exit_code == 1
+        assert f"being filled from the archive {archive_id(path)}" in used.stderr
     assert machine.run("import", str(path), data=fresh).exit_code == 0
     assert read(fresh) == read(machine.data)
     assert machine.run("jobs", data=fresh).exit_code == 0
