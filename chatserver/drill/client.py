@@ -4,10 +4,12 @@ import http.client
 import json
 from typing import Any
 
+from chatserver.errors import StartupError
+
 SECONDS = 10.0  # a store that hangs answers before
 
 
-class Refused(Exception):
+class Refused(StartupError):
     """The server did not do it, or is gone."""
 
 

@@ -94,7 +94,7 @@ class Drill:
         await self._scratch.server.start()
         await asyncio.to_thread(self._people.come_back)
         served = time.monotonic()
-        gone = await self._compare(sent, events)
+        gone = await self.compare(sent, events)
         fall = Fall(
             messages=self._messages,
             moment=moment,
@@ -113,10 +113,12 @@ class Drill:
         for _ in range(ROUNDS):
             await self._next_round()
         await asyncio.sleep(self._scratch.ship_seconds * MOMENTS[moment])
-        self._people.sent()  # all could write until now
         ended = time.monotonic()
         await self._scratch.server.kill()
-        return await asyncio.to_thread(self._people.end), ended
+        sent = await asyncio.to_thread(self._people.end)
+        if not sent:
+            raise StartupError("nobody could write")
+        return sent, ended
 
     async def _next_round(self) -> None:
         """Wait until the server has written one beside the backup."""
@@ -129,7 +131,7 @@ class Drill:
         except TimeoutError:
             raise StartupError("the server writes nothing beside the backup") from None
 
-    async def _compare(self, sent: dict[Place, Sent], events: int) -> list[Sent]:
+    async def compare(self, sent: dict[Place, Sent], events: int) -> list[Sent]:
         """What is lost of it. `events` were restored. Raises `StartupError` where the rest is not as it was."""
         logs: dict[str, list[Any]] = await asyncio.to_thread(self._people.logs)
         try:

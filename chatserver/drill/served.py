@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,12 +29,14 @@ class Served:
         self._process = await asyncio.create_subprocess_exec(
             *self._command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
         )
-        async with asyncio.timeout(START_SECONDS):
-            while not await asyncio.to_thread(self._is_ready):
-                if self._process.returncode is not None:
-                    said = await self._process.communicate()
-                    raise StartupError(f"the server ended: {said[1].decode(errors='replace')}")
-                await asyncio.sleep(LOOK_SECONDS)
+        deadline = time.monotonic() + START_SECONDS
+        while not await asyncio.to_thread(self._is_ready):
+            if self._process.returncode is not None:
+                _, said = await self._process.communicate()
+                raise StartupError(f"the server ended: {said.decode(errors='replace')}")
+            if time.monotonic() > deadline:
+                raise StartupError(f"the server is not ready after {START_SECONDS:g} s")
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def stop(self) -> None:
         """In order: what it holds is free for the next one at once."""

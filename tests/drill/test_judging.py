@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from chatserver.cli.drill import demand
-from chatserver.drill.course import Plan
-from chatserver.drill.load import Place, Sent, lost
+from chatserver.drill.course import Drill, Plan
+from chatserver.drill.load import People, Place, Sent, lost
 from chatserver.drill.outcome import Copied, Fall, Outcome
 from chatserver.drill.report import page
+from chatserver.drill.scratch import Scratch
 from chatserver.errors import StartupError
 
 SENT: dict[Place, Sent] = {("r", seq): Sent(f"c{seq}", seq * 1.0) for seq in (2, 3, 4)}
@@ -82,3 +83,29 @@ def test_bounds_that_are_not_kept_are_refused() -> None:
         demand(found, 0.5, None)
     with pytest.raises(StartupError, match=r"RTO 1001.9 s is more than 900 s"):
         demand(found, None, 900.0)
+
+
+class Elsewhere:
+    """What a drill needs of a scratch installation to be made."""
+
+    port, store_name = 1, "sqlite"
+
+    def __init__(self, ship_seconds: float = 1.0) -> None:
+        self.ship_seconds = ship_seconds
+
+
+def drill(scratch: Elsewhere) -> Drill:
+    return Drill(cast(Scratch, scratch), Plan(2000), print, lambda done, of: None)
+
+
+def test_without_shipping_there_is_nothing_to_try() -> None:
+    with pytest.raises(StartupError, match=r"backup.ship_seconds is 0"):
+        drill(Elsewhere(ship_seconds=0.0))
+
+
+async def test_an_event_too_few_is_noticed_wherever_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = drill(Elsewhere())
+    monkeypatch.setattr(People, "logs", lambda self: {"r": log(1, 2, 3)})
+    assert await tried.compare(SENT, 3) == [Sent("c4", 4.0)]
+    with pytest.raises(StartupError, match="2 events, expected 3"):
+        await tried.compare(SENT, 2)
