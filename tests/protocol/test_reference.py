@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from chatserver import errors
+from chatserver import UnknownEvent, UserRef, errors
+from chatserver.app import Server
 from chatserver.protocol import OPS
 from chatserver.web.api import ROUTES
-from tests.protocol.client import Client
+from tests.protocol.client import ANSWER_SECONDS, Client
 from tests.protocol.running import PASSWORD, Person, Running
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -74,13 +75,30 @@ def test_the_schemas_are_valid(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
 
 
-async def everything(anna: Person, ben: Person) -> list[Client]:
+async def write_what_a_newer_version_writes(server: Running, room: str) -> None:
+    async def append(running: Server) -> None:
+        found = await running.service.rooms.get(room)
+        event = UnknownEvent(
+            room=room,
+            seq=found.head + 1,
+            at="2026-11-25T01:46:02.870Z",
+            author=UserRef(id="someone", name="Someone"),
+            unknown="poll.opened",
+            fields={"question": "Tea?"},
+        )
+        await running.store.append([event])
+
+    await server.run(append)
+
+
+async def everything(server: Running, anna: Person, ben: Person) -> list[Client]:
     """Every operation at least once; the clients remember their frames."""
     async with anna.connect() as a, anna.connect() as a2, ben.connect() as b, Client(a._port) as c:
         await c.ok("auth", token=anna.token)
         room = (await a.ok("create", name="Lounge", topic="tea", members=[]))["id"]
         await a.ok("create", kind="direct", members=[ben.id])
         here: dict[str, Any] = {"room": room}
+        await write_what_a_newer_version_writes(server, room)
         await a.ok("sub", rooms={room: 0, "nowhere": 1}, epoch=a.hello["epoch"])
         await a2.ok("sub", rooms={room: 5000})
         await b.ok("join", **here)
@@ -118,7 +136,7 @@ async def everything(anna: Person, ben: Person) -> list[Client]:
 
 
 async def test_every_frame_that_is_exchanged_validates(server: Running) -> None:
-    clients = await everything(*await server.people("anna", "ben"))
+    clients = await everything(server, *await server.people("anna", "ben"))
     outgoing, incoming = schema("client-frame.json"), schema("server-frame.json")
     from_client = Draft202012Validator(strict(outgoing))
     events: set[str] = set()
@@ -146,7 +164,7 @@ def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
         return "Fault" if "error" in frame else f"{names[frame['re']].capitalize()}Answer"
     if "sys" in frame:
         return str(frame["sys"]).capitalize()
-    others = {"typing": "TypingNow", "read": "ReadMoved"}
+    others = {"typing": "TypingNow", "read": "ReadMoved", "event.unknown": "UnknownEvent"}
     words = str(frame["ev"]).split(".")
     return others.get(frame["ev"]) or "".join(word.capitalize() for word in words)
 
@@ -283,7 +301,7 @@ async def connected(server: Running, person: Person, room: str) -> None:
         subscribers = node.service.hub.of_user(person.id)
         return any(feed.room.id == room for one in subscribers for feed in one.feeds)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(ANSWER_SECONDS):
         while not await server.run(follows):
             await asyncio.sleep(0.05)
 
