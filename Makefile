@@ -5,6 +5,8 @@
 PORT ?= 4000
 DATA ?= data
 ARGS ?=
+# Several processes share the tests, by module or class; what takes long begins first.
+SHARED = --dist loadscope --no-loadscope-reorder
 
 # The server looks for mongod on the PATH first.
 ifdef MONGOD
@@ -26,7 +28,9 @@ run: ## start a server on http://localhost:4000, with its own MongoDB
 
 test: ## run the whole test suite
 	@deploy/make-venv test
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults $(ARGS)
+	@# These have bounds in time, so the machine must not be busy with others.
+	.venv/bin/python -m pytest -n 2 $(SHARED) tests/faults $(ARGS)
 
 bench: ## measure the server, beside the plain Tornado way
 	@deploy/make-venv test

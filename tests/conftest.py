@@ -1,5 +1,6 @@
-"""What all tests share."""
+"""What all tests share, and how several processes share the tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,18 @@ from tornado.ioloop import IOLoop
 
 # Here, before any test imports it: the contract suites are part of the product, and assert.
 pytest.register_assert_rewrite("chatserver.testing")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: more than there are cores, since half of the time tests wait."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, what is `long` begins first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture

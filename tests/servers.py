@@ -22,8 +22,9 @@ from pymongo.errors import PyMongoError
 from chatserver import StartupError
 from chatserver_plugins.mongo import mongod
 
-START_SECONDS = 30
+START_SECONDS = 60
 PORTS = range(20_000, 32_768)  # below what Linux and macOS give to connections that go out
+PATIENT_MS = 60_000  # the `timeout_ms` of stores where a call may take long, but must succeed
 NOBODY, NOBODY_GROUP = "nobody", "nogroup"
 _given: set[int] = set()
 

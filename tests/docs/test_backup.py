@@ -13,6 +13,8 @@ from tests.docs.pages import ROOT, blocks
 from tests.docs.terminal import Terminal
 from tests.servers import free_port
 
+pytestmark = pytest.mark.long
+
 PAGE = ROOT / "docs/backup.md"
 MOMENT = "2026-11-25T10:00:00Z"
 ADD = "echo 'a long password' | chatserver user add {} --password-file - -c chat.toml"

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chatserver import Subscriber
 from chatserver.app import Server
 from chatserver.streams import Group, Stream
@@ -16,6 +18,8 @@ from tests.graphql.asker import PATH, Asker
 from tests.graphql.conftest import PLUGINS, Start
 from tests.graphql.speaker import EVENTS, Speaker
 from tests.protocol.running import Running
+
+pytestmark = pytest.mark.long
 
 LOCAL = Path(__file__).parent / "local"
 KINDS = (Operation, GraphQLSocket, Stream, Subscriber, Group, Encoder)
@@ -109,7 +113,7 @@ async def census(server: Server) -> dict[str, Any]:
 async def settled(server: Running) -> dict[str, Any]:
     """The census once nothing changes any more."""
     last: dict[str, Any] = {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = await server.run(census)
             if found == last:

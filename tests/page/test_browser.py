@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from tests.chromium import WAIT_MS
 from tests.page.people import PASSWORD, Person, PersonFactory, Server
 
+pytestmark = pytest.mark.long
+
 _numbers = itertools.count(1)
 
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tests.protocol.running import Person, Running
 from tests.protocol.test_bad_frames import VALID
 
+pytestmark = pytest.mark.long
+
 OPERATORS = ["$ne", "$gt", "$where", "$regex", "$expr", "$function", "__proto__", "a.b", "$", "\0"]
 TEXTS = st.one_of(
     st.text(max_size=30),

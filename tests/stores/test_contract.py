@@ -10,7 +10,7 @@ from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
-from tests.servers import Postgres
+from tests.servers import PATIENT_MS, Postgres
 
 
 class TestMemory(StoreContract):
@@ -23,26 +23,33 @@ class TestMemory(StoreContract):
 class TestSqlite(StoreContract):
     @pytest.fixture
     def make_store(self, tmp_path: Path) -> MakeStore:
-        return SqlitePlugin(SqlitePlugin.Config(), tmp_path).provide_store
+        return SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), tmp_path).provide_store
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])
-@pytest.mark.parametrize("server", ["replica_set", "standalone"])
 class TestMongo(StoreContract):
+    server = "replica_set"
+
     @pytest.fixture
-    def make_store(
-        self, request: pytest.FixtureRequest, tmp_path: Path, server: str, driver: str
-    ) -> MakeStore:
+    def make_store(self, request: pytest.FixtureRequest, tmp_path: Path, driver: str) -> MakeStore:
         config = MongoPlugin.Config(
-            uri=request.getfixturevalue(server).uri,
+            uri=request.getfixturevalue(self.server).uri,
             database=f"test_{secrets.token_hex(8)}",
             driver=driver,  # type: ignore[arg-type]
+            timeout_ms=PATIENT_MS,
         )
         return MongoPlugin(config, tmp_path).provide_store
+
+
+class TestMongoStandalone(TestMongo):
+    server = "standalone"
 
 
 class TestPostgres(StoreContract):
     @pytest.fixture
     def make_store(self, postgres: Postgres) -> MakeStore:
-        config = PostgresPlugin.Config(uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}")
+        config = PostgresPlugin.Config(
+            uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}", timeout_ms=PATIENT_MS
+        )
         return PostgresPlugin(config).provide_store

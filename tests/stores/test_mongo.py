@@ -20,6 +20,8 @@ from chatserver_plugins.mongo.store import leaks
 from tests.servers import Mongod, free_port
 from tests.stores.waiting import comes_back
 
+pytestmark = pytest.mark.long
+
 DRIVERS = pytest.mark.parametrize("driver", ["motor", "pymongo"])
 SLOWEST_SECONDS = 2.0
 

@@ -17,6 +17,8 @@ from chatserver_plugins.mongo import MongoPlugin, MongoStore, mongod
 from tests.servers import free_port, mongod_program
 from tests.stores.waiting import comes_back
 
+pytestmark = pytest.mark.long
+
 SERVER = """
 import asyncio, sys
 from pathlib import Path
