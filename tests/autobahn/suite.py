@@ -31,7 +31,7 @@ QUICK_COUNT = 249
 # The suite's own words. FAILED, UNCLEAN, WRONG CODE, UNIMPLEMENTED and whatever else are failures.
 GOOD = frozenset(("OK", "NON-STRICT", "INFORMATIONAL"))
 
-START_SECONDS = 10
+START_SECONDS = 60
 
 
 class SuiteError(Exception):

@@ -16,7 +16,7 @@ from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.machine import Machine
-from tests.servers import Mongod, Postgres
+from tests.servers import PATIENT_MS, Mongod, Postgres
 
 Opened = Callable[[], Any]  # an asynchronous context manager with an open, empty store
 KEY = Key(bytes(range(32)))
@@ -64,16 +64,17 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Ope
 
     def make(kind: str) -> Store:
         name = f"test_{secrets.token_hex(8)}"
+        patient = {"timeout_ms": PATIENT_MS}
         match kind:
             case "memory":
                 return MemoryPlugin(MemoryPlugin.Config()).provide_store()
             case "sqlite":
-                return SqlitePlugin(SqlitePlugin.Config(), tmp_path / name).provide_store()
+                return SqlitePlugin(SqlitePlugin.Config(**patient), tmp_path / name).provide_store()
             case "mongo":
-                config = MongoPlugin.Config(uri=servers[kind].uri, database=name)
+                config = MongoPlugin.Config(uri=servers[kind].uri, database=name, **patient)
                 return MongoPlugin(config, tmp_path / name).provide_store()
             case _:
-                config = PostgresPlugin.Config(uri=servers[kind].uri, schema=name)
+                config = PostgresPlugin.Config(uri=servers[kind].uri, schema=name, **patient)
                 return PostgresPlugin(config).provide_store()
 
     @asynccontextmanager

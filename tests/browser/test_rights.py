@@ -107,7 +107,7 @@ async def test_each_look_is_noted_without_what_was_seen(world: World, logged: li
     await world.ask("/find", {"for": SECRET})
     await world.get("/room", {"room": LONG}, by=world.admin)
     looks: list[dict[str, Any]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(looks) < 6:
             await asyncio.sleep(0.02)
             added = (await world.server.run(audit)).removeprefix(before)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.servers import free_port
 
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 class BusServer:

@@ -52,7 +52,7 @@ async def test_accounts_change_while_the_server_runs_on_a_database_of_its_own(
         assert (await server.http("POST", "/api/v1/login", login)).status_code == 200
         async with anna.connect() as client:
             assert (await user(data, "role", anna.username, "guest", uri=uri))[0] == 0
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while "error" not in await client.ask("create", name="mine"):
                     await asyncio.sleep(0.1)
             arguments = ("passwd", anna.username, "--password-file", "-")

@@ -1,5 +1,6 @@
 """Clients for tests: a pipe that may be stuck, and a reader that comes back with its positions."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any, Self
@@ -54,6 +55,13 @@ class FakePipe:
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code
+
+    async def end(self) -> int:
+        """The code it is closed with, once that is so."""
+        async with asyncio.timeout(60):
+            while self.closed is None:
+                await asyncio.sleep(0.005)
+        return self.closed
 
     def pause_reading(self) -> None:
         self.paused = True

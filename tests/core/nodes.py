@@ -73,7 +73,7 @@ class FaultyStore:
     """
 
     def __init__(self, store: Store, faults: Iterable[tuple[str, float]] = ()) -> None:
-        self._store = store
+        self.behind = store
         self._tasks: set[asyncio.Task[Any]] = set()
         self.arm(faults)
 
@@ -89,7 +89,7 @@ class FaultyStore:
             await asyncio.wait(self._tasks)
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
+        method = getattr(self.behind, name)
 
         async def call(*given: Any, **named: Any) -> Any:
             kind, seconds = next(self._faults, ("", 0.0))

@@ -13,7 +13,7 @@ from tests.core.scene import Scene, scene
 
 async def heard(reader: Reader, kind: str) -> dict[str, Any]:
     """The first thing of this kind that the reader is told."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             for frame in reader.pipe.received:
                 if frame.get("ev") == kind:

@@ -129,14 +129,13 @@ async def test_over_the_hard_bound_the_connection_is_closed() -> None:
 
 
 async def test_who_reads_nothing_for_long_is_closed() -> None:
-    async with scene(slow_seconds=0.05) as built:
+    async with scene(slow_seconds=1.0) as built:
         reader = await built.reader()
         reader.pipe.stuck = True
         for _ in range(10):
             await built.post(1)
         assert reader.pipe.closed is None
-        await asyncio.sleep(0.1)
-        assert reader.pipe.closed == CLOSE_SLOW
+        assert await reader.pipe.end() == CLOSE_SLOW
 
 
 async def test_ephemeral_news_is_for_those_at_the_head() -> None:
@@ -240,7 +239,6 @@ async def test_a_replay_goes_on_when_the_store_is_back(monkeypatch: pytest.Monke
         await built.post(50)
         reader = await built.reader(0)
         built.store.arm([("before", 0.0)] * 3)
-        await asyncio.sleep(0.2)
         await built.expect(reader, 0)
 
 
@@ -251,8 +249,7 @@ async def test_a_replay_that_crashes_closes_the_connection(logged: list[str]) ->
     async with scene() as built:
         built.first.hub.read = crash  # type: ignore[method-assign]
         reader = await built.reader(0)
-        await asyncio.sleep(0.01)
-        assert reader.pipe.closed == CLOSE_INTERNAL
+        assert await reader.pipe.end() == CLOSE_INTERNAL
     assert any("replay failed" in line for line in logged)
 
 
@@ -261,10 +258,10 @@ async def test_draining_moves_everybody_within_the_spread() -> None:
         readers = [await built.reader() for _ in range(30)]
         started = time.perf_counter()
         await built.first.hub.drain(0.2, built.first.log.drain)
-        assert 0.1 < time.perf_counter() - started < 1
+        assert 0.1 < time.perf_counter() - started < 10
         for reader in readers:
             assert reader.pipe.closed == CLOSE_DRAINING
             assert {"sys": "drain", "after_ms": 200} in reader.pipe.received
             reader.close()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             await built.first.hub.gone()

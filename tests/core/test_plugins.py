@@ -358,20 +358,20 @@ async def test_the_breaker_opens_and_half_opens(logged: list[str]) -> None:
         if not works:
             raise RuntimeError("broken on purpose")
 
-    hooks = hooks_of(("check_message", "p", check), breaker_failures=3, breaker_seconds=0.1)
+    hooks = hooks_of(("check_message", "p", check), breaker_failures=3, breaker_seconds=0.5)
     for _ in range(5):
         with pytest.raises(PluginFailed):
             await hooks.check_message(DRAFT, USER)
     assert len(asked) == 3
     assert errors(hooks)["p", "check_message", "circuit_open"] == 2
 
-    await asyncio.sleep(0.12)  # it is asked once more, fails, and is left alone again
+    await asyncio.sleep(0.51)  # it is asked once more, fails, and is left alone again
     for _ in range(2):
         with pytest.raises(PluginFailed):
             await hooks.check_message(DRAFT, USER)
     assert len(asked) == 4
 
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(0.51)
     works = True
     for _ in range(3):
         await hooks.check_message(DRAFT, USER)

@@ -26,7 +26,9 @@ from tests.core.checker import Broken
 from tests.core.clients import Reader
 from tests.core.nodes import VirtualLoop
 from tests.core.streaming import PausingReader, StreamReader
-from tests.servers import Mongod, Postgres
+from tests.servers import PATIENT_MS, Mongod, Postgres
+
+pytestmark = pytest.mark.long
 
 ACTIONS = (
     *("send",) * 6,
@@ -110,7 +112,8 @@ def test_the_promises_hold_with_a_bus_that_loses_repeats_and_reorders(
 def test_the_promises_hold_on_mongodb(logged: list[str], replica_set: Mongod) -> None:
     for seed in range(2):
         script, faults = drawn(seed)
-        settings = MongoPlugin.Config(uri=replica_set.uri, database=f"test_{secrets.token_hex(8)}")
+        name = f"test_{secrets.token_hex(8)}"
+        settings = MongoPlugin.Config(uri=replica_set.uri, database=name, timeout_ms=PATIENT_MS)
         plugin = MongoPlugin(settings, data=Path("/unused"))
         asyncio.run(on_real_store(plugin.provide_store, script, faults))
     assert not [line for line in logged if not line.startswith("WARNING")]
@@ -119,7 +122,8 @@ def test_the_promises_hold_on_mongodb(logged: list[str], replica_set: Mongod) ->
 def test_the_promises_hold_on_postgresql(logged: list[str], postgres: Postgres) -> None:
     for seed in range(2):
         script, faults = drawn(seed)
-        settings = PostgresPlugin.Config(uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}")
+        name = f"test_{secrets.token_hex(8)}"
+        settings = PostgresPlugin.Config(uri=postgres.uri, schema=name, timeout_ms=PATIENT_MS)
         asyncio.run(on_real_store(PostgresPlugin(settings).provide_store, script, faults))
     assert not [line for line in logged if not line.startswith("WARNING")]
 
@@ -127,7 +131,7 @@ def test_the_promises_hold_on_postgresql(logged: list[str], postgres: Postgres) 
 def test_the_promises_hold_on_sqlite(logged: list[str], tmp_path: Path) -> None:
     for seed in range(2):
         script, faults = drawn(seed)
-        plugin = SqlitePlugin(SqlitePlugin.Config(), data=tmp_path / str(seed))
+        plugin = SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), data=tmp_path / str(seed))
         asyncio.run(on_real_store(plugin.provide_store, script, faults))
     assert not [line for line in logged if not line.startswith("WARNING")]
 

@@ -1,7 +1,7 @@
 """A run: clients that do things at the same time on several nodes over one store, as a script says."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 from unittest import mock
@@ -24,6 +24,7 @@ Fault = tuple[str, float]
 ReaderKind = Callable[[Service, User], Reader]
 
 TRIES = 6
+PATIENCE_SECONDS = 60.0
 SMALL: dict[str, object] = {
     # So small that every bound is met within a few steps.
     "delivery.batch_events": 5,
@@ -200,10 +201,26 @@ class World:
             if client.reader.pipe.closed is not None:
                 await self.reconnect(client, client.number)
             client.reader.drain()
-        await asyncio.sleep(seconds)  # repair, and replays that pause while the store is away
+        await self._catch_up(stores[0], seconds)
         for client in self.clients:
             client.reader.sort_out()
             client.spans += client.reader.spans.values()
+
+    async def _catch_up(self, store: FaultyStore, seconds: float) -> None:
+        """Repair, and replays that pause while the store is away; what comes twice comes, too."""
+        heads: dict[str, int] = await store.heads(list(self.rooms))
+        now = asyncio.get_running_loop().time
+        deadline = now() + PATIENCE_SECONDS
+        await asyncio.sleep(seconds)
+        while not all(self._has_all(client, heads) for client in self.clients):
+            if now() > deadline:
+                return  # the check tells what is missing
+            await asyncio.sleep(0.05)
+
+    def _has_all(self, client: Client, heads: Mapping[str, int]) -> bool:
+        client.reader.sort_out()
+        spans = client.reader.spans.values()
+        return all(span.ended or span.last == heads[span.room] for span in spans)
 
     async def check(self, store: Store) -> None:
         logs = {room: await store.read(room, 0, 100_000) for room in self.rooms}
@@ -238,14 +255,14 @@ async def run(
     script: Sequence[Step],
     faults: Sequence[Sequence[Fault]],
     readers: Sequence[ReaderKind] = (Reader,) * 4,
-    patience: float = 3.0,
+    rest: float = 1.0,
     bus_faults: Sequence[Sequence[Fault]] | None = None,
 ) -> None:
     """One node for each list of faults, one user for each kind of reader.
 
     With `bus_faults`, a list for each node, the nodes have a bus.
 
-    `patience` is how many seconds they all have in the end to get what they miss.
+    `rest` is how many seconds it goes on at the end; longer, if somebody still misses something.
 
     Raises `checker.Broken` if a promise is not kept.
     """
@@ -286,7 +303,7 @@ async def run(
             each.arm(some)
         try:
             await world.play(script)
-            await world.settle(stores, patience)
+            await world.settle(stores, rest)
             await world.check(store)
         finally:
             for client in clients:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 DONE = "-- done:"
-COMMAND_SECONDS = 60
+COMMAND_SECONDS = 120
 START_SECONDS = 60
 
 

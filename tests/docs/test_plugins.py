@@ -118,7 +118,7 @@ async def test_the_scribe_copies_messages_in_their_order(folder: Path) -> None:
         room = await service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
         for number in range(3):
             await service.messages.post(user, room, str(number), f"Hello {number}")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not copy.exists() or copy.read_text().count("\n") < 3:
                 await asyncio.sleep(0.01)
     lines = [json.loads(line) for line in copy.read_text().splitlines()]
@@ -236,7 +236,7 @@ async def test_the_file_carries_what_is_said(folder: Path) -> None:
         there = await two.service.rooms.get(room.id)
         there.followers += 1
         await one.service.messages.post(user, room, "1", "Hello")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while there.head < room.head:
                 await asyncio.sleep(0.01)
 

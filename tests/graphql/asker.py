@@ -31,7 +31,7 @@ class Asker:
     async def ask(self, text: str, /, **variables: Any) -> Json:
         """The data of an answer without errors."""
         answer = await self.answer(text, **variables)
-        assert "errors" not in answer, answer["errors"]
+        assert answer.keys() == {"data"}, answer
         data: Json = answer["data"]
         return data
 

@@ -12,6 +12,7 @@ from tests.graphql.npm import installed
 from tests.protocol.running import Running
 
 PLUGINS = ["memory", "password", "metrics", "graphql"]
+SETTINGS = {"plugins.enabled": PLUGINS, "plugin.graphql.seconds": 50.0}
 SCRIPTS = Path(__file__).parent / "clients"
 PACKAGES = {
     "@apollo/client": "3.14.0",
@@ -28,7 +29,7 @@ People = Callable[..., Awaitable[list[Asker]]]
 
 @pytest.fixture(scope="package")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with Running(tmp_path_factory.mktemp("shared"), {"plugins.enabled": PLUGINS}) as running:
+    with Running(tmp_path_factory.mktemp("shared"), SETTINGS) as running:
         yield running
 
 
@@ -46,8 +47,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start(overrides: Mapping[str, object] | None = None) -> Running:
-            settings = {"plugins.enabled": PLUGINS, **(overrides or {})}
-            return stack.enter_context(Running(tmp_path / "data", settings))
+            return stack.enter_context(Running(tmp_path / "data", SETTINGS | (overrides or {})))
 
         yield start
 

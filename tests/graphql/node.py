@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-LINE_SECONDS = 20.0
+LINE_SECONDS = 60.0
 
 
 class Node:

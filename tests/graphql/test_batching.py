@@ -9,15 +9,14 @@ import pytest
 
 from chatserver import Store
 from chatserver.app import Server
+from tests.graphql import conftest
 from tests.graphql.asker import Asker
-from tests.graphql.conftest import PLUGINS
 from tests.protocol.running import Running
 
 METHODS = [name for name, value in vars(Store).items() if callable(value) and name[0] != "_"]
 CHANGES = "changed"  # what the server looks at each second, whoever asks
 FEW, MANY = 2, 12
-SETTINGS = {
-    "plugins.enabled": PLUGINS,
+SETTINGS = conftest.SETTINGS | {
     "plugin.graphql.cost": 10**6,
     # Else heads are compared meanwhile, and sessions looked up anew.
     "delivery.repair_seconds": 3600.0,

@@ -150,7 +150,7 @@ async def test_without_introspection(start: Start, query: str) -> None:
 
 
 async def test_what_takes_too_long_is_given_up(start: Start) -> None:
-    server = start({"plugin.graphql.seconds": 0.05})
+    server = start({"plugin.graphql.seconds": 0.5})
     (person,) = await server.people("ada")
     ada = Asker(server, person)
 
@@ -164,5 +164,5 @@ async def test_what_takes_too_long_is_given_up(start: Start) -> None:
     await server.run(freeze)
     started = time.perf_counter()
     assert await ada.code("query Slow { rooms { nodes { id } } }") == "graphql.time"
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 10
     assert await ada.ask("{ me { name } }") == {"me": {"name": "ada"}}

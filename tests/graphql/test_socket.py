@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.app import Server
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import PLUGINS, People, Start
 from tests.graphql.speaker import EVENTS, Speaker
-from tests.protocol.client import BINARY, Refused
+from tests.protocol.client import ANSWER_SECONDS, BINARY, Refused
 from tests.protocol.running import Running
 
 LOCAL = Path(__file__).parent / "local"
@@ -20,6 +21,15 @@ def token(asker: Asker) -> str:
     return asker.person.token
 
 
+async def until_followed(server: Running, room: str) -> None:
+    async def is_followed(running: Server) -> bool:
+        return bool((await running.service.rooms.get(room)).groups)
+
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while not await server.run(is_followed):
+            await asyncio.sleep(0.01)
+
+
 async def test_an_event_arrives(server: Running, people: People) -> None:
     (ada,) = await people("ada")
     room = await ada.make_room()
@@ -28,8 +38,7 @@ async def test_an_event_arrives(server: Running, people: People) -> None:
         acknowledged = await speaker.init(token(ada))
         assert (await ada.ask("{ epoch }"))["epoch"] == acknowledged["payload"]["epoch"]
         speaker.subscribe("a", EVENTS, room=room)
-        await speaker.ping()
-        await asyncio.sleep(0.1)
+        await until_followed(server, room)
         await ada.post(room, "Hello")
         event = await speaker.room_event("a")
         assert event["__typename"] == "MessagePosted"

@@ -33,7 +33,7 @@ class Stream:
     async def event(self) -> Event | None:
         """The next one; None at the end of the answer."""
         fields: dict[str, str] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for line in self._lines:
                 if line.startswith(":"):
                     self.comments += 1
@@ -69,7 +69,7 @@ async def stream(
         options = {"params": {"query": text, "variables": json.dumps(variables)}}
     url = f"http://127.0.0.1:{asker.server.port}"
     async with (
-        httpx.AsyncClient(base_url=url, timeout=10) as http,
+        httpx.AsyncClient(base_url=url, verify=False, timeout=60) as http,
         http.stream(method, PATH, headers=given, **options) as response,
     ):
         yield Stream(response)
@@ -196,7 +196,7 @@ async def test_silence_is_filled(start: Start) -> None:
     room = await ada.make_room()
     async with stream(ada, EVENTS, room=room, after=1) as events:
         await events.seqs(1)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         await ada.post(room, "Hello")
         assert await events.seqs(1) == [3]
         assert events.comments >= 3

@@ -62,7 +62,7 @@ class Receiver:
         return [event["data"]["seq"] for event in self.got if event["data"]["room"] == room]
 
 
-async def until(happened: Callable[[], Any], seconds: float = 20) -> None:
+async def until(happened: Callable[[], Any], seconds: float = 60) -> None:
     """Wait for something that a function says, or a coroutine function."""
     async with asyncio.timeout(seconds):
         while True:

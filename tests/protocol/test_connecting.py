@@ -79,7 +79,7 @@ async def test_a_connection_is_one_user_s(server: Running) -> None:
 
 
 async def test_who_does_not_sign_in_in_time_is_sent_away(start: Start) -> None:
-    server = start({"limits.auth_seconds": 0.2})
+    server = start({"limits.auth_seconds": 1.5})
     anna = await server.person("anna")
     async with Client(server.port) as stranger, Client(server.port) as known:
         await known.ok("auth", token=anna.token)

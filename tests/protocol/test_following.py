@@ -4,6 +4,7 @@ import asyncio
 
 from chatserver.app import Server
 from chatserver.rooms import Room
+from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
 
@@ -66,9 +67,9 @@ async def test_rooms_beyond_those_kept_in_memory_are_followed_all_the_same(start
         await client.ok("sub", rooms=dict.fromkeys(rooms))
         for room in rooms:
             sent = await client.ok("send", room=room, client_id=room, body="hello")
-            event = await asyncio.wait_for(client.events.get(), 1)
+            event = await asyncio.wait_for(client.events.get(), ANSWER_SECONDS)
             while event["ev"] != "message.posted":
-                event = await asyncio.wait_for(client.events.get(), 1)
+                event = await asyncio.wait_for(client.events.get(), ANSWER_SECONDS)
             assert (event["room"], event["seq"]) == (room, sent["seq"])
 
 
@@ -93,5 +94,5 @@ async def test_a_flood_of_typing_reaches_nobody(server: Running) -> None:
         await typing.ok("send", room=room, client_id="1", body="done")
         heard = []
         while not heard or heard[-1] != "message.posted":
-            heard.append((await asyncio.wait_for(other.events.get(), 5))["ev"])
+            heard.append((await asyncio.wait_for(other.events.get(), ANSWER_SECONDS))["ev"])
         assert 1 <= heard.count("typing") <= 10

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Person, Running
 
@@ -22,7 +23,7 @@ class Line:
         self._writer.write(data.encode())
 
     async def answer(self) -> Answer:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(ANSWER_SECONDS):
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
             first, *lines = head.strip().split("\r\n")
             headers = {
@@ -32,7 +33,7 @@ class Line:
         return int(first.split()[1]), headers, body
 
     async def ended(self) -> bool:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(ANSWER_SECONDS):
             return await self._reader.read(1) == b""
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from chatserver.app import Server
 from chatserver.measure import Counter, Gauge
+from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
 
@@ -28,7 +29,7 @@ def plugin(server: Running) -> Any:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -152,7 +153,7 @@ async def open_stream(server: Running, way: str) -> tuple[asyncio.StreamReader, 
 
 async def test_each_part_arrives_at_once_and_the_clients_end_is_noticed(server: Running) -> None:
     reader, writer = await open_stream(server, "waits")
-    await asyncio.wait_for(reader.readuntil(b"two\n"), 5)
+    await asyncio.wait_for(reader.readuntil(b"two\n"), ANSWER_SECONDS)
     assert gauge(server.server, "chatserver_streams_active") == 1
     assert gauge(server.server, "websocket_connections_active") == 0
     assert plugin(server).log == []
@@ -179,7 +180,7 @@ async def test_who_does_not_read_holds_up_the_stream_and_is_cut_off(start: Start
 async def test_a_stream_that_fails_is_not_taken_for_whole(server: Running) -> None:
     for way, errors in (("fails", 1), ("refuses", 0)):
         reader, writer = await open_stream(server, way)
-        rest = await asyncio.wait_for(reader.read(), 5)
+        rest = await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
         assert rest.endswith(b"two\n\r\n"), "the last chunk says that it was all"
         writer.close()
         await until(lambda: "closed" in plugin(server).log)
@@ -192,7 +193,7 @@ async def test_draining_ends_streams_completely(server: Running) -> None:
     reader, writer = await open_stream(server, "waits")
     await reader.readuntil(b"two\n\r\n")
     drained = asyncio.create_task(server.run(lambda node: node.drain()))
-    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 5) == b"0\r\n\r\n"
+    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), ANSWER_SECONDS) == b"0\r\n\r\n"
     await drained
     writer.close()
     assert plugin(server).log == ["closed"]

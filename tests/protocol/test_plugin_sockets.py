@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatserver.web.plugin_sockets import PluginSocket, PluginUpgrade
-from tests.protocol.client import BINARY, Client, Refused
+from tests.protocol.client import ANSWER_SECONDS, BINARY, Client, Refused
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
 from tests.protocol.test_plugin_routes import ENABLED, counter, gauge, plugin, until
@@ -132,7 +132,7 @@ async def test_a_plugin_closes_with_its_own_code(server: Running) -> None:
 
 async def fill(server: Running, client: Client) -> None:
     """Have the plugin send until more waits than the soft bound, which is less than the hard one."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ANSWER_SECONDS):
         while gauge(server.server, "chatserver_connections_lagging") < 1:
             client.begin("flood", count=1)
             await asyncio.sleep(0.005)

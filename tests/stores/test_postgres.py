@@ -26,7 +26,7 @@ from chatserver import (
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.postgres import PostgresPlugin, driver, schema, statements
 from tests.servers import Postgres, free_port
-from tests.stores.waiting import comes_back
+from tests.stores.waiting import LIMIT_SECONDS, comes_back
 
 SLOWEST_SECONDS = 2.0
 GROUPS = 10
@@ -284,7 +284,7 @@ async def test_a_database_that_only_reads_is_not_ready(io_loop: Any, own: Postgr
             await connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
             await connection.execute("SELECT pg_reload_conf()")
             for call in (lambda: store.append([posted("r", 2)]), store.ping):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(LIMIT_SECONDS):
                     while True:  # until it has read its configuration
                         try:
                             await call()

@@ -12,7 +12,7 @@ from chatserver import Appended, StoreUnavailable
 from chatserver.testing.samples import posted
 from chatserver_plugins.postgres import PostgresPlugin
 from tests.servers import Postgres
-from tests.stores.waiting import comes_back
+from tests.stores.waiting import LIMIT_SECONDS, comes_back
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ async def test_what_is_on_one_side_only_is_not_acknowledged(
         # A primary that starts anew shows what it has, whether the standby has it or not.
         await asyncio.to_thread(primary.kill)
         await asyncio.to_thread(primary.start)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while len(await read_when_there(store)) < 2:
                 await asyncio.sleep(0.05)
         for call in (store.heads(["r"]), store.repeats([("u1", "c-r-2")]), store.ping()):

@@ -4,7 +4,7 @@ import asyncio
 
 from chatserver import Store, StoreUnavailable
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = 60.0
 
 
 async def comes_back(store: Store) -> None:

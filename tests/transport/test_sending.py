@@ -36,7 +36,7 @@ async def test_large_frames_arrive_whole_and_in_order(server: Server) -> None:
     for payload in payloads:
         assert await client.receive() == (0x81, payload)
         assert await client.receive() == (0x81, b"-")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await drained.wait()
     assert handler.transport.buffered == 0
     client.drop()
@@ -82,7 +82,7 @@ async def test_sending_to_a_lost_client_closes(server: Server) -> None:
     client = await Client.connect(server.port)
     handler = await server.accepted()
     client.drop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not handler.transport.closed:
             handler.transport.send(frames.text_frame(b"x" * 100_000))
             await asyncio.sleep(0)
@@ -145,7 +145,7 @@ async def test_tls(secure_server: Server, authority: trustme.CA) -> None:
     handler.transport.send(frames.text_frame(large))
     assert handler.transport.buffered > 0
     assert await client.receive() == (0x81, large)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await drained.wait()
     assert handler.transport.buffered == 0
     handler.transport.pause_reading()
@@ -173,7 +173,7 @@ async def test_tls_violation_and_loss(secure_server: Server, authority: trustme.
     await secure_server.accepted()
     handler = await secure_server.accepted()
     lost.drop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await handler.ended.wait()
     handler.transport.send(frames.text_frame(b"x"))
     assert handler.ends == [(None, None)]

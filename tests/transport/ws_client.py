@@ -13,7 +13,7 @@ HANDSHAKE = (
     "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
-TIMEOUT = 10
+TIMEOUT = 60
 
 
 def frame(first: int, payload: bytes = b"", masked: bool = True) -> bytes:

@@ -50,7 +50,7 @@ class Recorder(WebSocketHandler):
 
     async def received(self, count: int) -> None:
         """Wait until so many messages have come."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.messages) < count:
                 self._changed.clear()
                 await self._changed.wait()
@@ -86,7 +86,7 @@ class Server:
         self._http.add_sockets(sockets)
 
     async def accepted(self) -> Recorder:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.opened.get()
 
     def stop(self) -> None:
