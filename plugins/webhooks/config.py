@@ -34,6 +34,10 @@ class Outgoing(Settings, frozen=True, kw_only=True):
         list[str],
         Meta(description="Networks that are not public and yet may be posted to."),
     ] = field(default_factory=list)
+    ca_file: Annotated[
+        str,
+        Meta(description="File with the authorities to trust for https; empty: the system's."),
+    ] = ""
     timeout_seconds: Annotated[
         float, Meta(gt=0, description="Time the receiver has to answer.")
     ] = 10.0

@@ -1,5 +1,6 @@
 """Posts events to a receiver, one by one, signed. What fails is tried again by the consumer."""
 
+import ssl
 import time
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-from chatserver import AnyEvent, ChatError, Consumer, Context, RoomKind
+from chatserver import AnyEvent, ChatError, Consumer, Context, RoomKind, StartupError
 from chatserver_plugins.webhooks.config import Outgoing
 from chatserver_plugins.webhooks.network import GuardedResolver
 from chatserver_plugins.webhooks.signing import key_of, signed_headers
@@ -31,7 +32,9 @@ class Sender:
     """One outgoing hook."""
 
     def __init__(self, name: str, config: Outgoing, context: Context) -> None:
+        """Raises `StartupError` if its `ca_file` cannot be used."""
         self._config, self._key = config, key_of(config.secret)
+        self._tls = _trusting(name, config.ca_file)
         self._service, self._version = context.service, context.version
         self._resolver = GuardedResolver(allowed=config.allowed_networks)
         self._client: AsyncHTTPClient | None = None
@@ -72,6 +75,7 @@ class Sender:
             headers=headers
             | {"Content-Type": "application/json", "User-Agent": f"chatserver/{self._version}"},
             follow_redirects=False,
+            ssl_options=self._tls,
             connect_timeout=self._config.timeout_seconds,
             request_timeout=self._config.timeout_seconds,
         )
@@ -93,3 +97,11 @@ class Sender:
                 max_buffer_size=2 * ANSWER_BYTES,
             )
         return self._client
+
+
+def _trusting(name: str, file: str) -> ssl.SSLContext | None:
+    """None for the authorities of the system."""
+    try:
+        return ssl.create_default_context(cafile=file) if file else None
+    except OSError as error:  # what is wrong inside of the file is one, too
+        raise StartupError(f"plugin.webhooks.outgoing.{name}.ca_file: {error}") from error

@@ -5,6 +5,7 @@ import base64
 import hmac
 import inspect
 import json
+import ssl
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -21,7 +22,8 @@ SECRET = "a secret of some length"
 class Receiver:
     """`got` has the events it answered 200 for, `headers` those of the last request."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
         self.got: list[dict[str, Any]] = []
         self.tried = 0
         self.status = 200
@@ -33,10 +35,11 @@ class Receiver:
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/hook"
 
     def start(self) -> None:
-        self._server = HTTPServer(Application([("/.*", Handler, {"receiver": self})]))
+        pages = Application([("/.*", Handler, {"receiver": self})])
+        self._server = HTTPServer(pages, ssl_options=self.tls)
         self._server.add_sockets(bind_sockets(self.port, "127.0.0.1"))
 
     async def stop(self) -> None:

@@ -2,77 +2,23 @@
 
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hooked import chat
 from receiver import SECRET, Receiver, is_signed, until
 
-from chatserver import MessagePosted, Room, RoomKind, StartupError, User
-from chatserver.app import Server
-from chatserver.config import load
+from chatserver import RoomKind, StartupError
 from chatserver.settings import convert
 from chatserver_plugins.webhooks import WebhooksConfig
 from chatserver_plugins.webhooks.network import GuardedResolver, NotAllowed
 from chatserver_plugins.webhooks.signing import key_of, signed_headers
-
-LOOPBACK = {"allowed_networks": ["127.0.0.0/8"], "timeout_seconds": 2.0}
 
 
 @pytest.fixture
 def receiver() -> Receiver:
     """One that `chat` starts."""
     return Receiver()
-
-
-class Chat:
-    """A running server with one outgoing hook, somebody, and their rooms."""
-
-    def __init__(self, server: Server, user: User) -> None:
-        self.server, self.user = server, user
-        self._sent = 0
-
-    async def room(self, kind: RoomKind = RoomKind.PUBLIC) -> Room:
-        return await self.server.service.rooms.create(self.user, kind, "room")
-
-    async def is_done(self) -> bool:
-        return (await self.server.consumers.states())[0].lag == 0
-
-    async def has_dead(self) -> bool:
-        return (await self.server.consumers.states())[0].dead > 0
-
-    async def post(self, room: Room, count: int = 1) -> int:
-        """The seq of the last one."""
-        event: MessagePosted
-        for _ in range(count):
-            self._sent += 1
-            messages = self.server.service.messages
-            event, _ = await messages.post(self.user, room, f"c{self._sent}", f"hi {self._sent}")
-        return event.seq
-
-
-@asynccontextmanager
-async def chat(folder: Path, receiver: Receiver, **hook: object) -> AsyncIterator[Chat]:
-    table = {"uri": receiver.uri, "secret": SECRET, **LOOPBACK, **hook}
-    loaded = load(
-        environ={},
-        overrides={
-            "server.port": 0,
-            "server.data": str(folder),
-            "logging.folder": "",
-            "plugins.enabled": ["memory", "password", "webhooks"],
-            "plugin.password.memory_kib": 8,
-            "plugin.password.passes": 1,
-            **{f"plugin.webhooks.outgoing.tickets.{key}": value for key, value in table.items()},
-        },
-    )
-    receiver.start()
-    try:
-        async with Server(loaded).opened() as server, server.working():
-            yield Chat(server, await server.service.accounts.add("ada", "a long password"))
-    finally:
-        await receiver.stop()
 
 
 async def test_events_are_posted_signed_and_in_order(tmp_path: Path, receiver: Receiver) -> None:
@@ -135,15 +81,10 @@ async def test_a_receiver_that_is_gone_gets_all_when_it_is_back(
         await until(lambda: len(receiver.got) == 2)
         await receiver.stop()
         last = await made.post(room, 4)
-        await until(lambda: _failures(made.server) > 0)
+        await until(lambda: made.failures() > 0)
         receiver.start()
         await until(lambda: receiver.seqs(room.id)[-1:] == [last])
         assert receiver.seqs(room.id) == [*range(1, last + 1)]
-
-
-def _failures(server: Server) -> float:
-    measures = {measure.name: measure for measure in server.measures}
-    return sum(measures["chatserver_consumer_failures_total"].values.values())  # type: ignore[union-attr]
 
 
 async def test_who_is_not_public_is_not_posted_to(
