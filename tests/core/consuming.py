@@ -31,15 +31,17 @@ class Sink:
         self.error = ChatError("plugin.failed")
         self.most_at_once = 0
         self.busy: set[str] = set()
+        self.overlaps = 0  # calls for a room that another call was at
+        self.seconds = 0.001  # that a call takes
 
     async def handle(self, events: Sequence[AnyEvent]) -> None:
         rooms = {event.room for event in events}
         assert len(rooms) == 1
-        assert not rooms & self.busy, "two calls for one room at a time"
+        self.overlaps += len(rooms & self.busy)
         self.busy |= rooms
         self.most_at_once = max(self.most_at_once, len(self.busy))
         try:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(self.seconds)
             for event in events:
                 if self.fails(event):
                     raise self.error

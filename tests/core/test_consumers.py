@@ -1,14 +1,11 @@
 """A consumer gets every event of every room, in order, at least once, whatever fails on the way."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from chatserver import ChatError, StartupError, Undeliverable
 from chatserver.errors import CODES
@@ -19,7 +16,7 @@ from chatserver.model import AnyEvent
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.consuming import Node, Sink, node, nothing, run, write
-from tests.core.nodes import FaultyStore, config, hook_calls
+from tests.core.nodes import config, hook_calls
 
 SWEEP = 5.0
 
@@ -229,60 +226,6 @@ def test_after_a_crash_nothing_is_left_out_and_little_comes_again() -> None:
         assert sink.first("r") == [*range(1, position + 11)]
         assert len(sink.of("r")) <= position + 10 + 50
         await second.stop()
-
-    run(test)
-
-
-FAULTS = st.lists(
-    st.tuples(st.sampled_from(("before", "after", "late")), st.sampled_from((0.0, 0.5))),
-    max_size=30,
-)
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(("write", "write", "wait", "crash", "stop", "fail", "faults")),
-        st.integers(0, 2),
-        FAULTS,
-    ),
-    max_size=25,
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(STEPS)
-def test_whatever_happens_nothing_is_left_out(steps: Sequence[tuple[str, int, Any]]) -> None:
-    async def test() -> None:
-        shared, sink = MemoryStore(), Sink()
-        stores = [FaultyStore(shared), FaultyStore(shared)]
-        nodes = [Node(store, sink, f"n{number}") for number, store in enumerate(stores)]
-        heads: defaultdict[str, int] = defaultdict(int)
-        fail: set[tuple[str, int]] = set()
-        sink.fails = lambda event: (event.room, event.seq) in fail
-        for what, pick, faults in steps:
-            room, number = f"r{pick}", pick % 2
-            if what == "write":
-                await write(shared, room, heads[room] + 1, heads[room] + 5)
-                heads[room] += 5
-                nodes[number].consumers.wake({room})
-                await asyncio.sleep(0.01)
-            elif what == "wait":
-                await asyncio.sleep((0.5, 4, 20)[pick])
-            elif what == "fail":
-                fail = {(room, heads[room])} if pick else set()
-            elif what == "faults":
-                stores[number].arm(faults)
-            else:
-                await (nodes[number].crash() if what == "crash" else nodes[number].stop())
-                sink.busy.clear()
-                nodes[number] = Node(stores[number], sink, f"n{number} again")
-        fail = set()
-        for store in stores:
-            store.heal()
-        await asyncio.sleep(700)
-        assert {room: sink.first(room) for room in heads} == {
-            room: [*range(1, head + 1)] for room, head in heads.items()
-        }
-        for each in nodes:
-            await each.stop()
 
     run(test)
 
