@@ -13,7 +13,7 @@ from chatserver.archive import digests, source
 from chatserver.archive.digests import Progress, silent
 from chatserver.archive.lines import Record, RoomEnd
 from chatserver.archive.patience import Readable
-from chatserver.service.rooms import MARKERS
+from chatserver.service.markers import MARKERS
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from chatserver.backup.reading import Backup
 from chatserver.backup.take import EVENTS, LATE, RECORDS
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, Event
-from chatserver.service.rooms import MARKERS
+from chatserver.service.markers import MARKERS
 
 
 class Restored(NamedTuple):

@@ -20,7 +20,7 @@ from chatserver.model import (
     UserRef,
 )
 from chatserver.service.accounts import USERS
-from chatserver.service.rooms import MARKERS
+from chatserver.service.markers import MARKERS
 
 ROOM_MESSAGES = 1000
 MEMBERS = 10  # of each room, with a marker each

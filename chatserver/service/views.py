@@ -2,7 +2,9 @@
 
 import msgspec
 
-from chatserver.model import RoomKind, RoomRole, UserRef
+from chatserver.interfaces import Unread
+from chatserver.model import RoomKind, RoomRole, User, UserRef
+from chatserver.rooms import Room
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,3 +74,35 @@ class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
 
     room: str
     user: UserRef
+
+
+def room_name(user: User, room: Room) -> str | None:
+    """What a user who may read the room knows it by: a direct one by the other's name."""
+    assert room.description is not None
+    if room.description.kind is not RoomKind.DIRECT:
+        return room.description.name
+    others = [member.user.name for member in room.members.values() if member.user.id != user.id]
+    return others[0] if others else user.name
+
+
+def view_of(
+    user: User,
+    room: Room,
+    read: int | None = None,
+    unread: Unread | None = None,
+    head: int | None = None,
+) -> RoomView:
+    described = room.description
+    assert described is not None
+    return RoomView(
+        id=room.id,
+        name=room_name(user, room),
+        kind=described.kind,
+        topic=described.topic,
+        head=max(room.head, head or 0),
+        joined=room.role(user.id) is not None,
+        role=room.role(user.id),
+        read=read,
+        unread=None if unread is None else unread.messages,
+        mentions=None if unread is None else unread.mentions,
+    )

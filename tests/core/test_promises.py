@@ -203,7 +203,7 @@ def nothing(*given: object, **named: object) -> None:
         "chatserver.hub.Hub._let_go",
         "chatserver.subscriber.Subscriber.skip_to_log",
         "chatserver.service.messages.demand",
-        "chatserver.service.rooms.outranks",
+        "chatserver.service.membership.outranks",
         "chatserver.rooms.Room._add_recent",
     ],
 )

@@ -1,0 +1,71 @@
+"""How far each user has read each room, and what is unread from there."""
+
+from collections.abc import Sequence
+
+from chatserver.config import LimitsConfig
+from chatserver.errors import ChatError
+from chatserver.hub import Hub
+from chatserver.interfaces import Store, Unread
+from chatserver.model import User
+from chatserver.rooms import Room
+from chatserver.service.views import ReadMoved
+from chatserver.subscriber import Subscriber
+
+MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
+MARKER_TRIES = 10  # each lost one has moved the marker forward
+UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is ever shown
+
+
+class ReadMarkers:
+    """One marker for each user and room that they have read something of."""
+
+    def __init__(self, store: Store, hub: Hub, limits: LimitsConfig) -> None:
+        self._store, self._hub, self._limits = store, hub, limits
+
+    async def of_rooms(self, user: User, rooms: Sequence[Room]) -> dict[str, int]:
+        """The user's seq in each of these rooms; 0 where there is none."""
+        found = await self._store.get_many(MARKERS, [_key(user, room) for room in rooms])
+        return {room.id: int(found.get(_key(user, room), 0)) for room in rooms}
+
+    async def of_user(self, user: User) -> dict[str, int]:
+        """The user's seq in every room that has one."""
+        prefix = f"{user.id}/"
+        rows = await self._store.scan(MARKERS, prefix, limit=10 * self._limits.rooms_per_user)
+        return {key.removeprefix(prefix): int(value) for key, value in rows}
+
+    async def unread(
+        self, user: User, rooms: Sequence[Room], read: dict[str, int]
+    ) -> dict[str, Unread]:
+        """What the user has not read of each room, counted from `read` on."""
+        after = {room.id: max(read.get(room.id, 0), room.head - UNREAD_EVENTS) for room in rooms}
+        counted = await self._store.unread(user.id, after)
+        return {room.id: counted.get(room.id, Unread(0, 0)) for room in rooms}
+
+    async def start(self, user: User, room: Room, seq: int) -> None:
+        """What was said before is not news to who comes now; an old marker stays."""
+        await self._store.add(MARKERS, _key(user, room), str(seq).encode())
+
+    async def move(self, user: User, room: Room, seq: int, but: Subscriber | None = None) -> int:
+        """Forward only, never beyond the head; returns where it is then.
+
+        The user's connections are told, except the one that knows already. Raises `ChatError`
+        limit.rate where others of the user's devices move it all the time.
+        """
+        key, seq = _key(user, room), min(seq, room.head)
+        new = str(seq).encode()
+        for _ in range(MARKER_TRIES):
+            old = await self._store.get(MARKERS, key)
+            if seq <= int(old or 0):
+                return int(old or 0)
+            if old is None:
+                moved = await self._store.add(MARKERS, key, new)
+            else:
+                moved = await self._store.swap(MARKERS, key, old, new)
+            if moved:
+                self._hub.tell_user(user.id, ReadMoved(room=room.id, seq=seq), but=but)
+                return seq
+        raise ChatError("limit.rate", after_ms=1000)
+
+
+def _key(user: User, room: Room) -> str:
+    return f"{user.id}/{room.id}"

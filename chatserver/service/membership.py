@@ -1,0 +1,159 @@
+"""Writes what happens to a room and its members into its log, each under what must hold there.
+
+Who may ask for it is said in `rooms.py`, before anything waits; here the same is demanded again at the
+position where the event comes to stand.
+"""
+
+from collections.abc import Callable
+
+from chatserver.config import LimitsConfig
+from chatserver.errors import ChatError
+from chatserver.hub import Hub
+from chatserver.interfaces import Store
+from chatserver.log import Log
+from chatserver.model import (
+    AnyEvent,
+    MemberJoined,
+    MemberLeft,
+    RoomChanged,
+    RoomKind,
+    RoomRole,
+    User,
+    UserRef,
+)
+from chatserver.rooms import Room
+from chatserver.service.markers import ReadMarkers
+from chatserver.service.rights import Right, demand, demand_other_owner, outranks
+from chatserver.service.views import RoomAdded, RoomRemoved, room_name
+
+
+class Membership:
+    """The events of rooms that are no messages."""
+
+    def __init__(
+        self, store: Store, log: Log, hub: Hub, markers: ReadMarkers, limits: LimitsConfig
+    ) -> None:
+        self._store, self._log, self._hub = store, log, hub
+        self._markers, self._limits = markers, limits
+
+    async def describe(
+        self, user: User, room: Room, name: str | None, kind: RoomKind, topic: str
+    ) -> None:
+        """The first event of a room. Raises limit.count if it has one already."""
+
+        def check() -> None:
+            if room.head:
+                raise ChatError("limit.count")
+
+        author = UserRef(user.id, user.name)
+        await self._log.append(
+            room,
+            lambda seq, at: RoomChanged(
+                room=room.id, seq=seq, at=at, author=author, name=name, kind=kind, topic=topic
+            ),
+            check,
+            changes_state=True,
+        )
+
+    async def admit(
+        self, user: User, room: Room, member: User, role: RoomRole, right: Right | None = None
+    ) -> None:
+        """Make somebody a member; nothing happens to who is one already."""
+
+        def check() -> None:
+            if right is not None:
+                demand(user, room, right)
+            if room.role(member.id) is not None:
+                raise _AlreadyThere
+            if len(room.members) >= self._limits.members_per_room:
+                raise ChatError("limit.count", "This room has all the members it can have.")
+
+        author, subject = UserRef(user.id, user.name), UserRef(member.id, member.name)
+        try:
+            joined = await self._log.append(
+                room,
+                lambda seq, at: MemberJoined(
+                    room=room.id, seq=seq, at=at, author=author, user=subject, role=role
+                ),
+                check,
+                changes_state=True,
+            )
+        except _AlreadyThere:
+            return
+        await self._markers.start(member, room, joined.seq)
+        assert room.description is not None
+        self._hub.tell_user(
+            member.id,
+            RoomAdded(
+                room=room.id,
+                name=room_name(member, room),
+                kind=room.description.kind,
+                head=room.head,
+            ),
+        )
+
+    async def dismiss(self, user: User, room: Room, other: str, right: Right) -> None:
+        """End a membership; nothing happens to who has none."""
+        member = room.members.get(other)
+        if member is None:
+            return
+
+        def check() -> None:
+            demand_member(room, other)
+            if other != user.id:
+                demand_lower(user, room, other)
+            elif len(room.members) > 1:
+                demand_other_owner(room, other)
+
+        await self.append(user, room, right, MemberLeft, check, user=member.user)
+        self._hub.tell_user(other, RoomRemoved(room=room.id))
+
+    async def append(
+        self,
+        user: User,
+        room: Room,
+        right: Right,
+        build: Callable[..., AnyEvent],
+        check: Callable[[], None] | None = None,
+        /,
+        **fields: object,
+    ) -> int:
+        """Append an event; `check` is what must still hold at its position, besides the right."""
+        author = UserRef(user.id, user.name)
+
+        def checks() -> None:
+            demand(user, room, right)
+            if check is not None:
+                check()
+
+        event = await self._log.append(
+            room,
+            lambda seq, at: build(room=room.id, seq=seq, at=at, author=author, **fields),
+            checks,
+            changes_state=True,
+        )
+        return event.seq
+
+    async def check_room_count(self, user: User) -> None:
+        """Raises limit.count if the user can be in no further room."""
+        events = await self._store.memberships(user.id)
+        count = sum(not isinstance(event, MemberLeft) for event in events)
+        if count >= self._limits.rooms_per_user:
+            raise ChatError("limit.count", "This user is in as many rooms as one can be in.")
+
+
+class _AlreadyThere(ChatError):
+    """The member joined meanwhile: nothing is left to do."""
+
+    def __init__(self) -> None:
+        super().__init__("limit.count")
+
+
+def demand_member(room: Room, user: str) -> None:
+    if room.role(user) is None:
+        raise ChatError("user.not_found", "This user is not in the room.")
+
+
+def demand_lower(user: User, room: Room, other: str) -> None:
+    if not outranks(user, room, other):
+        raise ChatError("room.forbidden")
