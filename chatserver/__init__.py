@@ -9,6 +9,7 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
+from chatserver.extras import from_extra
 from chatserver.feed import Feed
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
@@ -170,6 +171,7 @@ __all__ = [
     "__version__",
     "address_network",
     "cursor_of",
+    "from_extra",
     "hookimpl",
     "may_read",
     "read_event",

@@ -238,8 +238,9 @@ class HookCalls:
 def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:
     try:
         return call(**given)
-    except StartupError:
-        raise
+    except StartupError as error:
+        named = str(error).startswith("plugin")  # with the path of a setting, too
+        raise StartupError(str(error) if named else f"plugin {call.plugin}: {error}") from error
     except (Exception, SystemExit) as error:
         raise StartupError(f"plugin {call.plugin}: {hook}: {error!r}") from error
 

@@ -9,8 +9,6 @@ from chatserver_plugins.kafka import config as settings
 if TYPE_CHECKING:
     from chatserver_plugins.kafka.producer import Producer
 
-MISSING = "plugin kafka: aiokafka is missing: pip install 'chatserver[kafka]'"
-
 
 class KafkaPlugin:
     """One consumer of the log, which writes through one connection to the brokers."""
@@ -23,14 +21,9 @@ class KafkaPlugin:
 
     @chatserver.hookimpl
     def register_consumers(self, context: chatserver.Context) -> Sequence[chatserver.Consumer]:
-        # Here, so that the plugin can be listed and described where the driver is not installed.
-        try:
+        with chatserver.from_extra("kafka", "aiokafka"):
             from chatserver_plugins.kafka.export import Export
             from chatserver_plugins.kafka.producer import Producer
-        except ModuleNotFoundError as error:
-            if error.name != "aiokafka":
-                raise
-            raise chatserver.StartupError(MISSING) from error
         self._producer = Producer(self._config)
         return [Export(self._config, context.service, self._producer).consumer]
 

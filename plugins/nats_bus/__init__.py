@@ -3,8 +3,6 @@
 import chatserver
 from chatserver_plugins.nats_bus import config as settings
 
-MISSING = "plugin nats_bus: nats-py is missing: pip install 'chatserver[nats]'"
-
 
 class NatsBusPlugin:
     """Provides the bus."""
@@ -16,13 +14,8 @@ class NatsBusPlugin:
 
     @chatserver.hookimpl
     def provide_bus(self) -> chatserver.Bus:
-        # Here, so that the plugin can be listed and described where the driver is not installed.
-        try:
+        with chatserver.from_extra("nats", "nats"):
             from chatserver_plugins.nats_bus.bus import NatsBus
-        except ModuleNotFoundError as error:
-            if error.name != "nats":
-                raise
-            raise chatserver.StartupError(MISSING) from error
         return NatsBus(self.config)
 
 

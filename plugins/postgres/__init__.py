@@ -3,8 +3,6 @@
 import chatserver
 from chatserver_plugins.postgres import config as settings
 
-MISSING = "plugin postgres: asyncpg is missing: pip install 'chatserver[postgres]'"
-
 
 class PostgresPlugin:
     """Provides the store."""
@@ -16,13 +14,8 @@ class PostgresPlugin:
 
     @chatserver.hookimpl
     def provide_store(self) -> chatserver.Store:
-        # Here, so that the plugin can be listed and described where the driver is not installed.
-        try:
+        with chatserver.from_extra("postgres", "asyncpg"):
             from chatserver_plugins.postgres.store import PostgresStore
-        except ModuleNotFoundError as error:
-            if error.name != "asyncpg":
-                raise
-            raise chatserver.StartupError(MISSING) from error
         return PostgresStore(self.config)
 
 

@@ -3,8 +3,6 @@
 import chatserver
 from chatserver_plugins.postgres_bus import config as settings
 
-MISSING = "plugin postgres_bus: asyncpg is missing: pip install 'chatserver[postgres]'"
-
 
 class PostgresBusPlugin:
     """Provides the bus."""
@@ -16,13 +14,8 @@ class PostgresBusPlugin:
 
     @chatserver.hookimpl
     def provide_bus(self) -> chatserver.Bus:
-        # Here, so that the plugin can be listed and described where the driver is not installed.
-        try:
+        with chatserver.from_extra("postgres", "asyncpg"):
             from chatserver_plugins.postgres_bus.bus import PostgresBus
-        except ModuleNotFoundError as error:
-            if error.name != "asyncpg":
-                raise
-            raise chatserver.StartupError(MISSING) from error
         return PostgresBus(self.config)
 
 

@@ -3,8 +3,6 @@
 import chatserver
 from chatserver_plugins.redis_bus import config as settings
 
-MISSING = "plugin redis_bus: redis is missing: pip install 'chatserver[redis]'"
-
 
 class RedisBusPlugin:
     """Provides the bus."""
@@ -16,13 +14,8 @@ class RedisBusPlugin:
 
     @chatserver.hookimpl
     def provide_bus(self) -> chatserver.Bus:
-        # Here, so that the plugin can be listed and described where the driver is not installed.
-        try:
+        with chatserver.from_extra("redis", "redis"):
             from chatserver_plugins.redis_bus.bus import RedisBus
-        except ModuleNotFoundError as error:
-            if error.name != "redis":
-                raise
-            raise chatserver.StartupError(MISSING) from error
         return RedisBus(self.config)
 
 

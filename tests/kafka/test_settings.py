@@ -1,7 +1,6 @@
 """Mistakes are named with their path, and secrets are not shown."""
 
 import ssl
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 from chatserver import StartupError
 from chatserver.settings import convert, is_secret
-from chatserver_plugins.kafka import MISSING, KafkaPlugin
+from chatserver_plugins.kafka import KafkaPlugin
 from chatserver_plugins.kafka.client import options
 
 BROKERS = {"brokers": ["a.example.org:9092", "[::1]:9093"]}
@@ -53,13 +52,3 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
 def test_tls_checks_who_the_broker_is() -> None:
     context = options(KafkaPlugin.Config(tls=True, **BROKERS))["ssl_context"]
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-
-
-def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in [name for name in sys.modules if name.startswith("chatserver_plugins.kafka.")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "aiokafka", None)
-    context: Any = None
-    with pytest.raises(StartupError, match="aiokafka is missing"):
-        KafkaPlugin(KafkaPlugin.Config(**BROKERS)).register_consumers(context)
-    assert "chatserver[kafka]" in MISSING
