@@ -2,15 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from itertools import accumulate
 from typing import NamedTuple
 
 from chatserver.interfaces import IndexPage
 from chatserver.search import segments
-from chatserver.search.segments import Page, Segment
+from chatserver.search.pages import Page
+from chatserver.search.segments import Segment
 
 # All of these must be there, of each any one token.
 Groups = Sequence[Sequence[str]]
+_Sought = Sequence[Sequence[bytes]]  # the same as the index has them
+
+_TIMES = segments.TIMES.encode()
 
 
 class Span(NamedTuple):
@@ -27,8 +30,8 @@ def by_index(
     carried: Set[int],
     top: int,
     span: Span | None = None,
-) -> Iterator[int]:
-    """Seqs of messages up to `top` that had all the tokens at some time, descending.
+) -> Iterator[Sequence[int]]:
+    """Seqs of messages up to `top` that had all the tokens at some time, descending, in some pieces.
 
     `pages` are of one room, and hold the groups' tokens and, if there are no groups or there is a
     span, the times. They count up to `end`; `carried` are the seqs of messages that edits after it
@@ -38,43 +41,56 @@ def by_index(
     found: defaultdict[Segment, dict[int, bytes]] = defaultdict(dict)
     for page in pages:
         found[segments.segment_of(page.slot, page.first)][page.slot] = page.data
+    sought = [[token.encode() for token in group] for group in groups]
     top = min(top, end)
     waiting = {seq for seq in carried if seq <= top}
     for segment in [each for each in found if each.first < end < each.end]:
         # Somebody was writing it: it may lack pages, or smaller ones have gone because it is there.
-        reader = _Reader(segment, found.pop(segment))
-        both = reader.posted(groups, span) | reader.edited(groups)
+        reader = _Reader(segment, found.pop(segment), sought)
+        both = reader.posted(span) | reader.edited()
         waiting.update(seq for seq in both if seq <= top)
     for segment in sorted(found, key=lambda each: (each.end, each.end - each.first), reverse=True):
         if segment.first >= end:
             continue  # a larger one has it too
         end = segment.first
-        reader = _Reader(segment, found[segment])
-        waiting.update(seq for seq in reader.edited(groups) if seq <= top)
+        reader = _Reader(segment, found[segment], sought)
+        if not reader.may_have_all():
+            continue
+        waiting.update(seq for seq in reader.edited() if seq <= top)
         if segment.first >= top:
             continue
         here = {seq for seq in waiting if seq > segment.first}
         waiting -= here
-        here.update(seq for seq in reader.posted(groups, span) if seq <= top)
-        yield from sorted(here, reverse=True)
+        here.update(seq for seq in reader.posted(span) if seq <= top)
+        yield sorted(here, reverse=True)
         top = segment.first
-    yield from sorted(waiting, reverse=True)
+    yield sorted(waiting, reverse=True)
 
 
 class _Reader:
-    """One segment; each of its pages is decoded once, and only if it is needed."""
+    """One segment."""
 
-    def __init__(self, segment: Segment, data: Mapping[int, bytes]) -> None:
-        self._segment, self._data = segment, data
-        self._pages: dict[int, Page] = {}
+    def __init__(self, segment: Segment, data: Mapping[int, bytes], groups: _Sought) -> None:
+        self._segment, self._data, self._groups = segment, data, groups
+        self._pages: dict[bytes, Page | None] = {}
 
-    def posted(self, groups: Groups, span: Span | None) -> set[int]:
+    def may_have_all(self) -> bool:
+        """False if no message or edit here has all the tokens; to find that out is quick."""
+        return all(any(map(self._may_have, group)) for group in self._groups)
+
+    def _may_have(self, token: bytes) -> bool:
+        page = self._page(token)
+        return page is not None and page.may_have(token)
+
+    def posted(self, span: Span | None) -> set[int]:
         base = self._segment.first + 1
         found: Collection[int] = (
-            _in_all(groups, self._offsets) if groups else range(self._segment.end - base + 1)
+            _in_all(self._groups, self._offsets)
+            if self._groups
+            else range(self._segment.end - base + 1)
         )
-        times = self._page(segments.TIMES).edited.get(segments.TIMES) if span and found else None
-        if span is None or times is None:
+        times = self._targets(_TIMES) if span and found else ()
+        if span is None or not times:
             return {base + offset for offset in found}
         earliest, latest = span
         blocks = {
@@ -84,28 +100,25 @@ class _Reader:
         }
         return {base + offset for offset in found if offset // segments.BLOCK in blocks}
 
-    def edited(self, groups: Groups) -> set[int]:
-        return _in_all(groups, self._targets)
+    def edited(self) -> set[int]:
+        return _in_all(self._groups, self._targets)
 
-    def _offsets(self, token: str) -> Iterable[int]:
-        found = self._page(token).posted.get(token)
-        return () if found is None else accumulate(segments.gaps(found))
+    def _offsets(self, token: bytes) -> Iterable[int]:
+        page = self._page(token)
+        return () if page is None else page.posted(token)
 
-    def _targets(self, token: str) -> Iterable[int]:
-        return self._page(token).edited.get(token, ())
+    def _targets(self, token: bytes) -> Sequence[int]:
+        page = self._page(token)
+        return () if page is None else page.edited(token)
 
-    def _page(self, token: str) -> Page:
-        slot = segments.slot_in(self._segment, token)
-        if slot not in self._pages:
-            data = self._data.get(slot)
-            self._pages[slot] = segments.read_page(data) if data else _EMPTY
-        return self._pages[slot]
-
-
-_EMPTY = Page(posted={})
+    def _page(self, token: bytes) -> Page | None:
+        if token not in self._pages:
+            data = self._data.get(segments.slot_in(self._segment, token))
+            self._pages[token] = None if data is None else Page(data)
+        return self._pages[token]
 
 
-def _in_all(groups: Groups, places: Callable[[str], Iterable[int]]) -> set[int]:
+def _in_all(groups: _Sought, places: Callable[[bytes], Iterable[int]]) -> set[int]:
     """Where each group has some token."""
     found: set[int] | None = None
     for group in groups:

@@ -12,7 +12,8 @@ from chatserver.search.analyser import analysed
 from chatserver.search.candidates import Groups, Span, by_index
 from chatserver.search.query import Query
 
-LOOKED_UP = 12  # tokens of a query; the text has the last word anyway
+LOOKED_UP = 12  # tokens of a query in few rooms; the text has the last word anyway
+FEW_ROOMS = 100  # in more, fewer tokens are looked up: a token has about ten pages in each
 TAIL_EVENTS = 2000  # read of one room's tail: an index is behind by more only while it is made
 TAILS_EVENTS = 20_000  # of all together
 RANGES = 200  # tails that are read at once
@@ -26,10 +27,12 @@ class Wanted(NamedTuple):
     authors: Collection[str] = ()
     span: Span | None = None
 
-    def groups(self) -> Groups:
+    def groups(self, rooms: int) -> Groups:
+        """What to look up in so many rooms: what all of the answers have, perhaps not only they."""
+        most = max(LOOKED_UP * FEW_ROOMS // max(rooms, FEW_ROOMS), 1)
         tokens = dict.fromkeys(token for term in self.query.terms for token in term.tokens)
-        groups: list[Sequence[str]] = [(token,) for token in list(tokens)[:LOOKED_UP]]
-        if self.authors:
+        groups: list[Sequence[str]] = [(token,) for token in list(tokens)[:most]]
+        if self.authors and (not groups or len(groups) + len(self.authors) <= most):
             groups.append([segments.author_token(author) for author in self.authors])
         return groups
 
@@ -40,12 +43,12 @@ class Wanted(NamedTuple):
 
 
 class Located(NamedTuple):
-    """For each room the seqs of messages that may be wanted, descending.
+    """For each room the seqs of messages that may be wanted, descending, in pieces.
 
     `partial`: some older messages are in no index yet and were not looked at.
     """
 
-    seqs: dict[Room, Iterator[int]]
+    seqs: dict[Room, Iterator[Sequence[int]]]
     partial: bool
 
 
@@ -68,7 +71,7 @@ class Finder:
         limit = min(TAIL_EVENTS, max(TAILS_EVENTS // max(len(rooms), 1), 1))
         ends = {room: min(indexed.get(room.id, 0), head) for room, head in heads.items()}
         after = {room: max(end, heads[room] - limit) for room, end in ends.items()}
-        groups = wanted.groups()
+        groups = wanted.groups(len(rooms))
         pages, tails = await asyncio.gather(
             self._pages(rooms, groups, wanted.span), self._tails(after, heads, wanted, limit)
         )
@@ -128,8 +131,8 @@ def _descending(
     end: int,
     before: int | None,
     span: Span | None,
-) -> Iterator[int]:
+) -> Iterator[Sequence[int]]:
     top = ANY_SEQ if before is None else before - 1
-    yield from sorted((seq for seq in tail.found if tail.after < seq <= top), reverse=True)
+    yield sorted((seq for seq in tail.found if tail.after < seq <= top), reverse=True)
     older = {seq for seq in tail.found if seq <= tail.after}
     yield from by_index(pages, groups, end, older, top, span)

@@ -1,4 +1,4 @@
-"""The index over a room's log: segments, and the pages that they are kept in.
+"""The index over a room's log: segments, and the pages that they are kept in (pages.py).
 
 A segment says which tokens are where in a fixed part of the log, and follows from that part alone: who
 writes one again, at the same time or after a crash, writes the same. Segments grow as a log does: of
@@ -15,14 +15,12 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import NamedTuple
 from zlib import crc32
 
-import msgspec
-
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
 from chatserver.search.analyser import analysed, tokens
+from chatserver.search.pages import encoded
 
 SIZES = (8, 64, 512, 4096, 32768)  # in events: offsets fit 16 bits
 PAGE_EVENTS = 8  # a segment has a page for so many of its events: 1 to 4 KB each
@@ -41,21 +39,6 @@ class Segment(NamedTuple):
     def lowest_slot(self) -> int:
         """Its pages have this slot and those above; pages of smaller segments have lower ones."""
         return (self.end - self.first) // PAGE_EVENTS
-
-
-class Page(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """Some tokens of a segment: offsets of messages, as gaps; seqs of messages that were edited there.
-
-    Under TIMES `edited` has, for each block of positions, the seconds of the earliest and the latest.
-    """
-
-    posted: dict[str, msgspec.Raw]
-    edited: dict[str, list[int]] = msgspec.field(default_factory=dict)
-
-
-_decode = msgspec.msgpack.Decoder(Page).decode
-_encode = msgspec.msgpack.Encoder().encode
-gaps = msgspec.msgpack.Decoder(list[int]).decode
 
 
 def next_segment(indexed: int, head: int) -> Segment | None:
@@ -78,8 +61,8 @@ def slots(token: str) -> list[int]:
     return [_slot(digest, size // PAGE_EVENTS) for size in SIZES]
 
 
-def slot_in(segment: Segment, token: str) -> int:
-    return _slot(crc32(token.encode()), segment.lowest_slot)
+def slot_in(segment: Segment, token: bytes) -> int:
+    return _slot(crc32(token), segment.lowest_slot)
 
 
 def _slot(digest: int, pages: int) -> int:
@@ -88,17 +71,13 @@ def _slot(digest: int, pages: int) -> int:
 
 def author_token(user: str) -> str:
     """What stands for a message's author; no text has such a token."""
-    return f"\0from {user}"
+    return f"\0from {user}".replace("\n", " ")
 
 
 def seconds(at: str) -> int:
     """Of a time as events have it. Raises ValueError."""
     moment = datetime.fromisoformat(at)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def read_page(data: bytes) -> Page:
-    return _decode(data)
 
 
 class Builder:
@@ -119,7 +98,7 @@ class Builder:
                     self._posted[token].append(offset)
                 except KeyError:
                     self._posted[token] = array("H", (offset,))
-                    self._on_page[slot_in(self._segment, token)].append(token)
+                    self._on_page[slot_in(self._segment, token.encode())].append(token)
             self._note_time(offset // BLOCK * 2, seconds(event.at))
         elif isinstance(event, MessageEdited):
             message = message_seq(event.room, event.message)
@@ -134,13 +113,8 @@ class Builder:
     def pages(self) -> Iterator[tuple[int, bytes]]:
         """Slots and what belongs there, ascending; empty pages are left out."""
         edited: defaultdict[int, dict[str, list[int]]] = defaultdict(dict)
-        for token, messages in (*self._edited.items(), (TIMES, self._times)):
-            edited[slot_in(self._segment, token)][token] = messages
+        for token, messages in (*sorted(self._edited.items()), (TIMES, self._times)):
+            edited[slot_in(self._segment, token.encode())][token] = messages
         for slot in sorted(self._on_page.keys() | edited.keys()):
-            posted = {token: _gaps(self._posted[token]) for token in self._on_page.get(slot, ())}
-            yield slot, _encode((posted, edited[slot]) if slot in edited else (posted,))
-
-
-def _gaps(offsets: "array[int]") -> list[int]:
-    """Each as its distance from the one before: mostly one byte."""
-    return [offsets[0], *(b - a for a, b in pairwise(offsets))]
+            posted = {token: self._posted[token] for token in sorted(self._on_page.get(slot, ()))}
+            yield slot, encoded(posted, edited.get(slot, {}))

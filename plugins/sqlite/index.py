@@ -2,16 +2,20 @@
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import accumulate
+
+import msgspec
 
 from chatserver import IndexPage
 from chatserver_plugins.sqlite.log import SqliteLog, as_json
 
-# As all queries, these give one row; blobs go into it as hexadecimal digits.
+# As all queries, these give one row; that of the pages has all their data joined to one blob.
 INDEXED = """
     SELECT json_group_array(json_array(room, upto)) FROM indexed
     WHERE room IN (SELECT value FROM json_each(?))"""
 PAGES = """
-    SELECT group_concat(page.room || ':' || page.slot || ':' || page.first || ':' || hex(page.data))
+    SELECT json_group_array(json_array(page.room, page.slot, page.first, length(page.data))),
+        CAST(group_concat(page.data, '') AS BLOB)
     FROM json_each(?) AS room CROSS JOIN json_each(?) AS slot
     CROSS JOIN index_pages AS page INDEXED BY slots
         ON page.room = room.value AND page.slot = slot.value"""
@@ -20,6 +24,8 @@ ADVANCE = """
     INSERT INTO indexed (room, upto) VALUES (?, ?)
     ON CONFLICT (room) DO UPDATE SET upto = max(upto, excluded.upto)"""
 DROP = "DELETE FROM index_pages WHERE room = ? AND slot < ? AND first < ?"
+
+_decode_heads = msgspec.json.Decoder(list[tuple[int, int, int, int]]).decode
 
 
 class SqliteIndex(SqliteLog):
@@ -43,8 +49,13 @@ class SqliteIndex(SqliteLog):
         asked = as_json(list(names)), as_json(sorted(set(slots)))
 
         def read(connection: sqlite3.Connection) -> list[IndexPage]:
-            (found,) = connection.execute(PAGES, asked).fetchone()
-            return [_page(names, text) for text in found.split(",")] if found else []
+            heads, data = connection.execute(PAGES, asked).fetchone()
+            kept = _decode_heads(heads)
+            ends = accumulate(size for *_, size in kept)
+            return [
+                IndexPage(names[room], slot, first, data[end - size : end])
+                for (room, slot, first, size), end in zip(kept, ends, strict=True)
+            ]
 
         return await self._database.read(read)
 
@@ -56,8 +67,3 @@ class SqliteIndex(SqliteLog):
 
         if numbers:
             await self._database.write(write)
-
-
-def _page(names: dict[int, str], text: str) -> IndexPage:
-    room, slot, first, data = text.split(":")
-    return IndexPage(names[int(room)], int(slot), int(first), bytes.fromhex(data))

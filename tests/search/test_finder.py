@@ -1,0 +1,33 @@
+"""What is looked up in the index for a query."""
+
+import pytest
+
+from chatserver.search.finder import Wanted
+from chatserver.search.query import parse
+from chatserver.search.segments import author_token
+
+LONG = " ".join(f"word{number}" for number in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "authors", "rooms", "looked_up"),
+    [
+        ("東京都", ["a"], 1, [["東京"], ["京都"], [author_token("a")]]),
+        ("x", ["a", "b"], 100, [["x"], [author_token("a"), author_token("b")]]),
+        ("x", ["a", "b"], 500, [["x"]]),
+        ("x", [], 100_000, [["x"]]),
+        ("x y z", [], 600, [["x"], ["y"]]),
+        ("from:ada", ["a"], 100_000, [[author_token("a")]]),
+    ],
+)
+def test_in_many_rooms_fewer_tokens_are_looked_up(
+    text: str, authors: list[str], rooms: int, looked_up: list[list[str]]
+) -> None:
+    groups = Wanted(parse(text), authors).groups(rooms)
+    assert [list(group) for group in groups] == looked_up
+
+
+@pytest.mark.parametrize("rooms", [1, 100, 1000, 100_000])
+def test_how_much_is_looked_up_has_a_bound(rooms: int) -> None:
+    groups = Wanted(parse(LONG), [f"u{number}" for number in range(10)]).groups(rooms)
+    assert 1 <= sum(map(len, groups)) <= max(1200 / rooms, 12 if rooms <= 100 else 1)
