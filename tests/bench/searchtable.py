@@ -1,0 +1,71 @@
+"""The figures of search as lines for people, and as a table in the docs: a line for each store."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- search: begin -->", "<!-- search: end -->"
+MIB = 1024 * 1024
+TARGET_MS = 50.0  # for p99
+
+
+class Asked(NamedTuple):
+    """Many searches of one kind; how many messages they found on a page, on average."""
+
+    p50_ms: float
+    p99_ms: float
+    found: float
+
+
+class Figures(NamedTuple):
+    """Of one store. `asked` has, for each kind of search, those in the large room and in all rooms."""
+
+    store: str
+    messages: int
+    rate: float  # messages a second, of making the index
+    here_us: float  # processor time of each, here and in the database
+    there_us: float
+    disk: int  # bytes that the index takes
+    grown: int  # bytes of memory that this process has more after it all
+    asked: Mapping[str, tuple[Asked, Asked]]
+
+
+def show(found: Figures) -> None:
+    print(f"{found.store}, {found.messages:,} messages:")
+    print(
+        f"  index: {found.rate:,.0f} messages/s, µs each {found.here_us:.0f} + {found.there_us:.0f};"
+        f" {found.disk / MIB:,.0f} MiB on disk; memory grew by {found.grown / MIB:,.0f} MiB"
+    )
+    for kind, both in found.asked.items():
+        late = "" if max(each.p99_ms for each in both) <= TARGET_MS else "  (target: 50 ms)"
+        print(f"  {kind}: {_asked(both[0])} in the large room, {_asked(both[1])} in all{late}")
+
+
+def write(found: Figures) -> None:
+    """Put the store's line into the page, in the place of an older one of the same store."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    old, after = rest.split(END)
+    rows = [row for row in old.strip().splitlines()[2:] if not row.startswith(f"| {found.store} ")]
+    head = ["store", *found.asked, "index: messages/s", "µs each", "MiB on disk"]
+    lines = [f"| {' | '.join(head)} |", f"|---{'|--:' * (len(head) - 1)}|"]
+    table = "\n".join([*lines, *sorted([*rows, _row(found)])])
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
+
+
+def _row(found: Figures) -> str:
+    cells = (
+        found.store,
+        *(
+            " · ".join(f"{each.p50_ms:.1f} / {each.p99_ms:.1f}" for each in both)
+            for both in found.asked.values()
+        ),
+        f"{found.rate:,.0f}",
+        f"{found.here_us:.0f} + {found.there_us:.0f}",
+        f"{found.disk / MIB:,.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _asked(asked: Asked) -> str:
+    return f"{asked.p50_ms:.1f} ms (p99 {asked.p99_ms:.1f}, {asked.found:.0f} found)"
