@@ -108,7 +108,7 @@ async def test_a_search_finds_what_reading_everything_finds(seed: int) -> None:
                 await service.indexer.catch_up()
             for text in queries:
                 expected = await read_through(store, rooms, text)
-                for limit in (7, 200):
+                for limit in (20, 200):
                     assert await all_found(service, user, text, limit) == expected, (text, indexed)
             chance = random.Random(seed)
             for room in rooms:  # and some more, which is in no index at first

@@ -306,3 +306,23 @@ async def test_a_place_that_is_none(before: str) -> None:
             with pytest.raises(ChatError) as refused:
                 await begun.service.search.find(begun.people["ada"], "x", room, before)
             assert refused.value.code == "request.invalid"
+
+
+@pytest.mark.parametrize("index", [False, True])
+async def test_what_was_said_in_a_room_is_for_those_who_are_in_it_now(index: bool) -> None:
+    async with talk(MemoryPlugin(MemoryPlugin.Config()).provide_store) as begun:
+        service, bob = begun.service, begun.people["bob"]
+        if index:
+            await service.indexer.catch_up()
+        page = await service.search.find(bob, "fox", limit=1)
+        assert [begun.labels[message.id] for message in page.messages] == ["other fox"]
+        await service.rooms.leave(bob, begun.rooms["team"])
+        assert (await service.search.find(bob, "fox", None, page.cursor)).messages == []
+        assert (await service.search.find(bob, "in:team fox")).messages == []
+        with pytest.raises(ChatError) as refused:
+            await service.search.find(bob, "fox", begun.rooms["team"])
+        assert refused.value.code == "room.not_found"
+        ada, cid = begun.people["ada"], begun.people["cid"]
+        await service.rooms.invite(ada, begun.rooms["team"], cid.id)
+        found = await service.search.find(cid, "fox")
+        assert len(found.messages) == 2
