@@ -13,7 +13,8 @@ from chatserver_plugins.redis_bus.config import Config
 
 IDLE_SECONDS = 2.0  # without a frame, after which Redis is asked whether it is there
 
-FAILURES = (RedisError, OSError, TimeoutError)
+# RuntimeError is what uvloop says of a connection that was reset since it was last used.
+FAILURES = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
 class RedisBus(BusLink):
