@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,11 @@ class BusServer:
         return "127.0.0.1", self.port
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Returns when it listens; also after `kill`, on the same port."""
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -39,7 +45,7 @@ class BusServer:
             assert self._process.poll() is None, f"{self._command[0]} ended at once"
             try:
                 socket.create_connection(self.address, 1).close()
-                return self
+                return
             except OSError:
                 assert time.monotonic() < deadline, f"{self._command[0]} did not get ready"
                 time.sleep(0.02)
@@ -50,8 +56,21 @@ class BusServer:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
+        self.thaw()
         self._process.terminate()
         self._process.wait(30)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait(30)
+
+    def freeze(self) -> None:
+        """Stop it in its tracks: connections stay open, nothing is answered."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
 
 def redis_server() -> BusServer:

@@ -1,0 +1,172 @@
+"""Faults 12 to 15: what carries hints between two nodes is killed, frozen, cut, repeats, drops, lies.
+
+A bus is never needed: nothing is lost or doubled, no user sees an error, and what a lost hint would
+have told is found by comparing heads.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from tests.buses.servers import BusServer, nats_server, redis_server
+from tests.faults import trial, wire
+from tests.faults.figures import record_trial
+from tests.faults.fleet import Fleet
+from tests.faults.proxy import Network, Proxy
+from tests.faults.scale import IS_LONG, SCALE
+from tests.faults.server import ChatServer
+from tests.servers import Mongod
+
+SERVERS = {"redis": redis_server, "nats": nats_server}
+SECONDS = 5.0 if IS_LONG else 0.6
+FROZEN_SECONDS = 10.0 if IS_LONG else 2.0  # a node takes it for gone after 3
+RESET_SECONDS = 0.1
+END_SECONDS = 60.0
+RECEIVED = "chatserver_bus_frames_received_total"
+
+pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
+
+
+class Setting(NamedTuple):
+    """A bus, and the second of the two nodes on it, which reaches it through a proxy."""
+
+    bus: str
+    server: BusServer
+    proxy: Proxy
+    there: ChatServer
+    seed: int
+
+    def ports_there(self) -> set[int]:
+        """The local ports of the second node's connections."""
+        connections = psutil.Process(self.there.process.pid).net_connections("tcp4")
+        return {connection.laddr.port for connection in connections}
+
+
+async def kill(setting: Setting) -> None:
+    await asyncio.to_thread(setting.server.kill)
+    await asyncio.sleep(SECONDS)
+    await asyncio.to_thread(setting.server.start)
+
+
+async def freeze(setting: Setting) -> None:
+    setting.server.freeze()
+    await asyncio.sleep(FROZEN_SECONDS)
+    setting.server.thaw()
+
+
+async def cut(setting: Setting) -> None:
+    """The first node has the bus as before."""
+    await asyncio.to_thread(setting.proxy.hold, setting.ports_there)
+    await asyncio.sleep(SECONDS)
+    await asyncio.to_thread(setting.proxy.heal)
+
+
+async def drop(setting: Setting) -> None:
+    """What is under way when a connection is reset is lost."""
+    for _ in range(int(SECONDS / RESET_SECONDS)):
+        await asyncio.sleep(RESET_SECONDS)
+        await asyncio.to_thread(setting.proxy.reset)
+
+
+async def repeat(setting: Setting) -> None:
+    async with (
+        wire.wire(setting.bus, setting.server.port) as other,
+        during(wire.repeat(other, setting.seed)),
+    ):
+        await asyncio.sleep(SECONDS)
+
+
+async def lie(setting: Setting) -> None:
+    async with wire.wire(setting.bus, setting.server.port) as other, during(wire.pester(other)):
+        await asyncio.sleep(SECONDS)
+
+
+@asynccontextmanager
+async def during(action: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """The action goes on as long as this lasts, and raises nothing but its end."""
+    task = asyncio.create_task(action)
+    try:
+        yield
+        assert not task.done(), task
+    finally:
+        async with asyncio.timeout(END_SECONDS):
+            while (
+                not task.done()
+            ):  # a client's library may lose a cancellation that comes at a bad time
+                task.cancel()
+                await asyncio.wait([task], timeout=0.1)
+
+
+FAULTS: dict[str, Callable[[Setting], Awaitable[None]]] = {
+    "12 the bus is killed": kill,
+    "12 the bus is frozen": freeze,
+    "13 the bus is cut off from one node": cut,
+    "14 the bus drops": drop,
+    "14 the bus repeats and reorders": repeat,
+    "15 hostile frames on the bus": lie,
+}
+
+
+async def all_in_turn(setting: Setting) -> None:
+    for fault in FAULTS.values():
+        await fault(setting)
+
+
+BUSES = SERVERS if IS_LONG else ["redis"]
+CASES = FAULTS if IS_LONG else {"12 to 15 the bus, one fault after the other": all_in_turn}
+
+
+@pytest.fixture(scope="module", params=BUSES)
+def bus(request: pytest.FixtureRequest) -> Iterator[tuple[str, BusServer]]:
+    name: str = request.param
+    with SERVERS[name]() as server:
+        yield name, server
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_bus_is_never_needed(
+    tmp_path: Path,
+    database: Mongod,
+    network: Network,
+    bus: tuple[str, BusServer],
+    name: str,
+    seed: int,
+) -> None:
+    kind, server = bus
+    proxy = network.proxy(server.port)
+
+    def node(folder: str, port: int) -> ChatServer:
+        settings: dict[str, object] = {
+            "plugins__enabled": f"mongo,password,metrics,{kind}_bus",
+            "plugin__mongo__uri": database.uri,
+            "plugin__mongo__database": tmp_path.name[-60:],
+            f"plugin__{kind}_bus__uri": f"{kind}://127.0.0.1:{port}",
+            f"plugin__{kind}_bus__timeout_ms": 1000,
+        }
+        return ChatServer(tmp_path / folder, **settings)
+
+    with node("here", server.port) as here, node("there", proxy.port) as there:
+        async with Fleet(here, SCALE, seed, others=[there]) as fleet:
+            received: list[float] = []
+            foreign: list[float] = []
+
+            async def happen() -> None:
+                await CASES[name](Setting(kind, server, proxy, there, seed))
+                for one in (here, there):
+                    received.append(await asyncio.to_thread(one.metric, RECEIVED, kind="taken"))
+                    foreign.append(await asyncio.to_thread(one.metric, RECEIVED, kind="foreign"))
+
+            outcome = await trial.run(fleet, happen)
+        assert outcome.findings == []
+        assert outcome.complaints == []
+        assert outcome.connections == 1
+        assert here.errors() == there.errors() == []
+        assert min(received) > 0, "they talk over the bus"
+        if CASES[name] in (lie, all_in_turn):
+            assert min(foreign) > 0
+    record_trial(outcome.row(f"{name} ({kind})", "MongoDB", seed))
