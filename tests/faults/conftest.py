@@ -70,6 +70,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     if not figures.rows() and not figures.trials():
         return
+    if exitstatus == 0:
+        figures.collect()
     terminalreporter.section("figures of the faults")
     terminalreporter.write_line(figures.text())
     if exitstatus == 0 and figures.write_page():

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from tests.faults.scale import IS_LONG
 
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 BEGIN, END = "<!-- generated: make faults -->", "<!-- end of generated -->"
 WRITE = "FAULTS_WRITE"
+SHEET = "FAULTS_SHEET"  # a file that collects what several runs measured
 
 TRIALS = (
     "fault",
@@ -41,6 +44,29 @@ class Trial(NamedTuple):
 
 _rows: dict[tuple[str, str], list[str]] = {}
 _trials: list[Trial] = []
+
+
+class Sheet(msgspec.Struct):
+    """The figures of all runs that were given the same file."""
+
+    rows: list[tuple[str, str, list[str]]] = []
+    trials: list[Trial] = []
+
+
+def collect() -> None:
+    """Add what the runs before this one measured, and leave all of it to the next."""
+    if not (name := os.environ.get(SHEET)):
+        return
+    path = Path(name)
+    kept = msgspec.json.decode(path.read_bytes(), type=Sheet) if path.exists() else Sheet()
+    ours = [(fault, what, values) for (fault, what), values in _rows.items()]
+    _rows.clear()
+    for fault, what, values in kept.rows + ours:
+        for value in values:
+            record(fault, what, value)
+    _trials[:0] = kept.trials
+    rows = [(fault, what, values) for (fault, what), values in _rows.items()]
+    path.write_bytes(msgspec.json.encode(Sheet(rows, _trials)))
 
 
 def record(fault: str, what: str, value: str) -> None:

@@ -23,8 +23,8 @@ from tests.faults.server import ChatServer
 from tests.servers import Mongod
 
 SERVERS = {"redis": redis_server, "nats": nats_server}
-SECONDS = 5.0 if IS_LONG else 0.6
-FROZEN_SECONDS = 10.0 if IS_LONG else 2.0  # a node takes it for gone after 3
+SECONDS = 3.0 if IS_LONG else 0.6
+FROZEN_SECONDS = 6.0 if IS_LONG else 2.0  # a node takes it for gone after 3
 RESET_SECONDS = 0.1
 END_SECONDS = 60.0
 RECEIVED = "chatserver_bus_frames_received_total"

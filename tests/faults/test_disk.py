@@ -24,6 +24,7 @@ MEGABYTES = {"sqlite": 32, "mongo": 600}
 FULL_SECONDS = 10 if IS_LONG else 2
 TOLD_SECONDS = 20
 FAILING_SECONDS = 5 if IS_LONG else 1.5
+RATE = 200  # messages a second: all that are refused are tried again and again
 FULL = "10 a full disk"
 UNSYNCED = "11 syncs fail"
 
@@ -63,7 +64,7 @@ async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, store: str,
             await asyncio.sleep(FULL_SECONDS)
             await asyncio.to_thread(disk.free, server.process.pid)
 
-        async with Fleet(server, SCALE, seed) as fleet:
+        async with Fleet(server, SCALE._replace(rate=RATE), seed) as fleet:
             outcome = await trial.run(fleet, fill)
         assert outcome.findings == []
         assert set(outcome.complaints) == {"store.unavailable"}, "it was full, and no worse"
@@ -74,7 +75,7 @@ async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, store: str,
 async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Outcome, int]:
     """What came of it, and how many acknowledgements came while nothing could be synced."""
     with ChatServer(folder, store=store, plugins__folder=PLUGINS) as server:
-        async with Fleet(server, SCALE, seed) as fleet:
+        async with Fleet(server, SCALE._replace(rate=RATE), seed) as fleet:
             between = []
 
             async def fail() -> None:

@@ -26,6 +26,7 @@ FAULT = "7 the whole store frozen"
 MOST_REFUSAL_SECONDS = 3.0
 MOST_RETURN_SECONDS = 2.0
 MOST_GROWTH = 32 << 20
+RATE = 200  # messages a second: all of them wait, and are tried again and again
 CONTROL_SECONDS = 4.0  # longer than it takes to refuse
 
 pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
@@ -72,7 +73,7 @@ async def freeze(
     address = {f"plugin__{store}__uri": database.uri}
     with ChatServer(folder, store=store, **address, **settings) as server:
         async with (
-            Fleet(server, SCALE, seed, forgetful=forgetful) as fleet,
+            Fleet(server, SCALE._replace(rate=RATE), seed, forgetful=forgetful) as fleet,
             httpx.AsyncClient(timeout=5) as browser,
         ):
             await fleet.talk(SCALE.seconds)

@@ -22,7 +22,7 @@ from tests.servers import Mongod, Postgres
 NAMES = {"mongo": "MongoDB", "postgres": "PostgreSQL"}
 LATENCY_SECONDS = 0.2  # more for each way
 RESET_SECONDS = 0.1
-SECONDS = 20 if IS_LONG else 2
+SECONDS = 8 if IS_LONG else 2
 CONTROLLED = NAMES if IS_LONG else ["mongo"]
 BREAKS = f"9 connections to the store reset each {RESET_SECONDS * 1000:.0f} ms"
 
