@@ -349,6 +349,8 @@ def test_everything_can_be_done_by_keyboard(person: PersonFactory, server: Serve
     keys.type("second")
     keys.press("Enter")
     expect(page.get_by_test_id("message-body")).to_have_text("first\nsecond")
+    # Before that it can't be deleted.
+    expect(page.get_by_test_id("message")).to_have_attribute("data-state", "posted")
     tab_to(page, "delete", back=True)
     keys.press("Enter")
     expect(page.get_by_test_id("ask")).to_be_visible()

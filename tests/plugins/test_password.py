@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from statistics import median
 from time import perf_counter
 from unicodedata import normalize
 
@@ -201,8 +200,8 @@ async def test_an_unknown_account_costs_what_a_known_one_costs(records) -> None:
     assert len(hashed) == 45
     assert set(hashed) == {"$argon2id$v=19$m=4096,t=1,p=1"}
     assert [method for method, _ in records.calls] == ["get"] * 45
-    medians = [median(times) for times in took.values()]
-    assert max(medians) < 3 * min(medians)
+    fastest = [min(times) for times in took.values()]  # what else the machine does adds to others
+    assert max(fastest) < 3 * min(fastest)
 
 
 async def test_nothing_secret_is_logged(records, caplog: pytest.LogCaptureFixture) -> None:

@@ -84,6 +84,6 @@ def test_undoing_the_emoji_gives_the_text_back(parts: list[str]) -> None:
     ],
 )
 def test_the_time_grows_with_the_length_only(body: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     replace_outside_code(body, EMOJI)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -94,6 +94,6 @@ def test_folding_twice_changes_nothing(text: str) -> None:
 
 def test_a_long_list_does_not_slow_a_long_message() -> None:
     matcher = Matcher([f"word{number}" for number in range(20_000)] + ["馬鹿", "a b c"])
-    start = time.perf_counter()
+    start = time.process_time()
     assert not matcher.finds("wort 馬 " * 2000)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

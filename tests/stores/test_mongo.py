@@ -23,7 +23,7 @@ from tests.stores.waiting import comes_back
 pytestmark = pytest.mark.long
 
 DRIVERS = pytest.mark.parametrize("driver", ["motor", "pymongo"])
-SLOWEST_SECONDS = 2.0
+SLOWEST_SECONDS = 4.0
 
 
 @pytest.fixture
