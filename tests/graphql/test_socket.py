@@ -280,11 +280,11 @@ async def test_a_slow_operation_holds_nothing_up(start: Start) -> None:
     person = await server.person("ada")
     async with Speaker(server.port) as speaker:
         await speaker.init(person.token)
-        speaker.subscribe("slow", "{ slow(seconds: 0.5) }")
+        speaker.subscribe("slow", "{ slow(seconds: 3) }")
         speaker.subscribe("slower", "{ slow(seconds: 60) }")
         assert await speaker.run(ME) == {"data": {"me": {"id": person.id}}}
         await speaker.silent("slow")
-        assert await speaker.data("slow") == {"slow": 0.5}
+        assert await speaker.data("slow") == {"slow": 3}
         speaker.complete("slower")
         await speaker.silent("slower")
 

@@ -103,7 +103,13 @@ class Person:
         self.page.get_by_test_id("password").fill(PASSWORD)
         self.page.get_by_test_id("submit").click()
         expect(self.page.get_by_test_id("my-name")).to_have_text(name)
+        self.connected()
         return self
+
+    def connected(self) -> None:
+        """Before that, all but messages is refused."""
+        status = self.page.get_by_test_id("connection-status")
+        expect(status).to_have_attribute("data-status", "open")
 
     def create_room(self, name: str, kind: str = "public") -> None:
         self.page.get_by_test_id("new-room").click()

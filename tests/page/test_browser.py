@@ -325,6 +325,7 @@ def test_everything_can_be_done_by_keyboard(person: PersonFactory, server: Serve
     keys.type(PASSWORD)
     keys.press("Enter")
     expect(page.get_by_test_id("my-name")).to_have_text("Kay")
+    aya.connected()
 
     rooms = [fresh("Keys A"), fresh("Keys B")]
     for room in rooms:
