@@ -8,7 +8,7 @@ import os
 
 import click
 
-from chatserver.errors import ChatError, StartupError
+from chatserver.errors import ChatError, StartupError, StoreUnavailable
 from chatserver.version import __version__
 
 COMMANDS = (
@@ -36,8 +36,15 @@ class Commands(click.Group):
         except StartupError as error:
             refuse(str(error))
         except ChatError as error:
-            refuse(error.text)
+            refuse(told(error))
         raise click.exceptions.Exit(1)
+
+
+def told(error: ChatError) -> str:
+    """What a user is told, and for whoever looks after the store also what it said itself."""
+    if isinstance(error, StoreUnavailable) and str(error.__cause__ or ""):
+        return f"{error.text.rstrip('.')}: {error.__cause__}"
+    return error.text
 
 
 def refuse(text: str) -> None:

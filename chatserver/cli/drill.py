@@ -75,9 +75,9 @@ def command(
     plan = Plan(messages, moments)
     outcome = tried(source, overrides, plan)
     text = page(outcome, when=datetime.now(UTC))
-    if report is not None:
-        report.write_text(text, encoding="utf-8")
     click.echo(text)
+    if report is not None:
+        write(report, text)
     demand(outcome, most_rpo, most_rto)
 
 
@@ -97,6 +97,14 @@ def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outco
         say(f"it uses {scratch.touches}, and nothing else")
         with progress("rooms filled") as show:
             return run_quietly(Drill(scratch, plan, say, show).run())
+
+
+def write(report: Path, text: str) -> None:
+    """Raises `StartupError` where that cannot be."""
+    try:
+        report.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StartupError(f"--report {report}: {error.strerror}") from error
 
 
 def demand(outcome: Outcome, most_rpo: float | None, most_rto: float | None) -> None:

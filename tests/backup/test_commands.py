@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 
@@ -11,6 +12,7 @@ from chatserver import MessagePosted
 from chatserver.backup.reading import Backup
 from tests.backup.conftest import KEY
 from tests.backup.machine import Machine, ended, read
+from tests.faults.disk import no_file_grows_over
 from tests.faults.server import ChatServer
 from tests.protocol.running import PASSWORD, Running
 from tests.servers import mongod_program
@@ -149,6 +151,37 @@ def test_a_full_disk_is_said_and_nothing_half_done_stays(machine: Machine) -> No
     assert len(machine.shelf.all()) == 1
     assert not list(machine.shelf.folder.glob(".partial*"))
     assert machine.run("backup", "verify", str(machine.shelf.all()[0])).exit_code == 0
+
+
+def test_a_damaged_database_is_said_and_nothing_half_done_stays(machine: Machine) -> None:
+    machine.fill(messages=5000)
+    file = machine.data / "sqlite" / "chat.db"
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size // 2)
+        opened.write(bytes(range(256)) * 1024)
+    status, said = ended(machine.start("backup"))
+    assert status == 1
+    assert "malformed" in said and "Traceback" not in said
+    assert machine.shelf.all() == [] and not list(machine.shelf.folder.glob(".partial*"))
+
+
+def test_a_restore_for_which_there_is_no_room_is_begun_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.fill(messages=5000)
+    assert machine.run("backup").exit_code == 0
+    [backup] = machine.shelf.all()
+    fresh = machine.folder / "fresh"
+    monkeypatch.setattr("chatserver.archive.patience.PATIENCE_SECONDS", 0.1)
+    with no_file_grows_over(500_000):
+        full = machine.run("restore", str(backup), data=fresh)
+    assert full.exit_code == 1
+    assert "The store is not available at the moment: " in full.stderr
+    status, said = ended(machine.start("serve", data=fresh))
+    assert status == 1 and "is being filled from" in said, "half an installation serves nobody"
+    shutil.rmtree(fresh)
+    assert machine.run("restore", str(backup), data=fresh).exit_code == 0
+    assert read(fresh) == read(machine.data)
 
 
 def test_killed_at_any_moment_it_leaves_nothing_that_looks_complete(machine: Machine) -> None:

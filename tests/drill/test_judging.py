@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from chatserver.cli.drill import demand
+from chatserver.cli.drill import demand, write
 from chatserver.drill.course import Drill, Plan
 from chatserver.drill.load import People, Place, Sent, lost
 from chatserver.drill.outcome import Copied, Fall, Outcome
@@ -73,6 +74,11 @@ def test_the_page_has_each_fall_and_what_follows() -> None:
     assert "| 11,000 | between two rounds | 100 | 10 | 1.0 s | 1.5 s | 3.0 s |" in text
     assert "**RPO 1.0 s**" in text and "**RTO 3.0 s**" in text
     assert "100.0 s more for each million" in text and "**1001.9 s**" in text
+
+
+def test_a_report_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=f"--report {tmp_path}: Is a directory"):
+        write(tmp_path, "text")
 
 
 def test_bounds_that_are_not_kept_are_refused() -> None:

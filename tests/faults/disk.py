@@ -1,12 +1,13 @@
-"""Disks that fail: one that can be filled, and one that cannot be synced. Both need root."""
+"""Disks that fail: one that can be filled, and one that cannot be synced, as root; a limit on files."""
 
 import asyncio
 import errno
 import os
+import resource
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,17 @@ class SmallDisk:
 
     def _seen_by(self, pid: int) -> Path:
         return Path(f"/proc/{pid}/root{self._folder}", FILL)
+
+
+@contextmanager
+def no_file_grows_over(size: int) -> Iterator[None]:
+    """As on a full disk, but for this process alone."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @asynccontextmanager

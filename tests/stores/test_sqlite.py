@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import json
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -24,6 +23,7 @@ import pytest
 from chatserver import PinAdded, RoomRole, StartupError, Store, StoreUnavailable
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queries, records, schema
+from tests.faults.disk import no_file_grows_over
 from tests.faults.server import ChatServer
 from tests.stores.waiting import comes_back
 
@@ -227,17 +227,6 @@ async def test_a_read_only_file_is_named(io_loop: Any) -> None:
 
 
 # -- faults ------------------------------------------------------------------------------------
-
-
-@contextmanager
-def no_file_grows_over(size: int) -> Iterator[None]:
-    """As on a full disk, but for this process alone."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_a_full_disk_loses_nothing_and_is_come_back_from(
