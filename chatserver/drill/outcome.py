@@ -20,7 +20,6 @@ class Copied(NamedTuple):
 
     messages: int
     seconds: float
-    said: str
 
 
 class Outcome(NamedTuple):

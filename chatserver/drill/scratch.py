@@ -69,9 +69,9 @@ class Scratch:
 
     # -- commands, each in a process of its own ----------------------------------------------------
 
-    async def backup(self) -> str:
-        """Make one; what the command said of it."""
-        return await self._run("backup", "--no-rotate")
+    async def backup(self) -> None:
+        """Make one."""
+        await self._run("backup", "--no-rotate")
 
     async def restore(self) -> int:
         """From the newest backup and what is beside it; how many events that were."""

@@ -49,7 +49,7 @@ def fall(messages: int, rto: float, rpo: float = 1.0) -> Fall:
 
 
 def outcome(*falls: Fall) -> Outcome:
-    return Outcome("sqlite", 2.0, [Copied(1000, 0.5, "")], [*falls])
+    return Outcome("sqlite", 2.0, [Copied(1000, 0.5)], [*falls])
 
 
 def test_the_worst_of_each_size_makes_the_slope() -> None:

@@ -43,9 +43,8 @@ class Machine(NamedTuple):
             ):
                 client.admin.command("fsync")
 
-    def make_room(self) -> None:
-        """And start the server where it has ended, as whoever looks after it would."""
-        self.disk.free(self.guest)
+    def look_after(self) -> None:
+        """Start the server where it has ended, which it may take its time for."""
         if not self.server.is_running():
             self.server.start()
 
@@ -87,10 +86,12 @@ async def append_until_refused(store: Store, head: int) -> int:
     return head
 
 
-async def append_again(store: Store) -> int:
+async def append_again(machine: Machine) -> int:
     """One more message as soon as that is possible; its number."""
+    store = machine.store
     async with asyncio.timeout(LIMIT_SECONDS):
         while True:
+            await asyncio.to_thread(machine.look_after)
             with contextlib.suppress(StoreUnavailable):
                 head = (await store.heads(["r"]))["r"]
                 await store.append([posted("r", head + 1, client_id="after")])
@@ -107,8 +108,8 @@ async def test_it_refuses_keeps_what_was_acknowledged_and_goes_on(
         await store.append([described("r", 1)])
         await asyncio.to_thread(machine.fill)
         acknowledged = await append_until_refused(store, 1)
-        await asyncio.to_thread(machine.make_room)
-        head = await append_again(store)
+        machine.disk.free(machine.guest)
+        head = await append_again(machine)
         assert head > acknowledged
         after = 0
         while events := await store.read("r", after, 500):
