@@ -42,7 +42,10 @@ class Hints:
     def head(self, room: str, seq: int) -> None:
         """A room has events up to `seq`."""
         found = self._rooms.known(room)
-        if found is None or not found.followers or seq <= found.head:
+        if found is None or seq <= found.head:
+            return
+        if not found.followers:
+            found.stale = True  # whoever needs it next looks then
             return
         self._heads[room] = max(seq, self._heads.get(room, 0))
         self._wake()

@@ -78,7 +78,7 @@ class Following:
 
     async def _hold(self, subscriber: Subscriber, name: str, after: int | None) -> Room:
         """The room, kept in memory, and as far as the store if a seq is beyond what is known here."""
-        room = await self._rooms.get(name)
+        room = await self._rooms.get(name, subscriber.user)
         room.holders += 1
         try:
             _demand_read(subscriber, room)

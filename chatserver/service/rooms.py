@@ -56,21 +56,23 @@ class RoomService:
 
     # -- finding -------------------------------------------------------------------------------
 
-    async def get(self, room: str) -> Room:
+    async def get(self, room: str, user: User | None = None) -> Room:
         """The room, in step with the store. Raises `ChatError` room.not_found.
 
-        Says nothing of rights: whoever calls it demands one.
+        Says nothing of rights: whoever calls it demands one. If `user`, for whom it is, is no
+        member by what is known here, the store is asked: another node may have let them in just now.
         """
-        found = self._rooms.loaded(room)
-        while found is None:
+        remembered = self._rooms.loaded(room)
+        if remembered is not None and (user is None or remembered.role(user.id) is not None):
+            return remembered
+        while True:
             known = await self._rooms.load(room)
             if known is None:
                 raise ChatError("room.not_found")
-            if self._rooms.loaded(room) is not known:
+            if known is remembered or self._rooms.loaded(room) is not known:
                 await self._log.refresh([known])
             if self._rooms.known(room) is known:  # else it was dropped from memory meanwhile
-                found = known
-        return found
+                return known
 
     async def get_many(self, rooms: Sequence[str]) -> dict[str, Room]:
         """The rooms that there are of these, in step with the store. Says nothing of rights."""

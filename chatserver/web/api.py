@@ -160,8 +160,10 @@ class Rooms(BaseHandler):
 class RoomHandler(BaseHandler):
     """An address under one room."""
 
-    async def room(self, room: str) -> Room:
-        return await self.service.rooms.get(room)
+    async def asked(self, room: str) -> tuple[User, Room]:
+        """Who is asking, and for which room."""
+        user = await self.user()
+        return user, await self.service.rooms.get(room, user)
 
     async def view(self, user: User, room: Room) -> RoomView:
         return await self.service.rooms.view(user, room)
@@ -169,57 +171,56 @@ class RoomHandler(BaseHandler):
 
 class OneRoom(RoomHandler):
     async def get(self, room: str) -> None:
-        user = await self.user()
-        self.reply(await self.view(user, await self.room(room)))
+        self.reply(await self.view(*await self.asked(room)))
 
     async def patch(self, room: str) -> None:
-        user, found, given = await self.user(), await self.room(room), self.body(RoomChange)
+        (user, found), given = await self.asked(room), self.body(RoomChange)
         await self.service.rooms.change(user, found, given.name, given.topic)
         self.reply(await self.view(user, found))
 
 
 class Join(RoomHandler):
     async def post(self, room: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         await self.service.rooms.join(user, found)
         self.reply(await self.view(user, found))
 
 
 class Leave(RoomHandler):
     async def post(self, room: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         await self.service.rooms.leave(user, found)
         self.reply({})
 
 
 class Members(RoomHandler):
     async def get(self, room: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         after = self.get_query_argument("after", "")
         limit = self.number("limit", MEMBER_PAGE, 1)
         self.reply({"members": self.service.rooms.members(user, found, after, limit)})
 
     async def post(self, room: str) -> None:
-        user, found, given = await self.user(), await self.room(room), self.body(Invitation)
+        (user, found), given = await self.asked(room), self.body(Invitation)
         await self.service.rooms.invite(user, found, given.user)
         self.reply({}, 201)
 
 
 class OneMember(RoomHandler):
     async def put(self, room: str, member: str) -> None:
-        user, found, given = await self.user(), await self.room(room), self.body(Appointment)
+        (user, found), given = await self.asked(room), self.body(Appointment)
         seq = await self.service.rooms.appoint(user, found, member, given.role)
         self.reply({"seq": seq})
 
     async def delete(self, room: str, member: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         await self.service.rooms.kick(user, found, member)
         self.reply({})
 
 
 class Messages(RoomHandler):
     async def get(self, room: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         before = self.number("before", None)
         limit = self.number("limit", NEWEST_PAGE, 1)
         if before is None and limit == NEWEST_PAGE <= self.gate.config.limits.history_page:
@@ -228,7 +229,7 @@ class Messages(RoomHandler):
             self.reply(await self.service.history.page(user, found, before, limit))
 
     async def post(self, room: str) -> None:
-        user, found, given = await self.user(), await self.room(room), self.body(NewMessage)
+        (user, found), given = await self.asked(room), self.body(NewMessage)
         event, repeated = await self.service.messages.post(
             user, found, given.client_id, given.body, given.reply_to
         )
@@ -237,30 +238,30 @@ class Messages(RoomHandler):
 
 class OneMessage(RoomHandler):
     async def patch(self, room: str, message: str) -> None:
-        user, found, given = await self.user(), await self.room(room), self.body(NewBody)
+        (user, found), given = await self.asked(room), self.body(NewBody)
         seq = await self.service.messages.edit(user, found, message, given.body)
         self.reply({"seq": seq})
 
     async def delete(self, room: str, message: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         self.reply({"seq": await self.service.messages.delete(user, found, message)})
 
 
 class Reactions(RoomHandler):
     async def post(self, room: str, message: str) -> None:
-        user, found, given = await self.user(), await self.room(room), self.body(Emoji)
+        (user, found), given = await self.asked(room), self.body(Emoji)
         seq = await self.service.messages.react(user, found, message, given.emoji)
         self.reply({"seq": seq})
 
     async def delete(self, room: str, message: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         emoji = self.get_query_argument("emoji", "")
         self.reply({"seq": await self.service.messages.unreact(user, found, message, emoji)})
 
 
 class Events(RoomHandler):
     async def get(self, room: str) -> None:
-        user, found = await self.user(), await self.room(room)
+        user, found = await self.asked(room)
         after = self.number("after", 0)
         limit = self.number("limit", 500, 1)
         self.reply(await self.service.history.events(user, found, after, limit))

@@ -31,7 +31,7 @@ async def unsub(session: "Session", user: User, op: p.Unsub) -> None:
 
 
 async def send(session: "Session", user: User, op: p.Send) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     draft = Draft(room=op.room, body=op.body, reply_to=op.reply_to)
     draft, mentions = await session.service.messages.prepare(user, room, draft)
     session.service.messages.submit(
@@ -40,47 +40,47 @@ async def send(session: "Session", user: User, op: p.Send) -> None:
 
 
 async def edit(session: "Session", user: User, op: p.Edit) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     seq = await session.service.messages.edit(user, room, op.message, op.body)
     session.say(op.id, {"seq": seq})
 
 
 async def delete(session: "Session", user: User, op: p.Delete) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     session.say(op.id, {"seq": await session.service.messages.delete(user, room, op.message)})
 
 
 async def react(session: "Session", user: User, op: p.React) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     seq = await session.service.messages.react(user, room, op.message, op.emoji)
     session.say(op.id, {"seq": seq})
 
 
 async def unreact(session: "Session", user: User, op: p.Unreact) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     seq = await session.service.messages.unreact(user, room, op.message, op.emoji)
     session.say(op.id, {"seq": seq})
 
 
 async def pin(session: "Session", user: User, op: p.Pin | p.Unpin) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     pinned = isinstance(op, p.Pin)
     seq = await session.service.messages.pin(user, room, op.message, pinned)
     session.say(op.id, {"seq": seq})
 
 
 async def history(session: "Session", user: User, op: p.History) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     session.say(op.id, await session.service.history.page(user, room, op.before, op.limit))
 
 
 async def events(session: "Session", user: User, op: p.Events) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     session.say(op.id, await session.service.history.events(user, room, op.after, op.limit))
 
 
 async def read(session: "Session", user: User, op: p.Read) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     await session.service.rooms.mark_read(user, room, op.seq, but=session.subscriber)
     session.say(op.id, {})
 
@@ -88,7 +88,7 @@ async def read(session: "Session", user: User, op: p.Read) -> None:
 async def typing(session: "Session", user: User, op: p.Typing) -> None:
     if not session.may_tell_typing():
         return
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     demand(user, room, Right.POST)
     now = TypingNow(room=room.id, user=UserRef(user.id, user.name))
     session.service.hub.tell_room(room, now, but=session.subscriber)
@@ -101,49 +101,49 @@ async def create(session: "Session", user: User, op: p.Create) -> None:
 
 
 async def change(session: "Session", user: User, op: p.Change) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     seq = await session.service.rooms.change(user, room, op.name, op.topic)
     session.say(op.id, {"seq": seq})
 
 
 async def join(session: "Session", user: User, op: p.Join) -> None:
     rooms = session.service.rooms
-    room = await rooms.get(op.room)
+    room = await rooms.get(op.room, user)
     await rooms.join(user, room)
     session.say(op.id, await rooms.view(user, room))
 
 
 async def leave(session: "Session", user: User, op: p.Leave) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     await session.service.rooms.leave(user, room)
     session.say(op.id, {})
 
 
 async def invite(session: "Session", user: User, op: p.Invite) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     await session.service.rooms.invite(user, room, op.user)
     session.say(op.id, {})
 
 
 async def kick(session: "Session", user: User, op: p.Kick) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     await session.service.rooms.kick(user, room, op.user)
     session.say(op.id, {})
 
 
 async def role(session: "Session", user: User, op: p.Role) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     seq = await session.service.rooms.appoint(user, room, op.user, op.role)
     session.say(op.id, {"seq": seq})
 
 
 async def members(session: "Session", user: User, op: p.Members) -> None:
-    room = await session.service.rooms.get(op.room)
+    room = await session.service.rooms.get(op.room, user)
     session.say(op.id, {"members": session.service.rooms.members(user, room, op.after, op.limit)})
 
 
 async def search(session: "Session", user: User, op: p.Search) -> None:
-    room = await session.service.rooms.get(op.room) if op.room else None
+    room = await session.service.rooms.get(op.room, user) if op.room else None
     found = await session.service.search.find(user, op.text, room, op.before, op.limit)
     session.say(op.id, found)
 

@@ -192,7 +192,7 @@ class Session:
                 partial(self.sent, op.id),
             )
         except ChatError as error:
-            if self.service.cache.loaded(op.room) is None:
+            if self.service.cache.loaded(op.room) is None or room.role(user.id) is None:
                 return False  # by what is known of the room, which may be out of date
             self.say_error(op.id, error)
         return True

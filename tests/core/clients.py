@@ -111,7 +111,7 @@ class Reader:
 
     async def follow(self, room: str, after: int | None) -> Span:
         """Raises `ChatError` where the user may not read the room."""
-        found = await self.service.rooms.get(room)
+        found = await self.service.rooms.get(room, self.user)
         demand(self.user, found, Right.READ)
         if after is not None and after > found.head:
             await self.service.log.refresh([found])

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from chatserver.errors import ChatError
 from chatserver.model import RoomKind, UserRef
 from chatserver.service.views import TypingNow
 from tests.core.buses import Wire
@@ -83,3 +86,23 @@ async def test_without_a_bus_nobody_is_told_elsewhere() -> None:
         await built.first.rooms.mark_read(built.owner, built.room, built.room.head)
         await asyncio.sleep(0.02)
         assert reader.pipe.received == []
+
+
+async def test_who_was_let_in_on_one_node_is_in_on_the_others_at_once() -> None:
+    async with scene() as built:
+        await elsewhere(built)  # so that the second node keeps the room in memory, and follows it
+        guest = await add_user(built.first, "guest")
+        await built.first.rooms.invite(built.owner, built.room, guest.id)
+        reader = Reader(built.second, guest)
+        built.readers.append(reader)
+        await reader.follow(built.room.id, None)
+        room = await built.second.rooms.get(built.room.id, guest)
+        await built.second.messages.post(guest, room, "c", "I am here")
+
+
+async def test_who_was_not_let_in_is_refused_by_what_the_store_has() -> None:
+    async with scene() as built:
+        await elsewhere(built)
+        guest = await add_user(built.first, "guest")
+        with pytest.raises(ChatError, match=r"room\.not_found"):
+            await Reader(built.second, guest).follow(built.room.id, None)

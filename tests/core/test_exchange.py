@@ -98,6 +98,15 @@ async def test_a_room_that_nobody_here_follows_costs_no_query() -> None:
         assert reads == []
 
 
+async def test_a_room_that_nobody_here_follows_is_as_new_when_it_is_needed() -> None:
+    async with scene(Wire()) as built:
+        posted = built.room.head + 3
+        await built.post(3, on=built.second)
+        await until(lambda: built.room.stale)
+        room = await built.first.rooms.get(built.room.id, built.owner)
+        assert room.head == posted
+
+
 async def test_a_hint_for_nothing_costs_one_query() -> None:
     wire = Wire()
     async with scene(wire) as built:

@@ -3,6 +3,7 @@
 import asyncio
 
 from chatserver.app import Server
+from chatserver.model import User
 from chatserver.rooms import Room
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
@@ -17,17 +18,17 @@ class SlowRoom:
         find = rooms.get
         self._running, self._reached, self._go = running, asyncio.Event(), asyncio.Event()
 
-        async def get(name: str) -> Room:
+        async def get(name: str, user: User | None = None) -> Room:
             if name == room:
                 self._reached.set()
                 await self._go.wait()
-            return await find(name)
+            return await find(name, user)
 
         rooms.get = get  # type: ignore[method-assign]
 
     async def reached(self) -> None:
         async def wait(server: Server) -> None:
-            await self._reached.wait()
+            await asyncio.wait_for(self._reached.wait(), ANSWER_SECONDS)
 
         await self._running.run(wait)
 

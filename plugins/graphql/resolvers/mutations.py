@@ -201,6 +201,6 @@ async def _pin(asking: Asking, input: Given, *, pinned: bool) -> ChangePayload:
 
 async def _get(asking: Asking, room: str) -> Room:
     """The room, for who has signed in. What was loaded before is loaded anew after the change."""
-    _ = asking.user
+    user = asking.user
     asking.refresh()
-    return await asking.service.rooms.get(room)
+    return await asking.service.rooms.get(room, user)

@@ -51,7 +51,7 @@ async def room(parent: object, info: Any, id: str) -> RoomView | None:
     asking: Asking = info.context
     user = asking.user
     try:
-        return asking.service.rooms.describe(user, await asking.service.rooms.get(id))
+        return asking.service.rooms.describe(user, await asking.service.rooms.get(id, user))
     except ChatError as error:
         if error.code == "room.not_found":
             return None
@@ -69,7 +69,7 @@ async def search(
     asking: Asking = info.context
     service, user = asking.service, asking.user
     count = bounded("first", first, PAGE, PAGE_MOST)
-    within = None if room is None else await service.rooms.get(room)
+    within = None if room is None else await service.rooms.get(room, user)
     found = await service.search.find(user, text, within, connections.place(after), count)
 
     def place_of(message: Message) -> str:
