@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -11,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loguru import logger
-from tornado.netutil import bind_sockets
 
 from chatserver import installation, logging
 from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
-from chatserver.errors import StartupError
 from chatserver.exchange import give_bus
 from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
@@ -24,6 +21,7 @@ from chatserver.hooktypes import Context, Job
 from chatserver.jobs import Jobs
 from chatserver.leases import Leases, node_name
 from chatserver.measure import Measures
+from chatserver.place import Place, apart
 from chatserver.plugins import Plugins
 from chatserver.service import Service
 from chatserver.spaces import Space
@@ -31,12 +29,12 @@ from chatserver.version import __version__
 from chatserver.watchdog import Watchdog
 from chatserver.web.front import Front
 from chatserver.web.gate import Gate
+from chatserver.web.listening import bind, front, tls
 from chatserver.web.routes import application
 
 if TYPE_CHECKING:
     from chatserver.backup.shipper import Shipper
 
-BACKLOG = 4096  # connections that may wait to be accepted: thousands come back at once
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 # Connections and messages make no garbage that only the collector finds; it need not look often.
 GC_THRESHOLDS = (50_000, 20, 100)
@@ -48,8 +46,12 @@ THREAD_SECONDS = 0.0005
 class Server:
     """One node: everything between a configuration and an open port."""
 
-    def __init__(self, loaded: Loaded) -> None:
-        """Load and check the plugins; opens nothing. Raises `StartupError`."""
+    def __init__(self, loaded: Loaded, place: Place | None = None) -> None:
+        """Load and check the plugins; opens nothing. Raises `StartupError`.
+
+        `place` is a worker's, which has its sockets from its parent.
+        """
+        self._place = place
         self.config: Config = loaded.config
         self._data = Path(self.config.server.data).absolute()
         self.measures = Measures()
@@ -79,7 +81,7 @@ class Server:
             self.measures,
         )
         self._gate: Gate | None = None
-        self._http: Front | None = None
+        self._fronts: list[Front] = []
 
     @asynccontextmanager
     async def opened(self, *, beside: bool = False) -> AsyncIterator["Server"]:
@@ -103,32 +105,19 @@ class Server:
 
     def listen(self) -> int:
         """Accept connections; returns the port. Raises `StartupError`."""
-        config = self.config
-        gate = self._gate = Gate(config, self.service, self.measures)
+        gate = self._gate = Gate(self.config, self.service, self.measures)
         app = application(
             gate,
             self.hooks.register_routes(self._context),
             self.hooks.register_health_checks(),
         )
-        limits = config.limits
-        self._http = Front(
-            app,
-            ssl_options=_tls(config),
-            idle_connection_timeout=limits.header_seconds,
-            body_timeout=limits.body_seconds,
-            max_header_size=limits.header_bytes,
-            max_body_size=limits.http_body_bytes,
-            max_buffer_size=limits.http_body_bytes + limits.header_bytes,
-        )
-        self._http.gate = gate
-        try:
-            sockets = bind_sockets(config.server.port, config.server.host, backlog=BACKLOG)
-        except OSError as error:
-            where = f"{config.server.host}:{config.server.port}"
-            raise StartupError(
-                f"server.port: cannot listen on {where}: {error.strerror}"
-            ) from error
-        self._http.add_sockets(sockets)
+        public = front(app, gate, tls(self.config))
+        sockets = self._place.listeners() if self._place else bind(self.config)
+        public.add_sockets(sockets)
+        self._fronts = [public]
+        if self._place:
+            self._fronts.append(front(app, gate, None))
+            self._fronts[-1].add_socket(self._place.own_listener())
         gate.heartbeat.start()
         port: int = sockets[0].getsockname()[1]
         return port
@@ -153,16 +142,18 @@ class Server:
 
     async def drain(self) -> None:
         """Move the clients away, finish what was begun, close the port."""
-        if self._gate is None or self._http is None:
+        if self._gate is None:
             return
         self._gate.draining = True
         logger.info("draining {} connections", self.service.hub.connections())
         await self.service.hub.drain(self.config.server.drain_seconds, self._settled)
         await self.service.log.drain()
-        self._http.stop()
+        for each in self._fronts:
+            each.stop()
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self._http.close_all_connections()
+                for each in self._fronts:
+                    await each.close_all_connections()
                 await self.service.hub.gone()
         except TimeoutError:
             logger.warning("{} connections are cut", self.service.hub.connections())
@@ -204,6 +195,8 @@ class Server:
             version=__version__,
             service=self.service,
             graphql=self._graphql,
+            worker=self._place.number if self._place else 0,
+            worker_ports=self._place.ports if self._place else (),
         )
 
 
@@ -214,23 +207,30 @@ async def opened(loaded: Loaded) -> AsyncIterator[Server]:
         yield server
 
 
-def run(loaded: Loaded, *, dev: bool = False) -> int:
-    """Serve until SIGTERM or SIGINT, then drain; returns the exit status. Raises `StartupError`."""
+def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, then drain; returns the exit status. Raises `StartupError`.
+
+    A worker (`place`) also ends, and drains, when its parent does.
+    """
+    if place is not None:
+        loaded = apart(loaded, place.number)
     writer = logging.setup(loaded.config.logging, version=__version__)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(loaded, dev))
+            runner.run(_serve(loaded, dev, place))
     finally:
         writer.close()
     return 0
 
 
-async def _serve(loaded: Loaded, dev: bool) -> None:
+async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(loaded)
+    if place is not None:
+        loop.add_reader(place.parent, stop.set)
+    server = Server(loaded, place)
     async with server.opened():
         watchdog = Watchdog(server.measures, server.plugin_packages())
         port = server.listen()
@@ -245,21 +245,11 @@ async def _serve(loaded: Loaded, dev: bool) -> None:
             logger.info("this is a development server: open http://localhost:{} and sign up", port)
         async with server.working():
             await stop.wait()
+        if place is not None:
+            loop.remove_reader(place.parent)
         watchdog.stop()
         await server.drain()
     logger.info("stopped")
-
-
-def _tls(config: Config) -> ssl.SSLContext | None:
-    if not config.server.tls_certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_cert_chain(config.server.tls_certificate, config.server.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise StartupError(f"server.tls_certificate: {error}") from error
-    return context
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

@@ -289,3 +289,5 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     service: "Service"  # every rule of the server; it answers from `startup` on
     graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
+    worker: int = 0  # of `serve --workers`, from 1; 0 where there is one process alone
+    worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself

@@ -8,6 +8,13 @@ from chatserver.cli.options import configured, listening, load_configuration
 @click.command()
 @configured
 @listening
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve, on one port. The store must be one that several share.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -16,15 +23,24 @@ def command(
     host: str | None,
     port: int | None,
     data: str | None,
+    workers: int,
 ) -> None:
     """Run the server until it is told to stop (SIGTERM drains).
 
     \b
     chatserver serve -c production
     chatserver serve -c /etc/chatserver/chat.toml --port 8080
+    chatserver serve -c production --workers 4
     CHATSERVER_PLUGIN__MONGO__URI=mongodb://db chatserver serve -c production
     """
     loaded = load_configuration(source, overrides, host=host, port=port, data=data)
+    from chatserver.place import place_of_this_process
+
+    place = place_of_this_process()
+    if workers > 1 and place is None:
+        from chatserver.workers import run_workers
+
+        ctx.exit(run_workers(loaded, workers))
     from chatserver.app import run
 
-    ctx.exit(run(loaded))
+    ctx.exit(run(loaded, place=place))

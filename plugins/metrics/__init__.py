@@ -5,15 +5,19 @@ from typing import Annotated
 
 import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 
 from chatserver import Context, Reply, Request, Route, Settings, hookimpl
 from chatserver_plugins.metrics.collector import MeasureCollector
 from chatserver_plugins.metrics.loop_lag import LoopLag
+from chatserver_plugins.metrics.workers import together
 
 
 class MetricsPlugin:
-    """Answers in the Prometheus text format, or in OpenMetrics if the request prefers that."""
+    """Answers in the Prometheus text format, or in OpenMetrics if the request prefers that.
+
+    Of several workers, which share a port, any one answers for all.
+    """
 
     class Config(Settings, frozen=True, kw_only=True):
         path: Annotated[
@@ -34,9 +38,11 @@ class MetricsPlugin:
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._lag: LoopLag | None = None
+        self._ports: Sequence[int] = ()
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
+        self._ports = context.worker_ports
         self._registry.register(
             MeasureCollector(context.measures, context.version, self.config.max_series)
         )
@@ -53,5 +59,8 @@ class MetricsPlugin:
             self._lag.stop()
 
     async def get(self, request: Request) -> Reply:
+        if self._ports and request.query.get("workers") != "own":
+            text = await together(self._ports, self.config.path)
+            return Reply(body=text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
         encode, content_type = choose_encoder(request.header("Accept") or "")
         return Reply(body=encode(self._registry), content_type=content_type)

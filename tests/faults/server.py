@@ -38,6 +38,7 @@ class ChatServer:
         folder: Path,
         *,
         store: str = "mongo",
+        workers: int = 1,
         within: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         **settings: object,
@@ -46,6 +47,7 @@ class ChatServer:
 
         `within` is a command that becomes the server, once it has changed what is around it.
         """
+        self._workers = workers
         self.folder = folder
         self._within = [*within]
         self._environment = os.environ | (environment or {})
@@ -88,6 +90,7 @@ class ChatServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         options = [f"--set={key}={value}" for key, value in self._settings.items()]
         where = ["--port", str(self.port), "--data", str(self.folder / "data")]
+        where += ["--workers", str(self._workers)]
         with (self.folder / "console.log").open("ab") as console:
             self._process = psutil.Popen(
                 [*self._within, sys.executable, "-m", "chatserver", "serve", *where, *options],

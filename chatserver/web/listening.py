@@ -1,0 +1,63 @@
+"""Sockets to listen on, and the HTTP servers on them."""
+
+import socket
+import ssl
+
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+
+from chatserver.config import Config
+from chatserver.errors import StartupError
+from chatserver.web.front import Front
+from chatserver.web.gate import Gate
+
+BACKLOG = 4096  # connections that may wait to be accepted: thousands come back at once
+
+
+def bind(config: Config, port: int | None = None, *, shared: bool = False) -> list[socket.socket]:
+    """Listen where the configuration says, or at another port of that host.
+
+    What is `shared` may be bound several times: the kernel spreads new connections over the sockets.
+    Raises `StartupError`.
+    """
+    number = config.server.port if port is None else port
+    try:
+        return bind_sockets(number, config.server.host, backlog=BACKLOG, reuse_port=shared)
+    except OSError as error:
+        where = f"{config.server.host}:{number}"
+        raise StartupError(f"server.port: cannot listen on {where}: {error.strerror}") from error
+
+
+def bind_own() -> socket.socket:
+    """Listen on a free port of loopback, for questions of one process to another."""
+    (own,) = bind_sockets(0, "127.0.0.1")
+    return own
+
+
+def front(app: Application, gate: Gate, tls: ssl.SSLContext | None) -> Front:
+    """An HTTP server with the bounds of the configuration."""
+    limits = gate.config.limits
+    made = Front(
+        app,
+        ssl_options=tls,
+        idle_connection_timeout=limits.header_seconds,
+        body_timeout=limits.body_seconds,
+        max_header_size=limits.header_bytes,
+        max_body_size=limits.http_body_bytes,
+        max_buffer_size=limits.http_body_bytes + limits.header_bytes,
+    )
+    made.gate = gate
+    return made
+
+
+def tls(config: Config) -> ssl.SSLContext | None:
+    """What the configuration says of TLS. Raises `StartupError`."""
+    if not config.server.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_cert_chain(config.server.tls_certificate, config.server.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartupError(f"server.tls_certificate: {error}") from error
+    return context

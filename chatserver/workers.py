@@ -1,0 +1,169 @@
+"""Several workers on one machine behind one port: a parent that starts, watches and stops them.
+
+Each worker is a process and a node like any other. The parent opens the sockets and keeps them, so
+that connections wait for a worker that is started again, and are not refused.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from loguru import logger
+
+from chatserver import logging
+from chatserver.app import STOP_SECONDS, Server
+from chatserver.config import Config, Loaded
+from chatserver.errors import StartupError
+from chatserver.folders import DataFolder
+from chatserver.place import VARIABLE, Place
+from chatserver.version import __version__
+from chatserver.web.listening import bind, bind_own
+
+RETRY_SECONDS = 0.2  # before a worker that has ended is started again …
+LONGEST_RETRY_SECONDS = 5.0  # … and at most, where it ends again and again
+HEALTHY_SECONDS = 10.0  # who has run so long did not end because it could not start
+GRACE_SECONDS = 15.0  # beyond what a drain may take, before a worker is killed
+
+
+class Worker:
+    """One of the workers, kept alive."""
+
+    def __init__(self, place: Place, command: Sequence[str]) -> None:
+        self.number = place.number
+        self._command = command
+        self._files = (*place.sockets, place.own, place.parent)
+        self._environment = {VARIABLE: msgspec.json.encode(place).decode()}
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        """Until it is stopped; the exit status. Ends by itself if it cannot even start once."""
+        pause, first = RETRY_SECONDS, True
+        while True:
+            started = time.monotonic()
+            status = await self._live()
+            if self._stopping.is_set():
+                # It may have been told before it could hear, when there was nothing to drain.
+                return 0 if status == -signal.SIGTERM else status
+            is_healthy = time.monotonic() - started > HEALTHY_SECONDS
+            if first and status > 0 and not is_healthy:
+                return status  # it has said why
+            first = False
+            if is_healthy:
+                pause = RETRY_SECONDS
+            logger.error("worker {} ended with status {}: starting again", self.number, status)
+            try:
+                await asyncio.wait_for(self._stopping.wait(), pause)
+                return 0
+            except TimeoutError:
+                pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+
+    async def _live(self) -> int:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, pass_fds=self._files, env=os.environ | self._environment
+        )
+        if self._stopping.is_set():
+            self._signal(signal.SIGTERM)
+        return await self._process.wait()
+
+    def stop(self) -> None:
+        """Have it drain, and not started again."""
+        self._stopping.set()
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        logger.warning("worker {} did not stop in time: killed", self.number)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            # The object's own method asks first whether the process has ended. If it has by then, that
+            # answer takes the exit status away from who waits for it.
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
+
+
+def run_workers(loaded: Loaded, count: int) -> int:
+    """Serve with so many workers until SIGTERM or SIGINT; the exit status. Raises `StartupError`."""
+    writer = logging.setup(loaded.config.logging, version=__version__)
+    try:
+        check_shared(loaded)
+        folder = DataFolder(Path(loaded.config.server.data).absolute())
+        try:
+            return asyncio.run(_serve(loaded.config, count))
+        finally:
+            folder.close()
+    finally:
+        writer.close()
+
+
+def check_shared(loaded: Loaded) -> None:
+    """Raises `StartupError` where the store is one process's alone."""
+    server = Server(loaded)
+    if server.store.is_private():
+        raise StartupError(
+            "--workers: this store is for one process alone. Several share a MongoDB whose address "
+            "is given (plugin.mongo.uri), or a PostgreSQL"
+        )
+    if server.service.exchange is None:
+        seconds = loaded.config.delivery.repair_seconds
+        logger.warning("workers without a bus see each other's events up to {} s late", seconds)
+
+
+async def _serve(config: Config, count: int) -> int:
+    shared, own = _listen(config, count)
+    alive, parent = os.pipe()
+    places = [
+        Place(
+            number,
+            tuple(each.getsockname()[1] for each in own),
+            tuple(each.fileno() for each in mine),
+            its_own.fileno(),
+            alive,
+        )
+        for number, (mine, its_own) in enumerate(zip(shared, own, strict=True), 1)
+    ]
+    workers = [Worker(place, [sys.executable, *sys.orig_argv[1:]]) for place in places]
+    try:
+        return await watch(workers, config.server.drain_seconds + STOP_SECONDS + GRACE_SECONDS)
+    finally:
+        os.close(parent)
+        os.close(alive)
+        for each in (*own, *(each for mine in shared for each in mine)):
+            each.close()
+
+
+def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list[socket.socket]]:
+    """For each worker the sockets that clients come to, and one of its own."""
+    for each in bind(config):  # the shared ones would not notice another server
+        each.close()
+    shared = [bind(config, shared=True)]
+    port = shared[0][0].getsockname()[1]
+    shared += [bind(config, port, shared=True) for _ in range(count - 1)]
+    return shared, [bind_own() for _ in range(count)]
+
+
+async def watch(workers: Sequence[Worker], stop_seconds: float) -> int:
+    """Run all until told to stop, or until one refuses to start; the exit status."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    for worker in workers:
+        worker.stop()
+    _, late = await asyncio.wait(running, timeout=stop_seconds)
+    for worker, task in zip(workers, running, strict=True):
+        if task in late:
+            worker.kill()
+    statuses = await asyncio.gather(*running)
+    return next((abs(status) for status in statuses if status), 0)

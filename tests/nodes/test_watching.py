@@ -1,0 +1,81 @@
+"""The parent of workers, with processes that behave badly."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatserver.place import Place
+from chatserver.workers import Worker, watch
+
+SOON_SECONDS = 60.0
+BEGIN = "import os, signal, sys, time"
+NOTE = "print('x', file=open(sys.argv[1], 'a'))"
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    pipe = os.pipe()
+    yield Place(1, (), (), *pipe)
+    for each in pipe:
+        os.close(each)
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A file with a line for each start of a worker."""
+    return tmp_path / "notes"
+
+
+def worker(place: Place, notes: Path, then: str, *, first: str = "") -> Worker:
+    """It does something, notes that it has started, and does something else."""
+    code = "\n".join([BEGIN, first, NOTE, then])
+    return Worker(place, [sys.executable, "-c", code, str(notes)])
+
+
+async def started(notes: Path, times: int) -> None:
+    async with asyncio.timeout(SOON_SECONDS):
+        while lines(notes) < times:
+            await asyncio.sleep(0.01)
+
+
+def lines(notes: Path) -> int:
+    return len(notes.read_text().splitlines()) if notes.exists() else 0
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "sys.exit(0)"])
+async def test_who_ends_again_and_again_is_started_ever_more_slowly(
+    place: Place, notes: Path, end: str
+) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    watching = asyncio.create_task(watch([worker(place, notes, end)], SOON_SECONDS))
+    await started(notes, 4)
+    assert loop.time() - began > 0.2 + 0.4 + 0.8
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await watching in (0, signal.SIGKILL)  # as it may end by itself first
+
+
+async def test_who_cannot_start_at_all_ends_the_others(place: Place, notes: Path) -> None:
+    workers = [worker(place, notes, "time.sleep(600)"), worker(place, notes, "sys.exit(3)")]
+    assert await watch(workers, SOON_SECONDS) == 3
+
+
+async def test_who_cannot_start_a_second_time_is_tried_again(place: Place, notes: Path) -> None:
+    fails_later = "os.kill(os.getpid(), 9) if os.path.getsize(sys.argv[1]) < 3 else sys.exit(1)"
+    watching = asyncio.create_task(watch([worker(place, notes, fails_later)], SOON_SECONDS))
+    await started(notes, 3)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await watching in (0, 1)
+
+
+async def test_who_does_not_stop_in_time_is_killed(place: Place, notes: Path) -> None:
+    deaf = worker(place, notes, "time.sleep(600)", first="signal.signal(15, signal.SIG_IGN)")
+    watching = asyncio.create_task(watch([deaf], 0.3))
+    await started(notes, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await watching == signal.SIGKILL

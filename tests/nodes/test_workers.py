@@ -1,0 +1,161 @@
+"""`serve --workers`: several processes on one port, started, watched and stopped by a parent."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults import trial
+from tests.faults.fleet import Fleet
+from tests.faults.server import ChatServer, http
+from tests.nodes.conftest import SMALL, sharing
+from tests.servers import Mongod
+
+SOON_SECONDS = 60.0
+
+
+@pytest.fixture
+def server(tmp_path: Path, on_mongo: dict[str, object]) -> Iterator[ChatServer]:
+    """A server of two workers."""
+    with ChatServer(tmp_path, workers=2, **on_mongo) as server:
+        until(lambda: up(server) == 2)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lasting(replica_set: Mongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    """The same, for tests that leave it alone."""
+    with ChatServer(tmp_path_factory.mktemp("lasting"), workers=2, **sharing(replica_set)) as one:
+        until(lambda: up(one) == 2)
+        yield one
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SOON_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def up(server: ChatServer) -> float:
+    return server.metric("chatserver_worker_up")
+
+
+def of_worker(server: ChatServer, number: int, name: str) -> float:
+    return server.metric(name, worker=str(number))
+
+
+def posted(server: ChatServer, room: str, token: str) -> list[str]:
+    return [event["body"] for event in server.log(room, token) if event["ev"] == "message.posted"]
+
+
+def test_workers_share_a_port_and_answer_for_each_other(lasting: ChatServer) -> None:
+    server = lasting
+    token = server.register("ada")
+    room = server.room(token)
+    for number in range(40):  # each on a connection of its own
+        server.post(
+            f"/api/v1/rooms/{room}/messages", token, {"client_id": f"{number}", "body": "hello"}
+        )
+    until(lambda: len(posted(server, room, token)) == 40)
+    shares: list[float] = []
+
+    def are_told() -> bool:  # a worker that is busy for a second is left out of an answer
+        name = "messages_processed_total"
+        shares[:] = (server.metric(name, worker=each, type="message.posted") for each in "12")
+        return sum(shares) == 40
+
+    until(are_told)
+    assert all(share > 0 for share in shares), "one of them got nothing"
+    until(lambda: of_worker(server, 1, "process_resident_memory_bytes") > 0)
+    text = http.get(server.url + "/metrics").text
+    types = re.findall(r"^# TYPE (\S+)", text, re.M)
+    assert len(types) == len(set(types)), "a family stands there twice"
+
+
+def test_each_worker_has_files_of_its_own(lasting: ChatServer) -> None:
+    for number in (1, 2):
+        assert (lasting.folder / f"data/worker-{number}/lock").exists()
+        assert (lasting.folder / f"logs/worker-{number}/combined.log").exists()
+
+
+async def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(server: ChatServer) -> None:
+    def kill_one() -> None:
+        victim = server.process.children()[0]
+        victim.kill()
+        until(lambda: victim.pid not in [each.pid for each in server.process.children()])
+        until(lambda: len(server.process.children()) == 2 and up(server) == 2)
+
+    async with Fleet(server, SMALL, 1) as fleet:
+        outcome = await trial.run(fleet, lambda: asyncio.to_thread(kill_one), seconds=SMALL.seconds)
+    assert outcome.findings == []
+    assert outcome.acknowledged > 0
+    assert outcome.complaints == []
+    (error,) = server.errors()
+    assert re.fullmatch(r"worker \d ended with status -9: starting again", error["message"])
+    assert server.stop() == 0
+
+
+def test_workers_end_with_their_parent(server: ChatServer) -> None:
+    workers = server.process.children()
+    server.process.kill()
+    server.process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=SOON_SECONDS)
+    assert alive == []
+
+
+def test_a_worker_that_hangs_does_not_hold_up_the_others(server: ChatServer) -> None:
+    workers = server.process.children()
+    workers[0].send_signal(signal.SIGSTOP)
+    server.process.send_signal(signal.SIGTERM)
+    workers[1].wait(SOON_SECONDS)
+    assert server.process.is_running()
+    workers[0].send_signal(signal.SIGCONT)
+    assert server.process.wait(SOON_SECONDS) == 0
+
+
+def serve(folder: Path, *, port: int = 0, **settings: object) -> subprocess.CompletedProcess[str]:
+    given = {key.replace("__", "."): value for key, value in settings.items()}
+    options = [f"--set={key}={value}" for key, value in given.items()]
+    where = ["--port", str(port), "--data", str(folder / "data"), "--set=logging.folder="]
+    return subprocess.run(
+        [sys.executable, "-m", "chatserver", "serve", "--workers", "2", *where, *options],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("store", ["mongo", "sqlite", "memory"])
+def test_a_store_for_one_process_alone_is_refused(tmp_path: Path, store: str) -> None:
+    done = serve(tmp_path, plugins__enabled=f"{store},password,metrics")
+    assert done.returncode == 1
+    assert "--workers: this store is for one process alone" in done.stderr
+
+
+def test_workers_that_refuse_to_start_end_the_server(tmp_path: Path) -> None:
+    unreachable = {"uri": "mongodb://127.0.0.1:1", "start_seconds": 0, "timeout_ms": 100}
+    done = serve(tmp_path, **{f"plugin__mongo__{key}": each for key, each in unreachable.items()})
+    assert done.returncode == 1
+    assert "plugin.mongo.uri: no answer" in done.stderr
+    assert "without a bus" in done.stderr
+
+
+def test_a_port_or_a_folder_that_is_taken_is_refused(
+    tmp_path: Path, lasting: ChatServer, replica_set: Mongod
+) -> None:
+    elsewhere = {"plugin__mongo__uri": replica_set.uri}
+    same_data = serve(lasting.folder, **elsewhere)
+    assert same_data.returncode == 1
+    assert "is in use by another server" in same_data.stderr
+    same_port = serve(tmp_path, port=lasting.port, **elsewhere)
+    assert same_port.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{lasting.port}" in same_port.stderr
