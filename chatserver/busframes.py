@@ -61,7 +61,34 @@ class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):
     news: Mentioned
 
 
-AnyItem = Head | UserChanged | InRoom | OfUser | OfMention
+class Moved(Item, frozen=True, array_like=True, tag="moved"):
+    """These users have come online at the node, or have gone."""
+
+    is_on: bool
+    users: list[Id]
+
+
+class Beat(Item, frozen=True, array_like=True, tag="beat"):
+    """The sum of who is online at the node: `online.py:Users`."""
+
+    sum: Seq
+
+
+class Ask(Item, frozen=True, array_like=True, tag="ask"):
+    """A node is to say who is online there; all are, if that is no node's name."""
+
+    node: Id
+
+
+class Part(Item, frozen=True, array_like=True, tag="part"):
+    """All of this part of the users who are online at the node; there are no others of it."""
+
+    number: Annotated[int, Meta(ge=0, le=255)]
+    users: list[Id]
+
+
+OnlineItem = Moved | Beat | Ask | Part
+AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OnlineItem
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ gathered while the last frames are on their way, so that a message costs an entr
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -14,13 +13,17 @@ from loguru import logger
 
 from chatserver.busframes import (
     AnyItem,
+    Ask,
+    Beat,
     Frames,
     Head,
     InRoom,
     Item,
+    Moved,
     NotOurs,
     OfMention,
     OfUser,
+    Part,
     UserChanged,
     encode,
 )
@@ -30,6 +33,7 @@ from chatserver.hub import Hub
 from chatserver.interfaces import Bus
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent
+from chatserver.online import Online
 from chatserver.rooms import Rooms
 from chatserver.service import Service
 from chatserver.service.views import Mentioned
@@ -43,9 +47,11 @@ CLOSE_SECONDS = 1.0  # for the last hints, at the end
 class Exchange:
     """Made where there is a bus. Before `open` nothing is said."""
 
-    def __init__(self, bus: Bus, hints: Hints, rooms: Rooms, hub: Hub, measures: Measures) -> None:
+    def __init__(
+        self, bus: Bus, hints: Hints, rooms: Rooms, hub: Hub, online: Online, measures: Measures
+    ) -> None:
         self._bus, self._hints, self._rooms, self._hub = bus, hints, rooms, hub
-        self._node = secrets.token_hex(8)
+        self._online = online
         self._frames: Frames | None = None  # while open
         self._heads: dict[str, int] = {}
         self._items: list[bytes] = []
@@ -67,7 +73,7 @@ class Exchange:
 
     async def open(self, key: bytes, epoch: str) -> None:
         """Take part in the installation of this epoch. Raises `StartupError`."""
-        self._frames = Frames(key, epoch, self._node)
+        self._frames = Frames(key, epoch, self._online.node)
         await self._bus.open(self._receive, self._hints.compare)
 
     async def close(self) -> None:
@@ -95,18 +101,19 @@ class Exchange:
         self._wake()
 
     def user_changed(self, user: str) -> None:
-        self._say(UserChanged(user))
+        self.say(UserChanged(user))
 
     def tell_room(self, payload: Any) -> None:
         """Somebody writes, for who listens in the room on other nodes."""
-        self._say(InRoom(payload))
+        self.say(InRoom(payload))
 
     def tell_user(self, user: str, payload: Any) -> None:
         """Something for the connections that a user has to other nodes."""
         kind = OfMention if isinstance(payload, Mentioned) else OfUser
-        self._say(kind(user, payload))
+        self.say(kind(user, payload))
 
-    def _say(self, item: Item) -> None:
+    def say(self, item: Item) -> None:
+        """Say anything to all other nodes."""
         if self._frames is not None:
             self._items.append(encode(item))
             self._wake()
@@ -156,16 +163,16 @@ class Exchange:
         except NotOurs:
             self._received.add(labels=("foreign",))
             return
-        if frame.node == self._node:
+        if frame.node == self._online.node:
             self._received.add(labels=("own",))
             return
         self._received.add(labels=("taken",))
         if frame.unknown:
             self._unknown.add(frame.unknown)
         for item in frame.items:
-            self._take_item(item)
+            self._take_item(frame.node, item)
 
-    def _take_item(self, item: AnyItem) -> None:
+    def _take_item(self, node: str, item: AnyItem) -> None:
         match item:
             case Head(room, seq):
                 self._hints.head(room, seq)
@@ -179,12 +186,16 @@ class Exchange:
                     self._hub.say_in_room(found, news)
             case OfUser(user, news) | OfMention(user, news):
                 self._hub.say_to_user(user, news)
+            case Moved() | Beat() | Ask() | Part():
+                self._online.heard(node, item, asyncio.get_running_loop().time())
 
 
 def give_bus(service: Service, bus: Bus, measures: Measures) -> None:
     """Let a service, which is not started yet, talk to other nodes."""
     recheck = partial(service.changes.recheck, "user")
     hints = Hints(service.store, service.cache, service.log, service.hub, recheck)
-    exchange = Exchange(bus, hints, service.cache, service.hub, measures)
+    online = service.presence.online
+    exchange = Exchange(bus, hints, service.cache, service.hub, online, measures)
     service.exchange = service.hub.elsewhere = exchange
     service.changes.announced = exchange.user_changed
+    service.presence.say = exchange.say

@@ -48,6 +48,19 @@ class Elsewhere(Protocol):
     def tell_user(self, user: str, payload: Any) -> None: ...
 
 
+class Arrivals(Protocol):
+    """Who wants to know which users are connected."""
+
+    def arrived(self, user: str) -> None:
+        """The user has the first connection."""
+
+    def left(self, user: str) -> None:
+        """The user's last connection is gone."""
+
+    def gone(self, subscriber: Subscriber) -> None:
+        """The connection is gone, the user's last one or not."""
+
+
 class Hub:
     """All connections of this node and the rooms they listen to."""
 
@@ -64,6 +77,7 @@ class Hub:
         self._gone: asyncio.Event | None = None
         self.read = rooms.events
         self.elsewhere: Elsewhere | None = None
+        self.arrivals: Arrivals | None = None
         self.deliveries: Counter = measures.counter(
             "chatserver_deliveries_total", "Events handed to connections"
         )
@@ -110,7 +124,10 @@ class Hub:
     def identify(self, subscriber: Subscriber, user: User, token: str) -> None:
         """From now on the connection is one of this user's, by this session."""
         subscriber.user, subscriber.token = user, token
-        self._users.setdefault(user.id, set()).add(subscriber)
+        mine = self._users.setdefault(user.id, set())
+        mine.add(subscriber)
+        if len(mine) == 1 and self.arrivals is not None:
+            self.arrivals.arrived(user.id)
 
     def of_user(self, user: str) -> list[Subscriber]:
         return list(self._users.get(user, ()))
@@ -126,11 +143,17 @@ class Hub:
         """The subscriber's connection is gone."""
         self.discard(subscriber)
         if subscriber.user is not None:
-            mine = self._users.get(subscriber.user.id, set())
-            mine.discard(subscriber)
-            if not mine:
-                self._users.pop(subscriber.user.id, None)
+            self._forget(subscriber, subscriber.user.id)
         subscriber.close()
+
+    def _forget(self, subscriber: Subscriber, user: str) -> None:
+        mine = self._users.get(user, set())
+        mine.discard(subscriber)
+        was_last = not mine and self._users.pop(user, None) is not None
+        if self.arrivals is not None:
+            self.arrivals.gone(subscriber)
+            if was_last:
+                self.arrivals.left(user)
 
     # -- events ----------------------------------------------------------------------------------
 

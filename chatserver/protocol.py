@@ -138,6 +138,16 @@ class Typing(Op, frozen=True, kw_only=True, tag="typing"):
     room: Id
 
 
+class Presence(Op, frozen=True, kw_only=True, tag="presence"):
+    """Ask which of these members of a followed room are online, and be told of changes.
+
+    Of each room the last list counts; an empty one ends it.
+    """
+
+    room: Id
+    users: Annotated[list[Id], Meta(max_length=200)]
+
+
 class Create(Op, frozen=True, kw_only=True, tag="create"):
     """Make a room. A direct room is between the user and one other, and is made once."""
 
@@ -230,6 +240,7 @@ AnyOp = (
     | Events
     | Read
     | Typing
+    | Presence
     | Create
     | Change
     | Join

@@ -17,6 +17,7 @@ from chatserver.service.history import EventPage, Page
 from chatserver.service.search import Found
 from chatserver.service.views import (
     MemberView,
+    PresenceNow,
     ReadMoved,
     RoomAdded,
     RoomList,
@@ -47,6 +48,12 @@ class Changed(msgspec.Struct):
     """The seq of the event; where nothing had to be changed, the room's head."""
 
     seq: int
+
+
+class OnlineMembers(msgspec.Struct):
+    """Of those who were asked for, the members of the room, and whether each is online."""
+
+    users: dict[str, bool]
 
 
 class MemberList(msgspec.Struct):
@@ -86,6 +93,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "events": EventPage,
     "read": Empty,
     "typing": None,
+    "presence": OnlineMembers,
     "create": RoomView,
     "change": Changed,
     "join": RoomView,
@@ -97,7 +105,13 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "search": Found,
     "ping": Empty,
 }
-PASSING: tuple[type[msgspec.Struct], ...] = (TypingNow, ReadMoved, RoomAdded, RoomRemoved)
+PASSING: tuple[type[msgspec.Struct], ...] = (
+    TypingNow,
+    PresenceNow,
+    ReadMoved,
+    RoomAdded,
+    RoomRemoved,
+)
 NOTICES: tuple[type[msgspec.Struct], ...] = (Hello, Lagging, Drain)
 SHAPES: dict[str, type[msgspec.Struct]] = {
     "user": User,

@@ -26,6 +26,7 @@ from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
 from chatserver.service.messages import Messages
+from chatserver.service.presence import TURN_SECONDS, Presence
 from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
@@ -62,6 +63,7 @@ class Service:
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, config.limits)
         self.indexer = Indexer(store, self.cache)
         self.following = Following(self.rooms, self.log, config.limits)
+        self.presence = Presence(self.hub, self.rooms)
         self.exchange: Exchange | None = None  # where there is a bus
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
@@ -77,6 +79,7 @@ class Service:
                 self._repeat(self._compare_heads, self.config.delivery.repair_seconds)
             ),
             asyncio.create_task(self._repeat(self.changes.look, LOOK_SECONDS)),
+            asyncio.create_task(self._repeat(self.presence.turn, TURN_SECONDS)),
         ]
 
     async def join(self) -> None:
@@ -91,6 +94,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)  # they use the store
         await self.log.drain()
         if self.exchange is not None:
+            self.presence.end()
             await self.exchange.close()
 
     async def ping(self) -> Mapping[str, object]:

@@ -76,6 +76,12 @@ class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
     user: UserRef
 
 
+class PresenceNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="presence"):
+    """Tells who asked for it which users have come online, or gone."""
+
+    users: dict[str, bool]
+
+
 def room_name(user: User, room: Room) -> str | None:
     """What a user who may read the room knows it by: a direct one by the other's name."""
     assert room.description is not None

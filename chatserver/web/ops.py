@@ -94,6 +94,11 @@ async def typing(session: "Session", user: User, op: p.Typing) -> None:
     session.service.hub.tell_room(room, now, but=session.subscriber)
 
 
+async def presence(session: "Session", user: User, op: p.Presence) -> None:
+    online = await session.service.presence.watch(session.subscriber, user, op.room, op.users)
+    session.say(op.id, {"users": online})
+
+
 async def create(session: "Session", user: User, op: p.Create) -> None:
     rooms = session.service.rooms
     room = await rooms.create(user, op.kind, op.name, op.topic, op.members)
@@ -164,6 +169,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Events: events,
     p.Read: read,
     p.Typing: typing,
+    p.Presence: presence,
     p.Create: create,
     p.Change: change,
     p.Join: join,

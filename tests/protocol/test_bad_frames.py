@@ -128,6 +128,7 @@ VALID: dict[str, dict[str, Any]] = {
     "events": {"room": "r", "after": 1, "limit": 1},
     "read": {"room": "r", "seq": 1},
     "typing": {"room": "r"},
+    "presence": {"room": "r", "users": ["u"]},
     "create": {"name": "n", "kind": "public", "topic": "t", "members": []},
     "change": {"room": "r", "name": "n", "topic": "t"},
     "join": {"room": "r"},

@@ -113,6 +113,7 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         for op in ("pin", "unpin", "pin"):
             await a.ok(op, **target)
         b.say({"id": 1, "op": "typing", **here})
+        await a.ok("presence", **here, users=[ben.id, "nobody"])
         await a.ok("read", **here, seq=4)
         await a.ok("role", **here, user=ben.id, role="admin")
         await a.ok("change", **here, name="Kitchen")
@@ -164,7 +165,12 @@ def definition(frame: dict[str, Any], names: dict[int, str]) -> str:
         return "Fault" if "error" in frame else f"{names[frame['re']].capitalize()}Answer"
     if "sys" in frame:
         return str(frame["sys"]).capitalize()
-    others = {"typing": "TypingNow", "read": "ReadMoved", "event.unknown": "UnknownEvent"}
+    others = {
+        "typing": "TypingNow",
+        "presence": "PresenceNow",
+        "read": "ReadMoved",
+        "event.unknown": "UnknownEvent",
+    }
     words = str(frame["ev"]).split(".")
     return others.get(frame["ev"]) or "".join(word.capitalize() for word in words)
 

@@ -1,0 +1,153 @@
+"""Who wants to know whether others are online, and telling them.
+
+Each turn compares what a connection was told with what is so, and says the difference. So who comes
+and goes many times costs no more than once, and a connection that could not be told is told later.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from chatserver.busframes import Item
+from chatserver.errors import ChatError
+from chatserver.hub import Hub
+from chatserver.model import User
+from chatserver.online import Online
+from chatserver.rooms import Room
+from chatserver.service.rights import Right, demand
+from chatserver.service.rooms import RoomService
+from chatserver.service.views import PresenceNow
+from chatserver.subscriber import News, Subscriber
+
+TURN_SECONDS = 1.0
+WATCHED_USERS = 200  # by one connection, in all of its rooms: some 40 KiB
+TOLD_AT_ONCE = 50  # connections; then others have their turn of the loop
+
+
+class Watch:
+    """What one connection wants to know, and what it was told."""
+
+    __slots__ = ("rooms", "subscriber", "told")
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self.subscriber = subscriber
+        self.rooms: dict[str, list[str]] = {}  # members of each
+        self.told: dict[str, bool] = {}  # of all of these
+
+
+class Presence:
+    """All watches of this node."""
+
+    def __init__(self, hub: Hub, rooms: RoomService) -> None:
+        self.online = Online()
+        self.say: Callable[[Item], None] | None = None  # to other nodes, where there is a bus
+        self._rooms = rooms
+        self._watches: dict[Subscriber, Watch] = {}
+        self._watchers: dict[str, set[Watch]] = {}  # of each user
+        self._due: set[Watch] = set()
+        hub.arrivals = self
+
+    async def watch(
+        self, subscriber: Subscriber, user: User, room: str, users: Sequence[str]
+    ) -> dict[str, bool]:
+        """Which of these members are online; the connection is told of changes from now on.
+
+        Takes the place of its last list for that room. Who is no member is left out. Raises `ChatError`
+        where the connection does not follow the room, and limit.count.
+        """
+        found = await self._rooms.get(room, user)
+        demand(user, found, Right.READ)
+        if not any(feed.room is found for feed in subscriber.feeds):
+            raise ChatError("request.invalid", "room: expected one that this connection follows.")
+        members = _members(found, users)
+        watch = self._watches.get(subscriber) or Watch(subscriber)
+        rooms = watch.rooms | {room: members}
+        if len({each for listed in rooms.values() for each in listed}) > WATCHED_USERS:
+            raise ChatError("limit.count", f"At most {WATCHED_USERS} users can be watched.")
+        self._set(watch, rooms)
+        # What it was told before it may not have been told anew yet: this is as good as telling it.
+        answer = {member: member in self.online for member in members}
+        watch.told |= answer
+        return answer
+
+    async def turn(self) -> None:
+        """Say what is new, to other nodes and to who wants to know; to be called every second."""
+        items = self.online.turn(asyncio.get_running_loop().time())
+        if self.say is not None:
+            for item in items:
+                self.say(item)
+        for user in self.online.changed:
+            self._due.update(self._watchers.get(user, ()))
+        self.online.changed.clear()
+        due, self._due = self._due, set()
+        for number, watch in enumerate(due, 1):
+            self._tell(watch)
+            if number % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def end(self) -> None:
+        """The node stops: nobody is online at it any more."""
+        if self.say is not None:
+            for item in self.online.end():
+                self.say(item)
+
+    # -- what the hub tells ------------------------------------------------------------------------
+
+    def arrived(self, user: str) -> None:
+        self.online.arrived(user)
+
+    def left(self, user: str) -> None:
+        self.online.left(user, asyncio.get_running_loop().time())
+
+    def gone(self, subscriber: Subscriber) -> None:
+        watch = self._watches.get(subscriber)
+        if watch is not None:
+            self._set(watch, {})
+
+    # -- watches -----------------------------------------------------------------------------------
+
+    def _set(self, watch: Watch, rooms: Mapping[str, list[str]]) -> None:
+        """From now on the connection watches these members of these rooms."""
+        watch.rooms = {room: members for room, members in rooms.items() if members}
+        wanted = {member for members in watch.rooms.values() for member in members}
+        for user in watch.told.keys() - wanted:
+            del watch.told[user]
+            self._watchers[user].discard(watch)
+            if not self._watchers[user]:
+                del self._watchers[user]
+        for user in wanted - watch.told.keys():
+            watch.told[user] = user in self.online
+            self._watchers.setdefault(user, set()).add(watch)
+        if watch.rooms:
+            self._watches[watch.subscriber] = watch
+        else:
+            self._watches.pop(watch.subscriber, None)
+
+    def _tell(self, watch: Watch) -> None:
+        if watch.subscriber.closed:
+            return
+        if watch.subscriber.is_lagging:
+            self._due.add(watch)
+            return
+        followed = {feed.room.id: feed.room for feed in watch.subscriber.feeds}
+        if not watch.rooms.keys() <= followed.keys():
+            self._set(watch, {name: watch.rooms[name] for name in watch.rooms.keys() & followed})
+        news = {
+            user: is_on
+            for user, told in watch.told.items()
+            if (is_on := user in self.online) is not told
+        }
+        if not news:
+            return
+        watch.told |= news
+        members = {
+            user
+            for name, listed in watch.rooms.items()
+            for user in _members(followed[name], news.keys() & listed)
+        }
+        if members:
+            now = {user: is_on for user, is_on in news.items() if user in members}
+            watch.subscriber.hear(News(PresenceNow(users=now)))
+
+
+def _members(room: Room, users: Iterable[str]) -> list[str]:
+    return [user for user in dict.fromkeys(users) if room.role(user) is not None]

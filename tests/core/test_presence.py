@@ -1,0 +1,227 @@
+"""Who asks who is online is told, and of changes, on one node and on several."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from chatserver import online
+from chatserver.errors import ChatError
+from chatserver.model import User
+from chatserver.service import Service
+from chatserver.service.presence import WATCHED_USERS
+from tests.core.buses import Wire
+from tests.core.clients import Reader
+from tests.core.nodes import add_user
+from tests.core.scene import Scene, scene
+
+SOON_SECONDS = 60.0
+
+
+@pytest.fixture(autouse=True)
+def no_lingering() -> Any:
+    with mock.patch.object(online, "LINGER_SECONDS", 0.0):
+        yield
+
+
+@asynccontextmanager
+async def two_nodes() -> AsyncIterator[Scene]:
+    async with scene(Wire()) as made:
+        yield made
+
+
+async def ask(reader: Reader, built: Scene, *users: User) -> dict[str, bool]:
+    presence = reader.service.presence
+    return await presence.watch(
+        reader.subscriber, reader.user, built.room.id, [user.id for user in users]
+    )
+
+
+def connect(built: Scene, service: Service, user: User) -> Reader:
+    reader = Reader(service, user)
+    built.readers.append(reader)
+    return reader
+
+
+async def turns(built: Scene, condition: Callable[[], bool]) -> None:
+    """Let both nodes say what is new, until that is so."""
+    async with asyncio.timeout(SOON_SECONDS):
+        while not condition():
+            for service in (built.first, built.second):
+                await service.presence.turn()
+            await asyncio.sleep(0.005)
+
+
+def told(reader: Reader) -> list[dict[str, bool]]:
+    reader.subscriber.flush()
+    frames = [frame for frame in reader.pipe.received if frame.get("ev") == "presence"]
+    return [frame["users"] for frame in frames]
+
+
+async def test_who_asks_is_told_of_changes() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        guest = await built.member("guest")
+        assert await ask(reader, built, built.owner, guest) == {
+            built.owner.id: True,
+            guest.id: False,
+        }
+        theirs = connect(built, built.first, guest)
+        await turns(built, lambda: told(reader) == [{guest.id: True}])
+        theirs.close()
+        await turns(built, lambda: told(reader) == [{guest.id: True}, {guest.id: False}])
+
+
+async def test_a_user_is_online_as_long_as_one_of_their_connections_is_there() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        guest = await built.member("guest")
+        await ask(reader, built, guest)
+        there = connect(built, built.second, guest)
+        await turns(built, lambda: told(reader) == [{guest.id: True}])
+        connect(built, built.first, guest).close()
+        here = connect(built, built.first, guest)
+        await built.first.presence.turn()
+        there.close()
+        await built.second.presence.turn()
+        assert await ask(reader, built, guest) == {guest.id: True}
+        assert told(reader) == [{guest.id: True}]
+        here.close()
+        await turns(built, lambda: told(reader) == [{guest.id: True}, {guest.id: False}])
+
+
+async def test_it_is_known_on_other_nodes() -> None:
+    async with two_nodes() as built:
+        guest = await built.member("guest")
+        reader = connect(built, built.second, built.owner)
+        await reader.follow(built.room.id, None)
+        assert await ask(reader, built, guest) == {guest.id: False}
+        theirs = connect(built, built.first, guest)
+        await turns(built, lambda: told(reader) == [{guest.id: True}])
+        theirs.close()
+        await turns(built, lambda: told(reader)[1:] == [{guest.id: False}])
+
+
+async def test_a_node_that_stops_says_that_its_users_are_gone() -> None:
+    async with two_nodes() as built:
+        guest = await built.member("guest")
+        connect(built, built.first, guest)
+        await turns(built, lambda: guest.id in built.second.presence.online)
+        await built.first.stop()
+        async with asyncio.timeout(SOON_SECONDS):
+            while guest.id in built.second.presence.online:
+                await asyncio.sleep(0.005)
+
+
+async def test_who_comes_and_goes_between_two_turns_costs_nothing() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        guest = await built.member("guest")
+        await ask(reader, built, guest)
+        for _ in range(10):
+            connect(built, built.first, guest).close()
+        await built.first.presence.turn()
+        assert told(reader) == []
+
+
+async def test_who_lags_is_told_once_they_read_again() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        guest = await built.member("guest")
+        await ask(reader, built, guest)
+        reader.pipe.stuck = True
+        while not reader.subscriber.is_lagging:
+            await built.post(1)
+            await asyncio.sleep(0)
+        connect(built, built.first, guest)
+        await built.first.presence.turn()
+        reader.drain()
+        await turns(built, lambda: told(reader) == [{guest.id: True}])
+
+
+async def test_who_lags_to_the_end_leaves_nothing_behind() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        guest = await built.member("guest")
+        await ask(reader, built, guest)
+        reader.pipe.stuck = True
+        while not reader.subscriber.is_lagging:
+            await built.post(1)
+            await asyncio.sleep(0)
+        connect(built, built.first, guest)
+        await built.first.presence.turn()
+        reader.close()
+        await built.first.presence.turn()
+        assert built.first.presence._due == set()
+
+
+async def test_who_left_the_room_is_told_of_no_more() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        guest = await built.member("guest")
+        await ask(reader, built, guest)
+        await built.first.rooms.leave(guest, built.room)
+        connect(built, built.first, guest)
+        await built.first.presence.turn()
+        assert told(reader) == []
+        assert await ask(reader, built, guest) == {}
+
+
+async def test_who_does_not_follow_the_room_may_not_ask_and_is_told_no_more() -> None:
+    async with two_nodes() as built:
+        guest = await built.member("guest")
+        reader = connect(built, built.first, built.owner)
+        with pytest.raises(ChatError, match=r"request\.invalid"):
+            await ask(reader, built, guest)
+        await reader.follow(built.room.id, None)
+        await ask(reader, built, guest)
+        reader.subscriber.unfollow(built.room)
+        connect(built, built.first, guest)
+        await built.first.presence.turn()
+        assert told(reader) == []
+
+
+async def test_who_may_not_read_the_room_learns_nothing() -> None:
+    async with two_nodes() as built:
+        stranger = await add_user(built.first, "stranger")
+        with pytest.raises(ChatError, match=r"room\.not_found"):
+            await ask(connect(built, built.first, stranger), built, built.owner)
+
+
+async def test_the_last_list_counts_and_an_empty_one_ends_it() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        anna, ben = await built.member("anna"), await built.member("ben")
+        await ask(reader, built, anna)
+        await ask(reader, built, ben)
+        connect(built, built.first, anna)
+        connect(built, built.first, ben)
+        await turns(built, lambda: told(reader) == [{ben.id: True}])
+        await ask(reader, built)
+        assert built.first.presence._watchers == {}
+        assert built.first.presence._watches == {}
+
+
+async def test_a_connection_that_ends_leaves_nothing_behind() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        await ask(reader, built, built.owner)
+        reader.close()
+        assert built.first.presence._watchers == {}
+        assert built.first.presence._watches == {}
+
+
+async def test_one_connection_watches_a_bounded_number() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        members = [built.owner]
+        with mock.patch("chatserver.service.presence.WATCHED_USERS", 2):
+            members += [await built.member(name) for name in ("anna", "ben")]
+            assert len(await ask(reader, built, *members[:2])) == 2
+            with pytest.raises(ChatError, match=r"limit\.count"):
+                await ask(reader, built, *members)
+            assert len(await ask(reader, built, *members[1:])) == 2
+        assert WATCHED_USERS == 200, "as docs/protocol.md says"
