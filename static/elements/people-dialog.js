@@ -75,8 +75,18 @@ export async function showPeople({ session, me, room, open }) {
       room.kind === "private" ? session.acquaintances(room.id) : [],
     ]);
     lists.replaceChildren(h("ul", { "data-testid": "members" }, ...members.map(member)));
+    session.watchPresence(room.id, members.map(({ id }) => id)).catch(() => {}); // then nobody is marked
     if (known.length) lists.append(h("h3", {}, t("people.invite")), h("ul", {}, ...known.map(candidate)));
   }
+
+  const onPresence = ({ detail }) => {
+    for (const [id, online] of Object.entries(detail.users)) mark(lists, id, online);
+  };
+  session.addEventListener("presence", onPresence);
+  dialog.addEventListener("close", () => {
+    session.removeEventListener("presence", onPresence);
+    session.watchPresence(room.id, []).catch(() => {});
+  });
 
   show(dialog);
   await fill().catch((refusal) => {
@@ -84,8 +94,16 @@ export async function showPeople({ session, me, room, open }) {
   });
 }
 
+function mark(lists, id, online) {
+  for (const row of lists.querySelectorAll(".person")) {
+    if (row.dataset.user !== id) continue;
+    row.classList.toggle("online", online);
+    row.querySelector(".presence").textContent = online ? t("people.online") : "";
+  }
+}
+
 function person({ id, name }, ...rest) {
-  return h("li", { class: "person" }, avatar({ id, name }), h("span", { class: "person-name", dir: "auto" }, name), ...rest);
+  return h("li", { class: "person", "data-user": id }, avatar({ id, name }), h("span", { class: "person-name", dir: "auto" }, name), h("span", { class: "presence visually-hidden" }), ...rest);
 }
 
 function action(label, path, testid, onclick) {

@@ -2,7 +2,8 @@
  * A signed-in user at work: keeps the rooms store true to the server over one connection, and is what
  * the elements call. No DOM.
  *
- * Fires "status" ({status, code}), "signed-out" ({reason}), "message" ({room, message}: new, from others).
+ * Fires "status" ({status, code}), "signed-out" ({reason}), "message" ({room, message}: new, from others),
+ * "presence" ({users: {id: online}}).
  */
 
 import { Outbox } from "./outbox.js";
@@ -10,6 +11,7 @@ import { Outbox } from "./outbox.js";
 const PAGE = 50;
 const ROOMS_PER_FRAME = 500; // keeps a sub frame far below the server's frame limit
 const ROOMS_ASKED = 20; // for people to invite
+const WATCHED = 200; // users whose presence the server tells to one connection
 const TYPING_EVERY_MS = 3_000;
 const READ_EVERY_MS = 500;
 const RESUME_AGAIN_MS = 2_000;
@@ -29,6 +31,7 @@ export class Session extends EventTarget {
   #reading = new Map();
   #failures = 0;
   #lookedAt = 0;
+  #watched = null;
 
   constructor({ api, connection, store, storage = null }) {
     super();
@@ -135,6 +138,18 @@ export class Session extends EventTarget {
     return (await this.#connection.request("members", { room })).members;
   }
 
+  /** From now on "presence" tells who of these members is online, as far as the server tells it of so many. */
+  async watchPresence(room, users) {
+    const wanted = { room, users: users.slice(0, WATCHED) };
+    this.#watched = users.length ? wanted : null;
+    await this.#askPresence(wanted);
+  }
+
+  async #askPresence(wanted) {
+    const { users } = await this.#connection.request("presence", wanted);
+    this.#fire("presence", { users });
+  }
+
   /** People of my other rooms who are not in this one. */
   async acquaintances(room) {
     const others = this.#store.joined().filter(({ id }) => id !== room).slice(0, ROOMS_ASKED);
@@ -211,6 +226,7 @@ export class Session extends EventTarget {
     this.#store.applySnapshot(rooms);
     await this.#subscribe(this.#store.positions());
     await Promise.all(stale.map(({ id }) => this.open(id)));
+    if (this.#watched) this.#askPresence(this.#watched).catch(() => {});
     this.#fire("ready", {});
     this.outbox.flush();
   }
@@ -264,6 +280,10 @@ export class Session extends EventTarget {
   #onEvent(event) {
     if (event.ev === "room.added" || event.ev === "room.removed") {
       void this.refreshRooms().catch(() => {});
+      return;
+    }
+    if (event.ev === "presence") {
+      this.#fire("presence", { users: event.users });
       return;
     }
     const outcome = this.#store.applyEvent(event);

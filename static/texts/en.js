@@ -44,6 +44,7 @@ export default {
   "welcome.lead": "Pick one from the list, or create your own.",
   "people": "People in this room",
   "people.you": "you",
+  "people.online": "online",
   "people.invite": "People you know",
   "people.inviteDo": "Invite",
   "people.inviteName": "Invite {name}",

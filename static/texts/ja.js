@@ -44,6 +44,7 @@ export default {
   "welcome.lead": "一覧から選ぶか、新しく作成できます。",
   "people": "ルームのメンバー",
   "people.you": "自分",
+  "people.online": "オンライン",
   "people.invite": "ほかのルームで一緒の人",
   "people.inviteDo": "招待",
   "people.inviteName": "{name} を招待",

@@ -184,3 +184,19 @@ test("a login that ended signs out", async () => {
   await session.signOut();
   assert.equal(await ended, "asked");
 });
+
+test("who is online is asked again after the connection was lost, until nobody wants to know", async () => {
+  const { connection, session } = await opened();
+  const told = [];
+  session.addEventListener("presence", ({ detail }) => told.push(detail.users));
+  connection.answers.presence = ({ users }) => ({ users: Object.fromEntries(users.map((id) => [id, true])) });
+  await session.watchPresence("r", ["ben"]);
+  connection.says("event", { ev: "presence", users: { ben: false } });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(told, [{ ben: true }, { ben: false }, { ben: true }]);
+  await session.watchPresence("r", []);
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(connection.of("presence").map(({ users }) => users), [["ben"], ["ben"], []]);
+});

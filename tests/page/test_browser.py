@@ -445,6 +445,7 @@ def test_people_are_invited_and_talked_to_alone(
     aya.page.get_by_test_id("people").click()
     aya.page.get_by_role("button", name="Invite Ben").click()
     expect(aya.page.get_by_test_id("members")).to_contain_text("Ben")
+    expect(aya.page.get_by_test_id("members").locator(".online")).to_have_count(2)
     aya.page.get_by_test_id("invite-name").fill(dan.username)
     aya.page.keyboard.press("Enter")
     expect(aya.page.get_by_test_id("members")).to_contain_text("Dan")
