@@ -41,8 +41,8 @@ START = 1_700_000_000  # seconds; then a message a second
 KANJI = [chr(code) for code in range(0x4E00, 0x4E00 + 2000)]
 WORDS = 30_000
 PARTICLES = ("の", "を", "に", "が", "は", "で", "と", "も", "")
-COMMON = slice(0, 20)  # ranks of words: each of these is in one of ten messages to one of fifty
-RARE = slice(20_000, 30_000)  # each is in some tens of a million
+COMMON = slice(0, 20)  # ranks of words: these are in one of 7 to one of 23 messages
+RARE = slice(20_000, 30_000)  # each is in some fifty of a million
 
 
 class Talk:
