@@ -87,11 +87,12 @@ def no_file_grows_over(size: int) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def failing_syncs(pid: int) -> AsyncIterator[None]:
-    """As long as this lasts, no sync of that process succeeds (EIO)."""
+async def failing_syncs(*pids: int) -> AsyncIterator[None]:
+    """As long as this lasts, no sync of these processes and of their children succeeds (EIO)."""
     inject = ["-e", f"trace={SYNCS}", "-e", f"inject={SYNCS}:error=EIO", "-e", "signal=none"]
     strace = await asyncio.create_subprocess_exec(
-        *(needs("strace"), "-f", "-p", str(pid), *inject, "-o", os.devnull),
+        *(needs("strace"), "-f", *inject, "-o", os.devnull),
+        *(option for pid in pids for option in ("-p", str(pid))),
         stderr=asyncio.subprocess.PIPE,
     )
     assert strace.stderr is not None

@@ -5,9 +5,11 @@ does not sync goes on to acknowledge.
 """
 
 import asyncio
-import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pymongo
 import pytest
 from pymongo.errors import PyMongoError
@@ -18,8 +20,10 @@ from tests.faults.figures import record, record_trial
 from tests.faults.fleet import Fleet
 from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import PLUGINS, ChatServer, http
+from tests.servers import Postgres
 
-STORES = {"sqlite": "SQLite", "mongo": "MongoDB"}
+STORES = {"sqlite": "SQLite", "mongo": "MongoDB"}  # that are private to a server
+NAMES = STORES | {"postgres": "PostgreSQL"}
 MEGABYTES = {"sqlite": 32, "mongo": 600}
 FULL_SECONDS = 10 if IS_LONG else 2
 TOLD_SECONDS = 20
@@ -37,7 +41,7 @@ def checkpoint(server: ChatServer) -> None:
     address = f"mongodb://127.0.0.1:{command[command.index('--port') + 1]}/?directConnection=true"
     with (
         pymongo.MongoClient(address, timeoutMS=5000) as client,
-        contextlib.suppress(PyMongoError),
+        suppress(PyMongoError),
     ):
         client.admin.command("fsync")
 
@@ -72,32 +76,67 @@ async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, store: str,
         record_trial(outcome.row(FULL, STORES[store], seed))
 
 
+@asynccontextmanager
+async def database(folder: Path, store: str) -> AsyncIterator[Postgres | None]:
+    """The one that the server does not bring itself."""
+    if store != "postgres":
+        yield None
+        return
+    postgres = Postgres(folder / "postgres")
+    await asyncio.to_thread(postgres.start)
+    try:
+        yield postgres
+    finally:
+        postgres.stop()
+
+
+def syncing(server: ChatServer, store: str, postgres: Postgres | None) -> list[psutil.Process]:
+    """The processes that sync what the store writes."""
+    if postgres is not None:
+        main = psutil.Process(postgres.pid)
+        return [main, *main.children()]
+    return [server.mongod() if store == "mongo" else server.process]
+
+
 async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Outcome, int]:
-    """What came of it, and how many acknowledgements came while nothing could be synced."""
-    with ChatServer(folder, store=store, plugins__folder=PLUGINS) as server:
-        async with Fleet(server, SCALE._replace(rate=RATE), seed) as fleet:
-            between = []
+    """What came of it, and how many acknowledgements came while nothing could be synced.
 
-            async def fail() -> None:
-                async with failing_syncs(server.process.pid):
-                    await asyncio.sleep(1)  # what was synced before is told by then
-                    between.append(fleet.history.now())
-                    await asyncio.sleep(FAILING_SECONDS)
-                    between.append(fleet.history.now())
+    A mongod that cannot sync ends; the server starts another one, which can. PostgreSQL cannot
+    begin again either, and is started anew, as its operator would.
+    """
+    async with database(folder, store) as postgres:
+        address = {"plugin__postgres__uri": postgres.uri} if postgres else {}
+        with ChatServer(folder, store=store, plugins__folder=PLUGINS, **address) as server:
+            async with Fleet(server, SCALE._replace(rate=RATE), seed) as fleet:
+                between = []
 
-            outcome = await trial.run(fleet, fail)
-            began, ended = between
-            told = [e for e in fleet.history.acknowledged() if began < e.t < ended]
+                async def fail() -> None:
+                    processes = syncing(server, store, postgres)
+                    async with failing_syncs(*(process.pid for process in processes)):
+                        await asyncio.sleep(1)  # what was synced before is told by then
+                        between.append(fleet.history.now())
+                        await asyncio.to_thread(psutil.wait_procs, processes[:1], FAILING_SECONDS)
+                        between.append(fleet.history.now())
+                    if postgres is not None:
+                        await asyncio.to_thread(postgres.kill)
+                        await asyncio.to_thread(postgres.start)
+
+                outcome = await trial.run(fleet, fail)
+                began, ended = between
+                told = [e for e in fleet.history.acknowledged() if began < e.t < ended]
     return outcome, len(told)
 
 
-async def test_what_cannot_be_synced_is_not_acknowledged(tmp_path: Path, seed: int) -> None:
-    outcome, told = await fail_in_traffic(tmp_path, "sqlite", seed)
+@pytest.mark.parametrize("store", [*STORES, "postgres"] if IS_LONG else ["sqlite"])
+async def test_what_cannot_be_synced_is_not_acknowledged(
+    tmp_path: Path, store: str, seed: int
+) -> None:
+    outcome, told = await fail_in_traffic(tmp_path, store, seed)
     assert outcome.findings == []
     assert told == 0
     assert set(outcome.complaints) == {"store.unavailable"}
-    record_trial(outcome.row(UNSYNCED, "SQLite", seed))
-    record(UNSYNCED, "acknowledged meanwhile", str(told))
+    record_trial(outcome.row(UNSYNCED, NAMES[store], seed))
+    record(UNSYNCED, f"acknowledged meanwhile, {NAMES[store]}", str(told))
 
 
 async def test_control_without_syncs_it_is_acknowledged(tmp_path: Path, seed: int) -> None:
