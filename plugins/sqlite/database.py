@@ -131,15 +131,16 @@ class Database:
             raise StoreUnavailable
         return await self._result(Job(run), self._reads)
 
-    async def write(self, run: Run[T]) -> T:
+    async def write(self, run: Run[T], *, is_statement: bool = False) -> T:
         """What `run` gives, once all that it changed is durable. Raises `StoreUnavailable`.
 
-        It runs in a transaction with others, and again if that failed.
+        It runs in a transaction with others, and again if that failed; or in none, by itself, if it
+        `is_statement`: one statement and nothing else.
         """
         if self._writer is None:
             raise StoreUnavailable
         try:
-            result = await self._result(Job(run), self._writes)
+            result = await self._result(Job(run, is_statement=is_statement), self._writes)
         except StoreUnavailable as error:
             if error.__cause__ and not self._failing:
                 logger.error("cannot write %s: %s", self._path, error.__cause__)

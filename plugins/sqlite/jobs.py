@@ -23,10 +23,13 @@ logger = logging.getLogger("chatserver.sqlite")
 
 
 class Job(Generic[T]):
-    """A function, and the future of its result."""
+    """A function, and the future of its result.
 
-    def __init__(self, run: Run[T]) -> None:
-        self.run = run
+    One that `is_statement` changes something by one statement alone, which is a transaction as it is.
+    """
+
+    def __init__(self, run: Run[T], *, is_statement: bool = False) -> None:
+        self.run, self.is_statement = run, is_statement
         self.future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()  # so that no other job of the connection is interrupted
@@ -119,6 +122,8 @@ def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resu
     """Run the jobs in one transaction: it is durable before any of them has its result."""
     if not jobs:
         return []
+    if len(jobs) == 1 and jobs[0].is_statement:
+        return [_write_alone(connection, jobs[0])]
     try:
         connection.execute("BEGIN IMMEDIATE")
         values = [job.run(connection) for job in jobs]
@@ -131,3 +136,11 @@ def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resu
             return [result for job in jobs for result in write(connection, [job])]
         return [(jobs[0], None, error)]
     return [(job, value, None) for job, value in zip(jobs, values, strict=True)]
+
+
+def _write_alone(connection: sqlite3.Connection, job: Job[Any]) -> Result:
+    """Without BEGIN and COMMIT: after each of them Python's lock would have to be had again."""
+    try:
+        return job, job.run(connection), None
+    except Exception as error:
+        return job, None, error

@@ -35,7 +35,10 @@ class SqliteLog:
             return Appended(0)
         numbers = await self._numbers_for({event.room for event in events})
         written = [rows.row(numbers[event.room], event) for event in events]
-        return await self._database.write(lambda connection: rows.insert(connection, written))
+        return await self._database.write(
+            lambda connection: rows.insert(connection, written),
+            is_statement=len(written) <= rows.INSERT_ROWS,
+        )
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         names = await self._names(rooms)
