@@ -208,7 +208,7 @@ class Log:
                     self._stand(durable)
                     durable = []
                     await self._pause()
-                batch = await self._take()
+                batch = await self._take(self._size(len(durable)))
                 if batch:
                     self._next_batch = time.perf_counter() + PACE_SECONDS
                     writing = asyncio.create_task(self._write(batch))
@@ -227,8 +227,17 @@ class Log:
         if wait > 0 and self._waiting:
             await asyncio.sleep(wait)
 
-    async def _take(self) -> list[Entry]:
-        """What may be written now, in order, numbered."""
+    def _size(self, untold: int) -> int:
+        """How much to write at once: under load half of what is under way.
+
+        While the store has one half, the other is told and comes back; with all in one batch the
+        store would wait for the loop, and the loop for the store.
+        """
+        half = (len(self._waiting) + untold + 1) // 2
+        return min(max(half, PACE_EVENTS), self._config.batch_events)
+
+    async def _take(self, most: int) -> list[Entry]:
+        """At most so many that may be written now, in order, numbered."""
         if self._unnumbered:
             try:
                 await self.refresh({entry.room for entry in self._waiting if entry.room.stale})
@@ -236,7 +245,7 @@ class Log:
                 self._give_up([], as_chat_error(error))
         batch: list[Entry] = []
         later: list[Entry] = []
-        for _ in range(min(len(self._waiting), self._config.batch_events)):
+        for _ in range(min(len(self._waiting), most)):
             entry = self._waiting.popleft()
             if entry.event is not None:
                 batch.append(entry)

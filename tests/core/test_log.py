@@ -112,6 +112,36 @@ async def test_a_batch_has_a_bound() -> None:
     assert [len(batch) for batch in store.batches] == [4, 4, 2]
 
 
+async def test_under_load_one_half_is_told_while_the_other_is_written() -> None:
+    store = Recording()
+    store.gate.clear()
+    node = Node(store)
+    for number in range(400):
+        node.submit(f"c{number}")
+    async with asyncio.timeout(10):
+        while not store.batches:
+            await asyncio.sleep(0)
+        store.gate.set()
+        store.gate.clear()  # lets this batch through, and holds the next one
+        while not node.outcomes:
+            await asyncio.sleep(0)
+    assert [len(batch) for batch in store.batches] == [200, 200]
+    assert len(node.outcomes) == 200
+    store.gate.set()
+    await node.log.drain()
+    assert client_ids(await store.read("r", 0, 999)) == [f"c{number}" for number in range(400)]
+
+
+@pytest.mark.parametrize(("waiting", "sizes"), [(60, [60]), (100, [100]), (150, [100, 50])])
+async def test_no_batch_is_made_smaller_than_one_that_pays(waiting: int, sizes: list[int]) -> None:
+    store = Recording()
+    node = Node(store)
+    for number in range(waiting):
+        node.submit(f"c{number}")
+    await node.log.drain()
+    assert [len(batch) for batch in store.batches] == sizes
+
+
 async def test_nodes_that_write_at_the_same_time_leave_no_hole() -> None:
     store = MemoryStore()
     nodes = [Node(store, batch_events=7) for _ in range(3)]
