@@ -8,7 +8,7 @@ import uvloop
 from rich.console import Console
 
 from chatserver_plugins.mongo.mongod import find
-from tests.bench import machine, profile, report
+from tests.bench import machine, profile, report, storing
 from tests.bench.measure import Plan
 from tests.bench.peers import Chatserver, Peer, Plain
 from tests.bench.report import Result
@@ -26,12 +26,22 @@ OTHERS = 0.1  # cores that something else may use while we measure
 @click.option("--quick", is_flag=True, help="One short window instead of the median of three.")
 @click.option("--alone", is_flag=True, help="Only our server, nothing to compare with.")
 @click.option("--store", default="mongo", help="Plugin that stores; another than mongo runs alone.")
+@click.option("--stores", is_flag=True, help="The stores alone instead, each by itself.")
 @click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
 @click.option("--profile", "profiled", is_flag=True, help="Show where our server's time goes.")
 def main(
-    names: tuple[str, ...], quick: bool, alone: bool, store: str, write: bool, profiled: bool
+    names: tuple[str, ...],
+    quick: bool,
+    alone: bool,
+    store: str,
+    stores: bool,
+    write: bool,
+    profiled: bool,
 ) -> None:
     """Measure the server beside the plain Tornado way: all rows, or those named."""
+    if stores:
+        storing.run_all(storing.STORES, quick=quick, write=write)
+        return
     if write and store != "mongo":
         raise click.UsageError("--write is for the figures of the default store")
     rows = [row for row in ROWS if not names or row.name in names]

@@ -45,6 +45,13 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
 
 
+def family_bytes(pid: int) -> int:
+    """Memory of a process and its children; what they share is counted once (PSS)."""
+    process = psutil.Process(pid)
+    family = [process, *process.children(recursive=True)]
+    return sum(int(each.memory_full_info().pss) for each in family)
+
+
 def use_client_core() -> None:
     """Pin this process, and with it the database that it starts."""
     if (os.cpu_count() or 1) > 1:

@@ -1,17 +1,27 @@
 """The stores that can be measured: what runs beside the server, and how the server finds it."""
 
+import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from chatserver_plugins.mongo.mongod import find
 from tests.bench import machine
-from tests.servers import Mongod, Postgres
+from tests.servers import Mongod, Postgres, postgres_programs
 
 
 class Backend(Protocol):
     """The database behind a store."""
 
+    @property
+    def title(self) -> str:
+        """Its name and version."""
+
     def cpu_seconds(self) -> float:
         """Processor time it has used; 0 if the server itself does the work."""
+
+    def memory_bytes(self) -> int:
+        """What it has in memory; 0 if that is in the server's."""
 
     def settings(self, name: str) -> dict[str, str]:
         """What a server needs to have a part of it for itself."""
@@ -24,8 +34,15 @@ class MongoBackend:
         self._server = Mongod(folder / "mongod")
         self._server.start()
 
+    @property
+    def title(self) -> str:
+        return f"MongoDB {_version(find(''))[2].removeprefix('v')}"
+
     def cpu_seconds(self) -> float:
         return machine.family_seconds(self._server.pid)
+
+    def memory_bytes(self) -> int:
+        return machine.family_bytes(self._server.pid)
 
     @property
     def uri(self) -> str:
@@ -43,8 +60,15 @@ class PostgresBackend:
         self._server = Postgres(folder / "postgres")
         self._server.start()
 
+    @property
+    def title(self) -> str:
+        return f"PostgreSQL {_version(str(postgres_programs() / 'postgres'))[2]}"
+
     def cpu_seconds(self) -> float:
         return machine.family_seconds(self._server.pid)
+
+    def memory_bytes(self) -> int:
+        return machine.family_bytes(self._server.pid)
 
     def settings(self, name: str) -> dict[str, str]:
         return {
@@ -63,8 +87,15 @@ class NoBackend:
     def __init__(self, store: str) -> None:
         self._store = store
 
+    @property
+    def title(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}" if self._store == "sqlite" else self._store
+
     def cpu_seconds(self) -> float:
         return 0.0
+
+    def memory_bytes(self) -> int:
+        return 0
 
     def settings(self, name: str) -> dict[str, str]:
         return _enabled(self._store)
@@ -75,6 +106,12 @@ class NoBackend:
 
 def _enabled(store: str) -> dict[str, str]:
     return {"plugins.enabled": f"{store},password,metrics"}
+
+
+def _version(program: str) -> list[str]:
+    """The words of what a program says of itself."""
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
 
 
 def started(store: str, folder: Path) -> Backend:

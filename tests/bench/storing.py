@@ -1,28 +1,32 @@
-"""What a store can do, without the network: python -m tests.bench.storing [STORE] [--quick].
+"""What a store can do, without the network: python -m tests.bench.storing [STORE]... [--quick].
 
 500 senders wait for their messages in the server's own log, in this process; then a large room is read.
 """
 
 import asyncio
 import itertools
+import os
+import sys
 import tempfile
 import time
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import uvloop
 
-from chatserver.app import Server, opened
+from chatserver.app import THREAD_SECONDS, Server, opened
 from chatserver.config import load
 from chatserver.log import Append, Outcome
 from chatserver.model import AnyEvent
 from chatserver.rooms import Room
 from chatserver.testing.samples import described, posted
+from tests.bench import machine, storetable
 from tests.bench.measure import percentile, quiet
 from tests.bench.stores import Backend, started
+from tests.bench.storetable import Appends, Figures, Reads
 
 SENDERS = 500
 WARM_SECONDS, SECONDS, RUNS = 1.0, 3.0, 3
@@ -31,6 +35,7 @@ LARGE, QUICK = 1_000_000, 20_000  # events in the room that is read
 BATCH = 1000
 READS = 300
 BIG_ROOM = "a large room"
+STORES = ("sqlite", "postgres", "mongo")
 
 
 class Sender:
@@ -63,32 +68,27 @@ class Sender:
             self.send()
 
 
-async def appends(server: Server, database: Backend, rooms: int) -> str:
+async def appends(server: Server, database: Backend, rooms: int) -> Appends:
     cache = server.service.cache
     kept = [cache.keep(Room(f"{rooms}-{number}")) for number in range(rooms)]
     seen = array("d")
     senders = [Sender(server, n, kept[n % rooms], seen) for n in range(SENDERS)]
-    rates, costs, theirs = [], [], []
+    found: list[Appends] = []
     await asyncio.sleep(WARM_SECONDS)
-    latencies = array("d")
     with quiet():
         for _ in range(RUNS):
             del seen[:]
             began, cpu, spent = time.perf_counter(), time.process_time(), database.cpu_seconds()
             await asyncio.sleep(SECONDS)
-            rates.append(len(seen) / (time.perf_counter() - began))
-            costs.append((time.process_time() - cpu) * 1e6 / len(seen))
-            theirs.append((database.cpu_seconds() - spent) * 1e6 / len(seen))
-            latencies.extend(seen)
+            seconds = time.perf_counter() - began
+            ours, theirs = time.process_time() - cpu, database.cpu_seconds() - spent
+            each = 1e6 / len(seen)
+            latency = percentile(seen, 0.5) * 1e3
+            found.append(Appends(len(seen) / seconds, ours * each, theirs * each, latency))
     for sender in senders:
         sender.stopped = True
     await server.service.log.drain()
-    middle = RUNS // 2
-    return (
-        f"{sorted(rates)[middle]:,.0f} durable appends/s, p50 {percentile(latencies, 0.5) * 1e3:.1f} ms,"
-        f" p99 {percentile(latencies, 0.99) * 1e3:.1f} ms;"
-        f" µs each: {sorted(costs)[middle]:.1f} here, {sorted(theirs)[middle]:.1f} in the database"
-    )
+    return Appends(*(sorted(values)[RUNS // 2] for values in zip(*found, strict=True)))
 
 
 async def fill(server: Server, events: int) -> float:
@@ -101,42 +101,67 @@ async def fill(server: Server, events: int) -> float:
     return events / (time.perf_counter() - began)
 
 
-async def timed(call: Callable[[], Awaitable[Any]]) -> str:
+async def timed(call: Callable[[], Awaitable[Any]]) -> Reads:
     seen = array("d")
     for _ in range(READS):
         began = time.perf_counter()
         assert await call()
-        seen.append(time.perf_counter() - began)
-    return f"p50 {percentile(seen, 0.5) * 1e3:.2f} ms, p99 {percentile(seen, 0.99) * 1e3:.2f} ms"
+        seen.append((time.perf_counter() - began) * 1e3)
+    return Reads(percentile(seen, 0.5), percentile(seen, 0.99))
 
 
-async def run(database: Backend, folder: Path, events: int) -> None:
+async def run(database: Backend, folder: Path, events: int) -> Figures:
     overrides: dict[str, object] = {
         **database.settings("bench"),
         "server.data": str(folder / "data"),
     }
     async with opened(load(environ={}, overrides=overrides)) as server:
-        for rooms in (SENDERS, 1):
-            print(f"{SENDERS} senders, {rooms} rooms:", await appends(server, database, rooms))
-        print(f"batches of {BATCH}: {await fill(server, events):,.0f} events/s")
+        many = await appends(server, database, SENDERS)
+        one = await appends(server, database, 1)
+        filled = await fill(server, events)
         store, half = server.store, events // 2
-        print("newest page:", await timed(lambda: store.messages(BIG_ROOM, None, 50)))
-        print("page in the middle:", await timed(lambda: store.messages(BIG_ROOM, half, 50)))
-        print("500 events:", await timed(lambda: store.read(BIG_ROOM, half, 500)))
-        print("head:", await timed(lambda: store.heads([BIG_ROOM])))
+        return Figures(
+            database.title,
+            many,
+            one,
+            filled,
+            newest=await timed(lambda: store.messages(BIG_ROOM, None, 50)),
+            middle=await timed(lambda: store.messages(BIG_ROOM, half, 50)),
+            events=await timed(lambda: store.read(BIG_ROOM, half, 500)),
+            here=machine.resident_bytes(os.getpid()),
+            there=database.memory_bytes(),
+        )
+
+
+def measure(store: str, *, quick: bool = False) -> Figures:
+    """Of the plugin `store`, in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as name:
+        database = started(store, Path(name))
+        sys.setswitchinterval(THREAD_SECONDS)  # as the server does
+        try:
+            return uvloop.run(run(database, Path(name), QUICK if quick else LARGE))
+        finally:
+            database.stop()
 
 
 @click.command()
-@click.argument("store", default="mongo")
+@click.argument("stores", nargs=-1, metavar="[STORE]...")
 @click.option("--quick", is_flag=True, help="A smaller room.")
-def main(store: str, quick: bool) -> None:
-    """Measure the plugin STORE."""
-    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as name:
-        database = started(store, Path(name))
-        try:
-            uvloop.run(run(database, Path(name), QUICK if quick else LARGE))
-        finally:
-            database.stop()
+@click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
+def main(stores: tuple[str, ...], quick: bool, write: bool) -> None:
+    """Measure the plugins STORE, each by itself: all that keep data if none is named."""
+    run_all(stores or STORES, quick=quick, write=write)
+
+
+def run_all(stores: Sequence[str], *, quick: bool, write: bool) -> None:
+    """Measure, print, and put the figures into the docs. Raises `click.UsageError`."""
+    if write and quick:
+        raise click.UsageError("--write is for the figures of the large room")
+    for store in stores:
+        figures = measure(store, quick=quick)
+        storetable.show(figures)
+        if write:
+            storetable.write(figures)
 
 
 if __name__ == "__main__":
