@@ -1,6 +1,8 @@
 """The append path: numbering, conflicts, repeats, faults of the store, bounds."""
 
 import asyncio
+import itertools
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +18,7 @@ from chatserver.model import AnyEvent, MessagePosted
 from chatserver.rooms import Room, Rooms
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.memory import MemoryStore
-from tests.core.nodes import FaultyStore, config
+from tests.core.nodes import FaultyStore, VirtualLoop, config
 
 
 class Recording(MemoryStore):
@@ -170,9 +172,30 @@ async def test_what_stands_before_a_taken_position_is_not_written_again() -> Non
     for name, room in (("c1", "a"), ("c2", "b"), ("c3", "c"), ("c4", "b")):
         node.submit(name, room=room)
     await node.log.drain()
-    assert store.batches == [["a-1", "b-1", "c-1", "b-2"], ["b-3", "c-1", "b-4"]]
+    assert store.batches == [["a-1", "b-1", "c-1", "b-2"], ["c-1", "b-3", "b-4"]]
     assert [node.event(name).seq for name in ("c1", "c2", "c3", "c4")] == [1, 3, 1, 4]
     assert node.room("b").head == 4
+
+
+def test_a_slow_node_gets_its_turn_in_rooms_that_a_quick_one_writes_to() -> None:
+    """By the time it has read what is new there is more: what waits must be enough for one chance."""
+    seconds, each = 3, 100  # sends a second of each node, in ten rooms
+
+    async def race() -> int:
+        store, rooms = MemoryStore(), random.Random(1)
+        near = Node(FaultyStore(store, itertools.repeat(("late", 0.0005))))
+        far = Node(FaultyStore(store, itertools.repeat(("late", 0.01))))
+        for number in range(seconds * each):
+            near.submit(f"n{number}", room=f"r{rooms.randrange(10)}")
+            far.submit(f"f{number}", room=f"r{rooms.randrange(10)}")
+            await asyncio.sleep(1 / each)
+        answered = len(far.outcomes)
+        await asyncio.gather(near.log.drain(), far.log.drain())
+        assert len(far.outcomes) == len(near.outcomes) == seconds * each
+        return answered
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        assert runner.run(race()) > seconds * each / 2
 
 
 async def test_a_repeated_send_is_answered_with_the_first() -> None:
