@@ -17,6 +17,8 @@ from tests.faults.server import ChatServer
 from tests.protocol.running import PASSWORD, Running
 from tests.servers import mongod_program
 
+pytestmark = pytest.mark.long
+
 KEY_TEXT = bytes(range(32)).hex()
 SQLITE = {"plugins.enabled": ["sqlite", "password"]}
 

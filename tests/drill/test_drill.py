@@ -21,6 +21,8 @@ from chatserver.config import load
 from tests.backup.seed import Contents, contents, seed
 from tests.servers import Mongod, Postgres
 
+pytestmark = pytest.mark.long
+
 ROW = re.compile(r"^\| (\S+) \| (\D+) \| (\S+) \| (\S+) \| (\S+) s \| (\S+) s \| (\S+) s \|$", re.M)
 MOST_RPO = 60.0  # what is promised; a loaded machine has to keep it as well
 

@@ -28,6 +28,9 @@ from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core.nodes import add_user, config, make_service, running
+from tests.servers import PATIENT_MS
+
+pytestmark = pytest.mark.long
 
 # Room, day of January 2026, author, text; the key is the client_id, by which answers are told.
 SAID: dict[str, tuple[str, int, str, str]] = {
@@ -177,13 +180,15 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     if request.param == "memory":
         plugin = MemoryPlugin(MemoryPlugin.Config())
     elif request.param == "sqlite":
-        plugin = SqlitePlugin(SqlitePlugin.Config(), tmp_path)
+        plugin = SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), tmp_path)
     elif request.param == "mongo":
         mongod = request.getfixturevalue("replica_set")
-        plugin = MongoPlugin(MongoPlugin.Config(uri=mongod.uri, database=name), tmp_path)
+        of_mongo = MongoPlugin.Config(uri=mongod.uri, database=name, timeout_ms=PATIENT_MS)
+        plugin = MongoPlugin(of_mongo, tmp_path)
     else:
         postgres = request.getfixturevalue("postgres")
-        plugin = PostgresPlugin(PostgresPlugin.Config(uri=postgres.uri, schema=name))
+        of_postgres = PostgresPlugin.Config(uri=postgres.uri, schema=name, timeout_ms=PATIENT_MS)
+        plugin = PostgresPlugin(of_postgres)
     return cast("MakeStore", plugin.provide_store)
 
 
