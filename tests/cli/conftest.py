@@ -14,6 +14,7 @@ from chatserver.cli import main
 from chatserver.config import Loaded
 from chatserver.errors import ChatError
 from chatserver.model import ServerRole, User
+from chatserver.place import Place
 
 Run = Callable[..., Result]
 
@@ -91,7 +92,7 @@ class Server(ModuleType):
         self.status = 0
         self.error: Exception | None = None
 
-    def run(self, loaded: Loaded, *, dev: bool = False) -> int:
+    def run(self, loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int:
         if self.error:
             raise self.error
         self.started.append((loaded, dev))
