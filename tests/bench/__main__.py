@@ -16,6 +16,7 @@ from tests.bench.rows import ROWS, Row, Values
 from tests.bench.stores import MongoBackend, started
 
 WIDTH = 110  # of the table
+SHARED = ("mongo", "postgres")  # stores that several workers can have
 OTHERS = 0.1  # cores that something else may use while we measure
 
 
@@ -44,7 +45,11 @@ def main(
         return
     if write and store != "mongo":
         raise click.UsageError("--write is for the figures of the default store")
-    rows = [row for row in ROWS if not names or row.name in names]
+    rows = [
+        row
+        for row in ROWS
+        if row.name in names or (not names and (row.workers == 1 or store in SHARED))
+    ]
     console = Console(width=WIDTH)
     machine.allow_open_files()
     machine.use_client_core()
@@ -92,7 +97,7 @@ class Bench:
 
     def measure(self, row: Row, alone: bool) -> Result:
         values = {"chatserver": self._run(row, self._chatserver(row))}
-        if not alone:
+        if not alone and not row.alone:
             for concern in ("w1", "majority") if row.stores else ("w1",):
                 values[f"plain {concern}"] = self._run(row, self._plain(row, concern))
         return Result(row, values)
@@ -105,7 +110,10 @@ class Bench:
 
     def _chatserver(self, row: Row) -> Peer:
         folder, name = self._place()
-        return Chatserver(folder, self._database.settings(name), graphql=row.graphql)
+        settings = self._database.settings(name)
+        if row.workers > 1:
+            settings |= self._database.bus(name)
+        return Chatserver(folder, settings, graphql=row.graphql, workers=row.workers)
 
     def _plain(self, row: Row, concern: str) -> Peer:
         assert isinstance(self._database, MongoBackend)

@@ -45,16 +45,24 @@ class Load:
         self._run = secrets.token_hex(4).encode()
 
     async def connect(
-        self, port: int, tokens: list[str], rooms: list[str], listen: bool = True
+        self,
+        port: int,
+        tokens: list[str],
+        rooms: list[str],
+        listen: bool = True,
+        many: int = CONNECTING,
     ) -> None:
-        """One client for each token, in the room at the same place; `listen` subscribes it."""
+        """One client for each token, in the room at the same place; `listen` subscribes it.
+
+        So many connect at the same time.
+        """
         places = iter(list(zip(tokens, rooms, strict=True)))
 
         async def work() -> None:
             for token, room in places:
                 self.clients.append(await Client.open(self, port, token, room, listen))
 
-        await asyncio.gather(*(work() for _ in range(CONNECTING)))
+        await asyncio.gather(*(work() for _ in range(many)))
 
     def post(self, sender: "Client", due: float, receivers: int) -> None:
         number = next(self._numbers)

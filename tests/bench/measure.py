@@ -63,7 +63,7 @@ async def window(pid: int, plan: Plan, *seen: "array[float]") -> Window:
 
 def _spent(pid: int, plan: Plan) -> tuple[float, float, float, float]:
     """Processor seconds of the server, this process, the database, and of all else."""
-    ours = machine.cpu_seconds(pid), time.process_time(), plan.database()
+    ours = machine.family_seconds(pid), time.process_time(), plan.database()
     return *ours, machine.busy_seconds() - sum(ours)
 
 

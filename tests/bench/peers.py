@@ -97,8 +97,10 @@ class Chatserver(Program):
         "server.drain_seconds": "0",
     }
 
-    def __init__(self, folder: Path, store: dict[str, str], *, graphql: bool = False) -> None:
-        """`store` holds the settings that choose the store."""
+    def __init__(
+        self, folder: Path, store: dict[str, str], *, graphql: bool = False, workers: int = 1
+    ) -> None:
+        """`store` holds the settings that choose the store, and a bus if there are several workers."""
         port = free_port()
         settings = self.settings | store
         if graphql:
@@ -113,6 +115,8 @@ class Chatserver(Program):
             str(port),
             "--data",
             "data",
+            "--workers",
+            str(workers),
         ]
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]

@@ -86,7 +86,8 @@ def _bound(figure: Figure) -> str:
 
 
 def _ratio(ours: float, other: float, figure: Figure) -> float:
-    return ours / other if figure.more_is_better else other / ours
+    over, under = (ours, other) if figure.more_is_better else (other, ours)
+    return over / under if under else float("inf")
 
 
 def _text(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tests.bench import graphql, machine
+from tests.bench import graphql, machine, returning
 from tests.bench.http import Connection, request_bytes
 from tests.bench.load import Load
 from tests.bench.measure import Plan, percentile, quiet, window
@@ -19,7 +19,8 @@ ROOMS = 50
 SENDERS = 10
 STORED = 200  # messages in the room whose newest page is read
 READERS = 10
-IDLE_PER_USER = 10
+IDLE_PER_USER = 20
+FEW, FEW_ROOMS = 50, 5
 
 Values = dict[str, float]
 
@@ -41,6 +42,8 @@ class Row(NamedTuple):
     figures: dict[str, Figure]
     graphql: bool = False  # it is asked over GraphQL
     stores: bool = False  # what the store costs shows: compare with both write concerns
+    workers: int = 1  # processes of our server
+    alone: bool = False  # nothing is measured beside it
 
 
 async def fanout(peer: Peer, plan: Plan) -> list[Values]:
@@ -73,11 +76,20 @@ async def sends_one_room(peer: Peer, plan: Plan) -> list[Values]:
 
 
 async def rooms(peer: Peer, plan: Plan) -> list[Values]:
-    tokens = await peer.users(USERS)
-    made = await peer.rooms([tokens[number::ROOMS] for number in range(ROOMS)])
+    return await _talking(peer, plan, USERS, ROOMS)
+
+
+async def few(peer: Peer, plan: Plan) -> list[Values]:
+    return await _talking(peer, plan, FEW, FEW_ROOMS)
+
+
+async def _talking(peer: Peer, plan: Plan, users: int, rooms: int) -> list[Values]:
+    """Each user is in one room, and sends a message a second."""
+    tokens = await peer.users(users)
+    made = await peer.rooms([tokens[number::rooms] for number in range(rooms)])
     load = Load()
-    await load.connect(peer.port, tokens, [made[number % ROOMS] for number in range(USERS)])
-    pacing = asyncio.ensure_future(load.pace(load.clients, USERS // ROOMS, USERS))
+    await load.connect(peer.port, tokens, [made[number % rooms] for number in range(users)])
+    pacing = asyncio.ensure_future(load.pace(load.clients, users // rooms, users))
     return await _windows(peer, plan, load, load.delivered, pacing)
 
 
@@ -147,10 +159,10 @@ async def idle(peer: Peer, plan: Plan) -> list[Values]:
     load = Load()
     before = machine.resident_bytes(peer.pid)
     await load.connect(peer.port, *map(list, zip(*places * IDLE_PER_USER, strict=True)))
-    await asyncio.sleep(plan.warm)
+    found = await window(peer.pid, plan)
     grown = machine.resident_bytes(peer.pid) - before
     load.close()
-    return [{"KB": grown / 1024 / len(load.clients)}]
+    return [{"KB": grown / 1024 / len(load.clients), "cores": found.cpu / found.seconds}]
 
 
 async def _one_room(peer: Peer, listen: bool = True) -> Load:
@@ -183,6 +195,8 @@ async def _windows(
                     "rate": len(samples) / found.seconds,
                     "p50": percentile(samples, 0.5) * 1e3,
                     "p99": percentile(samples, 0.99) * 1e3,
+                    "max": max(samples) * 1e3,
+                    "MB": machine.resident_bytes(peer.pid) / 1e6,
                     "cores": found.cpu / found.seconds,
                     "client cores": found.client_cpu / found.seconds,
                     "database cores": found.database_cpu / found.seconds,
@@ -242,8 +256,38 @@ ROWS = [
         "rooms",
         "500 users in 50 rooms, 500 messages/s",
         rooms,
-        {"cores": Figure("cores", 0.3), "p99": Figure("ms p99", 10)},
+        {
+            "cores": Figure("cores", 0.3),
+            "p50": Figure("ms p50"),
+            "p99": Figure("ms p99", 10),
+            "max": Figure("ms at most"),
+            "MB": Figure("MB"),
+        },
         stores=True,
+    ),
+    Row(
+        "few",
+        "50 users in 5 rooms, 50 messages/s",
+        few,
+        {
+            "cores": Figure("cores"),
+            "p50": Figure("ms p50"),
+            "p99": Figure("ms p99"),
+            "max": Figure("ms at most"),
+            "MB": Figure("MB"),
+        },
+        alone=True,
+    ),
+    *(
+        Row(
+            f"workers-{count}",
+            f"500 users in 50 rooms, {count} workers on the same core, and a bus",
+            rooms,
+            {"cores": Figure("cores"), "p99": Figure("ms p99")},
+            workers=count,
+            alone=True,
+        )
+        for count in (2, 4)
     ),
     Row(
         "history",
@@ -277,6 +321,25 @@ ROWS = [
         "idle",
         f"{USERS * IDLE_PER_USER:,} idle connections, each following a room",
         idle,
-        {"KB": Figure("KB a connection", 16)},
+        {"KB": Figure("KB a connection", 16), "cores": Figure("cores")},
+    ),
+    Row(
+        "resume",
+        "500 clients, each 1,000 events behind, at once",
+        returning.resume,
+        {
+            "seconds": Figure("s until the last is live", 5),
+            "p50": Figure("s p50"),
+            "µs": Figure("µs an event"),
+            "MB": Figure("MB"),
+        },
+        alone=True,
+    ),
+    Row(
+        "reconnect",
+        "5,000 clients connect and subscribe, at once",
+        returning.reconnect,
+        {"seconds": Figure("s until the last is live"), "µs": Figure("µs a client")},
+        alone=True,
     ),
 ]

@@ -26,6 +26,9 @@ class Backend(Protocol):
     def settings(self, name: str) -> dict[str, str]:
         """What a server needs to have a part of it for itself."""
 
+    def bus(self, name: str) -> dict[str, str]:
+        """What its workers need beyond that to talk over it. Raises `LookupError`."""
+
     def stop(self) -> None: ...
 
 
@@ -50,6 +53,10 @@ class MongoBackend:
 
     def settings(self, name: str) -> dict[str, str]:
         return {"plugin.mongo.uri": self.uri, "plugin.mongo.database": name}
+
+    def bus(self, name: str) -> dict[str, str]:
+        found = {"plugin.mongo_bus.uri": self.uri, "plugin.mongo_bus.database": name}
+        return found | _enabled("mongo,mongo_bus")
 
     def stop(self) -> None:
         self._server.stop()
@@ -77,6 +84,10 @@ class PostgresBackend:
             "plugin.postgres.schema": name,
         }
 
+    def bus(self, name: str) -> dict[str, str]:
+        found = {"plugin.postgres_bus.uri": self._server.uri, "plugin.postgres_bus.channel": name}
+        return found | _enabled("postgres,postgres_bus")
+
     def stop(self) -> None:
         self._server.stop()
 
@@ -99,6 +110,9 @@ class NoBackend:
 
     def settings(self, name: str) -> dict[str, str]:
         return _enabled(self._store)
+
+    def bus(self, name: str) -> dict[str, str]:
+        raise LookupError(f"{self._store} is for one process alone")
 
     def stop(self) -> None:
         """Nothing was started."""
