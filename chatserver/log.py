@@ -121,6 +121,7 @@ class Log:
         self._unnumbered = 0  # how many at its end have none
         self._in_flight: dict[Key, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._being_written = 0
         self._next_batch = 0.0  # when it is due, unless many wait
         self._seconds = measures.histogram(
             "chatserver_append_seconds", "From a send to its durable event"
@@ -165,6 +166,10 @@ class Log:
         future, done = awaited()
         self.submit(Append(room, build, check, done, changes_state=changes_state))
         return (await future).event
+
+    def is_pressed(self) -> bool:
+        """Whether so much is under way that work in the background should leave the loop to it."""
+        return self._being_written + len(self._waiting) >= PACE_EVENTS
 
     async def drain(self) -> None:
         """Wait until all that was submitted is settled."""
@@ -211,6 +216,7 @@ class Log:
                     durable = []
                     await self._pause()
                 batch = await self._take(self._size(len(durable)))
+                self._being_written = len(batch)
                 if batch:
                     self._next_batch = time.perf_counter() + PACE_SECONDS
                     writing = asyncio.create_task(self._write(batch))
@@ -221,7 +227,7 @@ class Log:
                     self._stand(durable)
                     durable = []
         finally:
-            self._task = None
+            self._task, self._being_written = None, 0
 
     async def _pause(self) -> None:
         """Under load let a few more sends join a batch; after a pause write at once."""

@@ -6,7 +6,7 @@ same one write the same. What is not indexed yet is found all the same, by readi
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import IndexPage, Store
@@ -20,17 +20,19 @@ WRITE_PAGES = 500  # at once: about a megabyte
 SWEEP_ROOMS = 500  # looked at at once, of all the rooms of the store
 SWEEP_SECONDS = 20.0  # from one sweep to the next
 SLICE_SECONDS = 0.001  # of work without a rest
-# How long to rest after each second of work: while the loop has nothing else to do, and while it
-# wakes late because it has.
+# How long to rest after each second of work: while there is little else to do, and while the loop
+# wakes late because there is, or many sends are under way.
 IDLE_REST, BUSY_REST = 1.0, 30.0
 LATE_SECONDS = 0.002
+PRESSED_SECONDS = 0.1  # from one segment to the next, while many sends are under way
 
 
 class Indexer:
     """One node's part in it: the rooms in memory at once, all others now and then."""
 
-    def __init__(self, store: Store, rooms: Rooms) -> None:
-        self._store, self._rooms = store, rooms
+    def __init__(self, store: Store, rooms: Rooms, is_pressed: Callable[[], bool]) -> None:
+        """`is_pressed` says whether others need the processor more."""
+        self._store, self._rooms, self._is_pressed = store, rooms, is_pressed
         self._known: dict[str, int] = {}  # how far rooms in memory are indexed, at the least
         self._swept = ""  # the last room that the present sweep has looked at
         self._next_sweep = 0.0
@@ -78,6 +80,8 @@ class Indexer:
             while segment := next_segment(done, head):
                 await self._index(room, segment)
                 done = segment.end
+                if self._is_pressed():
+                    await asyncio.sleep(PRESSED_SECONDS)
             if room in self._known:
                 self._known[room] = done
 
@@ -117,4 +121,5 @@ class Indexer:
             rest = (now - began) * self._rest
             await asyncio.sleep(rest)
             began = time.perf_counter()
-            self._rest = BUSY_REST if began - now - rest > LATE_SECONDS else IDLE_REST
+            late = began - now - rest
+            self._rest = BUSY_REST if late > LATE_SECONDS or self._is_pressed() else IDLE_REST

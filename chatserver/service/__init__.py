@@ -61,7 +61,7 @@ class Service:
             store, self.cache, self.log, self.hub, self.accounts, self.changes, config.limits
         )
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, config.limits)
-        self.indexer = Indexer(store, self.cache)
+        self.indexer = Indexer(store, self.cache, self.log.is_pressed)
         self.following = Following(self.rooms, self.log, config.limits)
         self.presence = Presence(self.hub, self.rooms)
         self.exchange: Exchange | None = None  # where there is a bus
