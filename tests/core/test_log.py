@@ -12,7 +12,7 @@ import pytest
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hub import Hub
 from chatserver.interfaces import Appended
-from chatserver.log import Append, Log, Outcome
+from chatserver.log import PACE_EVENTS, Append, Log, Outcome
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted
 from chatserver.rooms import Room, Rooms
@@ -175,6 +175,23 @@ async def test_what_stands_before_a_taken_position_is_not_written_again() -> Non
     assert store.batches == [["a-1", "b-1", "c-1", "b-2"], ["c-1", "b-3", "b-4"]]
     assert [node.event(name).seq for name in ("c1", "c2", "c3", "c4")] == [1, 3, 1, 4]
     assert node.room("b").head == 4
+
+
+async def test_work_in_the_background_is_told_while_many_sends_are_under_way() -> None:
+    store = Recording()
+    node = Node(store)
+    store.gate.clear()
+    for number in range(PACE_EVENTS):
+        assert not node.log.is_pressed()
+        node.submit(f"c{number}")
+    assert node.log.is_pressed()  # they wait
+    async with asyncio.timeout(60):
+        while not store.batches:
+            await asyncio.sleep(0)
+    assert node.log.is_pressed()  # they are being written
+    store.gate.set()
+    await node.log.drain()
+    assert not node.log.is_pressed()
 
 
 def test_a_slow_node_gets_its_turn_in_rooms_that_a_quick_one_writes_to() -> None:

@@ -20,12 +20,21 @@ from chatserver.model import (
     RoomKind,
     User,
 )
+from chatserver.rooms import Rooms
 from chatserver.search.analyser import analysed
+from chatserver.search.indexer import PRESSED_SECONDS, Indexer
 from chatserver.search.query import parse
 from chatserver.service import Service
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
-from tests.core.nodes import FaultyStore, add_user, config, make_service, running
+from tests.core.nodes import (
+    FaultyStore,
+    VirtualLoop,
+    add_user,
+    config,
+    make_service,
+    running,
+)
 
 WORDS = ["東京", "京都", "ラーメン", "Hello", "world", "入門", "x"]
 
@@ -206,3 +215,21 @@ async def test_small_segments_go_when_they_are_in_a_larger_one() -> None:
         assert {page.first for page in pages if page.slot.bit_length() == 4} <= set(
             range(512, 1100)
         )
+
+
+@pytest.mark.parametrize("pressed", [False, True])
+def test_it_takes_its_time_while_others_need_the_processor(pressed: bool) -> None:
+    rooms = [f"room{number}" for number in range(10)]
+
+    async def index() -> float:
+        store, loop = MemoryStore(), asyncio.get_running_loop()
+        for room in rooms:
+            await store.append([posted(room, seq) for seq in range(1, 9)])
+        began = loop.time()
+        await Indexer(store, Rooms(store, 100), lambda: pressed).catch_up()
+        assert await store.indexed(rooms) == dict.fromkeys(rooms, 8)
+        return loop.time() - began
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        took = runner.run(index())
+    assert (took > len(rooms) * PRESSED_SECONDS / 2) == pressed
