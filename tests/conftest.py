@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from loguru import logger
 from tornado.ioloop import IOLoop
 
 # Here, before any test imports it: the contract suites are part of the product, and assert.
@@ -28,3 +29,15 @@ def io_loop() -> Iterator[IOLoop]:
     loop = IOLoop(make_current=False)
     yield loop
     loop.close()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """The lines that were logged at warning level and above, instead of on the console."""
+    lines: list[str] = []
+    logger.remove()
+    sink = logger.add(
+        lambda text: lines.append(str(text)), level="WARNING", format="{level} {message}"
+    )
+    yield lines
+    logger.remove(sink)

@@ -14,7 +14,7 @@ from chatserver.clock import now_text
 from chatserver.consumers.due import DueRooms
 from chatserver.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
 from chatserver.errors import ChatError, StoreUnavailable, Undeliverable
-from chatserver.guard import Call, Guard
+from chatserver.guard import Call, Guard, PluginFailed
 from chatserver.hooktypes import Consumer
 from chatserver.interfaces import Store
 from chatserver.measure import Measures
@@ -192,7 +192,7 @@ class Reader:
             trouble = trouble or self._troubles.setdefault(room, Trouble(last))
             trouble.attempts += 1
             if len(events) > 1 or not self._is_hopeless(trouble, error):
-                due.pause(room, self._pause(trouble.attempts))
+                due.pause(room, self._pause(trouble.attempts, error))
                 return
             await self._bury(wanted[0], trouble.attempts, error)
         if trouble is not None:
@@ -227,10 +227,13 @@ class Reader:
         spent = most is not None and trouble.attempts >= most
         return spent or isinstance(error, Undeliverable)
 
-    def _pause(self, attempts: int) -> float:
-        """Doubled each time; not all rooms at the same moment."""
+    def _pause(self, attempts: int, error: ChatError) -> float:
+        """Doubled each time, and as long as the error asks for; not all rooms at the same moment."""
+        longest = self._consumer.longest_pause
         doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
-        return min(doubled, self._consumer.longest_pause) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        # What a plugin that crashed is said to ask for is meant for users.
+        asked = 0 if isinstance(error, PluginFailed) else (error.after_ms or 0) / 1000
+        return max(min(doubled, longest) * random.uniform(0.8, 1.0), min(asked, longest))  # noqa: S311 - no secret
 
     async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
         letter = DeadLetter(

@@ -3,10 +3,11 @@
 import ssl
 import time
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
 
 from chatserver import AnyEvent, ChatError, Consumer, Context, RoomKind, StartupError
 from chatserver_plugins.webhooks.config import Outgoing
@@ -15,6 +16,7 @@ from chatserver_plugins.webhooks.signing import key_of, signed_headers
 
 ANSWER_BYTES = 65536  # of an answer that are read; nobody looks at them
 SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the request's
+LONGEST_SECONDS = 86400.0  # of a Retry-After; the consumer waits less
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -26,6 +28,39 @@ class Payload(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Answer:
+    """What the head of an answer says. What follows it may be of any length, or never end."""
+
+    def __init__(self) -> None:
+        self.status = 0  # none has come
+        self._retry_after = ""
+
+    def read(self, line: str) -> None:
+        """The next line of the head."""
+        name, _, value = line.partition(":")
+        if line.startswith("HTTP/"):
+            self.status = int(line.split()[1])
+        elif name.lower() == "retry-after":
+            self._retry_after = value.strip()
+
+    @property
+    def is_yes(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def after_ms(self) -> int | None:
+        """When to try again, in seconds or as a date: RFC 9110, 10.2.3."""
+        text = self._retry_after
+        try:
+            if text.isdecimal():
+                seconds = float(text)
+            else:
+                seconds = parsedate_to_datetime(text).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+        return round(1000 * min(max(0.0, seconds), LONGEST_SECONDS))
 
 
 class Sender:
@@ -68,6 +103,7 @@ class Sender:
         kind = str(event.__struct_config__.tag)
         body = _encode(Payload(type=kind, timestamp=event.at, data=event))
         headers = signed_headers(self._key, f"{event.room}-{event.seq}", int(time.time()), body)
+        answer = Answer()
         request = HTTPRequest(
             self._config.uri,
             method="POST",
@@ -78,14 +114,13 @@ class Sender:
             ssl_options=self._tls,
             connect_timeout=self._config.timeout_seconds,
             request_timeout=self._config.timeout_seconds,
+            header_callback=answer.read,
         )
         try:
             await self._open_client().fetch(request)
-        except HTTPClientError as error:
-            raise ChatError("plugin.failed", f"the receiver answers {error.code}") from error
-        except (OSError, ValueError) as error:
-            # Of the error itself only the kind: its text may have the address, which may be secret.
-            raise ChatError("plugin.failed", f"not delivered: {type(error).__name__}") from error
+        except (HTTPClientError, OSError, ValueError) as error:
+            if not answer.is_yes:
+                raise _refusal(answer, error) from error
 
     def _open_client(self) -> AsyncHTTPClient:
         if self._client is None:
@@ -97,6 +132,18 @@ class Sender:
                 max_buffer_size=2 * ANSWER_BYTES,
             )
         return self._client
+
+
+def _refusal(answer: Answer, error: Exception) -> ChatError:
+    """What to say of a delivery that failed."""
+    if answer.status:
+        text = f"the receiver answers {answer.status}"
+    elif isinstance(error, HTTPTimeoutError):
+        text = "the receiver does not answer in time"
+    else:
+        # Of the error itself only the kind: its text may have the address, which may be secret.
+        text = f"not delivered: {type(error).__name__}"
+    return ChatError("plugin.failed", text, after_ms=answer.after_ms)
 
 
 def _trusting(name: str, file: str) -> ssl.SSLContext | None:

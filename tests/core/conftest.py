@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from loguru import logger
 
 from tests.servers import Mongod, Postgres
 
@@ -22,15 +21,3 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    """The lines that were logged at warning level and above, instead of on the console."""
-    lines: list[str] = []
-    logger.remove()
-    sink = logger.add(
-        lambda text: lines.append(str(text)), level="WARNING", format="{level} {message}"
-    )
-    yield lines
-    logger.remove(sink)

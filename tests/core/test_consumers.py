@@ -166,6 +166,20 @@ def test_no_pause_is_longer_than_the_consumer_says(logged: list[str]) -> None:
     run(test)
 
 
+@pytest.mark.parametrize(("asked", "attempts"), [(40_000, 3), (10**9, 2)])
+def test_who_fails_says_when_to_try_again(asked: int, attempts: int, logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 1)
+        sink.fails = lambda event: True
+        sink.error = ChatError("plugin.failed", after_ms=asked)
+        async with node(store, sink, attempts=None, longest_pause=60.0) as made:
+            await asyncio.sleep(100)
+            assert made.count("chatserver_consumer_failures_total") == attempts
+
+    run(test)
+
+
 def test_a_handler_that_hangs_or_raises_is_named(logged: list[str]) -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()

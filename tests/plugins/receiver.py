@@ -28,6 +28,8 @@ class Receiver:
         self.tried = 0
         self.status = 200
         self.hangs = False
+        self.retry_after = ""
+        self.answer = b""  # what it says besides the status
         self.headers: dict[str, str] = {}
         self.body = b""
         self.port = free_port()
@@ -60,6 +62,10 @@ class Receiver:
             self.got.append(json.loads(self.body))
         handler.set_status(self.status)
         handler.set_header("Location", "/elsewhere")
+        if self.retry_after:
+            handler.set_header("Retry-After", self.retry_after)
+        if self.answer:
+            handler.write(self.answer)
 
     def seqs(self, room: str) -> list[int]:
         return [event["data"]["seq"] for event in self.got if event["data"]["room"] == room]

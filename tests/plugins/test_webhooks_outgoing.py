@@ -1,5 +1,6 @@
 """Events reach a receiver signed and in order, however it behaves, and nobody it should not reach."""
 
+import asyncio
 import socket
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from chatserver import RoomKind, StartupError
 from chatserver.settings import convert
 from chatserver_plugins.webhooks import WebhooksConfig
 from chatserver_plugins.webhooks.network import GuardedResolver, NotAllowed
+from chatserver_plugins.webhooks.outgoing import Answer
 from chatserver_plugins.webhooks.signing import key_of, signed_headers
 
 
@@ -61,8 +63,48 @@ async def test_what_is_not_taken_is_tried_again(
             assert receiver.seqs(room.id) == [*range(1, last + 1)]
 
 
+async def test_a_long_answer_that_says_yes_is_a_yes(tmp_path: Path, receiver: Receiver) -> None:
+    async with chat(tmp_path, receiver) as made:
+        receiver.answer = bytes(1_000_000)
+        room = await made.room()
+        last = await made.post(room)
+        await until(lambda: made.is_done())
+        assert receiver.seqs(room.id) == [*range(1, last + 1)]
+
+
+async def test_a_receiver_says_when_to_try_again(
+    tmp_path: Path, receiver: Receiver, logged: list[str]
+) -> None:
+    async with chat(tmp_path, receiver, attempts=2) as made:
+        receiver.status, receiver.retry_after = 429, "3600"
+        await made.room()
+        await until(lambda: made.failures() > 0)
+        await asyncio.sleep(1.5)  # by itself it would be tried again after one
+        assert receiver.tried == 1
+    assert any("the receiver answers 429" in line for line in logged)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("6", 6),
+        ("9" * 400, 86400),
+        ("-1", None),
+        ("soon", None),
+        ("", None),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+        ("Tue, 01 Jan 2999 00:00:00 GMT", 86400),
+    ],
+)
+def test_when_to_try_again(header: str, seconds: int | None) -> None:
+    answer = Answer()
+    answer.read("HTTP/1.1 503 Service Unavailable")
+    answer.read(f"retry-AFTER: {header}")
+    assert answer.after_ms == (None if seconds is None else 1000 * seconds)
+
+
 async def test_a_receiver_that_hangs_is_given_up_and_comes_back(
-    tmp_path: Path, receiver: Receiver
+    tmp_path: Path, receiver: Receiver, logged: list[str]
 ) -> None:
     async with chat(tmp_path, receiver, timeout_seconds=0.3) as made:
         receiver.hangs = True
@@ -71,6 +113,7 @@ async def test_a_receiver_that_hangs_is_given_up_and_comes_back(
         await until(lambda: receiver.tried == 2)
         receiver.hangs = False
         await until(lambda: receiver.seqs(room.id) == [*range(1, last + 1)])
+    assert any("the receiver does not answer in time" in line for line in logged)
 
 
 async def test_a_receiver_that_is_gone_gets_all_when_it_is_back(
