@@ -1,5 +1,6 @@
 """The folders of the server: the one with its data, which is locked, and those that came with it."""
 
+import contextlib
 import fcntl
 import importlib.util
 import os
@@ -39,8 +40,9 @@ class DataFolder:
             raise StartupError(
                 f"server.data: {path} is in use by another server (process {holder or '?'})"
             ) from error
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk others are not told who has it
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
     def close(self) -> None:
         os.close(self._lock)

@@ -77,8 +77,17 @@ class BackupJob:
             _, said = await process.communicate()
         finally:
             if process.returncode is None:  # we were cancelled
-                process.kill()
-                await asyncio.wait_for(process.wait(), STOP_SECONDS)
+                await _stopped(process)
         if process.returncode:
             reason = said.decode(errors="replace").strip() or f"status {process.returncode}"
             raise BackupError(f"{path} could not be verified: {reason}")
+
+
+async def _stopped(process: asyncio.subprocess.Process) -> None:
+    """Politely first: it has a scratch store to remove."""
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

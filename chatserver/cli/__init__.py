@@ -1,6 +1,6 @@
 """The `chatserver` command. Each subcommand has a file of its own, imported when it is called.
 
-Exit status: 0 done, 1 refused (the reason on standard error), 2 wrong usage.
+Exit status: 0 done, 1 refused (the reason on standard error), 2 wrong usage, 143 stopped by SIGTERM.
 """
 
 import importlib

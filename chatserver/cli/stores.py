@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -19,15 +21,27 @@ T = TypeVar("T")
 
 
 def run_quietly(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`. The log goes to the console: a server may be writing the files."""
+    """The result of `work`. The log goes to the console: a server may be writing the files.
+
+    SIGTERM ends it as Ctrl+C does: what it has put somewhere for a while goes.
+    """
     from chatserver.config import LoggingConfig
     from chatserver.logging import setup
 
     writer = setup(LoggingConfig(level="warning", console="pretty", folder=""))
     try:
-        return asyncio.run(work)
+        return asyncio.run(_stoppable(work))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)  # as a shell says it
     finally:
         writer.close()
+
+
+async def _stoppable(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 def store_of(loaded: Loaded) -> Store:
@@ -54,15 +68,23 @@ async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
     """The store, open to be read, also beside a server that has the data for itself."""
     store = store_of(loaded)
     async with AsyncExitStack() as stack:
-        beside = False
-        if store.is_private():
-            try:
-                stack.callback(data_folder(loaded).close)
-            except StartupError:  # a server has it
-                beside = True
         stack.push_async_callback(store.close)
-        await (store.open_to_read() if beside else store.open())
+        try:
+            if store.is_private():
+                stack.callback(data_folder(loaded).close)
+        except StartupError as taken:  # by a server, mostly
+            await _open_beside(store, taken)
+        else:
+            await store.open()
         yield store
+
+
+async def _open_beside(store: Store, taken: StartupError) -> None:
+    """Raises `StartupError`: beside a folder that cannot be had, the reason may be that."""
+    try:
+        await store.open_to_read()
+    except StartupError as error:
+        raise StartupError(f"{taken}\n{error}") from error
 
 
 @asynccontextmanager

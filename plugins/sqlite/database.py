@@ -7,7 +7,6 @@ two connections that do can damage the file in versions before 3.51.3
 """
 
 import asyncio
-import fcntl
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from chatserver_plugins.sqlite.jobs import (
     read,
     write,
 )
+from chatserver_plugins.sqlite.lock import locked
 
 T = TypeVar("T")
 
@@ -74,8 +74,15 @@ class Database:
 
     async def open(self) -> None:
         """Raises `StartupError` that names the file."""
+        connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
         try:
-            connections = await asyncio.to_thread(self._connect)
+            connections = await asyncio.shield(connecting)
+        except asyncio.CancelledError:  # the thread goes on, and makes folder and file
+            await asyncio.wait([connecting])
+            for connection in [] if connecting.exception() else connecting.result():
+                connection.close()
+            await self.close()
+            raise
         except (OSError, sqlite3.Error, StartupError) as error:
             await self.close()
             raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
@@ -178,7 +185,7 @@ class Database:
             oldest = ".".join(map(str, OLDEST))
             raise StartupError(f"SQLite {sqlite3.sqlite_version} is older than {oldest}")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock_file()
+        self._lock = locked(self._path)
         if not self._path.exists():
             os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         with ExitStack() as stack:
@@ -209,22 +216,6 @@ class Database:
             uri=True,
         )
 
-    def _lock_file(self) -> None:
-        """Keep other servers out, which would write beside this one, until `close` or death.
-
-        The lock is the process's: a second store in it, as in tests, is let in.
-        """
-        path = self._path.resolve()
-        lock = path.with_name(path.name + "-lock")
-        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(self._lock, 20, 0).decode(errors="replace").strip()
-            raise StartupError(f"in use by another server (process {holder or '?'})") from error
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
-
     def _connection(self, stack: ExitStack, cache_kib: int) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -247,4 +238,8 @@ class Database:
 
 
 def _cause(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        return f"{error} (SQLite has to write to its folder, even to read)"
+    return str(error)

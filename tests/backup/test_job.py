@@ -124,6 +124,21 @@ async def test_one_that_cannot_be_verified_is_a_failure(
             await made.run()
 
 
+async def test_a_server_that_stops_ends_a_verification_in_order(
+    empty: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    async with empty("memory") as store:
+        await seed(store, messages=300)
+        running = asyncio.create_task(BackupJob(loaded(tmp_path), store, Measures()).run())
+        await until(lambda: running.done() or list(scratch.iterdir()))
+        running.cancel()
+        await asyncio.wait([running])
+        assert not list(scratch.iterdir())
+
+
 async def test_a_server_that_stops_leaves_nothing_half_done(
     empty: Callable[[str], Any], tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from chatserver import PinAdded, RoomRole, StartupError, Store, StoreUnavailable
@@ -124,6 +125,21 @@ async def test_a_second_server_on_the_file_is_refused(
         holder.kill()
     async with opened(path) as store:  # the lock went with its process
         await store.ping()
+
+
+async def test_an_opening_that_is_given_up_leaves_nothing_open(io_loop: Any, path: Path) -> None:
+    store = make(path)
+    opening = asyncio.ensure_future(store.open())
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert opening.cancelled()
+    held = [file.path for file in psutil.Process().open_files()]
+    assert not [each for each in held if each.startswith(str(path))]
+    with no_file_grows_over(0):  # nor does it take room to say who has it
+        await refuses(path, "")
+    async with opened(path) as again:
+        await again.ping()
 
 
 def test_accounts_can_be_changed_while_no_server_runs(path: Path, tmp_path: Path) -> None:
