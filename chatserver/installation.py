@@ -16,6 +16,7 @@ META = "meta"  # record space of the installation itself
 EPOCH = "epoch"  # positions in rooms mean nothing in another one
 BUS_KEY = "bus_key"  # what nodes seal their frames with
 FILLING = "filling"  # a `Claim`
+RESTORE = "restore"  # the one command that does not go on where it was interrupted
 
 
 class Stage(StrEnum):
@@ -37,6 +38,12 @@ class Claim(msgspec.Struct, frozen=True):
     def is_whole(self) -> bool:
         return self.stage in (Stage.FILLED, Stage.SERVED)
 
+    @property
+    def way_out(self) -> str:
+        """What to do about one that was interrupted."""
+        again = "begin again with an empty store"
+        return again if self.by == RESTORE else f"finish it with `chatserver {self.by}`, or {again}"
+
 
 decode_claim = msgspec.json.Decoder(Claim).decode
 encode_claim = msgspec.json.Encoder().encode
@@ -51,7 +58,7 @@ async def enter(store: Store) -> None:
         if not claim.is_whole:
             raise StartupError(
                 f"the installation is being filled from {claim.origin}, or that was interrupted: "
-                f"finish it with `chatserver {claim.by}`, or begin again with an empty store"
+                f"{claim.way_out}"
             )
         served = msgspec.structs.replace(claim, stage=Stage.SERVED)
         if await store.swap(META, FILLING, raw, encode_claim(served)):

@@ -41,8 +41,8 @@ async def whole_epoch(store: Readable) -> str:
     raw = await store.get(META, FILLING)
     if raw is not None and not (found := decode_claim(raw)).is_whole:
         raise ArchiveError(
-            f"only a part is there to copy: it is being filled from {found.origin} by "
-            f"`chatserver {found.by}`: finish that first"
+            f"only a part is there to copy: it is being filled from {found.origin}, or that was "
+            f"interrupted: {found.way_out}"
         )
     epoch = await known_epoch(store)
     if epoch is None:

@@ -1,7 +1,9 @@
 """Archives as files: plain or compressed with gzip, there only when they are complete."""
 
+import fcntl
 import gzip
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +14,7 @@ from chatserver.archive.errors import ArchiveError
 GZIP = b"\x1f\x8b"
 PACKED = ".gz"
 LEVEL = 1  # a million messages are 250 MB of JSON: 2.6 s, and a fifth is left; 6 takes 7 s
-FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
 @contextmanager
@@ -20,23 +22,14 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to; it has its name, and is on the disk, once it was left without an error.
 
     It is compressed if its name ends with `.gz`. Nobody else may read it. Raises `ArchiveError`
-    where there is one already, or no way to write.
+    where there is one already, somebody else writes it, or there is no way to write.
     """
-    part = path.with_name(path.name + ".part")
-    if path.exists():
-        raise ArchiveError(f"{path}: there is a file already")
     try:
-        try:
-            with os.fdopen(os.open(part, FLAGS, 0o600), "wb") as file:
-                with _packed(file) if path.suffix == PACKED else _plain(file) as sink:
-                    yield sink
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            _sync(path.parent)
-        finally:
-            with suppress(OSError):
-                part.unlink()
+        if path.exists():
+            raise _is_there(path)
+        packed = _packed if path.suffix == PACKED else _plain
+        with _part(path) as file, packed(file) as sink:
+            yield sink
     except OSError as error:
         raise ArchiveError(f"{path}: {error.strerror or error}") from error
 
@@ -54,7 +47,10 @@ def old_file(path: Path) -> Iterator[OldFile]:
     """A file to read from. Raises `ArchiveError`."""
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ArchiveError(f"{path}: it has to be a file: it is read twice")
+            size = found.st_size
             if not file.peek(len(GZIP)).startswith(GZIP):
                 yield OldFile(file, file.tell, size)
                 return
@@ -62,6 +58,33 @@ def old_file(path: Path) -> Iterator[OldFile]:
                 yield OldFile(cast(BinaryIO, unpacked), file.tell, size)
     except OSError as error:
         raise ArchiveError(f"{path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[BinaryIO]:
+    """A file beside `path` that takes its name in the end. What a crash left of one is written over."""
+    part = path.with_name(path.name + ".part")
+    with os.fdopen(os.open(part, FLAGS, 0o600), "wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveError(f"{path}: another command is writing it") from None
+        try:
+            if path.exists():  # whoever had the lock before has just made it of this very file
+                raise _is_there(path)
+            file.truncate()
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            part.replace(path)
+            _sync(path.parent)
+        finally:
+            with suppress(OSError):
+                part.unlink()
+
+
+def _is_there(path: Path) -> ArchiveError:
+    return ArchiveError(f"{path}: there is a file already")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def frame(sealed: bytes, last: bool) -> bytes:
 def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
     """The next sealed chunk and whether it is the last; None at the end of the file.
 
-    Raises `CutOff`, and `Corrupted` where the header is not one.
+    Raises `CutOff`, `Corrupted` where the header is not one, and `OSError`.
     """
     header = file.read(HEADER_BYTES)
     if not header:

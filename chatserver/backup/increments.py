@@ -79,11 +79,14 @@ class IncrementFile:
 
 
 def files(backup: Path) -> list[Path]:
-    """The increments of a backup, in order."""
+    """The increments of a backup, in order. Raises `Corrupted` where they cannot be looked for."""
+    folder = backup / FOLDER
     try:
-        return sorted(path for path in (backup / FOLDER).iterdir() if path.name.isdigit())
+        return sorted(path for path in folder.iterdir() if path.name.isdigit())
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise Corrupted(f"{folder}: {error.strerror}") from None
 
 
 def read(backup: Path, key: Key | None, salt: bytes) -> Iterator[list[Line]]:
@@ -114,14 +117,16 @@ def frames_in(path: Path) -> int:
 
 def _frames(path: Path) -> Iterator[tuple[bytes, bool]]:
     """What a crash cut off at the end is none."""
-    with path.open("rb") as file:
-        try:
+    try:
+        with path.open("rb") as file:
             while (found := read_frame(file)) is not None:
                 yield found
-        except CutOff:
-            return
-        except Corrupted as error:
-            raise Corrupted(f"{path}: {error}") from None
+    except CutOff:
+        return
+    except Corrupted as error:
+        raise Corrupted(f"{path}: {error}") from None
+    except OSError as error:  # a disk that cannot read it any more
+        raise Corrupted(f"{path}: {error.strerror}") from None
 
 
 def _opened(seal: Seal, number: int, last: bool, sealed: bytes) -> list[Line]:

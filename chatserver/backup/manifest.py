@@ -61,6 +61,14 @@ class _Head(msgspec.Struct):
     key: str | None = None
 
 
+def is_backup(folder: Path) -> bool:
+    """Raises `BackupError` where that cannot be told."""
+    try:
+        return (folder / FILE).is_file()
+    except OSError as error:
+        raise BackupError(f"{folder}: {error.strerror}") from None
+
+
 def write_manifest(folder: Path, manifest: Manifest, key: Key | None) -> None:
     """On the disk when it returns. Raises `OSError`."""
     line = msgspec.json.encode(manifest)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from chatserver.archive.lines import Closed, Until
 from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key
-from chatserver.backup.manifest import FILE, peek
+from chatserver.backup.manifest import is_backup, peek
 from chatserver.backup.reading import Backup
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.take import at_text
@@ -46,7 +46,7 @@ def choose(path: Path, key: Key | None, moment: Moment | None) -> Backup:
 
     Raises `BackupError`.
     """
-    if (path / FILE).is_file():
+    if is_backup(path):
         return Backup(path, key)
     backups = Shelf(path).all()
     if not backups:

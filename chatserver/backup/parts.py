@@ -101,6 +101,8 @@ def read_parts(folder: Path, parts: Sequence[Part], seal: Seal) -> Iterator[byte
                     number += 1
             except Corrupted as error:
                 raise Corrupted(f"{folder / part.name}: {error}") from None
+            except OSError as error:  # a disk that cannot read it any more
+                raise Corrupted(f"{folder / part.name}: {error.strerror}") from None
     if not ended or not decompress.eof:
         raise Corrupted(f"{folder}: {parts[0].name if parts else 'it'}: its end is missing")
 
@@ -108,9 +110,12 @@ def read_parts(folder: Path, parts: Sequence[Part], seal: Seal) -> Iterator[byte
 def check_part(folder: Path, part: Part) -> None:
     """Compare a part with what the manifest says. Raises `Corrupted`."""
     digest = hashlib.sha256()
-    with _opened(folder, part) as file:
-        while data := file.read(CHUNK_BYTES):
-            digest.update(data)
+    try:
+        with _opened(folder, part) as file:
+            while data := file.read(CHUNK_BYTES):
+                digest.update(data)
+    except OSError as error:
+        raise Corrupted(f"{folder / part.name}: {error.strerror}") from None
     if digest.hexdigest() != part.sha256:
         raise Corrupted(f"{folder / part.name}: its checksum does not fit")
 

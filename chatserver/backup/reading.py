@@ -10,7 +10,7 @@ from chatserver.backup import increments
 from chatserver.backup.errors import BackupError
 from chatserver.backup.increments import IncrementFile
 from chatserver.backup.key import Key
-from chatserver.backup.manifest import FILE, Manifest, Part, read_manifest
+from chatserver.backup.manifest import FILE, Manifest, Part, is_backup, read_manifest
 from chatserver.backup.parts import check_part, read_parts
 from chatserver.backup.seal import Seal, seal_for
 from chatserver.backup.streams import read_lines
@@ -21,7 +21,7 @@ class Backup:
     """One complete backup. Raises `BackupError` where it is none, or the key is another."""
 
     def __init__(self, folder: Path, key: Key | None) -> None:
-        if not (folder / FILE).is_file():
+        if not is_backup(folder):
             raise BackupError(f"{folder}: it is no backup: there is no {FILE} in it")
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder, key)

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from chatserver import installation
 from chatserver.archive import claims
 from chatserver.archive.claims import Origin
 from chatserver.archive.digests import Progress, silent
@@ -15,10 +14,10 @@ from chatserver.archive.lines import Line, Record, Until
 from chatserver.archive.passing import is_passing
 from chatserver.archive.patience import patiently
 from chatserver.archive.target import BATCH, Heads, Target
-from chatserver.backup.errors import BackupError
 from chatserver.backup.moment import Moment
 from chatserver.backup.reading import Backup
 from chatserver.backup.take import EVENTS, LATE, RECORDS
+from chatserver.installation import RESTORE
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, Event
 from chatserver.service.markers import MARKERS
@@ -31,23 +30,16 @@ class Restored(NamedTuple):
     records: int
 
 
-async def demand_empty(store: Store) -> None:
-    """Raises `BackupError` where anything is kept that a restore would be mixed with."""
-    spaces = set(await store.spaces()) - {installation.META}
-    if spaces or await store.list_rooms("", 1):
-        raise BackupError("the installation is not empty: a backup is restored into an empty one")
-
-
 async def restore(
     backup: Backup, store: Store, progress: Progress = silent, moment: Moment | None = None
 ) -> Restored:
     """Fill the store, which no server may use meanwhile, with all that is there up to a moment.
 
     Until it is done no server starts on it, and then with a new epoch and without sessions.
-    Raises `BackupError`, and `Corrupted` where the backup is broken.
+    Raises `ArchiveError`, and `Corrupted` where the backup is broken.
     """
-    await demand_empty(store)
-    origin = Origin("restore", backup.manifest.name)
+    await patiently(lambda: claims.demand_empty(store))
+    origin = Origin(RESTORE, backup.manifest.name)
     claim = await patiently(lambda: claims.claim(store, origin))
     check = partial(patiently, partial(claims.check, store, claim))
     filling = Filling(Target(store, str(backup.folder), check), backup.folder, moment)

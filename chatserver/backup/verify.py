@@ -64,5 +64,5 @@ def verified_at(backup: Path) -> str | None:
     """When it was found whole the last time."""
     try:
         return (backup / VERIFIED).read_text().strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None

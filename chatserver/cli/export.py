@@ -57,9 +57,9 @@ async def export(loaded: Loaded, path: str) -> Counts:
     from chatserver.archive import exporting
     from chatserver.archive.errors import ArchiveError
     from chatserver.cli.progress import progress
-    from chatserver.cli.stores import opened_to_copy
+    from chatserver.cli.stores import opened_untouched
 
-    async with opened_to_copy(loaded) as store:
+    async with opened_untouched(loaded) as store:
         with progress("events exported") as show:
             if path != "-":
                 return await exporting.export(store, Path(path), show)

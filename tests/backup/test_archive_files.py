@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import os
 import random
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from chatserver.archive import files
 from chatserver.archive.errors import ArchiveError, Corrupted
 from chatserver.archive.exporting import export
 from chatserver.archive.importing import import_archive
@@ -149,6 +151,7 @@ def test_other_files_and_newer_archives(archive: Lines, empty: Empty, tmp_path: 
     assert "chatserver 9.9 wrote it" in refused(empty, path, ArchiveError)
     path.unlink()
     assert refused(empty, path, ArchiveError) == "No such file or directory"
+    assert refused(empty, Path(os.devnull), ArchiveError).startswith("it has to be a file")
 
 
 def test_a_file_is_never_replaced_and_never_there_before_it_is_complete(
@@ -166,4 +169,10 @@ def test_a_file_is_never_replaced_and_never_there_before_it_is_complete(
     asyncio.run(attempt(there, "there is a file already"))
     assert there.read_bytes() == b"mine"
     asyncio.run(attempt(tmp_path / "none" / "chat.jsonl", "No such file or directory"))
+    asyncio.run(attempt(Path(), "there is a file already"))
+    with files.new_file(tmp_path / "new") as file:
+        asyncio.run(attempt(tmp_path / "new", "another command is writing it"))
+        file.write(b"mine")
+    assert (tmp_path / "new").read_bytes() == b"mine"
+    (tmp_path / "new").unlink()
     assert [path.name for path in tmp_path.iterdir()] == ["there"]

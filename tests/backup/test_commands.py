@@ -94,6 +94,67 @@ def test_a_broken_one_is_named(machine: Machine) -> None:
         assert none.exit_code == 1 and f"{other}: it is no backup" in none.stderr
 
 
+def test_there_is_no_backup_of_nothing_or_of_half_an_installation(machine: Machine) -> None:
+    none = machine.run("backup")
+    assert none.exit_code == 1 and "is it the right store?" in none.stderr
+    assert not machine.data.exists(), "nothing is made where there was nothing"
+    machine.fill(messages=5000)
+    assert machine.run("backup").exit_code == 0
+    [whole] = machine.shelf.all()
+    fresh = machine.folder / "fresh"
+    module = ("tests.backup.dying", "5")
+    status, _ = ended(machine.start("restore", str(whole), data=fresh, module=module))
+    assert status == -signal.SIGKILL
+    half = machine.run("backup", data=fresh)
+    assert half.exit_code == 1
+    assert "only a part is there to copy" in half.stderr and "begin again" in half.stderr
+    again = machine.run("restore", str(whole), data=fresh)
+    assert again.exit_code == 1 and "not empty: it has " in again.stderr
+    assert machine.shelf.all() == [whole]
+
+
+def test_a_backup_on_a_disk_that_is_only_read_is_whole_all_the_same(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.fill()
+    assert machine.run("backup").exit_code == 0
+    [path] = machine.shelf.all()
+    (path / "verified").mkdir()  # as much as a file that cannot be written, for root too
+    verified = machine.run("backup", "verify")
+    assert verified.exit_code == 0 and f"{path}: whole" in verified.stdout
+    assert f"not noted in the backup: {path}/verified: Is a directory" in verified.stderr
+
+
+def test_told_to_stop_it_removes_its_scratch_store(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.fill(messages=20_000)
+    assert machine.run("backup").exit_code == 0
+    scratch = machine.folder / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    process = machine.start("backup", "verify", *machine.options(machine.data))
+    while process.poll() is None and not list(scratch.iterdir()):
+        time.sleep(0.01)
+    process.terminate()
+    status, said = ended(process)
+    assert status == 128 + signal.SIGTERM and "Traceback" not in said
+    assert not list(scratch.iterdir()), "all messages are in it, and not encrypted"
+
+
+def test_what_cannot_be_read_is_said(machine: Machine) -> None:
+    machine.fill()
+    assert machine.run("backup").exit_code == 0
+    [path] = machine.shelf.all()
+    (path / "increments").write_text("")
+    broken = machine.run("backup", "verify")
+    assert broken.exit_code == 1 and f"{path}/increments: Not a directory" in broken.stderr
+    (path / "increments").unlink()
+    (path / "increments" / "00001").mkdir(parents=True)
+    broken = machine.run("backup", "verify")
+    assert broken.exit_code == 1 and f"{path}/increments/00001: Is a directory" in broken.stderr
+
+
 def test_sessions_end_with_a_restore_and_accounts_stay(machine: Machine) -> None:
     with Running(machine.data, SQLITE) as server:
         [ada] = asyncio.run(server.people("ada"))

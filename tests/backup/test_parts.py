@@ -1,5 +1,8 @@
 """Streams as files: they come back as they were, in bounded files, and nothing of a secret shows."""
 
+import errno
+import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from chatserver.archive.errors import Corrupted
 from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key, key_from_file, read_key
 from chatserver.backup.manifest import Counts, Manifest, Part, read_manifest, write_manifest
-from chatserver.backup.parts import PartsWriter, read_parts
+from chatserver.backup.parts import PartsWriter, check_part, read_parts
 from chatserver.backup.seal import seal_for
 from tests.backup.conftest import KEY
 
@@ -53,6 +56,23 @@ def test_nothing_can_be_read_without_the_key(tmp_path: Path) -> None:
     ):
         with pytest.raises(Corrupted):
             list(read_parts(tmp_path, parts, seal))
+
+
+def test_a_disk_that_cannot_read_any_more_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [part] = write(tmp_path, [b"x" * 100], None, 1 << 20)
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("chatserver.backup.parts._opened", lambda folder, part: Failing())
+    said = f"{tmp_path / part.name}: Input/output error"
+    with pytest.raises(Corrupted, match=said):
+        list(read_parts(tmp_path, [part], seal_for(None, SALT, "events")))
+    with pytest.raises(Corrupted, match=said):
+        check_part(tmp_path, part)
 
 
 @pytest.mark.parametrize("text", [bytes(range(32)).hex(), f" {bytes(range(32)).hex()}\n"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatserver.backup.errors import BackupError
+from chatserver.backup.moment import choose
 from chatserver.backup.shelf import Shelf
 
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
@@ -128,3 +129,14 @@ def test_a_read_only_folder_is_said_and_what_is_in_it_stays(shelf: Shelf) -> Non
         assert len(names(shelf)) == 1
     finally:
         shelf.folder.chmod(0o700)
+
+
+def test_one_that_may_not_be_looked_into_is_said(shelf: Shelf) -> None:
+    made(shelf, 1)
+    [backup] = shelf.all()
+    backup.chmod(0)
+    try:
+        with without_rights(), pytest.raises(BackupError, match="Permission denied"):
+            choose(backup, None, None)
+    finally:
+        backup.chmod(0o700)
