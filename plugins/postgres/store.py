@@ -16,6 +16,11 @@ from chatserver_plugins.postgres.records import PostgresRecords
 RETRY_SECONDS = 0.2
 DURABLE = ("on", "remote_apply")
 
+NO_ADDRESS = (
+    "it is no address: a port is a number, and in a password each of :/?#[]@% has to be "
+    "percent-encoded"
+)
+
 # What no waiting will change: a bad name, password or right.
 REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -89,8 +94,10 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
         while True:
             try:
                 return await connect(self._config)
-            except (*REFUSALS, ValueError) as error:
+            except REFUSALS as error:
                 raise StartupError(f"plugin.postgres.uri: {error}") from error
+            except ValueError:  # it may quote what it took for the port: a piece of a password
+                raise StartupError(f"plugin.postgres.uri: {NO_ADDRESS}") from None
             except FAILURES as error:
                 if loop.time() > deadline:
                     raise StartupError(f"plugin.postgres.uri: no answer: {error!r}") from error

@@ -12,6 +12,11 @@ from chatserver_plugins.postgres_bus.config import Config
 
 IDLE_SECONDS = 2.0  # between two questions whether PostgreSQL is there
 
+NO_ADDRESS = (
+    "plugin.postgres_bus.uri is no address: a port is a number, and in a password each of :/?#[]@% "
+    "has to be percent-encoded"
+)
+
 FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -37,12 +42,7 @@ class PostgresBus(BusLink):
 
     async def carry(self) -> None:
         ended = asyncio.Event()
-        connection = await asyncpg.connect(
-            self._uri,
-            timeout=self._seconds,
-            target_session_attrs="read-write",
-            server_settings={"application_name": "chatserver"},
-        )
+        connection = await self._connect()
         try:
             connection.add_termination_listener(lambda connection: ended.set())
             async with asyncio.timeout(self._seconds):
@@ -58,6 +58,19 @@ class PostgresBus(BusLink):
         finally:
             self._connection = None
             connection.terminate()
+
+    async def _connect(self) -> Any:
+        try:
+            return await asyncpg.connect(
+                self._uri,
+                timeout=self._seconds,
+                target_session_attrs="read-write",
+                server_settings={"application_name": "chatserver"},
+            )
+        except FAILURES:
+            raise
+        except ValueError:  # it may quote what it took for the port: a piece of a password
+            raise BusUnavailable(NO_ADDRESS) from None
 
     def _take(self, connection: Any, pid: int, channel: str, frame: str) -> None:
         self.receive(frame.encode())

@@ -13,6 +13,11 @@ from chatserver_plugins.redis_bus.config import Config
 
 IDLE_SECONDS = 2.0  # without a frame, after which Redis is asked whether it is there
 
+NO_ADDRESS = (
+    "it is no address, such as redis://host:6379/0: in a password each of :/?#[]@% has to be "
+    "percent-encoded"
+)
+
 # RuntimeError is what uvloop says of a connection that was reset since it was last used.
 FAILURES = (RedisError, OSError, TimeoutError, RuntimeError)
 
@@ -33,8 +38,8 @@ class RedisBus(BusLink):
                 retry=Retry(NoBackoff(), 0),
                 client_name="chatserver",
             )
-        except ValueError as error:
-            raise StartupError(f"plugin.redis_bus.uri: {error}") from error
+        except ValueError:  # it may quote what it took for the port: a piece of a password
+            raise StartupError(f"plugin.redis_bus.uri: {NO_ADDRESS}") from None
 
     async def carry(self) -> None:
         listener: Any = self._client.pubsub()

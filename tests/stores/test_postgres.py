@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -365,6 +366,15 @@ async def test_a_bad_address_is_named(io_loop: Any, uri: str, why: str) -> None:
     with pytest.raises(StartupError, match=rf"plugin\.postgres\.uri: .*{why}"):
         async with opened(PostgresPlugin.Config(uri=uri)):
             pass
+
+
+@pytest.mark.parametrize("mark", "/?#")
+async def test_a_password_that_is_not_encoded_is_not_shown(io_loop: Any, mark: str) -> None:
+    config = PostgresPlugin.Config(uri=f"postgresql://u:hunter2{mark}x@127.0.0.1:1/")
+    with pytest.raises(StartupError, match="percent-encoded") as caught:
+        async with opened(config):
+            pass
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_missing_database_is_named_at_once(io_loop: Any, postgres: Postgres) -> None:
