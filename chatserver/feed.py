@@ -5,13 +5,12 @@ catch up. That they do, and when, is `subscriber.py`'s matter, and the same for 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chatserver.errors import CLOSE_INTERNAL
-from chatserver.model import AnyEvent
 
 if TYPE_CHECKING:
+    from chatserver.logpages import LogPages
     from chatserver.rooms import Room
     from chatserver.subscriber import Subscriber
 
@@ -41,9 +40,11 @@ class Feed(ABC):
 
     @abstractmethod
     async def frames(
-        self, subscriber: "Subscriber", events: Sequence[AnyEvent], limit: int
+        self, subscriber: "Subscriber", pages: "LogPages", after: int
     ) -> list[tuple[bytes, int]]:
-        """Events for who catches up, in chunks of about `limit` bytes, each with its last seq.
+        """A page of what comes after a seq, for who catches up, in chunks each with its last seq.
+
+        What others want as well should come from `pages`, so that it is made and held once.
 
         Raises `StoreUnavailable` if it is worth another try; anything else ends the feed.
         """

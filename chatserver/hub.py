@@ -13,6 +13,7 @@ from loguru import logger
 from chatserver.config import Config
 from chatserver.errors import CLOSE_INTERNAL
 from chatserver.frames import PLAIN, event_frames
+from chatserver.logpages import LogPages
 from chatserver.measure import Counter, Histogram, Measures
 from chatserver.model import AnyEvent, MemberLeft, User
 from chatserver.rooms import Room, Rooms
@@ -76,6 +77,7 @@ class Hub:
         self._due_since = 0.0
         self._gone: asyncio.Event | None = None
         self.read = rooms.events
+        self.pages = LogPages(self)
         self.elsewhere: Elsewhere | None = None
         self.arrivals: Arrivals | None = None
         self.deliveries: Counter = measures.counter(

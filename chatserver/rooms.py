@@ -8,12 +8,14 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chatserver import fold
 from chatserver.feed import Feed
 from chatserver.frames import event_frames
 from chatserver.interfaces import Store
+from chatserver.joined import Joined
 from chatserver.model import (
     AnyEvent,
     MemberEvent,
@@ -30,6 +32,7 @@ from chatserver.model import (
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from chatserver.logpages import LogPages
     from chatserver.streams import Group
     from chatserver.subscriber import Subscriber
 
@@ -146,9 +149,10 @@ class Room(Feed):
         return self.head
 
     async def frames(
-        self, subscriber: "Subscriber", events: Sequence[AnyEvent], limit: int
+        self, subscriber: "Subscriber", pages: "LogPages", after: int
     ) -> list[tuple[bytes, int]]:
-        return event_frames(events, limit, subscriber.window_bits)
+        bits = subscriber.window_bits
+        return await pages.get(self, after, bits, partial(_frames, bits))
 
     # -- the newest page, kept ready-made --------------------------------------------------------
 
@@ -197,6 +201,10 @@ class Room(Feed):
                 del self._recent[message]
 
 
+async def _frames(bits: int, events: Sequence[AnyEvent], limit: int) -> list[tuple[bytes, int]]:
+    return event_frames(events, limit, bits)
+
+
 class Rooms:
     """The rooms in memory, least recently used first; those with listeners stay."""
 
@@ -204,7 +212,8 @@ class Rooms:
         self._store = store
         self._bound = bound
         self._rooms: OrderedDict[str, Room] = OrderedDict()
-        self._loading: dict[str, asyncio.Future[Room | None]] = {}
+        self._loading: Joined[Room | None] = Joined()
+        self._reading: Joined[list[AnyEvent]] = Joined()
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -243,12 +252,7 @@ class Rooms:
         if room in self._rooms:
             self._rooms.move_to_end(room)
             return self._rooms[room]
-        # Callers share one load; a cancelled caller must not cancel it for the others.
-        if room not in self._loading:
-            task = asyncio.ensure_future(self._read(Room(room)))
-            self._loading[room] = task
-            task.add_done_callback(lambda done: self._loading.pop(room, None))
-        return await asyncio.shield(self._loading[room])
+        return await self._loading.run(room, lambda: self._read(Room(room)))
 
     async def load_many(self, rooms: Sequence[str]) -> dict[str, Room]:
         """Those of the rooms that there are; what is not in memory is read in three queries."""
@@ -263,7 +267,10 @@ class Rooms:
         found = room.since(after, limit)
         if found is not None:
             return found
-        return await self._store.read(room.id, after, min(limit, room.head - after))
+        limit = min(limit, room.head - after)
+        return await self._reading.run(
+            (room.id, after, limit), lambda: self._store.read(room.id, after, limit)
+        )
 
     async def reload(self, room: Room) -> None:
         """Replace a room's state in place by what the store has."""

@@ -19,6 +19,7 @@ from chatserver.model import AnyEvent
 
 if TYPE_CHECKING:
     from chatserver.hub import Hub
+    from chatserver.logpages import LogPages
     from chatserver.rooms import Room
     from chatserver.subscriber import News, Subscriber
 
@@ -33,7 +34,7 @@ class Group:
     """Streams of one room that get the same payloads. `Hub.group` finds it by its key.
 
     `encode` makes one payload of each event, in order; an empty one says that there is nothing to
-    send. It runs once for all streams that are live, and for each one alone that catches up. It may
+    send. It runs once for all streams that are live, and once for those that catch up together. It may
     raise `StoreUnavailable`, and is tried again; anything else it raises ends the streams.
     """
 
@@ -156,8 +157,13 @@ class Group:
         stream.subscriber.unfollow(stream)
         stream.fail(stream.subscriber, error)
 
-    async def parts(self, events: Sequence[AnyEvent], limit: int) -> list[tuple[Payloads, int]]:
-        """Events executed for one stream alone, in parts of about `limit` bytes, with the last seq."""
+    async def parts(self, pages: "LogPages", after: int) -> list[tuple[Payloads, int]]:
+        """A page for streams that catch up, in parts each with its last seq."""
+        return await pages.get(self.room, after, self, self._encode_page)
+
+    async def _encode_page(
+        self, events: Sequence[AnyEvent], limit: int
+    ) -> list[tuple[Payloads, int]]:
         payloads: list[bytes] = []
         for start in range(0, len(events), EVENTS_AT_ONCE):
             some = events[start : start + EVENTS_AT_ONCE]
@@ -195,8 +201,11 @@ class Stream(Feed):
         self.seq = 0  # pushed last, while it is live
 
     @abstractmethod
-    def wrap(self, payloads: Payloads) -> bytes:
-        """Payloads as complete frames for this stream. Empty if there is nothing to send."""
+    def wrap(self, payloads: Payloads, last: int) -> bytes:
+        """Payloads of events up to the seq `last` as complete frames for this stream.
+
+        Empty if there is nothing to send.
+        """
 
     @abstractmethod
     def on_error(self, error: Exception) -> None:
@@ -239,15 +248,15 @@ class Stream(Feed):
         if missing <= 0:
             return
         self.seq = last
-        frames = self.wrap(payloads if missing == len(payloads) else payloads[-missing:])
+        frames = self.wrap(payloads if missing == len(payloads) else payloads[-missing:], last)
         if frames:
             self.subscriber.push(frames)
 
     async def frames(
-        self, subscriber: "Subscriber", events: Sequence[AnyEvent], limit: int
+        self, subscriber: "Subscriber", pages: "LogPages", after: int
     ) -> list[tuple[bytes, int]]:
-        parts = await self.group.parts(events, limit)
-        return [(self.wrap(payloads), last) for payloads, last in parts]
+        parts = await self.group.parts(pages, after)
+        return [(self.wrap(payloads, last), last) for payloads, last in parts]
 
     def fail(self, subscriber: "Subscriber", error: Exception) -> None:
         try:

@@ -20,7 +20,6 @@ from chatserver.rooms import Room
 if TYPE_CHECKING:
     from chatserver.hub import Hub
 
-CATCH_UP_EVENTS = 200  # read and sent at once; also what one replay may hold in memory
 RETRY_SECONDS = 1.0  # pause after the store was away in the middle of a replay
 
 
@@ -268,13 +267,13 @@ class Subscriber:
                 del self._behind[feed]
                 feed.add_listener(self, after)
                 return
-            events = await self._hub.read(feed.room, after, CATCH_UP_EVENTS)
-            for frames, last in await feed.frames(self, events, self._hub.soft // 2):
+            for frames, last in await feed.frames(self, self._hub.pages, after):
                 # Meanwhile the feed may be left, or followed anew from elsewhere.
                 if not self._behind or self._behind.get(feed) != after:
                     break
                 self._behind[feed] = after = last
                 if frames:
+                    self.flush()  # so that what waits is not joined to a copy of the page
                     self.push(frames)
                     self.flush()
                     await self.until_drained()

@@ -13,7 +13,7 @@ import msgspec
 from graphql import ExecutionResult, Executor, GraphQLError, GraphQLObjectType
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
-from chatserver import AnyEvent, Room, Service, StoreUnavailable, Stream, Subscriber
+from chatserver import AnyEvent, Room, Service, StoreUnavailable, Stream
 from chatserver_plugins.graphql import wire
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.execution import Execution, Ready, is_awaitable
@@ -98,8 +98,8 @@ class RoomStream(Stream):
         self.encoder.members.discard(self)
         super().release()
 
-    def wrap(self, payloads: Sequence[bytes]) -> bytes:
-        return self._batch(self.encoder, payloads, self.seq)
+    def wrap(self, payloads: Sequence[bytes], last: int) -> bytes:
+        return self._batch(self.encoder, payloads, last)
 
     def take(self, payloads: Sequence[bytes], last: int) -> None:
         super().take(payloads, last)
@@ -107,12 +107,6 @@ class RoomStream(Stream):
             # Little would be joined with it any more, and 500 copies at once cost more memory to
             # get than the write does.
             self.subscriber.flush()
-
-    async def frames(
-        self, subscriber: Subscriber, events: Sequence[AnyEvent], limit: int
-    ) -> list[tuple[bytes, int]]:
-        parts = await self.group.parts(events, limit)
-        return [(self._batch(self.encoder, payloads, last), last) for payloads, last in parts]
 
     def on_error(self, error: Exception) -> None:
         self.operation.fail(error)

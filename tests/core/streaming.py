@@ -42,7 +42,7 @@ class Operation(Stream):
         self.errors: list[Exception] = []
         self.heard: list[Any] = []
 
-    def wrap(self, payloads: Payloads) -> bytes:
+    def wrap(self, payloads: Payloads, last: int) -> bytes:
         start = b'{"id":"%s","next":' % self.id.encode()
         return b"".join(text_frame(start + payload + b"}") for payload in payloads if payload)
 

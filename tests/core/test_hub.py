@@ -212,7 +212,7 @@ async def test_a_connection_closed_while_replaying_leaves_nothing_behind() -> No
         await built.post(50)
         before = asyncio.all_tasks()
         async with replaying(built, 0) as (reader, _):
-            assert len(asyncio.all_tasks()) == len(before) + 1
+            assert len(asyncio.all_tasks()) > len(before)
             reader.close()
             await asyncio.sleep(0.01)
             assert asyncio.all_tasks() == before

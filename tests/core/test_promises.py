@@ -242,7 +242,7 @@ def test_a_node_that_reads_only_what_is_hinted_at_is_found_out(
 def all_of_it(stream: Stream, payloads: Payloads, last: int) -> None:
     """In place of `Stream.take`: also what the stream has already."""
     stream.seq = last
-    stream.subscriber.push(stream.wrap(payloads))
+    stream.subscriber.push(stream.wrap(payloads, last))
 
 
 def where_the_group_is(stream: Stream, subscriber: object) -> int | None:

@@ -276,7 +276,7 @@ async def run(
         stack.enter_context(mock.patch("chatserver.rooms.FRESH_SECONDS", 0.0))
         stack.enter_context(mock.patch("chatserver.hints.FETCH_ROOMS", 1))
         stack.enter_context(mock.patch("chatserver.hints.FETCH_EVENTS", 3))
-        stack.enter_context(mock.patch("chatserver.subscriber.CATCH_UP_EVENTS", 4))
+        stack.enter_context(mock.patch("chatserver.logpages.PAGE_EVENTS", 4))
         stack.enter_context(mock.patch("chatserver.subscriber.RETRY_SECONDS", 0.1))
         stack.enter_context(mock.patch("chatserver.streams.EVENTS_AT_ONCE", 3))
         stack.enter_context(mock.patch("chatserver.streams.RETRY_SECONDS", 0.1))

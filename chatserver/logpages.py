@@ -1,0 +1,105 @@
+"""Pages of rooms' logs in the form they are sent in, read and encoded once for all who catch up.
+
+After a restart everybody who was connected comes back with about the same position, and wants the
+same bytes. Who asks for a page that another one waits for waits with them; for a moment a page is
+kept for who comes a little later. Who may have it is decided where rooms are followed.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from chatserver.joined import Joined
+from chatserver.model import AnyEvent
+
+if TYPE_CHECKING:
+    from chatserver.hub import Hub
+    from chatserver.rooms import Room
+
+PAGE_EVENTS = 200  # read and sent at once; also what one replay may hold in memory
+KEEP_SECONDS = 1.0  # a result that depends on rights is no older than what nodes know of them
+KEEP_BYTES = 16 << 20  # of all rooms together; 500 clients that miss 1,000 events share 0.5 MB
+
+Encoded = bytes | Sequence[bytes]
+Form = TypeVar("Form", bound=Encoded)
+Page = list[tuple[Form, int]]  # each part with the seq of its last event
+
+
+class _Kept(NamedTuple):
+    page: Page[Any]
+    size: int
+    until: float
+
+
+class LogPages:
+    """The pages of all rooms that are being made, and those made last."""
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        self._making: Joined[Page[Any]] = Joined()
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()  # oldest first
+        self._size = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def get(
+        self,
+        room: "Room",
+        after: int,
+        form: Hashable,
+        encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
+    ) -> Page[Form]:
+        """What comes after a seq, which is below the room's head; others get their turn first.
+
+        It goes as far as the next multiple of `PAGE_EVENTS` or the head, so that who comes from
+        different positions soon wants the same. Who gives the same `form` must want the same
+        bytes. `encode` makes parts of so many bytes of events. What reading or encoding raises is
+        raised.
+        """
+        key = (room.id, form, after)
+        kept = self._kept.get(key)
+        if kept is None:
+            return await self._making.run(key, lambda: self._make(key, room, after, encode))
+        await asyncio.sleep(0)
+        return kept.page
+
+    async def _make(
+        self,
+        key: Hashable,
+        room: "Room",
+        after: int,
+        encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
+    ) -> Page[Form]:
+        events = await self._hub.read(room, after, PAGE_EVENTS - after % PAGE_EVENTS)
+        page = await encode(events, self._hub.soft // 2)
+        self._keep(key, page)
+        return page
+
+    # -- keeping a while -------------------------------------------------------------------------
+
+    def _keep(self, key: Hashable, page: Page[Any]) -> None:
+        loop = asyncio.get_running_loop()
+        size = sum(_size(part) for part, _ in page)
+        self._kept[key] = _Kept(page, size, loop.time() + KEEP_SECONDS)
+        self._size += size
+        while self._size > KEEP_BYTES:
+            self._drop_oldest()
+        if self._timer is None:
+            self._timer = loop.call_later(KEEP_SECONDS, self._drop_old)
+
+    def _drop_old(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._kept and next(iter(self._kept.values())).until <= loop.time():
+            self._drop_oldest()
+        self._timer = None
+        if self._kept:
+            until = next(iter(self._kept.values())).until
+            self._timer = loop.call_at(until, self._drop_old)
+
+    def _drop_oldest(self) -> None:
+        _, oldest = self._kept.popitem(last=False)
+        self._size -= oldest.size
+
+
+def _size(encoded: Encoded) -> int:
+    return len(encoded) if isinstance(encoded, bytes) else sum(map(len, encoded))
