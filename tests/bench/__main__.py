@@ -28,7 +28,9 @@ OTHERS = 0.1  # cores that something else may use while we measure
 @click.option("--alone", is_flag=True, help="Only our server, nothing to compare with.")
 @click.option("--store", default="mongo", help="Plugin that stores; another than mongo runs alone.")
 @click.option("--stores", is_flag=True, help="The stores alone instead, each by itself.")
-@click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
+@click.option(
+    "--write", is_flag=True, help="Put the figures into docs/benchmarks.md; other rows stay."
+)
 @click.option("--profile", "profiled", is_flag=True, help="Show where our server's time goes.")
 def main(
     names: tuple[str, ...],

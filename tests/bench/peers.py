@@ -35,6 +35,9 @@ class Peer(Protocol):
     async def rooms(self, members: Sequence[Sequence[str]]) -> list[str]:
         """One room for each list of tokens; returns their ids."""
 
+    def start(self) -> None:
+        """Again, after `stop`, with what it has stored. It was started when it was made."""
+
     def stop(self) -> None: ...
 
 
@@ -44,10 +47,16 @@ class Program:
     def __init__(self, command: Sequence[str], folder: Path, port: int, ready: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = port
-        self._output = (folder / "output.txt").open("wb")
+        self._command = command
+        self._ready = ready
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
+        self._output = (self._folder / "output.txt").open("ab")
         self._process = subprocess.Popen(
-            command,
-            cwd=folder,
+            self._command,
+            cwd=self._folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -55,8 +64,6 @@ class Program:
             preexec_fn=machine.use_server_core,
         )
         self.pid = self._process.pid
-        self._ready = ready
-        self._folder = folder
 
     async def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS

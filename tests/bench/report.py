@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.rows import Figure, Row, Values
+from tests.bench.rows import ROWS, Figure, Row, Values
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -43,15 +43,30 @@ def json_lines(results: list[Result]) -> list[str]:
 
 
 def write(results: list[Result], about: Mapping[str, str]) -> None:
-    """Replace the generated part of the page."""
+    """Replace the generated part of the page; rows that were not measured keep their figures."""
+    page = PAGE.read_text()
+    head, rest = page.split(BEGIN)
+    found, tail = rest.split(END)
+    rows = _rows_in(found)
+    for result in results:
+        rows[result.row.title] = ["| " + " | ".join(cells) + " |" for cells, _ in _lines([result])]
     lines = ["| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in about.items()]
     lines += ["", "| | | chatserver | target | plain Tornado | times better |"]
     lines += ["|---|---|--:|--:|--:|--:|"]
-    lines += ["| " + " | ".join(cells) + " |" for cells, _ in _lines(results)]
-    page = PAGE.read_text()
-    head, rest = page.split(BEGIN)
-    PAGE.write_text("\n".join([head + BEGIN, "", *lines, "", END]) + rest.split(END)[1])
+    lines += [line for row in ROWS for line in rows.get(row.title, ())]
+    PAGE.write_text("\n".join([head + BEGIN, "", *lines, "", END]) + tail)
+
+
+def _rows_in(page: str) -> dict[str, list[str]]:
+    """The lines of each row, by its title, which stands in the first of them alone."""
+    rows: dict[str, list[str]] = {}
+    title = ""
+    for line in page.splitlines():
+        if line.startswith("|"):
+            title = line.split("|")[1].strip() or title
+            rows.setdefault(title, []).append(line)
+    return rows
 
 
 def _lines(results: list[Result]):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tests.bench import graphql, machine, returning
+from tests.bench import graphql, machine, restarting, returning
 from tests.bench.http import Connection, request_bytes
 from tests.bench.load import Load
 from tests.bench.measure import Plan, percentile, quiet, window
@@ -340,6 +340,17 @@ ROWS = [
         "5,000 clients connect and subscribe, at once",
         returning.reconnect,
         {"seconds": Figure("s until the last is live"), "µs": Figure("µs a client")},
+        alone=True,
+    ),
+    Row(
+        "restart",
+        "500 users in 50 rooms, 500 messages/s, and the server is restarted",
+        restarting.restart,
+        {
+            "seconds": Figure("s from ready until the last has everything", 5),
+            "all": Figure("s from the stop"),
+            "ready": Figure("s from the stop until ready"),
+        },
         alone=True,
     ),
 ]
