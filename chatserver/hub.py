@@ -6,6 +6,7 @@ Frames that become due in one turn of the loop go out as one write per connectio
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from loguru import logger
@@ -172,7 +173,11 @@ class Hub:
                 break
             if event.seq <= room.head:
                 continue
-            room.apply(event, self._tail)
+            try:
+                room.apply(event, self._tail)
+            except MemoryError:
+                room.stale = True
+                break
             fresh.append(event)
             if isinstance(event, MemberLeft):
                 # What comes after is not for who left: all before it goes out first.
@@ -183,26 +188,45 @@ class Hub:
             self._hand_out(room, first, fresh)
 
     def _hand_out(self, room: Room, first: int, events: list[AnyEvent]) -> None:
+        """Never raises: the events stand, and the room is past them. Who misses them is cut off."""
+        try:
+            self._push(room, first, events)
+        except Exception:  # as for want of memory
+            self._cut_off(room.listeners)
+
+    def _push(self, room: Room, first: int, events: list[AnyEvent]) -> None:
         if room.groups:
             for group in list(room.groups.values()):
                 group.wake()
         if not room.listeners:
             return
         chunks = event_frames(events, self.soft)
-        if len(chunks) > 1:
-            # More than a connection may buffer: everybody reads it from the log at their own pace.
-            for listener in list(room.listeners):
-                listener.skip_to_log(room, first)
-            return
+        # More than a connection may buffer everybody reads from the log, at their own pace.
+        is_too_much = len(chunks) > 1
         packed = {PLAIN: chunks[0][0]}
         for listener in list(room.listeners):
-            frames = packed.get(listener.window_bits)
-            if frames is None:
-                bits = listener.window_bits
-                packs = event_frames(events, self.hard, bits)
-                frames = packed[bits] = b"".join(pack for pack, _ in packs)
-            listener.push(frames)
-        self.deliveries.add(len(events) * len(room.listeners))
+            try:
+                if is_too_much:
+                    listener.skip_to_log(room, first)
+                    continue
+                frames = packed.get(listener.window_bits)
+                if frames is None:
+                    frames = packed[listener.window_bits] = self._pack(events, listener.window_bits)
+                listener.push(frames)
+            except Exception:
+                self._cut_off({listener})
+        if not is_too_much:
+            self.deliveries.add(len(events) * len(room.listeners))
+
+    def _pack(self, events: Sequence[AnyEvent], window_bits: int) -> bytes:
+        return b"".join(pack for pack, _ in event_frames(events, self.hard, window_bits))
+
+    def _cut_off(self, subscribers: set[Subscriber]) -> None:
+        """They miss something: end their connections, so that they come back for it."""
+        while subscribers:
+            subscribers.pop().pipe.close(CLOSE_INTERNAL, "something could not be handed over")
+        with suppress(MemoryError):
+            logger.exception("connections were cut off, as something could not be handed over")
 
     def _let_go(self, room: Room, user: str) -> None:
         """A member left: connections that may no longer read stop listening."""
@@ -267,7 +291,10 @@ class Hub:
     def _flush(self) -> None:
         due, self._due = self._due, []
         for subscriber in due:
-            subscriber.flush()
+            try:
+                subscriber.flush()
+            except Exception:
+                self._cut_off({subscriber})
         self._seconds.add(time.perf_counter() - self._due_since)
 
     # -- end ---------------------------------------------------------------------------------------

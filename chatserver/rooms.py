@@ -99,12 +99,7 @@ class Room(Feed):
         return member.role if member else None
 
     def apply(self, event: AnyEvent, tail_events: int) -> None:
-        """Advance by the event `head` + 1."""
-        self.head = event.seq
-        self.tail.append(event)
-        if len(self.tail) > 2 * tail_events:
-            del self.tail[:tail_events]
-            self.tail_from += tail_events
+        """Advance by the event `head` + 1. Where that fails the room stays where it is."""
         if isinstance(event, MessagePosted):
             self._add_recent(event)
         elif isinstance(event, MessageChange):
@@ -113,6 +108,12 @@ class Room(Feed):
         elif not isinstance(event, UnknownEvent):
             self.apply_state(event)
         self.page = None
+        # All that could fail comes first; to apply the same again changes nothing.
+        if len(self.tail) >= 2 * tail_events:
+            del self.tail[:tail_events]
+            self.tail_from += tail_events
+        self.tail.append(event)
+        self.head = event.seq
 
     def apply_state(self, event: MemberEvent | RoomChanged) -> None:
         if isinstance(event, RoomChanged):

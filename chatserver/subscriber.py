@@ -34,7 +34,7 @@ class Pipe(Protocol):
         """Send complete frames, now or as soon as the peer reads. Never raises."""
 
     def close(self, code: int, reason: str) -> None:
-        """Close after what is buffered."""
+        """Close after what is buffered. Nothing that is sent later goes out. Never raises."""
 
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...

@@ -72,7 +72,7 @@ class Outbox:
             self._break()
         else:
             if sent != len(data):
-                self._enqueue(memoryview(data)[sent:])
+                self._enqueue(data, sent)
 
     def send_pong(self, pong: bytes) -> None:
         """Send this frame now, or instead of the last one that still waits.
@@ -100,14 +100,18 @@ class Outbox:
             self._loop.remove_writer(self._socket)
             self._socket = None
 
-    def _enqueue(self, data: bytes | memoryview) -> None:
+    def _enqueue(self, data: bytes, sent: int = 0) -> None:
         if self._ended:
             return
-        if self._queue is None:
-            self._queue = deque()
         self._write_now = None
-        self._queue.append(data)
-        self.buffered += len(data)
+        try:
+            if self._queue is None:
+                self._queue = deque()
+            self._queue.append(memoryview(data)[sent:] if sent else data)
+        except MemoryError:
+            self._break()
+            return
+        self.buffered += len(data) - sent
         if self._writing:
             return
         self._writing = True

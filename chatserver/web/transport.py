@@ -194,7 +194,7 @@ class Transport(WebSocketProtocol13):
             data = bytes(_received_part[: self._socket.recv_into(_buffer)])
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
+        except (OSError, MemoryError):  # a stream with a hole in it is of no use
             data = b""
         if data:
             self._received(data)
@@ -217,8 +217,13 @@ class Transport(WebSocketProtocol13):
     def _received(self, data: bytes) -> None:
         self._heard = True
         # Behind a close frame nothing counts any more; it is read to get to the end.
-        if self._reader is not None:
+        if self._reader is None:
+            return
+        try:
             self._reader.feed(data)
+        except MemoryError:
+            self._abort()
+        else:
             self._deliver()
 
     def _yield(self) -> None:
@@ -348,7 +353,10 @@ class Transport(WebSocketProtocol13):
         if self.server_terminated:
             return
         self._note_close(code, reason or "")
-        self._send_close(code, reason or "")
+        try:
+            self._send_close(code, reason or "")
+        except MemoryError:
+            self._abort()
 
     def _send_close(self, code: int | None, reason: str) -> None:
         self.send(frames.close_frame(code, reason))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -15,6 +16,10 @@ from chatserver.service.views import TypingNow
 from chatserver.testing.samples import posted
 from tests.core.clients import Reader
 from tests.core.scene import HARD, SOFT, Scene, scene
+
+
+def no_memory(*args: object) -> NoReturn:
+    raise MemoryError
 
 
 async def test_events_of_one_turn_are_one_write_and_encoded_once() -> None:
@@ -114,6 +119,47 @@ async def test_who_stalls_again_while_catching_up_still_gets_all_of_it() -> None
             await built.post(40)
             reader.drain()
             await asyncio.sleep(0)
+        await built.expect(reader, start)
+
+
+async def test_events_that_cannot_be_encoded_are_read_by_those_who_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A node without memory must not leave a hole: what it could not hand over it says nothing of."""
+    async with scene() as built:
+        readers = [await built.reader() for _ in range(3)]
+        start = built.room.head
+        with monkeypatch.context() as starving:
+            starving.setattr("chatserver.hub.event_frames", no_memory)
+            await built.post(1)
+        await built.post(1)
+        assert [await reader.pipe.end() for reader in readers] == [CLOSE_INTERNAL] * 3
+        assert [reader.pipe.events(built.room.id) for reader in readers] == [[], [], []]
+        await built.expect(await built.reader(start), start)
+
+
+async def test_who_cannot_be_written_to_is_cut_off_and_nobody_else() -> None:
+    async with scene() as built:
+        readers = [await built.reader() for _ in range(3)]
+        start = built.room.head
+        readers[1].pipe.send = no_memory  # type: ignore[method-assign]
+        await built.post(1)
+        assert await readers[1].pipe.end() == CLOSE_INTERNAL
+        await built.expect(readers[0], start)
+        await built.expect(readers[2], start)
+
+
+async def test_an_event_that_cannot_be_applied_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scene() as built:
+        reader = await built.reader()
+        start = built.room.head
+        with monkeypatch.context() as starving:
+            starving.setattr(Room, "apply", no_memory)
+            await built.post(1)
+        assert (built.room.head, built.room.stale) == (start, True)
+        await built.post(1)
         await built.expect(reader, start)
 
 

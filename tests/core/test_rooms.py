@@ -76,6 +76,21 @@ def test_what_was_read_too_long_ago_is_not_kept() -> None:
     assert room.recent is None
 
 
+def test_an_event_that_fails_to_be_applied_can_be_applied_again() -> None:
+    room = Room("r")
+    room.set_recent([], 0)
+    for seq in (1, 2):
+        room.apply(posted("r", seq), 1)
+    starving = mock.patch("chatserver.fold.message_from", side_effect=MemoryError)
+    with starving, pytest.raises(MemoryError):
+        room.apply(posted("r", 3), 1)
+    assert (room.head, len(room.recent or ())) == (2, 2)
+    assert room.since(1, 10) == [posted("r", 2)]
+    room.apply(posted("r", 3), 1)
+    assert (room.head, len(room.recent or ())) == (3, 3)
+    assert room.since(2, 10) == [posted("r", 3)]
+
+
 @pytest.mark.parametrize("tail", [1, 3, 10])
 def test_the_tail_gives_all_after_a_position_or_nothing(tail: int) -> None:
     room = Room("r")

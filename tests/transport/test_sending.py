@@ -4,6 +4,7 @@ import asyncio
 import gc
 import ssl
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 import trustme
@@ -12,6 +13,10 @@ from ws_client import Client, SecureClient, close, frame, text
 from ws_server import Recorder, Server
 
 from chatserver.web import frames
+
+
+def no_memory(*args: object) -> NoReturn:
+    raise MemoryError
 
 
 async def test_a_small_frame_leaves_at_once(server: Server) -> None:
@@ -39,6 +44,44 @@ async def test_large_frames_arrive_whole_and_in_order(server: Server) -> None:
     async with asyncio.timeout(60):
         await drained.wait()
     assert handler.transport.buffered == 0
+    client.drop()
+
+
+async def test_a_frame_that_cannot_be_kept_ends_the_connection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel has taken a part of it: nothing can follow."""
+    client = await Client.connect(server.port, receive_buffer=4096)
+    handler = await server.accepted()
+    data = frames.text_frame(b"x" * 4_000_000)
+    monkeypatch.setattr("chatserver.web.outbox.deque", no_memory)
+    handler.transport.send(data)
+    assert handler.ended.is_set()
+    client.drop()
+
+
+async def test_a_close_that_cannot_be_said_is_done(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await Client.connect(server.port)
+    handler = await server.accepted()
+    monkeypatch.setattr(frames, "close_frame", no_memory)
+    handler.transport.close(4400, "no memory")
+    assert handler.ends == [(4400, "no memory")]
+    client.drop()
+
+
+async def test_what_cannot_be_taken_in_ends_the_connection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of what a client says may be passed over."""
+    client = await Client.connect(server.port)
+    handler = await server.accepted()
+    monkeypatch.setattr(frames.FrameReader, "feed", no_memory)
+    await client.send(text("a"))
+    async with asyncio.timeout(60):
+        await handler.ended.wait()
+    assert handler.messages == []
     client.drop()
 
 
