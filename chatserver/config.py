@@ -202,7 +202,11 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
         1000
     )
     queue_events: Annotated[
-        Count, Meta(description="Events that may wait to be written; beyond: store.unavailable.")
+        Count,
+        Meta(
+            description="Events that may wait to be written; beyond: store.unavailable. While the "
+            "store does not answer, `batch_events` may."
+        ),
     ] = 10000
     append_seconds: Annotated[
         Seconds, Meta(description="Time one write to the store may take; then store.unavailable.")

@@ -43,6 +43,7 @@ PACE_MOST_SECONDS = 0.01
 PACE_EVENTS = 100  # from here on a batch is worth its price at once
 CONFLICT_ROOMS = 100  # looked at after a conflict, its own first; others get their turn if need be
 RETRY_SECONDS = 0.005  # what another node wrote is not safe to read yet
+FAILING_SECONDS = 5.0  # after a failure; where nobody sends any more, nothing shows that it is over
 
 Key = tuple[str, str]  # (author id, client_id)
 Done = Callable[[Outcome | ChatError], None]
@@ -119,6 +120,8 @@ class Log:
         self._publish, self._written = publish, written
         self._waiting: deque[Entry] = deque()  # those with a number come first
         self._unnumbered = 0  # how many at its end have none
+        self._most_waiting = config.queue_events
+        self._failed_at: float | None = None  # when the store failed, if it has not worked since
         self._in_flight: dict[Key, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
         self._being_written = 0
@@ -137,9 +140,10 @@ class Log:
     def submit(self, entry: Entry) -> None:
         """Queue an entry whose `check` has just passed.
 
-        Raises `ChatError` store.unavailable if too many wait already.
+        Raises `ChatError` store.unavailable if too many wait already. While the store does not
+        answer, these are few: the others need not wait for what will be refused as well.
         """
-        if len(self._waiting) >= self._config.queue_events:
+        if len(self._waiting) >= self._most_waiting:
             raise StoreUnavailable("Too many messages wait for the store.")
         if entry.key is not None and self._is_in_flight(entry):
             return
@@ -170,6 +174,10 @@ class Log:
     def is_pressed(self) -> bool:
         """Whether so much is under way that work in the background should leave the loop to it."""
         return self._being_written + len(self._waiting) >= PACE_EVENTS
+
+    def is_failing(self) -> bool:
+        """Whether sends have been refused lately, and none stored since, as the store did not work."""
+        return self._failed_at is not None and time.monotonic() - self._failed_at < FAILING_SECONDS
 
     async def drain(self) -> None:
         """Wait until all that was submitted is settled."""
@@ -295,6 +303,7 @@ class Log:
         rest = batch
         try:
             stored, conflict = await writing
+            self._most_waiting, self._failed_at = self._config.queue_events, None
             self._sizes.add(stored)
             if conflict is None:
                 return batch
@@ -399,6 +408,8 @@ class Log:
         entries = [*rest, *self._waiting]
         self._waiting.clear()
         self._unnumbered = 0
+        self._most_waiting = min(self._config.batch_events, self._config.queue_events)
+        self._failed_at = time.monotonic()
         for entry in entries:
             entry.room.stale = True
             entry.room.numbered = 0

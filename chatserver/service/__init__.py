@@ -98,8 +98,13 @@ class Service:
             await self.exchange.close()
 
     async def ping(self) -> Mapping[str, object]:
-        """The health check of the store. Raises `StoreUnavailable`."""
+        """The health check of the store. Raises `StoreUnavailable`.
+
+        On a disk without room a small write may succeed where those of messages do not.
+        """
         await self.store.ping()
+        if self.log.is_failing():
+            raise StoreUnavailable
         return {}
 
     def inspect(self, user: User, address: str) -> Inspection:

@@ -8,7 +8,7 @@ from typing import Any
 from loguru import logger
 
 from chatserver import errors
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooktypes import Draft
 from chatserver.log import Outcome
 from chatserver.model import MessagePosted, User
@@ -191,6 +191,8 @@ class Session:
                 (),
                 partial(self.sent, op.id),
             )
+        except StoreUnavailable as error:  # to ask it about the room first would only take longer
+            self.say_error(op.id, error)
         except ChatError as error:
             if self.service.cache.loaded(op.room) is None or room.role(user.id) is None:
                 return False  # by what is known of the room, which may be out of date

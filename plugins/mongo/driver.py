@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 DURABLE = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
-GRACE_SECONDS = 0.3  # the driver's own limit comes first and knows more
+GRACE_SECONDS = 0.1  # the driver's own limit comes first and knows more
 
 
 class Database:

@@ -354,6 +354,26 @@ async def test_the_queue_has_a_bound() -> None:
     assert len(node.outcomes) == 6
 
 
+async def test_while_the_store_is_away_one_batch_waits_for_it_and_no_more() -> None:
+    store = Recording()
+    way = FaultyStore(store, [("before", 0.0), ("late", 0.1)])
+    node = Node(way, batch_events=3)
+    node.submit("first")
+    await node.log.drain()
+    assert node.code("first") == "store.unavailable" and node.log.is_failing()
+    for number in range(3):
+        node.submit(f"c{number}")
+    with pytest.raises(StoreUnavailable):
+        node.submit("too many")
+    await node.log.drain()
+    assert [node.event(f"c{number}").seq for number in range(3)] == [1, 2, 3]
+    assert not node.log.is_failing()
+    for number in range(3, 10):
+        node.submit(f"c{number}")  # the store is back: as many as ever may wait
+    await node.log.drain()
+    assert node.event("c9").seq == 10
+
+
 async def test_nobody_waits_longer_than_one_write_may_take() -> None:
     store = Recording()
     store.gate.clear()

@@ -3,12 +3,14 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chatserver.errors import StoreUnavailable
+from chatserver.interfaces import Appended
+from chatserver.model import AnyEvent
 from chatserver.web.health import CHECK_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
@@ -51,6 +53,26 @@ async def test_a_store_that_is_away_makes_it_unhealthy_until_it_is_back(
     assert (ready.status_code, ready.json()) == (503, {"status": "error"})
     assert (await server.http("GET", "/health/live")).status_code == 200
     monkeypatch.delattr(server.server.store, "ping")
+    assert (await server.http("GET", "/health")).status_code == 200
+
+
+async def test_a_store_that_does_not_take_messages_is_unhealthy_whatever_else_it_takes(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start()
+
+    async def full(events: Sequence[AnyEvent]) -> Appended:
+        raise StoreUnavailable
+
+    monkeypatch.setattr("chatserver.web.health.AGAIN_SECONDS", 0.0)
+    person = await server.person()
+    made = await person.http("POST", "/api/v1/rooms", {"name": "room", "kind": "public"})
+    path, message = f"/api/v1/rooms/{made.json()['id']}/messages", {"client_id": "c", "body": "b"}
+    with monkeypatch.context() as disk:
+        disk.setattr(server.server.store, "append", full)
+        assert (await person.http("POST", path, message)).status_code == 503
+        assert (await server.http("GET", "/health")).status_code == 503
+    assert (await person.http("POST", path, message)).status_code == 201
     assert (await server.http("GET", "/health")).status_code == 200
 
 

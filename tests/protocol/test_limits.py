@@ -1,10 +1,16 @@
 """Limits on how much and how fast."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 
 import httpx
+import pytest
 
 from chatserver.app import Server
+from chatserver.errors import StoreUnavailable
+from chatserver.interfaces import Appended
+from chatserver.model import AnyEvent
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD
 
@@ -57,6 +63,34 @@ async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: 
         await a.ok("role", room=room, user=ben.id, role="owner")
         await a.ok("leave", room=room)
         await a.ok("join", room=other)
+
+
+async def test_while_the_store_is_away_who_is_too_many_is_refused_without_asking_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start({"delivery.batch_events": 1})
+    store, is_back = server.server.store, threading.Event()
+    heads = store.heads
+
+    async def away(events: Sequence[AnyEvent]) -> Appended:
+        raise StoreUnavailable
+
+    async def late(rooms: Sequence[str]) -> dict[str, int]:
+        while not is_back.is_set():
+            await asyncio.sleep(0.01)
+        return await heads(rooms)
+
+    anna = await server.person("anna")
+    async with anna.connect() as a:
+        room = (await a.ok("create", name="room"))["id"]
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "append", away)
+            assert await a.code("send", room=room, client_id="1", body="1") == "store.unavailable"
+        monkeypatch.setattr(store, "heads", late)
+        one = a.begin("send", room=room, client_id="1", body="1")
+        assert await a.code("send", room=room, client_id="2", body="2") == "store.unavailable"
+        is_back.set()
+        assert "ok" in await one
 
 
 async def test_pages_are_bounded(start: Start) -> None:
