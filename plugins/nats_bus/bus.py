@@ -15,7 +15,8 @@ IDLE_SECONDS = 2.0  # between two questions whether NATS is there
 CLOSE_SECONDS = 1.0  # to a server that does not answer nothing can be said in order
 WAITING_BYTES = 8 * 1024 * 1024  # that arrived and were not looked at; more are dropped
 
-FAILURES = (Error, OSError, TimeoutError)
+# nats-py may write to a connection that is closed already, for which uvloop raises RuntimeError.
+FAILURES = (Error, OSError, TimeoutError, RuntimeError)
 
 
 class NatsBus(BusLink):
