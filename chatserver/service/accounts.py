@@ -23,7 +23,7 @@ from chatserver.service.texts import clean_name, clean_username, new_id
 
 USERS = "user"  # record space: id -> User
 NAMES = "username"  # record space: folded name -> id
-CACHE_SECONDS = 0.4  # what another node changed about a user is in force here after this
+CACHE_SECONDS = 0.25  # what another node changed about a user is in force here after this
 CACHE_USERS = 50_000
 PASSWORD_CHARS = 1024  # more is refused before any work is done
 

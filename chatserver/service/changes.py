@@ -13,7 +13,8 @@ from chatserver.interfaces import Store
 from chatserver.service.texts import new_id
 
 SPACE = "changed"  # record space: any unique key -> kind/id
-LOOK_SECONDS = 0.4  # twice that, with what is remembered of sessions, is within a second
+# With what is remembered of sessions half a second at most: within one on a busy machine too.
+LOOK_SECONDS = 0.25
 AGAIN_SECONDS = (
     3.0  # looked at anew for so long: what a node remembers of sessions is older than the change
 )
