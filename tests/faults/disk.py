@@ -29,7 +29,7 @@ def needs(program: str) -> str:
 
 
 class SmallDisk:
-    """An ext4 of its own at `folder`, which only one process and its children see."""
+    """An ext4 of its own at `folder`, which only those see that run `within` it."""
 
     def __init__(self, folder: Path, megabytes: int) -> None:
         self._folder = folder
@@ -44,20 +44,24 @@ class SmallDisk:
         ).stdout.strip()
 
     def __enter__(self) -> "SmallDisk":
+        # One who sees it, whatever becomes of the others.
+        self._guest = subprocess.Popen([*self.within, "sleep", "infinity"])
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._guest.kill()
+        self._guest.wait()
         subprocess.run([needs("losetup"), "--detach", self._device], check=True)
 
     @property
     def within(self) -> list[str]:
-        """The command that becomes the process that sees it."""
+        """The command that becomes a process that sees it."""
         folder = str(self._folder)
         return [needs("unshare"), "--mount", "sh", "-c", MOUNT, "sh", self._device, folder]
 
-    def fill(self, pid: int) -> None:
-        """Leave not one block, as that process sees it."""
-        with self._seen_by(pid).open("wb") as file:
+    def fill(self) -> None:
+        """Leave not one block."""
+        with self._filling.open("wb") as file:
             size, step = 0, LARGEST
             while step >= BLOCK:
                 try:
@@ -68,11 +72,12 @@ class SmallDisk:
                         raise
                     step //= 2
 
-    def free(self, pid: int) -> None:
-        self._seen_by(pid).unlink()
+    def free(self) -> None:
+        self._filling.unlink()
 
-    def _seen_by(self, pid: int) -> Path:
-        return Path(f"/proc/{pid}/root{self._folder}", FILL)
+    @property
+    def _filling(self) -> Path:
+        return Path(f"/proc/{self._guest.pid}/root{self._folder}", FILL)
 
 
 @contextmanager
@@ -97,7 +102,7 @@ async def failing_syncs(*pids: int) -> AsyncIterator[None]:
     )
     assert strace.stderr is not None
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert b"attached" in await strace.stderr.readline()
         yield
     finally:

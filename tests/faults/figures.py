@@ -90,11 +90,14 @@ def trials() -> list[tuple[str, ...]]:
 
 
 def totals() -> list[tuple[str, ...]]:
-    """Store, and how many acknowledgements were checked in all; controls do not count."""
+    """Store, and how many acknowledgements were checked in all; controls do not count.
+
+    What stands behind a comma is a way to run the store.
+    """
     counted: Counter[str] = Counter()
     for trial in _trials:
         if not trial.is_control:
-            counted[trial.store] += trial.acknowledged
+            counted[trial.store.partition(",")[0]] += trial.acknowledged
     return [(store, f"{count:,}") for store, count in sorted(counted.items())]
 
 

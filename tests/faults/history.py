@@ -10,6 +10,7 @@ and goes on from this seq.
 
 import time
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -70,12 +71,12 @@ class History:
                 asked.setdefault(entry.client_id, entry.t)
         return [entry.t - asked[entry.client_id] for entry in self.acknowledged()]
 
-    def pause(self, since: float) -> float:
-        """The longest time without an acknowledgement, in seconds, that ended after `since`."""
+    def pause(self, since: float, until: float = inf) -> float:
+        """The longest time without an acknowledgement, in seconds, that ended between these."""
         times = [entry.t for entry in self.acknowledged()]
         return max(
-            (later - earlier for earlier, later in pairwise(times) if later > since),
-            default=float("inf"),
+            (later - earlier for earlier, later in pairwise(times) if since < later <= until),
+            default=inf,
         )
 
     def write(self, path: Path) -> None:

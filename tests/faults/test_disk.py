@@ -5,7 +5,7 @@ does not sync goes on to acknowledge.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -22,11 +22,11 @@ from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import PLUGINS, ChatServer, http
 from tests.servers import Postgres
 
-STORES = {"sqlite": "SQLite", "mongo": "MongoDB"}  # that are private to a server
-NAMES = STORES | {"postgres": "PostgreSQL"}
-MEGABYTES = {"sqlite": 32, "mongo": 600}
+NAMES = {"sqlite": "SQLite", "mongo": "MongoDB", "postgres": "PostgreSQL"}
+STORES = NAMES if IS_LONG else ["sqlite"]
+MEGABYTES = {"sqlite": 256, "mongo": 600, "postgres": 160}
 FULL_SECONDS = 10 if IS_LONG else 2
-TOLD_SECONDS = 20
+TOLD_SECONDS = 60
 FAILING_SECONDS = 5 if IS_LONG else 1.5
 RATE = 200  # messages a second: all that are refused are tried again and again
 FULL = "10 a full disk"
@@ -53,41 +53,56 @@ async def told_by_health(server: ChatServer) -> None:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("store", STORES if IS_LONG else ["sqlite"])
-async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, store: str, seed: int) -> None:
-    with (
-        SmallDisk(tmp_path / "data", MEGABYTES[store]) as disk,
-        ChatServer(tmp_path, store=store, within=disk.within) as server,
-    ):
-
-        async def fill() -> None:
-            await asyncio.to_thread(disk.fill, server.process.pid)
-            if store == "mongo":
-                await asyncio.to_thread(checkpoint, server)
-            await told_by_health(server)
-            await asyncio.sleep(FULL_SECONDS)
-            await asyncio.to_thread(disk.free, server.process.pid)
-
-        async with Fleet(server, SCALE._replace(rate=RATE), seed) as fleet:
-            outcome = await trial.run(fleet, fill)
-        assert outcome.findings == []
-        assert set(outcome.complaints) == {"store.unavailable"}, "it was full, and no worse"
-        assert outcome.connections == 1, "sockets are kept"
-        record_trial(outcome.row(FULL, STORES[store], seed))
-
-
 @asynccontextmanager
-async def database(folder: Path, store: str) -> AsyncIterator[Postgres | None]:
-    """The one that the server does not bring itself."""
+async def database(
+    folder: Path, store: str, within: Sequence[str] = ()
+) -> AsyncIterator[Postgres | None]:
+    """The one that the server does not bring itself; `within` as `Postgres` takes it."""
     if store != "postgres":
         yield None
         return
-    postgres = Postgres(folder / "postgres")
+    postgres = Postgres(folder / "data", within=within)
     await asyncio.to_thread(postgres.start)
     try:
         yield postgres
     finally:
         postgres.stop()
+
+
+def settings(postgres: Postgres | None) -> dict[str, object]:
+    """Of a server that works on it."""
+    return {"plugin__postgres__uri": postgres.uri} if postgres else {}
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path, store: str, seed: int) -> None:
+    with SmallDisk(tmp_path / "data", MEGABYTES[store]) as disk:
+        outcome = await fill_in_traffic(tmp_path, disk, store, seed)
+    assert outcome.findings == []
+    assert set(outcome.complaints) == {"store.unavailable"}, "it was full, and no worse"
+    assert outcome.connections == 1, "sockets are kept"
+    record_trial(outcome.row(FULL, NAMES[store], seed))
+
+
+async def fill_in_traffic(folder: Path, disk: SmallDisk, store: str, seed: int) -> trial.Outcome:
+    """A database that ends on the full disk is started anew, as its operator would."""
+    async with database(folder, store, disk.within) as postgres:
+        place = folder / "node" if postgres else folder  # a private store is in its server's data
+        server = ChatServer(place, store=store, within=disk.within, **settings(postgres))
+
+        async def fill() -> None:
+            await asyncio.to_thread(disk.fill)
+            if store == "mongo":
+                await asyncio.to_thread(checkpoint, server)
+            await told_by_health(server)
+            await asyncio.sleep(FULL_SECONDS)
+            await asyncio.to_thread(disk.free)
+            if postgres is not None and not postgres.is_running():
+                await asyncio.to_thread(postgres.start)
+
+        with server:
+            async with Fleet(server, SCALE._replace(rate=RATE), seed) as fleet:
+                return await trial.run(fleet, fill)
 
 
 def syncing(server: ChatServer, store: str, postgres: Postgres | None) -> list[psutil.Process]:
@@ -105,8 +120,9 @@ async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Ou
     begin again either, and is started anew, as its operator would.
     """
     async with database(folder, store) as postgres:
-        address = {"plugin__postgres__uri": postgres.uri} if postgres else {}
-        with ChatServer(folder, store=store, plugins__folder=PLUGINS, **address) as server:
+        place = folder / "node" if postgres else folder
+        given = settings(postgres)
+        with ChatServer(place, store=store, plugins__folder=PLUGINS, **given) as server:
             async with Fleet(server, SCALE._replace(rate=RATE), seed) as fleet:
                 between = []
 
@@ -127,7 +143,7 @@ async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Ou
     return outcome, len(told)
 
 
-@pytest.mark.parametrize("store", [*STORES, "postgres"] if IS_LONG else ["sqlite"])
+@pytest.mark.parametrize("store", STORES)
 async def test_what_cannot_be_synced_is_not_acknowledged(
     tmp_path: Path, store: str, seed: int
 ) -> None:

@@ -20,6 +20,7 @@ from tests.servers import Mongod
 
 FAULT = "3 rolling restart of three nodes"
 CLIENTS = 1000 if IS_LONG else 60
+RATE = 200  # messages a second; each goes to 40 clients
 DRAIN_SECONDS = 5 if IS_LONG else 1  # over which a node tells its clients to move
 MOST_DRAIN_SECONDS = 30
 MOST_RESUME_SECONDS = 2  # p99
@@ -45,7 +46,8 @@ async def test_a_rolling_restart_is_not_noticed(
     }
     with nodes(tmp_path, 3, **settings) as servers:
         first, *others = servers
-        async with Fleet(first, SCALE._replace(clients=CLIENTS), seed, others=others) as fleet:
+        scale = SCALE._replace(clients=CLIENTS, rate=RATE)
+        async with Fleet(first, scale, seed, others=others) as fleet:
 
             async def restart_all() -> None:
                 for server in servers:

@@ -1,7 +1,9 @@
 """One fault in the middle of traffic: what came of it, in figures."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from tests.faults import checker
@@ -10,6 +12,8 @@ from tests.faults.fleet import Fleet
 from tests.faults.scale import SCALE
 
 SETTLE_SECONDS = 60.0
+
+Fault = Callable[[], Awaitable[None]]  # returns when it is over
 
 
 class Outcome(NamedTuple):
@@ -40,24 +44,48 @@ class Outcome(NamedTuple):
         )
 
 
-async def run(
-    fleet: Fleet, fault: Callable[[], Awaitable[None]], *, seconds: float = SCALE.seconds
-) -> Outcome:
+async def run(fleet: Fleet, fault: Fault, *, seconds: float = SCALE.seconds) -> Outcome:
     """Traffic, the fault, traffic again, each for `seconds`; then everything is compared."""
     async with fleet.traffic():
         await asyncio.sleep(seconds)
-        when = fleet.history.now()
-        await fault()
-        over = fleet.history.now()
-        under_way = fleet.under_way()
-        async with asyncio.timeout(SETTLE_SECONDS):
-            while under_way & fleet.under_way():
-                await asyncio.sleep(0.01)
-            await fleet.caught_up()
-        caught_up = fleet.history.now() - over
+        when, caught_up = await strike(fleet, fault)
         await asyncio.sleep(seconds)
     await fleet.settled(SETTLE_SECONDS)
     return await outcome(fleet, when, caught_up)
+
+
+async def run_in_turn(fleet: Fleet, faults: Mapping[str, Fault]) -> dict[str, Outcome]:
+    """One fault after the other in the same traffic; then everything is compared, once for all."""
+    async with fleet.traffic():
+        await asyncio.sleep(SCALE.seconds)
+        struck = {name: await strike(fleet, fault) for name, fault in faults.items()}
+        await asyncio.sleep(SCALE.seconds)
+    await fleet.settled(SETTLE_SECONDS)
+    starts = [when for when, _ in struck.values()]
+    whole = await outcome(fleet, starts[0], 0)
+    # Each is given what was acknowledged until the next; what was before all belongs to the first.
+    spans = pairwise([0, *starts[1:], math.inf])
+    return {
+        name: whole._replace(
+            acknowledged=len([e for e in fleet.history.acknowledged() if start <= e.t < end]),
+            gap=fleet.history.pause(when, end),
+            caught_up=caught_up,
+        )
+        for (name, (when, caught_up)), (start, end) in zip(struck.items(), spans, strict=True)
+    }
+
+
+async def strike(fleet: Fleet, fault: Fault) -> tuple[float, float]:
+    """When the fault began, and the time from its end until all that was sent by then was everywhere."""
+    when = fleet.history.now()
+    await fault()
+    over = fleet.history.now()
+    under_way = fleet.under_way()
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while under_way & fleet.under_way():
+            await asyncio.sleep(0.01)
+        await fleet.caught_up()
+    return when, fleet.history.now() - over
 
 
 async def outcome(fleet: Fleet, when: float, caught_up: float) -> Outcome:

@@ -5,7 +5,6 @@ For SQLite see test_sqlite.py; for whole servers under load tests/faults/test_di
 
 import asyncio
 import contextlib
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,13 +28,12 @@ LIMIT_SECONDS = 60.0
 
 class Machine(NamedTuple):
     disk: SmallDisk
-    guest: int  # a process that sees the disk, also when the server has ended
     server: Postgres | Mongod
     store: Store
 
     def fill(self) -> None:
         """Leave no room; what mongod has in its memory has to go to the disk now."""
-        self.disk.fill(self.guest)
+        self.disk.fill()
         if isinstance(self.server, Mongod):
             with (
                 pymongo.MongoClient[dict[str, Any]](self.server.uri, timeoutMS=5000) as client,
@@ -66,10 +64,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]
             server.start()
             config = MongoPlugin.Config(uri=server.uri, timeout_ms=1000)
             store = MongoPlugin(config, tmp_path / "unused").provide_store()
-        guest = subprocess.Popen([*disk.within, "sleep", "infinity"])
-        yield Machine(disk, guest.pid, server, store)
-        guest.kill()
-        guest.wait()
+        yield Machine(disk, server, store)
         server.stop()
 
 
@@ -108,7 +103,7 @@ async def test_it_refuses_keeps_what_was_acknowledged_and_goes_on(
         await store.append([described("r", 1)])
         await asyncio.to_thread(machine.fill)
         acknowledged = await append_until_refused(store, 1)
-        machine.disk.free(machine.guest)
+        machine.disk.free()
         head = await append_again(machine)
         assert head > acknowledged
         after = 0
