@@ -70,7 +70,7 @@ class BusLink(ABC):
                 await self.carry()
                 self._note_loss("the connection was closed")
             except Exception as error:
-                self._note_loss(f"{type(error).__name__}: {error}")
+                self._note_loss(f"{type(error).__name__}: {str(error) or 'no answer'}")
             if self._connected:
                 self._connected, pause = False, RETRY_SECONDS
             await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311 - not a secret

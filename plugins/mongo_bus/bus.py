@@ -12,11 +12,12 @@ import pymongo
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import CollectionInvalid, PyMongoError
 
-from chatserver import BusLink, BusUnavailable
+from chatserver import BusLink, BusUnavailable, StartupError
 from chatserver_plugins.mongo_bus.config import Config
 
 CAPPED_BYTES = 4 * 1024 * 1024
 QUIET_SECONDS = 1.0  # after which MongoDB answers that there is nothing
+SPARE_SECONDS = 0.5  # PyMongo gives up first, as it knows why
 CLOSE_SECONDS = 0.5  # to a server that does not answer nothing can be said in order
 
 INSERTS = [{"$match": {"operationType": "insert"}}]
@@ -37,24 +38,34 @@ class MongoBus(BusLink):
         self._config = config
         self._seconds = config.timeout_ms / 1000
         self._frames: Any = None  # the collection, while connected
+        try:
+            self._client()
+        except (PyMongoError, ValueError) as error:
+            raise StartupError(f"plugin.mongo_bus.uri: {error}") from error
 
-    async def carry(self) -> None:
+    def _client(self) -> Client:
+        """A client that is not connected yet."""
         milliseconds = self._config.timeout_ms
-        client: Client = AsyncMongoClient(
+        return AsyncMongoClient(
             self._config.uri,
             appname="chatserver",
             serverSelectionTimeoutMS=milliseconds,
             connectTimeoutMS=milliseconds,
         )
+
+    async def carry(self) -> None:
+        client = self._client()
         try:
             await self._watch(client)
+        except PyMongoError as error:
+            raise ConnectionError(_text(error)) from error
         finally:
             self._frames = None
             with contextlib.suppress(*FAILURES), pymongo.timeout(CLOSE_SECONDS):
                 await client.close()
 
     async def _watch(self, client: Client) -> None:
-        async with asyncio.timeout(self._seconds):
+        async with asyncio.timeout(self._seconds + SPARE_SECONDS):
             frames = await self._collection(client)
             stream = await frames.watch(INSERTS, max_await_time_ms=int(QUIET_SECONDS * 1000))
         try:
@@ -92,3 +103,8 @@ class MongoBus(BusLink):
                 await self._frames.insert_many(documents, ordered=False)
         except FAILURES as error:
             raise BusUnavailable(str(error)) from error
+
+
+def _text(error: PyMongoError) -> str:
+    """Without what PyMongo knows of all members, and the whole of an answer."""
+    return str(error).partition(", full error:")[0].partition(", Timeout:")[0]

@@ -37,3 +37,7 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
             le=60000,
         ),
     ] = 2000
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("uri: expected mongodb://… or mongodb+srv://…")

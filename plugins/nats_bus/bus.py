@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
 from nats.aio.client import Client
-from nats.errors import Error
+from nats.errors import Error, NoServersError
 
-from chatserver import BusLink, BusUnavailable
+from chatserver import BusLink, BusUnavailable, StartupError
 from chatserver_plugins.nats_bus.config import Config
 
 IDLE_SECONDS = 2.0  # between two questions whether NATS is there
@@ -19,6 +20,17 @@ WAITING_BYTES = 8 * 1024 * 1024  # that arrived and were not looked at; more are
 FAILURES = (Error, OSError, TimeoutError, RuntimeError)
 
 
+class TlsClient(Client):
+    """Speaks TLS where the address says so. By itself it does if the server asks for it, and whoever
+    is in between can say that the server does not."""
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        assert self._current_server is not None
+        if self._current_server.uri.scheme == "tls":
+            info["tls_required"] = True
+        await super()._process_info(info, initial_connection)
+
+
 class NatsBus(BusLink):
     """Keeps nothing in NATS: it needs neither JetStream nor any rights but on its subject."""
 
@@ -27,10 +39,14 @@ class NatsBus(BusLink):
         self._servers = config.uri.split(",")
         self._subject = config.subject
         self._seconds = config.timeout_ms / 1000
+        try:
+            self._tls = ssl.create_default_context(cafile=config.ca_file or None)
+        except OSError as error:  # what is wrong inside of the file is one, too
+            raise StartupError(f"plugin.nats_bus.ca_file: {error}") from error
         self._client: Any = None  # while connected
 
     async def carry(self) -> None:
-        client: Any = Client()
+        client: Any = TlsClient()
         ended = asyncio.Event()
         try:
             await self._connect(client, ended)
@@ -51,22 +67,33 @@ class NatsBus(BusLink):
                     await client.close()
 
     async def _connect(self, client: Any, ended: asyncio.Event) -> None:
+        """Raises why the last of the servers could not be reached."""
+        errors: list[Exception] = []
+
+        async def note(error: Exception) -> None:
+            # It is raised where it matters; nats-py would log it with a traceback each time.
+            errors[:] = [error]
+
         async def end() -> None:
             ended.set()
 
-        async with asyncio.timeout(self._seconds):
-            await client.connect(
-                servers=self._servers,
-                name="chatserver",
-                no_echo=True,
-                # A connection that is made anew in silence would hide that frames were lost.
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                error_cb=_ignore,
-                closed_cb=end,
-                disconnected_cb=end,
-            )
+        try:
+            async with asyncio.timeout(self._seconds):
+                await client.connect(
+                    servers=self._servers,
+                    name="chatserver",
+                    no_echo=True,
+                    tls=self._tls,
+                    # A connection that is made anew in silence would hide that frames were lost.
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    error_cb=note,
+                    closed_cb=end,
+                    disconnected_cb=end,
+                )
+        except NoServersError as error:
+            raise (errors or [error])[-1] from error
 
     async def _ask(self, client: Any) -> None:
         """A round trip: what was sent before has arrived. Raises if there is no answer."""
@@ -86,7 +113,3 @@ class NatsBus(BusLink):
                 await self._ask(client)
         except FAILURES as error:
             raise BusUnavailable(str(error)) from error
-
-
-async def _ignore(error: Exception) -> None:
-    """What goes wrong is raised where it matters; nats-py would log it with a traceback each time."""

