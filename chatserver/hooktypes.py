@@ -240,7 +240,8 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     another call; `rooms_at_once` calls may run at the same time. Each event comes at least once:
     again after an error, after a crash, after a move to another node. `kinds` (such as
     `message.posted`) and `rooms` (ids) say which; empty means all. `start` is where it begins the
-    first time: with what happens from now on, or with the first event of every room.
+    first time, and in rooms that `rooms` did not name before: with what happens from now on, or
+    with the first event.
 
     What `handle` raises, or more than `deadline` seconds, is a failed attempt. The next one is
     `backoff` seconds later, then twice as many, up to `longest_pause`; a batch is then handed over

@@ -10,7 +10,7 @@ import msgspec
 from loguru import logger
 
 from chatserver.consumers.reader import Figures, Reader
-from chatserver.consumers.records import Ask, ConsumerRecords, DeadLetter
+from chatserver.consumers.records import Ask, DeadLetter
 from chatserver.errors import ChatError
 from chatserver.guard import Guard
 from chatserver.hooktypes import Consumer
@@ -41,7 +41,7 @@ class Consumers:
         leases: Leases,
         measures: Measures,
     ) -> None:
-        self._leases = leases
+        self._leases, self._store = leases, store
         figures = Figures(measures)
         self._readers: dict[str, Reader] = {
             consumer.name: Reader(plugin, consumer, store, guard, figures)
@@ -94,24 +94,42 @@ class Consumers:
     async def replay(self, name: str, room: str | None, after: int) -> None:
         """Have events with seq > `after` handled again, of one room or of all.
 
-        Whoever runs the consumer begins within seconds.
+        Whoever runs the consumer begins within seconds. Raises `ChatError` room.not_found,
+        request.invalid.
         """
-        await self._records(name).ask(Ask(what="replay", room=room, after=after))
+        reader = self._reader(name)
+        if room is not None:
+            head = await self._head(room)
+            if not reader.reads(room):
+                raise ChatError("request.invalid", f"{name} does not read the room {room}.")
+            if after >= head:
+                text = f"There is no event {after + 1} in {room} yet: the last one is {head}."
+                raise ChatError("request.invalid", text)
+        await reader.records.ask(Ask(what="replay", room=room, after=after))
 
     async def retry_dead(self, name: str, room: str | None) -> None:
-        """Have dead letters tried again."""
-        await self._records(name).ask(Ask(what="retry", room=room))
+        """Have dead letters tried again. Raises `ChatError` room.not_found."""
+        reader = self._reader(name)
+        if room is not None:
+            await self._head(room)
+        await reader.records.ask(Ask(what="retry", room=room))
 
     async def dead(self, name: str, room: str | None) -> list[DeadLetter]:
-        return [letter async for letter in self._records(name).dead(room)]
+        return [letter async for letter in self._reader(name).records.dead(room)]
 
-    def _records(self, name: str) -> ConsumerRecords:
+    def _reader(self, name: str) -> Reader:
         if name not in self._readers:
             known = ", ".join(self._readers) or "none"
             raise ChatError(
                 "request.not_found", f"There is no consumer {name!r} (there are: {known})."
             )
-        return self._readers[name].records
+        return self._readers[name]
+
+    async def _head(self, room: str) -> int:
+        head = (await self._store.heads([room])).get(room, 0)
+        if not head:
+            raise ChatError("room.not_found", f"There is no room {room!r}.")
+        return head
 
     # -- shared --------------------------------------------------------------------------------------
 

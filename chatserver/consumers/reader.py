@@ -70,7 +70,7 @@ class Reader:
     def wake(self, rooms: Iterable[str]) -> None:
         if self._due is not None:
             for room in rooms:
-                if not self._rooms or room in self._rooms:
+                if self.reads(room):
                     self._due.add(room)
 
     async def run(self) -> None:
@@ -85,6 +85,9 @@ class Reader:
             except StoreUnavailable:
                 await asyncio.sleep(STORE_SECONDS)
 
+    def reads(self, room: str) -> bool:
+        return not self._rooms or room in self._rooms
+
     async def lag_now(self) -> int:
         """Events not looked at, in all rooms, by what is written in the store."""
         total = 0
@@ -96,13 +99,19 @@ class Reader:
     # -- the parts of its work -----------------------------------------------------------------------
 
     async def _begin(self) -> None:
-        """The first time ever: where it begins. Rooms that are made later are read from the start."""
-        if await self.records.begun():
+        """The first time ever, and when it is given rooms: where it begins there.
+
+        Rooms that are made later are read from the start.
+        """
+        before = await self.records.begun()
+        if before == self._rooms:
             return
-        if self._consumer.start == "now":
+        read_all = before is not None and not before
+        if self._consumer.start == "now" and not read_all:
             async for heads in self._pages():
-                await self.records.write_positions(heads, new=True)
-        await self.records.set_begun()
+                given = {room: seq for room, seq in heads.items() if room not in (before or ())}
+                await self.records.write_positions(given, new=True)
+        await self.records.set_begun(self._rooms)
 
     async def _read(self) -> None:
         """Read until an operator wants something: all else stops for that."""

@@ -11,6 +11,7 @@ from chatserver.interfaces import Store
 from chatserver.service.texts import new_id
 
 KNOWN_ROOMS = 50_000  # whose positions are kept in memory
+EVERY_ROOM = b"1"  # in place of ids in the record `begun`
 WRITES = 32  # records written at the same time
 PAGE = 1000
 
@@ -46,12 +47,16 @@ class ConsumerRecords:
         self._store = store
         self._space = f"consumer/{consumer}"
 
-    async def begun(self) -> bool:
-        """Has it ever run?"""
-        return await self._store.get(self._space, "begun") is not None
+    async def begun(self) -> frozenset[str] | None:
+        """The rooms it read when it began last, where none means all; None if it never has."""
+        record = await self._store.get(self._space, "begun")
+        if record is None or record == EVERY_ROOM:
+            return None if record is None else frozenset()
+        return frozenset(record.decode().split())
 
-    async def set_begun(self) -> None:
-        await self._store.put(self._space, "begun", b"1")
+    async def set_begun(self, rooms: frozenset[str]) -> None:
+        record = " ".join(sorted(rooms)).encode() or EVERY_ROOM
+        await self._store.put(self._space, "begun", record)
 
     # -- positions -----------------------------------------------------------------------------------
 

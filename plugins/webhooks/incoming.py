@@ -42,8 +42,8 @@ class Door:
     async def post(self, request: Request) -> Reply:
         self._check(request)
         given = self._read(request.body)
-        user = await self._bots.user(self._name, self._config.name)
         room = await self._service.rooms.get(self._config.room)
+        user = await self._bots.user(self._name, self._config.name)
         await self._enter(user, room)
         event, repeated = await self._service.messages.post(
             user, room, given.id or secrets.token_hex(16), given.body or given.text

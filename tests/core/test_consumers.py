@@ -79,6 +79,27 @@ def test_it_begins_with_what_happens_from_now_on_where_it_should() -> None:
     run(test)
 
 
+def test_it_begins_now_in_rooms_that_are_given_to_it_later() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        for room in ("a", "b", "c"):
+            await write(store, room, 1, 5)
+        for rooms in (("a",), ("a", "b"), (), ("a",), ()):
+            async with node(store, sink, start="now", rooms=rooms):
+                await asyncio.sleep(1)
+                last = (await store.heads(["a"]))["a"]
+                for room in ("a", "b", "c"):
+                    await write(store, room, last + 1, last + 1)
+                await asyncio.sleep(2 * SWEEP)
+            for room in ("a", "b", "c"):  # while no node runs it
+                await write(store, room, last + 2, last + 2)
+        assert sink.of("a") == [*range(6, 15)]  # it never left this one
+        assert sink.of("b") == [8, 9, 10, 11, 12, 13, 14]
+        assert sink.of("c") == [10, 11, 12, 13, 14]
+
+    run(test)
+
+
 def test_kinds_and_rooms_are_picked_and_the_rest_is_no_lag() -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()
@@ -219,6 +240,26 @@ def test_a_replay_begins_where_it_is_told_and_never_skips() -> None:
             assert (sink.of("a"), sink.of("b")) == ([9, 10, 11], [9, 10])
             with pytest.raises(ChatError, match=r"no consumer 'p\.snik' \(there are: p\.sink\)"):
                 await made.consumers.replay("p.snik", None, 0)
+
+    run(test)
+
+
+def test_what_cannot_be_done_again_is_refused() -> None:
+    async def test() -> None:
+        store = MemoryStore()
+        await write(store, "a", 1, 10)
+        await write(store, "b", 1, 10)
+        async with node(store, Sink(), rooms=("a",)) as made:
+            await made.consumers.replay("p.sink", "a", 9)
+            for room, after, text in (
+                ("nowhere", 0, "There is no room 'nowhere'"),
+                ("b", 0, "p.sink does not read the room b"),
+                ("a", 10, "There is no event 11 in a yet: the last one is 10"),
+            ):
+                with pytest.raises(ChatError, match=text):
+                    await made.consumers.replay("p.sink", room, after)
+            with pytest.raises(ChatError, match="There is no room 'nowhere'"):
+                await made.consumers.retry_dead("p.sink", "nowhere")
 
     run(test)
 

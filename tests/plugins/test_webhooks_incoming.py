@@ -155,6 +155,7 @@ async def test_a_room_that_is_not_there_is_said(tmp_path: Path) -> None:
     async with hooks(tmp_path, room="nowhere") as made:
         status, answer = await made.post({"body": "hello"})
         assert (status, answer["error"]["code"]) == (404, "room.not_found")
+        assert await made.server.store.get("plugin/webhooks", "bot/builds") is None
 
 
 @pytest.mark.parametrize(
