@@ -1,7 +1,7 @@
 """Reading an archive, believing none of it before it is checked.
 
-Checked are that every room's events are numbered 1, 2, … and end as it says, every hash, every
-count, that nothing is in it that has no place in an archive, and that nothing follows its end. The
+Checked are that every room's events are numbered 1, 2, … and end as it says, that the first says
+what the room is, that a read marker is a number, every hash, every count, that nothing is in it that has no place in an archive, and that nothing follows its end. The
 first thing that is wrong is named by its line.
 """
 
@@ -25,7 +25,8 @@ from chatserver.archive.lines import (
     decode_lines,
 )
 from chatserver.archive.passing import is_passing
-from chatserver.model import AnyEvent, Event
+from chatserver.model import AnyEvent, Event, RoomChanged
+from chatserver.service.markers import MARKERS
 
 BLOCK_BYTES = 1 << 20
 LINE_BYTES = 64 << 20  # a longer one is no line of ours: the largest record's is a third of it
@@ -151,6 +152,8 @@ class Reader:
         self._seq += 1
         if event.seq != self._seq:
             raise self._wrong(f"room {event.room}: event {self._seq} is missing")
+        if event.seq == 1 and not isinstance(event, RoomChanged):
+            raise self._wrong(f"room {event.room}: it has to begin with what the room is")
         self._log.update(text)
         self._events += 1
 
@@ -165,6 +168,8 @@ class Reader:
         self._demand_room(None)
         if record.value is None or is_passing(record.space, record.key):
             raise self._wrong(f"space {record.space}: such a record has no place in an archive")
+        if record.space == MARKERS and not record.value.isdigit():
+            raise self._wrong(f"space {MARKERS}: expected the number of an event")
         self._digests.add_line(record.space, text)
 
     def _end_space(self, end: SpaceEnd) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from chatserver.backup.shelf import Shelf
 from chatserver.cli import main
 from chatserver.installation import epoch
-from chatserver.testing.samples import posted
+from chatserver.testing.samples import described, posted
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.seed import Contents, contents, seed
 
@@ -69,7 +69,9 @@ class Machine:
             await seed(store)
             await epoch(store)
             noise = random.Random(1)
-            for first in range(1, messages, 1000):
+            if messages:
+                await store.append([described("noise", 1)])
+            for first in range(2, messages, 1000):
                 seqs = range(first, first + 1000)
                 bodies = [noise.randbytes(100).hex() for _ in seqs]
                 pairs = zip(seqs, bodies, strict=True)

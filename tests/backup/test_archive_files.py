@@ -23,6 +23,11 @@ Empty = Callable[[str], Any]
 Lines = list[bytes]
 SESSION = b'{"ev":"record","space":"plugin/password","key":"session/x","value":"eA=="}\n'
 GONE = b'{"ev":"record","space":"user","key":"u1"}\n'
+NO_NUMBER = b'{"ev":"record","space":"read","key":"u1/room0","value":"eA=="}\n'
+NO_ROOM = (
+    b'{"ev":"message.posted","room":"r","seq":1,"at":"2026-01-02T03:04:05.678Z",'
+    b'"author":{"id":"u1","name":"Ada"},"id":"r-1","body":"","client_id":"c"}\n'
+)
 UNTIL = b'{"ev":"until","at":"2026-01-02T03:04:05.678Z","records":true}\n'
 
 
@@ -113,6 +118,8 @@ def test_cut_off_anywhere(archive: Lines, empty: Empty, tmp_path: Path) -> None:
     ("line", "text"),
     [
         (SESSION, "space plugin/password: such a record has no place in an archive"),
+        (NO_NUMBER, "space read: expected the number of an event"),
+        (NO_ROOM, "room r: it has to begin with what the room is"),
         (GONE, "space user: such a record has no place in an archive"),
         (UNTIL, "this line has no place here"),
         (b"\n", "this is no line of an archive"),
