@@ -5,7 +5,7 @@ A contract is the docstring here; `chatserver.testing` holds the suites that che
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from chatserver.model import AnyEvent, MemberEvent, MessageChange, MessagePosted, RoomChanged
 
@@ -29,8 +29,13 @@ class Unread(NamedTuple):
     mentions: int
 
 
+# Where a page of a room's search index is: room, slot, first. The numbers say of which tokens and events
+# it is. A plain tuple, as a search makes thousands.
+IndexPlace: TypeAlias = tuple[str, int, int]
+
+
 class IndexPage(NamedTuple):
-    """A piece of a room's search index. `slot` and `first` say of which tokens and events."""
+    """A piece of a room's search index, and its place."""
 
     room: str
     slot: int
@@ -179,8 +184,11 @@ class Store(Protocol):
     async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
         """Up to which seq each room is indexed, in one query; those without an index are left out."""
 
-    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
-        """All pages of these rooms in these slots, at once, in any order."""
+    async def index_pages(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
+        """The data of the page at each of these places, or None; in their order, and in one query.
+
+        There may be thousands.
+        """
 
     async def drop_index(self, room: str, slot: int, first: int) -> None:
         """Remove the room's pages of a lower slot and a lower first."""
@@ -318,6 +326,7 @@ __all__ = [
     "Bus",
     "Conflict",
     "IndexPage",
+    "IndexPlace",
     "Records",
     "Store",
     "StoredSession",

@@ -1,19 +1,13 @@
-"""Which messages of a room may match, by its index: newest first, found out as they are asked for."""
+"""Which messages of a room may match, newest first, as its segments are read one after the other."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from chatserver.interfaces import IndexPage
-from chatserver.search import segments
-from chatserver.search.pages import Page
-from chatserver.search.segments import Segment
+from chatserver.search.directory import Directory, Known
+from chatserver.search.segments import NEVER
 
-# All of these must be there, of each any one token.
-Groups = Sequence[Sequence[str]]
-_Sought = Sequence[Sequence[bytes]]  # the same as the index has them
-
-_TIMES = segments.TIMES.encode()
+ANY_SEQ = (1 << 63) - 1
 
 
 class Span(NamedTuple):
@@ -22,108 +16,90 @@ class Span(NamedTuple):
     earliest: int
     latest: int
 
-
-def by_index(
-    pages: Iterable[IndexPage],
-    groups: Groups,
-    end: int,
-    carried: Set[int],
-    top: int,
-    span: Span | None = None,
-) -> Iterator[Sequence[int]]:
-    """Seqs of messages up to `top` that had all the tokens at some time, descending, in some pieces.
-
-    `pages` are of one room, and hold the groups' tokens and, if there are no groups or there is a
-    span, the times. They count up to `end`; `carried` are the seqs of messages that edits after it
-    speak of, and are among the answers. Some answers may have the tokens no longer, or be of another
-    time than `span`.
-    """
-    found: defaultdict[Segment, dict[int, bytes]] = defaultdict(dict)
-    for page in pages:
-        found[segments.segment_of(page.slot, page.first)][page.slot] = page.data
-    sought = [[token.encode() for token in group] for group in groups]
-    top = min(top, end)
-    waiting = {seq for seq in carried if seq <= top}
-    for segment in [each for each in found if each.first < end < each.end]:
-        # Somebody was writing it: it may lack pages, or smaller ones have gone because it is there.
-        reader = _Reader(segment, found.pop(segment), sought)
-        both = reader.posted(span) | reader.edited()
-        waiting.update(seq for seq in both if seq <= top)
-    for segment in sorted(found, key=lambda each: (each.end, each.end - each.first), reverse=True):
-        if segment.first >= end:
-            continue  # a larger one has it too
-        end = segment.first
-        reader = _Reader(segment, found[segment], sought)
-        if not reader.may_have_all():
-            continue
-        waiting.update(seq for seq in reader.edited() if seq <= top)
-        if segment.first >= top:
-            continue
-        here = {seq for seq in waiting if seq > segment.first}
-        waiting -= here
-        here.update(seq for seq in reader.posted(span) if seq <= top)
-        yield sorted(here, reverse=True)
-        top = segment.first
-    yield sorted(waiting, reverse=True)
+    def has(self, known: Known) -> bool:
+        """Is all of a segment of these times?"""
+        return self.earliest <= known.earliest and known.latest <= self.latest
 
 
-class _Reader:
-    """One segment."""
+class _Piece(NamedTuple):
+    """Some candidates, ascending, and when the last of all that come was said at the latest."""
 
-    def __init__(self, segment: Segment, data: Mapping[int, bytes], groups: _Sought) -> None:
-        self._segment, self._data, self._groups = segment, data, groups
-        self._pages: dict[bytes, Page | None] = {}
-
-    def may_have_all(self) -> bool:
-        """False if no message or edit here has all the tokens; to find that out is quick."""
-        return all(any(map(self._may_have, group)) for group in self._groups)
-
-    def _may_have(self, token: bytes) -> bool:
-        page = self._page(token)
-        return page is not None and page.may_have(token)
-
-    def posted(self, span: Span | None) -> set[int]:
-        base = self._segment.first + 1
-        found: Collection[int] = (
-            _in_all(self._groups, self._offsets)
-            if self._groups
-            else range(self._segment.end - base + 1)
-        )
-        times = self._targets(_TIMES) if span and found else ()
-        if span is None or not times:
-            return {base + offset for offset in found}
-        earliest, latest = span
-        blocks = {
-            block
-            for block in range(len(times) // 2)
-            if times[2 * block] <= latest and times[2 * block + 1] >= earliest
-        }
-        return {base + offset for offset in found if offset // segments.BLOCK in blocks}
-
-    def edited(self) -> set[int]:
-        return _in_all(self._groups, self._targets)
-
-    def _offsets(self, token: bytes) -> Iterable[int]:
-        page = self._page(token)
-        return () if page is None else page.posted(token)
-
-    def _targets(self, token: bytes) -> Sequence[int]:
-        page = self._page(token)
-        return () if page is None else page.edited(token)
-
-    def _page(self, token: bytes) -> Page | None:
-        if token not in self._pages:
-            data = self._data.get(segments.slot_in(self._segment, token))
-            self._pages[token] = None if data is None else Page(data)
-        return self._pages[token]
+    bound: int
+    seqs: list[int]
 
 
-def _in_all(groups: _Sought, places: Callable[[bytes], Iterable[int]]) -> set[int]:
-    """Where each group has some token."""
-    found: set[int] | None = None
-    for group in groups:
-        some = {place for token in group for place in places(token)}
-        found = some if found is None else found & some
-        if not found:
-            return set()
-    return found or set()
+class Candidates:
+    """Of one room: each once, by descending seq. They had all the tokens at some time, perhaps not now."""
+
+    def __init__(self, end: int, top: int = ANY_SEQ, span: Span | None = None) -> None:
+        """There is an index up to `end`. Wanted are seqs up to `top`, and only what may be of the span."""
+        self._end, self._top, self._span = end, top, span
+        self._edited: set[int] = set()  # seqs in segments yet to be read
+        self._read = ANY_SEQ  # segments from here on have been
+        self._below = top  # of what comes from segments yet to be read
+        self._unread: list[Known] = []  # the newest one is the last
+        self._pieces: deque[_Piece] = deque()  # come before all unread
+
+    @property
+    def known(self) -> int:
+        """The next one was not said after this second; -1 if it is not known."""
+        return self._pieces[0].bound if self._pieces else -1
+
+    @property
+    def bound(self) -> int | None:
+        """None that comes was said after this second; None if none comes."""
+        if self._unread:
+            return max(self.known, self._unread[-1].latest)
+        return self.known if self._pieces else None
+
+    def take(self, most: int) -> tuple[list[int], bool]:
+        """The next known ones of one `known`; and whether these are all of it."""
+        seqs = self._pieces[0].seqs
+        taken = seqs[: -most - 1 : -1]
+        del seqs[-most:]
+        if not seqs:
+            self._pieces.popleft()
+        return taken, not seqs
+
+    def add_tail(self, found: Iterable[int], after: int, latest: int) -> None:
+        """What the log behind the seq `after`, read to its end, has or has edits of; all said up to `latest`.
+
+        Comes before all else.
+        """
+        seqs = sorted(seq for seq in found if seq <= self._top)
+        self._edited.update(seq for seq in seqs if seq <= self._end)
+        if behind := [seq for seq in seqs if seq > self._end]:
+            is_gap = behind[0] <= after  # that is in no index, and was not read
+            self._pieces.append(_Piece(NEVER if is_gap else latest, behind))
+
+    def plan(self, directory: Directory) -> Sequence[Known]:
+        """Read these segments, but for those that were and those that can't matter; tells which, ascending."""
+        span = self._span
+        if span:
+            reached = (each.segment.end for each in directory if each.earliest <= span.latest)
+            self._below = min(self._below, max(reached, default=0))
+        self._unread = [
+            each
+            for each in directory
+            if each.lowest <= self._below
+            and each.segment.first < self._read
+            and not (span and each.latest < span.earliest)
+        ]
+        return self._unread
+
+    def read(self, posted: Sequence[int], edited: Collection[int]) -> None:
+        """Take in the newest of the unread segments: seqs of messages that had the tokens in it."""
+        known = self._unread.pop()
+        self._read = known.segment.first
+        if edited:
+            self._edited.update(seq for seq in edited if seq <= self._below)
+        if self._read >= self._below:
+            return
+        here = {seq for seq in posted if seq <= self._below}
+        if self._edited:
+            older = {seq for seq in self._edited if seq <= self._read}
+            here |= self._edited - older
+            self._edited = older
+        self._below = self._read
+        if here:
+            self._pieces.append(_Piece(known.latest, sorted(here)))

@@ -12,6 +12,8 @@ from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent
 from chatserver.rooms import Rooms
+from chatserver.search import directory
+from chatserver.search.directory import Known
 from chatserver.search.segments import Builder, Segment, next_segment
 
 LOOK_SECONDS = 1.0  # from one look to the next
@@ -74,32 +76,50 @@ class Indexer:
 
     async def _catch_up(self, rooms: Sequence[str], heads: Mapping[str, int]) -> None:
         """Index these rooms up to their heads."""
-        indexed = await self._store.indexed(rooms)
+        indexed, directories = await directory.read(self._store, rooms)
         for room in rooms:
             done, head = indexed.get(room, 0), heads.get(room, 0)
+            known = await self._with_times(room, done, directories.get(room, ()))
             while segment := next_segment(done, head):
-                await self._index(room, segment)
+                known = await self._index(room, segment, known)
                 done = segment.end
                 if self._is_pressed():
                     await asyncio.sleep(PRESSED_SECONDS)
             if room in self._known:
                 self._known[room] = done
 
-    async def _index(self, room: str, segment: Segment) -> None:
+    async def _index(
+        self, room: str, segment: Segment, before: directory.Directory
+    ) -> Sequence[Known]:
+        """Gives what is known of the room's segments afterwards."""
         builder = Builder(segment)
         for after in range(segment.first, segment.end, READ_EVENTS):
             events = await self._read(room, after, min(segment.end, after + READ_EVENTS))
             await self._paced(map(builder.add, events))
         made: list[tuple[int, bytes]] = []
         await self._paced(map(made.append, builder.pages()))
+        known = directory.extended(before, Known(segment, *builder.times(), builder.lowest()))
         pages = [IndexPage(room, slot, segment.first, data) for slot, data in made]
         rest = len(pages) - len(pages) % WRITE_PAGES
         for start in range(0, rest, WRITE_PAGES):
             await self._store.index(room, 0, pages[start : start + WRITE_PAGES])
-        await self._store.index(room, segment.end, pages[rest:])
+        await self._store.index(room, segment.end, [*pages[rest:], directory.page(room, known)])
         if segment.lowest_slot > 1:
             # Those within this segment stay until the next one: somebody may be about to read them.
             await self._store.drop_index(room, segment.lowest_slot, segment.first)
+        return known
+
+    async def _with_times(self, room: str, done: int, known: Sequence[Known]) -> Sequence[Known]:
+        """A room's directory; of an older index, or where two nodes wrote theirs at once, it is made again."""
+        if all(each.has_times for each in known):
+            return known
+        places = [directory.times_place(room, each.segment) for each in known]
+        pages = await self._store.index_pages(places)
+        found: directory.Directory = ()
+        for each, data in zip(known, pages, strict=True):
+            found = directory.extended(found, directory.with_times(each, data))
+        await self._store.index(room, done, [directory.page(room, found)])
+        return found
 
     async def _read(self, room: str, after: int, end: int) -> list[AnyEvent]:
         """All events with after < seq <= end."""

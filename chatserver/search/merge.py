@@ -1,18 +1,25 @@
 """Puts together what was found in several rooms, newest first, and reads no more than a page needs."""
 
-import asyncio
-from bisect import insort
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from heapq import heapify, heappop, heappush
+from operator import itemgetter
 from typing import NamedTuple
 
 from chatserver.model import Message, message_id
 from chatserver.rooms import Room
+from chatserver.search.candidates import Candidates
+from chatserver.search.finder import Located
+from chatserver.search.segments import seconds
 
 REJECTED = 500  # candidates that one page looks at in vain; the next one goes on from there
-AT_ONCE = 200  # messages of one room that are read at once
-GROWTH = 4  # of what is read at once: most answers may be in one of many rooms
+SPARE = (
+    2  # times as many messages are read at first as are wanted: some are none, or not the newest
+)
+AT_ONCE = 800  # messages that are read at once
+OF_ONE = 16  # of these from one of many rooms, as the times of its candidates are known but roughly
 
 
 class Place(NamedTuple):
@@ -37,27 +44,10 @@ Judge = Callable[[Message], Verdict]
 class Stream:
     """The answers of one room; `waiting` holds the next ones, if any are read."""
 
-    def __init__(self, room: Room, seqs: Iterator[Sequence[int]], size: int) -> None:
-        """`size` is how many candidates are read at first; later more."""
-        self.room, self.seqs, self.size = room, seqs, size
-        self.known: deque[int] = deque()  # the next ones of `seqs`
+    def __init__(self, room: Room, candidates: Candidates) -> None:
+        self.room, self.candidates = room, candidates
         self.waiting: deque[tuple[Place, Message]] = deque()
         self.reached: Place | None = None  # of the last candidate that was looked at
-        self.ended = False
-
-    @property
-    def is_hungry(self) -> bool:
-        return not self.waiting and not self.ended
-
-    async def take(self) -> list[tuple[Room, str]]:
-        """The next candidates."""
-        while len(self.known) < self.size and (some := next(self.seqs, None)) is not None:
-            self.known.extend(some)
-            await asyncio.sleep(0)  # others' turn: to find these may have taken a millisecond
-        seqs = [self.known.popleft() for _ in range(min(self.size, len(self.known)))]
-        self.ended = len(seqs) < self.size
-        self.size = min(GROWTH * self.size, AT_ONCE)
-        return [(self.room, message_id(self.room.id, seq)) for seq in seqs]
 
 
 class Merge:
@@ -65,64 +55,108 @@ class Merge:
 
     def __init__(
         self,
-        seqs: Mapping[Room, Iterator[Sequence[int]]],
+        located: Located,
         read: Read,
         judge: Judge,
         place_of: Callable[[Message], Place],
     ) -> None:
-        self._seqs, self._read, self._judge, self._place_of = seqs, read, judge, place_of
+        self._lookup = located.lookup
+        self._read, self._judge, self._place_of = read, judge, place_of
         self._rejected = 0
+        self._size = 0  # how many messages to read at once
+        self._ready: list[Stream] = []  # that have answers, by the place of the first one
+        # Others that may have some: by the second after which none of theirs was said.
+        self._hungry: list[tuple[int, Stream]] = []
+        self._sort([Stream(room, found) for room, found in located.rooms.items()])
 
     async def page(self, limit: int) -> tuple[list[Message], Place | None]:
         """At most `limit` messages; and behind which place to go on, if there may be more."""
-        size = max(1, min(limit // max(len(self._seqs), 1), AT_ONCE))
-        streams = [Stream(room, seqs, size) for room, seqs in self._seqs.items()]
-        hungry = list(streams)
-        ready: list[Stream] = []  # that have answers, by the place of the first one
         found: list[tuple[Place, Message]] = []
+        self._size = SPARE * limit
         while len(found) < limit:
-            if fed := await self._feed(hungry):
-                hungry = [stream for stream in hungry if stream.is_hungry]
-                _insert(ready, fed)
+            before = self._before()
+            if before and await self._feed(before):
                 continue
             # Nothing behind the place that such a stream has reached can be given yet.
-            stopped = max((stream.reached for stream in hungry if stream.reached), default=None)
-            if not ready or (stopped and _first_place(ready[-1]) < stopped):
+            unable = before if self._ready else [stream for _, stream in self._hungry]
+            stopped = max((stream.reached for stream in unable if stream.reached), default=None)
+            if not self._ready or (stopped and _first_place(self._ready[-1]) < stopped):
                 return [message for _, message in found], stopped
-            newest = ready.pop()
+            newest = self._ready.pop()
             found.append(newest.waiting.popleft())
-            if newest.is_hungry:
-                hungry.append(newest)
-            _insert(ready, [newest])
-        more = any(stream.waiting or not stream.ended for stream in streams)
+            self._sort([newest])
+        more = self._ready or self._hungry
         return [message for _, message in found], found[-1][0] if more else None
 
-    async def _feed(self, hungry: Sequence[Stream]) -> Sequence[Stream]:
-        """Read on for these streams, or for none if enough was looked at."""
-        if self._rejected >= REJECTED:
-            hungry = [stream for stream in hungry if stream.reached is None]
-        candidates = {stream: await stream.take() for stream in hungry}
-        wanted = [each for taken in candidates.values() for each in taken]
-        messages = await self._read(wanted) if wanted else {}
-        for stream, taken in candidates.items():
-            for room, id in taken:
-                if (message := messages.get((room.id, id))) is not None:
-                    self._look_at(stream, message)
-        return hungry
+    def _sort(self, streams: Iterable[Stream]) -> None:
+        """Put these where they belong now; those that have ended belong nowhere."""
+        for stream in streams:
+            if stream.waiting:
+                insort(self._ready, stream, key=_first_place)
+            elif (bound := stream.candidates.bound) is not None:
+                insort(self._hungry, (bound, stream), key=itemgetter(0))
 
-    def _look_at(self, stream: Stream, message: Message) -> None:
-        stream.reached = self._place_of(message)
+    def _before(self) -> list[Stream]:
+        """The hungry streams whose next answer may come before the one that is to be given next."""
+        if self._ready:
+            first: Place | None = _first_place(self._ready[-1])
+        elif self._rejected >= REJECTED:  # then the page ends where one of them is
+            first = max((each.reached for _, each in self._hungry if each.reached), default=None)
+        else:
+            first = None
+        second = seconds(first.at) if first and first.at else -1
+        start = bisect_left(self._hungry, second, key=itemgetter(0))
+        return [stream for _, stream in self._hungry[start:]]
+
+    async def _feed(self, streams: Sequence[Stream]) -> bool:
+        """Read on, messages of these streams or the index; False if enough was looked at."""
+        if self._rejected >= REJECTED:
+            streams = [stream for stream in streams if stream.reached is None]
+            if not streams:
+                return False
+        if taken := self._take(streams):
+            self._size = min(SPARE * self._size, AT_ONCE)
+            await self._look_at(taken)
+        else:
+            await self._lookup.read_on()
+        hungry = [stream for _, stream in self._hungry]
+        self._hungry.clear()
+        self._sort(hungry)
+        return True
+
+    def _take(self, streams: Sequence[Stream]) -> Mapping[Stream, list[str]]:
+        """The ids of the next candidates, unless others that are not known yet may come before them."""
+        taken: defaultdict[Stream, list[str]] = defaultdict(list)
+        size = self._size
+        most = max(size // len(streams), OF_ONE)
+        heap = [(-stream.candidates.known, place, stream) for place, stream in enumerate(streams)]
+        heapify(heap)
+        while heap and size > 0 and -heap[0][0] >= max(self._lookup.bound, 0):
+            _, place, stream = heappop(heap)
+            seqs, is_all = stream.candidates.take(min(most, size))
+            taken[stream] += [message_id(stream.room.id, seq) for seq in seqs]
+            size -= len(seqs)
+            if is_all:
+                heappush(heap, (-stream.candidates.known, place, stream))
+        return taken
+
+    async def _look_at(self, taken: Mapping[Stream, Sequence[str]]) -> None:
+        wanted = [(stream.room, id) for stream, ids in taken.items() for id in ids]
+        messages = await self._read(wanted)
+        for stream, ids in taken.items():
+            for id in ids:
+                if (message := messages.get((stream.room.id, id))) is not None:
+                    self._judge_of(stream, message)
+
+    def _judge_of(self, stream: Stream, message: Message) -> None:
         verdict = self._judge(message)
+        if verdict is Verdict.EARLIER:
+            return
+        stream.reached = self._place_of(message)
         if verdict is Verdict.YES:
             stream.waiting.append((stream.reached, message))
-        elif verdict is Verdict.NO:
+        else:
             self._rejected += 1
-
-
-def _insert(ready: list[Stream], streams: Sequence[Stream]) -> None:
-    for stream in streams:
-        if stream.waiting:
-            insort(ready, stream, key=_first_place)
 
 
 def _first_place(stream: Stream) -> Place:

@@ -37,6 +37,11 @@ def _gaps(offsets: "array[int]") -> list[int]:
     return [offsets[0], *(b - a for a, b in pairwise(offsets))]
 
 
+def offsets(posted: bytes) -> Iterable[int]:
+    """What `Page.posted` gave, ascending."""
+    return accumulate(_decode_gaps(posted)) if posted else ()
+
+
 class Page:
     """Answers for one token at a time."""
 
@@ -51,18 +56,14 @@ class Page:
         self._table_at, self._lists_at, self._edits_at = _HEAD.unpack_from(data)
         self._width = 2 if self._edits_at - self._lists_at <= SHORT else 4
 
-    def may_have(self, token: bytes) -> bool:
-        """False if it is here neither posted nor edited."""
-        return token in self._data
-
-    def posted(self, token: bytes) -> Iterable[int]:
-        """The offsets of its messages, ascending."""
+    def posted(self, token: bytes) -> bytes:
+        """The offsets of its messages, for `offsets`; the longer the more there are, empty if there are none."""
         found = self._data.find(b"\n%b\n" % token, _HEAD.size, self._table_at)
         if found < 0:
-            return ()
+            return b""
         place = self._data.count(b"\n", _HEAD.size, found)
         start = self._end(place - 1) if place else self._lists_at
-        return accumulate(_decode_gaps(self._data[start : self._end(place)]))
+        return self._data[start : self._end(place)]
 
     def edited(self, token: bytes) -> Sequence[int]:
         """The messages that edits in the segment gave a text with it."""

@@ -22,6 +22,7 @@ from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
 from chatserver.search.analyser import analysed, tokens
 from chatserver.search.pages import encoded
 
+GROWTH = 8  # of segments, from one size to the next
 SIZES = (8, 64, 512, 4096, 32768)  # in events: offsets fit 16 bits
 PAGE_EVENTS = 8  # a segment has a page for so many of its events: 1 to 4 KB each
 BLOCK = 16  # messages whose times are kept as the earliest and the latest
@@ -50,23 +51,27 @@ def next_segment(indexed: int, head: int) -> Segment | None:
     return None
 
 
-def segment_of(slot: int, first: int) -> Segment:
-    """The one that a page belongs to."""
-    return Segment(first, first + (PAGE_EVENTS << (slot.bit_length() - 1)))
+def cover(indexed: int) -> list[Segment]:
+    """Those that an index up to this seq consists of, ascending: of what can be there the largest."""
+    found: list[Segment] = []
+    first = 0
+    for size in reversed(SIZES):
+        while first + size <= indexed:
+            found.append(Segment(first, first + size))
+            first += size
+    return found
 
 
-def slots(token: str) -> list[int]:
-    """Where a token is, in segments of each size."""
-    digest = crc32(token.encode())
-    return [_slot(digest, size // PAGE_EVENTS) for size in SIZES]
+def may_be_dropped(segment: Segment, indexed: int) -> bool:
+    """Are pages of this one perhaps gone, where the index has got so far? Never, if it is in the `cover`."""
+    larger = (segment.end - segment.first) * GROWTH
+    return larger <= SIZES[-1] and (segment.first // larger + 2) * larger <= indexed
 
 
 def slot_in(segment: Segment, token: bytes) -> int:
-    return _slot(crc32(token), segment.lowest_slot)
-
-
-def _slot(digest: int, pages: int) -> int:
-    return pages + digest % pages
+    """On which of its pages a token is."""
+    pages = segment.lowest_slot
+    return pages + crc32(token) % pages
 
 
 def author_token(user: str) -> str:
@@ -105,6 +110,15 @@ class Builder:
             if message is not None:
                 for token in (*tokens(analysed(event.body)), author_token(event.author.id)):
                     self._edited[token].append(message)
+
+    def times(self) -> tuple[int, int]:
+        """The earliest and the latest time of a message in it, in seconds; NEVER and 0 if there is none."""
+        return min(self._times[::2]), max(self._times[1::2])
+
+    def lowest(self) -> int:
+        """The lowest seq of the messages that were said or edited in it, or the first one it could have."""
+        edited = (min(messages) for messages in self._edited.values())
+        return min([self._segment.first + 1, *edited])
 
     def _note_time(self, place: int, at: int) -> None:
         self._times[place] = min(self._times[place], at)

@@ -83,7 +83,7 @@ class Search:
                 return Place("", "", message.seq)
             return Place(message.at, message.room, message.seq)
 
-        merge = Merge(located.seqs, read, judge, place_of)
+        merge = Merge(located, read, judge, place_of)
         messages, end = await merge.page(min(limit, self._limits.history_page))
         shown = messages[: fitting(messages, self._limits.buffer_hard_bytes // 2)]
         if len(shown) < len(messages):

@@ -10,6 +10,7 @@ from chatserver import (
     Appended,
     Conflict,
     IndexPage,
+    IndexPlace,
     MemberChanged,
     MemberEvent,
     MemberJoined,
@@ -176,15 +177,12 @@ class MemoryStore:
     async def indexed(self, rooms: Sequence[str]) -> dict[str, int]:
         return {room: self._indexed[room] for room in rooms if room in self._indexed}
 
-    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
-        wanted = set(slots)
+    async def index_pages(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
         pages = (
-            page
-            for room in set(rooms)
-            if room in self._index
-            for page in self._index[room].values()
+            self._index[room].get((slot, first)) if room in self._index else None
+            for room, slot, first in places
         )
-        return [page for page in pages if page.slot in wanted]
+        return [None if page is None else page.data for page in pages]
 
     async def drop_index(self, room: str, slot: int, first: int) -> None:
         for page in list(self._index[room].values()):

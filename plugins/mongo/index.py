@@ -1,18 +1,23 @@
-"""The search index of every room, in the collections `indexed` and `index_pages`."""
+"""The search index of every room, in the collections `search_rooms` and `search_pages`.
 
+A page's `_id` is its room and slot and first, so that those of one slot lie together, and many are found
+by one query without going through others.
+"""
+
+import struct
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from chatserver import IndexPage, StoreUnavailable
+from chatserver import IndexPage, IndexPlace, StoreUnavailable
 from chatserver_plugins.mongo.driver import DURABLE, Database
 
-INDEXED, PAGES = "indexed", "index_pages"
-INDEXES = (IndexModel([("room", 1), ("slot", 1), ("first", 1)], unique=True),)
+INDEXED, PAGES = "search_rooms", "search_pages"
 DUPLICATE_KEY = 11000
+
+_pack = struct.Struct(">IQ").pack  # as bytes in the order of the numbers
 
 
 class MongoIndex:
@@ -41,8 +46,8 @@ class MongoIndex:
     async def _keep(self, pages: Sequence[IndexPage]) -> None:
         updates = [
             {
-                "q": {"room": page.room, "slot": page.slot, "first": page.first},
-                "u": {"$set": {"data": page.data}},
+                "q": {"_id": _key(page.room, page.slot, page.first)},
+                "u": {"$set": {"first": page.first, "data": page.data}},
                 "upsert": True,
             }
             for page in pages
@@ -67,16 +72,21 @@ class MongoIndex:
         found = await self._database.run(cursor.to_list(None))
         return {room["_id"]: room["upto"] for room in found}
 
-    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
-        if not rooms or not slots:
+    async def index_pages(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
+        if not places:
             return []
-        query = {"room": {"$in": list(rooms)}, "slot": {"$in": list(slots)}}
-        found = await self._database.find(self._pages, query, [])
-        return [
-            IndexPage(page["room"], page["slot"], page["first"], bytes(page["data"]))
-            for page in found
-        ]
+        keys = [_key(*place) for place in places]
+        cursor = self._pages.find({"_id": {"$in": keys}}, {"data": 1})
+        found = {
+            page["_id"]: page["data"] for page in await self._database.run(cursor.to_list(None))
+        }
+        return [found.get(key) for key in keys]
 
     async def drop_index(self, room: str, slot: int, first: int) -> None:
-        query = {"room": room, "slot": {"$lt": slot}, "first": {"$lt": first}}
+        lower = {"$gte": _key(room, 0, 0), "$lt": _key(room, slot, 0)}
+        query = {"_id": lower, "first": {"$lt": first}}
         await self._database.run(self._pages.delete_many(query))
+
+
+def _key(room: str, slot: int, first: int) -> bytes:
+    return room.encode() + _pack(slot, first)

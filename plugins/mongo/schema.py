@@ -13,11 +13,12 @@ from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any, NamedTuple
 
+import pymongo
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from chatserver import StartupError, StoreUnavailable
-from chatserver_plugins.mongo import documents, index, log
+from chatserver_plugins.mongo import documents, log
 from chatserver_plugins.mongo.driver import Database, Document
 
 NAME = "schema"
@@ -40,13 +41,21 @@ async def _index_events(database: Database) -> None:
 
 
 async def _index_pages(database: Database) -> None:
-    await database.create_indexes(index.PAGES, index.INDEXES)
+    index = pymongo.IndexModel([("room", 1), ("slot", 1), ("first", 1)], unique=True)
+    await database.create_indexes("index_pages", [index])
+
+
+async def _drop_index_pages(database: Database) -> None:
+    """They follow from the log, and are made again in other collections."""
+    for name in ("index_pages", "indexed"):
+        await database.run(database.collection(name).drop())
 
 
 # Version n is what the first n steps make. A step that was released is never changed.
 MIGRATIONS: tuple[Step, ...] = (
     Step("make the indexes over events", _index_events),
     Step("make the indexes over pages of a search index", _index_pages),
+    Step("drop the search index, to make one that is found by key", _drop_index_pages),
 )
 
 
@@ -78,7 +87,6 @@ async def migrate(database: Database) -> None:
                 await _set_version(database, done + 1)
     # What keeps positions unique may be missing after a copy by other tools; this makes no second.
     await _index_events(database)
-    await _index_pages(database)
 
 
 async def _set_version(database: Database, number: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chatserver import IndexPage
+from chatserver import IndexPage, IndexPlace
 from chatserver_plugins.postgres.driver import Database
 
 INDEX = """
@@ -17,14 +17,14 @@ ON CONFLICT (room) DO UPDATE SET upto = greatest(indexed.upto, excluded.upto)
 """
 INDEXED = "SELECT room, upto FROM indexed WHERE room = ANY ($1::bytea[])"
 
-# OFFSET 0 keeps the planner from joining in another order than from slot to slot.
+# OFFSET 0 keeps the planner from joining in another order than from place to place.
 PAGES = """
-SELECT found.room, found.slot, found.first, found.data
-FROM unnest($1::bytea[]) AS asked (room)
-CROSS JOIN unnest($2::integer[]) AS wanted (slot)
+SELECT wanted.number, found.data
+FROM unnest($1::bytea[], $2::integer[], $3::bigint[])
+    WITH ORDINALITY AS wanted (room, slot, first, number)
 CROSS JOIN LATERAL (
-    SELECT room, slot, first, data FROM index_pages
-    WHERE room = asked.room AND slot = wanted.slot OFFSET 0
+    SELECT data FROM index_pages
+    WHERE room = wanted.room AND slot = wanted.slot AND first = wanted.first OFFSET 0
 ) AS found
 """
 DROP = "DELETE FROM index_pages WHERE room = $1 AND slot < $2 AND first < $3"
@@ -44,12 +44,15 @@ class PostgresIndex:
         found = await self._database.fetch(INDEXED, [room.encode() for room in rooms])
         return {room.decode(): upto for room, upto in found}
 
-    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
-        if not rooms or not slots:
-            return []
-        asked = [room.encode() for room in dict.fromkeys(rooms)]
-        found = await self._database.fetch(PAGES, asked, sorted(set(slots)))
-        return [IndexPage(room.decode(), slot, first, data) for room, slot, first, data in found]
+    async def index_pages(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
+        found: list[bytes | None] = [None] * len(places)
+        if not places:
+            return found
+        rooms, slots, firsts = zip(*places, strict=True)
+        encoded = [room.encode() for room in rooms]
+        for number, data in await self._database.fetch(PAGES, encoded, slots, firsts):
+            found[number - 1] = data
+        return found
 
     async def drop_index(self, room: str, slot: int, first: int) -> None:
         await self._database.fetch(DROP, room.encode(), slot, first)

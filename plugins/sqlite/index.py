@@ -2,11 +2,10 @@
 
 import sqlite3
 from collections.abc import Sequence
-from itertools import accumulate
 
 import msgspec
 
-from chatserver import IndexPage
+from chatserver import IndexPage, IndexPlace
 from chatserver_plugins.sqlite.log import SqliteLog, as_json
 
 # As all queries, these give one row; that of the pages has all their data joined to one blob.
@@ -14,18 +13,18 @@ INDEXED = """
     SELECT json_group_array(json_array(room, upto)) FROM indexed
     WHERE room IN (SELECT value FROM json_each(?))"""
 PAGES = """
-    SELECT json_group_array(json_array(page.room, page.slot, page.first, length(page.data))),
+    SELECT json_group_array(json_array(place.key, length(page.data))),
         CAST(group_concat(page.data, '') AS BLOB)
-    FROM json_each(?) AS room CROSS JOIN json_each(?) AS slot
-    CROSS JOIN index_pages AS page INDEXED BY slots
-        ON page.room = room.value AND page.slot = slot.value"""
+    FROM json_each(?) AS place CROSS JOIN index_pages AS page INDEXED BY slots
+        ON page.room = place.value ->> 0
+        AND page.slot = place.value ->> 1 AND page.first = place.value ->> 2"""
 KEEP = "INSERT OR REPLACE INTO index_pages (room, slot, first, data) VALUES (?, ?, ?, ?)"
 ADVANCE = """
     INSERT INTO indexed (room, upto) VALUES (?, ?)
     ON CONFLICT (room) DO UPDATE SET upto = max(upto, excluded.upto)"""
 DROP = "DELETE FROM index_pages WHERE room = ? AND slot < ? AND first < ?"
 
-_decode_heads = msgspec.json.Decoder(list[tuple[int, int, int, int]]).decode
+_decode_sizes = msgspec.json.Decoder(list[tuple[int, int]]).decode  # by places' numbers
 
 
 class SqliteIndex(SqliteLog):
@@ -44,18 +43,19 @@ class SqliteIndex(SqliteLog):
         found = await self._one(list[tuple[int, int]], INDEXED, as_json(list(names)))
         return {names[number]: upto for number, upto in found}
 
-    async def index_pages(self, rooms: Sequence[str], slots: Sequence[int]) -> list[IndexPage]:
-        names = await self._names(rooms)
-        asked = as_json(list(names)), as_json(sorted(set(slots)))
+    async def index_pages(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
+        numbers = await self._known({room for room, _, _ in places})
+        # A room without a number has no pages; none has the number 0.
+        asked = as_json([(numbers.get(room, 0), slot, first) for room, slot, first in places])
 
-        def read(connection: sqlite3.Connection) -> list[IndexPage]:
-            heads, data = connection.execute(PAGES, asked).fetchone()
-            kept = _decode_heads(heads)
-            ends = accumulate(size for *_, size in kept)
-            return [
-                IndexPage(names[room], slot, first, data[end - size : end])
-                for (room, slot, first, size), end in zip(kept, ends, strict=True)
-            ]
+        def read(connection: sqlite3.Connection) -> list[bytes | None]:
+            sizes, data = connection.execute(PAGES, (asked,)).fetchone()
+            found: list[bytes | None] = [None] * len(places)
+            start = 0
+            for number, size in _decode_sizes(sizes):
+                found[number] = data[start : start + size]
+                start += size
+            return found
 
         return await self._database.read(read)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import asyncpg
 from pymongo import MongoClient
 
+from chatserver_plugins.mongo import index
+
 TABLE = "index_pages"
 
 
@@ -47,4 +49,4 @@ async def _postgres(uri: str, schema: str) -> int:
 def _mongo(uri: str, database: str) -> int:
     with MongoClient(uri) as client:
         client.admin.command("fsync")  # what is not on disk yet has no size there
-        return int(client[database].command("collStats", TABLE)["totalSize"])
+        return int(client[database].command("collStats", index.PAGES)["totalSize"])

@@ -21,6 +21,7 @@ from chatserver.model import (
     User,
 )
 from chatserver.rooms import Rooms
+from chatserver.search import directory
 from chatserver.search.analyser import analysed
 from chatserver.search.indexer import PRESSED_SECONDS, Indexer
 from chatserver.search.query import parse
@@ -199,6 +200,27 @@ async def test_it_goes_on_where_it_failed() -> None:
         assert await all_found(service, user, '"東京ラーメン"', 200) == expected
 
 
+async def test_an_index_without_directories_gets_them() -> None:
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user = await add_user(service, "ada")
+        rooms = await fill(store, user, 3, 700, 4)
+        await service.indexer.catch_up()
+        made = (await directory.read(store, rooms)).known
+        for room in rooms:
+            await store.index(room, 0, [IndexPage(room, directory.SLOT, 0, b"")])
+        without = (await directory.read(store, rooms)).known
+        assert not any(each.has_times for known in without.values() for each in known)
+        expected = await read_through(store, rooms, "東京")
+        assert await all_found(service, user, "東京", 50) == expected
+        await service.indexer.catch_up()
+        again = (await directory.read(store, rooms)).known
+        for room in rooms:
+            assert [each[:3] for each in again[room]] == [each[:3] for each in made[room]]
+        assert await all_found(service, user, "東京", 50) == expected
+
+
 async def test_small_segments_go_when_they_are_in_a_larger_one() -> None:
     store = MemoryStore()
     async with running(make_service(store, config())) as service:
@@ -209,12 +231,11 @@ async def test_small_segments_go_when_they_are_in_a_larger_one() -> None:
             await service.messages.post(user, room, str(number), f"word {number}")
             if number % 8 == 7:
                 await service.indexer.catch_up()
-        pages = await store.index_pages([room.id], range(8192))
-        sizes = [page.slot.bit_length() for page in pages]
-        assert sizes.count(1) <= 16, "segments of 8 events stay"
-        assert {page.first for page in pages if page.slot.bit_length() == 4} <= set(
-            range(512, 1100)
-        )
+        of_eight = [(room.id, 1, first) for first in range(0, 1100, 8)]
+        left = await store.index_pages(of_eight)
+        assert sum(data is not None for data in left) <= 16, "segments of 8 events stay"
+        of_64 = [(room.id, slot, first) for slot in range(8, 16) for first in range(0, 512, 64)]
+        assert not any(await store.index_pages(of_64))
 
 
 @pytest.mark.parametrize("pressed", [False, True])

@@ -1,0 +1,122 @@
+"""Reads the index of several rooms, the newest segments of all first, as far as is asked for."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from chatserver.interfaces import Store
+from chatserver.search import directory
+from chatserver.search.candidates import Candidates, Span
+from chatserver.search.directory import Directory, Known
+from chatserver.search.reading import TIMES, Group, Groups, Pages, Reading, as_group
+from chatserver.search.segments import may_be_dropped
+
+FIRST_SEGMENTS = 16  # read at first, beside one for each room; then ever more
+GROWTH = 4
+MOST_SEGMENTS = 2000  # at once: some five megabytes
+PAGES = 200  # for which a query more is no gain: fewer are read at once, of all that is looked for
+TURN_EVENTS = 8192  # of segments, that are looked at before it is others' turn
+
+
+class Lookup:
+    """The candidates of rooms for one search."""
+
+    def __init__(
+        self, store: Store, rooms: Mapping[str, Candidates], groups: Groups, span: Span | None
+    ) -> None:
+        self._store, self._rooms, self._span = store, rooms, span
+        self._groups = [as_group(group) for group in groups]
+        self._found = [0] * len(groups)  # how often each was, about
+        self._unread: list[tuple[str, Known]] = []  # what may have the newest message is the last
+        self._size = len(rooms) + FIRST_SEGMENTS
+        self._begun: tuple[Sequence[Reading], set[str]] | None = None
+
+    @property
+    def bound(self) -> int:
+        """What is not known yet was not said after this second; -1 if all is known."""
+        return self._unread[-1][1].latest if self._unread else -1
+
+    def plan(self, directories: Mapping[str, Directory]) -> None:
+        """Take these for the segments that the rooms have, instead of those known by now."""
+        others = [each for each in self._unread if each[0] not in directories]
+        planned = (
+            (room, known)
+            for room, segments in directories.items()
+            for known in self._rooms[room].plan(segments)
+        )
+        # Those of a room stay in order: `latest` ascends in it, and the sort is stable.
+        self._unread = sorted((*others, *planned), key=lambda each: each[1].latest)
+
+    async def begin(self) -> None:
+        """Read what `read_on` takes first, while others find out what comes before it."""
+        self._begun = await self._next()
+
+    async def read_on(self) -> None:
+        """Read the next segments, so that more candidates are known, or that there are none."""
+        readings, gone = self._begun or await self._next()
+        self._begun = None
+        del self._unread[-len(readings) :]
+        for reading in readings:
+            if reading.room not in gone:
+                self._rooms[reading.room].read(reading.posted(), reading.edited())
+        if gone:
+            self.plan((await directory.read(self._store, list(gone))).known)
+
+    async def _next(self) -> tuple[Sequence[Reading], set[str]]:
+        """The next segments, the newest first, and rooms in which some have gone meanwhile."""
+        newest_first = self._unread[: -self._size - 1 : -1]
+        self._size = min(GROWTH * self._size, MOST_SEGMENTS)
+        readings = [Reading(room, known) for room, known in newest_first]
+        return readings, await self._narrow(readings)
+
+    async def _narrow(self, readings: Sequence[Reading]) -> set[str]:
+        """Leave what has all that is looked for. Gives the rooms in which segments have gone meanwhile."""
+        rarest_first = sorted(range(len(self._groups)), key=self._found.__getitem__)
+        gone: set[str] = set()
+        left = readings
+        while rarest_first and left:
+            several = max(PAGES // len(left), 1)
+            now, rarest_first = rarest_first[:several], rarest_first[several:]
+            gone |= await self._narrow_by(left, now)
+            left = [each for each in left if each.is_open and each.room not in gone]
+        if self._span is not None:
+            gone |= await self._narrow_times(left, self._span)
+        return gone
+
+    async def _narrow_by(self, readings: Sequence[Reading], chosen: Sequence[int]) -> set[str]:
+        groups = [self._groups[each] for each in chosen]
+        pages = await self._pages(readings, [token for group in groups for token in group])
+        looked_at = 0
+        for reading in readings:
+            if sizes := reading.narrow(groups, pages):
+                for each, size in zip(chosen, sizes, strict=True):
+                    self._found[each] += size
+            looked_at += reading.events
+            if looked_at >= TURN_EVENTS:
+                looked_at = 0
+                await asyncio.sleep(0)
+        return await self._gone(readings)
+
+    async def _narrow_times(self, readings: Sequence[Reading], span: Span) -> set[str]:
+        partly = [each for each in readings if not span.has(each.known)]
+        pages = await self._pages(partly, TIMES)
+        for reading in partly:
+            reading.narrow_times(span, pages)
+        return await self._gone(partly)
+
+    async def _pages(self, readings: Sequence[Reading], tokens: Group) -> Pages:
+        places = [*{place for each in readings for place in each.places(tokens)}]
+        if not places:
+            return {}
+        return dict(zip(places, await self._store.index_pages(places), strict=True))
+
+    async def _gone(self, readings: Sequence[Reading]) -> set[str]:
+        """Rooms where pages are not there because the segments are in larger ones now; others are just empty."""
+        lacking = [each for each in readings if each.lacks]
+        if not lacking:
+            return set()
+        indexed = await self._store.indexed([*{each.room for each in lacking}])
+        return {
+            each.room
+            for each in lacking
+            if may_be_dropped(each.known.segment, indexed.get(each.room, 0))
+        }
