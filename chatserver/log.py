@@ -8,6 +8,9 @@ what came before a duplicate stands, all that is left gives its numbers back and
 
 Rights hold at exactly the position written: they are checked in the state of the room just before
 it. What changes that state closes the room until it is durable; later entries wait unnumbered.
+
+A node that is farther from the store than the others may find its numbers taken again and again. It
+asks them to give way in that room, through a note in the store, and they pause there for a moment.
 """
 
 import asyncio
@@ -43,6 +46,9 @@ PACE_MOST_SECONDS = 0.01
 PACE_EVENTS = 100  # from here on a batch is worth its price at once
 CONFLICT_ROOMS = 100  # looked at after a conflict, its own first; others get their turn if need be
 RETRY_SECONDS = 0.005  # what another node wrote is not safe to read yet
+PATIENCE_SECONDS = 0.5  # others were first in a room for so long: ask them to give way
+GIVE_WAY_SECONDS = 1.0  # at most: three ways to the store and back of who asked
+GIVE_WAY_AGAIN_SECONDS = 2.0  # so half of the time is one's own whatever others ask
 FAILING_SECONDS = 5.0  # after a failure; where nobody sends any more, nothing shows that it is over
 
 Key = tuple[str, str]  # (author id, client_id)
@@ -118,6 +124,8 @@ class Log:
     ) -> None:
         self._store, self._rooms, self._config = store, rooms, config
         self._publish, self._written = publish, written
+        self.ask: Callable[[str], Awaitable[None]] | None = None  # other nodes to `give_way` there
+        self._asked_at = float("-inf")
         self._waiting: deque[Entry] = deque()  # those with a number come first
         self._unnumbered = 0  # how many at its end have none
         self._most_waiting = config.queue_events
@@ -148,7 +156,7 @@ class Log:
         if entry.key is not None and self._is_in_flight(entry):
             return
         room = entry.room
-        if self._unnumbered or room.closed or room.stale:
+        if self._unnumbered or room.closed or room.stale or room.gives_way:
             self._unnumbered += 1
         else:
             self._number(entry)
@@ -179,6 +187,17 @@ class Log:
         """Whether sends have been refused lately, and none stored since, as the store did not work."""
         return self._failed_at is not None and time.monotonic() - self._failed_at < FAILING_SECONDS
 
+    def give_way(self, room: Room) -> None:
+        """Number nothing in a room until others have written there, or for a moment.
+
+        Not if this node is behind there itself, or did so just now.
+        """
+        loop = asyncio.get_running_loop()
+        again = loop.time() - room.gave_way_at >= GIVE_WAY_AGAIN_SECONDS
+        if again and room.behind_since is None:
+            room.gave_way_at, room.gives_way = loop.time(), True
+            loop.call_later(GIVE_WAY_SECONDS, setattr, room, "gives_way", False)
+
     async def drain(self) -> None:
         """Wait until all that was submitted is settled."""
         while self._task is not None:
@@ -200,6 +219,8 @@ class Log:
                 self._publish(room, events)
                 if room.head == before:
                     break
+            if head > room.numbered:  # that was somebody else
+                room.gives_way = False
             room.stale = False
             room.checked = time.monotonic()
 
@@ -234,6 +255,8 @@ class Log:
                 else:
                     self._stand(durable)
                     durable = []
+                    if self._waiting:  # in rooms that give way
+                        await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._task, self._being_written = None, 0
 
@@ -261,11 +284,11 @@ class Log:
                 self._give_up([], as_chat_error(error))
         batch: list[Entry] = []
         later: list[Entry] = []
-        for _ in range(min(len(self._waiting), most)):
+        while self._waiting and len(batch) < most:
             entry = self._waiting.popleft()
             if entry.event is not None:
                 batch.append(entry)
-            elif entry.room.closed:
+            elif entry.room.closed or entry.room.gives_way:
                 later.append(entry)
             else:
                 self._unnumbered -= 1
@@ -316,6 +339,7 @@ class Log:
                 self._number_again(await self._without_repeats(rest))
             else:
                 await self._find_out(rest)
+                await self._lost(rest[0].room)
                 self._number_again(rest)
                 self._by_room(last=rest[0].room)
         except Exception as error:
@@ -354,6 +378,17 @@ class Log:
         if sum(room.head for room in rooms) == before:
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def _lost(self, room: Room) -> None:
+        """Note that another node was first; if it always is, ask all others to give way."""
+        room.gives_way = False
+        now = asyncio.get_running_loop().time()
+        if room.behind_since is None:
+            room.behind_since = now
+        asked, behind = now - self._asked_at, now - room.behind_since
+        if self.ask is not None and min(asked, behind) > PATIENCE_SECONDS:
+            self._asked_at = now
+            await self.ask(room.id)
+
     def _by_room(self, last: Room) -> None:
         """Put what waits in the order of rooms, that of the conflict behind the others.
 
@@ -377,6 +412,7 @@ class Log:
         receivers = 0
         for room, published in by_room.items():
             self._publish(room, published)
+            room.behind_since = None
             receivers += room.followers
         pause = min(receivers * PACE_PER_RECEIVER, PACE_MOST_SECONDS)
         self._next_batch = max(self._next_batch, time.perf_counter() + pause)

@@ -59,10 +59,13 @@ class Room(Feed):
 
     __slots__ = (
         "_recent",
+        "behind_since",
         "checked",
         "closed",
         "description",
         "followers",
+        "gave_way_at",
+        "gives_way",
         "groups",
         "head",
         "holders",
@@ -90,6 +93,9 @@ class Room(Feed):
         self.numbered = 0  # the highest seq that an append under way has
         self.closed = False  # such an append changes who may do what: others wait for it
         self.stale = False  # a write with unknown outcome: compare with the store before use
+        self.behind_since: float | None = None  # loop time from which on others were always first
+        self.gives_way = False  # another node is behind here: number nothing for a moment
+        self.gave_way_at = float("-inf")  # loop time
         self.checked = time.monotonic()
         self._recent: dict[str, Message] | None = None
         self.page: bytes | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -54,6 +55,8 @@ class Service:
             store, self.cache, self.hub.publish, self._written, config.delivery, measures
         )
         self.changes = Changes(store)
+        self.changes.watch("turn", self._give_way)
+        self.log.ask = partial(self.changes.announce, "turn")
         self.accounts = Accounts(store, authenticator, hooks, self.hub, self.changes, config)
         self.history = History(store, self.cache, config.limits)
         self.messages = Messages(self.log, self.history, self.accounts, hooks, config.limits)
@@ -139,6 +142,10 @@ class Service:
         if self.hooks.events_are_observed:
             for event in events:
                 self.hooks.on_event(event)
+
+    async def _give_way(self, name: str) -> None:
+        if room := self.cache.known(name):
+            self.log.give_way(room)
 
     def _tell_mentioned(self, event: MessagePosted) -> None:
         room = self.cache.known(event.room)

@@ -2,7 +2,7 @@
 
 Each change, of an account or of a member of a room, is a small record that every node finds within a second
 and that is removed a minute later; where there is a bus, it is said there too, and looked at at once. No
-clocks of different machines are compared.
+clocks of different machines are compared. In the same way a node asks for its turn in a room.
 """
 
 import time
@@ -21,7 +21,8 @@ AGAIN_SECONDS = (
 KEPT_SECONDS = 60.0  # a node that the store is away from so long looks at everything anyway
 CHANGES = 1000  # taken at once
 
-Kind = Literal["user", "room"]
+Kind = Literal["user", "room", "turn"]
+ONCE = ("turn",)  # of no use to whoever comes later, or to who said it
 Recheck = Callable[[str], Awaitable[None]]
 
 
@@ -35,11 +36,13 @@ class Changes:
         self._seen: dict[str, float] = {}
 
     def watch(self, kind: Kind, recheck: Recheck) -> None:
-        """`recheck` is called with the id of what changed, several times for one change."""
+        """`recheck` is called with the id of what changed, several times for one change of rights."""
         self._rechecks[kind] = recheck
 
     async def announce(self, kind: Kind, name: str) -> None:
-        await self._store.put(SPACE, new_id(), f"{kind}/{name}".encode())
+        key = new_id()
+        self._seen[key] = time.monotonic()
+        await self._store.put(SPACE, key, f"{kind}/{name}".encode())
         if kind == "user" and self.announced is not None:  # of a room its head is said anyway
             self.announced(name)
 
@@ -52,11 +55,13 @@ class Changes:
         """Find what is new. Raises `StoreUnavailable`."""
         rows = await self._store.scan(SPACE, "", limit=CHANGES)
         now = time.monotonic()
+        new = {key for key, _ in rows} - self._seen.keys()
         self._seen = {key: self._seen.get(key, now) for key, _ in rows}
         for key, value in rows:
             age = now - self._seen[key]
-            if age <= AGAIN_SECONDS:
-                kind, _, name = value.decode().partition("/")
-                await self.recheck(kind, name)
-            elif age > KEPT_SECONDS:
+            kind, _, name = value.decode().partition("/")
+            once = kind in ONCE
+            if age > (AGAIN_SECONDS if once else KEPT_SECONDS):
                 await self._store.delete(SPACE, key)
+            elif key in new or (age <= AGAIN_SECONDS and not once):
+                await self.recheck(kind, name)

@@ -44,3 +44,22 @@ async def test_what_a_newer_version_announces_is_passed_over() -> None:
     await changes.announce("user", "ada")
     await changes.look()
     assert seen == ["ada"]
+
+
+async def test_who_asks_for_a_turn_is_heard_once_by_the_others() -> None:
+    store, seen = MemoryStore(), list[str]()
+    here, there = Changes(store), Changes(store)
+
+    def hear(changes: Changes, name: str) -> None:
+        async def recheck(room: str) -> None:
+            seen.append(f"{name} {room}")
+
+        changes.watch("turn", recheck)
+
+    hear(here, "here")
+    hear(there, "there")
+    await here.announce("turn", "r1")
+    for _ in range(3):
+        await here.look()
+        await there.look()
+    assert seen == ["there r1"]

@@ -215,6 +215,68 @@ def test_a_slow_node_gets_its_turn_in_rooms_that_a_quick_one_writes_to() -> None
         assert runner.run(race()) > seconds * each / 2
 
 
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_far_node_gets_its_turn_in_a_room_that_a_near_one_writes_to_all_the_time(
+    asks: bool,
+) -> None:
+    """It never would by itself: while its batch is under way, another one is stored each time."""
+    seconds, far_each, near_each = 10, 10, 200  # sends a second
+    note_seconds = 0.25
+
+    async def race() -> float:
+        store = MemoryStore()
+        near = Node(FaultyStore(store, itertools.repeat(("late", 0.0005))))
+        far = Node(FaultyStore(store, itertools.repeat(("late", 0.05))))
+
+        async def ask(room: str) -> None:
+            loop.call_later(note_seconds, near.log.give_way, near.room(room))
+
+        loop = asyncio.get_running_loop()
+        far.log.ask = ask if asks else None
+        for number in range(seconds * near_each):
+            near.submit(f"n{number}")
+            if number % (near_each // far_each) == 0:
+                far.submit(f"f{number}")
+            if number % near_each == 0:
+                await near.log.refresh([near.room("r")])
+            await asyncio.sleep(1 / near_each)
+        assert len(near.outcomes) > seconds * near_each * 0.8  # the last ones are under way
+        answered = len(far.outcomes) / (seconds * far_each)
+        await asyncio.gather(near.log.drain(), far.log.drain())
+        assert len(far.outcomes) == seconds * far_each
+        return answered
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        answered = runner.run(race())
+    assert answered > 0.7 if asks else answered < 0.2
+
+
+async def test_who_gives_way_in_one_room_goes_on_in_others() -> None:
+    store = Recording()
+    node = Node(store)
+    node.log.give_way(node.room("a"))
+    for number in range(4):
+        node.submit(f"c{number}", room="aaab"[number])
+    async with asyncio.timeout(60):
+        while "c3" not in node.outcomes:
+            await asyncio.sleep(0.001)
+    assert store.batches == [["b-1"]]
+    await store.append([posted("a", 1, "other")])  # whom it gave way to
+    await node.log.refresh([node.room("a")])
+    await node.log.drain()
+    assert client_ids(await store.read("a", 1, 99)) == ["c0", "c1", "c2"]
+
+
+async def test_nobody_gives_way_again_at_once() -> None:
+    node = Node(MemoryStore())
+    room = node.room("r")
+    node.log.give_way(room)
+    assert room.gives_way
+    room.gives_way = False
+    node.log.give_way(room)
+    assert not room.gives_way
+
+
 async def test_a_repeated_send_is_answered_with_the_first() -> None:
     store = Recording()
     first, second = Node(store), Node(store)
