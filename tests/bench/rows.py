@@ -328,10 +328,10 @@ ROWS = [
         "500 clients, each 1,000 events behind, at once",
         returning.resume,
         {
-            "seconds": Figure("s until the last is live", 5),
+            "seconds": Figure("s until the last is live", 3),
             "p50": Figure("s p50"),
-            "µs": Figure("µs an event"),
-            "MB": Figure("MB"),
+            "µs": Figure("µs an event", 4),
+            "MB": Figure("MB", 150),
         },
         alone=True,
     ),
