@@ -18,25 +18,17 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from loguru import logger
 
 from chatserver.clock import now_text
 from chatserver.config import DeliveryConfig
+from chatserver.entries import Append, Done, Entry, Key, Outcome, as_chat_error, awaited
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.measure import SIZES, Measures
 from chatserver.model import AnyEvent
 from chatserver.rooms import READ_EVENTS, RELOAD_EVENTS, Room, Rooms
-
-
-class Outcome(NamedTuple):
-    """What became of an entry: the durable event, and whether it was there before (a repeat)."""
-
-    event: AnyEvent
-    repeated: bool = False
-
 
 PACE_SECONDS = 0.003  # a batch costs about 0.4 ms of CPU in the driver, however small it is
 # And each receiver costs a system call, however many events it gets at once: leave those who answer
@@ -51,63 +43,8 @@ GIVE_WAY_SECONDS = 1.0  # at most: three ways to the store and back of who asked
 GIVE_WAY_AGAIN_SECONDS = 2.0  # so half of the time is one's own whatever others ask
 FAILING_SECONDS = 5.0  # after a failure; where nobody sends any more, nothing shows that it is over
 
-Key = tuple[str, str]  # (author id, client_id)
-Done = Callable[[Outcome | ChatError], None]
 Publish = Callable[[Room, Sequence[AnyEvent]], None]
 Written = Callable[[Sequence[AnyEvent]], None]
-
-
-class Entry:
-    """Something that is to become the next event of a room. Subclasses say what, and who is told.
-
-    `changes_state` closes the room until the entry is settled, so that later checks see it.
-    """
-
-    __slots__ = ("changes_state", "event", "key", "room", "since")
-
-    def __init__(self, room: Room, key: Key | None = None, changes_state: bool = False) -> None:
-        self.room, self.key, self.changes_state = room, key, changes_state
-        self.event: AnyEvent | None = None  # once it has a number
-        self.since = time.perf_counter()
-
-    def check(self) -> None:
-        """Raises `ChatError` if it may not be, in the room's present state."""
-        raise NotImplementedError
-
-    def build(self, seq: int, at: str) -> AnyEvent:
-        raise NotImplementedError
-
-    def settled(self, outcome: Outcome | ChatError) -> None:
-        """Called once, from the lane."""
-        raise NotImplementedError
-
-
-class Append(Entry):
-    """An entry made of functions."""
-
-    __slots__ = ("_build", "_check", "_settled")
-
-    def __init__(
-        self,
-        room: Room,
-        build: Callable[[int, str], AnyEvent],
-        check: Callable[[], None],
-        settled: Done,
-        *,
-        key: Key | None = None,
-        changes_state: bool = False,
-    ) -> None:
-        super().__init__(room, key, changes_state)
-        self._build, self._check, self._settled = build, check, settled
-
-    def check(self) -> None:
-        self._check()
-
-    def build(self, seq: int, at: str) -> AnyEvent:
-        return self._build(seq, at)
-
-    def settled(self, outcome: Outcome | ChatError) -> None:
-        self._settled(outcome)
 
 
 class Log:
@@ -455,28 +392,3 @@ class Log:
 
 def _events(entries: Sequence[Entry]) -> list[AnyEvent]:
     return [entry.event for entry in entries if entry.event is not None]
-
-
-def awaited() -> tuple["asyncio.Future[Outcome]", Done]:
-    """A future, and what settles it. Nobody need wait any more when it is settled."""
-    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    def done(outcome: Outcome | ChatError) -> None:
-        if future.done():
-            return
-        if isinstance(outcome, ChatError):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
-
-    return future, done
-
-
-def as_chat_error(error: Exception) -> ChatError:
-    """The error itself if a client may see it; else log it and say only that the server erred."""
-    if isinstance(error, ChatError):
-        return error
-    if isinstance(error, TimeoutError):
-        return StoreUnavailable()
-    logger.opt(exception=error).error("append failed")
-    return ChatError("server.internal")

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from chatserver.config import LimitsConfig
+from chatserver.entries import Entry, Outcome, awaited
 from chatserver.errors import ChatError
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Draft
-from chatserver.log import Entry, Log, Outcome, awaited
+from chatserver.log import Log
 from chatserver.model import (
     AnyEvent,
     Message,

@@ -8,9 +8,9 @@ from typing import Any
 from loguru import logger
 
 from chatserver import errors
+from chatserver.entries import Outcome
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooktypes import Draft
-from chatserver.log import Outcome
 from chatserver.model import MessagePosted, User
 from chatserver.protocol import (
     AnyOp,

@@ -19,7 +19,7 @@ import uvloop
 
 from chatserver.app import THREAD_SECONDS, Server, opened
 from chatserver.config import load
-from chatserver.log import Append, Outcome
+from chatserver.entries import Append, Outcome
 from chatserver.model import AnyEvent
 from chatserver.rooms import Room
 from chatserver.testing.samples import described, posted

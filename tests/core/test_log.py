@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from chatserver.entries import Append, Outcome
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hub import Hub
 from chatserver.interfaces import Appended
-from chatserver.log import PACE_EVENTS, Append, Log, Outcome
+from chatserver.log import PACE_EVENTS, Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted
 from chatserver.rooms import Room, Rooms
