@@ -14,8 +14,9 @@ from chatserver.archive.errors import ArchiveError
 from chatserver.archive.lines import Record
 from chatserver.archive.merge import flat, merged
 from chatserver.archive.passing import is_of_nodes
-from chatserver.archive.patience import Patient, Readable, patiently
+from chatserver.archive.patience import Patient, Readable, away, patiently
 from chatserver.archive.target import BATCH, WRITES, Target
+from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent
 
@@ -42,7 +43,14 @@ async def move(origin: Readable, store: Store, phases: Phases = silently) -> Mov
     then a server may start on it, with the source's epoch: clients go on where they were. Raises
     `ArchiveError`, among them `NotStill`.
     """
-    of, there = Patient(origin), Patient(store)
+    try:
+        return await _move(Patient(origin, "the source"), store, phases)
+    except StoreUnavailable as error:
+        raise away("the target", error) from error
+
+
+async def _move(of: Patient, store: Store, phases: Phases) -> Moved:
+    there = Patient(store)
     epoch = await claims.whole_epoch(of)
     if await claims.is_same(of, there):
         raise ArchiveError("source and target are the same installation")

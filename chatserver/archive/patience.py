@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
+from loguru import logger
+
+from chatserver.archive.errors import ArchiveError
 from chatserver.errors import StoreUnavailable
 from chatserver.model import AnyEvent
 
@@ -29,43 +32,75 @@ class Readable(Protocol):
     ) -> list[tuple[str, bytes]]: ...
 
 
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """What `call` gives, which does no harm when it is done twice. Raises `StoreUnavailable`."""
+async def patiently(call: Callable[[], Awaitable[T]], *, quietly: bool = False) -> T:
+    """What `call` gives, which does no harm when it is done twice. Raises `StoreUnavailable`.
+
+    It is said that it is tried again, unless it is one of many calls at the same time: `quietly`.
+    """
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while True:
         try:
             return await call()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
+            if not quietly:
+                complain(error)
+            quietly = True
         await asyncio.sleep(RETRY_SECONDS)
 
 
-class Patient:
-    """A store that is only read, by who would rather wait than fail."""
+def complain(error: StoreUnavailable) -> None:
+    """A minute without a word would look as if it hung."""
+    logger.warning("{}: trying again, for up to {:g} s", reason(error), PATIENCE_SECONDS)
 
-    def __init__(self, store: Readable) -> None:
-        self._store = store
+
+def reason(error: StoreUnavailable) -> str:
+    """What the store said itself, where it did."""
+    return str(error.__cause__ or "") or error.text
+
+
+class Patient:
+    """A store that is only read, by who would rather wait than fail.
+
+    Where it is one of two, `name` tells them apart: what it does not answer for long is then an
+    `ArchiveError`.
+    """
+
+    def __init__(self, store: Readable, name: str = "") -> None:
+        self._store, self._name = store, name
 
     async def list_rooms(self, after: str, limit: int) -> list[str]:
-        return await patiently(lambda: self._store.list_rooms(after, limit))
+        return await self._patiently(lambda: self._store.list_rooms(after, limit))
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
-        return await patiently(lambda: self._store.heads(rooms))
+        return await self._patiently(lambda: self._store.heads(rooms))
 
     async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
-        return await patiently(lambda: self._store.read(room, after, limit))
+        return await self._patiently(lambda: self._store.read(room, after, limit))
 
     async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
-        return await patiently(lambda: self._store.ranges(wanted, limit))
+        return await self._patiently(lambda: self._store.ranges(wanted, limit))
 
     async def get(self, space: str, key: str) -> bytes | None:
-        return await patiently(lambda: self._store.get(space, key))
+        return await self._patiently(lambda: self._store.get(space, key))
 
     async def spaces(self) -> list[str]:
-        return await patiently(self._store.spaces)
+        return await self._patiently(self._store.spaces)
 
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000
     ) -> list[tuple[str, bytes]]:
-        return await patiently(lambda: self._store.scan(space, prefix, after, limit))
+        return await self._patiently(lambda: self._store.scan(space, prefix, after, limit))
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await patiently(call)
+        except StoreUnavailable as error:
+            if not self._name:
+                raise
+            raise away(self._name, error) from error
+
+
+def away(name: str, error: StoreUnavailable) -> ArchiveError:
+    return ArchiveError(f"{name} does not answer: {reason(error)}")

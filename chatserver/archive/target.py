@@ -67,9 +67,9 @@ class Target:
     async def _set(self, record: Record) -> None:
         space, key, value = record.space, record.key, record.value
         if value is None:
-            await patiently(lambda: self._store.delete(space, key))
+            await patiently(lambda: self._store.delete(space, key), quietly=True)
         else:
-            await patiently(lambda: self._store.put(space, key, value))
+            await patiently(lambda: self._store.put(space, key, value), quietly=True)
 
     async def _look(self, rooms: set[str]) -> None:
         if rooms:
@@ -83,9 +83,10 @@ class Target:
         while events:
             try:
                 result = await self._store.append(events)
-            except StoreUnavailable:
+            except StoreUnavailable as error:
                 if loop.time() > deadline:
                     raise
+                patience.complain(error)
                 await asyncio.sleep(patience.RETRY_SECONDS)
                 events = await self._missing(events)
             else:

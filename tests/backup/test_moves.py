@@ -136,6 +136,23 @@ async def test_neither_writes_nor_reads_need_be_answered(
         assert await everything(store) == await everything(origin)
 
 
+async def test_the_side_that_stays_away_is_named_and_that_it_is_waited_for(
+    empty: Empty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.05)
+    said: list[str] = []
+    monkeypatch.setattr(patience, "complain", lambda error: said.append(patience.reason(error)))
+    async with empty("memory") as origin, empty("memory") as store:
+        await seeded(origin)
+        with pytest.raises(ArchiveError, match="the source does not answer: The store"):
+            await move(Writes(origin, unanswered=1, calls=("heads",)), store)
+        assert len(said) == 1, "once, however often it was tried"
+        with pytest.raises(ArchiveError, match="the target does not answer: The store"):
+            await move(origin, Writes(store, unanswered=1, calls=("list_rooms",)))
+        assert len(said) == 2
+
+
 async def test_what_comes_meanwhile_is_brought_by_a_later_pass(empty: Empty) -> None:
     async with empty("memory") as origin, empty("memory") as store:
         await seeded(origin)
