@@ -208,7 +208,7 @@ async def opened(loaded: Loaded) -> AsyncIterator[Server]:
 
 
 def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int:
-    """Serve until SIGTERM or SIGINT, then drain; returns the exit status. Raises `StartupError`.
+    """Serve until one of `stop_signals`, then drain; returns the exit status. Raises `StartupError`.
 
     A worker (`place`) also ends, and drains, when its parent does.
     """
@@ -226,7 +226,7 @@ def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int
 async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
     if place is not None:
         loop.add_reader(place.parent, stop.set)
@@ -234,6 +234,8 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
     async with server.opened():
         watchdog = Watchdog(server.measures, server.plugin_packages())
         port = server.listen()
+        if place is not None:
+            place.tell_that_it_serves()
         watchdog.start()
         gc.collect()
         gc.freeze()
@@ -252,6 +254,14 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
     logger.info("stopped")
 
 
+def stop_signals() -> list[signal.Signals]:
+    """Those that end a server in order. A terminal that closes does, but not under `nohup`."""
+    found = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        found.append(signal.SIGHUP)
+    return found
+
+
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed; it halves the cost of a system call's way through the loop."""
     if sys.platform == "win32":
@@ -264,4 +274,4 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return factory
 
 
-__all__ = ["Server", "opened", "run"]
+__all__ = ["Server", "opened", "run", "stop_signals"]

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ class Place(msgspec.Struct, frozen=True):
     sockets: tuple[int, ...]  # that all clients come to
     own: int  # that listens at this one's port of loopback
     parent: int  # a pipe that ends with the parent
+    serving: int = -1  # a pipe that tells the parent of it
 
     def listeners(self) -> list[socket.socket]:
         """The sockets that clients come to."""
@@ -26,6 +28,12 @@ class Place(msgspec.Struct, frozen=True):
 
     def own_listener(self) -> socket.socket:
         return socket.socket(fileno=self.own)
+
+    def tell_that_it_serves(self) -> None:
+        """Once. Who ends before that could not start."""
+        with suppress(BrokenPipeError):  # it is gone, which `parent` says, too
+            os.write(self.serving, b"1")
+        os.close(self.serving)
 
 
 def place_of_this_process() -> Place | None:

@@ -18,7 +18,7 @@ import msgspec
 from loguru import logger
 
 from chatserver import logging
-from chatserver.app import STOP_SECONDS, Server
+from chatserver.app import STOP_SECONDS, Server, stop_signals
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
 from chatserver.folders import DataFolder
@@ -28,7 +28,7 @@ from chatserver.web.listening import bind, bind_own
 
 RETRY_SECONDS = 0.2  # before a worker that has ended is started again …
 LONGEST_RETRY_SECONDS = 5.0  # … and at most, where it ends again and again
-HEALTHY_SECONDS = 10.0  # who has run so long did not end because it could not start
+HEALTHY_SECONDS = 10.0  # who has served so long did not end because of how it starts
 GRACE_SECONDS = 15.0  # beyond what a drain may take, before a worker is killed
 
 
@@ -39,7 +39,7 @@ class Worker:
         self.number = place.number
         self._command = command
         self._files = (*place.sockets, place.own, place.parent)
-        self._environment = {VARIABLE: msgspec.json.encode(place).decode()}
+        self._place = place
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
 
@@ -48,15 +48,14 @@ class Worker:
         pause, first = RETRY_SECONDS, True
         while True:
             started = time.monotonic()
-            status = await self._live()
+            status, has_served = await self._live()
             if self._stopping.is_set():
                 # It may have been told before it could hear, when there was nothing to drain.
                 return 0 if status == -signal.SIGTERM else status
-            is_healthy = time.monotonic() - started > HEALTHY_SECONDS
-            if first and status > 0 and not is_healthy:
+            if first and status > 0 and not has_served:
                 return status  # it has said why
             first = False
-            if is_healthy:
+            if has_served and time.monotonic() - started > HEALTHY_SECONDS:
                 pause = RETRY_SECONDS
             logger.error("worker {} ended with status {}: starting again", self.number, status)
             try:
@@ -65,13 +64,30 @@ class Worker:
             except TimeoutError:
                 pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
-    async def _live(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, pass_fds=self._files, env=os.environ | self._environment
+    async def _live(self) -> tuple[int, bool]:
+        """From start to end: its exit status, and whether it has served."""
+        heard, told = os.pipe()
+        try:
+            try:
+                self._process = await self._start(told)
+            finally:
+                os.close(told)
+            if self._stopping.is_set():
+                self._signal(signal.SIGTERM)
+            return await self._process.wait(), _is_told(heard)
+        except OSError as error:  # no memory, no more processes
+            logger.error("worker {} cannot be started: {}", self.number, error)
+            return 1, False
+        finally:
+            os.close(heard)
+
+    async def _start(self, serving: int) -> asyncio.subprocess.Process:
+        place = msgspec.json.encode(msgspec.structs.replace(self._place, serving=serving))
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            pass_fds=(*self._files, serving),
+            env=os.environ | {VARIABLE: place.decode()},
         )
-        if self._stopping.is_set():
-            self._signal(signal.SIGTERM)
-        return await self._process.wait()
 
     def stop(self) -> None:
         """Have it drain, and not started again."""
@@ -90,8 +106,17 @@ class Worker:
                 os.kill(self._process.pid, number)
 
 
+def _is_told(pipe: int) -> bool:
+    """Has anything been written to the other end? Who has that open still need not be waited for."""
+    os.set_blocking(pipe, False)
+    try:
+        return bool(os.read(pipe, 1))
+    except BlockingIOError:
+        return False
+
+
 def run_workers(loaded: Loaded, count: int) -> int:
-    """Serve with so many workers until SIGTERM or SIGINT; the exit status. Raises `StartupError`."""
+    """Serve with so many workers until told to stop; the exit status. Raises `StartupError`."""
     writer = logging.setup(loaded.config.logging, version=__version__)
     try:
         check_shared(loaded)
@@ -153,7 +178,7 @@ def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list
 async def watch(workers: Sequence[Worker], stop_seconds: float) -> int:
     """Run all until told to stop, or until one refuses to start; the exit status."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
     running = [asyncio.create_task(worker.run()) for worker in workers]
     stopped = asyncio.create_task(stop.wait())

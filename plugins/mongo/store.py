@@ -102,12 +102,15 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     async def _reach(self) -> None:
         """Wait for a primary: at start the database may come up later than we do."""
         deadline = time.monotonic() + self._config.start_seconds
+        why = "in time"
         while True:
             try:
                 return await self.ping()
             except StoreUnavailable as error:
+                # A time-out of our own says nothing; the driver's goes on with all that it knows.
+                why = str(error.__cause__).partition(", Timeout:")[0] or why
                 if time.monotonic() > deadline:
-                    raise StartupError(f"plugin.mongo.uri: no answer: {error.__cause__}") from error
+                    raise StartupError(f"plugin.mongo.uri: no answer: {why}") from error
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _warn_of_leaks(self) -> None:

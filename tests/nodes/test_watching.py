@@ -73,6 +73,53 @@ async def test_who_cannot_start_a_second_time_is_tried_again(place: Place, notes
     assert await watching in (0, 1)
 
 
+SERVES = """
+import json
+os.write(json.loads(os.environ["_CHATSERVER_WORKER"])["serving"], b"1")
+"""
+
+
+async def test_who_has_served_is_started_again_however_it_ends(place: Place, notes: Path) -> None:
+    watching = asyncio.create_task(watch([worker(place, notes, "sys.exit(1)", first=SERVES)], 60))
+    await started(notes, 3)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await watching in (0, 1)
+
+
+async def test_who_takes_long_to_fail_could_not_start_either(
+    place: Place, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatserver.workers.HEALTHY_SECONDS", 0.01)
+    slow = worker(place, notes, "time.sleep(0.5); sys.exit(3)")
+    assert await watch([slow], SOON_SECONDS) == 3
+
+
+async def test_a_program_that_cannot_be_run_is_named(
+    place: Place, tmp_path: Path, logged: list[str]
+) -> None:
+    assert await watch([Worker(place, [str(tmp_path / "nothing")])], SOON_SECONDS) == 1
+    assert any("worker 1 cannot be started: " in line for line in logged)
+
+
+async def test_when_a_worker_cannot_be_started_for_a_while_it_is_later(
+    place: Place, notes: Path, logged: list[str]
+) -> None:
+    program = notes.with_name("program")
+    program.symlink_to(sys.executable)
+    code = "\n".join([BEGIN, NOTE, "os.kill(os.getpid(), 9)"])
+    away = Worker(place, [str(program), "-c", code, str(notes)])
+    watching = asyncio.create_task(watch([away], SOON_SECONDS))
+    await started(notes, 1)
+    program.unlink()
+    async with asyncio.timeout(SOON_SECONDS):
+        while not any("worker 1 cannot be started" in line for line in logged):
+            await asyncio.sleep(0.01)
+    program.symlink_to(sys.executable)
+    await started(notes, lines(notes) + 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await watching in (0, 1, signal.SIGKILL)
+
+
 async def test_who_does_not_stop_in_time_is_killed(place: Place, notes: Path) -> None:
     deaf = worker(place, notes, "time.sleep(600)", first="signal.signal(15, signal.SIG_IGN)")
     watching = asyncio.create_task(watch([deaf], 0.3))

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from chatserver.app import stop_signals
 from tests.faults import trial
 from tests.faults.fleet import Fleet
 from tests.faults.server import ChatServer, http
@@ -111,6 +112,13 @@ def test_workers_end_with_their_parent(server: ChatServer) -> None:
     assert alive == []
 
 
+def test_a_terminal_that_closes_has_all_drain(server: ChatServer) -> None:
+    for each in (server.process, *server.process.children()):
+        each.send_signal(signal.SIGHUP)
+    assert server.process.wait(SOON_SECONDS) == 0
+    assert server.errors() == []
+
+
 def test_a_worker_that_hangs_does_not_hold_up_the_others(server: ChatServer) -> None:
     workers = server.process.children()
     workers[0].send_signal(signal.SIGSTOP)
@@ -147,6 +155,15 @@ def test_workers_that_refuse_to_start_end_the_server(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "plugin.mongo.uri: no answer" in done.stderr
     assert "without a bus" in done.stderr
+
+
+def test_a_closed_terminal_is_nothing_to_who_was_told_to_ignore_it() -> None:
+    assert signal.SIGHUP in stop_signals()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in stop_signals()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_port_or_a_folder_that_is_taken_is_refused(
