@@ -12,6 +12,7 @@ from chatserver.web.front import Front
 from chatserver.web.gate import Gate
 
 BACKLOG = 4096  # connections that may wait to be accepted: thousands come back at once
+UNSENT_BYTES = 131072  # in the kernel, for each connection: a few wake-ups while much is sent
 
 
 def bind(config: Config, port: int | None = None, *, shared: bool = False) -> list[socket.socket]:
@@ -22,10 +23,25 @@ def bind(config: Config, port: int | None = None, *, shared: bool = False) -> li
     """
     number = config.server.port if port is None else port
     try:
-        return bind_sockets(number, config.server.host, backlog=BACKLOG, reuse_port=shared)
+        sockets = bind_sockets(number, config.server.host, backlog=BACKLOG, reuse_port=shared)
     except OSError as error:
         where = f"{config.server.host}:{number}"
         raise StartupError(f"server.port: cannot listen on {where}: {error.strerror}") from error
+    for each in sockets:
+        _bound_the_kernel(each)
+    return sockets
+
+
+def _bound_the_kernel(listener: socket.socket) -> None:
+    """Let the kernel take little ahead of what a client reads; connections inherit it.
+
+    Else it takes megabytes for each that does not read, which no bound of ours knows of, and
+    filling them slows the sends to all others. What is on its way does not count, so the rate to a
+    distant client stays as it is. See TCP_NOTSENT_LOWAT in tcp(7); not every platform has it.
+    """
+    option: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
 
 
 def bind_own() -> socket.socket:
