@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from chatserver.backup.verify import verified_at
 from chatserver.cli import main
 from chatserver.config import load
+from tests.backup.machine import Machine
 
 KUBERNETES = "1.34"  # of the schemas
 
@@ -94,6 +95,7 @@ def test_what_they_run_makes_a_backup_and_proves_it(
         "CHATSERVER_BACKUP__FOLDER": str(tmp_path / "backups"),
     }
     assert [command[0] for command in commands] == ["backup", "backup"]
+    Machine(tmp_path).fill()
     for command in commands:
         done = CliRunner().invoke(main, command, prog_name="chatserver", env=environ)
         assert done.exit_code == 0, done.stderr
