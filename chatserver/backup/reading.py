@@ -1,6 +1,7 @@
 """A backup as one reads it: the manifest, and its streams one by one. All of it is checked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 from chatserver.archive.background import ahead
@@ -51,10 +52,12 @@ class Backup:
             async for lines in read_lines(self.folder, parts, self._seal(stream)):
                 yield lines
 
-    async def increments(self) -> AsyncIterator[list[Line]]:
+    async def increments(self) -> AsyncGenerator[list[Line], None]:
         """The lines that were written beside it since, frame by frame. Raises `Corrupted`."""
-        async for lines in ahead(increments.read(self.folder, self.key, self._salt)):
-            yield lines
+        found = increments.read(self.folder, self.key, self._salt)
+        async with aclosing(ahead(found)) as frames:
+            async for lines in frames:
+                yield lines
 
     def new_increment(self) -> IncrementFile:
         """A new file beside it, to be written; blocks. Raises `BackupError`."""

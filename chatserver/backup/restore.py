@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -55,10 +56,11 @@ async def restore(
     async for lines in backup.lines(RECORDS, LATE):
         records += len(lines)
         await filling.add_records(lines)
-    async for lines in backup.increments():
-        await filling.add_records(lines)
-        if moment and any(_covers(line, moment) for line in lines):
-            break
+    async with aclosing(backup.increments()) as frames:
+        async for lines in frames:
+            await filling.add_records(lines)
+            if moment and any(_covers(line, moment) for line in lines):
+                break
     epoch = secrets.token_hex(8)
     await patiently(lambda: claims.complete(store, claim, epoch))
     return Restored(filling.heads, records)

@@ -116,12 +116,17 @@ class Shipper:
         self._task: asyncio.Task[None] | None = None
         self._increment: Increment | None = None
         self._records_due = 0.0
-        self._shipped = 0.0
+        self._shipped = self._records_shipped = 0.0
         self._failing = ""
         measures.gauge(
             "chatserver_backup_shipped_timestamp_seconds",
-            "Until when all is in the backup that this node keeps up to date; 0: it keeps none",
+            "Until when all events are in the backup that this node keeps up to date; 0: it keeps none",
             lambda: self._shipped,
+        )
+        measures.gauge(
+            "chatserver_backup_records_shipped_timestamp_seconds",
+            "Until when all records (accounts, read markers) are in it as well; 0: it keeps none",
+            lambda: self._records_shipped,
         )
 
     def start(self, leases: Leases) -> None:
@@ -143,6 +148,7 @@ class Shipper:
                 took = time.monotonic() - began
                 await asyncio.sleep(max(self._seconds - took, took * (1 / SHARE - 1)))
         finally:
+            self._shipped = self._records_shipped = 0.0  # from now on another node does it
             await self.end()
 
     async def round(self) -> None:
@@ -174,6 +180,7 @@ class Shipper:
         at = await self._increment.add(self._store, records=records)
         self._shipped = datetime.fromisoformat(at).timestamp()
         if records:
+            self._records_shipped = self._shipped
             self._records_due = time.monotonic() + (time.monotonic() - began) / SHARE
 
     async def _try(self) -> None:

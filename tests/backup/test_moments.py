@@ -27,11 +27,12 @@ from chatserver.backup.shipper import Shipper
 from chatserver.backup.take import Settings, take
 from chatserver.backup.verify import verify
 from chatserver.clock import now_text
-from chatserver.measure import Measures
+from chatserver.measure import Gauge, Measures
 from chatserver.testing.samples import described, posted
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import contents, seed
 
+NAMES = ("", "records_")  # of what, in figures
 SEALED = Settings(part_bytes=1 << 20, key=KEY)
 
 
@@ -279,6 +280,36 @@ async def test_no_backup_or_another_key_is_said_and_over_when_there_is_one(
             path, _ = await take(store, shelf, SEALED)
             await shipper.round()
         assert increments.files(path)
+
+
+async def test_the_figures_say_how_far_events_and_records_have_come(
+    empty: Callable[[str], Any], shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measures = Measures()
+
+    def shown() -> tuple[float, float]:
+        found = {each.name: each.read() for each in measures if isinstance(each, Gauge)}
+        events, records = (f"chatserver_backup_{it}shipped_timestamp_seconds" for it in NAMES)
+        return found[events], found[records]
+
+    async with empty("memory") as store:
+        await seed(store, rooms=1, messages=3)
+        await take(store, shelf, SEALED)
+        shipper = Shipper(store, shelf, KEY, 0.05, measures)
+        assert shown() == (0, 0)
+        await shipper.round()
+        first, records = shown()
+        assert first == records > 0
+        monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e-9)  # records took long
+        await shipper.round()
+        await asyncio.sleep(0.01)  # times are in milliseconds
+        await shipper.round()
+        assert shown()[1] < shown()[0], "they were not looked at since"
+        running = asyncio.create_task(shipper.run())
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+        assert shown() == (0, 0), "another node keeps it up to date now"
 
 
 async def test_it_goes_on_by_itself_and_ends_in_order(
