@@ -60,7 +60,7 @@ def site(need_tool: NeedTool, deploy: Path, tmp_path: Path) -> Iterator[Site]:
         "    listen [::]:443 ssl;\n": "",
         "listen 80;": f"listen 127.0.0.1:{http};",
         "listen 443 ssl;": f"listen 127.0.0.1:{https} ssl;",
-        "server 127.0.0.1:4000;": f"server 127.0.0.1:{upstream.getsockname()[1]};",
+        "server 127.0.0.1:4000 ": f"server 127.0.0.1:{upstream.getsockname()[1]} ",
         f"/etc/letsencrypt/live/{HOST}": str(tmp_path),
     }.items():
         assert old in text, old
@@ -225,5 +225,37 @@ def test_a_large_body_is_refused_before_the_server_sees_it(site: Site) -> None:
     async def scenario() -> None:
         assert (await _fetch(site, "/", method="POST", body=b"x" * 1000)).code == 200
         assert (await _fetch(site, "/", method="POST", body=b"x" * (2 << 20))).code == 413
+
+    _drive(site, scenario)
+
+
+class _Restarting(tornado.web.RequestHandler):
+    def prepare(self) -> None:
+        self.set_status(503)
+        self.finish()
+
+
+def test_while_a_node_restarts_the_next_one_is_asked(site: Site) -> None:
+    (restarting,) = bind_sockets(0, "127.0.0.1")
+    pages = site.config.with_name("site.conf")
+    # It is asked every second time, however often it has refused.
+    nodes = f"upstream chatserver {{\nserver 127.0.0.1:{restarting.getsockname()[1]} max_fails=0;\n"
+    pages.write_text(pages.read_text().replace("upstream chatserver {\n", nodes))
+
+    async def scenario() -> None:
+        node = HTTPServer(tornado.web.Application([("/.*", _Restarting)]))
+        node.add_socket(restarting)
+        url = site.url("/ws", "wss")
+        for _ in range(4):
+            assert (await _fetch(site, "/api/v1/rooms")).code == 200
+            sent = await _fetch(site, "/api/v1/rooms/01j/messages", method="POST", body="{}")
+            assert sent.code == 200
+            line = await websocket_connect(HTTPRequest(url, ssl_options=site.client_tls()))
+            line.close()
+            assert await line.read_message() is None
+        made = [await _fetch(site, "/api/v1/rooms", method="POST", body="{}") for _ in range(4)]
+        assert {each.code for each in made} == {200, 503}, "what is done once was asked for twice"
+        node.stop()
+        await node.close_all_connections()
 
     _drive(site, scenario)
