@@ -119,6 +119,7 @@ class Producer:
         except BaseException:
             self._give_up(client)
             raise
+        last_words.text = ""  # what was said before is over
         return client
 
     def _give_up(self, client: Client) -> None:
