@@ -4,8 +4,8 @@ import asyncio
 import json
 import sys
 
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketError, websocket_connect
 
 
 class Bot:
@@ -35,7 +35,9 @@ class Bot:
             states = frame["ok"]["rooms"].items()
             gaps = {room: state["head"] for room, state in states if state["state"] == "gap"}
             yield {"id": 3, "op": "sub", "rooms": gaps}
+            self.seen = {room: state["head"] for room, state in states} | self.seen | gaps
         elif frame.get("ev") == "room.added":
+            self.seen.setdefault(frame["room"], frame["head"])
             yield {"id": 3, "op": "sub", "rooms": {frame["room"]: frame["head"]}}
         elif frame.get("ev") == "message.posted" and frame["body"] == "!ping":
             # Made from the message's id: should the bot see it again, it still answers once.
@@ -50,7 +52,11 @@ async def main(url: str, token: str) -> None:
     while True:
         try:
             code = await bot.talk()
-        except OSError:
+        except HTTPClientError as error:  # in place of a connection; 503 while the server restarts
+            code = None
+            if error.code in (401, 403):
+                sys.exit(f"the server refuses: {error}")
+        except (OSError, WebSocketError):
             code = None
         if code is not None and code >= 4450:
             sys.exit(f"the server closed with {code}")

@@ -284,9 +284,16 @@ async def test_the_example_bot_answers_once_also_after_a_lost_connection(
             await client.event("room.added")
             await connected(server, bot, room)
             await client.ok("sub", rooms={room: None})
+            # Before it has seen anything.
+            await server.run(lambda node: cut(node, bot.id))
+            await ask(client, room, "0")
             await ask(client, room, "1")
             await server.run(lambda node: cut(node, bot.id))
             await ask(client, room, "2")
+            await server.run(lambda node: drain_for_bots(node, bot.id, True))
+            await asyncio.sleep(2)  # in which it comes back, and is refused
+            await server.run(lambda node: drain_for_bots(node, bot.id, False))
+            await ask(client, room, "3")
             await client.quiet()
     finally:
         process.terminate()
@@ -315,3 +322,9 @@ async def connected(server: Running, person: Person, room: str) -> None:
 async def cut(node: Any, user: str) -> None:
     for subscriber in node.service.hub.of_user(user):
         subscriber.pipe.close(errors.CLOSE_DRAINING, "a test")
+
+
+async def drain_for_bots(node: Any, user: str, is_draining: bool) -> None:
+    """Let in nobody new, as a node that restarts."""
+    node._gate.draining = is_draining
+    await cut(node, user)
