@@ -69,6 +69,11 @@ class BusLink(ABC):
             try:
                 await self.carry()
                 self._note_loss("the connection was closed")
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                self._note_loss("the driver gave it up")  # in its own way, which is not ours
             except Exception as error:
                 self._note_loss(f"{type(error).__name__}: {str(error) or 'no answer'}")
             if self._connected:

@@ -1,0 +1,59 @@
+"""What ends the connection of a bus is no end of the bus."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from chatserver import BusLink
+
+
+class Link(BusLink):
+    """Ends its first connection in some way, and keeps the next one."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        super().__init__("test")
+        self._end = end
+        self.times = 0
+
+    async def carry(self) -> None:
+        self.times += 1
+        self.up()
+        if self.times == 1:
+            self._end()
+            return
+        await asyncio.Event().wait()
+
+    async def publish(self, frames: Sequence[bytes]) -> None: ...
+
+
+def raise_(error: BaseException) -> Callable[[], None]:
+    def end() -> None:
+        raise error
+
+    return end
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (lambda: None, "the connection was closed"),
+        (raise_(OSError("no route")), "OSError: no route"),
+        (raise_(TimeoutError()), "TimeoutError: no answer"),
+        (raise_(asyncio.CancelledError()), "the driver gave it up"),
+    ],
+)
+async def test_whatever_ends_it_it_comes_back(
+    end: Callable[[], None], reason: str, logged: list[str]
+) -> None:
+    link, restored = Link(end), asyncio.Semaphore(0)
+    await link.open(lambda frame: None, restored.release)
+    async with asyncio.timeout(60):
+        await restored.acquire()
+        await restored.acquire()
+    assert link.is_connected()
+    assert any(reason in line for line in logged)
+    async with asyncio.timeout(60):
+        await link.close()
+    assert not link.is_connected()
+    assert link.times == 2
