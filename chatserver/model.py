@@ -147,6 +147,12 @@ class _Entry(msgspec.Struct, frozen=True):
     author: UserRef
 
 
+# msgspec finds out what a struct's fields are when one is read first; where two threads do that at the
+# same time, the process crashes (0.22). Stores may read in threads, so it is done before there are any.
+for _kind in (AnyEvent, _Entry):
+    msgspec.json.Decoder(_kind)
+
+
 def read_event(fields: Mapping[str, Any], kinds: Any) -> Any:
     """The event that these fields make, of `kinds`: its struct, or the union of some.
 
