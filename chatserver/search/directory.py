@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from chatserver.interfaces import IndexPage, IndexPlace, Store
-from chatserver.search.pages import Page
+from chatserver.search.pages import look_up
 from chatserver.search.segments import NEVER, TIMES, Segment, cover, slot_in
 
 SLOT = 1 << 30  # above those of all segments
@@ -97,5 +97,5 @@ def times_place(room: str, segment: Segment) -> IndexPlace:
 
 def with_times(known: Known, data: bytes | None) -> Known:
     """What that page tells of one whose times were not known."""
-    times = Page(data).edited(TIMES.encode()) if data else ()
+    times = look_up(data, TIMES.encode()).edited if data else ()
     return known._replace(earliest=min(times[::2]), latest=max(times[1::2])) if times else known

@@ -11,9 +11,10 @@ from chatserver.search.reading import TIMES, Group, Groups, Pages, Reading, as_g
 from chatserver.search.segments import may_be_dropped
 
 FIRST_SEGMENTS = 16  # read at first, beside one for each room; then ever more
-GROWTH = 4
+GROWTH = 3
 MOST_SEGMENTS = 2000  # at once: some five megabytes
-PAGES = 200  # for which a query more is no gain: fewer are read at once, of all that is looked for
+PAGES = 300  # for which a query more is no gain: fewer are read at once, of all that is looked for
+FEW = 100  # candidates
 TURN_EVENTS = 8192  # of segments, that are looked at before it is others' turn
 
 
@@ -74,10 +75,12 @@ class Lookup:
         gone: set[str] = set()
         left = readings
         while rarest_first and left:
+            if sum(each.size for each in left) <= min(len(left) * len(rarest_first), FEW):
+                break  # their texts are read sooner than the pages
             several = max(PAGES // len(left), 1)
             now, rarest_first = rarest_first[:several], rarest_first[several:]
             gone |= await self._narrow_by(left, now)
-            left = [each for each in left if each.is_open and each.room not in gone]
+            left = [each for each in left if each.size and each.room not in gone]
         if self._span is not None:
             gone |= await self._narrow_times(left, self._span)
         return gone

@@ -63,7 +63,7 @@ class Merge:
         self._lookup = located.lookup
         self._read, self._judge, self._place_of = read, judge, place_of
         self._rejected = 0
-        self._size = 0  # how many messages to read at once
+        self._spare = SPARE
         self._ready: list[Stream] = []  # that have answers, by the place of the first one
         # Others that may have some: by the second after which none of theirs was said.
         self._hungry: list[tuple[int, Stream]] = []
@@ -72,10 +72,9 @@ class Merge:
     async def page(self, limit: int) -> tuple[list[Message], Place | None]:
         """At most `limit` messages; and behind which place to go on, if there may be more."""
         found: list[tuple[Place, Message]] = []
-        self._size = SPARE * limit
         while len(found) < limit:
             before = self._before()
-            if before and await self._feed(before):
+            if before and await self._feed(before, limit - len(found)):
                 continue
             # Nothing behind the place that such a stream has reached can be given yet.
             unable = before if self._ready else [stream for _, stream in self._hungry]
@@ -108,14 +107,14 @@ class Merge:
         start = bisect_left(self._hungry, second, key=itemgetter(0))
         return [stream for _, stream in self._hungry[start:]]
 
-    async def _feed(self, streams: Sequence[Stream]) -> bool:
+    async def _feed(self, streams: Sequence[Stream], wanted: int) -> bool:
         """Read on, messages of these streams or the index; False if enough was looked at."""
         if self._rejected >= REJECTED:
             streams = [stream for stream in streams if stream.reached is None]
             if not streams:
                 return False
-        if taken := self._take(streams):
-            self._size = min(SPARE * self._size, AT_ONCE)
+        if taken := self._take(streams, min(wanted + self._spare, AT_ONCE)):
+            self._spare *= 2  # for all that more is to be read: too little was
             await self._look_at(taken)
         else:
             await self._lookup.read_on()
@@ -124,10 +123,9 @@ class Merge:
         self._sort(hungry)
         return True
 
-    def _take(self, streams: Sequence[Stream]) -> Mapping[Stream, list[str]]:
+    def _take(self, streams: Sequence[Stream], size: int) -> Mapping[Stream, list[str]]:
         """The ids of the next candidates, unless others that are not known yet may come before them."""
         taken: defaultdict[Stream, list[str]] = defaultdict(list)
-        size = self._size
         most = max(size // len(streams), OF_ONE)
         heap = [(-stream.candidates.known, place, stream) for place, stream in enumerate(streams)]
         heapify(heap)

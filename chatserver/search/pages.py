@@ -8,11 +8,13 @@ import struct
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import msgspec
 
 _HEAD = struct.Struct("<III")  # where the ends of lists, the lists, and the edits begin
 SHORT = (1 << 16) - 1  # bytes of lists whose ends take two bytes; else four
+_SHORT_ENDS, _LONG_ENDS = struct.Struct("<HH"), struct.Struct("<II")  # of two lists
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_gaps = msgspec.msgpack.Decoder(list[int]).decode
@@ -38,39 +40,35 @@ def _gaps(offsets: "array[int]") -> list[int]:
 
 
 def offsets(posted: bytes) -> Iterable[int]:
-    """What `Page.posted` gave, ascending."""
+    """What `Found.posted` stands for, ascending."""
     return accumulate(_decode_gaps(posted)) if posted else ()
 
 
-class Page:
-    """Answers for one token at a time."""
+class Found(NamedTuple):
+    """What a page has of one token."""
 
-    __slots__ = ("_data", "_edits_at", "_lists_at", "_table_at", "_width")
+    posted: bytes  # for `offsets`; the longer the more there are
+    edited: Sequence[int]  # seqs of messages that edits in the segment gave a text with it
 
-    _table_at: int
-    _lists_at: int
-    _edits_at: int
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._table_at, self._lists_at, self._edits_at = _HEAD.unpack_from(data)
-        self._width = 2 if self._edits_at - self._lists_at <= SHORT else 4
+NOTHING = Found(b"", ())
 
-    def posted(self, token: bytes) -> bytes:
-        """The offsets of its messages, for `offsets`; the longer the more there are, empty if there are none."""
-        found = self._data.find(b"\n%b\n" % token, _HEAD.size, self._table_at)
-        if found < 0:
-            return b""
-        place = self._data.count(b"\n", _HEAD.size, found)
-        start = self._end(place - 1) if place else self._lists_at
-        return self._data[start : self._end(place)]
 
-    def edited(self, token: bytes) -> Sequence[int]:
-        """The messages that edits in the segment gave a text with it."""
-        if self._data.find(token, self._edits_at) < 0:
-            return ()
-        return _decode_edits(self._data[self._edits_at :]).get(token.decode(), ())
-
-    def _end(self, place: int) -> int:
-        at = self._table_at + place * self._width
-        return self._lists_at + int.from_bytes(self._data[at : at + self._width], "little")
+def look_up(data: bytes, token: bytes) -> Found:
+    """In a page that `encoded` made."""
+    if token not in data:  # mostly so, and this is much quicker than what follows
+        return NOTHING
+    table_at, lists_at, edits_at = _HEAD.unpack_from(data)
+    edited: Sequence[int] = ()
+    if data.find(token, edits_at) >= 0:
+        edited = _decode_edits(data[edits_at:]).get(token.decode(), ())
+    found = data.find(b"\n%b\n" % token, _HEAD.size, table_at)
+    if found < 0:
+        return Found(b"", edited)
+    place = data.count(b"\n", _HEAD.size, found)
+    ends = _SHORT_ENDS if edits_at - lists_at <= SHORT else _LONG_ENDS
+    if place:
+        start, end = ends.unpack_from(data, table_at + (place - 1) * (ends.size // 2))
+    else:  # where there is one end only, its list has the bytes of another
+        start, (end, _) = 0, ends.unpack_from(data, table_at)
+    return Found(data[lists_at + start : lists_at + end], edited)

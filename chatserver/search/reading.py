@@ -8,7 +8,7 @@ from chatserver.interfaces import IndexPlace
 from chatserver.search import segments
 from chatserver.search.candidates import Span
 from chatserver.search.directory import Known
-from chatserver.search.pages import Page, offsets
+from chatserver.search.pages import NOTHING, Found, look_up, offsets
 
 
 class Token(NamedTuple):
@@ -30,6 +30,7 @@ def as_group(tokens: Iterable[str]) -> Group:
 
 
 TIMES = as_group([segments.TIMES])
+NONE: Set[int] = frozenset()
 
 
 class Reading:
@@ -47,9 +48,11 @@ class Reading:
         self._edited: Set[int] | None = None  # seqs; None: all
 
     @property
-    def is_open(self) -> bool:
-        """May there be something?"""
-        return self._posted is None or bool(self._posted or self._edited)
+    def size(self) -> int:
+        """How many messages there may be; edited ones may count twice."""
+        if self._posted is None:
+            return self.events
+        return len(self._posted) + len(self._edited or ())
 
     def places(self, group: Group) -> list[IndexPlace]:
         """Of the pages to be read for it, a page for each token."""
@@ -62,50 +65,55 @@ class Reading:
         for group in groups:
             found = self._found(group, pages)
             if not found:
-                self._posted = self._edited = frozenset()
+                self._posted = self._edited = NONE
                 return None
-            lists.append([page.posted(name) for name, page in found])
-            edited = {seq for name, page in found for seq in page.edited(name)}
-            self._edited = edited if self._edited is None else self._edited & edited
+            lists.append([each.posted for each in found])
+            if self._edited is None:
+                self._edited = {seq for each in found for seq in each.edited}
+            elif self._edited:
+                self._edited &= {seq for each in found for seq in each.edited}
         for some in sorted(lists, key=_size):  # the shortest first: that leaves least to compare
             self._posted = _within(self._posted, some)
-        return [_size(each) for each in lists]
+        return [*map(_size, lists)]
 
-    def _found(self, group: Group, pages: Pages) -> list[tuple[bytes, Page]]:
-        """The tokens that are here, or seem to be, each with its page."""
-        found: list[tuple[bytes, Page]] = []
+    def _found(self, group: Group, pages: Pages) -> list[Found]:
+        """Of each token that is here."""
+        found: list[Found] = []
         for name, digest in group:
             data = pages[self.room, self._slots + digest % self._slots, self._first]
             if data is None:
                 self.lacks = True
-            elif name in data:  # much quicker than to look it up, and mostly it is not
-                found.append((name, Page(data)))
+            elif (each := look_up(data, name)) is not NOTHING:
+                found.append(each)
         return found
 
     def narrow_times(self, span: Span, pages: Pages) -> None:
         """Leave only messages that may be of these times, and those that edits lead to."""
         found = self._found(TIMES, pages)
-        times = [page.edited(name) for name, page in found]
-        if not times or not times[0]:
+        times = found[0].edited if found else ()
+        if not times:
             return
         blocks = {
             block
-            for block, (first, last) in enumerate(zip(times[0][::2], times[0][1::2], strict=True))
+            for block, (first, last) in enumerate(zip(times[::2], times[1::2], strict=True))
             if first <= span.latest and last >= span.earliest
         }
-        self._posted = [each for each in self._all() if each // segments.BLOCK in blocks]
+        posted = range(self.events) if self._posted is None else self._posted
+        self._posted = [each for each in posted if each // segments.BLOCK in blocks]
 
     def posted(self) -> Sequence[int]:
         """The seqs that are left."""
+        if not self._posted and self._posted is not None:
+            return ()
         base = self._first + 1
-        return [base + offset for offset in self._all()]
+        return [
+            base + offset
+            for offset in (range(self.events) if self._posted is None else self._posted)
+        ]
 
     def edited(self) -> Collection[int]:
         """The seqs that edits in the segment lead to."""
         return self._edited or ()
-
-    def _all(self) -> Collection[int]:
-        return range(self.events) if self._posted is None else self._posted
 
 
 def _size(lists: Iterable[bytes]) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.search.pages import SHORT, Page, encoded, offsets
+from chatserver.search.pages import SHORT, encoded, look_up, offsets
 from chatserver.search.segments import author_token
 
 # Tokens that begin, end and are inside of one another, also as bytes.
@@ -19,21 +19,21 @@ EDITED = st.lists(st.integers(1, 1 << 40), min_size=1, max_size=5)
 def test_each_token_has_its_own(
     posted: dict[str, list[int]], edited: dict[str, list[int]], others: set[str]
 ) -> None:
-    page = Page(encoded({token: array("H", some) for token, some in posted.items()}, edited))
+    page = encoded({token: array("H", some) for token, some in posted.items()}, edited)
     for token in posted.keys() | edited.keys() | others:
-        assert list(offsets(page.posted(token.encode()))) == posted.get(token, [])
-        assert list(page.edited(token.encode())) == edited.get(token, [])
+        assert list(offsets(look_up(page, token.encode()).posted)) == posted.get(token, [])
+        assert list(look_up(page, token.encode()).edited) == edited.get(token, [])
 
 
 @pytest.mark.parametrize("count", [SHORT // 4, SHORT])
 def test_a_page_may_be_large(count: int) -> None:
     posted = {f"t{number}": array("H", range(0, 32768, 8)) for number in range(count // 4096 + 2)}
-    page = Page(encoded(posted, {}))
+    page = encoded(posted, {})
     for token, some in posted.items():
-        assert list(offsets(page.posted(token.encode()))) == some.tolist()
+        assert list(offsets(look_up(page, token.encode()).posted)) == some.tolist()
 
 
 def test_an_author_is_a_token_without_line_feeds() -> None:
-    page = Page(encoded({author_token("a\nb"): array("H", [3]), "b": array("H", [4])}, {}))
-    assert list(offsets(page.posted(author_token("a\nb").encode()))) == [3]
-    assert list(offsets(page.posted(b"b"))) == [4]
+    page = encoded({author_token("a\nb"): array("H", [3]), "b": array("H", [4])}, {})
+    assert list(offsets(look_up(page, author_token("a\nb").encode()).posted)) == [3]
+    assert list(offsets(look_up(page, b"b").posted)) == [4]
