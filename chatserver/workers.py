@@ -57,7 +57,8 @@ class Worker:
             first = False
             if has_served and time.monotonic() - started > HEALTHY_SECONDS:
                 pause = RETRY_SECONDS
-            logger.error("worker {} ended with status {}: starting again", self.number, status)
+            level = "ERROR" if status else "INFO"  # 0: somebody had this one alone drain
+            logger.log(level, "worker {} ended with status {}: starting again", self.number, status)
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
                 return 0

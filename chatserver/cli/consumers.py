@@ -111,7 +111,7 @@ def dead(
 @room_option
 @configured
 def retry(name: str, room: str | None, source: str | None, overrides: dict[str, object]) -> None:
-    """Have dead letters tried again, one after the other, up to the first that fails.
+    """Have dead letters tried again, one after the other, until three in a row have failed.
 
     \b
     chatserver consumers retry webhooks.tickets

@@ -24,6 +24,7 @@ PAGE = 1000  # rooms looked at in three queries
 SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nodes wrote …
 SWEEP_SHARE = 10  # … and which take at most one part in so many of the time
 FLUSH_SECONDS = 1.0  # after a crash, what was handled in this time is handled again
+RETRY_FAILURES = 3  # in a row, after which dead letters are left: nobody seems to take any
 STORE_SECONDS = 1.0  # until the store is asked again after it did not answer
 
 
@@ -271,9 +272,14 @@ class Reader:
         await self.records.write_positions(ahead)
 
     async def _retry(self, room: str | None) -> None:
-        """Dead letters one after the other; the first that fails again ends it."""
+        """Dead letters one after the other, past those that still fail."""
+        failures = 0
         async for letter in self.records.dead(room):
             events = await self._store.read(letter.room, letter.seq - 1, 1)
             if events and events[0].seq == letter.seq and await self._handle(events) is not None:
-                return
+                failures += 1
+                if failures == RETRY_FAILURES:
+                    return
+                continue
+            failures = 0
             await self.records.forget(letter)

@@ -159,6 +159,26 @@ def test_an_event_that_fails_again_and_again_becomes_a_dead_letter(logged: list[
     assert any("room r event 4 is given up" in line for line in logged)
 
 
+def test_a_dead_letter_that_still_fails_holds_up_no_other() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 8)
+        sink.fails = lambda event: True
+        async with node(store, sink, attempts=1) as made:
+            await asyncio.sleep(2 * SWEEP)
+            tried = made.count("chatserver_consumer_failures_total")
+            await made.consumers.retry_dead("p.sink", None)
+            await asyncio.sleep(2 * SWEEP)
+            assert made.count("chatserver_consumer_failures_total") == tried + 3
+            sink.fails = lambda event: event.seq in (1, 2, 5)
+            await made.consumers.retry_dead("p.sink", None)
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.of("r") == [3, 4, 6, 7, 8]
+            assert [each.seq for each in await made.consumers.dead("p.sink", None)] == [1, 2, 5]
+
+    run(test)
+
+
 def test_an_event_that_no_attempt_can_help_is_given_up_at_once(logged: list[str]) -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()

@@ -86,6 +86,17 @@ async def test_who_has_served_is_started_again_however_it_ends(place: Place, not
     assert await watching in (0, 1)
 
 
+async def test_who_was_told_to_end_is_no_error(
+    place: Place, notes: Path, logged: list[str]
+) -> None:
+    drained = worker(place, notes, "sys.exit(0)", first=SERVES)
+    watching = asyncio.create_task(watch([drained], SOON_SECONDS))
+    await started(notes, 2)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await watching == 0
+    assert logged == []
+
+
 async def test_who_takes_long_to_fail_could_not_start_either(
     place: Place, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
