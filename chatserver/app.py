@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from loguru import logger
 from chatserver import installation, logging
 from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
+from chatserver.ending import cancelled
 from chatserver.exchange import give_bus
 from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
@@ -218,6 +220,9 @@ def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(loaded, dev, place))
+            if not runner.run(_all_end()):
+                writer.close()
+                os._exit(0)  # the runner would wait for them for ever
     finally:
         writer.close()
     return 0
@@ -252,6 +257,14 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
         watchdog.stop()
         await server.drain()
     logger.info("stopped")
+
+
+async def _all_end() -> bool:
+    """Do all tasks end that are left?"""
+    left = await cancelled(asyncio.all_tasks() - {asyncio.current_task()})
+    for task in left:
+        logger.error("left behind: {}", task.get_name())
+    return not left
 
 
 def stop_signals() -> list[signal.Signals]:

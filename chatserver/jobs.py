@@ -9,6 +9,7 @@ import msgspec
 from loguru import logger
 
 from chatserver.clock import now_text
+from chatserver.ending import end
 from chatserver.errors import StoreUnavailable
 from chatserver.guard import Call, Guard, PluginFailed
 from chatserver.hooktypes import Job
@@ -47,7 +48,7 @@ class Jobs:
         measures: Measures,
     ) -> None:
         self._jobs, self._store, self._guard, self._leases = jobs, store, guard, leases
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
         self._succeeded: dict[tuple[str, ...], float] = {}
         self._runs = measures.counter("chatserver_jobs_total", "Runs of jobs", ("job", "outcome"))
         self._seconds = measures.histogram(
@@ -62,17 +63,15 @@ class Jobs:
 
     def start(self) -> None:
         """Run what is due, on this node where it gets the lease."""
-        self._tasks = [
-            asyncio.create_task(self._keep(plugin, job), name=f"job {job.name}")
+        self._tasks = {
+            _lease(job): asyncio.create_task(self._keep(plugin, job), name=_lease(job))
             for plugin, job in self._jobs
-        ]
+        }
 
     async def stop(self) -> None:
         """Cancel what runs; it counts as not run."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        for name in await end(self._tasks):
+            self._leases.lease(name).lose()  # it may still do something: others have to wait
 
     async def last_runs(self) -> list[tuple[Job, LastRun | None]]:
         """Each job with its last run in the cluster, if there was one."""
@@ -81,7 +80,7 @@ class Jobs:
         return [(job, runs.get(job.name)) for _, job in self._jobs]
 
     async def _keep(self, plugin: str, job: Job) -> None:
-        await self._leases.lease(f"job/{job.name}").while_held(lambda: self._repeat(plugin, job))
+        await self._leases.lease(_lease(job)).while_held(lambda: self._repeat(plugin, job))
 
     async def _repeat(self, plugin: str, job: Job) -> None:
         last = await self._last_run(job)
@@ -122,6 +121,10 @@ class Jobs:
                 await asyncio.sleep(1)
             else:
                 return None if record is None else _decode(record)
+
+
+def _lease(job: Job) -> str:
+    return f"job/{job.name}"
 
 
 def _pause(job: Job, last: LastRun) -> float:

@@ -11,6 +11,7 @@ from loguru import logger
 
 from chatserver.consumers.reader import Figures, Reader
 from chatserver.consumers.records import Ask, DeadLetter
+from chatserver.ending import end
 from chatserver.errors import ChatError
 from chatserver.guard import Guard
 from chatserver.hooktypes import Consumer
@@ -47,7 +48,7 @@ class Consumers:
             consumer.name: Reader(plugin, consumer, store, guard, figures)
             for plugin, consumer in consumers
         }
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
         measures.gauge(
             "chatserver_consumer_lag_events",
             "Events that a consumer on this node has not looked at",
@@ -57,17 +58,15 @@ class Consumers:
 
     def start(self) -> None:
         """Read, each where this node gets its lease."""
-        self._tasks = [
-            asyncio.create_task(self._keep(reader), name=f"consumer {name}")
+        self._tasks = {
+            _lease(name): asyncio.create_task(self._keep(reader), name=_lease(name))
             for name, reader in self._readers.items()
-        ]
+        }
 
     async def stop(self) -> None:
         """Give up what is being handled; it is handled again by whoever reads next."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        for name in await end(self._tasks):
+            self._leases.lease(name).lose()  # it may still do something: others have to wait
 
     def wake(self, rooms: Iterable[str]) -> None:
         """There is something new in these rooms."""
@@ -84,7 +83,7 @@ class Consumers:
         return [
             State(
                 name=name,
-                node=await self._leases.holder(f"consumer/{name}"),
+                node=await self._leases.holder(_lease(name)),
                 lag=await reader.lag_now(),
                 dead=await reader.records.count_dead(),
             )
@@ -134,7 +133,7 @@ class Consumers:
     # -- shared --------------------------------------------------------------------------------------
 
     async def _keep(self, reader: Reader) -> None:
-        lease = self._leases.lease(f"consumer/{reader.name}")
+        lease = self._leases.lease(_lease(reader.name))
         while True:
             try:
                 await lease.while_held(reader.run)
@@ -148,6 +147,10 @@ class Consumers:
             for reader in self._readers.values()
             if reader.lag is not None
         }
+
+
+def _lease(consumer: str) -> str:
+    return f"consumer/{consumer}"
 
 
 __all__ = ["Consumers", "State"]

@@ -77,7 +77,7 @@ class Node:
     async def crash(self) -> None:
         """Nothing is written any more, nothing released."""
         assert self.leases._task is not None
-        tasks = [*self.consumers._tasks, self.leases._task]
+        tasks = [*self.consumers._tasks.values(), self.leases._task]
         with mock.patch("chatserver.consumers.reader.Positions.flush", nothing):
             for task in tasks:
                 task.cancel()

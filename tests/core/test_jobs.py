@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,34 @@ def test_a_job_that_hangs_is_given_up_at_its_deadline(logged: list[str]) -> None
 
     run(test)
     assert any("plugin p: register_jobs did not answer in time" in line for line in logged)
+
+
+def test_a_run_that_takes_no_notice_of_its_end_is_named_and_left(logged: list[str]) -> None:
+    async def test() -> None:
+        store, second, enough = MemoryStore(), Work(), asyncio.Event()
+
+        async def stubborn() -> None:
+            while not enough.is_set():
+                with suppress(asyncio.CancelledError):
+                    await enough.wait()
+
+        first = Node(store, Job(name="p.work", every=EVERY, run=stubborn), name="first")
+        first.start()
+        await asyncio.sleep(5)
+        async with asyncio.timeout(10):
+            await first.stop()
+        other = Node(store, second.job, name="second")
+        other.start()
+        await asyncio.sleep(10)
+        assert second.times == []  # who knows what the first one still does
+        await asyncio.sleep(10)
+        assert len(second.times) == 1
+        await other.stop()
+        enough.set()
+        await asyncio.sleep(1)
+
+    run(test)
+    assert any("job/p.work does not end" in line for line in logged)
 
 
 def test_a_run_that_is_cut_off_by_the_end_of_its_node_is_made_up_for() -> None:

@@ -263,3 +263,36 @@ def test_the_server_stops_whatever_a_plugin_does(tmp_path: Path, how: str) -> No
         assert server.stop() == 0
         if how != "garbage":
             assert any("plugin broken: shutdown" in line["message"] for line in server.errors())
+
+
+STUBBORN = """
+import asyncio, chatserver, contextlib
+
+class Plugin:
+    def __init__(self, config: chatserver.Settings, data) -> None:
+        self.begun = data / "begun"
+
+    @chatserver.hookimpl
+    def register_jobs(self):
+        return [chatserver.Job(name="stubborn.job", every=3600, run=self.run)]
+
+    async def run(self):
+        self.begun.parent.mkdir(parents=True, exist_ok=True)
+        self.begun.touch()
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+"""
+
+
+def test_the_server_stops_in_order_though_a_job_takes_no_notice(tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "stubborn.py").write_text(STUBBORN)
+    settings = {"plugins__enabled": "memory,password,metrics,stubborn", "plugins__folder": folder}
+    with ChatServer(tmp_path, store="memory", **settings) as server:
+        eventually(lambda: (tmp_path / "data/stubborn/begun").exists())
+        assert server.stop() == 0
+        said = [line["message"] for line in server.errors()]
+        assert any(line.startswith("job/stubborn.job does not end") for line in said)
+        assert any(line.startswith("left behind: ") for line in said)

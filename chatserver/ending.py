@@ -1,0 +1,27 @@
+"""Ending tasks in which a plugin runs, which may not want to end."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from loguru import logger
+
+END_SECONDS = 5.0  # after its cancellation; then a task is left to itself
+
+
+async def end(tasks: Mapping[str, asyncio.Task[None]]) -> list[str]:
+    """Cancel them and wait, but not for ever. Those that did not end are logged; their names."""
+    left = await cancelled(tasks.values())
+    names = [name for name, task in tasks.items() if task in left]
+    for name in names:
+        logger.error("{} does not end: its plugin takes no notice of being cancelled", name)
+    return names
+
+
+async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Cancel them; those that have not ended some seconds later."""
+    waiting = set(tasks)
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        _, waiting = await asyncio.wait(waiting, timeout=END_SECONDS)
+    return waiting
