@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +83,7 @@ def command(
 def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outcome:
     """The drill, in a folder that goes away."""
     from chatserver.cli.progress import progress
+    from chatserver.cli.scratch import scratch_folder
     from chatserver.cli.stores import run_quietly
     from chatserver.drill.course import Drill
     from chatserver.drill.scratch import Scratch
@@ -91,7 +91,7 @@ def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outco
     def say(text: str) -> None:
         click.echo(f"drill: {text}", err=True)
 
-    with tempfile.TemporaryDirectory(prefix="chatserver-drill-") as folder:
+    with scratch_folder("chatserver-drill-") as folder:
         name = f"chatserver_drill_{secrets.token_hex(4)}"
         scratch = Scratch(source, overrides, Path(folder), name)
         say(f"it uses {scratch.touches}, and nothing else")

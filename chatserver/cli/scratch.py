@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
+
+from chatserver.errors import StartupError, StoreUnavailable
 
 if TYPE_CHECKING:
     from chatserver.interfaces import Store
 
 
+@contextmanager
+def scratch_folder(prefix: str) -> Iterator[str]:
+    """Below the folder for temporary files (TMPDIR). Raises `StartupError`."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as error:
+        raise StartupError(f"no folder can be made below TMPDIR: {error.strerror}") from error
+    with folder:
+        yield folder.name
+
+
 @asynccontextmanager
 async def scratch_store() -> AsyncIterator[Store]:
-    """A file of SQLite below the folder for temporary files (TMPDIR), open."""
+    """A file of SQLite, open. Raises `StartupError`, also where there is no more room for it."""
+    from chatserver.archive.patience import reason
     from chatserver.cli.stores import store_of
     from chatserver.config import load
 
-    with tempfile.TemporaryDirectory(prefix="chatserver-") as folder:
+    with scratch_folder("chatserver-") as folder:
         settings = {
             "server.data": folder,
             "plugins.enabled": ["sqlite", "password"],
@@ -27,5 +41,10 @@ async def scratch_store() -> AsyncIterator[Store]:
         await store.open()
         try:
             yield store
+        except StoreUnavailable as error:
+            raise StartupError(
+                f"the scratch store {folder} does not take it all: {reason(error)}: set TMPDIR to a "
+                "folder with more room"
+            ) from error
         finally:
             await store.close()

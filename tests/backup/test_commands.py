@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
+import tempfile
 import time
 
 import pytest
@@ -123,6 +125,21 @@ def test_a_backup_on_a_disk_that_is_only_read_is_whole_all_the_same(
     verified = machine.run("backup", "verify")
     assert verified.exit_code == 0 and f"{path}: whole" in verified.stdout
     assert f"not noted in the backup: {path}/verified: Is a directory" in verified.stderr
+
+
+def test_without_room_to_prove_it_that_is_said(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.fill(messages=5000)
+    assert machine.run("backup").exit_code == 0
+    monkeypatch.setattr("chatserver.archive.patience.PATIENCE_SECONDS", 0.1)
+    with no_file_grows_over(500_000):
+        full = machine.run("backup", "verify")
+    assert full.exit_code == 1
+    assert re.search(r"the scratch store .* does not take it all: .*: set TMPDIR", full.stderr)
+    monkeypatch.setattr(tempfile, "tempdir", str(machine.folder / "none"))
+    none = machine.run("backup", "verify")
+    assert none.exit_code == 1 and "no folder can be made below TMPDIR: No such" in none.stderr
 
 
 def test_told_to_stop_it_removes_its_scratch_store(
