@@ -17,6 +17,7 @@ from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
+from chatserver.online import Online
 from chatserver.rooms import Rooms
 from chatserver.search.finder import Finder
 from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
@@ -60,13 +61,21 @@ class Service:
         self.accounts = Accounts(store, authenticator, hooks, self.hub, self.changes, config)
         self.history = History(store, self.cache, config.limits)
         self.messages = Messages(self.log, self.history, self.accounts, hooks, config.limits)
+        online = Online()
         self.rooms = RoomService(
-            store, self.cache, self.log, self.hub, self.accounts, self.changes, config.limits
+            store,
+            self.cache,
+            self.log,
+            self.hub,
+            self.accounts,
+            self.changes,
+            config.limits,
+            online,
         )
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, config.limits)
         self.indexer = Indexer(store, self.cache, self.log.is_pressed)
         self.following = Following(self.rooms, self.log, config.limits)
-        self.presence = Presence(self.hub, self.rooms)
+        self.presence = Presence(self.hub, self.rooms, online)
         self.exchange: Exchange | None = None  # where there is a bus
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)

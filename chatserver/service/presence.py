@@ -37,8 +37,8 @@ class Watch:
 class Presence:
     """All watches of this node."""
 
-    def __init__(self, hub: Hub, rooms: RoomService) -> None:
-        self.online = Online()
+    def __init__(self, hub: Hub, rooms: RoomService, online: Online) -> None:
+        self.online = online
         self.say: Callable[[Item], None] | None = None  # to other nodes, where there is a bus
         self._rooms = rooms
         self._watches: dict[Subscriber, Watch] = {}

@@ -13,6 +13,7 @@ from chatserver.hub import Hub
 from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.model import MemberChanged, MemberLeft, RoomChanged, RoomKind, RoomRole, User
+from chatserver.online import Online
 from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
@@ -45,8 +46,9 @@ class RoomService:
         accounts: Accounts,
         changes: Changes,
         limits: LimitsConfig,
+        online: Online,
     ) -> None:
-        self._store, self._rooms, self._log = store, rooms, log
+        self._store, self._rooms, self._log, self._online = store, rooms, log, online
         self._accounts, self._limits = accounts, limits
         self._public = PublicRooms(store)
         self._markers = ReadMarkers(store, hub, limits)
@@ -150,8 +152,10 @@ class RoomService:
         ids = heapq.nsmallest(
             min(limit, MEMBER_PAGE), (member for member in room.members if member > after)
         )
-        found = (room.members[member] for member in ids)
-        return [MemberView(member.user.id, member.user.name, member.role) for member in found]
+        return [
+            MemberView(member, known.user.name, known.role, online=member in self._online)
+            for member, known in ((member, room.members[member]) for member in ids)
+        ]
 
     # -- making and changing -----------------------------------------------------------------------
 

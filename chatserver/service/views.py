@@ -30,9 +30,12 @@ class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MemberView(msgspec.Struct, frozen=True):
+    """A user in a room. `online`: there is a connection, to any node, or was one a moment ago."""
+
     id: str
     name: str
     role: RoomRole
+    online: bool
 
 
 class RoomAdded(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.added"):

@@ -105,6 +105,26 @@ async def test_it_is_known_on_other_nodes() -> None:
         await turns(built, lambda: told(reader)[1:] == [{guest.id: False}])
 
 
+async def test_a_list_of_members_says_who_is_online_anywhere() -> None:
+    async with two_nodes() as built:
+        guest = await built.member("guest")
+        theirs = connect(built, built.first, guest)
+
+        def listed(service: Service) -> dict[str, bool]:
+            room = service.cache.loaded(built.room.id)
+            assert room is not None
+            return {each.id: each.online for each in service.rooms.members(guest, room)}
+
+        await built.second.rooms.get(built.room.id, guest)
+        for service in (built.first, built.second):
+            await turns(
+                built, lambda s=service: listed(s) == {built.owner.id: False, guest.id: True}
+            )
+        theirs.close()
+        for service in (built.first, built.second):
+            await turns(built, lambda s=service: listed(s)[guest.id] is False)
+
+
 async def test_a_node_that_stops_says_that_its_users_are_gone() -> None:
     async with two_nodes() as built:
         guest = await built.member("guest")

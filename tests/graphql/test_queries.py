@@ -5,6 +5,7 @@ import pytest
 from chatserver import ServerRole
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import People
+from tests.graphql.speaker import Speaker
 
 ROOM = "query ($id: ID!) { room(id: $id) { %s } }"
 
@@ -222,3 +223,17 @@ async def test_a_search_needs_a_text(people: People, text: str) -> None:
     (ada,) = await people("Ada")
     search = "query ($text: String!) { search(text: $text) { nodes { id } } }"
     assert await ada.code(search, text=text) == "request.invalid"
+
+
+async def test_members_are_online_who_have_a_connection_of_any_kind(people: People) -> None:
+    ada, bob, cid = await people("Ada", "Bob", "Cid")
+    room = await ada.make_room("Lounge", "PRIVATE", bob.id, cid.id)
+    assert bob.person is not None and cid.person is not None
+    members = ROOM % "members { nodes { online user { id } } }"
+    async with bob.person.connect(), Speaker(ada.server.port) as speaker:
+        await speaker.init(cid.person.token)
+        found = (await ada.ask(members, id=room))["room"]["members"]["nodes"]
+        again = (await speaker.run(members, id=room))["data"]["room"]["members"]["nodes"]
+    online = {member["user"]["id"]: member["online"] for member in found}
+    assert online == {ada.id: False, bob.id: True, cid.id: True}
+    assert again == found

@@ -245,6 +245,18 @@ async def test_members_are_invited_appointed_and_removed(server: Running) -> Non
     assert code(await anna.http("POST", members, {"user": "nobody"})) == (404, "user.not_found")
 
 
+async def test_a_list_of_members_says_who_is_online(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    room = await room_of(anna, members=[ben.id])
+    path = f"/api/v1/rooms/{room}/members"
+    async with ben.connect() as client:
+        by_http = (await anna.http("GET", path)).json()
+        by_socket = await client.ok("members", room=room)
+    online = {member["id"]: member["online"] for member in by_http["members"]}
+    assert online == {anna.id: False, ben.id: True}
+    assert by_socket == by_http
+
+
 async def test_a_room_is_described_anew(server: Running) -> None:
     anna = await server.person("anna")
     room = await room_of(anna)

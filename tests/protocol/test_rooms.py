@@ -130,9 +130,9 @@ async def test_inviting_and_members(server: Running) -> None:
         await c.event("room.added")
         members = (await c.ok("members", room=room))["members"]
         assert members == [
-            {"id": anna.id, "name": "anna", "role": "owner"},
-            {"id": ben.id, "name": "ben", "role": "member"},
-            {"id": carl.id, "name": "carl", "role": "member"},
+            {"id": anna.id, "name": "anna", "role": "owner", "online": True},
+            {"id": ben.id, "name": "ben", "role": "member", "online": True},
+            {"id": carl.id, "name": "carl", "role": "member", "online": True},
         ]
         assert await a.code("invite", room=room, user="nobody") == "user.not_found"
 
