@@ -80,6 +80,9 @@ class Merge:
             unable = before if self._ready else [stream for _, stream in self._hungry]
             stopped = max((stream.reached for stream in unable if stream.reached), default=None)
             if not self._ready or (stopped and _first_place(self._ready[-1]) < stopped):
+                # What was given may be older than what a stream has reached: go on behind both.
+                if stopped and found:
+                    stopped = min(stopped, found[-1][0])
                 return [message for _, message in found], stopped
             newest = self._ready.pop()
             found.append(newest.waiting.popleft())

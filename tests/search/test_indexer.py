@@ -21,7 +21,7 @@ from chatserver.model import (
     User,
 )
 from chatserver.rooms import Rooms
-from chatserver.search import directory
+from chatserver.search import directory, merge
 from chatserver.search.analyser import analysed
 from chatserver.search.indexer import PRESSED_SECONDS, Indexer
 from chatserver.search.query import parse
@@ -97,8 +97,12 @@ async def all_found(service: Service, user: User, text: str, limit: int) -> list
             return found
 
 
-@pytest.mark.parametrize("seed", range(2))
-async def test_a_search_finds_what_reading_everything_finds(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "rejected"), [(0, 500), (1, 5)])
+async def test_a_search_finds_what_reading_everything_finds(
+    seed: int, rejected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where pages end before they are full, as too many candidates did not match."""
+    monkeypatch.setattr(merge, "REJECTED", rejected)
     store = MemoryStore()
     async with running(make_service(store, config())) as service:
         service.indexer.pause()
