@@ -36,6 +36,10 @@ SHARE = 0.1  # of the time, at most, is spent with looking; records for themselv
 Digests: TypeAlias = dict[tuple[str, str], int]
 
 
+class NoBackupYet(BackupError):
+    """As in the first minute of every installation."""
+
+
 class Increment:
     """One backup, and the file that is written beside it."""
 
@@ -155,7 +159,7 @@ class Shipper:
         """Bring everything once. Raises `StoreUnavailable`, `BackupError`."""
         backups = await asyncio.to_thread(self._shelf.all)
         if not backups:
-            raise BackupError(
+            raise NoBackupYet(
                 f"{self._shelf.folder}: there is no backup yet to write changes beside"
             )
         if self._increment is None or self._increment.path != backups[-1]:
@@ -191,7 +195,8 @@ class Shipper:
             logger.warning("the store does not answer: its changes are not beside the backup")
         except ArchiveError as error:
             if str(error) != self._failing:
-                logger.error("changes are not written beside the backup: {}", error)
+                level = "WARNING" if isinstance(error, NoBackupYet) else "ERROR"
+                logger.log(level, "changes are not written beside the backup: {}", error)
             self._failing = str(error)
             self._abandon()
         except Exception:

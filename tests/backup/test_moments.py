@@ -312,6 +312,20 @@ async def test_the_figures_say_how_far_events_and_records_have_come(
         assert shown() == (0, 0), "another node keeps it up to date now"
 
 
+async def test_before_the_first_backup_nothing_is_wrong(
+    empty: Callable[[str], Any], shelf: Shelf, logged: list[str]
+) -> None:
+    async with empty("memory") as store:
+        running = asyncio.create_task(Shipper(store, shelf, KEY, 0.05, Measures()).run())
+        deadline = time.monotonic() + 60
+        while not logged and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+    [line] = logged
+    assert line.startswith("WARNING") and "there is no backup yet" in line
+
+
 async def test_it_goes_on_by_itself_and_ends_in_order(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
