@@ -217,6 +217,8 @@ def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int
     if place is not None:
         loaded = apart(loaded, place.number)
     writer = logging.setup(loaded.config.logging, version=__version__)
+    if place is not None:
+        logger.configure(extra={"worker": place.number})  # on the console all are mixed
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(loaded, dev, place))

@@ -1,11 +1,14 @@
-"""Ending tasks in which a plugin runs, which may not want to end."""
+"""Ending tasks in which a plugin or a driver runs, which may not want to end."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from loguru import logger
 
 END_SECONDS = 5.0  # after its cancellation; then a task is left to itself
+AGAIN_SECONDS = 1.0  # until a task that has not ended is cancelled once more …
+TRIES = 5  # … and so often at most
 
 
 async def end(tasks: Mapping[str, asyncio.Task[None]]) -> list[str]:
@@ -25,3 +28,17 @@ async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> set[asyncio.Task[Non
     if waiting:
         _, waiting = await asyncio.wait(waiting, timeout=END_SECONDS)
     return waiting
+
+
+async def stopped(task: asyncio.Task[Any]) -> bool:
+    """Cancel it until it has ended; False if it does not.
+
+    Once is not enough for drivers: before Python 3.12 `asyncio.wait_for` loses a cancellation that
+    comes together with what it waits for (https://github.com/python/cpython/issues/86296).
+    """
+    for _ in range(TRIES):
+        task.cancel()
+        await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+        if task.done():
+            return True
+    return False

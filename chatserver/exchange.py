@@ -27,6 +27,7 @@ from chatserver.busframes import (
     UserChanged,
     encode,
 )
+from chatserver.ending import stopped
 from chatserver.errors import BusUnavailable
 from chatserver.hints import Hints
 from chatserver.hub import Hub
@@ -84,8 +85,7 @@ class Exchange:
             await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
         self._frames = None
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await stopped(self._task)
         await self._bus.close()
         await self._hints.close()
 

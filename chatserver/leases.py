@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from loguru import logger
 
+from chatserver.ending import stopped
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 
@@ -70,8 +71,8 @@ class Lease:
                     await asyncio.wait({task}, timeout=max(0.0, self._until - self._ticks()))
             finally:
                 finished = task.done()
-                task.cancel()
-                await asyncio.wait({task})
+                while not task.done():  # no return while it may still do something
+                    await stopped(task)
             if finished:
                 return task.result()
             self._gained.clear()

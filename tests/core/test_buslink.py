@@ -57,3 +57,49 @@ async def test_whatever_ends_it_it_comes_back(
         await link.close()
     assert not link.is_connected()
     assert link.times == 2
+
+
+class Deaf(Link):
+    """Takes no notice of its first cancellations, as a driver may that waits for something."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(lambda: None)
+        self._deaf = times
+
+    async def carry(self) -> None:
+        self.up()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self._deaf -= 1
+                if self._deaf < 0:
+                    raise
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_driver_that_loses_a_cancellation_ends_all_the_same(times: int) -> None:
+    link, restored = Deaf(times), asyncio.Event()
+    await link.open(lambda frame: None, restored.set)
+    async with asyncio.timeout(60):
+        await restored.wait()
+        await link.close()
+    assert not link.is_connected()
+    names = [task.get_name() for task in asyncio.all_tasks()]
+    assert "bus test" not in names
+
+
+async def test_a_driver_that_does_not_end_is_named(
+    monkeypatch: pytest.MonkeyPatch, logged: list[str]
+) -> None:
+    monkeypatch.setattr("chatserver.ending.AGAIN_SECONDS", 0.05)
+    link, restored = Deaf(7), asyncio.Event()
+    await link.open(lambda frame: None, restored.set)
+    async with asyncio.timeout(60):
+        await restored.wait()
+        await link.close()
+        assert any("bus test: does not end" in line for line in logged)
+        (left,) = (task for task in asyncio.all_tasks() if task.get_name() == "bus test")
+        while not left.done():
+            left.cancel()
+            await asyncio.sleep(0.01)

@@ -154,6 +154,31 @@ def test_who_is_alone_on_a_store_waits_for_nobody() -> None:
     run(test)
 
 
+def test_work_that_loses_a_cancellation_ends_all_the_same() -> None:
+    async def test() -> None:
+        nodes, lost = Nodes(), 0
+
+        async def deaf() -> None:
+            nonlocal lost
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(nodes.nodes[0].lease("thing").while_held(deaf))
+        nodes.tasks.append(task)
+        nodes.nodes[0].start()
+        await asyncio.sleep(2 * BEAT)
+        task.cancel()
+        async with asyncio.timeout(5 * BEAT):
+            await asyncio.wait({task})
+        assert (lost, task.cancelled()) == (1, True)
+        await nodes.end()
+
+    run(test)
+
+
 def test_work_that_ends_or_fails_says_so() -> None:
     async def fail() -> None:
         raise ValueError("broken on purpose")

@@ -1,6 +1,7 @@
 """`serve --workers`: several processes on one port, started, watched and stopped by a parent."""
 
 import asyncio
+import json
 import re
 import signal
 import subprocess
@@ -84,7 +85,10 @@ def test_workers_share_a_port_and_answer_for_each_other(lasting: ChatServer) -> 
 def test_each_worker_has_files_of_its_own(lasting: ChatServer) -> None:
     for number in (1, 2):
         assert (lasting.folder / f"data/worker-{number}/lock").exists()
-        assert (lasting.folder / f"logs/worker-{number}/combined.log").exists()
+        log = (
+            (lasting.folder / f"logs/worker-{number}/combined.log").read_text().rpartition("\n")[0]
+        )
+        assert {json.loads(line)["worker"] for line in log.splitlines()} == {number}
 
 
 async def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(server: ChatServer) -> None:
