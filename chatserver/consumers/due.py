@@ -14,6 +14,7 @@ class DueRooms:
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._pausing: dict[str, asyncio.TimerHandle] = {}
+        self.is_closed = False
 
     def add(self, room: str) -> None:
         """It is due, once it is not being worked on nor pausing."""
@@ -27,7 +28,7 @@ class DueRooms:
 
     def pause(self, room: str, seconds: float) -> None:
         """Nothing of this room for so long; then it is due."""
-        if len(self._pausing) < BOUND:
+        if len(self._pausing) < BOUND and not self.is_closed:
             loop = asyncio.get_running_loop()
             self._pausing[room] = loop.call_later(seconds, self._resume, room)
 
@@ -45,6 +46,8 @@ class DueRooms:
             self.add(room)
 
     def close(self) -> None:
+        """Nobody is to take any more."""
+        self.is_closed = True
         for timer in self._pausing.values():
             timer.cancel()
 

@@ -122,13 +122,15 @@ class Reader:
         try:
             async with asyncio.TaskGroup() as group:
                 works = [self._work(due) for _ in range(self._consumer.rooms_at_once)]
-                tasks = [group.create_task(work) for work in (self._keep_positions(), *works)]
-                await self._sweep(due)
-                for task in tasks:
-                    task.cancel()
+                tasks = [group.create_task(work) for work in (self._keep_positions(due), *works)]
+                try:
+                    await self._sweep(due)
+                finally:
+                    due.close()
+                    for task in tasks:
+                        task.cancel()
         finally:
             self._due, self.lag = None, None
-            due.close()
             try:
                 await self._positions.flush()
             except StoreUnavailable:
@@ -168,8 +170,8 @@ class Reader:
             yield await self._store.heads(rooms)
             after = rooms[-1]
 
-    async def _keep_positions(self) -> None:
-        while True:
+    async def _keep_positions(self, due: DueRooms) -> None:
+        while not due.is_closed:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
                 await self._positions.flush()
@@ -177,7 +179,8 @@ class Reader:
                 logger.warning("consumer {}: the store does not answer", self.name)
 
     async def _work(self, due: DueRooms) -> None:
-        while True:
+        """Until cancelled, or until its end where a plugin or a driver loses the cancellation."""
+        while not due.is_closed:
             room = await due.take()
             try:
                 await self._advance(due, room)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 from unittest import mock
 
@@ -280,6 +281,29 @@ def test_what_cannot_be_done_again_is_refused() -> None:
                     await made.consumers.replay("p.sink", room, after)
             with pytest.raises(ChatError, match="There is no room 'nowhere'"):
                 await made.consumers.retry_dead("p.sink", "nowhere")
+
+    run(test)
+
+
+def test_a_handler_that_loses_its_cancellation_holds_up_nobody() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 3)
+
+        async def handle(events: Sequence[AnyEvent]) -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(20)
+            await sink.handle(events)
+
+        async with node(store, sink, handle=handle, batch=1, rooms_at_once=1) as made:
+            await asyncio.sleep(30)
+            await made.consumers.replay("p.sink", "r", 0)
+            await asyncio.sleep(50)
+            assert sink.of("r") == [1, 2, 1, 2]
+        await write(store, "r", 4, 4)
+        async with asyncio.timeout(30), node(store, sink) as made:  # the lease was let go of
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.of("r")[-1] == 4
 
     run(test)
 
