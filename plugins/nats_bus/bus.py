@@ -20,15 +20,24 @@ WAITING_BYTES = 8 * 1024 * 1024  # that arrived and were not looked at; more are
 FAILURES = (Error, OSError, TimeoutError, RuntimeError)
 
 
-class TlsClient(Client):
-    """Speaks TLS where the address says so. By itself it does if the server asks for it, and whoever
-    is in between can say that the server does not."""
+class BusClient(Client):
+    """Does two things otherwise than nats-py."""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """Speaks TLS where the address says so, not only where the server asks for it: whoever is
+        in between can say that the server does not."""
         assert self._current_server is not None
         if self._current_server.uri.scheme == "tls":
             info["tls_required"] = True
         await super()._process_info(info, initial_connection)
+
+    async def _process_pong(self) -> None:
+        """Passes over an answer that nobody waits for any more, where by itself it would stop reading
+        for good, and say nothing of it."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs.pop(0)
+        else:
+            await super()._process_pong()
 
 
 class NatsBus(BusLink):
@@ -46,7 +55,7 @@ class NatsBus(BusLink):
         self._client: Any = None  # while connected
 
     async def carry(self) -> None:
-        client: Any = TlsClient()
+        client: Any = BusClient()
         ended = asyncio.Event()
         try:
             await self._connect(client, ended)
