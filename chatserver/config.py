@@ -205,7 +205,7 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
         Count,
         Meta(
             description="Events that may wait to be written; beyond: store.unavailable. While the "
-            "store does not answer, `batch_events` may."
+            "store does not answer, 100 may."
         ),
     ] = 10000
     append_seconds: Annotated[

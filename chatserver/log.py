@@ -41,6 +41,7 @@ RETRY_SECONDS = 0.005  # what another node wrote is not safe to read yet
 PATIENCE_SECONDS = 0.5  # others were first in a room for so long: ask them to give way
 GIVE_WAY_SECONDS = 1.0  # at most: three ways to the store and back of who asked
 GIVE_WAY_AGAIN_SECONDS = 2.0  # so half of the time is one's own whatever others ask
+TRIED_EVENTS = 100  # that wait for a store that goes on failing; more would be refused all at once
 FAILING_SECONDS = 5.0  # after a failure; where nobody sends any more, nothing shows that it is over
 
 Publish = Callable[[Room, Sequence[AnyEvent]], None]
@@ -381,7 +382,8 @@ class Log:
         entries = [*rest, *self._waiting]
         self._waiting.clear()
         self._unnumbered = 0
-        self._most_waiting = min(self._config.batch_events, self._config.queue_events)
+        if self._failed_at is not None:  # again; a single time may be the fault of a moment
+            self._most_waiting = min(TRIED_EVENTS, self._config.queue_events)
         self._failed_at = time.monotonic()
         for entry in entries:
             entry.room.stale = True

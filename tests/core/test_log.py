@@ -417,13 +417,20 @@ async def test_the_queue_has_a_bound() -> None:
     assert len(node.outcomes) == 6
 
 
-async def test_while_the_store_is_away_one_batch_waits_for_it_and_no_more() -> None:
+async def test_while_the_store_is_away_some_wait_for_it_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatserver.log.TRIED_EVENTS", 3)
     store = Recording()
-    way = FaultyStore(store, [("before", 0.0), ("late", 0.1)])
-    node = Node(way, batch_events=3)
+    way = FaultyStore(store, [("before", 0.0), ("before", 0.0), ("late", 0.1)])
+    node = Node(way)
     node.submit("first")
     await node.log.drain()
     assert node.code("first") == "store.unavailable" and node.log.is_failing()
+    for number in range(5):
+        node.submit(f"again{number}")  # once may be chance
+    await node.log.drain()
+    assert {node.code(f"again{number}") for number in range(5)} == {"store.unavailable"}
     for number in range(3):
         node.submit(f"c{number}")
     with pytest.raises(StoreUnavailable):

@@ -68,7 +68,8 @@ async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: 
 async def test_while_the_store_is_away_who_is_too_many_is_refused_without_asking_it(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = start({"delivery.batch_events": 1})
+    monkeypatch.setattr("chatserver.log.TRIED_EVENTS", 1)
+    server = start()
     store, is_back = server.server.store, threading.Event()
     heads = store.heads
 
@@ -85,7 +86,9 @@ async def test_while_the_store_is_away_who_is_too_many_is_refused_without_asking
         room = (await a.ok("create", name="room"))["id"]
         with monkeypatch.context() as broken:
             broken.setattr(store, "append", away)
-            assert await a.code("send", room=room, client_id="1", body="1") == "store.unavailable"
+            for number in "12":
+                sent = {"room": room, "client_id": number, "body": number}
+                assert await a.code("send", **sent) == "store.unavailable"
         monkeypatch.setattr(store, "heads", late)
         one = a.begin("send", room=room, client_id="1", body="1")
         assert await a.code("send", room=room, client_id="2", body="2") == "store.unavailable"
