@@ -42,7 +42,7 @@ autobahn: ## all cases of the Autobahn WebSocket suite (needs Python 2.7)
 
 faults: ## the fault tests in their long form, with their figures
 	@deploy/make-venv test
-	FAULTS=long .venv/bin/python -m pytest tests/faults $(ARGS)
+	FAULTS=long .venv/bin/python -m pytest -n 3 $(SHARED) tests/faults $(ARGS)
 
 lint: ## ruff and mypy
 	@deploy/make-venv test lint

@@ -12,6 +12,8 @@ from tests.faults.scale import SCALE
 from tests.faults.server import ChatServer
 from tests.servers import Mongod
 
+FIGURES = "figures of the faults"
+
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
@@ -83,12 +85,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in more]
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where several processes share the tests, each gives its figures to the one that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[FIGURES] = figures.sheet().decode()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    if measured := getattr(node, "workeroutput", {}).get(FIGURES):
+        figures.add(measured.encode())
+
+
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     if not figures.rows() and not figures.trials():
         return
     if exitstatus == 0:
         figures.collect()
-    terminalreporter.section("figures of the faults")
+    terminalreporter.section(FIGURES)
     terminalreporter.write_line(figures.text())
     if exitstatus == 0 and figures.write_page():
         terminalreporter.write_line(f"written to {figures.PAGE}")

@@ -47,10 +47,25 @@ _trials: list[Trial] = []
 
 
 class Sheet(msgspec.Struct):
-    """The figures of all runs that were given the same file."""
+    """What one run measured, or several that add up."""
 
     rows: list[tuple[str, str, list[str]]] = []
     trials: list[Trial] = []
+
+
+def sheet() -> bytes:
+    """All that was measured, for another process to add."""
+    rows = [(fault, what, values) for (fault, what), values in _rows.items()]
+    return msgspec.json.encode(Sheet(rows, _trials))
+
+
+def add(measured: bytes) -> None:
+    """Add what another process has measured."""
+    found = msgspec.json.decode(measured, type=Sheet)
+    for fault, what, values in found.rows:
+        for value in values:
+            record(fault, what, value)
+    _trials.extend(found.trials)
 
 
 def collect() -> None:
@@ -58,15 +73,13 @@ def collect() -> None:
     if not (name := os.environ.get(SHEET)):
         return
     path = Path(name)
-    kept = msgspec.json.decode(path.read_bytes(), type=Sheet) if path.exists() else Sheet()
-    ours = [(fault, what, values) for (fault, what), values in _rows.items()]
-    _rows.clear()
-    for fault, what, values in kept.rows + ours:
-        for value in values:
-            record(fault, what, value)
-    _trials[:0] = kept.trials
-    rows = [(fault, what, values) for (fault, what), values in _rows.items()]
-    path.write_bytes(msgspec.json.encode(Sheet(rows, _trials)))
+    ours = sheet()
+    if path.exists():
+        _rows.clear()
+        _trials.clear()
+        add(path.read_bytes())
+        add(ours)
+    path.write_bytes(sheet())
 
 
 def record(fault: str, what: str, value: str) -> None:

@@ -21,7 +21,7 @@ class Scale(NamedTuple):
 # The long form has at least 100,000 acknowledgements for each store in all.
 SEEDS = tuple(range(1, int(os.environ.get("SEEDS", "3")) + 1))
 SHORT = Scale(10, 50, 200, 1.5, 8, 2000, 1000, 100, (1,))
-LONG = Scale(50, 200, 800, 3, 30, 9000, 5000, 100, SEEDS)
+LONG = Scale(50, 200, 800, 2, 30, 9000, 5000, 100, SEEDS)
 
 IS_LONG = os.environ.get("FAULTS") == "long"
 SCALE = LONG if IS_LONG else SHORT

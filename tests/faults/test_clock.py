@@ -20,7 +20,7 @@ from tests.servers import Mongod
 LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 HOUR, TEN_YEARS = 3600, 10 * 365 * 86400
 RATE = 50  # libfaketime makes its node slow: where both write much to one room, it waits for long
-JUMP_SECONDS = 5 if IS_LONG else 0.5
+JUMP_SECONDS = 3 if IS_LONG else 0.5
 
 pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 

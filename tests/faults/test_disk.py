@@ -25,9 +25,9 @@ from tests.servers import Postgres
 NAMES = {"sqlite": "SQLite", "mongo": "MongoDB", "postgres": "PostgreSQL"}
 STORES = NAMES if IS_LONG else ["sqlite"]
 MEGABYTES = {"sqlite": 256, "mongo": 600, "postgres": 160}
-FULL_SECONDS = 10 if IS_LONG else 2
+FULL_SECONDS = 5 if IS_LONG else 2
 TOLD_SECONDS = 60
-FAILING_SECONDS = 5 if IS_LONG else 1.5
+FAILING_SECONDS = 3 if IS_LONG else 1.5
 RATE = 200  # messages a second: all that are refused are tried again and again
 FULL = "10 a full disk"
 UNSYNCED = "11 syncs fail"

@@ -14,11 +14,11 @@ def nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "_trials", [])
 
 
-def measure(fault: str, value: str, *, control: bool = False) -> None:
+def measure(fault: str, value: str, *, store: str = "MongoDB", control: bool = False) -> None:
     figures.record(fault, "pause", value)
     trial = figures.Trial(
         fault=fault,
-        store="MongoDB",
+        store=store,
         seed=1,
         acknowledged=1000,
         findings=0,
@@ -46,6 +46,23 @@ def test_a_sheet_collects_what_several_runs_measured(
         ("10 other", "MongoDB", "1", "1,000"),
     ]
     assert figures.totals() == [("MongoDB", "3,000")]
+
+
+def test_what_another_process_measured_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure("9 one", "1 s")
+    theirs = figures.sheet()
+    monkeypatch.setattr(figures, "_rows", {})
+    monkeypatch.setattr(figures, "_trials", [])
+    measure("9 one", "2 s")
+    figures.add(theirs)
+    assert figures.rows() == [("9 one", "pause", "2 s · 1 s")]
+    assert figures.totals() == [("MongoDB", "2,000")]
+
+
+def test_the_ways_to_run_a_store_count_together() -> None:
+    measure("9 one", "1 s")
+    measure("9 two", "1 s", store="MongoDB, three members")
+    assert figures.totals() == [("MongoDB", "2,000")]
 
 
 def test_controls_do_not_count(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.faults.server import ChatServer
 from tests.servers import Mongod
 
 FAULT = "30 one node gets no more memory"
-SECONDS = 10 if IS_LONG else 2
+SECONDS = 5 if IS_LONG else 2
 RATE = 200  # long messages a second
 BODY = "x" * 7_000
 
