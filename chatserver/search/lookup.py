@@ -11,6 +11,7 @@ from chatserver.search.reading import TIMES, Group, Groups, Pages, Reading, as_g
 from chatserver.search.segments import may_be_dropped
 
 FIRST_SEGMENTS = 16  # read at first, beside one for each room; then ever more
+FIRST_EVENTS = 1 << 14  # as many of these segments as have so many together
 GROWTH = 3
 MOST_SEGMENTS = 2000  # at once: some five megabytes
 PAGES = 300  # for which a query more is no gain: fewer are read at once, of all that is looked for
@@ -28,7 +29,7 @@ class Lookup:
         self._groups = [as_group(group) for group in groups]
         self._found = [0] * len(groups)  # how often each was, about
         self._unread: list[tuple[str, Known]] = []  # what may have the newest message is the last
-        self._size = len(rooms) + FIRST_SEGMENTS
+        self._size, self._events = len(rooms) + FIRST_SEGMENTS, FIRST_EVENTS
         self._begun: tuple[Sequence[Reading], set[str]] | None = None
 
     @property
@@ -64,9 +65,15 @@ class Lookup:
 
     async def _next(self) -> tuple[Sequence[Reading], set[str]]:
         """The next segments, the newest first, and rooms in which some have gone meanwhile."""
-        newest_first = self._unread[: -self._size - 1 : -1]
+        readings: list[Reading] = []
+        events = 0
+        for room, known in self._unread[: -self._size - 1 : -1]:
+            readings.append(Reading(room, known))
+            events += readings[-1].events
+            if events >= self._events:
+                break
         self._size = min(GROWTH * self._size, MOST_SEGMENTS)
-        readings = [Reading(room, known) for room, known in newest_first]
+        self._events *= GROWTH
         return readings, await self._narrow(readings)
 
     async def _narrow(self, readings: Sequence[Reading]) -> set[str]:
