@@ -11,11 +11,12 @@ from chatserver.search.reading import TIMES, Group, Groups, Pages, Reading, as_g
 from chatserver.search.segments import may_be_dropped
 
 FIRST_SEGMENTS = 16  # read at first, beside one for each room; then ever more
-FIRST_EVENTS = 1 << 14  # as many of these segments as have so many together
+FIRST_EVENTS = 1 << 15  # as many of these segments as have so many together
 GROWTH = 3
+GROWTH_EVENTS = 9  # older segments are larger
 MOST_SEGMENTS = 2000  # at once: some five megabytes
 PAGES = 300  # for which a query more is no gain: fewer are read at once, of all that is looked for
-FEW = 100  # candidates
+FEW = 100  # candidates, at the most, that are read instead of more pages
 TURN_EVENTS = 8192  # of segments, that are looked at before it is others' turn
 
 
@@ -73,7 +74,7 @@ class Lookup:
             if events >= self._events:
                 break
         self._size = min(GROWTH * self._size, MOST_SEGMENTS)
-        self._events *= GROWTH
+        self._events *= GROWTH_EVENTS
         return readings, await self._narrow(readings)
 
     async def _narrow(self, readings: Sequence[Reading]) -> set[str]:
