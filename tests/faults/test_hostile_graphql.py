@@ -23,7 +23,7 @@ from tests.graphql.test_limits import HOSTILE
 DOCUMENTS, FLOODS = "23 hostile GraphQL documents", "24 floods of GraphQL subscriptions"
 SENDERS = 4  # connections at once
 TOO_LARGE = "request.too_large"  # of a body that is not even read
-TIMES = 10 if IS_LONG else 1  # that each sends every document
+TIMES = 20 if IS_LONG else 1  # that each sends every document
 FLOODERS = 20 if IS_LONG else 5
 SUBSCRIPTIONS = 1000  # that each asks for at once
 ALLOWED = 100  # as it comes, for one connection
