@@ -19,19 +19,19 @@ from chatserver_plugins.postgres_bus import PostgresBusPlugin
 from chatserver_plugins.redis_bus import RedisBusPlugin
 
 ROOT = Path(__file__).parents[2]
-# Plugin: its class, its driver's module, the extra, and a setting without which it does not start.
+# Plugin: its class, its driver's module, the extra, and the setting without which it does not start.
 DRIVERS = {
-    "kafka": (KafkaPlugin, "aiokafka", "kafka", "brokers"),
-    "nats_bus": (NatsBusPlugin, "nats", "nats", "uri"),
-    "postgres": (PostgresPlugin, "asyncpg", "postgres", "uri"),
-    "postgres_bus": (PostgresBusPlugin, "asyncpg", "postgres", "uri"),
-    "redis_bus": (RedisBusPlugin, "redis", "redis", "uri"),
+    "kafka": (KafkaPlugin, "aiokafka", "kafka", ("brokers", ["here:9092"])),
+    "nats_bus": (NatsBusPlugin, "nats", "nats", ("uri", "nats://here:4222")),
+    "postgres": (PostgresPlugin, "asyncpg", "postgres", ("uri", "postgresql://here")),
+    "postgres_bus": (PostgresBusPlugin, "asyncpg", "postgres", ("uri", "postgresql://here")),
+    "redis_bus": (RedisBusPlugin, "redis", "redis", ("uri", "redis://here")),
 }
 
 
 @pytest.mark.parametrize("name", DRIVERS)
 def test_the_extra_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind, module, extra, setting = DRIVERS[name]
+    kind, module, extra, (setting, value) = DRIVERS[name]
     without(module, name, monkeypatch)
     assert setting in [each.key for each in describe(kind.Config)]
     enabled: Sequence[str] = (
@@ -40,7 +40,7 @@ def test_the_extra_is_named(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     given = {
         "server.data": str(tmp_path),
         "plugins.enabled": enabled,
-        f"plugin.{name}.{setting}": ["here:9092"] if setting == "brokers" else "any://here",
+        f"plugin.{name}.{setting}": value,
     }
     with pytest.raises(StartupError) as caught:
         Server(load(environ={}, overrides=given))
