@@ -10,6 +10,7 @@ from chatserver.rooms import Room
 from chatserver.search import directory, segments
 from chatserver.search.analyser import analysed
 from chatserver.search.candidates import Candidates, Span
+from chatserver.search.kept import KeptPages
 from chatserver.search.lookup import Lookup
 from chatserver.search.query import Query
 from chatserver.search.reading import Groups
@@ -66,7 +67,7 @@ class Finder:
     """Finds candidates; asks nobody for rights."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self._pages = store, KeptPages(store)
 
     async def locate(self, rooms: Sequence[Room], wanted: Wanted, before: int | None) -> Located:
         """`before` is a seq, where there is one room."""
@@ -81,7 +82,8 @@ class Finder:
         }
         found = {room: Candidates(ends[room], tops[room], wanted.span) for room in heads}
         by_id = {room.id: candidates for room, candidates in found.items()}
-        lookup = Lookup(self._store, by_id, wanted.groups(len(rooms)), wanted.span)
+        groups = wanted.groups(len(rooms))
+        lookup = Lookup(self._store, self._pages, by_id, groups, wanted.span)
         lookup.plan(index.known)
         tails, _ = await asyncio.gather(self._tails(after, heads, wanted, limit), lookup.begin())
         for room, tail in tails.items():

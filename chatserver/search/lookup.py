@@ -7,6 +7,7 @@ from chatserver.interfaces import Store
 from chatserver.search import directory
 from chatserver.search.candidates import Candidates, Span
 from chatserver.search.directory import Directory, Known
+from chatserver.search.kept import KeptPages
 from chatserver.search.reading import TIMES, Group, Groups, Pages, Reading, as_group
 from chatserver.search.segments import may_be_dropped
 
@@ -24,9 +25,14 @@ class Lookup:
     """The candidates of rooms for one search."""
 
     def __init__(
-        self, store: Store, rooms: Mapping[str, Candidates], groups: Groups, span: Span | None
+        self,
+        store: Store,
+        pages: KeptPages,
+        rooms: Mapping[str, Candidates],
+        groups: Groups,
+        span: Span | None,
     ) -> None:
-        self._store, self._rooms, self._span = store, rooms, span
+        self._store, self._kept, self._rooms, self._span = store, pages, rooms, span
         self._groups = [as_group(group) for group in groups]
         self._found = [0] * len(groups)  # how often each was, about
         self._unread: list[tuple[str, Known]] = []  # what may have the newest message is the last
@@ -115,10 +121,7 @@ class Lookup:
         return await self._gone(partly)
 
     async def _pages(self, readings: Sequence[Reading], tokens: Group) -> Pages:
-        places = [*{place for each in readings for place in each.places(tokens)}]
-        if not places:
-            return {}
-        return dict(zip(places, await self._store.index_pages(places), strict=True))
+        return await self._kept.get({place for each in readings for place in each.places(tokens)})
 
     async def _gone(self, readings: Sequence[Reading]) -> set[str]:
         """Rooms where pages are not there because the segments are in larger ones now; others are just empty."""

@@ -93,36 +93,33 @@ def members(rooms: Sequence[str]) -> list[Document]:
 
 
 def pages(collection: str, wanted: Sequence[tuple[str, int | None]], limit: int) -> list[Document]:
-    """The newest posted messages of each (room, before); `part` says of which."""
-    matches: list[Document] = [
-        {"room": room, "ev": "message.posted"}
-        | ({} if before is None else {"seq": {"$lt": before}})
-        for room, before in wanted
-    ]
-    return _together(collection, matches, -1, limit)
+    """The newest posted messages of each (room, before); `part` says of which.
 
-
-def ranges(collection: str, wanted: Sequence[tuple[str, int]], limit: int) -> list[Document]:
-    """The first events after each (room, seq); `part` says of which."""
-    matches: list[Document] = [{"room": room, "seq": {"$gt": after}} for room, after in wanted]
-    return _together(collection, matches, 1, limit)
-
-
-def _together(
-    collection: str, matches: Sequence[Document], direction: int, limit: int
-) -> list[Document]:
-    """Several searches as one: each goes through the index by itself."""
+    Several searches as one: each goes through the index by itself.
+    """
     parts: list[list[Document]] = [
         [
-            {"$match": match},
-            {"$sort": {"seq": direction}},
+            {
+                "$match": {"room": room, "ev": "message.posted"}
+                | ({} if before is None else {"seq": {"$lt": before}})
+            },
+            {"$sort": {"seq": -1}},
             {"$limit": limit},
             {"$addFields": {"part": part}},
         ]
-        for part, match in enumerate(matches)
+        for part, (room, before) in enumerate(wanted)
     ]
     unions = [{"$unionWith": {"coll": collection, "pipeline": part}} for part in parts[1:]]
     return parts[0] + unions
+
+
+def ranges(wanted: Sequence[tuple[str, int]], limit: int) -> Document:
+    """So many events after each (room, seq): there are no holes, so the last one's seq is known."""
+    return {
+        "$or": [
+            {"room": room, "seq": {"$gt": after, "$lte": after + limit}} for room, after in wanted
+        ]
+    }
 
 
 def heads(rooms: Sequence[str]) -> list[Document]:

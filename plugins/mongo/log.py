@@ -1,5 +1,6 @@
 """The log of every room, in the collection `events`."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -100,13 +101,16 @@ class MongoLog:
         return documents.events(found, AnyEvent)
 
     async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
-        ranges: list[list[AnyEvent]] = [[] for _ in wanted]
         if not wanted or limit < 1:
-            return ranges
-        pipeline = documents.ranges(NAME, wanted, limit)
-        for found in await self._database.aggregate(self._events, pipeline):
-            ranges[found["part"]] += documents.events([found], AnyEvent)
-        return ranges
+            return [[] for _ in wanted]
+        query = documents.ranges(wanted, limit)
+        rooms: defaultdict[str, list[AnyEvent]] = defaultdict(list)
+        for found in await self._database.find(self._events, query, [("seq", 1)]):
+            rooms[found["room"]] += documents.events([found], AnyEvent)
+        return [
+            [event for event in rooms[room] if after < event.seq <= after + limit]
+            for room, after in wanted
+        ]
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         if limit < 1:

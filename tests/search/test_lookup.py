@@ -13,6 +13,7 @@ from chatserver.interfaces import IndexPlace
 from chatserver.model import AnyEvent
 from chatserver.search import directory, lookup, segments
 from chatserver.search.candidates import ANY_SEQ, Candidates, Span
+from chatserver.search.kept import KeptPages
 from chatserver.search.lookup import Lookup
 from chatserver.search.reading import Groups
 from chatserver_plugins.memory import MemoryStore
@@ -34,7 +35,8 @@ class Search:
         for room in rooms:
             self.rooms[room].add_tail(carried, indexed.get(room, 0), segments.NEVER)
         span = self._limits.get("span")
-        self._lookup = Lookup(self._store, self.rooms, self._groups, span)  # type: ignore[arg-type]
+        pages = KeptPages(self._store)  # type: ignore[arg-type]
+        self._lookup = Lookup(self._store, pages, self.rooms, self._groups, span)  # type: ignore[arg-type]
         self._lookup.plan(known)
 
     async def next(self, room: str, most: int = 1000) -> list[int]:

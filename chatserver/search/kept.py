@@ -1,0 +1,51 @@
+"""Pages of the index that were read lately: a search in many rooms wants thousands of them.
+
+A page follows from a part of the log, so it never changes; it may be dropped when a larger segment has
+what it had, and is still right then. What is not there is not kept: it may be written.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from chatserver.interfaces import IndexPlace, Store
+from chatserver.search.reading import Pages
+
+KEEP_BYTES = 32 << 20  # of all rooms together
+PLACE_BYTES = 300  # what a place and its entry take beside the page
+
+
+class KeptPages:
+    """Reads pages of a store, those that are not known."""
+
+    def __init__(self, store: Store, most_bytes: int = KEEP_BYTES) -> None:
+        self._store, self._most = store, most_bytes
+        self._kept: OrderedDict[IndexPlace, bytes] = OrderedDict()  # used last is last
+        self._size = 0
+
+    async def get(self, places: Iterable[IndexPlace]) -> Pages:
+        """The pages at these places, None where there is none; the others are read in one query."""
+        found: dict[IndexPlace, bytes | None] = {}
+        missing: list[IndexPlace] = []
+        for place in places:
+            page = self._kept.get(place)
+            if page is None:
+                missing.append(place)
+            else:
+                found[place] = page
+                self._kept.move_to_end(place)
+        if missing:
+            read = await self._store.index_pages(missing)
+            for place, data in zip(missing, read, strict=True):
+                found[place] = data
+                if data is not None:
+                    self._keep(place, data)
+        return found
+
+    def _keep(self, place: IndexPlace, data: bytes) -> None:
+        if place in self._kept:
+            return  # somebody else read it meanwhile
+        self._kept[place] = data
+        self._size += len(data) + PLACE_BYTES
+        while self._size > self._most:
+            _, dropped = self._kept.popitem(last=False)
+            self._size -= len(dropped) + PLACE_BYTES
