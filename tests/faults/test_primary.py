@@ -14,7 +14,7 @@ import pytest
 from tests.faults import trial
 from tests.faults.figures import record_trial
 from tests.faults.fleet import Fleet
-from tests.faults.members import Members
+from tests.faults.members import Member, Members
 from tests.faults.scale import IS_LONG, SCALE
 from tests.faults.server import PLUGINS, ChatServer
 
@@ -26,20 +26,18 @@ CUT_SECONDS = 0.5  # from when on the others got nothing from it, in the control
 pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 
 
-async def kill(members: Members) -> None:
-    await asyncio.to_thread(lambda: members.primary().kill())
+async def kill(members: Members, primary: Member) -> None:
+    await asyncio.to_thread(primary.kill)
 
 
-async def freeze(members: Members) -> None:
-    primary = await asyncio.to_thread(members.primary)
+async def freeze(members: Members, primary: Member) -> None:
     primary.freeze()
     await asyncio.sleep(FREEZE_SECONDS)
     primary.thaw()
 
 
-async def isolate_and_kill(members: Members) -> None:
+async def isolate_and_kill(members: Members, primary: Member) -> None:
     """Clients reach it as before, and it goes on to take writes until it finds out."""
-    primary = await asyncio.to_thread(members.primary)
     await asyncio.to_thread(members.isolate, primary)
     await asyncio.sleep(ISOLATED_SECONDS)
     await asyncio.to_thread(primary.kill)
@@ -47,7 +45,7 @@ async def isolate_and_kill(members: Members) -> None:
 
 class Fault(NamedTuple):
     name: str
-    happens: Callable[[Members], Awaitable[None]]
+    happens: Callable[[Members, Member], Awaitable[None]]
     most_gap: float  # seconds without an acknowledgement
 
 
@@ -72,9 +70,13 @@ async def test_another_one_takes_over(
     tmp_path: Path, members: Members, kind: str, seed: int
 ) -> None:
     fault = FAULTS[kind]
+
+    async def fail() -> None:
+        await fault.happens(members, await asyncio.to_thread(members.primary))
+
     with server(tmp_path, members) as node:
         async with Fleet(node, SCALE, seed) as fleet:
-            outcome = await trial.run(fleet, lambda: fault.happens(members))
+            outcome = await trial.run(fleet, fail)
         assert outcome.findings == []
         assert outcome.gap < fault.most_gap
         assert outcome.connections == 1, "sockets are kept"
@@ -89,9 +91,10 @@ async def test_control_without_a_majority_it_is_lost(
     fault = FAULTS[kind]
 
     async def cut_and_fail() -> None:
-        await asyncio.to_thread(lambda: members.isolate(members.primary()))
+        primary = await asyncio.to_thread(members.primary)
+        await asyncio.to_thread(members.isolate, primary)
         await asyncio.sleep(CUT_SECONDS)
-        await fault.happens(members)
+        await fault.happens(members, primary)  # the others may have chosen another one by now
 
     with server(tmp_path, members, "weak_mongo") as node:
         async with Fleet(node, SCALE, seed) as fleet:
