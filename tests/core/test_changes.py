@@ -63,3 +63,18 @@ async def test_who_asks_for_a_turn_is_heard_once_by_the_others() -> None:
         await here.look()
         await there.look()
     assert seen == ["there r1"]
+
+
+async def test_a_node_that_is_behind_in_a_room_gets_way_from_the_others() -> None:
+    store = MemoryStore()
+    here, there = node(store), node(store)
+    async with running(here), running(there):
+        owner = await add_user(here, "owner")
+        room = await here.rooms.create(owner, RoomKind.PUBLIC, "room")
+        other = await there.rooms.get(room.id)
+        assert here.log.ask is not None
+        await here.log.ask(room.id)
+        await there.changes.look()
+        await here.changes.look()
+        assert other.gives_way
+        assert not room.gives_way
