@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, settings
 from loguru import logger
 from tornado.ioloop import IOLoop
@@ -48,3 +50,17 @@ def logged() -> Iterator[list[str]]:
     )
     yield lines
     logger.remove(sink)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Whose certificates nobody knows who was not told of it."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(tmp_path: Path, authority: trustme.CA) -> str:
+    """Tells of the authority."""
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)

@@ -101,18 +101,6 @@ async def test_a_wrong_password_is_said_in_short(replica_set: Mongod, logged: li
 # -- TLS, which NATS asks for in plain text ----------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(tmp_path: Path, authority: trustme.CA) -> str:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
 async def test_nats_over_tls(tmp_path: Path, authority: trustme.CA, ca_file: str) -> None:
     certificate = authority.issue_cert("127.0.0.1")
     key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"

@@ -11,18 +11,6 @@ from receiver import Receiver, until
 from chatserver import StartupError
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(tmp_path: Path, authority: trustme.CA) -> str:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
 def receiver(authority: trustme.CA, name: str = "127.0.0.1") -> Receiver:
     """One with a certificate for this name, which `chat` starts."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
