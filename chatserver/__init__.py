@@ -1,6 +1,6 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
-from chatserver.buslink import BusLink
+from chatserver.bus.link import BusLink
 from chatserver.errors import (
     BusUnavailable,
     ChatError,

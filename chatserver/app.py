@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from chatserver import installation, logging
+from chatserver.bus.exchange import give_bus
 from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
 from chatserver.ending import cancelled
-from chatserver.exchange import give_bus
 from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Context, Job

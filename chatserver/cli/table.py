@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chatserver.logtext import visible
+from chatserver.logging.text import visible
 
 PIPED_WIDTH = 200  # rich assumes 80 where there is no terminal, and would cut cells short
 

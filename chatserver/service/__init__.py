@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from chatserver.bus.online import Online
 from chatserver.config import Config
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks import HookCalls
@@ -17,7 +18,6 @@ from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
-from chatserver.online import Online
 from chatserver.rooms import Rooms
 from chatserver.search.finder import Finder
 from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
@@ -35,7 +35,7 @@ from chatserver.service.search import Search
 from chatserver.service.views import Mentioned
 
 if TYPE_CHECKING:
-    from chatserver.exchange import Exchange
+    from chatserver.bus.exchange import Exchange
 
 
 class Service:

@@ -7,11 +7,11 @@ and goes many times costs no more than once, and a connection that could not be 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from chatserver.busframes import Item
+from chatserver.bus.frames import Item
+from chatserver.bus.online import Online
 from chatserver.errors import ChatError
 from chatserver.hub import Hub
 from chatserver.model import User
-from chatserver.online import Online
 from chatserver.rooms import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from chatserver.bus.online import Online
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hub import Hub
 from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.model import MemberChanged, MemberLeft, RoomChanged, RoomKind, RoomRole, User
-from chatserver.online import Online
 from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes

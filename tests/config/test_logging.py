@@ -16,8 +16,8 @@ from loguru import logger
 from chatserver.config import LoggingConfig
 from chatserver.errors import StartupError
 from chatserver.logging import connection_id, request_id, setup
-from chatserver.logtext import redact
-from chatserver.logwriter import LogFile, Writer
+from chatserver.logging.text import redact
+from chatserver.logging.writer import LogFile, Writer
 from chatserver.version import __version__
 
 Start = Callable[..., Writer]
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_written_refuses_to_start(tmp_path: Path) -> Non
 def test_lines_beyond_the_bound_are_dropped_and_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("chatserver.logwriter.MOST_WAITING", 0)
+    monkeypatch.setattr("chatserver.logging.writer.MOST_WAITING", 0)
     writer = Writer([])
     writer.write("x\n", [])
     writer.close()

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from chatserver.bus.exchange import give_bus
 from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
-from chatserver.exchange import give_bus
 from chatserver.guard import Call
 from chatserver.hooks import HookCalls
 from chatserver.interfaces import Authenticator, Bus, Store, StoredSession

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.busframes import Frames, Head, InRoom, NotOurs, OfUser, UserChanged, encode
-from chatserver.hints import FETCH_EVENTS
+from chatserver.bus.frames import Frames, Head, InRoom, NotOurs, OfUser, UserChanged, encode
+from chatserver.bus.hints import FETCH_EVENTS
 from chatserver.installation import bus_key
 from chatserver.interfaces import BUS_FRAME_BYTES
 from chatserver.measure import Counter
@@ -221,8 +221,8 @@ async def test_items_of_a_later_version_are_left_out() -> None:
 async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
     wire = Wire()
     with (
-        mock.patch("chatserver.exchange.PUBLISH_SECONDS", 0.05),
-        mock.patch("chatserver.exchange.WAITING_ITEMS", 20),
+        mock.patch("chatserver.bus.exchange.PUBLISH_SECONDS", 0.05),
+        mock.patch("chatserver.bus.exchange.WAITING_ITEMS", 20),
     ):
         async with scene(wire) as built:
             mine = wire.buses[1]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import busframes, online
-from chatserver.busframes import OnlineItem
+from chatserver.bus import frames, online
+from chatserver.bus.frames import OnlineItem
+from chatserver.bus.online import BEAT_SECONDS, EXPIRY_SECONDS, LINGER_SECONDS, Online
 from chatserver.interfaces import BUS_FRAME_BYTES
-from chatserver.online import BEAT_SECONDS, EXPIRY_SECONDS, LINGER_SECONDS, Online
 
 USERS = [f"u{number}" for number in range(6)]
 HEALED_SECONDS = LINGER_SECONDS + 2 * BEAT_SECONDS + 2
@@ -177,7 +177,7 @@ def test_nodes_that_agree_say_little_and_each_change_once() -> None:
     world.arrive(1, "somebody else")
     world.said.clear()
     world.turns(1)
-    assert busframes.Moved(True, ["somebody else"]) in world.said
+    assert frames.Moved(True, ["somebody else"]) in world.said
 
 
 def test_whoever_asks_again_and_again_is_told_all_only_now_and_then() -> None:
@@ -185,8 +185,8 @@ def test_whoever_asks_again_and_again_is_told_all_only_now_and_then() -> None:
     node.arrived("u")
     parts = 0
     for second in range(20):
-        node.heard("other", busframes.Ask(node.node), float(second))
-        parts += sum(isinstance(item, busframes.Part) for item in node.turn(float(second)))
+        node.heard("other", frames.Ask(node.node), float(second))
+        parts += sum(isinstance(item, frames.Part) for item in node.turn(float(second)))
     assert parts == online.PARTS * 20 / BEAT_SECONDS
 
 
@@ -199,6 +199,6 @@ def crowd() -> Iterator[Online]:
 
 
 def test_all_of_a_large_node_fits_into_frames(crowd: Online) -> None:
-    crowd.heard("other", busframes.Ask(crowd.node), 0.0)
-    encoded = [busframes.encode(item) for item in crowd.turn(0.0)]
+    crowd.heard("other", frames.Ask(crowd.node), 0.0)
+    encoded = [frames.encode(item) for item in crowd.turn(0.0)]
     assert max(map(len, encoded)) < BUS_FRAME_BYTES - 200

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from chatserver import online
+from chatserver.bus import online
 from chatserver.errors import ChatError
 from chatserver.model import User
 from chatserver.service import Service

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatserver.hints import Hints
+from chatserver.bus.hints import Hints
 from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.model import AnyEvent, MessagePosted
 from chatserver.rooms import Room

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from zlib import crc32
 
-from chatserver.busframes import Ask, Beat, Moved, OnlineItem, Part
+from chatserver.bus.frames import Ask, Beat, Moved, OnlineItem, Part
 
 LINGER_SECONDS = 5.0  # who loads a page anew, or moves to another node, has not gone
 BEAT_SECONDS = 5.0

@@ -1,7 +1,8 @@
 """Logs: one line an entry, to the console and to files, for loguru and the standard library alike.
 
-What an entry says and how it looks is here; `logwriter.py` writes it. Nothing here may show a
-secret: variables of a traceback are never printed, and what looks like a credential is blotted out.
+What an entry holds is decided here; `text.py` keeps secrets and control characters out of it, and
+`writer.py` writes it. Nothing may show a secret: a traceback's variables are never printed, and what
+looks like a credential is replaced.
 """
 
 import logging
@@ -19,8 +20,8 @@ from loguru import logger
 
 from chatserver.config import LoggingConfig
 from chatserver.errors import StartupError
-from chatserver.logtext import CONTROL, pretty, redact
-from chatserver.logwriter import LogFile, Stream, Target, Writer
+from chatserver.logging.text import CONTROL, pretty, redact
+from chatserver.logging.writer import LogFile, Stream, Target, Writer
 from chatserver.settings import HIDDEN, is_secret
 from chatserver.version import __version__
 

@@ -69,7 +69,7 @@ class Moved(Item, frozen=True, array_like=True, tag="moved"):
 
 
 class Beat(Item, frozen=True, array_like=True, tag="beat"):
-    """The sum of who is online at the node: `online.py:Users`."""
+    """The sum of who is online at the node: `bus/online.py:Users`."""
 
     sum: Seq
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from loguru import logger
 
-from chatserver.busframes import (
+from chatserver.bus.frames import (
     AnyItem,
     Ask,
     Beat,
@@ -27,14 +27,14 @@ from chatserver.busframes import (
     UserChanged,
     encode,
 )
+from chatserver.bus.hints import Hints
+from chatserver.bus.online import Online
 from chatserver.ending import stopped
 from chatserver.errors import BusUnavailable
-from chatserver.hints import Hints
 from chatserver.hub import Hub
 from chatserver.interfaces import Bus
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent
-from chatserver.online import Online
 from chatserver.rooms import Rooms
 from chatserver.service import Service
 from chatserver.service.views import Mentioned
