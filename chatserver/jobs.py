@@ -16,9 +16,11 @@ from chatserver.hooktypes import Job
 from chatserver.interfaces import Store
 from chatserver.leases import Leases
 from chatserver.measure import Measures
+from chatserver.unreadable import UNREADABLE, set_aside
 
 SPACE = "job"  # record space: name -> LastRun
 RETRY_SECONDS = 60.0  # after a failure, doubled with each further one, up to the job's own period
+RESTART_SECONDS = 5.0  # after a fault of our own
 BOUNDS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0)
 
 _encode = msgspec.json.encode
@@ -31,6 +33,12 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     failures: int
     node: str
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """In place of a last run that is written down, but not as one."""
+
+    unreadable: bool = True
 
 
 _decode = msgspec.json.Decoder(LastRun).decode
@@ -51,6 +59,11 @@ class Jobs:
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
         self._succeeded: dict[tuple[str, ...], float] = {}
         self._runs = measures.counter("chatserver_jobs_total", "Runs of jobs", ("job", "outcome"))
+        self._unreadable = measures.counter(
+            "chatserver_job_records_unreadable_total",
+            "Last runs that could not be read and were set aside",
+            ("job",),
+        )
         self._seconds = measures.histogram(
             "chatserver_job_seconds", "Time that a job took", ("job",), BOUNDS
         )
@@ -73,14 +86,20 @@ class Jobs:
         for name in await end(self._tasks):
             self._leases.lease(name).lose()  # it may still do something: others have to wait
 
-    async def last_runs(self) -> list[tuple[Job, LastRun | None]]:
+    async def last_runs(self) -> list[tuple[Job, LastRun | Unreadable | None]]:
         """Each job with its last run in the cluster, if there was one."""
         found = await self._store.get_many(SPACE, [job.name for _, job in self._jobs])
-        runs = {name: _decode(record) for name, record in found.items()}
+        runs = {name: _read(record) for name, record in found.items()}
         return [(job, runs.get(job.name)) for _, job in self._jobs]
 
     async def _keep(self, plugin: str, job: Job) -> None:
-        await self._leases.lease(_lease(job)).while_held(lambda: self._repeat(plugin, job))
+        lease = self._leases.lease(_lease(job))
+        while True:
+            try:
+                await lease.while_held(lambda: self._repeat(plugin, job))
+            except Exception:
+                logger.exception("job {} failed, it begins again", job.name)
+                await asyncio.sleep(RESTART_SECONDS)
 
     async def _repeat(self, plugin: str, job: Job) -> None:
         last = await self._last_run(job)
@@ -116,11 +135,30 @@ class Jobs:
     async def _last_run(self, job: Job) -> LastRun | None:
         while True:
             try:
-                record = await self._store.get(SPACE, job.name)
+                return await self._look_up(job)
             except StoreUnavailable:
                 await asyncio.sleep(1)
-            else:
-                return None if record is None else _decode(record)
+
+    async def _look_up(self, job: Job) -> LastRun | None:
+        """What cannot be read is as good as none, and does not stop the job."""
+        record = await self._store.get(SPACE, job.name)
+        if record is None:
+            return None
+        last = _read(record)
+        if isinstance(last, LastRun):
+            return last
+        self._unreadable.add(labels=(job.name,))
+        await set_aside(self._store, SPACE, job.name, record)
+        return None
+
+
+def _read(record: bytes) -> LastRun | Unreadable:
+    try:
+        last = _decode(record)
+        datetime.fromisoformat(last.at)
+    except (*UNREADABLE, ValueError):
+        return Unreadable()
+    return last
 
 
 def _lease(job: Job) -> str:

@@ -18,6 +18,7 @@ from loguru import logger
 from chatserver.ending import stopped
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
+from chatserver.unreadable import UNREADABLE
 
 SPACE = "lease"  # record space: name -> Claim
 BEAT_SECONDS = 2.0  # between two looks at the records
@@ -35,6 +36,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(Claim).decode
+UNKNOWN = Claim("unknown", 0)  # of a record that cannot be read: somebody may act under it
 
 
 def node_name() -> str:
@@ -111,7 +113,7 @@ class Leases:
     async def holder(self, name: str) -> str:
         """The node that a lease is written to, if to any."""
         record = await self._store.get(SPACE, name)
-        return "" if record is None else _decode(record).owner
+        return _read(record).owner
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="leases")
@@ -150,7 +152,7 @@ class Leases:
         now = self._ticks()
         if record != lease.seen:
             lease.seen, lease.since = record, now
-        claim = Claim("", 0) if record is None else _decode(record)
+        claim = _read(record)
         if claim.owner not in ("", self.node):
             lease.lose()
             if now - lease.since < self._expire:
@@ -172,3 +174,12 @@ class Leases:
         if old is None:
             return await self._store.add(SPACE, name, new)
         return await self._store.swap(SPACE, name, old, new)
+
+
+def _read(record: bytes | None) -> Claim:
+    if record is None:
+        return Claim("", 0)
+    try:
+        return _decode(record)
+    except UNREADABLE:
+        return UNKNOWN

@@ -11,7 +11,7 @@ from chatserver.cli.options import configured
 
 if TYPE_CHECKING:
     from chatserver.hooktypes import Job
-    from chatserver.jobs import LastRun
+    from chatserver.jobs import LastRun, Unreadable
 
 
 @click.command()
@@ -41,9 +41,13 @@ def command(source: str | None, overrides: dict[str, object], as_json: bool) -> 
     )
 
 
-def _row(job: Job, last: LastRun | None) -> tuple[str, ...]:
+def _row(job: Job, last: LastRun | Unreadable | None) -> tuple[str, ...]:
+    from chatserver.jobs import Unreadable
+
     every = f"{job.every:g} s"
     if last is None:
         return job.name, every, "never", "", "", ""
+    if isinstance(last, Unreadable):
+        return job.name, every, "unreadable", "", "", ""
     outcome = f"failed, {last.failures} in a row" if last.failures else "ok"
     return job.name, every, last.at, f"{last.seconds:.1f} s", last.node, outcome

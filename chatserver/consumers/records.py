@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
+from loguru import logger
 
 from chatserver.interfaces import Store
 from chatserver.service.texts import new_id
+from chatserver.unreadable import UNREADABLE, set_aside
 
 KNOWN_ROOMS = 50_000  # whose positions are kept in memory
 EVERY_ROOM = b"1"  # in place of ids in the record `begun`
 WRITES = 32  # records written at the same time
 PAGE = 1000
+NO_LETTER = "record.unreadable"  # in place of the error, where no more is known than the event
 
 _encode = msgspec.json.encode
 
@@ -41,7 +44,11 @@ _decode_ask = msgspec.json.Decoder(Ask).decode
 
 
 class ConsumerRecords:
-    """One consumer's space of records: `at/ROOM`, `dead/ROOM/SEQ`, `ask/…`, `begun`."""
+    """One consumer's space of records: `at/ROOM`, `dead/ROOM/SEQ`, `ask/…`, `begun`.
+
+    What cannot be read stops it nowhere: a position counts as 0, of a dead letter the room and the
+    number are in its key, and an ask is set aside.
+    """
 
     def __init__(self, store: Store, consumer: str) -> None:
         self._store = store
@@ -52,7 +59,7 @@ class ConsumerRecords:
         record = await self._store.get(self._space, "begun")
         if record is None or record == EVERY_ROOM:
             return None if record is None else frozenset()
-        return frozenset(record.decode().split())
+        return frozenset(record.decode(errors="replace").split())
 
     async def set_begun(self, rooms: frozenset[str]) -> None:
         record = " ".join(sorted(rooms)).encode() or EVERY_ROOM
@@ -63,13 +70,14 @@ class ConsumerRecords:
     async def positions(self, rooms: Sequence[str]) -> dict[str, int]:
         """How far it is in each of these rooms; 0 where nothing is written."""
         found = await self._store.get_many(self._space, [f"at/{room}" for room in rooms])
-        return {room: int(found.get(f"at/{room}", b"0")) for room in rooms}
+        return {room: self._position(room, found.get(f"at/{room}", b"0")) for room in rooms}
 
     async def all_positions(self) -> AsyncIterator[dict[str, int]]:
         """Those that are written, in pages."""
         after = ""
         while page := await self._store.scan(self._space, "at/", after, PAGE):
-            yield {key.removeprefix("at/"): int(value) for key, value in page}
+            rooms = ((key.removeprefix("at/"), value) for key, value in page)
+            yield {room: self._position(room, value) for room, value in rooms}
             after = page[-1][0]
 
     async def write_positions(self, positions: Mapping[str, int], *, new: bool = False) -> None:
@@ -81,6 +89,15 @@ class ConsumerRecords:
             await asyncio.gather(
                 *(write(self._space, f"at/{room}", b"%d" % seq) for room, seq in part)
             )
+
+    def _position(self, room: str, record: bytes) -> int:
+        """From the start, if need be: what comes again does less harm than what is left out."""
+        try:
+            return int(record)
+        except ValueError:
+            text = "{}: its position in {} cannot be read: all of the room counts as new"
+            logger.error(text, self._space, room)
+            return 0
 
     # -- dead letters --------------------------------------------------------------------------------
 
@@ -94,8 +111,8 @@ class ConsumerRecords:
         """By room and seq."""
         prefix, after = "dead/" if room is None else f"dead/{room}/", ""
         while page := await self._store.scan(self._space, prefix, after, PAGE):
-            for _, value in page:
-                yield _decode_letter(value)
+            for key, value in page:
+                yield _read_letter(key, value)
             after = page[-1][0]
 
     async def count_dead(self) -> int:
@@ -108,8 +125,13 @@ class ConsumerRecords:
 
     async def asked(self) -> list[tuple[str, Ask]]:
         """What is asked for, each under a key to be `answered`."""
-        found = await self._store.scan(self._space, "ask/", limit=PAGE)
-        return [(key, _decode_ask(value)) for key, value in found]
+        asks = []
+        for key, value in await self._store.scan(self._space, "ask/", limit=PAGE):
+            try:
+                asks.append((key, _decode_ask(value)))
+            except UNREADABLE:
+                await set_aside(self._store, self._space, key, value)
+        return asks
 
     async def answered(self, key: str) -> None:
         await self._store.delete(self._space, key)
@@ -156,3 +178,11 @@ class Positions:
 
 def _dead_key(room: str, seq: int) -> str:
     return f"dead/{room}/{seq:016d}"
+
+
+def _read_letter(key: str, record: bytes) -> DeadLetter:
+    try:
+        return _decode_letter(record)
+    except UNREADABLE:
+        _, room, seq = key.split("/")
+        return DeadLetter(room=room, seq=int(seq), at="", attempts=0, error=NO_LETTER)

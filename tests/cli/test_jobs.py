@@ -38,7 +38,7 @@ def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
 def test_what_never_ran_and_what_failed_is_said() -> None:
     from chatserver.cli.jobs import _row
     from chatserver.hooktypes import Job
-    from chatserver.jobs import LastRun
+    from chatserver.jobs import LastRun, Unreadable
 
     async def nothing() -> None: ...
 
@@ -46,3 +46,4 @@ def test_what_never_ran_and_what_failed_is_said() -> None:
     assert _row(job, None) == ("p.work", "90 s", "never", "", "", "")
     last = LastRun(at="2026-01-01T00:00:00.000Z", seconds=1.25, failures=3, node="n")
     assert _row(job, last)[-1] == "failed, 3 in a row"
+    assert _row(job, Unreadable())[2] == "unreadable"

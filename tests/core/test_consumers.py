@@ -285,6 +285,35 @@ def test_what_cannot_be_done_again_is_refused() -> None:
     run(test)
 
 
+def test_records_that_cannot_be_read_stop_nothing_and_lose_nothing(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        for room in ("a", "b"):
+            await write(store, room, 1, 5)
+        async with node(store, sink):
+            await asyncio.sleep(2 * SWEEP)
+        space = "consumer/p.sink"
+        for key in ("ask/1", "at/a", f"dead/b/{2:016d}"):
+            await store.put(space, key, b"\xff{")
+        sink.got.clear()
+        async with node(store, sink) as made:
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.got == [("a", seq) for seq in range(1, 6)]
+            letters = await made.consumers.dead("p.sink", None)
+            assert [(each.room, each.seq, each.error) for each in letters] == [
+                ("b", 2, "record.unreadable")
+            ]
+            await made.consumers.retry_dead("p.sink", None)
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.got[5:] == [("b", 2)]
+            assert await made.consumers.dead("p.sink", None) == []
+            assert [kept for _, kept in await store.scan(space, "unreadable/ask/1/")] == [b"\xff{"]
+
+    run(test)
+    assert sum("ask/1 of consumer/p.sink cannot be read" in line for line in logged) == 1
+    assert any("consumer/p.sink: its position in a cannot be read" in line for line in logged)
+
+
 def test_a_handler_that_loses_its_cancellation_holds_up_nobody() -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()

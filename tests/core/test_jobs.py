@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.guard import Guard
 from chatserver.hooktypes import Job
-from chatserver.jobs import RETRY_SECONDS, SPACE, Jobs, LastRun
+from chatserver.jobs import RESTART_SECONDS, RETRY_SECONDS, SPACE, Jobs, LastRun, Unreadable
 from chatserver.leases import Leases
 from chatserver.measure import Measures
 from chatserver_plugins.memory import MemoryStore
@@ -212,6 +213,55 @@ def test_a_clock_that_was_wrong_delays_a_job_by_one_period_at_most(hours: int) -
         await node.stop()
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b"", b"\xff\xfe", b"[1]", b'{"at":"x","seconds":1,"failures":0,"node":"n"}', b"[" * 10**5],
+)
+def test_a_record_that_cannot_be_read_is_said_and_kept_and_the_job_runs(
+    record: bytes, logged: list[str]
+) -> None:
+    async def test() -> None:
+        store, work = MemoryStore(), Work()
+        await store.put(SPACE, "p.work", record)
+        node = Node(store, work.job)
+        assert await node.jobs.last_runs() == [(work.job, Unreadable())]
+        node.start()
+        await asyncio.sleep(2.5 * EVERY)
+        assert len(work.times) == 3
+        [(_, last)] = await node.jobs.last_runs()
+        assert isinstance(last, LastRun)
+        assert [kept for _, kept in await store.scan(SPACE, "unreadable/p.work/")] == [record]
+        assert node.values("chatserver_job_records_unreadable_total") == {("p.work",): 1}
+        await node.stop()
+
+    run(test)
+    [line] = [line for line in logged if "cannot be read" in line]
+    assert line.startswith("ERROR record p.work of job cannot be read: it is kept as unreadable/")
+
+
+def test_a_fault_of_our_own_is_said_and_the_job_goes_on(logged: list[str]) -> None:
+    async def test() -> None:
+        store, work, asked = MemoryStore(), Work(), 0
+        get = store.get
+
+        async def broken_twice(space: str, key: str) -> bytes | None:
+            nonlocal asked
+            asked += 1
+            if asked <= 2:
+                raise ValueError("broken on purpose")
+            return await get(space, key)
+
+        with mock.patch.object(store, "get", broken_twice):
+            node = Node(store, work.job)
+            node.start()
+            await asyncio.sleep(3 * RESTART_SECONDS)
+            assert len(work.times) == 1
+            await node.stop()
+
+    run(test)
+    assert sum("job p.work failed, it begins again" in line for line in logged) == 2
 
 
 async def test_a_job_without_a_period_refuses_to_start(tmp_path: Path) -> None:

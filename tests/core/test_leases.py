@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatserver.leases import EXPIRE_BEATS, HOLD_BEATS, Lease, Leases
+from chatserver.leases import EXPIRE_BEATS, HOLD_BEATS, SPACE, Lease, Leases
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, VirtualLoop
 
@@ -102,6 +102,26 @@ def test_a_lease_that_is_let_go_of_is_taken_at_once() -> None:
         await nodes.end()
 
     run(test)
+
+
+@pytest.mark.parametrize("record", [b"", b"\xff", b'{"owner":7}'])
+def test_a_record_that_cannot_be_read_is_taken_over_and_holds_up_no_other(
+    record: bytes, logged: list[str]
+) -> None:
+    async def test() -> None:
+        nodes = Nodes()
+        await nodes.stores[0].behind.put(SPACE, "another", record)
+        another = nodes.nodes[0].lease("another")
+        assert await nodes.nodes[0].holder("another") == "unknown"
+        first = nodes.begin(0)
+        await asyncio.sleep(BEAT)
+        assert (first.held, another.held) == (True, False)  # somebody may be acting under it
+        await asyncio.sleep((EXPIRE_BEATS + 1) * BEAT)
+        assert (first.held, another.held) == (True, True)
+        await nodes.end()
+
+    run(test)
+    assert any("another is taken over from unknown" in line for line in logged)
 
 
 @pytest.mark.parametrize("kind", ["before", "after", "much later"])
