@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 import chatserver_plugins
-from chatserver.configtext import render_default, sections, toml_value
+from chatserver.config.settings import Setting, describe
+from chatserver.config.text import render_default, sections, toml_value
 from chatserver.plugins import settings_type
-from chatserver.settings import Setting, describe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import graphql_reference

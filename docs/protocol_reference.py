@@ -10,6 +10,7 @@ import msgspec
 
 from chatserver import errors
 from chatserver.config import LimitsConfig
+from chatserver.config.settings import describe, type_text
 from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.following import Followed
@@ -25,7 +26,6 @@ from chatserver.service.views import (
     RoomView,
     TypingNow,
 )
-from chatserver.settings import describe, type_text
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Number = int | float | None

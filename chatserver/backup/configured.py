@@ -7,7 +7,7 @@ from chatserver.backup.seal import seal_for
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.take import Settings
 from chatserver.config import BackupConfig, Config, Loaded
-from chatserver.configtext import render_effective
+from chatserver.config.text import render_effective
 
 
 def shelf_of(config: Config) -> Shelf:

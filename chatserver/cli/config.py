@@ -23,7 +23,7 @@ def command(source: str | None, overrides: dict[str, object], default: bool) -> 
     chatserver config -c production
     chatserver config --default > chat.toml
     """
-    from chatserver.configtext import render_default, render_effective
+    from chatserver.config.text import render_default, render_effective
 
     if default:
         click.echo(render_default(), nl=False)
@@ -36,9 +36,9 @@ def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
     """The settings of each plugin that is on, and as they came of those that are not."""
     import msgspec
 
+    from chatserver.config.settings import convert
     from chatserver.errors import StartupError
     from chatserver.plugins import discover, load_class, settings_type
-    from chatserver.settings import convert
 
     sources = discover(config)
     tables: dict[str, Mapping[str, Any]] = {}

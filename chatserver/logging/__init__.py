@@ -19,10 +19,10 @@ import msgspec
 from loguru import logger
 
 from chatserver.config import LoggingConfig
+from chatserver.config.settings import HIDDEN, is_secret
 from chatserver.errors import StartupError
 from chatserver.logging.text import CONTROL, pretty, redact
 from chatserver.logging.writer import LogFile, Stream, Target, Writer
-from chatserver.settings import HIDDEN, is_secret
 from chatserver.version import __version__
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from chatserver import Bus, StartupError
-from chatserver.settings import convert
+from chatserver.config.settings import convert
 from chatserver.testing.buses import Node
 from chatserver_plugins.mongo_bus import MongoBusPlugin
 from chatserver_plugins.nats_bus import NatsBusPlugin

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chatserver.cli import COMMANDS
-from chatserver.configtext import render_default
+from chatserver.config.text import render_default
 from chatserver.errors import StartupError
 
 from .conftest import STORE, Run, Server

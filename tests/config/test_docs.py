@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 
 from chatserver.config import load
-from chatserver.configtext import sections
-from chatserver.settings import describe
+from chatserver.config.settings import describe
+from chatserver.config.text import sections
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/configuration.md"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from chatserver.config import Config, load
-from chatserver.configsource import find
-from chatserver.configtext import render_default
+from chatserver.config.settings import Text
+from chatserver.config.sources import find
+from chatserver.config.text import render_default
 from chatserver.errors import StartupError
-from chatserver.settings import Text
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from chatserver import Settings, StartupError
 from chatserver.config import load
-from chatserver.configtext import hidden
-from chatserver.settings import convert, describe
+from chatserver.config.settings import convert, describe
+from chatserver.config.text import hidden
 
 
 class Door(Settings, frozen=True, kw_only=True):

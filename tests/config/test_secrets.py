@@ -3,7 +3,7 @@
 import pytest
 
 from chatserver.config import Config, Loaded, describe, hide, is_secret
-from chatserver.configtext import render_effective, sections
+from chatserver.config.text import render_effective, sections
 
 
 @pytest.mark.parametrize("name", ["password", "smtp_password", "secret", "api_key", "token", "uri"])

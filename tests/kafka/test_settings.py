@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatserver import StartupError
-from chatserver.settings import convert, is_secret
+from chatserver.config.settings import convert, is_secret
 from chatserver_plugins.kafka import KafkaPlugin
 from chatserver_plugins.kafka.client import options
 

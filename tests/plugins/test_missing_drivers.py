@@ -11,7 +11,7 @@ import pytest
 from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import load
-from chatserver.settings import describe
+from chatserver.config.settings import describe
 from chatserver_plugins.kafka import KafkaPlugin
 from chatserver_plugins.nats_bus import NatsBusPlugin
 from chatserver_plugins.postgres import PostgresPlugin

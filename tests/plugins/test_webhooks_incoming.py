@@ -12,7 +12,7 @@ from tornado.httpclient import AsyncHTTPClient
 from chatserver import MessagePosted, Room, RoomKind, ServerRole, StartupError, User
 from chatserver.app import Server
 from chatserver.config import load
-from chatserver.settings import convert
+from chatserver.config.settings import convert
 from chatserver_plugins.webhooks import WebhooksConfig
 
 TOKEN = "the token of the hook"

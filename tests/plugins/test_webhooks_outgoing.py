@@ -10,7 +10,7 @@ from hooked import chat
 from receiver import SECRET, Receiver, is_signed, until
 
 from chatserver import RoomKind, StartupError
-from chatserver.settings import convert
+from chatserver.config.settings import convert
 from chatserver_plugins.webhooks import WebhooksConfig
 from chatserver_plugins.webhooks.network import GuardedResolver, NotAllowed
 from chatserver_plugins.webhooks.outgoing import Answer

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from chatserver.config.settings import Text
 from chatserver.errors import StartupError
 from chatserver.folders import packaged
-from chatserver.settings import Text
 
 PREFIX = "CHATSERVER_"
 SOURCE = "CHATSERVER_CONFIG"

@@ -1,36 +1,14 @@
-"""The configuration: every key where it is declared, and loading it.
+"""The sections of the configuration: every key of the core, with its bounds, default and description.
 
-defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. What a plugin's section
-holds is checked by the plugin manager, against the plugin's own `Config`.
+`config/default.toml` and docs/configuration.md are generated from these.
 """
 
 import ipaddress
-import os
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, field
-
-from chatserver.configsource import Sources
-from chatserver.settings import Table, convert, describe, hide, is_secret
-
-__all__ = [
-    "BackupConfig",
-    "Config",
-    "DeliveryConfig",
-    "LimitsConfig",
-    "Loaded",
-    "LoggingConfig",
-    "PluginsConfig",
-    "ServerConfig",
-    "convert",
-    "describe",
-    "hide",
-    "is_secret",
-    "load",
-]
 
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -322,35 +300,3 @@ class Config(Section, frozen=True, kw_only=True):
     backup: BackupConfig = field(default_factory=BackupConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     plugin: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-class Loaded(NamedTuple):
-    """A configuration, and for each key that is not at its default where the value came from."""
-
-    config: Config
-    origin: dict[str, str]
-
-    def where(self, key: str) -> str:
-        """A key as messages name it: with its file, or as its environment variable."""
-        return Sources.locate(self.origin, key)
-
-
-def load(
-    source: str | None = None,
-    *,
-    environ: Mapping[str, str] = os.environ,
-    overrides: Mapping[str, object] | None = None,
-) -> Loaded:
-    """Read the configuration; a StartupError names each mistake with its path.
-
-    `source` is a path, or a name such as `production` (see `configsource.find`); without one
-    CHATSERVER_CONFIG is asked. `overrides` maps dotted keys to values; text is read as in the
-    environment.
-    """
-    sources = Sources(Config)
-    sources.add_file(source or environ.get("CHATSERVER_CONFIG") or None)
-    sources.add_environment(environ)
-    sources.add_overrides(overrides or {})
-    for name, table in sources.tables("plugin"):
-        sources.tree["plugin"][name] = Table(table, sources.where)
-    return Loaded(convert(sources.tree, Config, sources.where), sources.origin)

@@ -1,6 +1,6 @@
 """Settings as typed structs: convert raw tables into one, name every mistake by its path, describe one.
 
-Knows neither the sections of the core (`config.py`) nor where raw values come from.
+Knows neither the sections of the core (`sections.py`) nor where raw values come from.
 """
 
 import difflib

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chatserver.config import Config, Loaded
-from chatserver.settings import describe, hide
+from chatserver.config.settings import describe, hide
 
 WIDTH = 100
 

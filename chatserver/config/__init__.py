@@ -1,0 +1,71 @@
+"""The configuration of a server: loading it, and what is loaded.
+
+defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. `sections.py` declares every
+key, `sources.py` finds and merges the values, `settings.py` converts them and names mistakes, `text.py`
+writes configurations as TOML. A plugin's section is checked by the plugin manager, against the plugin's
+own `Config`.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from chatserver.config.sections import (
+    BackupConfig,
+    Config,
+    DeliveryConfig,
+    LimitsConfig,
+    LoggingConfig,
+    PluginsConfig,
+    ServerConfig,
+)
+from chatserver.config.settings import Table, convert, describe, hide, is_secret
+from chatserver.config.sources import Sources
+
+__all__ = [
+    "BackupConfig",
+    "Config",
+    "DeliveryConfig",
+    "LimitsConfig",
+    "Loaded",
+    "LoggingConfig",
+    "PluginsConfig",
+    "ServerConfig",
+    "convert",
+    "describe",
+    "hide",
+    "is_secret",
+    "load",
+]
+
+
+class Loaded(NamedTuple):
+    """A configuration, and for each key that is not at its default where the value came from."""
+
+    config: Config
+    origin: dict[str, str]
+
+    def where(self, key: str) -> str:
+        """A key as messages name it: with its file, or as its environment variable."""
+        return Sources.locate(self.origin, key)
+
+
+def load(
+    source: str | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Loaded:
+    """Read the configuration; a StartupError names each mistake with its path.
+
+    `source` is a path, or a name such as `production` (see `sources.find`); without one
+    CHATSERVER_CONFIG is asked. `overrides` maps dotted keys to values; text is read as in the
+    environment.
+    """
+    sources = Sources(Config)
+    sources.add_file(source or environ.get("CHATSERVER_CONFIG") or None)
+    sources.add_environment(environ)
+    sources.add_overrides(overrides or {})
+    for name, table in sources.tables("plugin"):
+        sources.tree["plugin"][name] = Table(table, sources.where)
+    return Loaded(convert(sources.tree, Config, sources.where), sources.origin)
