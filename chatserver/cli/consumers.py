@@ -23,8 +23,8 @@ def command() -> None:
     """Look after plugins that read the log: webhooks, exports and the like.
 
     Works beside running servers, but not on an embedded database that one of them has open. What
-    is asked for is kept in the store, and done within seconds by the node that runs the consumer,
-    or by the next one that does.
+    `replay` and `retry` ask for is kept in the store, and done within seconds by the node that runs
+    the consumer, or by the next one that does.
 
     \b
     chatserver consumers list -c production
@@ -118,6 +118,40 @@ def retry(name: str, room: str | None, source: str | None, overrides: dict[str, 
     """
     with_server(source, overrides, lambda server: server.consumers.retry_dead(name, room))
     click.echo(f"{name} tries its dead letters again.")
+
+
+@command.command()
+@click.argument("name")
+@room_option
+@click.option(
+    "--seq", metavar="SEQ", type=click.IntRange(min=1), help="The one of this event in the room."
+)
+@click.option("--all", "everything", is_flag=True, help="Those of all rooms.")
+@configured
+def discard(
+    name: str,
+    room: str | None,
+    seq: int | None,
+    everything: bool,
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
+    """Give up dead letters for good: the events stay in the log, and can still be replayed.
+
+    Done at once. One that is being tried again at the moment may still be handled.
+
+    \b
+    chatserver consumers discard webhooks.tickets --room 01J --seq 1042
+    chatserver consumers discard webhooks.tickets --all
+    """
+    if everything is (room is not None):
+        raise click.UsageError("Say which: either --room ID or --all.")
+    if seq is not None and room is None:
+        raise click.UsageError("--seq is the number of an event in a room: say --room ID, too.")
+    count = with_server(
+        source, overrides, lambda server: server.consumers.discard_dead(name, room, seq)
+    )
+    click.echo(f"{name}: {count} dead {'letter' if count == 1 else 'letters'} discarded.")
 
 
 def _print_json(rows: Sequence[msgspec.Struct]) -> None:

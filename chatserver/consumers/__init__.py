@@ -116,6 +116,25 @@ class Consumers:
     async def dead(self, name: str, room: str | None) -> list[DeadLetter]:
         return [letter async for letter in self._reader(name).records.dead(room)]
 
+    async def discard_dead(self, name: str, room: str | None, seq: int | None = None) -> int:
+        """Give up dead letters for good: all, those of a room, or one; how many there were.
+
+        At once, also while the consumer runs: one that is being tried again just now may still
+        be handled. The events stay in the log. Raises `ChatError` room.not_found, and
+        request.not_found where there is nothing to discard.
+        """
+        reader = self._reader(name)
+        if room is not None:
+            await self._head(room)
+        discarded = 0
+        async for letter in reader.records.dead(room):
+            if seq in (None, letter.seq):
+                discarded += await reader.records.forget(letter)
+        if not discarded:
+            where = "" if room is None else f" in {room}" if seq is None else f" {seq} in {room}"
+            raise ChatError("request.not_found", f"{name} has no dead letter{where}.")
+        return discarded
+
     def _reader(self, name: str) -> Reader:
         if name not in self._readers:
             known = ", ".join(self._readers) or "none"

@@ -278,6 +278,8 @@ class Reader:
         """Dead letters one after the other, past those that still fail."""
         failures = 0
         async for letter in self.records.dead(room):
+            if not await self.records.is_dead(letter):
+                continue  # discarded since it was listed
             events = await self._store.read(letter.room, letter.seq - 1, 1)
             if events and events[0].seq == letter.seq and await self._handle(events) is not None:
                 failures += 1

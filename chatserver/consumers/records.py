@@ -104,8 +104,14 @@ class ConsumerRecords:
     async def bury(self, letter: DeadLetter) -> None:
         await self._store.put(self._space, _dead_key(letter.room, letter.seq), _encode(letter))
 
-    async def forget(self, letter: DeadLetter) -> None:
-        await self._store.delete(self._space, _dead_key(letter.room, letter.seq))
+    async def is_dead(self, letter: DeadLetter) -> bool:
+        """Is it still one?"""
+        key = _dead_key(letter.room, letter.seq)
+        return await self._store.get(self._space, key) is not None
+
+    async def forget(self, letter: DeadLetter) -> bool:
+        """False if somebody else has."""
+        return await self._store.delete(self._space, _dead_key(letter.room, letter.seq))
 
     async def dead(self, room: str | None = None) -> AsyncIterator[DeadLetter]:
         """By room and seq."""

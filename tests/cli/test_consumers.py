@@ -42,22 +42,36 @@ def test_what_could_not_be_handled_is_listed_and_tried_again(
         assert [(row["room"], row["seq"]) for row in rows("dead", NAME)] == [(room, 1), (room, 2)]
         assert NAME in run("consumers", "list", *sets).output
         assert room in run("consumers", "dead", NAME, *sets).output
+        discarded = run("consumers", "discard", NAME, "--room", room, "--seq", "2", *sets)
+        assert discarded.output == f"{NAME}: 1 dead letter discarded.\n"
+        nothing = run("consumers", "discard", NAME, "--room", room, "--seq", "2", *sets)
+        assert nothing.exit_code == 1
+        assert f"{NAME} has no dead letter 2 in {room}." in nothing.stderr
         retried = run("consumers", "retry", NAME, "--room", room, *sets)
         assert retried.output == f"{NAME} tries its dead letters again.\n"
         with receiver:
             server.start()
-            wait_until(lambda: receiver.seqs[room] == [1, 2])
+            wait_until(lambda: receiver.seqs[room] == [1])
             assert server.stop() == 0
             assert rows("dead", NAME) == []
             replayed = run("consumers", "replay", NAME, "--room", room, "--from", "2", *sets)
             assert replayed.output == f"{NAME} begins again at 2 in {room}.\n"
             server.start()
-            wait_until(lambda: receiver.seqs[room] == [1, 2, 2])
+            wait_until(lambda: receiver.seqs[room] == [1, 2])
+            assert server.stop() == 0
 
 
 def test_an_unknown_consumer_is_refused(tmp_path: Path, run: Run) -> None:
     sets = [f"--set=server.data={tmp_path}", "--set=plugins.enabled=memory,password"]
-    for command in ("replay", "dead", "retry"):
-        result = run("consumers", command, "nobody", *sets)
+    for command in ("replay", "dead", "retry", "discard"):
+        every = ["--all"] if command == "discard" else []
+        result = run("consumers", command, "nobody", *every, *sets)
         assert result.exit_code == 1
         assert "There is no consumer 'nobody' (there are: none)." in result.stderr
+
+
+@pytest.mark.parametrize("given", [(), ("--seq=3",), ("--all", "--room=r"), ("--all", "--seq=3")])
+def test_nothing_is_discarded_unless_it_is_said_what(given: tuple[str, ...], run: Run) -> None:
+    result = run("consumers", "discard", "p.sink", *given)
+    assert result.exit_code == 2
+    assert "--room ID" in result.stderr

@@ -180,6 +180,62 @@ def test_a_dead_letter_that_still_fails_holds_up_no_other() -> None:
     run(test)
 
 
+def test_dead_letters_are_discarded_one_by_one_by_room_and_all() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        for room in ("a", "b", "c"):
+            await write(store, room, 1, 3)
+        await write(store, "empty", 1, 1)
+        sink.fails = lambda event: event.room != "empty"
+        async with node(store, sink, attempts=1) as made:
+            await asyncio.sleep(2 * SWEEP)
+            discard = made.consumers.discard_dead
+            assert await discard("p.sink", "a", 2) == 1
+            left = [(each.room, each.seq) for each in await made.consumers.dead("p.sink", None)]
+            assert left == [(r, n) for r in "abc" for n in (1, 2, 3) if (r, n) != ("a", 2)]
+            for given, text in (
+                (("p.snik", "a"), r"no consumer 'p\.snik'"),
+                (("p.sink", "nowhere"), "There is no room 'nowhere'"),
+                (("p.sink", "a", 2), "p.sink has no dead letter 2 in a"),
+                (("p.sink", "empty"), "p.sink has no dead letter in empty"),
+            ):
+                with pytest.raises(ChatError, match=text):
+                    await discard(*given)
+            assert await discard("p.sink", "b") == 3
+            assert await discard("p.sink", None) == 5
+            with pytest.raises(ChatError, match=r"p\.sink has no dead letter\."):
+                await discard("p.sink", None)
+            sink.fails = lambda event: False
+            await made.consumers.retry_dead("p.sink", None)
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.got == [("empty", 1)]  # none of them comes again …
+            await made.consumers.replay("p.sink", "a", 0)
+            await asyncio.sleep(2 * SWEEP)
+            assert sink.of("a") == [1, 2, 3]  # … but by a replay
+
+    run(test)
+
+
+def test_letters_that_are_discarded_while_one_is_tried_again_are_not_tried_any_more() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 3)
+        sink.fails = lambda event: True
+        async with node(store, sink, attempts=1) as made:
+            await asyncio.sleep(2 * SWEEP)
+            tried = made.count("chatserver_consumer_failures_total")
+            sink.seconds = 10.0
+            await made.consumers.retry_dead("p.sink", None)
+            await asyncio.sleep(SWEEP + 1)
+            assert sink.busy == {"r"}
+            assert await made.consumers.discard_dead("p.sink", None) == 3
+            await asyncio.sleep(30)
+            assert made.count("chatserver_consumer_failures_total") == tried + 1
+            assert await made.consumers.dead("p.sink", None) == []
+
+    run(test)
+
+
 def test_an_event_that_no_attempt_can_help_is_given_up_at_once(logged: list[str]) -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()
