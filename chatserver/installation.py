@@ -16,7 +16,6 @@ META = "meta"  # record space of the installation itself
 EPOCH = "epoch"  # positions in rooms mean nothing in another one
 BUS_KEY = "bus_key"  # what nodes seal their frames with
 FILLING = "filling"  # a `Claim`
-RESTORE = "restore"  # the one command that does not go on where it was interrupted
 
 
 class Stage(StrEnum):
@@ -41,8 +40,7 @@ class Claim(msgspec.Struct, frozen=True):
     @property
     def way_out(self) -> str:
         """What to do about one that was interrupted."""
-        again = "begin again with an empty store"
-        return again if self.by == RESTORE else f"finish it with `chatserver {self.by}`, or {again}"
+        return f"finish it with `chatserver {self.by}`, or begin again with an empty store"
 
 
 decode_claim = msgspec.json.Decoder(Claim).decode

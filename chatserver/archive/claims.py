@@ -78,6 +78,11 @@ async def claim(store: Store, origin: Origin) -> Claim:
             return await _confirmed(store, mine) if taken is mine else taken
 
 
+async def is_claimed(store: Readable) -> bool:
+    """Has a command begun to fill it, whichever, and may something be there already?"""
+    return await store.get(META, FILLING) is not None
+
+
 async def check(store: Store, mine: Claim) -> None:
     """Raises `ArchiveError` if another run of the command has it now."""
     if await store.get(META, FILLING) != encode_claim(mine):
@@ -111,10 +116,16 @@ async def demand_empty(store: Store) -> None:
 def _check_mine(found: Claim, origin: Origin) -> None:
     if found.stage is Stage.SERVED:
         raise ArchiveError("the installation is not empty: a server has used it")
-    if (found.by, found.origin) != origin:
+    if (found.by, found.origin) == origin:
+        return
+    if found.is_whole:
         raise ArchiveError(
-            f"the installation is not empty: `chatserver {found.by}` fills it from {found.origin}"
+            f"the installation is not empty: `chatserver {found.by}` filled it from {found.origin}"
         )
+    raise ArchiveError(
+        f"the installation is not empty: it is being filled from {found.origin}, or that was "
+        f"interrupted: {found.way_out}"
+    )
 
 
 async def _confirmed(store: Store, mine: Claim) -> Claim:

@@ -87,7 +87,7 @@ class _Filling:
         """Returns how many were events or records."""
         events = [line for line in lines if isinstance(line, Event)]
         records = [line for line in lines if isinstance(line, Record)]
-        await self._target.append(events, again=True)
+        await self._target.append(events)
         await self._target.put(records)
         self._spaces.add(records)
         for line in lines:

@@ -104,7 +104,7 @@ class _Moving:
         done, total = 0, sum(ends.values()) - sum(begins.values())
         with self._phases(f"pass {number}: events") as progress:
             async for batch in _batches(source.events(self._of, ends, begins)):
-                await self._target.append(batch, again=True)
+                await self._target.append(batch)
                 done += len(batch)
                 progress(done, total)
         return done

@@ -38,16 +38,16 @@ class Target:
         self.heads: Heads = {}
         self._store, self._name, self._check = store, name, check
 
-    async def append(self, events: Sequence[AnyEvent], *, again: bool = False) -> int:
-        """Write these; those of a room follow each other. Returns how many are new.
+    async def append(self, events: Sequence[AnyEvent]) -> int:
+        """Write those that are not there yet; those of a room follow each other. Returns how many.
 
-        Raises `Corrupted` where one is missing, or there a second time unless it may be `again`.
+        Raises `Corrupted` where one is missing.
         """
         await self._look({event.room for event in events} - self.heads.keys())
         new = []
         for event in events:
             head = self.heads.get(event.room, 0)
-            if again and event.seq <= head:
+            if event.seq <= head:
                 continue
             if event.seq != head + 1:
                 raise Corrupted(f"{self._name}: room {event.room}: event {head + 1} is missing")

@@ -4,6 +4,7 @@ The file has two lines: the manifest as JSON, and a proof over it: HMAC-SHA256 w
 an empty one where the backup is not encrypted.
 """
 
+import hashlib
 import hmac
 import os
 from pathlib import Path
@@ -46,6 +47,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     salt: str
     key: str | None
     streams: dict[str, list[Part]]
+
+    @property
+    def id(self) -> str:
+        """Of this very backup: also one of the same name, or of the same content, has another."""
+        digest = hashlib.sha256(self.salt.encode())
+        for parts in self.streams.values():
+            for part in parts:
+                digest.update(part.sha256.encode())
+        return digest.hexdigest()[:16]
 
     @property
     def bytes(self) -> int:

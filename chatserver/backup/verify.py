@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chatserver.archive import digests, source
+from chatserver.archive import source
 from chatserver.archive.digests import Progress, silent
 from chatserver.archive.errors import Corrupted
 from chatserver.archive.lines import RoomEnd
 from chatserver.archive.target import Heads
+from chatserver.backup.comparing import differing, ends_of
 from chatserver.backup.errors import BackupError
 from chatserver.backup.reading import Backup
 from chatserver.backup.restore import restore
-from chatserver.backup.take import ENDS, at_text
+from chatserver.backup.take import at_text
 from chatserver.interfaces import Store
 
 VERIFIED = "verified"  # a file beside the manifest
@@ -27,23 +28,16 @@ async def verify(backup: Backup, scratch: Store, progress: Progress = silent) ->
     """
     await asyncio.to_thread(backup.check_files)
     heads, records = await restore(backup, scratch, progress)
-    ends = {
-        line.room: line
-        async for lines in backup.lines(ENDS)
-        for line in lines
-        if isinstance(line, RoomEnd)
-    }
+    ends = await ends_of(backup)
     events = sum(end.seq for end in ends.values())
     counts = backup.manifest.counts
     if (len(ends), events, records) != (counts.rooms, counts.events, counts.records):
         raise Corrupted(f"{backup.folder}: it does not hold as many events or records as it says")
     if any(heads.get(room, 0) < end.seq for room, end in ends.items()):
         raise Corrupted(f"{backup.folder}: logs in it end too early")
-    found = await digests.of_rooms(scratch, {room: end.seq for room, end in ends.items()})
-    for room, end in ends.items():
-        if found[room] != end:
-            raise Corrupted(f"{backup.folder}: room {room}: its log is another one")
-    await _demand_whole(scratch, heads, found)
+    for room in await differing(scratch, list(ends.values())):
+        raise Corrupted(f"{backup.folder}: room {room}: its log is another one")
+    await _demand_whole(scratch, heads, ends)
 
 
 async def _demand_whole(store: Store, heads: Heads, checked: Mapping[str, RoomEnd]) -> None:

@@ -27,8 +27,8 @@ def command(backup: Path, at: str | None, source: str | None, overrides: dict[st
     beside it since (backup.ship_seconds) is restored as well, up to the TIME.
 
     No server may run on the installation. What is there already is never touched: a store that is
-    not empty is refused. Afterwards everybody has to sign in again, and clients load their rooms
-    anew.
+    not empty is refused. After an interruption, run it again with the same BACKUP and TIME: it goes
+    on where it was. Afterwards everybody has to sign in again, and clients load their rooms anew.
 
     \b
     chatserver restore backups -c production

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import signal
 import tempfile
 import time
@@ -43,8 +42,9 @@ def test_made_listed_verified_restored(machine: Machine) -> None:
     assert (restored.exit_code, restored.stderr) == (0, "")
     assert restored.stdout.startswith("Restored ")
     assert read(fresh) == read(machine.data)
+    assert machine.run("jobs", data=fresh).exit_code == 0
     again = machine.run("restore", str(path), data=fresh)
-    assert again.exit_code == 1 and "not empty" in again.stderr
+    assert again.exit_code == 1 and "not empty: a server has used it" in again.stderr
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -109,9 +109,8 @@ def test_there_is_no_backup_of_nothing_or_of_half_an_installation(machine: Machi
     assert status == -signal.SIGKILL
     half = machine.run("backup", data=fresh)
     assert half.exit_code == 1
-    assert "only a part is there to copy" in half.stderr and "begin again" in half.stderr
-    again = machine.run("restore", str(whole), data=fresh)
-    assert again.exit_code == 1 and "not empty: it has " in again.stderr
+    assert "only a part is there to copy" in half.stderr
+    assert "finish it with `chatserver restore`" in half.stderr
     assert machine.shelf.all() == [whole]
 
 
@@ -245,7 +244,7 @@ def test_a_damaged_database_is_said_and_nothing_half_done_stays(machine: Machine
     assert machine.shelf.all() == [] and not list(machine.shelf.folder.glob(".partial*"))
 
 
-def test_a_restore_for_which_there_is_no_room_is_begun_again(
+def test_a_restore_for_which_there_is_no_room_goes_on_when_there_is(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.fill(messages=5000)
@@ -259,8 +258,25 @@ def test_a_restore_for_which_there_is_no_room_is_begun_again(
     assert "The store is not available at the moment: " in full.stderr
     status, said = ended(machine.start("serve", data=fresh))
     assert status == 1 and "is being filled from" in said, "half an installation serves nobody"
-    shutil.rmtree(fresh)
     assert machine.run("restore", str(backup), data=fresh).exit_code == 0
+    assert read(fresh) == read(machine.data)
+
+
+def test_a_restore_killed_again_and_again_comes_to_its_end(machine: Machine) -> None:
+    machine.fill(messages=1000)
+    assert machine.run("backup").exit_code == 0
+    assert machine.run("backup").exit_code == 0
+    first, second = machine.shelf.all()
+    fresh = machine.folder / "fresh"
+    for number in (2, 12, 25):
+        module = ("tests.backup.dying", str(number))
+        status, _ = ended(machine.start("restore", str(first), data=fresh, module=module))
+        assert status == -signal.SIGKILL, number
+    other = machine.run("restore", str(second), data=fresh)
+    assert other.exit_code == 1
+    assert f"being filled from the backup {first.name} " in other.stderr
+    restored = machine.run("restore", str(first), data=fresh)
+    assert (restored.exit_code, restored.stderr) == (0, "")
     assert read(fresh) == read(machine.data)
 
 

@@ -101,7 +101,8 @@ async def test_no_server_starts_on_a_restore_that_was_interrupted(
 
         with pytest.raises(KeyboardInterrupt):
             await restore(Backup(path, None), other, interrupt)
-        with pytest.raises(StartupError, match=f"being filled from {manifest.name}.*: begin again"):
+        said = f"from the backup {manifest.name} .*: finish it with `chatserver restore`"
+        with pytest.raises(StartupError, match=said):
             await epoch(other)
 
 

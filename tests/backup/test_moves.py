@@ -196,7 +196,7 @@ async def test_a_target_that_was_used_is_left_alone(empty: Empty) -> None:
             await move(origin, other)
         assert await everything(other) == there
         await move(origin, store)
-        with pytest.raises(ArchiveError, match="`chatserver move` fills it from the installation"):
+        with pytest.raises(ArchiveError, match="`chatserver move` filled it from the installation"):
             await move(other, store)
         await epoch(store)
         with pytest.raises(ArchiveError, match="a server has used it"):

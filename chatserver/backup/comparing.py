@@ -1,0 +1,25 @@
+"""The logs of a store beside those of a backup, as it says itself how they end."""
+
+from collections.abc import Sequence
+
+from chatserver.archive import digests
+from chatserver.archive.lines import RoomEnd
+from chatserver.archive.patience import Readable
+from chatserver.backup.reading import Backup
+from chatserver.backup.take import ENDS
+
+
+async def ends_of(backup: Backup) -> dict[str, RoomEnd]:
+    """The length and the hash of each room's log. Raises `Corrupted`."""
+    return {
+        line.room: line
+        async for lines in backup.lines(ENDS)
+        for line in lines
+        if isinstance(line, RoomEnd)
+    }
+
+
+async def differing(store: Readable, ends: Sequence[RoomEnd]) -> list[str]:
+    """The rooms whose logs, up to there, are others in the store. Raises `ArchiveError`."""
+    found = await digests.of_rooms(store, {end.room: end.seq for end in ends})
+    return [end.room for end in ends if found[end.room] != end]
