@@ -1,16 +1,18 @@
 """The append path: numbering, group commit, repeated sends.
 
-All appends of a node wait in one lane. Each gets its number as soon as it comes, from the head this
-node knows and what is under way before it; whoever finds the lane idle takes what waits and writes
-it as one ordered batch. While a batch is being written, the next one gathers; it is handed to the
-store before those of the first are told. The store's unique indexes settle races with other nodes:
-what came before a duplicate stands, all that is left gives its numbers back and is numbered again.
+All appends of a node wait in one lane. Each gets its number as soon as it comes: one more than the
+head that this node knows, or than the last number under way in its room. One task takes what waits
+and writes it as one ordered batch. While a batch is being written, the next one gathers; the store
+gets the next batch before listeners and authors are told of the first.
 
-Rights hold at exactly the position written: they are checked in the state of the room just before
-it. What changes that state closes the room until it is durable; later entries wait unnumbered.
+The store's unique indexes settle races with other nodes. A batch stops at its first duplicate: what
+came before it is durable, and the rest is numbered anew.
+
+Rights hold at exactly the position written: they are checked in the room's state just before it. An
+event that changes this state closes the room until it is durable; later entries wait without a number.
 
 A node that is farther from the store than the others may find its numbers taken again and again. It
-asks them to give way in that room, through a note in the store, and they pause there for a moment.
+asks them, by a note in the store, to give way in that room, and they number nothing there for a moment.
 """
 
 import asyncio
@@ -31,18 +33,18 @@ from chatserver.model import AnyEvent
 from chatserver.rooms import READ_EVENTS, RELOAD_EVENTS, Room, Rooms
 
 PACE_SECONDS = 0.003  # a batch costs about 0.4 ms of CPU in the driver, however small it is
-# And each receiver costs a system call, however many events it gets at once: leave those who answer
-# what they got the time to do so, that their answers go together too.
+# Each receiver costs a system call, however many events it gets at once. The pause lets those who
+# answer what they got do so, so that their answers share a batch too.
 PACE_PER_RECEIVER = 20e-6
 PACE_MOST_SECONDS = 0.01
 PACE_EVENTS = 100  # from here on a batch is worth its price at once
-CONFLICT_ROOMS = 100  # looked at after a conflict, its own first; others get their turn if need be
-RETRY_SECONDS = 0.005  # what another node wrote is not safe to read yet
-PATIENCE_SECONDS = 0.5  # others were first in a room for so long: ask them to give way
-GIVE_WAY_SECONDS = 1.0  # at most: three ways to the store and back of who asked
-GIVE_WAY_AGAIN_SECONDS = 2.0  # so half of the time is one's own whatever others ask
-TRIED_EVENTS = 100  # that wait for a store that goes on failing; more would be refused all at once
-FAILING_SECONDS = 5.0  # after a failure; where nobody sends any more, nothing shows that it is over
+CONFLICT_ROOMS = 100  # read after a conflict, its own first; more when they conflict as well
+RETRY_SECONDS = 0.005  # for what another node wrote to become readable
+PATIENCE_SECONDS = 0.5  # others were always first in a room for so long: ask them to give way
+GIVE_WAY_SECONDS = 1.0  # at most: enough for three round trips of the node that asked
+GIVE_WAY_AGAIN_SECONDS = 2.0  # so at least half of the time a node may write, whatever others ask
+TRIED_EVENTS = 100  # may wait for a store that failed twice in a row; more are refused at once
+FAILING_SECONDS = 5.0  # a failure counts for so long: if nobody sends, no success can end it
 
 Publish = Callable[[Room, Sequence[AnyEvent]], None]
 Written = Callable[[Sequence[AnyEvent]], None]
@@ -62,16 +64,17 @@ class Log:
     ) -> None:
         self._store, self._rooms, self._config = store, rooms, config
         self._publish, self._written = publish, written
-        self.ask: Callable[[str], Awaitable[None]] | None = None  # other nodes to `give_way` there
+        # Asks the other nodes to `give_way` in a room; set by the service.
+        self.ask: Callable[[str], Awaitable[None]] | None = None
         self._asked_at = float("-inf")
-        self._waiting: deque[Entry] = deque()  # those with a number come first
-        self._unnumbered = 0  # how many at its end have none
+        self._waiting: deque[Entry] = deque()  # first those that have a number, then those without
+        self._unnumbered = 0  # how many in `_waiting` have no number
         self._most_waiting = config.queue_events
         self._failed_at: float | None = None  # when the store failed, if it has not worked since
         self._in_flight: dict[Key, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
         self._being_written = 0
-        self._next_batch = 0.0  # when it is due, unless many wait
+        self._batch_due = 0.0  # perf_counter() at which the next batch goes, unless many wait
         self._seconds = measures.histogram(
             "chatserver_append_seconds", "From a send to its durable event"
         )
@@ -86,12 +89,12 @@ class Log:
     def submit(self, entry: Entry) -> None:
         """Queue an entry whose `check` has just passed.
 
-        Raises `ChatError` store.unavailable if too many wait already. While the store does not
-        answer, these are few: the others need not wait for what will be refused as well.
+        Raises `ChatError` store.unavailable if too many wait already. While the store fails, only
+        few may wait: the others would wait only to be refused as well.
         """
         if len(self._waiting) >= self._most_waiting:
             raise StoreUnavailable("Too many messages wait for the store.")
-        if entry.key is not None and self._is_in_flight(entry):
+        if entry.key is not None and self._joins_in_flight(entry):
             return
         room = entry.room
         if self._unnumbered or room.closed or room.stale or room.gives_way:
@@ -118,17 +121,17 @@ class Log:
         return (await future).event
 
     def is_pressed(self) -> bool:
-        """Whether so much is under way that work in the background should leave the loop to it."""
+        """Whether so much is under way that background work should leave the loop to it."""
         return self._being_written + len(self._waiting) >= PACE_EVENTS
 
     def is_failing(self) -> bool:
-        """Whether sends have been refused lately, and none stored since, as the store did not work."""
+        """Whether the store failed within the last FAILING_SECONDS and has stored nothing since."""
         return self._failed_at is not None and time.monotonic() - self._failed_at < FAILING_SECONDS
 
     def give_way(self, room: Room) -> None:
-        """Number nothing in a room until others have written there, or for a moment.
+        """Number nothing in a room until another node has written there, for GIVE_WAY_SECONDS at most.
 
-        Not if this node is behind there itself, or did so just now.
+        Ignored if this node is behind there itself, or has given way just now.
         """
         loop = asyncio.get_running_loop()
         again = loop.time() - room.gave_way_at >= GIVE_WAY_AGAIN_SECONDS
@@ -164,8 +167,8 @@ class Log:
 
     # -- the lane ------------------------------------------------------------------------------
 
-    def _is_in_flight(self, entry: Entry) -> bool:
-        """Join a send that is under way with the same client_id; it settles both."""
+    def _joins_in_flight(self, entry: Entry) -> bool:
+        """True if the same send (author, client_id) is under way: its outcome settles this one too."""
         assert entry.key is not None
         others = self._in_flight.get(entry.key)
         if others is None:
@@ -175,46 +178,46 @@ class Log:
         return True
 
     async def _run(self) -> None:
-        durable: list[Entry] = []  # nobody was told of these yet
+        durable: list[Entry] = []  # nobody has been told of these yet
         try:
             while self._waiting or durable:
                 if len(self._waiting) < PACE_EVENTS:
-                    self._stand(durable)
+                    self._announce(durable)
                     durable = []
                     await self._pause()
-                batch = await self._take(self._size(len(durable)))
+                batch = await self._take_batch(self._batch_size(len(durable)))
                 self._being_written = len(batch)
                 if batch:
-                    self._next_batch = time.perf_counter() + PACE_SECONDS
+                    self._batch_due = time.perf_counter() + PACE_SECONDS
                     writing = asyncio.create_task(self._write(batch))
-                    await asyncio.sleep(0)  # the store works while those of the last batch are told
-                    self._stand(durable)
-                    durable = await self._outcome(batch, writing)
+                    await asyncio.sleep(0)  # let the store begin before the last batch is announced
+                    self._announce(durable)
+                    durable = await self._finish(batch, writing)
                 else:
-                    self._stand(durable)
+                    self._announce(durable)
                     durable = []
-                    if self._waiting:  # in rooms that give way
+                    if self._waiting:  # only entries of rooms that give way
                         await asyncio.sleep(RETRY_SECONDS)
         finally:
             self._task, self._being_written = None, 0
 
     async def _pause(self) -> None:
-        """Under load let a few more sends join a batch; after a pause write at once."""
-        wait = self._next_batch - time.perf_counter()
+        """Under load let more sends join the batch; a send after a quiet time is written at once."""
+        wait = self._batch_due - time.perf_counter()
         if wait > 0 and self._waiting:
             await asyncio.sleep(wait)
 
-    def _size(self, untold: int) -> int:
-        """How much to write at once: under load half of what is under way.
+    def _batch_size(self, untold: int) -> int:
+        """How many entries to write at once: under load half of all that are under way.
 
-        While the store has one half, the other is told and comes back; with all in one batch the
-        store would wait for the loop, and the loop for the store.
+        While the store writes one half, the other half is announced, and its authors send again.
+        With all in one batch the store would wait for the loop, and the loop for the store.
         """
         half = (len(self._waiting) + untold + 1) // 2
         return min(max(half, PACE_EVENTS), self._config.batch_events)
 
-    async def _take(self, most: int) -> list[Entry]:
-        """At most so many that may be written now, in order, numbered."""
+    async def _take_batch(self, most: int) -> list[Entry]:
+        """At most `most` entries that may be written now, in order, all with a number."""
         if self._unnumbered:
             try:
                 await self.refresh({entry.room for entry in self._waiting if entry.room.stale})
@@ -246,8 +249,8 @@ class Log:
         room.numbered = seq
         room.closed = entry.changes_state
 
-    def _number_again(self, entries: list[Entry]) -> None:
-        """Put entries back to where they were, and take the numbers from all that wait."""
+    def _take_numbers_back(self, entries: list[Entry]) -> None:
+        """Put entries back at the front; from now on nothing that waits has a number."""
         self._waiting.extendleft(reversed(entries))
         for entry in self._waiting:
             entry.event = None
@@ -259,8 +262,11 @@ class Log:
         async with asyncio.timeout(self._config.append_seconds):
             return await self._store.append(_events(batch))
 
-    async def _outcome(self, batch: list[Entry], writing: Awaitable[Appended]) -> list[Entry]:
-        """The batch if all of it is durable; else what is durable of it is told, the rest waits."""
+    async def _finish(self, batch: list[Entry], writing: Awaitable[Appended]) -> list[Entry]:
+        """Await the write. Returns the batch if all of it is durable, to be announced by the caller.
+
+        Otherwise announces the durable part, puts back or refuses the rest, and returns nothing.
+        """
         rest = batch
         try:
             stored, conflict = await writing
@@ -268,24 +274,24 @@ class Log:
             self._sizes.add(stored)
             if conflict is None:
                 return batch
-            self._stand(batch[:stored])
+            self._announce(batch[:stored])
             rest = batch[stored:]
             self._conflicts.add(labels=(conflict.value,))
             for entry in rest:
                 entry.room.numbered = 0
             if conflict is Conflict.CLIENT_ID:
-                self._number_again(await self._without_repeats(rest))
+                self._take_numbers_back(await self._without_repeats(rest))
             else:
-                await self._find_out(rest)
-                await self._lost(rest[0].room)
-                self._number_again(rest)
-                self._by_room(last=rest[0].room)
+                await self._read_missing(rest)
+                await self._note_lost_race(rest[0].room)
+                self._take_numbers_back(rest)
+                self._order_by_room(last=rest[0].room)
         except Exception as error:
             self._give_up(rest, as_chat_error(error))
         return []
 
     async def _without_repeats(self, rest: list[Entry]) -> list[Entry]:
-        """Answer all repeated sends among `rest` with the first; returns the others."""
+        """Answer the repeated sends among `rest` with the stored message; returns the others."""
         keys = [entry.key for entry in rest if entry.key is not None]
         found = await self._store.repeats(keys)
         others = []
@@ -299,12 +305,12 @@ class Log:
             await asyncio.sleep(RETRY_SECONDS)
         return others
 
-    async def _find_out(self, rest: list[Entry]) -> None:
-        """Read what another node wrote where this one wanted to, in one query.
+    async def _read_missing(self, rest: list[Entry]) -> None:
+        """Read, in one query, what other nodes wrote in the rooms of `rest`.
 
-        The longer this takes, the more often the other one was there first again.
+        The longer this takes, the more likely they are first again.
         """
-        self._next_batch = 0.0
+        self._batch_due = 0.0
         rooms = list(dict.fromkeys(entry.room for entry in rest))[:CONFLICT_ROOMS]
         before = sum(room.head for room in rooms)
         found = await self._store.ranges([(room.id, room.head) for room in rooms], READ_EVENTS)
@@ -316,8 +322,8 @@ class Log:
         if sum(room.head for room in rooms) == before:
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _lost(self, room: Room) -> None:
-        """Note that another node was first; if it always is, ask all others to give way."""
+    async def _note_lost_race(self, room: Room) -> None:
+        """Another node was first in the room; after PATIENCE_SECONDS of that ask all to give way."""
         room.gives_way = False
         now = asyncio.get_running_loop().time()
         if room.behind_since is None:
@@ -327,11 +333,11 @@ class Log:
             self._asked_at = now
             await self.ask(room.id)
 
-    def _by_room(self, last: Room) -> None:
-        """Put what waits in the order of rooms, that of the conflict behind the others.
+    def _order_by_room(self, last: Room) -> None:
+        """Sort what waits by room, with the room of the conflict at the end.
 
-        A batch ends where another node was first. So each room gets all that waits there done at
-        once, or nothing; the more waits, the more is done, and the slower node does not starve.
+        A batch ends at the first conflict. In this order a room gets all its waiting entries written
+        in one batch, or none, so that a slower node, where more waits, gets more done for each success.
         """
         by_room: dict[Room, list[Entry]] = {}
         for entry in self._waiting:
@@ -339,7 +345,7 @@ class Log:
         by_room[last] = by_room.pop(last)
         self._waiting = deque(itertools.chain.from_iterable(by_room.values()))
 
-    def _stand(self, entries: list[Entry]) -> None:
+    def _announce(self, entries: list[Entry]) -> None:
         """Tell the listeners, then the authors, of events that are durable now."""
         if not entries:
             return
@@ -353,7 +359,7 @@ class Log:
             room.behind_since = None
             receivers += room.followers
         pause = min(receivers * PACE_PER_RECEIVER, PACE_MOST_SECONDS)
-        self._next_batch = max(self._next_batch, time.perf_counter() + pause)
+        self._batch_due = max(self._batch_due, time.perf_counter() + pause)
         for event, entry in zip(events, entries, strict=True):
             self._settle(entry, Outcome(event))
         self._written(events)
@@ -364,25 +370,25 @@ class Log:
         if entry.changes_state and entry.event is not None:
             room.closed = False
         self._seconds.add(time.perf_counter() - entry.since)
-        self._tell(entry.settled, outcome)
+        self._answer(entry.settled, outcome)
         if entry.key is None:
             return
         for settled in self._in_flight.pop(entry.key, ()):
             again = outcome if isinstance(outcome, ChatError) else Outcome(outcome.event, True)
-            self._tell(settled, again)
+            self._answer(settled, again)
 
-    def _tell(self, settled: Done, outcome: Outcome | ChatError) -> None:
+    def _answer(self, settled: Done, outcome: Outcome | ChatError) -> None:
         try:
             settled(outcome)
         except Exception:
             logger.exception("an append could not be answered")
 
     def _give_up(self, rest: list[Entry], error: ChatError) -> None:
-        """Settle what is left of a batch, and what waits behind it: nobody waits twice."""
+        """Refuse the rest of a batch and all that waits behind it, which would only wait longer."""
         entries = [*rest, *self._waiting]
         self._waiting.clear()
         self._unnumbered = 0
-        if self._failed_at is not None:  # again; a single time may be the fault of a moment
+        if self._failed_at is not None:  # the second time in a row: this is no passing fault
             self._most_waiting = min(TRIED_EVENTS, self._config.queue_events)
         self._failed_at = time.monotonic()
         for entry in entries:

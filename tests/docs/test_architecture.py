@@ -16,13 +16,27 @@ REFERENCES = sorted(set(re.findall(r"`([\w/]+\.py(?::[\w.]+)?)`", prose(PAGE))))
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_it_exists(reference: str) -> None:
     path, _, name = reference.partition(":")
-    found = [file for file in (ROOT / path, ROOT / "chatserver" / path) if file.exists()]
-    assert found, "there is no such file"
-    assert not name or name in names(found[0]), "there is no such name in it"
+    files = places(path)
+    assert files, "there is no such file"
+    assert not name or name in names(files[0]), "there is no such name in it"
 
 
 def test_the_page_names_enough_to_be_worth_it() -> None:
     assert len(REFERENCES) > 30
+
+
+def test_the_page_names_every_file_and_folder_of_the_core_and_every_plugin() -> None:
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", prose(PAGE)))
+    there = {file.name for file in (ROOT / "chatserver").glob("[a-z]*.py")}
+    there |= {f"{file.parent.name}/" for file in (ROOT / "chatserver").glob("*/__init__.py")}
+    there |= {f"plugins/{file.parent.name}/" for file in (ROOT / "plugins").glob("*/__init__.py")}
+    assert there - named == set()
+    assert {name for name in named if not places(name)} == set()
+
+
+def places(path: str) -> list[Path]:
+    """Where a path of the page may lead."""
+    return [place for place in (ROOT / path, ROOT / "chatserver" / path) if place.exists()]
 
 
 @cache
