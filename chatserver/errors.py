@@ -97,6 +97,10 @@ class Undeliverable(ChatError):
     """For consumers: no further attempt can help this event, it becomes a dead letter at once."""
 
 
+class ReceiverBusy(ChatError):
+    """For consumers: who takes the events wants none for `after_ms`, of whatever room."""
+
+
 class BusUnavailable(Exception):
     """Frames could not be handed to the bus. Nobody waits for them: it is counted, and that is all."""
 

@@ -247,8 +247,9 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     `backoff` seconds later, then twice as many, up to `longest_pause`; a batch is then handed over
     event by event. After `attempts` an event becomes a dead letter and the next one is handled;
     None tries for ever. A `ChatError` says what is wrong without a traceback in the log, and by its
-    `after_ms` that the next attempt is to be no sooner (though never after `longest_pause`); an
-    `Undeliverable` that no further attempt is worth making.
+    `after_ms` that the next attempt is to be no sooner (though never after `longest_pause`); a
+    `ReceiverBusy` that until then no other room's events are wanted either; an `Undeliverable` that
+    no further attempt is worth making.
     """
 
     name: str  # begins with the plugin's

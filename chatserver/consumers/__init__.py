@@ -1,6 +1,6 @@
 """Durable readers of the log for plugins: each is run by one node at a time, and misses nothing.
 
-`reader.py` is one of them at work, `records.py` what it keeps in the store.
+`reader.py` is one of them at work, `records.py` what it keeps in the store, `due.py` which rooms wait.
 """
 
 import asyncio

@@ -13,7 +13,8 @@ from loguru import logger
 from chatserver.clock import now_text
 from chatserver.consumers.due import DueRooms
 from chatserver.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
-from chatserver.errors import ChatError, StoreUnavailable, Undeliverable
+from chatserver.consumers.rest import Rest
+from chatserver.errors import ChatError, ReceiverBusy, StoreUnavailable, Undeliverable
 from chatserver.guard import Call, Guard, PluginFailed
 from chatserver.hooktypes import Consumer
 from chatserver.interfaces import Store
@@ -67,6 +68,7 @@ class Reader:
         self._due: DueRooms | None = None
         self._positions = Positions(self.records)
         self._troubles: dict[str, Trouble] = {}
+        self._rest = Rest()
 
     def wake(self, rooms: Iterable[str]) -> None:
         if self._due is not None:
@@ -183,6 +185,7 @@ class Reader:
         while not due.is_closed:
             room = await due.take()
             try:
+                await self._rest.over()
                 await self._advance(due, room)
             except StoreUnavailable:
                 due.pause(room, STORE_SECONDS)
@@ -231,6 +234,8 @@ class Reader:
             logger.warning(
                 "consumer {}: room {} from {} on: {}", self.name, first.room, first.seq, error
             )
+            if isinstance(error, ReceiverBusy):
+                self._rest.begin(self._asked(error))
             return error
         self._figures.events.add(len(events), (self.name,))
         return None
@@ -244,9 +249,14 @@ class Reader:
         """Doubled each time, and as long as the error asks for; not all rooms at the same moment."""
         longest = self._consumer.longest_pause
         doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
-        # What a plugin that crashed is said to ask for is meant for users.
-        asked = 0 if isinstance(error, PluginFailed) else (error.after_ms or 0) / 1000
-        return max(min(doubled, longest) * random.uniform(0.8, 1.0), min(asked, longest))  # noqa: S311 - no secret
+        drawn = min(doubled, longest) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        return max(drawn, self._asked(error))
+
+    def _asked(self, error: ChatError) -> float:
+        """The pause that an error asks for, within what the consumer allows."""
+        if isinstance(error, PluginFailed):
+            return 0.0  # what a plugin that crashed is said to ask for is meant for users
+        return min((error.after_ms or 0) / 1000, self._consumer.longest_pause)
 
     async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
         letter = DeadLetter(
@@ -280,6 +290,7 @@ class Reader:
         async for letter in self.records.dead(room):
             if not await self.records.is_dead(letter):
                 continue  # discarded since it was listed
+            await self._rest.over()
             events = await self._store.read(letter.room, letter.seq - 1, 1)
             if events and events[0].seq == letter.seq and await self._handle(events) is not None:
                 failures += 1

@@ -9,13 +9,22 @@ import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import HTTPTimeoutError, SimpleAsyncHTTPClient
 
-from chatserver import AnyEvent, ChatError, Consumer, Context, RoomKind, StartupError
+from chatserver import (
+    AnyEvent,
+    ChatError,
+    Consumer,
+    Context,
+    ReceiverBusy,
+    RoomKind,
+    StartupError,
+)
 from chatserver_plugins.webhooks.config import Outgoing
 from chatserver_plugins.webhooks.network import GuardedResolver
 from chatserver_plugins.webhooks.signing import key_of, signed_headers
 
 ANSWER_BYTES = 65536  # of an answer that are read; nobody looks at them
 SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the request's
+BUSY = (429, 503)  # with a Retry-After it is the receiver that wants a pause, not the event
 LONGEST_SECONDS = 86400.0  # of a Retry-After; the consumer waits less
 
 
@@ -143,7 +152,8 @@ def _refusal(answer: Answer, error: Exception) -> ChatError:
     else:
         # Of the error itself only the kind: its text may have the address, which may be secret.
         text = f"not delivered: {type(error).__name__}"
-    return ChatError("plugin.failed", text, after_ms=answer.after_ms)
+    is_busy = answer.status in BUSY and answer.after_ms is not None
+    return (ReceiverBusy if is_busy else ChatError)("plugin.failed", text, after_ms=answer.after_ms)
 
 
 def _trusting(name: str, file: str) -> ssl.SSLContext | None:

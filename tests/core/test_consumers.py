@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from chatserver import ChatError, StartupError, Undeliverable
+from chatserver import ChatError, ReceiverBusy, StartupError, Undeliverable
 from chatserver.errors import CODES
 from chatserver.guard import Call
 from chatserver.hooktypes import Consumer
@@ -274,6 +274,58 @@ def test_who_fails_says_when_to_try_again(asked: int, attempts: int, logged: lis
         async with node(store, sink, attempts=None, longest_pause=60.0) as made:
             await asyncio.sleep(100)
             assert made.count("chatserver_consumer_failures_total") == attempts
+
+    run(test)
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(40_000, 40), (10**9, 100)])
+def test_a_receiver_that_is_busy_is_left_alone_by_all_rooms(
+    asked: int, pause: int, logged: list[str]
+) -> None:
+    async def test() -> None:
+        store, sink, calls = MemoryStore(), Sink(), list[float]()
+        loop = asyncio.get_running_loop()
+
+        async def handle(events: Sequence[AnyEvent]) -> None:
+            calls.append(loop.time())
+            await sink.handle(events)
+
+        for number in range(20):
+            await write(store, f"r{number}", 1, 3)
+        sink.error = ReceiverBusy("plugin.failed", after_ms=asked)
+        sink.fails = lambda event: len(calls) <= 4
+        options = {"rooms_at_once": 4, "longest_pause": 100.0, "attempts": 1}
+        async with node(store, sink, handle=handle, **options) as made:
+            await asyncio.sleep(SWEEP)
+            assert len(calls) == 4  # those that were under way together
+            await write(store, "new", 1, 1)
+            made.consumers.wake({"new"})
+            await asyncio.sleep(pause - SWEEP - 5)
+            assert len(calls) == 4
+            await asyncio.sleep(20)
+            assert {room for room, _ in sink.got} == {*(f"r{n}" for n in range(20)), "new"}
+            assert calls[4] >= calls[0] + pause
+
+    run(test)
+
+
+def test_dead_letters_are_not_tried_while_the_receiver_is_busy(logged: list[str]) -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "r", 1, 5)
+        sink.fails = lambda event: True
+        async with node(store, sink, attempts=1) as made:
+            await asyncio.sleep(2 * SWEEP)
+            assert [state.dead for state in await made.consumers.states()] == [5]
+            tried = made.count("chatserver_consumer_failures_total")
+            sink.error = ReceiverBusy("plugin.failed", after_ms=60_000)
+            await made.consumers.retry_dead("p.sink", None)
+            await asyncio.sleep(60)
+            assert made.count("chatserver_consumer_failures_total") == tried + 1
+            sink.fails = lambda event: False
+            await asyncio.sleep(30)
+            assert sink.of("r") == [2, 3, 4, 5]
+            assert [each.seq for each in await made.consumers.dead("p.sink", None)] == [1]
 
     run(test)
 

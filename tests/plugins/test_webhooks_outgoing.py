@@ -84,6 +84,23 @@ async def test_a_receiver_says_when_to_try_again(
     assert any("the receiver answers 429" in line for line in logged)
 
 
+@pytest.mark.parametrize(("status", "is_spared"), [(429, True), (503, True), (500, False)])
+async def test_a_busy_receiver_is_left_alone_by_all_rooms(
+    tmp_path: Path, receiver: Receiver, status: int, is_spared: bool, logged: list[str]
+) -> None:
+    async with chat(tmp_path, receiver, rooms_at_once=1) as made:
+        receiver.status, receiver.retry_after = status, "3600"
+        await made.room()
+        await until(lambda: made.failures() > 0)
+        receiver.status = 200
+        other = await made.room()
+        if is_spared:
+            await asyncio.sleep(0.5)  # it would be there within a turn of the loop or two
+            assert (receiver.tried, receiver.got) == (1, [])
+        else:
+            await until(lambda: receiver.seqs(other.id))
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
