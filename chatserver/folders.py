@@ -19,6 +19,14 @@ def packaged(package: str) -> Path | None:
     return next((Path(place) for place in places or () if Path(place).is_dir()), None)
 
 
+def is_same(one: Path, other: Path) -> bool:
+    """Also by another name: a link, or where it is mounted a second time."""
+    try:
+        return one.samefile(other)
+    except OSError:  # one is not there yet
+        return one.resolve() == other.resolve()
+
+
 class DataFolder:
     """A folder that belongs to one process: a second server on it is refused.
 

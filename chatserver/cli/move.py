@@ -71,11 +71,12 @@ async def sides(origin: Loaded, goal: Loaded) -> AsyncIterator[tuple[Store, Stor
 def demand_two_folders(origin: Loaded, goal: Loaded) -> None:
     """A folder belongs to one process, and to one of the two. Raises `StartupError`."""
     from chatserver.cli.stores import store_of
+    from chatserver.folders import is_same
 
-    folders = [Path(side.config.server.data).absolute() for side in (origin, goal)]
-    if folders[0] == folders[1] and all(store_of(it).is_private() for it in (origin, goal)):
+    source, target = (Path(side.config.server.data).absolute() for side in (origin, goal))
+    if is_same(source, target) and all(store_of(it).is_private() for it in (origin, goal)):
         raise StartupError(
-            f"--to: server.data: {folders[1]} is the data folder of --from: give it another"
+            f"--to: server.data: {target} is the data folder of --from: give it another"
         )
 
 

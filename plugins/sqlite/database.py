@@ -7,7 +7,6 @@ two connections that do can damage the file in versions before 3.51.3
 """
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
@@ -27,7 +26,7 @@ from chatserver_plugins.sqlite.jobs import (
     read,
     write,
 )
-from chatserver_plugins.sqlite.lock import locked
+from chatserver_plugins.sqlite.lock import FileLock, demand_one_name
 
 T = TypeVar("T")
 
@@ -51,7 +50,7 @@ class Database:
         self._path, self._seconds = path, timeout_ms / 1000
         real = path.resolve()
         self._log = real.with_name(real.name + "-wal")
-        self._lock = -1
+        self._lock: FileLock | None = None
         self._writes: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._reads: SimpleQueue[Job[Any] | None] = SimpleQueue()
         self._writer: Worker | None = None
@@ -68,6 +67,7 @@ class Database:
     def _plan(self) -> list[str]:
         if not self._path.exists():
             return schema.plan(0)
+        demand_one_name(self._path)
         with closing(self._read_only()) as connection:
             schema.check(connection)
             return schema.plan(schema.version_of(connection))
@@ -118,9 +118,9 @@ class Database:
                     "%s does not answer: what was not acknowledged may be lost", self._path
                 )
                 return  # it may write yet, so nobody else may; the lock goes with the process
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     async def erase(self) -> None:
         """Close, and remove the files. Raises `StoreUnavailable`."""
@@ -185,9 +185,7 @@ class Database:
             oldest = ".".join(map(str, OLDEST))
             raise StartupError(f"SQLite {sqlite3.sqlite_version} is older than {oldest}")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = locked(self._path)
-        if not self._path.exists():
-            os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        self._lock = FileLock(self._path)
         with ExitStack() as stack:
             writer = self._connection(stack, WRITER_CACHE_KIB)
             self._prepare(writer)

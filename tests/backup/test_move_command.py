@@ -108,6 +108,9 @@ def test_what_cannot_be_moved_is_said_with_the_side_it_is_about(sides: Sides) ->
     target = sides.target
     sides.target = sides.configured("same", data=sides.folder / "source")
     assert "is the data folder of --from: give it another" in sides.run().stderr
+    (sides.folder / "link").symlink_to(sides.folder / "source")
+    sides.target = sides.configured("same", data=sides.folder / "link")
+    assert "link is the data folder of --from: give it another" in sides.run().stderr
     sides.target = sides.folder / "none.toml"
     assert "--to: " in sides.run().stderr
     sides.target = target
@@ -115,6 +118,22 @@ def test_what_cannot_be_moved_is_said_with_the_side_it_is_about(sides: Sides) ->
     refused = sides.run()
     assert refused.exit_code == 1
     assert f"--to: {target}: server.nonsense" in refused.stderr
+
+
+def test_one_file_by_two_names_is_not_moved_into_itself(sides: Sides) -> None:
+    filled(sides.folder)
+    wanted = read(sides.folder / "source")
+    file = sides.folder / "target" / "sqlite" / "chat.db"
+    file.parent.mkdir(parents=True)
+    file.hardlink_to(sides.folder / "source" / "sqlite" / "chat.db")
+    refused = sides.run()
+    assert refused.exit_code == 1 and "the file has 2 names (hard links)" in refused.stderr
+    file.unlink()
+    file.symlink_to(sides.folder / "source" / "sqlite" / "chat.db")
+    refused = sides.run()
+    assert refused.exit_code == 1
+    assert "source and target are the same installation" in refused.stderr
+    assert read(sides.folder / "source") == wanted
 
 
 def test_a_full_disk_is_said_and_it_goes_on_when_there_is_room(sides: Sides) -> None:

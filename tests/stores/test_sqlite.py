@@ -90,11 +90,14 @@ async def refuses(path: Path, why: str) -> None:
         await make(path).open()
 
 
-def process(program: str, *arguments: object) -> "subprocess.Popen[bytes]":
+def process(
+    program: str, *arguments: object, stderr: int | None = None
+) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=stderr,
     )
 
 
@@ -124,6 +127,47 @@ async def test_a_second_server_on_the_file_is_refused(
             await refuses(name, rf"in use by another server \(process {holder.pid}\)")
         holder.kill()
     async with opened(path) as store:  # the lock went with its process
+        await store.ping()
+
+
+async def test_a_second_server_is_refused_by_whatever_name(
+    io_loop: Any, path: Path, tmp_path: Path
+) -> None:
+    """SQLite would write two logs, and damage the file."""
+    other = tmp_path / "elsewhere" / "other.db"
+    other.parent.mkdir()
+    with process(HOLDER, path) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        other.hardlink_to(path)
+        await refuses(other, "in use by another server, which has another name for it")
+        with pytest.raises(StartupError, match="has 2 names"):
+            await make(other).open_to_read()
+        holder.kill()
+    assert not other.with_name("other.db-wal").exists()
+    for name in (path, other):
+        await refuses(name, r"the file has 2 names \(hard links\)")
+    other.unlink()
+    async with opened(path) as store:
+        other.hardlink_to(path)
+        await refuses(other, f"open already by another name: {path}")
+        await store.ping()
+
+
+async def test_as_long_as_one_here_has_it_open_no_other_process_gets_it(
+    io_loop: Any, path: Path, tmp_path: Path
+) -> None:
+    """The system lets go of some locks when their process closes the file anywhere."""
+    async with opened(path) as store:
+        async with opened(path):
+            pass
+        assert await make(path).plan() == []
+        other = tmp_path / "other.db"
+        other.hardlink_to(path)
+        for name in (path, other):
+            with process(HOLDER, name, stderr=subprocess.PIPE) as holder:
+                _, said = holder.communicate(timeout=60)
+                assert b": in use by another server" in said
         await store.ping()
 
 
@@ -200,7 +244,7 @@ async def test_a_path_that_cannot_be_is_named(io_loop: Any, tmp_path: Path) -> N
     (tmp_path / "file").touch()
     await refuses(tmp_path / "file" / "chat.db", "Not a directory|File exists")
     (tmp_path / "folder").mkdir()
-    await refuses(tmp_path / "folder", "unable to open database file")
+    await refuses(tmp_path / "folder", "Is a directory")
 
 
 @contextmanager
