@@ -1,8 +1,9 @@
 """The server's end of a WebSocket connection: RFC 6455 to the letter, and cheap per message.
 
-Tornado does the handshake. After it the transport takes the bare socket over, and reads what is
-there; its outbox writes frames that were built once straight to the socket. TLS connections stay
-with Tornado's stream. What messages mean is the handler's matter.
+Tornado does the handshake. After it the transport takes the bare socket over: its inbox reads what is
+there, its outbox writes frames that were built once straight to the socket. TLS connections stay with
+Tornado's stream. What opens, keeps alive and closes a connection is here; what messages mean is the
+handler's matter.
 """
 
 import asyncio
@@ -12,24 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
 from chatserver.web import deflate, frames, handshake
 from chatserver.web.frames import FrameError, FrameReader
 from chatserver.web.heartbeat import Beating, Heartbeat
+from chatserver.web.inbox import Inbox
 from chatserver.web.outbox import Outbox
 
-READ_SIZE: Final = 65536
-MESSAGES_PER_TURN: Final = 64
-"""After so many messages of one connection the others get their turn."""
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds a peer has for its part of the closing handshake."""
 SILENT_INTERVALS: Final = 2
 
-# All connections read into one buffer: a fresh one of this size costs more than the read.
-_buffer = bytearray(READ_SIZE)
-_received_part = memoryview(_buffer)
 _PING = frames.control_frame(frames.PING)
 # The proactor loop of Windows cannot watch a bare socket.
 _CAN_WATCH_SOCKETS = sys.platform != "win32"
@@ -63,9 +59,8 @@ class Transport(WebSocketProtocol13):
     """
 
     __slots__ = (
-        "_deadline", "_hanging_up", "_heard", "_heartbeat", "_limits", "_loop", "_outbox", "_paused",
-        "_reader", "_reported", "_resumed", "_silent", "_slice", "_slow", "_socket", "_yielded",
-        "on_drained", "send", "window_bits",
+        "_deadline", "_hanging_up", "_heartbeat", "_inbox", "_limits", "_loop", "_outbox", "_reported",
+        "_silent", "_slice", "_socket", "on_drained", "send", "window_bits",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +71,7 @@ class Transport(WebSocketProtocol13):
             mask_outgoing=False,
             params=_WebSocketParams(max_message_size=limits.max_message_size),
         )
+        self._inbox = Inbox(self, limits.message_seconds)
         self._outbox = Outbox(self)
         self.send: Callable[[bytes], None] = self._outbox.send
         """Send ready-made frames. Never raises: a broken connection is closed."""
@@ -87,16 +83,10 @@ class Transport(WebSocketProtocol13):
         self._limits = limits
         self._heartbeat = heartbeat
         self._slice: set[Beating] | None = None
-        self._reader: FrameReader | None = None
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
-        self._paused = False
-        self._resumed: asyncio.Event | None = None
-        self._yielded = False
-        self._heard = True
-        self._silent = 0
+        self._silent = 0  # heartbeats in a row without a sign of life
         self._deadline: asyncio.TimerHandle | None = None
-        self._slow: asyncio.TimerHandle | None = None
         self._hanging_up = False
         self._reported = False
 
@@ -123,9 +113,9 @@ class Transport(WebSocketProtocol13):
         if self._heartbeat is not None and not self._reported:
             self._slice = self._heartbeat.join(self)
         if self._socket is not None:
-            self._start_reading(early)
+            self._inbox.read_socket(self._socket, early)
         elif not self._reported:
-            await self._receive_frame_loop()
+            await self._inbox.read_stream(self.stream)
 
     def _choose_subprotocol(self, handler: WebSocketHandler) -> None:
         offered = handler.request.headers.get("Sec-WebSocket-Protocol", "")
@@ -140,9 +130,8 @@ class Transport(WebSocketProtocol13):
         if agreement is not None:
             self.window_bits = agreement.window_bits
             handler.set_header("Sec-WebSocket-Extensions", agreement.header)
-        self._reader = FrameReader(
-            self._limits.max_message_size, deflate.inflate if agreement is not None else None
-        )
+        inflate = deflate.inflate if agreement is not None else None
+        self._inbox.open(FrameReader(self._limits.max_message_size, inflate))
 
     def _take_over(self, stream: IOStream) -> bytes:
         """Make the stream's socket ours, where that can be done.
@@ -166,122 +155,34 @@ class Transport(WebSocketProtocol13):
 
     def pause_reading(self) -> None:
         """Take no more from the client: what it sends then waits in the kernel, and in the client."""
-        if not self._paused:
-            self._paused = True
-            self._stop_timing()
-            if self._socket is not None and not self._hanging_up:
-                self._loop.remove_reader(self._socket)
+        self._inbox.pause()
 
     def resume_reading(self) -> None:
-        if self._paused:
-            self._paused = False
-            if self._resumed is not None:
-                self._resumed.set()
-            elif self._socket is not None and not self._hanging_up:
-                self._start_reading(b"")
+        self._inbox.resume()
 
-    def _start_reading(self, early: bytes) -> None:
-        if early and self._reader is not None:
-            self._reader.feed(early)
-        if self._socket is not None and not self._paused:
-            self._loop.add_reader(self._socket, self._on_readable)
-            self._yield()
-
-    def _on_readable(self) -> None:
-        if self._yielded or self._socket is None:
-            return
+    def on_message(self, opcode: int, data: bytes) -> None:
+        handler: Any = self.handler  # kept here: it may itself end the connection, and then raise
         try:
-            data = bytes(_received_part[: self._socket.recv_into(_buffer)])
-        except (BlockingIOError, InterruptedError):
-            return
-        except (OSError, MemoryError):  # a stream with a hole in it is of no use
-            data = b""
-        if data:
-            self._received(data)
-        else:
-            self._abort()
-
-    async def _receive_frame_loop(self) -> None:
-        """Tornado's stream in place of the bare socket."""
-        self._resumed = asyncio.Event()
-        try:
-            while True:
-                self._received(await self.stream.read_bytes(READ_SIZE, partial=True))
-                while self._paused or self._yielded:
-                    self._resumed.clear()
-                    await self._resumed.wait()
-                    self._deliver()
-        except StreamClosedError:
-            self._abort()
-
-    def _received(self, data: bytes) -> None:
-        self._heard = True
-        # Behind a close frame nothing counts any more; it is read to get to the end.
-        if self._reader is None:
-            return
-        try:
-            self._reader.feed(data)
-        except MemoryError:
-            self._abort()
-        else:
-            self._deliver()
-
-    def _yield(self) -> None:
-        if not self._yielded:
-            self._yielded = True
-            self._loop.call_soon(self._go_on)
-
-    def _go_on(self) -> None:
-        self._yielded = False
-        if self._resumed is not None:
-            self._resumed.set()
-        else:
-            self._deliver()
-
-    def _deliver(self) -> None:
-        handler = self.handler
-        try:
-            for _ in range(MESSAGES_PER_TURN):
-                if self._paused or self._reader is None:
-                    return
-                message = self._reader.next_message()
-                if message is None:
-                    self._time_message()
-                    return
-                self._handle_message(*message)
+            if opcode == frames.TEXT:
+                handler.on_text(data)
+            elif opcode == frames.BINARY:
+                handler.on_binary(data)
+            elif opcode == frames.PING:
+                self._outbox.send_pong(frames.control_frame(frames.PONG, data))
+            elif opcode == frames.CLOSE:
+                self._on_close_frame(data)
         except FrameError as error:
             self._fail(error.code, error.reason)
         except Exception:
             handler.log_exception(*sys.exc_info())
             self._fail(frames.INTERNAL_ERROR, "")
+
+    def on_failure(self, error: Exception) -> None:
+        if isinstance(error, FrameError):
+            self._fail(error.code, error.reason)
         else:
-            if self._reader is not None and self._reader.waiting:
-                self._yield()
-
-    def _time_message(self) -> None:
-        """Of a message that has begun, the rest must come in time."""
-        if self._slow is None and self._reader is not None and self._reader.is_inside:
-            self._slow = self._loop.call_later(
-                self._limits.message_seconds, self._fail, frames.POLICY_VIOLATION, "too slow"
-            )
-
-    def _stop_timing(self) -> None:
-        if self._slow is not None:
-            self._slow.cancel()
-            self._slow = None
-
-    def _handle_message(self, opcode: int, data: bytes) -> None:
-        handler = cast(Endpoint, self.handler)
-        if self._slow is not None and opcode in (frames.TEXT, frames.BINARY):
-            self._stop_timing()
-        if opcode == frames.TEXT:
-            handler.on_text(data)
-        elif opcode == frames.BINARY:
-            handler.on_binary(data)
-        elif opcode == frames.PING:
-            self._outbox.send_pong(frames.control_frame(frames.PONG, data))
-        elif opcode == frames.CLOSE:
-            self._on_close_frame(data)
+            self.handler.log_exception(type(error), error, error.__traceback__)
+            self._fail(frames.INTERNAL_ERROR, "")
 
     # Sending
 
@@ -291,7 +192,7 @@ class Transport(WebSocketProtocol13):
         return self._outbox.buffered
 
     def took_some(self) -> None:
-        self._heard = True
+        self._inbox.heard = True  # a client that takes something is there, too
 
     def took_all(self) -> None:
         if self._hanging_up:
@@ -312,31 +213,20 @@ class Transport(WebSocketProtocol13):
 
     def beat(self) -> None:
         """Once per interval: drop a silent peer, ask the others for a sign of life."""
-        if self._heard:
-            self._heard = False
+        if self._inbox.heard:
+            self._inbox.heard = False
             self._silent = 0
-        elif not self._paused:
+        elif not self._inbox.paused:
             self._silent += 1
             if self._silent >= SILENT_INTERVALS:
                 self._abort()
                 return
-        elif self._has_hung_up():
+        elif self._inbox.has_hung_up():
             self._abort()
             return
         # Where something waits, its progress is the sign of life.
         if not self.buffered:
             self.send(_PING)
-
-    def _has_hung_up(self) -> bool:
-        """Whether the peer of a paused connection, to which nobody listens, is gone."""
-        if self._socket is None:
-            return False
-        try:
-            return not self._socket.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            return True
 
     # Closing
 
@@ -391,12 +281,8 @@ class Transport(WebSocketProtocol13):
         """
         if self._reported:
             return
-        self._reader = None
         self._hanging_up = True
-        if self._paused:
-            self.resume_reading()
-            if self._socket is not None:
-                self._loop.add_reader(self._socket, self._on_readable)
+        self._inbox.discard()
         self._report()
         if not self.buffered:
             self._shut_down()
@@ -419,14 +305,13 @@ class Transport(WebSocketProtocol13):
         """Close the socket at once."""
         self.client_terminated = True
         self.server_terminated = True
-        self._reader = None
+        self._inbox.drop()
         self._outbox.drop()
         self.on_drained = None
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
         if self._socket is not None:
-            self._loop.remove_reader(self._socket)
             self._socket.close()
             self._socket = None
         elif self.stream is not None:
@@ -437,7 +322,6 @@ class Transport(WebSocketProtocol13):
         if self._reported:
             return
         self._reported = True
-        self._stop_timing()
         if self._slice is not None:
             self._slice.discard(self)
             self._slice = None
