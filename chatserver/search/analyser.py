@@ -18,6 +18,13 @@ _FOLDED = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE
     ord(char): plain for chars, plain in (("‘’ʼ", "'"), ("“”„«»", '"')) for char in chars
 }
 
+# What nobody sees: selectors of an emoji's or a character's variant, joiners, soft hyphens, fillers. Texts
+# compare without (Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt).
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+)
+
 # Written without spaces; Korean has them, but not before its particles.
 UNSPACED = "".join(
     (
@@ -54,14 +61,14 @@ _ASCII_WORD = re.compile("[a-z0-9]+")
 
 
 def fold(text: str) -> str:
-    """A text as search compares it: NFKC, case folded, katakana read as hiragana.
+    """A text as search compares it: NFKC, case folded, without what is not seen, katakana read as hiragana.
 
     Folding what is folded changes nothing.
     """
     if text.isascii():
         return text.lower()
     # One may undo the other for rare letters: see "Default Caseless Matching" in Unicode, 3.13.
-    while (folded := unicodedata.normalize("NFKC", text).casefold()) != text:
+    while (folded := _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold())) != text:
         text = folded
     return text.translate(_FOLDED)
 

@@ -18,7 +18,8 @@ TERMS = 30  # of a query; what follows is not looked at
 _ITEM = re.compile(r'(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _QUOTES = str.maketrans("“”„«»", '"""""')
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_JOINT = r"(?:[^\w\s]|_)+"  # between the parts of don't or chat-server
+# Between the parts of don't or chat-server; marks are part of a word.
+_JOINT = rf"(?:(?!{IN_WORD.pattern}|[{UNSPACED}])[^\w\s]|_)+"
 
 
 class Term(NamedTuple):
@@ -96,10 +97,14 @@ def parse(text: str) -> Query:
 
 
 def _signs(text: str) -> Term:
-    """What has no token is looked for as it is. Raises `ChatError` request.invalid if it is nothing."""
-    if not text.replace('"', "").strip():
+    """What has no token is looked for as it is, but for quotes around it.
+
+    Raises `ChatError` request.invalid if it is nothing.
+    """
+    signs = fold(text).strip().strip('"').strip()
+    if not signs:
         raise ChatError("request.invalid", "A search needs a word to look for.")
-    return Term((), re.compile(re.escape(fold(text).strip())))
+    return Term((), re.compile(re.escape(signs)))
 
 
 def _is_value(key: str, value: str) -> bool:

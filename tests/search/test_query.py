@@ -43,6 +43,20 @@ from chatserver.search.query import QUERY_CHARS, TERMS, parse
         ("!?", "what!?", True),
         ("!?", "what?!", False),
         ('{"$": ""}', 'a {"$": ""} b', True),
+        ('"!?"', "what!?", True),
+        ('"->" ', "a->b", True),
+        ("x-y", "x\u0301y", False),  # a mark, which is no sign
+        ("क-त", "क्त", False),
+        ("क-त", "क/त", True),
+        # what nobody sees
+        ("love", "❤\ufe0flove", True),
+        ("❤\ufe0f", "❤ ❤love", True),
+        ("❤", "❤\ufe0f", True),
+        ("👩\u200d👧", "👩\u200d👧!", True),
+        ('"👩👧"', "👩\u200d👧", True),
+        ("葛城", "葛\U000e0100城市", True),
+        ("葛\U000e0100城", "葛城市", True),
+        ("chatserver", "chat\u00adserver", True),
     ],
 )
 def test_what_matches(query: str, text: str, matches: bool) -> None:
@@ -88,7 +102,9 @@ def test_what_is_no_condition_is_words(text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["", " \n", '""', '"', '" "', "x" * (QUERY_CHARS + 1)])
+@pytest.mark.parametrize(
+    "text", ["", " \n", '""', '"', '" "', "\u200d", '"\ufe0f"', "x" * (QUERY_CHARS + 1)]
+)
 def test_what_asks_for_nothing_is_refused(text: str) -> None:
     with pytest.raises(ChatError) as refused:
         parse(text)
