@@ -331,3 +331,20 @@ async def test_what_was_said_in_a_room_is_for_those_who_are_in_it_now(index: boo
         await service.rooms.invite(ada, begun.rooms["team"], cid.id)
         found = await service.search.find(cid, "fox")
         assert len(found.messages) == 2
+
+
+async def test_a_public_room_is_found_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than are listed at once; by its name or by its id."""
+    monkeypatch.setattr("chatserver.service.public.PUBLIC_ROOMS", 2)
+    async with talk(MemoryPlugin(MemoryPlugin.Config()).provide_store) as begun:
+        service, ada, cid = begun.service, begun.people["ada"], begun.people["cid"]
+        for number in range(7):
+            made = await service.rooms.create(ada, RoomKind.PUBLIC, f"Room {number}")
+            begun.rooms[f"Room {number}"] = made
+            await begun.say(f"in {number}", f"Room {number}", at(20), "ada", "東京")
+        for number in range(7):
+            for named in (f"Room {number}", begun.rooms[f"Room {number}"].id):
+                found = await service.search.find(cid, f'東京 in:"{named}"')
+                assert [begun.labels[message.id] for message in found.messages] == [f"in {number}"]
+        private = begun.rooms["secret"].id
+        assert (await service.search.find(cid, f"東京 in:{private}")).messages == []
