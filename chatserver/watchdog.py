@@ -1,4 +1,8 @@
-"""Notices when something blocks the event loop, and names the plugin that does."""
+"""Notices when something blocks the event loop, and names the plugin that does.
+
+Where the loop stands still because others have the processor, nobody here is to blame: `stalls.py`
+tells the two apart.
+"""
 
 import asyncio
 import sys
@@ -10,9 +14,11 @@ from types import FrameType
 from loguru import logger
 
 from chatserver.measure import Measures
+from chatserver.processor import ProcessorTime
+from chatserver.stalls import Beat, Stall, Stalls
 
 BEAT_SECONDS = 0.25
-BLOCKED_SECONDS = 1.0
+QUIET_SECONDS = 10.0  # between two warnings that the machine is busy: it is, for a while
 
 
 class Watchdog:
@@ -21,13 +27,20 @@ class Watchdog:
     def __init__(self, measures: Measures, plugins: Iterable[tuple[str, str]]) -> None:
         """`plugins`: name of each plugin, and the package its code is in."""
         self._plugins = list(plugins)
-        self._beat = time.monotonic()
-        self._loop_thread = threading.get_ident()
+        loop_thread = threading.current_thread()
+        self._loop_thread = loop_thread.ident or 0
+        self._processor = ProcessorTime(loop_thread)
+        self._beat = self._new_beat()
+        self._warned = -QUIET_SECONDS
         self._stop = threading.Event()
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._blocked = measures.counter(
             "chatserver_loop_blocked_total", "Times the event loop stood still", ("plugin",)
+        )
+        self._starved = measures.counter(
+            "chatserver_loop_starved_total",
+            "Times the event loop stood still because the machine gave it no processor",
         )
 
     def start(self) -> None:
@@ -38,20 +51,41 @@ class Watchdog:
         self._stop.set()
         if self._task is not None:
             self._task.cancel()
+            self._thread.join()  # it looks at nothing any more
+        self._processor.close()
 
     async def _turn(self) -> None:
         while True:
-            self._beat = time.monotonic()
+            self._beat = self._new_beat()
             await asyncio.sleep(BEAT_SECONDS)
 
+    def _new_beat(self) -> Beat:
+        return Beat(time.monotonic(), self._processor.read())
+
     def _watch(self) -> None:
-        told = 0.0
+        mine = ProcessorTime(threading.current_thread())
+        stalls = Stalls(time.monotonic(), mine.read(), BEAT_SECONDS)
         while not self._stop.wait(BEAT_SECONDS):
             beat = self._beat
-            if time.monotonic() - beat < BLOCKED_SECONDS or beat == told:
-                continue
-            told = beat
-            self._tell(sys._current_frames().get(self._loop_thread))
+            now = Beat(time.monotonic(), self._processor.read())
+            stall = stalls.look(beat, now, mine.read())
+            if stall is not None and stall.is_ours:
+                self._tell(sys._current_frames().get(self._loop_thread))
+            elif stall is not None:
+                self._tell_of_the_machine(stall, now.at)
+        mine.close()
+
+    def _tell_of_the_machine(self, stall: Stall, now: float) -> None:
+        self._starved.add()
+        if now - self._warned < QUIET_SECONDS:
+            return
+        self._warned = now
+        logger.warning(
+            "the event loop stood still for {:.1f} s, for {:.1f} of which the machine gave it no "
+            "processor: too much else runs there",
+            stall.seconds,
+            stall.withheld,
+        )
 
     def _tell(self, frame: FrameType | None) -> None:
         culprit, place = "", "?"

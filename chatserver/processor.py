@@ -1,0 +1,63 @@
+"""How long a thread ran, and how long it would have run had there been a processor for it."""
+
+import os
+import threading
+import time
+from contextlib import ExitStack, suppress
+from typing import NamedTuple
+
+
+class Spent(NamedTuple):
+    """Of one thread, since it began, in seconds. Not every system tells more than the first."""
+
+    ran: float = 0.0
+    waited: float = 0.0  # ready to run, but others did; a wait counts once it is over
+    turns: int = 0  # how often it was let run
+    is_ready: bool = False  # it runs, or waits to
+
+
+class ProcessorTime:
+    """The times of one thread of this process, for any other to read."""
+
+    def __init__(self, thread: threading.Thread) -> None:
+        self._clock = _clock_of(thread)
+        # Linux tells all of it: "stat" in proc(5), and Documentation/scheduler/sched-stats.rst.
+        self._files: list[int] = []
+        with suppress(OSError):
+            self._files = _opened(f"/proc/self/task/{thread.native_id}", "schedstat", "stat")
+
+    def read(self) -> Spent | None:
+        """None where the system tells nothing, or the thread is gone."""
+        with suppress(OSError):
+            if self._files:
+                times, state = (os.pread(file, 1000, 0) for file in self._files)
+                ran, waited, turns = map(int, times.split())
+                is_ready = state.rpartition(b") ")[2].startswith(b"R")
+                return Spent(ran / 1e9, waited / 1e9, turns, is_ready)
+            if self._clock is not None:
+                return Spent(time.clock_gettime(self._clock))
+        return None
+
+    def close(self) -> None:
+        """Nothing is read any more."""
+        for file in self._files:
+            os.close(file)
+        self._files, self._clock = [], None
+
+
+def _opened(folder: str, *names: str) -> list[int]:
+    """All of these files, or none. Raises `OSError`."""
+    with ExitStack() as opened:
+        files = []
+        for name in names:
+            files.append(os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC))
+            opened.callback(os.close, files[-1])
+        opened.pop_all()
+        return files
+
+
+def _clock_of(thread: threading.Thread) -> int | None:
+    """Not every platform has such clocks."""
+    if not hasattr(time, "pthread_getcpuclockid") or thread.ident is None:
+        return None
+    return time.pthread_getcpuclockid(thread.ident)
