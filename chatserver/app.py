@@ -16,14 +16,14 @@ from chatserver import installation, logging
 from chatserver.bus.exchange import give_bus
 from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
-from chatserver.ending import cancelled
+from chatserver.ending import cancel
 from chatserver.folders import DataFolder
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Context, Job
 from chatserver.jobs import Jobs
 from chatserver.leases import Leases, node_name
 from chatserver.measure import Measures
-from chatserver.place import Place, apart
+from chatserver.place import Place, of_worker
 from chatserver.plugins import Plugins
 from chatserver.service import Service
 from chatserver.spaces import Space
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 # Connections and messages make no garbage that only the collector finds; it need not look often.
 GC_THRESHOLDS = (50_000, 20, 100)
-# How long the loop may go on when a driver's thread wants to run: at Python's 5 ms the store would
-# wait for the next batch, and that for the answer.
+# How long the loop keeps the interpreter's lock when a driver's thread wants it. With Python's 5 ms
+# each batch, and each answer of the store, would wait that long.
 THREAD_SECONDS = 0.0005
 
 
@@ -126,7 +126,7 @@ class Server:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Do what runs in the background, as far as it is among this node's roles."""
+        """Run the background work of this node's roles: jobs, consumers, what comes after a backup."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._leases.stop)
             if "jobs" in self.config.server.roles:
@@ -162,7 +162,7 @@ class Server:
         self._gate.heartbeat.stop()
 
     async def _settled(self) -> None:
-        """Wait until what was sent by now is answered: none of it waits longer than the limit."""
+        """Wait until all that was sent by now is answered, `append_seconds` at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self.config.delivery.append_seconds):
                 await self.service.log.drain()
@@ -215,14 +215,14 @@ def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int
     A worker (`place`) also ends, and drains, when its parent does.
     """
     if place is not None:
-        loaded = apart(loaded, place.number)
+        loaded = of_worker(loaded, place.number)
     writer = logging.setup(loaded.config.logging, version=__version__)
     if place is not None:
         logger.configure(extra={"worker": place.number})  # on the console all are mixed
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(loaded, dev, place))
-            if not runner.run(_all_end()):
+            if not runner.run(_end_all()):
                 writer.close()
                 os._exit(0)  # the runner would wait for them for ever
     finally:
@@ -261,9 +261,9 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
     logger.info("stopped")
 
 
-async def _all_end() -> bool:
-    """Do all tasks end that are left?"""
-    left = await cancelled(asyncio.all_tasks() - {asyncio.current_task()})
+async def _end_all() -> bool:
+    """Cancel all tasks that are left; False if some do not end."""
+    left = await cancel(asyncio.all_tasks() - {asyncio.current_task()})
     for task in left:
         logger.error("left behind: {}", task.get_name())
     return not left

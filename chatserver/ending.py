@@ -1,4 +1,4 @@
-"""Ending tasks in which a plugin or a driver runs, which may not want to end."""
+"""Cancelling tasks in which a plugin or a driver runs, which may not let itself be cancelled."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -12,16 +12,16 @@ TRIES = 5  # … and so often at most
 
 
 async def end(tasks: Mapping[str, asyncio.Task[None]]) -> list[str]:
-    """Cancel them and wait, but not for ever. Those that did not end are logged; their names."""
-    left = await cancelled(tasks.values())
+    """Cancel tasks and wait END_SECONDS at most; log those that have not ended, return their names."""
+    left = await cancel(tasks.values())
     names = [name for name, task in tasks.items() if task in left]
     for name in names:
         logger.error("{} does not end: its plugin takes no notice of being cancelled", name)
     return names
 
 
-async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Cancel them; those that have not ended some seconds later."""
+async def cancel(tasks: Iterable[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Cancel tasks and wait END_SECONDS at most; returns those that have not ended."""
     waiting = set(tasks)
     for task in waiting:
         task.cancel()
@@ -30,8 +30,8 @@ async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> set[asyncio.Task[Non
     return waiting
 
 
-async def stopped(task: asyncio.Task[Any]) -> bool:
-    """Cancel it until it has ended; False if it does not.
+async def cancel_until_done(task: asyncio.Task[Any]) -> bool:
+    """Cancel a task, several times if need be; False if it has not ended after TRIES.
 
     Once is not enough for drivers: before Python 3.12 `asyncio.wait_for` loses a cancellation that
     comes together with what it waits for (https://github.com/python/cpython/issues/86296).

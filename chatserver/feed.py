@@ -1,7 +1,7 @@
 """What a subscriber follows: the log of a room, put into bytes its way.
 
 A feed knows how far its live path has come, who is on it, and how events are encoded for those who
-catch up. That they do, and when, is `subscriber.py`'s matter, and the same for all feeds.
+catch up. When they catch up, and how fast, is decided in `subscriber.py`, alike for all feeds.
 """
 
 from abc import ABC, abstractmethod
@@ -28,25 +28,27 @@ class Feed(ABC):
     @property
     @abstractmethod
     def position(self) -> int:
-        """The seq that the live path was handed last. Who has got that far may listen."""
+        """The last seq on the live path. A subscriber that has all up to it may listen."""
 
     @abstractmethod
     def add_listener(self, subscriber: "Subscriber", after: int) -> None:
-        """Put on the live path one who has all up to `after`, which is not below `position`."""
+        """Put a subscriber on the live path; it has all up to `after`, which is not below `position`."""
 
     @abstractmethod
     def drop_listener(self, subscriber: "Subscriber") -> int | None:
-        """Take off the live path; the seq that was pushed to it last, None if it was not there."""
+        """Take a subscriber off the live path.
+
+        Returns the last seq that was pushed to it; None if it was not on the live path.
+        """
 
     @abstractmethod
     async def frames(
         self, subscriber: "Subscriber", pages: "LogPages", after: int
     ) -> list[tuple[bytes, int]]:
-        """A page of what comes after a seq, for who catches up, in chunks each with its last seq.
+        """A page of what comes after the seq `after`, in chunks of frames, each with its last seq.
 
-        What others want as well should come from `pages`, so that it is made and held once.
-
-        Raises `StoreUnavailable` if it is worth another try; anything else ends the feed.
+        Take it from `pages` where others may want the same, so that it is made and kept once. Raises
+        `StoreUnavailable` if it is worth another try; anything else ends the feed for this subscriber.
         """
 
     def hold(self) -> None:
@@ -58,5 +60,5 @@ class Feed(ABC):
         self.room.followers -= 1
 
     def fail(self, subscriber: "Subscriber", error: Exception) -> None:
-        """Events could not be encoded: say so to who has been let go, as nothing more comes."""
+        """Events could not be encoded: tell the subscriber, which was let go and gets nothing more."""
         subscriber.pipe.close(CLOSE_INTERNAL, "replay failed")

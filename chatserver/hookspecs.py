@@ -1,8 +1,8 @@
 """Every hook, and nothing else. The first word of a name is its rule:
 
-`provide_` exactly one plugin answers (none need, where a server can do without), `register_` all add up, `change_` each may replace the
-draft, `check_` the first refusal stops, `on_` all are told. `change_`, `check_`, `on_`, `startup`
-and `shutdown` are `async def`, the others plain functions; the order is that of the
+`provide_` exactly one plugin answers (of a bus: one or none), `register_` all add up, `change_` each may
+replace the draft, `check_` the first refusal stops, `on_` all are told. `change_`, `check_`, `on_`,
+`startup` and `shutdown` are `async def`, the others plain functions; the order is that of the
 configuration. A plugin takes any subset of a hook's arguments, by name.
 """
 
@@ -96,10 +96,10 @@ class Hooks:
         """Work that is done periodically, once for all nodes.
 
         Runs once at start. Return named jobs; each is run by one node with the role `jobs` at a
-        time, which another one follows if it dies: after some seconds, without a run being left
-        out. A job that never ran is run at once. A name that is taken refuses to start, as does
-        an error. A run that raises or misses its deadline is logged and counted, and tried again
-        after a minute, then two, four, … up to its period; other jobs go on. Order does not matter.
+        time. If that node dies another one takes over within seconds, and no run is left out. A job
+        that never ran is run at once. A name that is taken refuses to start, as does an error. A run
+        that raises or misses its deadline is logged and counted, and tried again after a minute,
+        then two, four, … up to its period; other jobs go on. Order does not matter.
         """
         raise NotImplementedError
 
@@ -108,7 +108,7 @@ class Hooks:
         """Durable readers of the log, for plugins that must not miss an event.
 
         Runs once at start. Return named consumers; each is run by one node with the role
-        `consumers` at a time, which another one follows if it dies. Its position in each room is kept in
+        `consumers` at a time; if it dies another one takes over. Its position in each room is kept in
         the store. A name that is taken refuses to start, as does an error. What an error in `handle`
         does is said at `Consumer`; other consumers, and other rooms, go on. Order does not matter.
         """
@@ -153,8 +153,8 @@ class Hooks:
     async def on_look(self, look: Look) -> None:
         """Take note of somebody of the staff who looks through the data.
 
-        Runs when what was asked for is read, before it is shown. The return value is ignored. An error is logged
-        and counted; the answer stands. Queue and order as `on_event`.
+        Runs when what was asked for has been read, before it is shown. The return value is ignored.
+        An error is logged and counted; the answer stands. Queue and order as `on_event`.
         """
 
     @hookspec

@@ -40,27 +40,27 @@ class Connection(Protocol):
         """Take no more from the client."""
 
     def send_away(self) -> None:
-        """End with 4301. What was taken and stands in the log is settled by now."""
+        """End with 4301. All that was taken from the client is answered by now."""
 
 
 class Elsewhere(Protocol):
-    """The other nodes, as far as they can be told what is in no log."""
+    """The other nodes, which are told what is in no log."""
 
     def tell_room(self, payload: Any) -> None: ...
     def tell_user(self, user: str, payload: Any) -> None: ...
 
 
 class Arrivals(Protocol):
-    """Who wants to know which users are connected."""
+    """Is told which users come and go."""
 
     def arrived(self, user: str) -> None:
-        """The user has the first connection."""
+        """The user's first connection is there."""
 
     def left(self, user: str) -> None:
         """The user's last connection is gone."""
 
     def gone(self, subscriber: Subscriber) -> None:
-        """The connection is gone, the user's last one or not."""
+        """A connection of the user is gone, the last one or not; called before `left`."""
 
 
 class Hub:
@@ -125,7 +125,7 @@ class Hub:
         return len(self._connections)
 
     def identify(self, subscriber: Subscriber, user: User, token: str) -> None:
-        """From now on the connection is one of this user's, by this session."""
+        """From now on the connection is this user's; `token` is of the session that it is signed in with."""
         subscriber.user, subscriber.token = user, token
         mine = self._users.setdefault(user.id, set())
         mine.add(subscriber)
@@ -180,7 +180,7 @@ class Hub:
                 break
             fresh.append(event)
             if isinstance(event, MemberLeft):
-                # What comes after is not for who left: all before it goes out first.
+                # The one who left still gets all up to here, and nothing after it.
                 self._hand_out(room, first, fresh)
                 first, fresh = room.head, []
                 self._let_go(room, event.user.id)
@@ -188,7 +188,7 @@ class Hub:
             self._hand_out(room, first, fresh)
 
     def _hand_out(self, room: Room, first: int, events: list[AnyEvent]) -> None:
-        """Never raises: the events stand, and the room is past them. Who misses them is cut off."""
+        """Never raises, as the events are durable: connections that miss some are cut off."""
         try:
             self._push(room, first, events)
         except Exception:  # as for want of memory
@@ -201,7 +201,7 @@ class Hub:
         if not room.listeners:
             return
         chunks = event_frames(events, self.soft)
-        # More than a connection may buffer everybody reads from the log, at their own pace.
+        # What is more than a connection may buffer, everybody reads from the log at their own pace.
         is_too_much = len(chunks) > 1
         packed = {PLAIN: chunks[0][0]}
         for listener in list(room.listeners):
@@ -222,7 +222,7 @@ class Hub:
         return b"".join(pack for pack, _ in event_frames(events, self.hard, window_bits))
 
     def _cut_off(self, subscribers: set[Subscriber]) -> None:
-        """They miss something: end their connections, so that they come back for it."""
+        """End connections that have missed something: they come back and catch up."""
         while subscribers:
             subscribers.pop().pipe.close(CLOSE_INTERNAL, "something could not be handed over")
         with suppress(MemoryError):
@@ -237,8 +237,8 @@ class Hub:
     def group(self, room: Room, key: Hashable, encode: Encode) -> Group:
         """The room's group of streams with this key; a new one if there is none.
 
-        Who has the same key must want the same payloads: the key says what `encode` does, and by
-        whose rights. The group is there from the first of its streams that is followed to the last.
+        Streams with the same key must want the same payloads: the key says what `encode` does, and
+        with whose rights. The group exists as long as one of its streams is followed.
         """
         found = room.groups.get(key) if room.groups else None
         return found or Group(self, room, key, encode)
@@ -246,13 +246,13 @@ class Hub:
     # -- what is not in the log --------------------------------------------------------------------
 
     def tell_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to whoever listens live, on other nodes too; who lags does not hear it."""
+        """Say something once to all who listen live, on other nodes too; those who lag miss it."""
         self.say_in_room(room, payload, but=but)
         if self.elsewhere is not None:
             self.elsewhere.tell_room(payload)
 
     def say_in_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to whoever listens live on this node."""
+        """Say something once to all who listen live on this node."""
         news = News(payload)
         for listener in list(room.listeners):
             if listener is not but:

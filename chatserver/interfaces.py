@@ -25,12 +25,14 @@ class Appended(NamedTuple):
 
 
 class Unread(NamedTuple):
+    """How many messages of a room a user has not read, and how many of these mention them."""
+
     messages: int
     mentions: int
 
 
-# Where a page of a room's search index is: room, slot, first. The numbers say of which tokens and events
-# it is. A plain tuple, as a search makes thousands.
+# Where a page of a room's search index is: room, slot, first. The numbers say which tokens and events
+# it is about. A plain tuple, as a search makes thousands.
 IndexPlace: TypeAlias = tuple[str, int, int]
 
 
@@ -111,8 +113,8 @@ class Store(Protocol):
         one member. A reader may see an event before `append` has returned.
         """
 
-    # A newer version may have written what this one does not know: `chatserver.read_event` makes the
-    # best of it. What is asked for events of some kinds leaves it out.
+    # A newer version may have written events that this one does not know. `chatserver.read_event` makes
+    # an `UnknownEvent` of them; methods that return events of certain kinds leave them out.
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         """The highest seq of each room, in one query; a room without events is left out."""
@@ -155,7 +157,7 @@ class Store(Protocol):
         """Newest descriptions of rooms that are public now, by ascending id > `after`."""
 
     async def list_rooms(self, after: str, limit: int) -> list[str]:
-        """The ids of rooms that have events, by ascending id > `after`; takes no look at each event."""
+        """The ids of rooms that have events, by ascending id > `after`, without reading every event."""
 
     async def members(self, rooms: Sequence[str]) -> list[MemberEvent]:
         """For each user ever in one of the rooms the newest member event there, at once.

@@ -1,4 +1,4 @@
-"""Calls that several make at the same time and that are made once for all of them."""
+"""A call that several want at the same time, made once for all of them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -15,9 +15,9 @@ class _Call(Generic[Result]):
 
 
 class Joined(Generic[Result]):
-    """The calls under way, by a key: who has the same key wants the same.
+    """The calls under way, by key: the same key must mean the same call.
 
-    Nothing is kept once a call is done. What it raises, all who wait for it get.
+    Nothing is kept once a call is done. If it raises, all who wait for it get the error.
     """
 
     __slots__ = ("_calls",)
@@ -26,9 +26,9 @@ class Joined(Generic[Result]):
         self._calls: dict[Hashable, _Call[Result]] = {}
 
     async def run(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        """The result of the call of this key; `make` begins it if there is none under way.
+        """The result of the call with this key; `make` begins it if none is under way.
 
-        Who is cancelled leaves the others their call. With the last one it is cancelled too.
+        If one who waits is cancelled, the call goes on for the others; with the last it is cancelled.
         """
         call = self._calls.get(key)
         if call is None:
@@ -46,6 +46,6 @@ class Joined(Generic[Result]):
 
 
 def _look_at(task: "asyncio.Task[Any]") -> None:
-    """It may be that nobody waits any more; asyncio would complain of an error."""
+    """Take note of an error, of which asyncio would complain if nobody waits for it any more."""
     if not task.cancelled():
         task.exception()

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from loguru import logger
 
-from chatserver.ending import stopped
+from chatserver.ending import cancel_until_done
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.unreadable import UNREADABLE
@@ -74,7 +74,7 @@ class Lease:
             finally:
                 finished = task.done()
                 while not task.done():  # no return while it may still do something
-                    await stopped(task)
+                    await cancel_until_done(task)
             if finished:
                 return task.result()
             self._gained.clear()

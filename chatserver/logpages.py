@@ -1,8 +1,8 @@
 """Pages of rooms' logs in the form they are sent in, read and encoded once for all who catch up.
 
 After a restart everybody who was connected comes back with about the same position, and wants the
-same bytes. Who asks for a page that another one waits for waits with them; for a moment a page is
-kept for who comes a little later. Who may have it is decided where rooms are followed.
+same bytes. A page that is asked for twice is made once; for a moment it is kept for those who come a
+little later. Rights are checked where rooms are followed, not here.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chatserver.rooms import Room
 
 PAGE_EVENTS = 200  # read and sent at once; also what one replay may hold in memory
-KEEP_SECONDS = 1.0  # a result that depends on rights is no older than what nodes know of them
+KEEP_SECONDS = 1.0  # pages may depend on rights: a change of these is known everywhere by then
 KEEP_BYTES = 16 << 20  # of all rooms together; 500 clients that miss 1,000 events share 0.5 MB
 
 Encoded = bytes | Sequence[bytes]
@@ -49,12 +49,12 @@ class LogPages:
         form: Hashable,
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
     ) -> Page[Form]:
-        """What comes after a seq, which is below the room's head; others get their turn first.
+        """What comes after the seq `after`, which is below the room's head.
 
-        It goes as far as the next multiple of `PAGE_EVENTS` or the head, so that who comes from
-        different positions soon wants the same. Who gives the same `form` must want the same
-        bytes. `encode` makes parts of so many bytes of events. What reading or encoding raises is
-        raised.
+        A page ends at the next multiple of `PAGE_EVENTS`, or at the head, so that readers from
+        different positions soon want the same ones. Those who give the same `form` must want the same
+        bytes. `encode` takes events and a size in bytes, and makes parts of at most that size. Raises
+        what reading or encoding raises. Other tasks get their turn first, also if the page is kept.
         """
         key = (room.id, form, after)
         kept = self._kept.get(key)

@@ -16,11 +16,11 @@ class Place(msgspec.Struct, frozen=True):
     """A worker's place among the others. Sockets and pipes are numbers of inherited files."""
 
     number: int  # from 1
-    ports: tuple[int, ...]  # of loopback, where each of the workers answers for itself
-    sockets: tuple[int, ...]  # that all clients come to
-    own: int  # that listens at this one's port of loopback
-    parent: int  # a pipe that ends with the parent
-    serving: int = -1  # a pipe that tells the parent of it
+    ports: tuple[int, ...]  # on loopback, one for each worker: there it answers for itself alone
+    sockets: tuple[int, ...]  # where clients connect
+    own: int  # the socket on this worker's own port of `ports`
+    parent: int  # a pipe that ends when the parent does
+    serving: int = -1  # a pipe by which the parent is told that this worker serves
 
     def listeners(self) -> list[socket.socket]:
         """The sockets that clients come to."""
@@ -30,8 +30,8 @@ class Place(msgspec.Struct, frozen=True):
         return socket.socket(fileno=self.own)
 
     def tell_that_it_serves(self) -> None:
-        """Once. Who ends before that could not start."""
-        with suppress(BrokenPipeError):  # it is gone, which `parent` says, too
+        """Tell the parent, once. A worker that ends before this could not start."""
+        with suppress(BrokenPipeError):  # the parent is gone; `parent` will say so
             os.write(self.serving, b"1")
         os.close(self.serving)
 
@@ -42,8 +42,8 @@ def place_of_this_process() -> Place | None:
     return None if text is None else msgspec.json.decode(text, type=Place)
 
 
-def apart(loaded: Loaded, number: int) -> Loaded:
-    """The configuration of a worker: its files are its own, the backups are everybody's."""
+def of_worker(loaded: Loaded, number: int) -> Loaded:
+    """The configuration for a worker: with files of its own, but the backups of all."""
     config = loaded.config
     replace, data = msgspec.structs.replace, Path(config.server.data)
     folder = config.logging.folder

@@ -52,9 +52,9 @@ class Member:
 
 
 class Room(Feed):
-    """One room's state at `head`, its last events, and who listens here.
+    """One room's state at `head`, its last events, and who listens on this node.
 
-    It is itself what connections follow that speak chat.v1.
+    It is also the feed that connections follow if they speak chat.v1.
     """
 
     __slots__ = (
@@ -88,12 +88,12 @@ class Room(Feed):
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
         self.listeners: set[Subscriber] = set()  # connections that are at the head
         self.groups: dict[Hashable, Group] | None = None  # of streams in other forms, if any
-        self.followers = 0  # how often the room is followed, by those that catch up too
-        self.holders = 0  # appends under way and others who need this object to stay the room's
+        self.followers = 0  # how often the room is followed, live or catching up
+        self.holders = 0  # appends and others under way that need the room to stay in memory
         self.numbered = 0  # the highest seq that an append under way has
-        self.closed = False  # such an append changes who may do what: others wait for it
-        self.stale = False  # a write with unknown outcome: compare with the store before use
-        self.behind_since: float | None = None  # loop time from which on others were always first
+        self.closed = False  # an append under way changes who may do what: others wait for it
+        self.stale = False  # may lack events of the store: compare with it before use
+        self.behind_since: float | None = None  # loop time since when other nodes were always first
         self.gives_way = False  # another node is behind here: number nothing for a moment
         self.gave_way_at = float("-inf")  # loop time
         self.checked = time.monotonic()
@@ -243,7 +243,7 @@ class Rooms:
         """How far each room in memory is."""
         return {name: room.head for name, room in self._rooms.items()}
 
-    def watched(self) -> list[Room]:
+    def followed(self) -> list[Room]:
         """Rooms that local connections follow."""
         return [room for room in self._rooms.values() if room.followers]
 
@@ -293,7 +293,7 @@ class Rooms:
         if room.id not in descriptions:
             return None
         if head < room.head or room.followers:
-            return room  # who follows meanwhile must not see it jump
+            return room  # somebody follows it by now, and must not see it jump
         room.reset(head, descriptions[room.id], members)
         room.stale = False
         room.checked = time.monotonic()

@@ -20,7 +20,7 @@ from chatserver.rooms import Room
 if TYPE_CHECKING:
     from chatserver.hub import Hub
 
-RETRY_SECONDS = 1.0  # pause after the store was away in the middle of a replay
+RETRY_SECONDS = 1.0  # pause after the store failed in the middle of a replay
 
 
 class Pipe(Protocol):
@@ -142,7 +142,7 @@ class Subscriber:
         self.pipe.close(CLOSE_DRAINING, "the server is restarting")
         self.pipe.resume_reading()  # for its own close
 
-    # -- what else it is told, for subclasses to say in their own way ------------------------------
+    # -- what else a client is told; subclasses say it in their own way ----------------------------
 
     def hear(self, news: News) -> None:
         """Something was said to the user, or in a room that is followed live."""
@@ -156,7 +156,7 @@ class Subscriber:
     # -- following feeds -----------------------------------------------------------------------
 
     def follow(self, feed: Feed, after: int) -> None:
-        """Follow a feed from `after` on: live if it has come no further, else caught up first."""
+        """Follow a feed after the seq `after`: live at once, or after catching up with what is newer."""
         self.unfollow(feed)
         feed.hold()
         self.feeds.add(feed)
@@ -176,7 +176,7 @@ class Subscriber:
         feed.release()
 
     def skip_to_log(self, feed: Feed, after: int) -> None:
-        """Take the feed off the live path; what follows `after` is read from the log."""
+        """Take the feed off the live path; what comes after the seq `after` is read from the log."""
         self._fall_behind(feed, after)
         self._catch_up()
 
@@ -235,6 +235,7 @@ class Subscriber:
         self.pipe.close(CLOSE_SLOW, "slow consumer")
 
     def _fall_behind(self, feed: Feed, after: int) -> None:
+        """Note that the feed has to catch up from the seq that was sent last."""
         feed.drop_listener(self)
         if self._behind is None:
             self._behind = {}

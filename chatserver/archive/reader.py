@@ -1,8 +1,9 @@
 """Reading an archive, believing none of it before it is checked.
 
-Checked are that every room's events are numbered 1, 2, … and end as it says, that the first says
-what the room is, that a read marker is a number, every hash, every count, that nothing is in it that has no place in an archive, and that nothing follows its end. The
-first thing that is wrong is named by its line.
+It checks every hash and every count; that the events of each room are numbered 1, 2, … and end as the
+archive says, and that the first describes the room; that a read marker is a number; that nothing is in
+it that has no place in an archive; and that nothing follows its end. The first mistake is named with
+its line.
 """
 
 import hashlib

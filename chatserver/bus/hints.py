@@ -86,7 +86,7 @@ class Hints:
     async def _look(self) -> None:
         if self._compare:
             self._compare = False
-            await self._log.refresh(self._rooms.watched())
+            await self._log.refresh(self._rooms.followed())
         while self._users:
             await self._recheck(self._users.pop())
         if self._heads:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from loguru import logger
 
-from chatserver.ending import stopped
+from chatserver.ending import cancel_until_done
 
 RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 5.0  # and up to half of it more, so that not all nodes come at once
@@ -60,7 +60,7 @@ class BusLink(ABC):
     async def close(self) -> None:
         self._receive = self._restored = None
         if self._task is not None:
-            if not await stopped(self._task):
+            if not await cancel_until_done(self._task):
                 logger.error("bus {}: does not end", self._name)
             self._task = None
         self._connected = False

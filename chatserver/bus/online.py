@@ -1,8 +1,8 @@
 """Who is online: users with a connection to this node, and what other nodes say of theirs. No I/O.
 
-Nodes say what changes, and every few seconds a sum of what they have. Who comes to another sum asks,
-and is told all, in parts that each take the place of what was known before. So what a bus loses,
-repeats or reorders is put right within seconds, and a node that falls silent is forgotten.
+Nodes say what changes, and every few seconds a sum over all their users. A node that computes another
+sum asks, and is sent all users in parts, each of which replaces what was known of it. So what a bus
+loses, repeats or reorders is right again within seconds; a node that falls silent is forgotten.
 """
 
 import secrets
@@ -14,10 +14,10 @@ from chatserver.bus.frames import Ask, Beat, Moved, OnlineItem, Part
 
 LINGER_SECONDS = 5.0  # who loads a page anew, or moves to another node, has not gone
 BEAT_SECONDS = 5.0
-EXPIRY_SECONDS = 20.0  # a node is forgotten that nothing was heard of for so long
+EXPIRY_SECONDS = 20.0  # a node that says nothing for so long is forgotten
 PARTS = 256  # of all users of a node; one has room in a frame up to some 70,000 users
 MOVED_USERS = 100  # in one item: some 2,400 bytes
-EVERYBODY = "*"  # whom a node asks that knows nobody yet
+EVERYBODY = "*"  # asked by a node that knows of no other yet
 
 
 class Users:

@@ -63,8 +63,8 @@ def command(
 def verify(backup: Path | None, source: str | None, overrides: dict[str, object]) -> None:
     """Restore a backup into a scratch store, and check all of it.
 
-    Without BACKUP it is the newest in backup.folder. The scratch store is a file in the folder for temporary files (TMPDIR), about as large as the
-    store that was copied.
+    Without BACKUP it is the newest in backup.folder. The scratch store is a file in the folder for
+    temporary files (TMPDIR), about as large as the store that was copied.
 
     \b
     chatserver backup verify -c production

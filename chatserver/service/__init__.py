@@ -1,4 +1,16 @@
-"""All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`."""
+"""All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`.
+
+    accounts.py, changes.py    who somebody is; telling all nodes that their rights changed
+    rights.py                  who may do what in a room: the only place where that is decided
+    messages.py, texts.py      posting and changing messages; what texts must look like
+    rooms.py, membership.py, public.py   rooms, who is in them, which are listed
+    history.py, search.py      reading what was said
+    following.py, markers.py, presence.py   following rooms, read markers, who is online
+    inspection.py              looking at all data, for staff of the server
+    views.py                   what users are shown of all this
+
+The service knows no door, no driver and no Tornado.
+"""
 
 import asyncio
 from collections import Counter
@@ -165,7 +177,7 @@ class Service:
 
     async def _compare_heads(self) -> None:
         """Other nodes' events reach local followers even if nothing tells of them."""
-        await self.log.refresh(self.cache.watched())
+        await self.log.refresh(self.cache.followed())
 
     async def _repeat(self, action: Callable[[], Awaitable[None]], seconds: float) -> None:
         """Do something now and again, whatever becomes of it."""

@@ -1,8 +1,9 @@
 """Tells all nodes on a store, and commands beside them, that somebody's rights changed.
 
-Each change, of an account or of a member of a room, is a small record that every node finds within a second
-and that is removed a minute later; where there is a bus, it is said there too, and looked at at once. No
-clocks of different machines are compared. In the same way a node asks for its turn in a room.
+Each change, of an account or of a member of a room, is a small record that every node finds within a
+second and that is removed a minute later. Where there is a bus, it is said there too, and looked at
+at once. No clocks of different machines are compared. In the same way a node asks for its turn in a
+room (`log.py:Log.give_way`).
 """
 
 import time
@@ -13,16 +14,16 @@ from chatserver.interfaces import Store
 from chatserver.service.texts import new_id
 
 SPACE = "changed"  # record space: any unique key -> kind/id
-# With what is remembered of sessions half a second at most: within one on a busy machine too.
+# Together with the time that nodes remember sessions this is about half a second, so that a change is
+# in force within a second on a busy machine, too.
 LOOK_SECONDS = 0.25
-AGAIN_SECONDS = (
-    3.0  # looked at anew for so long: what a node remembers of sessions is older than the change
-)
-KEPT_SECONDS = 60.0  # a node that the store is away from so long looks at everything anyway
-CHANGES = 1000  # taken at once
+# A change is looked at again for so long: at first a node may still remember an older session.
+AGAIN_SECONDS = 3.0
+KEPT_SECONDS = 60.0  # a node that was cut off from the store for longer compares everything anyway
+CHANGES = 1000  # read at once
 
 Kind = Literal["user", "room", "turn"]
-ONCE = ("turn",)  # of no use to whoever comes later, or to who said it
+ONCE = ("turn",)  # of use for a moment only: looked at once, and then removed
 Recheck = Callable[[str], Awaitable[None]]
 
 
@@ -47,7 +48,7 @@ class Changes:
             self.announced(name)
 
     async def recheck(self, kind: str, name: str) -> None:
-        """Look at what has changed; at what only a newer version knows, not."""
+        """Look at what has changed; a kind that only a newer version knows is left alone."""
         if recheck := self._rechecks.get(kind):
             await recheck(name)
 

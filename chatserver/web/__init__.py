@@ -1,1 +1,15 @@
-"""The doors of the server: WebSocket and HTTP."""
+"""The doors of the server: HTTP and WebSocket, on Tornado.
+
+    listening.py, front.py   sockets, the HTTP server, and its short way for the newest page of a room
+    routes.py                which handler answers which address
+    gate.py, access.py       how many may come in, and who is asking
+    base.py, bodies.py, heads.py   what all handlers share: errors, sizes of bodies, headers
+    api.py, health.py, pages.py    the HTTP API, health checks, the page and its files
+    upgrade.py, socket.py, handshake.py   from a request to a WebSocket
+    transport.py             one WebSocket: inbox.py reads and outbox.py writes frames, with frames.py
+                             (RFC 6455), deflate.py (RFC 7692) and heartbeat.py
+    session.py, ops.py       what is said on it: chat.v1, one function an operation
+    plugin_*.py              requests, streams and sockets that plugins answer
+
+Nothing here decides what somebody may do: that is the service's.
+"""

@@ -43,7 +43,8 @@ class Access:
         if origin is None or origin in self._origins:
             return False
         scheme, _, host = origin.partition("://")
-        # A page that came in plain text may be anybody's on the way; over TLS it is none of ours.
+        # A page that was loaded without TLS may have been changed on its way: where TLS is served it is
+        # foreign.
         schemes = ("https",) if self.is_secure(request) else ("http", "https")
         return scheme not in schemes or host.lower() != request.host.lower()
 

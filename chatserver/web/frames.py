@@ -1,6 +1,7 @@
-"""WebSocket frames (RFC 6455): taking a byte stream apart into messages.
+"""WebSocket frames (RFC 6455) as they come: taking a byte stream apart into messages.
 
-Pure: no sockets, no loop. Frames are built in `chatserver.frames`. What is done about a broken stream is decided in transport.py.
+Pure: no sockets, no loop. Frames to send are built in `chatserver/frames.py`. What is done about a
+client that breaks the protocol is decided in `transport.py`.
 """
 
 from codecs import IncrementalDecoder, getincrementaldecoder
