@@ -241,8 +241,9 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
     async with server.opened():
         watchdog = Watchdog(server.measures, server.plugin_packages())
         port = server.listen()
-        if place is not None:
-            place.tell_that_it_serves()
+        signs = place.signs() if place else None
+        if signs is not None:
+            signs.serve()
         watchdog.start()
         gc.collect()
         gc.freeze()
@@ -254,6 +255,9 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
             logger.info("this is a development server: open http://localhost:{} and sign up", port)
         async with server.working():
             await stop.wait()
+            if signs is not None:
+                await signs.drain()
+                signs.close()
         if place is not None:
             loop.remove_reader(place.parent)
         watchdog.stop()

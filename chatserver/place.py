@@ -2,12 +2,12 @@
 
 import os
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from chatserver.config import Config, Loaded
+from chatserver.signs import Signs
 
 VARIABLE = "_CHATSERVER_WORKER"  # of the environment: how a worker gets its place
 
@@ -20,7 +20,7 @@ class Place(msgspec.Struct, frozen=True):
     sockets: tuple[int, ...]  # where clients connect
     own: int  # the socket on this worker's own port of `ports`
     parent: int  # a pipe that ends when the parent does
-    serving: int = -1  # a pipe by which the parent is told that this worker serves
+    serving: int = -1  # a pipe by which the parent is told whether this worker serves: `signs.py`
 
     def listeners(self) -> list[socket.socket]:
         """The sockets that clients come to."""
@@ -29,11 +29,9 @@ class Place(msgspec.Struct, frozen=True):
     def own_listener(self) -> socket.socket:
         return socket.socket(fileno=self.own)
 
-    def tell_that_it_serves(self) -> None:
-        """Tell the parent, once. A worker that ends before this could not start."""
-        with suppress(BrokenPipeError):  # the parent is gone; `parent` will say so
-            os.write(self.serving, b"1")
-        os.close(self.serving)
+    def signs(self) -> Signs:
+        """The pipe to the parent."""
+        return Signs(self.serving)
 
 
 def place_of_this_process() -> Place | None:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
 from chatserver.folders import DataFolder
 from chatserver.place import VARIABLE, Place
+from chatserver.signs import BEAT_SECONDS, Hearing
+from chatserver.spreading import Spread
 from chatserver.version import __version__
 from chatserver.web.listening import bind, bind_own
 
@@ -42,6 +44,17 @@ class Worker:
         self._place = place
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self._hearing: Hearing | None = None  # of the process that runs now
+        self.changed: Callable[[], None] = lambda: None  # after what may change `takes_connections`
+
+    @property
+    def takes_connections(self) -> bool:
+        return self._hearing is not None and self._hearing.takes_connections
+
+    def beat(self) -> None:
+        """To be called every `BEAT_SECONDS`."""
+        if self._hearing is not None:
+            self._hearing.beat()
 
     async def run(self) -> int:
         """Until it is stopped; the exit status. Ends by itself if it cannot even start once."""
@@ -67,20 +80,23 @@ class Worker:
 
     async def _live(self) -> tuple[int, bool]:
         """From start to end: its exit status, and whether it has served."""
-        heard, told = os.pipe()
+        hearing = self._hearing = Hearing(self.number, lambda: self.changed())
+        status = 1
         try:
             try:
-                self._process = await self._start(told)
+                self._process = await self._start(hearing.theirs)
             finally:
-                os.close(told)
+                hearing.let_go()
             if self._stopping.is_set():
                 self._signal(signal.SIGTERM)
-            return await self._process.wait(), _is_told(heard)
+            status = await self._process.wait()
         except OSError as error:  # no memory, no more processes
             logger.error("worker {} cannot be started: {}", self.number, error)
-            return 1, False
         finally:
-            os.close(heard)
+            hearing.close()
+            self._hearing = None
+            self.changed()
+        return status, hearing.has_served
 
     async def _start(self, serving: int) -> asyncio.subprocess.Process:
         place = msgspec.json.encode(msgspec.structs.replace(self._place, serving=serving))
@@ -105,15 +121,6 @@ class Worker:
             # answer takes the exit status away from who waits for it.
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)
-
-
-def _is_told(pipe: int) -> bool:
-    """Has anything been written to the other end? Who has that open still need not be waited for."""
-    os.set_blocking(pipe, False)
-    try:
-        return bool(os.read(pipe, 1))
-    except BlockingIOError:
-        return False
 
 
 def run_workers(loaded: Loaded, count: int) -> int:
@@ -158,7 +165,8 @@ async def _serve(config: Config, count: int) -> int:
     ]
     workers = [Worker(place, [sys.executable, *sys.orig_argv[1:]]) for place in places]
     try:
-        return await watch(workers, config.server.drain_seconds + STOP_SECONDS + GRACE_SECONDS)
+        stop_seconds = config.server.drain_seconds + STOP_SECONDS + GRACE_SECONDS
+        return await watch(workers, stop_seconds, Spread(shared))
     finally:
         os.close(parent)
         os.close(alive)
@@ -176,11 +184,12 @@ def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list
     return shared, [bind_own() for _ in range(count)]
 
 
-async def watch(workers: Sequence[Worker], stop_seconds: float) -> int:
+async def watch(workers: Sequence[Worker], stop_seconds: float, spread: Spread) -> int:
     """Run all until told to stop, or until one refuses to start; the exit status."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
+    steering = asyncio.create_task(_steer(workers, spread))
     running = [asyncio.create_task(worker.run()) for worker in workers]
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -192,4 +201,20 @@ async def watch(workers: Sequence[Worker], stop_seconds: float) -> int:
         if task in late:
             worker.kill()
     statuses = await asyncio.gather(*running)
+    steering.cancel()
     return next((abs(status) for status in statuses if status), 0)
+
+
+async def _steer(workers: Sequence[Worker], spread: Spread) -> None:
+    """Have new connections go to those that take them."""
+
+    def steer() -> None:
+        spread.to([place for place, worker in enumerate(workers) if worker.takes_connections])
+
+    for worker in workers:
+        worker.changed = steer
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        for worker in workers:
+            worker.beat()
+        steer()

@@ -10,11 +10,18 @@ from pathlib import Path
 import pytest
 
 from chatserver.place import Place
-from chatserver.workers import Worker, watch
+from chatserver.spreading import Spread
+from chatserver.workers import Worker
+from chatserver.workers import watch as watch_and_steer
 
 SOON_SECONDS = 60.0
 BEGIN = "import os, signal, sys, time"
 NOTE = "print('x', file=open(sys.argv[1], 'a'))"
+
+
+async def watch(workers: list[Worker], stop_seconds: float) -> int:
+    """They have no sockets."""
+    return await watch_and_steer(workers, stop_seconds, Spread([[] for _ in workers]))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ import pytest
 from chatserver.app import stop_signals
 from tests.faults import trial
 from tests.faults.fleet import Fleet
+from tests.faults.raw import Guest
 from tests.faults.server import ChatServer, http
 from tests.nodes.conftest import SMALL, sharing
 from tests.servers import Mongod
@@ -131,6 +133,49 @@ def test_a_worker_that_hangs_does_not_hold_up_the_others(server: ChatServer) -> 
     assert server.process.is_running()
     workers[0].send_signal(signal.SIGCONT)
     assert server.process.wait(SOON_SECONDS) == 0
+
+
+async def test_a_worker_that_drains_gets_no_new_connections(server: ChatServer) -> None:
+    token = server.register("ada")
+    worker = server.process.children()[0]
+    with ExitStack() as guests:  # they answer nothing, so that to drain takes long
+        while min(of_worker(server, each, "websocket_connections_active") for each in (1, 2)) == 0:
+            guests.callback((await Guest.enter(server, token)).drop)
+        worker.send_signal(signal.SIGTERM)
+        logs = [server.folder / f"logs/worker-{each}/combined.log" for each in (1, 2)]
+        until(lambda: any("draining" in log.read_text() for log in logs))
+        until(lambda: [ready(server) for _ in range(20)] == [200] * 20)
+        assert worker.is_running(), "it drains no more"
+    worker.wait(SOON_SECONDS)
+    until(lambda: up(server) == 2)
+    until(lambda: are_both_asked(server))
+    assert server.errors() == []
+
+
+def test_a_worker_that_stands_still_gets_none_until_it_goes_on(server: ChatServer) -> None:
+    worker = server.process.children()[0]
+    worker.send_signal(signal.SIGSTOP)
+    log = server.folder / "logs/combined.log"
+    until(lambda: "stands still: new connections go to the others" in log.read_text())
+    assert [ready(server) for _ in range(40)] == [200] * 40
+    worker.send_signal(signal.SIGCONT)
+    until(lambda: "goes on" in log.read_text())
+    until(lambda: are_both_asked(server))
+
+
+def ready(server: ChatServer) -> int:
+    return http.get(server.url + "/health/ready").status_code
+
+
+def are_both_asked(server: ChatServer) -> bool:
+    """Does each worker get some of these requests?"""
+    name = "http_request_duration_seconds_count"
+    before = [of_worker(server, each, name) for each in (1, 2)]
+    for _ in range(20):
+        ready(server)
+    after = [of_worker(server, each, name) for each in (1, 2)]
+    # Who is asked for figures is asked as well, but for the figures of 40 requests, not often.
+    return min(now - then for now, then in zip(after, before, strict=True)) >= 3
 
 
 def serve(folder: Path, *, port: int = 0, **settings: object) -> subprocess.CompletedProcess[str]:
