@@ -3,7 +3,7 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from loguru import logger
 
@@ -11,6 +11,7 @@ from chatserver.ending import cancel_until_done
 
 RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 5.0  # and up to half of it more, so that not all nodes come at once
+IDLE_SECONDS = 2.0  # between two questions whether the server behind the bus is there
 
 
 class BusLink(ABC):
@@ -47,6 +48,19 @@ class BusLink(ABC):
         """A frame has arrived."""
         if self._receive is not None:
             self._receive(frame)
+
+    async def until_ended(self, ended: asyncio.Event, ask: Callable[[], Awaitable[object]]) -> None:
+        """Return when the connection has `ended`; for drivers that do not notice a silent server.
+
+        Every IDLE_SECONDS `ask` makes sure that the server answers: it raises if it does not.
+        """
+        while not ended.is_set():
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await ended.wait()
+            except TimeoutError:
+                if not ended.is_set():
+                    await ask()
 
     # -- as a bus --------------------------------------------------------------------------------
 

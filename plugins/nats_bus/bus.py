@@ -12,7 +12,6 @@ from nats.errors import Error, NoServersError
 from chatserver import BusLink, BusUnavailable, StartupError
 from chatserver_plugins.nats_bus.config import Config
 
-IDLE_SECONDS = 2.0  # between two questions whether NATS is there
 CLOSE_SECONDS = 1.0  # to a server that does not answer nothing can be said in order
 WAITING_BYTES = 8 * 1024 * 1024  # that arrived and were not looked at; more are dropped
 
@@ -63,12 +62,7 @@ class NatsBus(BusLink):
             await self._ask(client)
             self._client = client
             self.up()
-            while not ended.is_set():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await ended.wait()
-                if not ended.is_set():
-                    await self._ask(client)
+            await self.until_ended(ended, lambda: self._ask(client))
         finally:
             self._client = None
             with contextlib.suppress(*FAILURES):

@@ -10,8 +10,6 @@ import asyncpg
 from chatserver import BusLink, BusUnavailable
 from chatserver_plugins.postgres_bus.config import Config
 
-IDLE_SECONDS = 2.0  # between two questions whether PostgreSQL is there
-
 NO_ADDRESS = (
     "plugin.postgres_bus.uri is no address: a port is a number, and in a password each of :/?#[]@% "
     "has to be percent-encoded"
@@ -49,12 +47,7 @@ class PostgresBus(BusLink):
                 await connection.add_listener(self._channel, self._take)
             self._connection = connection
             self.up()
-            while not ended.is_set():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await ended.wait()
-                if not ended.is_set():
-                    await self._do("SELECT 1")
+            await self.until_ended(ended, lambda: self._do("SELECT 1"))
         finally:
             self._connection = None
             connection.terminate()

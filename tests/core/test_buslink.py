@@ -103,3 +103,31 @@ async def test_a_driver_that_does_not_end_is_named(
         while not left.done():
             left.cancel()
             await asyncio.sleep(0.01)
+
+
+async def test_a_silent_server_is_asked_until_the_connection_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatserver.bus.link.IDLE_SECONDS", 0.001)
+    ended, asked = asyncio.Event(), 0
+
+    async def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            ended.set()
+
+    async with asyncio.timeout(60):
+        await Link(lambda: None).until_ended(ended, ask)
+    assert asked == 3
+
+
+async def test_a_server_that_does_not_answer_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatserver.bus.link.IDLE_SECONDS", 0.001)
+
+    async def ask() -> None:
+        raise OSError("no answer")
+
+    async with asyncio.timeout(60):
+        with pytest.raises(OSError, match="no answer"):
+            await Link(lambda: None).until_ended(asyncio.Event(), ask)
