@@ -93,6 +93,9 @@ class Hub:
         self._seconds: Histogram = measures.histogram(
             "chatserver_delivery_lag_seconds", "From a durable event to its bytes in the sockets"
         )
+        self._show_gauges(measures)
+
+    def _show_gauges(self, measures: Measures) -> None:
         measures.gauge(
             "websocket_connections_active",
             "Open WebSocket connections",
@@ -103,7 +106,7 @@ class Hub:
             "HTTP answers that are being streamed",
             lambda: sum(not connection.is_socket for connection in self._connections),
         )
-        measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(rooms))
+        measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(self._rooms))
         measures.gauge(
             "chatserver_connections_lagging",
             "Connections that are behind now",

@@ -111,22 +111,28 @@ class Group:
         """Go on with what is executed already, then with what the log has beyond it."""
         try:
             while self.streams and self._head < self.room.head:
-                try:
-                    if executing is None:
-                        events = await self._hub.read(self.room, self._head, EVENTS_AT_ONCE)
-                        payloads = await self._execute(events)
-                    else:
-                        payloads = await executing
-                    self._hand_out(events, payloads)
-                except StoreUnavailable:
-                    await asyncio.sleep(RETRY_SECONDS)
-                except Exception as error:
-                    self._fail(error)
+                await self._go_on(events, executing)
                 executing = None
                 await asyncio.sleep(0)
         finally:
             if self._task is asyncio.current_task():
                 self._task = None
+
+    async def _go_on(
+        self, events: Sequence[AnyEvent], executing: "asyncio.Future[Payloads] | None"
+    ) -> None:
+        """Hand out the next events: these, if they are being executed, else the next of the log."""
+        try:
+            if executing is None:
+                events = await self._hub.read(self.room, self._head, EVENTS_AT_ONCE)
+                payloads = await self._execute(events)
+            else:
+                payloads = await executing
+            self._hand_out(events, payloads)
+        except StoreUnavailable:
+            await asyncio.sleep(RETRY_SECONDS)
+        except Exception as error:
+            self._fail(error)
 
     async def _execute(self, events: Sequence[AnyEvent]) -> Payloads:
         encoded = self._encode(events)

@@ -34,18 +34,24 @@ async def _ask(port: int, path: str) -> str | None:
     """One worker's figures, or None if it does not answer."""
     try:
         async with asyncio.timeout(ASK_SECONDS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                writer.write(REQUEST.format(path=path).encode())
-                answer = await reader.read(ANSWER_BYTES)
-                while part := await reader.read(ANSWER_BYTES - len(answer)):
-                    answer += part
-            finally:
-                writer.close()
+            answer = await _answer(port, REQUEST.format(path=path).encode())
     except (OSError, TimeoutError):
         return None
     head, _, body = answer.partition(b"\r\n\r\n")
     return body.decode() if head.split(b" ", 2)[1:2] == [b"200"] else None
+
+
+async def _answer(port: int, request: bytes) -> bytes:
+    """All that a port answers before it closes, as far as ANSWER_BYTES."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        answer = await reader.read(ANSWER_BYTES)
+        while part := await reader.read(ANSWER_BYTES - len(answer)):
+            answer += part
+        return answer
+    finally:
+        writer.close()
 
 
 def _add(metrics: dict[str, list[str]], worker: int, text: str) -> None:

@@ -65,7 +65,7 @@ def _without_ours(document: Document) -> Document:
 
 
 def conflict(error: Mapping[str, Any]) -> Conflict:
-    """Which rule a write error of code 11000 (duplicate key) speaks of."""
+    """Which rule a write error of the code DUPLICATE_KEY speaks of."""
     return Conflict.CLIENT_ID if "_id" in error["keyPattern"] else Conflict.POSITION
 
 

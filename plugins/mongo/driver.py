@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 DURABLE = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
+DUPLICATE_KEY = 11000  # the code of a write error
 GRACE_SECONDS = 0.1  # the driver's own limit comes first and knows more
 
 

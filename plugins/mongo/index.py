@@ -12,10 +12,9 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from chatserver import IndexPage, IndexPlace, StoreUnavailable
-from chatserver_plugins.mongo.driver import DURABLE, Database
+from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
 
 INDEXED, PAGES = "search_rooms", "search_pages"
-DUPLICATE_KEY = 11000
 
 _pack = struct.Struct(">IQ").pack  # as bytes in the order of the numbers
 

@@ -20,10 +20,9 @@ from chatserver import (
     Unread,
 )
 from chatserver_plugins.mongo import documents
-from chatserver_plugins.mongo.driver import DURABLE, Database
+from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
 
 NAME = "events"
-DUPLICATE_KEY = 11000
 LOCAL = ReadConcern("local")
 
 

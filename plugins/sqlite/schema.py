@@ -5,6 +5,8 @@ interrupted leaves the version before it.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from chatserver import StartupError
@@ -100,17 +102,24 @@ def plan(version: int) -> list[str]:
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply what is missing, one transaction a step."""
     while (version := version_of(connection)) < len(MIGRATIONS):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(connection):
             if version_of(connection) == version:  # nobody else was faster
                 for statement in MIGRATIONS[version].statements:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What changes is kept, all or nothing; nobody else can write meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -43,6 +43,5 @@ export const ICONS = {
   reply: "M10 6l-6 5 6 5v-3c5 0 8 1 10 5 0-6-4-9-10-9z",
   edit: "M5 19l1-4L16 5l3 3L9 18z",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
-  smile: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM8.5 14.5c1.8 2.2 5.2 2.2 7 0M9 9.5v.5M15 9.5v.5",
   leave: "M14 5H6v14h8M11 12h9M17 8l4 4-4 4",
 };
