@@ -16,6 +16,7 @@ from chatserver.model import (
 
 
 def message_from(event: MessagePosted) -> Message:
+    """The message as it was posted, before any change."""
     return Message(
         id=event.id,
         room=event.room,

@@ -43,6 +43,7 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def binary_frame(payload: bytes) -> bytes:
+    """One final, unmasked binary frame."""
     return _frame(FIN | BINARY, payload)
 
 
@@ -52,6 +53,7 @@ def deflated_frame(opcode: int, deflated: bytes) -> bytes:
 
 
 def control_frame(opcode: int, payload: bytes = b"") -> bytes:
+    """A close, ping or pong frame. Raises `ValueError` for more than 125 bytes."""
     if len(payload) > MAX_CONTROL_PAYLOAD:
         raise ValueError("a control frame carries at most 125 bytes")
     return _frame(FIN | opcode, payload)

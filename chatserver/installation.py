@@ -19,6 +19,8 @@ FILLING = "filling"  # a `Claim`
 
 
 class Stage(StrEnum):
+    """How far a store has been filled."""
+
     CLAIMED = "claimed"  # it may turn out not to be empty
     FILLING = "filling"
     FILLED = "filled"

@@ -29,6 +29,8 @@ class RoomRole(StrEnum):
 
 
 class RoomKind(StrEnum):
+    """Who finds a room, and who may join it."""
+
     PUBLIC = "public"  # listed; members of the server may read and join
     PRIVATE = "private"  # to others it does not exist
     DIRECT = "direct"  # between its first members, for ever
@@ -72,34 +74,48 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="m
 
 
 class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.edited"):
+    """The message `message` has another text. `mentions` are those of the new text, as user ids."""
+
     message: str
     body: str
     mentions: tuple[str, ...] = ()
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True, tag="message.deleted"):
+    """The message `message` is deleted. It keeps its place, and stays deleted."""
+
     message: str
 
 
 class ReactionAdded(Event, frozen=True, kw_only=True, tag="reaction.added"):
+    """`author` reacts to the message `message` with `emoji`."""
+
     message: str
     emoji: str
 
 
 class ReactionRemoved(Event, frozen=True, kw_only=True, tag="reaction.removed"):
+    """`author` takes the reaction `emoji` to the message `message` back."""
+
     message: str
     emoji: str
 
 
 class PinAdded(Event, frozen=True, kw_only=True, tag="pin.added"):
+    """The message `message` is pinned."""
+
     message: str
 
 
 class PinRemoved(Event, frozen=True, kw_only=True, tag="pin.removed"):
+    """The message `message` is pinned no longer."""
+
     message: str
 
 
 class MemberJoined(Event, frozen=True, kw_only=True, tag="member.joined"):
+    """`user` joined with this role, or was taken in where `author` is another."""
+
     user: UserRef
     role: RoomRole
 
@@ -111,6 +127,8 @@ class MemberLeft(Event, frozen=True, kw_only=True, tag="member.left"):
 
 
 class MemberChanged(Event, frozen=True, kw_only=True, tag="member.changed"):
+    """The member `user` has another role."""
+
     user: UserRef
     role: RoomRole
 

@@ -35,6 +35,8 @@ class Source(NamedTuple):
 
 
 class Plugin(NamedTuple):
+    """A plugin that is on, as it was made from its settings."""
+
     name: str
     instance: Any
 
@@ -104,10 +106,12 @@ class Plugins:
 
 
 def hook_names() -> list[str]:
+    """The names of all hooks, in the order of `hookspecs.py`."""
     return [name for name in vars(Hooks) if not name.startswith("_")]
 
 
 def settings_type(kind: type[Any]) -> type[Settings]:
+    """The class of a plugin's settings. Raises `TypeError` if its `Config` is none."""
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):
         raise TypeError("its Config must derive from chatserver.Settings")

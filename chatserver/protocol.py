@@ -268,6 +268,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="sys", tag="hel
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What went wrong, the same on every transport."""
+
     code: str
     message: str
     retry: Literal["never", "later", "refresh"]
@@ -276,11 +278,15 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
+    """The answer to the operation whose `id` was `re`."""
+
     re: int | float | None
     ok: object
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The refusal of the operation whose `id` was `re`, as far as it had one."""
+
     re: int | float | None
     error: ErrorBody
 
@@ -343,10 +349,12 @@ OPS: dict[str, type[Op]] = {str(kind.__struct_config__.tag): kind for kind in An
 
 
 def answer(number: int | float | None, ok: object) -> bytes:
+    """The frame that answers an operation; `number` is its `id`."""
     return encode(Answer(number, ok))
 
 
 def error_body(error: ChatError) -> ErrorBody:
+    """An error as clients get it."""
     return ErrorBody(
         code=error.code,
         message=error.text,
@@ -357,4 +365,5 @@ def error_body(error: ChatError) -> ErrorBody:
 
 
 def error_answer(number: int | float | None, error: ChatError) -> bytes:
+    """The frame that refuses an operation; `number` is its `id`, None where it had none."""
     return encode(ErrorAnswer(number, error_body(error)))

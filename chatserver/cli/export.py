@@ -48,12 +48,14 @@ def command(source: str | None, overrides: dict[str, object], path: str | None) 
 
 
 def default_name() -> str:
+    """The name of the archive where none is given."""
     from datetime import UTC, datetime
 
     return f"chatserver-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl.gz"
 
 
 async def export(loaded: Loaded, path: str) -> Counts:
+    """Write the archive to a file, or to standard output for `-`. Raises `ArchiveError`."""
     from chatserver.archive import exporting
     from chatserver.archive.errors import ArchiveError
     from chatserver.cli.progress import progress

@@ -38,6 +38,7 @@ def command(file: Path, source: str | None, overrides: dict[str, object]) -> Non
 
 
 async def import_(loaded: Loaded, file: Path) -> End:
+    """Fill the store of the configuration from an archive. Raises `ArchiveError`."""
     from chatserver.archive.importing import import_archive
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_to_write

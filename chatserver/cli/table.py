@@ -13,6 +13,7 @@ PIPED_WIDTH = 200  # rich assumes 80 where there is no terminal, and would cut c
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print the rows under their headings; no cell is cut where the output is piped."""
     console = Console()
     if not console.is_terminal:
         console.width = PIPED_WIDTH

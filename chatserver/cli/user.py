@@ -127,6 +127,7 @@ def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> No
 
 
 async def everybody(accounts: Accounts) -> list[User]:
+    """All accounts, by user name."""
     users: list[User] = []
     while page := await accounts.list(after=users[-1].id if users else "", limit=PAGE):
         users += page
@@ -159,4 +160,5 @@ def with_accounts(
     overrides: dict[str, object],
     action: Callable[[Accounts], Awaitable[T]],
 ) -> T:
+    """What the action gives, done on the accounts of the configured store."""
     return with_server(source, overrides, lambda server: action(server.service.accounts))

@@ -150,10 +150,12 @@ class _AlreadyThere(ChatError):
 
 
 def demand_member(room: Room, user: str) -> None:
+    """Raise `ChatError` user.not_found unless the user id is a member."""
     if room.role(user) is None:
         raise ChatError("user.not_found", "This user is not in the room.")
 
 
 def demand_lower(user: User, room: Room, other: str) -> None:
+    """Raise `ChatError` room.forbidden unless `user` outranks the member `other`."""
     if not outranks(user, room, other):
         raise ChatError("room.forbidden")

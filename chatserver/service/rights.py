@@ -57,12 +57,14 @@ def room_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> fr
 
 
 def rights(user: User, room: Room) -> frozenset[Right]:
+    """All rights of a user in a room, as it is now."""
     if room.description is None or user.disabled:
         return _NOTHING
     return room_rights(user.role, room.description.kind, room.role(user.id))
 
 
 def may_read(user: User, room: Room) -> bool:
+    """Whether the user may read the room; if not, it does not exist for them."""
     return Right.READ in rights(user, room)
 
 
@@ -99,5 +101,6 @@ def demand_member_of_server(user: User) -> None:
 
 
 def demand_staff(user: User) -> None:
+    """Raise user.forbidden unless the user is an owner or admin of the server."""
     if user.disabled or user.role not in _STAFF:
         raise ChatError("user.forbidden")

@@ -40,6 +40,7 @@ def clean_name(text: str | None, fallback: str | None = None) -> str:
 
 
 def check_body(body: str, limit: int) -> None:
+    """Raise `ChatError` request.invalid for an empty body, limit.size for more than `limit` characters."""
     if not body.strip():
         raise ChatError("request.invalid", "A message needs a text.")
     if len(body) > limit:
@@ -47,6 +48,7 @@ def check_body(body: str, limit: int) -> None:
 
 
 def check_emoji(emoji: str) -> None:
+    """Raise `ChatError` request.invalid for a blank reaction, or one with control characters."""
     if not emoji.strip() or any(unicodedata.category(char) == "Cc" for char in emoji):
         raise ChatError("request.invalid", "A reaction needs a printable text.")
 

@@ -101,6 +101,7 @@ def view_of(
     unread: Unread | None = None,
     head: int | None = None,
 ) -> RoomView:
+    """A room as `user` sees it. `head` is what the store says, if it is ahead of this node."""
     described = room.description
     assert described is not None
     return RoomView(

@@ -10,10 +10,12 @@ from chatserver.testing.samples import TRICKY_TEXTS, posted
 
 
 def page(room: str, slot: int, first: int, data: bytes = b"\0page\xff") -> IndexPage:
+    """A page of a search index."""
     return IndexPage(room, slot, first, data)
 
 
 def place(page: IndexPage) -> IndexPlace:
+    """Where a page is."""
     return page.room, page.slot, page.first
 
 
@@ -25,6 +27,8 @@ async def kept(store: Store, pages: Iterable[IndexPage]) -> list[IndexPage]:
 
 
 class IndexContract:
+    """A part of `StoreContract`."""
+
     async def test_pages_come_back_by_their_places(self, store: Store) -> None:
         await store.append([posted(room, 1) for room in ("a", "b", "c")])
         of_a = [

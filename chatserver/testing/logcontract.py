@@ -28,6 +28,7 @@ from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, p
 
 
 def one_of_each(room: str) -> list[AnyEvent]:
+    """The log of a room that has every kind of event."""
     return [
         described(room, 1, name=None, kind=RoomKind.DIRECT),
         joined(room, 2, "u2", RoomRole.OWNER),
@@ -57,6 +58,8 @@ class Voted(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="test
 
 
 class LogContract:
+    """A part of `StoreContract`."""
+
     async def test_every_kind_of_event_comes_back_as_it_was(self, store: Store) -> None:
         events = one_of_each("r")
         assert await store.append(events) == Appended(len(events))

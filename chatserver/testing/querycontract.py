@@ -18,10 +18,13 @@ from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, p
 
 
 def by_seq(events: list[MemberEvent]) -> list[MemberEvent]:
+    """Events by room and seq."""
     return sorted(events, key=lambda event: (event.room, event.seq))
 
 
 class QueryContract:
+    """A part of `StoreContract`."""
+
     async def test_newest_messages_in_pages(self, store: Store) -> None:
         events: list[AnyEvent] = [described("r", 1)]
         for seq in range(2, 302, 2):

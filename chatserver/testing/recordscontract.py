@@ -7,6 +7,8 @@ from chatserver.testing.samples import TRICKY_TEXTS, posted
 
 
 class RecordsContract:
+    """A part of `StoreContract`."""
+
     async def test_put_and_get(self, store: Store) -> None:
         assert await store.get("s", "k") is None
         await store.put("s", "k", b"1")

@@ -46,6 +46,7 @@ TRICKY_TEXTS = (
 
 
 def user(id: str = "u1") -> UserRef:
+    """A user as events show one, whose name follows from the id."""
     return UserRef(id=id, name=f"Name of {id}")
 
 
@@ -62,6 +63,7 @@ def posted(room: str, seq: int, author: str = "u1", **fields: Any) -> MessagePos
 
 
 def joined(room: str, seq: int, member: str, role: RoomRole = RoomRole.MEMBER) -> MemberJoined:
+    """A user joins the room, by themselves."""
     return MemberJoined(
         room=room, seq=seq, at=AT, author=user(member), user=user(member), role=role
     )
@@ -70,6 +72,7 @@ def joined(room: str, seq: int, member: str, role: RoomRole = RoomRole.MEMBER) -
 def described(
     room: str, seq: int, kind: RoomKind = RoomKind.PUBLIC, name: str | None = "Room"
 ) -> RoomChanged:
+    """A room's description."""
     return RoomChanged(room=room, seq=seq, at=AT, author=user(), name=name, kind=kind)
 
 

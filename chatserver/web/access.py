@@ -78,11 +78,13 @@ class Access:
 
 
 def bearer_token(request: HTTPServerRequest) -> str | None:
+    """The token of the `Authorization` header, if it has one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 def cookie_token(request: HTTPServerRequest) -> str | None:
+    """The token of the cookie that signing in sets, if there is one."""
     if "Cookie" not in request.headers:
         return None
     morsel = request.cookies.get(COOKIE)

@@ -1,4 +1,7 @@
-"""The HTTP API of docs/protocol.md: each handler parses, calls the service, and replies."""
+"""The HTTP API of docs/protocol.md: each handler parses, calls the service, and replies.
+
+First the bodies of requests, then a handler for each address, last the table of addresses, ROUTES.
+"""
 
 from typing import Annotated
 

@@ -34,6 +34,8 @@ PREFLIGHT_SECONDS = 600  # browsers remember the answer so long; a change of the
 
 
 class ErrorReply(msgspec.Struct, frozen=True):
+    """The body of every answer that is an error."""
+
     error: ErrorBody
 
 

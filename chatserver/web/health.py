@@ -38,6 +38,8 @@ class SharedCheck:
 
 
 class HealthHandler(BaseHandler):
+    """An answer that needs no sign-in. `checks` are set by the routes."""
+
     answers_while_draining = True
 
     checks: Sequence[SharedCheck] = ()

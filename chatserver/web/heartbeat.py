@@ -10,6 +10,8 @@ up everything else."""
 
 
 class Beating(Protocol):
+    """A connection that is watched by the heartbeat."""
+
     def beat(self) -> None:
         """Called once per interval."""
 

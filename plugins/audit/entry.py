@@ -8,6 +8,8 @@ from chatserver import AnyEvent, LoginAttempt, Look, MessagePosted, UserRef
 
 
 class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened in a room: ids and roles, never what was said."""
+
     at: str
     kind: str
     room: str
@@ -20,6 +22,8 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LoginEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="login"):
+    """Somebody tried to sign in."""
+
     at: str
     user: str | None
     address: str
@@ -29,6 +33,8 @@ class LoginEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
 class LookEntry(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="look"
 ):
+    """Somebody of the staff looked through the data."""
+
     at: str
     user: str
     address: str
@@ -41,6 +47,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def event_entry(event: AnyEvent) -> bytes:
+    """The line about an event."""
     user = getattr(event, "user", None)
     return _line(
         EventEntry(
@@ -60,10 +67,12 @@ def event_entry(event: AnyEvent) -> bytes:
 
 
 def login_entry(attempt: LoginAttempt) -> bytes:
+    """The line about an attempt to sign in."""
     return _line(LoginEntry(at=_now(), user=attempt.user, address=attempt.address, ok=attempt.ok))
 
 
 def look_entry(look: Look) -> bytes:
+    """The line about a look at the data."""
     return _line(
         LookEntry(
             at=_now(),

@@ -20,6 +20,7 @@ HEADINGS = ("seq", "at", "by", "event", "what")
 
 
 def kind(event: AnyEvent) -> str:
+    """The name of its kind, as `message.posted`."""
     return str(event.__struct_config__.tag)
 
 
@@ -35,14 +36,17 @@ def row(event: AnyEvent) -> tuple[str, ...]:
 
 
 def user_link(user: str, shown: str) -> Markup:
+    """A link to a user's page."""
     return link(theirs(shown, 60), f"{HOME}/user", user=user)
 
 
 def room_link(room: str, shown: str) -> Markup:
+    """A link to a room's page."""
     return link(theirs(shown, 60), f"{HOME}/room", room=room)
 
 
 def pretty(event: AnyEvent) -> str:
+    """The event as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
 
 

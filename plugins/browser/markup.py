@@ -30,6 +30,7 @@ def void(tag: str, /, **attributes: str) -> Markup:
 
 
 def join(parts: Iterable[str]) -> Markup:
+    """The parts one behind the other; what is no markup is escaped."""
     return Markup("".join(part if isinstance(part, Markup) else text(part) for part in parts))
 
 
@@ -49,10 +50,12 @@ def time(at: str) -> Markup:
 
 
 def link(shown: str, address: str, **query: str) -> Markup:
+    """A link; `query` is its query string."""
     return element("a", shown, href=f"{address}?{urlencode(query)}" if query else address)
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> Markup:
+    """A table with a line of headings."""
     head = element("tr", *(element("th", heading) for heading in headings))
     body = (element("tr", *(element("td", cell) for cell in row)) for row in rows)
     return element("table", element("thead", head), element("tbody", *body))

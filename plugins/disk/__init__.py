@@ -12,6 +12,8 @@ import chatserver
 
 
 class DiskConfig(chatserver.Settings, frozen=True, kw_only=True):
+    """Which disk is watched, and when it is too full."""
+
     path: Annotated[
         str, Meta(description="A folder on the disk to watch; empty is the server's data folder.")
     ] = ""

@@ -39,6 +39,7 @@ INDEXES = (
 
 
 def document(event: AnyEvent) -> Document:
+    """An event as it is stored."""
     made: Document = msgspec.to_builtins(event)
     if isinstance(event, MessagePosted):
         # First, where mongod wants it: it copies documents that have it elsewhere.
@@ -123,6 +124,7 @@ def ranges(wanted: Sequence[tuple[str, int]], limit: int) -> Document:
 
 
 def heads(rooms: Sequence[str]) -> list[Document]:
+    """The highest seq of each of the rooms."""
     return [
         {"$match": {"room": {"$in": list(rooms)}}},
         {"$sort": {"room": 1, "seq": -1}},
@@ -131,6 +133,7 @@ def heads(rooms: Sequence[str]) -> list[Document]:
 
 
 def unread(user: str, after: Mapping[str, int]) -> list[Document]:
+    """Messages of others behind a seq of each room, and how many of them mention the user."""
     # A user id could begin with "$": in an expression only $literal keeps it a plain text.
     mentioned = {"$in": [{"$literal": user}, {"$ifNull": ["$mentions", []]}]}
     return [

@@ -161,6 +161,7 @@ class PrivateMongod:
 
 
 def address(port: int) -> str:
+    """The address of a private mongod on this port."""
     return f"mongodb://127.0.0.1:{port}/?replicaSet={mongod.REPLICA_SET}"
 
 

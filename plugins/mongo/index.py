@@ -20,6 +20,8 @@ _pack = struct.Struct(">IQ").pack  # as bytes in the order of the numbers
 
 
 class MongoIndex:
+    """The methods of `chatserver.Store` about the search index."""
+
     _database: Database
 
     @cached_property

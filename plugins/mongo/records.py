@@ -17,6 +17,8 @@ FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
 
 
 class MongoRecords:
+    """The methods of `chatserver.Store` about records."""
+
     _database: Database
 
     @cached_property

@@ -31,6 +31,8 @@ DROP = "DELETE FROM index_pages WHERE room = $1 AND slot < $2 AND first < $3"
 
 
 class PostgresIndex:
+    """The methods of `chatserver.Store` about the search index."""
+
     _database: Database
 
     async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:

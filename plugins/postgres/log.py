@@ -32,6 +32,8 @@ WHERE current_setting('synchronous_standby_names') <> ''
 
 
 class PostgresLog:
+    """The methods of `chatserver.Store` about the log."""
+
     _database: Database
     _lock: int  # the second half of the advisory lock for appending
 

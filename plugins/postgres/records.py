@@ -38,6 +38,8 @@ SELECT space FROM found
 
 
 class PostgresRecords:
+    """The methods of `chatserver.Store` about records."""
+
     _database: Database
 
     async def get(self, space: str, key: str) -> bytes | None:

@@ -8,6 +8,7 @@ _BACKTICKS = re.compile(r"(`+)")
 
 
 def replace_outside_code(text: str, table: Mapping[str, str]) -> str:
+    """The text with its shortcodes replaced, but not in code between backticks."""
     return "".join(
         part if is_code else _replace(part, table) for part, is_code in _split_code(text)
     )

@@ -28,6 +28,8 @@ _decode_sizes = msgspec.json.Decoder(list[tuple[int, int]]).decode  # by places'
 
 
 class SqliteIndex(SqliteLog):
+    """The methods of `chatserver.Store` about the search index, beside those about the log."""
+
     async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
         number = (await self._numbers_for([room]))[room]
         kept = [(number, page.slot, page.first, page.data) for page in pages]

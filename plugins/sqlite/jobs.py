@@ -115,6 +115,7 @@ def _settle(results: Sequence[Result]) -> None:
 
 
 def read(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
+    """Run the jobs one by one; an error of one is its own."""
     return [job.read(connection) for job in jobs]
 
 

@@ -186,4 +186,5 @@ class SqliteLog:
 
 
 def as_json(value: Any) -> str:
+    """A value for a statement that takes JSON."""
     return msgspec.json.encode(value).decode()

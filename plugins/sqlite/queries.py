@@ -42,6 +42,7 @@ def parts(of: Collection[T]) -> Iterator[list[T]]:
 
 
 def places(count: int, one: str = "?") -> str:
+    """So many places for values."""
     return ", ".join([one] * count)
 
 

@@ -123,6 +123,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def version_of(connection: sqlite3.Connection) -> int:
+    """How many steps the file has behind it."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 

@@ -21,6 +21,8 @@ def fold(text: str) -> str:
 
 
 class Matcher:
+    """A list of words and phrases. Those in scripts without spaces are found anywhere in a text."""
+
     def __init__(self, words: Iterable[str]) -> None:
         self._phrases: set[Sequence[str]] = set()
         self._substrings: set[Sequence[str]] = set()

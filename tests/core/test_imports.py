@@ -1,6 +1,7 @@
 """Who may import whom in the project, by reading the imports."""
 
 import ast
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +126,15 @@ def test_a_plugin_takes_public_names_only_from_the_package(path: Path) -> None:
 def test_public_names_are_sorted_and_there() -> None:
     assert chatserver.__all__ == sorted(chatserver.__all__)
     assert [name for name in chatserver.__all__ if not hasattr(chatserver, name)] == []
+
+
+PUBLIC = {name: getattr(chatserver, name) for name in chatserver.__all__}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, it in PUBLIC.items() if inspect.isclass(it) or inspect.isfunction(it)]
+)
+def test_a_public_name_says_what_it_is(name: str) -> None:
+    text = PUBLIC[name].__doc__
+    assert text
+    assert not text.startswith(f"{name}("), "that is what Python makes of a tuple's fields"
