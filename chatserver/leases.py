@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from loguru import logger
 
-from chatserver.ending import cancel_until_done
+from chatserver.ending import cancel_or_name, cancel_until_done
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.unreadable import UNREADABLE
@@ -122,8 +122,7 @@ class Leases:
         """Let go of everything, so that others need not wait. What is done under a lease has ended."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        await cancel_or_name([self._task])
         try:
             for lease in self._leases.values():
                 await self._release(lease)

@@ -25,9 +25,10 @@ from chatserver.backup.reading import Backup
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.take import ENDS, LATE, RECORDS, at_text
 from chatserver.config import Config
+from chatserver.ending import end
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
-from chatserver.leases import Leases
+from chatserver.leases import Lease, Leases
 from chatserver.measure import Measures
 from chatserver.model import Event
 
@@ -118,6 +119,7 @@ class Shipper:
     ) -> None:
         self._store, self._shelf, self._key, self._seconds = store, shelf, key, seconds
         self._task: asyncio.Task[None] | None = None
+        self._lease: Lease | None = None
         self._increment: Increment | None = None
         self._records_due = 0.0
         self._shipped = self._records_shipped = 0.0
@@ -135,13 +137,14 @@ class Shipper:
 
     def start(self, leases: Leases) -> None:
         """Work whenever this node has the lease."""
-        lease = leases.lease(LEASE)
-        self._task = asyncio.create_task(lease.while_held(self.run), name=LEASE)
+        self._lease = leases.lease(LEASE)
+        self._task = asyncio.create_task(self._lease.while_held(self.run), name=LEASE)
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        if self._task is None or self._lease is None:
+            return
+        if await end({LEASE: self._task}):
+            self._lease.lose()  # it may still write: others have to wait
 
     async def run(self) -> None:
         """Until it is cancelled."""

@@ -29,7 +29,7 @@ from chatserver.bus.frames import (
 )
 from chatserver.bus.hints import Hints
 from chatserver.bus.online import Online
-from chatserver.ending import cancel_until_done
+from chatserver.ending import cancel_or_name
 from chatserver.errors import BusUnavailable
 from chatserver.hub import Hub
 from chatserver.interfaces import Bus
@@ -85,7 +85,7 @@ class Exchange:
             await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
         self._frames = None
         if self._task is not None:
-            await cancel_until_done(self._task)
+            await cancel_or_name([self._task])
         await self._bus.close()
         await self._hints.close()
 

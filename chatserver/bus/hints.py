@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from loguru import logger
 
+from chatserver.ending import cancel_or_name
 from chatserver.errors import StoreUnavailable
 from chatserver.hub import Hub
 from chatserver.interfaces import Store
@@ -63,8 +64,7 @@ class Hints:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await cancel_or_name([self._task])
 
     def _wake(self) -> None:
         if self._task is None:

@@ -22,6 +22,7 @@ from loguru import logger
 
 from chatserver.bus.online import Online
 from chatserver.config import Config
+from chatserver.ending import cancel_or_name
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks import HookCalls
 from chatserver.hub import Hub
@@ -99,23 +100,19 @@ class Service:
         """Find the epoch of the installation; begin to watch the heads of followed rooms."""
         self.following.epoch = await epoch(self.store)
         self._tasks = [
-            asyncio.create_task(
-                self._repeat(self._compare_heads, self.config.delivery.repair_seconds)
-            ),
-            asyncio.create_task(self._repeat(self.changes.look, LOOK_SECONDS)),
-            asyncio.create_task(self._repeat(self.presence.turn, TURN_SECONDS)),
+            self._repeated(self._compare_heads, self.config.delivery.repair_seconds),
+            self._repeated(self.changes.look, LOOK_SECONDS),
+            self._repeated(self.presence.turn, TURN_SECONDS),
         ]
 
     async def join(self) -> None:
         """Become a node: talk with others, where there is a bus; index. Raises `StartupError`."""
         if self.exchange is not None:
             await self.exchange.open(await bus_key(self.store), self.epoch)
-        self._tasks.append(asyncio.create_task(self._repeat(self.indexer.look, INDEX_SECONDS)))
+        self._tasks.append(self._repeated(self.indexer.look, INDEX_SECONDS))
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)  # they use the store
+        await cancel_or_name(self._tasks)  # they use the store
         await self.log.drain()
         if self.exchange is not None:
             self.presence.end()
@@ -178,6 +175,11 @@ class Service:
     async def _compare_heads(self) -> None:
         """Other nodes' events reach local followers even if nothing tells of them."""
         await self.log.refresh(self.cache.followed())
+
+    def _repeated(
+        self, action: Callable[[], Awaitable[None]], seconds: float
+    ) -> asyncio.Task[None]:
+        return asyncio.create_task(self._repeat(action, seconds), name=action.__qualname__)
 
     async def _repeat(self, action: Callable[[], Awaitable[None]], seconds: float) -> None:
         """Do something now and again, whatever becomes of it."""
