@@ -11,10 +11,10 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
 from chatserver.measure import Measures
 
-# Hooks in which a `ChatError` is an answer, which whoever asked deals with; elsewhere nobody does.
+# Hooks in which a `ChatError` is an answer to whoever asked; in others it is a failure.
 ANSWERING = ("change_message", "check_message", "register_routes", "register_consumers")
-# Whoever asks costs only themselves, and must not shut an address for all others; what is tried
-# again after a pause of its own needs none of ours.
+# Hooks that are called however often they failed: what one client sends must not shut an address for
+# all others, and jobs and consumers pause by themselves.
 WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
 
 

@@ -1,7 +1,7 @@
 """What other nodes say is new, until this one has looked at it in the store.
 
-A hint costs nothing where nobody here follows the room. Who sends hints for nothing costs one query
-now and then: they are gathered while the last ones are looked at.
+A hint costs nothing if nobody here follows the room. Needless hints cost one query now and then, as
+hints are gathered while the last ones are looked at.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class Hints:
         return wanted
 
     async def _fetch(self, wanted: dict[Room, int]) -> None:
-        """Publish what is missing of these rooms; what a hint promises and is not there is left."""
+        """Publish what is missing of these rooms, as far as the store has it."""
         if not wanted:
             return
         found = await self._store.ranges([(room.id, room.head) for room in wanted], FETCH_EVENTS)

@@ -39,11 +39,11 @@ class Membership:
     async def describe(
         self, user: User, room: Room, name: str | None, kind: RoomKind, topic: str
     ) -> None:
-        """The first event of a room. Raises limit.count if it has one already."""
+        """The first event of a room. Raises `AlreadyThere` if it has one."""
 
         def check() -> None:
             if room.head:
-                raise ChatError("limit.count")
+                raise AlreadyThere
 
         author = UserRef(user.id, user.name)
         await self._log.append(
@@ -64,7 +64,7 @@ class Membership:
             if right is not None:
                 demand(user, room, right)
             if room.role(member.id) is not None:
-                raise _AlreadyThere
+                raise AlreadyThere
             if len(room.members) >= self._limits.members_per_room:
                 raise ChatError("limit.count", "This room has all the members it can have.")
 
@@ -78,7 +78,7 @@ class Membership:
                 check,
                 changes_state=True,
             )
-        except _AlreadyThere:
+        except AlreadyThere:
             return
         await self._markers.start(member, room, joined.seq)
         assert room.description is not None
@@ -142,8 +142,8 @@ class Membership:
             raise ChatError("limit.count", "This user is in as many rooms as one can be in.")
 
 
-class _AlreadyThere(ChatError):
-    """The member joined meanwhile: nothing is left to do."""
+class AlreadyThere(ChatError):
+    """Somebody else, or another node, was first: what was to be done is done."""
 
     def __init__(self) -> None:
         super().__init__("limit.count")

@@ -51,7 +51,7 @@ class Presence:
     ) -> dict[str, bool]:
         """Which of these members are online; the connection is told of changes from now on.
 
-        Takes the place of its last list for that room. Who is no member is left out. Raises `ChatError`
+        Replaces its last list for that room. Users who are no members are left out. Raises `ChatError`
         where the connection does not follow the room, and limit.count.
         """
         found = await self._rooms.get(room, user)
@@ -64,13 +64,13 @@ class Presence:
         if len({each for listed in rooms.values() for each in listed}) > WATCHED_USERS:
             raise ChatError("limit.count", f"At most {WATCHED_USERS} users can be watched.")
         self._set(watch, rooms)
-        # What it was told before it may not have been told anew yet: this is as good as telling it.
+        # The answer tells the connection all of this: nothing of it has to be told again.
         answer = {member: member in self.online for member in members}
         watch.told |= answer
         return answer
 
     async def turn(self) -> None:
-        """Say what is new, to other nodes and to who wants to know; to be called every second."""
+        """Tell other nodes and those who watch what is new; to be called every TURN_SECONDS."""
         items = self.online.turn(asyncio.get_running_loop().time())
         if self.say is not None:
             for item in items:

@@ -18,7 +18,7 @@ from chatserver.rooms import Room, Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 from chatserver.service.markers import ReadMarkers
-from chatserver.service.membership import Membership, demand_lower, demand_member
+from chatserver.service.membership import AlreadyThere, Membership, demand_lower, demand_member
 from chatserver.service.public import PUBLIC_ROOMS, PublicRooms
 from chatserver.service.rights import (
     Right,
@@ -270,8 +270,8 @@ class RoomService:
     # -- other nodes -----------------------------------------------------------------------------
 
     async def _tell_nodes(self, room: Room) -> None:
-        """Somebody may do less: others are not to wait until they compare heads."""
-        with suppress(StoreUnavailable):  # it stands, and they do compare heads
+        """Somebody lost a right: other nodes learn it at once, not only when they compare heads."""
+        with suppress(StoreUnavailable):  # then they do learn it by their heads
             await self._changes.announce("room", room.id)
 
     async def _recheck(self, name: str) -> None:
@@ -291,13 +291,10 @@ class RoomService:
             for member in (user, *others):
                 await self._membership.check_room_count(member)
             room = self._rooms.keep(Room(direct_room_id(pair)))
-        try:
+        with suppress(AlreadyThere):
             if room.description is None:
                 await self._membership.describe(user, room, None, RoomKind.DIRECT, "")
-        except ChatError as error:
-            if error.code != "limit.count":
-                raise
-        # Also after a crash, or beside another node, between the room and its members.
+        # A crash, or another node at work, may have left the room without its members.
         for member in (user, *others):
             if room.role(member.id) is None:
                 await self._membership.admit(user, room, member, RoomRole.MEMBER)

@@ -23,7 +23,7 @@ _received_part = memoryview(_buffer)
 
 
 class Owner(Protocol):
-    """Who is given what comes: the transport of the connection."""
+    """The transport of the connection, which is given what comes."""
 
     def on_message(self, opcode: int, data: bytes) -> None:
         """A whole message, or a control frame. Never raises."""

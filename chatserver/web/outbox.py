@@ -17,7 +17,7 @@ BYTES_PER_WRITE: Final = 65536
 
 
 class Owner(Protocol):
-    """Who is told how the client takes what is sent: its transport."""
+    """The transport of the connection, which is told how the client takes what is sent."""
 
     def took_some(self) -> None:
         """Of what waited, a part has been taken."""

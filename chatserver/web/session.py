@@ -44,7 +44,10 @@ RATE_STRIKES = 200  # refusals in a row for being too fast, after which the conn
 
 
 class Session:
-    """What a transport talks to. Operations run one after the other; sends do not wait for the store."""
+    """What a transport hands messages to: operations of one user, done one after the other.
+
+    A `send` does not hold up the next operation: its answer comes when the message is stored.
+    """
 
     __slots__ = (
         "_address",
@@ -176,7 +179,7 @@ class Session:
     def _send_now(self, op: Send) -> bool:
         """Submit a message without a task of its own, where nothing has to be awaited for it.
 
-        Also where the room may have moved on: the log compares it with the store before it numbers.
+        The room may be out of date: the log compares it with the store before it numbers the message.
         """
         user, messages = self.user, self.service.messages
         room = self.service.cache.known(op.room)
@@ -191,11 +194,11 @@ class Session:
                 (),
                 partial(self.sent, op.id),
             )
-        except StoreUnavailable as error:  # to ask it about the room first would only take longer
+        except StoreUnavailable as error:  # asking it about the room would only take longer
             self.say_error(op.id, error)
         except ChatError as error:
             if self.service.cache.loaded(op.room) is None or room.role(user.id) is None:
-                return False  # by what is known of the room, which may be out of date
+                return False  # refused by what is known of the room, which may be out of date
             self.say_error(op.id, error)
         return True
 
