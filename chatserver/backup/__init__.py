@@ -4,7 +4,7 @@
     streams.py     those as files that prove what they are, with parts.py, frames.py and seal.py
     manifest.py    what a backup says about itself; reading.py reads one
     shelf.py       the folder with all backups: names, what is complete, what is too old
-    increments.py  what came after a backup, in files beside it; shipper.py writes them
+    increments.py  what came after a backup, in files beside it; changes.py finds it, shipper.py drives
     moment.py      which of them a moment is in
     restore.py     fills a store; comparing.py: with the right logs? verify.py tries that out
     job.py         the backups that a server makes by itself; figures.py tells about all of them

@@ -1,114 +1,37 @@
 """Writes beside the newest backup what came after it, every few seconds, while a server works.
 
-Nothing has to tell it what changed: the heads of all rooms and the values of all records are compared
-with what is in the backup, so it does not matter which process wrote them. Records are looked at less
-often where there are many of them.
+It takes a share of the node's time, however much there is: where a round takes long the next one
+waits, and where there are many records several rounds look at them (`changes.py`).
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias
 
 from loguru import logger
 
-from chatserver.archive import source
-from chatserver.archive.background import in_thread
 from chatserver.archive.errors import ArchiveError
-from chatserver.archive.lines import Line, Record, RoomEnd, Until
+from chatserver.backup.changes import Increment
 from chatserver.backup.configured import checked_key, shelf_of
 from chatserver.backup.errors import BackupError
-from chatserver.backup.increments import IncrementFile
+from chatserver.backup.figures import unix
 from chatserver.backup.key import Key
 from chatserver.backup.reading import Backup
 from chatserver.backup.shelf import Shelf
-from chatserver.backup.take import ENDS, LATE, RECORDS, at_text
+from chatserver.backup.take import at_text
 from chatserver.config import Config
 from chatserver.ending import end
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.leases import Lease, Leases
 from chatserver.measure import Measures
-from chatserver.model import Event
 
 LEASE = "job/backup"  # that of the job: the node in whose folder the backups are
-SHARE = 0.1  # of the time, at most, is spent with looking; records for themselves as well
-Digests: TypeAlias = dict[tuple[str, str], int]
+SHARE = 0.1  # of the time, at most, is spent with events; with records as well
 
 
 class NoBackupYet(BackupError):
     """As in the first minute of every installation."""
-
-
-class Increment:
-    """One backup, and the file that is written beside it."""
-
-    def __init__(self, backup: Backup) -> None:
-        self.path = backup.folder
-        self._backup = backup
-        self._ends: dict[str, int] = {}
-        self._digests: Digests = {}
-        self._file: IncrementFile | None = None
-
-    async def open(self) -> None:
-        """Find out what is in it by now; begin a new file. Raises `BackupError`."""
-        async for lines in self._backup.lines(ENDS, RECORDS, LATE):
-            self._note(lines)
-        async for lines in self._backup.increments():
-            self._note(lines)
-        self._file = await in_thread(self._backup.new_increment)
-
-    async def add(self, store: Store, *, records: bool) -> str:
-        """Bring all that is durable now; the time of it. Raises `StoreUnavailable`, `BackupError`."""
-        at = at_text(datetime.now(UTC))
-        if records:
-            await self._add_records(store)
-        ends = await source.positions(store)
-        async for _, events in source.events(store, ends, self._ends):
-            await self._write(events)
-        await self._write([Until(at, records)])
-        return at
-
-    async def close(self) -> None:
-        """Nothing follows. Raises `BackupError`."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            await in_thread(file.close)
-
-    def abandon(self) -> None:
-        """Leave it as a crash does."""
-        if self._file is not None:
-            self._file.abandon()
-
-    async def _add_records(self, store: Store) -> None:
-        gone = dict.fromkeys(self._digests)
-        async for page in source.records(store):
-            changed = []
-            for record in page:
-                gone.pop((record.space, record.key), None)
-                if self._digests.get((record.space, record.key)) != hash(record.value):
-                    changed.append(record)
-            if changed:
-                await self._write(changed)
-        if gone:
-            await self._write([Record(space, key) for space, key in gone])
-
-    async def _write(self, lines: Sequence[Line]) -> None:
-        """Durably; only then it is known to be there."""
-        if self._file is None:
-            raise BackupError(f"{self.path}: its increments are closed")
-        await in_thread(self._file.write, lines)
-        self._note(lines)
-
-    def _note(self, lines: Sequence[Line]) -> None:
-        for line in lines:
-            if isinstance(line, Event | RoomEnd):
-                self._ends[line.room] = max(line.seq, self._ends.get(line.room, 0))
-            elif isinstance(line, Record) and line.value is not None:
-                self._digests[line.space, line.key] = hash(line.value)
-            elif isinstance(line, Record):
-                self._digests.pop((line.space, line.key), None)
 
 
 class Shipper:
@@ -121,7 +44,7 @@ class Shipper:
         self._task: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self._increment: Increment | None = None
-        self._records_due = 0.0
+        self._events_due = self._records_due = 0.0
         self._shipped = self._records_shipped = 0.0
         self._failing = ""
         measures.gauge(
@@ -152,8 +75,8 @@ class Shipper:
             while True:
                 began = time.monotonic()
                 await self._try()
-                took = time.monotonic() - began
-                await asyncio.sleep(max(self._seconds - took, took * (1 / SHARE - 1)))
+                due = max(began + self._seconds, self._events_due)
+                await asyncio.sleep(due - time.monotonic())
         finally:
             self._shipped = self._records_shipped = 0.0  # from now on another node does it
             await self.end()
@@ -172,23 +95,31 @@ class Shipper:
     async def _begin(self, backup: Backup) -> None:
         """What came while the new one was made has to be beside the old one as well."""
         if self._increment is not None:
-            self._records_due = 0.0
-            await self._add()
+            await self._add(whole=True)
             await self.end()
         increment = Increment(backup)
         await increment.open()
         self._increment, self._records_due = increment, 0.0
         logger.info("changes are written beside {}", backup.folder)
 
-    async def _add(self) -> None:
+    async def _add(self, *, whole: bool = False) -> None:
+        """All events; of the records as many as there is time for, or the `whole` of them."""
         assert self._increment is not None
+        now = at_text(datetime.now(UTC))
+        if whole or time.monotonic() >= self._records_due:
+            seconds = None if whole else self._seconds * SHARE
+            began = time.monotonic()
+            try:
+                await self._increment.add_records(self._store, now, seconds)
+            finally:
+                earned = max(self._records_due, began - self._seconds)  # a round that had no turn
+                self._records_due = earned + _cost(began)
         began = time.monotonic()
-        records = began >= self._records_due
-        at = await self._increment.add(self._store, records=records)
-        self._shipped = datetime.fromisoformat(at).timestamp()
-        if records:
-            self._records_shipped = self._shipped
-            self._records_due = time.monotonic() + (time.monotonic() - began) / SHARE
+        try:
+            shipped = await self._increment.add_events(self._store, now)
+        finally:
+            self._events_due = began + _cost(began)
+        self._shipped, self._records_shipped = unix(shipped.events), unix(shipped.records)
 
     async def _try(self) -> None:
         """One round; what goes wrong is said once, and tried again."""
@@ -201,10 +132,10 @@ class Shipper:
                 level = "WARNING" if isinstance(error, NoBackupYet) else "ERROR"
                 logger.log(level, "changes are not written beside the backup: {}", error)
             self._failing = str(error)
-            self._abandon()
+            await self._abandon()
         except Exception:
             logger.exception("changes are not written beside the backup")
-            self._abandon()
+            await self._abandon()
         else:
             self._failing = ""
 
@@ -218,11 +149,16 @@ class Shipper:
         except ArchiveError as error:
             logger.warning("{}", error)
 
-    def _abandon(self) -> None:
+    async def _abandon(self) -> None:
         """The file is left as it is: what is in it counts. The next round begins another."""
         if self._increment is not None:
-            self._increment.abandon()
-            self._increment = None
+            increment, self._increment = self._increment, None
+            await increment.abandon()
+
+
+def _cost(began: float) -> float:
+    """The time in which what has taken from then to now is a share."""
+    return (time.monotonic() - began) / SHARE
 
 
 def configured_shipper(config: Config, store: Store, measures: Measures) -> Shipper:

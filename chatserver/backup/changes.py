@@ -1,0 +1,159 @@
+"""What changed in a store since a backup: found by comparing, and written beside it.
+
+Nothing has to tell what changed: the heads of all rooms and the values of all records are compared
+with what is in the backup, so it does not matter which process wrote them. Of records a round
+looks at some, and the next goes on there: events do not wait for a million of them. Read markers
+are most of them, and matter least; all others have a look of their own.
+"""
+
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from chatserver.archive import source
+from chatserver.archive.background import in_thread
+from chatserver.archive.lines import Line, Record, RoomEnd, Until
+from chatserver.archive.passing import is_passing
+from chatserver.backup.errors import BackupError
+from chatserver.backup.increments import IncrementFile
+from chatserver.backup.reading import Backup
+from chatserver.backup.take import ENDS, LATE, RECORDS
+from chatserver.interfaces import Store
+from chatserver.model import Event
+from chatserver.service.markers import MARKERS
+
+Digests: TypeAlias = dict[tuple[str, str], int]
+Changes: TypeAlias = AsyncGenerator[list[Record], None]
+
+
+class Shipped(NamedTuple):
+    """Until when all events, and all records, are there; as events have it, "" for never."""
+
+    events: str
+    records: str
+
+
+class Increment:
+    """One backup, and the file that is written beside it."""
+
+    def __init__(self, backup: Backup) -> None:
+        self.path = backup.folder
+        self._backup = backup
+        self._ends: dict[str, int] = {}
+        self._digests: Digests = {}
+        self._looks = (Look(lambda space: space != MARKERS), Look(lambda space: space == MARKERS))
+        self._records = ""
+        self._file: IncrementFile | None = None
+
+    async def open(self) -> None:
+        """Find out what is in it by now; begin a new file. Raises `BackupError`."""
+        async for lines in self._backup.lines(ENDS, RECORDS, LATE):
+            self._note(lines)
+        async for lines in self._backup.increments():
+            self._note(lines)
+        self._file = await in_thread(self._backup.new_increment)
+
+    async def add_records(self, store: Store, now: str, seconds: float | None) -> None:
+        """Go on looking at them for about so long; None: at all of them, from the beginning.
+
+        Raises `StoreUnavailable`, `BackupError`.
+        """
+        if seconds is None:
+            await self._stop()
+            seconds = math.inf
+        end = time.monotonic() + seconds
+        for look, deadline in zip(self._looks, (end - seconds / 2, end), strict=True):
+            while (changed := await look.page(store, now, self._digests)) is not None:
+                if changed:
+                    await self._write(changed)
+                if time.monotonic() > deadline:
+                    break
+
+    async def add_events(self, store: Store, now: str) -> Shipped:
+        """Bring all that are durable. Raises `StoreUnavailable`, `BackupError`."""
+        ends = await source.positions(store)
+        async for _, events in source.events(store, ends, self._ends):
+            await self._write(events)
+        records = min(look.complete for look in self._looks)
+        if self._records < records < now:
+            await self._write([Until(records, records=True)])
+        await self._write([Until(now, records=records == now)])
+        self._records = records
+        return Shipped(now, records)
+
+    async def close(self) -> None:
+        """Nothing follows. Raises `BackupError`."""
+        await self._stop()
+        if self._file is not None:
+            file, self._file = self._file, None
+            await in_thread(file.close)
+
+    async def abandon(self) -> None:
+        """Leave it as a crash does."""
+        await self._stop()
+        if self._file is not None:
+            self._file.abandon()
+
+    async def _stop(self) -> None:
+        for look in self._looks:
+            await look.stop()
+
+    async def _write(self, lines: Sequence[Line]) -> None:
+        """Durably; only then it is known to be there."""
+        if self._file is None:
+            raise BackupError(f"{self.path}: its increments are closed")
+        await in_thread(self._file.write, lines)
+        self._note(lines)
+
+    def _note(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            if isinstance(line, Event | RoomEnd):
+                self._ends[line.room] = max(line.seq, self._ends.get(line.room, 0))
+            elif isinstance(line, Record) and line.value is not None:
+                self._digests[line.space, line.key] = hash(line.value)
+            elif isinstance(line, Record):
+                self._digests.pop((line.space, line.key), None)
+
+
+class Look:
+    """The records of some spaces, looked at page by page, over and over."""
+
+    def __init__(self, wanted: Callable[[str], bool]) -> None:
+        self.complete = ""  # when the last one began that came to its end
+        self._wanted, self._begun = wanted, ""
+        self._pages: Changes | None = None
+
+    async def page(self, store: Store, now: str, known: Digests) -> list[Record] | None:
+        """Which of the next records are not as they are known; None at the end of a look."""
+        if self._pages is None:
+            self._begun = now
+            self._pages = _changes(store, known, self._wanted)
+        try:
+            found = await anext(self._pages, None)
+        except BaseException:
+            self._pages = None  # it is over, and did not come to its end
+            raise
+        if found is None:
+            self._pages, self.complete = None, self._begun
+        return found
+
+    async def stop(self) -> None:
+        """Leave a look that is not through."""
+        if self._pages is not None:
+            pages, self._pages = self._pages, None
+            await pages.aclose()
+
+
+async def _changes(store: Store, known: Digests, wanted: Callable[[str], bool]) -> Changes:
+    """Of each page of records those that are new or changed, at last those that are gone."""
+    gone = dict.fromkeys(each for each in known if wanted(each[0]))
+    for space in filter(wanted, await store.spaces()):
+        async for page in source.records_of(store, space, is_passing):
+            changed = []
+            for record in page:
+                gone.pop((record.space, record.key), None)
+                if known.get((record.space, record.key)) != hash(record.value):
+                    changed.append(record)
+            yield changed
+    yield [Record(space, key) for space, key in gone]
