@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatserver.errors import ChatError
-from chatserver.model import RoomKind, UserRef
+from chatserver.model import MemberJoined, RoomChanged, RoomKind, UserRef
 from chatserver.service.views import TypingNow
 from tests.core.buses import Wire
 from tests.core.clients import Reader
@@ -106,3 +106,18 @@ async def test_who_was_not_let_in_is_refused_by_what_the_store_has() -> None:
         guest = await add_user(built.first, "guest")
         with pytest.raises(ChatError, match=r"room\.not_found"):
             await Reader(built.second, guest).follow(built.room.id, None)
+
+
+async def test_a_direct_room_that_two_nodes_make_at_once_is_one() -> None:
+    async with scene() as built:
+        guest = await add_user(built.first, "guest")
+        one, other = await asyncio.gather(
+            built.first.rooms.create(built.owner, RoomKind.DIRECT, None, members=[guest.id]),
+            built.second.rooms.create(guest, RoomKind.DIRECT, None, members=[built.owner.id]),
+        )
+        assert one.id == other.id
+        log = await built.second.store.read(one.id, 0, 100)
+        assert [type(event) for event in log] == [RoomChanged, MemberJoined, MemberJoined]
+        for service in (built.first, built.second):
+            room = await service.rooms.get(one.id, guest)
+            assert room.members.keys() == {built.owner.id, guest.id}
