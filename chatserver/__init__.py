@@ -1,6 +1,9 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
 from chatserver.bus.link import BusLink
+from chatserver.delivery.feed import Feed
+from chatserver.delivery.streams import Group, Stream
+from chatserver.delivery.subscriber import News, Pipe, Subscriber
 from chatserver.errors import (
     BusUnavailable,
     ChatError,
@@ -11,7 +14,6 @@ from chatserver.errors import (
     Undeliverable,
 )
 from chatserver.extras import from_extra
-from chatserver.feed import Feed
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
 from chatserver.hooktypes import (
@@ -86,8 +88,6 @@ from chatserver.service.views import (
     RoomView,
     TypingNow,
 )
-from chatserver.streams import Group, Stream
-from chatserver.subscriber import News, Pipe, Subscriber
 from chatserver.version import __version__
 
 __all__ = [

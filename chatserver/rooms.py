@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chatserver import fold
-from chatserver.feed import Feed
+from chatserver.delivery.feed import Feed
 from chatserver.frames import event_frames
 from chatserver.interfaces import Store
 from chatserver.joined import Joined
@@ -32,9 +32,9 @@ from chatserver.model import (
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from chatserver.logpages import LogPages
-    from chatserver.streams import Group
-    from chatserver.subscriber import Subscriber
+    from chatserver.delivery.logpages import LogPages
+    from chatserver.delivery.streams import Group
+    from chatserver.delivery.subscriber import Subscriber
 
 READ_EVENTS = 1000  # per query while catching up
 RELOAD_EVENTS = 5000  # a room this far behind, with nobody listening, is loaded anew instead

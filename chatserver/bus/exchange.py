@@ -29,9 +29,9 @@ from chatserver.bus.frames import (
 )
 from chatserver.bus.hints import Hints
 from chatserver.bus.online import Online
+from chatserver.delivery.hub import Hub
 from chatserver.ending import cancel_or_name
 from chatserver.errors import BusUnavailable
-from chatserver.hub import Hub
 from chatserver.interfaces import Bus
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from loguru import logger
 
+from chatserver.delivery.hub import Hub
 from chatserver.ending import cancel_or_name
 from chatserver.errors import StoreUnavailable
-from chatserver.hub import Hub
 from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.rooms import Room, Rooms

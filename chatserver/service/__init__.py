@@ -22,10 +22,10 @@ from loguru import logger
 
 from chatserver.bus.online import Online
 from chatserver.config import Config
+from chatserver.delivery.hub import Hub
 from chatserver.ending import cancel_or_name
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks import HookCalls
-from chatserver.hub import Hub
 from chatserver.installation import bus_key, epoch
 from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log

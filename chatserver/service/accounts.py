@@ -10,10 +10,10 @@ import msgspec
 
 from chatserver.clock import now_text
 from chatserver.config import Config
+from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import LoginAttempt
-from chatserver.hub import Hub
 from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.rate import AddressRate

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from chatserver.config import LimitsConfig
+from chatserver.delivery.feed import Feed
+from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
-from chatserver.feed import Feed
 from chatserver.log import Log
 from chatserver.protocol import ErrorBody, error_body
 from chatserver.rooms import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
-from chatserver.subscriber import Subscriber
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

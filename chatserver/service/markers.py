@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from chatserver.config import LimitsConfig
+from chatserver.delivery.hub import Hub
+from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
-from chatserver.hub import Hub
 from chatserver.interfaces import Store, Unread
 from chatserver.model import User
 from chatserver.rooms import Room
 from chatserver.service.views import ReadMoved
-from chatserver.subscriber import Subscriber
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
 MARKER_TRIES = 10  # each lost one has moved the marker forward

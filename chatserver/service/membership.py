@@ -7,8 +7,8 @@ position where the event comes to stand.
 from collections.abc import Callable
 
 from chatserver.config import LimitsConfig
+from chatserver.delivery.hub import Hub
 from chatserver.errors import ChatError
-from chatserver.hub import Hub
 from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.model import (

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chatserver.bus.frames import Item
 from chatserver.bus.online import Online
+from chatserver.delivery.hub import Hub
+from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import ChatError
-from chatserver.hub import Hub
 from chatserver.model import User
 from chatserver.rooms import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
 from chatserver.service.views import PresenceNow
-from chatserver.subscriber import News, Subscriber
 
 TURN_SECONDS = 1.0
 WATCHED_USERS = 200  # by one connection, in all of its rooms: some 40 KiB

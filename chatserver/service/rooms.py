@@ -9,8 +9,9 @@ from typing import Any
 
 from chatserver.bus.online import Online
 from chatserver.config import LimitsConfig
+from chatserver.delivery.hub import Hub
+from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.hub import Hub
 from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.model import MemberChanged, MemberLeft, RoomChanged, RoomKind, RoomRole, User
@@ -29,7 +30,6 @@ from chatserver.service.rights import (
 )
 from chatserver.service.texts import clean_name, new_id
 from chatserver.service.views import MemberView, RoomList, RoomView, room_name, view_of
-from chatserver.subscriber import Subscriber
 
 MEMBER_PAGE = 1000
 

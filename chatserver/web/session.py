@@ -8,6 +8,7 @@ from typing import Any
 from loguru import logger
 
 from chatserver import errors
+from chatserver.delivery.subscriber import Subscriber
 from chatserver.entries import Outcome
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooktypes import Draft
@@ -31,7 +32,6 @@ from chatserver.rate import Bucket
 from chatserver.rooms import Room
 from chatserver.service.rights import may_read
 from chatserver.service.views import RoomRemoved
-from chatserver.subscriber import Subscriber
 from chatserver.version import __version__
 from chatserver.web import ops
 from chatserver.web.gate import Gate

@@ -5,11 +5,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, Self
 
+from chatserver.delivery.subscriber import Subscriber
 from chatserver.model import User
 from chatserver.rooms import Room
 from chatserver.service import Service
 from chatserver.service.rights import Right, demand, may_read
-from chatserver.subscriber import Subscriber
 
 
 def texts(data: bytes) -> Iterator[bytes]:

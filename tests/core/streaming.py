@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
+from chatserver.delivery.streams import Group, Payloads, Stream
+from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import StoreUnavailable
 from chatserver.frames import text_frame
 from chatserver.model import AnyEvent, User
 from chatserver.rooms import Room
 from chatserver.service import Service
 from chatserver.service.rights import may_read
-from chatserver.streams import Group, Payloads, Stream
-from chatserver.subscriber import News, Subscriber
 from tests.core.clients import Reader, Span
 
 PAUSES = (0.0, 0.0, 0.001, 0.02, 0.3)  # seconds that executing takes

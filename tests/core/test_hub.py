@@ -130,7 +130,7 @@ async def test_events_that_cannot_be_encoded_are_read_by_those_who_come_back(
         readers = [await built.reader() for _ in range(3)]
         start = built.room.head
         with monkeypatch.context() as starving:
-            starving.setattr("chatserver.hub.event_frames", no_memory)
+            starving.setattr("chatserver.delivery.hub.event_frames", no_memory)
             await built.post(1)
         await built.post(1)
         assert [await reader.pipe.end() for reader in readers] == [CLOSE_INTERNAL] * 3
@@ -280,7 +280,7 @@ async def test_a_connection_closed_while_it_does_not_read_leaves_nothing_behind(
 
 
 async def test_a_replay_goes_on_when_the_store_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.subscriber.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("chatserver.delivery.subscriber.RETRY_SECONDS", 0.02)
     async with scene() as built:
         await built.post(50)
         reader = await built.reader(0)

@@ -80,14 +80,14 @@ def test_the_core_knows_no_driver_and_no_plugin(path: Path) -> None:
 
 BELOW_THE_DOORS = [
     *files(CORE / "service"),
-    *(
-        CORE / f"{name}.py"
-        for name in ("log", "rooms", "hub", "feed", "streams", "subscriber", "protocol", "fold")
-    ),
+    *files(CORE / "delivery"),
+    *(CORE / f"{name}.py" for name in ("log", "rooms", "protocol", "fold")),
 ]
 
 
-@pytest.mark.parametrize("path", BELOW_THE_DOORS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", BELOW_THE_DOORS, ids=lambda path: path.relative_to(CORE).as_posix()
+)
 def test_the_service_knows_no_door(path: Path) -> None:
     doors = ("chatserver.web", "chatserver.app", "chatserver.cli", "chatserver.plugins")
     assert not [name for name in ours(path) if name.startswith(doors)]

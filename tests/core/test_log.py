@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from chatserver.delivery.hub import Hub
 from chatserver.entries import Append, Outcome
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.hub import Hub
 from chatserver.interfaces import Appended
 from chatserver.log import PACE_EVENTS, Log
 from chatserver.measure import Measures

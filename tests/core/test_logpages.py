@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from chatserver import rooms
-from chatserver.logpages import PAGE_EVENTS
+from chatserver.delivery.logpages import PAGE_EVENTS
+from chatserver.delivery.streams import Payloads
 from chatserver.model import AnyEvent
 from chatserver.rooms import Room
 from chatserver.service import Service
-from chatserver.streams import Payloads
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
 from tests.core.scene import SOFT, Scene, scene
@@ -26,7 +26,7 @@ from tests.core.test_streams import listen
 @pytest.fixture(autouse=True)
 def _kept_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a machine that is busy with something else changes nothing."""
-    monkeypatch.setattr("chatserver.logpages.KEEP_SECONDS", 600.0)
+    monkeypatch.setattr("chatserver.delivery.logpages.KEEP_SECONDS", 600.0)
 
 
 class Reads:
@@ -177,7 +177,7 @@ async def test_a_slow_one_takes_nothing_from_the_others_and_is_bounded() -> None
 
 
 async def test_pages_are_kept_for_a_moment_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.logpages.KEEP_SECONDS", 0.5)
+    monkeypatch.setattr("chatserver.delivery.logpages.KEEP_SECONDS", 0.5)
     async with room_of(3 * PAGE_EVENTS) as built:
         work = Work(built.first, monkeypatch)
         pages = built.first.hub.pages
@@ -192,7 +192,7 @@ async def test_pages_are_kept_for_a_moment_and_let_go(monkeypatch: pytest.Monkey
 
 
 async def test_what_is_kept_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.logpages.KEEP_BYTES", 100_000)
+    monkeypatch.setattr("chatserver.delivery.logpages.KEEP_BYTES", 100_000)
     async with room_of(4 * PAGE_EVENTS) as built:
         await built.expect(await built.reader(0), 0)
         pages = built.first.hub.pages

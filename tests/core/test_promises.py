@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatserver.bus.hints import Hints
+from chatserver.delivery.streams import Group, Payloads, Stream
+from chatserver.delivery.subscriber import Subscriber
 from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.model import AnyEvent, MessagePosted
 from chatserver.rooms import Room
-from chatserver.streams import Group, Payloads, Stream
-from chatserver.subscriber import Subscriber
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
@@ -200,8 +200,8 @@ def nothing(*given: object, **named: object) -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        "chatserver.hub.Hub._let_go",
-        "chatserver.subscriber.Subscriber.skip_to_log",
+        "chatserver.delivery.hub.Hub._let_go",
+        "chatserver.delivery.subscriber.Subscriber.skip_to_log",
         "chatserver.service.messages.demand",
         "chatserver.service.membership.outranks",
         "chatserver.rooms.Room._add_recent",

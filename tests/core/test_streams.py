@@ -9,11 +9,11 @@ from itertools import chain
 import msgspec
 import pytest
 
+from chatserver.delivery.streams import EVENTS_AT_ONCE, Payloads
 from chatserver.errors import CLOSE_INTERNAL, CLOSE_SLOW, ChatError, StoreUnavailable
 from chatserver.model import AnyEvent, User
 from chatserver.rooms import Room
 from chatserver.service.views import ReadMoved, TypingNow
-from chatserver.streams import EVENTS_AT_ONCE, Payloads
 from chatserver.testing.samples import posted
 from tests.core.clients import FakePipe
 from tests.core.scene import SOFT, Scene, scene
@@ -308,8 +308,8 @@ async def test_a_stream_that_cannot_be_framed_ends_alone(logged: list[str]) -> N
 async def test_execution_goes_on_when_the_store_is_back(
     monkeypatch: pytest.MonkeyPatch, pauses: bool
 ) -> None:
-    monkeypatch.setattr("chatserver.streams.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("chatserver.subscriber.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("chatserver.delivery.streams.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("chatserver.delivery.subscriber.RETRY_SECONDS", 0.01)
     down = 3
 
     class Failing(One):

@@ -11,7 +11,7 @@ import pytest
 
 from chatserver import Subscriber
 from chatserver.app import Server
-from chatserver.streams import Group, Stream
+from chatserver.delivery.streams import Group, Stream
 from chatserver_plugins.graphql.groups import Encoder, EventExecutor
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.socket import GraphQLSocket

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from loguru import logger
 
+from chatserver.delivery.feed import Feed
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
-from chatserver.feed import Feed
 from chatserver.frames import PLAIN, packed_frame, text_frame
 from chatserver.model import User
 from chatserver.rooms import Room
 
 if TYPE_CHECKING:
-    from chatserver.hub import Hub
+    from chatserver.delivery.hub import Hub
 
 RETRY_SECONDS = 1.0  # pause after the store failed in the middle of a replay
 

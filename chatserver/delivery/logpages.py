@@ -14,7 +14,7 @@ from chatserver.joined import Joined
 from chatserver.model import AnyEvent
 
 if TYPE_CHECKING:
-    from chatserver.hub import Hub
+    from chatserver.delivery.hub import Hub
     from chatserver.rooms import Room
 
 PAGE_EVENTS = 200  # read and sent at once; also what one replay may hold in memory

@@ -12,14 +12,14 @@ from typing import Any, Protocol
 from loguru import logger
 
 from chatserver.config import Config
+from chatserver.delivery.logpages import LogPages
+from chatserver.delivery.streams import Encode, Group
+from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import CLOSE_INTERNAL
 from chatserver.frames import PLAIN, event_frames
-from chatserver.logpages import LogPages
 from chatserver.measure import Counter, Histogram, Measures
 from chatserver.model import AnyEvent, MemberLeft, User
 from chatserver.rooms import Room, Rooms
-from chatserver.streams import Encode, Group
-from chatserver.subscriber import News, Subscriber
 
 
 class Connection(Protocol):

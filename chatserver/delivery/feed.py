@@ -1,7 +1,7 @@
 """What a subscriber follows: the log of a room, put into bytes its way.
 
 A feed knows how far its live path has come, who is on it, and how events are encoded for those who
-catch up. When they catch up, and how fast, is decided in `subscriber.py`, alike for all feeds.
+catch up. When they catch up, and how fast, is decided in `delivery/subscriber.py`, alike for all feeds.
 """
 
 from abc import ABC, abstractmethod
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from chatserver.errors import CLOSE_INTERNAL
 
 if TYPE_CHECKING:
-    from chatserver.logpages import LogPages
+    from chatserver.delivery.logpages import LogPages
+    from chatserver.delivery.subscriber import Subscriber
     from chatserver.rooms import Room
-    from chatserver.subscriber import Subscriber
 
 
 class Feed(ABC):

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from chatserver.delivery.feed import Feed
 from chatserver.errors import CLOSE_INTERNAL, StoreUnavailable
-from chatserver.feed import Feed
 from chatserver.model import AnyEvent
 
 if TYPE_CHECKING:
-    from chatserver.hub import Hub
-    from chatserver.logpages import LogPages
+    from chatserver.delivery.hub import Hub
+    from chatserver.delivery.logpages import LogPages
+    from chatserver.delivery.subscriber import News, Subscriber
     from chatserver.rooms import Room
-    from chatserver.subscriber import News, Subscriber
 
 Payloads = Sequence[bytes]
 Encode = Callable[[Sequence[AnyEvent]], Payloads | Awaitable[Payloads]]
