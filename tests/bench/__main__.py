@@ -1,6 +1,7 @@
 """`python -m tests.bench [ROW]...`: measure, print, and with --write put the figures into the docs."""
 
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -55,17 +56,23 @@ def main(
     console = Console(width=WIDTH)
     machine.allow_open_files()
     machine.use_client_core()
-    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as folder:
-        bench = Bench(Path(folder), store, quick, console)
-        try:
-            if profiled:
-                for row in rows:
-                    bench.profile(row)
-                return
-            results = [bench.measure(row, alone or store != "mongo") for row in rows]
-        finally:
-            bench.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="chatserver-bench-") as folder,
+        closing(Bench(Path(folder), store, quick, console)) as bench,
+    ):
+        if profiled:
+            for row in rows:
+                bench.profile(row)
+            return
+        results = [bench.measure(row, alone or store != "mongo") for row in rows]
     about = machine.describe(find(""))
+    show(results, about, console)
+    if write:
+        report.write(results, about)
+
+
+def show(results: list[Result], about: dict[str, str], console: Console) -> None:
+    """Print the figures, as a table and as JSON, with a warning where the machine was not quiet."""
     console.print(", ".join(f"{key} {value}" for key, value in about.items()), style="dim")
     report.show(results, console)
     others = max(
@@ -80,8 +87,6 @@ def main(
         )
     for line in report.json_lines(results):
         print(line)
-    if write:
-        report.write(results, about)
 
 
 class Bench:
