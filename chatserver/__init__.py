@@ -82,6 +82,7 @@ from chatserver.service.search import Found, cursor_of
 from chatserver.service.views import (
     MemberView,
     Mentioned,
+    PresenceNow,
     ReadMoved,
     RoomAdded,
     RoomRemoved,
@@ -138,6 +139,7 @@ __all__ = [
     "PinAdded",
     "PinRemoved",
     "Pipe",
+    "PresenceNow",
     "ReactionAdded",
     "ReactionRemoved",
     "ReadMoved",

@@ -56,11 +56,19 @@ class Presence:
         """
         found = await self._rooms.get(room, user)
         demand(user, found, Right.READ)
-        if not any(feed.room is found for feed in subscriber.feeds):
+        return self.watch_members(subscriber, found, users)
+
+    def watch_members(
+        self, subscriber: Subscriber, room: Room, users: Sequence[str]
+    ) -> dict[str, bool]:
+        """The same for a room that the connection follows, as who may read it."""
+        followed = {feed.room.id: feed.room for feed in subscriber.feeds}
+        if followed.get(room.id) is not room:
             raise ChatError("request.invalid", "room: expected one that this connection follows.")
-        members = _members(found, users)
+        members = _members(room, users)
         watch = self._watches.get(subscriber) or Watch(subscriber)
-        rooms = watch.rooms | {room: members}
+        rooms = {name: listed for name, listed in watch.rooms.items() if name in followed}
+        rooms[room.id] = members
         if len({each for listed in rooms.values() for each in listed}) > WATCHED_USERS:
             raise ChatError("limit.count", f"At most {WATCHED_USERS} users can be watched.")
         self._set(watch, rooms)
@@ -68,6 +76,12 @@ class Presence:
         answer = {member: member in self.online for member in members}
         watch.told |= answer
         return answer
+
+    def unwatch(self, subscriber: Subscriber, room: Room) -> None:
+        """The connection wants to know of this room's members no longer."""
+        watch = self._watches.get(subscriber)
+        if watch is not None:
+            self._set(watch, {name: m for name, m in watch.rooms.items() if name != room.id})
 
     async def turn(self) -> None:
         """Tell other nodes and those who watch what is new; to be called every TURN_SECONDS."""

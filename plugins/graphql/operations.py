@@ -9,11 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
-from chatserver import ChatError, News, Pipe, Room, Service, Subscriber, may_read
+from chatserver import ChatError, News, Pipe, PresenceNow, Room, Service, Subscriber, may_read
 from chatserver_plugins.graphql.errors import Refused, shown_alone
 
 if TYPE_CHECKING:
     from chatserver_plugins.graphql.groups import Encoder, RoomStream
+    from chatserver_plugins.graphql.watching import PresenceWatch
 
 LOST = "You may no longer read this room."
 
@@ -60,13 +61,18 @@ class UserSource(Source, Protocol):
 class Listener(Subscriber):
     """A connection, as delivery sees it."""
 
-    __slots__ = ("user_sources",)
+    __slots__ = ("user_sources", "watches")
 
     def __init__(self, service: Service, pipe: Pipe) -> None:
         super().__init__(service.hub, pipe, self._lost)
         self.user_sources: set[UserSource] = set()
+        self.watches: set[PresenceWatch] = set()
 
     def hear(self, news: News) -> None:
+        if isinstance(news.payload, PresenceNow):
+            for watch in list(self.watches):
+                watch.take(news.payload.users)
+            return
         for source in list(self.user_sources):
             source.take(news.payload)
 
@@ -85,7 +91,9 @@ class Listener(Subscriber):
             return
         for feed in list(self.feeds):
             if feed.room is room:
-                cast("RoomStream", feed).operation.refuse(ChatError("room.forbidden", LOST))
+                cast("RoomStream | PresenceWatch", feed).operation.refuse(
+                    ChatError("room.forbidden", LOST)
+                )
 
 
 class Operation:

@@ -70,6 +70,8 @@ def own_part() -> GraphQLPart:
             "Query.epoch": queries.epoch,
             "Subscription.roomEvents": subscriptions.resolve_event,
             "Subscription.userEvents": subscriptions.resolve_event,
+            "Subscription.presence": subscriptions.resolve_event,
+            "UserPresence.user": users.present_user,
             "RoomAdded.room": messages.room,
             **{f"{kind.__name__}.roomId": messages.room_id for kind in USER_EVENTS},
             "Mentioned.messageId": messages.changed_message,

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import msgspec
-from graphql import ExecutionResult, Executor, GraphQLError
+from graphql import Executor, GraphQLError
 from graphql.execution import get_argument_values
 
 from chatserver import Feed, Room, Service
@@ -17,6 +17,8 @@ from chatserver_plugins.graphql.groups import Groups, begun, build_executor, exe
 from chatserver_plugins.graphql.inputs import position
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.selections import Selection, Selections
+from chatserver_plugins.graphql.telling import Teller
+from chatserver_plugins.graphql.watching import PresenceWatch
 
 
 class StreamGap(NamedTuple):
@@ -55,9 +57,9 @@ class Subscriptions:
                     arguments["after"] = after
                 await self._room_events(operation, selection, executor, **arguments)
             case "userEvents":
-                source = UserEvents(self._execution, self._service, executor, operation)
-                operation.source = source
-                operation.listener.user_sources.add(source)
+                self._user_events(operation, executor)
+            case "presence":
+                await self._presence(operation, executor, **arguments)
             case name:
                 raise Refused("graphql.operation", f"Nothing feeds {name}.")
 
@@ -69,6 +71,30 @@ class Subscriptions:
             return get_argument_values(field, selection.field, executor.variable_values)
         except GraphQLError as error:
             raise Refused("graphql.variables", errors=[error]) from error
+
+    def _user_events(self, operation: Operation, executor: "Executor[Any]") -> None:
+        teller = Teller(self._execution, self._service, executor, operation)
+        gap = StreamGap(None, self._service.epoch)
+        source = UserEvents(teller, operation, gap, self._execution.config.queue)
+        operation.source = source
+        operation.listener.user_sources.add(source)
+
+    async def _presence(
+        self, operation: Operation, executor: "Executor[Any]", *, room_id: str, user_ids: list[str]
+    ) -> None:
+        watches: list[PresenceWatch] = []
+
+        def feed(room: Room) -> Feed:
+            teller = Teller(self._execution, self._service, executor, operation)
+            watch = PresenceWatch(self._service, room, user_ids, teller, operation)
+            operation.source = watch
+            watches.append(watch)
+            return watch
+
+        following = self._service.following
+        await following.follow_feed(operation.listener, room_id, None, None, feed)
+        for watch in watches:
+            watch.begin()
 
     async def _room_events(
         self,
@@ -100,61 +126,25 @@ class Subscriptions:
 class UserEvents:
     """What one subscription tells of the user: each thing in turn, though resolvers may await."""
 
-    def __init__(
-        self,
-        execution: Execution,
-        service: Service,
-        executor: "Executor[Any]",
-        operation: Operation,
-    ) -> None:
-        self._execution, self._service = execution, service
-        self._executor, self._operation = executor, operation
+    def __init__(self, teller: Teller, operation: Operation, gap: StreamGap, bound: int) -> None:
+        """Of more than `bound` things that wait, the gap is told in their place."""
+        self._teller, self._operation = teller, operation
+        self._gap, self._bound = gap, bound
         self._waiting: deque[object] = deque()
-        self._task: asyncio.Task[None] | None = None
 
     def take(self, event: object) -> None:
-        if self._task is not None:
-            self._waiting.append(event)
-            if len(self._waiting) > self._execution.config.queue:
-                self._waiting.clear()
-                self._waiting.append(self._gap())
-            return
-        made = self._execute(event)
-        if isinstance(made, ExecutionResult):
-            self._say(made)
-        else:
-            self._task = asyncio.create_task(self._run(self._begun(made)))
+        self._waiting.append(event)
+        if len(self._waiting) > self._bound and self._teller.is_busy:
+            self._waiting.clear()
+            self._waiting.append(self._gap)
+        self._teller.tell(self._next)
 
     def skip(self) -> None:
-        self.take(self._gap())
+        self.take(self._gap)
 
     def leave(self) -> None:
         self._operation.listener.user_sources.discard(self)
-        if self._task is not None:
-            self._task.cancel()
+        self._teller.leave()
 
-    async def _run(self, outcome: "asyncio.Future[ExecutionResult]") -> None:
-        try:
-            self._say(await asyncio.shield(outcome))
-            while self._waiting:
-                outcome = self._begun(self._execute(self._waiting.popleft()))
-                self._say(await asyncio.shield(outcome))
-        except Exception as error:
-            self._operation.fail(error)
-        finally:
-            self._task = None
-
-    def _execute(self, event: object) -> ExecutionResult | Awaitable[ExecutionResult]:
-        asking = Asking(self._service, user=self._operation.listener.user)
-        return execute_event(self._executor, event, asking)
-
-    def _begun(
-        self, made: "ExecutionResult | Awaitable[ExecutionResult]"
-    ) -> "asyncio.Future[ExecutionResult]":
-        return begun(made, self._execution.config.seconds)
-
-    def _say(self, outcome: ExecutionResult) -> None:
-        self._operation.next(msgspec.json.encode(self._execution.result(outcome)))
-
-    def _gap(self) -> StreamGap:
-        return StreamGap(None, self._service.epoch)
+    def _next(self) -> object | None:
+        return self._waiting.popleft() if self._waiting else None

@@ -10,7 +10,7 @@ import pytest
 
 from chatserver.bus import online
 from chatserver.errors import ChatError
-from chatserver.model import User
+from chatserver.model import RoomKind, User
 from chatserver.service import Service
 from chatserver.service.presence import WATCHED_USERS
 from tests.core.buses import Wire
@@ -145,6 +145,29 @@ async def test_who_comes_and_goes_between_two_turns_costs_nothing() -> None:
             connect(built, built.first, guest).close()
         await built.first.presence.turn()
         assert told(reader) == []
+
+
+async def test_rooms_that_are_left_do_not_count() -> None:
+    async with two_nodes() as built:
+        reader = await built.reader()
+        guests = [await built.member(name) for name in ("bob", "cid")]
+        presence, first = reader.service.presence, built.room
+        built.room = await built.first.rooms.create(
+            built.owner, RoomKind.PRIVATE, "other", members=[guest.id for guest in guests]
+        )
+        await reader.follow(built.room.id, None)
+        with mock.patch("chatserver.service.presence.WATCHED_USERS", 2):
+            await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])
+            with pytest.raises(ChatError, match=r"limit\.count"):
+                await ask(reader, built, *guests)
+            presence.unwatch(reader.subscriber, first)
+            assert len(await ask(reader, built, *guests)) == 2
+            with pytest.raises(ChatError, match=r"limit\.count"):
+                await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])
+            left = built.first.cache.loaded(built.room.id)
+            assert left is not None
+            reader.subscriber.unfollow(left)
+            await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])
 
 
 async def test_who_lags_is_told_once_they_read_again() -> None:

@@ -54,7 +54,7 @@ def test_the_commands_work_as_they_stand(files: Path, server: Running) -> None:
 
 
 async def test_the_subscription_of_the_page_resumes(server: Running) -> None:
-    (subscription,) = shown("graphql")
+    subscription, _ = shown("graphql")
     ada = Asker(server, await server.person("ada"))
     room = await ada.make_room()
     sent = await ada.post(room, "Hello")
@@ -67,6 +67,17 @@ async def test_the_subscription_of_the_page_resumes(server: Running) -> None:
             "seq": 3,
             "message": {"id": sent["id"], "body": "Hello", "author": {"name": "ada"}},
         }
+
+
+async def test_the_subscription_to_presence_of_the_page_is_fed(server: Running) -> None:
+    _, subscription = shown("graphql")
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    async with Speaker(server.port) as speaker:
+        assert ada.person is not None
+        await speaker.init(ada.person.token)
+        speaker.subscribe("1", subscription.text, room=room, users=[ada.id])
+        assert await speaker.data("1") == {"presence": [{"userId": ada.id, "online": True}]}
 
 
 def test_every_close_code_is_on_the_page() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from chatserver import MemberView, ServerRole, User, UserRef
 from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.watching import UserPresence
 
 Known = User | UserRef | MemberView
 
@@ -22,6 +23,11 @@ async def at(parent: Known, info: Any) -> str:
 
 async def disabled(parent: Known, info: Any) -> bool:
     return (await _account(parent, info.context)).disabled
+
+
+async def present_user(parent: UserPresence, info: Any) -> User:
+    asking: Asking = info.context
+    return await asking.users.load(parent.user_id)
 
 
 async def _account(known: Known, asking: Asking) -> User:

@@ -1,0 +1,71 @@
+"""Executing what one subscription alone is told, a thing at a time, and sending it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from graphql import ExecutionResult, Executor
+
+from chatserver import Service
+from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.execution import Execution
+from chatserver_plugins.graphql.groups import begun, execute_event
+from chatserver_plugins.graphql.operations import Operation
+
+
+class Teller:
+    """Keeps the order, though resolvers may await. What waits meanwhile is its owner's matter."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        service: Service,
+        executor: "Executor[Any]",
+        operation: Operation,
+    ) -> None:
+        self._execution, self._service = execution, service
+        self._executor, self._operation = executor, operation
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._task is not None
+
+    def tell(self, next: Callable[[], object | None]) -> None:
+        """Tell what `next` gives, again and again until it gives None; at once where nobody awaits."""
+        while self._task is None and (event := next()) is not None:
+            made = self._execute(event)
+            if isinstance(made, ExecutionResult):
+                self._say(made)
+            else:
+                self._task = asyncio.create_task(self._run(self._begun(made), next))
+
+    def leave(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(
+        self, outcome: "asyncio.Future[ExecutionResult]", next: Callable[[], object | None]
+    ) -> None:
+        try:
+            self._say(await asyncio.shield(outcome))
+            while (event := next()) is not None:
+                outcome = self._begun(self._execute(event))
+                self._say(await asyncio.shield(outcome))
+        except Exception as error:
+            self._operation.fail(error)
+        finally:
+            self._task = None
+
+    def _execute(self, event: object) -> ExecutionResult | Awaitable[ExecutionResult]:
+        asking = Asking(self._service, user=self._operation.listener.user)
+        return execute_event(self._executor, event, asking)
+
+    def _begun(
+        self, made: "ExecutionResult | Awaitable[ExecutionResult]"
+    ) -> "asyncio.Future[ExecutionResult]":
+        return begun(made, self._execution.config.seconds)
+
+    def _say(self, outcome: ExecutionResult) -> None:
+        self._operation.next(msgspec.json.encode(self._execution.result(outcome)))

@@ -1,0 +1,110 @@
+"""Who is online of some members of a room, told to one subscription.
+
+The core watches for a connection: once for all that its subscriptions want to know of a room. Each
+of them is told what is new to it.
+"""
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from chatserver import ChatError, Feed, Room, Service, Subscriber
+from chatserver_plugins.graphql.operations import Operation
+from chatserver_plugins.graphql.telling import Teller
+
+
+class UserPresence(NamedTuple):
+    """A user who is online, or not any more."""
+
+    user_id: str
+    online: bool
+
+
+class PresenceWatch(Feed):
+    """One subscription. It follows the room, so that the loss of it is noticed, and takes no events."""
+
+    __slots__ = ("_due", "_is_open", "_room", "_service", "_teller", "_told", "_users", "operation")
+
+    def __init__(
+        self,
+        service: Service,
+        room: Room,
+        users: Collection[str],
+        teller: Teller,
+        operation: Operation,
+    ) -> None:
+        self._service, self._room, self._teller = service, room, teller
+        self.operation = operation
+        self._users = frozenset(users)
+        self._told: dict[str, bool] = {}
+        self._due: dict[str, bool] = {}  # at most one thing of each user
+        self._is_open = False  # once it was told something, be it that there is nobody
+
+    def begin(self) -> None:
+        """Tell how it is now, and from then on what changes. Raises `ChatError` limit.count."""
+        watches = self.operation.listener.watches
+        watches.add(self)
+        now = self._watch()
+        self._users &= now.keys()  # of others nothing is ever told
+        self._due = {user: now[user] for user in self._users}
+        self._told = dict(self._due)
+        self._teller.tell(self._next)
+        for watch in watches - {self}:  # the core takes all of it as told to the connection
+            watch.take(now)
+
+    def take(self, now: Mapping[str, bool]) -> None:
+        """Tell of it what is new here."""
+        users = self._users & now.keys()
+        news = {user: now[user] for user in users if self._told.get(user) is not now[user]}
+        if news:
+            self._told |= news
+            self._due |= news
+            self._teller.tell(self._next)
+
+    def leave(self) -> None:
+        listener = self.operation.listener
+        self._teller.leave()
+        listener.watches.discard(self)
+        if not any(watch.room is self._room for watch in listener.watches):
+            self._service.presence.unwatch(listener, self._room)
+        elif self._is_open:
+            with suppress(ChatError):  # the room is lost: the others are about to end as well
+                now = self._watch()
+                for watch in listener.watches:
+                    watch.take(now)
+        listener.unfollow(self)
+
+    def _watch(self) -> dict[str, bool]:
+        """Have the core watch all that this connection wants to know of the room."""
+        listener = self.operation.listener
+        watches = [watch for watch in listener.watches if watch.room is self._room]
+        users = dict.fromkeys(user for watch in watches for user in watch._users)
+        return self._service.presence.watch_members(listener, self._room, [*users])
+
+    def _next(self) -> list[UserPresence] | None:
+        if self._is_open and not self._due:
+            return None
+        self._is_open = True
+        due, self._due = self._due, {}
+        return [UserPresence(user, online) for user, online in due.items()]
+
+    # -- as a feed, of which nothing is ever pushed --------------------------------------------------
+
+    @property
+    def room(self) -> Room:
+        return self._room
+
+    @property
+    def position(self) -> int:
+        return 0  # everybody has all of it
+
+    def add_listener(self, subscriber: Subscriber, after: int) -> None:
+        """Nothing is pushed."""
+
+    def drop_listener(self, subscriber: Subscriber) -> int | None:
+        return None
+
+    async def frames(
+        self, subscriber: Subscriber, pages: object, after: int
+    ) -> list[tuple[bytes, int]]:
+        return []
