@@ -5,7 +5,11 @@ five, then the sealed chunk. The check of the header tells a file that was cut o
 follows, from one that was changed.
 """
 
+import errno
 import hashlib
+import os
+import stat
+from pathlib import Path
 from typing import BinaryIO
 
 from chatserver.archive.errors import Corrupted
@@ -17,6 +21,15 @@ MORE, LAST = b"\x00", b"\x01"
 
 class CutOff(Corrupted):
     """The file ends within a frame."""
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Raises `OSError`, also where it is a pipe or a device, which might be waited for."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no file")
+    return file
 
 
 def frame(sealed: bytes, last: bool) -> bytes:

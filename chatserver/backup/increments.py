@@ -15,7 +15,7 @@ from pathlib import Path
 from chatserver.archive.errors import Corrupted
 from chatserver.archive.lines import Closed, Follows, Line, decode, encode
 from chatserver.backup.errors import BackupError
-from chatserver.backup.frames import CutOff, frame, read_frame
+from chatserver.backup.frames import CutOff, frame, open_file, read_frame
 from chatserver.backup.key import Key
 from chatserver.backup.parts import COMPRESSION, write_all
 from chatserver.backup.seal import Seal, seal_for
@@ -118,7 +118,7 @@ def frames_in(path: Path) -> int:
 def _frames(path: Path) -> Iterator[tuple[bytes, bool]]:
     """What a crash cut off at the end is none."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while (found := read_frame(file)) is not None:
                 yield found
     except CutOff:

@@ -7,6 +7,7 @@ an empty one where the backup is not encrypted.
 import hashlib
 import hmac
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -21,8 +22,9 @@ T = TypeVar("T")
 
 FILE = "manifest.json"
 FORMAT = "chatserver-backup"
-VERSION = 1
+VERSION = 2  # in 1 plain chunks did not say which backup they are of
 MOST_BYTES = 16 << 20
+_HEX = re.compile("([0-9a-f]{2})+")
 
 
 class Part(NamedTuple):
@@ -104,6 +106,8 @@ def read_manifest(folder: Path, key: Key | None) -> Manifest:
         )
     _check_key(path, head.key, key)
     manifest = _decoded(path, lines[0], Manifest)
+    if not _HEX.fullmatch(manifest.salt):
+        raise Corrupted(f"{path}: it is damaged")
     proof = _proof(lines[0], manifest.salt, key if manifest.key else None)
     if not hmac.compare_digest(lines[1], proof):
         raise Corrupted(f"{path}: its checksum does not fit")
@@ -142,12 +146,5 @@ def _decoded(path: Path, line: bytes, kind: type[T]) -> T:
 
 
 def _proof(line: bytes, salt: str, key: Key | None) -> bytes:
-    secret = b"" if key is None else key.derive(_salt(salt), b"manifest")
+    secret = b"" if key is None else key.derive(bytes.fromhex(salt), b"manifest")
     return hmac.digest(secret, line, "sha256").hex().encode()
-
-
-def _salt(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise Corrupted(f"{FILE}: it is damaged") from None

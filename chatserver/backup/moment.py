@@ -44,8 +44,19 @@ def read_moment(text: str) -> Moment:
 def choose(path: Path, key: Key | None, moment: Moment | None) -> Backup:
     """The backup at `path`; in a folder of backups the newest that is not later than the moment.
 
-    Raises `BackupError`.
+    Who has a key gets none without: who can write to the folder could have put it there. Raises
+    `BackupError`.
     """
+    found = _chosen(path, key, moment)
+    if key is not None and found.key is None:
+        raise BackupError(
+            f"{found.folder}: it is not encrypted, so anybody may have changed it: leave out the key "
+            "(backup.key_file) to take it all the same"
+        )
+    return found
+
+
+def _chosen(path: Path, key: Key | None, moment: Moment | None) -> Backup:
     if is_backup(path):
         return Backup(path, key)
     backups = Shelf(path).all()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chatserver.archive.errors import Corrupted
-from chatserver.backup.frames import frame, read_frame
+from chatserver.backup.frames import frame, open_file, read_frame
 from chatserver.backup.manifest import Part
 from chatserver.backup.seal import Seal
 
@@ -129,7 +129,7 @@ def write_all(file: BinaryIO, data: bytes) -> None:
 
 def _opened(folder: Path, part: Part) -> BinaryIO:
     try:
-        file = (folder / part.name).open("rb")
+        file = open_file(folder / part.name)
     except OSError as error:
         raise Corrupted(f"{folder / part.name}: {error.strerror}") from None
     size = os.fstat(file.fileno()).st_size

@@ -14,6 +14,7 @@ from chatserver.backup.key import Key
 from chatserver.backup.manifest import FILE, Manifest, Part, is_backup, read_manifest
 from chatserver.backup.parts import check_part, read_parts
 from chatserver.backup.seal import Seal, seal_for
+from chatserver.backup.shelf import is_name
 from chatserver.backup.streams import read_lines
 from chatserver.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
 
@@ -27,6 +28,10 @@ class Backup:
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder, key)
         self.key = key if self.manifest.key else None
+        if is_name(folder.name) and folder.name != self.manifest.name:
+            raise Corrupted(
+                f"{folder}: it is {self.manifest.name}, by the name of another backup: rename it"
+            )
         missing = {CONFIG, RECORDS, EVENTS, LATE, ENDS} - self.manifest.streams.keys()
         if missing:
             raise Corrupted(f"{folder / FILE}: {', '.join(sorted(missing))} is missing")
@@ -65,6 +70,9 @@ class Backup:
 
     @property
     def _salt(self) -> bytes:
+        """Of the seals."""
+        if self.key is None and self.manifest.version == 1:
+            return b""
         return bytes.fromhex(self.manifest.salt)
 
     def _seal(self, stream: str) -> Seal:

@@ -27,6 +27,8 @@ from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, Event
 from chatserver.service.markers import MARKERS
 
+DIGITS = 20  # of the number of an event, at most
+
 
 class Restored(NamedTuple):
     """What was read: the head of each room, and how many records."""
@@ -146,6 +148,9 @@ class Filling:
     async def add_records(self, lines: Sequence[Line]) -> None:
         """Those among the lines; all events have to be there."""
         records = [line for line in lines if isinstance(line, Record)]
+        for record in records:
+            if record.space == MARKERS and not _is_number(record.value):
+                raise Corrupted(f"{self._name}: space {MARKERS}: expected the number of an event")
         wanted = [each for record in records if (each := _restored(record, self.heads))]
         await self._target.put(wanted)
 
@@ -165,6 +170,10 @@ def _events(lines: Sequence[Line]) -> list[Line]:
 def _covers(line: Line, moment: Moment) -> bool:
     """Are the records that came so far those of the moment, or of soon after?"""
     return isinstance(line, Until) and line.records and line.at >= moment.last
+
+
+def _is_number(value: bytes | None) -> bool:
+    return value is None or (value.isdigit() and len(value) <= DIGITS)
 
 
 def _restored(record: Record, heads: Heads) -> Record | None:

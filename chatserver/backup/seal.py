@@ -4,7 +4,7 @@ Encrypted: AES-256-GCM, as in the STREAM construction (Hoang, Reyhanitabar, Roga
 "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"). The nonce is the chunk's
 number and whether it is the last; every stream has a key of its own, so no nonce comes twice. A
 chunk that is changed, moved, repeated or left out does not open, and neither does a stream without
-its end. Plain: SHA-256 over number, last and data, against accidents.
+its end. Plain: SHA-256 over the backup's salt, the stream, number, last and data, against accidents.
 """
 
 import hashlib
@@ -33,8 +33,8 @@ class Seal(Protocol):
 class Plain:
     """Finds what is broken, hides nothing."""
 
-    def __init__(self, stream: str) -> None:
-        self._stream = stream.encode()
+    def __init__(self, salt: bytes, stream: str) -> None:
+        self._start = salt + stream.encode()
 
     def close(self, number: int, last: bool, data: bytes) -> bytes:
         return self._digest(number, last, data) + data
@@ -46,7 +46,7 @@ class Plain:
         return data
 
     def _digest(self, number: int, last: bool, data: bytes) -> bytes:
-        return hashlib.sha256(self._stream + _place(number, last) + data).digest()
+        return hashlib.sha256(self._start + _place(number, last) + data).digest()
 
 
 class Encrypted:
@@ -70,7 +70,7 @@ class Encrypted:
 
 
 def seal_for(key: Key | None, salt: bytes, stream: str) -> Seal:
-    return Plain(stream) if key is None else Encrypted(key, salt, stream)
+    return Plain(salt, stream) if key is None else Encrypted(key, salt, stream)
 
 
 def _place(number: int, last: bool) -> bytes:

@@ -32,7 +32,7 @@ class Shelf:
     def all(self) -> list[Path]:
         """The complete ones, oldest first; none where there is no folder."""
         try:
-            names = [entry.name for entry in os.scandir(self.folder) if _NAME.fullmatch(entry.name)]
+            names = [entry.name for entry in os.scandir(self.folder) if is_name(entry.name)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -112,6 +112,11 @@ class Shelf:
         for entry in list(os.scandir(self.folder)):
             if entry.name.startswith((PARTIAL, REMOVED)):
                 shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def is_name(name: str) -> bool:
+    """Is a folder with this name a backup on a shelf?"""
+    return _NAME.fullmatch(name) is not None
 
 
 def made(backup: Path) -> datetime:

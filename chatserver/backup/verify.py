@@ -16,6 +16,7 @@ from chatserver.backup.reading import Backup
 from chatserver.backup.restore import restore
 from chatserver.backup.take import at_text
 from chatserver.interfaces import Store
+from chatserver.model import RoomChanged, UnknownEvent
 
 VERIFIED = "verified"  # a file beside the manifest
 
@@ -38,12 +39,20 @@ async def verify(backup: Backup, scratch: Store, progress: Progress = silent) ->
     for room in await differing(scratch, list(ends.values())):
         raise Corrupted(f"{backup.folder}: room {room}: its log is another one")
     await _demand_whole(scratch, heads, ends)
+    await _demand_described(backup, scratch, heads)
 
 
 async def _demand_whole(store: Store, heads: Heads, checked: Mapping[str, RoomEnd]) -> None:
     """Raises `ArchiveError` where an event is missing of what came after the backup."""
     async for _ in source.events(store, heads, {room: end.seq for room, end in checked.items()}):
         """Looked at by who reads them."""
+
+
+async def _demand_described(backup: Backup, store: Store, heads: Heads) -> None:
+    """Raises `Corrupted` where a room's log does not begin with what the room is."""
+    async for room, events in source.events(store, dict.fromkeys(heads, 1), {}):
+        if not isinstance(events[0], RoomChanged | UnknownEvent):
+            raise Corrupted(f"{backup.folder}: room {room}: it does not begin with what it is")
 
 
 def note_verified(backup: Path) -> None:

@@ -64,6 +64,12 @@ def test_encrypted_with_a_key_from_the_environment(machine: Machine) -> None:
     ):
         refused = machine.run("backup", "verify", str(path), **environ)
         assert refused.exit_code == 1 and said in refused.stderr
+    assert machine.run("backup", "--no-rotate").exit_code == 0
+    plain = machine.shelf.all()[-1]
+    for command in (("backup", "verify"), ("restore", str(machine.shelf.folder))):
+        refused = machine.run(*command, CHATSERVER_BACKUP__KEY=KEY_TEXT)
+        assert refused.exit_code == 1
+        assert f"{plain}: it is not encrypted, so anybody may have changed it" in refused.stderr
     key = machine.folder / "key"
     key.write_text(KEY_TEXT)
     whole = machine.run("backup", "verify", str(path), CHATSERVER_BACKUP__KEY_FILE=str(key))

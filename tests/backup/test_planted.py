@@ -1,0 +1,85 @@
+"""Backups that are broken in ways in which every file for itself may look right: all are found.
+
+What is put where something else belongs is of the same backup, of another one of the same store, or
+written by somebody who knows the format; without a key also with checksums that fit.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.archive.errors import ArchiveError
+from chatserver.backup.key import Key
+from chatserver.backup.reading import Backup
+from chatserver.backup.seal import Plain
+from chatserver.backup.shelf import Shelf
+from chatserver.backup.verify import verify
+from tests.backup.conftest import KEY, KINDS
+from tests.backup.planted_contents import CONTENTS
+from tests.backup.planted_files import PARTS
+from tests.backup.planted_increments import FRAMES, INCREMENTS
+from tests.backup.planted_manifests import MANIFESTS
+from tests.backup.planting import Way, rewritten, three
+
+Empty = Callable[[str], Any]
+WAYS: dict[str, Way] = {
+    **{way.__name__: way for way in (*PARTS, *INCREMENTS, *MANIFESTS)},
+    **FRAMES,
+    **CONTENTS,
+}
+
+
+@pytest.fixture(autouse=True)
+def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are looked at in every round."""
+    monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e9)
+
+
+async def found(path: Path, key: Key | None, empty: Empty) -> str:
+    """What is said about a backup; nothing where it is called whole."""
+    try:
+        async with empty("memory") as scratch:
+            await verify(Backup(path, key), scratch)
+    except ArchiveError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_all_are_found(
+    kind: str, key: Key | None, empty: Empty, shelf: Shelf, tmp_path: Path
+) -> None:
+    async with empty(kind) as store:
+        whole = await three(store, shelf, key)
+    missed, unnamed = [], []
+    for name, way in WAYS.items():
+        broken = tmp_path / "broken" / whole.this.name
+        shutil.copytree(whole.this, broken)
+        way(whole._replace(this=broken))
+        said = await found(broken, key, empty)
+        shutil.rmtree(broken)
+        if not said:
+            missed.append(name)
+        elif str(broken) not in said:
+            unnamed.append((name, said))
+    assert not missed and not unnamed
+    assert len(WAYS) > 50
+    for path in whole[:3]:
+        assert await found(path, key, empty) == "", "what is whole is not called broken"
+
+
+async def test_a_plain_backup_of_the_first_version_can_be_read(
+    empty: Empty, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its chunks do not say which backup they are of."""
+    with monkeypatch.context() as first:
+        first.setattr("chatserver.backup.seal.Plain", lambda _, stream: Plain(b"", stream))
+        async with empty("memory") as store:
+            path, _, _, _ = await three(store, shelf, None)
+    assert "its checksum does not fit" in await found(path, None, empty)
+    rewritten(path, version=1)
+    assert await found(path, None, empty) == ""
