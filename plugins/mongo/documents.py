@@ -26,11 +26,14 @@ def _partial(field: str, *keys: tuple[str, int]) -> IndexModel:
     return IndexModel(list(keys), partialFilterExpression={field: {"$exists": True}})
 
 
+BY_SEQ = [("room", 1), ("seq", -1)]
+BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]
+
 # seq descends, so that the newest event of a group comes first: MongoDB then skips from group to
 # group (DISTINCT_SCAN) for `newest`.
 INDEXES = (
-    IndexModel([("room", 1), ("seq", -1)], unique=True),
-    _partial("message", ("room", 1), ("message", 1), ("seq", 1)),
+    IndexModel(BY_SEQ, unique=True),
+    _partial("message", *BY_MESSAGE),
     _partial("user.id", ("room", 1), ("user.id", 1), ("seq", -1)),
     _partial("user.id", ("user.id", 1), ("room", 1), ("seq", -1)),
     _partial("kind", ("room", 1), ("seq", -1), ("kind", 1)),

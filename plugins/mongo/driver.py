@@ -72,10 +72,20 @@ class Database:
         return await self.run(self._database.command(command, check=False))
 
     async def find(
-        self, collection: Any, query: Document, sort: Sort, limit: int = 0
+        self,
+        collection: Any,
+        query: Document,
+        sort: Sort,
+        limit: int = 0,
+        index: Sort | None = None,
     ) -> list[Document]:
-        """The documents without their `_id`; `limit` 0 means all."""
-        cursor = collection.find(query, {"_id": 0}, sort=sort, limit=limit, batch_size=limit)
+        """The documents without their `_id`; `limit` 0 means all. `index` is the one to use.
+
+        A query of many parts (`$or`) should name it: to choose one for each takes longer than to find.
+        """
+        cursor = collection.find(
+            query, {"_id": 0}, sort=sort, limit=limit, batch_size=limit, hint=index
+        )
         return await self.run(cursor.to_list(None))
 
     async def aggregate(self, collection: Any, pipeline: Sequence[Document]) -> list[Document]:

@@ -104,7 +104,9 @@ class MongoLog:
             return [[] for _ in wanted]
         query = documents.ranges(wanted, limit)
         rooms: defaultdict[str, list[AnyEvent]] = defaultdict(list)
-        for found in await self._database.find(self._events, query, [("seq", 1)]):
+        for found in await self._database.find(
+            self._events, query, [("seq", 1)], index=documents.BY_SEQ
+        ):
             rooms[found["room"]] += documents.events([found], AnyEvent)
         return [
             [event for event in rooms[room] if after < event.seq <= after + limit]
@@ -139,7 +141,7 @@ class MongoLog:
             return []
         places = [{"room": room, "seq": {"$in": seqs}} for room, seqs in wanted.items()]
         query = {"$or": places, "ev": "message.posted"}
-        found = await self._database.find(self._events, query, [])
+        found = await self._database.find(self._events, query, [], index=documents.BY_SEQ)
         return documents.events(found, MessagePosted)
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
@@ -150,8 +152,9 @@ class MongoLog:
         ]
         if not places:
             return []
-        query = {"$or": places} if len(places) > 1 else places[0]
-        found = await self._database.find(self._events, query, [("seq", 1)])
+        found = await self._database.find(
+            self._events, {"$or": places}, [("seq", 1)], index=documents.BY_MESSAGE
+        )
         return documents.events(found, MessageChange)
 
     async def repeats(
