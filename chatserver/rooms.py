@@ -136,6 +136,13 @@ class Room(Feed):
         start = after - self.tail_from
         return self.tail[start : start + limit]
 
+    def lead_up(self, events: Sequence[AnyEvent]) -> None:
+        """Put these before the tail, if they lead up to it without a gap."""
+        missing = [event for event in events if event.seq <= self.tail_from]
+        if missing and missing[-1].seq == self.tail_from:
+            self.tail[:0] = missing
+            self.tail_from = missing[0].seq - 1
+
     # -- as a feed -----------------------------------------------------------------------------
 
     @property

@@ -108,6 +108,22 @@ def test_the_tail_gives_all_after_a_position_or_nothing(tail: int) -> None:
                     assert found == log[after : room.head][:limit]
 
 
+def test_the_tail_takes_what_leads_up_to_it_and_nothing_else() -> None:
+    log = [posted("r", seq) for seq in range(1, 9)]
+
+    def room() -> Room:
+        made = Room("r")
+        made.head = made.tail_from = 5
+        made.apply(log[5], 10)
+        return made
+
+    for events, after in ((log[2:5], 2), (log[2:8], 2), (log[:4], 5), (log[6:], 5), ([], 5)):
+        known = room()
+        known.lead_up(events)
+        assert known.tail_from == after
+        assert known.since(after, 10) == log[after:6]
+
+
 async def stored(rooms: int) -> MemoryStore:
     store = MemoryStore()
     for number in range(rooms):
