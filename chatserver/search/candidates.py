@@ -1,7 +1,8 @@
 """Which messages of a room may match, newest first, as its segments are read one after the other."""
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from chatserver.search.directory import Directory, Known
@@ -102,4 +103,13 @@ class Candidates:
             self._edited = older
         self._below = self._read
         if here:
-            self._pieces.append(_Piece(known.latest, sorted(here)))
+            self._pieces += _pieces(known, sorted(here))
+
+
+def _pieces(known: Known, seqs: list[int]) -> Iterator[_Piece]:
+    """What is in each part of a segment, the newest first."""
+    for first, latest in known.parts():
+        place = bisect_right(seqs, first)
+        if place < len(seqs):
+            yield _Piece(latest, seqs[place:])
+            del seqs[place:]

@@ -6,15 +6,15 @@ in an index of before there were any, makes a search read more, and find the sam
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
 
 from chatserver.interfaces import IndexPage, IndexPlace, Store
-from chatserver.search.pages import look_up
-from chatserver.search.segments import NEVER, TIMES, Segment, cover, slot_in
+from chatserver.search.segments import NEVER, TIMES, Segment, cover, slot_in, times
 
 SLOT = 1 << 30  # above those of all segments
 ROOMS = 300  # whose directories are kept as they were read: some KB each
@@ -25,12 +25,27 @@ class Known(NamedTuple):
 
     `earliest`: none of its messages was said before. `latest`: neither these nor older ones were said
     after; NEVER if that is not known. `lowest`: in it, nothing below this seq was said or edited.
+    `before`: the same as `latest` for each part before the newest one, if that is known.
     """
 
     segment: Segment
     earliest: int = 0
     latest: int = NEVER
     lowest: int = 0
+    before: tuple[int, ...] = ()
+
+    def parts(self) -> Iterator[tuple[int, int]]:
+        """Where each part begins, and the latest time of it and older ones; the newest part first.
+
+        Parts of which nothing is known count as one.
+        """
+        first, _ = segment = self.segment
+        starts = range(first, segment.newest, segment.size)
+        if len(starts) != len(self.before):
+            yield first, self.latest
+            return
+        yield segment.newest, self.latest
+        yield from zip(reversed(starts), reversed(self.before), strict=True)
 
     @property
     def has_times(self) -> bool:
@@ -75,7 +90,7 @@ def _within(segment: Segment, noted: Iterable[Known]) -> Known:
     """What follows for a segment from what is noted of a larger one."""
     for known in noted:
         if known.segment.first <= segment.first and segment.end <= known.segment.end:
-            return known._replace(segment=segment)
+            return known._replace(segment=segment, before=())
     return Known(segment)
 
 
@@ -83,19 +98,47 @@ def page(room: str, directory: Iterable[Known]) -> IndexPage:
     return IndexPage(room, SLOT, 0, _encode([*directory]))
 
 
-def extended(directory: Directory, made: Known) -> Directory:
-    """After a segment was made, of which `made` says when its own messages were said."""
-    before = [each for each in directory if each.segment.end <= made.segment.first]
-    latest = max(before[-1].latest, made.latest) if before else made.latest
-    return (*before, made._replace(latest=latest))
+def extended(directory: Directory, segment: Segment, part: Known) -> Directory:
+    """After a segment got its newest part; what `part` tells of that one."""
+    before = segment.before
+    if before is None:
+        return appended(directory, part._replace(segment=segment))
+    whole = next((each for each in directory if each.segment == before), Known(before))
+    known = Known(
+        segment,
+        min(whole.earliest, part.earliest),
+        max(whole.latest, part.latest),
+        min(whole.lowest, part.lowest),
+        (*whole.before, whole.latest),
+    )
+    return appended(directory, known)
+
+
+def appended(directory: Directory, known: Known) -> Directory:
+    """With one segment more, instead of those that it has in it."""
+    rest = [each for each in directory if each.segment.end <= known.segment.first]
+    if rest:
+        latest, *before = (max(rest[-1].latest, each) for each in (known.latest, *known.before))
+        known = known._replace(latest=latest, before=tuple(before))
+    return (*rest, known)
 
 
 def times_place(room: str, segment: Segment) -> IndexPlace:
     """The page that says when the messages of a segment were said."""
-    return room, slot_in(segment, TIMES.encode()), segment.first
+    return room, slot_in(segment, TIMES.encode()), segment.newest
 
 
 def with_times(known: Known, data: bytes | None) -> Known:
     """What that page tells of one whose times were not known."""
-    times = look_up(data, TIMES.encode()).edited if data else ()
-    return known._replace(earliest=min(times[::2]), latest=max(times[1::2])) if times else known
+    if not data:
+        return known
+    segment = known.segment
+    blocks = [*times(segment, data)]
+    latest = [0] * ((segment.end - segment.first) // segment.size)
+    for each in blocks:
+        part = each.block * segment.block // segment.size
+        latest[part] = max(latest[part], each.latest)
+    *before, latest_of_all = accumulate(latest, max)
+    return known._replace(
+        earliest=min(each.earliest for each in blocks), latest=latest_of_all, before=tuple(before)
+    )

@@ -14,9 +14,10 @@ from chatserver.search.kept import KeptPages
 from chatserver.search.lookup import Lookup
 from chatserver.search.query import Query
 from chatserver.search.reading import Groups
+from chatserver.search.segments import SIZES
 
 LOOKED_UP = 12  # tokens of a query in few rooms; the text has the last word anyway
-FEW_ROOMS = 100  # in more, fewer tokens are looked up: a token has about ten pages in each
+FEW_ROOMS = 100  # in more, fewer tokens are looked up: a token has four pages or more in each
 TAIL_EVENTS = 2000  # read of one room's tail: an index is behind by more only while it is made
 TAILS_EVENTS = 20_000  # of all together
 RANGES = 200  # tails that are read at once
@@ -101,7 +102,10 @@ class Finder:
         for start in range(0, len(missing), RANGES):
             part = missing[start : start + RANGES]
             read = await self._store.ranges([(room.id, after[room]) for room in part], limit)
-            events |= zip(part, read, strict=True)
+            for room, found in zip(part, read, strict=True):
+                events[room] = found
+                if len(found) < SIZES[0]:  # more is in an index soon
+                    room.lead_up(found)
         tails: dict[Room, _Tail] = {}
         for room, tail in events.items():
             tails[room] = _said(tail or (), wanted)

@@ -14,11 +14,11 @@ from chatserver.model import AnyEvent
 from chatserver.rooms import Rooms
 from chatserver.search import directory
 from chatserver.search.directory import Known
-from chatserver.search.segments import Builder, Segment, next_segment
+from chatserver.search.segments import SIZES, Builder, Segment, next_segment, superseded
 
 LOOK_SECONDS = 1.0  # from one look to the next
 READ_EVENTS = 500  # at once
-WRITE_PAGES = 500  # at once: about a megabyte
+WRITE_PAGES = 250  # at once: about a megabyte, or two
 SWEEP_ROOMS = 500  # looked at at once, of all the rooms of the store
 SWEEP_SECONDS = 20.0  # from one sweep to the next
 SLICE_SECONDS = 0.001  # of work without a rest
@@ -81,8 +81,10 @@ class Indexer:
             done, head = indexed.get(room, 0), heads.get(room, 0)
             known = await self._with_times(room, done, directories.get(room, ()))
             while segment := next_segment(done, head):
-                known = await self._index(room, segment, known)
-                done = segment.end
+                made = await self._index(room, segment, known)
+                if made is None:
+                    break  # the next look shows how far it is
+                known, done = made, segment.end
                 if self._is_pressed():
                     await asyncio.sleep(PRESSED_SECONDS)
             if room in self._known:
@@ -90,26 +92,56 @@ class Indexer:
 
     async def _index(
         self, room: str, segment: Segment, before: directory.Directory
-    ) -> Sequence[Known]:
-        """Gives what is known of the room's segments afterwards."""
+    ) -> directory.Directory | None:
+        """Gives what is known of the room's segments afterwards; None if others were quicker."""
         builder = Builder(segment)
-        for after in range(segment.first, segment.end, READ_EVENTS):
+        for after in range(segment.newest, segment.end, READ_EVENTS):
             events = await self._read(room, after, min(segment.end, after + READ_EVENTS))
             await self._paced(map(builder.add, events))
         made: list[tuple[int, bytes]] = []
         await self._paced(map(made.append, builder.pages()))
-        known = directory.extended(before, Known(segment, *builder.times(), builder.lowest()))
-        pages = [IndexPage(room, slot, segment.first, data) for slot, data in made]
-        rest = len(pages) - len(pages) % WRITE_PAGES
-        for start in range(0, rest, WRITE_PAGES):
-            await self._store.index(room, 0, pages[start : start + WRITE_PAGES])
-        await self._store.index(room, segment.end, [*pages[rest:], directory.page(room, known)])
-        if segment.lowest_slot > 1:
-            # Those within this segment stay until the next one: somebody may be about to read them.
-            await self._store.drop_index(room, segment.lowest_slot, segment.first)
+        part = Known(segment, *builder.times(), builder.lowest())
+        known = directory.extended(before, segment, part)
+        if not await self._write(room, segment, dict(made), directory.page(room, known)):
+            return None
+        if segment.size > SIZES[0]:
+            await self._store.drop_index(room, *superseded(segment))
         return known
 
-    async def _with_times(self, room: str, done: int, known: Sequence[Known]) -> Sequence[Known]:
+    async def _write(
+        self, room: str, segment: Segment, made: Mapping[int, bytes], noted: IndexPage
+    ) -> bool:
+        """Keep all pages of a segment, and then that it is there; False if others were quicker."""
+        slots = segment.slots
+        for start in range(slots.start, slots.stop, WRITE_PAGES):
+            some = slots[start - slots.start :][:WRITE_PAGES]
+            before = await self._before(room, segment, some)
+            if before is None:
+                return False
+            data = ((slot, before.get(slot, b"") + made.get(slot, b"")) for slot in some)
+            pages = [IndexPage(room, slot, segment.newest, page) for slot, page in data if page]
+            if some.stop < slots.stop:
+                await self._store.index(room, 0, pages)
+            else:
+                await self._store.index(room, segment.end, [*pages, noted])
+        return True
+
+    async def _before(
+        self, room: str, segment: Segment, slots: Sequence[int]
+    ) -> dict[int, bytes] | None:
+        """What these pages had before the newest part; None if others have made it, and perhaps gone on."""
+        if segment.before is None:
+            return {}
+        newest = segment.before.newest
+        found = await self._store.index_pages([(room, slot, newest) for slot in slots])
+        # Who goes on drops them, but not before the room is indexed up to here.
+        if (await self._store.indexed([room])).get(room, 0) >= segment.end:
+            return None
+        return {slot: data for slot, data in zip(slots, found, strict=True) if data}
+
+    async def _with_times(
+        self, room: str, done: int, known: directory.Directory
+    ) -> directory.Directory:
         """A room's directory; of an older index, or where two nodes wrote theirs at once, it is made again."""
         if all(each.has_times for each in known):
             return known
@@ -117,7 +149,7 @@ class Indexer:
         pages = await self._store.index_pages(places)
         found: directory.Directory = ()
         for each, data in zip(known, pages, strict=True):
-            found = directory.extended(found, directory.with_times(each, data))
+            found = directory.appended(found, directory.with_times(each, data))
         await self._store.index(room, done, [directory.page(room, found)])
         return found
 

@@ -5,10 +5,9 @@ what it had, and is still right then. What is not there is not kept: it may be w
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from chatserver.interfaces import IndexPlace, Store
-from chatserver.search.reading import Pages
 
 KEEP_BYTES = 32 << 20  # of all rooms together
 PLACE_BYTES = 300  # what a place and its entry take beside the page
@@ -22,24 +21,28 @@ class KeptPages:
         self._kept: OrderedDict[IndexPlace, bytes] = OrderedDict()  # used last is last
         self._size = 0
 
-    async def get(self, places: Iterable[IndexPlace]) -> Pages:
-        """The pages at these places, None where there is none; the others are read in one query."""
-        found: dict[IndexPlace, bytes | None] = {}
-        missing: list[IndexPlace] = []
+    async def get(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
+        """As `Store.index_pages` does, and not more than one query."""
+        found: list[bytes | None] = []
+        missing: dict[IndexPlace, bytes | None] = {}
         for place in places:
             page = self._kept.get(place)
+            found.append(page)
             if page is None:
-                missing.append(place)
+                missing[place] = None
             else:
-                found[place] = page
                 self._kept.move_to_end(place)
-        if missing:
-            read = await self._store.index_pages(missing)
-            for place, data in zip(missing, read, strict=True):
-                found[place] = data
-                if data is not None:
-                    self._keep(place, data)
-        return found
+        if not missing:
+            return found
+        read = await self._store.index_pages([*missing])
+        for place, data in zip(missing, read, strict=True):
+            missing[place] = data
+            if data is not None:
+                self._keep(place, data)
+        return [
+            missing[place] if page is None else page
+            for place, page in zip(places, found, strict=True)
+        ]
 
     def _keep(self, place: IndexPlace, data: bytes) -> None:
         if place in self._kept:

@@ -8,14 +8,14 @@ from chatserver.search import directory
 from chatserver.search.candidates import Candidates, Span
 from chatserver.search.directory import Directory, Known
 from chatserver.search.kept import KeptPages
-from chatserver.search.reading import TIMES, Group, Groups, Pages, Reading, as_group
+from chatserver.search.reading import TIMES, Group, Groups, Reading, as_group
 from chatserver.search.segments import may_be_dropped
 
 FIRST_SEGMENTS = 16  # read at first, beside one for each room; then ever more
 FIRST_EVENTS = 1 << 15  # as many of these segments as have so many together
-GROWTH = 3
-GROWTH_EVENTS = 9  # older segments are larger
-MOST_SEGMENTS = 2000  # at once: some five megabytes
+GROWTH = 2  # and the square of it of events: older segments are larger
+GROWTH_OF_NOTHING = 8  # where nothing was found yet: then it is rare
+MOST_SEGMENTS = 800  # at once: some five megabytes
 PAGES = 300  # for which a query more is no gain: fewer are read at once, of all that is looked for
 FEW = 100  # candidates, at the most, that are read instead of more pages
 TURN_EVENTS = 8192  # of segments, that are looked at before it is others' turn
@@ -79,9 +79,11 @@ class Lookup:
             events += readings[-1].events
             if events >= self._events:
                 break
-        self._size = min(GROWTH * self._size, MOST_SEGMENTS)
-        self._events *= GROWTH_EVENTS
-        return readings, await self._narrow(readings)
+        gone = await self._narrow(readings)
+        growth = GROWTH if any(each.size for each in readings) else GROWTH_OF_NOTHING
+        self._size = min(growth * self._size, MOST_SEGMENTS)
+        self._events *= growth * growth
+        return readings, gone
 
     async def _narrow(self, readings: Sequence[Reading]) -> set[str]:
         """Leave what has all that is looked for. Gives the rooms in which segments have gone meanwhile."""
@@ -101,7 +103,8 @@ class Lookup:
 
     async def _narrow_by(self, readings: Sequence[Reading], chosen: Sequence[int]) -> set[str]:
         groups = [self._groups[each] for each in chosen]
-        pages = await self._pages(readings, [token for group in groups for token in group])
+        tokens = [token for group in groups for token in group]
+        pages = iter(await self._pages(readings, tokens))
         looked_at = 0
         for reading in readings:
             if sizes := reading.narrow(groups, pages):
@@ -116,12 +119,12 @@ class Lookup:
     async def _narrow_times(self, readings: Sequence[Reading], span: Span) -> set[str]:
         partly = [each for each in readings if not span.has(each.known)]
         pages = await self._pages(partly, TIMES)
-        for reading in partly:
-            reading.narrow_times(span, pages)
+        for reading, data in zip(partly, pages, strict=True):
+            reading.narrow_times(span, data)
         return await self._gone(partly)
 
-    async def _pages(self, readings: Sequence[Reading], tokens: Group) -> Pages:
-        return await self._kept.get({place for each in readings for place in each.places(tokens)})
+    async def _pages(self, readings: Sequence[Reading], tokens: Group) -> list[bytes | None]:
+        return await self._kept.get([place for each in readings for place in each.places(tokens)])
 
     async def _gone(self, readings: Sequence[Reading]) -> set[str]:
         """Rooms where pages are not there because the segments are in larger ones now; others are just empty."""

@@ -1,6 +1,8 @@
 """What a segment of the index has of what is looked for, token by token."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 from zlib import crc32
 
@@ -8,13 +10,13 @@ from chatserver.interfaces import IndexPlace
 from chatserver.search import segments
 from chatserver.search.candidates import Span
 from chatserver.search.directory import Known
-from chatserver.search.pages import NOTHING, Found, look_up, offsets
+from chatserver.search.pages import Found, look_up, marked, offsets
 
 
 class Token(NamedTuple):
-    """As the index has it, and its hash."""
+    """As pages have it, and its hash."""
 
-    name: bytes
+    mark: bytes
     digest: int
 
 
@@ -22,11 +24,9 @@ class Token(NamedTuple):
 Groups = Sequence[Sequence[str]]
 Group = Sequence[Token]  # one of these
 
-Pages = Mapping[IndexPlace, bytes | None]
-
 
 def as_group(tokens: Iterable[str]) -> Group:
-    return [Token(name, crc32(name)) for name in map(str.encode, tokens)]
+    return [Token(marked(token), crc32(token.encode())) for token in tokens]
 
 
 TIMES = as_group([segments.TIMES])
@@ -36,13 +36,13 @@ NONE: Set[int] = frozenset()
 class Reading:
     """One segment, and what is left of it as more is read."""
 
-    __slots__ = ("_edited", "_first", "_posted", "_slots", "events", "known", "lacks", "room")
+    __slots__ = ("_edited", "_newest", "_posted", "_slots", "events", "known", "lacks", "room")
 
     def __init__(self, room: str, known: Known) -> None:
         self.room, self.known = room, known
-        self._first, end = known.segment
-        self.events = end - self._first
-        self._slots = known.segment.lowest_slot
+        segment = known.segment
+        self.events = segment.end - segment.first
+        self._newest, self._slots = segment.newest, segment.lowest_slot
         self.lacks = False  # a page was not there
         self._posted: Collection[int] | None = None  # offsets; None: all
         self._edited: Set[int] | None = None  # seqs; None: all
@@ -56,56 +56,61 @@ class Reading:
 
     def places(self, group: Group) -> list[IndexPlace]:
         """Of the pages to be read for it, a page for each token."""
-        room, slots, first = self.room, self._slots, self._first
-        return [(room, slots + digest % slots, first) for _, digest in group]
+        room, slots, newest = self.room, self._slots, self._newest
+        return [(room, slots + digest % slots, newest) for _, digest in group]
 
-    def narrow(self, groups: Sequence[Group], pages: Pages) -> list[int] | None:
-        """Leave only what has something of each group as well. Tells how much of each there is, if any is left."""
-        lists: list[list[bytes]] = []
-        for group in groups:
-            found = self._found(group, pages)
-            if not found:
-                self._posted = self._edited = NONE
-                return None
-            lists.append([each.posted for each in found])
+    def narrow(
+        self, groups: Sequence[Group], pages: Iterator[bytes | None]
+    ) -> Sequence[int] | None:
+        """Leave only what has something of each group as well. Takes the pages at `places` for each.
+
+        Tells how much of each group there is, if any is left.
+        """
+        found = [self._found(group, pages) for group in groups]
+        if not all(found):
+            self._posted = self._edited = NONE
+            return None
+        for some in found:
             if self._edited is None:
-                self._edited = {seq for each in found for seq in each.edited}
+                self._edited = {seq for each in some for seq in each.edited}
             elif self._edited:
-                self._edited &= {seq for each in found for seq in each.edited}
-        for some in sorted(lists, key=_size):  # the shortest first: that leaves least to compare
-            self._posted = _within(self._posted, some)
-        return [*map(_size, lists)]
+                self._edited &= {seq for each in some for seq in each.edited}
+        lists = [[each.posted for each in some] for some in found]
+        sizes = [*map(_size, lists)]
+        for _, some_lists in sorted(zip(sizes, lists, strict=True), key=itemgetter(0)):
+            self._posted = _within(self._posted, some_lists)  # the shortest leaves least to compare
+        return sizes
 
-    def _found(self, group: Group, pages: Pages) -> list[Found]:
-        """Of each token that is here."""
+    def _found(self, group: Group, pages: Iterator[bytes | None]) -> list[Found]:
+        """What the segment's parts have of each token."""
         found: list[Found] = []
-        for name, digest in group:
-            data = pages[self.room, self._slots + digest % self._slots, self._first]
+        for token in group:
+            data = next(pages)
             if data is None:
                 self.lacks = True
-            elif (each := look_up(data, name)) is not NOTHING:
-                found.append(each)
+            else:
+                found += look_up(data, token.mark)
         return found
 
-    def narrow_times(self, span: Span, pages: Pages) -> None:
+    def narrow_times(self, span: Span, data: bytes | None) -> None:
         """Leave only messages that may be of these times, and those that edits lead to."""
-        found = self._found(TIMES, pages)
-        times = found[0].edited if found else ()
-        if not times:
+        if data is None:
+            self.lacks = True
             return
+        segment = self.known.segment
         blocks = {
             block
-            for block, (first, last) in enumerate(zip(times[::2], times[1::2], strict=True))
-            if first <= span.latest and last >= span.earliest
+            for block, earliest, latest in segments.times(segment, data)
+            if earliest <= span.latest and latest >= span.earliest
         }
         posted = range(self.events) if self._posted is None else self._posted
-        self._posted = [each for each in posted if each // segments.BLOCK in blocks]
+        self._posted = [each for each in posted if each // segment.block in blocks]
 
     def posted(self) -> Sequence[int]:
         """The seqs that are left."""
         if not self._posted and self._posted is not None:
             return ()
-        base = self._first + 1
+        base = self.known.segment.first + 1
         return [
             base + offset
             for offset in (range(self.events) if self._posted is None else self._posted)
@@ -123,8 +128,5 @@ def _size(lists: Iterable[bytes]) -> int:
 def _within(found: Collection[int] | None, lists: Sequence[bytes]) -> Collection[int]:
     if found is not None and not found:
         return found
-    if len(lists) == 1:
-        some: Iterable[int] = offsets(lists[0])
-    else:
-        some = {offset for each in lists for offset in offsets(each)}
+    some = offsets(lists[0]) if len(lists) == 1 else chain.from_iterable(map(offsets, lists))
     return set(some) if found is None else set(found).intersection(some)

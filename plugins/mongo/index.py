@@ -1,4 +1,4 @@
-"""The search index of every room, in the collections `search_rooms` and `search_pages`.
+"""The search index of every room, in the collections `search_index` and `search_index_pages`.
 
 A page's `_id` is its room and slot and first, so that those of one slot lie together, and many are found
 by one query without going through others.
@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from chatserver import IndexPage, IndexPlace, StoreUnavailable
 from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
 
-INDEXED, PAGES = "search_rooms", "search_pages"
+INDEXED, PAGES = "search_index", "search_index_pages"
 
 _pack = struct.Struct(">IQ").pack  # as bytes in the order of the numbers
 

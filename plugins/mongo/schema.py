@@ -51,11 +51,18 @@ async def _drop_index_pages(database: Database) -> None:
         await database.run(database.collection(name).drop())
 
 
+async def _drop_search_pages(database: Database) -> None:
+    """As above: the new one has fewer and longer pages."""
+    for name in ("search_pages", "search_rooms"):
+        await database.run(database.collection(name).drop())
+
+
 # Version n is what the first n steps make. A step that was released is never changed.
 MIGRATIONS: tuple[Step, ...] = (
     Step("make the indexes over events", _index_events),
     Step("make the indexes over pages of a search index", _index_pages),
     Step("drop the search index, to make one that is found by key", _drop_index_pages),
+    Step("drop the search index, to make one of fewer pages", _drop_search_pages),
 )
 
 

@@ -1,4 +1,4 @@
-"""The search index of every room, in the tables `indexed` and `index_pages`."""
+"""The search index of every room, in the tables `search_index` and `search_index_pages`."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ from chatserver_plugins.postgres.driver import Database
 
 INDEX = """
 WITH kept AS (
-    INSERT INTO index_pages (room, slot, first, data)
+    INSERT INTO search_index_pages (room, slot, first, data)
     SELECT $1, slot, first, data
     FROM unnest($3::integer[], $4::bigint[], $5::bytea[]) AS page (slot, first, data)
     ON CONFLICT (room, slot, first) DO UPDATE SET data = excluded.data
 )
-INSERT INTO indexed (room, upto) VALUES ($1, $2)
-ON CONFLICT (room) DO UPDATE SET upto = greatest(indexed.upto, excluded.upto)
+INSERT INTO search_index (room, upto) VALUES ($1, $2)
+ON CONFLICT (room) DO UPDATE SET upto = greatest(search_index.upto, excluded.upto)
 """
-INDEXED = "SELECT room, upto FROM indexed WHERE room = ANY ($1::bytea[])"
+INDEXED = "SELECT room, upto FROM search_index WHERE room = ANY ($1::bytea[])"
 
 # OFFSET 0 keeps the planner from joining in another order than from place to place.
 PAGES = """
@@ -23,11 +23,11 @@ SELECT wanted.number, found.data
 FROM unnest($1::bytea[], $2::integer[], $3::bigint[])
     WITH ORDINALITY AS wanted (room, slot, first, number)
 CROSS JOIN LATERAL (
-    SELECT data FROM index_pages
+    SELECT data FROM search_index_pages
     WHERE room = wanted.room AND slot = wanted.slot AND first = wanted.first OFFSET 0
 ) AS found
 """
-DROP = "DELETE FROM index_pages WHERE room = $1 AND slot < $2 AND first < $3"
+DROP = "DELETE FROM search_index_pages WHERE room = $1 AND slot < $2 AND first < $3"
 
 
 class PostgresIndex:

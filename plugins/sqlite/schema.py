@@ -77,6 +77,10 @@ MIGRATIONS: tuple[Step, ...] = (
             "CREATE UNIQUE INDEX slots ON index_pages (room, slot, first)",
         ),
     ),
+    Step(
+        "drop the search index, to make one of fewer pages",
+        ("DELETE FROM indexed", "DELETE FROM index_pages"),
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 from chatserver_plugins.mongo import index
 
-TABLE = "index_pages"
+SQLITE_TABLE, POSTGRES_TABLE = "index_pages", "search_index_pages"
 
 
 async def taken(store: str, settings: Mapping[str, str], folder: Path) -> int:
@@ -27,7 +27,9 @@ async def taken(store: str, settings: Mapping[str, str], folder: Path) -> int:
 def _sqlite(folder: Path) -> int:
     (path,) = (folder / "data").rglob("*.db")
     with closing(sqlite3.connect(path)) as connection:
-        names = connection.execute("SELECT name FROM sqlite_schema WHERE tbl_name = ?", (TABLE,))
+        names = connection.execute(
+            "SELECT name FROM sqlite_schema WHERE tbl_name = ?", (SQLITE_TABLE,)
+        )
         sizes = (
             connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", name).fetchone()[0]
             for name in names.fetchall()
@@ -39,7 +41,7 @@ async def _postgres(uri: str, schema: str) -> int:
     connection = await asyncpg.connect(uri)
     try:
         size: int = await connection.fetchval(
-            "SELECT pg_total_relation_size($1::regclass)", f'"{schema}".{TABLE}'
+            "SELECT pg_total_relation_size($1::regclass)", f'"{schema}".{POSTGRES_TABLE}'
         )
         return size
     finally:

@@ -1,12 +1,13 @@
 """A log of one room, and its index in a store as an indexer makes it."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent, MessageEdited
 from chatserver.search import directory
 from chatserver.search.directory import Directory, Known
-from chatserver.search.segments import Builder, Segment, next_segment
+from chatserver.search.segments import Builder, Segment, next_segment, superseded
 from chatserver.testing.samples import event, posted
 
 
@@ -30,13 +31,18 @@ def log(bodies: Sequence[str], room: str = "r") -> list[AnyEvent]:
 
 
 def built(events: Sequence[AnyEvent], segment: Segment, room: str = "r") -> Iterator[IndexPage]:
-    builder = filled(events, segment)
-    return (IndexPage(room, slot, segment.first, data) for slot, data in builder.pages())
+    """The pages of a segment, with those of all its parts."""
+    pages: defaultdict[int, bytes] = defaultdict(bytes)
+    for end in range(segment.first + segment.size, segment.end + 1, segment.size):
+        for slot, data in filled(events, Segment(segment.first, end)).pages():
+            pages[slot] += data
+    return (IndexPage(room, slot, segment.newest, data) for slot, data in pages.items())
 
 
 def filled(events: Sequence[AnyEvent], segment: Segment) -> Builder:
+    """With what the newest part has."""
     builder = Builder(segment)
-    for each in events[segment.first : segment.end]:
+    for each in events[segment.newest : segment.end]:
         builder.add(each)
     return builder
 
@@ -51,12 +57,12 @@ async def index(
         before = _extended(before, filled(events, segment), segment)
         pages = [*built(events, segment, room)]
         await store.index(room, segment.end, [*pages, *_noted(room, before, noted)])
-        await store.drop_index(room, segment.lowest_slot, segment.first)
+        await store.drop_index(room, *superseded(segment))
         done = segment.end
 
 
 def _extended(before: Directory, builder: Builder, segment: Segment) -> Directory:
-    return directory.extended(before, Known(segment, *builder.times(), builder.lowest()))
+    return directory.extended(before, segment, Known(segment, *builder.times(), builder.lowest()))
 
 
 def _noted(room: str, known: Directory, noted: bool) -> list[IndexPage]:

@@ -34,8 +34,8 @@ def place(slot: int) -> IndexPlace:
 async def test_a_page_is_read_once() -> None:
     store = await filled(3)
     kept = KeptPages(store)
-    assert await kept.get([place(0), place(1)]) == {place(0): PAGE, place(1): PAGE}
-    assert await kept.get([place(1), place(2)]) == {place(1): PAGE, place(2): PAGE}
+    assert await kept.get([place(0), place(1)]) == [PAGE, PAGE]
+    assert await kept.get([place(1), place(2), place(1)]) == [PAGE, PAGE, PAGE]
     assert store.places == [place(0), place(1), place(2)]
 
 
@@ -43,8 +43,8 @@ async def test_what_is_not_there_is_looked_for_again() -> None:
     store = await filled(1)
     kept = KeptPages(store)
     for _ in range(2):
-        assert await kept.get([place(7)]) == {place(7): None}
-    assert store.places == [place(7), place(7)]
+        assert await kept.get([place(0), place(7)]) == [PAGE, None]
+    assert store.places == [place(0), place(7), place(7)]
 
 
 async def test_what_was_used_longest_ago_goes_first() -> None:
