@@ -72,7 +72,7 @@ from chatserver.model import (
     read_event,
 )
 from chatserver.rate import Bucket, address_network
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.service import Service
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page

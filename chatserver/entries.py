@@ -9,7 +9,7 @@ from loguru import logger
 
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.model import AnyEvent
-from chatserver.rooms import Room
+from chatserver.room import Room
 
 Key = tuple[str, str]  # (author id, client_id)
 

@@ -30,7 +30,8 @@ from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.measure import SIZES, Measures
 from chatserver.model import AnyEvent
-from chatserver.rooms import READ_EVENTS, RELOAD_EVENTS, Room, Rooms
+from chatserver.room import Room
+from chatserver.rooms import READ_EVENTS, RELOAD_EVENTS, Rooms
 
 PACE_SECONDS = 0.003  # a batch costs about 0.4 ms of CPU in the driver, however small it is
 # Each receiver costs a system call, however many events it gets at once. The pause lets those who

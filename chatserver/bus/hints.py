@@ -14,7 +14,8 @@ from chatserver.ending import cancel_or_name
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.log import Log
-from chatserver.rooms import Room, Rooms
+from chatserver.room import Room
+from chatserver.rooms import Rooms
 
 PACE_SECONDS = 0.005  # between two looks: under load many hints are one query
 FETCH_ROOMS = 100  # looked at in one query

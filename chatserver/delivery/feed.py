@@ -12,11 +12,11 @@ from chatserver.errors import CLOSE_INTERNAL
 if TYPE_CHECKING:
     from chatserver.delivery.logpages import LogPages
     from chatserver.delivery.subscriber import Subscriber
-    from chatserver.rooms import Room
+    from chatserver.room import Room
 
 
 class Feed(ABC):
-    """The chat.v1 frames of a room (`rooms.Room`), or one operation's (`streams.Stream`)."""
+    """The chat.v1 frames of a room (`room.Room`), or one operation's (`streams.Stream`)."""
 
     __slots__ = ()
 

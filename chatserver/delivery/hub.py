@@ -19,7 +19,8 @@ from chatserver.errors import CLOSE_INTERNAL
 from chatserver.frames import PLAIN, event_frames
 from chatserver.measure import Counter, Histogram, Measures
 from chatserver.model import AnyEvent, MemberLeft, User
-from chatserver.rooms import Room, Rooms
+from chatserver.room import Room
+from chatserver.rooms import Rooms
 
 
 class Connection(Protocol):

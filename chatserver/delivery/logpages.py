@@ -15,7 +15,7 @@ from chatserver.model import AnyEvent
 
 if TYPE_CHECKING:
     from chatserver.delivery.hub import Hub
-    from chatserver.rooms import Room
+    from chatserver.room import Room
 
 PAGE_EVENTS = 200  # read and sent at once; also what one replay may hold in memory
 KEEP_SECONDS = 1.0  # pages may depend on rights: a change of these is known everywhere by then

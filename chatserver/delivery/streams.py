@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chatserver.delivery.hub import Hub
     from chatserver.delivery.logpages import LogPages
     from chatserver.delivery.subscriber import News, Subscriber
-    from chatserver.rooms import Room
+    from chatserver.room import Room
 
 Payloads = Sequence[bytes]
 Encode = Callable[[Sequence[AnyEvent]], Payloads | Awaitable[Payloads]]

@@ -15,7 +15,7 @@ from chatserver.delivery.feed import Feed
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
 from chatserver.frames import PLAIN, packed_frame, text_frame
 from chatserver.model import User
-from chatserver.rooms import Room
+from chatserver.room import Room
 
 if TYPE_CHECKING:
     from chatserver.delivery.hub import Hub

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chatserver.model import Message, message_id
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.search.candidates import Candidates
 from chatserver.search.finder import Located
 from chatserver.search.segments import seconds

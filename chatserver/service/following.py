@@ -10,7 +10,7 @@ from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.log import Log
 from chatserver.protocol import ErrorBody, error_body
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
 

@@ -16,7 +16,8 @@ from chatserver.model import (
     User,
     message_seq,
 )
-from chatserver.rooms import NEWEST_PAGE, Room, Rooms
+from chatserver.room import NEWEST_PAGE, Room
+from chatserver.rooms import Rooms
 from chatserver.service.rights import Right, demand, may_read
 
 CHANGES = 1000  # edits, reactions, … of one message: each page that shows it reads them all

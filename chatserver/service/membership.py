@@ -21,7 +21,7 @@ from chatserver.model import (
     User,
     UserRef,
 )
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.service.markers import ReadMarkers
 from chatserver.service.rights import Right, demand, demand_other_owner, outranks
 from chatserver.service.views import RoomAdded, RoomRemoved, room_name

@@ -23,7 +23,7 @@ from chatserver.model import (
     message_id,
     message_seq,
 )
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.service.accounts import Accounts
 from chatserver.service.history import History
 from chatserver.service.rights import Right, demand

@@ -13,7 +13,7 @@ from chatserver.delivery.hub import Hub
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import ChatError
 from chatserver.model import User
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
 from chatserver.service.views import PresenceNow

@@ -15,7 +15,8 @@ from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.model import MemberChanged, MemberLeft, RoomChanged, RoomKind, RoomRole, User
-from chatserver.rooms import Room, Rooms
+from chatserver.room import Room
+from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 from chatserver.service.markers import ReadMarkers

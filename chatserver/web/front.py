@@ -14,7 +14,7 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, StreamClosedError
 
 from chatserver.errors import ChatError
-from chatserver.rooms import NEWEST_PAGE
+from chatserver.room import NEWEST_PAGE
 from chatserver.web.gate import Gate
 from chatserver.web.heads import json_answer
 

@@ -29,7 +29,7 @@ from chatserver.protocol import (
     parse,
 )
 from chatserver.rate import Bucket
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.service.rights import may_read
 from chatserver.service.views import RoomRemoved
 from chatserver.version import __version__

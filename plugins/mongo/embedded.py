@@ -108,19 +108,22 @@ class PrivateMongod:
     async def _become_primary(self, process: "subprocess.Popen[bytes]") -> None:
         address = f"mongodb://{self._host}/?directConnection=true"
         admin = Database(address, "admin", "pymongo", TIMEOUT_MS)
-        deadline = time.monotonic() + START_SECONDS
         try:
-            while time.monotonic() < deadline:
-                if process.poll() is not None:
-                    raise StartupError(
-                        f"mongod ended at once, see the end of {self._folder / 'mongod.log'}"
-                    )
-                with contextlib.suppress(StoreUnavailable):
-                    if await self._is_primary(admin):
-                        return
-                await asyncio.sleep(0.05)
+            await self._wait_for_primary(process, admin)
         finally:
             await admin.close()
+
+    async def _wait_for_primary(self, process: "subprocess.Popen[bytes]", admin: Database) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise StartupError(
+                    f"mongod ended at once, see the end of {self._folder / 'mongod.log'}"
+                )
+            with contextlib.suppress(StoreUnavailable):
+                if await self._is_primary(admin):
+                    return
+            await asyncio.sleep(0.05)
         raise StartupError(f"mongod did not get ready in {START_SECONDS} s")
 
     async def _is_primary(self, admin: Database) -> bool:

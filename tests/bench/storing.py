@@ -21,7 +21,7 @@ from chatserver.app import THREAD_SECONDS, Server, opened
 from chatserver.config import load
 from chatserver.entries import Append, Outcome
 from chatserver.model import AnyEvent
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.testing.samples import described, posted
 from tests.bench import machine, storetable
 from tests.bench.measure import percentile, quiet

@@ -81,7 +81,7 @@ def test_the_core_knows_no_driver_and_no_plugin(path: Path) -> None:
 BELOW_THE_DOORS = [
     *files(CORE / "service"),
     *files(CORE / "delivery"),
-    *(CORE / f"{name}.py" for name in ("log", "rooms", "protocol", "fold")),
+    *(CORE / f"{name}.py" for name in ("log", "room", "rooms", "protocol", "fold")),
 ]
 
 

@@ -16,7 +16,8 @@ from chatserver.interfaces import Appended
 from chatserver.log import PACE_EVENTS, Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted
-from chatserver.rooms import Room, Rooms
+from chatserver.room import Room
+from chatserver.rooms import Rooms
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, VirtualLoop, config

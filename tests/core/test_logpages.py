@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from chatserver import rooms
 from chatserver.delivery.logpages import PAGE_EVENTS
 from chatserver.delivery.streams import Payloads
+from chatserver.frames import event_frames
 from chatserver.model import AnyEvent
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.service import Service
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
@@ -49,7 +49,7 @@ class Work:
     """What a node read of its store for who catches up, and encoded for chat.v1."""
 
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-        store, frames = Reads(service.hub._rooms._store), rooms.event_frames
+        store = Reads(service.hub._rooms._store)
         self.reads = store.counts
         self.encoded: Counter[int] = Counter()
 
@@ -57,10 +57,10 @@ class Work:
             events: Sequence[AnyEvent], limit: int, bits: int = 0
         ) -> list[tuple[bytes, int]]:
             self.encoded.update(event.seq for event in events)
-            return frames(events, limit, bits)
+            return event_frames(events, limit, bits)
 
         monkeypatch.setattr(service.hub._rooms, "_store", store)
-        monkeypatch.setattr(rooms, "event_frames", encoded)
+        monkeypatch.setattr("chatserver.room.event_frames", encoded)
 
 
 @asynccontextmanager

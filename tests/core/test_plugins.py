@@ -21,7 +21,7 @@ from chatserver.hooktypes import Draft, LoginAttempt, Refusal
 from chatserver.measure import Counter, Measures
 from chatserver.model import RoomKind, ServerRole, User
 from chatserver.plugins import survey
-from chatserver.rooms import Room
+from chatserver.room import Room
 from chatserver.watchdog import Watchdog
 from tests.core.nodes import config, hook_calls
 

@@ -19,7 +19,8 @@ from chatserver.model import (
     UnknownEvent,
     read_event,
 )
-from chatserver.rooms import Room, Rooms
+from chatserver.room import Room
+from chatserver.rooms import Rooms
 from chatserver.testing.samples import described, event, joined, posted, user
 from chatserver_plugins.memory import MemoryStore
 from tests.core import logs
@@ -58,7 +59,7 @@ def test_the_newest_page_is_the_fold_of_the_log(
     head, read_posts, read_changes = (min(position, len(log)) for position in at)
     known = max(head, min(known, len(log)))
     room = Room("r")
-    with mock.patch("chatserver.rooms.NEWEST_PAGE", PAGE):
+    with mock.patch("chatserver.room.NEWEST_PAGE", PAGE):
         for each in log[:known]:
             room.apply(each, 100)
         found = logs.posts(log[:read_posts])[-PAGE:]

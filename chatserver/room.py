@@ -1,0 +1,211 @@
+"""One room in memory: its state at a position, folded from the log, and its last events.
+
+What is in memory is a cache of the log. Events that are applied twice change nothing.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chatserver import fold
+from chatserver.delivery.feed import Feed
+from chatserver.frames import event_frames
+from chatserver.model import (
+    AnyEvent,
+    MemberEvent,
+    MemberLeft,
+    Message,
+    MessageChange,
+    MessagePosted,
+    RoomChanged,
+    RoomRole,
+    UnknownEvent,
+    UserRef,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from chatserver.delivery.logpages import LogPages
+    from chatserver.delivery.streams import Group
+    from chatserver.delivery.subscriber import Subscriber
+
+NEWEST_PAGE = 50  # messages that are kept folded for the newest page
+
+
+class Member:
+    """A user in a room."""
+
+    __slots__ = ("role", "user")
+
+    def __init__(self, user: UserRef, role: RoomRole) -> None:
+        self.user, self.role = user, role
+
+
+class Room(Feed):
+    """One room's state at `head`, its last events, and who listens on this node.
+
+    It is also the feed that connections follow if they speak chat.v1.
+    """
+
+    __slots__ = (
+        "_recent",
+        "behind_since",
+        "checked",
+        "closed",
+        "description",
+        "followers",
+        "gave_way_at",
+        "gives_way",
+        "groups",
+        "head",
+        "holders",
+        "id",
+        "listeners",
+        "members",
+        "numbered",
+        "page",
+        "stale",
+        "tail",
+        "tail_from",
+    )
+
+    def __init__(self, room: str) -> None:
+        self.id = room
+        self.head = 0
+        self.description: RoomChanged | None = None
+        self.members: dict[str, Member] = {}
+        self.tail: list[AnyEvent] = []
+        self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
+        self.listeners: set[Subscriber] = set()  # connections that are at the head
+        self.groups: dict[Hashable, Group] | None = None  # of streams in other forms, if any
+        self.followers = 0  # how often the room is followed, live or catching up
+        self.holders = 0  # appends and others under way that need the room to stay in memory
+        self.numbered = 0  # the highest seq that an append under way has
+        self.closed = False  # an append under way changes who may do what: others wait for it
+        self.stale = False  # may lack events of the store: compare with it before use
+        self.behind_since: float | None = None  # loop time since when other nodes were always first
+        self.gives_way = False  # another node is behind here: number nothing for a moment
+        self.gave_way_at = float("-inf")  # loop time
+        self.checked = time.monotonic()
+        self._recent: dict[str, Message] | None = None
+        self.page: bytes | None = None
+
+    def role(self, user: str) -> RoomRole | None:
+        member = self.members.get(user)
+        return member.role if member else None
+
+    def apply(self, event: AnyEvent, tail_events: int) -> None:
+        """Advance by the event `head` + 1. Where that fails the room stays where it is."""
+        if isinstance(event, MessagePosted):
+            self._add_recent(event)
+        elif isinstance(event, MessageChange):
+            if self._recent is not None and event.message in self._recent:
+                fold.change(self._recent[event.message], event)
+        elif not isinstance(event, UnknownEvent):
+            self.apply_state(event)
+        self.page = None
+        # All that could fail comes first; to apply the same again changes nothing.
+        if len(self.tail) >= 2 * tail_events:
+            del self.tail[:tail_events]
+            self.tail_from += tail_events
+        self.tail.append(event)
+        self.head = event.seq
+
+    def apply_state(self, event: MemberEvent | RoomChanged) -> None:
+        if isinstance(event, RoomChanged):
+            self.description = event
+        elif isinstance(event, MemberLeft):
+            self.members.pop(event.user.id, None)
+        else:
+            self.members[event.user.id] = Member(event.user, event.role)
+
+    def since(self, after: int, limit: int) -> list[AnyEvent] | None:
+        """Events after `after` if the tail still has them all, else None."""
+        if after < self.tail_from:
+            return None
+        start = after - self.tail_from
+        return self.tail[start : start + limit]
+
+    def lead_up(self, events: Sequence[AnyEvent]) -> None:
+        """Put these before the tail, if they lead up to it without a gap."""
+        missing = [event for event in events if event.seq <= self.tail_from]
+        if missing and missing[-1].seq == self.tail_from:
+            self.tail[:0] = missing
+            self.tail_from = missing[0].seq - 1
+
+    # -- as a feed -----------------------------------------------------------------------------
+
+    @property
+    def room(self) -> "Room":
+        return self
+
+    @property
+    def position(self) -> int:
+        return self.head
+
+    def add_listener(self, subscriber: "Subscriber", after: int) -> None:
+        self.listeners.add(subscriber)
+
+    def drop_listener(self, subscriber: "Subscriber") -> int | None:
+        if subscriber not in self.listeners:
+            return None
+        self.listeners.discard(subscriber)
+        return self.head
+
+    async def frames(
+        self, subscriber: "Subscriber", pages: "LogPages", after: int
+    ) -> list[tuple[bytes, int]]:
+        bits = subscriber.window_bits
+        return await pages.get(self, after, bits, partial(_frames, bits))
+
+    # -- the newest page, kept ready-made --------------------------------------------------------
+
+    @property
+    def recent(self) -> list[Message] | None:
+        """The newest messages as they stand, at most NEWEST_PAGE; None if not loaded.
+
+        They may be ahead of `head`, never behind it.
+        """
+        if self._recent is None:
+            return None
+        return list(self._recent.values())[-NEWEST_PAGE:]
+
+    def set_recent(self, messages: Iterable[Message], head: int) -> None:
+        """Take over what a reader folded at `head`, brought up to date from the tail."""
+        missed = self.since(head, len(self.tail))
+        if missed is None:
+            return
+        self._recent = {message.id: message for message in messages}
+        for event in missed:
+            if isinstance(event, MessagePosted):
+                self._add_recent(event)
+            elif isinstance(event, MessageChange) and event.message in self._recent:
+                fold.change(self._recent[event.message], event)
+
+    def reset(self, head: int, description: RoomChanged, members: Iterable[MemberEvent]) -> None:
+        """Start over from a state that was read from the store."""
+        self.head = self.tail_from = head
+        self.tail = []
+        self.description = description
+        self.members = {}
+        self._recent = self.page = None
+        for event in members:
+            self.apply_state(event)
+
+    def _add_recent(self, event: MessagePosted) -> None:
+        if self._recent is None:
+            return
+        newest = next(reversed(self._recent.values()), None)
+        # What was read may be ahead of `head`: older messages are in it, or are too old for it.
+        if newest is not None and event.seq <= newest.seq:
+            return
+        self._recent[event.id] = fold.message_from(event)
+        if len(self._recent) > 2 * NEWEST_PAGE:
+            for message in list(self._recent)[:-NEWEST_PAGE]:
+                del self._recent[message]
+
+
+async def _frames(bits: int, events: Sequence[AnyEvent], limit: int) -> list[tuple[bytes, int]]:
+    return event_frames(events, limit, bits)
