@@ -48,7 +48,6 @@ async def count(server: Running) -> Callable[[], Awaitable[Counter[str]]]:
     calls: Counter[str] = Counter()
 
     async def wrap(running: Server) -> None:
-        running.service.indexer.pause()  # it calls the store whoever asks
         for name in METHODS:
             setattr(running.store, name, counted(name, getattr(running.store, name)))
 
@@ -67,6 +66,11 @@ async def count(server: Running) -> Callable[[], Awaitable[Counter[str]]]:
 
     await server.run(wrap)
     return take
+
+
+async def without_index(running: Server) -> None:
+    """The indexer calls the store whoever asks; and how far it is says in how many steps search reads."""
+    running.service.indexer.pause()
 
 
 async def as_later(running: Server) -> None:
@@ -117,6 +121,7 @@ async def test_more_rows_take_no_more_calls(
     found = []
     for size, people in zip(rooms, (FEW, MANY), strict=True):
         with Running(tmp_path / str(people), SETTINGS) as server:
+            await server.run(without_index)
             ada = await populate(server, size, people)
             await ada.ask(query)
             await server.run(before)
@@ -132,6 +137,7 @@ async def test_more_rows_take_no_more_calls(
 async def test_the_count_finds_calls_one_by_one(tmp_path: Path) -> None:
     """A control: what loads row by row is found out."""
     with Running(tmp_path, SETTINGS) as server:
+        await server.run(without_index)
         take = await count(server)
         for _ in range(3):
             await server.run(lambda running: running.service.accounts.by_name("none"))
