@@ -11,6 +11,7 @@ import msgspec
 from chatserver.archive.errors import Corrupted
 from chatserver.model import AnyEvent
 
+SEQ_DIGITS = 20  # at most, of the number of an event
 VERSION = 1  # of archives; backups have one of their own in their manifest
 
 
@@ -72,6 +73,12 @@ class Follows(msgspec.Struct, frozen=True, tag_field="ev", tag="follows"):
 
 class Closed(msgspec.Struct, frozen=True, tag_field="ev", tag="closed"):
     """Nothing was to follow."""
+
+
+def is_marker(record: Record) -> bool:
+    """May it be the read marker that it says it is? It is one if it is gone, too."""
+    value = record.value
+    return value is None or (value.isdigit() and len(value) <= SEQ_DIGITS)
 
 
 Line: TypeAlias = AnyEvent | Record | RoomEnd | SpaceEnd | Header | End | Until | Follows | Closed

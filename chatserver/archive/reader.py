@@ -1,9 +1,9 @@
 """Reading an archive, believing none of it before it is checked.
 
 It checks every hash and every count; that the events of each room are numbered 1, 2, … and end as the
-archive says, and that the first describes the room; that a read marker is a number; that nothing is in
-it that has no place in an archive; and that nothing follows its end. The first mistake is named with
-its line.
+archive says, and that the first describes the room; that no record comes twice, and that a read marker
+is a number; that nothing is in it that has no place in an archive; and that nothing follows its end.
+The first mistake is named with its line.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from chatserver.archive.lines import (
     RoomEnd,
     SpaceEnd,
     decode_lines,
+    is_marker,
 )
 from chatserver.archive.passing import is_passing
 from chatserver.model import AnyEvent, Event, RoomChanged
@@ -65,6 +66,7 @@ class Reader:
         self._seq = self._events = 0
         self._log = hashlib.sha256()
         self._digests = SpaceDigests()
+        self._keys: set[int] = set()  # hashes of those of records, as there may be millions
         self._ended = False
 
     def __iter__(self) -> Iterator[list[Content]]:
@@ -169,8 +171,12 @@ class Reader:
         self._demand_room(None)
         if record.value is None or is_passing(record.space, record.key):
             raise self._wrong(f"space {record.space}: such a record has no place in an archive")
-        if record.space == MARKERS and not record.value.isdigit():
+        if record.space == MARKERS and not is_marker(record):
             raise self._wrong(f"space {MARKERS}: expected the number of an event")
+        known = len(self._keys)
+        self._keys.add(hash((record.space, record.key)))
+        if len(self._keys) == known:
+            raise self._wrong(f"space {record.space}: this record came before")
         self._digests.add_line(record.space, text)
 
     def _end_space(self, end: SpaceEnd) -> None:

@@ -5,6 +5,7 @@ Such a write may have happened. So the store is asked how far each room is, and 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from chatserver.archive import patience
 from chatserver.archive.errors import ArchiveError, Corrupted
@@ -66,10 +67,11 @@ class Target:
 
     async def _set(self, record: Record) -> None:
         space, key, value = record.space, record.key, record.value
-        if value is None:
-            await patiently(lambda: self._store.delete(space, key), quietly=True)
-        else:
-            await patiently(lambda: self._store.put(space, key, value), quietly=True)
+        with self._taken(f"space {space}: a record of {len(value or b''):,} bytes"):
+            if value is None:
+                await patiently(lambda: self._store.delete(space, key), quietly=True)
+            else:
+                await patiently(lambda: self._store.put(space, key, value), quietly=True)
 
     async def _look(self, rooms: set[str]) -> None:
         if rooms:
@@ -82,7 +84,8 @@ class Target:
         deadline = loop.time() + patience.PATIENCE_SECONDS
         while events:
             try:
-                result = await self._store.append(events)
+                with self._taken(f"room {events[0].room}: what follows event {events[0].seq - 1}"):
+                    result = await self._store.append(events)
             except StoreUnavailable as error:
                 if loop.time() > deadline:
                     raise
@@ -91,6 +94,18 @@ class Target:
                 events = await self._missing(events)
             else:
                 events = await self._after(events, result)
+
+    @contextmanager
+    def _taken(self, what: str) -> Iterator[None]:
+        """Stores have bounds of their own: no document of MongoDB is larger than 16 MiB."""
+        try:
+            yield
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            raise ArchiveError(
+                f"{self._name}: {what}: the store does not take it: {error}"
+            ) from error
 
     async def _after(self, batch: list[AnyEvent], result: Appended) -> list[AnyEvent]:
         """What of the batch is still to be written. Raises `ArchiveError` where that cannot be."""

@@ -15,7 +15,7 @@ from chatserver.archive import claims, source
 from chatserver.archive.claims import Origin
 from chatserver.archive.digests import Progress, silent
 from chatserver.archive.errors import ArchiveError, Corrupted
-from chatserver.archive.lines import Line, Record, Until
+from chatserver.archive.lines import Line, Record, Until, is_marker
 from chatserver.archive.passing import is_passing
 from chatserver.archive.patience import Patient, patiently
 from chatserver.archive.target import BATCH, Heads, Target
@@ -26,8 +26,6 @@ from chatserver.backup.take import EVENTS, LATE, RECORDS
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, Event
 from chatserver.service.markers import MARKERS
-
-DIGITS = 20  # of the number of an event, at most
 
 
 class Restored(NamedTuple):
@@ -149,7 +147,7 @@ class Filling:
         """Those among the lines; all events have to be there."""
         records = [line for line in lines if isinstance(line, Record)]
         for record in records:
-            if record.space == MARKERS and not _is_number(record.value):
+            if record.space == MARKERS and not is_marker(record):
                 raise Corrupted(f"{self._name}: space {MARKERS}: expected the number of an event")
         wanted = [each for record in records if (each := _restored(record, self.heads))]
         await self._target.put(wanted)
@@ -170,10 +168,6 @@ def _events(lines: Sequence[Line]) -> list[Line]:
 def _covers(line: Line, moment: Moment) -> bool:
     """Are the records that came so far those of the moment, or of soon after?"""
     return isinstance(line, Until) and line.records and line.at >= moment.last
-
-
-def _is_number(value: bytes | None) -> bool:
-    return value is None or (value.isdigit() and len(value) <= DIGITS)
 
 
 def _restored(record: Record, heads: Heads) -> Record | None:

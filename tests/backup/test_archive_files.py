@@ -1,6 +1,7 @@
 """What is wrong with an archive is named by its line, before anything is written."""
 
 import asyncio
+import base64
 import gzip
 import hashlib
 import os
@@ -24,6 +25,7 @@ Lines = list[bytes]
 SESSION = b'{"ev":"record","space":"plugin/password","key":"session/x","value":"eA=="}\n'
 GONE = b'{"ev":"record","space":"user","key":"u1"}\n'
 NO_NUMBER = b'{"ev":"record","space":"read","key":"u1/room0","value":"eA=="}\n'
+TOO_LARGE = NO_NUMBER.replace(b"eA==", base64.b64encode(b"9" * 5000))
 NO_ROOM = (
     b'{"ev":"message.posted","room":"r","seq":1,"at":"2026-01-02T03:04:05.678Z",'
     b'"author":{"id":"u1","name":"Ada"},"id":"r-1","body":"","client_id":"c"}\n'
@@ -119,6 +121,7 @@ def test_cut_off_anywhere(archive: Lines, empty: Empty, tmp_path: Path) -> None:
     [
         (SESSION, "space plugin/password: such a record has no place in an archive"),
         (NO_NUMBER, "space read: expected the number of an event"),
+        (TOO_LARGE, "space read: expected the number of an event"),
         (NO_ROOM, "room r: it has to begin with what the room is"),
         (GONE, "space user: such a record has no place in an archive"),
         (UNTIL, "this line has no place here"),
@@ -135,6 +138,16 @@ def test_what_has_no_place_in_an_archive(
     assert refused(empty, path) == f"line 2: {text}"
     path.write_bytes(b"".join([*archive, line]))
     assert re.match(f"line {len(archive) + 1}: ", refused(empty, path))
+
+
+def test_a_record_that_comes_twice_is_named_where_all_hashes_fit(
+    archive: Lines, empty: Empty, tmp_path: Path
+) -> None:
+    number = first(archive, b"record")
+    line = re.sub(rb'"value":"[^"]*"', b'"value":"eA=="', archive[number])
+    path = tmp_path / "twice.jsonl"
+    path.write_bytes(b"".join(sealed([*archive[: number + 1], line, *archive[number + 1 :]])))
+    assert re.match(rf"line {number + 2}: space .*: this record came before", refused(empty, path))
 
 
 def test_an_event_that_is_missing_is_named_where_all_hashes_fit(

@@ -14,6 +14,7 @@ from chatserver.archive.moving import NotStill, move
 from chatserver.archive.passing import is_of_nodes
 from chatserver.errors import StartupError
 from chatserver.installation import bus_key, epoch
+from chatserver.testing.samples import posted
 from tests.backup.seed import PRIVATE, seed, sent
 from tests.backup.writes import WRITES, Stopped, Writes
 
@@ -237,6 +238,22 @@ async def test_two_logs_of_the_same_length_need_not_be_the_same(empty: Empty) ->
             await move(origin, Careless(store))
         with pytest.raises(StartupError, match="being filled"):
             await epoch(store)
+
+
+@pytest.mark.parametrize("kind", ["mongo"])
+async def test_what_a_store_cannot_hold_is_said(kind: str, empty: Empty) -> None:
+    async with empty("memory") as origin:
+        await seeded(origin)
+        await origin.put("plugin/notes", "large", bytes(17_000_000))
+        async with empty(kind) as store:
+            said = "space plugin/notes: a record of 17,000,000 bytes: the store does not take it: "
+            with pytest.raises(ArchiveError, match=said):
+                await move(origin, store)
+        await origin.delete("plugin/notes", "large")
+        await origin.append([posted("large", 1), posted("large", 2, body="x" * 17_000_000)])
+        async with empty(kind) as store:
+            with pytest.raises(ArchiveError, match=r"room .*: the store does not take it: "):
+                await move(origin, store)
 
 
 class Careless:

@@ -9,7 +9,7 @@ from chatserver import Store, StoreUnavailable
 WRITES = ("append", "put", "add", "swap", "delete")
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """As if the process had ended."""
 
 
