@@ -23,7 +23,6 @@ from chatserver.hooktypes import Context, Job
 from chatserver.jobs import Jobs
 from chatserver.leases import Leases, node_name
 from chatserver.measure import Measures
-from chatserver.place import Place, of_worker
 from chatserver.plugins import Plugins
 from chatserver.service import Service
 from chatserver.spaces import Space
@@ -33,6 +32,7 @@ from chatserver.web.front import Front
 from chatserver.web.gate import Gate
 from chatserver.web.listening import bind, front, tls
 from chatserver.web.routes import application
+from chatserver.workers.place import Place, of_worker
 
 if TYPE_CHECKING:
     from chatserver.backup.shipper import Shipper

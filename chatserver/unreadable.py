@@ -1,4 +1,4 @@
-"""Records that cannot be read, of a hand or a program that is not ours: kept, and out of the way."""
+"""Records that cannot be read, as another program or a person wrote them: kept, but out of the way."""
 
 from hashlib import sha256
 

@@ -14,7 +14,7 @@ from chatserver.cli import main
 from chatserver.config import Loaded
 from chatserver.errors import ChatError
 from chatserver.model import ServerRole, User
-from chatserver.place import Place
+from chatserver.workers.place import Place
 
 Run = Callable[..., Result]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from chatserver.spreading import Spread, program
+from chatserver.workers.spreading import Spread, program
 
 MANY = 200
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.place import Place
-from chatserver.spreading import Spread
-from chatserver.workers import Worker
-from chatserver.workers import watch as watch_and_steer
+from chatserver.workers.parent import Worker
+from chatserver.workers.parent import watch as watch_and_steer
+from chatserver.workers.place import Place
+from chatserver.workers.spreading import Spread
 
 SOON_SECONDS = 60.0
 BEGIN = "import os, signal, sys, time"
@@ -107,7 +107,7 @@ async def test_who_was_told_to_end_is_no_error(
 async def test_who_takes_long_to_fail_could_not_start_either(
     place: Place, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatserver.workers.HEALTHY_SECONDS", 0.01)
+    monkeypatch.setattr("chatserver.workers.parent.HEALTHY_SECONDS", 0.01)
     slow = worker(place, notes, "time.sleep(0.5); sys.exit(3)")
     assert await watch([slow], SOON_SECONDS) == 3
 

@@ -22,11 +22,11 @@ from chatserver.app import STOP_SECONDS, Server, stop_signals
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
 from chatserver.folders import DataFolder
-from chatserver.place import VARIABLE, Place
-from chatserver.signs import BEAT_SECONDS, Hearing
-from chatserver.spreading import Spread
 from chatserver.version import __version__
 from chatserver.web.listening import bind, bind_own
+from chatserver.workers.place import VARIABLE, Place
+from chatserver.workers.signs import BEAT_SECONDS, Hearing
+from chatserver.workers.spreading import Spread
 
 RETRY_SECONDS = 0.2  # before a worker that has ended is started again …
 LONGEST_RETRY_SECONDS = 5.0  # … and at most, where it ends again and again

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from chatserver.config import Config, Loaded
-from chatserver.signs import Signs
+from chatserver.workers.signs import Signs
 
 VARIABLE = "_CHATSERVER_WORKER"  # of the environment: how a worker gets its place
 
@@ -20,7 +20,9 @@ class Place(msgspec.Struct, frozen=True):
     sockets: tuple[int, ...]  # where clients connect
     own: int  # the socket on this worker's own port of `ports`
     parent: int  # a pipe that ends when the parent does
-    serving: int = -1  # a pipe by which the parent is told whether this worker serves: `signs.py`
+    serving: int = (
+        -1
+    )  # a pipe by which the parent is told whether this worker serves: `workers/signs.py`
 
     def listeners(self) -> list[socket.socket]:
         """The sockets that clients come to."""

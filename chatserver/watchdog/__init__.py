@@ -1,7 +1,7 @@
 """Notices when something blocks the event loop, and names the plugin that does.
 
-Where the loop stands still because others have the processor, nobody here is to blame: `stalls.py`
-tells the two apart.
+A loop may also stand still because other processes have the processor, and nobody here is to blame:
+`stalls.py` tells the two apart, by what `processor.py` reads of the system.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from types import FrameType
 from loguru import logger
 
 from chatserver.measure import Measures
-from chatserver.processor import ProcessorTime
-from chatserver.stalls import Beat, Stall, Stalls
+from chatserver.watchdog.processor import ProcessorTime
+from chatserver.watchdog.stalls import Beat, Stall, Stalls
 
 BEAT_SECONDS = 0.25
 QUIET_SECONDS = 10.0  # between two warnings that the machine is busy: it is, for a while

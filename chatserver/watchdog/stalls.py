@@ -1,8 +1,8 @@
-"""Whether a loop that stands still is blocked, or has no processor. No threads, no clocks: see `watchdog.py`."""
+"""Whether a loop that stands still is blocked, or has no processor. Pure: no threads, no clocks."""
 
 from typing import NamedTuple
 
-from chatserver.processor import Spent
+from chatserver.watchdog.processor import Spent
 
 STALL_SECONDS = 1.0
 # A thread that waits for Python's lock wakes at each switch interval, hundreds of times a second;

@@ -22,7 +22,7 @@ class Signs:
         self._task: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
-        """Tell it now, and as long as the loop turns. Who ends before that could not start."""
+        """Tell it now, and as long as the loop turns. A worker that ends before could not start."""
         self._say(SERVES)
         self._task = asyncio.create_task(self._go_on(), name="signs")
 
@@ -47,7 +47,7 @@ class Signs:
             self._task = None
 
     def _say(self, sign: bytes) -> None:
-        # A parent that is gone another pipe tells of; of one that stands still nothing is wanted.
+        # If the parent is gone, another pipe tells; if it stands still, it needs no sign.
         with suppress(BrokenPipeError, BlockingIOError):
             os.write(self._pipe, sign)
 
