@@ -3,11 +3,14 @@
 Each file is a row of frames (`frames.py`), each frame some JSON lines, compressed and sealed; it is
 durable before the next begins. The first line of a file says which files were there before it, and
 how many frames they had: so a frame that is gone is missed, though a crash may have cut the last one
-of any file. `Until` closes a round: all that was durable at that time is in the file by then. A file
+of any file. Its name is a number and something that never comes again: each file is encrypted with a key
+that comes of its name, also where a copy of the folder is gone on with. `Until` closes a round: all that was durable at that time is in the file by then. A file
 that was closed in order ends with a frame that is the last one.
 """
 
 import os
+import re
+import secrets
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +24,8 @@ from chatserver.backup.parts import COMPRESSION, write_all
 from chatserver.backup.seal import Seal, seal_for
 
 FOLDER = "increments"
+NAME = "{number:05}-{once}"
+_NAME = re.compile(r"\d+(-[0-9a-f]+)?")  # without the second part in backups of version 1
 MOST_BYTES = 64 << 20  # of one frame, unpacked
 
 
@@ -31,7 +36,8 @@ class IncrementFile:
         """Raises `BackupError`."""
         folder = backup / FOLDER
         before = {each.name: frames_in(each) for each in files(backup)}
-        self._path = folder / f"{int(max(before, default='0')) + 1:05}"
+        number = int(max(before, default="0").partition("-")[0]) + 1
+        self._path = folder / NAME.format(number=number, once=secrets.token_hex(8))
         self._seal = _seal(key, salt, self._path)
         self._frames = 0
         try:
@@ -82,7 +88,7 @@ def files(backup: Path) -> list[Path]:
     """The increments of a backup, in order. Raises `Corrupted` where they cannot be looked for."""
     folder = backup / FOLDER
     try:
-        return sorted(path for path in folder.iterdir() if path.name.isdigit())
+        return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
     except FileNotFoundError:
         return []
     except OSError as error:

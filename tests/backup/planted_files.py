@@ -100,11 +100,11 @@ def all_of_an_older_one(of: Three) -> None:
 
 
 def an_older_increment(of: Three) -> None:
-    taken_over(f"{FOLDER}/00002", of, of.older)
+    shutil.copy(files(of.older)[1], files(of.this)[1])
 
 
 def a_newer_increment(of: Three) -> None:
-    taken_over(f"{FOLDER}/00001", of, of.newer)
+    shutil.copy(files(of.newer)[0], files(of.this)[0])
 
 
 def older_increments(of: Three) -> None:
@@ -114,7 +114,11 @@ def older_increments(of: Three) -> None:
 
 
 def an_older_one_behind_the_last(of: Three) -> None:
-    taken_over(f"{FOLDER}/00003", of, of.older)
+    shutil.copy(files(of.older)[-1], of.this / FOLDER / "00004-00")
+
+
+def an_older_one_with_its_name(of: Three) -> None:
+    shutil.copy(files(of.older)[-1], of.this / FOLDER)
 
 
 PARTS: tuple[Way, ...] = (
@@ -140,4 +144,5 @@ PARTS: tuple[Way, ...] = (
     a_newer_increment,
     older_increments,
     an_older_one_behind_the_last,
+    an_older_one_with_its_name,
 )

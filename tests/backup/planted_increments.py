@@ -25,7 +25,7 @@ def begun_later(of: Three) -> None:
 
 def doubled(of: Three) -> None:
     *_, last = files(of.this)
-    shutil.copy(last, last.with_name("00004"))
+    shutil.copy(last, last.with_name("00004-00"))
 
 
 def out_of_order(of: Three) -> None:

@@ -146,6 +146,45 @@ async def test_after_a_crash_what_was_written_counts_and_the_next_goes_on(
             assert await restored(Backup(path, KEY), fresh) == await contents(store)
 
 
+async def test_what_is_written_beside_two_copies_has_not_the_same_key(
+    empty: Callable[[str], Any], shelf: Shelf, tmp_path: Path
+) -> None:
+    """Encrypted with one key, one of the two would tell about the other."""
+    async with empty("memory") as store:
+        await seed(store, rooms=1, messages=3)
+        path, _ = await take(store, shelf, SEALED)
+        copied = Shelf(tmp_path / "copied")
+        shutil.copytree(shelf.folder, copied.folder)
+        for each in (shelf, copied):
+            async with shipping(store, each) as shipper:
+                await shipper.round()
+    [one], [other] = increments.files(path), increments.files(copied.folder / path.name)
+    assert one.name != other.name
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(Corrupted, match="does not open with the key"):
+        await reach(Backup(path, KEY))
+
+
+async def test_a_backup_of_before_is_gone_on_with(
+    empty: Callable[[str], Any], shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of files were numbers alone."""
+    async with empty("memory") as store:
+        await seed(store, rooms=1, messages=3)
+        path, _ = await take(store, shelf, SEALED)
+        with monkeypatch.context() as before:
+            before.setattr("chatserver.backup.increments.NAME", "{number:05}")
+            async with shipping(store, shelf) as shipper:
+                await shipper.round()
+        assert [file.name for file in increments.files(path)] == ["00001"]
+        await say(store, "room0", "hello")
+        async with shipping(store, shelf) as shipper:
+            await shipper.round()
+        assert [file.name[:6] for file in increments.files(path)] == ["00001", "00002-"]
+        async with empty("memory") as fresh:
+            assert await restored(Backup(path, KEY), fresh) == await contents(store)
+
+
 async def test_a_full_disk_costs_nothing_that_was_there_and_is_over_when_there_is_room(
     empty: Callable[[str], Any], shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +201,7 @@ async def test_a_full_disk_costs_nothing_that_was_there_and_is_over_when_there_i
 
             with monkeypatch.context() as broken:
                 broken.setattr("chatserver.backup.increments.os.fsync", full)
-                with pytest.raises(BackupError, match="00001: No space left on device"):
+                with pytest.raises(BackupError, match=r"00001-\w+: No space left on device"):
                     await shipper.round()
             async with empty("memory") as fresh:
                 assert await restored(Backup(path, KEY), fresh) == wanted
