@@ -1,8 +1,8 @@
 """Leases: which one of all nodes on a store does what only one may do.
 
 A lease is a small record that its holder rewrites every few seconds. No clocks of different
-machines are compared: a node counts, by its own clock that never jumps, for how long it has seen
-the record unchanged. The holder gives up earlier than others may take over.
+machines are compared: a node measures, by its own monotonic clock, for how long it has seen the
+record unchanged. The holder gives up earlier than others may take over.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _encode = msgspec.json.encode
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The record. `beat` grows with every renewal; nobody owns what has been released."""
+    """The record. `beat` grows with every renewal; `owner` is empty once it is released."""
 
     owner: str
     beat: int
@@ -111,7 +111,7 @@ class Leases:
         return self._leases.setdefault(name, Lease(name, self._ticks))
 
     async def holder(self, name: str) -> str:
-        """The node that a lease is written to, if to any."""
+        """The node that holds the lease by its record; empty if none does."""
         record = await self._store.get(SPACE, name)
         return _read(record).owner
 
@@ -119,7 +119,7 @@ class Leases:
         self._task = asyncio.create_task(self._run(), name="leases")
 
     async def stop(self) -> None:
-        """Let go of everything, so that others need not wait. What is done under a lease has ended."""
+        """Release all leases, so that others need not wait. The work under them must have ended."""
         if self._task is None:
             return
         await cancel_or_name([self._task])

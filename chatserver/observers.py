@@ -53,7 +53,7 @@ class Observer:
 
 
 class Observers:
-    """All that observe. They are made as they are told first."""
+    """The queues of all observing plugins, each made when it is needed first."""
 
     def __init__(self, guard: Guard, bound: int, measures: Measures) -> None:
         self._guard, self._bound = guard, bound
@@ -65,7 +65,7 @@ class Observers:
         )
 
     def tell(self, hook: str, call: Call, given: dict[str, Any]) -> None:
-        """Queue an observation; where there is no room for it, it is dropped and counted."""
+        """Queue an observation; if the queue is full it is dropped and counted."""
         observer = self._observers.get(call.plugin)
         if observer is None:
             observer = self._observers[call.plugin] = Observer(

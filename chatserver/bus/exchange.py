@@ -1,7 +1,7 @@
 """This node's end of the bus: says what is new here, hears what is new elsewhere.
 
-Nothing depends on it: what a bus loses is found when heads are compared. What is to be said is
-gathered while the last frames are on their way, so that a message costs an entry in a dict.
+Nothing depends on it: what a bus loses is found when heads are compared. News is gathered while the
+last frames are on their way, so that a message costs no more than an entry in a dict.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """What nodes say to each other: frames for the bus, sealed and opened. No I/O, no rules.
 
-A frame is a seal and `{"epoch", "node", "items": […]}`, an item `[kind, …]`. The seal is made with a
-key that the store keeps for the nodes: what comes over the bus without it is not ours, and is not
-even read. Items of a kind that this version does not know are left out, so that nodes of
-different versions understand each other as far as they can.
+A frame is a seal, then `{"epoch", "node", "items": […]}`; an item is `[kind, …]`. The seal is made with
+a key that the store keeps for its nodes: a frame without it is not ours, and is not even parsed. Items
+of a kind that this version does not know are skipped, so that nodes of different versions understand
+each other as far as they can.
 """
 
 import hmac
@@ -75,13 +75,13 @@ class Beat(Item, frozen=True, array_like=True, tag="beat"):
 
 
 class Ask(Item, frozen=True, array_like=True, tag="ask"):
-    """A node is to say who is online there; all are, if that is no node's name."""
+    """Asks a node to say who is online there; `*` asks all nodes."""
 
     node: Id
 
 
 class Part(Item, frozen=True, array_like=True, tag="part"):
-    """All of this part of the users who are online at the node; there are no others of it."""
+    """One part of the users: exactly these of it are online at the node."""
 
     number: Annotated[int, Meta(ge=0, le=255)]
     users: list[Id]

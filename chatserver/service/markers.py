@@ -42,14 +42,14 @@ class ReadMarkers:
         return {room.id: counted.get(room.id, Unread(0, 0)) for room in rooms}
 
     async def start(self, user: User, room: Room, seq: int) -> None:
-        """What was said before is not news to who comes now; an old marker stays."""
+        """Set a new member's marker at `seq`: what was said before is not unread. An old one stays."""
         await self._store.add(MARKERS, _key(user, room), str(seq).encode())
 
     async def move(self, user: User, room: Room, seq: int, but: Subscriber | None = None) -> int:
-        """Forward only, never beyond the head; returns where it is then.
+        """Move the marker forward, at most to the head; returns where it is then.
 
-        The user's connections are told, except the one that knows already. Raises `ChatError`
-        limit.rate where others of the user's devices move it all the time.
+        The user's connections are told, except `but`, which knows already. Raises `ChatError`
+        limit.rate if the user's other devices move it all the time.
         """
         key, seq = _key(user, room), min(seq, room.head)
         new = str(seq).encode()

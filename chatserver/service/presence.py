@@ -1,7 +1,7 @@
-"""Who wants to know whether others are online, and telling them.
+"""Which connections want to know whether others are online, and telling them.
 
-Each turn compares what a connection was told with what is so, and says the difference. So who comes
-and goes many times costs no more than once, and a connection that could not be told is told later.
+Each turn compares what a connection was told with what is true now, and tells the difference. So a
+user who comes and goes many times costs no more than once, and a connection that lags is told later.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Watch:
     def __init__(self, subscriber: Subscriber) -> None:
         self.subscriber = subscriber
         self.rooms: dict[str, list[str]] = {}  # members of each
-        self.told: dict[str, bool] = {}  # of all of these
+        self.told: dict[str, bool] = {}  # for each of these: were they said to be online?
 
 
 class Presence:

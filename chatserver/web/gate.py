@@ -1,4 +1,4 @@
-"""What all connections of a node share on their way in: limits, draining, measures."""
+"""What all connections of a node pass on their way in: limits, draining, measures."""
 
 import time
 

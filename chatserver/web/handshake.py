@@ -10,7 +10,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 def forget(handler: WebSocketHandler) -> None:
-    """Let go of headers, arguments and the HTTP connection: 5 KB for as long as the socket lives.
+    """Free headers, arguments and the HTTP connection, which else cost 5 KB as long as the socket lives.
 
     Method, URI, path, host and remote address stay, for the log.
     """
