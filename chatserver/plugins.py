@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import pluggy
 
-from chatserver.config import Config, convert, describe
+from chatserver.config import Config
+from chatserver.config.settings import convert, describe
 from chatserver.errors import StartupError
 from chatserver.guard import Call
 from chatserver.hookspecs import PROJECT, Hooks

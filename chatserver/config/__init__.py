@@ -19,7 +19,7 @@ from chatserver.config.sections import (
     PluginsConfig,
     ServerConfig,
 )
-from chatserver.config.settings import Table, convert, describe, hide, is_secret
+from chatserver.config.settings import Table, convert
 from chatserver.config.sources import Sources
 
 __all__ = [
@@ -31,10 +31,6 @@ __all__ = [
     "LoggingConfig",
     "PluginsConfig",
     "ServerConfig",
-    "convert",
-    "describe",
-    "hide",
-    "is_secret",
     "load",
 ]
 

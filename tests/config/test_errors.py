@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.config import Config, convert, load
+from chatserver.config import Config, load
 from chatserver.config.sections import Section
+from chatserver.config.settings import convert
 from chatserver.config.text import sections, toml_value
 from chatserver.errors import StartupError
 

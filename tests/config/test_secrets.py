@@ -2,7 +2,8 @@
 
 import pytest
 
-from chatserver.config import Config, Loaded, describe, hide, is_secret
+from chatserver.config import Config, Loaded
+from chatserver.config.settings import describe, hide, is_secret
 from chatserver.config.text import render_effective, sections
 
 
