@@ -38,6 +38,7 @@ class Candidates:
         self._edited: set[int] = set()  # seqs in segments yet to be read
         self._read = ANY_SEQ  # segments from here on have been
         self._below = top  # of what comes from segments yet to be read
+        self.reached = 0  # the end of the newest segment that has something as old as the span
         self._unread: list[Known] = []  # the newest one is the last
         self._pieces: deque[_Piece] = deque()  # come before all unread
 
@@ -78,7 +79,8 @@ class Candidates:
         span = self._span
         if span:
             reached = (each.segment.end for each in directory if each.earliest <= span.latest)
-            self._below = min(self._below, max(reached, default=0))
+            self.reached = max(reached, default=0)
+            self._below = min(self._below, self.reached)
         self._unread = [
             each
             for each in directory

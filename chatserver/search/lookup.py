@@ -120,7 +120,8 @@ class Lookup:
         partly = [each for each in readings if not span.has(each.known)]
         pages = await self._pages(partly, TIMES)
         for reading, data in zip(partly, pages, strict=True):
-            reading.narrow_times(span, data)
+            is_newest = self._rooms[reading.room].reached == reading.known.segment.end
+            reading.narrow_times(span, data, is_newest=is_newest)
         return await self._gone(partly)
 
     async def _pages(self, readings: Sequence[Reading], tokens: Group) -> list[bytes | None]:

@@ -3,7 +3,6 @@
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from enum import Enum
 from heapq import heapify, heappop, heappush
 from operator import itemgetter
 from typing import NamedTuple
@@ -23,22 +22,20 @@ OF_ONE = 16  # of these from one of many rooms, as the times of its candidates a
 
 
 class Place(NamedTuple):
-    """Where a message stands among the answers; in one room only `seq` is used."""
+    """Where a message stands among the answers; in one room only `seq` is used.
+
+    `at` is when it was said, but no later than the answers of its room that were said after it: clocks
+    of servers differ, and within a room the order of the log holds.
+    """
 
     at: str
     room: str
     seq: int
 
 
-class Verdict(Enum):
-    YES = "yes"
-    NO = "no"
-    EARLIER = "earlier"  # it stands before the page, among the answers that were given
-
-
 # Messages by (room id, message id); those that cannot be read are left out.
 Read = Callable[[Sequence[tuple[Room, str]]], Awaitable[Mapping[tuple[str, str], Message]]]
-Judge = Callable[[Message], Verdict]
+Judge = Callable[[Message], bool]  # is it an answer, wherever it stands?
 
 
 class Stream:
@@ -48,6 +45,7 @@ class Stream:
         self.room, self.candidates = room, candidates
         self.waiting: deque[tuple[Place, Message]] = deque()
         self.reached: Place | None = None  # of the last candidate that was looked at
+        self.earliest: str | None = None  # `at` of the answers until there, as places have it
 
 
 class Merge:
@@ -57,19 +55,25 @@ class Merge:
         self,
         located: Located,
         read: Read,
-        judge: Judge,
+        is_answer: Judge,
         place_of: Callable[[Message], Place],
+        behind: Place | None,
     ) -> None:
-        self._lookup = located.lookup
-        self._read, self._judge, self._place_of = read, judge, place_of
+        """The answers behind a place; None: all. `place_of` may know nothing of other messages."""
+        self._lookup, self._behind = located.lookup, behind
+        self._read, self._is_answer, self._place_of = read, is_answer, place_of
         self._rejected = 0
         self._spare = SPARE
         self._ready: list[Stream] = []  # that have answers, by the place of the first one
         # Others that may have some: by the second after which none of theirs was said.
         self._hungry: list[tuple[int, Stream]] = []
-        self._sort([Stream(room, found) for room, found in located.rooms.items()])
+        streams = [Stream(room, found) for room, found in located.rooms.items()]
+        for stream in streams:
+            if behind is not None and stream.room.id == behind.room:
+                stream.earliest = behind.at
+        self._sort(streams)
 
-    async def page(self, limit: int) -> tuple[list[Message], Place | None]:
+    async def page(self, limit: int) -> tuple[list[tuple[Place, Message]], Place | None]:
         """At most `limit` messages; and behind which place to go on, if there may be more."""
         found: list[tuple[Place, Message]] = []
         while len(found) < limit:
@@ -83,12 +87,12 @@ class Merge:
                 # What was given may be older than what a stream has reached: go on behind both.
                 if stopped and found:
                     stopped = min(stopped, found[-1][0])
-                return [message for _, message in found], stopped
+                return found, stopped
             newest = self._ready.pop()
             found.append(newest.waiting.popleft())
             self._sort([newest])
         more = self._ready or self._hungry
-        return [message for _, message in found], found[-1][0] if more else None
+        return found, found[-1][0] if more else None
 
     def _sort(self, streams: Iterable[Stream]) -> None:
         """Put these where they belong now; those that have ended belong nowhere."""
@@ -147,17 +151,27 @@ class Merge:
         for stream, ids in taken.items():
             for id in ids:
                 if (message := messages.get((stream.room.id, id))) is not None:
-                    self._judge_of(stream, message)
+                    self._judge(stream, message)
 
-    def _judge_of(self, stream: Stream, message: Message) -> None:
-        verdict = self._judge(message)
-        if verdict is Verdict.EARLIER:
+    def _judge(self, stream: Stream, message: Message) -> None:
+        place = self._place_of(message)
+        if stream.earliest is not None and stream.earliest < place.at:
+            place = place._replace(at=stream.earliest)
+        is_answer = self._is_answer(message)
+        if is_answer:
+            stream.earliest = place.at
+        if self._behind is not None and not _is_behind(place, self._behind):
             return
-        stream.reached = self._place_of(message)
-        if verdict is Verdict.YES:
-            stream.waiting.append((stream.reached, message))
+        stream.reached = place
+        if is_answer:
+            stream.waiting.append((place, message))
         else:
             self._rejected += 1
+
+
+def _is_behind(place: Place, other: Place) -> bool:
+    """In one room by the order of its log."""
+    return place.seq < other.seq if place.room == other.room else place < other
 
 
 def _first_place(stream: Stream) -> Place:

@@ -92,16 +92,23 @@ class Reading:
                 found += look_up(data, token.mark)
         return found
 
-    def narrow_times(self, span: Span, data: bytes | None) -> None:
-        """Leave only messages that may be of these times, and those that edits lead to."""
+    def narrow_times(self, span: Span, data: bytes | None, *, is_newest: bool) -> None:
+        """Leave only messages that may be of these times, and those that edits lead to.
+
+        In the newest segment that has some, what comes later in the log than all of these times goes;
+        what comes before stays, though a clock that was ahead made it newer.
+        """
         if data is None:
             self.lacks = True
             return
         segment = self.known.segment
+        times = [*segments.times(segment, data)]
+        newest = segment.size
+        if is_newest:
+            reached = (each.block for each in times if each.earliest <= span.latest)
+            newest = max(reached, default=newest)
         blocks = {
-            block
-            for block, earliest, latest in segments.times(segment, data)
-            if earliest <= span.latest and latest >= span.earliest
+            each.block for each in times if each.block <= newest and each.latest >= span.earliest
         }
         posted = range(self.events) if self._posted is None else self._posted
         self._posted = [each for each in posted if each // segment.block in blocks]

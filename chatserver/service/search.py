@@ -11,7 +11,7 @@ from chatserver.room import Room
 from chatserver.search.analyser import analysed, fold
 from chatserver.search.candidates import Span
 from chatserver.search.finder import Finder, Wanted
-from chatserver.search.merge import Merge, Place, Verdict
+from chatserver.search.merge import Merge, Place
 from chatserver.search.query import Query, parse
 from chatserver.search.segments import NEVER, seconds
 from chatserver.service.accounts import Accounts
@@ -74,21 +74,20 @@ class Search:
         async def read(candidates: Sequence[tuple[Room, str]]) -> Mapping[tuple[str, str], Message]:
             return await self._history.find(user, candidates)
 
-        def judge(message: Message) -> Verdict:
-            if place is not None and not place_of(message) < place:
-                return Verdict.EARLIER
-            return Verdict.YES if _is_wanted(message, wanted) else Verdict.NO
+        def is_answer(message: Message) -> bool:
+            return _is_wanted(message, wanted)
 
         def place_of(message: Message) -> Place:
             if room is not None:
                 return Place("", "", message.seq)
             return Place(message.at, message.room, message.seq)
 
-        merge = Merge(located, read, judge, place_of)
-        messages, end = await merge.page(min(limit, self._limits.history_page))
+        merge = Merge(located, read, is_answer, place_of, place)
+        found, end = await merge.page(min(limit, self._limits.history_page))
+        messages = [message for _, message in found]
         shown = messages[: fitting(messages, self._limits.buffer_hard_bytes // 2)]
         if len(shown) < len(messages):
-            end = place_of(shown[-1])
+            end = found[len(shown) - 1][0]
         return Found(shown, None if end is None else cursor(end), located.partial)
 
     async def _looked_in(self, user: User, query: Query, room: Room | None) -> list[Room]:

@@ -1,10 +1,7 @@
 """Search gives the same answers on every store, whether a message is in the index already or not."""
 
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -17,18 +14,14 @@ from chatserver import (
     Room,
     RoomKind,
     ServerRole,
-    Store,
     User,
     UserRef,
 )
 from chatserver.service import Service
 from chatserver.testing.samples import event, posted
+from chatserver.testing.stores import MakeStore
 from chatserver_plugins.memory import MemoryPlugin
-from chatserver_plugins.mongo import MongoPlugin
-from chatserver_plugins.postgres import PostgresPlugin
-from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core.nodes import add_user, config, make_service, running
-from tests.servers import PATIENT_MS
 
 pytestmark = pytest.mark.long
 
@@ -169,27 +162,6 @@ class Talk:
 
 
 EXPECTED = {(who, text): answers for who, text, answers in ASKED}
-
-MakeStore = Callable[[], Store]
-
-
-@pytest.fixture(params=["memory", "sqlite", "mongo", "postgres"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    name = f"test_{secrets.token_hex(8)}"
-    plugin: Any
-    if request.param == "memory":
-        plugin = MemoryPlugin(MemoryPlugin.Config())
-    elif request.param == "sqlite":
-        plugin = SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), tmp_path)
-    elif request.param == "mongo":
-        mongod = request.getfixturevalue("replica_set")
-        of_mongo = MongoPlugin.Config(uri=mongod.uri, database=name, timeout_ms=PATIENT_MS)
-        plugin = MongoPlugin(of_mongo, tmp_path)
-    else:
-        postgres = request.getfixturevalue("postgres")
-        of_postgres = PostgresPlugin.Config(uri=postgres.uri, schema=name, timeout_ms=PATIENT_MS)
-        plugin = PostgresPlugin(of_postgres)
-    return cast("MakeStore", plugin.provide_store)
 
 
 @asynccontextmanager
