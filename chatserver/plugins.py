@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pluggy
 
 from chatserver.config import Config
-from chatserver.config.settings import convert, describe
+from chatserver.config.settings import Table, convert, describe
 from chatserver.errors import StartupError
 from chatserver.guard import Call
 from chatserver.hookspecs import PROJECT, Hooks
@@ -64,6 +64,8 @@ class Plugins:
         self._config, self._data = config, data
         self.all: list[Plugin] = []
         sources = discover(config)
+        if strays := stray_sections(config, sources):
+            raise StartupError("\n".join(strays))
         for name in config.plugins.enabled:
             if name not in sources:
                 raise StartupError(f"plugins.enabled: there is no plugin {name!r}" + _hint(sources))
@@ -131,6 +133,15 @@ def discover(config: Config) -> dict[str, Source]:
             raise StartupError(f"{path}: there is an installed plugin {path.stem!r} already")
         found[path.stem] = Source(path.stem, str(path), __version__, _file_loader(path))
     return found
+
+
+def stray_sections(config: Config, sources: Mapping[str, Source]) -> list[str]:
+    """A line for each section `[plugin.NAME]` of which there is no plugin: most likely a slip."""
+    return [
+        f"{_place(section, f'plugin.{name}')}: there is no plugin {name!r}{_hint(sources)}"
+        for name, section in config.plugin.items()
+        if name not in sources
+    ]
 
 
 def survey(config: Config) -> list[Row]:
@@ -214,6 +225,10 @@ def _check_hooks(name: str, kind: type[Any]) -> None:
 def _close_to(hook: str, hooks: list[str]) -> str:
     close = difflib.get_close_matches(hook, hooks, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _place(section: Mapping[str, Any], key: str) -> str:
+    return section.locate(key) if isinstance(section, Table) else key
 
 
 def _hint(sources: Mapping[str, Source]) -> str:

