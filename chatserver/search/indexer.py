@@ -13,8 +13,9 @@ from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent
 from chatserver.rooms import Rooms
 from chatserver.search import directory
+from chatserver.search.builder import Builder
 from chatserver.search.directory import Known
-from chatserver.search.segments import SIZES, Builder, Segment, next_segment, superseded
+from chatserver.search.segments import SIZES, Segment, next_segment, superseded
 
 LOOK_SECONDS = 1.0  # from one look to the next
 READ_EVENTS = 500  # at once

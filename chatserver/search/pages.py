@@ -40,6 +40,8 @@ def encoded(posted: Mapping[str, "array[int]"], edited: Mapping[str, Sequence[in
 
 def _gaps(offsets: "array[int]") -> list[int]:
     """Each as its distance from the one before: mostly one byte."""
+    if len(offsets) == 1:  # mostly so
+        return offsets.tolist()
     return [offsets[0], *(b - a for a, b in pairwise(offsets))]
 
 

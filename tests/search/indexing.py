@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent, MessageEdited
 from chatserver.search import directory
+from chatserver.search.builder import Builder
 from chatserver.search.directory import Directory, Known
-from chatserver.search.segments import Builder, Segment, next_segment, superseded
+from chatserver.search.segments import Segment, next_segment, superseded
 from chatserver.testing.samples import event, posted
 
 

@@ -1,0 +1,64 @@
+"""Makes the pages of a segment from what was said in its newest part."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from zlib import crc32
+
+from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
+from chatserver.search.analyser import analysed, tokens
+from chatserver.search.pages import encoded
+from chatserver.search.segments import NEVER, TIMES, Segment, author_token, seconds, slot_in
+
+
+class Builder:
+    """Makes what the newest part of a segment adds to its pages, from the part's events in order."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._segment, self._slots = segment, segment.lowest_slot
+        self._posted: dict[str, array[int]] = {}
+        self._edited: defaultdict[str, list[int]] = defaultdict(list)
+        self._start = segment.newest - segment.first
+        self._times = [NEVER, 0] * (segment.size // segment.block)
+        self._on_page: defaultdict[int, list[str]] = defaultdict(list)  # tokens of `_posted`
+
+    def add(self, event: AnyEvent) -> None:
+        if isinstance(event, MessagePosted):
+            offset = event.seq - self._segment.first - 1
+            for token in (*tokens(analysed(event.body)), author_token(event.author.id)):
+                offsets = self._posted.get(token)
+                if offsets is None:
+                    self._posted[token] = array("H", (offset,))
+                    # As `slot_in` has it; this is done a hundred times for each message.
+                    self._on_page[self._slots + crc32(token.encode()) % self._slots].append(token)
+                else:
+                    offsets.append(offset)
+            self._note_time((offset - self._start) // self._segment.block * 2, seconds(event.at))
+        elif isinstance(event, MessageEdited):
+            message = message_seq(event.room, event.message)
+            if message is not None:
+                for token in (*tokens(analysed(event.body)), author_token(event.author.id)):
+                    self._edited[token].append(message)
+
+    def times(self) -> tuple[int, int]:
+        """The earliest and the latest time of a message in the part, in seconds; NEVER and 0 if there is none."""
+        return min(self._times[::2]), max(self._times[1::2])
+
+    def lowest(self) -> int:
+        """The lowest seq of the messages that were said or edited in it, or the first one it could have."""
+        edited = (min(messages) for messages in self._edited.values())
+        return min([self._segment.newest + 1, *edited])
+
+    def _note_time(self, place: int, at: int) -> None:
+        self._times[place] = min(self._times[place], at)
+        self._times[place + 1] = max(self._times[place + 1], at)
+
+    def pages(self) -> Iterator[tuple[int, bytes]]:
+        """Slots and what comes behind what is there, ascending; pages that get nothing are left out."""
+        edited: defaultdict[int, dict[str, Sequence[int]]] = defaultdict(dict)
+        times = (self._start, *self._times)
+        for token, messages in (*sorted(self._edited.items()), (TIMES, times)):
+            edited[slot_in(self._segment, token.encode())][token] = messages
+        for slot in sorted(self._on_page.keys() | edited.keys()):
+            posted = {token: self._posted[token] for token in sorted(self._on_page.get(slot, ()))}
+            yield slot, encoded(posted, edited.get(slot, {}))
