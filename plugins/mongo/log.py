@@ -23,6 +23,7 @@ from chatserver_plugins.mongo import documents
 from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
 
 NAME = "events"
+PAGES_AT_ONCE = 500  # a pipeline may have 1000 stages, and the first page takes three
 LOCAL = ReadConcern("local")
 
 
@@ -126,11 +127,12 @@ class MongoLog:
         self, wanted: Sequence[tuple[str, int | None]], limit: int
     ) -> list[list[MessagePosted]]:
         pages: list[list[MessagePosted]] = [[] for _ in wanted]
-        if not wanted or limit < 1:
+        if limit < 1:
             return pages
-        pipeline = documents.pages(NAME, wanted, limit)
-        for found in await self._database.aggregate(self._events, pipeline):
-            pages[found["part"]] += documents.events([found], MessagePosted)
+        for start in range(0, len(wanted), PAGES_AT_ONCE):
+            pipeline = documents.pages(NAME, wanted[start : start + PAGES_AT_ONCE], limit)
+            for found in await self._database.aggregate(self._events, pipeline):
+                pages[start + found["part"]] += documents.events([found], MessagePosted)
         return [page[::-1] for page in pages]
 
     async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
