@@ -24,7 +24,15 @@ from chatserver import (
     UnknownEvent,
     UserRef,
 )
-from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted, user
+from chatserver.testing.samples import (
+    ALIKE_TEXTS,
+    TRICKY_TEXTS,
+    described,
+    event,
+    joined,
+    posted,
+    user,
+)
 
 
 def one_of_each(room: str) -> list[AnyEvent]:
@@ -157,7 +165,7 @@ class LogContract:
                 posted("b", 2, "u2", client_id="x"),
             ]
         )
-        keys = [("u1", "x"), ("u2", "x"), ("u2", "y"), ("u3", "x")]
+        keys = [("u1", "x"), ("u2", "x"), ("u2", "y"), ("u3", "x"), ("u", "x")]
         assert await store.repeats(keys) == {
             ("u1", "x"): posted("a", 1, "u1", client_id="x"),
             ("u2", "x"): posted("b", 2, "u2", client_id="x"),
@@ -218,6 +226,24 @@ class LogContract:
         batch = [posted(room, 1, room, client_id="same") for room in TRICKY_TEXTS]
         assert await store.append(batch) == Appended(len(batch))
         assert await store.heads(TRICKY_TEXTS) == dict.fromkeys(TRICKY_TEXTS, 1)
+
+    async def test_rooms_and_users_that_look_alike_are_apart(self, store: Store) -> None:
+        members = [joined(text, 1, text) for text in ALIKE_TEXTS]
+        messages = [posted(text, 2, text, client_id="same") for text in ALIKE_TEXTS]
+        assert await store.append([*members, *messages]) == Appended(2 * len(ALIKE_TEXTS))
+        by_client_id = [posted("r", n, "u", client_id=t) for n, t in enumerate(ALIKE_TEXTS, 1)]
+        assert await store.append(by_client_id) == Appended(len(by_client_id))
+        for text, member, message in zip(ALIKE_TEXTS, members, messages, strict=True):
+            assert await store.read(text, 0, 9) == [member, message]
+            assert await store.memberships(text) == [member]
+            assert await store.repeats([(text, "same")]) == {(text, "same"): message}
+        assert await store.list_rooms("", 99) == sorted([*ALIKE_TEXTS, "r"])
+        assert await store.heads(["AA", "R"]) == {}
+        assert await store.read("AA", 0, 9) == await store.memberships("AA") == []
+        for seq, text in enumerate(ALIKE_TEXTS, 1):
+            assert await store.append([posted("s", seq, "v", client_id=text)]) == Appended(1)
+        found = await store.repeats([("u", text) for text in ALIKE_TEXTS])
+        assert [found["u", text].seq for text in ALIKE_TEXTS] == [*range(1, len(ALIKE_TEXTS) + 1)]
 
     async def test_racing_nodes_leave_no_hole(self, store: Store, other: Store) -> None:
         nodes = [store, other] * 3

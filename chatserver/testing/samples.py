@@ -44,6 +44,9 @@ TRICKY_TEXTS = (
     " ",
 )
 
+# Texts that a store may not take for one another: by case, width, accents, spaces, ends of strings.
+ALIKE_TEXTS = ("a", "A", "a ", " a", "a\0", "\uff41", "\u00e1", "a\u0301", "\u00c1", "aa")
+
 
 def user(id: str = "u1") -> UserRef:
     """A user as events show one, whose name follows from the id."""

@@ -18,6 +18,7 @@ import pytest
 from chatserver import IndexPage, Store
 from chatserver.testing.indexcontract import IndexContract
 from chatserver.testing.logcontract import LogContract
+from chatserver.testing.manycontract import ManyContract
 from chatserver.testing.querycontract import QueryContract
 from chatserver.testing.recordscontract import RecordsContract
 from chatserver.testing.samples import described, posted
@@ -25,7 +26,7 @@ from chatserver.testing.samples import described, posted
 MakeStore = Callable[[], Store]
 
 
-class StoreContract(LogContract, QueryContract, IndexContract, RecordsContract):
+class StoreContract(LogContract, QueryContract, IndexContract, RecordsContract, ManyContract):
     """Subclass it and give the fixture `make_store`."""
 
     @pytest.fixture
@@ -74,6 +75,7 @@ class StoreContract(LogContract, QueryContract, IndexContract, RecordsContract):
             assert await second.list_rooms("", 10) == []
             assert await second.spaces() == []
             assert await second.indexed(["r"]) == {}
+            assert await second.index_pages([("r", 1, 1)]) == [None]
             assert (await second.append([described("r", 1), posted("r", 2)])).conflict is None
         finally:
             await second.close()
