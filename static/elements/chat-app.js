@@ -29,6 +29,7 @@ class ChatApp extends View {
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer);
     this.listen(this.#list, "room-chosen", ({ detail }) => this.#go(detail.room));
+    this.listen(this.#list, "message-chosen", ({ detail }) => this.#goTo(detail));
     this.listen(this, "room-closed", () => this.#go(null));
     this.listen(this, "room-opened", ({ detail }) => this.#go(detail.room));
     this.listen(window, "hashchange", () => this.#route());
@@ -53,6 +54,11 @@ class ChatApp extends View {
       history.pushState(null, "", location.pathname);
       this.#route();
     }
+  }
+
+  #goTo({ room, seq }) {
+    this.#go(room);
+    this.store.want(room, seq);
   }
 
   #route() {

@@ -12,6 +12,7 @@ import { View } from "./view.js";
 
 const END_PX = 60; // this close to the end counts as reading the end
 const LOAD_AT_PX = 600;
+const PAGES_SOUGHT = 40; // further up than this, a message that was wanted is not looked for
 
 class MessageList extends View {
   session;
@@ -25,6 +26,7 @@ class MessageList extends View {
   #atEnd = true;
   #loading = false;
   #placed = false;
+  #sought = 0;
   #resized;
 
   get #id() {
@@ -76,7 +78,8 @@ class MessageList extends View {
     this.#reconcile(timeline({ ...room, outgoing: this.session.outbox.in(this.#id), me: this.store.me }));
     this.#older.hidden = !room.loaded || room.complete;
     this.#start.hidden = !room.complete;
-    if (room.loaded && !this.#placed) this.#place();
+    if (room.loaded && room.wanted !== null) this.#seek(room);
+    else if (room.loaded && !this.#placed) this.#place();
     else if (anchor) this.#holdAt(anchor);
     else this.#scrollToEnd();
     this.#markRead();
@@ -153,6 +156,24 @@ class MessageList extends View {
     line.scrollIntoView({ block: "start" });
   }
 
+  /** Loads upwards, page by page, until the wanted message is here, and shows it. Each page leads to the next draw. */
+  #seek(room) {
+    this.#placed = true;
+    this.#setAtEnd(false);
+    const message = room.messages.find(({ seq }) => seq >= room.wanted);
+    const further = !room.complete && this.#sought < PAGES_SOUGHT && (room.messages[0]?.seq ?? 0) > room.wanted;
+    if (further) {
+      this.#scroller.scrollTop = 0;
+      return; // #loadIfNear goes on
+    }
+    room.wanted = null;
+    this.#sought = 0;
+    const row = message && this.#list.querySelector(`[data-id="${CSS.escape(message.id)}"]`);
+    row?.scrollIntoView({ block: "center" });
+    row?.focus({ preventScroll: true });
+    this.#onScroll(); // in a short room nothing moves, and the end is in sight
+  }
+
   #scrollToEnd() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
@@ -177,6 +198,7 @@ class MessageList extends View {
   #loadIfNear(room) {
     if (this.#loading || !room?.loaded || room.complete || this.#scroller.scrollTop > LOAD_AT_PX) return;
     this.#loading = true;
+    if (room.wanted !== null) this.#sought += 1;
     const after = () => {
       this.#loading = false;
     };

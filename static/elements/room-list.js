@@ -1,6 +1,6 @@
 /**
  * The side bar: who I am, finding, creating and choosing rooms. Needs `session`, `store`, `active` (a room's id).
- * Fires "room-chosen" ({room}).
+ * Fires "room-chosen" ({room}) and "message-chosen" ({room, seq}).
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
@@ -9,6 +9,7 @@ import { roomTitle } from "../lib/titles.js";
 import { avatar } from "./avatar.js";
 import { askNewRoom } from "./dialogs.js";
 import { languageSelect } from "./language-select.js";
+import { showSearch } from "./search-dialog.js";
 import { View } from "./view.js";
 
 const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.person };
@@ -42,6 +43,11 @@ class RoomList extends View {
         "div",
         { class: "side-head" },
         h("h1", {}, t("rooms")),
+        h(
+          "button",
+          { class: "round", type: "button", title: t("search"), "aria-label": t("search"), "data-testid": "search", onclick: () => this.#search() },
+          icon(ICONS.search),
+        ),
         h(
           "button",
           { class: "round", type: "button", title: t("room.create"), "aria-label": t("room.create"), "data-testid": "new-room", onclick: () => this.#create() },
@@ -140,6 +146,12 @@ class RoomList extends View {
     this.#filter.value = "";
     this.dispatchEvent(new CustomEvent("room-chosen", { detail: { room } }));
     this.draw();
+  }
+
+  #search() {
+    const { session, store } = this;
+    const open = (place) => this.dispatchEvent(new CustomEvent("message-chosen", { detail: place }));
+    showSearch({ session, store, open });
   }
 
   #create() {

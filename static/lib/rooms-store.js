@@ -28,6 +28,7 @@ function freshRoom() {
     typing: new Map(),
     held: false, // somebody reads further up: nothing may be forgotten
     draft: "",
+    wanted: null, // the seq of a message that somebody wants to see
   };
 }
 
@@ -97,6 +98,14 @@ export class RoomsStore extends EventTarget {
     room.messages.sort((a, b) => a.seq - b.seq);
     if (!whole) room.complete = true;
     room.loaded = true;
+    this.#changed(id);
+  }
+
+  /** Somebody chose this message among those that a search has found. */
+  want(id, seq) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    room.wanted = seq;
     this.#changed(id);
   }
 

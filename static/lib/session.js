@@ -175,6 +175,11 @@ export class Session extends EventTarget {
     await this.refreshRooms();
   }
 
+  /** Messages of the rooms I am in, newest first: `{messages, cursor, partial}`; `before` is the cursor of the page before. */
+  search(text, before = null) {
+    return this.#connection.request("search", { text, before });
+  }
+
   edit(room, message, body) {
     return this.#connection.request("edit", { room, message, body });
   }

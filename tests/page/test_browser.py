@@ -469,6 +469,48 @@ def test_people_are_invited_and_talked_to_alone(
     dan.in_room("Ben")
 
 
+def test_a_search_leads_to_the_message(two: tuple[Person, Person, str]) -> None:
+    aya, ben, room = two
+    aya.say("東京タワーに行く")
+    aya.sees("東京タワーに行く")
+    aya.post_over_http([f"later {number}" for number in range(250)])
+    ben.page.reload()
+    ben.open_room(room)
+    ben.sees("later 249")
+    ben.page.get_by_test_id("search").click()
+    text = ben.page.get_by_test_id("search-text")
+    text.fill('"later 7"')
+    text.press("Enter")
+    expect(ben.page.get_by_test_id("found-message")).to_have_count(1)
+    text.fill("大阪")
+    text.press("Enter")
+    expect(ben.page.get_by_test_id("search-status")).to_have_text("Nothing found.")
+    text.fill("ﾀﾜｰに")
+    text.press("Enter")
+    found = ben.page.get_by_test_id("found-message")
+    expect(found).to_have_count(1)
+    expect(found).to_contain_text("Aya")
+    found.click()
+    row = ben.page.get_by_test_id("message").filter(has_text="東京タワーに行く")
+    expect(row).to_be_in_viewport()
+    expect(row).to_be_focused()
+    ben.page.get_by_test_id("jump").click()
+    expect(ben.page.get_by_text("later 249", exact=True)).to_be_in_viewport()
+
+
+def test_more_than_a_page_is_found_by_asking_for_more(two: tuple[Person, Person, str]) -> None:
+    aya, _, _ = two
+    word = fresh("needle")
+    aya.post_over_http([f"{word} {number}" for number in range(60)])
+    aya.page.get_by_test_id("search").click()
+    aya.page.get_by_test_id("search-text").fill(word)
+    aya.page.keyboard.press("Enter")
+    found = aya.page.get_by_test_id("found-message")
+    expect(found.first).to_contain_text(f"{word} 59")
+    aya.page.get_by_test_id("search-more").click()
+    expect(found).to_have_count(60)
+
+
 def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> None:
     aya, ben, room = two
     ben.page.get_by_test_id("leave-room").click()

@@ -1,0 +1,97 @@
+/** Looks for messages in the rooms one is in, newest first and page by page. What may be typed is in docs/protocol.md. */
+
+import { h, icon, ICONS } from "../lib/dom.js";
+import { errorText, formatDay, formatFull, formatTime, t } from "../lib/i18n.js";
+import { roomTitle } from "../lib/titles.js";
+import { show } from "./dialogs.js";
+
+/** `open({room, seq})` is called with the place of the message that was chosen. */
+export function showSearch({ session, store, open }) {
+  const error = h("p", { class: "form-error", role: "alert" });
+  const status = h("p", { class: "muted", role: "status", "data-testid": "search-status" });
+  const list = h("ul", { class: "found-list", "data-testid": "found" });
+  const more = h("button", { class: "quiet", type: "button", hidden: true, "data-testid": "search-more" }, t("search.more"));
+  const field = h("input", {
+    name: "text",
+    type: "search",
+    class: "filter",
+    required: true,
+    maxlength: "200",
+    dir: "auto",
+    autocomplete: "off",
+    "aria-label": t("search"),
+    placeholder: t("search.hint"),
+    "data-testid": "search-text",
+  });
+  const form = h("form", { class: "invite-row", role: "search", onsubmit: (event) => onSubmit(event) }, field, h("button", { class: "primary" }, t("search.do")));
+  const close = h(
+    "button",
+    { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => dialog.close() },
+    icon(ICONS.close),
+  );
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": "search-title", "data-testid": "search-dialog" },
+    h("div", { class: "stack" }, h("div", { class: "dialog-head" }, h("h2", { id: "search-title" }, t("search")), close), form, error, status, list, more),
+  );
+  let asked = 0; // an answer to anything but the last question comes too late
+
+  function onSubmit(event) {
+    event.preventDefault();
+    const text = field.value.trim();
+    if (!text) return;
+    list.replaceChildren();
+    void page(text);
+  }
+
+  async function page(text, before) {
+    const question = ++asked;
+    error.textContent = "";
+    status.textContent = t("search.busy");
+    more.hidden = true;
+    try {
+      const found = await session.search(text, before);
+      if (question === asked) add(text, found);
+    } catch (refusal) {
+      if (question !== asked) return;
+      status.textContent = "";
+      error.textContent = errorText(refusal);
+    }
+  }
+
+  function add(text, { messages, cursor, partial }) {
+    const first = messages.map((message) => list.appendChild(row(message)))[0];
+    status.textContent = [!list.childElementCount && !cursor && t("search.none"), partial && t("search.partial")].filter(Boolean).join(" ");
+    more.hidden = !cursor;
+    more.onclick = () => void page(text, cursor);
+    if (document.activeElement !== field) (first?.firstChild ?? (cursor ? more : field)).focus();
+  }
+
+  function row({ room, seq, author, at, body }) {
+    const choose = () => {
+      dialog.close();
+      open({ room, seq });
+    };
+    const date = new Date(at);
+    const known = store.room(room);
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { class: "found", type: "button", "data-testid": "found-message", onclick: choose },
+        h(
+          "span",
+          { class: "found-head muted" },
+          h("strong", { dir: "auto" }, author.name),
+          known && h("span", { dir: "auto" }, roomTitle(known)),
+          h("time", { datetime: at, title: formatFull(date) }, `${formatDay(date)} ${formatTime(date)}`),
+        ),
+        h("span", { class: "found-body", dir: "auto" }, body),
+      ),
+    );
+  }
+
+  show(dialog);
+  field.focus();
+}
