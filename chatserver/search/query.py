@@ -17,6 +17,7 @@ TERMS = 30  # of a query; what follows is not looked at
 
 _ITEM = re.compile(r'(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _QUOTES = str.maketrans("“”„«»", '"""""')
+_HALF = re.compile("[\ud800-\udfff]")  # of a pair: no store takes it, as part of a name
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # Between the parts of don't or chat-server; marks are part of a word.
 _JOINT = rf"(?:(?!{IN_WORD.pattern}|[{UNSPACED}])[^\w\s]|_)+"
@@ -69,9 +70,11 @@ class Query(NamedTuple):
 
 
 def parse(text: str) -> Query:
-    """The query that somebody typed. Raises `ChatError` request.invalid if nothing is left to look for."""
+    """The query that somebody typed. Raises `ChatError` request.invalid if it can be none."""
     if len(text) > QUERY_CHARS:
         raise ChatError("request.invalid", f"text: expected at most {QUERY_CHARS} characters.")
+    if _HALF.search(text):
+        raise ChatError("request.invalid", "text: expected Unicode without lone surrogates.")
     terms: list[Term] = []
     conditions: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": []}
     normal = unicodedata.normalize("NFKC", text).translate(_QUOTES)

@@ -111,6 +111,13 @@ def test_what_asks_for_nothing_is_refused(text: str) -> None:
     assert refused.value.code == "request.invalid"
 
 
+@pytest.mark.parametrize("text", ["\ud800", "from:\ud800 x", "in:\udfff x"], ids=ascii)
+def test_half_a_character_is_refused(text: str) -> None:
+    with pytest.raises(ChatError) as refused:
+        parse(text)
+    assert refused.value.code == "request.invalid"
+
+
 @given(st.text(max_size=QUERY_CHARS), st.text())
 def test_anything_is_a_query_or_refused(query: str, text: str) -> None:
     try:
