@@ -65,7 +65,9 @@ class HttpDoor:
             media = accepted(request.header("Accept"))
             body = _body(request)
             batch = [params_of(item) for item in body] if isinstance(body, list) else None
-            if batch is not None and not 0 < len(batch) <= self._execution.config.batch:
+            if batch == []:
+                raise Refused("graphql.batch", "There is no operation in the list.")
+            if batch is not None and len(batch) > self._execution.config.batch:
                 raise Refused("graphql.batch", detail={"limit": self._execution.config.batch})
             params = params_of(body) if batch is None else None
         except ChatError as error:

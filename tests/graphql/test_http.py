@@ -216,6 +216,8 @@ async def test_several_operations_in_one_request(people: People) -> None:
     for count in (0, 11):
         refused = await send(ada.server, body=[QUERY] * count)
         assert (refused.status_code, code(refused)) == (400, "graphql.batch")
+        text = "too many operations" if count else "no operation in the list"
+        assert text in refused.json()["errors"][0]["message"]
     assert (await send(ada.server, body=[QUERY] * 10)).json() == [
         {"data": {"__typename": "Query"}}
     ] * 10
