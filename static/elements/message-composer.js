@@ -66,6 +66,18 @@ class MessageComposer extends View {
     this.#grow();
   }
 
+  /** Takes back a message that was refused, to be changed; what is being written stays below it. */
+  rewrite(message) {
+    this.#clearContext();
+    const answered = this.#room.messages.find(({ id }) => id === message.reply_to);
+    if (answered) this.replyTo(answered);
+    this.#text.value = [message.body, this.#text.value].filter(Boolean).join("\n");
+    this.#room.draft = this.#text.value;
+    this.session.outbox.discard(message.client_id);
+    this.#grow();
+    this.focusText();
+  }
+
   #setContext({ reply = null, editing = null }, title, body) {
     if (this.#editing) this.#text.value = "";
     this.#reply = reply;

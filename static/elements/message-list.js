@@ -1,7 +1,7 @@
 /**
  * The messages of a room: stays at the end while one reads there, loads upwards, and keeps its place
  * when something is added above. Needs `session`, `store` and the attribute data-room.
- * Fires "reply" and "edit" ({message}).
+ * Fires "reply", "edit" and "rewrite" ({message}).
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
@@ -95,11 +95,12 @@ class MessageList extends View {
   /** Reuses the row of each key that still looks the same, so focus and selection survive. */
   #reconcile(items) {
     const rows = new Map();
+    const mayPin = this.store.mayPin(this.#id);
     let place = this.#list.firstChild;
     for (const item of items) {
-      const look = JSON.stringify([item, this.#quoted(item)?.body]);
+      const look = JSON.stringify([item, this.#quoted(item)?.body, mayPin]);
       const known = this.#rows.get(item.key);
-      const row = known?.look === look ? known : { look, node: this.#make(item) };
+      const row = known?.look === look ? known : { look, node: this.#make(item, mayPin) };
       rows.set(item.key, row);
       if (known && known !== row) {
         if (place === known.node) place = place.nextSibling;
@@ -112,13 +113,14 @@ class MessageList extends View {
     this.#rows = rows;
   }
 
-  #make(item) {
+  #make(item, mayPin) {
     if (item.kind === "day") return h("li", { class: "day" }, h("span", {}, formatDay(item.at)));
     if (item.kind === "new") return h("li", { class: "new-line", "data-testid": "new-line" }, h("span", {}, t("message.new")));
     return messageRow({
       ...item,
       quoted: this.#quoted(item),
       me: this.store.me,
+      mayPin,
       session: this.session,
       tell: (type) => this.dispatchEvent(new CustomEvent(type, { detail: { message: item.message } })),
     });

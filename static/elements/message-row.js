@@ -8,8 +8,8 @@ import { ask } from "./dialogs.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
-/** `tell("reply" | "edit")` passes on what the composer does. */
-export function messageRow({ message, grouped, quoted, me, session, tell }) {
+/** `tell("reply" | "edit" | "rewrite")` passes on what the composer does. */
+export function messageRow({ message, grouped, quoted, me, mayPin, session, tell }) {
   const { author, state } = message;
   const own = author.id === me.id;
   const name = author.name || me.username;
@@ -31,9 +31,9 @@ export function messageRow({ message, grouped, quoted, me, session, tell }) {
       message.reply_to && quote(quoted),
       body(message),
       reactions(message, me, session),
-      stateLine(message, session),
+      stateLine(message, { session, tell }),
     ),
-    !state && !message.deleted && actions(message, { me, own, session, tell }),
+    !state && !message.deleted && actions(message, { me, own, mayPin, session, tell }),
   );
 }
 
@@ -54,7 +54,8 @@ function body(message) {
     href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : text,
   );
   const edited = message.edited_at && h("small", { class: "edited" }, t("message.edited"));
-  return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts, edited);
+  const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
+  return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts, edited, pinned);
 }
 
 function reactions(message, me, session) {
@@ -82,7 +83,7 @@ function toggle(session, message, emoji, on) {
   session.react(message.room, message.id, emoji, on).catch((error) => void ask(errorText(error), t("cancel")));
 }
 
-function stateLine({ state, error, client_id }, session) {
+function stateLine({ state, error, client_id }, { session, tell }) {
   if (state === "pending") return h("p", { class: "message-state" }, t("message.pending"));
   if (state !== "failed") return null;
   return h(
@@ -90,17 +91,19 @@ function stateLine({ state, error, client_id }, session) {
     { class: "message-state failed", role: "alert" },
     h("span", {}, t("message.failed", { reason: errorText(error) })),
     h("button", { class: "link", type: "button", onclick: () => session.outbox.retry(client_id) }, t("message.retry")),
+    h("button", { class: "link", type: "button", "data-testid": "rewrite", onclick: () => tell("rewrite") }, t("message.edit")),
     h("button", { class: "link", type: "button", onclick: () => session.outbox.discard(client_id) }, t("message.discard")),
   );
 }
 
-function actions(message, { me, own, session, tell }) {
+function actions(message, { me, own, mayPin, session, tell }) {
   const button = (label, path, testid, onclick) =>
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, onclick }, icon(path));
   const remove = async () => {
     if (!(await ask(t("message.deleteConfirm"), t("message.delete")))) return;
     await session.remove(message.room, message.id).catch((error) => void ask(errorText(error), t("cancel")));
   };
+  const pin = () => session.pin(message.room, message.id, !message.pinned).catch((error) => void ask(errorText(error), t("cancel")));
   return h(
     "div",
     { class: "actions", role: "group" },
@@ -118,6 +121,7 @@ function actions(message, { me, own, session, tell }) {
       ),
     ),
     button(t("message.reply"), ICONS.reply, "reply", () => tell("reply")),
+    mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin", () => void pin()),
     own && button(t("message.edit"), ICONS.edit, "edit", () => tell("edit")),
     own && button(t("message.delete"), ICONS.trash, "delete", () => void remove()),
   );

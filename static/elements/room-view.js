@@ -95,6 +95,7 @@ class RoomView extends View {
     const list = h("message-list", { session, store, "data-room": room });
     this.listen(list, "reply", ({ detail }) => composer.replyTo(detail.message));
     this.listen(list, "edit", ({ detail }) => composer.edit(detail.message));
+    this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
     this.listen(composer, "sent", () => list.toEnd());
     return [list, h("typing-line", { store, "data-room": room }), composer];
   }

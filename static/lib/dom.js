@@ -43,6 +43,7 @@ export const ICONS = {
   reply: "M10 6l-6 5 6 5v-3c5 0 8 1 10 5 0-6-4-9-10-9z",
   edit: "M5 19l1-4L16 5l3 3L9 18z",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  pin: "M9 4h6l-1 6 4 4H6l4-4zM12 14v6",
   search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l5 5",
   leave: "M14 5H6v14h8M11 12h9M17 8l4 4-4 4",
 };

@@ -5,6 +5,7 @@
 
 export const TYPING_MS = 5_000;
 const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the seq of a `read` is a marker
+const STEWARDS = new Set(["owner", "admin"]); // of a room, or of the server
 const MOST_MESSAGES = 600; // in a room that nobody reads further up; older ones load again on scrolling up
 const KEPT_MESSAGES = 300;
 
@@ -48,6 +49,12 @@ export class RoomsStore extends EventTarget {
 
   joined() {
     return [...this.rooms.values()].filter((room) => room.joined);
+  }
+
+  /** Whether I may pin messages there. What the server says counts; this is what to offer. */
+  mayPin(id) {
+    const room = this.rooms.get(id);
+    return room?.kind === "direct" || [room?.role, this.me?.role].some((role) => STEWARDS.has(role));
   }
 
   /** The answer of the `rooms` operation: rooms it leaves out are gone. */
@@ -149,6 +156,9 @@ export class RoomsStore extends EventTarget {
         return message && react(message, event.emoji, event.author.id, true);
       case "reaction.removed":
         return message && react(message, event.emoji, event.author.id, false);
+      case "pin.added":
+      case "pin.removed":
+        return message && Object.assign(message, { pinned: event.ev === "pin.added" });
       case "room.changed":
         return Object.assign(room, { name: event.name ?? room.name, topic: event.topic ?? "" });
       default:

@@ -192,6 +192,10 @@ export class Session extends EventTarget {
     return this.#connection.request(on ? "react" : "unreact", { room, message, emoji });
   }
 
+  pin(room, message, on) {
+    return this.#connection.request(on ? "pin" : "unpin", { room, message });
+  }
+
   // -- keeping the store true
 
   /** Positions come before state: what happens after the snapshot's heads arrives by subscription. */

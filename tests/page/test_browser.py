@@ -469,6 +469,36 @@ def test_people_are_invited_and_talked_to_alone(
     dan.in_room("Ben")
 
 
+def test_who_may_pins_messages(two: tuple[Person, Person, str]) -> None:
+    aya, ben, _ = two
+    aya.say("the address")
+    ben.sees("the address")
+    row = aya.page.get_by_test_id("message").filter(has_text="the address")
+    row.hover()
+    row.get_by_role("button", name="Pin", exact=True).click()
+    theirs = ben.page.get_by_test_id("message").filter(has_text="the address")
+    expect(theirs.get_by_test_id("pinned")).to_be_visible()
+    expect(theirs.get_by_test_id("reply")).to_have_count(1)
+    expect(theirs.get_by_test_id("pin")).to_have_count(0)  # a member; the room is Aya's
+    row.hover()
+    row.get_by_role("button", name="Unpin").click()
+    expect(theirs.get_by_test_id("pinned")).to_have_count(0)
+
+
+def test_a_refused_message_can_be_written_anew(two: tuple[Person, Person, str]) -> None:
+    aya, ben, _ = two
+    aya.say("x" * 8001)
+    failed = aya.page.locator('[data-testid=message][data-state="failed"]')
+    expect(failed).to_contain_text("at most 8000 characters")
+    composer = aya.page.get_by_test_id("composer")
+    composer.fill("and more")
+    failed.get_by_test_id("rewrite").click()
+    expect(failed).to_have_count(0)
+    expect(composer).to_have_value("x" * 8001 + "\nand more")
+    aya.say("shorter")
+    ben.sees("shorter")
+
+
 def test_a_search_leads_to_the_message(two: tuple[Person, Person, str]) -> None:
     aya, ben, room = two
     aya.say("東京タワーに行く")
