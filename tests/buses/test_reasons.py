@@ -107,8 +107,10 @@ async def test_nats_over_tls(tmp_path: Path, authority: trustme.CA, ca_file: str
     certificate.private_key_pem.write_to_path(str(key))
     certificate.cert_chain_pems[0].write_to_path(str(chain))
     with nats_server("--tls", "--tlskey", str(key), "--tlscert", str(chain)) as server:
-        uri = f"tls://127.0.0.1:{server.port}"
-        async with opened(*(bus("nats", uri, ca_file=ca_file) for _ in range(2))) as (one, other):
+        # Longer than a busy machine stands still: who connects anew meanwhile misses what is said.
+        settings = {"uri": f"tls://127.0.0.1:{server.port}", "timeout_ms": 60_000}
+        buses = (bus("nats", ca_file=ca_file, **settings) for _ in range(2))
+        async with opened(*buses) as (one, other):
             await one.until_restored()
             await other.until_restored()
             await one.bus.publish([b"hello"])
