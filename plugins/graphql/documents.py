@@ -50,9 +50,11 @@ class Document(NamedTuple):
         """The operation of a name, or the only one. Raises `Refused` graphql.operation."""
         if not name and len(self.operations) == 1:
             return next(iter(self.operations.values()))
-        found = self.operations.get(name or "")
-        if found is None or not name:
+        if not name:
             raise Refused("graphql.operation")
+        found = self.operations.get(name)
+        if found is None:
+            raise Refused("graphql.operation", f"There is no operation {name[:100]!r} here.")
         return found
 
 

@@ -205,6 +205,12 @@ async def test_a_foreign_page_is_refused_whatever_it_sends(people: People) -> No
     assert (answer.status_code, code(answer)) == (403, "request.origin")
 
 
+async def test_an_operation_that_is_not_there_is_named(people: People) -> None:
+    (ada,) = await people("Ada")
+    refused = await send(ada.server, body={**QUERY, "operationName": "Newest"})
+    assert refused.json()["errors"][0]["message"] == "There is no operation 'Newest' here."
+
+
 async def test_several_operations_in_one_request(people: People) -> None:
     (ada,) = await people("Ada")
     assert ada.person is not None
