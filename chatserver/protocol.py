@@ -149,7 +149,7 @@ class Presence(Op, frozen=True, kw_only=True, tag="presence"):
 
 
 class Create(Op, frozen=True, kw_only=True, tag="create"):
-    """Make a room. A direct room is between the user and one other, and is made once."""
+    """Make a room. A direct room is between the user and one other, or, for notes, nobody; it is made once."""
 
     kind: RoomKind = RoomKind.PUBLIC
     name: Annotated[str, Meta(max_length=200)] | None = None

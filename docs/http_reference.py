@@ -30,7 +30,7 @@ class Call(NamedTuple):
 _ROOM = "/api/v1/rooms/ID"
 _MESSAGE = f"{_ROOM}/messages/ID"
 CALLS = [
-    Call("POST", "/api/v1/register", api.Credentials, 201, api.UserReply, "Make an account and sign in. The first user becomes owner."),
+    Call("POST", "/api/v1/register", api.NewAccount, 201, api.UserReply, "Make an account and sign in. The first user becomes owner."),
     Call("POST", "/api/v1/login", api.Credentials, 200, api.UserReply, "Sign in; also sets the cookie `chat_session`."),
     Call("POST", "/api/v1/logout", None, 200, Empty, "Revoke the session, and close its connections."),
     Call("GET", "/api/v1/me", None, 200, User, "Who I am."),

@@ -22,6 +22,9 @@ from chatserver.web.base import BaseHandler
 class Credentials(msgspec.Struct, frozen=True):
     username: Annotated[str, Meta(max_length=200)]
     password: str
+
+
+class NewAccount(Credentials, frozen=True):
     name: str | None = None
 
 
@@ -89,7 +92,7 @@ class SessionHandler(BaseHandler):
 
 class Register(SessionHandler):
     async def post(self) -> None:
-        given = self.body(Credentials)
+        given = self.body(NewAccount)
         user, token = await self.service.accounts.register(
             given.username, given.password, given.name, self.address
         )
