@@ -160,8 +160,12 @@ class MessageList extends View {
 
   /** Loads upwards, page by page, until the wanted message is here, and shows it. Each page leads to the next draw. */
   #seek(room) {
-    this.#placed = true;
     this.#setAtEnd(false);
+    if (!this.#placed) {
+      this.#placed = true;
+      this.redraw(); // the composer comes after the list, and takes room and the focus
+      return;
+    }
     const message = room.messages.find(({ seq }) => seq >= room.wanted);
     const further = !room.complete && this.#sought < PAGES_SOUGHT && (room.messages[0]?.seq ?? 0) > room.wanted;
     if (further) {

@@ -528,6 +528,21 @@ def test_a_search_leads_to_the_message(two: tuple[Person, Person, str]) -> None:
     expect(ben.page.get_by_text("later 249", exact=True)).to_be_in_viewport()
 
 
+def test_a_search_leads_to_a_room_that_was_read_before(two: tuple[Person, Person, str]) -> None:
+    aya, _, _ = two
+    aya.say("the first word")
+    aya.sees("the first word")
+    aya.create_room(fresh("Elsewhere "))
+    aya.page.get_by_test_id("search").click()
+    aya.page.get_by_test_id("search-text").fill('"the first word"')
+    aya.page.keyboard.press("Enter")
+    found = aya.page.get_by_test_id("found-message").filter(has_text="the first word").first
+    found.press("Enter")
+    row = aya.page.get_by_test_id("message").filter(has_text="the first word")
+    expect(row).to_be_focused()
+    expect(aya.page.get_by_test_id("jump")).to_be_hidden()
+
+
 def test_more_than_a_page_is_found_by_asking_for_more(two: tuple[Person, Person, str]) -> None:
     aya, _, _ = two
     word = fresh("needle")
