@@ -43,6 +43,8 @@ class Config(chatserver.Settings, frozen=True):
     ] = ""
 
     def __post_init__(self) -> None:
+        if self.uri and not self.uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("uri: expected mongodb://… or mongodb+srv://…, or nothing")
         if OFFERS_ZLIB.search(self.uri):
             # Many versions of mongod leak memory through it (see store.py).
-            raise ValueError("`uri` must not ask for zlib compression")
+            raise ValueError("uri: must not ask for zlib compression")

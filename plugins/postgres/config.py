@@ -35,3 +35,7 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     start_seconds: Annotated[
         int, Meta(description="How long to wait for the database at start.", ge=0, le=600)
     ] = 15
+
+    def __post_init__(self) -> None:
+        if not self.uri.startswith(("postgresql://", "postgres://")):
+            raise ValueError("uri: expected postgresql://…")

@@ -202,6 +202,12 @@ async def test_a_bad_address_is_named(io_loop: Any, tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("uri", ["host", "host:27017", "http://host:27017", "mongodb:/host"])
+def test_what_is_no_address_is_refused_before_the_start(uri: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="uri: expected mongodb://"):
+        msgspec.convert({"uri": uri}, MongoPlugin.Config)
+
+
 def test_zlib_is_never_offered() -> None:
     with pytest.raises(msgspec.ValidationError, match="zlib"):
         msgspec.convert({"uri": "mongodb://host/?compressors=snappy,ZLIB"}, MongoPlugin.Config)
