@@ -159,7 +159,7 @@ async def test_a_missing_program_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(mongod, "_packaged", lambda: None)
-    with pytest.raises(StartupError, match=r"chatserver\[mongod\].*plugin\.mongo\.uri.*memory"):
+    with pytest.raises(StartupError, match=r"chatserver\[mongod\].*mongo\.uri.*list sqlite"):
         await make(tmp_path).open()
 
 
