@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from chatserver.search.directory import Directory, Known
@@ -53,6 +54,12 @@ class Candidates:
         if self._unread:
             return max(self.known, self._unread[-1].latest)
         return self.known if self._pieces else None
+
+    def ready(self, second: int) -> int:
+        """How many are known whose `known` is this second or later."""
+        return sum(
+            len(piece.seqs) for piece in takewhile(lambda each: each.bound >= second, self._pieces)
+        )
 
     def take(self, most: int) -> tuple[list[int], bool]:
         """The next known ones of one `known`; and whether these are all of it."""

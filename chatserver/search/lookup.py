@@ -16,7 +16,7 @@ FIRST_EVENTS = 1 << 15  # as many of these segments as have so many together
 GROWTH = 2  # and the square of it of events: older segments are larger
 GROWTH_OF_NOTHING = 8  # where nothing was found yet: then it is rare
 MOST_SEGMENTS = 800  # at once: some five megabytes
-PAGES = 300  # for which a query more is no gain: fewer are read at once, of all that is looked for
+PAGES = 500  # for which a query more is no gain: fewer are read at once, of all that is looked for
 FEW = 100  # candidates, at the most, that are read instead of more pages
 TURN_EVENTS = 8192  # of segments, that are looked at before it is others' turn
 

@@ -14,9 +14,9 @@ from chatserver.search.finder import Located
 from chatserver.search.segments import seconds
 
 REJECTED = 500  # candidates that one page looks at in vain; the next one goes on from there
-SPARE = (
-    2  # times as many messages are read at first as are wanted: some are none, or not the newest
-)
+# Messages that are read at first beyond those wanted, as some are none, or not the newest. In many rooms
+# more are not the newest: the times of candidates are known but roughly.
+SPARE, SPARE_OF_MANY = 2, 30
 AT_ONCE = 800  # messages that are read at once
 OF_ONE = 16  # of these from one of many rooms, as the times of its candidates are known but roughly
 
@@ -63,7 +63,7 @@ class Merge:
         self._lookup, self._behind = located.lookup, behind
         self._read, self._is_answer, self._place_of = read, is_answer, place_of
         self._rejected = 0
-        self._spare = SPARE
+        self._spare = SPARE if len(located.rooms) == 1 else SPARE_OF_MANY
         self._ready: list[Stream] = []  # that have answers, by the place of the first one
         # Others that may have some: by the second after which none of theirs was said.
         self._hungry: list[tuple[int, Stream]] = []
@@ -120,7 +120,9 @@ class Merge:
             streams = [stream for stream in streams if stream.reached is None]
             if not streams:
                 return False
-        if taken := self._take(streams, min(wanted + self._spare, AT_ONCE)):
+        # Each reading of messages is a way to the store: first know as many as a page needs.
+        is_short = self._lookup.bound >= 0 and self._in_sight(streams) < wanted
+        if not is_short and (taken := self._take(streams, min(wanted + self._spare, AT_ONCE))):
             self._spare *= 2  # for all that more is to be read: too little was
             await self._look_at(taken)
         else:
@@ -129,6 +131,11 @@ class Merge:
         self._hungry.clear()
         self._sort(hungry)
         return True
+
+    def _in_sight(self, streams: Sequence[Stream]) -> int:
+        """Answers that are read, and candidates of these streams that come before all unknown ones."""
+        answers = sum(len(stream.waiting) for stream in self._ready)
+        return answers + sum(each.candidates.ready(self._lookup.bound) for each in streams)
 
     def _take(self, streams: Sequence[Stream], size: int) -> Mapping[Stream, list[str]]:
         """The ids of the next candidates, unless others that are not known yet may come before them."""

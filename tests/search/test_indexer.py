@@ -37,7 +37,7 @@ from tests.core.nodes import (
     make_service,
     running,
 )
-from tests.search.indexing import built, index, log
+from tests.search.indexing import at, built, index, log
 
 WORDS = ["東京", "京都", "ラーメン", "Hello", "world", "入門", "x"]
 
@@ -133,6 +133,35 @@ async def test_a_search_finds_what_reading_everything_finds(
                 await store.append(more)
             known = await service.rooms.joined(user)
             await service.log.refresh(known)
+
+
+class Asked(MemoryStore):
+    """Counts how often messages were read."""
+
+    reads = 0
+
+    async def posted(self, keys: Sequence[tuple[str, int]]) -> list[MessagePosted]:
+        self.reads += 1
+        return await super().posted(keys)
+
+
+async def test_messages_are_read_when_a_page_of_them_is_known() -> None:
+    """And not after each step through the index, of which a word needs several that is rare."""
+    store = Asked()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user = await add_user(service, "ada")
+        for number in range(40):
+            room = f"r{number}"
+            made: list[AnyEvent] = [described(room, 1), joined(room, 2, user.id)]
+            for seq in range(3, 700):
+                body = f"word{seq}" if seq != 17 * number + 10 else "rare"
+                made.append(posted(room, seq, body=body, at=at(60 * seq + number)))
+            await store.append(made)
+        await service.indexer.catch_up()
+        store.reads = 0
+        assert len((await service.search.find(user, "rare", limit=50)).messages) == 40
+        assert store.reads == 1
 
 
 async def test_it_is_made_of_rooms_that_nobody_has_opened() -> None:
