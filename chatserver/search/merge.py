@@ -121,7 +121,7 @@ class Merge:
             if not streams:
                 return False
         # Each reading of messages is a way to the store: first know as many as a page needs.
-        is_short = self._lookup.bound >= 0 and self._in_sight(streams) < wanted
+        is_short = self._lookup.bound >= 0 and self._in_sight() < wanted
         if not is_short and (taken := self._take(streams, min(wanted + self._spare, AT_ONCE))):
             self._spare *= 2  # for all that more is to be read: too little was
             await self._look_at(taken)
@@ -132,10 +132,11 @@ class Merge:
         self._sort(hungry)
         return True
 
-    def _in_sight(self, streams: Sequence[Stream]) -> int:
-        """Answers that are read, and candidates of these streams that come before all unknown ones."""
+    def _in_sight(self) -> int:
+        """Answers that are read, and candidates that come before all unknown ones."""
         answers = sum(len(stream.waiting) for stream in self._ready)
-        return answers + sum(each.candidates.ready(self._lookup.bound) for each in streams)
+        bound = self._lookup.bound
+        return answers + sum(stream.candidates.ready(bound) for _, stream in self._hungry)
 
     def _take(self, streams: Sequence[Stream], size: int) -> Mapping[Stream, list[str]]:
         """The ids of the next candidates, unless others that are not known yet may come before them."""
