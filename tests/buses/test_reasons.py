@@ -115,6 +115,7 @@ async def test_nats_over_tls(tmp_path: Path, authority: trustme.CA, ca_file: str
             await other.until_restored()
             await one.bus.publish([b"hello"])
             await other.until_heard(b"hello")
+            assert (one.frames, other.frames) == ([], [b"hello"])
 
 
 async def test_an_authority_that_is_not_known_is_not_believed(
