@@ -13,7 +13,7 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
-from chatserver.extras import from_extra
+from chatserver.extras import from_extra, how_to_install
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
 from chatserver.hooktypes import (
@@ -179,6 +179,7 @@ __all__ = [
     "cursor_of",
     "from_extra",
     "hookimpl",
+    "how_to_install",
     "may_read",
     "read_event",
     "text_frame",

@@ -1,4 +1,4 @@
-"""What an extra of the package installs, and what to say where it is not installed."""
+"""The extras of the package: optional dependencies, and how to install one that is missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,14 @@ from contextlib import contextmanager
 from chatserver.errors import StartupError
 
 
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra. It names no package of an index: we are on none."""
+    return f"pip install '.[{extra}]' in the checkout, or 'FILE.whl[{extra}]' with the wheel"
+
+
 @contextmanager
 def from_extra(extra: str, module: str) -> Iterator[None]:
-    """Around imports that need `module`, which `pip install 'chatserver[EXTRA]'` brings.
+    """Around imports that need `module`, which `extra` installs.
 
     In a hook, not at the top of a file: so a plugin can be listed and described without it. Raises
     `StartupError` if it is missing.
@@ -18,5 +23,4 @@ def from_extra(extra: str, module: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        text = f"{module} is missing: pip install 'chatserver[{extra}]'"
-        raise StartupError(text) from error
+        raise StartupError(f"{module} is missing: {how_to_install(extra)}") from error

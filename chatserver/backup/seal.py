@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from chatserver.archive.errors import Corrupted
 from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key
+from chatserver.extras import how_to_install
 
 SALT_BYTES = 16
 _PLACE_BYTES = 12  # a nonce of AES-GCM: 11 bytes of number, one that says whether it is the last
@@ -82,6 +83,6 @@ def _cipher(key: bytes) -> Any:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ImportError:
         raise BackupError(
-            "backup.key: encryption needs a library: pip install 'chatserver[backup]'"
+            f"backup.key: encryption needs a library: {how_to_install('backup')}"
         ) from None
     return AESGCM(key)

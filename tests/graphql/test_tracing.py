@@ -62,4 +62,4 @@ def test_what_is_missing_is_said() -> None:
         "try: Tracing(True)\nexcept StartupError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert "pip install 'chatserver[opentelemetry]'" in done.stdout, done.stderr
+    assert "pip install '.[opentelemetry]'" in done.stdout, done.stderr

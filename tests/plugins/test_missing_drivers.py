@@ -12,6 +12,7 @@ from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.config.settings import describe
+from chatserver.extras import how_to_install
 from chatserver_plugins.kafka import KafkaPlugin
 from chatserver_plugins.nats_bus import NatsBusPlugin
 from chatserver_plugins.postgres import PostgresPlugin
@@ -44,7 +45,7 @@ def test_the_extra_is_named(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     }
     with pytest.raises(StartupError) as caught:
         Server(load(environ={}, overrides=given))
-    expected = f"plugin {name}: {module} is missing: pip install 'chatserver[{extra}]'"
+    expected = f"plugin {name}: {module} is missing: {how_to_install(extra)}"
     assert str(caught.value) == expected
 
 

@@ -437,5 +437,5 @@ def test_without_the_driver_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.delitem(sys.modules, "chatserver_plugins.postgres.store", raising=False)
     monkeypatch.delitem(sys.modules, "chatserver_plugins.postgres.driver", raising=False)
     plugin = PostgresPlugin(PostgresPlugin.Config(uri="postgresql://host/"))
-    with pytest.raises(StartupError, match=re.escape("pip install 'chatserver[postgres]'")):
+    with pytest.raises(StartupError, match=re.escape("pip install '.[postgres]'")):
         plugin.provide_store()
