@@ -17,20 +17,22 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test bench autobahn faults lint format docs dist clean
+.PHONY: help run test test-quick bench autobahn faults lint format docs dist sbom locks clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 run: ## start a server on http://localhost:4000, with its own MongoDB
 	@deploy/make-venv mongod graphiql
 	.venv/bin/chatserver dev --port $(PORT) --data "$(DATA)" $(ARGS)
 
-test: ## run the whole test suite
-	@deploy/make-venv test
-	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults $(ARGS)
+test: test-quick ## run the whole test suite
 	@# These have bounds in time, so the machine must not be busy with others.
 	.venv/bin/python -m pytest -n 2 $(SHARED) tests/faults $(ARGS)
+
+test-quick: ## the same without the fault tests
+	@deploy/make-venv test
+	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults $(ARGS)
 
 bench: ## measure the server, beside the plain Tornado way
 	@deploy/make-venv test
@@ -65,7 +67,14 @@ docs: ## write the generated pages again
 dist: ## build the source distribution and the wheel
 	@deploy/make-venv test lint
 	rm -rf dist
-	.venv/bin/python -m build --outdir dist .
+	.venv/bin/python -m build $(if $(LOCKED),--no-isolation) --outdir dist .
+
+sbom: dist ## list what the image holds, as CycloneDX, in dist/sbom.cdx.json
+	deploy/make-sbom
+
+locks: ## lock the versions and hashes of what the image and CI install
+	@deploy/make-venv test lint
+	deploy/make-locks $(ARGS)
 
 clean: ## remove what the other targets made, but no data
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_the_database_never_offers_zlib(services: dict[str, Any]) -> None:
     command = " ".join(services["mongo"]["command"])
     compressors = re.search(r"--networkMessageCompressors (\S+)", command)
     assert compressors and "zlib" not in compressors[1]
+
+
+def test_the_server_believes_the_proxy_on_the_host_alone(deploy: Path) -> None:
+    compose = yaml.safe_load((deploy / "compose.yaml").read_text())
+    app = compose["services"]["app"]
+    [network] = compose["networks"]["front"]["ipam"]["config"]
+    assert app["environment"]["CHATSERVER_SERVER__TRUSTED_PROXIES"] == network["gateway"]
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
+    assert all(port.startswith("127.0.0.1:") for port in app["ports"])
 
 
 def test_a_container_is_given_the_time_to_drain(services: dict[str, Any]) -> None:
