@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import graphql_reference
 import hook_reference
 import http_reference
+import metrics_reference
 import protocol_reference
 
 ROOT = Path(__file__).parents[1]
@@ -75,6 +76,7 @@ def outputs() -> dict[Path, str]:
         ROOT / "docs/protocol.md": protocol(),
         ROOT / "docs/graphql.md": _filled("docs/graphql.md", {"codes": graphql_reference.codes()}),
         ROOT / "docs/graphql-schema.md": graphql_reference.page(),
+        ROOT / "docs/metrics.md": metrics_reference.page(),
         ROOT / "docs/schema/schema.graphql": graphql_reference.sdl(),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
     }

@@ -58,15 +58,17 @@ class Exchange:
         self._items: list[bytes] = []
         self._on_heads: Callable[[Iterable[str]], None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._sent = measures.counter("chatserver_bus_frames_sent_total", "Frames sent")
+        self._sent = measures.counter(
+            "chatserver_bus_frames_sent_total", "Frames sent over the bus"
+        )
         self._received = measures.counter(
-            "chatserver_bus_frames_received_total", "What came over the bus", ("kind",)
+            "chatserver_bus_frames_received_total", "Frames received over the bus", ("kind",)
         )
         self._unknown = measures.counter(
             "chatserver_bus_items_unknown_total", "Parts of frames that this version does not know"
         )
         self._dropped = measures.counter(
-            "chatserver_bus_items_dropped_total", "What could not be said to other nodes"
+            "chatserver_bus_items_dropped_total", "Items that could not be sent to other nodes"
         )
         measures.gauge(
             "chatserver_bus_connected", "1 if frames arrive", lambda: float(bus.is_connected())
