@@ -17,7 +17,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test test-quick bench autobahn faults lint format docs dist sbom locks clean
+.PHONY: help run test test-quick bench autobahn fuzz faults lint format docs dist sbom locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -41,6 +41,10 @@ bench: ## measure the server, beside the plain Tornado way
 autobahn: ## all cases of the Autobahn WebSocket suite (needs Python 2.7)
 	@deploy/make-venv test
 	.venv/bin/python -m tests.autobahn $(ARGS)
+
+fuzz: ## send hostile input to every door for an hour
+	@deploy/make-venv test
+	.venv/bin/python -m tests.fuzz $(ARGS)
 
 faults: ## the fault tests in their long form, with their figures
 	@deploy/make-venv test

@@ -62,9 +62,13 @@ class Client:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = cls(sock)
         await client.send((HANDSHAKE + headers + "\r\n").encode() + early)
-        client.response = (await client._until(b"\r\n\r\n")).decode()
-        assert " 101 " in client.response, client.response
+        assert await client.upgraded(), client.response
         return client
+
+    async def upgraded(self) -> bool:
+        """Read the head of the answer to a handshake; whether it says 101."""
+        self.response = (await self._until(b"\r\n\r\n")).decode()
+        return " 101 " in self.response
 
     async def send(self, data: bytes) -> None:
         async with asyncio.timeout(TIMEOUT):
