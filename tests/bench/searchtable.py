@@ -57,7 +57,7 @@ def _row(found: Figures) -> str:
     cells = (
         found.store,
         *(
-            " · ".join(f"{each.p50_ms:.1f} / {each.p99_ms:.1f}" for each in both)
+            " · ".join(f"{each.p50_ms:.1f} / {_marked(each.p99_ms)}" for each in both)
             for both in found.asked.values()
         ),
         f"{found.rate:,.0f}",
@@ -65,6 +65,11 @@ def _row(found: Figures) -> str:
         f"{found.disk / MIB:,.0f}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _marked(p99_ms: float) -> str:
+    """The figure, marked where it is above the target."""
+    return f"{p99_ms:.1f}" if p99_ms <= TARGET_MS else f"**{p99_ms:.1f} missed**"
 
 
 def _asked(asked: Asked) -> str:
