@@ -1,5 +1,6 @@
 """The generated parts of docs/protocol.md about WebSocket and errors, and the frames' JSON Schemas."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from enum import Enum
@@ -242,9 +243,24 @@ def _union(title: str, kinds: list[type]) -> str:
 
 def components(kinds: list[type], template: str) -> tuple[Any, dict[str, Any]]:
     """The schemas of types, and of what they refer to. A plain object may be anything."""
-    return msgspec.json.schema_components(
+    roots, parts = msgspec.json.schema_components(
         kinds, schema_hook=lambda kind: {"description": "Anything."}, ref_template=template
     )
+    return _dedented(roots), _dedented(parts)
+
+
+def _dedented(schema: Any) -> Any:
+    """The schema with its descriptions as Python 3.13 has them: earlier ones keep the indentation."""
+    if isinstance(schema, dict):
+        return {
+            key: inspect.cleandoc(value)
+            if key == "description" and isinstance(value, str)
+            else _dedented(value)
+            for key, value in schema.items()
+        }
+    if isinstance(schema, list | tuple):
+        return [_dedented(part) for part in schema]
+    return schema
 
 
 def pretty(schema: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """What all tests share, and how several processes share the tests."""
 
+import asyncio
+import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ import trustme
 from hypothesis import HealthCheck, settings
 from loguru import logger
 from tornado.ioloop import IOLoop
+
+NESTED_TURNS = 30  # of the loop, enough for the six generators of a streamed answer of httpx
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile(
@@ -32,12 +36,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each asynchronous test the loop of this file, whether it names one or not.
+
+    For one that does not, pytest-tornasync asks for the current loop, and newer Pythons make none.
+    """
+    if not isinstance(item, pytest.Function) or "io_loop" in item.fixturenames:
+        return
+    if inspect.iscoroutinefunction(item.obj):
+        item.fixturenames.insert(0, "io_loop")
+
+
 @pytest.fixture
 def io_loop() -> Iterator[IOLoop]:
     """The loop that pytest-tornasync runs a test on, made without calls that Tornado retires."""
     loop = IOLoop(make_current=False)
     yield loop
+    loop.run_sync(_close_generators)
     loop.close()
+
+
+async def _close_generators() -> None:
+    """Let generators that a test left behind end on their loop, each after the one around it.
+
+    As `asyncio.run` does. Else the loop drops what would close them, and newer Pythons warn of it.
+    """
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    for _ in range(NESTED_TURNS):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ async def test_the_token_comes_by_header_or_cookie(server: Running, people: Peop
         b'{"type":"complete"}',
         b'{"type":"complete","id":""}',
         b"[" * 20000,
-        b'{"type":"ping","payload":' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
+        b'{"type":"ping","payload":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001,
     ],
 )
 async def test_a_message_that_is_none(server: Running, text: bytes) -> None:
