@@ -8,9 +8,9 @@ ARGS ?=
 # Several processes share the tests, by module or class; what takes long begins first.
 SHARED = --dist loadscope --no-loadscope-reorder
 
-# The server looks for mongod on the PATH first.
+# deploy/make-venv says if it is no program. The server is told of it, tests find it on the PATH.
 ifdef MONGOD
-export PATH := $(dir $(MONGOD)):$(PATH)
+export PATH := $(dir $(abspath $(MONGOD))):$(PATH)
 export MONGOD
 endif
 ifdef PYTHON
@@ -24,7 +24,7 @@ help: ## this list
 
 run: ## start a server on http://localhost:4000, with its own MongoDB
 	@deploy/make-venv mongod graphiql
-	.venv/bin/chatserver dev --port $(PORT) --data "$(DATA)" $(ARGS)
+	@exec .venv/bin/chatserver dev --port $(PORT) --data "$(DATA)" $(if $(MONGOD),--set "plugin.mongo.mongod=$(abspath $(MONGOD))") $(ARGS)
 
 test: test-quick ## run the whole test suite
 	@# These have bounds in time, so the machine must not be busy with others.

@@ -18,6 +18,7 @@ from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
 from chatserver.ending import cancel
 from chatserver.folders import DataFolder
+from chatserver.holding import Holding
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Context, Job
 from chatserver.jobs import Jobs
@@ -94,8 +95,11 @@ class Server:
         async with AsyncExitStack() as stack:  # each is undone, whatever becomes of the others
             if not beside or self.store.is_private():
                 stack.callback(DataFolder(self._data).close)
+            holding = await self.holding()
             stack.push_async_callback(self.store.close)
             await self.store.open()
+            if holding is not None:
+                holding.note()
             await installation.enter(self.store)  # before a plugin writes anything
             stack.push_async_callback(self.hooks.shutdown)
             await self.hooks.startup(self._context)
@@ -104,6 +108,20 @@ class Server:
             if not beside:
                 await self.service.join()
             yield self
+
+    async def holding(self) -> Holding | None:
+        """What notes which store the data folder holds, where that is one. Raises `StartupError`.
+
+        Asked before the store is opened, with the folder locked.
+        """
+        (call,) = self._plugins.calls()["provide_store"]
+        holding = Holding(self._data, call.plugin)
+        if self.store.is_private():
+            await holding.demand(self.config, self.store)
+            return holding
+        if holder := holding.holder(self.config):
+            logger.warning("server.data: {} holds data of {}, unused now", self._data, holder)
+        return None
 
     def listen(self) -> int:
         """Accept connections; returns the port. Raises `StartupError`."""

@@ -107,3 +107,7 @@ class BusUnavailable(Exception):
 
 class StartupError(Exception):
     """The server refuses to start; the text names the cause and, for settings, the path."""
+
+
+class PortTaken(StartupError):
+    """Another program listens where the server was to listen."""

@@ -27,6 +27,14 @@ def is_same(one: Path, other: Path) -> bool:
         return one.resolve() == other.resolve()
 
 
+def no_folder(path: Path, error: OSError) -> str:
+    """Why `path` could not be made or used as a folder, in words for whoever set it."""
+    for place in (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            return f"{'it' if place == path else place} is a file, expected a folder"
+    return error.strerror or str(error)
+
+
 class DataFolder:
     """A folder that belongs to one process: a second server on it is refused.
 
@@ -39,7 +47,7 @@ class DataFolder:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StartupError(f"server.data: {path}: {error.strerror}") from error
+            raise StartupError(f"server.data: {path}: {no_folder(path, error)}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from chatserver.cli.options import configured, listening, load_configuration
+from chatserver.errors import PortTaken, StartupError
 
 if TYPE_CHECKING:
-    from chatserver.config import Config
+    from chatserver.config import Config, Loaded
 
 
 @click.command()
@@ -48,13 +49,31 @@ def command(
     if store is not None:
         overrides["plugins.enabled"] = with_store(loaded.config, store)
         loaded = load_configuration(source, overrides, host=host, port=port, data=data)
+    from chatserver.cli.terminal import own_foreground
+
+    with own_foreground():
+        try:
+            status = served(loaded, reload)
+        except PortTaken as error:
+            raise StartupError(f"{error}: choose another with {another_port(loaded)}") from error
+    ctx.exit(status)
+
+
+def served(loaded: Loaded, reload: bool) -> int:
+    """The exit status of the server, once it has ended."""
     if reload:
         from chatserver.cli.reload import run_reloading
 
-        ctx.exit(run_reloading(loaded))
+        return run_reloading(loaded)
     from chatserver.app import run
 
-    ctx.exit(run(loaded, dev=True))
+    return run(loaded, dev=True)
+
+
+def another_port(loaded: Loaded) -> str:
+    """How a port is chosen, as whoever started this types it."""
+    port = loaded.config.server.port % 65_535 + 1
+    return f"make run PORT={port}" if "MAKELEVEL" in os.environ else f"--port {port}"
 
 
 def with_store(config: Config, store: str) -> list[str]:

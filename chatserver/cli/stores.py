@@ -54,13 +54,18 @@ def store_of(loaded: Loaded) -> Store:
 @asynccontextmanager
 async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
     """The store, open. Where the data belongs to one process, a running server is in the way."""
-    store = store_of(loaded)
+    from chatserver.app import Server
+
+    server = Server(loaded)
     async with AsyncExitStack() as stack:
-        if store.is_private():
+        if server.store.is_private():
             stack.callback(data_folder(loaded).close)
-        stack.push_async_callback(store.close)
-        await store.open()
-        yield store
+        holding = await server.holding()
+        stack.push_async_callback(server.store.close)
+        await server.store.open()
+        if holding is not None:
+            holding.note()
+        yield server.store
 
 
 @asynccontextmanager

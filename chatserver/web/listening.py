@@ -1,5 +1,6 @@
 """Sockets to listen on, and the HTTP servers on them."""
 
+import errno
 import socket
 import ssl
 
@@ -7,7 +8,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 
 from chatserver.config import Config
-from chatserver.errors import StartupError
+from chatserver.errors import PortTaken, StartupError
+from chatserver.web.certificates import load_chain
 from chatserver.web.front import Front
 from chatserver.web.gate import Gate
 
@@ -24,12 +26,22 @@ def bind(config: Config, port: int | None = None, *, shared: bool = False) -> li
     number = config.server.port if port is None else port
     try:
         sockets = bind_sockets(number, config.server.host, backlog=BACKLOG, reuse_port=shared)
-    except OSError as error:
-        where = f"{config.server.host}:{number}"
-        raise StartupError(f"server.port: cannot listen on {where}: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:
+        raise _refused(config.server.host, number, error) from error
     for each in sockets:
         _bound_the_kernel(each)
     return sockets
+
+
+def _refused(host: str, port: int, error: OSError | UnicodeError) -> StartupError:
+    """The error under the setting that is wrong: the host where that is none of this machine."""
+    if not isinstance(error, OSError):  # too long or too odd to be looked up
+        return StartupError(f"server.host: {host!r} is no name or address of a host")
+    said = error.strerror or str(error)
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return StartupError(f"server.host: cannot listen on {host}: {said}")
+    kind = PortTaken if error.errno == errno.EADDRINUSE else StartupError
+    return kind(f"server.port: cannot listen on {host}:{port}: {said}")
 
 
 def _bound_the_kernel(listener: socket.socket) -> None:
@@ -72,8 +84,5 @@ def tls(config: Config) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_cert_chain(config.server.tls_certificate, config.server.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise StartupError(f"server.tls_certificate: {error}") from error
+    load_chain(context, config.server.tls_certificate, config.server.tls_key)
     return context

@@ -1,0 +1,193 @@
+"""What somebody meets who starts a server by hand: slips in what is given, Ctrl+C under make."""
+
+import os
+import pty
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+MAKEFILE = f"""
+run:
+	@exec {sys.executable} -m chatserver dev --no-reload --port 0 --store memory --data data
+"""
+
+
+def dev(folder: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """A development server that is expected to refuse."""
+    base = {name: text for name, text in os.environ.items() if name != "MAKELEVEL"}
+    return subprocess.run(
+        [sys.executable, "-m", "chatserver", "dev", "--no-reload", "--port", "0", *arguments],
+        cwd=folder,
+        env=base | environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def served_once(folder: Path, store: str) -> None:
+    """Start a server on `folder/data` and end it in order."""
+    command = ["dev", "--no-reload", "--port", "0", "--store", store]
+    seen = []
+    with subprocess.Popen(
+        [sys.executable, "-m", "chatserver", *command],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            seen.append(line)
+            if " serves http://" in line:
+                process.send_signal(signal.SIGTERM)
+    assert process.returncode == 0, "".join(seen)
+
+
+def test_data_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    done = dev(tmp_path, "--store", "memory")
+    assert done.returncode == 1
+    assert f"server.data: {tmp_path}/data: it is a file, expected a folder" in done.stderr
+
+
+def test_data_below_a_file_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("")
+    done = dev(tmp_path, "--store", "memory", "--data", "notes/data")
+    assert done.returncode == 1
+    assert f"{tmp_path}/notes is a file, expected a folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "way"), [({}, "--port {}"), ({"MAKELEVEL": "1"}, "make run PORT={}")]
+)
+def test_a_taken_port_says_how_to_choose_another(
+    tmp_path: Path, environ: dict[str, str], way: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = dev(tmp_path, "--store", "memory", "--port", str(port), **environ)
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert way.format(port + 1) in done.stderr
+
+
+def test_another_store_on_a_folder_with_data_is_refused(tmp_path: Path) -> None:
+    served_once(tmp_path, "sqlite")
+    assert (tmp_path / "data/.store").read_text() == "sqlite\n"
+    done = dev(tmp_path, "--store", "mongo")
+    assert done.returncode == 1
+    assert f"{tmp_path}/data holds the data of the store sqlite, and mongo is chosen" in done.stderr
+    assert "--store sqlite" in done.stderr and "--data" in done.stderr and "move" in done.stderr
+    assert not (tmp_path / "data/mongo").exists()
+    served_once(tmp_path, "sqlite")  # what holds the data starts as before
+    served_once(tmp_path, "memory")  # and what keeps nothing takes nobody's place
+    assert (tmp_path / "data/.store").read_text() == "sqlite\n"
+
+
+def test_data_of_a_version_without_the_note_is_found_by_its_folder(tmp_path: Path) -> None:
+    """As a server left it that had mongo on."""
+    (tmp_path / "data/mongo/db").mkdir(parents=True)
+    done = dev(tmp_path, "--store", "sqlite")
+    assert done.returncode == 1
+    assert "holds the data of the store mongo, and sqlite is chosen" in done.stderr
+
+
+def test_a_command_that_fills_a_store_is_refused_as_well(tmp_path: Path) -> None:
+    served_once(tmp_path, "sqlite")
+    done = subprocess.run(
+        [sys.executable, "-m", "chatserver", "migrate", "--set", "plugins.enabled=mongo,password"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "holds the data of the store sqlite" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_ctrl_c_under_make_is_a_clean_end(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execvp("make", ["make", "run"])
+    shown, pressed = b"", False
+    while True:
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:  # everybody has closed it
+            break
+        if not pressed and b"sign up" in shown:
+            pressed = os.write(terminal, b"\x03") == 1
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert b"stopped" in shown and b"***" not in shown, shown.decode()
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_terminal_is_given_back(tmp_path: Path) -> None:
+    """A script that runs make goes on after it, with the terminal."""
+    if shutil.which("make") is None:
+        pytest.skip("no make")
+    (tmp_path / "Makefile").write_text(MAKEFILE)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execvp("sh", ["sh", "-c", "make run; echo status $?; read line; echo got $line"])
+    shown, pressed, typed = b"", False, False
+    while True:
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:
+            break
+        if not pressed and b"sign up" in shown:
+            pressed = os.write(terminal, b"\x03") == 1
+        if not typed and b"status 0" in shown:
+            typed = os.write(terminal, b"hello\n") == 6
+    os.waitpid(child, 0)
+    os.close(terminal)
+    assert b"got hello" in shown, shown.decode()
+
+
+def make_venv(mongod: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["/bin/sh", str(ROOT / "deploy/make-venv"), "mongod"],
+        env=os.environ | {"MONGOD": mongod},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_mongod_that_is_not_there_is_named() -> None:
+    done = make_venv("/no/such/mongod")
+    assert done.returncode == 1
+    assert "MONGOD=/no/such/mongod is not a program" in done.stderr
+
+
+def test_a_program_that_is_no_mongod_is_named() -> None:
+    done = make_venv("/bin/echo")
+    assert done.returncode == 1
+    assert "MONGOD=/bin/echo is no mongod" in done.stderr
+
+
+def test_make_run_starts_the_mongod_that_was_named() -> None:
+    """Not another one from the same folder, or none."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    shown = subprocess.run(
+        ["make", "--dry-run", "run", "MONGOD=deploy/mongod-9"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert f'--set "plugin.mongo.mongod={ROOT}/deploy/mongod-9"' in shown.stdout
+    assert "exec .venv/bin/chatserver dev" in makefile
