@@ -79,6 +79,8 @@ class Increment:
         if self._records < records < now:
             await self._write([Until(records, records=True)])
         await self._write([Until(now, records=records == now)])
+        if self._file is not None:
+            await in_thread(self._file.settle, now)
         self._records = records
         return Shipped(now, records)
 

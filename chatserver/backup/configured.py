@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chatserver.backup.key import Key, configured_key
+from chatserver.backup.owner import owner_for
 from chatserver.backup.seal import seal_for
 from chatserver.backup.shelf import Shelf
 from chatserver.backup.take import Settings
@@ -11,8 +12,10 @@ from chatserver.config.text import render_effective
 
 
 def shelf_of(config: Config) -> Shelf:
-    """Where the backups are."""
-    return Shelf(Path(config.backup.folder or Path(config.server.data, "backups")))
+    """Where the backups are; what root makes there is the server's."""
+    data = Path(config.server.data)
+    folder = Path(config.backup.folder or data / "backups")
+    return Shelf(folder, owner_for(folder, data))
 
 
 def checked_key(config: BackupConfig) -> Key | None:

@@ -2,8 +2,8 @@
 
 Each file is a row of frames (`frames.py`), each frame some JSON lines, compressed and sealed; it is
 durable before the next begins. The first line of a file says which files were there before it, and
-how many frames they had: so a frame that is gone is missed, though a crash may have cut the last one
-of any file. Its name is a number and something that never comes again: each file is encrypted with a key
+how many frames they had, and the ledger (`ledger.py`) how many there were after the last round: so a frame
+that is gone is missed, though a crash may have cut the one that was being written. Its name is a number and something that never comes again: each file is encrypted with a key
 that comes of its name, also where a copy of the folder is gone on with. `Until` closes a round: all that was durable at that time is in the file by then. A file
 that was closed in order ends with a frame that is the last one.
 """
@@ -12,14 +12,17 @@ import os
 import re
 import secrets
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from chatserver.archive.errors import Corrupted
 from chatserver.archive.lines import Closed, Follows, Line, decode, encode
-from chatserver.backup.errors import BackupError
+from chatserver.backup.errors import BackupError, BrokenIncrements
 from chatserver.backup.frames import CutOff, frame, open_file, read_frame
 from chatserver.backup.key import Key
+from chatserver.backup.ledger import FILE as LEDGER
+from chatserver.backup.ledger import Ledger, clear_drafts, read_ledger, write_ledger
+from chatserver.backup.owner import reason
 from chatserver.backup.parts import COMPRESSION, write_all
 from chatserver.backup.seal import Seal, seal_for
 
@@ -35,20 +38,27 @@ class IncrementFile:
     def __init__(self, backup: Path, key: Key | None, salt: bytes) -> None:
         """Raises `BackupError`."""
         folder = backup / FOLDER
-        before = {each.name: frames_in(each) for each in files(backup)}
+        self._backup, self._key, self._salt = backup, key, salt
+        before = self._before = {each.name: frames_in(each) for each in files(backup)}
         number = int(max(before, default="0").partition("-")[0]) + 1
         self._path = folder / NAME.format(number=number, once=secrets.token_hex(8))
         self._seal = _seal(key, salt, self._path)
-        self._frames = 0
+        self._frames, self._until = 0, ""
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._file = self._path.open("xb", buffering=0)
         except OSError as error:
-            raise BackupError(f"{self._path}: {error.strerror}") from error
+            raise BackupError(f"{self._path}: {reason(self._path, error)}") from error
         try:
             self.write([Follows(before)])
             _sync(folder)
             _sync(backup)
+            clear_drafts(backup)
+            known = read_ledger(backup, key, salt)
+            self.settle(known.until if known else "")
+        except OSError as error:
+            self._file.close()
+            raise BackupError(f"{self._path}: {error.strerror}") from error
         except BaseException:
             self._file.close()
             raise
@@ -72,10 +82,17 @@ class IncrementFile:
             raise BackupError(f"{self._path}: {error.strerror}") from error
         self._frames += 1
 
+    def settle(self, until: str) -> None:
+        """All that was written by then has to be there from now on. Raises `BackupError`."""
+        self._until = until
+        ledger = Ledger(self._before | {self._path.name: self._frames}, until)
+        write_ledger(self._backup, ledger, self._key, self._salt, self._path.name)
+
     def close(self) -> None:
         """With a frame that says that nothing follows. Raises `BackupError`."""
         try:
             self.write([Closed()], last=True)
+            self.settle(self._until)
         finally:
             self._file.close()
 
@@ -95,25 +112,54 @@ def files(backup: Path) -> list[Path]:
         raise Corrupted(f"{folder}: {error.strerror}") from None
 
 
-def read(backup: Path, key: Key | None, salt: bytes) -> Iterator[list[Line]]:
-    """The lines of each frame. Raises `Corrupted` where one is broken or missing."""
+def read(
+    backup: Path, key: Key | None, salt: bytes, *, ledger: bool = False
+) -> Iterator[list[Line]]:
+    """The lines of each frame, up to the first that is broken or missing: raises `BrokenIncrements`.
+
+    With `ledger` it is broken where there is no ledger as well; all that is there comes before.
+    """
+    known, problem = _known(backup, key, salt, ledger)  # first: files grow meanwhile
     found: dict[str, int] = {}
-    wanted: dict[str, int] = {}
-    for path in files(backup):
-        seal = _seal(key, salt, path)
-        found[path.name] = 0
-        for sealed, last in _frames(path):
-            try:
-                lines = _opened(seal, found[path.name], last, sealed)
-            except Corrupted as error:
-                raise Corrupted(f"{path}: {error}") from None
-            found[path.name] += 1
-            for follows in [line for line in lines if isinstance(line, Follows)]:
-                wanted |= follows.frames
-            yield lines
+    try:
+        for path in files(backup):
+            seal = _seal(key, salt, path)
+            found[path.name] = 0
+            for sealed, last in _frames(path):
+                lines = _lines(path, seal, found[path.name], last, sealed)
+                found[path.name] += 1
+                for follows in [line for line in lines if isinstance(line, Follows)]:
+                    _demand(backup, found, follows.frames)
+                yield lines
+        _demand(backup, found, known.frames, known.until)
+    except Corrupted as error:
+        raise BrokenIncrements(str(error)) from None
+    if problem:
+        raise BrokenIncrements(problem)
+
+
+def _known(backup: Path, key: Key | None, salt: bytes, demanded: bool) -> tuple[Ledger, str]:
+    """What has to be there, and what is wrong with the ledger if it cannot tell."""
+    try:
+        known = read_ledger(backup, key, salt)
+    except Corrupted as error:
+        return Ledger({}), str(error)
+    if known is None:
+        return Ledger({}), f"{backup / LEDGER}: it is missing" if demanded else ""
+    return known, ""
+
+
+def _demand(
+    backup: Path, found: Mapping[str, int], wanted: Mapping[str, int], until: str = ""
+) -> None:
+    """Raises `Corrupted` where a file has not all frames that it is known to have had."""
     for name, frames in wanted.items():
         if found.get(name, 0) < frames:
-            raise Corrupted(f"{backup / FOLDER / name}: it is cut off or missing")
+            written = f"; all until {until} had been written" if until else ""
+            raise Corrupted(
+                f"{backup / FOLDER / name}: it is cut off or missing: {found.get(name, 0)} of "
+                f"{frames} frames are there{written}"
+            )
 
 
 def frames_in(path: Path) -> int:
@@ -135,12 +181,14 @@ def _frames(path: Path) -> Iterator[tuple[bytes, bool]]:
         raise Corrupted(f"{path}: {error.strerror}") from None
 
 
-def _opened(seal: Seal, number: int, last: bool, sealed: bytes) -> list[Line]:
+def _lines(path: Path, seal: Seal, number: int, last: bool, sealed: bytes) -> list[Line]:
     try:
         data = zlib.decompressobj().decompress(seal.open(number, last, sealed), MOST_BYTES)
+        return [line for lines in decode([data]) for line in lines]
     except zlib.error:
-        raise Corrupted("it cannot be unpacked") from None
-    return [line for lines in decode([data]) for line in lines]
+        raise Corrupted(f"{path}: it cannot be unpacked") from None
+    except Corrupted as error:
+        raise Corrupted(f"{path}: {error}") from None
 
 
 def _sync(folder: Path) -> None:

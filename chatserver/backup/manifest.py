@@ -15,8 +15,9 @@ import msgspec
 
 from chatserver.archive.copying import Counts
 from chatserver.archive.errors import Corrupted
-from chatserver.backup.errors import BackupError
+from chatserver.backup.errors import BackupError, Unsealed
 from chatserver.backup.key import Key
+from chatserver.backup.owner import reason
 
 T = TypeVar("T")
 
@@ -36,7 +37,10 @@ class Part(NamedTuple):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are RFC 3339, UTC, milliseconds. `streams` has the parts of each stream, in order."""
+    """Times are RFC 3339, UTC, milliseconds. `streams` has the parts of each stream, in order.
+
+    With `ledger` the backup is broken where it has none (`ledger.py`); older versions made none.
+    """
 
     format: str = FORMAT
     version: int = VERSION
@@ -49,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     salt: str
     key: str | None
     streams: dict[str, list[Part]]
+    ledger: bool = False
 
     @property
     def id(self) -> str:
@@ -78,7 +83,7 @@ def is_backup(folder: Path) -> bool:
     try:
         return (folder / FILE).is_file()
     except OSError as error:
-        raise BackupError(f"{folder}: {error.strerror}") from None
+        raise BackupError(f"{folder}: {reason(folder, error)}") from None
 
 
 def write_manifest(folder: Path, manifest: Manifest, key: Key | None) -> None:
@@ -91,7 +96,10 @@ def write_manifest(folder: Path, manifest: Manifest, key: Key | None) -> None:
 
 
 def read_manifest(folder: Path, key: Key | None) -> Manifest:
-    """Raises `BackupError`, and `Corrupted` where it is not what was written."""
+    """Raises `BackupError`, and `Corrupted` where it is not what was written.
+
+    With a key, plain backups are refused (`Unsealed`): anyone with write access could have planted one.
+    """
     path = folder / FILE
     lines = _read(path).split(b"\n")
     if len(lines) != 3 or lines[2]:
@@ -104,11 +112,11 @@ def read_manifest(folder: Path, key: Key | None) -> Manifest:
             f"{path}: the backup is of version {head.version}, and this server knows them up to "
             f"{VERSION}: chatserver {head.server} wrote it, use that one"
         )
-    _check_key(path, head.key, key)
+    _check_key(folder, head.key, key)
     manifest = _decoded(path, lines[0], Manifest)
     if not _HEX.fullmatch(manifest.salt):
         raise Corrupted(f"{path}: it is damaged")
-    proof = _proof(lines[0], manifest.salt, key if manifest.key else None)
+    proof = _proof(lines[0], manifest.salt, key)
     if not hmac.compare_digest(lines[1], proof):
         raise Corrupted(f"{path}: its checksum does not fit")
     return manifest
@@ -120,9 +128,13 @@ def peek(folder: Path) -> Manifest:
     return _decoded(path, _read(path).partition(b"\n")[0], Manifest)
 
 
-def _check_key(path: Path, wanted: str | None, key: Key | None) -> None:
+def _check_key(folder: Path, wanted: str | None, key: Key | None) -> None:
+    path = folder / FILE
     if wanted is None and key is not None:
-        return  # a backup from before there was a key
+        raise Unsealed(
+            f"{folder}: it is not encrypted, so anybody may have changed it: leave out the key "
+            "(backup.key_file) to take it all the same"
+        )
     if wanted is not None and key is None:
         raise BackupError(f"{path}: the backup is encrypted: give its key (backup.key_file)")
     if wanted is not None and key is not None and key.id != wanted:
@@ -135,7 +147,7 @@ def _read(path: Path) -> bytes:
             raise Corrupted(f"{path}: it is too large for a manifest")
         return path.read_bytes()
     except OSError as error:
-        raise Corrupted(f"{path}: {error.strerror}") from None
+        raise Corrupted(f"{path}: {reason(path, error)}") from None
 
 
 def _decoded(path: Path, line: bytes, kind: type[T]) -> T:

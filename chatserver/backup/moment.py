@@ -41,30 +41,21 @@ def read_moment(text: str) -> Moment:
     return Moment(at_text(first), at_text(last))
 
 
-def choose(path: Path, key: Key | None, moment: Moment | None) -> Backup:
+def choose(
+    path: Path, key: Key | None, moment: Moment | None, *, incomplete: bool = False
+) -> Backup:
     """The backup at `path`; in a folder of backups the newest that is not later than the moment.
 
-    Who has a key gets none without: who can write to the folder could have put it there. Raises
-    `BackupError`.
+    `incomplete`: of what came after it, take what is whole. Raises `BackupError`.
     """
-    found = _chosen(path, key, moment)
-    if key is not None and found.key is None:
-        raise BackupError(
-            f"{found.folder}: it is not encrypted, so anybody may have changed it: leave out the key "
-            "(backup.key_file) to take it all the same"
-        )
-    return found
-
-
-def _chosen(path: Path, key: Key | None, moment: Moment | None) -> Backup:
     if is_backup(path):
-        return Backup(path, key)
+        return Backup(path, key, incomplete=incomplete)
     backups = Shelf(path).all()
     if not backups:
         raise BackupError(f"{path}: it is no backup, and there is none in it")
     for backup in reversed(backups):
         if moment is None or peek(backup).ended <= moment.last:
-            return Backup(backup, key)
+            return Backup(backup, key, incomplete=incomplete)
     raise BackupError(f"{path}: all backups in it are from after {moment.first if moment else ''}")
 
 

@@ -8,7 +8,7 @@ from chatserver.archive.background import ahead
 from chatserver.archive.errors import Corrupted
 from chatserver.archive.lines import Line
 from chatserver.backup import increments
-from chatserver.backup.errors import BackupError
+from chatserver.backup.errors import BackupError, BrokenIncrements
 from chatserver.backup.increments import IncrementFile
 from chatserver.backup.key import Key
 from chatserver.backup.manifest import FILE, Manifest, Part, is_backup, read_manifest
@@ -20,14 +20,19 @@ from chatserver.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
 
 
 class Backup:
-    """One complete backup. Raises `BackupError` where it is none, or the key is another."""
+    """One complete backup. Raises `BackupError` where it is none, or not sealed with the key.
 
-    def __init__(self, folder: Path, key: Key | None) -> None:
+    `incomplete`: what came after it is read up to where it is broken; `lost` says why it ends there.
+    """
+
+    def __init__(self, folder: Path, key: Key | None, *, incomplete: bool = False) -> None:
         if not is_backup(folder):
             raise BackupError(f"{folder}: it is no backup: there is no {FILE} in it")
         self.folder = folder
+        self.key = key
+        self.lost = ""
+        self._incomplete = incomplete
         self.manifest: Manifest = read_manifest(folder, key)
-        self.key = key if self.manifest.key else None
         if is_name(folder.name) and folder.name != self.manifest.name:
             raise Corrupted(
                 f"{folder}: it is {self.manifest.name}, by the name of another backup: rename it"
@@ -58,11 +63,17 @@ class Backup:
                 yield lines
 
     async def increments(self) -> AsyncGenerator[list[Line], None]:
-        """The lines that were written beside it since, frame by frame. Raises `Corrupted`."""
-        found = increments.read(self.folder, self.key, self._salt)
-        async with aclosing(ahead(found)) as frames:
-            async for lines in frames:
-                yield lines
+        """The lines that were written beside it since, frame by frame. Raises `BrokenIncrements`."""
+        ledger = self.manifest.ledger
+        found = increments.read(self.folder, self.key, self._salt, ledger=ledger)
+        try:
+            async with aclosing(ahead(found)) as frames:
+                async for lines in frames:
+                    yield lines
+        except BrokenIncrements as error:
+            if not self._incomplete:
+                raise
+            self.lost = str(error)
 
     def new_increment(self) -> IncrementFile:
         """A new file beside it, to be written; blocks. Raises `BackupError`."""

@@ -6,28 +6,35 @@ a name while nobody does was left by a crash, and goes.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chatserver.backup.errors import BackupError
+from chatserver.backup.owner import Owner, hand_over, hand_over_new, reason
 
 PREFIX = "chatserver-"
 _NAME = re.compile(r"chatserver-(\d{8}T\d{6}Z)(-\d+)?")
 _TIME = "%Y%m%dT%H%M%SZ"
+NEVER = datetime.min.replace(tzinfo=UTC)
 PARTIAL, REMOVED = ".partial-", ".removed-"
+LOCK = ".lock"
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may point anywhere
 
 
 class Shelf:
     """All backups in one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, owner: Owner | None = None) -> None:
+        """What is made there is the `owner`'s, where one is given; only root can do that."""
         self.folder = folder.absolute()
+        self._owner = owner
 
     def all(self) -> list[Path]:
         """The complete ones, oldest first; none where there is no folder."""
@@ -36,8 +43,23 @@ class Shelf:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise BackupError(f"{self.folder}: {error.strerror}") from error
-        return [self.folder / name for name in sorted(names, key=_order)]
+            raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
+        return sorted((self.folder / name for name in names), key=_place)
+
+    def demand_usable(self) -> None:
+        """Raises `BackupError` where the folder is there, but not for us to make backups in."""
+        try:
+            if self.folder.exists() and not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from None
+
+    def out_of_reach(self) -> str:
+        """What to do where the folder is root's, so that the server cannot go on there; "" if it can."""
+        if self._owner is None or self.folder.stat().st_uid == self._owner.uid:
+            return ""
+        user = self._owner.user
+        return f"{self.folder} belongs to root, and the server's data to {user}: chown {user}: {self.folder}"
 
     @contextmanager
     def draft(self, now: datetime) -> Iterator[Path]:
@@ -51,26 +73,42 @@ class Shelf:
             try:
                 partial.mkdir(mode=0o700)
                 yield partial
+                hand_over(partial, self._owner)
                 _sync(partial)
                 partial.rename(self.folder / name)
                 _sync(self.folder)
             except BaseException as error:
                 shutil.rmtree(partial, ignore_errors=True)
                 if isinstance(error, OSError):
-                    raise BackupError(f"{error.filename or partial}: {error.strerror}") from error
+                    path = Path(error.filename or partial)
+                    raise BackupError(f"{path}: {reason(path, error)}") from error
                 raise
 
-    def rotate(self, now: datetime, keep_days: float, keep_count: int) -> list[Path]:
+    def rotate(
+        self,
+        now: datetime,
+        keep_days: float,
+        keep_count: int,
+        is_ours: Callable[[Path], bool] = lambda _: True,
+    ) -> list[Path]:
         """Remove what is older than the days, and beyond the count the oldest; 0 sets no limit.
 
-        The newest stays, whatever its age. Returns what went.
+        Counted are those that are ours, and the newest of these stays, whatever its age. Others go when
+        they are older than the days, or than all of ours that the count keeps. Returns what went.
         """
         with self._locked():
-            kept = self.all()
-            gone = kept[:-keep_count] if keep_count else []
-            if keep_days:
-                oldest = now - timedelta(days=keep_days)
-                gone += [each for each in kept[:-1] if each not in gone and made(each) < oldest]
+            there = self.all()
+            ours = [each for each in there if is_ours(each)]
+            spared = (ours or there)[-1:]
+            kept = ours[-keep_count:] if keep_count else ours
+            full = 0 < keep_count <= len(ours)
+            oldest = now - timedelta(days=keep_days) if keep_days else NEVER
+            gone = [
+                each
+                for each in there
+                if each not in spared
+                and (made(each) < oldest or (full and _place(each) < _place(kept[0])))
+            ]
             for each in gone:
                 self._remove(each)
             return gone
@@ -79,24 +117,30 @@ class Shelf:
         try:
             removed = self.folder / (REMOVED + backup.name)
             backup.rename(removed)
-            shutil.rmtree(removed)
+            if removed.is_symlink() or not removed.is_dir():  # planted, or put there by mistake
+                removed.unlink()
+            else:
+                shutil.rmtree(removed)
         except OSError as error:
-            raise BackupError(f"{error.filename or backup}: {error.strerror}") from error
+            path = Path(error.filename or backup)
+            raise BackupError(f"{path}: {reason(path, error)}") from error
 
     def _free_name(self, now: datetime) -> str:
         name = PREFIX + now.astimezone(UTC).strftime(_TIME)
-        taken = {backup.name for backup in self.all()}
-        names = (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3)))
-        return next(each for each in names if each not in taken)
+        same = [place for backup in self.all() if PREFIX + (place := _place(backup))[0] == name]
+        return f"{name}-{same[-1][1] + 1}" if same else name
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            hand_over_new(self.folder, self._owner)
+            lock = os.open(self.folder / LOCK, _OPEN, 0o600)
         except OSError as error:
-            raise BackupError(f"{self.folder}: {error.strerror}") from error
+            path = Path(error.filename or self.folder)
+            raise BackupError(f"{self.folder}: {reason(path, error)}") from error
         try:
+            if self._owner:
+                os.fchown(lock, *self._owner)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
@@ -116,7 +160,13 @@ class Shelf:
 
 def is_name(name: str) -> bool:
     """Is a folder with this name a backup on a shelf?"""
-    return _NAME.fullmatch(name) is not None
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return False
+    with contextlib.suppress(ValueError):  # such as the 31st of February
+        datetime.fromisoformat(found[1])
+        return True
+    return False
 
 
 def made(backup: Path) -> datetime:
@@ -124,11 +174,12 @@ def made(backup: Path) -> datetime:
     found = _NAME.fullmatch(backup.name)
     if found is None:
         raise BackupError(f"{backup}: it has not the name of a backup")
-    return datetime.strptime(found[1], _TIME).replace(tzinfo=UTC)
+    return datetime.fromisoformat(found[1])
 
 
-def _order(name: str) -> tuple[str, int]:
-    found = _NAME.fullmatch(name)
+def _place(backup: Path) -> tuple[str, int]:
+    """In the order in which they were made."""
+    found = _NAME.fullmatch(backup.name)
     assert found is not None
     return found[1], int((found[2] or "-1")[1:])
 

@@ -14,6 +14,7 @@ from chatserver.archive.copying import Copying, Counts
 from chatserver.archive.digests import Progress, silent
 from chatserver.archive.lines import Record, RoomEnd, encode
 from chatserver.backup.key import Key
+from chatserver.backup.ledger import Ledger, write_ledger
 from chatserver.backup.manifest import Manifest, Part, write_manifest
 from chatserver.backup.pace import Pace
 from chatserver.backup.seal import SALT_BYTES, seal_for
@@ -55,7 +56,10 @@ async def take(
             salt=copy.salt.hex(),
             key=settings.key.id if settings.key else None,
             streams=copy.streams,
+            ledger=True,
         )
+        ledger = Ledger({}), settings.key, copy.salt, manifest.name
+        await asyncio.to_thread(write_ledger, folder, *ledger)
         await asyncio.to_thread(write_manifest, folder, manifest, settings.key)
     return shelf.folder / manifest.name, manifest
 

@@ -1,6 +1,8 @@
 """Does a backup hold what it says, and would it restore? Found out by doing it, in a scratch store."""
 
 import asyncio
+import contextlib
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from chatserver.archive.lines import RoomEnd
 from chatserver.archive.target import Heads
 from chatserver.backup.comparing import differing, ends_of
 from chatserver.backup.errors import BackupError
+from chatserver.backup.owner import hand_over, owner_for, reason
 from chatserver.backup.reading import Backup
 from chatserver.backup.restore import restore
 from chatserver.backup.take import at_text
@@ -57,10 +60,16 @@ async def _demand_described(backup: Backup, store: Store, heads: Heads) -> None:
 
 def note_verified(backup: Path) -> None:
     """Leave word in the backup that it was whole now. Raises `BackupError`."""
+    draft = backup / f".{VERIFIED}-{secrets.token_hex(4)}"
     try:
-        (backup / VERIFIED).write_text(at_text(datetime.now(UTC)) + "\n")
+        with draft.open("x") as file:
+            file.write(at_text(datetime.now(UTC)) + "\n")
+        hand_over(draft, owner_for(backup, backup))
+        draft.rename(backup / VERIFIED)  # never through a link that somebody put there
     except OSError as error:
-        raise BackupError(f"{backup / VERIFIED}: {error.strerror}") from error
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise BackupError(f"{backup / VERIFIED}: {reason(backup, error)}") from error
 
 
 def verified_at(backup: Path) -> str | None:

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 import click
 
 from chatserver.cli.options import configured, load_configuration
+from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
+    from chatserver.backup.errors import BrokenIncrements
     from chatserver.backup.manifest import Manifest
     from chatserver.backup.moment import Reach
     from chatserver.backup.reading import Backup
+    from chatserver.backup.shelf import Shelf
     from chatserver.config import Loaded
 
 where = click.option(
     "--to", "folder", metavar="DIR", help="Folder of the backups, instead of backup.folder."
 )
+as_json = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on one line.")
+WHOLE_UNTIL = "whole until {}: `chatserver restore --incomplete` brings that much back"
 
 
 @click.group(invoke_without_command=True)
@@ -59,18 +64,24 @@ def command(
     metavar="[BACKUP]",
     required=False,
 )
+@as_json
 @configured
-def verify(backup: Path | None, source: str | None, overrides: dict[str, object]) -> None:
+def verify(
+    backup: Path | None, source: str | None, overrides: dict[str, object], as_json: bool
+) -> None:
     """Restore a backup into a scratch store, and check all of it.
 
     Without BACKUP it is the newest in backup.folder. The scratch store is a file in the folder for
     temporary files (TMPDIR), about as large as the store that was copied.
 
+    Exits with 0 where all is there that was ever written, and with 1 where anything is changed, cut off
+    or missing, or the backup is not sealed with the key.
+
     \b
     chatserver backup verify -c production
     chatserver backup verify backups/chatserver-20261125T100000Z -c production
     """
-    from chatserver.backup.errors import BackupError
+    from chatserver.backup.errors import BackupError, BrokenIncrements
     from chatserver.backup.moment import reach
     from chatserver.backup.verify import note_verified, verify
     from chatserver.cli.progress import progress
@@ -82,24 +93,44 @@ def verify(backup: Path | None, source: str | None, overrides: dict[str, object]
     async def check() -> Reach:
         with progress("verified") as show:
             async with scratch_store() as scratch:
-                await verify(found, scratch, show)
+                try:
+                    await verify(found, scratch, show)
+                except BrokenIncrements as error:
+                    raise await _far_enough(found, error) from None
         return await reach(found)
 
     reached = run_quietly(check())
-    going_on = "" if reached.closed else ", and is being written or was cut off by a crash"
-    click.echo(f"{found.folder}: whole: {summary(found.manifest)}")
-    click.echo(f"{found.folder}: reaches until {reached.until}{going_on}")
+    if as_json:
+        print_json(described(found.manifest, found.folder) | reached._asdict())
+    else:
+        going_on = "" if reached.closed else ", and is being written or was cut off by a crash"
+        click.echo(f"{found.folder}: whole: {summary(found.manifest)}")
+        click.echo(f"{found.folder}: reaches until {reached.until}{going_on}")
     try:
         note_verified(found.folder)
     except BackupError as error:  # on a disk that is only read it is as whole
         click.echo(f"not noted in the backup: {error}", err=True)
 
 
+async def _far_enough(broken: Backup, error: BrokenIncrements) -> StartupError:
+    """The error, with the time up to which a restore can go all the same."""
+    from chatserver.backup.moment import reach
+    from chatserver.backup.reading import Backup
+
+    until = (await reach(Backup(broken.folder, broken.key, incomplete=True))).until
+    return StartupError(f"{error}\n{broken.folder}: {WHOLE_UNTIL.format(until)}")
+
+
 @command.command("list")
 @where
+@as_json
 @configured
-def list_(folder: str | None, source: str | None, overrides: dict[str, object]) -> None:
+def list_(
+    folder: str | None, source: str | None, overrides: dict[str, object], as_json: bool
+) -> None:
     """List the backups, oldest first.
+
+    Exits with 1 where the folder holds none: it may be another one than you think.
 
     \b
     chatserver backup list -c production
@@ -109,13 +140,28 @@ def list_(folder: str | None, source: str | None, overrides: dict[str, object]) 
     from chatserver.cli.table import print_table
 
     loaded = load_configuration(source, overrides | directed(folder))
+    paths = there(shelf_of(loaded.config))
+    if as_json:
+        print_json([listed(path, loaded) for path in paths])
+        return
     print_table(
         ("backup", "holds", "verified"),
-        (
-            (path.name, told(path, loaded), verified_at(path) or "")
-            for path in shelf_of(loaded.config).all()
-        ),
+        ((path.name, told(path, loaded), verified_at(path) or "") for path in paths),
     )
+
+
+def there(shelf: Shelf) -> list[Path]:
+    """The backups in the folder. Raises `BackupError` where there is none."""
+    from chatserver.backup.errors import BackupError
+    from chatserver.backup.manifest import is_backup
+
+    if found := shelf.all():
+        return found
+    if not shelf.folder.is_dir():
+        raise BackupError(f"{shelf.folder}: there is no such folder")
+    if is_backup(shelf.folder):
+        raise BackupError(f"{shelf.folder}: it is a backup itself: name the folder that holds it")
+    raise BackupError(f"{shelf.folder}: there is no backup in it")
 
 
 def directed(folder: str | None) -> dict[str, object]:
@@ -139,7 +185,10 @@ def make(loaded: Loaded) -> tuple[Path, Manifest]:
             with progress("copied") as show:
                 return await take(store, shelf, settings, show)
 
-    return run_quietly(work())
+    made = run_quietly(work())
+    if said := shelf.out_of_reach():
+        click.echo(said, err=True)
+    return made
 
 
 def rotate(loaded: Loaded) -> list[Path]:
@@ -147,9 +196,13 @@ def rotate(loaded: Loaded) -> list[Path]:
     from datetime import UTC, datetime
 
     from chatserver.backup.configured import shelf_of
+    from chatserver.backup.key import configured_key
+    from chatserver.backup.trust import Trust
 
     kept = loaded.config.backup
-    return shelf_of(loaded.config).rotate(datetime.now(UTC), kept.keep_days, kept.keep_count)
+    shelf = shelf_of(loaded.config)
+    trust = Trust(shelf, configured_key(kept))
+    return shelf.rotate(datetime.now(UTC), kept.keep_days, kept.keep_count, trust.is_ours)
 
 
 def chosen(path: Path | None, loaded: Loaded) -> Backup:
@@ -178,6 +231,41 @@ def told(path: Path, loaded: Loaded) -> str:
         return summary(opened(path, loaded).manifest)
     except ArchiveError as error:
         return str(error)
+
+
+def listed(path: Path, loaded: Loaded) -> dict[str, object]:
+    """What a backup holds as a program wants it; `error` says why that cannot be told."""
+    from chatserver.archive.errors import ArchiveError
+    from chatserver.backup.verify import verified_at
+
+    try:
+        found = described(opened(path, loaded).manifest, path)
+    except ArchiveError as error:
+        return {"backup": str(path), "error": str(error)}
+    return found | {"verified": verified_at(path)}
+
+
+def described(manifest: Manifest, path: Path) -> dict[str, object]:
+    """What is in a backup: times are RFC 3339, sizes are bytes."""
+    counts = manifest.counts
+    return {
+        "backup": str(path),
+        "begun": manifest.begun,
+        "ended": manifest.ended,
+        "seconds": manifest.seconds,
+        "rooms": counts.rooms,
+        "events": counts.events,
+        "records": counts.records,
+        "bytes": manifest.bytes,
+        "key": manifest.key,
+    }
+
+
+def print_json(found: object) -> None:
+    """On one line."""
+    import json
+
+    click.echo(json.dumps(found))
 
 
 def summary(manifest: Manifest) -> str:

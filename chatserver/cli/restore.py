@@ -19,12 +19,24 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("backup", type=click.Path(file_okay=False, path_type=Path), metavar="BACKUP")
 @click.option("--at", metavar="TIME", help="As things stood then; the latest otherwise.")
+@click.option(
+    "--incomplete", is_flag=True, help="Of what came after the backup, take what is whole."
+)
 @configured
-def command(backup: Path, at: str | None, source: str | None, overrides: dict[str, object]) -> None:
+def command(
+    backup: Path,
+    at: str | None,
+    incomplete: bool,
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
     """Fill an empty installation from a backup.
 
     BACKUP is one, or the folder of all: then it is the newest that has the TIME. What was written
     beside it since (backup.ship_seconds) is restored as well, up to the TIME.
+
+    Where something is changed, cut off or missing nothing is restored. If that is among what was
+    written beside the backup, --incomplete goes on up to there, and says what is missing.
 
     No server may run on the installation. What is there already is never touched: a store that is
     not empty is refused. After an interruption, run it again with the same BACKUP and TIME: it goes
@@ -39,13 +51,16 @@ def command(backup: Path, at: str | None, source: str | None, overrides: dict[st
 
     loaded = load_configuration(source, overrides)
     moment = read_moment(at) if at is not None else None
-    found = choose(backup, configured_key(loaded.config.backup), moment)
+    key = configured_key(loaded.config.backup)
+    found = choose(backup, key, moment, incomplete=incomplete)
     restored, until = fill(found, loaded, moment)
     events = sum(restored.heads.values())
     click.echo(
         f"Restored {events:,} events of {len(restored.heads):,} rooms as of {until}, "
         f"from {found.folder}."
     )
+    if found.lost:
+        click.echo(f"What came later is missing: {found.lost}", err=True)
 
 
 def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str]:

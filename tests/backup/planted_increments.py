@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from chatserver.backup.increments import files
+from chatserver.backup.increments import FOLDER, files
+from chatserver.backup.ledger import FILE as LEDGER
 from tests.backup.planting import Three, Way, swapped
 
 
@@ -30,6 +31,43 @@ def doubled(of: Three) -> None:
 
 def out_of_order(of: Three) -> None:
     swapped(*files(of.this)[1:])
+
+
+def none_left(of: Three) -> None:
+    shutil.rmtree(of.this / FOLDER)
+
+
+def last_gone(of: Three) -> None:
+    files(of.this)[-1].unlink()
+
+
+def last_cut_at_a_tenth(of: Three) -> None:
+    path = files(of.this)[-1]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 10])
+
+
+def no_ledger(of: Three) -> None:
+    (of.this / LEDGER).unlink()
+
+
+def neither_increments_nor_ledger(of: Three) -> None:
+    none_left(of)
+    no_ledger(of)
+
+
+def the_ledger_of_another(of: Three) -> None:
+    shutil.copy(of.older / LEDGER, of.this / LEDGER)
+
+
+def an_empty_ledger(of: Three) -> None:
+    (of.this / LEDGER).write_bytes(b"")
+
+
+def a_ledger_of_less(of: Three) -> None:
+    """Somebody who has not the key wrote it."""
+    path, known = of.this / LEDGER, b'{"frames":{},"until":""}'
+    proof = path.read_bytes().split(b"\n")[1]
+    path.write_bytes(known + b"\n" + proof + b"\n")
 
 
 def frames(path: Path) -> list[bytes]:
@@ -60,6 +98,7 @@ FRAMES: dict[str, Way] = {
     "frame gone": reframed(-1, lambda it: [*it[:2], *it[3:]]),
     "first frame gone": reframed(-1, lambda it: it[1:]),
     "cut between frames": reframed(0, lambda it: it[:-1]),
+    "last frame gone": reframed(-1, lambda it: it[:-1]),
     "nothing left": reframed(1, lambda it: []),
     "goes on after its end": reframed(-1, lambda it: [*it, it[1]]),
     "zeros behind its end": reframed(-1, lambda it: [*it, bytes(9)]),
@@ -72,4 +111,12 @@ INCREMENTS: tuple[Way, ...] = (
     doubled,
     out_of_order,
     zeros_for_an_increment,
+    none_left,
+    last_gone,
+    last_cut_at_a_tenth,
+    no_ledger,
+    neither_increments_nor_ledger,
+    the_ledger_of_another,
+    an_empty_ledger,
+    a_ledger_of_less,
 )

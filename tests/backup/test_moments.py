@@ -19,6 +19,7 @@ from chatserver.archive.errors import Corrupted
 from chatserver.backup import increments
 from chatserver.backup.errors import BackupError
 from chatserver.backup.key import Key
+from chatserver.backup.ledger import FILE as LEDGER
 from chatserver.backup.moment import choose, demand_reached, reach, read_moment
 from chatserver.backup.reading import Backup
 from chatserver.backup.restore import restore
@@ -131,10 +132,11 @@ async def test_after_a_crash_what_was_written_counts_and_the_next_goes_on(
             await shipper.round()
             wanted = await contents(store)
             [file] = increments.files(path)
-            size = file.stat().st_size
+            size, ledger = file.stat().st_size, (path / LEDGER).read_bytes()
             await say(store, "room0", "two")
             await shipper.round()
         file.write_bytes(file.read_bytes()[: size + 50])  # the frame with "two" was being written
+        (path / LEDGER).write_bytes(ledger)
         assert not (await reach(Backup(path, KEY))).closed
         async with empty("memory") as fresh:
             assert await restored(Backup(path, KEY), fresh) == wanted
@@ -256,11 +258,11 @@ async def test_fifty_corruptions_of_what_came_after_are_all_found(
     for number in range(50):
         chance, broken = random.Random(number), tmp_path / "broken"
         shutil.copytree(path, broken)
-        if number % 5 == 0:  # of the last file a crash may have cut off the end, of no other
-            file = broken / "increments" / chance.choice(names[:-1])
+        if number % 5 == 0:
+            file = broken / "increments" / chance.choice(names)
             file.write_bytes(file.read_bytes()[: chance.randrange(file.stat().st_size)])
         elif number % 5 == 1:
-            (broken / "increments" / chance.choice(names[:-1])).unlink()
+            (broken / "increments" / chance.choice(names)).unlink()
         else:
             file = broken / "increments" / chance.choice(names)
             data = bytearray(file.read_bytes())

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.backup.manifest import peek
 from tests.docs.pages import ROOT, blocks
 from tests.docs.terminal import Terminal
 from tests.servers import free_port
@@ -16,7 +15,6 @@ from tests.servers import free_port
 pytestmark = pytest.mark.long
 
 PAGE = ROOT / "docs/backup.md"
-MOMENT = "2026-11-25T10:00:00Z"
 ADD = "echo 'a long password' | chatserver user add {} --password-file - -c chat.toml"
 
 
@@ -43,12 +41,6 @@ def terminal(tmp_path: Path, port: int) -> Iterator[Terminal]:
     terminal.stop()
 
 
-def moment(folder: Path) -> str:
-    """The second in which the backup was complete; an operator would know one."""
-    found = [peek(path).ended for path in (folder / "backups").glob("chatserver-*")]
-    return f"{found[0][:19]}Z" if found else ""
-
-
 def test_every_step_works(terminal: Terminal, tmp_path: Path) -> None:
     subprocess.run(["openssl", "version"], check=True, capture_output=True)
     printed = []
@@ -56,13 +48,12 @@ def test_every_step_works(terminal: Terminal, tmp_path: Path) -> None:
         match block.info:
             case ["toml"]:
                 (tmp_path / "chat.toml").write_text(block.text)
-                terminal.run(ADD.format("ada"))
             case ["sh", "server"]:
                 terminal.start(block.text)
                 terminal.wait_until_ready()
                 terminal.stop()
             case ["sh"]:
-                printed.append(terminal.run(block.text.replace(MOMENT, moment(tmp_path))))
+                printed.append(terminal.run(block.text))
                 if block.text.startswith("chatserver backup -c"):
                     terminal.run(ADD.format("late"))
             case _:

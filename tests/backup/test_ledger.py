@@ -1,0 +1,229 @@
+"""What was written beside a backup is known to have been there: its loss is found, and said."""
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.archive.errors import ArchiveError
+from chatserver.backup import increments
+from chatserver.backup.errors import BackupError, BrokenIncrements
+from chatserver.backup.key import Key
+from chatserver.backup.ledger import FILE, Ledger, read_ledger, write_ledger
+from chatserver.backup.moment import choose, reach
+from chatserver.backup.reading import Backup
+from chatserver.backup.restore import restore
+from chatserver.backup.shelf import Shelf
+from chatserver.backup.shipper import Shipper
+from chatserver.backup.take import Settings, take
+from chatserver.measure import Measures
+from chatserver_plugins.sqlite import SqlitePlugin
+from tests.backup.conftest import KEY
+from tests.backup.machine import Machine, ended, read
+from tests.backup.planting import rewritten
+from tests.backup.seed import contents, seed, sent
+
+KEYS = pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
+
+
+@pytest.fixture(autouse=True)
+def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are looked at in every round."""
+    monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e9)
+
+
+async def shipped(store: Any, shelf: Shelf, key: Key | None, rounds: int = 3) -> list[Any]:
+    """A backup with so many rounds beside it, in one file each; the contents after each."""
+    await seed(store, rooms=1, messages=3)
+    await take(store, shelf, Settings(part_bytes=1 << 20, key=key))
+    found = [await contents(store)]
+    for _ in range(rounds):
+        shipper = Shipper(store, shelf, key, 1.0, Measures())
+        head = (await store.heads(["room0"]))["room0"]
+        await store.append(sent("room0", [head + 1]))
+        await shipper.round()
+        await shipper.end()
+        found.append(await contents(store))
+    return found
+
+
+@KEYS
+async def test_a_new_backup_has_a_ledger_and_each_round_renews_it(
+    key: Key | None, empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store:
+        path, manifest = await take(store, shelf, Settings(part_bytes=1 << 20, key=key))
+        salt = bytes.fromhex(manifest.salt)
+        assert manifest.ledger and read_ledger(path, key, salt) == Ledger({})
+        shipper = Shipper(store, shelf, key, 1.0, Measures())
+        await shipper.round()
+        [file] = increments.files(path)
+        first = read_ledger(path, key, salt)
+        assert first == Ledger({file.name: increments.frames_in(file)}, first.until)
+        assert first.until == (await reach(Backup(path, key))).until
+        await shipper.round()
+        await shipper.end()
+        last = read_ledger(path, key, salt)
+        assert last.frames == {file.name: increments.frames_in(file)} != first.frames
+        assert not list(path.glob(".ledger-*"))
+
+
+@KEYS
+async def test_an_incomplete_restore_goes_as_far_as_it_is_whole(
+    key: Key | None, empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store:
+        after = await shipped(store, shelf, key)
+    [path] = shelf.all()
+    files = increments.files(path)
+    files[1].unlink()
+    with pytest.raises(BrokenIncrements, match=f"{files[1]}: it is cut off or missing: 0 of "):
+        await reach(Backup(path, key))
+    backup = choose(shelf.folder, key, None, incomplete=True)
+    async with empty("memory") as fresh:
+        await restore(backup, fresh)
+        assert await contents(fresh) == after[1], "what follows a gap is not whole"
+    assert str(files[1]) in backup.lost
+    shutil.rmtree(path / increments.FOLDER)
+    (path / FILE).unlink()
+    backup = Backup(path, key, incomplete=True)
+    async with empty("memory") as fresh:
+        await restore(backup, fresh)
+        assert await contents(fresh) == after[0]
+    assert backup.lost == f"{path / FILE}: it is missing"
+
+
+@KEYS
+async def test_a_last_file_cut_anywhere_is_found(
+    key: Key | None, empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store:
+        await shipped(store, shelf, key, rounds=2)
+    [path] = shelf.all()
+    file = increments.files(path)[-1]
+    whole = file.read_bytes()
+    for size in range(0, len(whole), 7):
+        file.write_bytes(whole[:size])
+        with pytest.raises(ArchiveError, match=file.name):
+            await reach(Backup(path, key))
+    file.write_bytes(whole)
+    assert (await reach(Backup(path, key))).closed
+
+
+async def test_a_crash_between_a_frame_and_the_ledger_is_no_loss(
+    empty: Callable[[str], Any], shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All moments of a round at which it can be cut off, frame by frame and byte by byte."""
+    async with empty("memory") as store:
+        await shipped(store, shelf, KEY, rounds=0)
+        [path] = shelf.all()
+        shipper = Shipper(store, shelf, KEY, 1.0, Measures())
+        await shipper.round()
+        [file] = increments.files(path)
+        ledger, size = (path / FILE).read_bytes(), file.stat().st_size
+        until = (await reach(Backup(path, KEY))).until
+        await store.append(sent("room0", [(await store.heads(["room0"]))["room0"] + 1]))
+        await shipper.round()
+        await shipper.end()
+    whole = file.read_bytes()
+    (path / FILE).write_bytes(ledger)  # as it was until the round was through
+    for cut in range(size, len(whole), 5):
+        file.write_bytes(whole[:cut])
+        assert (await reach(Backup(path, KEY))).until >= until
+
+
+async def test_a_ledger_that_cannot_be_written_fails_the_round(
+    empty: Callable[[str], Any], shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the figures would name as shipped what nobody would miss."""
+    async with empty("memory") as store:
+        await shipped(store, shelf, KEY, rounds=0)
+        [path] = shelf.all()
+        shipper = Shipper(store, shelf, KEY, 1.0, Measures())
+        await shipper.round()
+        before = (path / FILE).read_bytes()
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+            with pytest.raises(BackupError, match=f"{path / FILE}: full"):
+                await shipper.round()
+        assert (path / FILE).read_bytes() == before and not list(path.glob(".ledger-*"))
+        await shipper.round()
+        await shipper.end()
+        assert (path / FILE).read_bytes() != before
+        assert (await reach(Backup(path, KEY))).closed
+
+
+async def test_a_backup_of_before_there_were_ledgers_gets_one_with_the_next_round(
+    empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store:
+        await shipped(store, shelf, KEY, rounds=1)
+        [path] = shelf.all()
+        rewritten(path, KEY, ledger=False)
+        (path / FILE).unlink()
+        await reach(Backup(path, KEY))
+        shipper = Shipper(store, shelf, KEY, 1.0, Measures())
+        await shipper.round()
+        await shipper.end()
+    shutil.rmtree(path / increments.FOLDER)
+    with pytest.raises(BrokenIncrements, match="cut off or missing"):
+        await reach(Backup(path, KEY))
+
+
+def test_what_a_crash_left_goes_and_a_ledger_without_the_key_is_none(tmp_path: Path) -> None:
+    write_ledger(tmp_path, Ledger({"00001-aa": 3}, "now"), KEY, b"salt", "a")
+    assert read_ledger(tmp_path, KEY, b"salt") == Ledger({"00001-aa": 3}, "now")
+    for key, salt in ((None, b"salt"), (Key(bytes(32)), b"salt"), (KEY, b"other")):
+        with pytest.raises(ArchiveError, match="its checksum does not fit"):
+            read_ledger(tmp_path, key, salt)
+
+
+@pytest.mark.long
+def test_commands_find_the_loss_say_it_and_go_on_when_told_to(machine: Machine) -> None:
+    async def fill() -> None:
+        store = SqlitePlugin(SqlitePlugin.Config(), machine.data / "sqlite").provide_store()
+        await store.open()
+        shipper = Shipper(store, machine.shelf, None, 1.0, Measures())
+        await store.append(sent("room0", [(await store.heads(["room0"]))["room0"] + 1]))
+        await shipper.round()
+        await shipper.end()
+        await store.close()
+
+    machine.fill()
+    before = read(machine.data)
+    assert machine.run("backup").exit_code == 0
+    asyncio.run(fill())
+    [path] = machine.shelf.all()
+    assert machine.run("backup", "verify").exit_code == 0
+    shutil.rmtree(path / increments.FOLDER)
+    fresh = machine.folder / "fresh"
+    verified = machine.run("backup", "verify")
+    assert verified.exit_code == 1
+    assert "it is cut off or missing: 0 of " in verified.stderr
+    ended_at = Backup(path, None).manifest.ended
+    assert f"whole until {ended_at}: `chatserver restore --incomplete`" in verified.stderr
+    refused = machine.run("restore", str(path), data=fresh)
+    assert refused.exit_code == 1 and "it is cut off or missing" in refused.stderr
+    assert not fresh.exists(), "nothing was begun"
+    gone_on = machine.run("restore", "--incomplete", str(path), data=fresh)
+    assert gone_on.exit_code == 0 and "What came later is missing: " in gone_on.stderr
+    assert f"as of {ended_at}" in gone_on.stdout
+    assert read(fresh) == before
+
+
+@pytest.mark.long
+def test_a_node_killed_while_it_writes_leaves_what_is_whole(machine: Machine) -> None:
+    """With kill -9, at whatever moment of a round that is."""
+    machine.fill()
+    assert machine.run("backup").exit_code == 0
+    [path] = machine.shelf.all()
+    for count in (3, 4, 9):
+        module = ("tests.backup.shipping", str(count))
+        status, _ = ended(machine.start("ship", module=module))
+        assert status == -signal.SIGKILL
+        assert machine.run("backup", "verify").exit_code == 0
+    assert len(increments.files(path)) == 3
