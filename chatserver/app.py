@@ -194,15 +194,19 @@ class Server:
             return []
         from chatserver.backup.job import NAME, BackupJob
 
-        return [(NAME, BackupJob(loaded, self.store, self.measures).job())]
+        return [(NAME, BackupJob(loaded, self.store, self.measures, self._leases.node).job())]
 
     def _shipper(self) -> "Shipper | None":
         """What keeps the newest backup up to date, if that is wanted."""
         if not self.config.backup.ship_seconds:
             return None
+        from chatserver.backup.job import NAME
         from chatserver.backup.shipper import configured_shipper
 
-        return configured_shipper(self.config, self.store, self.measures)
+        def hurry() -> None:
+            self.jobs.hurry(NAME)
+
+        return configured_shipper(self.config, self.store, self.measures, hurry)
 
     def _records(self, plugin: str) -> Space:
         return Space(self.store, f"plugin/{plugin}")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -57,6 +58,7 @@ class Jobs:
     ) -> None:
         self._jobs, self._store, self._guard, self._leases = jobs, store, guard, leases
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
+        self._hurried = {job.name: asyncio.Event() for _, job in jobs}
         self._succeeded: dict[tuple[str, ...], float] = {}
         self._runs = measures.counter("chatserver_jobs_total", "Runs of jobs", ("job", "outcome"))
         self._unreadable = measures.counter(
@@ -86,6 +88,11 @@ class Jobs:
         for name in await end(self._tasks):
             self._leases.lease(name).lose()  # it may still do something: others have to wait
 
+    def hurry(self, name: str) -> None:
+        """Have a job run as soon as it may, if this node runs it: not before the pause after a failure."""
+        if name in self._hurried:
+            self._hurried[name].set()
+
     async def last_runs(self) -> list[tuple[Job, LastRun | Unreadable | None]]:
         """Each job with its last run in the cluster, if there was one."""
         found = await self._store.get_many(SPACE, [job.name for _, job in self._jobs])
@@ -103,12 +110,20 @@ class Jobs:
 
     async def _repeat(self, plugin: str, job: Job) -> None:
         last = await self._last_run(job)
-        wait = _until_due(job, last)
+        wait, least = _until_due(job, last), 0.0
         while True:
-            await asyncio.sleep(wait)
+            await self._due(job, wait, wait if last and last.failures else min(least, wait))
             began = time.monotonic()
             last = await self._run(plugin, job, last.failures if last else 0)
-            wait = max(0.0, _pause(job, last) - (time.monotonic() - began))
+            self._hurried[job.name].clear()
+            wait, least = max(0.0, _pause(job, last) - (time.monotonic() - began)), RETRY_SECONDS
+
+    async def _due(self, job: Job, wait: float, least: float) -> None:
+        """Sleep for so many seconds; where it is hurried, only for the `least` number."""
+        await asyncio.sleep(least)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait - least):
+                await self._hurried[job.name].wait()
 
     async def _run(self, plugin: str, job: Job, failures: int) -> LastRun:
         """One run, under the job's deadline. Whatever becomes of it is noted."""

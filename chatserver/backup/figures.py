@@ -7,8 +7,10 @@ from datetime import datetime
 import msgspec
 
 from chatserver.archive.errors import ArchiveError
-from chatserver.backup.manifest import Manifest, peek
+from chatserver.backup.key import Key
+from chatserver.backup.manifest import Manifest
 from chatserver.backup.shelf import Shelf
+from chatserver.backup.trust import Trust
 from chatserver.backup.verify import verified_at
 from chatserver.measure import Measures
 
@@ -16,19 +18,20 @@ FRESH_SECONDS = 10.0  # a scrape reads all figures, and looks at the disk once
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """What there is. Times are Unix times; 0 is never."""
+    """What there is of ours. Times are Unix times; 0 is never."""
 
     manifest: Manifest | None = None
     succeeded: float = 0.0
     verified: float = 0.0
     count: int = 0
+    foreign: int = 0
 
 
 class BackupFigures:
     """Registers the measures; they are read when somebody asks."""
 
-    def __init__(self, shelf: Shelf, measures: Measures) -> None:
-        self._shelf = shelf
+    def __init__(self, shelf: Shelf, key: Key | None, measures: Measures) -> None:
+        self._trust = Trust(shelf, key)
         self._seen, self._looked = _Seen(), -math.inf
         measures.gauge(
             "chatserver_backup_last_success_timestamp_seconds",
@@ -56,6 +59,11 @@ class BackupFigures:
             lambda: self._look().verified,
         )
         measures.gauge("chatserver_backups", "Backups there are", lambda: self._look().count)
+        measures.gauge(
+            "chatserver_backups_foreign",
+            "Backups there that are not sealed with the key, or cannot be read: no figure counts them",
+            lambda: self._look().foreign,
+        )
 
     def _begun(self) -> float:
         found = self._look().manifest
@@ -64,20 +72,20 @@ class BackupFigures:
     def _look(self) -> _Seen:
         now = time.monotonic()
         if now - self._looked >= FRESH_SECONDS:
-            self._seen, self._looked = seen(self._shelf), now
+            self._seen, self._looked = seen(self._trust), now
         return self._seen
 
 
-def seen(shelf: Shelf) -> _Seen:
+def seen(trust: Trust) -> _Seen:
     """A folder that cannot be read is as good as an empty one: that is what alerts are about."""
     try:
-        backups = shelf.all()
-        newest = peek(backups[-1]) if backups else None
+        ours, foreign = trust.look()
     except ArchiveError:
         return _Seen()
-    verified = [unix(at) for backup in backups if (at := verified_at(backup))]
+    newest = next(reversed(ours.values()), None)
+    verified = [unix(at) for backup in ours if (at := verified_at(backup))]
     succeeded = unix(newest.ended) if newest else 0.0
-    return _Seen(newest, succeeded, max(verified, default=0.0), len(backups))
+    return _Seen(newest, succeeded, max(verified, default=0.0), len(ours), len(foreign))
 
 
 def unix(text: str) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from loguru import logger
 from chatserver.backup.configured import settings_of, shelf_of
 from chatserver.backup.errors import BackupError
 from chatserver.backup.figures import BackupFigures
+from chatserver.backup.manifest import Manifest
+from chatserver.backup.newest import lacking, note_newest, warn
 from chatserver.backup.take import take
+from chatserver.backup.trust import Trust
 from chatserver.config import Loaded
 from chatserver.hooktypes import Job
 from chatserver.interfaces import Store
@@ -28,13 +32,16 @@ _QUIET = {"LOG_LEVEL": "warning", "PYTHONUNBUFFERED": "1"}
 class BackupJob:
     """Makes a backup, removes old ones, has the new one verified by a process of its own."""
 
-    def __init__(self, loaded: Loaded, store: Store, measures: Measures) -> None:
-        """Raises `BackupError` where the key is none."""
-        self._store = store
+    def __init__(
+        self, loaded: Loaded, store: Store, measures: Measures, node: str = "unknown"
+    ) -> None:
+        """`node` is this one's name. Raises `BackupError` where the key is none."""
+        self._store, self._node = store, node
         self._config = loaded.config.backup
         self._shelf, self._settings = shelf_of(loaded.config), settings_of(loaded, SHARE)
-        self._wait = START_SECONDS
-        BackupFigures(self._shelf, measures)
+        self._trust = Trust(self._shelf, self._settings.key)
+        self._started = time.monotonic()
+        BackupFigures(self._shelf, self._settings.key, measures)
 
     def job(self) -> Job:
         return Job(
@@ -46,18 +53,26 @@ class BackupJob:
 
     async def run(self) -> None:
         """Raises `BackupError`."""
-        await asyncio.sleep(self._wait)
-        self._wait = 0.0
+        self._shelf.demand_usable()
+        await asyncio.sleep(self._started + START_SECONDS - time.monotonic())
         path, manifest = await take(self._store, self._shelf, self._settings)
         logger.info("backup {}: {} events", path, manifest.counts.events)
+        await self._note(manifest)
         kept = self._config
-        gone = await asyncio.to_thread(
-            self._shelf.rotate, datetime.now(UTC), kept.keep_days, kept.keep_count
-        )
+        days, count, is_ours = kept.keep_days, kept.keep_count, self._trust.is_ours
+        gone = await asyncio.to_thread(self._shelf.rotate, datetime.now(UTC), days, count, is_ours)
         for old in gone:
             logger.info("backup {} is too old: removed", old)
         if self._config.verify:
             await self._verify(path)
+
+    async def _note(self, manifest: Manifest) -> None:
+        """Where it was made, for the node that takes over; says so where the last was made elsewhere."""
+        there = await asyncio.to_thread(self._shelf.all)
+        others = [path for path in there if path.name != manifest.name]
+        if (newest := await lacking(self._store, others)) is not None:
+            warn(newest, self._shelf.folder)
+        await note_newest(self._store, manifest, self._node)
 
     async def _verify(self, path: Path) -> None:
         """Restoring takes a core for a while, which no node that serves has to spare."""

@@ -1,6 +1,7 @@
 """`chatserver backup` and `chatserver restore`, as an operator types them."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -74,6 +75,48 @@ def test_encrypted_with_a_key_from_the_environment(machine: Machine) -> None:
     key.write_text(KEY_TEXT)
     whole = machine.run("backup", "verify", str(path), CHATSERVER_BACKUP__KEY_FILE=str(key))
     assert whole.exit_code == 0
+
+
+def test_a_folder_without_backups_is_an_error(machine: Machine) -> None:
+    missing = machine.run("backup", "list")
+    assert missing.exit_code == 1
+    assert f"{machine.shelf.folder}: there is no such folder" in missing.stderr
+    machine.shelf.folder.mkdir()
+    none = machine.run("backup", "list")
+    assert none.exit_code == 1 and "there is no backup in it" in none.stderr
+    machine.fill()
+    assert machine.run("backup").exit_code == 0
+    [path] = machine.shelf.all()
+    assert path.name in machine.run("backup", "list").stdout
+    machine.shelf.folder = path
+    inside = machine.run("backup", "list")
+    assert inside.exit_code == 1 and f"{path}: it is a backup itself" in inside.stderr
+
+
+def test_what_programs_read_of_backups(machine: Machine) -> None:
+    machine.fill()
+    assert machine.run("backup").exit_code == 0
+    assert machine.run("backup", CHATSERVER_BACKUP__KEY=KEY_TEXT).exit_code == 0
+    plain, sealed = machine.shelf.all()
+    verified = json.loads(machine.run("backup", "verify", "--json", str(plain)).stdout)
+    manifest = Backup(plain, None).manifest
+    assert verified == {
+        "backup": str(plain),
+        "begun": manifest.begun,
+        "ended": manifest.ended,
+        "seconds": manifest.seconds,
+        "rooms": manifest.counts.rooms,
+        "events": manifest.counts.events,
+        "records": manifest.counts.records,
+        "bytes": manifest.bytes,
+        "key": None,
+        "until": manifest.ended,
+        "closed": True,
+    }
+    [first, second] = json.loads(machine.run("backup", "list", "--json").stdout)
+    assert first["backup"] == str(plain) and first["events"] == manifest.counts.events
+    assert first["verified"] > manifest.ended
+    assert second["backup"] == str(sealed) and "is encrypted" in second["error"]
 
 
 def test_old_ones_go_when_a_new_one_is_made(machine: Machine) -> None:

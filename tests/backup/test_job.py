@@ -91,7 +91,7 @@ def test_a_server_that_makes_none_has_no_job_and_no_figures(tmp_path: Path) -> N
 
 def test_without_a_backup_the_figures_say_never(tmp_path: Path) -> None:
     measures = Measures()
-    BackupFigures(Shelf(tmp_path / "none"), measures)
+    BackupFigures(Shelf(tmp_path / "none"), None, measures)
     shown = figures(measures)
     assert shown["age_seconds"] == pytest.approx(time.time(), abs=60)
     del shown["age_seconds"]

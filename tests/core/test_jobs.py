@@ -88,6 +88,39 @@ def test_a_job_runs_at_once_and_then_in_its_rhythm() -> None:
     run(test)
 
 
+def test_one_that_is_hurried_runs_at_once_but_not_again_and_again() -> None:
+    async def test() -> None:
+        work = Work()
+        node = Node(MemoryStore(), work.job)
+        node.start()
+        await asyncio.sleep(EVERY / 2)
+        node.jobs.hurry("nothing of this name")
+        node.jobs.hurry("p.work")
+        node.jobs.hurry("p.work")
+        await asyncio.sleep(1)
+        assert work.gaps == [EVERY / 2]
+        node.jobs.hurry("p.work")
+        await asyncio.sleep(EVERY)
+        assert work.gaps[1:] == [RETRY_SECONDS]
+        await node.stop()
+
+    run(test)
+
+
+def test_one_that_failed_is_not_hurried_before_its_pause_is_over() -> None:
+    async def test() -> None:
+        work = Work(error=True)
+        node = Node(MemoryStore(), work.job)
+        node.start()
+        for _ in range(10):
+            await asyncio.sleep(RETRY_SECONDS / 4)
+            node.jobs.hurry("p.work")
+        assert work.gaps == [RETRY_SECONDS]
+        await node.stop()
+
+    run(test)
+
+
 def test_it_runs_on_one_node_and_on_another_when_that_one_is_gone() -> None:
     async def test() -> None:
         store, first, second = MemoryStore(), Work(), Work()

@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT
 
 def test_every_figure_is_there(tmp_path: Path) -> None:
     measures = Measures()
-    BackupFigures(Shelf(tmp_path), measures)
+    BackupFigures(Shelf(tmp_path), None, measures)
     Shipper(MemoryStore(), Shelf(tmp_path), None, 1.0, measures)
     named = re.findall(r"`(chatserver_backup\w*)`", (ROOT / "docs/backup.md").read_text())
     assert set(named) == {measure.name for measure in measures}
