@@ -1,7 +1,7 @@
 """All mutations: what each does, and whom it refuses."""
 
 import pytest
-from graphql import GraphQLObjectType
+from graphql import GraphQLObjectType, is_non_null_type
 
 from chatserver import ServerRole
 from chatserver_plugins.graphql.part import own_part
@@ -237,3 +237,41 @@ async def test_bounds_are_those_of_the_other_doors(
     assert await ada.code(text, input={**given, field: value}) == "request.invalid"
     long = {"roomId": room, "body": "x" * 8001, "clientId": "long"}
     assert await ada.code(document("sendMessage", {"ROOM": room})[0], input=long) == "limit.size"
+
+
+SEND = "sendMessage(input: {roomId: $r, body: %r, clientId: %r}) { message { body } }"
+
+
+async def test_one_failure_leaves_the_others_as_they_are(people: People) -> None:
+    (ada,) = await people("Ada")
+    room = await ada.make_room()
+    fields = [("first", "1", "1"), ("failed", " ", "2"), ("last", "3", "3")]
+    text = "mutation ($r: ID!) {" + "".join(
+        f" {alias}: {SEND % (body, name)}".replace("'", '"') for alias, body, name in fields
+    )
+    answer = await ada.answer(text + ' gone: joinRoom(roomId: "nowhere") { room { id } } }', r=room)
+    assert answer["data"] == {
+        "first": {"message": {"body": "1"}},
+        "failed": None,
+        "last": {"message": {"body": "3"}},
+        "gone": None,
+    }
+    errors = [(error["path"], error["extensions"]["code"]) for error in answer["errors"]]
+    assert errors == [(["failed"], "request.invalid"), (["gone"], "room.not_found")]
+    stored = await ada.ask("query ($r: ID!) { room(id: $r) { messages { body } } }", r=room)
+    assert [message["body"] for message in stored["room"]["messages"]] == ["1", "3"]
+
+
+def test_every_root_field_that_can_fail_is_nullable() -> None:
+    schema = build([own_part()])
+    for root in (schema.query_type, schema.mutation_type):
+        assert root is not None
+        fixed = {name for name, field in root.fields.items() if is_non_null_type(field.type)}
+        assert fixed <= {"epoch"}  # which is known from the start on
+
+
+async def test_one_failing_query_leaves_the_others_as_they_are(people: People) -> None:
+    (ada,) = await people("Ada")
+    answer = await ada.answer('{ me { name } search(text: "") { nodes { id } } }')
+    assert answer["data"] == {"me": {"name": "Ada"}, "search": None}
+    assert [error["path"] for error in answer["errors"]] == [["search"]]
