@@ -113,7 +113,10 @@ class Request(Protocol):
         """The value of a header, whose name is in any case; None if it is not there."""
 
     async def user(self) -> User:
-        """Who is asking. Raises `ChatError` auth.required, auth.invalid, store.unavailable."""
+        """Who is asking; counts one of the user's operations.
+
+        Raises `ChatError` auth.required, auth.invalid, limit.rate, store.unavailable.
+        """
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

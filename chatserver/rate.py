@@ -1,4 +1,4 @@
-"""How often something may be done: token buckets, one for each client address where it counts."""
+"""How often something may be done: token buckets, one for each user, or for each client address."""
 
 import time
 from collections import OrderedDict
@@ -7,6 +7,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from chatserver.errors import ChatError
 
 ADDRESSES = 20_000  # whose rate is remembered; who came first makes room
+USERS = 50_000  # likewise; one bucket takes about 150 bytes
+UNLIMITED = 1e9  # a second
+ANONYMOUS_BURST = 10  # seconds' worth that an address without a session may do at once
 
 
 class Bucket:
@@ -19,16 +22,29 @@ class Bucket:
         self._tokens = burst
         self._at = time.monotonic()
 
-    def take(self) -> float:
-        """Take one; 0 if there was one, else the seconds until there is."""
+    def take(self, count: float = 1) -> float:
+        """Take `count` tokens; 0 if they were there, else the seconds until they are.
+
+        More than the burst can be taken from a full bucket only, which then owes the rest.
+        """
         now = time.monotonic()
         tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        if tokens < 1:
+        needed = count if count < self._burst else self._burst
+        if tokens < needed:
             self._tokens = tokens
-            return (1 - tokens) / self._rate
-        self._tokens = tokens - 1
+            return (needed - tokens) / self._rate
+        self._tokens = tokens - count
         return 0
+
+    def owe(self, count: float) -> None:
+        """Take tokens for what was done already, whether they are there or not."""
+        self._tokens -= count
+
+    @property
+    def left(self) -> float:
+        """Tokens in the bucket; below 0 where it owes some."""
+        return min(self._burst, self._tokens + (time.monotonic() - self._at) * self._rate)
 
 
 class AddressRate:
@@ -42,15 +58,61 @@ class AddressRate:
         """Count one from this address. Raises `ChatError` limit.rate."""
         if not self._rate:
             return
+        _demand(self.bucket(address).take())
+
+    def bucket(self, address: str) -> Bucket:
+        """The bucket of the network of this address."""
         source = address_network(address)
         bucket = self._buckets.get(source)
         if bucket is None:
             bucket = self._buckets[source] = Bucket(self._rate, self._burst)
             if len(self._buckets) > ADDRESSES:
                 self._buckets.popitem(last=False)
-        wait = bucket.take()
-        if wait:
-            raise ChatError("limit.rate", after_ms=int(wait * 1000) + 1)
+        return bucket
+
+
+class Rates:
+    """How much each user, and each address without a session, may ask of this node.
+
+    A user has one bucket for all connections and all doors. A door that serves several operations
+    in one request takes as many tokens.
+    """
+
+    def __init__(self, per_second: float, burst: float, anonymous_per_second: float) -> None:
+        """`anonymous_per_second` of 0 sets no limit to those without a session."""
+        self._per_second, self._burst = per_second, burst
+        self._users: OrderedDict[str, Bucket] = OrderedDict()
+        rate = anonymous_per_second or UNLIMITED
+        self._addresses = AddressRate(rate, rate * ANONYMOUS_BURST)
+
+    def of_user(self, user: str) -> Bucket:
+        """The bucket of a user id. Who was not seen for longest makes room."""
+        bucket = self._users.get(user)
+        if bucket is None:
+            bucket = self._users[user] = Bucket(self._per_second, self._burst)
+            if len(self._users) > USERS:
+                self._users.popitem(last=False)
+        else:
+            self._users.move_to_end(user)
+        return bucket
+
+    def of(self, user: str | None, address: str) -> Bucket:
+        """The bucket of a user id; of the address where nobody is signed in."""
+        return self._addresses.bucket(address) if user is None else self.of_user(user)
+
+    def take(self, user: str | None, address: str = "", count: float = 1) -> None:
+        """Count operations of a user, or of an address. Raises `ChatError` limit.rate."""
+        _demand(self.of(user, address).take(count))
+
+
+def too_fast(wait: float) -> ChatError:
+    """The refusal of what may be done again in `wait` seconds."""
+    return ChatError("limit.rate", after_ms=int(wait * 1000) + 1)
+
+
+def _demand(wait: float) -> None:
+    if wait:
+        raise too_fast(wait)
 
 
 def address_network(address: str) -> str:

@@ -143,11 +143,22 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
         ),
     ] = 25.0
     operations_per_second: Annotated[
-        float, Meta(gt=0, description="Operations a second of one WebSocket connection, lasting.")
-    ] = 1000.0
-    operations_burst: Annotated[
-        Count, Meta(description="Operations of one WebSocket connection at once.")
-    ] = 2000
+        float,
+        Meta(
+            gt=0,
+            description="Operations a second of one user, lasting, over all connections and "
+            "interfaces of this node.",
+        ),
+    ] = 200.0
+    operations_burst: Annotated[Count, Meta(description="Operations of one user at once.")] = 2000
+    anonymous_per_second: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Operations a second from one address without a valid session, lasting; ten "
+            "times as many at once. 0 sets no limit.",
+        ),
+    ] = 50.0
     requests_per_second: Annotated[
         float, Meta(ge=0, description="HTTP requests a second of one address; 0 sets no limit.")
     ] = 0.0
@@ -157,7 +168,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             ge=0,
             description="Attempts to make an account, an hour, from one address; 0 sets no limit.",
         ),
-    ] = 0
+    ] = 100
     rooms_per_user: Annotated[Count, Meta(description="Most rooms one user may be in.")] = 1000
     subscriptions: Annotated[Count, Meta(description="Most rooms one connection may follow.")] = (
         1000

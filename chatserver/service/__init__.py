@@ -24,13 +24,14 @@ from chatserver.bus.online import Online
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
 from chatserver.ending import cancel_or_name
-from chatserver.errors import StoreUnavailable
+from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks import HookCalls
 from chatserver.installation import bus_key, epoch
 from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
+from chatserver.rate import Rates
 from chatserver.rooms import Rooms
 from chatserver.search.finder import Finder
 from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
@@ -63,6 +64,10 @@ class Service:
         measures: Measures,
     ) -> None:
         self.config, self.store, self.hooks = config, store, hooks
+        limits = config.limits
+        self.rates = Rates(
+            limits.operations_per_second, limits.operations_burst, limits.anonymous_per_second
+        )
         self.cache = Rooms(store, config.delivery.rooms_loaded)
         self.hub = Hub(config, self.cache, measures)
         self.log = Log(
@@ -127,6 +132,23 @@ class Service:
         if self.log.is_failing():
             raise StoreUnavailable
         return {}
+
+    async def signed_in(self, token: str | None, address: str) -> User:
+        """The user of a request's session token; counts one operation of theirs.
+
+        Without a valid session it counts for the address. Raises `ChatError` auth.required,
+        auth.invalid, limit.rate.
+        """
+        try:
+            if token is None:
+                raise ChatError("auth.required")
+            user = await self.accounts.session(token)
+        except ChatError as error:
+            if error.code in ("auth.required", "auth.invalid"):
+                self.rates.take(None, address)
+            raise
+        self.rates.take(user.id)
+        return user
 
     def inspect(self, user: User, address: str) -> Inspection:
         """All data, to read, past the rights of rooms. Raises `ChatError` user.forbidden.

@@ -94,17 +94,16 @@ class Accounts:
     # -- signing up and in -----------------------------------------------------------------------
 
     async def register(
-        self, username: str, password: str, name: str | None = None, address: str | None = None
+        self, username: str, password: str, name: str | None = None, address: str = ""
     ) -> tuple[User, str]:
         """Make an account and sign it in. The first one of the installation becomes owner.
 
-        What comes from an `address` is limited. Raises `ChatError` auth.closed, limit.rate, and
-        as `add`.
+        Each attempt counts for its `address`; attempts through a door that gives none count as of
+        one address. Raises `ChatError` auth.closed, limit.rate, and as `add`.
         """
         if self._config.registration == "closed":
             raise ChatError("auth.closed")
-        if address is not None:
-            self._registrations.take(address)
+        self._registrations.take(address)
         user = await self.add(username, password, name)
         return user, await self._authenticator.open_session(user.id)
 

@@ -102,6 +102,7 @@ class Register(SessionHandler):
 class Login(SessionHandler):
     async def post(self) -> None:
         given = self.body(Credentials)
+        self.service.rates.take(None, self.address)
         user, token = await self.service.accounts.login(
             given.username, given.password, self.address
         )

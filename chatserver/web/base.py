@@ -87,11 +87,8 @@ class BaseHandler(RequestHandler):
         return bearer_token(self.request) or cookie_token(self.request)
 
     async def user(self) -> User:
-        """Who is asking. Raises `ChatError` auth.required, auth.invalid."""
-        token = self.token
-        if token is None:
-            raise ChatError("auth.required")
-        return await self.service.accounts.session(token)
+        """Who is asking; counts one operation. Raises `ChatError` auth.required, auth.invalid, limit.rate."""
+        return await self.service.signed_in(self.token, self.address)
 
     async def head(self, *path: str) -> None:
         """As GET; Tornado leaves the body out."""

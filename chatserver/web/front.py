@@ -96,6 +96,7 @@ async def newest_page(gate: Gate, head: bytes) -> bytes | None:
     service = gate.service
     try:
         user = await service.accounts.session(tokens[0].decode())
+        service.rates.take(user.id)
         room = await service.rooms.get(request[1].decode())
         return json_answer(await service.history.newest_encoded(user, room))
     except ChatError:

@@ -24,7 +24,7 @@ class PluginRequest:
         self.is_foreign = handler.access.is_foreign(request)
         self._headers = request.headers
         self._query = request.query
-        self._accounts = handler.service.accounts
+        self._service = handler.service
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -37,6 +37,4 @@ class PluginRequest:
         return self._headers.get(name)
 
     async def user(self) -> User:
-        if self.token is None:
-            raise ChatError("auth.required")
-        return await self._accounts.session(self.token)
+        return await self._service.signed_in(self.token, self.address)

@@ -28,7 +28,7 @@ from chatserver.protocol import (
     error_answer,
     parse,
 )
-from chatserver.rate import Bucket
+from chatserver.rate import Bucket, too_fast
 from chatserver.room import Room
 from chatserver.service.rights import may_read
 from chatserver.service.views import RoomRemoved
@@ -71,6 +71,7 @@ class Session:
         self._address = address
         self._entered = False
         limits = gate.config.limits
+        # Until it is known whose bucket the operations take from.
         self._bucket = Bucket(limits.operations_per_second, limits.operations_burst)
         self._strikes = 0
         self._typing: Bucket | None = None  # made for those who type, as most only listen
@@ -118,6 +119,7 @@ class Session:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        self._bucket = self.service.rates.of_user(user.id)
         hub.identify(self.subscriber, user, token)
 
     def may_tell_typing(self) -> bool:
@@ -278,4 +280,4 @@ class Session:
         if self._strikes > RATE_STRIKES:
             self.transport.close(errors.CLOSE_RATE, "too many operations")
         else:
-            self.say_error(op.id, ChatError("limit.rate", after_ms=int(wait * 1000) + 1))
+            self.say_error(op.id, too_fast(wait))

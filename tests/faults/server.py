@@ -24,6 +24,7 @@ PLUGINS = Path(__file__).parent / "plugins"  # those that are broken on purpose
 CHEAP_ACCOUNTS = {
     "plugin.password.memory_kib": 8,
     "plugin.password.passes": 1,
+    "limits.registrations_per_hour": 0,
 }
 
 # One for all: making a client costs 30 ms. Connections are not kept, as servers are killed.

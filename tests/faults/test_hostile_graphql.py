@@ -35,7 +35,10 @@ pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ChatServer]:
-    settings = {"plugins__enabled": "sqlite,password,metrics,graphql"}
+    settings: dict[str, object] = {
+        "plugins__enabled": "sqlite,password,metrics,graphql",
+        "limits__operations_burst": 1_000_000,  # so that each document is looked at
+    }
     with ChatServer(tmp_path, store="sqlite", **settings) as server:
         yield server
         assert server.errors() == []

@@ -62,6 +62,7 @@ async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
     settings = {
         "limits__heartbeat_seconds": HEARTBEAT,
         "limits__connections_per_user": COUNT + 10,
+        "limits__operations_burst": 4 * COUNT,
     }
     with ChatServer(tmp_path, store="memory", **settings) as server:
         token = server.register("crowd")
@@ -92,7 +93,10 @@ async def test_they_are_noticed_and_cost_nobody_else(tmp_path: Path) -> None:
 
 async def test_many_that_are_cut_at_once_cost_nobody_else(tmp_path: Path) -> None:
     """Fault 18; and they come back at once."""
-    settings = {"limits__connections_per_user": SCALE.cut + 10}
+    settings = {
+        "limits__connections_per_user": SCALE.cut + 10,
+        "limits__operations_burst": 4 * SCALE.cut,
+    }
     with ChatServer(tmp_path, store="memory", **settings) as server:
         token = server.register("crowd")
         room = server.room(token)

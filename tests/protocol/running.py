@@ -55,6 +55,7 @@ class Running:
                 "plugin.password.memory_kib": 8,
                 "plugin.password.passes": 1,
                 "logging.folder": "",
+                "limits.registrations_per_hour": 0,
                 **(overrides or {}),
             },
         )

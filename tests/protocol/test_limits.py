@@ -28,6 +28,65 @@ async def test_requests_that_come_too_fast_are_told_when_to_come_again(start: St
     assert answer.headers["retry-after"] in ("1", "2")
 
 
+SLOW = {"limits.operations_per_second": 0.01, "limits.operations_burst": 5}
+NEWEST = "/api/v1/rooms/{}/messages"
+
+
+async def test_all_connections_and_requests_of_a_user_share_one_rate(start: Start) -> None:
+    server = start(SLOW)
+    anna, ben = await server.people("anna", "ben")
+    async with anna.connect() as one, anna.connect() as other, ben.connect() as b:
+        await one.ok("ping")
+        await other.ok("ping")
+        assert (await anna.http("GET", "/api/v1/me")).status_code == 200
+        await one.ok("ping")
+        await other.ok("ping")
+        error = await one.error("ping")
+        assert (error["code"], error["retry"]) == ("limit.rate", "later")
+        assert 90_000 < error["after_ms"] <= 100_001
+        assert await other.code("ping") == "limit.rate"
+        answer = await anna.http("GET", "/api/v1/me")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "limit.rate")
+        assert 90 < int(answer.headers["retry-after"]) <= 101
+        for _ in range(5):  # another user has their own
+            await b.ok("ping")
+
+
+async def test_a_new_connection_brings_no_new_rate(start: Start) -> None:
+    server = start(SLOW)
+    anna = await server.person("anna")
+    for _ in range(5):
+        async with anna.connect() as client:
+            await client.ok("ping")
+    async with anna.connect() as client:
+        assert await client.code("ping") == "limit.rate"
+
+
+async def test_the_newest_page_counts_too(start: Start) -> None:
+    server = start(SLOW)
+    anna = await server.person("anna")
+    made = await anna.http("POST", "/api/v1/rooms", {"name": "Lounge"})
+    path = NEWEST.format(made.json()["id"])
+    statuses = [(await anna.http("GET", path)).status_code for _ in range(5)]
+    assert statuses == [200, 200, 200, 200, 429]
+
+
+async def test_refused_tokens_count_for_the_address(start: Start) -> None:
+    server = start({"limits.anonymous_per_second": 0.2})
+    anna = await server.person("anna")
+
+    async def status(**headers: str) -> int:
+        return (await server.http("GET", "/api/v1/me", headers=headers)).status_code
+
+    assert await status(Authorization="Bearer nonsense") == 401
+    assert await status() == 401
+    assert await status(Authorization="Bearer nonsense") == 429
+    assert await status() == 429
+    assert (await anna.http("GET", "/api/v1/me")).status_code == 200  # who has a session goes on
+    account = {"username": anna.username, "password": PASSWORD}
+    assert (await server.http("POST", "/api/v1/login", account)).status_code == 429
+
+
 async def test_an_address_makes_so_many_accounts_an_hour(start: Start) -> None:
     server = start({"limits.registrations_per_hour": 2, "server.trusted_proxies": ["127.0.0.1"]})
 

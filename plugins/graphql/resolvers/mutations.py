@@ -46,7 +46,9 @@ async def register(parent: object, info: Any, input: Given) -> AuthPayload:
     asking: Asking = info.context
     given = read(input, inputs.Register)
     accounts = asking.service.accounts
-    return AuthPayload(*await accounts.register(given.username, given.password, given.name))
+    return AuthPayload(
+        *await accounts.register(given.username, given.password, given.name, asking.address)
+    )
 
 
 async def login(parent: object, info: Any, input: Given) -> AuthPayload:
