@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 
 from chatserver import (
     AnyEvent,
@@ -46,6 +47,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self._rooms: dict[str, list[AnyEvent]] = {}  # the event of seq n is at n - 1
         self._sent: dict[tuple[str, str], MessagePosted] = {}
+        # By room, then by message, ascending by seq.
+        self._changes: defaultdict[str, dict[str, list[MessageChange]]] = defaultdict(dict)
         self._records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._indexed: dict[str, int] = {}
         self._index: defaultdict[str, dict[tuple[int, int], IndexPage]] = defaultdict(dict)
@@ -71,6 +74,7 @@ class MemoryStore:
         )
 
     async def erase(self) -> None:
+        self._changes.clear()
         for kept in (self._rooms, self._sent, self._records, self._indexed, self._index):
             kept.clear()
 
@@ -90,6 +94,8 @@ class MemoryStore:
                 if key in self._sent:
                     return Appended(stored, Conflict.CLIENT_ID)
                 self._sent[key] = event
+            elif isinstance(event, MESSAGE_CHANGES):
+                self._changes[event.room].setdefault(event.message, []).append(event)
             self._rooms.setdefault(event.room, log).append(event)
         return Appended(len(events))
 
@@ -115,12 +121,12 @@ class MemoryStore:
         return [event for part in found for event in part if isinstance(event, MessagePosted)]
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
-        return [
-            event
-            for room, wanted in messages.items()
-            for event in self._log(room)
-            if isinstance(event, MESSAGE_CHANGES) and event.message in wanted
-        ]
+        found: list[MessageChange] = []
+        for room, wanted in messages.items():
+            kept = self._changes.get(room, {})
+            changes = [event for message in set(wanted) for event in kept.get(message, ())]
+            found += sorted(changes, key=attrgetter("seq"))
+        return found
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
