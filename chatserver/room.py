@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chatserver.delivery.streams import Group
     from chatserver.delivery.subscriber import Subscriber
 
+GLANCE_EVENTS = 64  # looked through for changes of a message that was posted just before them
 NEWEST_PAGE = 50  # messages that are kept folded for the newest page
 
 
@@ -171,6 +172,22 @@ class Room(Feed):
         if self._recent is None:
             return None
         return list(self._recent.values())[-NEWEST_PAGE:]
+
+    def standing(self, event: MessagePosted) -> Message | None:
+        """The message of an event as it stands at `head`; None if finding out takes more than a glance."""
+        kept = self._recent.get(event.id) if self._recent is not None else None
+        if kept is not None:
+            return kept
+        if self.head - event.seq > GLANCE_EVENTS:
+            return None
+        later = self.since(event.seq, GLANCE_EVENTS)
+        if later is None:
+            return None
+        message = fold.message_from(event)
+        for each in later:
+            if isinstance(each, MessageChange) and each.message == event.id:
+                fold.change(message, each)
+        return message
 
     def set_recent(self, messages: Iterable[Message], head: int) -> None:
         """Take over what a reader folded at `head`, brought up to date from the tail."""

@@ -75,6 +75,14 @@ class Accounts:
             found |= {user: self._remember(_decode(raw)) for user, raw in rows.items()}
         return found
 
+    def known(self, user: str) -> User | None:
+        """The user of an id if that takes no query: connected here, or looked up a moment ago."""
+        connected = self._hub.of_user(user)
+        if connected:
+            return connected[0].user
+        cached = self._cache.get(user)
+        return cached[1] if cached is not None and time.monotonic() < cached[0] else None
+
     async def by_name(self, username: str) -> User | None:
         folded = unicodedata.normalize("NFKC", username).strip().casefold()
         found = await self._store.get(NAMES, folded)

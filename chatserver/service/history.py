@@ -139,15 +139,20 @@ class History:
     async def find(
         self, user: User, wanted: Sequence[tuple[Room, str]]
     ) -> dict[tuple[str, str], Message]:
+        """What `standing` returns, without the messages of rooms that the user may not read."""
+        return await self.standing([(room, each) for room, each in wanted if may_read(user, room)])
+
+    async def standing(self, wanted: Sequence[tuple[Room, str]]) -> dict[tuple[str, str], Message]:
         """Messages by (room id, message id) as they stand, deleted ones too; in two queries.
 
-        Left out are those that are not there, and all of rooms the user may not read.
+        Says nothing of rights: it is for those who were given an event about the message. Left out
+        are those that are not there.
         """
         found: dict[tuple[str, str], Message] = {}
         missing: list[tuple[str, int]] = []
         for room, message in wanted:
             seq = message_seq(room.id, message)
-            if seq is None or not 0 < seq <= room.head or not may_read(user, room):
+            if seq is None or not 0 < seq <= room.head:
                 continue
             kept = next((each for each in room.recent or () if each.id == message), None)
             if kept is None:
@@ -159,6 +164,14 @@ class History:
             folded = fold.fold(posted, await self._changes(posted))
             found |= {(message.room, message.id): message for message in folded}
         return found
+
+    async def as_they_stand(self, events: Sequence[MessagePosted]) -> dict[str, Message]:
+        """The messages of events by id, with all changes to them; in one query.
+
+        Says nothing of rights: it is for those who were given the events.
+        """
+        folded = fold.fold(events, await self._changes(events))
+        return {message.id: message for message in folded}
 
     async def message(self, room: Room, message: str, *, to_change: bool = True) -> Message:
         """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too;

@@ -3,7 +3,17 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from chatserver import ChatError, EventPage, Message, Page, Room, RoomView, Service, User
+from chatserver import (
+    ChatError,
+    EventPage,
+    Message,
+    MessagePosted,
+    Page,
+    Room,
+    RoomView,
+    Service,
+    User,
+)
 from chatserver_plugins.graphql.loaders import Loader
 
 PlaceT = TypeVar("PlaceT")
@@ -68,6 +78,22 @@ class Asking:
         self.pages: Loader[PageKey, Page] = Loader(self._pages)
         self.events: Loader[EventsKey, EventPage] = Loader(self._events)
         self.messages: Loader[MessageKey, Message] = Loader(self._messages)
+        self.standing: Loader[MessageKey, Message] = Loader(self._standing)
+        self._posted: dict[str, MessagePosted] = {}
+        self._of_posted: Loader[str, Message] = Loader(self._as_they_stand)
+
+    def message_of(self, event: MessagePosted) -> Message | Awaitable[Message]:
+        """The message of an event as it stands now, for who was given the event.
+
+        Caches of clients know a message by its id, so one id must never show an older text. Of an
+        event that is new it is found out without waiting.
+        """
+        room = self.service.cache.known(event.room)
+        message = None if room is None else room.standing(event)
+        if message is not None:
+            return message
+        self._posted[event.id] = event
+        return self._of_posted.load(event.id)
 
     async def _users(self, ids: Sequence[str]) -> Mapping[str, User | ChatError]:
         found = await self.service.accounts.get_many(ids)
@@ -115,8 +141,23 @@ class Asking:
     async def _messages(
         self, keys: Sequence[MessageKey]
     ) -> Mapping[MessageKey, Message | ChatError]:
+        found = await self.service.history.find(self.user, await self._places(keys))
+        return {key: found.get(key) or ChatError("message.not_found") for key in keys}
+
+    async def _standing(
+        self, keys: Sequence[MessageKey]
+    ) -> Mapping[MessageKey, Message | ChatError]:
+        """Messages of events that were given to all who are shown this, whoever asks."""
+        found = await self.service.history.standing(await self._places(keys))
+        return {key: found.get(key) or ChatError("message.not_found") for key in keys}
+
+    async def _as_they_stand(self, ids: Sequence[str]) -> Mapping[str, Message | ChatError]:
+        events = [self._posted.pop(message) for message in ids]
+        found: dict[str, Message | ChatError] = {}
+        found |= await self.service.history.as_they_stand(events)
+        return found
+
+    async def _places(self, keys: Sequence[MessageKey]) -> list[tuple[Room, str]]:
         rooms = await self._rooms(list(dict.fromkeys(key.room for key in keys)))
         wanted = [(rooms[key.room], key.message) for key in keys]
-        known = [(room, message) for room, message in wanted if isinstance(room, Room)]
-        found = await self.service.history.find(self.user, known)
-        return {key: found.get(key) or ChatError("message.not_found") for key in keys}
+        return [(room, message) for room, message in wanted if isinstance(room, Room)]

@@ -29,6 +29,7 @@ KEPT = 500  # of as many operations
 # What these resolve is the same for all who may read the room; anything else may look at the user.
 SAME_FOR_ALL = frozenset(
     {
+        "User.name",
         "User.username",
         "User.role",
         "User.at",
@@ -40,7 +41,13 @@ SAME_FOR_ALL = frozenset(
         "Reaction.count",
         "Reaction.users",
         "MessagePosted.message",
+        "MessageEdited.message",
         "MessageEdited.mentions",
+        "MessageDeleted.message",
+        "ReactionAdded.message",
+        "ReactionRemoved.message",
+        "PinAdded.message",
+        "PinRemoved.message",
         "Subscription.roomEvents",
     }
 )

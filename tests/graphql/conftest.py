@@ -17,6 +17,7 @@ SCRIPTS = Path(__file__).parent / "clients"
 PACKAGES = {
     "@apollo/client": "3.14.0",
     "@urql/core": "5.2.0",
+    "@urql/exchange-graphcache": "7.2.4",
     "graphql": "16.11.0",
     "graphql-sse": "2.5.4",
     "graphql-ws": "6.0.6",

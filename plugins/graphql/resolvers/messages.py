@@ -1,10 +1,17 @@
 """The fields of `Message`, `Reaction`, and of a room's events."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple
 
-from chatserver import AnyEvent, Message, MessageChange, MessageEdited, MessagePosted, RoomView
-from chatserver_plugins.graphql.asking import Asking
+from chatserver import (
+    AnyEvent,
+    Message,
+    MessageChange,
+    MessageEdited,
+    MessagePosted,
+    RoomView,
+)
+from chatserver_plugins.graphql.asking import Asking, MessageKey
 from chatserver_plugins.graphql.inputs import bounded
 from chatserver_plugins.graphql.resolvers.rooms import message_or_none, room_of
 
@@ -58,21 +65,16 @@ def changed_message(parent: MessageChange, info: Any) -> str:
     return parent.message
 
 
-def posted_message(parent: MessagePosted, info: Any) -> Message:
-    return message_from(parent)
+def posted_id(parent: MessagePosted, info: Any) -> str:
+    return parent.id
 
 
-def message_from(event: MessagePosted) -> Message:
-    """The message as it was posted."""
-    return Message(
-        id=event.id,
-        room=event.room,
-        seq=event.seq,
-        author=event.author,
-        at=event.at,
-        body=event.body,
-        client_id=event.client_id,
-        reply_to=event.reply_to,
-        mentions=event.mentions,
-        reactions={},
-    )
+def posted_message(parent: MessagePosted, info: Any) -> Message | Awaitable[Message]:
+    asking: Asking = info.context
+    return asking.message_of(parent)
+
+
+def message_of_change(parent: MessageChange, info: Any) -> Awaitable[Message]:
+    """As it stands now, which may be after later changes."""
+    asking: Asking = info.context
+    return asking.standing.load(MessageKey(parent.room, parent.message))

@@ -4,9 +4,8 @@ from typing import Any, NamedTuple
 
 from chatserver import Message, Room, RoomView, User
 from chatserver_plugins.graphql import inputs
-from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.asking import Asking, MessageKey
 from chatserver_plugins.graphql.inputs import read
-from chatserver_plugins.graphql.resolvers.messages import message_from
 from chatserver_plugins.graphql.resolvers.rooms import describe
 
 Given = dict[str, Any]
@@ -32,6 +31,7 @@ class LeaveRoomPayload(NamedTuple):
 class ChangePayload(NamedTuple):
     seq: int
     room: RoomView
+    message_id: str | None = None  # of what was changed, if that was a message
 
 
 class MessagePayload(NamedTuple):
@@ -148,7 +148,8 @@ async def send_message(parent: object, info: Any, input: Given) -> MessagePayloa
     event, repeated = await asking.service.messages.post(
         asking.user, room, given.client_id, given.body, given.reply_to
     )
-    return MessagePayload(message_from(event), repeated)
+    message = asking.message_of(event)
+    return MessagePayload(message if isinstance(message, Message) else await message, repeated)
 
 
 async def edit_message(parent: object, info: Any, input: Given) -> ChangePayload:
@@ -157,7 +158,7 @@ async def edit_message(parent: object, info: Any, input: Given) -> ChangePayload
     room = await _get(asking, given.room_id)
     messages = asking.service.messages
     seq = await messages.edit(asking.user, room, given.message_id, given.body)
-    return ChangePayload(seq, describe(asking, room))
+    return ChangePayload(seq, describe(asking, room), given.message_id)
 
 
 async def delete_message(parent: object, info: Any, input: Given) -> ChangePayload:
@@ -165,7 +166,7 @@ async def delete_message(parent: object, info: Any, input: Given) -> ChangePaylo
     given = read(input, inputs.OneMessage)
     room = await _get(asking, given.room_id)
     seq = await asking.service.messages.delete(asking.user, room, given.message_id)
-    return ChangePayload(seq, describe(asking, room))
+    return ChangePayload(seq, describe(asking, room), given.message_id)
 
 
 async def add_reaction(parent: object, info: Any, input: Given) -> ChangePayload:
@@ -174,7 +175,7 @@ async def add_reaction(parent: object, info: Any, input: Given) -> ChangePayload
     room = await _get(asking, given.room_id)
     messages = asking.service.messages
     seq = await messages.react(asking.user, room, given.message_id, given.emoji)
-    return ChangePayload(seq, describe(asking, room))
+    return ChangePayload(seq, describe(asking, room), given.message_id)
 
 
 async def remove_reaction(parent: object, info: Any, input: Given) -> ChangePayload:
@@ -183,7 +184,7 @@ async def remove_reaction(parent: object, info: Any, input: Given) -> ChangePayl
     room = await _get(asking, given.room_id)
     messages = asking.service.messages
     seq = await messages.unreact(asking.user, room, given.message_id, given.emoji)
-    return ChangePayload(seq, describe(asking, room))
+    return ChangePayload(seq, describe(asking, room), given.message_id)
 
 
 async def pin_message(parent: object, info: Any, input: Given) -> ChangePayload:
@@ -198,7 +199,15 @@ async def _pin(asking: Asking, input: Given, *, pinned: bool) -> ChangePayload:
     given = read(input, inputs.OneMessage)
     room = await _get(asking, given.room_id)
     seq = await asking.service.messages.pin(asking.user, room, given.message_id, pinned)
-    return ChangePayload(seq, describe(asking, room))
+    return ChangePayload(seq, describe(asking, room), given.message_id)
+
+
+async def changed_message(parent: ChangePayload, info: Any) -> Message | None:
+    """As it stands after the change."""
+    if parent.message_id is None:
+        return None
+    asking: Asking = info.context
+    return await asking.standing.load(MessageKey(parent.room.id, parent.message_id))
 
 
 async def _get(asking: Asking, room: str) -> Room:

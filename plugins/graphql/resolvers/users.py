@@ -1,12 +1,32 @@
 """The fields of `User`. Its parent is an account, or what an event or a room knows of one."""
 
+from collections.abc import Awaitable
 from typing import Any
 
-from chatserver import MemberView, ServerRole, User, UserRef
+from chatserver import ChatError, MemberView, ServerRole, User, UserRef
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.watching import UserPresence
 
 Known = User | UserRef | MemberView
+
+
+def name(parent: Known, info: Any) -> str | Awaitable[str]:
+    """The present one, whoever the parent is known from: one id has one name."""
+    asking: Asking = info.context
+    if isinstance(parent, User):
+        return parent.name
+    known = asking.service.accounts.known(parent.id)
+    return _name(parent, asking) if known is None else known.name
+
+
+async def _name(known: UserRef | MemberView, asking: Asking) -> str:
+    """Of an account that is gone, the name at the time is all there is."""
+    try:
+        return (await asking.users.load(known.id)).name
+    except ChatError as error:
+        if error.code == "user.not_found":
+            return known.name
+        raise
 
 
 async def username(parent: Known, info: Any) -> str:
