@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from loguru import logger
 
+from chatserver.begun import Late, finish
+from chatserver.breaker import Breaker
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
 from chatserver.measure import Measures
@@ -14,37 +16,24 @@ from chatserver.measure import Measures
 # Hooks in which a `ChatError` is an answer to whoever asked; in others it is a failure.
 ANSWERING = ("change_message", "check_message", "register_routes", "register_consumers")
 # Hooks that are called however often they failed: what one client sends must not shut an address for
-# all others, and jobs and consumers pause by themselves.
+# all others, and jobs and consumers pause by themselves. Their end is waited for, too: a job or a
+# delivery must not run twice at a time.
 WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
 
 
 class Call(NamedTuple):
-    """One plugin's implementation of one hook, and the arguments it takes."""
+    """One plugin's implementation of one hook, and the arguments it takes.
+
+    `passes`: where it fails, a message goes on as if the plugin was not there (`on_failure`).
+    """
 
     plugin: str
     function: Callable[..., Any]
     arguments: Sequence[str]
+    passes: bool = False
 
     def __call__(self, **given: Any) -> Any:
         return self.function(*[given[name] for name in self.arguments])
-
-
-class Breaker:
-    """Stops asking a plugin that failed several times in a row, for a while."""
-
-    def __init__(self, failures: int, seconds: float) -> None:
-        self._limit, self._seconds = failures, seconds
-        self._failures = 0
-        self._open_until = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        return self._failures >= self._limit and time.monotonic() < self._open_until
-
-    def note(self, failed: bool) -> None:
-        self._failures = self._failures + 1 if failed else 0
-        if self._failures >= self._limit:
-            self._open_until = time.monotonic() + self._seconds
 
 
 class PluginFailed(ChatError):
@@ -52,6 +41,10 @@ class PluginFailed(ChatError):
 
     def __init__(self) -> None:
         super().__init__("plugin.failed", after_ms=1000)
+
+
+def _anything(answer: object) -> bool:
+    return True
 
 
 class Guard:
@@ -67,30 +60,43 @@ class Guard:
         self._errors = measures.counter(
             "chatserver_hook_errors_total", "Hook calls that failed", ("plugin", "hook", "reason")
         )
+        self._passed = measures.counter(
+            "chatserver_hook_passed_total",
+            "Messages that went on although a plugin failed, by its on_failure",
+            ("plugin", "hook"),
+        )
 
     async def run(
-        self, hook: str, call: Call, given: dict[str, Any], deadline: float | None = None
+        self,
+        hook: str,
+        call: Call,
+        given: dict[str, Any],
+        deadline: float | None = None,
+        *,
+        user: str = "",
+        is_answer: Callable[[Any], bool] = _anything,
     ) -> Any:
-        """Await one plugin under a deadline; its errors are logged and counted by its name."""
-        breaker = self._breakers.setdefault(
-            (call.plugin, hook),
-            Breaker(self._settings.breaker_failures, self._settings.breaker_seconds),
-        )
-        if breaker.is_open and hook not in WITHOUT_BREAKER:
+        """Await one plugin under a deadline; its errors are logged and counted by its name.
+
+        `user` is whose message or action it is about: what fails for one user stops no other.
+        Raises `PluginFailed`, also for what `is_answer` does not accept.
+        """
+        breaker = self._breaker(hook, call.plugin)
+        if breaker is not None and not breaker.admits(user):
             self.count(hook, call.plugin, "circuit_open")
             raise PluginFailed
-        failed: bool | None = True
+        # An exception is no failure for the breaker: it refuses what raised it, and costs no time.
+        failed: bool | None = False
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(deadline or self._settings.deadline_seconds):
-                answer = await call(**given)
-            failed = False
-            return answer
-        except TimeoutError:
+            seconds = deadline or self._settings.deadline_seconds
+            answer = await finish(call(**given), seconds, leave=breaker is not None)
+            failed = not is_answer(answer)
+        except Late:
+            failed = True
             self.fail(hook, call.plugin, "timeout", "did not answer in time")
         except (Exception, SystemExit) as error:
             if isinstance(error, ChatError) and hook in ANSWERING:
-                failed = False
                 raise
             self._crashed(hook, call.plugin, error)
         except asyncio.CancelledError as error:
@@ -100,14 +106,31 @@ class Guard:
                 raise
             self._crashed(hook, call.plugin, error)
         finally:
-            if failed is not None:
-                breaker.note(failed)
+            if failed is not None and breaker is not None:
+                breaker.note(user, failed=failed)
             self._seconds.add(time.perf_counter() - started, (call.plugin, hook))
+        if failed:
+            self.fail(hook, call.plugin, "garbage", f"returned {type(answer)}")
+        return answer
 
     def note_crash(self, hook: str, plugin: str, error: BaseException) -> None:
         """Log and count what a plugin raised."""
         logger.opt(exception=error).error("plugin {}: {} failed", plugin, hook)
         self.count(hook, plugin, "error")
+
+    def note_passed(self, hook: str, plugin: str) -> None:
+        """Count a message that goes on although the plugin failed."""
+        self._passed.add(labels=(plugin, hook))
+
+    def _breaker(self, hook: str, plugin: str) -> Breaker | None:
+        if hook in WITHOUT_BREAKER:
+            return None
+        found = self._breakers.get((plugin, hook))
+        if found is None:
+            found = self._breakers[plugin, hook] = Breaker(
+                self._settings.breaker_failures, self._settings.breaker_seconds
+            )
+        return found
 
     def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
         self.note_crash(hook, plugin, error)

@@ -137,40 +137,50 @@ class HookCalls:
 
     async def change_message(self, draft: Draft, user: User) -> Draft:
         for call in self._calls["change_message"]:
-            changed = await self.guard.run("change_message", call, {"draft": draft, "user": user})
-            if changed is None:
-                continue
-            if not isinstance(changed, Draft) or not _is_text(changed.body):
-                self.guard.fail(
-                    "change_message", call.plugin, "garbage", f"returned {type(changed)}"
+            changed = await self._ask("change_message", call, draft, user, _is_change)
+            if changed is not None:
+                # Where a message goes is the author's choice, not a plugin's.
+                draft = Draft(
+                    room=draft.room,
+                    body=changed.body,
+                    reply_to=draft.reply_to,
+                    message=draft.message,
                 )
-            # Where a message goes is the author's choice, not a plugin's.
-            draft = Draft(
-                room=draft.room, body=changed.body, reply_to=draft.reply_to, message=draft.message
-            )
         return draft
 
     async def check_message(self, draft: Draft, user: User) -> None:
         """Raise `ChatError` message.refused with the reason of the first plugin that refuses."""
         for call in self._calls["check_message"]:
-            answer = await self.guard.run("check_message", call, {"draft": draft, "user": user})
-            if answer is None:
-                continue
-            if not isinstance(answer, Refusal) or not _is_text(answer.reason):
-                self.guard.fail("check_message", call.plugin, "garbage", f"returned {type(answer)}")
-            raise ChatError("message.refused", answer.reason, detail={"plugin": call.plugin})
+            refusal = await self._ask("check_message", call, draft, user, _is_verdict)
+            if refusal is not None:
+                detail: dict[str, object] = {"plugin": call.plugin}
+                raise ChatError("message.refused", refusal.reason, detail=detail)
+
+    async def _ask(
+        self, hook: str, call: Call, draft: Draft, user: User, is_answer: Callable[[Any], bool]
+    ) -> Any:
+        """What the plugin answers; None also where it fails and its `on_failure` is `pass`."""
+        given = {"draft": draft, "user": user}
+        try:
+            return await self.guard.run(hook, call, given, user=user.id, is_answer=is_answer)
+        except PluginFailed:
+            if not call.passes:
+                raise
+            self.guard.note_passed(hook, call.plugin)
+            return None
 
     def on_event(self, event: AnyEvent) -> None:
         for call in self._calls["on_event"]:
-            self._observers.tell("on_event", call, {"event": event})
+            self._observers.tell("on_event", call, {"event": event}, event.author.id)
 
     def on_login(self, attempt: LoginAttempt) -> None:
+        # By address: the account may be somebody else's, whom it must not hide from the plugin.
         for call in self._calls["on_login"]:
-            self._observers.tell("on_login", call, {"attempt": attempt})
+            self._observers.tell("on_login", call, {"attempt": attempt}, attempt.address)
 
     def on_look(self, look: Look) -> None:
         for call in self._calls["on_look"]:
-            self._observers.tell("on_look", call, {"look": look})
+            self._observers.tell("on_look", call, {"look": look}, look.user)
 
     # -- shared ----------------------------------------------------------------------------------
 
@@ -254,6 +264,14 @@ def consumer_problems(consumer: Consumer) -> Iterator[str]:
         yield "batch, rooms_at_once and attempts must be at least 1"
     if min(consumer.backoff, consumer.longest_pause, consumer.deadline) <= 0:
         yield "backoff, longest_pause and deadline must be above 0"
+
+
+def _is_change(answer: object) -> bool:
+    return answer is None or (isinstance(answer, Draft) and _is_text(answer.body))
+
+
+def _is_verdict(answer: object) -> bool:
+    return answer is None or (isinstance(answer, Refusal) and _is_text(answer.reason))
 
 
 def _is_text(value: object) -> bool:

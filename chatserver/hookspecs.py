@@ -120,7 +120,8 @@ class Hooks:
 
         Runs for each new and each edited message, after the rights of `user` were checked. Return
         another draft, or None to leave it as it is. An error refuses the message
-        (plugin.failed). Each plugin gets what the one before it returned.
+        (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each plugin gets what
+        the one before it returned.
         """
 
     @hookspec
@@ -129,7 +130,8 @@ class Hooks:
 
         Runs for each new and each edited message, after all changes. Return a refusal, whose
         reason the author sees, or None if it may pass. An error refuses the message
-        (plugin.failed). The first refusal stops; later plugins are not asked.
+        (plugin.failed), unless the plugin's section says `on_failure = "pass"`. The first refusal
+        stops; later plugins are not asked.
         """
 
     @hookspec

@@ -14,18 +14,18 @@ class Observer:
 
     def __init__(self, plugin: str, bound: int, guard: Guard) -> None:
         self.plugin = plugin
-        self._queue: asyncio.Queue[tuple[str, Call, dict[str, Any]]] = asyncio.Queue(bound)
+        self._queue: asyncio.Queue[tuple[str, Call, dict[str, Any], str]] = asyncio.Queue(bound)
         self._guard = guard
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return self._queue.qsize()
 
-    def tell(self, hook: str, call: Call, given: dict[str, Any]) -> bool:
+    def tell(self, hook: str, call: Call, given: dict[str, Any], user: str) -> bool:
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name=f"observer {self.plugin}")
         try:
-            self._queue.put_nowait((hook, call, given))
+            self._queue.put_nowait((hook, call, given, user))
         except asyncio.QueueFull:
             return False
         return True
@@ -43,9 +43,9 @@ class Observer:
 
     async def _work(self) -> None:
         while True:
-            hook, call, given = await self._queue.get()
+            hook, call, given, user = await self._queue.get()
             try:
-                await self._guard.run(hook, call, given)
+                await self._guard.run(hook, call, given, user=user)
             except PluginFailed:
                 pass  # logged and counted where it happened; the action stands
             finally:
@@ -64,14 +64,14 @@ class Observers:
             lambda: sum(map(len, self._observers.values())),
         )
 
-    def tell(self, hook: str, call: Call, given: dict[str, Any]) -> None:
-        """Queue an observation; if the queue is full it is dropped and counted."""
+    def tell(self, hook: str, call: Call, given: dict[str, Any], user: str) -> None:
+        """Queue an observation of what `user` did; if the queue is full it is dropped and counted."""
         observer = self._observers.get(call.plugin)
         if observer is None:
             observer = self._observers[call.plugin] = Observer(
                 call.plugin, self._bound, self._guard
             )
-        if not observer.tell(hook, call, given):
+        if not observer.tell(hook, call, given, user):
             self._guard.count(hook, call.plugin, "queue_full")
 
     async def close(self, seconds: float) -> None:

@@ -5,14 +5,16 @@ What is compiled from the registrations is called by `chatserver.hooks`.
 """
 
 import difflib
+import functools
 import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
+import msgspec
 import pluggy
 
 from chatserver.config import Config
@@ -24,6 +26,16 @@ from chatserver.hooktypes import Settings
 from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
+# In the section of each plugin that has one of MESSAGE_HOOKS, beside the plugin's own settings.
+ON_FAILURE = "on_failure"
+MESSAGE_HOOKS = ("change_message", "check_message")
+OnFailure = Annotated[
+    Literal["refuse", "pass"],
+    msgspec.Meta(
+        description="What happens to a message when the plugin fails: it is refused, or goes on as "
+        "if the plugin was not there."
+    ),
+]
 
 
 class Source(NamedTuple):
@@ -63,6 +75,7 @@ class Plugins:
         self._pluggy.add_hookspecs(Hooks)
         self._config, self._data = config, data
         self.all: list[Plugin] = []
+        self._passing: set[str] = set()  # plugins whose failures stop no message
         sources = discover(config)
         if strays := stray_sections(config, sources):
             raise StartupError("\n".join(strays))
@@ -78,7 +91,12 @@ class Plugins:
         order = [plugin.name for plugin in self.all]
         return {
             hook: tuple(
-                Call(impl.plugin_name, impl.function, impl.argnames)
+                Call(
+                    impl.plugin_name,
+                    impl.function,
+                    impl.argnames,
+                    passes=impl.plugin_name in self._passing,
+                )
                 for impl in sorted(
                     getattr(self._pluggy.hook, hook).get_hookimpls(),
                     key=lambda impl: order.index(impl.plugin_name),
@@ -103,6 +121,8 @@ class Plugins:
     def _build(self, name: str, kind: type[Any]) -> Any:
         raw = self._config.plugin.get(name, {})
         settings = convert(raw, settings_type(kind), f"plugin.{name}")
+        if getattr(settings, ON_FAILURE, "refuse") == "pass":
+            self._passing.add(name)
         if "data" in inspect.signature(kind).parameters:
             return kind(settings, data=self._data / name)
         return kind(settings)
@@ -114,11 +134,32 @@ def hook_names() -> list[str]:
 
 
 def settings_type(kind: type[Any]) -> type[Settings]:
-    """The class of a plugin's settings. Raises `TypeError` if its `Config` is none."""
+    """The class of a plugin's settings. Raises `TypeError` if its `Config` is none.
+
+    Where the plugin looks at messages it has `on_failure` besides.
+    """
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):
         raise TypeError("its Config must derive from chatserver.Settings")
-    return found
+    has_policy = any(hasattr(kind, hook) for hook in MESSAGE_HOOKS)
+    return _with_policy(found) if has_policy else found
+
+
+@functools.cache
+def _with_policy(kind: type[Settings]) -> type[Settings]:
+    """The same settings, and ON_FAILURE, which the server itself reads."""
+    if ON_FAILURE in kind.__struct_fields__:
+        raise TypeError(f"its Config may not have {ON_FAILURE}, which is the server's")
+    made: type[Settings] = msgspec.defstruct(  # type: ignore[assignment]
+        kind.__name__,
+        [(ON_FAILURE, OnFailure, "refuse")],
+        bases=(kind,),
+        module=kind.__module__,
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
+    return made
 
 
 def discover(config: Config) -> dict[str, Source]:

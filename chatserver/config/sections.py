@@ -293,7 +293,11 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
         Seconds, Meta(description="Time one plugin has in one change or check of an action.")
     ] = 2.0
     breaker_failures: Annotated[
-        Count, Meta(description="Failures in a row after which a plugin is not asked for a while.")
+        Count,
+        Meta(
+            description="Time-outs in a row for one user after which a plugin is not asked for that "
+            "user for a while; for so many users in a row: not for anybody."
+        ),
     ] = 5
     breaker_seconds: Annotated[Seconds, Meta(description="How long that while is.")] = 30.0
     observer_queue: Annotated[

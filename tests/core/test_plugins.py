@@ -15,19 +15,16 @@ from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import Loaded, load
 from chatserver.errors import ChatError
-from chatserver.guard import Breaker, Call, PluginFailed
-from chatserver.hooks import HookCalls
+from chatserver.guard import PluginFailed
 from chatserver.hooktypes import Draft, LoginAttempt, Refusal
-from chatserver.measure import Counter, Measures
-from chatserver.model import RoomKind, ServerRole, User
+from chatserver.measure import Counter
+from chatserver.model import RoomKind, User
 from chatserver.plugins import survey
 from chatserver.room import Room
 from chatserver.watchdog import Watchdog
-from tests.core.nodes import config, hook_calls
+from tests.core.hooking import DRAFT, USER, errors, hooks_of
 
 BROKEN = Path(__file__).parent / "broken"
-USER = User(id="u", username="u", name="u", role=ServerRole.MEMBER, at="")
-DRAFT = Draft(room="r", body="hello")
 
 
 def loaded(data: Path, *enabled: str, **settings: object) -> Loaded:
@@ -178,12 +175,6 @@ async def running(loaded: Loaded) -> AsyncIterator[tuple[Server, Room, User]]:
         yield server, room, user
 
 
-def errors(hooks: HookCalls) -> dict[tuple[str, ...], float]:
-    counter = hooks.guard._errors
-    assert isinstance(counter, Counter)
-    return counter.values
-
-
 MESSAGE_FAULTS = [
     ("check", "raises", "error"),
     ("check", "exits", "error"),
@@ -287,17 +278,6 @@ async def test_who_blocks_the_loop_is_named(tmp_path: Path, logged: list[str]) -
 # -- dispatch ----------------------------------------------------------------------------------------
 
 
-def hooks_of(*calls: tuple[str, str, Callable[..., Any]], **settings: object) -> HookCalls:
-    """Dispatch of (hook, plugin, function); every function takes the hook's first argument."""
-    first = {"change_message": "draft", "check_message": "draft", "on_event": "event",
-             "on_login": "attempt"}  # fmt: skip
-    given: dict[str, list[Call]] = {}
-    for hook, plugin, function in calls:
-        given.setdefault(hook, []).append(Call(plugin, function, [first[hook]]))
-    overrides = {f"plugins.{name}": value for name, value in settings.items()}
-    return hook_calls(config(**overrides), Measures(), given)
-
-
 async def test_each_plugin_gets_what_the_one_before_it_returned() -> None:
     def adding(text: str) -> Callable[..., Any]:
         async def change(draft: Draft) -> Draft:
@@ -352,74 +332,6 @@ async def test_a_plugin_that_hangs_is_given_up_in_time(logged: list[str]) -> Non
         await hooks.check_message(DRAFT, USER)
     assert time.perf_counter() - started < 30
     assert errors(hooks) == {("slow", "check_message", "timeout"): 1}
-
-
-async def test_the_breaker_opens_and_half_opens(logged: list[str]) -> None:
-    asked = []
-    works = False
-
-    async def check(draft: Draft) -> None:
-        asked.append(draft)
-        if not works:
-            raise RuntimeError("broken on purpose")
-
-    hooks = hooks_of(("check_message", "p", check), breaker_failures=3, breaker_seconds=0.5)
-    for _ in range(5):
-        with pytest.raises(PluginFailed):
-            await hooks.check_message(DRAFT, USER)
-    assert len(asked) == 3
-    assert errors(hooks)["p", "check_message", "circuit_open"] == 2
-
-    await asyncio.sleep(0.51)  # it is asked once more, fails, and is left alone again
-    for _ in range(2):
-        with pytest.raises(PluginFailed):
-            await hooks.check_message(DRAFT, USER)
-    assert len(asked) == 4
-
-    await asyncio.sleep(0.51)
-    works = True
-    for _ in range(3):
-        await hooks.check_message(DRAFT, USER)
-    assert len(asked) == 7
-
-
-def test_the_breaker_counts_failures_in_a_row() -> None:
-    breaker = Breaker(2, 60)
-    for failed in (True, False, True, False, True):
-        breaker.note(failed)
-        assert not breaker.is_open
-    breaker.note(True)
-    assert breaker.is_open
-
-
-async def test_an_observer_that_fails_does_not_refuse_what_its_plugin_checks() -> None:
-    async def check(draft: Draft) -> None:
-        return None
-
-    async def observe(attempt: LoginAttempt) -> None:
-        raise RuntimeError("broken on purpose")
-
-    hooks = hooks_of(("check_message", "p", check), ("on_login", "p", observe), breaker_failures=2)
-    for _ in range(5):
-        hooks.on_login(LoginAttempt(user=None, address="", ok=False))
-    await hooks.shutdown()
-    assert errors(hooks)["p", "on_login", "circuit_open"] == 3
-    await hooks.check_message(DRAFT, USER)
-
-
-async def test_clients_that_go_away_do_not_open_the_breaker() -> None:
-    async def slow(draft: Draft) -> None:
-        await asyncio.sleep(0.05)
-
-    hooks = hooks_of(("check_message", "p", slow), breaker_failures=2)
-    for _ in range(5):
-        task = asyncio.create_task(hooks.check_message(DRAFT, USER))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    await hooks.check_message(DRAFT, USER)
-    assert errors(hooks) == {}
 
 
 async def test_an_observers_queue_is_bounded_and_counts_what_it_drops() -> None:

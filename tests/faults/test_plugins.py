@@ -78,9 +78,9 @@ async def test_a_plugin_that_cannot_begin_refuses_to_start(
 class Trial:
     """A server with the broken plugin, a user, a room, and the way to set the plugin off."""
 
-    def __init__(self, server: ChatServer) -> None:
+    def __init__(self, server: ChatServer, name: str = "author") -> None:
         self.server = server
-        self.token = server.register("author")
+        self.token = server.register(name)
         self.room = server.room(self.token)
         self._folder = server.folder / "data/broken"
         self._folder.mkdir(exist_ok=True)
@@ -203,13 +203,29 @@ def test_an_observer_fails_alone(trial: Trial, hook: str, how: str) -> None:
         eventually(lambda: trial.blocked() > blocked)
 
 
-def test_who_fails_again_and_again_is_not_asked_for_a_while(trial: Trial) -> None:
+def test_who_hangs_again_and_again_is_not_asked_for_a_while(trial: Trial) -> None:
     counted = trial.counted("check_message", "circuit_open")
-    trial.break_("check_message", "raise")
+    trial.break_("check_message", "hang")
     assert [trial.send().status_code for _ in range(7)] == [503] * 7
     assert trial.counted("check_message", "circuit_open") == counted + 2
     trial.mend()
     eventually(lambda: trial.send().status_code == 201)
+
+
+def test_what_one_user_does_to_a_plugin_refuses_nobody_else(tmp_path: Path) -> None:
+    settings = {
+        "plugins__enabled": "memory,password,metrics,broken",
+        "plugins__folder": PLUGINS,
+        "plugins__deadline_seconds": DEADLINE,
+    }
+    with ChatServer(tmp_path, store="memory", **settings) as server:
+        attacker, victim = Trial(server, "attacker"), Trial(server, "victim")
+        for how in ("raise", "hang"):
+            attacker.break_("check_message", how)
+            assert [attacker.send().status_code for _ in range(6)] == [503] * 6
+            attacker.mend()
+            assert victim.send().status_code == 201
+        assert attacker.counted("check_message", "circuit_open") == 1
 
 
 def test_a_hanging_observer_loses_only_its_own_events(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""Awaits a plugin's coroutine under a deadline.
+
+Without a timer where it finishes without suspending, which most do: a timer costs several times what
+the rest of such a call does. One that takes no notice of its deadline is left behind.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, TypeVar
+
+from loguru import logger
+
+T = TypeVar("T")
+
+_left: set[asyncio.Task[Any]] = set()  # else nothing would hold them
+
+
+class Late(Exception):
+    """The deadline had passed when the coroutine ended, or it did not end at all."""
+
+
+async def finish(awaited: Awaitable[T], seconds: float, *, leave: bool) -> T:
+    """The result of `awaited`, whose first step is run at once. Raises `Late`, or what it raises.
+
+    After `seconds` it is cancelled. With `leave` the call ends then: a coroutine that goes on waiting
+    is continued by a task of its own. Otherwise its end is waited for.
+    """
+    work = awaited if isinstance(awaited, Coroutine) else _whole(awaited)
+    try:
+        first = work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            result = await _Rest(work, first, limit if leave else None)
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        if limit.expired():
+            raise Late from error
+        raise
+    if limit.expired():
+        raise Late
+    return result
+
+
+async def _whole(awaited: Awaitable[T]) -> T:
+    return await awaited
+
+
+class _Rest(Awaitable[T]):
+    """What is left of a coroutine that waits for `waits_for`, in the task in which it was begun.
+
+    In another task the time-outs and task groups that it has entered would not work.
+    """
+
+    def __init__(
+        self, work: Coroutine[Any, Any, T], waits_for: object, limit: asyncio.Timeout | None
+    ) -> None:
+        self._work, self._waits_for, self._limit = work, waits_for, limit
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        waits_for = self._waits_for
+        try:
+            while True:
+                try:
+                    given = yield waits_for
+                except GeneratorExit:
+                    self._work.close()
+                    raise
+                except BaseException as error:
+                    waits_for = self._work.throw(error)
+                    if self._limit is not None and self._limit.expired():
+                        self._leave(waits_for)
+                        raise Late from error
+                else:
+                    waits_for = self._work.send(given)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _leave(self, waits_for: object) -> None:
+        """It was cancelled and goes on: perhaps it only has to clean up, perhaps it never ends."""
+        task = asyncio.create_task(_whole(_Rest(self._work, waits_for, None)), name="late plugin")
+        _left.add(task)
+        task.add_done_callback(_ended)
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _left.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.opt(exception=error).error("a plugin that was given up failed")

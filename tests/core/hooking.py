@@ -1,0 +1,39 @@
+"""Dispatch of hooks without a server: what tests of plugins' failures share."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chatserver.guard import Call
+from chatserver.hooks import HookCalls
+from chatserver.hooktypes import Draft
+from chatserver.measure import Counter, Measures
+from chatserver.model import ServerRole, User
+from tests.core.nodes import config, hook_calls
+
+DRAFT = Draft(room="r", body="hello")
+
+
+def user(name: str) -> User:
+    return User(id=name, username=name, name=name, role=ServerRole.MEMBER, at="")
+
+
+USER = user("u")
+
+
+def errors(hooks: HookCalls) -> dict[tuple[str, ...], float]:
+    counter = hooks.guard._errors
+    assert isinstance(counter, Counter)
+    return counter.values
+
+
+def hooks_of(
+    *calls: tuple[str, str, Callable[..., Any]], passes: bool = False, **settings: object
+) -> HookCalls:
+    """Dispatch of (hook, plugin, function); every function takes the hook's first argument."""
+    first = {"change_message": "draft", "check_message": "draft", "on_event": "event",
+             "on_login": "attempt"}  # fmt: skip
+    given: dict[str, list[Call]] = {}
+    for hook, plugin, function in calls:
+        given.setdefault(hook, []).append(Call(plugin, function, [first[hook]], passes))
+    overrides = {f"plugins.{name}": value for name, value in settings.items()}
+    return hook_calls(config(**overrides), Measures(), given)
