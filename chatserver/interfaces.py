@@ -292,11 +292,21 @@ class Authenticator(Protocol):
     async def set_password(self, user: str, password: str) -> None:
         """Store what later verifies this password. Raises `ChatError` request.invalid if too weak."""
 
-    async def verify(self, user: str | None, password: str, *, account: str, address: str) -> bool:
+    async def verify(
+        self, user: str | None, password: str, *, account: str, address: str, device: str = ""
+    ) -> bool:
         """Does the password belong to the user id? None (no such account) takes as long and is False.
 
         `account` is the name as typed, folded; failures are limited by account and by address:
         raises `ChatError` limit.rate with `after_ms`, alike for accounts that exist and that don't.
+        `device` is what the client says it got from `remember_device`: anything. Strangers' failures
+        keep nobody out where they signed in before.
+        """
+
+    async def remember_device(self, user: str, device: str = "") -> str:
+        """A token for the device on which the user id has just signed in; `device` is its present one.
+
+        1 to 64 of A-Z a-z 0-9 _ -. It opens nothing: `verify` takes it beside the password.
         """
 
     async def open_session(self, user: str) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from chatserver.clock import now_text
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
-from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError
+from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import LoginAttempt
 from chatserver.interfaces import Authenticator, Store, StoredSession
@@ -151,21 +151,33 @@ class Accounts:
             raise ChatError("user.exists")
         return self._remember(user)
 
-    async def login(self, username: str, password: str, address: str) -> tuple[User, str]:
-        """Raises `ChatError` auth.invalid, the same for every reason, or limit.rate."""
+    async def login(
+        self, username: str, password: str, address: str, device: str = ""
+    ) -> tuple[User, str]:
+        """Raises `ChatError` auth.invalid, the same for every reason, or limit.rate.
+
+        `device` is a token of `remember_device`, if the client holds one.
+        """
         account = unicodedata.normalize("NFKC", username).strip().casefold()[:100]
         # The same reads for accounts that are not there: time tells nobody which are.
         found = await self._store.get(NAMES, account)
         raw = await self._store.get(USERS, found.decode() if found else "-")
         user = _decode(raw) if raw else None
         ok = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
-            user.id if user else None, password, account=account, address=address
+            user.id if user else None, password, account=account, address=address, device=device
         )
         ok = ok and user is not None and not user.disabled
         self._hooks.on_login(LoginAttempt(user=user.id if user else None, address=address, ok=ok))
         if not ok or user is None:
             raise ChatError("auth.invalid")
         return user, await self._authenticator.open_session(user.id)
+
+    async def remember_device(self, user: User, device: str = "") -> str:
+        """A token to keep where the user has just signed in, or `device` if that is one already."""
+        try:
+            return await self._authenticator.remember_device(user.id, device)
+        except StoreUnavailable:  # whoever has signed in is in all the same
+            return device
 
     async def session(self, token: str) -> User:
         """The user of a session token. Raises `ChatError` auth.invalid."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from tornado.httputil import HTTPServerRequest
 
 COOKIE = "chat_session"
+DEVICE_COOKIE = "chat_device"  # where somebody signed in before; opens nothing
+DEVICE_SECONDS = 90 * 86400
 
 
 class Access:
@@ -89,6 +91,12 @@ def cookie_token(request: HTTPServerRequest) -> str | None:
         return None
     morsel = request.cookies.get(COOKIE)
     return morsel.value if morsel is not None and morsel.value else None
+
+
+def device_token(request: HTTPServerRequest) -> str:
+    """The token of the cookie that tells a device where somebody signed in before, or nothing."""
+    morsel = request.cookies.get(DEVICE_COOKIE) if "Cookie" in request.headers else None
+    return morsel.value if morsel is not None else ""
 
 
 def _is_address(text: str) -> bool:

@@ -15,7 +15,14 @@ from chatserver.room import NEWEST_PAGE, Room
 from chatserver.service.public import PUBLIC_ROOMS
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
-from chatserver.web.access import COOKIE, bearer_token, cookie_token
+from chatserver.web.access import (
+    COOKIE,
+    DEVICE_COOKIE,
+    DEVICE_SECONDS,
+    bearer_token,
+    cookie_token,
+    device_token,
+)
 from chatserver.web.base import BaseHandler
 
 
@@ -74,15 +81,22 @@ class AccountChange(msgspec.Struct, frozen=True):
 class SessionHandler(BaseHandler):
     """Signing in hands out the session twice: in the body for bots, as a cookie for pages."""
 
-    def signed_in(self, user: User, token: str, status: int) -> None:
+    async def signed_in(self, user: User, token: str, status: int) -> None:
         self.give_cookie(token)
+        held = device_token(self.request)
+        device = await self.service.accounts.remember_device(user, held)
+        if device:
+            self._give(DEVICE_COOKIE, device, DEVICE_SECONDS)
         self.reply(UserReply(user, token), status)
 
     def give_cookie(self, token: str) -> None:
+        self._give(COOKIE, token, int(self.service.accounts.session_seconds()))
+
+    def _give(self, name: str, value: str, seconds: int) -> None:
         self.set_cookie(
-            COOKIE,
-            token,
-            max_age=int(self.service.accounts.session_seconds()),
+            name,
+            value,
+            max_age=seconds,
             httponly=True,
             samesite="Lax",
             secure=self.access.is_secure(self.request),
@@ -96,7 +110,7 @@ class Register(SessionHandler):
         user, token = await self.service.accounts.register(
             given.username, given.password, given.name, self.address
         )
-        self.signed_in(user, token, 201)
+        await self.signed_in(user, token, 201)
 
 
 class Login(SessionHandler):
@@ -104,9 +118,9 @@ class Login(SessionHandler):
         given = self.body(Credentials)
         self.service.rates.take(None, self.address)
         user, token = await self.service.accounts.login(
-            given.username, given.password, self.address
+            given.username, given.password, self.address, device_token(self.request)
         )
-        self.signed_in(user, token, 200)
+        await self.signed_in(user, token, 200)
 
 
 class Logout(BaseHandler):

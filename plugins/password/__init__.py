@@ -6,9 +6,10 @@ from typing import Annotated
 import msgspec
 
 from chatserver import Authenticator, Context, Job, Records, Settings, hookimpl
-from chatserver_plugins.password.authenticator import PasswordAuthenticator
+from chatserver_plugins.password.authenticator import Limits, PasswordAuthenticator
 from chatserver_plugins.password.hashing import Hasher
-from chatserver_plugins.password.limiter import FailureLimit
+from chatserver_plugins.password.limiter import FailureLimit, GrowingDelay
+from chatserver_plugins.password.places import Places
 from chatserver_plugins.password.sessions import Sessions
 from chatserver_plugins.password.sweep import SWEEP_SECONDS, Sweep
 
@@ -64,7 +65,11 @@ class PasswordPlugin:
         ] = 10_000
         failures_per_account: Annotated[
             int,
-            msgspec.Meta(description="Failed logins to one account in `failure_seconds`.", ge=1),
+            msgspec.Meta(
+                description="Failed logins to one account from one network, or one device that it "
+                "knows, in `failure_seconds`.",
+                ge=1,
+            ),
         ] = 10
         failures_per_address: Annotated[
             int,
@@ -77,6 +82,22 @@ class PasswordPlugin:
         failure_seconds: Annotated[
             int, msgspec.Meta(description="Seconds until failed logins are forgiven.", ge=1)
         ] = 300
+        failures_of_strangers: Annotated[
+            int,
+            msgspec.Meta(
+                description="Failed logins to one account, from all networks and devices where it "
+                "never signed in, after which each further one doubles the wait.",
+                ge=1,
+            ),
+        ] = 20
+        longest_wait_seconds: Annotated[
+            int,
+            msgspec.Meta(
+                description="Longest wait of strangers, and seconds until one of their failed "
+                "logins is forgiven.",
+                ge=1,
+            ),
+        ] = 900
         failure_keys: Annotated[
             int,
             msgspec.Meta(
@@ -98,6 +119,7 @@ class PasswordPlugin:
             threads=config.threads,
             waiting=config.waiting,
         )
+        seconds, keys = config.failure_seconds, config.failure_keys
         return PasswordAuthenticator(
             records,
             self._hasher,
@@ -108,11 +130,13 @@ class PasswordPlugin:
                 cache_seconds=config.cache_seconds,
                 cache_size=config.cache_size,
             ),
-            accounts=FailureLimit(
-                config.failures_per_account, config.failure_seconds, config.failure_keys
-            ),
-            addresses=FailureLimit(
-                config.failures_per_address, config.failure_seconds, config.failure_keys
+            Places(records),
+            Limits(
+                here=FailureLimit(config.failures_per_account, seconds, keys),
+                addresses=FailureLimit(config.failures_per_address, seconds, keys),
+                strangers=GrowingDelay(
+                    config.failures_of_strangers, config.longest_wait_seconds, keys
+                ),
             ),
         )
 

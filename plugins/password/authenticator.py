@@ -1,11 +1,14 @@
 """The contract of `chatserver.Authenticator`, put together from hashing, limits and sessions."""
 
 import contextlib
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 from chatserver import ChatError, Records, address_network
 from chatserver_plugins.password import limiter
 from chatserver_plugins.password.hashing import MAX_BYTES, MIN_CHARACTERS, Hasher, secret_bytes
-from chatserver_plugins.password.limiter import FailureLimit
+from chatserver_plugins.password.limiter import FailureLimit, GrowingDelay, Key, Limit
+from chatserver_plugins.password.places import Places
 from chatserver_plugins.password.sessions import Sessions
 
 NOBODY = ""  # no user has this id
@@ -13,6 +16,17 @@ NOBODY = ""  # no user has this id
 
 def _key(user: str) -> str:
     return f"password/{user}"
+
+
+Counted: TypeAlias = Sequence[tuple[Limit, Key]]
+
+
+class Limits(NamedTuple):
+    """How many logins may fail."""
+
+    here: FailureLimit  # to one account, from one network or known device
+    addresses: FailureLimit  # from one network, to all accounts
+    strangers: GrowingDelay  # to one account, from all networks and devices that it does not know
 
 
 class PasswordAuthenticator:
@@ -23,15 +37,14 @@ class PasswordAuthenticator:
         records: Records,
         hasher: Hasher,
         sessions: Sessions,
-        *,
-        accounts: FailureLimit,
-        addresses: FailureLimit,
+        places: Places,
+        limits: Limits,
     ) -> None:
         self._records = records
         self._hasher = hasher
         self._sessions = sessions
-        self._accounts = accounts
-        self._addresses = addresses
+        self._places = places
+        self._limits = limits
         self.open_session = sessions.open
         self.session = sessions.user
         self.list_sessions = sessions.stored
@@ -49,25 +62,50 @@ class PasswordAuthenticator:
             raise _unfit(f"A password has at least {MIN_CHARACTERS} characters.")
         encoded = await self._hasher.hash(secret)
         await self._records.put(_key(user), encoded.encode("ascii"))
+        await self._places.forget(user)  # whoever knew the old one may have signed in from there
 
-    async def verify(self, user: str | None, password: str, *, account: str, address: str) -> bool:
-        name, source = limiter.key(account), limiter.key(address_network(address))
-        wait_ms = max(self._accounts.wait_ms(name), self._addresses.wait_ms(source))
+    async def verify(
+        self, user: str | None, password: str, *, account: str, address: str, device: str = ""
+    ) -> bool:
+        network = address_network(address)
+        counted = await self._counted(NOBODY if user is None else user, account, network, device)
+        wait_ms = max(limit.wait_ms(key) for limit, key in counted)
         if wait_ms:
             raise ChatError("limit.rate", after_ms=wait_ms)
         # Counted beforehand, so that a thousand guesses at the same time are not one.
-        self._accounts.count(name)
-        self._addresses.count(source)
+        for limit, key in counted:
+            limit.count(key)
         try:
             matches = await self._matches(user, password)
         except ChatError:
-            self._accounts.take_back(name)
-            self._addresses.take_back(source)
+            _take_back(counted)
             raise
-        if matches:
-            self._accounts.reset(name)
-            self._addresses.take_back(source)
+        if matches and user is not None:
+            _take_back(counted)
+            self._limits.here.reset(counted[0][1])
+            await self._places.remember(user, "network", network)
         return matches
+
+    async def remember_device(self, user: str, device: str = "") -> str:
+        if device and await self._places.is_device(user, device):
+            await self._places.remember(user, "device", device)
+            return device
+        return await self._places.new_device(user)
+
+    async def _counted(self, user: str, account: str, network: str, device: str) -> Counted:
+        """What an attempt counts against. Where the account is known nothing of strangers counts."""
+        limits = self._limits
+        if device and await self._places.is_device(user, device):
+            return [(limits.here, limiter.key(account, "device", device))]
+        here: Counted = [
+            (limits.here, limiter.key(account, network)),
+            (limits.addresses, limiter.key(network)),
+        ]
+        if any(limit.wait_ms(key) for limit, key in here):
+            return here  # is refused anyway
+        if await self._places.is_known(user, "network", network):
+            return here
+        return [*here, (limits.strangers, limiter.key(account))]
 
     async def _matches(self, user: str | None, password: str) -> bool:
         """The same steps whether or not there is such a user and it has a password."""
@@ -83,6 +121,11 @@ class PasswordAuthenticator:
                 renewed = await self._hasher.hash(secret)
                 await self._records.swap(_key(user), value, renewed.encode("ascii"))
         return user is not None
+
+
+def _take_back(counted: Counted) -> None:
+    for limit, key in counted:
+        limit.take_back(key)
 
 
 def _unfit(text: str) -> ChatError:

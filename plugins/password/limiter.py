@@ -1,27 +1,85 @@
 """How many failed logins are allowed, in bounded memory.
 
-The generic cell rate algorithm (ITU-T I.371): per key one number, the time at which all its
-failures will be forgiven. Each failure is forgiven `seconds / limit` after the one before it.
+`FailureLimit` is the generic cell rate algorithm (ITU-T I.371): per key one number, the time at which
+all its failures will be forgiven. `GrowingDelay` makes each further failure wait longer.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 Key = bytes
+State = TypeVar("State")
+
+SECOND = 1_000_000_000
+# Keys looked at to find one that may be forgotten. Of the oldest few the lightest goes, so that whoever
+# fails once under thousands of names does not make the server forget a key that failed often.
+LOOKED_AT = 16
 
 
-def key(text: str) -> Key:
+def key(*texts: str) -> Key:
     """Of fixed size, and without what was typed: people type passwords into the wrong field."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    digest = blake2b(digest_size=16)
+    for text in texts:
+        encoded = text.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.digest()
+
+
+class Limit(Protocol):
+    """Counts the failures of keys, and says how long a key has to wait."""
+
+    def wait_ms(self, key: Key) -> int:
+        """0 if another attempt may be made now, else the milliseconds until one may."""
+
+    def count(self, key: Key) -> None:
+        """Note a failure, or an attempt that is under way and may become one."""
+
+    def take_back(self, key: Key) -> None:
+        """The attempt counted last was no failure."""
+
+
+class _Table(Generic[State]):
+    """A state for each key, and room for `max_keys` of them."""
+
+    def __init__(self, max_keys: int, weight: Callable[[State], float]) -> None:
+        self._max_keys, self._weight = max_keys, weight
+        self._states: OrderedDict[Key, State] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def get(self, key: Key) -> State | None:
+        return self._states.get(key)
+
+    def put(self, key: Key, state: State) -> None:
+        self._states[key] = state
+        self._states.move_to_end(key)
+        if len(self._states) > self._max_keys:
+            self._forget_one(but=key)
+
+    def replace(self, key: Key, state: State) -> None:
+        """Keeps its age."""
+        self._states[key] = state
+
+    def drop(self, key: Key) -> None:
+        self._states.pop(key, None)
+
+    def _forget_one(self, but: Key) -> None:
+        oldest = [found for found, _ in zip(self._states, range(LOOKED_AT), strict=False)]
+        candidates = [found for found in oldest if found != but] or [but]
+        weights = {found: self._weight(self._states[found]) for found in candidates}
+        lightest = min(weights, key=lambda found: weights[found])
+        for found, weight in weights.items():
+            if weight > weights[lightest]:
+                self._states.move_to_end(found)  # looked at again when others have been
+        del self._states[lightest]
 
 
 class FailureLimit:
-    """At most `limit` failures at once per key, and `limit` more in each `seconds` from then on.
-
-    `max_keys` are remembered; the key that failed longest ago makes room.
-    """
+    """At most `limit` failures at once per key, and `limit` more in each `seconds` from then on."""
 
     def __init__(
         self,
@@ -30,11 +88,10 @@ class FailureLimit:
         max_keys: int,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._window = seconds * 1_000_000_000
+        self._window = seconds * SECOND
         self._step = self._window // limit
-        self._max_keys = max_keys
         self._clock = clock
-        self._forgiven_at: OrderedDict[Key, int] = OrderedDict()
+        self._forgiven_at: _Table[int] = _Table(max_keys, float)
 
     def __len__(self) -> int:
         return len(self._forgiven_at)
@@ -42,20 +99,71 @@ class FailureLimit:
     def wait_ms(self, key: Key) -> int:
         """0 if another attempt may be made now, else the milliseconds until one may."""
         now = self._clock()
-        after = max(self._forgiven_at.get(key, 0), now) + self._step
+        after = max(self._forgiven_at.get(key) or 0, now) + self._step
         return max(0, -((now + self._window - after) // 1_000_000))
 
     def count(self, key: Key) -> None:
         """Note a failure, or an attempt that is under way and may become one."""
-        self._forgiven_at[key] = max(self._forgiven_at.get(key, 0), self._clock()) + self._step
-        self._forgiven_at.move_to_end(key)
-        if len(self._forgiven_at) > self._max_keys:
-            self._forgiven_at.popitem(last=False)
+        begin = max(self._forgiven_at.get(key) or 0, self._clock())
+        self._forgiven_at.put(key, begin + self._step)
 
     def take_back(self, key: Key) -> None:
         """The attempt counted last was no failure."""
-        if key in self._forgiven_at:
-            self._forgiven_at[key] -= self._step
+        forgiven_at = self._forgiven_at.get(key)
+        if forgiven_at is not None:
+            self._forgiven_at.replace(key, forgiven_at - self._step)
 
     def reset(self, key: Key) -> None:
-        self._forgiven_at.pop(key, None)
+        self._forgiven_at.drop(key)
+
+
+class _Delayed(NamedTuple):
+    failures: float
+    at: int  # of the last one
+    until: int  # no further attempt before
+
+
+class GrowingDelay:
+    """`free` failures per key; each one after that doubles the wait, from a second to `longest_seconds`.
+
+    One failure is forgiven in each `longest_seconds`. So whoever goes on for ever, from however many
+    addresses, makes one attempt in `longest_seconds`.
+    """
+
+    def __init__(
+        self,
+        free: int,
+        longest_seconds: int,
+        max_keys: int,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._free, self._longest = free, longest_seconds * SECOND
+        self._clock = clock
+        self._states: _Table[_Delayed] = _Table(max_keys, lambda state: state.failures)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def wait_ms(self, key: Key) -> int:
+        """0 if another attempt may be made now, else the milliseconds until one may."""
+        state = self._states.get(key)
+        return 0 if state is None else max(0, -((self._clock() - state.until) // 1_000_000))
+
+    def count(self, key: Key) -> None:
+        """Note a failure, or an attempt that is under way and may become one."""
+        now = self._clock()
+        failures = self._failures(key, now) + 1
+        beyond = min(failures - self._free, 64)  # a float of more digits has no use
+        delay = 0 if beyond <= 0 else min(self._longest, int(SECOND * 2 ** (beyond - 1)))
+        self._states.put(key, _Delayed(failures, now, now + delay))
+
+    def take_back(self, key: Key) -> None:
+        """The attempt counted last was no failure."""
+        state = self._states.get(key)
+        if state is not None:
+            failures = max(0.0, state.failures - 1)
+            self._states.replace(key, _Delayed(failures, state.at, self._clock()))
+
+    def _failures(self, key: Key, now: int) -> float:
+        state = self._states.get(key)
+        return 0.0 if state is None else max(0.0, state.failures - (now - state.at) / self._longest)

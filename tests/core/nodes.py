@@ -45,8 +45,13 @@ class NoPasswords:
 
     async def set_password(self, user: str, password: str) -> None: ...
 
-    async def verify(self, user: str | None, password: str, *, account: str, address: str) -> bool:
+    async def verify(
+        self, user: str | None, password: str, *, account: str, address: str, device: str = ""
+    ) -> bool:
         return user is not None
+
+    async def remember_device(self, user: str, device: str = "") -> str:
+        return device or "device"
 
     async def open_session(self, user: str) -> str:
         return user

@@ -15,6 +15,7 @@ PAIRS = 40
 
 def login(server: ChatServer, username: str, password: str) -> httpx.Response:
     account = {"username": username, "password": password}
+    http.cookies.clear()  # of a stranger, who never signed in here
     return http.post(server.url + "/api/v1/login", json=account, timeout=10)
 
 
@@ -49,6 +50,7 @@ def costly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
     settings = {
         "plugin__password__failures_per_account": 100_000,
         "plugin__password__failures_per_address": 100_000,
+        "plugin__password__failures_of_strangers": 100_000,
         "plugin__password__memory_kib": 19456,
         "plugin__password__passes": 2,
     }

@@ -1,6 +1,7 @@
 """Passwords: who gets in, who is slowed down, and what nobody learns."""
 
 import asyncio
+import contextlib
 import logging
 from time import perf_counter
 from unicodedata import normalize
@@ -9,6 +10,7 @@ import pytest
 
 from chatserver import ChatError, StoreUnavailable
 from chatserver_plugins.password import PasswordPlugin
+from chatserver_plugins.password.places import Places
 
 GOOD = "correct horse battery staple"
 FAST = {"memory_kib": 8, "passes": 1}
@@ -19,8 +21,18 @@ def make(records, **settings):
     return plugin.provide_authenticator(records)
 
 
-def attempt(authenticator, user, password, account="ada", address="192.0.2.1"):
-    return authenticator.verify(user, password, account=account, address=address)
+def attempt(authenticator, user, password, account="ada", address="192.0.2.1", device=""):
+    return authenticator.verify(user, password, account=account, address=address, device=device)
+
+
+async def guess(authenticator, user, times, account="ada", address="198.51.100.1"):
+    """How many wrong guesses were looked at."""
+    looked_at = 0
+    for _ in range(times):
+        with contextlib.suppress(ChatError):
+            assert not await attempt(authenticator, user, "a guess", account, address)
+            looked_at += 1
+    return looked_at
 
 
 async def test_only_the_right_password_of_the_right_user_passes(records) -> None:
@@ -96,11 +108,11 @@ async def test_an_unknown_account_is_limited_just_as_a_known_one(records) -> Non
     await authenticator.set_password("u1", GOOD)
     answers = []
     for user, account in (("u1", "ada"), (None, "nobody")):
-        for number in range(10):
-            assert not await attempt(authenticator, user, "wrong", account, f"192.0.2.{number}")
+        address = f"192.0.2.{len(answers)}"
+        assert await guess(authenticator, user, 12, account, address) == 10
         records.calls.clear()
         with pytest.raises(ChatError) as limited:
-            await attempt(authenticator, user, GOOD, account, "192.0.2.99")
+            await attempt(authenticator, user, GOOD, account, address)
         assert records.calls == []  # refused before any work
         assert limited.value.after_ms is not None
         assert 29_000 < limited.value.after_ms <= 30_000
@@ -131,7 +143,96 @@ async def test_a_success_forgives_the_account_but_not_the_address(records) -> No
     with pytest.raises(ChatError):
         await attempt(authenticator, None, "wrong", "other")
     with pytest.raises(ChatError):
-        await attempt(authenticator, "u1", GOOD, "ada", "192.0.2.2")
+        await attempt(authenticator, "u1", GOOD)
+    assert await attempt(authenticator, "u1", GOOD, "ada", "192.0.2.2")
+
+
+async def test_guesses_from_elsewhere_do_not_keep_out_who_signed_in_here_before(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    assert await attempt(authenticator, "u1", GOOD, address="2001:db8:0:1::1")
+    for number in range(200):
+        await guess(authenticator, "u1", 10, address=f"198.51.100.{number}")
+    with pytest.raises(ChatError):  # a stranger, even with the right password
+        await attempt(authenticator, "u1", GOOD, address="203.0.113.1")
+    assert await attempt(authenticator, "u1", GOOD, address="2001:db8:0:1::2")
+    assert await attempt(make(records), "u1", GOOD, address="2001:db8:0:1::2")
+
+
+async def test_a_known_device_signs_in_from_a_network_that_is_shut(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    device = await authenticator.remember_device("u1")
+    assert await guess(authenticator, "u1", 60, address="192.0.2.1") == 10
+    await guess(authenticator, None, 200, "somebody else", "192.0.2.1")
+    for forged in ("", "x", device[::-1], device.upper(), "\ud800", "a" * 100_000):
+        with pytest.raises(ChatError):
+            await attempt(authenticator, "u1", GOOD, device=forged)
+    assert await attempt(authenticator, "u1", GOOD, device=device)
+    assert await authenticator.remember_device("u1", device) == device
+    assert await authenticator.remember_device("u2", device) != device
+    assert device not in repr(records.values)
+
+
+async def test_a_device_that_somebody_took_guesses_no_faster_than_a_network(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    device = await authenticator.remember_device("u1")
+    other = await authenticator.remember_device("u2")
+    with pytest.raises(ChatError):
+        for number in range(11):
+            await attempt(authenticator, "u1", "wrong", address=f"192.0.2.{number}", device=device)
+    with pytest.raises(ChatError):
+        for _ in range(11):
+            await attempt(authenticator, "u1", "wrong", device=other)
+
+
+async def test_however_many_addresses_guess_one_account_is_guessed_slowly(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    for user, account in (("u1", "ada"), (None, "nobody")):
+        looked_at = 0
+        for number in range(300):
+            looked_at += await guess(authenticator, user, 1, account, f"198.51.100.{number}")
+        assert looked_at == 21, account
+
+
+async def test_a_new_password_makes_all_places_strange(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    device = await authenticator.remember_device("u1")
+    assert await attempt(authenticator, "u1", GOOD)
+    await authenticator.set_password("u1", GOOD + "!")
+    assert not [key for key in records.values if key.startswith("known/")]
+    await guess(authenticator, "u1", 60)
+    for _ in range(20):
+        await guess(authenticator, "u1", 1, address="203.0.113.9")
+    with pytest.raises(ChatError):
+        await attempt(authenticator, "u1", GOOD, device=device, address="203.0.113.9")
+
+
+async def test_no_more_places_are_kept_than_a_few_and_the_latest(records) -> None:
+    authenticator = make(records)
+    await authenticator.set_password("u1", GOOD)
+    for number in range(40):
+        assert await attempt(authenticator, "u1", GOOD, address=f"192.0.2.{number}")
+        device = await authenticator.remember_device("u1")
+    assert len([key for key in records.values if key.startswith("known/u1/network/")]) == 16
+    assert len([key for key in records.values if key.startswith("known/u1/device/")]) == 16
+    assert await authenticator.remember_device("u1", device) == device
+
+
+async def test_a_place_that_was_not_used_for_long_is_strange_again(records) -> None:
+    now = [1e9]
+    places = Places(records, lambda: now[0])
+    await places.remember("u1", "network", "192.0.2.1")
+    now[0] += 89 * 86400
+    assert await places.is_known("u1", "network", "192.0.2.1")
+    await places.remember("u1", "network", "192.0.2.1")
+    now[0] += 89 * 86400
+    assert await places.is_known("u1", "network", "192.0.2.1")
+    now[0] += 2 * 86400
+    assert not await places.is_known("u1", "network", "192.0.2.1")
 
 
 async def test_guesses_made_at_the_same_time_are_all_counted(records) -> None:
@@ -179,7 +280,11 @@ async def test_the_loop_goes_on_while_passwords_are_hashed(records) -> None:
 
 async def test_an_unknown_account_costs_what_a_known_one_costs(records) -> None:
     authenticator = make(
-        records, memory_kib=4096, failures_per_account=1000, failures_per_address=1000
+        records,
+        memory_kib=4096,
+        failures_per_account=1000,
+        failures_per_address=1000,
+        failures_of_strangers=1000,
     )
     await authenticator.set_password("u1", GOOD)
     hashed = []
@@ -199,7 +304,7 @@ async def test_an_unknown_account_costs_what_a_known_one_costs(records) -> None:
             times.append(perf_counter() - start)
     assert len(hashed) == 45
     assert set(hashed) == {"$argon2id$v=19$m=4096,t=1,p=1"}
-    assert [method for method, _ in records.calls] == ["get"] * 45
+    assert [method for method, _ in records.calls] == ["get"] * 90
     fastest = [min(times) for times in took.values()]  # what else the machine does adds to others
     assert max(fastest) < 3 * min(fastest)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatserver import address_network
-from chatserver_plugins.password.limiter import FailureLimit, key
+from chatserver_plugins.password.limiter import FailureLimit, GrowingDelay, key
 
 SECOND = 1_000_000_000
 
@@ -57,6 +57,49 @@ def test_no_more_keys_are_kept_than_allowed() -> None:
         True,
         True,
     ]
+
+
+def test_who_fails_once_under_many_names_makes_nobody_forget_who_failed_often() -> None:
+    clock = Clock()
+    limit, delay = FailureLimit(10, 300, 50, clock), GrowingDelay(5, 900, 50, clock)
+    for _ in range(20):
+        limit.count(b"often")
+        delay.count(b"often")
+    for number in range(10_000):
+        limit.count(b"%d" % number)
+        delay.count(b"%d" % number)
+    assert len(limit) == len(delay) == 50
+    assert limit.wait_ms(b"often") > 0
+    assert delay.wait_ms(b"often") > 0
+
+
+def test_each_further_failure_doubles_the_wait_up_to_the_longest() -> None:
+    clock = Clock()
+    delay = GrowingDelay(3, 100, 10, clock)
+    waits = []
+    for _ in range(12):
+        delay.count(b"a")
+        waits.append(round(delay.wait_ms(b"a") / 1000))
+    assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 100, 100]
+    assert delay.wait_ms(b"b") == 0
+    delay.take_back(b"a")
+    assert delay.wait_ms(b"a") == 0
+
+
+def test_whoever_never_stops_makes_one_attempt_in_the_longest_wait() -> None:
+    clock = Clock()
+    delay, attempts = GrowingDelay(20, 900, 10, clock), 0
+    end = clock.now + 86400 * SECOND
+    while clock.now < end:
+        if not delay.wait_ms(b"a"):
+            delay.count(b"a")
+            attempts += 1
+        clock.now += 10 * SECOND
+    assert attempts <= 20 + 11 + 86400 / 900
+    clock.now += 200 * 900 * SECOND
+    for _ in range(20):
+        delay.count(b"a")
+    assert delay.wait_ms(b"a") == 0
 
 
 @given(

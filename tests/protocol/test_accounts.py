@@ -14,9 +14,12 @@ from tests.protocol.running import PASSWORD, Running
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-def cookie(answer: httpx.Response) -> dict[str, str]:
-    """The session cookie's value and attributes."""
-    morsel = SimpleCookie(answer.headers["set-cookie"])["chat_session"]
+def cookie(answer: httpx.Response, name: str = "chat_session") -> dict[str, str]:
+    """The value and the attributes of a cookie, of the session's mostly."""
+    given = SimpleCookie()
+    for header in answer.headers.get_list("set-cookie"):
+        given.load(header)
+    morsel = given[name]
     return {"value": morsel.value, **{name: value for name, value in morsel.items() if value}}
 
 
@@ -126,6 +129,21 @@ async def test_too_many_wrong_logins_have_to_wait(start: Start) -> None:
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["retry"]) == (429, "limit.rate", "later")
     assert int(answer.headers["retry-after"]) * 1000 >= error["after_ms"] > 0
+
+
+async def test_where_somebody_signed_in_before_others_guesses_keep_nobody_out(start: Start) -> None:
+    server = start({"plugin.password.failures_per_address": 3})
+    device = cookie(await server.register("anna"), "chat_device")
+    assert device["httponly"] and device["samesite"] == "Lax"
+    right = {"username": "anna", "password": PASSWORD}
+    for _ in range(4):
+        answer = await server.http("POST", "/api/v1/login", {"username": "x", "password": "wrong"})
+    assert answer.status_code == 429
+    assert (await server.http("POST", "/api/v1/login", right)).status_code == 429
+    headers = {"Cookie": f"chat_device={device['value']}"}
+    answer = await server.http("POST", "/api/v1/login", right, headers=headers)
+    assert answer.status_code == 200
+    assert cookie(answer, "chat_device") == device
 
 
 async def test_logging_out_revokes_the_session_and_takes_the_cookie_away(server: Running) -> None:

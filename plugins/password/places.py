@@ -1,0 +1,77 @@
+"""Where each account has signed in before: networks, and devices that hold a token for it.
+
+From there its user gets in while strangers are kept waiting (OWASP, "Slow Down Online Guessing Attacks
+with Device Cookies"). The store holds hashes alone. A place lets nobody in without the password.
+"""
+
+import contextlib
+import re
+import secrets
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Literal
+
+from chatserver import Records, StoreUnavailable
+from chatserver_plugins.password.clock import cautious_now
+
+PREFIX = "known/"  # of all keys; then the user's id, what it is, and a hash
+KEPT = 16  # networks, and devices, of one account; those not used for longest make room
+KNOWN_SECONDS = 90 * 86400.0  # after the last use
+RENEW_SECONDS = 86400.0  # a use is noted, but not with a write for each login
+PAGE = 1000
+
+Kind = Literal["network", "device"]
+_DEVICE = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+class Places:
+    """The places of all accounts, as records."""
+
+    def __init__(self, records: Records, clock: Callable[[], float] = cautious_now) -> None:
+        self._records, self._clock = records, clock
+
+    async def is_known(self, user: str, kind: Kind, place: str) -> bool:
+        """Whether the user id signed in from there; costs one read for any user."""
+        seen = await self._records.get(_key(user, kind, place))
+        return seen is not None and self._clock() < float(seen) + KNOWN_SECONDS
+
+    async def is_device(self, user: str, device: str) -> bool:
+        """Whether the user id signed in on the device of this token."""
+        return bool(_DEVICE.fullmatch(device)) and await self.is_known(user, "device", device)
+
+    async def remember(self, user: str, kind: Kind, place: str) -> None:
+        """The user id has just signed in from there. A store that is away makes no difference."""
+        with contextlib.suppress(StoreUnavailable):
+            key, now = _key(user, kind, place), self._clock()
+            seen = await self._records.get(key)
+            if seen is not None and float(seen) <= now < float(seen) + RENEW_SECONDS:
+                return
+            await self._records.put(key, str(now).encode())
+            if seen is None:
+                await self._make_room(_prefix(user, kind))
+
+    async def new_device(self, user: str) -> str:
+        """A token for the device on which the user id has just signed in."""
+        device = secrets.token_urlsafe(24)
+        await self.remember(user, "device", device)
+        return device
+
+    async def forget(self, user: str) -> None:
+        """All places of the user id."""
+        while page := await self._records.scan(f"{PREFIX}{user}/", limit=PAGE):
+            for key, _ in page:
+                await self._records.delete(key)
+
+    async def _make_room(self, prefix: str) -> None:
+        found = await self._records.scan(prefix, limit=PAGE)
+        for _, key in sorted((float(seen), key) for key, seen in found)[:-KEPT]:
+            await self._records.delete(key)
+
+
+def _prefix(user: str, kind: Kind) -> str:
+    return f"{PREFIX}{user}/{kind}/"
+
+
+def _key(user: str, kind: Kind, place: str) -> str:
+    digest = sha256(f"{user}/{kind}/{place}".encode("utf-8", "surrogatepass")).hexdigest()
+    return _prefix(user, kind) + digest
