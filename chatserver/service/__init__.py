@@ -1,6 +1,7 @@
 """All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`.
 
-    accounts.py, changes.py    who somebody is; telling all nodes that their rights changed
+    accounts.py, founding.py   who somebody is; which account is the first owner
+    changes.py                 telling all nodes that somebody's rights changed
     rights.py                  who may do what in a room: the only place where that is decided
     messages.py, texts.py      posting and changing messages; what texts must look like
     rooms.py, membership.py, public.py   rooms, who is in them, which are listed

@@ -1,6 +1,5 @@
 """Accounts and sessions: who somebody is, and what they may do on the server."""
 
-import asyncio
 import time
 import unicodedata
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.rate import AddressRate
 from chatserver.service.changes import Changes
+from chatserver.service.founding import Founding
 from chatserver.service.rights import demand_staff
 from chatserver.service.texts import clean_name, clean_username, new_id
 
@@ -46,7 +46,7 @@ class Accounts:
         self._store, self._authenticator, self._hooks = store, authenticator, hooks
         self._hub, self._config = hub, config.server
         self._cache: OrderedDict[str, tuple[float, User]] = OrderedDict()
-        self._first = asyncio.Lock()
+        self._founding = Founding(store)
         hourly = config.limits.registrations_per_hour
         self._registrations = AddressRate(hourly / 3600, hourly)
         self._changes = changes
@@ -133,15 +133,17 @@ class Accounts:
             id=new_id(), username=folded, name=shown, role=role or ServerRole.MEMBER, at=now_text()
         )
         await self._authenticator.set_password(user.id, password)
-        if role is None and await self._is_empty():
-            async with self._first:  # of all that came to an empty server, one becomes owner
-                if await self._is_empty():
-                    user = msgspec.structs.replace(user, role=ServerRole.OWNER)
-                    return await self._enter(user)
-        return await self._enter(user)
+        if role is not None:
+            return await self._enter(user)
+        await self._founding.begin()
+        return await self._settled(await self._enter(user))
 
-    async def _is_empty(self) -> bool:
-        return not await self._store.scan(NAMES, "", limit=1)
+    async def _settled(self, user: User) -> User:
+        """The account as it is once it is certain which one is the first owner."""
+        if not await self._founding.settle(user):
+            return user
+        raw = await self._store.get(USERS, user.id)
+        return user if raw is None else self._remember(_decode(raw))
 
     async def _enter(self, user: User) -> User:
         """Write the account; the name last: after a crash between, the name is free to take."""
@@ -170,6 +172,7 @@ class Accounts:
         self._hooks.on_login(LoginAttempt(user=user.id if user else None, address=address, ok=ok))
         if not ok or user is None:
             raise ChatError("auth.invalid")
+        user = await self._settled(user)
         return user, await self._authenticator.open_session(user.id)
 
     async def remember_device(self, user: User, device: str = "") -> str:
