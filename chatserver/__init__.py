@@ -17,6 +17,8 @@ from chatserver.extras import from_extra, how_to_install
 from chatserver.frames import text_frame
 from chatserver.hookspecs import hookimpl
 from chatserver.hooktypes import (
+    AccountChange,
+    Actor,
     Consumer,
     Context,
     Draft,
@@ -25,6 +27,7 @@ from chatserver.hooktypes import (
     Job,
     LoginAttempt,
     Look,
+    Outcome,
     Refusal,
     Reply,
     Request,
@@ -92,6 +95,8 @@ from chatserver.service.views import (
 from chatserver.version import __version__
 
 __all__ = [
+    "AccountChange",
+    "Actor",
     "AnyEvent",
     "Appended",
     "Authenticator",
@@ -135,6 +140,7 @@ __all__ = [
     "MessageEdited",
     "MessagePosted",
     "News",
+    "Outcome",
     "Page",
     "PinAdded",
     "PinRemoved",

@@ -30,6 +30,9 @@ CODES: dict[str, Meaning] = {
     "user.exists": Meaning(409, "never", "This user name is taken."),
     "user.not_found": Meaning(404, "never", "There is no such user."),
     "user.forbidden": Meaning(403, "never", "Your role does not allow this."),
+    "user.last_owner": Meaning(
+        409, "never", "Make somebody else an owner first: this is the server's last one."
+    ),
     "room.not_found": Meaning(404, "refresh", "There is no such room."),
     "room.forbidden": Meaning(403, "refresh", "Your role in this room does not allow this."),
     "room.last_owner": Meaning(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from loguru import logger
@@ -31,6 +31,7 @@ class Call(NamedTuple):
     function: Callable[..., Any]
     arguments: Sequence[str]
     passes: bool = False
+    kinds: Collection[str] | None = None  # of events, for `on_event`; None: all
 
     def __call__(self, **given: Any) -> Any:
         return self.function(*[given[name] for name in self.arguments])

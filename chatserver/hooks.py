@@ -14,6 +14,7 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.guard import Call, Guard, PluginFailed
 from chatserver.hooktypes import (
+    AccountChange,
     Consumer,
     Context,
     Draft,
@@ -170,13 +171,22 @@ class HookCalls:
             return None
 
     def on_event(self, event: AnyEvent) -> None:
+        kind = event.__struct_config__.tag
         for call in self._calls["on_event"]:
+            if call.kinds is not None and kind not in call.kinds:
+                continue
             self._observers.tell("on_event", call, {"event": event}, event.author.id)
 
     def on_login(self, attempt: LoginAttempt) -> None:
         # By address: the account may be somebody else's, whom it must not hide from the plugin.
         for call in self._calls["on_login"]:
             self._observers.tell("on_login", call, {"attempt": attempt}, attempt.address)
+
+    def on_account(self, change: AccountChange) -> None:
+        for call in self._calls["on_account"]:
+            self._observers.tell(
+                "on_account", call, {"change": change}, change.by.user or change.user
+            )
 
     def on_look(self, look: Look) -> None:
         for call in self._calls["on_look"]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pluggy
 
 from chatserver.hooktypes import (
+    AccountChange,
     Consumer,
     Context,
     Draft,
@@ -141,14 +142,25 @@ class Hooks:
         Runs after the event is durable, once for each event that this node wrote, in order for
         each room. The return value is ignored. An error is logged and counted; the event stands.
         Each plugin has a bounded queue of its own: what finds it full is dropped and counted.
+        A plugin object with an attribute `event_kinds` (such as `{"member.joined"}`) is told of those only.
         """
 
     @hookspec
     async def on_login(self, attempt: LoginAttempt) -> None:
         """Take note of somebody who tried to sign in.
 
-        Runs after each attempt, good or bad. The return value is ignored. An error is logged and
+        Runs after each attempt, good or bad; of those that are refused unseen, for there were too many,
+        once a minute for each account and network. The return value is ignored. An error is logged and
         counted; the answer stands. Queue and order as `on_event`.
+        """
+
+    @hookspec
+    async def on_account(self, change: AccountChange) -> None:
+        """Take note of something that became of an account.
+
+        Runs after it is in force: an account made, changed, locked or deleted, sessions ended, over the
+        network and by the command line alike. The return value is ignored. An error is logged and
+        counted; the change stands. Queue and order as `on_event`.
         """
 
     @hookspec

@@ -8,7 +8,7 @@ import msgspec
 
 from chatserver.interfaces import Records
 from chatserver.measure import Measures
-from chatserver.model import AnyEvent, User
+from chatserver.model import AnyEvent, ServerRole, User
 
 if TYPE_CHECKING:
     from chatserver.service import Service
@@ -37,12 +37,61 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: str
 
 
+Outcome: TypeAlias = Literal["ok", "wrong", "locked", "limited"]
+
+
 class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody tried to sign in. `user` is the id, or None where there is no such account."""
+    """Somebody tried to sign in. `user` is the id, or None where there is no such account.
+
+    `outcome` says why not: a wrong password or name, a locked account (the password was right), or too
+    many failures before. Of the last, one for each account and network is told a minute; `times` says
+    how many came since the one before.
+    """
 
     user: str | None
     address: str
     ok: bool
+    outcome: Outcome = "ok"
+    times: int = 1
+
+
+Deed: TypeAlias = Literal[
+    "registered",
+    "added",
+    "signed_out",
+    "sessions_ended",
+    "password",
+    "role",
+    "locked",
+    "unlocked",
+    "renamed",
+    "deleted",
+]
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who does something to an account: a user, from an address, or an operator.
+
+    `operator` is who runs a command on the machine, by the name that the system knows them by. Nothing
+    is set where the server acts by itself.
+    """
+
+    user: str | None = None
+    address: str | None = None
+    operator: str | None = None
+
+
+class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Something became of the account `user`: made, changed, deleted, or its sessions ended.
+
+    `role` is its role from now on where one was given, `was` the one before.
+    """
+
+    what: Deed
+    user: str
+    by: Actor
+    role: ServerRole | None = None
+    was: ServerRole | None = None
 
 
 Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user", "sessions"]

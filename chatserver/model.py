@@ -37,7 +37,10 @@ class RoomKind(StrEnum):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """An account. `at` is when it was made (RFC 3339, UTC, milliseconds)."""
+    """An account. `at` is when it was made (RFC 3339, UTC, milliseconds).
+
+    A deleted one is a shell with an id, so that what it wrote has an author.
+    """
 
     id: str
     username: str
@@ -45,6 +48,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     role: ServerRole
     at: str
     disabled: bool = False
+    deleted: bool = False
 
 
 class UserRef(msgspec.Struct, frozen=True):

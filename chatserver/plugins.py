@@ -9,7 +9,7 @@ import functools
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -21,6 +21,7 @@ from chatserver.config import Config
 from chatserver.config.settings import Table, convert, describe
 from chatserver.errors import StartupError
 from chatserver.guard import Call
+from chatserver.hooks import EVENT_KINDS
 from chatserver.hookspecs import PROJECT, Hooks
 from chatserver.hooktypes import Settings
 from chatserver.version import __version__
@@ -95,6 +96,7 @@ class Plugins:
                     impl.plugin_name,
                     impl.function,
                     impl.argnames,
+                    kinds=self._kinds(impl, hook),
                     passes=impl.plugin_name in self._passing,
                 )
                 for impl in sorted(
@@ -104,6 +106,14 @@ class Plugins:
             )
             for hook in hook_names()
         }
+
+    def _kinds(self, impl: pluggy.HookImpl, hook: str) -> Collection[str] | None:
+        """The kinds of events that a plugin wants to be told of. None: all."""
+        kinds = getattr(impl.plugin, "event_kinds", None) if hook == "on_event" else None
+        for kind in kinds or ():
+            if kind not in EVENT_KINDS:
+                raise StartupError(f"plugin {impl.plugin_name}: event_kinds: no event is {kind!r}")
+        return kinds
 
     def _register(self, source: Source) -> Plugin:
         try:

@@ -12,6 +12,7 @@ from chatserver.cli.opened import with_server
 from chatserver.cli.options import configured
 
 if TYPE_CHECKING:
+    from chatserver.hooktypes import Actor
     from chatserver.model import User
     from chatserver.service.accounts import Accounts
 
@@ -26,12 +27,15 @@ password_file = click.option(
 )
 
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
+
+
 @click.group()
 def command() -> None:
     """Make and change accounts.
 
     They are changed in the store, by the same rules as over the network, and running servers
-    know of it within seconds. With an embedded database the server must be stopped: a data
+    know of it within a second. With an embedded database the server must be stopped: a data
     folder belongs to one process.
     """
 
@@ -41,12 +45,14 @@ def command() -> None:
 @click.option("--role", type=ROLES, help="Role on the server; the first account becomes owner.")
 @click.option("--name", help="Name that is shown; the user name otherwise.")
 @password_file
+@as_json
 @configured
 def add(
     username: str,
     role: str | None,
     name: str | None,
     password_file: str | None,
+    as_json: bool,
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
@@ -61,17 +67,24 @@ def add(
     chosen = ServerRole(role) if role else None
     password = read_password(password_file)
     user = with_accounts(
-        source, overrides, lambda accounts: accounts.add(username, password, name, chosen)
+        source,
+        overrides,
+        lambda accounts: accounts.add(username, password, name, chosen, by=operator()),
     )
-    click.echo(f"{user.username} is {user.role.value}.")
+    say(user, as_json, f"{user.username} is {user.role.value}.")
 
 
 @command.command()
 @click.argument("username")
 @password_file
+@as_json
 @configured
 def passwd(
-    username: str, password_file: str | None, source: str | None, overrides: dict[str, object]
+    username: str,
+    password_file: str | None,
+    as_json: bool,
+    source: str | None,
+    overrides: dict[str, object],
 ) -> None:
     """Set a password; all sessions of the account end.
 
@@ -79,24 +92,123 @@ def passwd(
     chatserver user passwd ada
     """
     password = read_password(password_file)
-    with_accounts(source, overrides, lambda accounts: accounts.set_password(username, password))
-    click.echo(f"The password of {username} is set.")
+    user = with_accounts(
+        source,
+        overrides,
+        lambda accounts: accounts.set_password(username, password, by=operator()),
+    )
+    say(user, as_json, f"The password of {user.username} is set.")
 
 
 @command.command()
 @click.argument("username")
 @click.argument("role", type=ROLES)
+@as_json
 @configured
-def role(username: str, role: str, source: str | None, overrides: dict[str, object]) -> None:
-    """Give an account another role on the server.
+def role(
+    username: str, role: str, as_json: bool, source: str | None, overrides: dict[str, object]
+) -> None:
+    """Give an account another role on the server. The last owner stays one.
 
     \b
     chatserver user role ada owner
     """
     from chatserver.model import ServerRole
 
-    with_accounts(source, overrides, lambda accounts: accounts.set_role(username, ServerRole(role)))
-    click.echo(f"{username} is {role}.")
+    user = with_accounts(
+        source,
+        overrides,
+        lambda accounts: accounts.set_role(username, ServerRole(role), by=operator()),
+    )
+    say(user, as_json, f"{user.username} is {user.role.value}.")
+
+
+@command.command()
+@click.argument("username")
+@as_json
+@configured
+def lock(username: str, as_json: bool, source: str | None, overrides: dict[str, object]) -> None:
+    """Lock an account out: its sessions end, and nobody can sign in to it.
+
+    \b
+    chatserver user lock ada
+    """
+    user = with_accounts(
+        source, overrides, lambda accounts: accounts.lock(username, True, by=operator())
+    )
+    say(user, as_json, f"{user.username} is locked out.")
+
+
+@command.command()
+@click.argument("username")
+@as_json
+@configured
+def unlock(username: str, as_json: bool, source: str | None, overrides: dict[str, object]) -> None:
+    """Let an account in again that was locked out.
+
+    \b
+    chatserver user unlock ada
+    """
+    user = with_accounts(
+        source, overrides, lambda accounts: accounts.lock(username, False, by=operator())
+    )
+    say(user, as_json, f"{user.username} can sign in again.")
+
+
+@command.command()
+@click.argument("username")
+@click.argument("new", required=False)
+@click.option("--name", help="Name that is shown from now on.")
+@as_json
+@configured
+def rename(
+    username: str,
+    new: str | None,
+    name: str | None,
+    as_json: bool,
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
+    """Give an account another user name, or another name that is shown.
+
+    What it wrote keeps the name that was shown then. The old user name can be taken by others.
+
+    \b
+    chatserver user rename ada ada.lovelace
+    chatserver user rename ada --name "Ada Lovelace"
+    """
+    if new is None and name is None:
+        raise click.UsageError("Give a new user name, or --name.")
+    user = with_accounts(
+        source,
+        overrides,
+        lambda accounts: accounts.rename(username, new, name, by=operator()),
+    )
+    say(user, as_json, f"{username} is {user.username} now, shown as {user.name}.")
+
+
+@command.command()
+@click.argument("username")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@configured
+def delete(
+    username: str, yes: bool, as_json: bool, source: str | None, overrides: dict[str, object]
+) -> None:
+    """Delete an account for good.
+
+    Nobody can sign in to it, its sessions, password and read markers are removed, and it leaves
+    its rooms. What it wrote stays, under its id and the name that was shown then.
+
+    \b
+    chatserver user delete ada --yes
+    """
+    if not yes:
+        click.confirm(f"Delete {username} for good?", abort=True, err=True)
+    user = with_server(
+        source, overrides, lambda server: server.service.removal.delete(username, by=operator())
+    )
+    say(user, as_json, f"{username} is deleted.")
 
 
 @command.command("list")
@@ -119,11 +231,38 @@ def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> No
 
     print_table(
         ("user", "name", "role", "since", ""),
-        (
-            (user.username, user.name, user.role.value, user.at[:10], "locked" * user.disabled)
-            for user in users
-        ),
+        ((user.username, user.name, user.role.value, user.at[:10], state(user)) for user in users),
     )
+
+
+def state(user: User) -> str:
+    """What is special about an account."""
+    if user.deleted:
+        return "deleted"
+    return "locked" if user.disabled else ""
+
+
+def operator() -> Actor:
+    """Who runs this command, by the name that the system knows them by."""
+    import getpass
+    import os
+
+    from chatserver.hooktypes import Actor
+
+    name = os.environ.get("SUDO_USER")
+    try:
+        return Actor(operator=name or getpass.getuser())
+    except (OSError, KeyError):  # as in a container whose user has no name
+        return Actor(operator=str(os.getuid()))
+
+
+def say(user: User, as_json: bool, text: str) -> None:
+    """Print what became of the account."""
+    if as_json:
+        import msgspec
+
+        text = msgspec.json.encode(user).decode()
+    click.echo(text)
 
 
 async def everybody(accounts: Accounts) -> list[User]:

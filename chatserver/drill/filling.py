@@ -19,7 +19,7 @@ from chatserver.model import (
     User,
     UserRef,
 )
-from chatserver.service.accounts import USERS
+from chatserver.service.directory import USERS
 from chatserver.service.markers import MARKERS
 
 ROOM_MESSAGES = 1000

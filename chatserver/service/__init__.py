@@ -1,6 +1,9 @@
 """All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`.
 
+    directory.py               finding accounts
     accounts.py, founding.py   who somebody is; which account is the first owner
+    owners.py, removal.py      the last owner stays; deleting accounts
+    attempts.py                telling plugins who tries to sign in
     changes.py                 telling all nodes that somebody's rights changed
     rights.py                  who may do what in a room: the only place where that is decided
     messages.py, texts.py      posting and changing messages; what texts must look like
@@ -44,6 +47,7 @@ from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
 from chatserver.service.messages import Messages
 from chatserver.service.presence import TURN_SECONDS, Presence
+from chatserver.service.removal import Removal
 from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
@@ -91,6 +95,7 @@ class Service:
             config.limits,
             online,
         )
+        self.removal = Removal(store, self.accounts, self.rooms)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, config.limits)
         self.indexer = Indexer(store, self.cache, self.log.is_pressed)
         self.following = Following(self.rooms, self.log, config.limits)

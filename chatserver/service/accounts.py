@@ -1,9 +1,10 @@
 """Accounts and sessions: who somebody is, and what they may do on the server."""
 
+import secrets
 import time
 import unicodedata
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -12,26 +13,26 @@ from chatserver.config import Config
 from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
 from chatserver.hooks import HookCalls
-from chatserver.hooktypes import LoginAttempt
+from chatserver.hooktypes import AccountChange, Actor, Deed
 from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.rate import AddressRate
+from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
+from chatserver.service.directory import NAMES, USERS, Directory, decode_user, folded_name
 from chatserver.service.founding import Founding
+from chatserver.service.owners import Owners
 from chatserver.service.rights import demand_staff
 from chatserver.service.texts import clean_name, clean_username, new_id
 
-USERS = "user"  # record space: id -> User
-NAMES = "username"  # record space: folded name -> id
-CACHE_SECONDS = 0.25  # what another node changed about a user is in force here after this
-CACHE_USERS = 50_000
 PASSWORD_CHARS = 1024  # more is refused before any work is done
+DELETED_NAME = "deleted user"
+THE_SERVER = Actor()
 
-_decode = msgspec.json.Decoder(User).decode
 _encode = msgspec.json.encode
 
 
-class Accounts:
+class Accounts(Directory):
     """All accounts of the installation."""
 
     def __init__(
@@ -43,37 +44,15 @@ class Accounts:
         changes: Changes,
         config: Config,
     ) -> None:
-        self._store, self._authenticator, self._hooks = store, authenticator, hooks
+        super().__init__(store)
+        self._authenticator, self._hooks = authenticator, hooks
         self._hub, self._config = hub, config.server
-        self._cache: OrderedDict[str, tuple[float, User]] = OrderedDict()
-        self._founding = Founding(store)
+        self._founding, self._owners = Founding(store), Owners(store)
+        self._attempts = Attempts(hooks)
         hourly = config.limits.registrations_per_hour
         self._registrations = AddressRate(hourly / 3600, hourly)
         self._changes = changes
         changes.watch("user", self._recheck)
-
-    # -- finding -------------------------------------------------------------------------------
-
-    async def get(self, user: str) -> User:
-        """The user of an id. Raises `ChatError` user.not_found."""
-        cached = self._cache.get(user)
-        if cached is not None and time.monotonic() < cached[0]:
-            return cached[1]
-        raw = await self._store.get(USERS, user)
-        if raw is None:
-            raise ChatError("user.not_found")
-        return self._remember(_decode(raw))
-
-    async def get_many(self, users: Sequence[str]) -> dict[str, User]:
-        """The users of these ids, in one query; unknown ones are left out."""
-        now = time.monotonic()
-        cached = {user: self._cache[user] for user in users if user in self._cache}
-        found = {user: kept for user, (until, kept) in cached.items() if now < until}
-        missing = [user for user in users if user not in found]
-        if missing:
-            rows = await self._store.get_many(USERS, missing)
-            found |= {user: self._remember(_decode(raw)) for user, raw in rows.items()}
-        return found
 
     def known(self, user: str) -> User | None:
         """The user of an id if that takes no query: connected here, or looked up a moment ago."""
@@ -82,22 +61,6 @@ class Accounts:
             return connected[0].user
         cached = self._cache.get(user)
         return cached[1] if cached is not None and time.monotonic() < cached[0] else None
-
-    async def by_name(self, username: str) -> User | None:
-        folded = unicodedata.normalize("NFKC", username).strip().casefold()
-        found = await self._store.get(NAMES, folded)
-        return None if found is None else await self.get(found.decode())
-
-    async def ids_of(self, names: Iterable[str]) -> list[str]:
-        """The ids of the folded user names that exist."""
-        wanted = list(names)
-        found = await self._store.get_many(NAMES, wanted)
-        return [found[name].decode() for name in wanted if name in found]
-
-    async def list(self, after: str = "", limit: int = 1000) -> list[User]:
-        """Users by ascending id."""
-        rows = await self._store.scan(USERS, "", after, limit)
-        return [_decode(raw) for _, raw in rows]
 
     # -- signing up and in -----------------------------------------------------------------------
 
@@ -112,7 +75,9 @@ class Accounts:
         if self._config.registration == "closed":
             raise ChatError("auth.closed")
         self._registrations.take(address)
-        user = await self.add(username, password, name)
+        user = await self._made(username, password, name, None)
+        by = Actor(user=user.id, address=address or None)
+        self._tell("registered", user, by, role=user.role)
         return user, await self._authenticator.open_session(user.id)
 
     async def add(
@@ -121,8 +86,16 @@ class Accounts:
         password: str,
         name: str | None = None,
         role: ServerRole | None = None,
+        by: Actor = THE_SERVER,
     ) -> User:
         """Make an account. Raises `ChatError` user.exists, request.invalid."""
+        user = await self._made(username, password, name, role)
+        self._tell("added", user, by, role=user.role)
+        return user
+
+    async def _made(
+        self, username: str, password: str, name: str | None, role: ServerRole | None
+    ) -> User:
         folded = clean_username(username)
         shown = clean_name(name, unicodedata.normalize("NFKC", username).strip())
         _check_password(password)
@@ -143,7 +116,7 @@ class Accounts:
         if not await self._founding.settle(user):
             return user
         raw = await self._store.get(USERS, user.id)
-        return user if raw is None else self._remember(_decode(raw))
+        return user if raw is None else self._remember(decode_user(raw))
 
     async def _enter(self, user: User) -> User:
         """Write the account; the name last: after a crash between, the name is free to take."""
@@ -160,18 +133,27 @@ class Accounts:
 
         `device` is a token of `remember_device`, if the client holds one.
         """
-        account = unicodedata.normalize("NFKC", username).strip().casefold()[:100]
+        account = folded_name(username)[:100]
         # The same reads for accounts that are not there: time tells nobody which are.
         found = await self._store.get(NAMES, account)
         raw = await self._store.get(USERS, found.decode() if found else "-")
-        user = _decode(raw) if raw else None
-        ok = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
-            user.id if user else None, password, account=account, address=address, device=device
-        )
-        ok = ok and user is not None and not user.disabled
-        self._hooks.on_login(LoginAttempt(user=user.id if user else None, address=address, ok=ok))
-        if not ok or user is None:
+        user = decode_user(raw) if raw else None
+        known = user.id if user else None
+        try:
+            matches = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
+                known, password, account=account, address=address, device=device
+            )
+        except ChatError as error:
+            if error.code == "limit.rate":
+                self._attempts.tell_limited(account, known, address)
+            raise
+        if not matches or user is None:
+            self._attempts.tell(known, address, "wrong")
             raise ChatError("auth.invalid")
+        if user.disabled:
+            self._attempts.tell(known, address, "locked")
+            raise ChatError("auth.invalid")
+        self._attempts.tell(known, address, "ok")
         user = await self._settled(user)
         return user, await self._authenticator.open_session(user.id)
 
@@ -207,7 +189,7 @@ class Accounts:
         """For how long a session that is not used stays valid."""
         return self._authenticator.session_seconds()
 
-    async def logout(self, token: str) -> None:
+    async def logout(self, token: str, address: str | None = None) -> None:
         """Revoke a session; connections that use it are closed."""
         user = await self._authenticator.session(token)
         await self._authenticator.close_session(token)
@@ -216,49 +198,152 @@ class Accounts:
                 if subscriber.token == token:
                     subscriber.pipe.close(CLOSE_REJECTED, "signed out")
             await self._changes.announce("user", user)
+            change = AccountChange(
+                what="signed_out", user=user, by=Actor(user=user, address=address)
+            )
+            self._hooks.on_account(change)
+
+    async def sessions_ended(self, user: str) -> None:
+        """Sessions of the user id ended in the authenticator: connections that use them are cut."""
+        await self._changes.announce("user", user)
+        await self._recheck(user)
+        self._hooks.on_account(AccountChange(what="sessions_ended", user=user, by=THE_SERVER))
 
     # -- changing --------------------------------------------------------------------------------
 
-    async def set_password(self, username: str, password: str) -> None:
+    async def set_password(self, username: str, password: str, by: Actor = THE_SERVER) -> User:
         """Set a password and end all sessions of the account."""
         user = await self._named(username)
         _check_password(password)
         await self._authenticator.set_password(user.id, password)
-        await self._authenticator.close_sessions(user.id)
-        self._disconnect(user.id, CLOSE_REJECTED, "the password was changed")
-        await self._changes.announce("user", user.id)
+        await self._end_sessions(user, CLOSE_REJECTED, "the password was changed")
+        self._tell("password", user, by)
+        return user
 
-    async def set_role(self, username: str, role: ServerRole) -> User:
-        return await self._change(await self._named(username), role=role)
+    async def set_role(self, username: str, role: ServerRole, by: Actor = THE_SERVER) -> User:
+        """Raises `ChatError` user.not_found, user.last_owner."""
+        user = await self._named(username)
+        async with self._keeping_an_owner(user, role is not ServerRole.OWNER):
+            changed = await self._change(user, role=role)
+        self._tell("role", changed, by, role=role, was=user.role)
+        return changed
 
-    async def set_disabled(self, actor: User, username: str, disabled: bool) -> User:
+    async def set_disabled(
+        self, actor: User, username: str, disabled: bool, address: str | None = None
+    ) -> User:
         """Lock an account out, or let it in again. Staff of the server only; owners stay."""
         demand_staff(actor)
         user = await self._named(username)
         if user.role is ServerRole.OWNER:
             raise ChatError("user.forbidden", "An owner of the server cannot be locked out.")
-        changed = await self._change(user, disabled=disabled)
-        if disabled:
-            await self._authenticator.close_sessions(user.id)
-            self._disconnect(user.id, CLOSE_FORBIDDEN, "the account is locked")
+        return await self.lock(username, disabled, Actor(user=actor.id, address=address))
+
+    async def lock(self, username: str, locked: bool, by: Actor = THE_SERVER) -> User:
+        """Lock an account out, or let it in again. Raises `ChatError` user.not_found, user.last_owner."""
+        user = await self._named(username)
+        async with self._keeping_an_owner(user, locked):
+            changed = await self._change(user, disabled=locked)
+        if locked:
+            await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is locked")
+        self._tell("locked" if locked else "unlocked", changed, by)
         return changed
 
-    async def _named(self, username: str) -> User:
-        user = await self.by_name(username)
-        if user is None:
-            raise ChatError("user.not_found")
-        return user
+    async def rename(
+        self,
+        username: str,
+        new: str | None = None,
+        name: str | None = None,
+        by: Actor = THE_SERVER,
+    ) -> User:
+        """Give an account another user name, another name that is shown, or both.
+
+        A shown name that was the user name follows it. What was written keeps the name it was written
+        under. Raises `ChatError` user.not_found, user.exists, request.invalid.
+        """
+        user = await self._named(username)
+        old = folded_name(username)
+        folded = old if new is None else clean_username(new)
+        if name is not None:
+            shown = clean_name(name)
+        elif new is not None and user.name.casefold() == user.username:
+            shown = unicodedata.normalize("NFKC", new).strip()
+        else:
+            shown = user.name
+        if folded != old:
+            await self._take_name(folded, user)
+        changed = await self._change(user, username=folded, name=shown)
+        if folded != old:
+            await self._store.delete(NAMES, old)
+        self._tell("renamed", changed, by)
+        return changed
+
+    async def _take_name(self, folded: str, user: User) -> None:
+        if not await self._store.add(NAMES, folded, user.id.encode()):
+            holder = await self._store.get(NAMES, folded)
+            if holder != user.id.encode():  # else an attempt before this one was interrupted
+                raise ChatError("user.exists")
+
+    async def retire(self, username: str, by: Actor = THE_SERVER) -> User:
+        """Make a shell of an account: nobody can sign in, and nothing says whose it was.
+
+        Its user name is kept until `free_name`, so that what was interrupted can be done again.
+        """
+        user = await self._named(username)
+        async with self._keeping_an_owner(user, gives_up=True):
+            gone = await self._change(
+                user,
+                username=f"deleted-{user.id}",
+                name=DELETED_NAME,
+                role=ServerRole.MEMBER,
+                disabled=True,
+                deleted=True,
+            )
+        await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
+        # No password of anybody's remains, nor where it was used.
+        await self._authenticator.set_password(user.id, secrets.token_urlsafe(32))
+        self._tell("deleted", gone, by)
+        return gone
+
+    async def free_name(self, username: str) -> None:
+        """The name of an account that `retire` was called for can be taken again."""
+        await self._store.delete(NAMES, folded_name(username))
+
+    @asynccontextmanager
+    async def _keeping_an_owner(self, user: User, gives_up: bool) -> AsyncIterator[None]:
+        """Inside, the user may cease to be an owner of the server, if that is what is done."""
+        if not gives_up or user.role is not ServerRole.OWNER or user.disabled:
+            yield
+            return
+        async with self._owners.without(user.id):
+            yield
 
     async def _change(self, user: User, **changes: object) -> User:
         while True:
             old = await self._store.get(USERS, user.id)
             if old is None:
                 raise ChatError("user.not_found")
-            changed = msgspec.structs.replace(_decode(old), **changes)
+            changed = msgspec.structs.replace(decode_user(old), **changes)
             if await self._store.swap(USERS, user.id, old, _encode(changed)):
                 self._hub.update_user(changed)
                 await self._changes.announce("user", user.id)
                 return self._remember(changed)
+
+    async def _end_sessions(self, user: User, code: int, reason: str) -> None:
+        await self._authenticator.close_sessions(user.id)
+        for subscriber in self._hub.of_user(user.id):
+            subscriber.pipe.close(code, reason)
+        await self._changes.announce("user", user.id)
+
+    def _tell(
+        self,
+        what: Deed,
+        user: User,
+        by: Actor,
+        *,
+        role: ServerRole | None = None,
+        was: ServerRole | None = None,
+    ) -> None:
+        self._hooks.on_account(AccountChange(what=what, user=user.id, by=by, role=role, was=was))
 
     async def _recheck(self, user: str) -> None:
         """Another node changed the account: its connections here act by what it is now."""
@@ -275,17 +360,6 @@ class Accounts:
                 subscriber.pipe.close(CLOSE_REJECTED, "the session has ended")
             else:
                 self._hub.update_user(found)
-
-    def _disconnect(self, user: str, code: int, reason: str) -> None:
-        for subscriber in self._hub.of_user(user):
-            subscriber.pipe.close(code, reason)
-
-    def _remember(self, user: User) -> User:
-        self._cache[user.id] = (time.monotonic() + CACHE_SECONDS, user)
-        self._cache.move_to_end(user.id)
-        if len(self._cache) > CACHE_USERS:
-            self._cache.popitem(last=False)
-        return user
 
 
 def _check_password(password: str) -> None:

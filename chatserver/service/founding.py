@@ -9,17 +9,14 @@ import msgspec
 
 from chatserver.interfaces import Store
 from chatserver.model import ServerRole, User
+from chatserver.service.directory import NAMES, USERS, decode_user
 
 SPACE = "founding"  # record space: KEY -> one of these states
 KEY = "owner"
 OPEN = b"open"  # the first account is being made
 DECIDED = b"decided/"  # then an id: it is to be owner
 DONE = b"done"  # there was an owner; roles are given by people from here on
-NAMES = "username"
-USERS = "user"
 PAGE = 1000
-
-_decode = msgspec.json.Decoder(User).decode
 
 
 class Founding:
@@ -62,7 +59,7 @@ class Founding:
     async def _has_owner(self) -> bool:
         after = ""
         while rows := await self._store.scan(USERS, "", after, PAGE):
-            if any(_decode(raw).role is ServerRole.OWNER for _, raw in rows):
+            if any(decode_user(raw).role is ServerRole.OWNER for _, raw in rows):
                 return True
             after = rows[-1][0]
         return False
@@ -70,6 +67,6 @@ class Founding:
     async def _make_owner(self, user: str) -> None:
         """Nothing is done for an account that is not there: it was removed, or never came to be."""
         while (old := await self._store.get(USERS, user)) is not None:
-            owner = msgspec.structs.replace(_decode(old), role=ServerRole.OWNER)
+            owner = msgspec.structs.replace(decode_user(old), role=ServerRole.OWNER)
             if await self._store.swap(USERS, user, old, msgspec.json.encode(owner)):
                 return

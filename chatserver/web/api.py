@@ -126,7 +126,7 @@ class Login(SessionHandler):
 class Logout(BaseHandler):
     async def post(self) -> None:
         await self.user()
-        await self.service.accounts.logout(self.token or "")
+        await self.service.accounts.logout(self.token or "", self.address)
         if cookie_token(self.request):
             self.clear_cookie(COOKIE, path="/")
         self.reply({})
@@ -157,7 +157,9 @@ class Users(BaseHandler):
     async def put(self, username: str) -> None:
         given = self.body(AccountChange)
         self.reply(
-            await self.service.accounts.set_disabled(await self.user(), username, given.disabled)
+            await self.service.accounts.set_disabled(
+                await self.user(), username, given.disabled, self.address
+            )
         )
 
 

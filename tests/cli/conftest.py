@@ -7,12 +7,14 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from chatserver.cli import main
 from chatserver.config import Loaded
 from chatserver.errors import ChatError
+from chatserver.hooktypes import Actor
 from chatserver.model import ServerRole, User
 from chatserver.workers.place import Place
 
@@ -53,10 +55,17 @@ class Accounts:
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self.passwords: dict[str, str] = {}
+        self.actors: list[Actor | None] = []
 
     async def add(
-        self, username: str, password: str, name: str | None, role: ServerRole | None
+        self,
+        username: str,
+        password: str,
+        name: str | None,
+        role: ServerRole | None,
+        by: Actor | None = None,
     ) -> User:
+        self.actors.append(by)
         if username in self.users:
             raise ChatError("user.exists")
         self.users[username] = User(
@@ -69,14 +78,35 @@ class Accounts:
         self.passwords[username] = password
         return self.users[username]
 
-    async def set_password(self, username: str, password: str) -> None:
+    def named(self, username: str, by: Actor) -> User:
+        self.actors.append(by)
         if username not in self.users:
             raise ChatError("user.not_found")
-        self.passwords[username] = password
+        return self.users[username]
 
-    async def set_role(self, username: str, role: ServerRole) -> User:
-        user = self.users[username]
-        return await self.add(self.users.pop(username).username, "", user.name, role)
+    async def set_password(self, username: str, password: str, by: Actor) -> User:
+        user = self.named(username, by)
+        self.passwords[username] = password
+        return user
+
+    async def set_role(self, username: str, role: ServerRole, by: Actor) -> User:
+        return self.change(self.named(username, by), role=role)
+
+    async def lock(self, username: str, locked: bool, by: Actor) -> User:
+        return self.change(self.named(username, by), disabled=locked)
+
+    async def rename(self, username: str, new: str | None, name: str | None, by: Actor) -> User:
+        user = self.users.pop(self.named(username, by).username)
+        return self.change(user, username=new or username, name=name or user.name)
+
+    async def delete(self, username: str, by: Actor) -> User:
+        user = self.users.pop(self.named(username, by).username)
+        return self.change(user, username=f"deleted-{user.id}", deleted=True, disabled=True)
+
+    def change(self, user: User, **changes: object) -> User:
+        changed = msgspec.structs.replace(user, **changes)
+        self.users[changed.username] = changed
+        return changed
 
     async def list(self, after: str = "", limit: int = 1000) -> list[User]:
         return [user for user in self.users.values() if user.id > after][:limit]
@@ -102,7 +132,8 @@ class Server(ModuleType):
     async def opened(self, loaded: Loaded) -> AsyncIterator[Any]:
         if self.error:
             raise self.error
-        yield SimpleNamespace(service=SimpleNamespace(accounts=self.accounts))
+        service = SimpleNamespace(accounts=self.accounts, removal=self.accounts)
+        yield SimpleNamespace(service=service)
 
 
 @pytest.fixture

@@ -179,6 +179,62 @@ def test_user_role_and_list(run: Run, server: Server) -> None:
     assert re.search(r"ada +ada +owner +2026-01-01", run("user", "list").output)
 
 
+def test_users_are_locked_renamed_and_deleted(run: Run, server: Server) -> None:
+    run("user", "add", "ada", "--password-file", "-", input="x")
+    said = [
+        run("user", *arguments).output
+        for arguments in (
+            ("lock", "ada"),
+            ("unlock", "ada"),
+            ("rename", "ada", "lovelace", "--name", "Ada L"),
+            ("delete", "lovelace", "--yes"),
+        )
+    ]
+    assert said == [
+        "ada is locked out.\n",
+        "ada can sign in again.\n",
+        "ada is lovelace now, shown as Ada L.\n",
+        "lovelace is deleted.\n",
+    ]
+    assert re.search(r"deleted-u0 +Ada L .* deleted", run("user", "list").output)
+    assert all(actor is not None and actor.operator for actor in server.accounts.actors)
+
+
+def test_deleting_a_user_is_asked_about(run: Run, server: Server) -> None:
+    run("user", "add", "ada", "--password-file", "-", input="x")
+    assert run("user", "delete", "ada", input="n\n").exit_code == 1
+    assert "ada" in server.accounts.users
+    assert run("user", "delete", "ada", input="y\n").exit_code == 0
+    assert "ada" not in server.accounts.users
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "bob", "--password-file", "-"),
+        ("passwd", "ada", "--password-file", "-"),
+        ("role", "ada", "admin"),
+        ("lock", "ada"),
+        ("unlock", "ada"),
+        ("rename", "ada", "bob"),
+        ("delete", "ada", "--yes"),
+    ],
+)
+def test_every_command_about_a_user_prints_it_as_json_and_says_no_by_its_status(
+    arguments: tuple[str, ...], run: Run, server: Server
+) -> None:
+    run("user", "add", "ada", "--password-file", "-", input="x")
+    done = run("user", *arguments, "--json", input="x")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["id"] in ("u0", "u1")
+    server.accounts.users.clear()
+    if arguments[0] == "add":
+        run("user", "add", "bob", "--password-file", "-", input="x")
+    refused = run("user", *arguments, "--json", input="x")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("chatserver: ")
+
+
 def test_users_refusals_are_text_and_1(run: Run, server: Server) -> None:
     run("user", "add", "ada", "--password-file", "-", input="x")
     result = run("user", "add", "ada", "--password-file", "-", input="x")
@@ -189,7 +245,13 @@ def test_users_refusals_are_text_and_1(run: Run, server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("add", "ada"), ("role", "ada", "king"), ("add", "ada", "--password-file", "no")]
+    "arguments",
+    [
+        ("add", "ada"),
+        ("role", "ada", "king"),
+        ("add", "ada", "--password-file", "no"),
+        ("rename", "ada"),
+    ],
 )
 def test_wrong_usage_of_user_is_2(arguments: tuple[str, ...], run: Run, server: Server) -> None:
     assert run("user", *arguments).exit_code == 2

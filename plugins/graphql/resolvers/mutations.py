@@ -61,7 +61,7 @@ async def login(parent: object, info: Any, input: Given) -> AuthPayload:
 async def logout(parent: object, info: Any) -> UserPayload:
     asking: Asking = info.context
     user = asking.user
-    await asking.service.accounts.logout(asking.token or "")
+    await asking.service.accounts.logout(asking.token or "", asking.address)
     return UserPayload(user)
 
 
@@ -69,7 +69,8 @@ async def set_user_disabled(parent: object, info: Any, input: Given) -> UserPayl
     asking: Asking = info.context
     given = read(input, inputs.SetUserDisabled)
     accounts = asking.service.accounts
-    return UserPayload(await accounts.set_disabled(asking.user, given.username, given.disabled))
+    user = await accounts.set_disabled(asking.user, given.username, given.disabled, asking.address)
+    return UserPayload(user)
 
 
 # -- rooms -----------------------------------------------------------------------------------

@@ -1,0 +1,41 @@
+"""Tells plugins of attempts to sign in, so that a flood of refused ones does not drown the others."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from chatserver.hooks import HookCalls
+from chatserver.hooktypes import LoginAttempt, Outcome
+from chatserver.rate import address_network
+
+TELL_SECONDS = 60.0  # refused ones of one account and network are told once in this time
+KEPT = 10_000  # accounts and networks
+
+
+class Attempts:
+    """What was told of whom lately."""
+
+    def __init__(self, hooks: HookCalls, clock: Callable[[], float] = time.monotonic) -> None:
+        self._hooks, self._clock = hooks, clock
+        # (account as typed, network) -> when it was told last, and how many were not told since
+        self._limited: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
+
+    def tell(self, user: str | None, address: str, outcome: Outcome) -> None:
+        self._hooks.on_login(
+            LoginAttempt(user=user, address=address, ok=outcome == "ok", outcome=outcome)
+        )
+
+    def tell_limited(self, account: str, user: str | None, address: str) -> None:
+        """An attempt that was refused unseen."""
+        key, now = (account, address_network(address)), self._clock()
+        told, untold = self._limited.get(key, (now - TELL_SECONDS, 0))
+        if now < told + TELL_SECONDS:
+            self._limited[key] = (told, untold + 1)
+            return
+        self._limited[key] = (now, 0)
+        self._limited.move_to_end(key)
+        if len(self._limited) > KEPT:
+            self._limited.popitem(last=False)
+        self._hooks.on_login(
+            LoginAttempt(user=user, address=address, ok=False, outcome="limited", times=untold + 1)
+        )

@@ -1,0 +1,80 @@
+"""Finding accounts: by id, by name, all of them."""
+
+import time
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from chatserver.errors import ChatError
+from chatserver.interfaces import Store
+from chatserver.model import User
+
+USERS = "user"  # record space: id -> User
+NAMES = "username"  # record space: folded name -> id
+CACHE_SECONDS = 0.25  # what another node changed about a user is in force here after this
+CACHE_USERS = 50_000
+
+decode_user = msgspec.json.Decoder(User).decode
+
+
+class Directory:
+    """All accounts, with a short memory of those asked for just now."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cache: OrderedDict[str, tuple[float, User]] = OrderedDict()
+
+    async def get(self, user: str) -> User:
+        """The user of an id. Raises `ChatError` user.not_found."""
+        cached = self._cache.get(user)
+        if cached is not None and time.monotonic() < cached[0]:
+            return cached[1]
+        raw = await self._store.get(USERS, user)
+        if raw is None:
+            raise ChatError("user.not_found")
+        return self._remember(decode_user(raw))
+
+    async def get_many(self, users: Sequence[str]) -> dict[str, User]:
+        """The users of these ids, in one query; unknown ones are left out."""
+        now = time.monotonic()
+        cached = {user: self._cache[user] for user in users if user in self._cache}
+        found = {user: kept for user, (until, kept) in cached.items() if now < until}
+        missing = [user for user in users if user not in found]
+        if missing:
+            rows = await self._store.get_many(USERS, missing)
+            found |= {user: self._remember(decode_user(raw)) for user, raw in rows.items()}
+        return found
+
+    async def by_name(self, username: str) -> User | None:
+        found = await self._store.get(NAMES, folded_name(username))
+        return None if found is None else await self.get(found.decode())
+
+    async def ids_of(self, names: Iterable[str]) -> list[str]:
+        """The ids of the folded user names that exist."""
+        wanted = list(names)
+        found = await self._store.get_many(NAMES, wanted)
+        return [found[name].decode() for name in wanted if name in found]
+
+    async def list(self, after: str = "", limit: int = 1000) -> list[User]:
+        """Users by ascending id."""
+        rows = await self._store.scan(USERS, "", after, limit)
+        return [decode_user(raw) for _, raw in rows]
+
+    async def _named(self, username: str) -> User:
+        user = await self.by_name(username)
+        if user is None:
+            raise ChatError("user.not_found")
+        return user
+
+    def _remember(self, user: User) -> User:
+        self._cache[user.id] = (time.monotonic() + CACHE_SECONDS, user)
+        self._cache.move_to_end(user.id)
+        if len(self._cache) > CACHE_USERS:
+            self._cache.popitem(last=False)
+        return user
+
+
+def folded_name(username: str) -> str:
+    return unicodedata.normalize("NFKC", username).strip().casefold()

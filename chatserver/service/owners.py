@@ -1,0 +1,70 @@
+"""Keeps an installation from losing its last owner, whatever several nodes and commands do at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chatserver.errors import ChatError
+from chatserver.interfaces import Store
+from chatserver.model import ServerRole, User
+from chatserver.service.directory import USERS, decode_user
+from chatserver.service.texts import new_id
+
+SPACE = "founding"  # record space, beside how the first owner was decided on
+KEY = "turn"  # who may take an owner's role away at the moment: a unique text, or FREE
+FREE = b"-"
+PAGE = 1000
+LOOK_SECONDS = 0.1
+# A turn that is unchanged for so long was left by a process that died: no call of the store takes longer
+# than 3 s, and the holder makes a few between two that may be slow.
+STALE_SECONDS = 10.0
+
+
+class Owners:
+    """Who owns the server."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def without(self, user: str) -> AsyncIterator[None]:
+        """Inside, the user id may cease to be an owner: others remain, and none of them ceases too.
+
+        Raises `ChatError` user.last_owner.
+        """
+        mine = new_id().encode()
+        await self._take_turn(mine)
+        try:
+            if not await self._is_another(user):
+                raise ChatError("user.last_owner")
+            yield
+        finally:
+            await self._store.swap(SPACE, KEY, mine, FREE)
+
+    async def _take_turn(self, mine: bytes) -> None:
+        if await self._store.add(SPACE, KEY, mine):
+            return
+        seen, since = FREE, 0.0
+        now = asyncio.get_running_loop().time
+        while True:
+            held = await self._store.get(SPACE, KEY) or FREE
+            if held != seen:
+                seen, since = held, now()
+            if held == FREE or now() > since + STALE_SECONDS:
+                if await self._store.swap(SPACE, KEY, held, mine):
+                    return
+                continue
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _is_another(self, user: str) -> bool:
+        after = ""
+        while rows := await self._store.scan(USERS, "", after, PAGE):
+            found = (decode_user(raw) for _, raw in rows)
+            if any(_is_owner(each) and each.id != user for each in found):
+                return True
+            after = rows[-1][0]
+        return False
+
+
+def _is_owner(user: User) -> bool:
+    return user.role is ServerRole.OWNER and not user.disabled

@@ -1,0 +1,40 @@
+"""Deleting an account, with all that belongs to it alone. What it wrote stays, under its id."""
+
+import msgspec
+
+from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooktypes import Actor
+from chatserver.interfaces import Store
+from chatserver.model import User
+from chatserver.service.accounts import THE_SERVER, Accounts
+from chatserver.service.markers import MARKERS
+from chatserver.service.rooms import RoomService
+
+PAGE = 1000
+
+
+class Removal:
+    """Each step can be done again: an interrupted deletion is finished by the same command."""
+
+    def __init__(self, store: Store, accounts: Accounts, rooms: RoomService) -> None:
+        self._store, self._accounts, self._rooms = store, accounts, rooms
+
+    async def delete(self, username: str, by: Actor = THE_SERVER) -> User:
+        """The shell that is left. Raises `ChatError` user.not_found, user.last_owner.
+
+        It leaves its rooms, but for direct ones and those that would be without an owner.
+        """
+        gone = await self._accounts.retire(username, by)
+        leaving = msgspec.structs.replace(gone, disabled=False)
+        for room in await self._rooms.joined(gone):
+            try:
+                await self._rooms.leave(leaving, room)
+            except StoreUnavailable:
+                raise
+            except ChatError:  # it may not: see above
+                continue
+        while rows := await self._store.scan(MARKERS, f"{gone.id}/", limit=PAGE):
+            for key, _ in rows:
+                await self._store.delete(MARKERS, key)
+        await self._accounts.free_name(username)
+        return gone
