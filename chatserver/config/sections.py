@@ -285,7 +285,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
 
     enabled: Annotated[
         list[str], Meta(description="Names of the plugins that are on, in the order they run.")
-    ] = field(default_factory=lambda: ["mongo", "password", "metrics"])
+    ] = field(default_factory=lambda: ["mongo", "password", "metrics", "audit"])
     folder: Annotated[
         str, Meta(description="Folder of local plugin files; empty looks nowhere.")
     ] = ""

@@ -1,12 +1,18 @@
 """Who did what and when, as JSON lines in a file. Ids and kinds only: never what was said."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from chatserver import AnyEvent, LoginAttempt, Look, Settings, hookimpl
-from chatserver_plugins.audit.entry import event_entry, login_entry, look_entry
+from chatserver import AccountChange, AnyEvent, LoginAttempt, Look, Settings, hookimpl
+from chatserver_plugins.audit.entry import (
+    ADMINISTRATION,
+    account_entry,
+    event_entry,
+    login_entry,
+    look_entry,
+)
 from chatserver_plugins.audit.file import RotatingFile
 from chatserver_plugins.audit.writer import Writer
 
@@ -17,6 +23,13 @@ class AuditPlugin:
     """Writes `audit.log` in the plugin's data folder, readable by the server's user alone."""
 
     class Config(Settings, frozen=True, kw_only=True):
+        events: Annotated[
+            Literal["administration", "all", "none"],
+            msgspec.Meta(
+                description="What of the events in rooms is written: members, roles, descriptions "
+                "and deletions; all; or nothing."
+            ),
+        ] = "administration"
         max_bytes: Annotated[
             int, msgspec.Meta(description="Size at which a new file is begun.", ge=1024)
         ] = 16 * 1024 * 1024
@@ -29,6 +42,12 @@ class AuditPlugin:
         ] = 1.0
 
     def __init__(self, config: Config, data: Path) -> None:
+        kinds: dict[str, frozenset[str] | None] = {
+            "administration": ADMINISTRATION,
+            "all": None,
+            "none": frozenset(),
+        }
+        self.event_kinds = kinds[config.events]
         file = RotatingFile(data / FILE_NAME, config.max_bytes, config.keep)
         self._writer = Writer(file, config.flush_seconds)
 
@@ -43,6 +62,10 @@ class AuditPlugin:
     @hookimpl
     async def on_login(self, attempt: LoginAttempt) -> None:
         await self._writer.add(login_entry(attempt))
+
+    @hookimpl
+    async def on_account(self, change: AccountChange) -> None:
+        await self._writer.add(account_entry(change))
 
     @hookimpl
     async def on_look(self, look: Look) -> None:

@@ -1,10 +1,18 @@
-"""The lines of the audit log. What is not named here is not written."""
+"""The lines of the audit log. What is not named here is not written.
+
+`docs/operating.md` lists the kinds; a test compares it with what is here.
+"""
 
 from datetime import UTC, datetime
 
 import msgspec
 
-from chatserver import AnyEvent, LoginAttempt, Look, MessagePosted, UserRef
+from chatserver import AccountChange, AnyEvent, LoginAttempt, Look, MessagePosted, Outcome, UserRef
+
+# Of what happens in rooms: who may do what there, and what is taken away.
+ADMINISTRATION = frozenset(
+    ("member.joined", "member.left", "member.changed", "room.changed", "message.deleted")
+)
 
 
 class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -21,13 +29,30 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     visibility: str | None = None  # of a room: public, private, direct
 
 
-class LoginEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="login"):
+class LoginEntry(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="login"
+):
     """Somebody tried to sign in."""
 
     at: str
     user: str | None
     address: str
     ok: bool
+    outcome: Outcome
+    times: int = 1
+
+
+class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something became of an account."""
+
+    at: str
+    kind: str  # account. and what it was
+    user: str
+    role: str | None = None
+    was: str | None = None
+    by: str | None = None  # a user's id
+    address: str | None = None
+    operator: str | None = None  # of a command, by the name that the system knows them by
 
 
 class LookEntry(
@@ -68,7 +93,32 @@ def event_entry(event: AnyEvent) -> bytes:
 
 def login_entry(attempt: LoginAttempt) -> bytes:
     """The line about an attempt to sign in."""
-    return _line(LoginEntry(at=_now(), user=attempt.user, address=attempt.address, ok=attempt.ok))
+    return _line(
+        LoginEntry(
+            at=_now(),
+            user=attempt.user,
+            address=attempt.address,
+            ok=attempt.ok,
+            outcome=attempt.outcome,
+            times=attempt.times,
+        )
+    )
+
+
+def account_entry(change: AccountChange) -> bytes:
+    """The line about what became of an account."""
+    return _line(
+        AccountEntry(
+            at=_now(),
+            kind=f"account.{change.what}",
+            user=change.user,
+            role=change.role,
+            was=change.was,
+            by=change.by.user,
+            address=change.by.address,
+            operator=change.by.operator,
+        )
+    )
 
 
 def look_entry(look: Look) -> bytes:

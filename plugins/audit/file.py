@@ -1,6 +1,13 @@
-"""A file that only its owner reads, which is put aside when it has grown. All calls block."""
+"""A file that only its owner reads, which is put aside when it has grown. All calls block.
 
+A server and commands beside it may write the same file: each write is made under a lock, to whatever
+file has the name then.
+"""
+
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -13,25 +20,23 @@ class RotatingFile:
 
     def write(self, data: bytes) -> None:
         """Append all of `data` or, with an `OSError`, nothing of it."""
-        file = self.open()
-        size = os.fstat(file).st_size
-        if size and size + len(data) > self._max_bytes:
-            self._rotate()
-            file, size = self.open(), 0
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        except OSError:
-            os.ftruncate(file, size)
-            raise
+        with self._locked() as file:
+            size = os.fstat(file).st_size
+            if not size or size + len(data) <= self._max_bytes:
+                _append(file, data, size)
+                return
+            self._put_aside()
+        self.write(data)
 
-    def open(self) -> int:
+    def open(self) -> None:
         if self._file is None:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder()
+            is_new = not self._path.exists()
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            self._path.chmod(0o600)  # it may be from before
-        return self._file
+            if is_new:
+                _give_to_owner_of(self._path.parent, self._path)
+            if os.fstat(self._file).st_mode & 0o077:  # it may be from before
+                os.fchmod(self._file, 0o600)
 
     def close(self) -> None:
         if self._file is not None:
@@ -41,16 +46,62 @@ class RotatingFile:
             finally:
                 os.close(file)
 
-    def _rotate(self) -> None:
-        self.close()
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """The file that has the name now, for this process alone."""
+        while True:
+            self.open()
+            file = self._file
+            assert file is not None
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if self._is_current(file):
+                break
+            self.close()  # which ends the lock: another process has put this one aside
+        try:
+            yield file
+        finally:
+            if self._file is not None:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _is_current(self, file: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _make_folder(self) -> None:
+        folder = self._path.parent
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _give_to_owner_of(folder.parent, folder)
+
+    def _put_aside(self) -> None:
         if self._keep == 0:
             self._path.unlink()
-            return
-        for number in range(self._keep - 1, 0, -1):
-            older = self._aside(number)
-            if older.exists():
-                older.replace(self._aside(number + 1))
-        self._path.replace(self._aside(1))
+        else:
+            for number in range(self._keep - 1, 0, -1):
+                older = self._aside(number)
+                if older.exists():
+                    older.replace(self._aside(number + 1))
+            self._path.replace(self._aside(1))
+        self.close()
 
     def _aside(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def _append(file: int, data: bytes, size: int) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError:
+        os.ftruncate(file, size)
+        raise
+
+
+def _give_to_owner_of(folder: Path, made: Path) -> None:
+    """A command that root runs must not leave what the server cannot write."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(made, owner.st_uid, owner.st_gid)

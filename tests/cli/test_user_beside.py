@@ -1,6 +1,7 @@
 """`chatserver user` beside a server that runs on the same data folder."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,49 @@ async def test_accounts_change_while_the_server_runs_on_a_database_of_its_own(
             assert (await user(data, *arguments, uri=uri))[0] == 0
             assert await client.closed() == 4451
         assert not server.take_errors()
+
+
+async def test_what_commands_do_cuts_people_off_and_is_in_the_servers_audit_log(
+    tmp_path: Path, mongod: Mongod
+) -> None:
+    data, uri = tmp_path / "data", f"{mongod.uri}&appName=audit"
+    settings = {
+        "plugins.enabled": ["mongo", "password", "audit"],
+        "plugin.mongo.uri": uri,
+        "plugin.mongo.database": "audit",
+    }
+    more = ("--set=plugin.mongo.database=audit", "--set=plugins.enabled=mongo,password,audit")
+    with Running(data, settings) as server:
+        owner, anna, ben = await server.people("owner", "anna", "ben")
+        for person, command in (
+            (anna, ("lock", anna.username)),
+            (ben, ("delete", ben.username, "--yes")),
+        ):
+            async with person.connect() as client:
+                assert (await user(data, *command, *more, uri=uri))[0] == 0
+                assert await client.closed() in (4451, 4452)
+        status, said = await user(data, "role", owner.username, "guest", *more, uri=uri)
+        assert (status, "Make somebody else an owner first" in said) == (1, True)
+        assert (await user(data, "unlock", anna.username, *more, uri=uri))[0] == 0
+        wrong = {"username": anna.username, "password": "wrong"}
+        assert (await server.http("POST", "/api/v1/login", wrong)).status_code == 401
+        assert not server.take_errors()
+    written = (data / "audit" / "audit.log").read_text()
+    entries = [json.loads(line) for line in written.splitlines()]
+    people = [person.user["id"] for person in (owner, anna, ben)]
+    kept = [(entry["kind"], people.index(entry["user"])) for entry in entries]
+    assert sorted(kept) == [
+        ("account.deleted", 2),
+        ("account.locked", 1),
+        ("account.registered", 0),
+        ("account.registered", 1),
+        ("account.registered", 2),
+        ("account.unlocked", 1),
+        ("login", 1),
+    ]
+    assert all(entry.get("operator") or entry.get("address") for entry in entries)
+    for secret in (PASSWORD, anna.token, ben.token, "wrong password"):
+        assert secret not in written
 
 
 async def test_a_data_folder_that_holds_the_data_belongs_to_one_process(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from chatserver import (
+    AccountChange,
+    Actor,
     LoginAttempt,
     Look,
     MemberChanged,
@@ -21,8 +23,13 @@ from chatserver import (
     RoomChanged,
     RoomKind,
     RoomRole,
+    ServerRole,
     UserRef,
 )
+from chatserver.config import load
+from chatserver.hooks import HookCalls
+from chatserver.measure import Measures
+from chatserver.plugins import Plugins
 from chatserver_plugins.audit import AuditPlugin
 from chatserver_plugins.audit.file import RotatingFile
 
@@ -55,12 +62,21 @@ def post(seq: int) -> MessagePosted:
 
 
 async def test_every_event_login_and_look_is_written_without_what_was_said(tmp_path: Path) -> None:
-    plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path / "audit")
+    plugin = AuditPlugin(AuditPlugin.Config(events="all"), data=tmp_path / "audit")
     await plugin.startup()
     for event in EVENTS:
         await plugin.on_event(event)
     await plugin.on_login(LoginAttempt(user="u1", address="192.0.2.1", ok=True))
-    await plugin.on_login(LoginAttempt(user=None, address="192.0.2.1", ok=False))
+    await plugin.on_login(
+        LoginAttempt(user=None, address="192.0.2.1", ok=False, outcome="limited", times=7)
+    )
+    by_ada = Actor(user="u1", address="192.0.2.1")
+    await plugin.on_account(
+        AccountChange(
+            what="role", user="u2", by=by_ada, role=ServerRole.ADMIN, was=ServerRole.GUEST
+        )
+    )
+    await plugin.on_account(AccountChange(what="locked", user="u2", by=Actor(operator="root")))
     await plugin.on_look(Look(user="u1", address="192.0.2.1", what="events", room="r1"))
     await plugin.shutdown()
     path = tmp_path / "audit" / "audit.log"
@@ -80,10 +96,77 @@ async def test_every_event_login_and_look_is_written_without_what_was_said(tmp_p
     for entry in written[8:]:
         assert str(entry.pop("at")).endswith("Z")
     assert written[8:] == [
-        {"kind": "login", "user": "u1", "address": "192.0.2.1", "ok": True},
-        {"kind": "login", "user": None, "address": "192.0.2.1", "ok": False},
+        {"kind": "login", "user": "u1", "address": "192.0.2.1", "ok": True, "outcome": "ok"},
+        {
+            "kind": "login",
+            "user": None,
+            "address": "192.0.2.1",
+            "ok": False,
+            "outcome": "limited",
+            "times": 7,
+        },
+        {
+            "kind": "account.role",
+            "user": "u2",
+            "role": "admin",
+            "was": "guest",
+            "by": "u1",
+            "address": "192.0.2.1",
+        },
+        {"kind": "account.locked", "user": "u2", "operator": "root"},
         {"kind": "look", "user": "u1", "address": "192.0.2.1", "what": "events", "room": "r1"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("events", "written"),
+    [
+        ("administration", ["room.changed", "member.joined", "member.changed", "message.deleted"]),
+        ("none", []),
+        ("all", [event.__struct_config__.tag for event in EVENTS]),
+    ],
+)
+async def test_of_the_events_in_rooms_what_is_wanted_is_told(
+    events: str, written: list[str], tmp_path: Path
+) -> None:
+    settings = {"plugins.enabled": ["memory", "password", "audit"], "plugin.audit.events": events}
+    config = load(environ={}, overrides={**settings, "server.data": str(tmp_path)}).config
+    plugins = Plugins(config, tmp_path)
+    hooks = HookCalls(plugins.calls(), config.plugins, Measures())
+    await hooks.startup(lambda plugin: None)
+    for event in EVENTS:
+        hooks.on_event(event)
+    await hooks.shutdown()
+    assert [line["kind"] for line in lines(tmp_path / "audit" / "audit.log")] == written
+
+
+def test_two_processes_write_one_file_and_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    one, other = RotatingFile(path, 1000, 1000), RotatingFile(path, 1000, 1000)
+    for number in range(300):
+        (one, other)[number % 3 == 0].write(b"line %d\n" % number)
+    one.close()
+    other.close()
+    files = sorted(tmp_path.iterdir(), key=lambda file: -int(file.suffix[1:].replace("log", "0")))
+    assert len(files) > 2
+    assert all(file.stat().st_size <= 1000 for file in files)
+    assert "".join(file.read_text() for file in files).splitlines() == [
+        f"line {number}" for number in range(300)
+    ]
+
+
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[Path, tuple[int, int]] = {}
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, *ids: given.update({path: ids}))
+    file = RotatingFile(tmp_path / "audit" / "audit.log", 50, 3)
+    for number in range(20):
+        file.write(b"line %d\n" % number)
+    file.close()
+    assert given.keys() == {tmp_path / "audit", tmp_path / "audit" / "audit.log"}
+    assert set(given.values()) == {(tmp_path.stat().st_uid, tmp_path.stat().st_gid)}
 
 
 async def test_only_the_owner_may_read_it(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""The audit log is what docs/operating.md says of it."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from chatserver.hooktypes import Deed, Outcome
+from chatserver_plugins.audit.entry import (
+    ADMINISTRATION,
+    AccountEntry,
+    EventEntry,
+    LoginEntry,
+    LookEntry,
+)
+from tests.docs.pages import ROOT
+
+PAGE = (ROOT / "docs" / "operating.md").read_text()
+SECTION = PAGE[PAGE.index("## Audit log") : PAGE.index("## Backups\n")]
+ROWS = re.findall(r"^\| `([\w.]+)` \| .* \| (.*) \|$", SECTION, re.M)
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))
+
+
+def test_every_kind_of_line_is_listed_and_no_other() -> None:
+    accounts = {f"account.{deed}" for deed in get_args(Deed)}
+    assert {kind for kind, _ in ROWS} == {"login", "look"} | accounts | ADMINISTRATION
+    assert len(ROWS) == 2 + len(accounts) + len(ADMINISTRATION)
+
+
+def test_every_field_is_listed() -> None:
+    fields = dict(ROWS)
+    assert {"at", *named(fields["login"])} == set(LoginEntry.__struct_fields__)
+    assert {"at", *named(fields["look"])} == set(LookEntry.__struct_fields__)
+    rest = SECTION[SECTION.index("**Of an account**") :]
+    of_accounts, of_rooms = rest.split("**Of a room**")
+    assert {"at", "kind"} | named(of_accounts) == set(AccountEntry.__struct_fields__)
+    told = {"at", "kind"} | named(of_rooms.partition("With\n")[0])
+    assert told == set(EventEntry.__struct_fields__)
+
+
+def test_every_outcome_of_a_login_is_listed() -> None:
+    of_logins = SECTION.partition("**Of a login**")[2].partition("**Of an account**")[0]
+    assert set(get_args(Outcome)) == named(of_logins) - {"outcome", "times"}
+
+
+def test_it_is_on_by_default_and_in_production() -> None:
+    for name in ("default", "production", "development"):
+        text = Path(ROOT / "config" / f"{name}.toml").read_text()
+        assert re.search(r'^enabled = \[.*"audit"', text, re.M), name
