@@ -22,7 +22,7 @@ from chatserver.config import LoggingConfig
 from chatserver.config.settings import HIDDEN, is_secret
 from chatserver.errors import StartupError
 from chatserver.logging.text import CONTROL, pretty, redact
-from chatserver.logging.writer import LogFile, Stream, Target, Writer
+from chatserver.logging.writer import FOLDER_MODE, LogFile, Stream, Target, Writer
 from chatserver.version import __version__
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _files(config: LoggingConfig) -> list[tuple[int, LogFile]]:
         return []
     folder = Path(config.folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         return [
             (least, LogFile(folder / name, config.rotation_mb * 1_000_000, config.keep))
             for name, least in (("combined.log", 0), ("error.log", _ERROR))

@@ -6,15 +6,19 @@ Measured on two shared cores, CPU of the caller a line: loguru's file sink 24 µ
 
 import atexit
 import logging
+import os
 import queue
 import sys
 import threading
 from collections.abc import Sequence
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Protocol, TextIO
 
 MOST_WAITING = 50000  # lines; about 15 MB. More are dropped and counted
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
 CLOSE_SECONDS = 5.0  # a pipe nobody reads shall not keep the server from ending
 
 
@@ -55,11 +59,20 @@ class Stream:
 
 
 class LogFile(RotatingFileHandler):
-    """A file that is renamed to NAME.1, NAME.2, … at a size; `keep` of those are kept."""
+    """A file that is renamed to NAME.1, NAME.2, … at a size; `keep` of those are kept.
+
+    Its owner writes it and its group may read it; to others it is closed, as it names people.
+    """
 
     def __init__(self, path: Path, size: int, keep: int) -> None:
         super().__init__(path, maxBytes=size, backupCount=keep, encoding="utf-8")
         self._failing = False
+
+    def _open(self) -> TextIOWrapper:
+        file = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
+        if os.fstat(file).st_mode & ~FILE_MODE & 0o777:  # it is from before
+            os.fchmod(file, FILE_MODE)
+        return open(file, "a", encoding=self.encoding)
 
     def write(self, line: str) -> None:
         self.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -83,6 +84,26 @@ def test_errors_are_in_both_files_the_rest_in_one(start: Start, tmp_path: Path) 
         "critical",
     ]
     assert [e["message"] for e in entries(tmp_path / "error.log")] == ["error", "critical"]
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_logs_are_closed_to_others(start: Start, tmp_path: Path, umask: int) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "error.log").touch(0o644)
+    before = os.umask(umask)
+    try:
+        start(folder=str(tmp_path / "new" / "logs")).close()
+        writer = start(folder=str(folder), rotation_mb=1)
+        for _ in range(300):
+            logger.error("x" * 7000)
+        writer.close()
+    finally:
+        os.umask(before)
+    files = [file.stat().st_mode & 0o777 for file in folder.iterdir()]
+    assert len(files) > 2
+    assert set(files) <= {0o640, 0o640 & ~umask}
+    assert (tmp_path / "new" / "logs").stat().st_mode & 0o777 == 0o750 & ~umask
 
 
 def test_request_and_connection_ids_come_along(start: Start, tmp_path: Path) -> None:
