@@ -1,5 +1,6 @@
 """Takes messages from other systems: POST /hooks/NAME with a token."""
 
+import base64
 import hmac
 import secrets
 from hashlib import sha256
@@ -9,6 +10,11 @@ import msgspec
 from chatserver import Bucket, ChatError, Context, Reply, Request, Room, Route, User
 from chatserver_plugins.webhooks.bots import Bots
 from chatserver_plugins.webhooks.config import Incoming
+
+IN_THE_ADDRESS = (
+    "The token belongs into the header Authorization, as Bearer TOKEN; or into the address before the "
+    "host, as https://hook:TOKEN@host/. Behind a ? it would end up in logs: take another token now."
+)
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -53,8 +59,10 @@ class Door:
 
     def _check(self, request: Request) -> None:
         """Raises `ChatError` auth.invalid, limit.rate."""
-        token = request.query.get("token") or _bearer(request) or ""
-        if not hmac.compare_digest(sha256(token.encode()).digest(), self._hash):
+        token = _token(request)
+        if token is None and "token" in request.query:
+            raise ChatError("auth.invalid", IN_THE_ADDRESS)
+        if token is None or not hmac.compare_digest(sha256(token.encode()).digest(), self._hash):
             raise ChatError("auth.invalid")
         wait = self._bucket.take()
         if wait:
@@ -81,6 +89,15 @@ class Door:
                 raise ChatError("room.forbidden", text) from error
 
 
-def _bearer(request: Request) -> str | None:
-    """Of the header alone: a page's cookie is none of ours."""
-    return None if request.has_cookie else request.token
+def _token(request: Request) -> str | None:
+    """Of the header alone: a page's cookie is none of ours, and addresses end up in logs."""
+    scheme, _, given = (request.header("Authorization") or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip() or None
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(given.strip(), validate=True).decode()
+        except ValueError:
+            return None
+        return pair.partition(":")[2] or None
+    return None

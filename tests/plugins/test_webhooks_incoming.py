@@ -1,5 +1,6 @@
 """Other systems write into a room: with the right token, once for each id, as nobody else."""
 
+import base64
 import json
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -27,9 +28,14 @@ class Hooks:
         self._client = AsyncHTTPClient(force_instance=True)
 
     async def post(
-        self, body: object, query: str = "", token: str | None = TOKEN
+        self,
+        body: object,
+        query: str = "",
+        token: str | None = TOKEN,
+        given: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers |= given or {}
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         answer = await self._client.fetch(
             self._url + query, method="POST", body=raw, headers=headers, raise_error=False
@@ -93,12 +99,36 @@ async def test_the_same_id_is_one_message(tmp_path: Path) -> None:
         assert len(await made.messages()) == 1
 
 
-async def test_the_token_may_be_in_the_address_where_a_sender_knows_no_headers(
+async def test_a_token_behind_a_question_mark_is_refused_as_logs_would_have_it(
     tmp_path: Path,
 ) -> None:
     async with hooks(tmp_path) as made:
         query = "?token=the%20token%20of%20the%20hook"
-        assert (await made.post({"body": "hello"}, query, token=None))[0] == 201
+        status, answer = await made.post({"body": "hello"}, query, token=None)
+        assert (status, answer["error"]["code"]) == (401, "auth.invalid")
+        assert "header" in answer["error"]["message"]
+        assert TOKEN not in str(answer)
+        assert await made.messages() == []
+
+
+async def test_the_token_may_be_the_password_of_the_address_where_a_sender_knows_no_headers(
+    tmp_path: Path,
+) -> None:
+    def basic(text: str) -> dict[str, str]:
+        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+
+    async with hooks(tmp_path) as made:
+        for header, expected in (
+            (basic(f"hook:{TOKEN}"), 201),
+            (basic(f":{TOKEN}"), 201),
+            (basic("hook:wrong"), 401),
+            (basic(TOKEN), 401),
+            ({"Authorization": "Basic ÿ*"}, 401),
+            ({"Authorization": "Basic /w=="}, 401),
+            ({"Authorization": "Basic"}, 401),
+        ):
+            status, _ = await made.post({"body": "hello"}, token=None, given=header)
+            assert status == expected, header
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + " ", "日本"])
