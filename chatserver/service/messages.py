@@ -18,6 +18,7 @@ from chatserver.model import (
     PinRemoved,
     ReactionAdded,
     ReactionRemoved,
+    ServerRole,
     User,
     UserRef,
     message_id,
@@ -102,6 +103,8 @@ class Messages:
             await self._hooks.check_message(draft, user)
         names = mentioned_names(draft.body)
         mentions = await self._accounts.ids_of(names) if names else []
+        if user.role is ServerRole.GUEST:  # whom a guest does not meet is nobody to them
+            mentions = [other for other in mentions if room.role(other) is not None]
         return draft, tuple(mentions)
 
     def submit(

@@ -231,6 +231,23 @@ async def set_role(server: Running, person: Person, role: ServerRole) -> None:
     await server.run(lambda node: node.service.accounts.set_role(person.username, role))
 
 
+async def test_guests_find_nobody_by_mentioning_them(server: Running) -> None:
+    anna, ben, cid = await server.people("anna", "ben", "cid")
+    async with anna.connect() as a, ben.connect() as b:
+        room = await create(a, members=[ben.id])
+        await set_role(server, ben, ServerRole.GUEST)
+        body = f"@{anna.username} @{cid.username} @nobody"
+        await b.ok("send", room=room, client_id="1", body=body)
+        [sent] = (await a.ok("history", room=room))["messages"]
+        assert sent["mentions"] == [anna.id]
+        await b.ok("edit", room=room, message=sent["id"], body=f"{body} again")
+        [edited] = (await a.ok("history", room=room))["messages"]
+        assert edited["mentions"] == [anna.id]
+        await a.ok("send", room=room, client_id="1", body=body)
+        sent = (await a.ok("history", room=room))["messages"][-1]
+        assert sent["mentions"] == [anna.id, cid.id]
+
+
 async def test_a_member_who_becomes_a_guest_may_still_talk_where_they_are(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     async with anna.connect() as a, ben.connect() as b:
