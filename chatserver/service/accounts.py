@@ -203,10 +203,9 @@ class Accounts(Directory):
             )
             self._hooks.on_account(change)
 
-    async def sessions_ended(self, user: str) -> None:
-        """Sessions of the user id ended in the authenticator: connections that use them are cut."""
+    async def sessions_end(self, user: str) -> None:
+        """The authenticator is ending sessions of the user id: all nodes cut what uses them."""
         await self._changes.announce("user", user)
-        await self._recheck(user)
         self._hooks.on_account(AccountChange(what="sessions_ended", user=user, by=THE_SERVER))
 
     # -- changing --------------------------------------------------------------------------------

@@ -54,15 +54,27 @@ class Changes:
 
     async def look(self) -> None:
         """Find what is new. Raises `StoreUnavailable`."""
-        rows = await self._store.scan(SPACE, "", limit=CHANGES)
+        rows = await self._rows()
         now = time.monotonic()
         new = {key for key, _ in rows} - self._seen.keys()
         self._seen = {key: self._seen.get(key, now) for key, _ in rows}
+        due: dict[str, None] = {}  # each once, however often it changed
         for key, value in rows:
             age = now - self._seen[key]
-            kind, _, name = value.decode().partition("/")
-            once = kind in ONCE
+            change = value.decode()
+            once = change.partition("/")[0] in ONCE
             if age > (AGAIN_SECONDS if once else KEPT_SECONDS):
                 await self._store.delete(SPACE, key)
             elif key in new or (age <= AGAIN_SECONDS and not once):
-                await self.recheck(kind, name)
+                due[change] = None
+        for change in due:
+            kind, _, name = change.partition("/")
+            await self.recheck(kind, name)
+
+    async def _rows(self) -> list[tuple[str, bytes]]:
+        """All of them: what one user does again and again must not hide what became of others."""
+        rows = page = await self._store.scan(SPACE, "", limit=CHANGES)
+        while len(page) == CHANGES:
+            page = await self._store.scan(SPACE, "", page[-1][0], CHANGES)
+            rows = rows + page
+        return rows

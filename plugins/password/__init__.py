@@ -108,6 +108,7 @@ class PasswordPlugin:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._hasher: Hasher | None = None
+        self._sessions: Sessions | None = None
 
     @hookimpl
     def provide_authenticator(self, records: Records) -> Authenticator:
@@ -120,16 +121,17 @@ class PasswordPlugin:
             waiting=config.waiting,
         )
         seconds, keys = config.failure_seconds, config.failure_keys
+        self._sessions = Sessions(
+            records,
+            lifetime=config.session_days * 86400,
+            per_user=config.sessions_per_user,
+            cache_seconds=config.cache_seconds,
+            cache_size=config.cache_size,
+        )
         return PasswordAuthenticator(
             records,
             self._hasher,
-            Sessions(
-                records,
-                lifetime=config.session_days * 86400,
-                per_user=config.sessions_per_user,
-                cache_seconds=config.cache_seconds,
-                cache_size=config.cache_size,
-            ),
+            self._sessions,
             Places(records),
             Limits(
                 here=FailureLimit(config.failures_per_account, seconds, keys),
@@ -144,6 +146,11 @@ class PasswordPlugin:
     def register_jobs(self, context: Context) -> Sequence[Job]:
         sweep = Sweep(context.records, self.config.session_days * 86400)
         return [Job(name="password.expired", every=SWEEP_SECONDS, run=sweep.run, deadline=600)]
+
+    @hookimpl
+    async def startup(self, context: Context) -> None:
+        if self._sessions is not None:
+            self._sessions.ending = context.service.accounts.sessions_end
 
     @hookimpl
     async def shutdown(self) -> None:

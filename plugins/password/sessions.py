@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 
 import msgspec
@@ -81,6 +81,9 @@ class Sessions:
         # token -> (user, trusted until). All are trusted equally long, so the order is by age.
         self._cache: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._revocations = 0
+        self.ending: Callable[[str], Awaitable[None]] | None = (
+            None  # tells whose sessions are ended
+        )
 
     async def open(self, user: str) -> str:
         if _USER.fullmatch(user) is None:
@@ -163,6 +166,8 @@ class Sessions:
             if index < surplus or renewed <= expired_at
         ]
         if gone:
+            if self.ending is not None:  # first, so that an error leaves nothing untold
+                await self.ending(user)
             await self._revoke(user, gone)
 
     async def _revoke(self, user: str, keys: list[str]) -> None:

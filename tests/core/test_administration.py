@@ -236,7 +236,7 @@ async def test_plugins_are_told_of_everything_that_becomes_of_accounts() -> None
         await accounts.set_disabled(owner, "ada", True, "192.0.2.1")
         await accounts.lock("ada", False, ROOT)
         await accounts.rename("ada", "eva", by=ROOT)
-        await accounts.sessions_ended(ada.id)
+        await accounts.sessions_end(ada.id)
         await removal.delete("eva", ROOT)
         for refused in (accounts.set_role("root", ServerRole.GUEST), accounts.lock("none", True)):
             await code_of(refused)

@@ -46,6 +46,20 @@ async def test_what_a_newer_version_announces_is_passed_over() -> None:
     assert seen == ["ada"]
 
 
+async def test_what_one_user_does_a_thousand_times_hides_nothing_of_others() -> None:
+    store, seen = MemoryStore(), list[str]()
+    here, there = Changes(store), Changes(store)
+
+    async def recheck(name: str) -> None:
+        seen.append(name)
+
+    there.watch("user", recheck)
+    for number in range(3500):
+        await here.announce("user", "ada" if number != 3200 else "bob")
+    await there.look()
+    assert seen == ["ada", "bob"]
+
+
 async def test_who_asks_for_a_turn_is_heard_once_by_the_others() -> None:
     store, seen = MemoryStore(), list[str]()
     here, there = Changes(store), Changes(store)

@@ -35,6 +35,18 @@ async def test_logging_out_ends_the_connections_of_that_session_only(server: Run
         assert await client.closed() == 4451
 
 
+async def test_the_connections_of_a_session_that_made_room_for_another_end(start: Start) -> None:
+    server = start({"plugin.password.sessions_per_user": 2})
+    anna = await server.person("anna")
+    second = await another_session(server, anna)
+    async with anna.connect() as first, second.connect() as other:
+        third = await another_session(server, anna)
+        assert await first.closed() == 4451
+        await other.ok("ping")
+        async with third.connect() as latest:
+            await latest.ok("ping")
+
+
 async def test_a_new_password_ends_all_sessions(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     elsewhere = await another_session(server, anna)
