@@ -74,6 +74,7 @@ from chatserver.model import (
     UserRef,
     read_event,
 )
+from chatserver.normal import nfkc
 from chatserver.rate import Bucket, address_network
 from chatserver.room import Room
 from chatserver.service import Service
@@ -187,6 +188,7 @@ __all__ = [
     "hookimpl",
     "how_to_install",
     "may_read",
+    "nfkc",
     "read_event",
     "text_frame",
 ]

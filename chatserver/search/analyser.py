@@ -6,9 +6,12 @@ all others into words. Emoji are a token each. Messages and queries go through t
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import filterfalse
 from operator import add
+
+from chatserver import normal
+from chatserver.normal import nfkc, ranges
 
 TEXT_CHARS = 10_000  # of a folded text are looked at; what follows cannot be found
 TOKEN_CHARS = 64  # of a longer word count
@@ -36,27 +39,13 @@ UNSPACED = "".join(
 )
 EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
 
-
-def _marks() -> str:
-    """Marks that belong to the letter before them, as ranges; for the regular expressions they are no letters."""
-    ranges: list[list[int]] = []
-    unspaced = re.compile(f"[{UNSPACED}]")
-    for code in range(0x300, 0x20000):  # beyond there are none but selectors of variants
-        if unicodedata.category(chr(code))[0] != "M" or unspaced.match(chr(code)):
-            continue
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
-
-
-# What words are made of: letters and digits of scripts with spaces, and their marks.
-_LETTER, _MARK = rf"[^\W_{UNSPACED}{EMOJI}]", f"[{_marks()}]"
-IN_WORD = re.compile(f"{_LETTER}|{_MARK}")
+# What words are made of: letters and digits of scripts with spaces, and their marks, which belong to the
+# letter before them and are no letters for the regular expressions.
+MARKS = ranges(filterfalse(re.compile(f"[{UNSPACED}]").match, normal.MARKS))
+WORD = rf"(?:[^\W_{UNSPACED}{EMOJI}]+|[{MARKS}]+)+"
 
 # The parts of a text that count: a run of characters without spaces, an emoji, a word.
-UNIT = re.compile(f"([{UNSPACED}]+)|([{EMOJI}])|((?:{_LETTER}+|{_MARK}+)+)")
+UNIT = re.compile(f"([{UNSPACED}]+)|([{EMOJI}])|({WORD})")
 _ASCII_WORD = re.compile("[a-z0-9]+")
 
 
@@ -68,14 +57,15 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     # One may undo the other for rare letters: see "Default Caseless Matching" in Unicode, 3.13.
-    while (folded := _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold())) != text:
+    while (folded := _UNSEEN.sub("", nfkc(text).casefold())) != text:
         text = folded
     return text.translate(_FOLDED)
 
 
 def analysed(text: str) -> str:
     """The part of a text that can be found, folded."""
-    return fold(text[:TEXT_CHARS])[:TEXT_CHARS]
+    # Some characters stand for eighteen others: only twice as many as count are folded.
+    return fold(nfkc(text[:TEXT_CHARS])[: 2 * TEXT_CHARS])[:TEXT_CHARS]
 
 
 def tokens(folded: str) -> set[str]:

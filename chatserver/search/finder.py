@@ -1,7 +1,8 @@
 """Where to look for what a query asks: the rooms' indexes, and the tails that are in no index yet."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from chatserver.interfaces import Store
@@ -10,6 +11,7 @@ from chatserver.room import Room
 from chatserver.search import directory, segments
 from chatserver.search.analyser import analysed
 from chatserver.search.candidates import Candidates, Span
+from chatserver.search.effort import Effort
 from chatserver.search.kept import KeptPages
 from chatserver.search.lookup import Lookup
 from chatserver.search.query import Query
@@ -20,8 +22,7 @@ LOOKED_UP = 12  # tokens of a query in few rooms; the text has the last word any
 FEW_ROOMS = 100  # in more, fewer tokens are looked up: a token has four pages or more in each
 TAIL_EVENTS = 2000  # read of one room's tail: an index is behind by more only while it is made
 TAILS_EVENTS = 20_000  # of all together
-RANGES = 200  # tails that are read at once
-TURN_EVENTS = 20  # of a tail; it is others' turn after a longer one
+READ_EVENTS = 400  # of tails that are read at once: some 12 MB at the most
 
 
 class Wanted(NamedTuple):
@@ -70,7 +71,9 @@ class Finder:
     def __init__(self, store: Store) -> None:
         self._store, self._pages = store, KeptPages(store)
 
-    async def locate(self, rooms: Sequence[Room], wanted: Wanted, before: int | None) -> Located:
+    async def locate(
+        self, rooms: Sequence[Room], wanted: Wanted, before: int | None, effort: Effort
+    ) -> Located:
         """`before` is a seq, where there is one room."""
         heads = {room: room.head for room in rooms}
         # First: what is indexed by now is in the pages that are read afterwards.
@@ -86,40 +89,71 @@ class Finder:
         groups = wanted.groups(len(rooms))
         lookup = Lookup(self._store, self._pages, by_id, groups, wanted.span)
         lookup.plan(index.known)
-        tails, _ = await asyncio.gather(self._tails(after, heads, wanted, limit), lookup.begin())
+        tails, _ = await asyncio.gather(self._tails(after, heads, wanted, effort), lookup.begin())
         for room, tail in tails.items():
             found[room].add_tail(tail.found, after[room], tail.latest)
         return Located(found, lookup, any(after[room] > ends[room] for room in rooms))
 
     async def _tails(
-        self, after: Mapping[Room, int], heads: Mapping[Room, int], wanted: Wanted, limit: int
+        self, after: Mapping[Room, int], heads: Mapping[Room, int], wanted: Wanted, effort: Effort
     ) -> dict[Room, _Tail]:
         """Of those rooms that have one."""
-        events = {
-            room: room.since(after[room], limit) for room in after if after[room] < heads[room]
-        }
-        missing = [room for room, known in events.items() if known is None]
-        for start in range(0, len(missing), RANGES):
-            part = missing[start : start + RANGES]
-            read = await self._store.ranges([(room.id, after[room]) for room in part], limit)
-            for room, found in zip(part, read, strict=True):
-                events[room] = found
-                if len(found) < SIZES[0]:  # more is in an index soon
-                    room.lead_up(found)
+        behind = {room: heads[room] - after[room] for room in after if after[room] < heads[room]}
+        kept = {room: room.since(after[room], limit) for room, limit in behind.items()}
+        missing = [(room, behind[room]) for room, known in kept.items() if known is None]
+        read = {room: events async for room, events in self._read(after, missing)}
         tails: dict[Room, _Tail] = {}
-        for room, tail in events.items():
-            tails[room] = _said(tail or (), wanted)
-            if len(tail or ()) > TURN_EVENTS:
-                await asyncio.sleep(0)  # others' turn: there may be many
+        for room, events in kept.items():
+            tails[room] = await _said(read[room] if events is None else events, wanted, effort)
         return tails
 
+    async def _read(
+        self, after: Mapping[Room, int], missing: Iterable[tuple[Room, int]]
+    ) -> AsyncIterator[tuple[Room, list[AnyEvent]]]:
+        """So many events of each of these rooms."""
+        for some in _together(missing):
+            room, count = some[0]
+            if len(some) == 1 and count > READ_EVENTS:
+                yield room, await self._read_long(room, after[room], count)
+                continue
+            places = [(room.id, after[room]) for room, _ in some]
+            read = await self._store.ranges(places, max(count for _, count in some))
+            for (room, count), found in zip(some, read, strict=True):
+                if len(found) < SIZES[0]:  # more is in an index soon
+                    room.lead_up(found)
+                yield room, found[:count]
 
-def _said(events: Sequence[AnyEvent], wanted: Wanted) -> _Tail:
-    """The messages whose text, or new text, is wanted."""
+    async def _read_long(self, room: Room, after: int, count: int) -> list[AnyEvent]:
+        found: list[AnyEvent] = []
+        for start in range(after, after + count, READ_EVENTS):
+            limit = min(READ_EVENTS, after + count - start)
+            found += await self._store.read(room.id, start, limit)
+        return found
+
+
+def _together(missing: Iterable[tuple[Room, int]]) -> Iterator[list[tuple[Room, int]]]:
+    """Rooms of which so many events are to be read, in groups of READ_EVENTS at the most, or of one room.
+
+    Every room of a group may bring as many events as the one with the most.
+    """
+    group: list[tuple[Room, int]] = []
+    for room, count in sorted(missing, key=itemgetter(1)):  # so the last one has the most
+        if group and count * (len(group) + 1) > READ_EVENTS:
+            yield group
+            group = []
+        group.append((room, count))
+    if group:
+        yield group
+
+
+async def _said(events: Sequence[AnyEvent], wanted: Wanted, effort: Effort) -> _Tail:
+    """The messages whose text, or new text, is wanted; or whose text there was no time to look at."""
     found: set[int] = set()
     latest = 0
-    for event in events:
-        if isinstance(event, MessagePosted | MessageEdited) and wanted.is_said(event):
+    async for event in effort.each(events):
+        if not isinstance(event, MessagePosted | MessageEdited):
+            continue
+        if effort.is_spent or wanted.is_said(event):
             seq = event.seq
             if isinstance(event, MessageEdited):
                 seq = message_seq(event.room, event.message) or 0

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from chatserver.model import Message, message_id
 from chatserver.room import Room
 from chatserver.search.candidates import Candidates
+from chatserver.search.effort import Effort
 from chatserver.search.finder import Located
 from chatserver.search.segments import seconds
 
@@ -17,7 +18,10 @@ REJECTED = 500  # candidates that one page looks at in vain; the next one goes o
 # Messages that are read at first beyond those wanted, as some are none, or not the newest. In many rooms
 # more are not the newest: the times of candidates are known but roughly.
 SPARE, SPARE_OF_MANY = 2, 30
-AT_ONCE = 800  # messages that are read at once
+AT_ONCE = 800  # messages that are read at once …
+READ_CHARS = (
+    1 << 20
+)  # … as far as they have so many characters together, going by those read before
 OF_ONE = 16  # of these from one of many rooms, as the times of its candidates are known but roughly
 
 
@@ -58,8 +62,11 @@ class Merge:
         is_answer: Judge,
         place_of: Callable[[Message], Place],
         behind: Place | None,
+        effort: Effort,
     ) -> None:
         """The answers behind a place; None: all. `place_of` may know nothing of other messages."""
+        self._effort = effort
+        self._seen = self._chars = 0  # messages that were read, and their length
         self._lookup, self._behind = located.lookup, behind
         self._read, self._is_answer, self._place_of = read, is_answer, place_of
         self._rejected = 0
@@ -106,7 +113,7 @@ class Merge:
         """The hungry streams whose next answer may come before the one that is to be given next."""
         if self._ready:
             first: Place | None = _first_place(self._ready[-1])
-        elif self._rejected >= REJECTED:  # then the page ends where one of them is
+        elif self._is_enough():  # then the page ends where one of them is
             first = max((each.reached for _, each in self._hungry if each.reached), default=None)
         else:
             first = None
@@ -116,13 +123,13 @@ class Merge:
 
     async def _feed(self, streams: Sequence[Stream], wanted: int) -> bool:
         """Read on, messages of these streams or the index; False if enough was looked at."""
-        if self._rejected >= REJECTED:
+        if self._is_enough():
             streams = [stream for stream in streams if stream.reached is None]
             if not streams:
                 return False
         # Each reading of messages is a way to the store: first know as many as a page needs.
         is_short = self._lookup.bound >= 0 and self._in_sight() < wanted
-        if not is_short and (taken := self._take(streams, min(wanted + self._spare, AT_ONCE))):
+        if not is_short and (taken := self._take(streams, self._most(wanted))):
             self._spare *= 2  # for all that more is to be read: too little was
             await self._look_at(taken)
         else:
@@ -131,6 +138,16 @@ class Merge:
         self._hungry.clear()
         self._sort(hungry)
         return True
+
+    def _is_enough(self) -> bool:
+        return self._rejected >= REJECTED or self._effort.is_spent
+
+    def _most(self, wanted: int) -> int:
+        """How many messages are to be read next, so that they are not too much at once."""
+        most = min(wanted + self._spare, AT_ONCE)
+        if self._chars:
+            most = min(most, READ_CHARS * self._seen // self._chars)
+        return max(most, OF_ONE)
 
     def _in_sight(self) -> int:
         """Answers that are read, and candidates that come before all unknown ones."""
@@ -141,7 +158,7 @@ class Merge:
     def _take(self, streams: Sequence[Stream], size: int) -> Mapping[Stream, list[str]]:
         """The ids of the next candidates, unless others that are not known yet may come before them."""
         taken: defaultdict[Stream, list[str]] = defaultdict(list)
-        most = max(size // len(streams), OF_ONE)
+        most = 1 if self._effort.is_spent else max(size // len(streams), OF_ONE)
         heap = [(-stream.candidates.known, place, stream) for place, stream in enumerate(streams)]
         heapify(heap)
         while heap and size > 0 and -heap[0][0] >= max(self._lookup.bound, 0):
@@ -156,10 +173,12 @@ class Merge:
     async def _look_at(self, taken: Mapping[Stream, Sequence[str]]) -> None:
         wanted = [(stream.room, id) for stream, ids in taken.items() for id in ids]
         messages = await self._read(wanted)
-        for stream, ids in taken.items():
-            for id in ids:
-                if (message := messages.get((stream.room.id, id))) is not None:
-                    self._judge(stream, message)
+        pairs = [(stream, (stream.room.id, id)) for stream, ids in taken.items() for id in ids]
+        async for stream, key in self._effort.each(pairs):
+            if (message := messages.get(key)) is not None:
+                self._seen += 1
+                self._chars += len(message.body)
+                self._judge(stream, message)
 
     def _judge(self, stream: Stream, message: Message) -> None:
         place = self._place_of(message)

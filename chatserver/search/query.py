@@ -4,48 +4,23 @@ Whatever is typed means something; what looks like a condition and is none is lo
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
 from chatserver.errors import ChatError
-from chatserver.search.analyser import IN_WORD, UNIT, UNSPACED, fold, wanted
+from chatserver.normal import nfkc
+from chatserver.search.analyser import UNIT, fold, wanted
+from chatserver.search.matching import SIGNS, Term, Text, phrase, piece, words
 
 QUERY_CHARS = 200
+FOLDED_CHARS = 2 * QUERY_CHARS  # some characters are folded to eighteen
 TERMS = 30  # of a query; what follows is not looked at
 
 _ITEM = re.compile(r'(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _QUOTES = str.maketrans("“”„«»", '"""""')
 _HALF = re.compile("[\ud800-\udfff]")  # of a pair: no store takes it, as part of a name
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-# Between the parts of don't or chat-server; marks are part of a word.
-_JOINT = rf"(?:(?!{IN_WORD.pattern}|[{UNSPACED}])[^\w\s]|_)+"
-
-
-class Term(NamedTuple):
-    """Something that the text must contain: `tokens` say where it may be, `pattern` whether it is.
-
-    What begins or ends with a word does so where that word does.
-    """
-
-    tokens: tuple[str, ...]
-    pattern: re.Pattern[str]
-    whole_start: bool = False
-    whole_end: bool = False
-
-    def is_in(self, folded: str) -> bool:
-        found = self.pattern.search(folded)
-        while found and not self._stands(folded, *found.span()):
-            # The next one may begin inside this one: "q9 q" stands at the end of "q9 q9 q".
-            found = self.pattern.search(folded, found.start() + 1)
-        return found is not None
-
-    def _stands(self, folded: str, start: int, end: int) -> bool:
-        before, behind = folded[start - 1 : start], folded[end : end + 1]
-        return not (self.whole_start and IN_WORD.match(before)) and not (
-            self.whole_end and IN_WORD.match(behind)
-        )
 
 
 class Query(NamedTuple):
@@ -62,7 +37,8 @@ class Query(NamedTuple):
 
     def matches(self, folded: str) -> bool:
         """Does a text that `analyser.analysed` gave have all that is asked of texts?"""
-        return all(term.is_in(folded) for term in self.terms)
+        text = Text(folded)
+        return all(term.is_in(text) for term in self.terms)
 
     def covers(self, at: str) -> bool:
         """Is a message of this time among those asked for?"""
@@ -77,8 +53,10 @@ def parse(text: str) -> Query:
         raise ChatError("request.invalid", "text: expected Unicode without lone surrogates.")
     terms: list[Term] = []
     conditions: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": []}
-    normal = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    for match in _ITEM.finditer(normal):
+    typed = nfkc(text).translate(_QUOTES)
+    if len(fold(typed)) > FOLDED_CHARS:
+        raise ChatError("request.invalid", "text: its characters stand for too many others.")
+    for match in _ITEM.finditer(typed):
         key, phrase, word = (match[1] or "").casefold(), match[2], match[3]
         value = (word if phrase is None else phrase).strip()
         if key and _is_value(key, value):
@@ -88,14 +66,14 @@ def parse(text: str) -> Query:
         else:
             terms += _phrase(phrase)
     query = Query(
-        tuple(terms[:TERMS]),
+        tuple(dict.fromkeys(terms))[:TERMS],
         tuple(dict.fromkeys(conditions["from"])),
         tuple(dict.fromkeys(conditions["in"])),
         max((f"{day}T00:00:00.000Z" for day in conditions["after"]), default=None),
         min((f"{day}T00:00:00.000Z" for day in conditions["before"]), default=None),
     )
     if query == Query(()):
-        return Query((_signs(normal),))
+        return Query((_signs(typed),))
     return query
 
 
@@ -107,7 +85,7 @@ def _signs(text: str) -> Term:
     signs = fold(text).strip().strip('"').strip()
     if not signs:
         raise ChatError("request.invalid", "A search needs a word to look for.")
-    return Term((), re.compile(re.escape(signs)))
+    return piece((), signs)
 
 
 def _is_value(key: str, value: str) -> bool:
@@ -130,32 +108,24 @@ def _words(text: str) -> Iterator[Term]:
     for match in UNIT.finditer(folded):
         unit = (match[1] or "", match[2] or "", match[3] or "")
         between = folded[end : match.start()]
-        if joined and not (unit[2] and re.fullmatch(_JOINT, between)):
+        if joined and not (unit[2] and SIGNS.fullmatch(between)):
             yield _word(joined)
             joined = []
         end = match.end()
         if unit[2]:
             joined.append(unit)
         else:
-            yield Term(tuple(wanted([unit])), re.compile(re.escape(match[0])))
+            yield piece(tuple(wanted([unit])), match[0])
     if joined:
         yield _word(joined)
 
 
 def _word(units: list[tuple[str, str, str]]) -> Term:
-    body = _JOINT.join(re.escape(word) for _, _, word in units)
-    return Term(tuple(wanted(units)), re.compile(body), whole_start=True, whole_end=True)
+    return words(tuple(wanted(units)), [word for _, _, word in units])
 
 
 def _phrase(text: str) -> Iterator[Term]:
     """One term for all of it; how much space is between its parts does not matter."""
     folded = fold(text).strip()
-    units = UNIT.findall(folded)
-    if not units:
-        return
-    # Where nothing is written between words, a space may be the end of a line.
-    spaces = re.compile(rf"(?<=[{UNSPACED}])\s+(?=[{UNSPACED}])")
-    parts = (r"\s+".join(map(re.escape, part.split())) for part in spaces.split(folded))
-    body = r"\s*".join(parts)
-    starts, ends = bool(IN_WORD.match(folded[0])), bool(IN_WORD.match(folded[-1]))
-    yield Term(tuple(wanted(units)), re.compile(body), starts, ends)
+    if units := UNIT.findall(folded):
+        yield phrase(tuple(wanted(units)), folded)

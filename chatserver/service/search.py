@@ -10,6 +10,7 @@ from chatserver.model import Message, User
 from chatserver.room import Room
 from chatserver.search.analyser import analysed, fold
 from chatserver.search.candidates import Span
+from chatserver.search.effort import Effort
 from chatserver.search.finder import Finder, Wanted
 from chatserver.search.merge import Merge, Place
 from chatserver.search.query import Query, parse
@@ -69,7 +70,8 @@ class Search:
             return Found([])
         wanted = Wanted(query, authors, _span(query, place if room is None else None))
         seq = place.seq if place is not None and room is not None else None
-        located = await self._finder.locate(rooms, wanted, seq)
+        effort = Effort()
+        located = await self._finder.locate(rooms, wanted, seq, effort)
 
         async def read(candidates: Sequence[tuple[Room, str]]) -> Mapping[tuple[str, str], Message]:
             return await self._history.find(user, candidates)
@@ -82,7 +84,7 @@ class Search:
                 return Place("", "", message.seq)
             return Place(message.at, message.room, message.seq)
 
-        merge = Merge(located, read, is_answer, place_of, place)
+        merge = Merge(located, read, is_answer, place_of, place, effort)
         found, end = await merge.page(min(limit, self._limits.history_page))
         messages = [message for _, message in found]
         shown = messages[: fitting(messages, self._limits.buffer_hard_bytes // 2)]

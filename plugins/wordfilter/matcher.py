@@ -2,7 +2,10 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+
+from chatserver import nfkc
 
 # Scripts without spaces: Thai to Lao, Myanmar, Khmer, kana, Han (with 々〆), Hangul, and the planes
 # of rare Han. A word there has no edges to look for.
@@ -16,8 +19,7 @@ _WORD = re.compile(rf"[^\W_{_UNSPACED}]+")
 def fold(text: str) -> str:
     """Without case, width and invisible signs (Unicode 3.13, D146: compatibility caseless)."""
     visible = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
-    folded = unicodedata.normalize("NFKC", visible).casefold()
-    return unicodedata.normalize("NFKC", folded)
+    return nfkc(nfkc(visible).casefold())
 
 
 class Matcher:
@@ -32,8 +34,9 @@ class Matcher:
                 self._phrases.add(parts)
             else:
                 self._substrings.add(entry)
-        self._phrase_lengths = {len(phrase) for phrase in self._phrases}
-        self._substring_lengths = {len(substring) for substring in self._substrings}
+        # By their first part, so that most places of a text are passed at once.
+        self._phrase_lengths = _lengths(self._phrases)
+        self._substring_lengths = _lengths(self._substrings)
 
     def finds(self, text: str) -> bool:
         if not self._phrases and not self._substrings:
@@ -45,9 +48,20 @@ class Matcher:
         )
 
 
-def _any_part(whole: Sequence[str], wanted: set[Sequence[str]], lengths: Iterable[int]) -> bool:
+def _lengths(wanted: Iterable[Sequence[str]]) -> dict[str, set[int]]:
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for each in wanted:
+        if each:
+            found[each[0]].add(len(each))
+    return dict(found)
+
+
+def _any_part(
+    whole: Sequence[str], wanted: set[Sequence[str]], lengths: dict[str, set[int]]
+) -> bool:
     return any(
         whole[start : start + length] in wanted
-        for length in lengths
-        for start in range(len(whole) - length + 1)
+        for start, first in enumerate(whole)
+        if first in lengths
+        for length in lengths[first]
     )

@@ -21,7 +21,7 @@ from chatserver.model import (
     User,
 )
 from chatserver.rooms import Rooms
-from chatserver.search import directory, merge
+from chatserver.search import directory, effort, merge
 from chatserver.search.analyser import analysed
 from chatserver.search.indexer import PRESSED_SECONDS, Indexer
 from chatserver.search.query import parse
@@ -99,17 +99,21 @@ async def all_found(service: Service, user: User, text: str, limit: int) -> list
             return found
 
 
-@pytest.mark.parametrize(("seed", "rejected"), [(0, 500), (1, 5)])
+@pytest.mark.parametrize(
+    ("seed", "events", "rejected", "seconds"),
+    [(0, 550, 500, 60.0), (1, 550, 5, 60.0), (2, 30, 500, 0.0)],
+)
 async def test_a_search_finds_what_reading_everything_finds(
-    seed: int, rejected: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, events: int, rejected: int, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where pages end before they are full, as too many candidates did not match."""
+    """Also where pages end before they are full, as enough was looked at, or there is no time left."""
     monkeypatch.setattr(merge, "REJECTED", rejected)
+    monkeypatch.setattr(effort, "SECONDS", seconds)
     store = MemoryStore()
     async with running(make_service(store, config())) as service:
         service.indexer.pause()
         user = await add_user(service, "ada")
-        rooms = await fill(store, user, 3, 550, seed)
+        rooms = await fill(store, user, 3, events, seed)
         queries = [
             "東京",
             "京",

@@ -62,6 +62,8 @@ SMALL = {
     "merge.REJECTED": 15,
     "merge.AT_ONCE": 4,
     "merge.OF_ONE": 1,
+    "merge.READ_CHARS": 60,
+    "finder.READ_EVENTS": 3,
     "lookup.FIRST_SEGMENTS": 1,
     "lookup.PAGES": 4,
     "lookup.MOST_SEGMENTS": 3,

@@ -1,0 +1,133 @@
+"""Whether a text contains the terms of a query, in time that is linear in the text's length.
+
+People write both the query and the text, so nothing here backtracks. A text is rewritten once for each
+kind of term; then a term is in it exactly if one string contains another.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
+
+from chatserver.search.analyser import MARKS, UNSPACED, WORD
+
+# Half a surrogate pair is in no text. EDGE marks where words begin and end, SIGN replaces signs.
+_EDGE, _SIGN = "\ud800", "\udc00"
+
+# Signs join the parts of don't or chat-server. Marks are no signs: they are part of a word.
+SIGNS = re.compile(rf"(?:[^\w\s{MARKS}{UNSPACED}]|_)+")
+_SIGNS_BUT_UNDERLINE = re.compile(rf"[^\w\s{MARKS}{UNSPACED}]+")  # twice as quick
+_WORDS = re.compile(f"({WORD})")
+_ASCII_SIGNS, _ASCII_WORDS = re.compile(r"[^a-z0-9\s]+"), re.compile("([a-z0-9]+)")
+_SPACES = re.compile(r"\s+")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
+
+
+class Form(Enum):
+    """What a text is rewritten to for a kind of term."""
+
+    PLAIN = "plain"  # folded, as it is
+    WORDS = "words"  # the edges of words are marked, and signs in a row are one
+    SPACED = "spaced"  # the edges of words are marked, and spaces in a row are one
+
+
+class Text:
+    """A text that `analyser.analysed` gave, in the forms that terms are looked for in."""
+
+    def __init__(self, folded: str) -> None:
+        self.plain = folded
+
+    @cached_property
+    def words(self) -> str:
+        if self.plain.isascii():
+            return _EDGE.join(_ASCII_WORDS.split(_ASCII_SIGNS.sub(_SIGN, self.plain)))
+        signs = _SIGNS_BUT_UNDERLINE.sub(_SIGN, self.plain.replace("_", "-"))
+        return _EDGE.join(_WORDS.split(signs))
+
+    @cached_property
+    def spaced(self) -> str:
+        return _spaced(self.plain)
+
+    def form(self, form: Form) -> str:
+        match form:
+            case Form.PLAIN:
+                return self.plain
+            case Form.WORDS:
+                return self.words
+            case Form.SPACED:
+                return self.spaced
+
+
+class Term(NamedTuple):
+    """Something that the text must contain: `tokens` say where it may be, the rest whether it is.
+
+    Where `optional` has the bit n, the n-th character of `needle` may be missing.
+    """
+
+    tokens: tuple[str, ...]
+    needle: str
+    form: Form = Form.PLAIN
+    parts: tuple[str, ...] = ()  # of the needle, which a text that has it contains as they are
+    optional: int = 0
+
+    def is_in(self, text: Text) -> bool:
+        """Takes time in proportion to the length of the text."""
+        if not all(part in text.plain for part in self.parts):
+            return False  # mostly so, and known before the text is rewritten
+        if self.optional:
+            return _has(text.form(self.form), self.needle, self.optional)
+        return self.needle in text.form(self.form)
+
+
+def piece(tokens: tuple[str, ...], folded: str) -> Term:
+    """Looked for as it is, wherever it stands."""
+    return Term(tokens, folded)
+
+
+def words(tokens: tuple[str, ...], units: Sequence[str]) -> Term:
+    """One word, or several joined by signs, whichever; each of them as a whole."""
+    edged = (f"{_EDGE}{word}{_EDGE}" for word in units)
+    return Term(tokens, _SIGN.join(edged), Form.WORDS, tuple(dict.fromkeys(units)))
+
+
+def phrase(tokens: tuple[str, ...], folded: str) -> Term:
+    """Looked for as it is, but for the number of spaces; a word at its ends is a whole one.
+
+    Where nothing is written between words, a space may be the end of a line: it may be missing.
+    """
+    needle = _spaced(folded)
+    optional = 0
+    for place in range(1, len(needle) - 1):
+        around = needle[place - 1], needle[place + 1]
+        if needle[place] == " " and all(map(_UNSPACED.match, around)):
+            optional |= 1 << place
+    return Term(tokens, needle, Form.SPACED, tuple(dict.fromkeys(folded.split())), optional)
+
+
+def _spaced(folded: str) -> str:
+    spaced = _SPACES.sub(" ", folded)
+    return _EDGE.join((_ASCII_WORDS if spaced.isascii() else _WORDS).split(spaced))
+
+
+def _has(text: str, needle: str, optional: int) -> bool:
+    """Bit n of `reached` says that the text, up to here, ends with the needle up to its n-th character.
+
+    This is the Shift-And algorithm, with characters that may be missing (Navarro and Raffinot,
+    Flexible Pattern Matching in Strings, 2002, section 4.3).
+    """
+    places: dict[str, int] = {}
+    for place, char in enumerate(needle):
+        places[char] = places.get(char, 0) | 1 << place
+    return _shift_and(text, places, optional, 1 << (len(needle) - 1))
+
+
+def _shift_and(text: str, places: Mapping[str, int], optional: int, last: int) -> bool:
+    reached = 0
+    for char in text:
+        following = reached << 1 | 1
+        following |= (following & optional) << 1
+        reached = following & places.get(char, 0)
+        if reached & last:
+            return True
+    return False
