@@ -36,7 +36,7 @@ CALLS = [
     Call("GET", "/api/v1/me", None, 200, User, "Who I am."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
     Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
-    Call("GET", "/api/v1/rooms", None, 200, RoomList, "My rooms with positions, then public ones to join (`joined` false); with `after` only these.", ("after", "limit")),
+    Call("GET", "/api/v1/rooms", None, 200, RoomList, "My rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
     Call("GET", _ROOM, None, 200, RoomView, "One room."),
     Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name or topic."),

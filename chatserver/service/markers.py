@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
@@ -19,19 +18,20 @@ UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is e
 class ReadMarkers:
     """One marker for each user and room that they have read something of."""
 
-    def __init__(self, store: Store, hub: Hub, limits: LimitsConfig) -> None:
-        self._store, self._hub, self._limits = store, hub, limits
+    def __init__(self, store: Store, hub: Hub) -> None:
+        self._store, self._hub = store, hub
 
     async def of_rooms(self, user: User, rooms: Sequence[Room]) -> dict[str, int]:
         """The user's seq in each of these rooms; 0 where there is none."""
         found = await self._store.get_many(MARKERS, [_key(user, room) for room in rooms])
         return {room.id: int(found.get(_key(user, room), 0)) for room in rooms}
 
-    async def of_user(self, user: User) -> dict[str, int]:
-        """The user's seq in every room that has one."""
+    async def page(self, user: User, after: str, limit: int) -> tuple[dict[str, int], str | None]:
+        """The user's seq in rooms with id > `after`, at most `limit`; the last id if there are more."""
         prefix = f"{user.id}/"
-        rows = await self._store.scan(MARKERS, prefix, limit=10 * self._limits.rooms_per_user)
-        return {key.removeprefix(prefix): int(value) for key, value in rows}
+        rows = await self._store.scan(MARKERS, prefix, f"{prefix}{after}", limit)
+        found = {key.removeprefix(prefix): int(value) for key, value in rows}
+        return found, next(reversed(found)) if len(found) == limit else None
 
     async def unread(
         self, user: User, rooms: Sequence[Room], read: dict[str, int]
@@ -41,9 +41,20 @@ class ReadMarkers:
         counted = await self._store.unread(user.id, after)
         return {room.id: counted.get(room.id, Unread(0, 0)) for room in rooms}
 
-    async def start(self, user: User, room: Room, seq: int) -> None:
-        """Set a new member's marker at `seq`: what was said before is not unread. An old one stays."""
-        await self._store.add(MARKERS, _key(user, room), str(seq).encode())
+    async def reach(self, user: str, room: Room, seq: int) -> None:
+        """Move a user's marker forward to their own joining or leaving, which tells other nodes of it.
+
+        What was said before, or while they were away, is not unread.
+        """
+        key, new = f"{user}/{room.id}", str(seq).encode()
+        for _ in range(MARKER_TRIES):
+            if await self._store.add(MARKERS, key, new):
+                return
+            old = await self._store.get(MARKERS, key)
+            if old is not None and seq <= int(old):
+                return
+            if old is not None and await self._store.swap(MARKERS, key, old, new):
+                return
 
     async def move(self, user: User, room: Room, seq: int, but: Subscriber | None = None) -> int:
         """Move the marker forward, at most to the head; returns where it is then.

@@ -5,10 +5,11 @@ position where the event comes to stand.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Hub
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.model import (
@@ -24,6 +25,7 @@ from chatserver.model import (
 from chatserver.room import Room
 from chatserver.service.markers import ReadMarkers
 from chatserver.service.rights import Right, demand, demand_other_owner, outranks
+from chatserver.service.roomlist import RoomLists
 from chatserver.service.views import RoomAdded, RoomRemoved, room_name
 
 
@@ -31,10 +33,16 @@ class Membership:
     """The events of rooms that are no messages."""
 
     def __init__(
-        self, store: Store, log: Log, hub: Hub, markers: ReadMarkers, limits: LimitsConfig
+        self,
+        store: Store,
+        log: Log,
+        hub: Hub,
+        markers: ReadMarkers,
+        lists: RoomLists,
+        limits: LimitsConfig,
     ) -> None:
         self._store, self._log, self._hub = store, log, hub
-        self._markers, self._limits = markers, limits
+        self._markers, self._lists, self._limits = markers, lists, limits
 
     async def describe(
         self, user: User, room: Room, name: str | None, kind: RoomKind, topic: str
@@ -80,7 +88,8 @@ class Membership:
             )
         except AlreadyThere:
             return
-        await self._markers.start(member, room, joined.seq)
+        self._lists.forget(member.id)
+        await self._markers.reach(member.id, room, joined.seq)
         assert room.description is not None
         self._hub.tell_user(
             member.id,
@@ -105,7 +114,10 @@ class Membership:
             elif len(room.members) > 1:
                 demand_other_owner(room, other)
 
-        await self.append(user, room, right, MemberLeft, check, user=member.user)
+        left = await self.append(user, room, right, MemberLeft, check, user=member.user)
+        self._lists.forget(other)
+        with suppress(StoreUnavailable):  # then other nodes learn it when they look at the room
+            await self._markers.reach(other, room, left)
         self._hub.tell_user(other, RoomRemoved(room=room.id))
 
     async def append(

@@ -14,7 +14,7 @@ from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.log import Log
-from chatserver.model import MemberChanged, MemberLeft, RoomChanged, RoomKind, RoomRole, User
+from chatserver.model import MemberChanged, RoomChanged, RoomKind, RoomRole, User
 from chatserver.room import Room
 from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
@@ -29,10 +29,12 @@ from chatserver.service.rights import (
     demand_other_owner,
     may_read,
 )
+from chatserver.service.roomlist import JOINED_ROOMS, JoinedPage, RoomLists
 from chatserver.service.texts import clean_name, new_id
 from chatserver.service.views import MemberView, RoomList, RoomView, room_name, view_of
 
 MEMBER_PAGE = 1000
+JOINED, PUBLIC = "joined", "public"  # parts of the list of rooms, as the places in it begin
 
 
 class RoomService:
@@ -52,8 +54,9 @@ class RoomService:
         self._store, self._rooms, self._log, self._online = store, rooms, log, online
         self._accounts, self._limits = accounts, limits
         self._public = PublicRooms(store)
-        self._markers = ReadMarkers(store, hub, limits)
-        self._membership = Membership(store, log, hub, self._markers, limits)
+        self._markers = ReadMarkers(store, hub)
+        self._lists = RoomLists(store, rooms, log, self._markers)
+        self._membership = Membership(store, log, hub, self._markers, self._lists, limits)
         self._changes = changes
         changes.watch("room", self._recheck)
 
@@ -113,37 +116,36 @@ class RoomService:
             if may_read(user, room)
         }
 
-    async def visible(self, user: User, limit: int = PUBLIC_ROOMS) -> RoomList:
-        """The user's rooms, with positions; then public ones to join, at most `limit`."""
-        mine = await self.joined(user)
-        heads = await self._store.heads([room.id for room in mine])
-        read = await self._markers.of_user(user)
-        unread = await self._markers.unread(user, mine, read)
-        views = [
-            view_of(user, room, read.get(room.id, 0), unread[room.id], heads.get(room.id))
-            for room in mine
-        ]
-        public = await self._public.page(user, {room.id for room in mine}, "", limit)
-        return RoomList([*views, *public.rooms], more=public.more)
+    async def visible(self, user: User, after: str = "", limit: int | None = None) -> RoomList:
+        """The user's rooms, with positions, then public ones to join; each by ascending id.
+
+        `after` is that of the page before, or the id of a public room. Without a `limit`, at most
+        JOINED_ROOMS and PUBLIC_ROOMS of each.
+        """
+        where, _, place = after.rpartition(":")
+        mine: JoinedPage | None = None
+        if where == JOINED or not after:
+            mine = await self._lists.page(user, place, min(limit or JOINED_ROOMS, JOINED_ROOMS))
+            if mine.more:
+                return RoomList(mine.views, more=True, after=f"{JOINED}:{mine.end}")
+            place = ""
+        views = mine.views if mine else []
+        joined = mine.ids if mine else await self._lists.ids(user)
+        most = PUBLIC_ROOMS if limit is None else limit - len(views)
+        public = await self._public.page(user, joined, place, most)
+        rooms = [*views, *public.rooms]
+        if not public.more:
+            return RoomList(rooms)
+        last = public.rooms[-1].id if public.rooms else ""
+        return RoomList(rooms, more=True, after=f"{PUBLIC}:{last}")
 
     async def public(self, user: User, after: str, limit: int = PUBLIC_ROOMS) -> RoomList:
         """Public rooms that the user is not in, by ascending id > `after`."""
-        events = await self._store.memberships(user.id)
-        joined = {event.room for event in events if not isinstance(event, MemberLeft)}
-        return await self._public.page(user, joined, after, limit)
+        return await self._public.page(user, await self._lists.ids(user), after, limit)
 
     async def joined(self, user: User) -> list[Room]:
-        """The rooms the user is in."""
-        events = await self._store.memberships(user.id)
-        ids = [event.room for event in events if not isinstance(event, MemberLeft)]
-        rooms = (await self._rooms.load_many(ids)).values()
-        # Another node may have changed what is in memory here; one query tells.
-        await self._log.refresh(
-            room
-            for room in rooms
-            if self._rooms.loaded(room.id) is None or room.role(user.id) is None
-        )
-        return [room for room in rooms if room.role(user.id) is not None]
+        """The rooms the user is in, by ascending id."""
+        return await self._lists.rooms(user)
 
     def members(
         self, user: User, room: Room, after: str = "", limit: int = MEMBER_PAGE
@@ -181,6 +183,7 @@ class RoomService:
             await self._membership.check_room_count(member)
         room = self._rooms.keep(Room(new_id()))
         await self._membership.describe(user, room, clean_name(name), kind, topic.strip())
+        self._public.forget()
         await self._membership.admit(user, room, user, RoomRole.OWNER)
         for other in others:
             await self._membership.admit(user, room, other, RoomRole.MEMBER)
@@ -201,7 +204,9 @@ class RoomService:
                 **fields,
             )
 
-        return await self._membership.append(user, room, Right.CHANGE, changed)
+        seq = await self._membership.append(user, room, Right.CHANGE, changed)
+        self._public.forget()
+        return seq
 
     # -- membership ----------------------------------------------------------------------------------
 

@@ -23,10 +23,11 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Rooms; `more` says that further public ones have ids above the last one's."""
+    """Rooms, and with `more` the place `after` which further ones follow."""
 
     rooms: list[RoomView]
     more: bool = False
+    after: str | None = None
 
 
 class MemberView(msgspec.Struct, frozen=True):
@@ -99,19 +100,18 @@ def view_of(
     room: Room,
     read: int | None = None,
     unread: Unread | None = None,
-    head: int | None = None,
 ) -> RoomView:
-    """A room as `user` sees it. `head` is what the store says, if it is ahead of this node."""
-    described = room.description
+    """A room as `user` sees it."""
+    described, role = room.description, room.role(user.id)
     assert described is not None
     return RoomView(
         id=room.id,
         name=room_name(user, room),
         kind=described.kind,
         topic=described.topic,
-        head=max(room.head, head or 0),
-        joined=room.role(user.id) is not None,
-        role=room.role(user.id),
+        head=room.head,
+        joined=role is not None,
+        role=role,
         read=read,
         unread=None if unread is None else unread.messages,
         mentions=None if unread is None else unread.mentions,

@@ -12,7 +12,6 @@ from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import ClientId, Id, Sent
 from chatserver.room import NEWEST_PAGE, Room
-from chatserver.service.public import PUBLIC_ROOMS
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
 from chatserver.web.access import (
@@ -166,11 +165,8 @@ class Users(BaseHandler):
 class Rooms(BaseHandler):
     async def get(self) -> None:
         user = await self.user()
-        after, limit = self.get_query_argument("after", ""), self.number("limit", PUBLIC_ROOMS, 1)
-        rooms = self.service.rooms
-        self.reply(
-            await (rooms.public(user, after, limit) if after else rooms.visible(user, limit))
-        )
+        after, limit = self.get_query_argument("after", ""), self.number("limit", None, 1)
+        self.reply(await self.service.rooms.visible(user, after, limit))
 
     async def post(self) -> None:
         user, given = await self.user(), self.body(NewRoom)

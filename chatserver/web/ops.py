@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def list_rooms(session: "Session", user: User, op: p.ListRooms) -> None:
-    session.say(op.id, await session.service.rooms.visible(user))
+    session.say(op.id, await session.service.rooms.visible(user, op.after, op.limit))
 
 
 async def sub(session: "Session", user: User, op: p.Sub) -> None:

@@ -200,12 +200,24 @@ export class Session extends EventTarget {
 
   /** Positions come before state: what happens after the snapshot's heads arrives by subscription. */
   async refreshRooms() {
-    const { rooms } = await this.#connection.request("rooms");
+    const rooms = await this.#allRooms();
     const before = new Set(this.#store.joined().map(({ id }) => id));
     this.#store.applySnapshot(rooms);
     const fresh = this.#store.joined().filter(({ id, lastSeq }) => !before.has(id) || lastSeq === null);
     const positions = this.#store.positions();
     await this.#subscribe(Object.fromEntries(fresh.map(({ id }) => [id, positions[id]])));
+  }
+
+  /** Whoever is in very many rooms gets them in pages; of public ones to join the first page is enough. */
+  async #allRooms() {
+    const rooms = [];
+    let after = null;
+    do {
+      const page = await this.#connection.request("rooms", after ? { after } : {});
+      rooms.push(...page.rooms);
+      after = page.after;
+    } while (after && rooms.at(-1)?.joined !== false);
+    return rooms;
   }
 
   async #onHello({ epoch }) {
@@ -226,7 +238,7 @@ export class Session extends EventTarget {
   }
 
   async #resume(epoch) {
-    const { rooms } = await this.#connection.request("rooms");
+    const rooms = await this.#allRooms();
     // Another epoch is another log: the same seq would name another event there.
     const changed = this.#epoch !== null && this.#epoch !== epoch;
     const stale = changed ? this.#store.joined().filter(({ loaded }) => loaded) : [];

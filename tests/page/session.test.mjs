@@ -60,6 +60,19 @@ test("subscribes from the heads of the snapshot", async () => {
   assert.deepEqual(connection.of("sub")[0], { op: "sub", rooms: { r: 10 }, epoch: "e1" });
 });
 
+test("takes all pages of the rooms that the user is in", async () => {
+  const { connection, store, session } = await opened();
+  const room = (id, more = {}) => ({ id, name: id, kind: "public", head: 1, ...more });
+  const pages = {
+    first: { rooms: [room("a"), room("b")], more: true, after: "second" },
+    second: { rooms: [room("c"), room("d", { joined: false })], more: true, after: "third" },
+  };
+  connection.answers.rooms = ({ after = "first" }) => pages[after];
+  await session.refreshRooms();
+  assert.deepEqual(store.joined().map(({ id }) => id).sort(), ["a", "b", "c"]);
+  assert.deepEqual(connection.of("rooms").slice(-2), [{ op: "rooms" }, { op: "rooms", after: "second" }]);
+});
+
 test("resumes from the last event seen", async () => {
   const { connection, store, log } = await opened();
   connection.says("event", posted(11));

@@ -9,7 +9,8 @@ from chatserver_plugins.graphql.connections import Connection
 from chatserver_plugins.graphql.inputs import bounded
 
 PAGE, PAGE_MOST = 50, 100
-MINE, PUBLIC = "0", "1"  # one's own rooms come first
+JOINED, PUBLIC = "joined", "public"  # parts of the list, as the service names places in it
+JOINED_MARK, PUBLIC_MARK = "0", "1"  # in cursors: one's own rooms come first
 
 
 def me(parent: object, info: Any) -> User | None:
@@ -35,16 +36,11 @@ async def rooms(
 ) -> Connection:
     asking: Asking = info.context
     count = bounded("first", first, PAGE, PAGE_MOST)
-    place = connections.place(after)
-    rooms = asking.service.rooms
-    if place is not None and place.startswith(PUBLIC):
-        listed = (await rooms.public(asking.user, place.removeprefix(PUBLIC), count + 1)).rooms
-    else:
-        seen = await rooms.visible(asking.user, count + 1)
-        listed = sorted(seen.rooms, key=_place_of_room)
-        if place is not None:
-            listed = [view for view in listed if _place_of_room(view) > place]
-    return connections.page(listed[: count + 1], count, _place_of_room, after=after)
+    place = connections.place(after) or ""
+    part, room = (PUBLIC if place.startswith(PUBLIC_MARK) else JOINED), place[1:]
+    start = f"{part}:{room}" if place else ""
+    listed = (await asking.service.rooms.visible(asking.user, start, count + 1)).rooms
+    return connections.page(listed, count, _place_of_room, after=after)
 
 
 async def room(parent: object, info: Any, id: str) -> RoomView | None:
@@ -84,7 +80,7 @@ def epoch(parent: object, info: Any) -> str:
 
 
 def _place_of_room(view: RoomView) -> str:
-    return f"{MINE if view.joined else PUBLIC}{view.id}"
+    return f"{JOINED_MARK if view.joined else PUBLIC_MARK}{view.id}"
 
 
 def _demand_no_guest(user: User) -> None:

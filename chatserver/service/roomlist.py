@@ -1,0 +1,241 @@
+"""The rooms of a user as a list, page by page: the first thing that each client asks for.
+
+It is made from rooms in memory with one read of the store, that of the user's read markers. The
+markers also tell what happened on other nodes: each join and each leave moves the user's marker to its
+event. So a marker of a room that is not known as the user's, or one beyond the head of a room in
+memory, makes this node look again. A node that dies between the two leaves at most KNOWN_SECONDS of
+an old list behind.
+"""
+
+import sys
+import time
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from chatserver.interfaces import Store, Unread
+from chatserver.log import Log
+from chatserver.model import MemberLeft, MessagePosted, User
+from chatserver.room import Room
+from chatserver.rooms import Rooms
+from chatserver.service.markers import UNREAD_EVENTS, ReadMarkers
+from chatserver.service.views import RoomView, view_of
+
+JOINED_ROOMS = 1000  # listed at once
+KNOWN_SECONDS = 30.0
+KNOWN_ROOMS = 200_000  # of all users together: some 20 MB
+COUNTED_EVENTS = 50  # counted in memory at once; of more the store counts
+COUNT_TRIES = 2  # of rooms that go on meanwhile; then the count may be ahead of the head
+NONE = Unread(0, 0)
+
+
+class Counted(NamedTuple):
+    """What is unread behind the marker `read`, of the events up to `upto`."""
+
+    read: int
+    upto: int
+    unread: Unread
+
+
+class Known:
+    """What this node knows of one user's rooms."""
+
+    __slots__ = ("ids", "others", "rooms", "until")
+
+    def __init__(
+        self, joined: Iterable[str], markers: Mapping[str, int], counted: Mapping[str, Counted]
+    ) -> None:
+        """`markers` were read before `joined` was."""
+        self.rooms = {sys.intern(room): counted.get(room) for room in sorted(joined)}
+        self.ids = list(self.rooms)
+        self.others = {room: seq for room, seq in markers.items() if room not in self.rooms}
+        self.until = time.monotonic() + KNOWN_SECONDS
+
+    def agrees(self, markers: Mapping[str, int]) -> bool:
+        """False if another node may have let the user into a room since this was read."""
+        return all(
+            room in self.rooms or self.others.get(room) == seq for room, seq in markers.items()
+        )
+
+    def after(self, room: str, limit: int) -> list[str]:
+        """The next rooms by ascending id."""
+        start = bisect_right(self.ids, room) if room else 0
+        return self.ids[start : start + limit]
+
+    def drop(self, room: str, marker: int) -> bool:
+        """The user is in this room no longer. False if that was known."""
+        if room not in self.rooms:
+            return False
+        del self.rooms[room]
+        self.ids.remove(room)
+        self.others[room] = marker
+        return True
+
+
+class JoinedPage(NamedTuple):
+    """Rooms by ascending id; `more` says that there are others behind `end`. `ids` are those of all."""
+
+    views: list[RoomView]
+    more: bool
+    end: str
+    ids: Container[str]
+
+
+class RoomLists:
+    """The lists of all users that asked this node lately."""
+
+    def __init__(self, store: Store, rooms: Rooms, log: Log, markers: ReadMarkers) -> None:
+        self._store, self._rooms, self._log, self._markers = store, rooms, log, markers
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._size = 0  # rooms in `_known`
+
+    async def page(self, user: User, after: str, limit: int) -> JoinedPage:
+        """The user's rooms with id > `after`, at most `limit`, with what is unread of them."""
+        known, read = await self._look(user, after, limit)
+        ids = known.after(after, limit + 1)
+        rooms = await self._in_step(user, known, ids[:limit], read)
+        unread = await self._unread(user, known, rooms, read)
+        views = [
+            view_of(user, room, read.get(room.id, 0), unread.get(room.id, NONE))
+            for room in rooms
+            if room.role(user.id) is not None  # it may have been lost meanwhile
+        ]
+        return JoinedPage(views, len(ids) > limit, ids[:limit][-1] if ids else "", known.rooms)
+
+    async def rooms(self, user: User) -> list[Room]:
+        """All rooms the user is in, in step with the store."""
+        known, read = await self._look(user, "", JOINED_ROOMS)
+        return await self._in_step(user, known, list(known.ids), read)
+
+    async def ids(self, user: User) -> Container[str]:
+        """The ids of all rooms the user is in."""
+        return (await self._look(user, "", JOINED_ROOMS))[0].rooms
+
+    def forget(self, user: str) -> None:
+        """The user joined or left a room on this node."""
+        if known := self._known.get(user):
+            known.until = 0.0
+
+    # -- which rooms -------------------------------------------------------------------------------
+
+    async def _look(self, user: User, after: str, limit: int) -> tuple[Known, dict[str, int]]:
+        """What is known of the user, and the markers of the next `limit` rooms behind `after`."""
+        markers, end = await self._markers.page(user, after, 2 * limit)
+        known = await self._up_to_date(user, markers)
+        # Markers of rooms that the user left or only visited may have filled the page.
+        while end is not None and (ids := known.after(after, limit)) and end < ids[-1]:
+            further, end = await self._markers.page(user, end, 2 * limit)
+            markers |= further
+            known = await self._up_to_date(user, markers)
+        return known, markers
+
+    async def _up_to_date(self, user: User, markers: Mapping[str, int]) -> Known:
+        known = self._known.get(user.id)
+        if known is not None and time.monotonic() < known.until and known.agrees(markers):
+            self._known.move_to_end(user.id)
+            return known
+        events = await self._store.memberships(user.id)
+        joined = [event.room for event in events if not isinstance(event, MemberLeft)]
+        others = self._known[user.id].others if user.id in self._known else {}
+        return self._keep(user.id, joined, {**others, **markers})
+
+    def _keep(self, user: str, joined: Iterable[str], markers: Mapping[str, int]) -> Known:
+        old = self._drop(user)
+        counted = {room: each for room, each in (old.rooms if old else {}).items() if each}
+        known = self._known[user] = Known(joined, markers, counted)
+        self._size += len(known.ids)
+        while self._size > KNOWN_ROOMS and len(self._known) > 1:
+            self._drop(next(iter(self._known)))
+        return known
+
+    def _drop(self, user: str) -> Known | None:
+        known = self._known.pop(user, None)
+        if known is not None:
+            self._size -= len(known.ids)
+        return known
+
+    async def _in_step(
+        self, user: User, known: Known, ids: Sequence[str], read: Mapping[str, int]
+    ) -> list[Room]:
+        """Those of the rooms that the user is in by what the store has now."""
+        rooms = (await self._rooms.load_many(ids)).values()
+        await self._log.refresh(
+            room
+            for room in rooms
+            if self._rooms.loaded(room.id) is None
+            or room.role(user.id) is None
+            or read.get(room.id, 0) > room.head
+        )
+        found = []
+        for room in sorted(rooms, key=_id_of):
+            if room.role(user.id) is not None:
+                found.append(room)
+            elif known.drop(room.id, read.get(room.id, 0)):
+                self._size -= known is self._known.get(user.id)
+        return found
+
+    # -- what is unread ----------------------------------------------------------------------------
+
+    async def _unread(
+        self, user: User, known: Known, rooms: Sequence[Room], read: Mapping[str, int]
+    ) -> dict[str, Unread]:
+        """Of the rooms that have something unread, up to where each is when this returns."""
+
+        def count(room: Room) -> Counted | None:
+            return _count(user.id, room, read.get(room.id, 0), known.rooms.get(room.id))
+
+        asked: dict[str, Unread] = {}
+        if missing := [room for room in rooms if count(room) is None]:
+            asked = await self._ask(user, known, missing, read)
+        found: dict[str, Unread] = {}
+        for room in rooms:
+            counted = count(room)
+            if counted is None:
+                found[room.id] = asked.get(room.id, NONE)
+            elif counted.unread.messages:
+                known.rooms[room.id] = counted
+                found[room.id] = counted.unread
+        return found
+
+    async def _ask(
+        self, user: User, known: Known, rooms: Sequence[Room], read: Mapping[str, int]
+    ) -> dict[str, Unread]:
+        """Have the store count, which it does up to its own head, and note what is so up to ours."""
+        counts: dict[str, Unread] = {}
+        for _ in range(COUNT_TRIES):
+            heads = {room: room.head for room in rooms}
+            after = {
+                room.id: max(read.get(room.id, 0), heads[room] - UNREAD_EVENTS) for room in rooms
+            }
+            counts |= dict.fromkeys(after, NONE) | await self._store.unread(user.id, after)
+            await self._log.refresh(rooms)
+            for room, head in heads.items():
+                if room.head == head and room.id in known.rooms:
+                    counted = Counted(read.get(room.id, 0), head, counts[room.id])
+                    known.rooms[room.id] = counted
+            rooms = [room for room, head in heads.items() if room.head != head]
+            if not rooms:
+                break
+        return counts
+
+
+def _count(user: str, room: Room, read: int, known: Counted | None) -> Counted | None:
+    """What is unread behind `read`, from what was known and the tail; None if that does not reach."""
+    if known is None or known.read != read or known.upto > room.head:
+        known = Counted(read, read, NONE)
+    if known.upto == room.head:
+        return known
+    events = room.since(known.upto, room.head)
+    if events is None or len(events) > COUNTED_EVENTS:
+        return None
+    messages, mentions = known.unread
+    for event in events:
+        if type(event) is MessagePosted and event.author.id != user:
+            messages += 1
+            mentions += user in event.mentions
+    return Counted(read, room.head, Unread(min(messages, UNREAD_EVENTS), mentions))
+
+
+def _id_of(room: Room) -> str:
+    return room.id
