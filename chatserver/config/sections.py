@@ -169,10 +169,38 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             description="Attempts to make an account, an hour, from one address; 0 sets no limit.",
         ),
     ] = 100
-    rooms_per_user: Annotated[Count, Meta(description="Most rooms one user may be in.")] = 1000
-    subscriptions: Annotated[Count, Meta(description="Most rooms one connection may follow.")] = (
-        1000
-    )
+    rooms_per_user: Annotated[
+        Count,
+        Meta(description="Most rooms one user may be in of those they made or joined themselves."),
+    ] = 1000
+    invited_rooms_per_user: Annotated[
+        Count,
+        Meta(
+            description="Most rooms one user may be in because others put them there, direct ones "
+            "included. Beyond, invitations are refused; making and joining rooms is not."
+        ),
+    ] = 500
+    rooms_per_inviter: Annotated[
+        Count,
+        Meta(
+            description="Most rooms that one user may put another one into, those they removed them "
+            "from included. Staff of the server may more."
+        ),
+    ] = 100
+    invitations_per_hour: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Users an hour that one user may put into rooms; 0 sets no limit. Staff of "
+            "the server may more.",
+        ),
+    ] = 1000
+    subscriptions: Annotated[
+        Count,
+        Meta(
+            description="Most rooms one connection may follow: at least as many as one may be in."
+        ),
+    ] = 1500
     members_per_room: Annotated[Count, Meta(description="Most members of one room.")] = 100000
     history_page: Annotated[Count, Meta(description="Most messages in one page of history.")] = 200
     events_page: Annotated[Count, Meta(description="Most events in one page of a room's log.")] = (

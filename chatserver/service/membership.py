@@ -10,7 +10,6 @@ from contextlib import suppress
 from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Hub
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.interfaces import Store
 from chatserver.log import Log
 from chatserver.model import (
     AnyEvent,
@@ -34,14 +33,13 @@ class Membership:
 
     def __init__(
         self,
-        store: Store,
         log: Log,
         hub: Hub,
         markers: ReadMarkers,
         lists: RoomLists,
         limits: LimitsConfig,
     ) -> None:
-        self._store, self._log, self._hub = store, log, hub
+        self._log, self._hub = log, hub
         self._markers, self._lists, self._limits = markers, lists, limits
 
     async def describe(
@@ -145,13 +143,6 @@ class Membership:
             changes_state=True,
         )
         return event.seq
-
-    async def check_room_count(self, user: User) -> None:
-        """Raises limit.count if the user can be in no further room."""
-        events = await self._store.memberships(user.id)
-        count = sum(not isinstance(event, MemberLeft) for event in events)
-        if count >= self._limits.rooms_per_user:
-            raise ChatError("limit.count", "This user is in as many rooms as one can be in.")
 
 
 class AlreadyThere(ChatError):

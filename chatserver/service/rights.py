@@ -100,6 +100,11 @@ def demand_member_of_server(user: User) -> None:
         raise ChatError("user.forbidden")
 
 
+def is_staff(user: User) -> bool:
+    """Whether the user is an owner or admin of the server."""
+    return user.role in _STAFF
+
+
 def demand_staff(user: User) -> None:
     """Raise user.forbidden unless the user is an owner or admin of the server."""
     if user.disabled or user.role not in _STAFF:

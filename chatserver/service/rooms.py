@@ -19,6 +19,7 @@ from chatserver.room import Room
 from chatserver.rooms import Rooms
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
+from chatserver.service.invitations import Invitations
 from chatserver.service.markers import ReadMarkers
 from chatserver.service.membership import AlreadyThere, Membership, demand_lower, demand_member
 from chatserver.service.public import PUBLIC_ROOMS, PublicRooms
@@ -56,7 +57,8 @@ class RoomService:
         self._public = PublicRooms(store)
         self._markers = ReadMarkers(store, hub)
         self._lists = RoomLists(store, rooms, log, self._markers)
-        self._membership = Membership(store, log, hub, self._markers, self._lists, limits)
+        self._membership = Membership(log, hub, self._markers, self._lists, limits)
+        self._invitations = Invitations(store, limits)
         self._changes = changes
         changes.watch("room", self._recheck)
 
@@ -177,17 +179,12 @@ class RoomService:
         ]
         if len(others) >= self._limits.members_per_room:
             raise ChatError("limit.count")
-        if kind is RoomKind.DIRECT:
-            return await self._create_direct(user, others)
-        for member in (user, *others):
-            await self._membership.check_room_count(member)
-        room = self._rooms.keep(Room(new_id()))
-        await self._membership.describe(user, room, clean_name(name), kind, topic.strip())
-        self._public.forget()
-        await self._membership.admit(user, room, user, RoomRole.OWNER)
-        for other in others:
-            await self._membership.admit(user, room, other, RoomRole.MEMBER)
-        return room
+        if kind is RoomKind.DIRECT and len(others) > 1:
+            raise ChatError("request.invalid", "A direct room is between two users.")
+        async with self._invitations.turn(user):
+            if kind is RoomKind.DIRECT:
+                return await self._create_direct(user, others)
+            return await self._create(user, kind, clean_name(name), topic.strip(), others)
 
     async def change(self, user: User, room: Room, name: str | None, topic: str | None) -> int:
         """Change name or topic; returns the seq of the change."""
@@ -215,8 +212,9 @@ class RoomService:
         if room.role(user.id) is not None:
             return
         demand(user, room, Right.JOIN)
-        await self._membership.check_room_count(user)
-        await self._membership.admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
+        async with self._invitations.turn(user):
+            await self._invitations.check_own(user)
+            await self._membership.admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
 
     async def leave(self, user: User, room: Room) -> None:
         """Leave; the last owner only as the last member."""
@@ -227,8 +225,10 @@ class RoomService:
         """Take somebody in; who is in already stays as they are."""
         demand(user, room, Right.INVITE)
         invited = await self._accounts.get(other)
-        if room.role(invited.id) is None:
-            await self._membership.check_room_count(invited)
+        if room.role(invited.id) is not None:
+            return
+        async with self._invitations.turn(user):
+            await self._invitations.check_invited(user, [invited])
             await self._membership.admit(user, room, invited, RoomRole.MEMBER, Right.INVITE)
 
     async def kick(self, user: User, room: Room, other: str) -> None:
@@ -288,14 +288,25 @@ class RoomService:
 
     # -- shared ------------------------------------------------------------------------------------
 
+    async def _create(
+        self, user: User, kind: RoomKind, name: str, topic: str, others: Sequence[User]
+    ) -> Room:
+        await self._invitations.check_own(user)
+        await self._invitations.check_invited(user, others)
+        room = self._rooms.keep(Room(new_id()))
+        await self._membership.describe(user, room, name, kind, topic)
+        self._public.forget()
+        await self._membership.admit(user, room, user, RoomRole.OWNER)
+        for other in others:
+            await self._membership.admit(user, room, other, RoomRole.MEMBER)
+        return room
+
     async def _create_direct(self, user: User, others: Sequence[User]) -> Room:
-        if len(others) > 1:
-            raise ChatError("request.invalid", "A direct room is between two users.")
         pair = {user.id, *(other.id for other in others)}
         room = await self._rooms.load(direct_room_id(pair))
         if room is None:
-            for member in (user, *others):
-                await self._membership.check_room_count(member)
+            await self._invitations.check_own(user)
+            await self._invitations.check_invited(user, others)
             room = self._rooms.keep(Room(direct_room_id(pair)))
         with suppress(AlreadyThere):
             if room.description is None:

@@ -314,8 +314,8 @@ def _comparable(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "date"}
 
 
-async def test_nobody_is_put_into_more_rooms_than_one_may_be_in(start: Start) -> None:
-    server = start({"limits.rooms_per_user": 2})
+async def test_nobody_is_put_into_more_rooms_than_others_may_put_one(start: Start) -> None:
+    server = start({"limits.invited_rooms_per_user": 2})
     anna, ben, cara = await server.people("anna", "ben", "cara")
     new = {"name": "more", "kind": "private", "members": [cara.id]}
     for maker in (anna, ben):
