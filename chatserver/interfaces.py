@@ -289,6 +289,13 @@ class Authenticator(Protocol):
     that a restore ends them all.
     """
 
+    def check_password(self, password: str, words: Sequence[str]) -> None:
+        """Whether a new password is good enough; asked before `set_password`, and before any other work.
+
+        `words` are names of the account and the server. Raises `ChatError` request.invalid, of which
+        `detail` has `field` (password) and a `reason`.
+        """
+
     async def set_password(self, user: str, password: str) -> None:
         """Store what later verifies this password. Raises `ChatError` request.invalid if too weak."""
 

@@ -72,7 +72,7 @@ class LogFile(RotatingFileHandler):
         file = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
         if os.fstat(file).st_mode & ~FILE_MODE & 0o777:  # it is from before
             os.fchmod(file, FILE_MODE)
-        return open(file, "a", encoding=self.encoding)
+        return os.fdopen(file, "a", encoding=self.encoding)
 
     def write(self, line: str) -> None:
         self.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))

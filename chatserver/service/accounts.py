@@ -98,7 +98,8 @@ class Accounts(Directory):
     ) -> User:
         folded = clean_username(username)
         shown = clean_name(name, unicodedata.normalize("NFKC", username).strip())
-        _check_password(password)
+        # Before the name is looked at: a weak password shall not tell which names are taken.
+        self._check_password(password, folded, shown)
         # Else each attempt at a taken name would cost a hash and leave its record behind.
         if await self._store.get(NAMES, folded) is not None:
             raise ChatError("user.exists")
@@ -110,6 +111,16 @@ class Accounts(Directory):
             return await self._enter(user)
         await self._founding.begin()
         return await self._settled(await self._enter(user))
+
+    def _check_password(self, password: str, *names: str) -> None:
+        """Raise `ChatError` request.invalid for one that is too long, or too easy to guess."""
+        if len(password) > PASSWORD_CHARS:
+            raise ChatError(
+                "request.invalid",
+                "This password is too long.",
+                detail={"field": "password", "reason": "long"},
+            )
+        self._authenticator.check_password(password, [*names, self._config.name, "chatserver"])
 
     async def _settled(self, user: User) -> User:
         """The account as it is once it is certain which one is the first owner."""
@@ -213,7 +224,7 @@ class Accounts(Directory):
     async def set_password(self, username: str, password: str, by: Actor = THE_SERVER) -> User:
         """Set a password and end all sessions of the account."""
         user = await self._named(username)
-        _check_password(password)
+        self._check_password(password, user.username, user.name)
         await self._authenticator.set_password(user.id, password)
         await self._end_sessions(user, CLOSE_REJECTED, "the password was changed")
         self._tell("password", user, by)
@@ -359,8 +370,3 @@ class Accounts(Directory):
                 subscriber.pipe.close(CLOSE_REJECTED, "the session has ended")
             else:
                 self._hub.update_user(found)
-
-
-def _check_password(password: str) -> None:
-    if len(password) > PASSWORD_CHARS:
-        raise ChatError("request.invalid", "This password is too long.")

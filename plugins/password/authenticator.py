@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from chatserver import ChatError, Records, address_network
-from chatserver_plugins.password import limiter
-from chatserver_plugins.password.hashing import MAX_BYTES, MIN_CHARACTERS, Hasher, secret_bytes
+from chatserver_plugins.password import limiter, strength
+from chatserver_plugins.password.hashing import Hasher, secret_bytes
 from chatserver_plugins.password.limiter import FailureLimit, GrowingDelay, Key, Limit
 from chatserver_plugins.password.places import Places
 from chatserver_plugins.password.sessions import Sessions
@@ -54,12 +54,13 @@ class PasswordAuthenticator:
     def session_seconds(self) -> float:
         return self._sessions.lifetime
 
+    def check_password(self, password: str, words: Sequence[str]) -> None:
+        strength.check(password, words)
+
     async def set_password(self, user: str, password: str) -> None:
+        strength.check(password)
         secret = secret_bytes(password)
-        if secret is None:
-            raise _unfit(f"A password has at most {MAX_BYTES} bytes.")
-        if len(password) < MIN_CHARACTERS:
-            raise _unfit(f"A password has at least {MIN_CHARACTERS} characters.")
+        assert secret is not None
         encoded = await self._hasher.hash(secret)
         await self._records.put(_key(user), encoded.encode("ascii"))
         await self._places.forget(user)  # whoever knew the old one may have signed in from there
@@ -126,7 +127,3 @@ class PasswordAuthenticator:
 def _take_back(counted: Counted) -> None:
     for limit, key in counted:
         limit.take_back(key)
-
-
-def _unfit(text: str) -> ChatError:
-    return ChatError("request.invalid", text, detail={"field": "password"})

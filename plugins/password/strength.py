@@ -1,0 +1,114 @@
+"""Which passwords are too easy to guess: an offline check, of new passwords only.
+
+NIST SP 800-63B-3, 5.1.1.2: common values, repetitive and sequential characters, words of the context.
+`common.txt` holds what is tried first everywhere, one a line, sorted, in small letters.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from chatserver import ChatError
+from chatserver_plugins.password.hashing import MAX_BYTES, MIN_CHARACTERS, secret_bytes
+
+Reason = Literal["short", "long", "common", "context", "simple"]
+
+TEXTS: dict[Reason, str] = {
+    "short": f"A password has at least {MIN_CHARACTERS} characters.",
+    "long": f"A password has at most {MAX_BYTES} bytes.",
+    "common": "This password is one of those that are guessed first: choose another one.",
+    "context": "This password is little more than your name or the server's: choose another one.",
+    "simple": "This password is little more than a sequence or a repetition: choose another one.",
+}
+DECORATION = 6  # characters around a common word, such as a year and a !, that make it no better
+FREE = 4  # characters that no word and no sequence explains: fewer are guessed at once
+WORD = 3  # letters; shorter names are in many good passwords
+KEYBOARD = (
+    "1234567890",
+    "qwertyuiop",
+    "qwertzuiop",
+    "azertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "yxcvbnm",
+)
+_LEET = str.maketrans("0134578@$!+|", "oleastbasitl")
+
+
+def check(password: str, words: Sequence[str] = ()) -> None:
+    """Raise `ChatError` request.invalid, with `detail.reason`, for a password that is too weak.
+
+    `words` are names that whoever guesses would try: the user's, the server's.
+    """
+    reason = weakness(password, words)
+    if reason is not None:
+        detail: dict[str, object] = {"field": "password", "reason": reason}
+        if reason == "short":
+            detail["least"] = MIN_CHARACTERS
+        raise ChatError("request.invalid", TEXTS[reason], detail=detail)
+
+
+def weakness(password: str, words: Sequence[str] = ()) -> Reason | None:
+    """What is wrong with a password, if anything is."""
+    if secret_bytes(password) is None:
+        return "long"
+    if len(password) < MIN_CHARACTERS:
+        return "short"
+    folded = unicodedata.normalize("NFKC", password).casefold()
+    if any(each in _common() for each in _cores(folded)):
+        return "common"
+    if _is_of_context(folded, words):
+        return "context"
+    return "simple" if _free(folded) < FREE else None
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("common.txt").read_text("ascii").split())
+
+
+def _cores(folded: str) -> Iterator[str]:
+    """The password without what people put around a word, and with the letters they replace."""
+    for text in (folded, _trimmed(folded, str.isalnum), _trimmed(folded, str.isalpha)):
+        if text and len(folded) - len(text) <= DECORATION:
+            half = text[: len(text) // 2]
+            for core in (text, half) if half * 2 == text else (text,):
+                yield core
+                yield core.translate(_LEET)
+
+
+def _trimmed(text: str, belongs: Callable[[str], bool]) -> str:
+    inside = [index for index, char in enumerate(text) if belongs(char)]
+    return text[inside[0] : inside[-1] + 1] if inside else ""
+
+
+def _is_of_context(folded: str, words: Sequence[str]) -> bool:
+    plain, rest = folded.translate(_LEET), folded
+    for word in sorted({*_parts(words)}, key=len, reverse=True):
+        for form in (word, word[::-1]):
+            rest = rest.replace(form, "")
+            plain = plain.replace(form.translate(_LEET), "")
+    return len(rest) < FREE or len(plain) < FREE
+
+
+def _parts(words: Sequence[str]) -> Iterator[str]:
+    """The names, whole and word by word."""
+    for name in words:
+        folded = unicodedata.normalize("NFKC", name).casefold()
+        letters = "".join(char if char.isalnum() else " " for char in folded)
+        yield from (part for part in (folded, *letters.split()) if len(part) >= WORD)
+
+
+def _free(folded: str) -> int:
+    """How many characters do not follow from the one before them."""
+    return 1 + sum(not _follows(before, char) for before, char in pairwise(folded))
+
+
+def _follows(before: str, char: str) -> bool:
+    if abs(ord(char) - ord(before)) <= 1:
+        return True
+    pair = before + char
+    return any(pair in row or pair[::-1] in row for row in KEYBOARD)
