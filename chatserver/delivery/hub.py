@@ -260,7 +260,7 @@ class Hub:
         news = News(payload)
         for listener in list(room.listeners):
             if listener is not but:
-                listener.hear(news)
+                self._tell(listener, news)
         if room.groups:
             for group in list(room.groups.values()):
                 group.tell(news, but)
@@ -275,13 +275,15 @@ class Hub:
         """Say something once to every connection of a user on this node."""
         news = News(payload)
         for subscriber in self.of_user(user):
-            if subscriber is but or subscriber.is_lagging:
-                continue
-            try:
-                subscriber.hear(news)
-            except Exception:
-                logger.exception("a connection could not be told of its user")
-                subscriber.pipe.close(CLOSE_INTERNAL, "news could not be told")
+            if subscriber is not but and not subscriber.is_lagging:
+                self._tell(subscriber, news)
+
+    def _tell(self, subscriber: Subscriber, news: News) -> None:
+        try:
+            subscriber.hear(news)
+        except Exception:
+            logger.exception("a connection could not be told of something")
+            subscriber.pipe.close(CLOSE_INTERNAL, "news could not be told")
 
     # -- writing -----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 import msgspec
 import pytest
 
+from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
 from chatserver.model import AnyEvent, UserRef
 from chatserver.room import Room
@@ -147,6 +148,51 @@ async def test_who_cannot_be_written_to_is_cut_off_and_nobody_else() -> None:
         assert await readers[1].pipe.end() == CLOSE_INTERNAL
         await built.expect(readers[0], start)
         await built.expect(readers[2], start)
+
+
+@pytest.mark.parametrize("method, posts", [("push", 1), ("skip_to_log", 200)])
+async def test_a_listener_that_raises_is_cut_off_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, method: str, posts: int
+) -> None:
+    """It has missed an event: only by coming back it gets what it missed."""
+    async with scene() as built:
+        readers = [await built.reader() for _ in range(3)]
+        start, raises = built.room.head, readers[1].subscriber
+        real = getattr(Subscriber, method)
+
+        def hand_over(listener: Subscriber, *args: object) -> None:
+            if listener is raises:
+                raise RuntimeError("a mistake in one connection")
+            real(listener, *args)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Subscriber, method, hand_over)
+            events = [posted(built.room.id, start + 1 + number, "u1") for number in range(posts)]
+            assert (await built.store.append(events)).stored == posts
+            built.first.hub.publish(built.room, events)
+        assert await readers[1].pipe.end() == CLOSE_INTERNAL
+        assert readers[1].pipe.events(built.room.id) == []
+        assert [readers[number].pipe.closed for number in (0, 2)] == [None, None]
+        await built.expect(readers[0], start)
+        await built.expect(readers[2], start)
+
+
+async def test_what_is_in_no_log_reaches_all_but_the_one_that_raises(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scene() as built:
+        readers = [await built.reader() for _ in range(3)]
+        raises, heard = readers[1].subscriber, []
+
+        def hear(listener: Subscriber, news: News) -> None:
+            if listener is raises:
+                raise RuntimeError("a mistake in one connection")
+            heard.append(listener)
+
+        monkeypatch.setattr(Subscriber, "hear", hear)
+        built.first.hub.say_in_room(built.room, object())
+        assert set(heard) == {readers[0].subscriber, readers[2].subscriber}
+        assert await readers[1].pipe.end() == CLOSE_INTERNAL
 
 
 async def test_an_event_that_cannot_be_applied_is_read_again(
