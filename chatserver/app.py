@@ -16,6 +16,7 @@ from chatserver import installation, logging
 from chatserver.bus.exchange import give_bus
 from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
+from chatserver.descriptors import UNKNOWN, raise_limit, warn_if_few
 from chatserver.ending import cancel
 from chatserver.folders import DataFolder
 from chatserver.holding import Holding
@@ -27,11 +28,12 @@ from chatserver.measure import Measures
 from chatserver.plugins import Plugins
 from chatserver.service import Service
 from chatserver.spaces import Space
+from chatserver.stopping import LoopErrors, Stop
 from chatserver.version import __version__
 from chatserver.watchdog import Watchdog
 from chatserver.web.front import Front
-from chatserver.web.gate import Gate
-from chatserver.web.listening import bind, front, tls
+from chatserver.web.gate import SPARE_DESCRIPTORS, Gate
+from chatserver.web.listening import bind, bind_internal, front, tls
 from chatserver.web.routes import application
 from chatserver.workers.place import Place, of_worker
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from chatserver.backup.shipper import Shipper
 
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
+CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
 # Connections and messages make no garbage that only the collector finds; it need not look often.
 GC_THRESHOLDS = (50_000, 20, 100)
 # How long the loop keeps the interpreter's lock when a driver's thread wants it. With Python's 5 ms
@@ -85,6 +88,7 @@ class Server:
         )
         self._gate: Gate | None = None
         self._fronts: list[Front] = []
+        self.internal_port: int | None = None  # once it listens, if it does so for operators
 
     @asynccontextmanager
     async def opened(self, *, beside: bool = False) -> AsyncIterator["Server"]:
@@ -123,21 +127,26 @@ class Server:
             logger.warning("server.data: {} holds data of {}, unused now", self._data, holder)
         return None
 
-    def listen(self) -> int:
-        """Accept connections; returns the port. Raises `StartupError`."""
-        gate = self._gate = Gate(self.config, self.service, self.measures)
-        app = application(
-            gate,
-            self.hooks.register_routes(self._context),
-            self.hooks.register_health_checks(),
-        )
+    def listen(self, descriptors: int = UNKNOWN) -> int:
+        """Accept connections; returns the port. Raises `StartupError`.
+
+        `descriptors` is how many files and sockets this process may have open.
+        """
+        gate = self._gate = Gate(self.config, self.service, self.measures, descriptors)
+        routes = self.hooks.register_routes(self._context)
+        checks = self.hooks.register_health_checks()
+        internal = bind_internal(self.config, shared=self._place is not None)
+        app = application(gate, routes, checks)
         public = front(app, gate, tls(self.config))
         sockets = self._place.listeners() if self._place else bind(self.config)
         public.add_sockets(sockets)
         self._fronts = [public]
-        if self._place:
-            self._fronts.append(front(app, gate, None))
-            self._fronts[-1].add_socket(self._place.own_listener())
+        own = [self._place.own_listener()] if self._place else []
+        if internal or own:
+            inner = front(application(gate, routes, checks, inside=True), gate, None)
+            inner.add_sockets([*internal, *own])
+            self._fronts.append(inner)
+        self.internal_port = internal[0].getsockname()[1] if internal else None
         gate.heartbeat.start()
         port: int = sockets[0].getsockname()[1]
         return port
@@ -239,11 +248,12 @@ def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int
     if place is not None:
         loaded = of_worker(loaded, place.number)
     writer = logging.setup(loaded.config.logging, version=__version__)
+    descriptors = raise_limit()
     if place is not None:
         logger.configure(extra={"worker": place.number})  # on the console all are mixed
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(loaded, dev, place))
+            runner.run(_serve(loaded, dev, place, descriptors))
             if not runner.run(_end_all()):
                 writer.close()
                 os._exit(0)  # the runner would wait for them for ever
@@ -252,17 +262,18 @@ def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int
     return 0
 
 
-async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
-    stop = asyncio.Event()
+async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: int) -> None:
+    LoopErrors().watch()
+    stop = Stop(loaded.config.server.drain_seconds + STOP_SECONDS + CLOSE_SECONDS)
+    stop.watch(stop_signals())
     loop = asyncio.get_running_loop()
-    for number in stop_signals():
-        loop.add_signal_handler(number, stop.set)
     if place is not None:
-        loop.add_reader(place.parent, stop.set)
+        loop.add_reader(place.parent, stop.now)
+    warn_if_few(descriptors, loaded.config.limits, SPARE_DESCRIPTORS)
     server = Server(loaded, place)
     async with server.opened():
         watchdog = Watchdog(server.measures, server.plugin_packages())
-        port = server.listen()
+        port = server.listen(descriptors)
         signs = place.signs() if place else None
         if signs is not None:
             signs.serve()
@@ -273,6 +284,11 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None) -> None:
         gc.set_threshold(*GC_THRESHOLDS)
         host = loaded.config.server.host
         logger.info("chatserver {} serves http://{}:{}", __version__, host, port)
+        if server.internal_port is not None:
+            inner = loaded.config.server.internal_host
+            logger.info(
+                "metrics and details of health at http://{}:{}", inner, server.internal_port
+            )
         if dev:
             logger.info("this is a development server: open http://localhost:{} and sign up", port)
         async with server.working():

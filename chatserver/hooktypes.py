@@ -252,7 +252,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP address of a plugin: an exact path, what answers each method, and upgrades.
 
     HEAD is answered as GET. A request from a page of another origin is refused unless it is a GET.
-    With `every_node` it is there also on nodes that take no connections (`server.roles`).
+    With `every_node` it is there also on nodes that take no connections (`server.roles`). With
+    `internal` it is for operators alone: at the listener for them (`server.internal_port`), and for who
+    asks straight from `server.internal_networks`; to others there is nothing.
+
+    `body_bytes` is the largest body that is read, if it is to be below `limits.http_body_bytes`.
+    Before more than 65,536 bytes are read, the request has to carry a valid session.
     """
 
     path: str
@@ -263,6 +268,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     delete: Handler | None = None
     socket: SocketDoor | None = None
     every_node: bool = False
+    internal: bool = False
+    body_bytes: int | None = None
 
     @property
     def handlers(self) -> dict[str, Handler]:

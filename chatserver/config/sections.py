@@ -12,6 +12,7 @@ from msgspec import Meta, field
 
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
@@ -54,6 +55,40 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         list[str],
         Meta(description="Origins of pages that may connect, besides the server's own."),
     ] = field(default_factory=list)
+    allowed_hosts: Annotated[
+        list[str],
+        Meta(
+            description="Names that requests may have in their Host header, such as chat.example.org; "
+            "others get 421. Empty: any. /health/… and the internal listener answer for all."
+        ),
+    ] = field(default_factory=list)
+    hsts_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="How long browsers shall use TLS alone (Strict-Transport-Security), said over "
+            "TLS; 0: not said.",
+        ),
+    ] = 31_536_000
+    internal_host: Annotated[str, Meta(description="Address of the internal listener.")] = (
+        "127.0.0.1"
+    )
+    internal_port: Annotated[
+        int,
+        Meta(
+            ge=-1,
+            le=65535,
+            description="Port of a listener for operators, whoever asks there: metrics, what /health "
+            "says in detail, the browser. 0 takes a free one; -1: there is no such listener.",
+        ),
+    ] = -1
+    internal_networks: Annotated[
+        list[str],
+        Meta(
+            description="Addresses and networks that get the same at the main port, unless through a "
+            "proxy; others get what is for the world."
+        ),
+    ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     drain_seconds: Annotated[
         float,
         Meta(ge=0, description="Time over which clients are told to move when the server stops."),
@@ -72,11 +107,17 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.roles:
             raise ValueError("roles: a node without any would do nothing")
-        for address in self.trusted_proxies:
-            try:
-                ipaddress.ip_network(address)
-            except ValueError:
-                raise ValueError(f"trusted_proxies: {address!r} is no address or network") from None
+        for key in ("trusted_proxies", "internal_networks"):
+            for address in getattr(self, key):
+                try:
+                    ipaddress.ip_network(address)
+                except ValueError:
+                    raise ValueError(f"{key}: {address!r} is no address or network") from None
+        for host in self.allowed_hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(
+                    f"allowed_hosts: expected a name such as chat.example.org, got {host!r}"
+                )
         for origin in self.allowed_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(
@@ -99,6 +140,20 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     connections: Annotated[
         Count, Meta(description="Most WebSocket connections and streamed answers of this node.")
     ] = 15000
+    http_connections: Annotated[
+        Count,
+        Meta(
+            description="Most HTTP connections of this node, besides those that `connections` counts; "
+            "more get 503."
+        ),
+    ] = 4000
+    http_connections_per_address: Annotated[
+        Count,
+        Meta(
+            description="Most HTTP connections from one address (of IPv6: one /64) on this node; trusted "
+            "proxies have no limit."
+        ),
+    ] = 2000
     connections_per_user: Annotated[
         Count, Meta(description="Most WebSocket connections of one user on this node.")
     ] = 100
@@ -119,7 +174,10 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     ] = 1048576
     slow_seconds: Annotated[
         Seconds,
-        Meta(description="A client that reads nothing for this long is closed with 4408."),
+        Meta(
+            description="A client that reads nothing for this long is closed with 4408; one of HTTP is "
+            "cut off."
+        ),
     ] = 20.0
     auth_seconds: Annotated[
         Seconds, Meta(description="Time a WebSocket connection has to sign in.")
@@ -255,6 +313,12 @@ class LoggingConfig(Section, frozen=True, kw_only=True):
     folder: Annotated[
         str, Meta(description="Folder of error.log and combined.log; empty writes no files.")
     ] = "logs"
+    access: Annotated[
+        bool,
+        Meta(
+            description="Log each HTTP request: method, route, status, time, bytes, user and address."
+        ),
+    ] = False
     rotation_mb: Annotated[
         Count, Meta(description="Size in megabytes at which a log file is rotated.")
     ] = 50

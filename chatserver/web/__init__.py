@@ -1,8 +1,10 @@
 """The doors of the server: HTTP and WebSocket, on Tornado.
 
-    listening.py, front.py   sockets, the HTTP server, and its short way for the newest page of a room
+    listening.py, accepting.py   sockets to listen on, and accepting connections
+    front.py, connection.py  the HTTP server, its short way for the newest page of a room, one connection
+    grammar.py               heads of requests, as RFC 9112 has them
     routes.py                which handler answers which address
-    gate.py, access.py       how many may come in, and who is asking
+    gate.py, visitors.py, access.py   how many may come in, and who is asking
     base.py, bodies.py, heads.py   what all handlers share: errors, sizes of bodies, headers
     api.py, health.py, pages.py    the HTTP API, health checks, the page and its files
     upgrade.py, socket.py, handshake.py   from a request to a WebSocket

@@ -2,32 +2,76 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 from tornado.httputil import HTTPServerRequest
 
-COOKIE = "chat_session"
-DEVICE_COOKIE = "chat_device"  # where somebody signed in before; opens nothing
+from chatserver.logging.repeated import Repeated
+
+COOKIE: Final = "chat_session"
+# Over TLS alone. A browser takes a cookie of this prefix from the host itself, never from a
+# neighbour under the same domain (RFC 6265bis, 4.1.3.2).
+HOST_COOKIE: Final = "__Host-chat_session"
+DEVICE_COOKIE: Final = "chat_device"  # where somebody signed in before; opens nothing
 DEVICE_SECONDS = 90 * 86400
+# What a proxy adds to a request that it passes on.
+FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded")
+
+_warnings = Repeated()
 
 
 class Access:
-    """What the configuration says of proxies and origins, made ready for requests."""
+    """What the configuration says of proxies, hosts and origins, made ready for requests."""
 
-    def __init__(self, trusted_proxies: Sequence[str], allowed_origins: Sequence[str]) -> None:
-        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in trusted_proxies]
+    def __init__(
+        self,
+        trusted_proxies: Sequence[str],
+        allowed_origins: Sequence[str],
+        allowed_hosts: Sequence[str] = (),
+        internal_networks: Sequence[str] = (),
+    ) -> None:
+        self._proxies = _networks(trusted_proxies)
+        self._internal = _networks(internal_networks)
         self._origins = frozenset(allowed_origins)
+        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+        self.is_proxy = lru_cache(4096)(self._is_proxy)
+        """Whether a peer is one of the trusted proxies."""
+
+    def is_own_host(self, host: str) -> bool:
+        """Whether a Host header, with or without a port, names this server."""
+        return not self._hosts or without_port(host.lower()) in self._hosts
+
+    def is_internal(self, request: HTTPServerRequest) -> bool:
+        """Whether the request comes straight from where operators are, through no proxy."""
+        return _is_in(request.remote_ip or "", self._internal) and not any(
+            name in request.headers for name in FORWARDED
+        )
+
+    def warn_of_proxy(self, request: HTTPServerRequest) -> None:
+        """Say so if a request claims to come through a proxy that is not trusted."""
+        headers, peer = request.headers, request.remote_ip or ""
+        if "X-Forwarded-For" not in headers and "X-Forwarded-Proto" not in headers:
+            return
+        if not self.is_proxy(peer):
+            _warnings.warning(
+                f"proxy {peer}",
+                f"X-Forwarded-* headers of {peer} are not believed: every client behind it counts as "
+                f"one address, and cookies lack Secure. If it is your proxy, put {peer} into "
+                "server.trusted_proxies; else it is a client that tries to look like another",
+            )
 
     def address(self, request: HTTPServerRequest) -> str:
         """The client's address: behind trusted proxies, the last one in X-Forwarded-For that is none."""
         address = request.remote_ip or ""
-        if not self._proxies or not self._is_proxy(address):
+        if not self.is_proxy(address):
             return address
         forwarded = request.headers.get("X-Forwarded-For", "")
         for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
             if not _is_address(hop):
                 return address
             address = hop
-            if not self._is_proxy(hop):
+            if not self.is_proxy(hop):
                 return address
         return address
 
@@ -35,7 +79,7 @@ class Access:
         """Did the client come over TLS, to us or to a trusted proxy?"""
         if request.protocol == "https":
             return True
-        if not self._proxies or not self._is_proxy(request.remote_ip or ""):
+        if not self.is_proxy(request.remote_ip or ""):
             return False
         return request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
@@ -64,7 +108,7 @@ class Access:
             "Vary": "Origin",
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Credentials": "true",
-            "Access-Control-Expose-Headers": "Retry-After",
+            "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
         }
 
     def may_cross(self, request: HTTPServerRequest) -> bool:
@@ -73,10 +117,7 @@ class Access:
         return headers.get("Origin") in self._origins and "Access-Control-Request-Method" in headers
 
     def _is_proxy(self, address: str) -> bool:
-        if not _is_address(address):
-            return False
-        found = ipaddress.ip_address(address)
-        return any(found in network for network in self._proxies)
+        return _is_in(address, self._proxies)
 
 
 def bearer_token(request: HTTPServerRequest) -> str | None:
@@ -89,8 +130,39 @@ def cookie_token(request: HTTPServerRequest) -> str | None:
     """The token of the cookie that signing in sets, if there is one."""
     if "Cookie" not in request.headers:
         return None
-    morsel = request.cookies.get(COOKIE)
-    return morsel.value if morsel is not None and morsel.value else None
+    for name in (HOST_COOKIE, COOKIE):  # a neighbour's page may have planted the second
+        morsel = request.cookies.get(name)
+        if morsel is not None and morsel.value:
+            return morsel.value
+    return None
+
+
+def session_cookies(token: str, seconds: int, *, secure: bool) -> list[str]:
+    """The Set-Cookie headers that sign a page in for so many seconds; "" and 0 sign it out.
+
+    Over TLS there are two, of which the first counts: the second is the name that programs know.
+    """
+    rest = f"={token}; Path=/; Max-Age={seconds}; HttpOnly;{' Secure;' * secure} SameSite=Lax"
+    return [HOST_COOKIE + rest, COOKIE + rest] if secure else [COOKIE + rest]
+
+
+def without_port(host: str) -> str:
+    """The name or address in a Host header."""
+    name, colon, port = host.rpartition(":")
+    return name if colon and (port.isdigit() or not port) and not name.endswith(":") else host
+
+
+def _networks(texts: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(text, strict=False) for text in texts]
+
+
+def _is_in(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    if not networks or not _is_address(address):
+        return False
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped  # how a socket for both families shows an IPv4 peer
+    return any(found in network for network in networks)
 
 
 def device_token(request: HTTPServerRequest) -> str:

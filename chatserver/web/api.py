@@ -15,14 +15,16 @@ from chatserver.room import NEWEST_PAGE, Room
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
 from chatserver.web.access import (
-    COOKIE,
     DEVICE_COOKIE,
     DEVICE_SECONDS,
     bearer_token,
     cookie_token,
     device_token,
+    session_cookies,
 )
 from chatserver.web.base import BaseHandler
+
+CREDENTIALS_BYTES = 65536  # of a body that anybody may send, however much others may
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -89,7 +91,17 @@ class SessionHandler(BaseHandler):
         self.reply(UserReply(user, token), status)
 
     def give_cookie(self, token: str) -> None:
-        self._give(COOKIE, token, int(self.service.accounts.session_seconds()))
+        self._set_cookies(token, int(self.service.accounts.session_seconds()))
+
+    def take_cookie(self) -> None:
+        """Have the page forget its session."""
+        if cookie_token(self.request):
+            self._set_cookies("", 0)
+
+    def _set_cookies(self, token: str, seconds: int) -> None:
+        secure = self.access.is_secure(self.request)
+        for value in session_cookies(token, seconds, secure=secure):
+            self.add_header("Set-Cookie", value)
 
     def _give(self, name: str, value: str, seconds: int) -> None:
         self.set_cookie(
@@ -103,7 +115,14 @@ class SessionHandler(BaseHandler):
         )
 
 
-class Register(SessionHandler):
+class CredentialsHandler(SessionHandler):
+    """Answers strangers, so it reads no more from them than credentials take."""
+
+    json_methods = frozenset(("POST",))
+    most_bytes = CREDENTIALS_BYTES
+
+
+class Register(CredentialsHandler):
     async def post(self) -> None:
         given = self.body(NewAccount)
         user, token = await self.service.accounts.register(
@@ -112,7 +131,7 @@ class Register(SessionHandler):
         await self.signed_in(user, token, 201)
 
 
-class Login(SessionHandler):
+class Login(CredentialsHandler):
     async def post(self) -> None:
         given = self.body(Credentials)
         self.service.rates.take(None, self.address)
@@ -122,12 +141,13 @@ class Login(SessionHandler):
         await self.signed_in(user, token, 200)
 
 
-class Logout(BaseHandler):
+class Logout(SessionHandler):
+    needs_user = True
+
     async def post(self) -> None:
         await self.user()
         await self.service.accounts.logout(self.token or "", self.address)
-        if cookie_token(self.request):
-            self.clear_cookie(COOKIE, path="/")
+        self.take_cookie()
         self.reply({})
 
 
@@ -141,7 +161,14 @@ class Me(SessionHandler):
         self.reply(user)
 
 
-class Users(BaseHandler):
+class SignedIn(BaseHandler):
+    """An address that answers users alone; what they send is JSON."""
+
+    json_methods = frozenset(("PUT", "PATCH"))
+    needs_user = True
+
+
+class Users(SignedIn):
     """A user by name, to invite or write to. Lists nobody."""
 
     async def get(self, username: str) -> None:
@@ -162,7 +189,9 @@ class Users(BaseHandler):
         )
 
 
-class Rooms(BaseHandler):
+class Rooms(SignedIn):
+    json_methods = frozenset(("POST",))
+
     async def get(self) -> None:
         user = await self.user()
         after, limit = self.get_query_argument("after", ""), self.number("limit", None, 1)
@@ -176,7 +205,7 @@ class Rooms(BaseHandler):
         self.reply(await self.service.rooms.view(user, room), 201)
 
 
-class RoomHandler(BaseHandler):
+class RoomHandler(SignedIn):
     """An address under one room."""
 
     async def asked(self, room: str) -> tuple[User, Room]:
@@ -213,6 +242,8 @@ class Leave(RoomHandler):
 
 
 class Members(RoomHandler):
+    json_methods = frozenset(("POST",))
+
     async def get(self, room: str) -> None:
         user, found = await self.asked(room)
         after = self.get_query_argument("after", "")
@@ -238,6 +269,8 @@ class OneMember(RoomHandler):
 
 
 class Messages(RoomHandler):
+    json_methods = frozenset(("POST",))
+
     async def get(self, room: str) -> None:
         user, found = await self.asked(room)
         before = self.number("before", None)
@@ -267,6 +300,8 @@ class OneMessage(RoomHandler):
 
 
 class Reactions(RoomHandler):
+    json_methods = frozenset(("POST",))
+
     async def post(self, room: str, message: str) -> None:
         (user, found), given = await self.asked(room), self.body(Emoji)
         seq = await self.service.messages.react(user, found, message, given.emoji)

@@ -1,9 +1,9 @@
 """What all HTTP handlers share: credentials, JSON in and out, errors, measures, headers."""
 
-import secrets
 import time
 from asyncio import Future
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 from loguru import logger
@@ -14,11 +14,11 @@ from tornado.web import HTTPError, RequestHandler
 from chatserver.errors import ChatError
 from chatserver.logging import request_id
 from chatserver.model import User
-from chatserver.protocol import ErrorBody, error_body
+from chatserver.protocol import error_body
 from chatserver.service import Service
 from chatserver.web.access import Access, bearer_token, cookie_token
 from chatserver.web.gate import Gate
-from chatserver.web.heads import DEFAULT_HEADERS, http_date, json_answer
+from chatserver.web.heads import DEFAULT_HEADERS, ErrorReply, http_date, identified, json_answer
 
 BodyT = TypeVar("BodyT")
 encode = msgspec.json.encode
@@ -33,29 +33,102 @@ _CODES = {
 PREFLIGHT_SECONDS = 600  # browsers remember the answer so long; a change of the settings waits
 
 
-class ErrorReply(msgspec.Struct, frozen=True):
-    """The body of every answer that is an error."""
-
-    error: ErrorBody
-
-
 class BaseHandler(RequestHandler):
     """A request to this server. Subclasses translate: parse, call the service, reply."""
 
     route = "?"  # the pattern, for measures; never the path itself
+    answers_any_host = False  # as orchestrators ask by address
+    # What is decided by the head of a request that has a body, before any of it is read:
+    json_methods: ClassVar[frozenset[str]] = frozenset()  # those whose body has to be JSON
+    needs_user = False  # only somebody who is signed in is answered
+    most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
+    open_bytes: ClassVar[int | None] = None  # a larger body is read from who is signed in alone
 
     def initialize(self, gate: Gate) -> None:
         self.gate = gate
         self.service: Service = gate.service
         self.access: Access = gate.access
+        self.request_id = identified(self.request.headers.get("X-Request-Id", ""))
+        self.asker: str | None = None  # the id of who asks, once that is known
+        self._user: User | None = None
+        self._received: bytearray | None = None
 
-    def prepare(self) -> None:
-        request_id.set(self.request.headers.get("X-Request-Id", "")[:64] or secrets.token_hex(6))
+    def prepare(self) -> Awaitable[None] | None:
+        self.admit()
+        return self.admit_body() if self.has_body else None
+
+    def admit(self) -> None:
+        """Refuse what can be refused by the head. Raises `ChatError`."""
+        request_id.set(self.request_id)
+        self.access.warn_of_proxy(self.request)
+        if not self.answers_host(self.request.host):
+            raise ChatError("request.host")
         if self.gate.draining and not self.answers_while_draining:
             raise ChatError("server.draining", after_ms=1000)
         self.gate.check_rate(self.address)
         if self.request.method not in ("GET", "HEAD") and self.access.is_foreign(self.request):
             raise ChatError("request.origin")
+
+    @property
+    def has_body(self) -> bool:
+        return getattr(type(self), "_stream_request_body", False)
+
+    async def admit_body(self) -> None:
+        """Whether the body that the head announces is worth reading. Raises `ChatError`."""
+        method = self.request.method or ""
+        if getattr(type(self), method.lower(), None) in (
+            None,
+            getattr(RequestHandler, method.lower()),
+        ):
+            raise ChatError("request.method")
+        size = int(self.request.headers.get("Content-Length", "0"))
+        if size > self._body_limit:
+            raise ChatError("request.too_large")
+        if method in self.json_methods:
+            self._check_media_type()
+        if self.needs_user or (self.open_bytes is not None and size > self.open_bytes):
+            await self.user()
+
+    @property
+    def _body_limit(self) -> int:
+        most = self.gate.config.limits.http_body_bytes
+        return most if self.most_bytes is None else min(most, self.most_bytes)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a part of the body, up to the limit."""
+        if self._finished:
+            return
+        received = self._received = self._received or bytearray()
+        if len(received) + len(chunk) > self._read_limit():
+            received.clear()
+            self._refuse_body()
+        else:
+            received += chunk
+
+    def _read_limit(self) -> int:
+        """Bytes that are read: chunks do not say beforehand how many they will be."""
+        if self.open_bytes is None or self._user is not None:
+            return self._body_limit
+        return min(self._body_limit, self.open_bytes)
+
+    def _refuse_body(self) -> None:
+        over = self._body_limit == self._read_limit()
+        error = ChatError("request.too_large" if over else "auth.required")
+        self.send_error(error.meaning.status, exc_info=(ChatError, error, None))
+
+    def take_body(self) -> None:
+        """The body is complete; who answers finds it in the request."""
+        if self._received is not None:
+            self.request.body = bytes(self._received)
+            self._received = None
+
+    def answers_host(self, host: str) -> bool:
+        anyone = self.answers_any_host or self.application.settings["inside"]
+        return anyone or self.access.is_own_host(host)
+
+    def is_inside(self) -> bool:
+        """Whether figures and details may be told: at the listener for operators, and to their networks."""
+        return self.application.settings["inside"] or self.access.is_internal(self.request)
 
     answers_while_draining = False
 
@@ -72,6 +145,9 @@ class BaseHandler(RequestHandler):
             for name, value in self.access.cross_origin(self.request).items():
                 own = self._headers.get(name) if name == "Vary" else None
                 self._headers[name] = f"{own}, {value}" if own else value
+            if self.gate.security and self.access.is_secure(self.request):
+                self._headers["Strict-Transport-Security"] = self.gate.security
+            self._headers["X-Request-Id"] = self.request_id
             self._headers["Date"] = http_date()
         return super().flush(include_footers)
 
@@ -88,7 +164,10 @@ class BaseHandler(RequestHandler):
 
     async def user(self) -> User:
         """Who is asking; counts one operation. Raises `ChatError` auth.required, auth.invalid, limit.rate."""
-        return await self.service.signed_in(self.token, self.address)
+        if self._user is None:
+            self._user = await self.service.signed_in(self.token, self.address)
+            self.asker = self._user.id
+        return self._user
 
     async def head(self, *path: str) -> None:
         """As GET; Tornado leaves the body out."""
@@ -110,13 +189,16 @@ class BaseHandler(RequestHandler):
 
     def body(self, kind: type[BodyT]) -> BodyT:
         """The JSON body as `kind`. Raises `ChatError` request.invalid, request.media_type."""
-        media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise ChatError("request.media_type")
+        self._check_media_type()
         try:
             return msgspec.json.decode(self.request.body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ChatError("request.invalid", str(error)) from error
+
+    def _check_media_type(self) -> None:
+        media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise ChatError("request.media_type")
 
     def number(self, name: str, default: int | None, low: int = 0, high: int = 2**53) -> Any:
         """A whole number of the query string."""
@@ -132,7 +214,9 @@ class BaseHandler(RequestHandler):
 
     def reply_encoded(self, answer: bytes, status: int = 200) -> None:
         if status == 200 and self._is_usual():
-            self._finish_at_once(json_answer(answer))
+            secure = self.gate.security and self.access.is_secure(self.request)
+            security = self.gate.security if secure else ""
+            self._finish_at_once(json_answer(answer, self.request_id, security))
             return
         self.set_status(status)
         self._headers["Content-Type"] = "application/json"
@@ -144,7 +228,7 @@ class BaseHandler(RequestHandler):
         return (
             request.method == "GET"
             and request.version == "HTTP/1.1"
-            and request.headers.get("Connection", "").lower() != "close"
+            and not cast(Any, request.connection)._disconnect_on_finish
             and not self._headers
             and not self.access.cross_origin(request)
             and not hasattr(self, "_new_cookie")
@@ -208,10 +292,14 @@ class BaseHandler(RequestHandler):
             logger.warning("{} {} answered {}", method, self.route, status)
         else:
             logger.debug("{} {} answered {}", method, self.route, status)
-        self.gate.http_seconds.add(
-            time.time() - started,
-            (method if method in _METHODS else "?", self.route, str(self._status_code)),
-        )
+        seconds = time.time() - started
+        known = method if method in _METHODS else "?"
+        self.gate.http_seconds.add(seconds, (known, self.route, str(self._status_code)))
+        if self.gate.config.logging.access:
+            sent = getattr(self.request.connection, "sent", 0)
+            self.gate.access_line(
+                known, self.route, status, seconds, self.address, bytes=sent, user=self.asker
+            )
 
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -220,6 +308,6 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class NotFound(BaseHandler):
     """Whatever has no address."""
 
-    def prepare(self) -> None:
-        super().prepare()
+    def admit(self) -> None:
+        super().admit()
         raise ChatError("request.not_found")

@@ -1,74 +1,53 @@
-"""Request bodies over the limit: read and thrown away, so that the client gets to see its answer.
+"""Requests with a body: refused by their head where they can be, before the body is read.
 
-Tornado cuts such a connection off with the client still writing, which then sees a reset.
+A handler that Tornado streams a body to is prepared first, so `BaseHandler.prepare` decides on all
+requests alike. Others are not streamed: that costs each of them two turns of the loop.
 """
 
-from collections.abc import Awaitable
 from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPMessageDelegate,
-    HTTPServerRequest,
-    RequestStartLine,
-    ResponseStartLine,
-)
-from tornado.web import Application
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, _HandlerDelegate
 
-from chatserver.errors import ChatError
 from chatserver.web.base import BaseHandler
-
-THROWN_AWAY = 16 * 1024 * 1024  # bytes of one body; a client that sends more is cut off
-
-
-class TooLarge(BaseHandler):
-    """Answers in place of the handler that the body was meant for."""
-
-    def prepare(self) -> None:
-        super().prepare()
-        raise ChatError("request.too_large")
+from chatserver.web.connection import THROWN_AWAY
 
 
-class BoundedBodies(Application):
-    """An application whose settings `body_bytes` and `too_large` say what is refused, and by whom."""
+class BodiesAfterHeads(Application):
+    """An application whose handlers get bodies only once they have agreed to the head."""
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
-        accepted = cast(HTTPMessageDelegate, super().find_handler(request, **kwargs))
-        headers, limit = request.headers, self.settings["body_bytes"]
-        size = headers.get("Content-Length", "0")
-        if "Transfer-Encoding" not in headers and (not size.isdigit() or int(size[:20]) <= limit):
-            return accepted
-        cast(HTTP1Connection, request.connection).set_max_body_size(THROWN_AWAY)
-        refused = self.get_handler_delegate(
-            request, self.settings["too_large"], self.settings["default_handler_args"]
-        )
-        return _Body(limit, accepted, refused)
+        found = super().find_handler(request, **kwargs)
+        headers = request.headers
+        if "Transfer-Encoding" not in headers and headers.get("Content-Length", "0") == "0":
+            return found
+        # The handler has a limit of its own; what goes beyond is thrown away, up to this.
+        connection = cast(HTTP1Connection, request.connection)
+        connection.set_max_body_size(max(THROWN_AWAY, self.settings["body_bytes"]))
+        found.handler_class = _streaming(cast(type[BaseHandler], found.handler_class))
+        found.stream_request_body = True
+        return _Body(found)
 
 
-class _Body(HTTPMessageDelegate):
-    """Hands a body on up to the limit."""
+class _Body:
+    """Tornado's delegate, which also tells the handler that it has all of its body."""
 
-    def __init__(
-        self, limit: int, accepted: HTTPMessageDelegate, refused: HTTPMessageDelegate
-    ) -> None:
-        self._left = limit
-        self._delegate, self._refused = accepted, refused
-
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> Awaitable[None] | None:
-        return self._delegate.headers_received(start_line, headers)
-
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        self._left -= len(chunk)
-        if self._left >= 0:
-            return self._delegate.data_received(chunk)
-        self._delegate = self._refused
-        return None
+    def __init__(self, delegate: _HandlerDelegate) -> None:
+        self._delegate = delegate
+        self.headers_received = delegate.headers_received
+        self.data_received = delegate.data_received
+        self.on_connection_close = delegate.on_connection_close
 
     def finish(self) -> None:
+        cast(BaseHandler, self._delegate.handler).take_body()
         self._delegate.finish()
 
-    def on_connection_close(self) -> None:
-        self._delegate.on_connection_close()
+
+def _streaming(handler: type[BaseHandler]) -> type[BaseHandler]:
+    """The handler that is prepared before the body comes."""
+    found: type[BaseHandler] | None = handler.__dict__.get("_streaming")
+    if found is None:
+        found = type(handler.__name__, (handler,), {"_stream_request_body": True})
+        handler._streaming = found  # type: ignore[attr-defined]
+    return found

@@ -1,109 +1,154 @@
-"""The HTTP server, with a short way for what is read most: the newest page of a room.
+"""The HTTP server: who may connect, how long a client may take, and a short way for the newest page.
 
-Tornado takes some 150 µs to read a request and find its handler. A request that is plainly such a
-read, and will be answered 200, is answered here from the bytes of its head. All else, also what
-will be refused, goes to Tornado just as it came: so the answers stay in one place.
+Tornado takes some 100 µs to parse a request and find its handler. A read of a room's newest page, by
+far the commonest request, costs a sixth of that where it is answered from the bytes of its head. Only
+one narrow grammar is known here: all else, also what will be refused, goes to Tornado as it came. So
+the answers stay in one place.
 """
 
 import asyncio
 import re
+import socket
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final, cast
 
-from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream, StreamClosedError
+from loguru import logger
+from tornado.httpserver import HTTPServer, _HTTPRequestContext
+from tornado.iostream import IOStream, SSLIOStream
 
 from chatserver.errors import ChatError
-from chatserver.room import NEWEST_PAGE
+from chatserver.web.accepting import accept
+from chatserver.web.connection import Serving, refuse
 from chatserver.web.gate import Gate
-from chatserver.web.heads import json_answer
+from chatserver.web.heads import identified, json_answer
 
-HEAD_BYTES = 8192  # of a head that is looked at; longer ones are no ordinary reads
-ROUTE = "/api/v1/rooms/ID/messages"
+ROUTE: Final = "/api/v1/rooms/ID/messages"
+LOOKS: Final = 4  # at each connection, in the time that a client may read nothing
+READY_COST: Final = 0.05  # operations that a page counts for which is ready and only has to be sent
+FINISH_SECONDS: Final = 5.0  # for answers under way when the server stops
 
-_REQUEST = re.compile(rb"GET /api/v1/rooms/([0-9a-z]{1,64})/messages(?:\?limit=50)? HTTP/1\.1\r\n")
-_TOKEN = re.compile(rb"\r\nauthorization: *bearer +([!-~]+)(?=\r\n)", re.IGNORECASE)
-# One host, as HTTP/1.1 demands, and nothing that asks for more than an answer.
-_HOST = re.compile(rb"\r\nhost:", re.IGNORECASE)
-_SPECIAL = re.compile(
-    rb"\r\n(?:[ \t]|transfer-|expect:|upgrade:|te:|trailer:|x-request-id:|origin:"
-    rb"|content-length:(?! *0\r\n)|connection:(?! *keep-alive *\r\n))",
-    re.IGNORECASE,
+# What browsers, bots and proxies send with an ordinary read. A field that is not here may change
+# what is to be answered.
+_ORDINARY = (
+    rb"accept|accept-encoding|accept-language|cache-control|dnt|pragma|priority|referer"
+    rb"|sec-ch-ua(?:-[a-z-]+)?|sec-fetch-[a-z]+|sec-gpc|user-agent|x-forwarded-for|x-forwarded-host"
+    rb"|x-real-ip"
 )
+_READ = re.compile(
+    rb"GET /api/v1/rooms/([0-9a-z]{1,64})/messages(?:\?limit=50)? HTTP/1\.1\r\n"
+    rb"(?i:(?:host: ?([a-z0-9.:\[\]-]+)|authorization: ?bearer ([!-~]+)|connection: ?keep-alive"
+    rb"|x-request-id: ?([a-z0-9._-]{1,64})|x-forwarded-proto: ?(https?)"
+    rb"|(?:" + _ORDINARY + rb"):[ -~]*+)\r\n)++\r\n"
+)
+_ONCE = (b"\r\nauthorization:", b"\r\nx-request-id:", b"\r\nx-forwarded-proto:")
 
 
 class Front(HTTPServer):
-    """Tornado's server; connections begin on the short way and leave it for good when they must."""
+    """Tornado's server, with bounds on connections and on the time that clients take."""
 
     gate: Gate
 
     def initialize(self, *args: Any, **options: Any) -> None:
         super().initialize(*args, **options)
-        self._serving: set[asyncio.Task[None]] = set()
+        self.conn_params.header_timeout = None  # `Serving` has waited for the header
+        self._looking: asyncio.TimerHandle | None = None
+        self._refusing: set[asyncio.Task[None]] = set()
+
+    # -- connections -------------------------------------------------------------------------------
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        for each in sockets:
+            self._sockets[each.fileno()] = each
+            self._handlers[each.fileno()] = accept(each, self._handle_connection)
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:
-        task = asyncio.create_task(self._serve(stream, address))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
+        context = _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
+        if not self.gate.has_room_for_visitor(context.remote_ip):
+            self._turn_away(stream)
+            return
+        serving = Serving(stream, self, context)
+        self._connections.add(serving)
+        serving.start_serving(self)
+        if self._looking is None:
+            self._look_later()
+
+    def _turn_away(self, stream: IOStream) -> None:
+        self.gate.visitors.refused.add()
+        # A handshake would cost more than the answer is worth, as would many that wait to read it.
+        if isinstance(stream, SSLIOStream) or len(self._refusing) >= 100:
+            stream.close()
+            return
+        task = asyncio.create_task(refuse(stream, ChatError("limit.connections", after_ms=1000)))
+        self._refusing.add(task)
+        task.add_done_callback(self._refusing.discard)
+
+    def _look_later(self) -> None:
+        seconds = self.gate.config.limits.slow_seconds / LOOKS
+        self._looking = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """Cut off who does not read."""
+        now, patience = time.monotonic(), self.gate.config.limits.slow_seconds
+        self._looking = None
+        for serving in list(self._connections):
+            cast(Serving, serving).look(now, patience)
+        if self._connections:
+            self._look_later()
 
     async def close_all_connections(self) -> None:
-        for task in list(self._serving):
+        """Let answers under way reach their clients, for a while; returns when none is left."""
+        left = [cast(Serving, serving) for serving in self._connections]
+        for serving in left:
+            serving.finish_up()
+        ends = [cast(Any, serving)._serving_future for serving in left]
+        if ends:
+            await asyncio.wait(ends, timeout=FINISH_SECONDS)
+        for serving in left:
+            serving.stream.close()
+        for task in [*self._refusing]:
             task.cancel()
         await super().close_all_connections()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
-    async def _serve(self, stream: IOStream, address: Any) -> None:
-        loop = asyncio.get_running_loop()
-        stream.set_nodelay(True)
+    # -- the short way -----------------------------------------------------------------------------
+
+    async def short_answer(self, serving: Serving, head: bytes) -> bytes | None:
+        """The complete answer to a request, or None if this is not the place to answer it."""
+        request, gate = _READ.fullmatch(head), self.gate
+        if request is None or not gate.answers_shortly:
+            return None
+        room, host, token, given, scheme = request.groups(b"")
+        fields = head.lower()
+        if (
+            not token
+            or any(fields.count(name) > 1 for name in _ONCE)
+            or not gate.access.is_own_host(host.decode())
+            or (not serving.is_proxied and b"\r\nx-forwarded-" in fields)
+        ):
+            return None
+        service = gate.service
         try:
-            while True:
-                patience = loop.call_later(self.gate.config.limits.header_seconds, stream.close)
-                try:
-                    head = await stream.read_bytes(HEAD_BYTES, partial=True)
-                finally:
-                    patience.cancel()
-                started = time.perf_counter()
-                answer = await newest_page(self.gate, head)
-                if answer is None:
-                    break
-                await stream.write(answer)
-                self.gate.http_seconds.add(time.perf_counter() - started, ("GET", ROUTE, "200"))
-        except StreamClosedError:
-            return
-        except asyncio.CancelledError:
-            stream.close()
-            raise
-        _put_back(stream, head)
-        super().handle_stream(stream, address)
+            user = await service.accounts.session(token.decode())
+            if service.rates.of_user(user.id).take(READY_COST):
+                return None
+            page = await service.history.newest_encoded(
+                user, await service.rooms.get(room.decode())
+            )
+        except ChatError:
+            return None
+        secure = serving.is_secure or (serving.is_proxied and scheme.lower() == b"https")
+        return json_answer(page, identified(given.decode()), gate.security if secure else "")
 
+    def note_short(self, seconds: float) -> None:
+        self.gate.http_seconds.add(seconds, ("GET", ROUTE, "200"))
 
-async def newest_page(gate: Gate, head: bytes) -> bytes | None:
-    """The complete answer to a request, or None if this is not the place to answer it."""
-    request = _REQUEST.match(head)
-    if (
-        request is None
-        or head.find(b"\r\n\r\n") != len(head) - 4
-        or len(_HOST.findall(head)) != 1
-        or _SPECIAL.search(head)
-        or gate.draining
-        or not gate.takes_connections
-        or gate.config.limits.requests_per_second
-        or gate.config.limits.history_page < NEWEST_PAGE
-    ):
-        return None
-    tokens = _TOKEN.findall(head)
-    if len(tokens) != 1:
-        return None
-    service = gate.service
-    try:
-        user = await service.accounts.session(tokens[0].decode())
-        service.rates.take(user.id)
-        room = await service.rooms.get(request[1].decode())
-        return json_answer(await service.history.newest_encoded(user, room))
-    except ChatError:
-        return None
-
-
-def _put_back(stream: IOStream, data: bytes) -> None:
-    """Let the next reader of the stream find what was read already."""
-    stream._read_buffer[:0] = data
-    stream._read_buffer_size += len(data)
+    def note_refusal(self, serving: Serving, error: ChatError, seconds: float) -> None:
+        """A request was refused before anything was made of it."""
+        status = error.meaning.status
+        logger.debug("a request of {} is refused: {}", serving.address, error)
+        self.gate.http_seconds.add(seconds, ("?", "none", str(status)))
+        if self.gate.config.logging.access:
+            self.gate.access_line("?", "none", status, seconds, serving.address)

@@ -1,24 +1,45 @@
 """What all connections of a node pass on their way in: limits, draining, measures."""
 
 import time
+from typing import Final
+
+from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import CLOSE_INTERNAL
 from chatserver.measure import Measures
 from chatserver.rate import AddressRate
+from chatserver.room import NEWEST_PAGE
 from chatserver.service import Service
 from chatserver.web.access import Access
+from chatserver.web.heads import transport_security
 from chatserver.web.heartbeat import Heartbeat
+from chatserver.web.visitors import Visitors
 
 BAD_CODES = (1002, 1007, 1008, 1009, 1011)  # RFC 6455 section 7.4.1: one side did something wrong
+SPARE_DESCRIPTORS: Final = 200  # for the store, files, and connections that are being refused
 
 
 class Gate:
     """The entrance of one node."""
 
-    def __init__(self, config: Config, service: Service, measures: Measures) -> None:
+    def __init__(
+        self, config: Config, service: Service, measures: Measures, descriptors: int = 2**31
+    ) -> None:
+        """`descriptors` is how many files and sockets the process may have open."""
         self.config, self.service, self.measures = config, service, measures
-        self.access = Access(config.server.trusted_proxies, config.server.allowed_origins)
+        server, limits = config.server, config.limits
+        self.access = Access(
+            server.trusted_proxies,
+            server.allowed_origins,
+            server.allowed_hosts,
+            server.internal_networks,
+        )
+        self.security = transport_security(server.hsts_seconds)
+        self.visitors = Visitors(
+            limits.http_connections, limits.http_connections_per_address, measures
+        )
+        self._descriptors = max(descriptors - SPARE_DESCRIPTORS, descriptors // 2)
         self.heartbeat = Heartbeat(config.limits.heartbeat_seconds)
         self.draining = False
         self.takes_connections = "connections" in config.server.roles
@@ -36,6 +57,35 @@ class Gate:
     def check_rate(self, address: str) -> None:
         """Count an HTTP request. Raises `ChatError` limit.rate."""
         self._requests.take(address)
+
+    @property
+    def answers_shortly(self) -> bool:
+        """Whether the commonest read may be answered without all that a handler does."""
+        limits = self.config.limits
+        return (
+            self.takes_connections
+            and not self.draining
+            and not self.config.logging.access
+            and not limits.requests_per_second
+            and limits.history_page >= NEWEST_PAGE
+        )
+
+    def has_room_for_visitor(self, address: str) -> bool:
+        """May one more HTTP connection come from this address?"""
+        return self.visitors.has_room(
+            address,
+            is_proxy=self.access.is_proxy(address),
+            others=self.service.hub.connections(),
+            descriptors=self._descriptors,
+        )
+
+    def access_line(
+        self, method: str, route: str, status: int, seconds: float, address: str, **more: object
+    ) -> None:
+        """One line of the access log (`logging.access`)."""
+        logger.bind(
+            method=method, route=route, status=status, ms=round(seconds * 1000, 2), address=address
+        ).bind(**more).info("request")
 
     def has_room(self, address: str) -> bool:
         """May one more WebSocket connection or stream come from this address?"""

@@ -3,8 +3,17 @@
 Tornado makes, checks and joins the headers of each answer anew: a quarter of a small request.
 """
 
+import re
+import secrets
 import time
 from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from chatserver.errors import ChatError
+from chatserver.protocol import ErrorBody, error_body
 
 # The page loads nothing from elsewhere and runs nothing inline.
 SECURITY_HEADERS = {
@@ -20,9 +29,15 @@ SECURITY_HEADERS = {
 # Unless a handler says otherwise.
 DEFAULT_HEADERS = SECURITY_HEADERS | {"Server": "chatserver", "Cache-Control": "no-store"}
 
-_JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + "".join(
-    f"{name}: {value}\r\n" for name, value in DEFAULT_HEADERS.items()
-).encode("ascii")
+_FIELDS = "".join(f"{name}: {value}\r\n" for name, value in DEFAULT_HEADERS.items())
+_JSON: Final = (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{_FIELDS}").encode("ascii")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class ErrorReply(msgspec.Struct, frozen=True):
+    """The body of every answer that is an error."""
+
+    error: ErrorBody
 
 
 class _Clock:
@@ -42,7 +57,34 @@ class _Clock:
 http_date = _Clock().now
 
 
-def json_answer(body: bytes) -> bytes:
-    """A complete HTTP/1.1 answer with status 200."""
-    lines = f"Date: {http_date()}\r\nContent-Length: {len(body)}\r\n\r\n"
+def identified(given: str) -> str:
+    """The id of a request: the client's own if it is one, else a fresh one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(6)
+
+
+def transport_security(seconds: int) -> str:
+    """The value of Strict-Transport-Security (RFC 6797); empty where none is to be sent."""
+    return f"max-age={seconds}" if seconds else ""
+
+
+def json_answer(body: bytes, request_id: str, security: str = "") -> bytes:
+    """A complete HTTP/1.1 answer with status 200; `security` is the value of Strict-Transport-Security."""
+    strict = f"Strict-Transport-Security: {security}\r\n" if security else ""
+    lines = (
+        f"{strict}X-Request-Id: {request_id}\r\nDate: {http_date()}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     return b"".join((_JSON, lines.encode("ascii"), body))
+
+
+def refusal(error: ChatError, request_id: str) -> bytes:
+    """A complete answer to a request that no handler gets; the connection ends behind it."""
+    body = msgspec.json.encode(ErrorReply(error_body(error)))
+    status = HTTPStatus(error.meaning.status)
+    retry = "Retry-After: 1\r\n" if error.meaning.retry == "later" else ""
+    lines = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n{_FIELDS}"
+        f"{retry}X-Request-Id: {request_id}\r\nDate: {http_date()}\r\nConnection: close\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return lines.encode("ascii") + body

@@ -41,16 +41,22 @@ class HealthHandler(BaseHandler):
     """An answer that needs no sign-in. `checks` are set by the routes."""
 
     answers_while_draining = True
+    answers_any_host = True
 
     checks: Sequence[SharedCheck] = ()
 
 
 class Health(HealthHandler):
-    """Every check with its time; 503 if one fails."""
+    """Every check with its time; 503 if one fails. The world is told the status alone."""
 
     async def get(self) -> None:
         results = await asyncio.gather(*(check.result() for check in self.checks))
         ok = all(result["status"] == "ok" for result in results) and not self.gate.draining
+        status = "draining" if self.gate.draining else "ok" if ok else "error"
+        bare = {"status": status, "timestamp": now_text()}
+        if not self.is_inside():
+            self.reply(bare, 200 if ok else 503)
+            return
         found: dict[str, object] = {
             check.name: result for check, result in zip(self.checks, results, strict=True)
         }
@@ -59,14 +65,7 @@ class Health(HealthHandler):
             "status": "ok",
             "seconds": round(time.monotonic() - self.gate.started, 3),
         }
-        status = "draining" if self.gate.draining else "ok" if ok else "error"
-        answer = {
-            "status": status,
-            "timestamp": now_text(),
-            "version": __version__,
-            "checks": found,
-        }
-        self.reply(answer, 200 if ok else 503)
+        self.reply({**bare, "version": __version__, "checks": found}, 200 if ok else 503)
 
 
 class Live(HealthHandler):

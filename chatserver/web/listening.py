@@ -14,6 +14,7 @@ from chatserver.web.front import Front
 from chatserver.web.gate import Gate
 
 BACKLOG = 4096  # connections that may wait to be accepted: thousands come back at once
+READ_BYTES = 262144  # of one connection, that nobody has taken yet
 UNSENT_BYTES = 131072  # in the kernel, for each connection: a few wake-ups while much is sent
 
 
@@ -24,24 +25,37 @@ def bind(config: Config, port: int | None = None, *, shared: bool = False) -> li
     Raises `StartupError`.
     """
     number = config.server.port if port is None else port
+    return _bind("server.port", config.server.host, number, shared)
+
+
+def bind_internal(config: Config, *, shared: bool = False) -> list[socket.socket]:
+    """Listen for operators, where the configuration says so. Raises `StartupError`."""
+    port = config.server.internal_port
+    if port < 0:
+        return []
+    return _bind("server.internal_port", config.server.internal_host, port, shared)
+
+
+def _bind(setting: str, host: str, port: int, shared: bool) -> list[socket.socket]:
     try:
-        sockets = bind_sockets(number, config.server.host, backlog=BACKLOG, reuse_port=shared)
+        sockets = bind_sockets(port, host, backlog=BACKLOG, reuse_port=shared)
     except (OSError, UnicodeError) as error:
-        raise _refused(config.server.host, number, error) from error
+        raise _refused(setting, host, port, error) from error
     for each in sockets:
         _bound_the_kernel(each)
     return sockets
 
 
-def _refused(host: str, port: int, error: OSError | UnicodeError) -> StartupError:
+def _refused(setting: str, host: str, port: int, error: OSError | UnicodeError) -> StartupError:
     """The error under the setting that is wrong: the host where that is none of this machine."""
+    where = setting.replace("port", "host")
     if not isinstance(error, OSError):  # too long or too odd to be looked up
-        return StartupError(f"server.host: {host!r} is no name or address of a host")
+        return StartupError(f"{where}: {host!r} is no name or address of a host")
     said = error.strerror or str(error)
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return StartupError(f"server.host: cannot listen on {host}: {said}")
+        return StartupError(f"{where}: cannot listen on {host}: {said}")
     kind = PortTaken if error.errno == errno.EADDRINUSE else StartupError
-    return kind(f"server.port: cannot listen on {host}:{port}: {said}")
+    return kind(f"{setting}: cannot listen on {host}:{port}: {said}")
 
 
 def _bound_the_kernel(listener: socket.socket) -> None:
@@ -72,7 +86,8 @@ def front(app: Application, gate: Gate, tls: ssl.SSLContext | None) -> Front:
         body_timeout=limits.body_seconds,
         max_header_size=limits.header_bytes,
         max_body_size=limits.http_body_bytes,
-        max_buffer_size=limits.http_body_bytes + limits.header_bytes,
+        # Bodies are read in pieces, so this need not hold one.
+        max_buffer_size=limits.header_bytes + READ_BYTES,
     )
     made.gate = gate
     return made

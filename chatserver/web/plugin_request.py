@@ -25,6 +25,7 @@ class PluginRequest:
         self._headers = request.headers
         self._query = request.query
         self._service = handler.service
+        self._user = handler._user
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -37,4 +38,11 @@ class PluginRequest:
         return self._headers.get(name)
 
     async def user(self) -> User:
-        return await self._service.signed_in(self.token, self.address)
+        if self._user is None:
+            self._user = await self._service.signed_in(self.token, self.address)
+        return self._user
+
+    @property
+    def asker(self) -> str | None:
+        """The id of who asks, once that is known."""
+        return None if self._user is None else self._user.id

@@ -9,6 +9,8 @@ from chatserver.web.base import BaseHandler
 from chatserver.web.plugin_request import PluginRequest
 from chatserver.web.plugin_streams import Stream
 
+OPEN_BYTES = 65536  # of a body from somebody who is not signed in, however much others may send
+
 
 class PluginRoute(BaseHandler):
     """One request to such an address. `serving` gives its class the methods that the route has."""
@@ -16,10 +18,19 @@ class PluginRoute(BaseHandler):
     plugin: str
     handlers: dict[str, Handler]
     stream: Stream | None = None
+    internal = False  # for operators alone
+
+    def admit(self) -> None:
+        super().admit()
+        if self.internal and not self.is_inside():
+            raise ChatError("request.not_found")
 
     async def answer(self) -> None:
         request = PluginRequest(self)
-        reply = await self.handlers[request.method.lower()](request)
+        try:
+            reply = await self.handlers[request.method.lower()](request)
+        finally:
+            self.asker = request.asker
         self.set_status(reply.status)
         if reply.body or reply.status not in (204, 304):
             self.set_header("Content-Type", reply.content_type)
@@ -46,6 +57,7 @@ class PluginRoute(BaseHandler):
         await stream.run()
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()
         if self.stream is not None:
             self.stream.end()
 
@@ -54,4 +66,11 @@ def serving(plugin: str, route: Route) -> dict[str, Any]:
     """The attributes of the handler class for one route."""
     handlers = route.handlers
     methods = dict.fromkeys(handlers, PluginRoute.answer)
-    return {"plugin": plugin, "handlers": handlers, **methods}
+    return {
+        "plugin": plugin,
+        "handlers": handlers,
+        "internal": route.internal,
+        "most_bytes": route.body_bytes,
+        "open_bytes": OPEN_BYTES,
+        **methods,
+    }

@@ -10,6 +10,7 @@ from tornado.iostream import StreamClosedError
 
 from chatserver.errors import ChatError
 from chatserver.web.base import BaseHandler
+from chatserver.web.connection import Connection
 
 
 class Gone(Exception):
@@ -40,6 +41,7 @@ class Stream:
     async def run(self) -> None:
         """Send it; returns at its end, whoever ended it."""
         address, hub = self._handler.address, self._gate.service.hub
+        cast(Connection, self._handler.request.connection).serving.step_out()
         self._gate.enter(address)
         hub.add(self)
         self._task = asyncio.create_task(self._send())

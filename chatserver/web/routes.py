@@ -10,7 +10,7 @@ from chatserver.errors import StartupError
 from chatserver.hooktypes import HealthCheck, Route
 from chatserver.web import api
 from chatserver.web.base import BaseHandler, NotFound
-from chatserver.web.bodies import BoundedBodies, TooLarge
+from chatserver.web.bodies import BodiesAfterHeads
 from chatserver.web.gate import Gate
 from chatserver.web.health import Health, Live, Ready, SharedCheck
 from chatserver.web.pages import PageHandler, StaticFiles
@@ -23,9 +23,15 @@ Address = tuple[str, type[BaseHandler], str, dict[str, Any]]
 
 
 def application(
-    gate: Gate, routes: list[tuple[str, Route]], checks: list[HealthCheck]
+    gate: Gate,
+    routes: list[tuple[str, Route]],
+    checks: list[HealthCheck],
+    *,
+    inside: bool = False,
 ) -> Application:
     """The Tornado application. `routes` come each with the name of its plugin.
+
+    `inside` is at the listener for operators: elsewhere, figures and details depend on who asks.
 
     Raises `StartupError` if one's path is taken.
     """
@@ -58,13 +64,13 @@ def application(
     for plugin, route in routes:
         if gate.takes_connections or route.every_node:
             table += _of_plugin(gate, plugin, route)
-    return BoundedBodies(
+    return BodiesAfterHeads(
         table,
         default_handler_class=_named(NotFound, "none", {}),
         default_handler_args={"gate": gate},
         log_function=lambda handler: None,
         body_bytes=config.limits.http_body_bytes,
-        too_large=_named(TooLarge, "none", {}),
+        inside=inside,
         websocket_max_message_size=config.limits.frame_bytes,
         autoreload=False,
     )

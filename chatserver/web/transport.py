@@ -101,7 +101,11 @@ class Transport(WebSocketProtocol13):
         handler.set_header("Connection", "Upgrade")
         handler.set_header("Sec-WebSocket-Accept", self._challenge_response(handler))
         handler.finish()
-        early = self._take_over(handler.detach())
+        stream = handler.detach()
+        if stream.closed():  # the client is gone already: there is nothing to open
+            self._give_up(handler)
+            return
+        early = self._take_over(stream)
         try:
             opened = handler.open(*handler.open_args, **handler.open_kwargs)
             if opened is not None:
@@ -116,6 +120,13 @@ class Transport(WebSocketProtocol13):
             self._inbox.read_socket(self._socket, early)
         elif not self._reported:
             await self._inbox.read_stream(self.stream)
+
+    def _give_up(self, handler: WebSocketHandler) -> None:
+        self.client_terminated = self.server_terminated = self._reported = True
+        self._inbox.drop()
+        self._outbox.drop()
+        handshake.forget(handler)
+        self.handler = cast(Any, None)
 
     def _choose_subprotocol(self, handler: WebSocketHandler) -> None:
         offered = handler.request.headers.get("Sec-WebSocket-Protocol", "")

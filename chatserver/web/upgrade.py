@@ -1,5 +1,6 @@
 """WebSocket upgrades: who may connect. What is spoken then is the matter of each door."""
 
+import re
 import secrets
 from typing import Any, cast
 
@@ -11,15 +12,22 @@ from chatserver.web.access import cookie_token
 from chatserver.web.base import BaseHandler
 from chatserver.web.transport import Limits, Transport
 
+_KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # RFC 6455 section 4.2.1: 16 bytes in base64
+
 
 class Upgrade(BaseHandler, WebSocketHandler):
     """One upgrade request; it is let go as soon as the connection stands."""
 
     compression = False
 
+    async def admit_body(self) -> None:
+        raise ChatError("request.invalid", "An upgrade has no body.")
+
     async def get(self) -> None:
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             raise ChatError("request.invalid", "This address answers WebSocket upgrades only.")
+        if not _KEY.fullmatch(self.request.headers.get("Sec-WebSocket-Key", "")):
+            raise ChatError("request.invalid", "Sec-WebSocket-Key: expected 16 bytes in base64.")
         if self.access.is_foreign(self.request):
             raise ChatError("request.origin")
         if "Origin" not in self.request.headers and cookie_token(self.request):

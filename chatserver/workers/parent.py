@@ -23,7 +23,7 @@ from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
 from chatserver.folders import DataFolder
 from chatserver.version import __version__
-from chatserver.web.listening import bind, bind_own
+from chatserver.web.listening import bind, bind_internal, bind_own
 from chatserver.workers.place import VARIABLE, Place
 from chatserver.workers.signs import BEAT_SECONDS, Hearing
 from chatserver.workers.spreading import Spread
@@ -176,7 +176,8 @@ async def _serve(config: Config, count: int) -> int:
 
 def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list[socket.socket]]:
     """For each worker the sockets that clients come to, and one of its own."""
-    for each in bind(config):  # the shared ones would not notice another server
+    # The shared ones would not notice another server.
+    for each in (*bind(config), *bind_internal(config)):
         each.close()
     shared = [bind(config, shared=True)]
     port = shared[0][0].getsockname()[1]

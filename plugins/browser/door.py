@@ -36,9 +36,10 @@ class Door:
 
     def routes(self) -> Sequence[Route]:
         pages = [
-            Route(path=HOME + path, get=self._answering(page)) for path, page in self._pages.items()
+            Route(path=HOME + path, get=self._answering(page), internal=True)
+            for path, page in self._pages.items()
         ]
-        return [*pages, Route(path=f"{HOME}/browser.css", get=_style)]
+        return [*pages, Route(path=f"{HOME}/browser.css", get=_style, internal=True)]
 
     def _answering(self, page: Page) -> Callable[[Request], Awaitable[Reply]]:
         async def answer(request: Request) -> Reply:

@@ -46,7 +46,7 @@ class MetricsPlugin:
         self._registry.register(
             MeasureCollector(context.measures, context.version, self.config.max_series)
         )
-        return [Route(path=self.config.path, get=self.get, every_node=True)]
+        return [Route(path=self.config.path, get=self.get, every_node=True, internal=True)]
 
     @hookimpl
     async def startup(self, context: Context) -> None:

@@ -1,0 +1,42 @@
+"""How many files and sockets this process may have open."""
+
+import sys
+from typing import Final
+
+from loguru import logger
+
+from chatserver.config import LimitsConfig
+
+UNKNOWN: Final = 2**31
+
+
+def raise_limit() -> int:
+    """Raise the soft limit of open files as far as one may; what it is then.
+
+    Systems commonly set it to 1,024 for the sake of old programs that use select(2), and leave the hard
+    limit where servers need it.
+    """
+    if sys.platform == "win32":
+        return UNKNOWN
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (OSError, ValueError):  # macOS refuses more than it can serve
+            pass
+    return UNKNOWN if soft == resource.RLIM_INFINITY else soft
+
+
+def warn_if_few(descriptors: int, limits: LimitsConfig, spare: int) -> None:
+    """Say so where the limits of the configuration can never be reached."""
+    wanted = limits.connections + limits.http_connections + spare
+    if descriptors < wanted:
+        logger.warning(
+            "at most {} files may be open at once (ulimit -n, LimitNOFILE), but limits.connections and "
+            "limits.http_connections take {}: beyond the smaller number new connections are refused",
+            descriptors,
+            wanted,
+        )

@@ -1,0 +1,51 @@
+"""Errors that come again and again: said once, counted, and summed up once a minute."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from loguru import logger
+
+MINUTE: Final = 60.0
+KINDS: Final = 200  # that are remembered; the oldest makes room
+
+
+class Repeated:
+    """Says each kind of message at most once in `seconds`, with the number of those it left out."""
+
+    def __init__(
+        self, seconds: float = MINUTE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._said: OrderedDict[str, list[float]] = OrderedDict()  # when, and how many since
+
+    def is_due(self, kind: str) -> int | None:
+        """How many were left out since the last one, if this one is to be said; None if it is not."""
+        now = self._clock()
+        last = self._said.get(kind)
+        if last is None:
+            self._said[kind] = [now, 0]
+            if len(self._said) > KINDS:
+                self._said.popitem(last=False)
+            return 0
+        if now - last[0] < self._seconds:
+            last[1] += 1
+            return None
+        left_out, last[0], last[1] = int(last[1]), now, 0
+        return left_out
+
+    def error(self, kind: str, text: str, error: BaseException | None = None) -> None:
+        """Log at error level, if it is time."""
+        self._log("ERROR", kind, text, error)
+
+    def warning(self, kind: str, text: str) -> None:
+        """Log at warning level, if it is time."""
+        self._log("WARNING", kind, text, None)
+
+    def _log(self, level: str, kind: str, text: str, error: BaseException | None) -> None:
+        left_out = self.is_due(kind)
+        if left_out is None:
+            return
+        more = f" ({left_out} more times since it was last said)" if left_out else ""
+        logger.opt(exception=error).log(level, "{}{}", text, more)

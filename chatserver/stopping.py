@@ -1,0 +1,77 @@
+"""When the server is to stop: signals, also while memory or patience is short."""
+
+import asyncio
+import math
+import signal
+from typing import Any, Final
+
+from chatserver.logging.repeated import Repeated
+
+BALLAST: Final = 2 * 1024 * 1024  # bytes to give back, so that a stop has memory to work with
+
+
+class Stop:
+    """Is told to stop by signals, and sees to it that the process ends.
+
+    `seconds` after the first signal the kernel kills the process (SIGALRM), whatever it does then: that
+    takes no memory, no thread and no turn of the loop.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._event = asyncio.Event()
+        self._ballast: bytearray | None = bytearray(BALLAST)
+
+    def watch(self, signals: list[signal.Signals]) -> None:
+        """Have these signals call `now`, on this loop."""
+        loop = asyncio.get_running_loop()
+        for number in signals:
+            loop.add_signal_handler(number, self.now)
+
+    def now(self) -> None:
+        """Stop. Called again it changes nothing."""
+        if self._ballast is not None:
+            self._ballast = None
+            if hasattr(signal, "alarm"):
+                signal.alarm(math.ceil(self._seconds))
+        try:
+            self._event.set()
+        except MemoryError:
+            asyncio.get_running_loop().call_later(0.1, self.now)
+
+    async def wait(self) -> None:
+        """Returns when the server is to stop."""
+        await self._event.wait()
+
+    def ended(self) -> None:
+        """The process is about to end by itself."""
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+
+
+class LoopErrors:
+    """What the loop reports, each kind once a minute: an error that repeats must not fill the disk."""
+
+    def __init__(self) -> None:
+        self._reports = Repeated()
+
+    def watch(self) -> None:
+        """Be told of the errors of this loop."""
+        asyncio.get_running_loop().set_exception_handler(self.handle)
+
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what `loop.call_exception_handler` was given. Never raises."""
+        try:
+            error = context.get("exception")
+            text = str(context.get("message") or "an error in the event loop")
+            self._reports.error(f"{text[:60]} {type(error).__name__} {_place(error)}", text, error)
+        except MemoryError:
+            pass  # there is none to say it with
+
+
+def _place(error: BaseException | None) -> str:
+    """Where an error was raised: the innermost function and line."""
+    found = None if error is None else error.__traceback__
+    while found is not None and found.tb_next is not None:
+        found = found.tb_next
+    return "" if found is None else f"{found.tb_frame.f_code.co_qualname}:{found.tb_lineno}"

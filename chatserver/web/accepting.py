@@ -1,0 +1,77 @@
+"""Accepting connections, also where the operating system has no descriptor left for one."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+from tornado.ioloop import IOLoop
+
+from chatserver.logging.repeated import Repeated
+
+AT_ONCE: Final = 128  # connections accepted before others get their turn
+PAUSE_SECONDS: Final = 1.0
+_EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+_reports = Repeated()
+
+
+def accept(
+    listener: socket.socket, take: Callable[[socket.socket, Any], None]
+) -> Callable[[], None]:
+    """Hand each connection to `take`, until the function that is returned is called."""
+    return _Acceptor(listener, take).stop
+
+
+class _Acceptor:
+    """Reads one listening socket. It pauses where it can accept nothing: else the loop would spin."""
+
+    def __init__(self, listener: socket.socket, take: Callable[[socket.socket, Any], None]) -> None:
+        self._listener, self._take = listener, take
+        self._loop = IOLoop.current()
+        self._resuming: asyncio.TimerHandle | None = None
+        self._stopped = False
+        self._watch()
+
+    def stop(self) -> None:
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._resuming is None:
+            self._loop.remove_handler(self._listener)
+        else:
+            self._resuming.cancel()
+
+    def _watch(self) -> None:
+        self._resuming = None
+        self._loop.add_handler(self._listener, self._on_readable, IOLoop.READ)
+
+    def _on_readable(self, listener: socket.socket, events: int) -> None:
+        for _ in range(AT_ONCE):
+            if self._stopped:
+                return
+            try:
+                connection, address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+                self._pause(error)
+                return
+            try:
+                self._take(connection, address)
+            except OSError:  # gone again, or nothing left to serve it with
+                connection.close()
+
+    def _pause(self, error: OSError) -> None:
+        self._loop.remove_handler(self._listener)
+        self._resuming = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._watch)
+        _reports.error(
+            "accept",
+            f"no connection can be accepted for a moment: {error.strerror}. See limits.connections, "
+            "limits.http_connections and the limit of open files (ulimit -n, LimitNOFILE)",
+        )

@@ -1,0 +1,288 @@
+"""One HTTP connection: its requests one by one, each checked before Tornado parses it.
+
+Tornado's connection would wait for ever for a client that does not read, serve what a client that is
+gone had sent, and close without a word where a header is too long.
+"""
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from loguru import logger
+from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
+
+from chatserver.errors import ChatError
+from chatserver.web import grammar
+from chatserver.web.heads import identified, refusal
+
+if TYPE_CHECKING:
+    from chatserver.web.front import Front
+
+READ_PAST: Final = 262144  # bytes of a body that nobody wants, and the connection still goes on
+THROWN_AWAY: Final = 16 * 1024 * 1024  # bytes read so that a client gets to see its answer
+LINGER_SECONDS: Final = 2.0  # for a refused client to read why
+PIPELINED: Final = 100  # requests of one connection without a pause; then it is closed
+LEAST_PROGRESS: Final = 4096  # bytes that a client has to take in `limits.slow_seconds`
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: forget what the client did not read
+
+
+class Connection(HTTP1Connection):
+    """One request on Tornado's way. Where the answer comes before the body, the body is not kept."""
+
+    def __init__(self, serving: "Serving", head: grammar.Head, *, last: bool) -> None:
+        super().__init__(serving.stream, False, serving.params, serving.context)
+        self.serving = serving
+        self._length = head.length
+        self._last = last
+        self._answered = False
+        self._before = cast(Any, serving.stream)._total_write_index
+
+    @property
+    def sent(self) -> int:
+        """Bytes of the answer, its head among them."""
+        index: int = cast(Any, self.serving.stream)._total_write_index
+        return index - cast(int, self._before)
+
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> "asyncio.Future[None]":
+        if not self._goes_on():
+            self._disconnect_on_finish = True
+        return super().write_headers(start_line, headers, chunk)
+
+    def finish(self) -> None:
+        disconnect = self._disconnect_on_finish
+        super().finish()
+        if self._goes_on():
+            self._disconnect_on_finish = disconnect
+
+    def _goes_on(self) -> bool:
+        """Whether what is left of the body may be read past. A client that asked first may not send it."""
+        if self._read_finished:
+            return True
+        asked = self._request_headers is not None and "Expect" in self._request_headers
+        return self._length is not None and self._length <= READ_PAST and not asked
+
+    def _can_keep_alive(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> bool:
+        kept: bool = super()._can_keep_alive(cast(Any, start_line), headers)
+        return kept and not self._last
+
+    def _finish_request(self, future: "asyncio.Future[None] | None") -> None:
+        if self._read_finished or self.stream is None or self.stream.closed():
+            super()._finish_request(future)
+        else:
+            self._answered = True  # the rest is for the end of the body
+
+    def _read_body(
+        self, code: int, headers: HTTPHeaders, delegate: HTTPMessageDelegate
+    ) -> Awaitable[None] | None:
+        if self._write_finished and self._disconnect_on_finish:
+            return self._throw_away()
+        reading = super()._read_body(code, headers, delegate)
+        return None if reading is None else self._read_to_the_end(reading)
+
+    async def _read_to_the_end(self, reading: Awaitable[None]) -> None:
+        try:
+            await reading
+        except HTTPInputError:
+            if not self._write_finished:
+                raise
+            self.close()  # the client was told what is wrong already
+        self._read_finished = True
+        if self._answered:
+            super()._finish_request(None)
+
+    async def _throw_away(self) -> None:
+        stream = self.stream
+        if self._pending_write is not None:
+            await self._pending_write
+        await _hang_up(stream)
+        self.close()
+
+
+class Serving(HTTP1ServerConnection):
+    """The requests of one client, one after the other."""
+
+    stream: IOStream
+
+    def __init__(self, stream: IOStream, front: "Front", context: Any) -> None:
+        super().__init__(stream, front.conn_params, context)
+        self.address: str = context.remote_ip
+        self.is_secure = isinstance(stream, SSLIOStream)
+        self.is_proxied = front.gate.access.is_proxy(self.address)
+        self._front, self._gate = front, front.gate
+        self._counted = True
+        self._waits = False  # for the client, between two requests
+        self._stops = False
+        self._in_a_row = 0
+        self._mark: tuple[int, float] | None = None
+        self._gate.visitors.enter(self.address)
+
+    # -- what the server asks ----------------------------------------------------------------------
+
+    def step_out(self) -> None:
+        """The connection lasts from now on: it is counted elsewhere."""
+        if self._counted:
+            self._counted = False
+            self._gate.visitors.leave(self.address)
+
+    def finish_up(self) -> None:
+        """Answer what was begun, and no further request."""
+        self._stops = True
+        if self._waits:
+            self.stream.close()
+
+    def look(self, now: float, patience: float) -> None:
+        """Cut the client off if it has taken next to nothing for `patience` seconds."""
+        stream: Any = self.stream
+        if stream.closed() or not stream._write_buffer:
+            self._mark = None
+            return
+        taken: int = stream._total_write_done_index
+        if self._mark is None or taken - self._mark[0] >= LEAST_PROGRESS:
+            self._mark = taken, now
+        elif now - self._mark[1] >= patience:
+            self._gate.service.hub.dropped.add()
+            logger.debug("a client at {} does not read: its connection is cut", self.address)
+            with suppress(OSError):
+                stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            stream.close()
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    async def _server_request_loop(self, delegate: HTTPServerConnectionDelegate) -> None:
+        try:
+            self.stream.set_nodelay(True)
+            while not self._stops and await self._serve(delegate):  # noqa: ASYNC110
+                await asyncio.sleep(0)  # others get their turn
+        except (StreamClosedError, UnsatisfiableReadError, asyncio.CancelledError):
+            self.stream.close()
+        except Exception:
+            logger.exception("an HTTP connection failed")
+            self.stream.close()
+        finally:
+            self.step_out()
+            delegate.on_close(self)
+
+    async def _serve(self, delegate: HTTPServerConnectionDelegate) -> bool:
+        """Answer one request; whether there may be another."""
+        if not self._is_wanted():
+            self.stream.close()
+            return False
+        began = time.perf_counter()
+        try:
+            head, rest = await self._head()
+            found = grammar.check(head)
+        except ChatError as error:
+            self._front.note_refusal(self, error, time.perf_counter() - began)
+            await refuse(self.stream, error)
+            return False
+        is_followed = found.length is not None and len(rest) > found.length
+        self._in_a_row = self._in_a_row + 1 if is_followed else 0
+        last = self._in_a_row >= PIPELINED
+        started = time.perf_counter()
+        answer = None if last else await self._front.short_answer(self, head)
+        if answer is not None:
+            _put_back(self.stream, rest)
+            await self.stream.write(answer)
+            self._front.note_short(time.perf_counter() - started)
+            return True
+        _put_back(self.stream, head + rest)
+        connection = Connection(self, found, last=last)
+        goes_on = await connection.read_response(delegate.start_request(self, connection))
+        return goes_on and not self.stream.closed()
+
+    def _is_wanted(self) -> bool:
+        """Whether a request that has come already, behind others, is still worth its work."""
+        stream: Any = self.stream
+        if stream.closed():
+            return False
+        if not stream._read_buffer_size:
+            return True
+        # A client that is gone has reset the connection by its answer to what it was sent.
+        failed: int = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return not failed
+
+    async def _head(self) -> tuple[bytes, bytes]:
+        """The head of the next request, and what came with it. Raises `ChatError`, `StreamClosedError`."""
+        limits, stream = self._gate.config.limits, self.stream
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(limits.header_seconds, stream.close)
+        self._waits = True
+        try:
+            most = limits.header_bytes
+            data: bytes | bytearray = await stream.read_bytes(most, partial=True)
+            end = data.find(b"\r\n\r\n", 2 if data.startswith(b"\r\n") else 0)
+            while end < 0:
+                self._waits = False
+                data = await self._more(bytearray(data), most)
+                end = data.find(b"\r\n\r\n", 2 if data.startswith(b"\r\n") else 0)
+        finally:
+            self._waits = False
+            patience.cancel()
+        # RFC 9112 section 2.2: one empty line before a request is passed over.
+        start = 2 if data.startswith(b"\r\n") else 0
+        return bytes(data[start : end + 4]), bytes(data[end + 4 :])
+
+    async def _more(self, data: bytearray, most: int) -> bytearray:
+        """What was read of a head, and all that comes until its end is there."""
+        seen = 0
+        while True:
+            if grammar.is_torn(data, max(0, seen - 1)):
+                raise ChatError("request.invalid", "The header cannot be read.")
+            if len(data) >= most:
+                long = data.find(b"\r\n") < 0 or data.find(b"\r\n") > most // 2
+                raise ChatError("request.uri_too_long" if long else "request.header_too_large")
+            seen = len(data)
+            data += await self.stream.read_bytes(most - seen, partial=True)
+            if data.find(b"\r\n\r\n", max(0, seen - 3)) >= 0:
+                return data
+
+
+async def refuse(stream: IOStream, error: ChatError) -> None:
+    """Say no to a client, and hang up. Never raises."""
+    with suppress(StreamClosedError, TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            await stream.write(refusal(error, identified("")))
+            await _hang_up(stream)
+    stream.close()
+
+
+async def _hang_up(stream: IOStream) -> None:
+    """End our side, and read past what the client still sends.
+
+    Closing a socket at once, with bytes of the peer unread, would reset the connection, and the peer
+    might never see its answer.
+    """
+    if not isinstance(stream, SSLIOStream):
+        with suppress(OSError):
+            stream.socket.shutdown(socket.SHUT_WR)
+    left = THROWN_AWAY
+    with suppress(StreamClosedError):
+        while left > 0:
+            left -= len(await stream.read_bytes(65536, partial=True))
+            await asyncio.sleep(0)
+
+
+def _put_back(stream: Any, data: bytes) -> None:
+    """Let the next reader of the stream find what was read already."""
+    stream._read_buffer[:0] = data
+    stream._read_buffer_size += len(data)

@@ -1,0 +1,44 @@
+"""How many HTTP connections there are, in all and from each address; those that last are not counted here."""
+
+from chatserver.measure import Measures
+from chatserver.rate import address_network
+
+
+class Visitors:
+    """The HTTP connections of one node, from their acceptance to an upgrade, a stream, or their end."""
+
+    def __init__(self, most: int, most_from_one: int, measures: Measures) -> None:
+        self._most, self._most_from_one = most, most_from_one
+        self._count = 0
+        self._from: dict[str, int] = {}
+        self.refused = measures.counter(
+            "chatserver_http_connections_refused_total",
+            "HTTP connections refused because there were too many, in all or from one address",
+        )
+        measures.gauge(
+            "chatserver_http_connections_active", "Open HTTP connections", lambda: self._count
+        )
+
+    def has_room(self, address: str, *, is_proxy: bool, others: int, descriptors: int) -> bool:
+        """Whether one more may come; `others` are the connections that last.
+
+        A proxy speaks for many, so only the sum bounds it. `descriptors` is how many connections of
+        any kind the operating system lets this process have.
+        """
+        if self._count >= self._most or self._count + others >= descriptors:
+            return False
+        return is_proxy or self._from.get(address_network(address), 0) < self._most_from_one
+
+    def enter(self, address: str) -> None:
+        network = address_network(address)
+        self._count += 1
+        self._from[network] = self._from.get(network, 0) + 1
+
+    def leave(self, address: str) -> None:
+        network = address_network(address)
+        self._count -= 1
+        left = self._from[network] - 1
+        if left:
+            self._from[network] = left
+        else:
+            del self._from[network]
