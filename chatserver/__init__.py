@@ -47,6 +47,7 @@ from chatserver.interfaces import (
     Records,
     Store,
     StoredSession,
+    Tally,
     Unread,
 )
 from chatserver.measure import Counter, Gauge, Histogram, Measures
@@ -175,6 +176,7 @@ __all__ = [
     "StoredSession",
     "Stream",
     "Subscriber",
+    "Tally",
     "TypingNow",
     "Undeliverable",
     "UnknownEvent",

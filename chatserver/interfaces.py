@@ -31,6 +31,14 @@ class Unread(NamedTuple):
     mentions: int
 
 
+class Tally(NamedTuple):
+    """How often a message was changed. `own` are those of `others` that are by the user asked about."""
+
+    edits: int
+    others: int  # reactions and pins, added and removed
+    own: int
+
+
 # Where a page of a room's search index is: room, slot, first. The numbers say which tokens and events
 # it is about. A plain tuple, as a search makes thousands.
 IndexPlace: TypeAlias = tuple[str, int, int]
@@ -139,11 +147,25 @@ class Store(Protocol):
         Left out are keys where there is no event or one of another kind.
         """
 
-    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
-        """All edits, deletions, reactions and pins of the message ids of each room, at once.
+    # However often a message was changed, no answer of these three grows with that, and no more is read
+    # of a store than entries of an index and reactions: texts that were replaced are not.
 
-        Those of one room are ascending by seq.
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        """The changes that make the message ids of each room what they are now, at once.
+
+        Of each message: the newest edit; the newest deletion; each `reaction.added` that is the newest
+        event of its author with its emoji; `pin.added` if it is newer than any `pin.removed`. Those of
+        one room are ascending by seq.
         """
+
+    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+        """Which of the message ids of each room have another text than they were posted with, at once.
+
+        By (room, message): the seq of the newest edit, or 0 if the message is deleted.
+        """
+
+    async def tally(self, room: str, message: str, user: str) -> Tally:
+        """How often the message was changed, and how often by the user id."""
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
@@ -349,5 +371,6 @@ __all__ = [
     "Records",
     "Store",
     "StoredSession",
+    "Tally",
     "Unread",
 ]

@@ -2,8 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any
 
-from chatserver import AnyEvent, Appended, Conflict, PinAdded, Store, Unread
+from chatserver import (
+    AnyEvent,
+    Appended,
+    Conflict,
+    MessageEdited,
+    PinAdded,
+    ReactionAdded,
+    Store,
+    Unread,
+)
 from chatserver.testing.samples import described, event, joined, posted
 
 MANY = 1010  # more than a store may want to take or give at once
@@ -62,11 +72,29 @@ class ManyContract:
     async def test_many_changes(self, store: Store) -> None:
         """Of one message, and one of each of many."""
         numbers = range(1, MANY + 1)
-        of_one = [event(PinAdded, "one", seq, message="m") for seq in numbers]
-        of_each = [event(PinAdded, "each", seq, message=f"m{seq}") for seq in numbers]
+        of_one: list[Any] = [
+            event(ReactionAdded, "one", seq, message="m", emoji=f"e{seq}") for seq in numbers
+        ]
+        of_each: list[Any] = [
+            event(MessageEdited, "each", seq, message=f"m{seq}", body="b") for seq in numbers
+        ]
         await appended(store, [*of_one, *of_each])
         assert await store.changes({"one": ["m"]}) == of_one
-        assert await store.changes({"each": [f"m{seq}" for seq in numbers]}) == of_each
+        assert await store.tally("one", "m", "u1") == (0, MANY, MANY)
+        each = {"each": [f"m{seq}" for seq in numbers]}
+        assert await store.changes(each) == of_each
+        assert await store.texts(each) == {("each", f"m{seq}"): seq for seq in numbers}
+
+    async def test_of_many_large_texts_the_newest(self, store: Store) -> None:
+        edits: list[Any] = [
+            event(MessageEdited, "r", seq, message=f"m{seq % 5}", body=f"{seq}" * 20_000)
+            for seq in range(1, 101)
+        ]
+        await appended(store, edits)
+        messages = {"r": [f"m{number}" for number in range(5)]}
+        assert await store.changes(messages) == edits[-5:]
+        assert await store.texts(messages) == {("r", each.message): each.seq for each in edits[-5:]}
+        assert await store.tally("r", "m0", "u1") == (20, 0, 0)
 
     async def test_many_members(self, store: Store) -> None:
         """Some of them in another room, too."""

@@ -1,5 +1,7 @@
 """What a store promises about messages, rooms, members and unread counts."""
 
+from typing import Any
+
 from chatserver import (
     AnyEvent,
     MemberChanged,
@@ -8,7 +10,9 @@ from chatserver import (
     MessageDeleted,
     MessageEdited,
     PinAdded,
+    PinRemoved,
     ReactionAdded,
+    ReactionRemoved,
     RoomKind,
     RoomRole,
     Store,
@@ -67,10 +71,95 @@ class QueryContract:
         assert await store.changes({"r": []}) == []
         assert await store.changes({}) == []
 
+    async def test_of_changes_those_that_count(self, store: Store) -> None:
+        def of(kind: Any, seq: int, author: str = "u1", **fields: Any) -> AnyEvent:
+            changed: AnyEvent = event(kind, "r", seq, author=user(author), message="m", **fields)
+            return changed
+
+        events = [
+            of(MessageEdited, 1, body="b1"),
+            of(ReactionAdded, 2, "u1", emoji="a"),
+            of(ReactionAdded, 3, "u2", emoji="a"),
+            of(ReactionAdded, 4, "u1", emoji="b"),
+            of(PinAdded, 5),
+            of(MessageEdited, 6, body="b2"),
+            of(ReactionRemoved, 7, "u1", emoji="a"),
+            of(PinRemoved, 8),
+            of(ReactionAdded, 9, "u1", emoji="a"),
+            of(PinAdded, 10, "u2"),
+            of(ReactionRemoved, 11, "u1", emoji="b"),
+            of(MessageDeleted, 12),
+            of(MessageDeleted, 13, "u2"),
+            of(MessageEdited, 14, body="b3"),
+            of(PinRemoved, 15),
+        ]
+        counted = ([], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4, 5], [2, 3, 4, 5, 6])
+        later = ([3, 4, 5, 6], [3, 4, 6], [3, 4, 6, 9], [3, 4, 6, 9, 10], [3, 6, 9, 10])
+        last = ([3, 6, 9, 10, 12], [3, 6, 9, 10, 13], [3, 9, 10, 13, 14], [3, 9, 13, 14])
+        for number, expected in enumerate((*counted, *later, *last)):
+            await store.append(events[number - 1 : number] if number else [])
+            found = await store.changes({"r": ["m"]})
+            assert found == [events[seq - 1] for seq in expected], number
+
+    async def test_which_texts_were_replaced(self, store: Store) -> None:
+        events: list[AnyEvent] = [
+            posted("r", 1, id="m1"),
+            posted("r", 2, id="m2"),
+            event(MessageEdited, "r", 3, message="m2", body="b"),
+            event(PinAdded, "r", 4, message="m1"),
+            event(MessageEdited, "r", 5, message="m2", body="c"),
+            event(MessageEdited, "r", 6, message="m3", body="d"),
+            event(MessageDeleted, "r", 7, message="m3"),
+            event(MessageEdited, "r", 8, message="m3", body="e"),
+            event(MessageDeleted, "r", 9, message="m4"),
+        ]
+        await store.append(events)
+        await store.append([event(MessageEdited, "other", 1, message="m1", body="f")])
+        wanted = {
+            "r": ["m1", "m2", "m3", "m4", "none", "m2"],
+            "other": ["m1", "m2"],
+            "none": ["m1"],
+        }
+        assert await store.texts(wanted) == {
+            ("r", "m2"): 5,
+            ("r", "m3"): 0,
+            ("r", "m4"): 0,
+            ("other", "m1"): 1,
+        }
+        assert await store.texts({"r": ["m1"]}) == {}
+        assert await store.texts({"r": []}) == {}
+        assert await store.texts({}) == {}
+
+    async def test_how_often_a_message_was_changed(self, store: Store) -> None:
+        assert await store.tally("r", "m", "u1") == (0, 0, 0)
+        events: list[AnyEvent] = [posted("r", 1, id="m"), posted("r", 2, id="n")]
+        kinds = (ReactionAdded, ReactionRemoved)
+        for seq in range(3, 13):
+            fields = {"message": "m", "emoji": "a", "author": user(f"u{seq % 3}")}
+            events.append(event(kinds[seq % 2], "r", seq, **fields))
+        events += [
+            event(PinAdded, "r", 13, message="m", author=user("u2")),
+            event(PinRemoved, "r", 14, message="m"),
+            event(MessageEdited, "r", 15, message="m", body="b"),
+            event(MessageEdited, "r", 16, message="m", body="c"),
+            event(MessageEdited, "r", 17, message="n", body="d"),
+            event(MessageDeleted, "r", 18, message="m"),
+        ]
+        await store.append(events)
+        await store.append([event(PinAdded, "other", 1, message="m")])
+        assert await store.tally("r", "m", "u1") == (2, 12, 4)
+        assert await store.tally("r", "m", "u2") == (2, 12, 4)
+        assert await store.tally("r", "m", "u9") == (2, 12, 0)
+        assert await store.tally("r", "n", "u1") == (1, 0, 0)
+        assert await store.tally("none", "m", "u1") == (0, 0, 0)
+
     async def test_changes_of_messages_of_several_rooms(self, store: Store) -> None:
         for room in ("a", "b", "c"):
             events: list[AnyEvent] = [posted(room, 1)]
-            events += [event(PinAdded, room, seq, message=f"{room}-1") for seq in range(2, 5)]
+            events += [
+                event(ReactionAdded, room, seq, message=f"{room}-1", emoji=str(seq))
+                for seq in range(2, 5)
+            ]
             await store.append(events)
         found = await store.changes({"c": ["c-1"], "a": ["a-1", "b-1"], "none": ["n"], "b": []})
         assert [change.seq for change in found if change.room == "a"] == [2, 3, 4]

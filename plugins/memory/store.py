@@ -27,6 +27,7 @@ from chatserver import (
     RoomChanged,
     RoomKind,
     StartupError,
+    Tally,
     Unread,
 )
 
@@ -39,6 +40,7 @@ MESSAGE_CHANGES = (
     PinAdded,
     PinRemoved,
 )
+ENDED = (ReactionRemoved, PinRemoved)
 
 
 class MemoryStore:
@@ -121,12 +123,35 @@ class MemoryStore:
         return [event for part in found for event in part if isinstance(event, MessagePosted)]
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
-        found: list[MessageChange] = []
+        newest: dict[tuple[object, ...], MessageChange] = {}
         for room, wanted in messages.items():
-            kept = self._changes.get(room, {})
-            changes = [event for message in set(wanted) for event in kept.get(message, ())]
-            found += sorted(changes, key=attrgetter("seq"))
+            for event in self._changes_of(room, wanted):
+                newest[_slot(event)] = event
+        kept = [each for each in newest.values() if not isinstance(each, ENDED)]
+        return sorted(kept, key=lambda event: event.seq)
+
+    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        for room, wanted in messages.items():
+            for event in self._changes_of(room, wanted):
+                key = (room, event.message)
+                if isinstance(event, MessageDeleted):
+                    found[key] = 0
+                elif isinstance(event, MessageEdited) and found.get(key) != 0:
+                    found[key] = event.seq
         return found
+
+    async def tally(self, room: str, message: str, user: str) -> Tally:
+        changes = self._changes_of(room, [message])
+        edits = sum(isinstance(event, MessageEdited) for event in changes)
+        others = [each for each in changes if not isinstance(each, MessageEdited | MessageDeleted)]
+        return Tally(edits, len(others), sum(each.author.id == user for each in others))
+
+    def _changes_of(self, room: str, messages: Sequence[str]) -> list[MessageChange]:
+        """All changes of these messages, by ascending seq."""
+        kept = self._changes.get(room, {})
+        found = [event for message in set(messages) for event in kept.get(message, ())]
+        return sorted(found, key=attrgetter("seq"))
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
@@ -238,6 +263,17 @@ class MemoryStore:
 
     def _log(self, room: str) -> list[AnyEvent]:
         return self._rooms.get(room, [])
+
+
+def _slot(event: MessageChange) -> tuple[object, ...]:
+    """Changes that have the same one replace each other."""
+    match event:
+        case ReactionAdded() | ReactionRemoved():
+            return event.room, event.message, ReactionAdded, event.emoji, event.author.id
+        case PinAdded() | PinRemoved():
+            return event.room, event.message, PinAdded
+        case _:
+            return event.room, event.message, type(event)
 
 
 def _member_events(log: Sequence[AnyEvent]) -> Iterator[MemberEvent]:

@@ -27,13 +27,15 @@ def _partial(field: str, *keys: tuple[str, int]) -> IndexModel:
 
 
 BY_SEQ = [("room", 1), ("seq", -1)]
-BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]
+BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]  # servers of the version before name it
+BY_KIND = [("room", 1), ("message", 1), ("ev", 1), ("seq", 1)]
 
 # seq descends, so that the newest event of a group comes first: MongoDB then skips from group to
 # group (DISTINCT_SCAN) for `newest`.
 INDEXES = (
     IndexModel(BY_SEQ, unique=True),
     _partial("message", *BY_MESSAGE),
+    _partial("message", *BY_KIND),
     _partial("user.id", ("room", 1), ("user.id", 1), ("seq", -1)),
     _partial("user.id", ("user.id", 1), ("room", 1), ("seq", -1)),
     _partial("kind", ("room", 1), ("seq", -1), ("kind", 1)),
@@ -93,6 +95,40 @@ def members(rooms: Sequence[str]) -> list[Document]:
                 "event": {"$first": "$$ROOT"},
             }
         },
+    ]
+
+
+def changed(messages: Mapping[str, Sequence[str]], *kinds: str) -> Document:
+    """Matches changes of these kinds of the message ids of each room, by the index BY_KIND."""
+    places: list[Document] = [
+        {"room": room, "message": {"$in": list(wanted)}, "ev": {"$in": list(kinds)}}
+        for room, wanted in messages.items()
+        if wanted
+    ]
+    return places[0] if len(places) == 1 else {"$or": places}
+
+
+def newest_of_kinds(match: Document) -> list[Document]:
+    """The highest seq and the number of the changes of each kind of each message.
+
+    Entries of the index are all that is read for it.
+    """
+    each = {"room": "$room", "message": "$message", "ev": "$ev"}
+    return [
+        {"$match": match},
+        {"$group": {"_id": each, "seq": {"$max": "$seq"}, "count": {"$sum": 1}}},
+    ]
+
+
+def standing_reactions(match: Document) -> list[Document]:
+    """Each `reaction.added` that is the newest event of its author with its emoji."""
+    each = {"room": "$room", "message": "$message", "emoji": "$emoji", "author": "$author.id"}
+    return [
+        {"$match": match},
+        {"$group": {"_id": each, "newest": {"$max": {"seq": "$seq", "event": "$$ROOT"}}}},
+        {"$match": {"newest.event.ev": "reaction.added"}},
+        {"$replaceRoot": {"newRoot": "$newest.event"}},
+        {"$unset": "_id"},
     ]
 
 

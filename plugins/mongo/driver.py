@@ -88,11 +88,17 @@ class Database:
         )
         return await self.run(cursor.to_list(None))
 
-    async def aggregate(self, collection: Any, pipeline: Sequence[Document]) -> list[Document]:
-        return await self.run(self._aggregate(collection, pipeline))
+    async def aggregate(
+        self, collection: Any, pipeline: Sequence[Document], index: Sort | None = None
+    ) -> list[Document]:
+        """`index` is the one to use, as with `find`."""
+        return await self.run(self._aggregate(collection, pipeline, index))
 
-    async def _aggregate(self, collection: Any, pipeline: Sequence[Document]) -> list[Document]:
-        cursor = collection.aggregate(pipeline)
+    async def _aggregate(
+        self, collection: Any, pipeline: Sequence[Document], index: Sort | None
+    ) -> list[Document]:
+        named = {} if index is None else {"hint": dict(index)}
+        cursor = collection.aggregate(pipeline, **named)
         if not self._motor:
             cursor = await cursor
         found: list[Document] = await cursor.to_list(None)

@@ -1,5 +1,6 @@
 """The log of every room, in the collection `events`."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -17,6 +18,7 @@ from chatserver import (
     RoomChanged,
     RoomKind,
     StoreUnavailable,
+    Tally,
     Unread,
 )
 from chatserver_plugins.mongo import documents
@@ -25,6 +27,8 @@ from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
 NAME = "events"
 PAGES_AT_ONCE = 500  # a pipeline may have 1000 stages, and the first page takes three
 LOCAL = ReadConcern("local")
+EDITS = ("message.edited", "message.deleted")
+REACTIONS, PINS = ("reaction.added", "reaction.removed"), ("pin.added", "pin.removed")
 
 
 class MongoLog:
@@ -147,16 +151,68 @@ class MongoLog:
         return documents.events(found, MessagePosted)
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
-        places = [
-            {"room": room, "message": {"$in": list(wanted)}}
-            for room, wanted in messages.items()
-            if wanted
-        ]
-        if not places:
-            return []
-        found = await self._database.find(
-            self._events, {"$or": places}, [("seq", 1)], index=documents.BY_MESSAGE
+        newest = await self._newest_of_kinds(messages, *EDITS, *REACTIONS, *PINS)
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        reacted: defaultdict[str, list[str]] = defaultdict(list)
+        for (room, message), seqs in newest.items():
+            places[room] += [seqs[kind] for kind in EDITS if kind in seqs]
+            if seqs.get("pin.added", 0) > seqs.get("pin.removed", 0):
+                places[room].append(seqs["pin.added"])
+            if "reaction.added" in seqs:
+                reacted[room].append(message)
+        found, reactions = await asyncio.gather(self._at(places), self._reactions(reacted))
+        return sorted([*found, *reactions], key=lambda event: event.seq)
+
+    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+        newest = await self._newest_of_kinds(messages, *EDITS)
+        return {
+            key: 0 if "message.deleted" in seqs else seqs["message.edited"]
+            for key, seqs in newest.items()
+        }
+
+    async def tally(self, room: str, message: str, user: str) -> Tally:
+        of = {room: [message]}
+        own = documents.changed(of, *REACTIONS, *PINS) | {"author.id": user}
+        counted, mine = await asyncio.gather(
+            self._by_kind(of, "message.edited", *REACTIONS, *PINS),
+            self._database.aggregate(self._events, [{"$match": own}, {"$count": "n"}]),
         )
+        counts = {found["_id"]["ev"]: found["count"] for found in counted}
+        edits = counts.pop("message.edited", 0)
+        return Tally(edits, sum(counts.values()), mine[0]["n"] if mine else 0)
+
+    async def _newest_of_kinds(
+        self, messages: Mapping[str, Sequence[str]], *kinds: str
+    ) -> dict[tuple[str, str], dict[str, int]]:
+        """Of each (room, message) that has some the highest seq of each kind of change."""
+        newest: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        for found in await self._by_kind(messages, *kinds):
+            of = found["_id"]
+            newest[of["room"], of["message"]][of["ev"]] = found["seq"]
+        return newest
+
+    async def _by_kind(
+        self, messages: Mapping[str, Sequence[str]], *kinds: str
+    ) -> list[documents.Document]:
+        if not any(messages.values()):
+            return []
+        pipeline = documents.newest_of_kinds(documents.changed(messages, *kinds))
+        return await self._database.aggregate(self._events, pipeline, index=documents.BY_KIND)
+
+    async def _at(self, places: Mapping[str, Sequence[int]]) -> list[MessageChange]:
+        """The changes at these seqs of each room."""
+        wanted = [{"room": room, "seq": {"$in": seqs}} for room, seqs in places.items() if seqs]
+        if not wanted:
+            return []
+        query = {"$or": wanted}
+        found = await self._database.find(self._events, query, [], index=documents.BY_SEQ)
+        return documents.events(found, MessageChange)
+
+    async def _reactions(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        if not messages:
+            return []
+        pipeline = documents.standing_reactions(documents.changed(messages, *REACTIONS))
+        found = await self._database.aggregate(self._events, pipeline, index=documents.BY_KIND)
         return documents.events(found, MessageChange)
 
     async def repeats(

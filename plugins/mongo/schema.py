@@ -63,6 +63,7 @@ MIGRATIONS: tuple[Step, ...] = (
     Step("make the indexes over pages of a search index", _index_pages),
     Step("drop the search index, to make one that is found by key", _drop_index_pages),
     Step("drop the search index, to make one of fewer pages", _drop_search_pages),
+    Step("index changes of messages by their kind", _index_events),
 )
 
 

@@ -14,6 +14,7 @@ from chatserver import (
     MessagePosted,
     RoomChanged,
     StoreUnavailable,
+    Tally,
     Unread,
 )
 from chatserver_plugins.postgres import statements
@@ -121,12 +122,23 @@ class PostgresLog:
         return _decoded(statements.message, found)
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
-        keys = dict.fromkeys((room, each) for room, wanted in messages.items() for each in wanted)
-        if not keys:
+        if not (keys := _keys(messages)):
             return []
         rooms, wanted = zip(*keys, strict=True)
         found = await self._database.fetch(statements.CHANGES, _encoded(rooms), _encoded(wanted))
         return _decoded(statements.change, found)
+
+    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+        if not (keys := _keys(messages)):
+            return {}
+        rooms, wanted = zip(*keys, strict=True)
+        found = await self._database.fetch(statements.TEXTS, _encoded(rooms), _encoded(wanted))
+        return {keys[number - 1]: 0 if deleted else seq for number, deleted, seq in found}
+
+    async def tally(self, room: str, message: str, user: str) -> Tally:
+        values = room.encode(), message.encode(), statements.author_key(user)
+        (found,) = await self._database.fetch(statements.TALLY, *values)
+        return Tally(*found)
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
@@ -193,6 +205,12 @@ def _before_repeat(events: Sequence[AnyEvent]) -> tuple[Sequence[AnyEvent], Conf
                 return events[:index], Conflict.CLIENT_ID
             sent.add(key)
     return events, None
+
+
+def _keys(messages: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Each (room, message) once."""
+    keys = ((room, each) for room, wanted in messages.items() for each in wanted)
+    return list(dict.fromkeys(keys))
 
 
 def _encoded(texts: Any) -> list[bytes]:

@@ -93,6 +93,15 @@ MIGRATIONS: tuple[Step, ...] = (
         ALTER TABLE search_index_pages SET (toast_tuple_target = 8160);
         """,
     ),
+    Step(
+        "index changes of messages by their kind",
+        # Which is how a body begins: {"ev":"message.edited" and so on.
+        """
+        CREATE INDEX events_change_kinds ON events (room, message, substring(body, 1, 22), seq)
+            WHERE message IS NOT NULL;
+        DROP INDEX events_changes;
+        """,
+    ),
 )
 
 # The first halves of advisory locks; the second is the schema's.

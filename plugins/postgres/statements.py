@@ -142,15 +142,77 @@ CROSS JOIN LATERAL (
 ) AS stored
 """
 
-CHANGES = """
+
+def _kind(tag: str) -> str:
+    """The beginning of the body of such an event, as the index `events_change_kinds` has it."""
+    start = f'{{"ev":"{tag}","room":'[:22]
+    return f"'{start}'::bytea"
+
+
+_EDITED, _DELETED = _kind("message.edited"), _kind("message.deleted")
+_REACTED, _UNREACTED = _kind("reaction.added"), _kind("reaction.removed")
+_PINNED, _UNPINNED = _kind("pin.added"), _kind("pin.removed")
+
+
+def _of_asked(
+    columns: str, *kinds: str, of: str = "asked.room", message: str = "asked.message"
+) -> str:
+    return f"""
+    SELECT {columns} FROM events
+    WHERE room = {of} AND message = {message} AND message IS NOT NULL
+        AND substring(body, 1, 22) IN ({", ".join(kinds)})"""  # noqa: S608 - of names
+
+
+# Bodies are bytes in JSON, which PostgreSQL need not be able to read: NUL, or letters that a database
+# of another encoding lacks. Quotes in JSON texts are escaped, so these keys are where they look to be.
+_AUTHOR = """substring(
+    body, position('"author":{"id":' in body), position(',"name":' in body) - position('"author":{"id":' in body)
+)"""
+_EMOJI = """substring(body, position(',"emoji":' in body))"""
+
+CHANGES = f"""
 SELECT changed.body
 FROM unnest($1::bytea[], $2::bytea[]) AS asked (room, message)
 CROSS JOIN LATERAL (
-    SELECT seq, body FROM events
-    WHERE room = asked.room AND message = asked.message AND message IS NOT NULL
+    ({_of_asked("seq, body", _EDITED)} ORDER BY seq DESC LIMIT 1)
+    UNION ALL
+    ({_of_asked("seq, body", _DELETED)} ORDER BY seq DESC LIMIT 1)
+    UNION ALL
+    SELECT seq, body FROM ({_of_asked("seq, body", _PINNED)} ORDER BY seq DESC LIMIT 1) AS pin
+    WHERE NOT EXISTS ({_of_asked("", _UNPINNED)} AND events.seq > pin.seq)
+    UNION ALL
+    SELECT seq, body FROM (
+        SELECT DISTINCT ON (author, emoji) seq, body
+        FROM ({_of_asked(f"seq, body, {_AUTHOR} AS author, {_EMOJI} AS emoji", _REACTED, _UNREACTED)})
+            AS reaction
+        ORDER BY author, emoji, seq DESC
+    ) AS newest
+    WHERE substring(body, 1, 22) = {_REACTED}
 ) AS changed
 ORDER BY changed.seq
-"""
+"""  # noqa: S608 - as above
+
+TEXTS = f"""
+SELECT asked.number, deleted.seq IS NOT NULL AS is_deleted, edited.seq
+FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS asked (room, message, number)
+LEFT JOIN LATERAL ({_of_asked("seq", _EDITED)} ORDER BY seq DESC LIMIT 1) AS edited ON true
+LEFT JOIN LATERAL ({_of_asked("seq", _DELETED)} LIMIT 1) AS deleted ON true
+WHERE edited.seq IS NOT NULL OR deleted.seq IS NOT NULL
+"""  # noqa: S608 - as above
+
+_OTHERS = (_REACTED, _UNREACTED, _PINNED, _UNPINNED)
+TALLY = f"""
+SELECT edits.count, others.count, others.own
+FROM ({_of_asked("count(*) AS count", _EDITED, of="$1", message="$2")}) AS edits,
+    ({_of_asked(f"count(*) AS count, count(*) FILTER (WHERE {_AUTHOR} = $3) AS own", *_OTHERS, of="$1", message="$2")})
+    AS others
+"""  # noqa: S608 - as above
+
+
+def author_key(user: str) -> bytes:
+    """As TALLY takes a user id."""
+    return b'"author":{"id":' + _encode(user)
+
 
 REPEATS = """
 SELECT stored.body

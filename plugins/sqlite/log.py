@@ -13,6 +13,7 @@ from chatserver import (
     MessageChange,
     MessagePosted,
     RoomChanged,
+    Tally,
     Unread,
 )
 from chatserver_plugins.sqlite import queries, rows
@@ -69,13 +70,41 @@ class SqliteLog:
         return await self._events(MessagePosted, queries.POSTED, asked)
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
-        numbers = await self._known(messages)
-        keys = [(number, each) for room, number in numbers.items() for each in set(messages[room])]
         found: list[MessageChange] = []
-        for part in queries.parts(keys):
-            values = [value for key in part for value in key]
+        for part, values in await self._triples(messages):
             found += await self._events(MessageChange, queries.changes(len(part)), *values)
         return sorted(found, key=lambda event: event.seq)
+
+    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        for part, values in await self._triples(messages):
+            kind = list[tuple[int, int | None, int]]
+            for number, edited, deleted in await self._one(kind, queries.texts(len(part)), *values):
+                found[part[number]] = 0 if deleted or edited is None else edited
+        return found
+
+    async def tally(self, room: str, message: str, user: str) -> Tally:
+        for _, values in await self._triples({room: [message]}):
+            return await self._one(Tally, queries.tally(), *values, as_json(user))
+        return Tally(0, 0, 0)
+
+    async def _triples(
+        self, messages: Mapping[str, Sequence[str]]
+    ) -> list[tuple[list[tuple[str, str]], list[Any]]]:
+        """The (room, message) pairs in parts, each with the values of a statement about them."""
+        numbers = await self._known(messages)
+        keys = [(room, each) for room in numbers for each in dict.fromkeys(messages[room])]
+        return [
+            (
+                part,
+                [
+                    value
+                    for number, (room, message) in enumerate(part)
+                    for value in (number, numbers[room], message)
+                ],
+            )
+            for part in queries.parts(keys)
+        ]
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]
@@ -97,7 +126,7 @@ class SqliteLog:
     async def list_rooms(self, after: str, limit: int) -> list[str]:
         values = (after, max(limit, 0))
         return await self._database.read(
-            lambda connection: queries.texts(
+            lambda connection: queries.names(
                 connection.execute(queries.LIST_ROOMS, values).fetchone()[0]
             )
         )

@@ -144,17 +144,76 @@ UNREAD = """
     )"""
 
 
-def texts(found: str | None) -> list[str]:
+def names(found: str | None) -> list[str]:
     """The texts that a statement gave in hexadecimal digits, so that they make one."""
     return [] if found is None else [bytes.fromhex(text).decode() for text in found.split(",")]
 
 
+def _prefix(kind: str) -> str:
+    """The beginning of an event of this kind, as the index `change_kinds` has it."""
+    return f'{{"ev":"{kind}","room":'[:PREFIX]
+
+
+PREFIX = 22  # characters, by which the kinds of changes differ
+_EDITED, _DELETED = f"'{_prefix('message.edited')}'", f"'{_prefix('message.deleted')}'"
+_REACTED, _UNREACTED = f"'{_prefix('reaction.added')}'", f"'{_prefix('reaction.removed')}'"
+_PINNED, _UNPINNED = f"'{_prefix('pin.added')}'", f"'{_prefix('pin.removed')}'"
+
+
+def _of_asked(columns: str, *kinds: str) -> str:
+    """A query for changes of these kinds of the message that `asked` names."""
+    return f"""
+        SELECT {columns} FROM events INDEXED BY change_kinds
+        WHERE room = asked.room AND message = asked.message
+            AND substr(event, 1, {PREFIX}) IN ({", ".join(kinds)})"""
+
+
+def _newest(*kinds: str) -> str:
+    return f"({_of_asked('event', *kinds)} ORDER BY seq DESC LIMIT 1)"
+
+
+def _asked(count: int) -> str:
+    """So many triples of a number, room and message."""
+    return f"""
+        WITH asked (number, room, message) AS MATERIALIZED (VALUES {places(count, "(?, ?, ?)")})"""
+
+
 def changes(count: int) -> str:
-    """Of so many pairs of room and message."""
-    return events(f"""
-        SELECT event FROM (VALUES {places(count, "(?, ?)")}) AS asked
-        CROSS JOIN events INDEXED BY changes
-            ON room = asked.column1 AND message = asked.column2""")
+    """Of so many triples the changes that count. SQLite gives the row that has the `max` of a group."""
+    return f"""{_asked(count)}
+        SELECT group_concat(event) FROM (
+            SELECT {_newest(_EDITED)} AS event FROM asked
+            UNION ALL SELECT {_newest(_DELETED)} FROM asked
+            UNION ALL SELECT CASE WHEN coalesce(({_of_asked("max(seq)", _UNPINNED)}), 0)
+                    < ({_of_asked("max(seq)", _PINNED)}) THEN {_newest(_PINNED)} END FROM asked
+            UNION ALL SELECT event FROM (
+                SELECT event, max(seq) FROM asked CROSS JOIN events INDEXED BY change_kinds
+                    ON events.room = asked.room AND events.message = asked.message
+                    AND substr(event, 1, {PREFIX}) IN ({_REACTED}, {_UNREACTED})
+                GROUP BY number, event -> '$.author.id', event -> '$.emoji'
+            ) WHERE substr(event, 1, {PREFIX}) = {_REACTED}
+        )"""
+
+
+def texts(count: int) -> str:
+    """[number, seq of the newest edit or null, is it deleted] of those of so many triples that have any."""
+    return f"""{_asked(count)}
+        SELECT json_group_array(json_array(number, edited, deleted)) FROM (
+            SELECT number, ({_of_asked("max(seq)", _EDITED)}) AS edited,
+                EXISTS ({_of_asked("1", _DELETED)}) AS deleted
+            FROM asked
+        ) WHERE edited IS NOT NULL OR deleted"""
+
+
+def tally() -> str:
+    """[edits, others] of one triple, then how many of the others are by a user, given in JSON."""
+    others = (_REACTED, _UNREACTED, _PINNED, _UNPINNED)
+    return f"""{_asked(1)}
+        SELECT json_array(
+            ({_of_asked("count(*)", _EDITED)}),
+            ({_of_asked("count(*)", *others)}),
+            ({_of_asked("count(*)", *others)} AND event -> '$.author.id' = ?)
+        ) FROM asked"""
 
 
 def repeats(count: int) -> str:

@@ -88,7 +88,7 @@ class SqliteRecords:
 
     async def spaces(self) -> list[str]:
         return await self._database.read(
-            lambda connection: queries.texts(connection.execute(SPACES).fetchone()[0])
+            lambda connection: queries.names(connection.execute(SPACES).fetchone()[0])
         )
 
     async def _pairs(self, query: str, *values: str | bytes | int) -> list[tuple[str, bytes]]:

@@ -81,6 +81,15 @@ MIGRATIONS: tuple[Step, ...] = (
         "drop the search index, to make one of fewer pages",
         ("DELETE FROM indexed", "DELETE FROM index_pages"),
     ),
+    Step(
+        "index changes of messages by their kind",
+        # Which is how an event begins: {"ev":"message.edited" and so on.
+        (
+            """CREATE INDEX change_kinds ON events (room, message, substr(event, 1, 22), seq)
+                WHERE message IS NOT NULL""",
+            "DROP INDEX changes",
+        ),
+    ),
 )
 
 

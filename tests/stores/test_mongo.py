@@ -13,8 +13,8 @@ import msgspec
 import pymongo
 import pytest
 
-from chatserver import RoomRole, StartupError, StoreUnavailable
-from chatserver.testing.samples import described, joined, posted
+from chatserver import MessageEdited, PinAdded, RoomRole, StartupError, StoreUnavailable
+from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.mongo import MongoPlugin, MongoStore, documents
 from chatserver_plugins.mongo.store import leaks
 from tests.servers import Mongod, free_port
@@ -47,9 +47,15 @@ async def opened(server: Mongod, **settings: Any) -> AsyncIterator[MongoStore]:
         await store.close()
 
 
-def plan(server: Mongod, database: str, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+def plan(
+    server: Mongod,
+    database: str,
+    pipeline: list[dict[str, Any]],
+    index: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """How the server ran a pipeline: its stages' names, keys and documents examined."""
-    command = {"aggregate": "events", "pipeline": pipeline, "cursor": {}}
+    command: dict[str, Any] = {"aggregate": "events", "pipeline": pipeline, "cursor": {}}
+    command |= {"hint": index} if index else {}
     with pymongo.MongoClient[dict[str, Any]](server.uri) as client:
         answer = client[database].command("explain", command, verbosity="executionStats")
     found: dict[str, Any] = {"stages": set()}
@@ -101,6 +107,36 @@ async def test_newest_events_are_found_by_skipping(io_loop: Any, replica_set: Mo
 
         unread = plan(replica_set, database, documents.unread("u2", dict.fromkeys(rooms, 110)))
         assert unread["documents"] <= 100
+
+
+async def test_of_a_message_that_was_edited_often_one_text_is_read(
+    io_loop: Any, replica_set: Mongod
+) -> None:
+    database = f"test_{secrets.token_hex(8)}"
+    async with opened(replica_set, database=database) as store:
+        await store.append(
+            [event(MessageEdited, "r", n, message="m", body="b") for n in range(1, 301)]
+        )
+        await store.append([event(PinAdded, "r", n, message="m") for n in range(301, 401)])
+        of = {"r": ["m", *(f"none{n}" for n in range(50))]}
+        kinds = ("message.edited", "message.deleted", "pin.added")
+        match = documents.changed(of, *kinds)
+        found = plan(
+            replica_set, database, documents.newest_of_kinds(match), dict(documents.BY_KIND)
+        )
+        assert found["documents"] == 0
+        assert found["keys"] < 600
+        read: list[int] = []
+        find = store._database.find
+
+        async def counted(*given: Any, **named: Any) -> Any:
+            answer = await find(*given, **named)
+            read.append(len(answer))
+            return answer
+
+        store._database.find = counted  # type: ignore[method-assign]
+        assert [change.seq for change in await store.changes(of)] == [300, 400]
+        assert read == [2]
 
 
 @DRIVERS

@@ -19,12 +19,14 @@ import pytest
 from chatserver import (
     Appended,
     Conflict,
+    MessageEdited,
+    PinAdded,
     RoomRole,
     StartupError,
     Store,
     StoreUnavailable,
 )
-from chatserver.testing.samples import described, joined, posted
+from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.postgres import PostgresPlugin, driver, schema, statements
 from tests.servers import PATIENT_MS, Postgres, free_port
 from tests.stores.waiting import LIMIT_SECONDS, comes_back
@@ -129,6 +131,21 @@ async def test_what_is_asked_is_found_by_skipping(
         assert GROUPS <= read < 2 * GROUPS, query  # of 400; averages are rounded up before 18
     public = await rows_read(config, statements.PUBLIC_ROOMS, b"", 3)
     assert public <= 2 * 4, "of ten rooms"
+
+
+async def test_of_a_message_that_was_edited_often_one_text_is_read(
+    io_loop: Any, config: PostgresPlugin.Config
+) -> None:
+    async with opened(config) as store:
+        edits = [event(MessageEdited, "r", n, message="m", body="b") for n in range(1, 301)]
+        pins = [event(PinAdded, "r", n, message="m") for n in range(301, 401)]
+        await store.append([*edits, *pins, *(posted("r", n) for n in range(401, 1001))])
+    asked = [[b"r"] * 3, [b"m", b"none", b"r-1"]]
+    async with connected(config) as connection:
+        await connection.execute("ANALYZE events")
+    assert await rows_read(config, statements.CHANGES, *asked) <= 3
+    assert await rows_read(config, statements.TEXTS, *asked) <= 2
+    assert await rows_read(config, statements.TALLY, b"r", b"none", b"") == 0
 
 
 # -- several nodes --------------------------------------------------------------------------------

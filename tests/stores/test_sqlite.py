@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
-from chatserver import PinAdded, RoomRole, StartupError, Store, StoreUnavailable
+from chatserver import MessageEdited, PinAdded, RoomRole, StartupError, Store, StoreUnavailable
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queries, records, schema
 from tests.faults.disk import no_file_grows_over
@@ -529,7 +529,8 @@ async def test_queries_do_not_get_slower_with_the_log(io_loop: Any, path: Path) 
         "ranges": (queries.RANGES, (5, "[[2, 3], [2, 100], [1, 0], [null, 0]]")),
         "pages": (queries.PAGES, (5, f"[[2, {queries.ANY_SEQ}], [2, 100], [1, 9], [null, 9]]")),
         "posted": (queries.POSTED, ("[[2, 16], [2, 1], [2, 9999], [1, 1]]",)),
-        "changes": (queries.changes(3), (2, "r-1", 2, "none", 1, "r-1")),
+        "changes": (queries.changes(3), (0, 2, "r-1", 1, 2, "none", 2, 1, "r-1")),
+        "texts": (queries.texts(2), (0, 2, "r-1", 1, 2, "often")),
         "repeats": (queries.repeats(2), ("u1", "c-r-16", "u1", "none")),
         "numbers": (queries.numbers(2), ("r", "none")),
         "get_many": (records.get_many(2), ("s", "r-1", "none")),
@@ -556,6 +557,24 @@ async def test_queries_do_not_get_slower_with_the_log(io_loop: Any, path: Path) 
         assert {name: large[name] <= small[name] * 1.1 + 20 for name in small} == dict.fromkeys(
             small, True
         )
+
+
+async def test_reading_a_message_does_not_get_slower_with_its_edits(
+    io_loop: Any, path: Path
+) -> None:
+    async with opened(path) as store:
+        for first in (1, 1001):
+            edits = [
+                event(MessageEdited, "r", first + n, message="m", body="b") for n in range(1000)
+            ]
+            await store.append(edits)
+            taken = [
+                steps(path, queries.changes(1), 0, 1, "m"),
+                steps(path, queries.texts(1), 0, 1, "m"),
+            ]
+            if first == 1:
+                few = taken
+    assert taken == pytest.approx(few, rel=0.1)
 
 
 async def test_many_rooms_are_read_in_one_statement(
