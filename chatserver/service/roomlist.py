@@ -54,9 +54,10 @@ class Known:
 
     def agrees(self, markers: Mapping[str, int]) -> bool:
         """False if another node may have let the user into a room since this was read."""
-        return all(
-            room in self.rooms or self.others.get(room) == seq for room, seq in markers.items()
-        )
+        for room, seq in markers.items():
+            if room not in self.rooms and self.others.get(room) != seq:
+                return False
+        return True
 
     def after(self, room: str, limit: int) -> list[str]:
         """The next rooms by ascending id."""
@@ -99,7 +100,7 @@ class RoomLists:
         views = [
             view_of(user, room, read.get(room.id, 0), unread.get(room.id, NONE))
             for room in rooms
-            if room.role(user.id) is not None  # it may have been lost meanwhile
+            if user.id in room.members  # it may have been lost meanwhile
         ]
         return JoinedPage(views, len(ids) > limit, ids[:limit][-1] if ids else "", known.rooms)
 
@@ -159,20 +160,20 @@ class RoomLists:
         self, user: User, known: Known, ids: Sequence[str], read: Mapping[str, int]
     ) -> list[Room]:
         """Those of the rooms that the user is in by what the store has now."""
-        rooms = (await self._rooms.load_many(ids)).values()
+        loaded = await self._rooms.load_many(ids)
+        rooms = [loaded[id] for id in ids if id in loaded]
         await self._log.refresh(
             room
             for room in rooms
             if self._rooms.loaded(room.id) is None
-            or room.role(user.id) is None
+            or user.id not in room.members
             or read.get(room.id, 0) > room.head
         )
-        found = []
-        for room in sorted(rooms, key=_id_of):
-            if room.role(user.id) is not None:
-                found.append(room)
-            elif known.drop(room.id, read.get(room.id, 0)):
-                self._size -= known is self._known.get(user.id)
+        found = [room for room in rooms if user.id in room.members]
+        if len(found) < len(ids):
+            for id in set(ids) - {room.id for room in found}:
+                if known.drop(id, read.get(id, 0)):
+                    self._size -= known is self._known.get(user.id)
         return found
 
     # -- what is unread ----------------------------------------------------------------------------
@@ -235,7 +236,3 @@ def _count(user: str, room: Room, read: int, known: Counted | None) -> Counted |
             messages += 1
             mentions += user in event.mentions
     return Counted(read, room.head, Unread(min(messages, UNREAD_EVENTS), mentions))
-
-
-def _id_of(room: Room) -> str:
-    return room.id

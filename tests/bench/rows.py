@@ -124,6 +124,34 @@ async def _reads(peer: Peer, plan: Plan, request_of: Callable[[str, str], bytes]
     return await _windows(peer, plan, load, seen, pacing)
 
 
+async def list_50(peer: Peer, plan: Plan) -> list[Values]:
+    return await _lists(peer, plan, 50)
+
+
+async def list_500(peer: Peer, plan: Plan) -> list[Values]:
+    return await _lists(peer, plan, 500)
+
+
+async def _lists(peer: Peer, plan: Plan, rooms: int) -> list[Values]:
+    """Each user is in all rooms, and asks for the list again and again."""
+    tokens = await peer.users(READERS)
+    makers = [number % READERS for number in range(rooms)]  # one alone may not invite so often
+    await peer.rooms([tokens[maker:] + tokens[:maker] for maker in makers])
+    seen = array("d")
+
+    async def read(token: str) -> None:
+        request = request_bytes("GET", "/api/v1/rooms", token)
+        async with Connection.opened(peer.port) as connection:
+            while True:
+                began = perf_counter()
+                reply = await connection.exchange(request)
+                seen.append(perf_counter() - began)
+                assert len(reply.json(200)["rooms"]) == rooms, reply
+
+    pacing = asyncio.gather(*map(read, tokens))
+    return await _windows(peer, plan, Load(), seen, pacing)
+
+
 async def graphql_fanout(peer: Peer, plan: Plan) -> list[Values]:
     return await _graphql(peer, plan, [graphql.document()] * USERS)
 
@@ -294,6 +322,20 @@ ROWS = [
         "newest page of an active room, 10 connections",
         history,
         {"rate": Figure("reads/s", 5_000, more_is_better=True), "µs": Figure("µs a read")},
+    ),
+    Row(
+        "list-50",
+        "the list of 50 rooms, 10 users",
+        list_50,
+        {"µs": Figure("µs a list", 500), "p99": Figure("ms p99")},
+        alone=True,
+    ),
+    Row(
+        "list-500",
+        "the list of 500 rooms, 10 users",
+        list_500,
+        {"µs": Figure("µs a list", 3000), "p99": Figure("ms p99")},
+        alone=True,
     ),
     Row(
         "graphql-fanout",
