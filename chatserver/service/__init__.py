@@ -1,5 +1,6 @@
 """All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`.
 
+    names.py, similar.py       what people may be called; who looks like whom
     directory.py               finding accounts
     accounts.py, founding.py   who somebody is; which account is the first owner
     owners.py, removal.py      the last owner stays; deleting accounts
@@ -51,6 +52,7 @@ from chatserver.service.removal import Removal
 from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
+from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
 from chatserver.service.views import Mentioned
 
 if TYPE_CHECKING:
@@ -120,7 +122,10 @@ class Service:
         """Become a node: talk with others, where there is a bus; index. Raises `StartupError`."""
         if self.exchange is not None:
             await self.exchange.open(await bus_key(self.store), self.epoch)
-        self._tasks.append(self._repeated(self.indexer.look, INDEX_SECONDS))
+        self._tasks += [
+            self._repeated(self.indexer.look, INDEX_SECONDS),
+            self._repeated(self.accounts.similar.look, SIMILAR_SECONDS),
+        ]
 
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)  # they use the store

@@ -2,9 +2,8 @@
 
 import secrets
 import time
-import unicodedata
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
@@ -21,9 +20,11 @@ from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
 from chatserver.service.directory import NAMES, USERS, Directory, decode_user, folded_name
 from chatserver.service.founding import Founding
+from chatserver.service.names import clean_person_name, clean_username, skeletons
 from chatserver.service.owners import Owners
 from chatserver.service.rights import demand_staff
-from chatserver.service.texts import clean_name, clean_username, new_id
+from chatserver.service.similar import Similar
+from chatserver.service.texts import new_id
 
 PASSWORD_CHARS = 1024  # more is refused before any work is done
 DELETED_NAME = "deleted user"
@@ -48,6 +49,7 @@ class Accounts(Directory):
         self._authenticator, self._hooks = authenticator, hooks
         self._hub, self._config = hub, config.server
         self._founding, self._owners = Founding(store), Owners(store)
+        self.similar = Similar(store)
         self._attempts = Attempts(hooks)
         hourly = config.limits.registrations_per_hour
         self._registrations = AddressRate(hourly / 3600, hourly)
@@ -75,7 +77,7 @@ class Accounts(Directory):
         if self._config.registration == "closed":
             raise ChatError("auth.closed")
         self._registrations.take(address)
-        user = await self._made(username, password, name, None)
+        user = await self._made(username, password, name, None, Actor(address=address))
         by = Actor(user=user.id, address=address or None)
         self._tell("registered", user, by, role=user.role)
         return user, await self._authenticator.open_session(user.id)
@@ -89,15 +91,15 @@ class Accounts(Directory):
         by: Actor = THE_SERVER,
     ) -> User:
         """Make an account. Raises `ChatError` user.exists, request.invalid."""
-        user = await self._made(username, password, name, role)
+        user = await self._made(username, password, name, role, by)
         self._tell("added", user, by, role=user.role)
         return user
 
     async def _made(
-        self, username: str, password: str, name: str | None, role: ServerRole | None
+        self, username: str, password: str, name: str | None, role: ServerRole | None, by: Actor
     ) -> User:
         folded = clean_username(username)
-        shown = clean_name(name, unicodedata.normalize("NFKC", username).strip())
+        shown = clean_person_name(name if name and name.strip() else username)
         # Before the name is looked at: a weak password shall not tell which names are taken.
         self._check_password(password, folded, shown)
         # Else each attempt at a taken name would cost a hash and leave its record behind.
@@ -106,11 +108,31 @@ class Accounts(Directory):
         user = User(
             id=new_id(), username=folded, name=shown, role=role or ServerRole.MEMBER, at=now_text()
         )
-        await self._authenticator.set_password(user.id, password)
-        if role is not None:
-            return await self._enter(user)
-        await self._founding.begin()
-        return await self._settled(await self._enter(user))
+        claimed = await self._claim(user, by)
+        try:
+            await self._authenticator.set_password(user.id, password)
+            if role is None:
+                await self._founding.begin()
+            await self._enter(user)
+        except ChatError:
+            with suppress(StoreUnavailable):
+                await self.similar.release(user.id, claimed)
+            raise
+        return await self._settled(user) if role is None else self._remember(user)
+
+    async def _claim(self, user: User, by: Actor) -> list[str]:
+        """Make sure that no other account's names look like these. See `Similar.claim`.
+
+        Plugins may show the accounts that they make under any name.
+        """
+        claimed = await self.similar.claim(user.id, user.username, "username")
+        try:
+            return [*claimed, *await self.similar.claim(user.id, user.name, "name")]
+        except ChatError as error:
+            if error.code == "user.exists" and by == THE_SERVER:
+                return claimed
+            await self.similar.release(user.id, claimed)
+            raise
 
     def _check_password(self, password: str, *names: str) -> None:
         """Raise `ChatError` request.invalid for one that is too long, or too easy to guess."""
@@ -129,13 +151,12 @@ class Accounts(Directory):
         raw = await self._store.get(USERS, user.id)
         return user if raw is None else self._remember(decode_user(raw))
 
-    async def _enter(self, user: User) -> User:
+    async def _enter(self, user: User) -> None:
         """Write the account; the name last: after a crash between, the name is free to take."""
         await self._store.put(USERS, user.id, _encode(user))
         if not await self._store.add(NAMES, user.username, user.id.encode()):
             await self._store.delete(USERS, user.id)
             raise ChatError("user.exists")
-        return self._remember(user)
 
     async def login(
         self, username: str, password: str, address: str, device: str = ""
@@ -274,16 +295,18 @@ class Accounts(Directory):
         old = folded_name(username)
         folded = old if new is None else clean_username(new)
         if name is not None:
-            shown = clean_name(name)
+            shown = clean_person_name(name)
         elif new is not None and user.name.casefold() == user.username:
-            shown = unicodedata.normalize("NFKC", new).strip()
+            shown = clean_person_name(new)
         else:
             shown = user.name
+        await self._claim(msgspec.structs.replace(user, username=folded, name=shown), by)
         if folded != old:
             await self._take_name(folded, user)
         changed = await self._change(user, username=folded, name=shown)
         if folded != old:
             await self._store.delete(NAMES, old)
+        await self.similar.release(user.id, _looks(user) - _looks(changed))
         self._tell("renamed", changed, by)
         return changed
 
@@ -300,6 +323,7 @@ class Accounts(Directory):
         """
         user = await self._named(username)
         async with self._keeping_an_owner(user, gives_up=True):
+            await self.similar.release(user.id, _looks(user))
             gone = await self._change(
                 user,
                 username=f"deleted-{user.id}",
@@ -370,3 +394,7 @@ class Accounts(Directory):
                 subscriber.pipe.close(CLOSE_REJECTED, "the session has ended")
             else:
                 self._hub.update_user(found)
+
+
+def _looks(user: User) -> set[str]:
+    return skeletons(user.username) | skeletons(user.name)

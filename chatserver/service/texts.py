@@ -1,4 +1,7 @@
-"""What texts from people must look like: bodies, names, reactions; and ids that the server makes."""
+"""What texts must look like: bodies, rooms' names, reactions; and ids that the server makes.
+
+Names of people: `names.py`.
+"""
 
 import re
 import secrets
@@ -8,9 +11,13 @@ import unicodedata
 from chatserver.errors import ChatError
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
-_USERNAME = re.compile(r"[\w](?:[\w.-]{0,30}[\w])?")
 # The @ first, what stands before it second: so the engine looks at the @s alone.
 _MENTION = re.compile(r"@(?<![\w@.-]@)([\w](?:[\w.-]{0,30}[\w])?)")
+# Direction of what follows, and blanks without a width. Joiners are parts of words and of emoji.
+_INVISIBLE = frozenset(
+    "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_VISIBLE = re.compile("[^\\s\u200c\u200d\u2800\u3164]")
 MENTIONS = 50  # looked up in one message
 
 
@@ -20,37 +27,56 @@ def new_id() -> str:
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
 
 
-def clean_username(text: str) -> str:
-    """The name as it is kept: NFKC, case folded. Raises `ChatError` request.invalid."""
-    name = unicodedata.normalize("NFKC", text).strip().casefold()
-    if not _USERNAME.fullmatch(name):
+def time_of_id(text: str) -> float:
+    """When `new_id` made it (Unix time); 0 for another text."""
+    if len(text) != 20 or not set(text) <= set(_ALPHABET):
+        return 0.0
+    number = 0
+    for char in text[:10]:
+        number = number << 5 | _ALPHABET.index(char)
+    return (number >> 2) / 1000
+
+
+def clean_name(text: str | None) -> str:
+    """A room's name: trimmed, nothing that controls how others are shown, 1 to 200 characters."""
+    name = " ".join((text or "").split())
+    if not 1 <= len(name) <= 200 or any(map(_is_control, name)) or not _VISIBLE.search(name):
         raise ChatError(
             "request.invalid",
-            "A user name has 1 to 32 letters, digits, dots, dashes or underscores.",
+            "A name has 1 to 200 printable characters.",
+            detail={"field": "name", "reason": "length"},
         )
     return name
 
 
-def clean_name(text: str | None, fallback: str | None = None) -> str:
-    """A display name or a room's name: trimmed, no control characters, 1 to 200 characters."""
-    name = " ".join((text or "").split()) or (fallback or "")
-    if not name or len(name) > 200 or any(unicodedata.category(char) == "Cc" for char in name):
-        raise ChatError("request.invalid", "A name has 1 to 200 printable characters.")
-    return name
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" or char in _INVISIBLE
 
 
 def check_body(body: str, limit: int) -> None:
     """Raise `ChatError` request.invalid for an empty body, limit.size for more than `limit` characters."""
     if not body.strip():
-        raise ChatError("request.invalid", "A message needs a text.")
+        raise ChatError(
+            "request.invalid",
+            "A message needs a text.",
+            detail={"field": "body", "reason": "empty"},
+        )
     if len(body) > limit:
-        raise ChatError("limit.size", f"A message has at most {limit} characters.")
+        raise ChatError(
+            "limit.size",
+            f"A message has at most {limit} characters.",
+            detail={"field": "body", "reason": "long", "most": limit},
+        )
 
 
 def check_emoji(emoji: str) -> None:
     """Raise `ChatError` request.invalid for a blank reaction, or one with control characters."""
     if not emoji.strip() or any(unicodedata.category(char) == "Cc" for char in emoji):
-        raise ChatError("request.invalid", "A reaction needs a printable text.")
+        raise ChatError(
+            "request.invalid",
+            "A reaction needs a printable text.",
+            detail={"field": "emoji", "reason": "form"},
+        )
 
 
 def mentioned_names(body: str) -> list[str]:

@@ -35,7 +35,7 @@ async def test_passwords_are_hashed_beside_each_other_and_one_of_the_first_becom
 
 
 async def test_of_two_who_want_one_name_at_the_same_time_one_gets_it() -> None:
-    service = make_service(MemoryStore(), config(), authenticator=Slow(2))
+    service = make_service(MemoryStore(), config())
     async with running(service):
         one, other = await asyncio.gather(
             *(service.accounts.register("anna", "a long password") for _ in range(2)),

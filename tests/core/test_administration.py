@@ -141,7 +141,7 @@ async def test_renaming_frees_the_old_name_and_keeps_the_account() -> None:
 
 @pytest.mark.parametrize("done", ["before", "after"])
 async def test_a_renaming_that_was_interrupted_is_finished_by_another(done: str) -> None:
-    for calls in range(12):
+    for calls in range(40):
         store = MemoryStore()
         healthy = make_service(store, config())
         ada = await healthy.accounts.add("ada", PASSWORD)

@@ -202,7 +202,7 @@ async def race(make_store: MakeStore) -> None:
         await store.open()
     try:
         for _ in range(ROUNDS):
-            for space in ("user", "username", "founding"):
+            for space in ("user", "username", "founding", "skeleton"):
                 for key, _ in await stores[0].scan(space, ""):
                     await stores[0].delete(space, key)
             nodes = [node(store) for store in stores]

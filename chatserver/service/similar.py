@@ -1,0 +1,87 @@
+"""Finds names that look like somebody else's: an index of the skeletons of all names.
+
+An entry is made before its account, atomically, so that of two at once one is refused. Accounts of
+before the index are entered in the background; of those that look alike already, the older one.
+"""
+
+import time
+from collections.abc import Collection
+
+from chatserver.errors import ChatError
+from chatserver.interfaces import Store
+from chatserver.model import User
+from chatserver.service.directory import USERS, decode_user
+from chatserver.service.names import skeletons
+from chatserver.service.texts import time_of_id
+
+SPACE = "skeleton"  # record space: skeleton -> id
+PROGRESS_SPACE, PROGRESS_KEY = "founding", "skeletons"  # the last id entered, or DONE
+DONE = b"done"
+BATCH = 100  # accounts entered at once, every LOOK_SECONDS
+LOOK_SECONDS = 1.0
+# An entry whose account is not there was left by a crash, or its account is just being made.
+UNFINISHED_SECONDS = 60.0
+
+
+class Similar:
+    """Whose names look like which."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._done = False
+
+    async def claim(self, user: str, name: str, field: str) -> list[str]:
+        """Enter a name for the user id; returns the new entries.
+
+        Raises `ChatError` user.exists, with `detail`, if it looks like a name of another account.
+        """
+        made: list[str] = []
+        for key in sorted(skeletons(name)):
+            if await self._store.add(SPACE, key, user.encode()):
+                made.append(key)
+            elif not await self._take_over(key, user):
+                await self.release(user, made)
+                raise ChatError(
+                    "user.exists",
+                    "This name looks too much like that of another account.",
+                    detail={"field": field, "reason": "similar"},
+                )
+        return made
+
+    async def release(self, user: str, keys: Collection[str]) -> None:
+        """Remove entries of the user id."""
+        for key in keys:
+            if await self._store.get(SPACE, key) == user.encode():
+                await self._store.delete(SPACE, key)
+
+    async def look(self) -> None:
+        """Enter some accounts of before the index. Raises `StoreUnavailable`."""
+        if self._done:
+            return
+        place = await self._store.get(PROGRESS_SPACE, PROGRESS_KEY) or b""
+        if place == DONE:
+            self._done = True
+            return
+        rows = await self._store.scan(USERS, "", place.decode(), BATCH)
+        for _, raw in rows:
+            await self._enter(decode_user(raw))
+        reached = rows[-1][0].encode() if len(rows) == BATCH else DONE
+        await self._store.put(PROGRESS_SPACE, PROGRESS_KEY, reached)
+
+    async def _enter(self, user: User) -> None:
+        if not user.deleted:
+            for key in skeletons(user.username) | skeletons(user.name):
+                await self._store.add(SPACE, key, user.id.encode())
+
+    async def _take_over(self, key: str, user: str) -> bool:
+        """Whether the entry is the user's, or can be, as its account never came to be."""
+        holder = await self._store.get(SPACE, key)
+        if holder is None:
+            return await self._store.add(SPACE, key, user.encode())
+        if holder == user.encode():
+            return True
+        if await self._store.get(USERS, holder.decode()) is not None:
+            return False
+        if time.time() - time_of_id(holder.decode()) < UNFINISHED_SECONDS:
+            return False
+        return await self._store.swap(SPACE, key, holder, user.encode())
