@@ -53,6 +53,11 @@ class IndexPage(NamedTuple):
     data: bytes
 
 
+# What every store can index; PostgreSQL is the narrowest: 2,704 bytes for both together.
+RECORD_SPACE_BYTES = 255
+RECORD_KEY_BYTES = 1024
+
+
 class Store(Protocol):
     """Keeps the log of every room, and small records.
 
@@ -117,7 +122,7 @@ class Store(Protocol):
 
         (room, seq) is unique, and (author.id, client_id) is unique among posted messages. The
         first event that breaks a rule stops the batch: all before it stand, none after it is
-        written. Durable means: it survives the loss of power and, in a replicated store, of any
+        written. No reader sees an event of a batch before all that come before it there. Durable means: it survives the loss of power and, in a replicated store, of any
         one member. A reader may see an event before `append` has returned.
         """
 
@@ -218,6 +223,10 @@ class Store(Protocol):
         """Remove the room's pages of a lower slot and a lower first."""
 
     # -- records: small values under (space, key), for sessions, accounts, markers, plugins --
+    #
+    # In UTF-8 a space has at most RECORD_SPACE_BYTES (255), a key RECORD_KEY_BYTES (1,024), whatever is in
+    # them; up to there a store keeps them apart by each byte. Longer keys of plugins raise `ValueError`
+    # before a store is asked.
 
     async def get(self, space: str, key: str) -> bytes | None:
         """The value, or None."""
@@ -308,7 +317,7 @@ class Authenticator(Protocol):
     """Checks passwords and keeps sessions. A token is opaque; only its holder knows it.
 
     Sessions are records whose keys begin with `session/`: copies of the store leave those out, so
-    that a restore ends them all.
+    that a restore ends them all. `chatserver.testing.authenticators` checks it.
     """
 
     def check_password(self, password: str, words: Sequence[str]) -> None:
@@ -362,6 +371,8 @@ class Authenticator(Protocol):
 
 __all__ = [
     "BUS_FRAME_BYTES",
+    "RECORD_KEY_BYTES",
+    "RECORD_SPACE_BYTES",
     "Appended",
     "Authenticator",
     "Bus",

@@ -1,10 +1,10 @@
 """A plugin's own space among a store's records."""
 
-from chatserver.interfaces import Store
+from chatserver.interfaces import RECORD_KEY_BYTES, Store
 
 
 class Space:
-    """`chatserver.Records` for one space of a store."""
+    """`chatserver.Records` for one space of a store. Keys that are too long raise `ValueError`."""
 
     def __init__(self, store: Store, space: str) -> None:
         self._store, self._space = store, space
@@ -13,9 +13,11 @@ class Space:
         return await self._store.get(self._space, key)
 
     async def put(self, key: str, value: bytes) -> None:
+        _check(key)
         await self._store.put(self._space, key, value)
 
     async def add(self, key: str, value: bytes) -> bool:
+        _check(key)
         return await self._store.add(self._space, key, value)
 
     async def swap(self, key: str, old: bytes, new: bytes) -> bool:
@@ -28,3 +30,11 @@ class Space:
         self, prefix: str, after: str = "", limit: int = 1000
     ) -> list[tuple[str, bytes]]:
         return await self._store.scan(self._space, prefix, after, limit)
+
+
+def _check(key: str) -> None:
+    """Refuse what not every store can keep, on all of them, and before some of it is written."""
+    if len(key) * 4 > RECORD_KEY_BYTES and (size := len(key.encode())) > RECORD_KEY_BYTES:
+        raise ValueError(
+            f"a record's key has at most {RECORD_KEY_BYTES} bytes, not {size}: {key[:40]}…"
+        )

@@ -254,6 +254,34 @@ class LogContract:
             bodies = [item.body for item in events if item.author.id == f"u{n}"]  # type: ignore[union-attr]
             assert bodies == [str(number) for number in range(20)]
 
+    async def test_a_reader_sees_no_event_before_those_that_come_before_it(
+        self, store: Store, other: Store
+    ) -> None:
+        """Of a room, and of a batch over several rooms, while they are written."""
+        count, size, rooms = 40, 60, ("r", "s", "t")
+        stands = asyncio.Event()
+
+        async def write_all() -> None:
+            for number in range(count):
+                seqs = range(number * size + 1, (number + 1) * size + 1)
+                batch = [posted(room, seq) for seq in seqs for room in rooms]
+                assert await store.append(batch) == Appended(len(batch))
+            stands.set()
+
+        async def look() -> None:
+            while not stands.is_set():
+                later = await other.heads(rooms[::-1])
+                seen = [(await other.heads([room])).get(room, 0) for room in rooms]
+                assert seen[0] >= later.get("s", 0) and seen[1] >= later.get("t", 0)
+                after = max(0, seen[0] - 2 * size)
+                found = [each.seq for each in await other.read("r", after, 3 * size)]
+                assert found == list(range(after + 1, after + len(found) + 1)), "there is a hole"
+                await asyncio.sleep(0)  # a store in memory lets nobody else in by itself
+
+        async with asyncio.TaskGroup() as group:
+            for work in (write_all(), look(), look()):
+                group.create_task(work)
+
     async def test_of_racing_repeats_one_is_stored(self, store: Store, other: Store) -> None:
         async def send(node: Store, room: str) -> Appended:
             return await node.append([posted(room, 1, client_id="same")])

@@ -1,6 +1,7 @@
 """What a store promises holds for a lot of something, too: none of it is cut, left out or forgotten."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from chatserver import (
     Store,
     Unread,
 )
+from chatserver.interfaces import RECORD_KEY_BYTES, RECORD_SPACE_BYTES
 from chatserver.testing.samples import described, event, joined, posted
 
 MANY = 1010  # more than a store may want to take or give at once
@@ -122,6 +124,34 @@ class ManyContract:
             assert await store.get("put", key) == value
         assert await store.get_many("s", [long, *values]) == values
         assert await store.scan("s", long) == [*values.items()]
+
+    async def test_keys_and_spaces_as_long_as_they_may_be(self, store: Store) -> None:
+        """Of bytes that nothing can pack; they differ in the last one, or in the last character."""
+        noise = random.Random(1)  # noqa: S311
+        starts = [
+            noise.randbytes(RECORD_KEY_BYTES // 2).hex()[:-1],
+            "".join(chr(noise.randrange(0x4E00, 0x9FFF)) for _ in range(RECORD_KEY_BYTES // 3)),
+        ]
+        space = noise.randbytes(RECORD_SPACE_BYTES // 2).hex()
+        for start in starts:
+            keys = [start + end for end in "abc"]
+            assert {len(key.encode()) for key in keys} == {RECORD_KEY_BYTES}
+            for where in (f"{space}1", f"{space}2"):
+                values = {key: (where[-1] + key[-1]).encode() for key in keys}
+                for key, value in values.items():
+                    assert await store.add(where, key, value)
+                    assert not await store.add(where, key, b"another")
+                    assert await store.get(where, key) == value
+                assert await store.get_many(where, keys) == values
+                assert await store.scan(where, start) == sorted(values.items())
+                assert await store.scan(where, start, keys[0]) == sorted(values.items())[1:]
+                assert await store.swap(where, keys[1], values[keys[1]], b"new")
+                assert await store.delete(where, keys[2])
+                assert await store.scan(where, start) == [
+                    (keys[0], values[keys[0]]),
+                    (keys[1], b"new"),
+                ]
+        assert await store.spaces() == [f"{space}1", f"{space}2"]
 
     async def test_a_very_large_body(self, store: Store) -> None:
         messages = [posted("r", 1, body="long " * 60_000), posted("r", 2, body="東" * 300_000)]

@@ -1,8 +1,10 @@
 """What was written beside a backup is known to have been there: its loss is found, and said."""
 
 import asyncio
+import os
 import shutil
 import signal
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,45 @@ async def test_a_crash_between_a_frame_and_the_ledger_is_no_loss(
     for cut in range(size, len(whole), 5):
         file.write_bytes(whole[:cut])
         assert (await reach(Backup(path, KEY))).until >= until
+
+
+async def test_a_file_that_was_only_begun_is_in_the_ledger_and_drafts_go(
+    empty: Callable[[str], Any], shelf: Shelf
+) -> None:
+    async with empty("memory") as store:
+        await shipped(store, shelf, KEY, rounds=1)
+    [path] = shelf.all()
+    (path / ".ledger-00001-crashed").write_bytes(b"half")
+    until = (await reach(Backup(path, KEY))).until
+    Backup(path, KEY).new_increment().abandon()
+    assert not list(path.glob(".ledger-*"))
+    salt = bytes.fromhex(Backup(path, KEY).manifest.salt)
+    ledger = read_ledger(path, KEY, salt)
+    assert ledger is not None and ledger.until == until
+    assert list(ledger.frames) == [file.name for file in increments.files(path)]
+    increments.files(path)[1].unlink()
+    with pytest.raises(BrokenIncrements, match="0 of 1 frames"):
+        await reach(Backup(path, KEY))
+
+
+def test_a_ledger_is_on_the_disk_before_it_replaces_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    sync, rename = os.fsync, Path.rename
+
+    def synced(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def renamed(path: Path, target: Path) -> Path:
+        done.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    write_ledger(tmp_path, Ledger({}), KEY, b"salt", "a")
+    assert done == ["file", "rename", "folder"]
 
 
 async def test_a_ledger_that_cannot_be_written_fails_the_round(

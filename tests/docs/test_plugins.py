@@ -263,8 +263,9 @@ def test_the_package_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_tests_on_the_page_pass(folder: Path) -> None:
     path = os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])
     options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestRemovedIn10Warning"]
+    tests = ["test_calm.py", "test_shelf.py", "test_one_password.py"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "test_calm.py", "test_shelf.py"],
+        [sys.executable, "-m", "pytest", *options, *tests],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": path.rstrip(os.pathsep)},
         capture_output=True,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver.testing.durable import DurableContract
 from chatserver.testing.stores import MakeStore, StoreContract
 from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
@@ -24,6 +25,20 @@ class TestSqlite(StoreContract):
     @pytest.fixture
     def make_store(self, tmp_path: Path) -> MakeStore:
         return SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), tmp_path).provide_store
+
+
+class TestSqliteOnDisk(DurableContract):
+    @pytest.fixture
+    def make_store(self, tmp_path: Path) -> MakeStore:
+        return SqlitePlugin(SqlitePlugin.Config(timeout_ms=PATIENT_MS), tmp_path).provide_store
+
+    @pytest.fixture
+    def program(self, tmp_path: Path) -> str:
+        return f"""
+from pathlib import Path
+from chatserver_plugins.sqlite import SqlitePlugin
+make = SqlitePlugin(SqlitePlugin.Config(), Path({str(tmp_path)!r})).provide_store
+"""
 
 
 @pytest.mark.long
