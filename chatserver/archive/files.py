@@ -25,8 +25,12 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     where there is one already, somebody else writes it, or there is no way to write.
     """
     try:
+        if path.is_dir():
+            raise ArchiveError(f"{path}: it is a folder: name a new file in it")
         if path.exists():
             raise _is_there(path)
+        if not path.parent.exists():
+            raise ArchiveError(f"{path}: there is no folder {path.parent}")
         packed = _packed if path.suffix == PACKED else _plain
         with _part(path) as file, packed(file) as sink:
             yield sink

@@ -133,6 +133,8 @@ class Shelf:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
             hand_over_new(self.folder, self._owner)
             lock = os.open(self.folder / LOCK, _OPEN, 0o600)
         except OSError as error:

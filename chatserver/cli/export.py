@@ -38,7 +38,7 @@ def command(source: str | None, overrides: dict[str, object], path: str | None) 
     from chatserver.cli.stores import run_quietly
 
     loaded = load_configuration(source, overrides)
-    path = path or default_name()
+    path = default_name() if path is None else path
     counts = run_quietly(export(loaded, path))
     click.echo(
         f"Exported {counts.events:,} events of {counts.rooms:,} rooms and {counts.records:,} "

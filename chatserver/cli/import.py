@@ -39,9 +39,12 @@ def command(file: Path, source: str | None, overrides: dict[str, object]) -> Non
 
 async def import_(loaded: Loaded, file: Path) -> End:
     """Fill the store of the configuration from an archive. Raises `ArchiveError`."""
+    from chatserver.archive.files import old_file
     from chatserver.archive.importing import import_archive
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_to_write
 
+    with old_file(file):
+        """Before a store is made for what cannot be read."""
     async with opened_to_write(loaded) as store:
         return await import_archive(file, store, progress)

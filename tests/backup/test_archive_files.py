@@ -188,8 +188,8 @@ def test_a_file_is_never_replaced_and_never_there_before_it_is_complete(
     there.write_bytes(b"mine")
     asyncio.run(attempt(there, "there is a file already"))
     assert there.read_bytes() == b"mine"
-    asyncio.run(attempt(tmp_path / "none" / "chat.jsonl", "No such file or directory"))
-    asyncio.run(attempt(Path(), "there is a file already"))
+    asyncio.run(attempt(tmp_path / "none" / "chat.jsonl", "there is no folder"))
+    asyncio.run(attempt(Path(), "it is a folder"))
     with files.new_file(tmp_path / "new") as file:
         asyncio.run(attempt(tmp_path / "new", "another command is writing it"))
         file.write(b"mine")

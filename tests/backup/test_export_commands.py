@@ -25,6 +25,35 @@ def test_exported_and_imported(machine: Machine) -> None:
     assert refused.exit_code == 1 and "there is a file already" in refused.stderr
 
 
+def test_a_destination_that_cannot_be_is_named(machine: Machine) -> None:
+    machine.fill()
+    file = machine.folder / "file"
+    file.write_text("")
+    for path, said in (
+        (machine.folder / "none" / "chat.jsonl", f"there is no folder {machine.folder / 'none'}"),
+        (machine.folder, "it is a folder: name a new file in it"),
+        (Path("/"), "it is a folder"),
+        (file, "there is a file already"),
+        (file / "chat.jsonl", "Not a directory"),
+        (machine.folder / ("n" * 300), "File name too long"),
+    ):
+        refused = machine.run("export", "--to", str(path))
+        assert refused.exit_code == 1
+        assert f"{path}: {said}" in refused.stderr
+    assert machine.run("export", "--to", "").exit_code == 1
+    assert sorted(each.name for each in machine.folder.iterdir()) == ["data", "file"]
+    into = machine.run("backup", "--set", f"backup.folder={file}", "--to", str(file))
+    assert into.exit_code == 1 and f"{file}: Not a directory" in into.stderr
+
+
+def test_an_archive_that_cannot_be_read_is_named_before_a_store_is_made(machine: Machine) -> None:
+    fresh = machine.folder / "fresh"
+    missing = machine.run("import", str(machine.folder / "none"), data=fresh)
+    assert missing.exit_code == 1
+    assert f"{machine.folder / 'none'}: No such file or directory" in missing.stderr
+    assert not fresh.exists()
+
+
 def test_through_a_pipe(machine: Machine) -> None:
     machine.fill()
     made = machine.run("export", "--to", "-")
