@@ -1,4 +1,4 @@
-"""A private mongod of the server: a replica set of one in the data folder, kept alive.
+"""A private mongod of the server: a replica set of one in the data folder, kept alive, with a password.
 
 Its port stays the same as long as nobody else takes it. What runs is noted in `mongod.pid`, so
 that a server that was killed leaves nothing in the way of the next.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from chatserver import StartupError, StoreUnavailable
 from chatserver_plugins.mongo import mongod
+from chatserver_plugins.mongo.access import USER, Access
 from chatserver_plugins.mongo.driver import Database
 
 START_SECONDS = 60  # the journal of a killed one is replayed first
@@ -22,6 +23,7 @@ TIMEOUT_MS = 2000
 WATCH_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0  # between attempts to start one that ends at once
 HEALTHY_SECONDS = 10.0
+USER_EXISTS = 51003  # the code of an error
 
 logger = logging.getLogger("chatserver.mongo")
 
@@ -34,6 +36,7 @@ class PrivateMongod:
         self._dbpath = self._folder / "db"
         self._program = program
         self._note = self._folder / "mongod.pid"
+        self._access = Access(self._folder)
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -45,25 +48,50 @@ class PrivateMongod:
 
     async def start(self) -> str:
         """Start it and give its address once it takes writes. Raises `StartupError`."""
-        self._program = mongod.find(self._program)
-        self._dbpath.mkdir(mode=0o700, parents=True, exist_ok=True)
+        programs = mongod.find_all(self._program)
+        try:
+            self._dbpath.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartupError(f"plugin.mongo: {self._dbpath}: {error.strerror}") from error
+        self._access.make()
         pid, port = self._noted()
         if mongod.running(pid, self._dbpath):
             logger.info("stopping mongod %s, which an earlier server left", pid)
             await asyncio.to_thread(mongod.end, pid, self._dbpath)
         self._port = port if _free(port) else _free_port()
-        process = self._spawn()
-        await self._become_primary(process)
+        process = await self._started(programs)
         self._watch = asyncio.create_task(self._keep_alive(process))
-        return address(self._port)
+        address = self._access.address(self._host, mongod.REPLICA_SET)
+        try:
+            self._access.note_address(address)
+        except OSError as error:
+            logger.error("cannot write the address of mongod: %s", error.strerror)
+        return address
+
+    async def _started(self, programs: list[str]) -> "subprocess.Popen[bytes]":
+        """The first of the programs that takes the data, once it takes writes. Raises `StartupError`."""
+        for number, program in enumerate(programs, 1):
+            self._program = program
+            process = self._spawn()
+            try:
+                await self._become_primary(process)
+            except StartupError:
+                if process.returncode != mongod.NEEDS_ANOTHER_VERSION or number == len(programs):
+                    raise
+                logger.warning("%s is of a version that does not take this data", program)
+            else:
+                break
+        return process
 
     def running(self) -> str | None:
         """The address of the one that a server keeps on this folder now, if there is one."""
         pid, port = self._noted()
-        return address(port) if mongod.running(pid, self._dbpath) else None
+        if not mongod.running(pid, self._dbpath):
+            return None
+        return self._access.address(f"127.0.0.1:{port}", mongod.REPLICA_SET)
 
     def is_new(self) -> bool:
-        """Has there never been one on this folder?"""
+        """Whether there has never been one on this folder."""
         return not self._dbpath.exists()
 
     async def stop(self) -> None:
@@ -94,8 +122,12 @@ class PrivateMongod:
         except (OSError, ValueError):
             return 0, 0
 
+    def _command(self) -> list[str]:
+        key_file = self._access.key_file
+        return mongod.arguments(self._program, self._folder, self._port, key_file)
+
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        process = mongod.spawn(mongod.arguments(self._program, self._folder, self._port))
+        process = mongod.spawn(self._command())
         self._process = process
         try:
             temporary = self._note.with_suffix(".new")
@@ -106,10 +138,10 @@ class PrivateMongod:
         return process
 
     async def _become_primary(self, process: "subprocess.Popen[bytes]") -> None:
-        address = f"mongodb://{self._host}/?directConnection=true"
-        admin = Database(address, "admin", "pymongo", TIMEOUT_MS)
+        admin = Database(self._access.system(self._host), "admin", "pymongo", TIMEOUT_MS)
         try:
             await self._wait_for_primary(process, admin)
+            await self._make_account(admin)
         finally:
             await admin.close()
 
@@ -117,14 +149,33 @@ class PrivateMongod:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise StartupError(
-                    f"mongod ended at once, see the end of {self._folder / 'mongod.log'}"
-                )
+                raise StartupError(self._why_it_ended(process.returncode))
             with contextlib.suppress(StoreUnavailable):
                 if await self._is_primary(admin):
                     return
             await asyncio.sleep(0.05)
         raise StartupError(f"mongod did not get ready in {START_SECONDS} s")
+
+    def _why_it_ended(self, status: int) -> str:
+        if status == mongod.NEEDS_ANOTHER_VERSION:
+            return (
+                f"plugin.mongo: {self._program} does not take the data in {self._dbpath}, which a "
+                "mongod of another major version has written: use that one (plugin.mongo.mongod), "
+                "or upgrade one major version at a time"
+            )
+        return f"mongod ended at once, see the end of {self._folder / 'mongod.log'}"
+
+    async def _make_account(self, admin: Database) -> None:
+        """With the password of the file, also where there is one with another. Raises `StartupError`."""
+        account = self._access.account()
+        there = await admin.command({"usersInfo": USER})
+        if [user.get("customData") for user in there["users"]] == [account["customData"]]:
+            return
+        made = await admin.ask({"createUser": USER, **account})
+        if not made["ok"] and made.get("code") == USER_EXISTS:
+            made = await admin.ask({"updateUser": USER, **account})
+        if not made["ok"]:
+            raise StartupError(f"plugin.mongo: mongod makes no account: {made.get('errmsg')}")
 
     async def _is_primary(self, admin: Database) -> bool:
         hello = await admin.command({"hello": 1})
@@ -161,11 +212,6 @@ class PrivateMongod:
                 process = self._spawn()
             except OSError as error:  # no memory, no process: later, then
                 logger.error("mongod cannot be started: %s", error.strerror)
-
-
-def address(port: int) -> str:
-    """The address of a private mongod on this port."""
-    return f"mongodb://127.0.0.1:{port}/?replicaSet={mongod.REPLICA_SET}"
 
 
 def _free(port: int) -> bool:

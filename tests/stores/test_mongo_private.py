@@ -57,6 +57,19 @@ def note_pid(folder: Path, pid: int) -> None:
     (folder / "mongod.pid").write_text(f"{pid} 0\n")
 
 
+def before(folder: Path, port: int) -> list[str]:
+    """The command line of a server before accounts."""
+    key_file = folder / "keyfile"
+    command = mongod.arguments(mongod_program(), folder, port, key_file)
+    for left_out in (
+        ["--keyFile", str(key_file)],
+        ["--setParameter", "enableLocalhostAuthBypass=0"],
+    ):
+        start = next(n for n in range(len(command)) if command[n : n + 2] == left_out)
+        del command[start : start + 2]
+    return command
+
+
 async def test_data_survives_a_restart(io_loop: Any, folder: Path) -> None:
     for seq in (1, 2):
         store = make(folder)
@@ -122,7 +135,7 @@ async def test_a_killed_server_loses_nothing_and_blocks_nobody(io_loop: Any, fol
 
 async def test_a_mongod_left_running_is_stopped(io_loop: Any, folder: Path) -> None:
     note_pid(folder, 0)
-    left = mongod.spawn(mongod.arguments(mongod_program(), folder, free_port()))
+    left = mongod.spawn(before(folder, free_port()))
     note_pid(folder, left.pid)
     store = make(folder)
     await store.open()
@@ -158,7 +171,7 @@ async def test_a_missing_program_says_what_to_install(
     io_loop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(mongod, "_packaged", lambda: None)
+    monkeypatch.setattr(mongod, "packaged", lambda: None)
     with pytest.raises(StartupError, match=r"chatserver\[mongod\].*mongo\.uri.*list sqlite"):
         await make(tmp_path).open()
 
