@@ -95,10 +95,19 @@ class ChatError(Exception):
 
 
 class StoreUnavailable(ChatError):
-    """The store did not answer in time. Whether a write happened is not known."""
+    """The store did not answer in time. Whether a write happened is not known.
 
-    def __init__(self, text: str | None = None) -> None:
+    `reason` is for the log and the command line, and is told to no client: in plain words, no secrets.
+    """
+
+    def __init__(self, text: str | None = None, *, reason: str = "") -> None:
         super().__init__("store.unavailable", text, after_ms=1000)
+        self._reason = reason
+
+    @property
+    def reason(self) -> str:
+        """Why, as far as the store has said; else what went wrong below; else nothing."""
+        return self._reason or str(self.__cause__ or "") or type(self.__cause__ or self).__name__
 
 
 class Undeliverable(ChatError):
@@ -119,3 +128,7 @@ class StartupError(Exception):
 
 class PortTaken(StartupError):
     """Another program listens where the server was to listen."""
+
+
+class FolderInUse(StartupError):
+    """Another process has the data folder."""

@@ -42,8 +42,8 @@ class Commands(click.Group):
 
 def told(error: ChatError) -> str:
     """What a user is told, and for whoever looks after the store also what it said itself."""
-    if isinstance(error, StoreUnavailable) and str(error.__cause__ or ""):
-        return f"{error.text.rstrip('.')}: {error.__cause__}"
+    if isinstance(error, StoreUnavailable) and error.__cause__ is not None:
+        return f"{error.text.rstrip('.')}: {error.reason}"
     return error.text
 
 

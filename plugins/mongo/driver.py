@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from chatserver import StoreUnavailable
+from chatserver_plugins.mongo.reasons import Servers, plain
 
 Document = dict[str, Any]
 Sort = list[tuple[str, int]]
@@ -33,6 +34,7 @@ class Database:
     ) -> None:
         self._motor = driver == "motor"
         self._seconds = timeout_ms / 1000 + GRACE_SECONDS
+        self._servers = Servers(uri)
         # Compression is left to the address; the plugin refuses one that offers zlib.
         self._client: Any = _client_class(driver)(
             uri,
@@ -41,6 +43,7 @@ class Database:
             serverSelectionTimeoutMS=timeout_ms,
             connectTimeoutMS=timeout_ms,
             retryWrites=True,
+            event_listeners=[self._servers],
         )
         self._database: Any = self._client.get_database(
             name,
@@ -61,7 +64,7 @@ class Database:
         except DuplicateKeyError:
             raise
         except (PyMongoError, TimeoutError) as error:
-            raise StoreUnavailable from error
+            raise StoreUnavailable(reason=plain(error, self._servers)) from error
 
     async def command(self, command: Mapping[str, Any]) -> Document:
         """Run a database command on the primary. Write errors are left in the answer."""
@@ -115,7 +118,7 @@ class Database:
             try:
                 await self._client.drop_database(self._database.name)
             except PyMongoError as error:
-                raise StoreUnavailable from error
+                raise StoreUnavailable(reason=plain(error, self._servers)) from error
 
     async def close(self) -> None:
         closing = self._client.close()

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import InvalidURI, PyMongoError
 
 from chatserver import StartupError, StoreUnavailable
-from chatserver_plugins.mongo import schema
+from chatserver_plugins.mongo import mongod, schema
 from chatserver_plugins.mongo.config import Config
 from chatserver_plugins.mongo.driver import Database
 from chatserver_plugins.mongo.embedded import PrivateMongod
@@ -19,9 +19,15 @@ from chatserver_plugins.mongo.log import MongoLog
 from chatserver_plugins.mongo.records import MongoRecords
 
 RETRY_SECONDS = 0.2
+NOT_READABLE = (
+    "in a user or a password each of :/?#[]@% has to be percent-encoded, and a port is a number"
+)
 
 # Up to these, a server that accepts zlib gives parts of its memory to anybody who can connect.
 LAST_LEAKING = {6: (6, 0, 26), 7: (7, 0, 27), 8: (8, 0, 16)}
+
+# A bad address, a file it names that is not there, no rights, nobody there.
+UNUSABLE = (PyMongoError, StoreUnavailable, ValueError, OSError)
 
 logger = logging.getLogger("chatserver.mongo")
 
@@ -36,15 +42,25 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     def is_private(self) -> bool:
         return self._private is not None
 
+    def for_trial(self) -> str:
+        """Why it is no store to serve people from; empty if it is one."""
+        if self._private is None:
+            return ""
+        return (
+            "this is a private mongod in the data folder, for trying out: nobody keeps it up to date or "
+            "watches it. Set plugin.mongo.uri to a MongoDB of your own before people rely on it"
+        )
+
     async def plan(self) -> list[str]:
         if self._private and self._private.is_new():
+            mongod.find(self._config.mongod)  # what cannot be started makes no store
             return schema.plan(0)
         running = self._private.running() if self._private else None
         try:
             await self._connect(running)
             return schema.plan(await schema.version(self._database))
-        except (PyMongoError, StoreUnavailable, ValueError) as error:
-            raise StartupError(f"plugin.mongo.uri: {error}") from error
+        except UNUSABLE as error:
+            raise _refusal(error) from error
         finally:
             await self.close()
 
@@ -53,9 +69,9 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
             await self._connect()
             await schema.migrate(self._database)
             await self._warn_of_leaks()
-        except (PyMongoError, StoreUnavailable, ValueError) as error:  # a bad address, no rights
+        except UNUSABLE as error:
             await self.close()
-            raise StartupError(f"plugin.mongo.uri: {error}") from error
+            raise _refusal(error) from error
         except BaseException:
             await self.close()
             raise
@@ -68,9 +84,9 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
             await self._connect(running)
             if steps := schema.plan(await schema.version(self._database)):
                 raise StartupError(f"plugin.mongo: its schema is not up to date: {steps[0]}")
-        except (PyMongoError, StoreUnavailable, ValueError) as error:
+        except UNUSABLE as error:
             await self.close()
-            raise StartupError(f"plugin.mongo.uri: {error}") from error
+            raise _refusal(error) from error
         except BaseException:
             await self.close()
             raise
@@ -102,15 +118,12 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     async def _reach(self) -> None:
         """Wait for a primary: at start the database may come up later than we do."""
         deadline = time.monotonic() + self._config.start_seconds
-        why = "in time"
         while True:
             try:
                 return await self.ping()
             except StoreUnavailable as error:
-                # A time-out of our own says nothing; the driver's goes on with all that it knows.
-                why = str(error.__cause__).partition(", Timeout:")[0] or why
                 if time.monotonic() > deadline:
-                    raise StartupError(f"plugin.mongo.uri: no answer: {why}") from error
+                    raise StartupError(f"plugin.mongo.uri: {error.reason}") from error
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _warn_of_leaks(self) -> None:
@@ -130,3 +143,12 @@ def leaks(version: tuple[int, ...], hello: dict[str, Any]) -> bool:
     """Does a server of this version, with this answer to an offer of zlib, leak memory?"""
     last = LAST_LEAKING.get(version[0], LAST_LEAKING[6])
     return "zlib" in hello.get("compression", ()) and version <= last
+
+
+def _refusal(error: Exception) -> StartupError:
+    """In plain words, and without what may quote a password: the driver's own words on an address may."""
+    if isinstance(error, StoreUnavailable):
+        return StartupError(f"plugin.mongo.uri: {error.reason}")
+    if isinstance(error, InvalidURI | ValueError):
+        return StartupError(f"plugin.mongo.uri: it is no address: {NOT_READABLE}")
+    return StartupError(f"plugin.mongo.uri: {error}")

@@ -1,0 +1,118 @@
+"""Why MongoDB does not do what is asked of it, in words for whoever looks after it; never with a secret."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pymongo.errors import NotPrimaryError, OperationFailure, PyMongoError
+from pymongo.monitoring import (
+    ServerHeartbeatFailedEvent,
+    ServerHeartbeatListener,
+    ServerHeartbeatStartedEvent,
+    ServerHeartbeatSucceededEvent,
+)
+
+# Codes of errors: github.com/mongodb/mongo, src/mongo/base/error_codes.yml
+AUTHENTICATION_FAILED = (18, 8000)
+UNAUTHORIZED = 13
+ASKS_FOR_LOGIN = "requires authentication"
+
+
+class Servers(ServerHeartbeatListener):
+    """What each server said when the driver looked at it last, or why it said nothing."""
+
+    def __init__(self, uri: str) -> None:
+        self._wanted = _option(uri, "replicaset")
+        self._found: dict[str, Any] = {}  # a `Hello` or an exception, by host:port
+
+    def started(self, event: ServerHeartbeatStartedEvent) -> None:
+        """Nothing is known yet. Like the others called in a thread of the driver, or on the loop."""
+
+    def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
+        self._found["{}:{}".format(*event.connection_id)] = event.reply
+
+    def failed(self, event: ServerHeartbeatFailedEvent) -> None:
+        self._found["{}:{}".format(*event.connection_id)] = event.reply
+
+    def reasons(self) -> Iterator[str]:
+        """For each server that cannot be used, why; then what the others lack."""
+        members = []
+        for place, found in sorted(self._found.items()):
+            if isinstance(found, BaseException):
+                yield _of_connection(place, found)
+            elif reason := self._of_member(place, found):
+                yield reason
+            elif not found.is_writable:
+                members.append(place)
+            else:
+                return  # there is a primary
+        if members:
+            yield f"the replica set has no primary now: {', '.join(members)} answer, and wait for one"
+
+    def _of_member(self, place: str, hello: Any) -> str:
+        said = hello.document
+        name = said.get("setName")
+        if said.get("isreplicaset") and not name:
+            return (
+                f"the replica set of {place} is not initiated, or it was removed from it: run rs.initiate() "
+                "there once"
+            )
+        if self._wanted and name != self._wanted:
+            there = f"is in the replica set {name!r}" if name else "is in no replica set"
+            return f"{place} {there}, and the address asks for replicaSet={self._wanted}"
+        return ""
+
+
+def _option(uri: str, name: str) -> str:
+    """An option of an address, or nothing."""
+    options = parse_qsl(uri.partition("?")[2])
+    return next((value for key, value in options if key.lower() == name), "")
+
+
+def plain(error: BaseException, servers: Servers) -> str:
+    """The reason of an error of the driver, or of a time-out of ours."""
+    if isinstance(error, OperationFailure) and not isinstance(error, NotPrimaryError):
+        if error.code in AUTHENTICATION_FAILED:
+            return (
+                "the login is refused: the user, the password or authSource in the address is wrong"
+            )
+        if error.code == UNAUTHORIZED:
+            if ASKS_FOR_LOGIN in str(error):
+                return "it asks for a user and a password, and the address has none"
+            return f"the user may not do this: {_said(error)}"
+        return _said(error)
+    if reasons := list(servers.reasons()):
+        return "; ".join(reasons)
+    if isinstance(error, NotPrimaryError):
+        return "the server at the address is not the primary, or its replica set is not initiated"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return _said(error)
+
+
+def _said(error: BaseException) -> str:
+    """What the server or the driver said, without the document or the topology behind it."""
+    details = getattr(error, "details", None)
+    if isinstance(error, PyMongoError) and isinstance(details, dict) and details.get("errmsg"):
+        return str(details["errmsg"])
+    return (
+        str(error).partition(", full error:")[0].partition(", Timeout:")[0] or type(error).__name__
+    )
+
+
+def _of_connection(place: str, error: BaseException) -> str:
+    text = str(error)
+    low = text.lower()
+    if "certificate verify failed" in low or "hostname mismatch" in low:
+        return f"the TLS certificate of {place} is not to be trusted, or is another host's (tlsCAFile?)"
+    if "ssl handshake failed" in low or "wrong_version_number" in low or "[ssl" in low:
+        return f"{place} does not take part in TLS as the address asks for it (tls=true?)"
+    if "connection closed" in low or "connection reset" in low:
+        return f"{place} closes the connection: does it speak TLS only, and the address has no tls=true?"
+    if "connection refused" in low or "connect call failed" in low:
+        return f"nobody listens at {place}"
+    if "name or service not known" in low or "nodename nor servname" in low or "errno -2" in low:
+        return f"there is no host of the name in {place}"
+    if "timed out" in low or "timeout" in low:
+        return f"{place} does not answer in time"
+    return f"{place}: {text.partition(' (configured timeouts')[0]}"
