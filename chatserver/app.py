@@ -18,10 +18,12 @@ from chatserver.config import Config, Loaded
 from chatserver.consumers import Consumers
 from chatserver.descriptors import UNKNOWN, raise_limit, warn_if_few
 from chatserver.ending import cancel
+from chatserver.errors import StartupError
 from chatserver.folders import DataFolder
 from chatserver.holding import Holding
 from chatserver.hooks import HookCalls
 from chatserver.hooktypes import Context, Job
+from chatserver.interfaces import Store
 from chatserver.jobs import Jobs
 from chatserver.leases import Leases, node_name
 from chatserver.measure import Measures
@@ -100,6 +102,10 @@ class Server:
             if not beside or self.store.is_private():
                 stack.callback(DataFolder(self._data).close)
             holding = await self.holding()
+            if holding is None and not beside:
+                self._warn_of_other_data()
+            if beside or self.config.server.migrate == "by_command":
+                await demand_up_to_date(self.hooks.provide_store())
             stack.push_async_callback(self.store.close)
             await self.store.open()
             if holding is not None:
@@ -113,37 +119,54 @@ class Server:
                 await self.service.join()
             yield self
 
+    @property
+    def store_plugin(self) -> str:
+        """The name of the plugin that stores."""
+        (call,) = self._plugins.calls()["provide_store"]
+        return call.plugin
+
     async def holding(self) -> Holding | None:
         """What notes which store the data folder holds, where that is one. Raises `StartupError`.
 
         Asked before the store is opened, with the folder locked.
         """
-        (call,) = self._plugins.calls()["provide_store"]
-        holding = Holding(self._data, call.plugin)
-        if self.store.is_private():
-            await holding.demand(self.config, self.store)
-            return holding
-        if holder := holding.holder(self.config):
+        if not self.store.is_private():
+            return None
+        holding = Holding(self._data, self.store_plugin)
+        await holding.demand(self.config, self.hooks.provide_store())
+        return holding
+
+    def _warn_of_other_data(self) -> None:
+        """A store elsewhere is used, and the folder holds one of its own: it may have been forgotten."""
+        if holder := Holding(self._data, self.store_plugin).holder(self.config):
             logger.warning("server.data: {} holds data of {}, unused now", self._data, holder)
-        return None
 
-    def listen(self, descriptors: int = UNKNOWN) -> int:
-        """Accept connections; returns the port. Raises `StartupError`.
+    def prepare(self, descriptors: int = UNKNOWN) -> None:
+        """Make all that answers: routes, schemas, the page, the certificate. Raises `StartupError`.
 
-        `descriptors` is how many files and sockets this process may have open.
+        Opens nothing, and may be called without an open store. `descriptors` is how many files and
+        sockets this process may have open.
         """
         gate = self._gate = Gate(self.config, self.service, self.measures, descriptors)
         routes = self.hooks.register_routes(self._context)
         checks = self.hooks.register_health_checks()
+        self._app = application(gate, routes, checks)
+        self._inner = application(gate, routes, checks, inside=True)
+        self._tls = tls(self.config)
+
+    def listen(self, descriptors: int = UNKNOWN) -> int:
+        """Accept connections; returns the port. Raises `StartupError`."""
+        self.prepare(descriptors)
+        gate = self._gate
+        assert gate is not None
         internal = bind_internal(self.config, shared=self._place is not None)
-        app = application(gate, routes, checks)
-        public = front(app, gate, tls(self.config))
+        public = front(self._app, gate, self._tls)
         sockets = self._place.listeners() if self._place else bind(self.config)
         public.add_sockets(sockets)
         self._fronts = [public]
         own = [self._place.own_listener()] if self._place else []
         if internal or own:
-            inner = front(application(gate, routes, checks, inside=True), gate, None)
+            inner = front(self._inner, gate, None)
             inner.add_sockets([*internal, *own])
             self._fronts.append(inner)
         self.internal_port = internal[0].getsockname()[1] if internal else None
@@ -233,6 +256,21 @@ class Server:
         )
 
 
+async def demand_up_to_date(store: Store) -> None:
+    """Raises `StartupError` where opening the store would change its schema, or make a store.
+
+    `store` is one of its own, as none is opened that was asked. It is asked before the store is locked,
+    as asking takes no lock. What another process may do in
+    between changes no answer: versions only grow, and a newer one is refused by opening.
+    """
+    if steps := await store.plan():
+        raise StartupError(
+            f"its schema is not up to date ({steps[0]}): is it the right store? One that no server has "
+            "started on is empty. If it is the right one, start a server that migrates, or "
+            "`chatserver migrate` first"
+        )
+
+
 @asynccontextmanager
 async def opened(loaded: Loaded) -> AsyncIterator[Server]:
     """A server that is open but does not listen, for commands."""
@@ -289,6 +327,7 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
             logger.info(
                 "metrics and details of health at http://{}:{}", inner, server.internal_port
             )
+        warn_of_trial(server.store, dev)
         if dev:
             logger.info("this is a development server: open http://localhost:{} and sign up", port)
         async with server.working():
@@ -301,6 +340,13 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
         watchdog.stop()
         await server.drain()
     logger.info("stopped")
+
+
+def warn_of_trial(store: Store, dev: bool) -> None:
+    """Say of a store that is only for trying out that it is one, unless this is a server for that."""
+    for_trial = getattr(store, "for_trial", None)
+    if not dev and for_trial is not None and (why := for_trial()):
+        logger.warning("the store is for trying out: {}", why)
 
 
 async def _end_all() -> bool:

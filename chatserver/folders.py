@@ -6,7 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from chatserver.errors import StartupError
+from chatserver.errors import FolderInUse, StartupError
 
 
 def packaged(package: str) -> Path | None:
@@ -35,6 +35,18 @@ def no_folder(path: Path, error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def demand_writable(path: Path, setting: str) -> None:
+    """Raises `StartupError` where no folder could be made, or nothing written in the one that is there.
+
+    Makes nothing.
+    """
+    place = next(place for place in (path, *path.parents) if place.exists())
+    if not place.is_dir():
+        raise StartupError(f"{setting}: {no_folder(path, OSError())}")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise StartupError(f"{setting}: {path}: nothing can be written in {place}")
+
+
 class DataFolder:
     """A folder that belongs to one process: a second server on it is refused.
 
@@ -53,7 +65,7 @@ class DataFolder:
         except OSError as error:
             holder = os.read(self._lock, 20).decode(errors="replace").strip()
             os.close(self._lock)
-            raise StartupError(
+            raise FolderInUse(
                 f"server.data: {path} is in use by another server (process {holder or '?'})"
             ) from error
         with contextlib.suppress(OSError):  # on a full disk others are not told who has it

@@ -64,6 +64,9 @@ class Store(Protocol):
     All methods may be called concurrently, by several nodes on one store. A call either returns
     within the store's time limit (2–3 s) or raises `StoreUnavailable`; after that error a write
     may or may not have happened. Texts are any Unicode without lone surrogates, NUL included.
+
+    A store that is only for trying out may have a method `for_trial() -> str` besides: why nobody
+    should rely on it, in a sentence. `chatserver serve` logs it as a warning.
     """
 
     def is_private(self) -> bool:

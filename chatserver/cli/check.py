@@ -12,29 +12,79 @@ from chatserver.cli import refuse
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.config import Config
+    from chatserver.config import Config, Loaded
 
 
 @click.command()
 @configured
+@click.option(
+    "--connect",
+    is_flag=True,
+    help="Also open the store, start the plugins, reach the bus, try the port.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: problems and notes.")
 @click.pass_context
-def command(ctx: click.Context, source: str | None, overrides: dict[str, object]) -> None:
-    """Check the configuration and the plugins, without starting.
+def command(
+    ctx: click.Context,
+    source: str | None,
+    overrides: dict[str, object],
+    connect: bool,
+    as_json: bool,
+) -> None:
+    """Check that the server would start, without starting it.
 
-    Prints each problem with its path; exits with 1 if there is one. Nothing is opened or
-    connected to.
+    Makes everything that needs nobody else: plugins, hooks, the GraphQL schema, TLS files, the page,
+    the key of backups. With --connect also what others have a part in; what passes that starts.
+    Neither changes anything. Prints each problem with its path; exits with 1 if there is one.
 
     \b
     chatserver check -c production
+    chatserver check -c production --connect
     """
-    loaded = load_configuration(source, overrides)
-    found = list(problems(loaded.config))
-    if found:
+    found, notes = verdict(source, overrides, connect)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"problems": found, "notes": notes}))
+    elif found:
         refuse("\n".join(found))
-        ctx.exit(1)
-    click.echo(f"Configuration and {len(loaded.config.plugins.enabled)} plugins are in order.")
-    for line in idle_sections(loaded.config):
-        click.echo(line)
+    else:
+        for line in notes:
+            click.echo(line)
+    ctx.exit(1 if found else 0)
+
+
+def verdict(
+    source: str | None, overrides: dict[str, object], connect: bool
+) -> tuple[list[str], list[str]]:
+    """The problems, and what else is to be known."""
+    from chatserver.errors import StartupError
+
+    try:
+        loaded = load_configuration(source, overrides)
+    except StartupError as error:
+        return str(error).splitlines(), []
+    config = loaded.config
+    try:
+        found = list(problems(config))
+        notes = [f"Configuration and {len(config.plugins.enabled)} plugins are in order."]
+        if not found:
+            notes += tried(loaded, connect)
+    except StartupError as error:
+        return str(error).splitlines(), []
+    return found, [*notes, *idle_sections(config)]
+
+
+def tried(loaded: Loaded, connect: bool) -> list[str]:
+    """Begin as the server would; what is to be known of it. Raises `StartupError`."""
+    from chatserver.cli.stores import run_quietly
+    from chatserver.rehearsal import rehearse, rehearse_connected
+
+    async def make() -> list[str]:
+        rehearse(loaded)
+        return []
+
+    return run_quietly(rehearse_connected(loaded) if connect else make())
 
 
 def problems(config: Config) -> Iterator[str]:

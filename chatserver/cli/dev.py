@@ -32,7 +32,6 @@ def command(
     overrides: dict[str, object],
     host: str | None,
     port: int | None,
-    data: str | None,
     store: str | None,
     reload: bool,
 ) -> None:
@@ -45,10 +44,10 @@ def command(
     """
     if source is None and not os.environ.get("CHATSERVER_CONFIG"):
         source = "development"
-    loaded = load_configuration(source, overrides, host=host, port=port, data=data)
+    loaded = load_configuration(source, overrides, host=host, port=port)
     if store is not None:
         overrides["plugins.enabled"] = with_store(loaded.config, store)
-        loaded = load_configuration(source, overrides, host=host, port=port, data=data)
+        loaded = load_configuration(source, overrides, host=host, port=port)
     from chatserver.cli.terminal import own_foreground
 
     with own_foreground():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -23,37 +24,50 @@ def _assignment(
 
 
 def configured(function: F) -> F:
-    """Adds --config and --set; the function gets `source` and `overrides`."""
-    function = click.option(
-        "--set",
-        "overrides",
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=_assignment,
-        help="Set one setting, such as server.name=Lounge. Can be repeated.",
-    )(function)
-    return click.option(
-        "-c",
-        "--config",
-        "source",
-        metavar="FILE",
-        help="Configuration file, or a name such as production.  [env: CHATSERVER_CONFIG]",
-    )(function)
+    """Adds --config, --set and --data; the function gets `source` and `overrides`."""
+
+    @functools.wraps(function)
+    def with_data(*args: Any, data: str | None, **options: Any) -> Any:
+        if data is not None:
+            options["overrides"]["server.data"] = data
+        return function(*args, **options)
+
+    options = (
+        click.option(
+            "-c",
+            "--config",
+            "source",
+            metavar="FILE",
+            help="Configuration file, or a name such as production.  [env: CHATSERVER_CONFIG]",
+        ),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            callback=_assignment,
+            help="Set one setting, such as server.name=Lounge. Can be repeated.",
+        ),
+        click.option(
+            "--data",
+            metavar="DIR",
+            help="Folder for everything the server keeps.  [default: server.data, ./data]",
+        ),
+    )
+    made: Any = with_data
+    for option in reversed(options):
+        made = option(made)
+    return cast("F", made)
 
 
 def listening(function: F) -> F:
-    """Adds --host, --port and --data."""
+    """Adds --host and --port."""
     options = (
         click.option("--host", help="Address to listen on.  [default: 127.0.0.1]"),
         click.option(
             "--port",
             type=click.IntRange(0, 65535),
             help="Port to listen on; 0 takes a free one.  [default: 4000]",
-        ),
-        click.option(
-            "--data",
-            metavar="DIR",
-            help="Folder for everything the server keeps.  [default: ./data]",
         ),
     )
     for option in reversed(options):
@@ -67,11 +81,10 @@ def load_configuration(
     *,
     host: str | None = None,
     port: int | None = None,
-    data: str | None = None,
 ) -> Loaded:
     """The configuration with what the command line says on top."""
     from chatserver.config import load
 
-    direct = {"server.host": host, "server.port": port, "server.data": data}
+    direct = {"server.host": host, "server.port": port}
     given = {key: value for key, value in direct.items() if value is not None}
     return load(source, overrides=overrides | given)

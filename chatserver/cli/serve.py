@@ -22,7 +22,6 @@ def command(
     overrides: dict[str, object],
     host: str | None,
     port: int | None,
-    data: str | None,
     workers: int,
 ) -> None:
     """Run the server until it is told to stop (SIGTERM drains).
@@ -33,7 +32,7 @@ def command(
     chatserver serve -c production --workers 4
     CHATSERVER_PLUGIN__MONGO__URI=mongodb://db chatserver serve -c production
     """
-    loaded = load_configuration(source, overrides, host=host, port=port, data=data)
+    loaded = load_configuration(source, overrides, host=host, port=port)
     from chatserver.workers.place import place_of_this_process
 
     place = place_of_this_process()

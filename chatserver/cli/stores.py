@@ -94,16 +94,10 @@ async def _open_beside(store: Store, taken: StartupError) -> None:
 
 @asynccontextmanager
 async def opened_untouched(loaded: Loaded) -> AsyncIterator[Store]:
-    """As `opened_to_copy`; refused where opening would change the schema, or make a store.
+    """As `opened_to_copy`; refused where opening would change the schema, or make a store."""
+    from chatserver.app import demand_up_to_date
 
-    It is asked before the store is locked, as asking takes no lock. What another process may do in
-    between changes no answer: versions only grow, and a newer one is refused by opening.
-    """
-    if steps := await store_of(loaded).plan():
-        raise StartupError(
-            f"its schema is not up to date ({steps[0]}): is it the right store? If so, "
-            "`chatserver migrate` first"
-        )
+    await demand_up_to_date(store_of(loaded))
     async with opened_to_copy(loaded) as store:
         yield store
 

@@ -89,6 +89,13 @@ class ServerConfig(Section, frozen=True, kw_only=True):
             "proxy; others get what is for the world."
         ),
     ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    migrate: Annotated[
+        Literal["at_start", "by_command"],
+        Meta(
+            description="When the store's schema is brought up to date: by a server that starts, or by "
+            "`chatserver migrate` alone. No other command does it."
+        ),
+    ] = "at_start"
     drain_seconds: Annotated[
         float,
         Meta(ge=0, description="Time over which clients are told to move when the server stops."),

@@ -58,6 +58,10 @@ class MemoryStore:
     def is_private(self) -> bool:
         return True
 
+    def for_trial(self) -> str:
+        """See `chatserver.Store`."""
+        return "everything is in memory, and gone when the server stops"
+
     async def plan(self) -> list[str]:
         return []
 

@@ -6,6 +6,13 @@ import chatserver
 from chatserver_plugins.mongo import config as settings
 from chatserver_plugins.mongo.store import MongoStore
 
+NO_ADDRESS = (
+    "plugin.mongo.uri: no address of MongoDB, and plugin.mongo.embedded is off, so none is started: set "
+    "CHATSERVER_PLUGIN__MONGO__URI, or CHATSERVER_PLUGIN__MONGO__URI_FILE to a file that holds it, as the "
+    "server has it. Is it the server's user and environment that this runs in? See docs/operating.md, "
+    "Commands"
+)
+
 
 class MongoPlugin:
     """Provides the store."""
@@ -18,6 +25,8 @@ class MongoPlugin:
 
     @chatserver.hookimpl
     def provide_store(self) -> chatserver.Store:
+        if not self.config.uri and not self.config.embedded:
+            raise chatserver.StartupError(NO_ADDRESS)
         return MongoStore(self.config, self.data)
 
 

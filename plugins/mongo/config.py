@@ -1,13 +1,17 @@
 """The settings of the plugin."""
 
-import re
 from typing import Annotated, Literal
+from urllib.parse import parse_qsl
 
 from msgspec import Meta
 
 import chatserver
 
-OFFERS_ZLIB = re.compile(r"[?&]compressors=[^&]*zlib", re.IGNORECASE)
+
+def offers_zlib(uri: str) -> bool:
+    """Whether an address asks for zlib, under whatever spelling the driver reads."""
+    options = parse_qsl(uri.partition("?")[2])
+    return any(name.lower() == "compressors" and "zlib" in value.lower() for name, value in options)
 
 
 class Config(chatserver.Settings, frozen=True):
@@ -16,10 +20,16 @@ class Config(chatserver.Settings, frozen=True):
     uri: Annotated[
         str,
         Meta(
-            description="Address, as mongodb://host:27017/?replicaSet=rs0. Empty: the server "
-            "starts a private mongod in its data folder."
+            description="Address, as mongodb://host:27017/?replicaSet=rs0. Empty: see `embedded`."
         ),
     ] = ""
+    embedded: Annotated[
+        bool,
+        Meta(
+            description="Without an address, start a private mongod in the data folder. It is for "
+            "trying out; `production` has it off."
+        ),
+    ] = True
     database: Annotated[
         str, Meta(description="Name of the database.", min_length=1, max_length=60)
     ] = "chatserver"
@@ -37,14 +47,14 @@ class Config(chatserver.Settings, frozen=True):
     mongod: Annotated[
         str,
         Meta(
-            description="Path of the private mongod. Empty: the one on the PATH, then the one "
-            "that the extra `mongod` installs."
+            description="Path of the private mongod. Empty: the newest of the one on the PATH and "
+            "the one that the extra `mongod` installs."
         ),
     ] = ""
 
     def __post_init__(self) -> None:
         if self.uri and not self.uri.startswith(("mongodb://", "mongodb+srv://")):
             raise ValueError("uri: expected mongodb://… or mongodb+srv://…, or nothing")
-        if OFFERS_ZLIB.search(self.uri):
+        if offers_zlib(self.uri):
             # Many versions of mongod leak memory through it (see store.py).
             raise ValueError("uri: must not ask for zlib compression")

@@ -91,6 +91,7 @@ async def migrate(database: Database) -> None:
     if await version(database) < len(MIGRATIONS):
         async with _locked(database):
             while (done := await version(database)) < len(MIGRATIONS):
+                logger.info("migrating: %s", plan(done)[0])
                 await MIGRATIONS[done].apply(database)
                 await _set_version(database, done + 1)
     # What keeps positions unique may be missing after a copy by other tools; this makes no second.

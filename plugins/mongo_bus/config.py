@@ -1,6 +1,7 @@
 """The settings of the plugin."""
 
 from typing import Annotated
+from urllib.parse import parse_qsl
 
 from msgspec import Meta
 
@@ -41,3 +42,7 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.uri.startswith(("mongodb://", "mongodb+srv://")):
             raise ValueError("uri: expected mongodb://… or mongodb+srv://…")
+        for name, value in parse_qsl(self.uri.partition("?")[2]):
+            if name.lower() == "compressors" and "zlib" in value.lower():
+                # Many versions of mongod leak memory through it, as the plugin mongo says.
+                raise ValueError("uri: must not ask for zlib compression")

@@ -10,6 +10,7 @@ far the most frequent event, is in just two of them.
 A step that has been released is never changed; a new one is added behind it.
 """
 
+import logging
 import zlib
 from typing import Any, NamedTuple
 
@@ -104,6 +105,8 @@ MIGRATIONS: tuple[Step, ...] = (
     ),
 )
 
+logger = logging.getLogger("chatserver.postgres")
+
 # The first halves of advisory locks; the second is the schema's.
 MIGRATING, APPENDING = 0x63686D67, 0x63686170
 
@@ -126,6 +129,11 @@ async def plan(connection: Any, schema: str) -> list[str]:
     """The steps that the schema lacks. Raises `StartupError` if the data is of a newer version."""
     done = await version(connection, schema)
     check(done, schema)
+    return planned(done)
+
+
+def planned(done: int) -> list[str]:
+    """The steps that a schema of this version lacks."""
     steps = list(enumerate(MIGRATIONS, 1))[done:]
     return [f"postgres: version {number}: {step.title}" for number, step in steps]
 
@@ -152,6 +160,7 @@ async def _step(connection: Any, schema: str) -> bool:
             return False
         if done == 0:
             await _begin(connection, schema)
+        logger.info("migrating: %s", planned(done)[0])
         await connection.execute(MIGRATIONS[done].statements)
         await connection.execute("UPDATE installation SET version = $1", done + 1)
     return True

@@ -4,6 +4,7 @@
 interrupted leaves the version before it.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import NamedTuple
 from chatserver import StartupError
 
 APPLICATION_ID = 0x63686174  # in the file's header; a file of another program is left alone
+
+logger = logging.getLogger("chatserver.sqlite")
 
 
 class Step(NamedTuple):
@@ -117,6 +120,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     while (version := version_of(connection)) < len(MIGRATIONS):
         with _transaction(connection):
             if version_of(connection) == version:  # nobody else was faster
+                logger.info("migrating: %s", plan(version)[0])
                 for statement in MIGRATIONS[version].statements:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")

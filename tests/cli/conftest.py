@@ -24,6 +24,7 @@ STORE = """
 import chatserver
 from typing import Annotated
 import msgspec
+from chatserver_plugins.memory import MemoryStore
 
 class Plugin:
     class Config(chatserver.Settings):
@@ -34,18 +35,13 @@ class Plugin:
 
     @chatserver.hookimpl
     def provide_store(self):
-        return object()
+        return MemoryStore()
 """
 LOGIN = """
-import chatserver
+from chatserver_plugins.password import PasswordPlugin
 
-class Plugin:
-    def __init__(self, config):
-        pass
-
-    @chatserver.hookimpl
-    def provide_authenticator(self, records):
-        return object()
+class Plugin(PasswordPlugin):
+    pass
 """
 
 

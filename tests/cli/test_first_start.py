@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
+SECONDS = 60  # of silence, after which something is wrong
 MAKEFILE = f"""
 run:
 	@exec {sys.executable} -m chatserver dev --no-reload --port 0 --store memory --data data
@@ -113,49 +115,41 @@ def test_a_command_that_fills_a_store_is_refused_as_well(tmp_path: Path) -> None
     assert "holds the data of the store sqlite" in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
-def test_ctrl_c_under_make_is_a_clean_end(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text(MAKEFILE)
+def at_a_terminal(folder: Path, script: str, *typed: tuple[bytes, bytes]) -> tuple[str, int]:
+    """What a shell shows there, and its status; each text is typed once another one was shown."""
+    if shutil.which("make") is None:
+        pytest.skip("no make")
+    (folder / "Makefile").write_text(MAKEFILE)
     child, terminal = pty.fork()
     if child == 0:
-        os.chdir(tmp_path)
-        os.execvp("make", ["make", "run"])
-    shown, pressed = b"", False
-    while True:
+        os.chdir(folder)
+        os.execvp("sh", ["sh", "-c", script])
+    shown, waiting = b"", list(typed)
+    while select.select([terminal], [], [], SECONDS)[0]:
         try:
             shown += os.read(terminal, 4096)
         except OSError:  # everybody has closed it
             break
-        if not pressed and b"sign up" in shown:
-            pressed = os.write(terminal, b"\x03") == 1
-    _, status = os.waitpid(child, 0)
+        if waiting and waiting[0][0] in shown:
+            os.write(terminal, waiting.pop(0)[1])
+    else:
+        os.kill(child, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
-    assert b"stopped" in shown and b"***" not in shown, shown.decode()
-    assert os.waitstatus_to_exitcode(status) == 0
+    return shown.decode(), status
+
+
+def test_ctrl_c_under_make_is_a_clean_end(tmp_path: Path) -> None:
+    shown, status = at_a_terminal(tmp_path, "exec make run", (b"sign up", b"\x03"))
+    assert "stopped" in shown and "***" not in shown, shown
+    assert status == 0, shown
 
 
 def test_a_terminal_is_given_back(tmp_path: Path) -> None:
     """A script that runs make goes on after it, with the terminal."""
-    if shutil.which("make") is None:
-        pytest.skip("no make")
-    (tmp_path / "Makefile").write_text(MAKEFILE)
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(tmp_path)
-        os.execvp("sh", ["sh", "-c", "make run; echo status $?; read line; echo got $line"])
-    shown, pressed, typed = b"", False, False
-    while True:
-        try:
-            shown += os.read(terminal, 4096)
-        except OSError:
-            break
-        if not pressed and b"sign up" in shown:
-            pressed = os.write(terminal, b"\x03") == 1
-        if not typed and b"status 0" in shown:
-            typed = os.write(terminal, b"hello\n") == 6
-    os.waitpid(child, 0)
-    os.close(terminal)
-    assert b"got hello" in shown, shown.decode()
+    script = "make run; echo status $?; read line; echo got $line"
+    shown, _ = at_a_terminal(tmp_path, script, (b"sign up", b"\x03"), (b"status", b"hello\n"))
+    assert "status 0" in shown and "got hello" in shown, shown
 
 
 def make_venv(mongod: str) -> "subprocess.CompletedProcess[str]":
