@@ -28,6 +28,7 @@ from chatserver.jobs import Jobs
 from chatserver.leases import Leases, node_name
 from chatserver.measure import Measures
 from chatserver.plugins import Plugins
+from chatserver.running import noted
 from chatserver.service import Service
 from chatserver.spaces import Space
 from chatserver.stopping import LoopErrors, Stop
@@ -331,7 +332,8 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
         if dev:
             logger.info("this is a development server: open http://localhost:{} and sign up", port)
         async with server.working():
-            await stop.wait()
+            with noted(loaded):
+                await stop.wait()
             if signs is not None:
                 await signs.drain()
                 signs.close()

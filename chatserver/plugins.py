@@ -78,14 +78,21 @@ class Plugins:
         self.all: list[Plugin] = []
         self._passing: set[str] = set()  # plugins whose failures stop no message
         sources = discover(config)
-        if strays := stray_sections(config, sources):
-            raise StartupError("\n".join(strays))
+        problems = stray_sections(config, sources)
         for name in config.plugins.enabled:
-            if name not in sources:
-                raise StartupError(f"plugins.enabled: there is no plugin {name!r}" + _hint(sources))
-            if any(plugin.name == name for plugin in self.all):
-                raise StartupError(f"plugins.enabled: {name!r} is listed twice")
-            self.all.append(self._register(sources[name]))
+            try:
+                self._add(name, sources)
+            except StartupError as error:
+                problems.append(str(error))
+        if problems:
+            raise StartupError("\n".join(problems))
+
+    def _add(self, name: str, sources: Mapping[str, Source]) -> None:
+        if name not in sources:
+            raise StartupError(f"plugins.enabled: there is no plugin {name!r}" + _hint(sources))
+        if any(plugin.name == name for plugin in self.all):
+            raise StartupError(f"plugins.enabled: {name!r} is listed twice")
+        self.all.append(self._register(sources[name]))
 
     def calls(self) -> dict[str, tuple[Call, ...]]:
         """For each hook the plugins that implement it, in order."""
@@ -227,6 +234,20 @@ def load_class(source: Source) -> type[Any]:
     except TypeError as error:
         raise StartupError(f"plugin {source.name}: {error}") from error
     return kind
+
+
+def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
+    """The settings of each plugin that is on, and as they came of those that are not."""
+    sources = discover(config)
+    tables: dict[str, Mapping[str, Any]] = {}
+    for name in config.plugins.enabled:
+        if name not in sources:
+            raise StartupError(f"plugins.enabled: there is no plugin {name!r}")
+        kind = settings_type(load_class(sources[name]))
+        settings = convert(config.plugin.get(name, {}), kind, f"plugin.{name}")
+        tables[name] = msgspec.to_builtins(settings)
+    off = {name: table for name, table in config.plugin.items() if name not in tables}
+    return tables | off
 
 
 def _local_files(folder: str) -> list[Path]:

@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.config import Config
+    from chatserver.config.text import Row
 
 
 @click.command()
 @configured
 @click.option("--default", is_flag=True, help="Print every setting at its default instead.")
-def command(source: str | None, overrides: dict[str, object], default: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one setting a line.")
+def command(source: str | None, overrides: dict[str, object], default: bool, as_json: bool) -> None:
     """Print the configuration in effect as TOML, secrets hidden, with where each value is from.
+
+    If no configuration is named, and a server runs on the data folder, it is what that one runs with.
 
     \b
     chatserver config -c production
     chatserver config --default > chat.toml
     """
-    from chatserver.config.text import render_default, render_effective
+    from chatserver.config.text import render_default, render_rows
 
     if default:
         click.echo(render_default(), nl=False)
         return
-    loaded = load_configuration(source, overrides)
-    click.echo(render_effective(loaded, plugin_settings(loaded.config)), nl=False)
-
-
-def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
-    """The settings of each plugin that is on, and as they came of those that are not."""
+    rows = shown(source, overrides)
+    if not as_json:
+        click.echo(render_rows(rows), nl=False)
+        return
     import msgspec
 
-    from chatserver.config.settings import convert
-    from chatserver.errors import StartupError
-    from chatserver.plugins import discover, load_class, settings_type
+    for row in rows:
+        click.echo(msgspec.json.encode(row._asdict()))
 
-    sources = discover(config)
-    tables: dict[str, Mapping[str, Any]] = {}
-    for name in config.plugins.enabled:
-        if name not in sources:
-            raise StartupError(f"plugins.enabled: there is no plugin {name!r}")
-        kind = settings_type(load_class(sources[name]))
-        settings = convert(config.plugin.get(name, {}), kind, f"plugin.{name}")
-        tables[name] = msgspec.to_builtins(settings)
-    off = {name: table for name, table in config.plugin.items() if name not in tables}
-    return tables | off
+
+def shown(source: str | None, overrides: dict[str, object]) -> list[Row]:
+    """What the configuration comes to; if none is named, what a server on the data folder runs with."""
+    from chatserver.config.text import effective
+    from chatserver.plugins import plugin_settings
+    from chatserver.running import read_running
+
+    loaded = load_configuration(source, overrides)
+    if not (source or os.environ.get("CHATSERVER_CONFIG") or overrides.keys() - {"server.data"}):
+        running = read_running(Path(loaded.config.server.data))
+        if running is not None:
+            click.echo("chatserver: of the server that runs on the data folder", err=True)
+            return running
+    return effective(loaded, plugin_settings(loaded.config))

@@ -21,6 +21,7 @@ from chatserver.config.sections import (
 )
 from chatserver.config.settings import Table, convert
 from chatserver.config.sources import Sources
+from chatserver.errors import StartupError
 
 __all__ = [
     "BackupConfig",
@@ -64,4 +65,10 @@ def load(
     sources.add_overrides(overrides or {})
     for name, table in sources.tables("plugin"):
         sources.tree["plugin"][name] = Table(table, sources.where)
-    return Loaded(convert(sources.tree, Config, sources.where), sources.origin)
+    try:
+        loaded = Loaded(convert(sources.tree, Config, sources.where), sources.origin)
+    except StartupError as error:
+        sources.problems += str(error).splitlines()
+    if sources.problems:
+        raise StartupError("\n".join(sources.problems))
+    return loaded

@@ -1,8 +1,10 @@
 """Where settings come from: a TOML file, the environment, the command line; merged into one tree."""
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from chatserver.folders import packaged
 PREFIX = "CHATSERVER_"
 SOURCE = "CHATSERVER_CONFIG"
 COMMAND_LINE = "command line"
+SYSTEM = Path("/etc/chatserver")
 ALIASES = {"LOG_LEVEL": "logging.level", "APP_VERSION": "logging.version"}
 # Kubernetes tells every pod about the service `chatserver` in variables of these names.
 _SERVICE_LINK = re.compile(
@@ -23,11 +26,15 @@ _SERVICE_LINK = re.compile(
 
 
 class Sources:
-    """The merged raw tree, and for each key that was set where from. Later additions win."""
+    """The merged raw tree, and for each key that was set where from. Later additions win.
+
+    What cannot be taken is in `problems`, a line each, and left out of the tree.
+    """
 
     def __init__(self, kind: type[msgspec.Struct]) -> None:
         self.tree: dict[str, Any] = {}
         self.origin: dict[str, str] = {}
+        self.problems: list[str] = []
         self._sections = {
             section.name: {key.name for key in msgspec.structs.fields(section.type)}
             for section in msgspec.structs.fields(kind)
@@ -38,15 +45,11 @@ class Sources:
         """Read a TOML file: a path, or a name that `find` knows."""
         if source is None:
             return
-        label, file = find(source)
         try:
-            table = tomllib.loads(file.read_bytes().decode())
-        except OSError as error:
-            raise StartupError(f"{label}: {error.strerror or error}") from None
-        except UnicodeDecodeError as error:
-            raise StartupError(f"{label}: not UTF-8 at byte {error.start}") from None
-        except tomllib.TOMLDecodeError as error:
-            raise StartupError(f"{label}: {error}") from None
+            label, table = _read(source)
+        except StartupError as error:
+            self.problems.append(str(error))
+            return
         for key, value in _leaves(table):
             self._set(key, value, label)
 
@@ -63,18 +66,24 @@ class Sources:
                 or _is_service_link(name, environ[name])
             ):
                 continue
-            key, from_file = self._variable(name)
-            if tuple(key) in seen:
-                raise StartupError(f"{name}: {seen[tuple(key)]} is set too, expected one of them")
-            seen[tuple(key)] = name
-            value = _content(name, environ[name]) if from_file else environ[name]
-            self._set(key, Text(value), name)
+            try:
+                self._add_variable(name, environ[name], seen)
+            except StartupError as error:
+                self.problems.append(str(error))
+
+    def _add_variable(self, name: str, value: str, seen: dict[tuple[str, ...], str]) -> None:
+        key, from_file = self._variable(name)
+        if tuple(key) in seen:
+            raise StartupError(f"{name}: {seen[tuple(key)]} is set too, expected one of them")
+        seen[tuple(key)] = name
+        self._set(key, Text(_content(name, value) if from_file else value), name)
 
     def add_overrides(self, overrides: Mapping[str, object]) -> None:
         """Take what the command line sets, by dotted key."""
         for key, value in overrides.items():
             if not all(key.split(".")):
-                raise StartupError(f"{COMMAND_LINE}: {key}: expected a key such as server.port")
+                self.problems.append(f"{COMMAND_LINE}: {key}: expected a key such as server.port")
+                continue
             self._set(
                 key.split("."), Text(value) if isinstance(value, str) else value, COMMAND_LINE
             )
@@ -124,36 +133,52 @@ class Sources:
             table = table.setdefault(name, {})
             if not isinstance(table, dict):
                 path = self.where(".".join(key[:depth]))
-                raise StartupError(f"{path}: expected a table, got {table!r}")
+                self.problems.append(f"{path}: expected a table, got {table!r}")
+                return
         table[key[-1]] = value
         self.origin[".".join(key)] = label
 
 
 def find(source: str) -> tuple[str, Path]:
-    """The file that `source` means, and what to call it.
+    """The file that `source` means, and its path as messages name it. Raises `StartupError`.
 
-    A bare name is looked up as config/NAME.toml, in the configurations that are installed with
-    the server, and as /etc/chatserver/NAME.toml.
+    A bare name is looked up, the first one wins: NAME.toml and config/NAME.toml in the working
+    directory, chatserver/NAME.toml in the user's configuration folder (XDG_CONFIG_HOME, else
+    ~/.config), /etc/chatserver/NAME.toml, and last the configurations that came with the server.
     """
     if "/" in source or source.endswith(".toml"):
         return source, Path(source)
-    places: list[tuple[str, Path]] = [
-        (f"config/{source}.toml", Path("config", f"{source}.toml")),
-        *_packaged(source),
-        (f"/etc/chatserver/{source}.toml", Path("/etc/chatserver", f"{source}.toml")),
-    ]
-    for label, file in places:
+    places = [*_places(f"{source}.toml")]
+    for file in places:
         if file.is_file():
-            return label, file
-    looked = ", ".join(label for label, _ in places)
+            return str(file), file
+    looked = ", ".join(map(str, places))
     raise StartupError(f"{source}: no such configuration (looked for {looked})")
 
 
-def _packaged(source: str) -> Iterator[tuple[str, Path]]:
+def _places(name: str) -> Iterator[Path]:
+    yield Path(name)
+    yield Path("config", name)
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    with suppress(RuntimeError):  # a user without a home has no configuration there
+        yield (Path(home) if home else Path.home() / ".config") / "chatserver" / name
+    yield SYSTEM / name
     folder = packaged("chatserver_config")
-    if folder is None:
-        return
-    yield f"chatserver_config/{source}.toml", folder / f"{source}.toml"
+    if folder is not None:
+        yield folder / name
+
+
+def _read(source: str) -> tuple[str, dict[str, Any]]:
+    """The path of a TOML file, and what is in it. Raises `StartupError`."""
+    label, file = find(source)
+    try:
+        return label, tomllib.loads(file.read_bytes().decode())
+    except OSError as error:
+        raise StartupError(f"{label}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise StartupError(f"{label}: not UTF-8 at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise StartupError(f"{label}: {error}") from None
 
 
 def _within(origin: Mapping[str, str], table: str) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """Configurations as TOML text: the defaults with their descriptions, and what is in effect."""
 
+import itertools
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,22 +31,46 @@ def render_default() -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is in effect, secrets hidden; a comment says where each value is from.
+class Row(NamedTuple):
+    """One setting in effect, as it may be shown: secrets are hidden in `value`."""
 
-    `plugins` holds for each plugin its settings with their defaults.
-    """
+    section: str
+    key: str
+    value: Any
+    source: str
+
+
+def effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """All that is in effect. `plugins` holds for each plugin its settings with their defaults."""
     tables: dict[str, Mapping[str, Any]] = {
         name: msgspec.structs.asdict(getattr(loaded.config, name)) for name, _ in sections()
     }
     tables |= {f"plugin.{name}": table for name, table in plugins.items()}
+    return [
+        Row(name, key, hidden(key, value), _source(loaded.origin.get(f"{name}.{key}", "default")))
+        for name, table in tables.items()
+        for key, value in table.items()
+    ]
+
+
+def render_effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> str:
+    """What is in effect as TOML, secrets hidden; a comment says where each value is from."""
+    return render_rows(effective(loaded, plugins))
+
+
+def render_rows(rows: Iterable[Row]) -> str:
+    """As `render_effective`, of rows that were made before."""
     lines: list[str] = []
-    for name, table in tables.items():
+    for name, table in itertools.groupby(rows, lambda row: row.section):
         lines += ["", f"[{'.'.join(_key(part) for part in name.split('.', 1))}]"]
-        for key, value in table.items():
-            origin = loaded.origin.get(f"{name}.{key}", "default")
-            lines.append(f"{_key(key)} = {toml_value(hidden(key, value))}  # {origin}")
+        lines += [f"{_key(row.key)} = {toml_value(row.value)}  # {row.source}" for row in table]
     return "\n".join(lines[1:]) + "\n"
+
+
+def _source(label: str) -> str:
+    """Where a value is from; a file by its whole path, as names and folders may mislead."""
+    is_file = "/" in label or label.endswith(".toml")
+    return str(Path(label).absolute()) if is_file else label
 
 
 def sections() -> Iterator[tuple[str, type[msgspec.Struct]]]:

@@ -1,5 +1,6 @@
 """What somebody meets who starts a server by hand: slips in what is given, Ctrl+C under make."""
 
+import json
 import os
 import pty
 import select
@@ -185,3 +186,45 @@ def test_make_run_starts_the_mongod_that_was_named() -> None:
     )
     assert f'--set "plugin.mongo.mongod={ROOT}/deploy/mongod-9"' in shown.stdout
     assert "exec .venv/bin/chatserver dev" in makefile
+
+
+def test_config_shows_what_runs(tmp_path: Path) -> None:
+    """As beside `make run`, with no option of its own."""
+    secret = "mongodb://me:hunter2@db/"
+    given = (
+        "--store",
+        "memory",
+        "--set",
+        "server.name=Lounge",
+        "--set",
+        f"plugin.mongo.uri={secret}",
+    )
+    command = [sys.executable, "-m", "chatserver"]
+    with subprocess.Popen(
+        [*command, "dev", "--no-reload", "--port", "0", "--data", "here", *given],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "sign up" in line:
+                break
+        beside = subprocess.run(
+            [*command, "config", "--data", "here"], cwd=tmp_path, capture_output=True, text=True
+        )
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    after = subprocess.run(
+        [*command, "config", "--json", "--data", "here"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert 'name = "Lounge"  # command line' in beside.stdout
+    assert 'enabled = ["memory", "password", ' in beside.stdout
+    assert "config/development.toml" in beside.stdout.replace("chatserver_config", "config")
+    assert "hunter2" not in beside.stdout
+    rows = [json.loads(line) for line in after.stdout.splitlines()]
+    assert {"section": "server", "key": "name", "value": "chatserver", "source": "default"} in rows
+    assert not (tmp_path / "here/running.json").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.config import Config, load
+from chatserver.config import Config, load, sources
 from chatserver.config.settings import Text
 from chatserver.config.sources import find
 from chatserver.config.text import render_default
@@ -127,6 +127,57 @@ def test_names_are_found_in_the_working_directory_first(
     (tmp_path / "config").mkdir()
     (tmp_path / "config/production.toml").write_text("")
     assert find("production")[0] == "config/production.toml"
+
+
+def test_names_are_found_in_the_order_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an operator puts into /etc counts, not what came with the server."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr(sources, "SYSTEM", tmp_path / "etc")
+    places = [
+        Path("production.toml"),
+        Path("config/production.toml"),
+        tmp_path / "xdg/chatserver/production.toml",
+        tmp_path / "etc/production.toml",
+    ]
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text('[server]\nname = "here"\n')
+    for place in places:
+        assert find("production") == (str(place), place)
+        assert load("production", environ={}).config.server.name == "here"
+        place.unlink()
+    label, packaged = find("production")
+    assert label == str(packaged) and packaged.is_absolute()
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "chat.toml"
+    path.write_text("[server]\nprot = 1\n[limits]\nconnections = 0\n")
+    environ = {
+        "CHATSERVER_FOO": "1",
+        "CHATSERVER_SERVER__NAME": "x",
+        "CHATSERVER_SERVER__NAME_FILE": "/no/file",
+        "CHATSERVER_BACKUP__KEY_FILE": "/no/key",
+        "CHATSERVER_SERVER__PORT": "x",
+        "CHATSERVER_PLUGIN__MONGO__URI_FILE": "/no/uri",
+    }
+    with pytest.raises(StartupError) as refused:
+        load(str(path), environ=environ, overrides={"server.": "1", "server.roles": "none"})
+    lines = str(refused.value).splitlines()
+    for part in (
+        "CHATSERVER_FOO: unknown variable",
+        "CHATSERVER_SERVER__NAME is set too",
+        "/no/uri: No such file",
+        "CHATSERVER_SERVER__PORT: expected a whole number",
+        "server.prot: unknown key",
+        "limits.connections: expected",
+        "command line: server.: expected a key",
+        "server.roles: expected",
+    ):
+        assert len([line for line in lines if part in line]) == 1, part
 
 
 def test_a_name_that_nothing_has_says_where_it_was_looked_for(
