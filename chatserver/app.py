@@ -69,11 +69,13 @@ class Server:
         self.store = self.hooks.provide_store()
         authenticator = self.hooks.provide_authenticator(self._records)
         self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
+        self.service.outage.name = self.store_plugin
         bus = self.hooks.provide_bus()
         if bus is not None:
             give_bus(self.service, bus, self.measures)
         self._graphql = self.hooks.register_graphql()
         self._leases = Leases(self.store, node_name(), alone=self.store.is_private())
+        self._leases.on_failure = self.service.outage.failed
         self.jobs = Jobs(
             [*self.hooks.register_jobs(self._context), *self._backups(loaded)],
             self.store,

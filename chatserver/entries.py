@@ -97,6 +97,6 @@ def as_chat_error(error: Exception) -> ChatError:
     if isinstance(error, ChatError):
         return error
     if isinstance(error, TimeoutError):
-        return StoreUnavailable()
+        return StoreUnavailable(reason="no answer in time")
     logger.opt(exception=error).error("append failed")
     return ChatError("server.internal")

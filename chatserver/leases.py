@@ -105,6 +105,7 @@ class Leases:
         self._store, self._beat, self._ticks = store, beat, ticks
         self._leases: dict[str, Lease] = {}
         self._task: asyncio.Task[None] | None = None
+        self.on_failure: Callable[[StoreUnavailable], None] | None = None
 
     def lease(self, name: str) -> Lease:
         """The lease of this name; from the next beat on this node tries to have it."""
@@ -133,8 +134,11 @@ class Leases:
         while True:
             try:
                 await self._look()
-            except StoreUnavailable:
-                logger.warning("leases are not renewed: the store does not answer")
+            except StoreUnavailable as error:
+                if self.on_failure is not None:
+                    self.on_failure(error)
+                else:
+                    logger.warning("leases are not renewed: the store does not answer")
             except Exception:
                 logger.exception("renewing leases failed")
             await asyncio.sleep(self._beat)

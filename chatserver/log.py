@@ -67,6 +67,8 @@ class Log:
         self._publish, self._written = publish, written
         # Asks the other nodes to `give_way` in a room; set by the service.
         self.ask: Callable[[str], Awaitable[None]] | None = None
+        # Hears of each failure of the store, and how many events it cost; set by the service.
+        self.on_failure: Callable[[StoreUnavailable, int], None] | None = None
         self._asked_at = float("-inf")
         self._waiting: deque[Entry] = deque()  # first those that have a number, then those without
         self._unnumbered = 0  # how many in `_waiting` have no number
@@ -392,6 +394,8 @@ class Log:
         if self._failed_at is not None:  # the second time in a row: this is no passing fault
             self._most_waiting = min(TRIED_EVENTS, self._config.queue_events)
         self._failed_at = time.monotonic()
+        if self.on_failure is not None and isinstance(error, StoreUnavailable):
+            self.on_failure(error, len(entries))
         for entry in entries:
             entry.room.stale = True
             entry.room.numbered = 0

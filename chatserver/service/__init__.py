@@ -36,6 +36,7 @@ from chatserver.interfaces import Authenticator, Store
 from chatserver.log import Log
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
+from chatserver.outage import Outage
 from chatserver.rate import Rates
 from chatserver.rooms import Rooms
 from chatserver.search.finder import Finder
@@ -80,6 +81,8 @@ class Service:
         self.log = Log(
             store, self.cache, self.hub.publish, self._written, config.delivery, measures
         )
+        self.outage = Outage(store)
+        self.log.on_failure = self.outage.failed
         self.changes = Changes(store)
         self.changes.watch("turn", self._give_way)
         self.log.ask = partial(self.changes.announce, "turn")
@@ -130,6 +133,7 @@ class Service:
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)  # they use the store
         await self.log.drain()
+        await self.outage.stop()
         if self.exchange is not None:
             self.presence.end()
             await self.exchange.close()
@@ -220,8 +224,8 @@ class Service:
             await asyncio.sleep(seconds)
             try:
                 await action()
-            except StoreUnavailable:
-                logger.warning("the store did not answer {}", action.__qualname__)
+            except StoreUnavailable as error:
+                self.outage.failed(error)
             except Exception:
                 logger.exception("{} failed", action.__qualname__)
 
