@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 @click.command()
 @configured
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(source: str | None, overrides: dict[str, object], as_json: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, source: str | None, overrides: dict[str, object], as_json: bool
+) -> None:
     """List all plugins: version, on or off and why, order, hooks, settings.
+
+    Exits with 1 if one that is on cannot be used.
 
     \b
     chatserver plugins -c production
@@ -32,6 +37,7 @@ def command(source: str | None, overrides: dict[str, object], as_json: bool) -> 
         click.echo(msgspec.json.format(listed, indent=2))
     else:
         show(rows)
+    ctx.exit(1 if any(row.enabled and row.problem for row in rows) else 0)
 
 
 def show(rows: list[Row]) -> None:

@@ -71,7 +71,7 @@ def _option(uri: str, name: str) -> str:
 
 def plain(error: BaseException, servers: Servers) -> str:
     """The reason of an error of the driver, or of a time-out of ours."""
-    if isinstance(error, OperationFailure) and not isinstance(error, NotPrimaryError):
+    if isinstance(error, OperationFailure):
         if error.code in AUTHENTICATION_FAILED:
             return (
                 "the login is refused: the user, the password or authSource in the address is wrong"

@@ -116,6 +116,9 @@ async def test_a_frozen_store_is_waited_for(
     finally:
         database.kill()
     assert outcome.problems() == []
+    logs = [(tmp_path / "logs" / name).read_text() for name in ("error.log", "combined.log")]
+    assert f"the store {store} does not answer since 20" in logs[0]
+    assert f"the store {store} answers again after" in logs[1]
     refusals = outcome.trial.refusals
     record_trial(outcome.trial.row(f"{FAULT} for {frozen_for:.0f} s", name, seed))
     record(FAULT, f"sends refused meanwhile, {name}", str(len(refusals)))
