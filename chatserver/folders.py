@@ -8,6 +8,8 @@ from pathlib import Path
 
 from chatserver.errors import FolderInUse, StartupError
 
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may point anywhere
+
 
 def packaged(package: str) -> Path | None:
     """Where a package without code (the page, the configurations) is installed.
@@ -47,6 +49,16 @@ def demand_writable(path: Path, setting: str) -> None:
         raise StartupError(f"{setting}: {path}: nothing can be written in {place}")
 
 
+def give_back(descriptor: int, folder: Path) -> None:
+    """Let a file that root has made be whose its folder is: a server of that user needs it later.
+
+    Raises `OSError`.
+    """
+    owner = folder.stat()
+    if os.geteuid() == 0 and os.fstat(descriptor).st_uid == 0 != owner.st_uid:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 class DataFolder:
     """A folder that belongs to one process: a second server on it is refused.
 
@@ -57,7 +69,8 @@ class DataFolder:
         self.path = path
         try:
             path.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(path / "lock", _OPEN, 0o600)
+            give_back(self._lock, path)
         except OSError as error:
             raise StartupError(f"server.data: {path}: {no_folder(path, error)}") from error
         try:

@@ -343,7 +343,10 @@ class BackupConfig(Section, frozen=True, kw_only=True):
 
     folder: Annotated[
         str,
-        Meta(description="Folder of the backups. Empty: `backups` in the server's data folder."),
+        Meta(
+            description="Folder of the backups, the same place for all nodes. Empty: `backups` in the "
+            "server's data folder."
+        ),
     ] = ""
     every_hours: Annotated[
         float, Meta(ge=0, description="How often the server makes one; 0 leaves it to others.")

@@ -94,6 +94,9 @@ def _place(path: Path) -> Place | None:
 def _opened(stack: contextlib.ExitStack, path: Path, how: int) -> int:
     descriptor = os.open(path, FLAGS | how, 0o600)
     stack.callback(os.close, descriptor)
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and os.fstat(descriptor).st_uid == 0 != owner.st_uid:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)  # a server of that user needs it later
     return descriptor
 
 

@@ -20,6 +20,7 @@ from chatserver.backup.shipper import Shipper
 from chatserver.backup.take import Settings, take
 from chatserver.backup.verify import note_verified
 from chatserver.measure import Measures
+from tests.backup.machine import Machine
 from tests.backup.seed import seed
 from tests.backup.test_job import loaded
 
@@ -80,6 +81,19 @@ async def test_the_server_goes_on_with_a_first_backup_that_root_made(
             newer, _ = await take(store, own, Settings(part_bytes=1 << 20))
             note_verified(path)
         assert increments.files(path) and newer.is_dir()
+
+
+def test_a_backup_by_root_leaves_nothing_of_roots(data: Path, place: Path) -> None:
+    """Also no lock of the folder or of the database, which no server has made there yet."""
+    machine = Machine(place)
+    machine.fill()
+    hand_over(data, OTHER)
+    (data / "sqlite/chat.db-lock").unlink()
+    machine.shelf.folder = data / "backups"
+    for command in (("backup",), ("backup", "verify"), ("jobs",)):
+        assert machine.run(*command).exit_code == 0
+    assert (data / "lock").exists() and (data / "sqlite/chat.db-lock").exists()
+    assert owners(data) == {OTHER.uid}
 
 
 def test_what_root_makes_is_whose_the_folder_is_else_whose_the_data_is(
