@@ -3,6 +3,7 @@
 Where the folder is not the same place on all nodes, the one that takes over finds that it lacks the newest.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -29,17 +30,22 @@ async def note_newest(store: Store, manifest: Manifest, node: str) -> None:
     await store.put(META, KEY, msgspec.json.encode(Newest(manifest.name, node)))
 
 
-async def lacking(store: Store, there: list[Path]) -> Newest | None:
-    """The newest backup, where it is not among those of this node's folder, nor a newer one.
+async def lacking(
+    store: Store, ours: Collection[Path], foreign: Collection[Path] = ()
+) -> Newest | None:
+    """The newest backup, where it is not among those of this node's folder, nor a newer one of ours.
 
-    Raises `StoreUnavailable`.
+    One that is sealed with a key of before is `foreign`, and there all the same. Raises
+    `StoreUnavailable`.
     """
     record = await store.get(META, KEY)
     if record is None:
         return None
     try:
         newest = msgspec.json.decode(record, type=Newest)
-        if any(path.name == newest.name or made(path) > made(Path(newest.name)) for path in there):
+        since = made(Path(newest.name))
+        names = {path.name for path in (*ours, *foreign)}
+        if newest.name in names or any(made(path) > since for path in ours):
             return None
     except (*UNREADABLE, ValueError):
         return None

@@ -6,7 +6,7 @@ waits, and where there are many records several rounds look at them (`changes.py
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -128,7 +128,7 @@ class Shipper:
         """Bring everything once. Raises `StoreUnavailable`, `BackupError`."""
         ours, foreign = await asyncio.to_thread(self._trust.look)
         self._name(ours, foreign)
-        if await self._look(list(ours)):
+        if await self._look(ours, foreign):
             self._hurry()
         if not ours:
             self._hurry()
@@ -153,9 +153,9 @@ class Shipper:
                 logger.warning("changes are not written beside a newer backup: {}", said)
                 self._named.add(path)
 
-    async def _look(self, ours: list[Path]) -> bool:
+    async def _look(self, ours: Collection[Path], foreign: Collection[Path]) -> bool:
         """Whether the newest backup of all nodes is somewhere else; warns of each once."""
-        newest = await lacking(self._store, ours)
+        newest = await lacking(self._store, ours, foreign)
         if newest is not None and newest.name != self._lacked:
             warn(newest, self._shelf.folder)
         self._lacked = newest.name if newest else ""
@@ -166,7 +166,7 @@ class Shipper:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
-                await self._look(await asyncio.to_thread(self._shelf.all))
+                await self._look(*await asyncio.to_thread(self._trust.look))
             except (StoreUnavailable, ArchiveError):
                 """Whoever acts says so."""
             except Exception:

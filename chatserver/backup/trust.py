@@ -32,7 +32,7 @@ class Trust:
         """All that are there; blocks. Raises `BackupError` where the folder cannot be read."""
         found = {path: self._proven(path) for path in self._shelf.all()}
         for path in self._seen.keys() - found.keys():
-            del self._seen[path]
+            self._seen.pop(path, None)  # two threads may look at once
         return Sorted(
             {path: it for path, it in found.items() if isinstance(it, Manifest)},
             {path: it for path, it in found.items() if isinstance(it, str)},

@@ -79,6 +79,9 @@ async def test_one_is_lacking_where_neither_it_nor_a_newer_one_is_there(
         older = path.with_name("chatserver-20010101T000000Z")
         assert await lacking(store, [older]) == Newest(path.name, "node 1")
         assert await lacking(store, [path.with_name("chatserver-29990101T000000Z")]) is None
+        newer = path.with_name("chatserver-29990101T000000Z")
+        assert await lacking(store, [], [newer]), "anybody can put one there"
+        assert await lacking(store, [], [path]) is None, "of another key, but it is there"
         await store.put(META, RECORD, b"nonsense")
         assert await lacking(store, []) is None
 
