@@ -1,5 +1,6 @@
 """The fields of `Room` and `Member`. The parent of a room's fields is a `RoomView`."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from chatserver import AnyEvent, ChatError, MemberView, Message, Room, RoomView
@@ -13,16 +14,21 @@ EVENTS_MOST = 500
 MEMBERS, MEMBERS_MOST = 100, 500
 
 
-async def read(parent: RoomView, info: Any) -> int | None:
-    return (await _counted(parent, info.context)).read
+# A list of rooms brings what is unread along; without a coroutine for each field it takes half the time.
 
 
-async def unread(parent: RoomView, info: Any) -> int | None:
-    return (await _counted(parent, info.context)).unread
+def read(parent: RoomView, info: Any) -> int | Awaitable[int | None] | None:
+    return parent.read if parent.unread is not None else _counted(parent, info.context, "read")
 
 
-async def mentions(parent: RoomView, info: Any) -> int | None:
-    return (await _counted(parent, info.context)).mentions
+def unread(parent: RoomView, info: Any) -> int | Awaitable[int | None] | None:
+    return parent.unread if parent.unread is not None else _counted(parent, info.context, "unread")
+
+
+def mentions(parent: RoomView, info: Any) -> int | Awaitable[int | None] | None:
+    if parent.unread is not None:
+        return parent.mentions
+    return _counted(parent, info.context, "mentions")
 
 
 async def messages(
@@ -82,9 +88,10 @@ async def message_or_none(asking: Asking, room: str, message: str) -> Message | 
     return None if found.deleted else found
 
 
-async def _counted(view: RoomView, asking: Asking) -> RoomView:
-    """With what the user has read of it: a list of rooms brings it along, one room does not."""
-    return view if view.unread is not None else await asking.views.load(view.id)
+async def _counted(view: RoomView, asking: Asking, field: str) -> int | None:
+    """A field of what the user has read of a room."""
+    found: int | None = getattr(await asking.views.load(view.id), field)
+    return found
 
 
 def _id_of(member: MemberView) -> str:
