@@ -1,18 +1,22 @@
-"""Public rooms, as they are listed to those who are not in them: read once for all who ask."""
+"""Public rooms, as they are listed to those who are not in them: the first ones are read once for all."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Container
 from typing import NamedTuple
 
 from chatserver.interfaces import Store
 from chatserver.joined import Joined
 from chatserver.model import ServerRole, User
+from chatserver.rate import Bucket
 from chatserver.service.views import RoomList, RoomView
 
 PUBLIC_ROOMS = 500  # listed at once
 KEPT_SECONDS = 1.0  # as other rooms in memory are used without a look at the store
-KEPT_PAGES = 64  # some 15 MB
+FORGET_PER_SECOND, FORGET_BURST = (
+    2.0,
+    20.0,
+)  # else one who changes rooms all the time costs all others
+FURTHER_ROOMS = 50  # read at least, of those behind the first ones: many may be the user's own
 
 
 class Page(NamedTuple):
@@ -28,44 +32,43 @@ class PublicRooms:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._pages: OrderedDict[str, Page] = OrderedDict()
+        self._first: Page | None = None
         self._reading: Joined[Page] = Joined()
         self._changes = 0
+        self._forgetting = Bucket(FORGET_PER_SECOND, FORGET_BURST)
 
     async def page(self, user: User, joined: Container[str], after: str, limit: int) -> RoomList:
         """Those not `joined`, by ascending id > `after`, at most `limit` and PUBLIC_ROOMS."""
         if user.role is ServerRole.GUEST:
             return RoomList([])
         limit = min(limit, PUBLIC_ROOMS)
-        found: list[RoomView] = []
-        while len(found) <= limit:
-            page = await self._page(after)
+        page = await self._first_page()
+        found = [view for view in page.views if view.id > after and view.id not in joined]
+        while page.end is not None and len(found) <= limit:
+            page = await self._read(max(after, page.end), max(limit, FURTHER_ROOMS) + 1)
             found += [view for view in page.views if view.id not in joined]
-            if page.end is None:
-                break
-            after = page.end
         return RoomList(found[:limit], more=len(found) > limit)
 
     def forget(self) -> None:
-        """A room was made or described anew on this node."""
-        self._changes += 1
-        self._pages.clear()
+        """A public room was made or described anew on this node, which shall show at once.
 
-    async def _page(self, after: str) -> Page:
-        kept = self._pages.get(after)
-        if kept is not None and time.monotonic() < kept.until:
-            return kept
+        Where that happens all the time it shows after KEPT_SECONDS, as what other nodes do.
+        """
+        if not self._forgetting.take():
+            self._changes += 1
+            self._first = None
+
+    async def _first_page(self) -> Page:
+        if self._first is not None and time.monotonic() < self._first.until:
+            return self._first
         changes = self._changes
-        page = await self._reading.run((after, changes), lambda: self._read(after))
+        page = await self._reading.run(changes, lambda: self._read("", PUBLIC_ROOMS + 1))
         if changes == self._changes:
-            self._pages[after] = page
-            self._pages.move_to_end(after)
-            if len(self._pages) > KEPT_PAGES:
-                self._pages.popitem(last=False)
+            self._first = page
         return page
 
-    async def _read(self, after: str) -> Page:
-        until, limit = time.monotonic() + KEPT_SECONDS, PUBLIC_ROOMS + 1
+    async def _read(self, after: str, limit: int) -> Page:
+        until = time.monotonic() + KEPT_SECONDS
         rooms = await self._store.public_rooms(after, limit)
         heads = await self._store.heads([room.room for room in rooms])
         views = [

@@ -202,7 +202,8 @@ class RoomService:
             )
 
         seq = await self._membership.append(user, room, Right.CHANGE, changed)
-        self._public.forget()
+        if room.description is not None and room.description.kind is RoomKind.PUBLIC:
+            self._public.forget()
         return seq
 
     # -- membership ----------------------------------------------------------------------------------
@@ -295,7 +296,8 @@ class RoomService:
         await self._invitations.check_invited(user, others)
         room = self._rooms.keep(Room(new_id()))
         await self._membership.describe(user, room, name, kind, topic)
-        self._public.forget()
+        if kind is RoomKind.PUBLIC:
+            self._public.forget()
         await self._membership.admit(user, room, user, RoomRole.OWNER)
         for other in others:
             await self._membership.admit(user, room, other, RoomRole.MEMBER)

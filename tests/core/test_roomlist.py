@@ -179,6 +179,48 @@ async def test_public_rooms_are_read_once_for_all() -> None:
         assert at.calls["public_rooms"] <= 3, "once a second"
 
 
+async def test_who_changes_rooms_all_the_time_has_the_others_read_no_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 1e9)
+    monkeypatch.setattr("chatserver.service.public.FORGET_PER_SECOND", 1e-9)
+    async with nodes() as at:
+        public, private = await at.room(kind=RoomKind.PUBLIC), await at.room()
+        second = at.second.rooms
+        at.calls.clear()
+        for number in range(80):
+            changed = await second.get((private if number < 40 else public).id, at.owner)
+            await second.change(at.owner, changed, f"name {number}", None)
+            await second.visible(at.member)
+        assert at.calls["public_rooms"] == 1 + 20
+
+
+async def test_public_rooms_behind_the_first_ones_are_listed_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatserver.service.public.PUBLIC_ROOMS", 3)
+    monkeypatch.setattr("chatserver.service.public.FURTHER_ROOMS", 2)
+    async with nodes() as at:
+        public = sorted([(await at.room(kind=RoomKind.PUBLIC)).id for _ in range(14)])
+        for joined in (public[1], *public[5:9]):
+            await at.first.rooms.join(at.member, await at.first.rooms.get(joined))
+        wanted = [public[0], *public[2:5], *public[9:]]
+        for limit in (1, 2, 100):
+            found, after = [], ""
+            while True:
+                page = await at.second.rooms.public(at.member, after, limit)
+                assert len(page.rooms) <= min(limit, 3)
+                found += [view.id for view in page.rooms]
+                if not page.more:
+                    break
+                after = found[-1]
+            assert found == wanted
+        for after in public:
+            at.calls.clear()
+            await at.second.rooms.public(at.member, after, 1)
+            assert at.calls["public_rooms"] <= 4, "whatever is asked for, in steps of some rooms"
+
+
 async def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatserver.service.roomlist.KNOWN_ROOMS", 10)
     async with nodes() as at:
