@@ -45,6 +45,13 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     registration: Annotated[
         Literal["open", "closed"], Meta(description="Whether anybody may make an account.")
     ] = "open"
+    unique_names: Annotated[
+        bool,
+        Meta(
+            description="Whether a shown name must not look like that of another account; user names "
+            "never may."
+        ),
+    ] = True
     trusted_proxies: Annotated[
         list[str],
         Meta(

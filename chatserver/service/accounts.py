@@ -129,7 +129,8 @@ class Accounts(Directory):
         try:
             return [*claimed, *await self.similar.claim(user.id, user.name, "name")]
         except ChatError as error:
-            if error.code == "user.exists" and by == THE_SERVER:
+            may_share = by == THE_SERVER or not self._config.unique_names
+            if error.code == "user.exists" and may_share:
                 return claimed
             await self.similar.release(user.id, claimed)
             raise

@@ -193,6 +193,15 @@ async def test_plugins_show_their_accounts_under_any_name() -> None:
         assert await refused(service.accounts.register("eve", PASSWORD, "Build b0t")) == taken
 
 
+async def test_where_shown_names_may_be_shared_user_names_still_differ() -> None:
+    settings = config(**{"server.unique_names": False})
+    async with running(make_service(MemoryStore(), settings)) as service:
+        await service.accounts.register("alice", PASSWORD, "Aya")
+        assert (await service.accounts.register("bob", PASSWORD, "Aya"))[0].name == "Aya"
+        of_username = {"field": "username", "reason": "similar"}
+        assert await refused(service.accounts.register("a1ice", PASSWORD)) == of_username
+
+
 async def test_of_two_names_that_look_alike_on_two_nodes_at_once_one_is_taken() -> None:
     for _ in range(10):
         store = MemoryStore()

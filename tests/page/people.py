@@ -36,6 +36,7 @@ class Server:
         self._data.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "chatserver", "dev", "--store", self._store]
         command += ["--port", str(self.port), "--data", str(self._data / "data")]
+        command += ["--set", "server.unique_names=false"]  # each test has an Aya of its own
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._data)
         deadline = time.monotonic() + START_SECONDS
