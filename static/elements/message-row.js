@@ -3,6 +3,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, formatFull, formatTime, t } from "../lib/i18n.js";
 import { segments } from "../lib/linkify.js";
+import { reactedBy } from "../lib/rooms-store.js";
 import { avatar } from "./avatar.js";
 import { ask } from "./dialogs.js";
 
@@ -115,7 +116,7 @@ function actions(message, { me, own, mayPin, session, tell }) {
           class: "emoji",
           title: t("message.react", { emoji }),
           "aria-label": t("message.react", { emoji }),
-          onclick: () => toggle(session, message, emoji, !message.reactions?.[emoji]?.includes(me.id)),
+          onclick: () => toggle(session, message, emoji, !reactedBy(message, emoji).includes(me.id)),
         },
         emoji,
       ),

@@ -229,8 +229,13 @@ function forgetOldest(room) {
   room.complete = false;
 }
 
+/** Ids of the users who reacted so. An emoji is any text, also one that every object has a property of. */
+export function reactedBy({ reactions }, emoji) {
+  return reactions && Object.hasOwn(reactions, emoji) ? reactions[emoji] : [];
+}
+
 function react(message, emoji, user, on) {
-  const others = (message.reactions?.[emoji] ?? []).filter((id) => id !== user);
+  const others = reactedBy(message, emoji).filter((id) => id !== user);
   const users = on ? [...others, user] : others;
   const { [emoji]: _, ...rest } = message.reactions ?? {};
   message.reactions = users.length ? { ...rest, [emoji]: users } : rest;

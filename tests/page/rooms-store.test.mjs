@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { RoomsStore, TYPING_MS } from "../../static/lib/rooms-store.js";
+import { reactedBy, RoomsStore, TYPING_MS } from "../../static/lib/rooms-store.js";
 
 const ME = { id: "me", username: "aya" };
 const BEN = { id: "ben", name: "Ben" };
@@ -138,4 +138,20 @@ test("a long-open room forgets its oldest messages, unless somebody reads furthe
   assert.equal(store.room("r").messages.length, 300);
   assert.equal(store.room("r").messages.at(-1).seq, 701);
   assert.equal(store.room("r").complete, false);
+});
+
+test("a reaction may be called like what every object has", () => {
+  store.applyPage("r", page(9, 10), true);
+  const [message] = store.room("r").messages;
+  let seq = 10;
+  for (const emoji of ["constructor", "__proto__", "toString", "hasOwnProperty", "1"]) {
+    const event = (ev) => ({ ev, room: "r", seq: ++seq, author: BEN, message: message.id, emoji });
+    assert.deepEqual(reactedBy(message, emoji), []);
+    assert.equal(store.applyEvent(event("reaction.added")), "applied");
+    assert.deepEqual(reactedBy(message, emoji), ["ben"]);
+    assert.ok(Object.entries(message.reactions).some(([key]) => key === emoji));
+    assert.equal(store.applyEvent(event("reaction.removed")), "applied");
+    assert.deepEqual(reactedBy(message, emoji), []);
+    assert.deepEqual(Object.entries(message.reactions), []);
+  }
 });
