@@ -48,9 +48,17 @@ class Query(NamedTuple):
 def parse(text: str) -> Query:
     """The query that somebody typed. Raises `ChatError` request.invalid if it can be none."""
     if len(text) > QUERY_CHARS:
-        raise ChatError("request.invalid", f"text: expected at most {QUERY_CHARS} characters.")
+        raise ChatError(
+            "request.invalid",
+            f"text: expected at most {QUERY_CHARS} characters.",
+            detail={"field": "text", "reason": "long", "most": QUERY_CHARS},
+        )
     if _HALF.search(text):
-        raise ChatError("request.invalid", "text: expected Unicode without lone surrogates.")
+        raise ChatError(
+            "request.invalid",
+            "text: expected Unicode without lone surrogates.",
+            detail={"field": "text", "reason": "form"},
+        )
     terms: list[Term] = []
     conditions: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": []}
     typed = nfkc(text).translate(_QUOTES)
@@ -84,7 +92,11 @@ def _signs(text: str) -> Term:
     """
     signs = fold(text).strip().strip('"').strip()
     if not signs:
-        raise ChatError("request.invalid", "A search needs a word to look for.")
+        raise ChatError(
+            "request.invalid",
+            "A search needs a word to look for.",
+            detail={"field": "text", "reason": "empty"},
+        )
     return piece((), signs)
 
 

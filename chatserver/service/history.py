@@ -186,7 +186,11 @@ class History:
         if not found or found[0].id != message or found[0].deleted:
             raise ChatError("message.not_found")
         if to_change and len(changes) >= CHANGES:
-            raise ChatError("limit.count", "This message was changed as often as one can be.")
+            raise ChatError(
+                "limit.count",
+                "This message was changed as often as one can be.",
+                detail={"field": "changes", "reason": "count"},
+            )
         return found[0]
 
     def _page(self, messages: list[Message], head: int) -> Page:

@@ -42,7 +42,11 @@ class Invitations:
         events = await self._store.memberships(user.id)
         own = [event for event in events if event.author.id == user.id]
         if _is_full(own, self._limits.rooms_per_user):
-            raise ChatError("limit.count", "This user is in as many rooms as one can be in.")
+            raise ChatError(
+                "limit.count",
+                "This user is in as many rooms as one can be in.",
+                detail={"field": "rooms", "reason": "count"},
+            )
 
     async def check_invited(self, inviter: User, invited: Sequence[User]) -> None:
         """Count invitations. Raises `ChatError` limit.count, limit.rate if they cannot be made.
@@ -56,12 +60,16 @@ class Invitations:
             others = [event for event in events if event.author.id != user.id]
             if _is_full(others, self._limits.invited_rooms_per_user):
                 raise ChatError(
-                    "limit.count", "This user was put into as many rooms as others can put one."
+                    "limit.count",
+                    "This user was put into as many rooms as others can put one.",
+                    detail={"field": "rooms", "reason": "invited"},
                 )
             mine = sum(event.author.id == inviter.id for event in others)
             if mine >= self._limits.rooms_per_inviter and not is_staff(inviter):
                 raise ChatError(
-                    "limit.count", "You have put this user into as many rooms as you can."
+                    "limit.count",
+                    "You have put this user into as many rooms as you can.",
+                    detail={"field": "rooms", "reason": "inviter"},
                 )
 
     def _count(self, inviter: User, count: int) -> None:
@@ -69,7 +77,11 @@ class Invitations:
         if not hourly or not count:
             return
         if count > hourly:
-            raise ChatError("limit.count", f"At most {hourly} users can be invited at once.")
+            raise ChatError(
+                "limit.count",
+                f"At most {hourly} users can be invited at once.",
+                detail={"field": "members", "reason": "invitations", "most": hourly},
+            )
         bucket = self._buckets.setdefault(inviter.id, Bucket(hourly / 3600, hourly))
         self._buckets.move_to_end(inviter.id)
         if len(self._buckets) > INVITERS:

@@ -72,7 +72,11 @@ class Membership:
             if room.role(member.id) is not None:
                 raise AlreadyThere
             if len(room.members) >= self._limits.members_per_room:
-                raise ChatError("limit.count", "This room has all the members it can have.")
+                raise ChatError(
+                    "limit.count",
+                    "This room has all the members it can have.",
+                    detail={"field": "members", "reason": "count"},
+                )
 
         author, subject = UserRef(user.id, user.name), UserRef(member.id, member.name)
         try:

@@ -179,7 +179,11 @@ class Messages:
         if user.id in found.reactions.get(emoji, ()):
             return room.head
         if emoji not in found.reactions and len(found.reactions) >= REACTIONS:
-            raise ChatError("limit.count", "This message has all the reactions it can have.")
+            raise ChatError(
+                "limit.count",
+                "This message has all the reactions it can have.",
+                detail={"field": "reactions", "reason": "count"},
+            )
         return await self._change(ReactionAdded, user, room, Right.REACT, found, emoji=emoji)
 
     async def unreact(self, user: User, room: Room, message: str, emoji: str) -> int:

@@ -178,9 +178,13 @@ class RoomService:
             await self._accounts.get(other) for other in dict.fromkeys(members) if other != user.id
         ]
         if len(others) >= self._limits.members_per_room:
-            raise ChatError("limit.count")
+            raise ChatError("limit.count", detail={"field": "members", "reason": "count"})
         if kind is RoomKind.DIRECT and len(others) > 1:
-            raise ChatError("request.invalid", "A direct room is between two users.")
+            raise ChatError(
+                "request.invalid",
+                "A direct room is between two users.",
+                detail={"field": "members", "reason": "direct"},
+            )
         async with self._invitations.turn(user):
             if kind is RoomKind.DIRECT:
                 return await self._create_direct(user, others)

@@ -2,8 +2,9 @@
 
 /** An answer that says no, or none at all (`status` 0, code "connection.lost"). */
 export class ApiError extends Error {
-  constructor(status, code, message) {
+  constructor(status, code, message, detail) {
     super(message);
+    this.detail = detail;
     this.name = "ApiError";
     this.status = status;
     this.code = code;
@@ -61,7 +62,7 @@ export class Api {
     }
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;
-    const { code = `http.${response.status}`, message = response.statusText } = answer.error ?? {};
-    throw new ApiError(response.status, code, message);
+    const { code = `http.${response.status}`, message = response.statusText, detail } = answer.error ?? {};
+    throw new ApiError(response.status, code, message, detail);
   }
 }

@@ -14,7 +14,7 @@ let language = "en";
 
 /** The first language of the list that there are texts for; English otherwise. */
 export function preferred(wanted) {
-  const found = wanted.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag in TEXTS);
+  const found = wanted.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => Object.hasOwn(TEXTS, tag));
   return found ?? "en";
 }
 
@@ -24,7 +24,7 @@ export function currentLanguage() {
 
 export function startLanguage(storage, wanted) {
   const kept = storage.getItem(KEY);
-  language = kept in TEXTS ? kept : preferred(wanted);
+  language = Object.hasOwn(TEXTS, kept ?? "") ? kept : preferred(wanted);
 }
 
 export function chooseLanguage(tag, storage) {
@@ -34,13 +34,29 @@ export function chooseLanguage(tag, storage) {
 
 /** The text of a key; `{name}` in it is replaced. */
 export function t(key, values = {}) {
-  const text = TEXTS[language][key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return own(key, values) ?? key;
 }
 
-/** A text for the server's error code, or what the server said. */
-export function errorText({ code, message }) {
-  return TEXTS[language][`error.${code}`] ?? message ?? t("error.unknown");
+/** The text of a key in the chosen language alone; undefined if it has none. */
+function own(key, values = {}) {
+  const texts = TEXTS[language];
+  if (!Object.hasOwn(texts, key)) return undefined;
+  return texts[key].replace(/\{(\w+)\}/g, (_, name) => (Object.hasOwn(values, name) ? values[name] : ""));
+}
+
+const SAYING_WHY = new Set(["request.invalid", "message.refused", "limit.count"]); // of many reasons
+
+/**
+ * Why the server refused, in the reader's language: by `detail.field` and `detail.reason`, else by the code
+ * with what the server said, else what the server said.
+ */
+export function errorText({ code, message, detail }) {
+  const reason = [detail?.field, detail?.reason].filter(Boolean).join(".");
+  const why = own(`why.${reason}`, detail ?? {});
+  if (why) return why;
+  const text = own(`error.${code}`);
+  if (text && message && SAYING_WHY.has(code)) return t("refused.because", { text, message });
+  return text ?? message ?? t("error.unknown");
 }
 
 export function formatTime(at) {

@@ -103,7 +103,7 @@ export class Outbox extends EventTarget {
         this.#timers.set(entry.room, setTimeout(() => this.flush(entry.room), error.afterMs || RETRY_MS));
         return false;
       }
-      Object.assign(entry, { state: "failed", error: { code: error.code, message: error.message } });
+      Object.assign(entry, { state: "failed", error: { code: error.code, message: error.message, detail: error.detail } });
     }
     this.#changed(entry.room);
     return true;

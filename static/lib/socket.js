@@ -16,10 +16,11 @@ const PING_ANSWER_MS = 8_000;
 
 /** The server's refusal of one request, or code "connection.lost" when no answer came. */
 export class RequestError extends Error {
-  constructor({ code, message, retry = "never", after_ms = 0 }) {
+  constructor({ code, message, retry = "never", after_ms = 0, detail }) {
     super(message);
     this.name = "RequestError";
     this.code = code;
+    this.detail = detail;
     this.retry = retry;
     this.afterMs = after_ms;
   }

@@ -100,6 +100,7 @@ export default {
   "today": "Today",
   "yesterday": "Yesterday",
   "keys.hint": "Ctrl+K finds a room · Alt+↑/↓ changes it",
+  "refused.because": "{text} {message}",
   "error.unknown": "Something went wrong.",
   "error.connection.lost": "The server cannot be reached.",
 };

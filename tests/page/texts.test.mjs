@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { clientId } from "../../static/lib/ids.js";
-import { chooseLanguage, errorText, preferred, t } from "../../static/lib/i18n.js";
+import { chooseLanguage, currentLanguage, errorText, preferred, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
 import { timeline } from "../../static/lib/timeline.js";
 import en from "../../static/texts/en.js";
 import ja from "../../static/texts/ja.js";
 
 const STATIC = new URL("../../static/", import.meta.url);
-const own = (texts) => Object.keys(texts).filter((key) => !key.startsWith("error.")).sort();
+const own = (texts) => Object.keys(texts).filter((key) => !/^(error|why)\./.test(key)).sort();
 
 test("both languages have the same texts with the same places to fill in", () => {
   assert.deepEqual(own(ja), own(en));
@@ -30,6 +30,31 @@ test("every text that the code names exists, and none is left over", () => {
 test("the language is the first that there are texts for", () => {
   assert.equal(preferred(["fr-FR", "ja-JP", "en"]), "ja");
   assert.equal(preferred(["fr"]), "en");
+});
+
+test("a refusal says why in the reader's language, by what the server says is wrong", () => {
+  chooseLanguage("ja", { setItem: () => {} });
+  const refused = (detail, code = "request.invalid") => errorText({ code, message: "In English.", detail });
+  assert.equal(refused({ field: "password", reason: "short", least: 8 }), "パスワードは 8 文字以上で入力してください。");
+  assert.equal(refused({ field: "name", reason: "similar" }, "user.exists"), ja["why.name.similar"]);
+  assert.equal(refused({ field: "body", reason: "long", most: 8000 }, "limit.size"), "メッセージは 8000 文字以内で入力してください。");
+  // What there is no text for is told as the server says it.
+  assert.equal(refused({ field: "id" }), "リクエストが正しくありません。（In English.）");
+  assert.equal(refused(undefined, "message.refused"), "メッセージは受け付けられませんでした。（In English.）");
+  assert.equal(refused({ field: "constructor", reason: "name" }), "リクエストが正しくありません。（In English.）");
+  assert.equal(errorText({ code: "request.invalid" }), "リクエストが正しくありません。");
+  chooseLanguage("en", { setItem: () => {} });
+  assert.equal(refused({ field: "password", reason: "short", least: 8 }), "In English.");
+});
+
+test("names that every object has are no languages, and no texts", () => {
+  const kept = (value) => ({ getItem: () => value });
+  for (const odd of ["constructor", "__proto__", "toString", null]) {
+    startLanguage(kept(odd), [odd ?? "x", "ja"]);
+    assert.equal(currentLanguage(), "ja");
+  }
+  assert.equal(t("constructor"), "constructor");
+  assert.equal(errorText({ code: "x", message: "No." }), "No.");
 });
 
 test("texts fill in names; errors fall back to what the server said", () => {

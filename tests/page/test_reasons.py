@@ -1,0 +1,26 @@
+"""Whatever the server says is wrong with a request, a Japanese reader is told in Japanese."""
+
+import re
+from typing import get_args
+
+from chatserver_plugins.password.strength import Reason
+from tests.docs.pages import ROOT
+
+DETAIL = re.compile(r'"field": "(\w+)", "reason": "(\w+)"')
+REFUSED = re.compile(r'_refused\(\s*"(\w+)",\s*"(\w+)"')
+CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"\)')
+
+
+def test_every_reason_has_a_text() -> None:
+    texts = (ROOT / "static" / "texts" / "ja.js").read_text()
+    there = set(re.findall(r'"why\.(\w+\.\w+)":', texts))
+    said = {f"password.{reason}" for reason in get_args(Reason)}
+    for file in sorted((ROOT / "chatserver").rglob("*.py")):
+        source = file.read_text()
+        said |= {".".join(found) for found in DETAIL.findall(source) + REFUSED.findall(source)}
+        said |= {f"{field}.similar" for field in CLAIMED.findall(source)}
+    # Two words of one name of a user; both fields are checked alike.
+    said.add("username.scripts")
+    said.add("name.scripts")
+    assert len(said) > 20
+    assert said == there
