@@ -17,6 +17,7 @@ from chatserver.service.owners import Owners
 from chatserver.spaces import Space
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.password import PasswordPlugin
+from tests.core.clients import Reader
 from tests.core.nodes import FaultyStore, config, make_service, running
 
 PASSWORD = "a good long password"
@@ -37,13 +38,18 @@ class Told:
         self.attempts.append(attempt)
 
     def node(self, store: Any) -> Service:
-        plugin = PasswordPlugin(PasswordPlugin.Config(memory_kib=8, passes=1))
+        settings = PasswordPlugin.Config(memory_kib=8, passes=1, sessions_per_user=2)
+        authenticator = PasswordPlugin(settings).provide_authenticator(
+            Space(store, "plugin/password")
+        )
         calls = {
             "on_account": [Call("told", self.on_account, ("change",))],
             "on_login": [Call("told", self.on_login, ("attempt",))],
         }
-        authenticator = plugin.provide_authenticator(Space(store, "plugin/password"))
-        return make_service(store, config(), calls, authenticator)
+        service = make_service(store, config(), calls, authenticator)
+        sessions: Any = authenticator
+        sessions._sessions.ending = service.accounts.sessions_end  # as the plugin does at its start
+        return service
 
 
 @asynccontextmanager
@@ -119,6 +125,21 @@ async def test_a_turn_that_a_crash_left_is_taken_over(monkeypatch: pytest.Monkey
             async with owners.without("nobody"), owners.without(""):
                 pass  # the second turn is taken from the first, which is too slow
             await service.accounts.lock("bob", True)
+
+
+async def test_a_session_that_makes_room_ends_its_connections_on_other_nodes() -> None:
+    store = MemoryStore()
+    async with told(store) as (here, _), told(store) as (there, _):
+        sessions = [(await here.accounts.register("ada", PASSWORD))[1]]
+        sessions.append((await here.accounts.login("ada", PASSWORD, "192.0.2.1"))[1])
+        pipes = []
+        for session in sessions:
+            reader = Reader(there, await there.accounts.session(session))
+            there.hub.identify(reader.subscriber, reader.user, session)
+            pipes.append(reader.pipe)
+        await here.accounts.login("ada", PASSWORD, "192.0.2.1")
+        assert await pipes[0].end() == 4451
+        assert pipes[1].closed is None
 
 
 async def test_renaming_frees_the_old_name_and_keeps_the_account() -> None:

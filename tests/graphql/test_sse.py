@@ -11,9 +11,9 @@ import pytest
 
 from tests.graphql.asker import PATH, Asker
 from tests.graphql.conftest import People, Start
-from tests.graphql.speaker import EVENTS
+from tests.graphql.speaker import EVENTS, Speaker
 from tests.graphql.test_subscriptions import remove, token
-from tests.protocol.running import Running
+from tests.protocol.running import PASSWORD, Running
 
 
 class Event(NamedTuple):
@@ -188,6 +188,21 @@ async def test_the_end_of_the_session_ends_it(server: Running, people: People) -
             "POST", "/api/v1/logout", headers={"Authorization": f"Bearer {token(ada)}"}
         )
         assert await events.event() is None
+
+
+async def test_a_session_that_makes_room_for_another_ends_its_streams_and_sockets(
+    start: Start,
+) -> None:
+    server = start({"plugin.password.sessions_per_user": 1})
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    login = {"username": ada.username, "password": PASSWORD}
+    async with stream(ada, EVENTS, room=room, after=0) as events, Speaker(server.port) as speaker:
+        await events.seqs(2)
+        await speaker.init(token(ada))
+        assert (await server.http("POST", "/api/v1/login", login)).status_code == 200
+        assert await events.event() is None
+        assert await speaker.closed() == 4403
 
 
 async def test_silence_is_filled(start: Start) -> None:
