@@ -299,6 +299,7 @@ def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int
                 writer.close()
                 os._exit(0)  # the runner would wait for them for ever
     finally:
+        Stop.ended()
         writer.close()
     return 0
 

@@ -5,9 +5,12 @@ import math
 import signal
 from typing import Any, Final
 
-from chatserver.logging.repeated import Repeated
+from chatserver.logging.repeated import Repeated, kind_of
 
 BALLAST: Final = 2 * 1024 * 1024  # bytes to give back, so that a stop has memory to work with
+
+
+_ABOUT: Final = ("task", "future", "handle", "transport", "protocol", "asyncgen")
 
 
 class Stop:
@@ -43,7 +46,8 @@ class Stop:
         """Returns when the server is to stop."""
         await self._event.wait()
 
-    def ended(self) -> None:
+    @staticmethod
+    def ended() -> None:
         """The process is about to end by itself."""
         if hasattr(signal, "alarm"):
             signal.alarm(0)
@@ -64,14 +68,7 @@ class LoopErrors:
         try:
             error = context.get("exception")
             text = str(context.get("message") or "an error in the event loop")
-            self._reports.error(f"{text[:60]} {type(error).__name__} {_place(error)}", text, error)
+            about = [repr(context[key])[:300] for key in _ABOUT if key in context]
+            self._reports.error(kind_of(text, error), ": ".join([text, *about]), error)
         except MemoryError:
             pass  # there is none to say it with
-
-
-def _place(error: BaseException | None) -> str:
-    """Where an error was raised: the innermost function and line."""
-    found = None if error is None else error.__traceback__
-    while found is not None and found.tb_next is not None:
-        found = found.tb_next
-    return "" if found is None else f"{found.tb_frame.f_code.co_qualname}:{found.tb_lineno}"

@@ -21,6 +21,7 @@ from loguru import logger
 from chatserver.config import LoggingConfig
 from chatserver.config.settings import HIDDEN, is_secret
 from chatserver.errors import StartupError
+from chatserver.logging.repeated import Repeated, kind_of
 from chatserver.logging.text import CONTROL, pretty, redact
 from chatserver.logging.writer import FOLDER_MODE, LogFile, Stream, Target, Writer
 from chatserver.version import __version__
@@ -116,7 +117,15 @@ def describe(record: "Record", base: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Intercept(logging.Handler):
-    """Passes what the standard library's loggers say on to loguru, under their own name."""
+    """Passes what the standard library's loggers say on to loguru, under their own name.
+
+    Of dependencies' errors that repeat, one a minute: a callback that fails each turn of the loop would
+    fill the disk.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeats = Repeated()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -127,12 +136,18 @@ class Intercept(logging.Handler):
             text = record.getMessage()
         except (TypeError, ValueError):
             text = str(record.msg)
-        name = record.name
+        name, more = record.name, ""
+        if record.levelno >= _ERROR and record.exc_info:
+            kind = kind_of(f"{name} {record.msg}", record.exc_info[1])
+            found = self._repeats.more(kind)
+            if found is None:
+                return
+            more = found
 
         def rename(entry: "Record") -> None:
             entry["name"] = name
 
-        logger.patch(rename).opt(exception=record.exc_info).log(level, text)
+        logger.patch(rename).opt(exception=record.exc_info).log(level, text + more)
 
 
 def _intercept(level: str) -> None:

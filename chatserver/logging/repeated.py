@@ -11,6 +11,15 @@ MINUTE: Final = 60.0
 KINDS: Final = 200  # that are remembered; the oldest makes room
 
 
+def kind_of(text: str, error: BaseException | None) -> str:
+    """Which errors are the same: those with one text that were raised at one place."""
+    found = None if error is None else error.__traceback__
+    while found is not None and found.tb_next is not None:
+        found = found.tb_next
+    place = "" if found is None else f"{found.tb_frame.f_code.co_qualname}:{found.tb_lineno}"
+    return f"{text[:60]} {type(error).__name__} {place}"
+
+
 class Repeated:
     """Says each kind of message at most once in `seconds`, with the number of those it left out."""
 
@@ -35,6 +44,13 @@ class Repeated:
         left_out, last[0], last[1] = int(last[1]), now, 0
         return left_out
 
+    def more(self, kind: str) -> str | None:
+        """What to say behind a message of this kind, if it is to be said; None if it is not."""
+        left_out = self.is_due(kind)
+        if left_out is None:
+            return None
+        return f" ({left_out} more times since it was last said)" if left_out else ""
+
     def error(self, kind: str, text: str, error: BaseException | None = None) -> None:
         """Log at error level, if it is time."""
         self._log("ERROR", kind, text, error)
@@ -44,8 +60,6 @@ class Repeated:
         self._log("WARNING", kind, text, None)
 
     def _log(self, level: str, kind: str, text: str, error: BaseException | None) -> None:
-        left_out = self.is_due(kind)
-        if left_out is None:
-            return
-        more = f" ({left_out} more times since it was last said)" if left_out else ""
-        logger.opt(exception=error).log(level, "{}{}", text, more)
+        more = self.more(kind)
+        if more is not None:
+            logger.opt(exception=error).log(level, "{}{}", text, more)

@@ -55,7 +55,7 @@ class Access:
             return
         if not self.is_proxy(peer):
             _warnings.warning(
-                f"proxy {peer}",
+                "proxy",
                 f"X-Forwarded-* headers of {peer} are not believed: every client behind it counts as "
                 f"one address, and cookies lack Secure. If it is your proxy, put {peer} into "
                 "server.trusted_proxies; else it is a client that tries to look like another",

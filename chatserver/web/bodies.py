@@ -4,18 +4,33 @@ A handler that Tornado streams a body to is prepared first, so `BaseHandler.prep
 requests alike. Others are not streamed: that costs each of them two turns of the loop.
 """
 
+from collections.abc import Awaitable
 from typing import Any, cast
 
-from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.routing import _RoutingDelegate
 from tornado.web import Application, _HandlerDelegate
 
+from chatserver.errors import ChatError
 from chatserver.web.base import BaseHandler
-from chatserver.web.connection import THROWN_AWAY
+from chatserver.web.connection import THROWN_AWAY, Connection
 
 
 class BodiesAfterHeads(Application):
     """An application whose handlers get bodies only once they have agreed to the head."""
+
+    def start_request(
+        self, server_conn: object, request_conn: HTTPConnection
+    ) -> HTTPMessageDelegate:
+        return _Routing(self, server_conn, request_conn)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         found = super().find_handler(request, **kwargs)
@@ -23,11 +38,26 @@ class BodiesAfterHeads(Application):
         if "Transfer-Encoding" not in headers and headers.get("Content-Length", "0") == "0":
             return found
         # The handler has a limit of its own; what goes beyond is thrown away, up to this.
-        connection = cast(HTTP1Connection, request.connection)
+        connection = cast(Connection, request.connection)
         connection.set_max_body_size(max(THROWN_AWAY, self.settings["body_bytes"]))
         found.handler_class = _streaming(cast(type[BaseHandler], found.handler_class))
         found.stream_request_body = True
         return _Body(found)
+
+
+class _Routing(_RoutingDelegate):
+    """Tornado's, which also answers what Tornado finds wrong in an address or a host."""
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        try:
+            return super().headers_received(start_line, headers)
+        except HTTPInputError:
+            self.delegate = HTTPMessageDelegate()
+            error = ChatError("request.invalid", "The address or the host cannot be read.")
+            cast(Connection, self.request_conn).refuse(error)
+            return None
 
 
 class _Body:

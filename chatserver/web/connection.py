@@ -56,6 +56,12 @@ class Connection(HTTP1Connection):
         index: int = cast(Any, self.serving.stream)._total_write_index
         return index - cast(int, self._before)
 
+    def refuse(self, error: ChatError) -> None:
+        """Answer before the body, and close."""
+        self._disconnect_on_finish = True
+        self.write(refusal(error, identified("")))
+        super().finish()
+
     def write_headers(
         self,
         start_line: RequestStartLine | ResponseStartLine,
@@ -103,9 +109,10 @@ class Connection(HTTP1Connection):
         try:
             await reading
         except HTTPInputError:
-            if not self._write_finished:
-                raise
-            self.close()  # the client was told what is wrong already
+            if not self._write_finished:  # else the client was told what is wrong already
+                self._write_finished = True
+                await refuse(self.stream, ChatError("request.invalid", "The body cannot be read."))
+            self.close()
         self._read_finished = True
         if self._answered:
             super()._finish_request(None)

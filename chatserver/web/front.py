@@ -96,6 +96,12 @@ class Front(HTTPServer):
         if self._connections:
             self._look_later()
 
+    def on_close(self, server_conn: object) -> None:
+        super().on_close(server_conn)
+        if not self._connections and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
     async def close_all_connections(self) -> None:
         """Let answers under way reach their clients, for a while; returns when none is left."""
         left = [cast(Serving, serving) for serving in self._connections]
@@ -109,9 +115,6 @@ class Front(HTTPServer):
         for task in [*self._refusing]:
             task.cancel()
         await super().close_all_connections()
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
 
     # -- the short way -----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from loguru import logger
 
+from chatserver.logging import Intercept
 from chatserver.logging.repeated import KINDS, Repeated
 from chatserver.stopping import LoopErrors, Stop
 from chatserver.web import accepting
@@ -84,6 +86,33 @@ async def test_a_callback_that_fails_each_turn_is_logged_once_and_the_loop_goes_
     assert len(errors) == 2
     assert "none left" in errors[0] and "Traceback" in errors[0]
     assert errors[1].strip() == "without an exception"
+
+
+def test_what_dependencies_log_again_and_again_is_said_once_a_minute(errors: list[str]) -> None:
+    clock = Clock()
+    intercept = Intercept()
+    intercept._repeats = Repeated(60.0, clock)
+    log = logging.getLogger("tests.dependency")
+    log.addHandler(intercept)
+
+    def fail(kind: type[Exception]) -> None:
+        try:
+            raise kind("for want of something")
+        except kind:
+            log.exception("Exception in callback %s", object())
+
+    try:
+        for _ in range(1000):
+            fail(MemoryError)
+        fail(OSError)
+        clock.now = 61.0
+        fail(MemoryError)
+        for _ in range(3):
+            log.error("without a traceback")
+    finally:
+        log.removeHandler(intercept)
+    heads = [text.splitlines()[0] for text in errors]
+    assert len(heads) == 6 and heads[2].endswith("(999 more times since it was last said)")
 
 
 def test_an_error_that_cannot_be_logged_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:

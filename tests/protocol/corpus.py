@@ -52,7 +52,6 @@ ORDINARY = [
     Case("zeros before a length", post(b"Content-Length: 0003\r\n", b"abc") + SECOND, [404, 200]),
     Case("a body", post(LENGTH, SECOND) + SECOND, [404, 200]),
     Case("a body with a read", with_body(LENGTH) + SECOND, [200, 200]),
-    Case("chunks", post(b"Transfer-Encoding: chunked\r\n", CHUNKED), [404]),
     Case("HTTP/1.0", get(line=b"GET {page} HTTP/1.0"), [200]),
     Case("HTTP/1.0 kept", get(b"Connection: keep-alive\r\n", line=b"GET {page} HTTP/1.0") + SECOND, [200, 200]),
     Case("absolute form", get(line=b"GET http://evil.example/health/live HTTP/1.1") + SECOND, [404, 200]),
@@ -130,7 +129,7 @@ _FIELDS: list[tuple[str, bytes, bool]] = [
 ]  # fmt: skip
 
 FIELDS = [
-    Case(f"{name}, {way}", request, [400], lax)
+    Case(f"{name}, {way}", request + SECOND, [400], lax)
     for name, fields, lax in _FIELDS
     for way, request in (
         ("read", with_body(fields)),

@@ -187,6 +187,13 @@ async def test_sockets_are_not_counted_as_requests(start: Start) -> None:
             "request.header_too_large",
         ),
         ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: ²\r\n\r\n", 400, "request.invalid"),
+        ("GET /?" + "a=1&" * 2000 + " HTTP/1.1\r\nHost: x\r\n\r\n", 400, "request.invalid"),
+        (
+            "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0x5\r\n",
+            400,
+            "request.invalid",
+        ),
         ("GET / HTTP/3.0\r\nHost: x\r\n\r\n", 505, "request.version"),
     ],
 )
@@ -272,3 +279,34 @@ async def test_so_many_requests_come_in_a_row_at_most(server: Running) -> None:
     answer = await server.raw(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 250)
     assert answer.count(b"HTTP/1.1 200 ") == 100
     assert answer.count(b"Connection: close") == 1
+
+
+async def test_a_server_that_stops_does_not_do_all_that_was_sent_ahead(tmp_path: Path) -> None:
+    server = Running(tmp_path, {"server.drain_seconds": 0.0}).__enter__()
+    anna = await server.person("anna")
+    asked: list[str] = []
+    first = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def slow(running: Server) -> None:
+        authenticator = running.service.accounts._authenticator
+        session = authenticator.session
+
+        async def look(token: str) -> str | None:
+            asked.append(token)
+            loop.call_soon_threadsafe(first.set)
+            await asyncio.sleep(0.5)
+            return await session(token)
+
+        authenticator.session = look  # type: ignore[method-assign]
+
+    await server.run(slow)
+    request = f"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {anna.token}\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request.encode() * 90)
+    await first.wait()
+    await asyncio.to_thread(server.__exit__, None, None, None)
+    answers = await reader.read()
+    writer.close()
+    assert len(asked) <= 2
+    assert answers.startswith(b"HTTP/1.1 200 "), "what was begun is answered"
