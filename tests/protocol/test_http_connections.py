@@ -65,7 +65,7 @@ async def big_page(server: Running, fields: str = "") -> bytes:
     return (await server.run(write) + fields + "\r\n").encode()
 
 
-@pytest.mark.parametrize("way", ["short", "long", "tls"])
+@pytest.mark.parametrize("way", ["short", "long", "tls", "static"])
 async def test_a_client_that_reads_nothing_is_cut_off(
     start: Start, way: str, tmp_path: Path, authority: trustme.CA
 ) -> None:
@@ -75,8 +75,14 @@ async def test_a_client_that_reads_nothing_is_cut_off(
         settings |= certificate(tmp_path, authority)
         tls = ssl.create_default_context()
         authority.configure_trust(tls)
+    if way == "static":
+        (tmp_path / "index.html").write_bytes(b"x" * 20_000_000)
+        settings["server.static"] = str(tmp_path)
     server = start(settings)
-    request = await big_page(server, "Accept-Charset: x\r\n" if way == "long" else "")
+    if way == "static":
+        request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    else:
+        request = await big_page(server, "Accept-Charset: x\r\n" if way == "long" else "")
     before = await dropped(server)
     await asyncio.gather(*(is_cut_off(server, request * 60, tls) for _ in range(3)))
     assert await dropped(server) == before + 3
