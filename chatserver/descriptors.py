@@ -31,12 +31,12 @@ def raise_limit() -> int:
 
 
 def warn_if_few(descriptors: int, limits: LimitsConfig, spare: int) -> None:
-    """Say so where the limits of the configuration can never be reached."""
-    wanted = limits.connections + limits.http_connections + spare
+    """Say so where `limits.connections` can never be reached."""
+    wanted = limits.connections + spare
     if descriptors < wanted:
         logger.warning(
-            "at most {} files may be open at once (ulimit -n, LimitNOFILE), but limits.connections and "
-            "limits.http_connections take {}: beyond the smaller number new connections are refused",
+            "at most {} files may be open at once (ulimit -n, LimitNOFILE), but limits.connections takes "
+            "{}: beyond the smaller number new connections are refused",
             descriptors,
             wanted,
         )

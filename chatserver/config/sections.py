@@ -160,14 +160,14 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             description="Most HTTP connections of this node, besides those that `connections` counts; "
             "more get 503."
         ),
-    ] = 4000
+    ] = 15000
     http_connections_per_address: Annotated[
         Count,
         Meta(
-            description="Most HTTP connections from one address (of IPv6: one /64) on this node; trusted "
-            "proxies have no limit."
+            description="Most HTTP connections from one address (of IPv6: one /64) on this node, and never "
+            "more than half of what the limit of open files allows; trusted proxies have no limit."
         ),
-    ] = 2000
+    ] = 10000
     connections_per_user: Annotated[
         Count, Meta(description="Most WebSocket connections of one user on this node.")
     ] = 100

@@ -23,11 +23,12 @@ class Visitors:
         """Whether one more may come; `others` are the connections that last.
 
         A proxy speaks for many, so only the sum bounds it. `descriptors` is how many connections of
-        any kind the operating system lets this process have.
+        any kind the operating system lets this process have: one address gets half of them at most.
         """
         if self._count >= self._most or self._count + others >= descriptors:
             return False
-        return is_proxy or self._from.get(address_network(address), 0) < self._most_from_one
+        most = min(self._most_from_one, descriptors // 2)
+        return is_proxy or self._from.get(address_network(address), 0) < most
 
     def enter(self, address: str) -> None:
         network = address_network(address)

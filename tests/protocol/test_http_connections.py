@@ -13,7 +13,9 @@ import pytest
 import trustme
 
 from chatserver.app import Server
+from chatserver.measure import Measures
 from chatserver.model import RoomKind
+from chatserver.web.visitors import Visitors
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
@@ -157,6 +159,27 @@ async def test_an_address_has_so_many_connections_and_others_are_not_touched(sta
         await asyncio.sleep(0.02)
     async with asked(server) as head:
         assert status(head) == 200
+
+
+def test_one_address_gets_half_of_the_descriptors_and_all_together_no_more() -> None:
+    visitors = Visitors(1000, 1000, Measures())
+
+    def has_room(address: str, others: int = 0) -> bool:
+        return visitors.has_room(address, is_proxy=False, others=others, descriptors=10)
+
+    for _ in range(5):
+        assert has_room("192.0.2.1")
+        visitors.enter("192.0.2.1")
+    assert not has_room("192.0.2.1")
+    assert has_room("192.0.2.2", others=4) and not has_room("192.0.2.2", others=5)
+    for number in range(5):
+        assert has_room(f"2001:db8::{number}")
+        visitors.enter(f"2001:db8::{number}")  # one /64 counts as one address
+    assert not has_room("192.0.2.2")
+    for number in range(5):
+        visitors.leave(f"2001:db8::{number}")
+        visitors.leave("192.0.2.1")
+    assert visitors._from == {} and has_room("192.0.2.1", others=9)
 
 
 async def test_a_trusted_proxy_speaks_for_many_up_to_the_sum(start: Start) -> None:
@@ -316,3 +339,4 @@ async def test_a_server_that_stops_does_not_do_all_that_was_sent_ahead(tmp_path:
     writer.close()
     assert len(asked) <= 2
     assert answers.startswith(b"HTTP/1.1 200 "), "what was begun is answered"
+    assert answers.count(b"HTTP/1.1 ") < 90
