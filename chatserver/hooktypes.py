@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from chatserver.errors import CLOSE_INTERNAL
 from chatserver.interfaces import Records
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, ServerRole, User
@@ -237,12 +238,14 @@ class SocketDoor(msgspec.Struct, frozen=True, kw_only=True):
     """WebSocket upgrades at a route. `open` is called once the connection stands.
 
     A client that offers none of `subprotocols` is closed with the code `no_subprotocol`; without
-    any, none is looked for. Origins, limits, heartbeat and drain are those of `/ws`.
+    any, none is looked for. Where the plugin fails, a client is closed with `failed`. Origins,
+    limits, heartbeat and drain are those of `/ws`.
     """
 
     subprotocols: tuple[str, ...] = ()
     open: Callable[[Request, Socket], SocketEnd]
     no_subprotocol: int = 4406
+    failed: int = CLOSE_INTERNAL
 
 
 Handler = Callable[[Request], Awaitable[Reply]]

@@ -54,6 +54,7 @@ class PluginSocket:
         "_address",
         "_end",
         "_entered",
+        "_failed",
         "_gate",
         "_held",
         "_leaving",
@@ -71,12 +72,14 @@ class PluginSocket:
         self._address, self._plugin = address, plugin
         self._end: SocketEnd | None = None
         self._entered = False
+        self._failed = CLOSE_INTERNAL
         self._held = False
         self._slow: asyncio.TimerHandle | None = None
         self._leaving: asyncio.Task[None] | None = None
 
     def start(self, door: SocketDoor, request: Request) -> None:
         """Let the plugin know of the connection."""
+        self._failed = door.failed
         self._entered = True
         self._gate.enter(self._address)
         self._gate.service.hub.add(self)
@@ -215,4 +218,4 @@ class PluginSocket:
 
     def _crashed(self, error: BaseException) -> None:
         self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, error)
-        self._transport.close(CLOSE_INTERNAL, "a part of the server failed")
+        self._transport.close(self._failed, "a part of the server failed")

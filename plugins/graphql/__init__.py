@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from chatserver import Context, GraphQLPart, Route, hookimpl
 from chatserver_plugins.graphql.config import GraphQLConfig
+from chatserver_plugins.graphql.downloads import download_routes
 from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.explorer import Explorer
 from chatserver_plugins.graphql.http import HttpDoor
@@ -47,4 +48,5 @@ class GraphQLPlugin:
         explorer = Explorer(config.path) if config.explorer else None
         door = HttpDoor(execution, service, events, explorer)
         route = Route(path=config.path, get=door.get, post=door.post, socket=sockets.door())
-        return [route, *explorer.routes()] if explorer else [route]
+        pages = explorer.routes() if explorer else []
+        return [route, *download_routes(config.path), *pages]

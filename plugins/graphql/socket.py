@@ -66,7 +66,10 @@ class SocketDoors:
 
     def door(self) -> SocketDoor:
         return SocketDoor(
-            subprotocols=(wire.SUBPROTOCOL,), open=self._open, no_subprotocol=wire.NO_SUBPROTOCOL
+            subprotocols=(wire.SUBPROTOCOL,),
+            open=self._open,
+            no_subprotocol=wire.NO_SUBPROTOCOL,
+            failed=wire.FAILED,
         )
 
     @property

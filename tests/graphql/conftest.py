@@ -21,6 +21,7 @@ PACKAGES = {
     "graphql": "16.11.0",
     "graphql-sse": "2.5.4",
     "graphql-ws": "6.0.6",
+    "typescript": "5.6.3",
     "wonka": "6.3.5",
     "ws": "8.18.3",
 }

@@ -2,13 +2,11 @@
 
 import json
 import os
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from chatserver_plugins.graphql import wire
 from tests.docs.pages import ROOT, Block, blocks
 from tests.docs.terminal import Terminal
 from tests.graphql.asker import Asker
@@ -78,11 +76,6 @@ async def test_the_subscription_to_presence_of_the_page_is_fed(server: Running) 
         await speaker.init(ada.person.token)
         speaker.subscribe("1", subscription.text, room=room, users=[ada.id])
         assert await speaker.data("1") == {"presence": [{"userId": ada.id, "online": True}]}
-
-
-def test_every_close_code_is_on_the_page() -> None:
-    table = set(map(int, re.findall(r"^\| (\d{4}) \|", PAGE.read_text(), re.M)))
-    assert table == {*wire.CLOSES, wire.TRY_AGAIN_LATER, 4301, 4454}
 
 
 async def test_the_plugin_of_the_page_is_served(files: Path, start: Start) -> None:
