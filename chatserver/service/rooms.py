@@ -157,6 +157,20 @@ class RoomService:
         ids = heapq.nsmallest(
             min(limit, MEMBER_PAGE), (member for member in room.members if member > after)
         )
+        return self._shown(room, ids)
+
+    def last_members(
+        self, user: User, room: Room, before: str | None = None, limit: int = MEMBER_PAGE
+    ) -> list[MemberView]:
+        """Members by ascending id: the last ones with an id < `before`, at most MEMBER_PAGE at once."""
+        demand(user, room, Right.READ)
+        ids = heapq.nlargest(
+            min(limit, MEMBER_PAGE),
+            (member for member in room.members if before is None or member < before),
+        )
+        return self._shown(room, ids[::-1])
+
+    def _shown(self, room: Room, ids: Sequence[str]) -> list[MemberView]:
         return [
             MemberView(member, known.user.name, known.role, online=member in self._online)
             for member, known in ((member, room.members[member]) for member in ids)

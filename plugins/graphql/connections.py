@@ -1,6 +1,6 @@
 """Pages of long lists, as the Relay specification has them (https://relay.dev/graphql/connections.htm)."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ class Connection(NamedTuple):
     edges: list[Edge]
     nodes: Sequence[Any]
     page_info: PageInfo
+    partial: bool = False  # of a search: the index is still being made
 
 
 def page(
@@ -44,6 +45,18 @@ def page(
         end_cursor=edges[-1].cursor if edges else None,
     )
     return Connection(edges, shown, info)
+
+
+def page_back(
+    items: Sequence[Any], last: int, key: Callable[[Any], str], *, before: str | None
+) -> Connection:
+    """A page of `last` items. `items` are those before the cursor, one more than fit if there is one."""
+    shown = items[-last:]
+    whole = page(shown, len(shown), key, after=None)
+    info = whole.page_info._replace(
+        has_next_page=before is not None, has_previous_page=len(items) > last
+    )
+    return whole._replace(page_info=info)
 
 
 def page_until(
@@ -66,13 +79,29 @@ def cursor(place: str) -> str:
     return urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def place(given: str | None) -> str | None:
-    """What a cursor holds. Raises `ChatError` request.invalid."""
+def place(given: str | None, name: str = "after") -> str | None:
+    """What a cursor, the argument `name`, holds. Raises `ChatError` request.invalid."""
     if given is None:
         return None
     try:
         if len(given) > CURSOR_CHARS:
             raise ValueError
-        return urlsafe_b64decode(given.encode() + b"=" * (-len(given) % 4)).decode()
+        padded = given.encode("ascii") + b"=" * (-len(given) % 4)
+        found = b64decode(padded, altchars=b"-_", validate=True).decode()
+        if not found or cursor(found) != given:
+            raise ValueError
     except (Error, ValueError) as error:
-        raise ChatError("request.invalid", "after: this is no cursor of such a list.") from error
+        raise no_cursor(name) from error
+    return found
+
+
+def id_place(given: str | None, name: str = "after") -> str | None:
+    """What a cursor of a list in the order of ids holds. Raises `ChatError` request.invalid."""
+    found = place(given, name)
+    if found is not None and not (found.isascii() and found.isalnum()):
+        raise no_cursor(name)
+    return found
+
+
+def no_cursor(name: str) -> ChatError:
+    return ChatError("request.invalid", f"{name}: this is no cursor of such a list.")

@@ -88,12 +88,14 @@ def read(given: dict[str, Any], kind: type[InputT]) -> InputT:
 
 
 def bounded(name: str, value: int | None, default: int, most: int) -> int:
-    """How many of a list are asked for. Raises `ChatError` request.invalid below 1."""
+    """How many of a list are asked for. Raises `ChatError` request.invalid below 1 and beyond `most`."""
     if value is None:
         return default
     if value < 1:
         raise ChatError("request.invalid", f"{name}: expected a whole number from 1 on.")
-    return min(value, most)
+    if value > most:
+        raise ChatError("request.invalid", f"{name}: at most {most}.", detail={"limit": most})
+    return value
 
 
 def position(name: str, value: int | None) -> int | None:

@@ -5,7 +5,7 @@ from importlib.resources import files
 import chatserver
 from chatserver import GraphQLPart
 from chatserver_plugins.graphql import subscriptions
-from chatserver_plugins.graphql.resolvers import messages, mutations, queries, rooms, users
+from chatserver_plugins.graphql.resolvers import messages, mutations, nodes, queries, rooms, users
 
 LOG_ENTRIES = (
     chatserver.MessagePosted,
@@ -43,6 +43,8 @@ def own_part() -> GraphQLPart:
             "Query.rooms": queries.rooms,
             "Query.room": queries.room,
             "Query.search": queries.search,
+            "Query.node": nodes.node,
+            "Query.nodes": nodes.nodes,
             "User.name": users.name,
             "User.username": users.username,
             "User.role": users.role,
@@ -52,6 +54,7 @@ def own_part() -> GraphQLPart:
             "Room.unread": rooms.unread,
             "Room.mentions": rooms.mentions,
             "Room.messages": rooms.messages,
+            "Room.messagesConnection": rooms.messages_connection,
             "Room.message": rooms.message,
             "Room.events": rooms.events,
             "Room.members": rooms.members,
@@ -105,6 +108,10 @@ def own_part() -> GraphQLPart:
             "RoomRole": chatserver.RoomRole,
             **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},
             "StreamGap": subscriptions.StreamGap,
+            # Those that `node` may find.
+            "User": chatserver.User,
+            "Room": chatserver.RoomView,
+            "Message": chatserver.Message,
         },
         costs={"Query.search": 500},  # messages that it may look at in vain
     )

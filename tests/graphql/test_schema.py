@@ -22,7 +22,7 @@ Room.kind: RoomKind!
 Room.head: Int!
 Room.messages(last: Int = 50, before: Int): [Message!]!
 Room.events(after: Int!, first: Int = 500): [RoomEvent!]!
-Room.members(first: Int = 100, after: String): MemberConnection!
+Room.members(first: Int = 100, after: String, last: Int, before: String): MemberConnection!
 Message.id: ID!
 Message.seq: Int!
 Message.body: String!

@@ -36,9 +36,11 @@ async def rooms(
 ) -> Connection:
     asking: Asking = info.context
     count = bounded("first", first, PAGE, PAGE_MOST)
-    place = connections.place(after) or ""
-    part, room = (PUBLIC if place.startswith(PUBLIC_MARK) else JOINED), place[1:]
-    start = f"{part}:{room}" if place else ""
+    place = connections.id_place(after)
+    if place is not None and place[:1] not in (JOINED_MARK, PUBLIC_MARK):
+        raise connections.no_cursor("after")
+    part = PUBLIC if place is not None and place.startswith(PUBLIC_MARK) else JOINED
+    start = "" if place is None else f"{part}:{place[1:]}"
     listed = (await asking.service.rooms.visible(asking.user, start, count + 1)).rooms
     return connections.page(listed, count, _place_of_room, after=after)
 
@@ -66,12 +68,21 @@ async def search(
     service, user = asking.service, asking.user
     count = bounded("first", first, PAGE, PAGE_MOST)
     within = None if room is None else await service.rooms.get(room, user)
-    found = await service.search.find(user, text, within, connections.place(after), count)
+    place = connections.place(after)
+    if within is not None and place is not None and not place.isdigit():
+        raise connections.no_cursor("after")
+    try:
+        found = await service.search.find(user, text, within, place, count)
+    except ChatError as error:
+        if place is not None and error.text.startswith("before:"):
+            raise connections.no_cursor("after") from error
+        raise
 
     def place_of(message: Message) -> str:
         return cursor_of(message, in_room=room is not None)
 
-    return connections.page_until(found.messages, found.cursor, place_of, after=after)
+    page = connections.page_until(found.messages, found.cursor, place_of, after=after)
+    return page._replace(partial=found.partial)
 
 
 def epoch(parent: object, info: Any) -> str:

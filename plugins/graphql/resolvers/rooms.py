@@ -8,6 +8,7 @@ from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking, EventsKey, MessageKey, PageKey
 from chatserver_plugins.graphql.connections import Connection
 from chatserver_plugins.graphql.inputs import bounded, position
+from chatserver_plugins.graphql.resolvers import pages
 
 MESSAGES, MESSAGES_MOST = 50, 100
 EVENTS_MOST = 500
@@ -40,6 +41,19 @@ async def messages(
     return page.messages
 
 
+async def messages_connection(
+    parent: RoomView,
+    info: Any,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Connection:
+    asking: Asking = info.context
+    head = (await asking.rooms.load(parent.id)).head
+    return await pages.page(asking, parent.id, head, first, after, last, before)
+
+
 async def message(parent: RoomView, info: Any, id: str) -> Message | None:
     return await message_or_none(info.context, parent.id, id)
 
@@ -54,14 +68,26 @@ async def events(
 
 
 async def members(
-    parent: RoomView, info: Any, first: int | None = None, after: str | None = None
+    parent: RoomView,
+    info: Any,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
 ) -> Connection:
+    """Forwards by `first` and `after`, backwards where `last` or `before` is given."""
     asking: Asking = info.context
-    count = bounded("first", first, MEMBERS, MEMBERS_MOST)
-    place = connections.place(after)
     room = await asking.rooms.load(parent.id)
-    found = asking.service.rooms.members(asking.user, room, place or "", count + 1)
-    return connections.page(found, count, _id_of, after=after)
+    place = connections.id_place(after) or ""
+    if last is None and before is None:
+        count = bounded("first", first, MEMBERS, MEMBERS_MOST)
+        found = asking.service.rooms.members(asking.user, room, place, count + 1)
+        return connections.page(found, count, _id_of, after=after)
+    count = bounded("last", last, MEMBERS, MEMBERS_MOST)
+    end = connections.id_place(before, "before")
+    found = asking.service.rooms.last_members(asking.user, room, end, count + 1)
+    kept = [member for member in found if member.id > place]
+    return connections.page_back(kept, count, _id_of, before=before)
 
 
 def member_user(parent: MemberView, info: Any) -> MemberView:

@@ -1,0 +1,95 @@
+"""Pages of a room's messages in both directions, over a history that is read newest first."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from chatserver import ChatError, Message
+from chatserver_plugins.graphql import connections
+from chatserver_plugins.graphql.asking import Asking, PageKey
+from chatserver_plugins.graphql.connections import Connection, Edge, PageInfo, cursor
+from chatserver_plugins.graphql.inputs import bounded
+
+MOST = 100
+DEFAULT = 50
+WINDOW = 100  # seqs looked through at once for the messages after one
+WINDOWS = 20  # of one page; where so many hold too few messages, it is a short one
+
+
+class Range(NamedTuple):
+    """The seqs between which a page's messages are, without the ends."""
+
+    after: int
+    before: int | None  # None: up to the newest
+
+
+class Part(NamedTuple):
+    """Messages, ascending; whether there are more on the side that was not reached, and from where."""
+
+    messages: Sequence[Message]
+    more: bool
+    end: int = 0  # forwards: the seq after which to go on
+
+
+async def page(
+    asking: Asking,
+    room: str,
+    head: int,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Connection:
+    """Raises `ChatError` request.invalid."""
+    if first is not None and last is not None:
+        raise ChatError("request.invalid", "first, last: expected one of them.")
+    within = Range(_seq("after", after) or 0, _seq("before", before))
+    if first is None:
+        count = bounded("last", last, DEFAULT, MOST)
+        part = await _newest(asking, room, within, count)
+        has_next, has_previous = before is not None, part.more
+    else:
+        part = await _oldest(asking, room, head, within, bounded("first", first, DEFAULT, MOST))
+        has_next, has_previous = part.more, after is not None
+    edges = [Edge(cursor(str(message.seq)), message) for message in part.messages]
+    end = cursor(str(part.end)) if part.end and part.more else edges[-1].cursor if edges else None
+    info = PageInfo(has_next, has_previous, edges[0].cursor if edges else None, end)
+    return Connection(edges, part.messages, info)
+
+
+async def _newest(asking: Asking, room: str, within: Range, count: int) -> Part:
+    found = await asking.pages.load(PageKey(room, within.before, count))
+    kept = [message for message in found.messages if message.seq > within.after]
+    if len(kept) < len(found.messages) or not kept:
+        return Part(kept, more=False)
+    # Seq 1 is what made the room, so a message at 2 is the first one.
+    rest = await asking.pages.load(PageKey(room, kept[0].seq, 1))
+    return Part(kept, more=any(message.seq > within.after for message in rest.messages))
+
+
+async def _oldest(asking: Asking, room: str, head: int, within: Range, count: int) -> Part:
+    """Of at most WINDOW seqs all messages are read at once, so the first ones are among them."""
+    found: list[Message] = []
+    after, size = within.after, min(WINDOW, asking.service.config.limits.history_page)
+    stop = min(head, within.before - 1 if within.before is not None else head)
+    for _ in range(WINDOWS):
+        if after >= stop or len(found) > count:
+            break
+        upto = min(after + size, stop)
+        read = await asking.pages.load(PageKey(room, upto + 1, size))
+        if read.more and size > 1:  # too large together: the older ones were left out
+            size = max(1, size // 4)
+            continue
+        found += [message for message in read.messages if message.seq > after]
+        after = upto
+    if len(found) > count:
+        return Part(found[:count], more=True)
+    return Part(found, more=after < stop, end=after)
+
+
+def _seq(name: str, given: str | None) -> int | None:
+    place = connections.place(given, name)
+    if place is None:
+        return None
+    if not place.isascii() or not place.isdigit() or len(place) > 18:
+        raise connections.no_cursor(name)
+    return int(place)
