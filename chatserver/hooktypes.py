@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from chatserver.errors import CLOSE_INTERNAL
+from chatserver.errors import CLOSE_INTERNAL, ChatError
 from chatserver.interfaces import Records
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent, ServerRole, User
@@ -175,12 +175,16 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     A body that is an async iterator is streamed: each part is sent before the next one is asked
     for, and must be taken by the client within `limits.slow_seconds`. When the client goes away or
     the server stops, the iterator is cancelled where it waits, and its `aclose` awaited.
+
+    `session` is a session token that a browser is to keep, as after `POST /api/v1/login`; if it is
+    empty, a browser that has one is to forget it.
     """
 
     body: bytes | AsyncIterator[bytes]
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = {}
+    session: str | None = None
 
 
 class Socket(Protocol):
@@ -261,6 +265,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `body_bytes` is the largest body that is read, if it is to be below `limits.http_body_bytes`.
     Before more than 65,536 bytes are read, the request has to carry a valid session.
+
+    `show_error` makes the JSON body of an answer that is an error, also where the server refuses a
+    request itself.
     """
 
     path: str
@@ -273,6 +280,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     every_node: bool = False
     internal: bool = False
     body_bytes: int | None = None
+    show_error: Callable[[ChatError], bytes] | None = None
 
     @property
     def handlers(self) -> dict[str, Handler]:

@@ -14,14 +14,7 @@ from chatserver.protocol import ClientId, Id, Sent
 from chatserver.room import NEWEST_PAGE, Room
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
-from chatserver.web.access import (
-    DEVICE_COOKIE,
-    DEVICE_SECONDS,
-    bearer_token,
-    cookie_token,
-    device_token,
-    session_cookies,
-)
+from chatserver.web.access import DEVICE_COOKIE, DEVICE_SECONDS, bearer_token, device_token
 from chatserver.web.base import BaseHandler
 
 CREDENTIALS_BYTES = 65536  # of a body that anybody may send, however much others may
@@ -89,19 +82,6 @@ class SessionHandler(BaseHandler):
         if device:
             self._give(DEVICE_COOKIE, device, DEVICE_SECONDS)
         self.reply(UserReply(user, token), status)
-
-    def give_cookie(self, token: str) -> None:
-        self._set_cookies(token, int(self.service.accounts.session_seconds()))
-
-    def take_cookie(self) -> None:
-        """Have the page forget its session."""
-        if cookie_token(self.request):
-            self._set_cookies("", 0)
-
-    def _set_cookies(self, token: str, seconds: int) -> None:
-        secure = self.access.is_secure(self.request)
-        for value in session_cookies(token, seconds, secure=secure):
-            self.add_header("Set-Cookie", value)
 
     def _give(self, name: str, value: str, seconds: int) -> None:
         self.set_cookie(

@@ -16,7 +16,7 @@ from chatserver.logging import request_id
 from chatserver.model import User
 from chatserver.protocol import error_body
 from chatserver.service import Service
-from chatserver.web.access import Access, bearer_token, cookie_token
+from chatserver.web.access import Access, bearer_token, cookie_token, session_cookies
 from chatserver.web.gate import Gate
 from chatserver.web.heads import DEFAULT_HEADERS, ErrorReply, http_date, identified, json_answer
 
@@ -187,6 +187,20 @@ class BaseHandler(RequestHandler):
         self.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))
         self.finish()
 
+    def give_cookie(self, token: str) -> None:
+        """Have a browser keep the session."""
+        self._set_cookies(token, int(self.service.accounts.session_seconds()))
+
+    def take_cookie(self) -> None:
+        """Have a browser that has a session forget it."""
+        if cookie_token(self.request):
+            self._set_cookies("", 0)
+
+    def _set_cookies(self, token: str, seconds: int) -> None:
+        secure = self.access.is_secure(self.request)
+        for value in session_cookies(token, seconds, secure=secure):
+            self.add_header("Set-Cookie", value)
+
     def body(self, kind: type[BodyT]) -> BodyT:
         """The JSON body as `kind`. Raises `ChatError` request.invalid, request.media_type."""
         self._check_media_type()
@@ -257,7 +271,9 @@ class BaseHandler(RequestHandler):
             self.set_header("Allow", ", ".join(self._methods()))
         if error.after_ms is not None or error.meaning.status == 429:
             self.set_header("Retry-After", str(max(1, -(-(error.after_ms or 1000) // 1000))))
-        self.reply(ErrorReply(error_body(error)), error.meaning.status)
+        form = self.gate.error_forms.get(self.request.path)
+        shown = encode(ErrorReply(error_body(error))) if form is None else form(error)
+        self.reply_encoded(shown, error.meaning.status)
 
     def _methods(self) -> list[str]:
         """What this address answers."""

@@ -1,12 +1,13 @@
 """What all connections of a node pass on their way in: limits, draining, measures."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 from loguru import logger
 
 from chatserver.config import Config
-from chatserver.errors import CLOSE_INTERNAL
+from chatserver.errors import CLOSE_INTERNAL, ChatError
 from chatserver.measure import Measures
 from chatserver.rate import AddressRate
 from chatserver.room import NEWEST_PAGE
@@ -42,6 +43,8 @@ class Gate:
         self._descriptors = max(descriptors - SPARE_DESCRIPTORS, descriptors // 2)
         self.heartbeat = Heartbeat(config.limits.heartbeat_seconds)
         self.draining = False
+        # By path, where errors look otherwise than elsewhere.
+        self.error_forms: dict[str, Callable[[ChatError], bytes]] = {}
         self.takes_connections = "connections" in config.server.roles
         self.started = time.monotonic()
         self.http_seconds = measures.histogram(

@@ -36,6 +36,10 @@ class PluginRoute(BaseHandler):
             self.set_header("Content-Type", reply.content_type)
         for name, value in reply.headers.items():
             self.set_header(name, value)
+        if reply.session:
+            self.give_cookie(reply.session)
+        elif reply.session is not None:
+            self.take_cookie()
         if isinstance(reply.body, bytes):
             self.finish(reply.body or None)
         else:

@@ -79,6 +79,8 @@ def application(
 def _of_plugin(gate: Gate, plugin: str, route: Route) -> list[Any]:
     """The rules for one route of a plugin: one for upgrades, one for all else."""
     path, name, rules = _exact(route.path), route.path, []
+    if route.show_error is not None:
+        gate.error_forms[route.path] = route.show_error
     if route.socket is not None:
         upgrade = _named(PluginUpgrade, name, {"plugin": plugin, "door": route.socket})
         matcher = UpgradesAt(path) if route.handlers else PathMatches(path)

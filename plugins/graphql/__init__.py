@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chatserver import Context, GraphQLPart, Route, hookimpl
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.downloads import download_routes
+from chatserver_plugins.graphql.errors import error_body
 from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.explorer import Explorer
 from chatserver_plugins.graphql.http import HttpDoor
@@ -47,6 +48,12 @@ class GraphQLPlugin:
         show_sizes(context.measures, subscriptions.groups, sockets, events)
         explorer = Explorer(config.path) if config.explorer else None
         door = HttpDoor(execution, service, events, explorer)
-        route = Route(path=config.path, get=door.get, post=door.post, socket=sockets.door())
+        route = Route(
+            path=config.path,
+            get=door.get,
+            post=door.post,
+            socket=sockets.door(),
+            show_error=error_body,
+        )
         pages = explorer.routes() if explorer else []
         return [route, *download_routes(config.path), *pages]

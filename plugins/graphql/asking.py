@@ -56,6 +56,7 @@ class Asking:
         """`problem` is why there is no `user`, if it is another reason than that nobody signed in."""
         self.service, self.token, self.address = service, token, address
         self._user, self._problem = user, problem
+        self.session: str | None = None  # for `Reply.session`, where a mutation signs in or out
         self.refresh()
 
     @property

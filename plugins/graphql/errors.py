@@ -3,6 +3,7 @@
 import traceback
 from typing import Any
 
+import msgspec
 from graphql import GraphQLError
 from loguru import logger
 
@@ -75,6 +76,11 @@ def shown(error: GraphQLError, debug: bool) -> dict[str, Any]:
 def shown_alone(error: ChatError) -> list[dict[str, Any]]:
     """An error that is of no place in a document."""
     return [{"message": error.text, "extensions": error_extensions(error)}]
+
+
+def error_body(error: ChatError) -> bytes:
+    """The body of an answer that is this error, also of one that is given before GraphQL is asked."""
+    return msgspec.json.encode({"errors": shown_alone(error)})
 
 
 def error_extensions(error: ChatError) -> dict[str, Any]:

@@ -75,10 +75,10 @@ class HttpDoor:
         asking = await self._asking(request)
         if params is not None:
             answer = await self._answer(params, asking)
-            return _reply(answer.result, media, answer.status)
+            return _signed(_reply(answer.result, media, answer.status), asking)
         until = self._execution.deadline()
         answers = [await self._answer(each, asking, until=until) for each in batch or ()]
-        return _reply([answer.result for answer in answers], media, 200)
+        return _signed(_reply([answer.result for answer in answers], media, 200), asking)
 
     async def _stream(self, request: Request, read: Callable[[], Params]) -> Reply:
         try:
@@ -156,6 +156,11 @@ def _reply(
         content_type=f"{media}; charset=utf-8",
         headers=headers,
     )
+
+
+def _signed(reply: Reply, asking: Asking) -> Reply:
+    """Whoever has signed in or out is answered with the cookie, or without it, as by HTTP."""
+    return msgspec.structs.replace(reply, session=asking.session)
 
 
 def _is_cross_site(request: Request) -> bool:

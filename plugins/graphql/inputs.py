@@ -45,6 +45,10 @@ class ChangeRoom(Input, frozen=True, kw_only=True, rename="camel"):
     topic: Topic | None = None
 
 
+class OneRoom(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+
+
 class OneMember(Input, frozen=True, kw_only=True, rename="camel"):
     room_id: Id
     user_id: Id
@@ -85,6 +89,13 @@ def read(given: dict[str, Any], kind: type[InputT]) -> InputT:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise ChatError("request.invalid", str(error)) from error
+
+
+def read_room(given: dict[str, Any] | None, room_id: str | None) -> OneRoom:
+    """A room that is given as an input, or as older clients do. Raises `ChatError` request.invalid."""
+    if (given is None) == (room_id is None):
+        raise ChatError("request.invalid", "input: expected a room.")
+    return read({"roomId": room_id} if given is None else given, OneRoom)
 
 
 def bounded(name: str, value: int | None, default: int, most: int) -> int:

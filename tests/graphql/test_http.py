@@ -147,7 +147,8 @@ async def test_by_get_there_are_queries_only(server: Running) -> None:
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 async def test_other_methods_are_not_there(server: Running, method: str) -> None:
     answer = await send(server, method)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "request.method")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (405, "request.method")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,8 @@ async def test_a_foreign_page_is_refused_whatever_it_sends(people: People) -> No
     assert ada.person is not None
     given = {"Cookie": f"chat_session={ada.person.token}", "Origin": "https://evil.example"}
     answer = await send(ada.server, **given)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "request.origin")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (403, "request.origin")
     answer = await get(ada.server, QUERY, GraphQL_Preflight="1", **given)
     assert (answer.status_code, code(answer)) == (403, "request.origin")
 

@@ -277,3 +277,18 @@ async def test_more_than_a_page_may_have_is_refused(people: People, text: str, l
     assert error["extensions"]["code"] == "request.invalid"
     assert error["extensions"]["detail"] == {"limit": limit}
     await ada.ask(asked.replace(f"{limit + 1}", f"{limit}"))
+
+
+async def test_a_search_says_whether_its_index_is_complete(start: Start) -> None:
+    server = start()
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    text = 'query ($r: ID) { search(text: "none", room: $r) { partial nodes { id } } }'
+
+    async def pause(running: Server) -> None:
+        running.service.indexer.pause()
+
+    await server.run(pause)
+    assert (await ada.ask(text, r=room))["search"] == {"partial": False, "nodes": []}
+    await fill(ada, room, 2500)  # more than a search looks through by itself
+    assert (await ada.ask(text, r=room))["search"] == {"partial": True, "nodes": []}

@@ -34,7 +34,7 @@ Message.reactions: [Reaction!]!
 Mutation.register(input: RegisterInput!): AuthPayload!
 Mutation.login(input: LoginInput!): AuthPayload!
 Mutation.createRoom(input: CreateRoomInput!): RoomPayload!
-Mutation.joinRoom(roomId: ID!): RoomPayload!
+Mutation.joinRoom(input: RoomInput, roomId: ID): RoomPayload!
 Mutation.sendMessage(input: SendMessageInput!): MessagePayload!
 Subscription.roomEvents(roomId: ID!, after: Int, epoch: String): RoomEvent!
 SendMessageInput.roomId: ID!

@@ -46,22 +46,25 @@ async def register(parent: object, info: Any, input: Given) -> AuthPayload:
     asking: Asking = info.context
     given = read(input, inputs.Register)
     accounts = asking.service.accounts
-    return AuthPayload(
-        *await accounts.register(given.username, given.password, given.name, asking.address)
+    user, asking.session = await accounts.register(
+        given.username, given.password, given.name, asking.address
     )
+    return AuthPayload(user, asking.session)
 
 
 async def login(parent: object, info: Any, input: Given) -> AuthPayload:
     asking: Asking = info.context
     given = read(input, inputs.Login)
     accounts = asking.service.accounts
-    return AuthPayload(*await accounts.login(given.username, given.password, asking.address))
+    user, asking.session = await accounts.login(given.username, given.password, asking.address)
+    return AuthPayload(user, asking.session)
 
 
 async def logout(parent: object, info: Any) -> UserPayload:
     asking: Asking = info.context
     user = asking.user
     await asking.service.accounts.logout(asking.token or "", asking.address)
+    asking.session = ""
     return UserPayload(user)
 
 
@@ -93,16 +96,20 @@ async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
     return RoomPayload(describe(asking, room))
 
 
-async def join_room(parent: object, info: Any, room_id: str) -> RoomPayload:
+async def join_room(
+    parent: object, info: Any, input: Given | None = None, room_id: str | None = None
+) -> RoomPayload:
     asking: Asking = info.context
-    room = await _get(asking, room_id)
+    room = await _get(asking, inputs.read_room(input, room_id).room_id)
     await asking.service.rooms.join(asking.user, room)
     return RoomPayload(describe(asking, room))
 
 
-async def leave_room(parent: object, info: Any, room_id: str) -> LeaveRoomPayload:
+async def leave_room(
+    parent: object, info: Any, input: Given | None = None, room_id: str | None = None
+) -> LeaveRoomPayload:
     asking: Asking = info.context
-    room = await _get(asking, room_id)
+    room = await _get(asking, inputs.read_room(input, room_id).room_id)
     await asking.service.rooms.leave(asking.user, room)
     return LeaveRoomPayload(room.id)
 
