@@ -10,7 +10,8 @@
     messages.py, texts.py      posting and changing messages; what texts must look like
     rooms.py, membership.py, public.py   rooms, who is in them, which are listed
     history.py, search.py      reading what was said
-    following.py, markers.py, presence.py   following rooms, read markers, who is online
+    following.py, markers.py, presence.py, typing_now.py
+                               following rooms, read markers, who is online, who is writing
     inspection.py              looking at all data, for staff of the server
     views.py                   what users are shown of all this
 
@@ -54,6 +55,7 @@ from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
+from chatserver.service.typing_now import Typing
 from chatserver.service.views import Mentioned
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ class Service:
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, config.limits)
         self.indexer = Indexer(store, self.cache, self.log.is_pressed)
         self.following = Following(self.rooms, self.log, config.limits)
+        self.typing = Typing(self.hub)
         self.presence = Presence(self.hub, self.rooms, online)
         self.exchange: Exchange | None = None  # where there is a bus
         self._processed = measures.counter(

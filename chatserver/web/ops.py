@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatserver import protocol as p
 from chatserver.hooktypes import Draft
-from chatserver.model import User, UserRef
-from chatserver.service.rights import Right, demand
-from chatserver.service.views import TypingNow
+from chatserver.model import User
 
 if TYPE_CHECKING:
     from chatserver.web.session import Session
@@ -89,9 +87,7 @@ async def typing(session: "Session", user: User, op: p.Typing) -> None:
     if not session.may_tell_typing():
         return
     room = await session.service.rooms.get(op.room, user)
-    demand(user, room, Right.POST)
-    now = TypingNow(room=room.id, user=UserRef(user.id, user.name))
-    session.service.hub.tell_room(room, now, but=session.subscriber)
+    session.service.typing.tell(user, room, but=session.subscriber)
 
 
 async def presence(session: "Session", user: User, op: p.Presence) -> None:

@@ -49,6 +49,9 @@ class EventFraming(Framing):
             for seq, payload in enumerate(payloads, first)
         )
 
+    def batch_of_many(self, encoder: Encoder, payloads: Sequence[bytes], last: int) -> bytes:
+        return b"".join(map(self.next, payloads))
+
     def error(self, errors: Sequence[object]) -> bytes:
         return self.next(msgspec.json.encode({"errors": errors})) + self.complete()
 

@@ -6,14 +6,14 @@ whom. Here they are, and the frames of a group's members, which differ by the op
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Hashable, Sequence
-from typing import Any, NamedTuple, TypeGuard, cast
+from typing import Any, NamedTuple, TypeGuard, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import msgspec
 from graphql import ExecutionResult, Executor, GraphQLError, GraphQLObjectType
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
-from chatserver import AnyEvent, Room, Service, StoreUnavailable, Stream
+from chatserver import AnyEvent, ChatError, Room, Service, StoreUnavailable, Stream
 from chatserver_plugins.graphql import wire
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.execution import Execution, Ready, is_awaitable
@@ -114,6 +114,13 @@ class RoomStream(Stream):
     def leave(self) -> None:
         self.subscriber.unfollow(self)
 
+    def lose(self, error: ChatError) -> None:
+        """The user may no longer read the room."""
+        self.operation.refuse(error)
+
+
+StreamT = TypeVar("StreamT", bound=RoomStream)
+
 
 class EventExecutor(Executor[Asking]):
     """Executes one operation for any number of events.
@@ -151,7 +158,8 @@ class Groups:
         selection: Selection,
         executor: "Executor[Asking]",
         operation: Operation,
-    ) -> RoomStream:
+        kind: type[StreamT],
+    ) -> StreamT:
         """A place for an operation in the group that it belongs to."""
         user = operation.listener.user
         key = Key(
@@ -163,7 +171,7 @@ class Groups:
         if encoder is None:
             encoder = Encoder(self._execution, self._service, executor)
             self._encoders[room.id, key] = encoder
-        return RoomStream(self._service, room, key, encoder, operation)
+        return kind(self._service, room, key, encoder, operation)
 
     def sizes(self) -> list[int]:
         """How many members each group has."""

@@ -13,7 +13,7 @@ from chatserver import ChatError, News, Pipe, PresenceNow, Room, Service, Subscr
 from chatserver_plugins.graphql.errors import Refused, shown_alone
 
 if TYPE_CHECKING:
-    from chatserver_plugins.graphql.groups import Encoder, RoomStream
+    from chatserver_plugins.graphql.groups import Encoder
     from chatserver_plugins.graphql.watching import PresenceWatch
 
 LOST = "You may no longer read this room."
@@ -32,6 +32,10 @@ class Framing(ABC):
     def batch(self, encoder: "Encoder", payloads: Sequence[bytes], last: int) -> bytes:
         """The results of events of a room up to the seq `last`."""
 
+    def batch_of_many(self, encoder: "Encoder", payloads: Sequence[bytes], last: int) -> bytes:
+        """The same where the operation is fed by several rooms, so that a seq says no place."""
+        return self.batch(encoder, payloads, last)
+
     @abstractmethod
     def error(self, errors: Sequence[object]) -> bytes:
         """The end: it was not executed, or cannot go on."""
@@ -46,6 +50,13 @@ class Source(Protocol):
 
     def leave(self) -> None:
         """Feed it no longer."""
+
+
+class OperationFeed(Protocol):
+    """A room that an operation follows."""
+
+    def lose(self, error: ChatError) -> None:
+        """The user may no longer read the room."""
 
 
 class UserSource(Source, Protocol):
@@ -91,9 +102,7 @@ class Listener(Subscriber):
             return
         for feed in list(self.feeds):
             if feed.room is room:
-                cast("RoomStream | PresenceWatch", feed).operation.refuse(
-                    ChatError("room.forbidden", LOST)
-                )
+                cast("OperationFeed", feed).lose(ChatError("room.forbidden", LOST))
 
 
 class Operation:

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import chatserver
 from chatserver import GraphQLPart
-from chatserver_plugins.graphql import subscriptions
+from chatserver_plugins.graphql import many, subscriptions
 from chatserver_plugins.graphql.resolvers import messages, mutations, nodes, queries, rooms, users
 
 LOG_ENTRIES = (
@@ -76,6 +76,12 @@ def own_part() -> GraphQLPart:
             "MessageEdited.mentions": messages.mentions,
             "Query.epoch": queries.epoch,
             "Subscription.roomEvents": subscriptions.resolve_event,
+            "Subscription.roomsEvents": subscriptions.resolve_event,
+            "Subscription.typing": subscriptions.resolve_event,
+            "Typing.roomId": messages.room_id,
+            "StreamGap.roomId": messages.room_id,
+            "RoomGone.roomId": messages.room_id,
+            "Mutation.setTyping": mutations.set_typing,
             "Subscription.userEvents": subscriptions.resolve_event,
             "Subscription.presence": subscriptions.resolve_event,
             "UserPresence.user": users.present_user,
@@ -107,7 +113,8 @@ def own_part() -> GraphQLPart:
             "RoomKind": chatserver.RoomKind,
             "RoomRole": chatserver.RoomRole,
             **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},
-            "StreamGap": subscriptions.StreamGap,
+            "StreamGap": many.StreamGap,
+            "RoomGone": many.RoomGone,
             # Those that `node` may find.
             "User": chatserver.User,
             "Room": chatserver.RoomView,

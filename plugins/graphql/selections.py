@@ -49,6 +49,7 @@ SAME_FOR_ALL = frozenset(
         "PinAdded.message",
         "PinRemoved.message",
         "Subscription.roomEvents",
+        "Subscription.roomsEvents",
     }
 )
 SAME_FOR_ALL_FIELDS = frozenset({"roomId", "messageId"})  # of any event

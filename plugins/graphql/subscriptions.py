@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from graphql import Executor, GraphQLError
@@ -13,19 +13,20 @@ from chatserver import Feed, Room, Service
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.errors import Refused
 from chatserver_plugins.graphql.execution import Execution, Ready
-from chatserver_plugins.graphql.groups import Groups, begun, build_executor, execute_event
+from chatserver_plugins.graphql.groups import (
+    Groups,
+    RoomStream,
+    begun,
+    build_executor,
+    execute_event,
+)
 from chatserver_plugins.graphql.inputs import position
+from chatserver_plugins.graphql.many import ManyRooms, ManyStream, RoomPosition, StreamGap
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.selections import Selection, Selections
 from chatserver_plugins.graphql.telling import Teller
+from chatserver_plugins.graphql.typing_now import TypingStream
 from chatserver_plugins.graphql.watching import PresenceWatch
-
-
-class StreamGap(NamedTuple):
-    """What is missing cannot be served."""
-
-    head: int | None
-    epoch: str
 
 
 def resolve_event(parent: object, info: Any, **arguments: object) -> object:
@@ -56,6 +57,10 @@ class Subscriptions:
                 if after is not None:
                     arguments["after"] = after
                 await self._room_events(operation, selection, executor, **arguments)
+            case "roomsEvents":
+                await self._rooms_events(operation, selection, executor, **arguments)
+            case "typing":
+                await self._typing(operation, executor, **arguments)
             case "userEvents":
                 self._user_events(operation, executor)
             case "presence":
@@ -74,7 +79,7 @@ class Subscriptions:
 
     def _user_events(self, operation: Operation, executor: "Executor[Any]") -> None:
         teller = Teller(self._execution, self._service, executor, operation)
-        gap = StreamGap(None, self._service.epoch)
+        gap = StreamGap(None, self._service.epoch, "")
         source = UserEvents(teller, operation, gap, self._execution.config.queue)
         operation.source = source
         operation.listener.user_sources.add(source)
@@ -107,7 +112,7 @@ class Subscriptions:
         epoch: str | None = None,
     ) -> None:
         def feed(room: Room) -> Feed:
-            stream = self.groups.stream(room, selection, executor, operation)
+            stream = self.groups.stream(room, selection, executor, operation, RoomStream)
             operation.source = stream
             return stream
 
@@ -115,12 +120,45 @@ class Subscriptions:
             operation.listener, room_id, position("after", after), epoch, feed
         )
         if followed.state == "gap":
-            gap = StreamGap(followed.head, self._service.epoch)
+            gap = StreamGap(followed.head, self._service.epoch, room_id)
             asking = Asking(self._service, user=operation.listener.user)
             made = execute_event(executor, gap, asking)
             outcome = await asyncio.shield(begun(made, self._execution.config.seconds))
             operation.next(msgspec.json.encode(self._execution.result(outcome)))
             operation.complete()
+
+    async def _rooms_events(
+        self,
+        operation: Operation,
+        selection: Selection,
+        executor: "Executor[Any]",
+        *,
+        rooms: Sequence[Mapping[str, Any]],
+        epoch: str | None = None,
+    ) -> None:
+        positions = [
+            RoomPosition(given["id"], position("after", given.get("after"))) for given in rooms
+        ]
+
+        def stream(room: Room) -> ManyStream:
+            return self.groups.stream(room, selection, executor, operation, ManyStream)
+
+        teller = Teller(self._execution, self._service, executor, operation)
+        many = ManyRooms(self._service, operation, stream, teller)
+        operation.source = many
+        await many.follow(positions, epoch)
+
+    async def _typing(
+        self, operation: Operation, executor: "Executor[Any]", *, room_id: str
+    ) -> None:
+        def feed(room: Room) -> Feed:
+            teller = Teller(self._execution, self._service, executor, operation)
+            stream = TypingStream(self._service, room, teller, operation)
+            operation.source = stream
+            return stream
+
+        following = self._service.following
+        await following.follow_feed(operation.listener, room_id, None, None, feed)
 
 
 class UserEvents:

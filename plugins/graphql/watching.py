@@ -74,6 +74,10 @@ class PresenceWatch(Feed):
                     watch.take(now)
         listener.unfollow(self)
 
+    def lose(self, error: ChatError) -> None:
+        """The user may no longer read the room."""
+        self.operation.refuse(error)
+
     def _watch(self) -> dict[str, bool]:
         """Have the core watch all that this connection wants to know of the room."""
         listener = self.operation.listener

@@ -52,7 +52,7 @@ def test_the_commands_work_as_they_stand(files: Path, server: Running) -> None:
 
 
 async def test_the_subscription_of_the_page_resumes(server: Running) -> None:
-    subscription, _ = shown("graphql")
+    subscription, _, _ = shown("graphql")
     ada = Asker(server, await server.person("ada"))
     room = await ada.make_room()
     sent = await ada.post(room, "Hello")
@@ -67,8 +67,20 @@ async def test_the_subscription_of_the_page_resumes(server: Running) -> None:
         }
 
 
+async def test_the_subscription_to_several_rooms_of_the_page_is_fed(server: Running) -> None:
+    _, subscription, _ = shown("graphql")
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    async with Speaker(server.port) as speaker:
+        assert ada.person is not None
+        await speaker.init(ada.person.token)
+        speaker.subscribe("1", subscription.text, rooms=[{"id": room, "after": 1}])
+        joined = {"__typename": "MemberJoined", "roomId": room, "seq": 2}
+        assert await speaker.data("1") == {"roomsEvents": joined}
+
+
 async def test_the_subscription_to_presence_of_the_page_is_fed(server: Running) -> None:
-    _, subscription = shown("graphql")
+    _, _, subscription = shown("graphql")
     ada = Asker(server, await server.person("ada"))
     room = await ada.make_room()
     async with Speaker(server.port) as speaker:

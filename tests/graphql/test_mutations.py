@@ -28,7 +28,7 @@ IN_A_ROOM = {
 }
 ELSEWHERE = {
     *("register", "login", "logout", "setUserDisabled"),
-    *("createRoom", "joinRoom", "leaveRoom"),
+    *("createRoom", "joinRoom", "leaveRoom", "setTyping"),
 }
 
 

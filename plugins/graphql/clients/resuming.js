@@ -121,7 +121,14 @@ class Resuming {
 
   connected(epoch) {
     this.attempt = 0;
-    if (epoch !== undefined) this.place?.connected(epoch);
+    if (epoch === undefined || this.place === null) return;
+    const { variables } = this.payload;
+    const name = this.place.epoch;
+    const known = (name === null ? this.epoch : variables[name]) ?? epoch;
+    // Seqs of another installation mean nothing: the server is made to say where to go on.
+    if (known !== epoch) this.place.reset();
+    this.epoch = epoch;
+    if (name !== null) variables[name] = epoch;
   }
 
   next(result) {
@@ -202,11 +209,8 @@ class RoomPlace {
     if (head !== null) this.variables[this.after] = head;
   }
 
-  connected(epoch) {
-    if (this.epoch !== null) this.variables[this.epoch] ??= epoch;
-    // Seqs of another installation mean nothing: the server is made to say where to go on.
-    else if ((this.knownEpoch ?? epoch) !== epoch) this.variables[this.after] = BEYOND_ANY_HEAD;
-    this.knownEpoch = epoch;
+  reset() {
+    if (this.variables[this.after] != null) this.variables[this.after] = BEYOND_ANY_HEAD;
   }
 
   take(event) {
@@ -218,7 +222,6 @@ class RoomPlace {
     }
     if (isGap(event)) {
       this.variables[this.after] = demandNumber(event, 'head', 'StreamGap');
-      if (this.epoch !== null) this.variables[this.epoch] = event.epoch ?? this.knownEpoch;
       return { gap: { roomId: this.room, head: event.head, epoch: event.epoch } };
     }
     const seq = demandNumber(event, 'seq', 'RoomLogEntry');
@@ -228,12 +231,59 @@ class RoomPlace {
   }
 }
 
+/** Where each room of `roomsEvents` is: after a gap the server goes on by itself. */
+class RoomsPlace {
+  endsAtGaps = false;
+
+  constructor(key, given, variables) {
+    this.key = key;
+    this.variables = variables;
+    this.epoch = variableOf(given, 'epoch');
+    this.name = demandVariable('roomsEvents', given, 'rooms');
+    this.rooms = new Map(variables[this.name].map((room) => [room.id, { ...room }]));
+    for (const { id, after } of this.rooms.values()) {
+      if (after == null) throw new TypeError(`to resume, give \`after\` of room ${id}: its head, say`);
+    }
+    variables[this.name] = [...this.rooms.values()];
+  }
+
+  isUnknown() {
+    return false;
+  }
+
+  reset() {
+    for (const room of this.rooms.values()) room.after = BEYOND_ANY_HEAD;
+  }
+
+  take(event) {
+    if (event === null) return {};
+    if (typeof event.roomId !== 'string') {
+      throw new TypeError('to resume, select roomId of every kind of event');
+    }
+    const room = this.rooms.get(event.roomId);
+    if (isGap(event)) {
+      room.after = demandNumber(event, 'head', 'StreamGap');
+      return { gap: { roomId: event.roomId, head: event.head, epoch: event.epoch } };
+    }
+    if (event.__typename === 'RoomGone' || event.code !== undefined) {
+      this.rooms.delete(event.roomId);
+      this.variables[this.name] = [...this.rooms.values()];
+      return {};
+    }
+    const seq = demandNumber(event, 'seq', 'RoomLogEntry');
+    if (seq <= room.after) return { isKnown: true };
+    room.after = seq;
+    return {};
+  }
+}
+
 /** The seqs after which a subscription goes on; null where there are none. */
 function placeIn(query, variables) {
-  const found = /(?:(\w+)\s*:\s*)?\b(roomEvents)\s*\(([^)]*)\)/.exec(query);
+  const found = /(?:(\w+)\s*:\s*)?\b(roomEvents|roomsEvents)\s*\(([^)]*)\)/.exec(query);
   if (found === null) return null;
   const [, alias, field, given] = found;
-  return new RoomPlace(alias ?? field, given, variables);
+  const Place = field === 'roomEvents' ? RoomPlace : RoomsPlace;
+  return new Place(alias ?? field, given, variables);
 }
 
 function variableOf(given, name) {

@@ -28,6 +28,10 @@ class LeaveRoomPayload(NamedTuple):
     room_id: str
 
 
+class TypingPayload(NamedTuple):
+    room_id: str
+
+
 class ChangePayload(NamedTuple):
     seq: int
     room: RoomView
@@ -144,6 +148,13 @@ async def mark_read(parent: object, info: Any, input: Given) -> ChangePayload:
     room = await _get(asking, given.room_id)
     seq = await asking.service.rooms.mark_read(asking.user, room, given.seq)
     return ChangePayload(seq, describe(asking, room))
+
+
+async def set_typing(parent: object, info: Any, input: Given) -> TypingPayload:
+    asking: Asking = info.context
+    room = await _get(asking, read(input, inputs.OneRoom).room_id)
+    asking.service.typing.tell(asking.user, room)
+    return TypingPayload(room.id)
 
 
 # -- messages --------------------------------------------------------------------------------

@@ -44,23 +44,27 @@ async def _message(asking: Asking, room: str, id: str) -> Message | None:
     try:
         return await asking.messages.load(MessageKey(room, id))
     except ChatError as error:
-        return _nothing(error)
+        _demand_absence(error)
+        return None
 
 
 async def _room(asking: Asking, id: str) -> RoomView | None:
     try:
         return await room_of(asking, id)
     except ChatError as error:
-        return _nothing(error)
+        _demand_absence(error)
+        return None
 
 
 async def _user(asking: Asking, id: str) -> User | None:
     try:
         return await asking.users.load(id)
     except ChatError as error:
-        return _nothing(error)
+        _demand_absence(error)
+        return None
 
 
-def _nothing(error: ChatError) -> None:
+def _demand_absence(error: ChatError) -> None:
+    """Raise an error that says something else."""
     if error.code not in NOT_THERE:
         raise error

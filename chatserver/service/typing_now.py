@@ -1,0 +1,37 @@
+"""Who is writing in a room: told at once to those who follow it, and kept nowhere."""
+
+from collections import OrderedDict
+
+from chatserver.delivery.hub import Hub
+from chatserver.delivery.subscriber import Subscriber
+from chatserver.model import User, UserRef
+from chatserver.rate import Bucket
+from chatserver.room import Room
+from chatserver.service.rights import Right, demand
+from chatserver.service.views import TypingNow
+
+PER_SECOND, BURST = 1.0, 5.0  # of one user; each goes to everybody in the room
+USERS = 20_000  # whose rate is remembered; who came first makes room
+
+
+class Typing:
+    """Tells it, of each user no more often than anybody can see."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def tell(self, user: User, room: Room, *, but: Subscriber | None = None) -> None:
+        """Tell all who follow the room, `but` one. What is said too often is not told, and no error.
+
+        Raises what `rights.demand` raises for who may not post.
+        """
+        demand(user, room, Right.POST)
+        bucket = self._buckets.get(user.id)
+        if bucket is None:
+            bucket = self._buckets[user.id] = Bucket(PER_SECOND, BURST)
+            if len(self._buckets) > USERS:
+                self._buckets.popitem(last=False)
+        if not bucket.take():
+            now = TypingNow(room=room.id, user=UserRef(user.id, user.name))
+            self._hub.tell_room(room, now, but=but)
