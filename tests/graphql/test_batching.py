@@ -84,6 +84,8 @@ async def as_after_a_start(running: Server) -> None:
     """Nothing is in memory."""
     running.service.accounts._cache.clear()
     running.service.cache._rooms.clear()
+    running.service.rooms._lists._known.clear()
+    running.service.rooms._public.forget()
 
 
 async def populate(server: Running, rooms: int, people: int) -> Asker:
@@ -118,6 +120,8 @@ async def test_more_rows_take_no_more_calls(
     # However long it takes, what was looked up once need not be looked up again.
     monkeypatch.setattr("chatserver.rooms.FRESH_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.accounts.CACHE_SECONDS", 3600.0)
+    monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 3600.0)
+    monkeypatch.setattr("chatserver.service.roomlist.KNOWN_SECONDS", 3600.0)
     found = []
     for size, people in zip(rooms, (FEW, MANY), strict=True):
         with Running(tmp_path / str(people), SETTINGS) as server:
