@@ -93,7 +93,15 @@ class QueryContract:
             of(MessageEdited, 14, body="b3"),
             of(PinRemoved, 15),
         ]
-        counted = ([], [1], [1, 2], [1, 2, 3], [1, 2, 3, 4], [1, 2, 3, 4, 5], [2, 3, 4, 5, 6])
+        counted: tuple[list[int], ...] = (
+            [],
+            [1],
+            [1, 2],
+            [1, 2, 3],
+            [1, 2, 3, 4],
+            [1, 2, 3, 4, 5],
+            [2, 3, 4, 5, 6],
+        )
         later = ([3, 4, 5, 6], [3, 4, 6], [3, 4, 6, 9], [3, 4, 6, 9, 10], [3, 6, 9, 10])
         last = ([3, 6, 9, 10, 12], [3, 6, 9, 10, 13], [3, 9, 10, 13, 14], [3, 9, 13, 14])
         for number, expected in enumerate((*counted, *later, *last)):
@@ -132,7 +140,7 @@ class QueryContract:
 
     async def test_how_often_a_message_was_changed(self, store: Store) -> None:
         assert await store.tally("r", "m", "u1") == (0, 0, 0)
-        events: list[AnyEvent] = [posted("r", 1, id="m"), posted("r", 2, id="n")]
+        events: list[Any] = [posted("r", 1, id="m"), posted("r", 2, id="n")]
         kinds = (ReactionAdded, ReactionRemoved)
         for seq in range(3, 13):
             fields = {"message": "m", "emoji": "a", "author": user(f"u{seq % 3}")}

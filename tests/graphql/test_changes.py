@@ -21,7 +21,7 @@ from tests.graphql.conftest import People
 
 PAGE = ROOT / "docs/graphql-changes.md"
 RELEASED = ROOT / "docs/schema/released.graphql"
-MUTATIONS_ARE_NULLABLE = re.compile(r"Mutation\.\w+ changed type from '(\w+)!' to '\1'\.")
+MUTATIONS_ARE_NULLABLE = re.compile(r"Field Mutation\.\w+ changed type from (\w+)! to \1\.")
 
 
 def unsaid(released: GraphQLSchema, present: GraphQLSchema, page: str) -> list[BreakingChange]:

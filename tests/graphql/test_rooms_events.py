@@ -123,7 +123,7 @@ async def test_a_room_one_may_not_read_is_said_and_the_others_go_on(
 
 
 @pytest.mark.parametrize(
-    ("count", "code"), [(0, "request.invalid"), (1001, "limit.count"), (-2, "request.invalid")]
+    ("count", "code"), [(0, "request.invalid"), (1501, "limit.count"), (-2, "request.invalid")]
 )
 async def test_how_many_rooms_there_may_be(
     server: Running, people: People, count: int, code: str

@@ -13,9 +13,9 @@ from chatserver_plugins.graphql.schema import build
 PROMISED = """
 Query.me: User
 Query.user(id: ID!): User
-Query.rooms(first: Int = 50, after: String): RoomConnection!
+Query.rooms(first: Int = 50, after: String): RoomConnection
 Query.room(id: ID!): Room
-Query.search(text: String!, room: ID, first: Int = 50, after: String): MessageConnection!
+Query.search(text: String!, room: ID, first: Int = 50, after: String): MessageConnection
 Room.id: ID!
 Room.name: String
 Room.kind: RoomKind!
@@ -31,11 +31,11 @@ Message.at: DateTime!
 Message.replyTo: ID
 Message.editedAt: DateTime
 Message.reactions: [Reaction!]!
-Mutation.register(input: RegisterInput!): AuthPayload!
-Mutation.login(input: LoginInput!): AuthPayload!
-Mutation.createRoom(input: CreateRoomInput!): RoomPayload!
-Mutation.joinRoom(input: RoomInput, roomId: ID): RoomPayload!
-Mutation.sendMessage(input: SendMessageInput!): MessagePayload!
+Mutation.register(input: RegisterInput!): AuthPayload
+Mutation.login(input: LoginInput!): AuthPayload
+Mutation.createRoom(input: CreateRoomInput!): RoomPayload
+Mutation.joinRoom(input: RoomInput, roomId: ID): RoomPayload
+Mutation.sendMessage(input: SendMessageInput!): MessagePayload
 Subscription.roomEvents(roomId: ID!, after: Int, epoch: String): RoomEvent!
 SendMessageInput.roomId: ID!
 SendMessageInput.body: String!
