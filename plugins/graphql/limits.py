@@ -12,6 +12,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLArgument,
     GraphQLField,
     GraphQLSchema,
     InlineFragmentNode,
@@ -186,23 +187,30 @@ class _Cost:
         return own + times * max(1, self.of(node.selection_set, kind, inside_sized))
 
     def _size(self, node: FieldNode, field: GraphQLField) -> int | None:
-        """How long the list of a field may get, if an argument says so."""
-        for name in SIZES:
-            if name not in field.args:
-                continue
-            given = next(
-                (each.value for each in node.arguments or () if each.name.value == name), None
-            )
-            if isinstance(given, VariableNode):
-                value = self._variables.get(given.name.value)
-            else:
-                value = _number(given)
-            if value is None:
-                argument = field.args[name].ast_node
-                value = _number(argument.default_value) if argument else None
+        """How long the list of a field may get, if an argument says so: one that is given before defaults."""
+        names = [name for name in SIZES if name in field.args]
+        if not names:
+            return None
+        given = [self._given(node, name) for name in names]
+        defaults = [_default(field.args[name]) for name in names]
+        for values in (given, defaults):
             # A number with a fraction of zero is an Int too.
-            return int(min(max(value, 1), HUGE)) if isinstance(value, int | float) else LIST
-        return None
+            numbers = [value for value in values if isinstance(value, int | float)]
+            if numbers:
+                return int(min(max(*numbers, 1), HUGE))
+            if any(value is not None for value in values):
+                break
+        return LIST
+
+    def _given(self, node: FieldNode, name: str) -> Any:
+        value = next((each.value for each in node.arguments or () if each.name.value == name), None)
+        if isinstance(value, VariableNode):
+            return self._variables.get(value.name.value)
+        return _number(value)
+
+
+def _default(argument: GraphQLArgument) -> int | None:
+    return _number(argument.ast_node.default_value) if argument.ast_node else None
 
 
 def _number(node: ValueNode | None) -> int | None:

@@ -71,6 +71,7 @@ def own_part() -> GraphQLPart:
             **{f"{kind.__name__}.messageId": messages.changed_message for kind in MESSAGE_CHANGES},
             "MessagePosted.messageId": messages.posted_id,
             "MessagePosted.message": messages.posted_message,
+            "MessagePosted.body": messages.posted_body,
             **{f"{kind.__name__}.message": messages.message_of_change for kind in MESSAGE_CHANGES},
             "ChangePayload.message": mutations.changed_message,
             "MessageEdited.mentions": messages.mentions,
@@ -120,5 +121,8 @@ def own_part() -> GraphQLPart:
             "Room": chatserver.RoomView,
             "Message": chatserver.Message,
         },
-        costs={"Query.search": 500},  # messages that it may look at in vain
+        costs={
+            "Query.search": 500,  # messages that it may look at in vain
+            "Query.nodes": 100,  # as many as there may be
+        },
     )

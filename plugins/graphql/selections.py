@@ -41,6 +41,7 @@ SAME_FOR_ALL = frozenset(
         "Reaction.count",
         "Reaction.users",
         "MessagePosted.message",
+        "MessagePosted.body",
         "MessageEdited.message",
         "MessageEdited.mentions",
         "MessageDeleted.message",

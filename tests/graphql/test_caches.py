@@ -132,6 +132,7 @@ async def test_a_replay_shows_messages_as_they_stand(
             found = tuple(message[name] for name in ("body", "deleted", "pinned", "reactions"))
             assert found == stands[message["id"]]
         assert [event.get("messageId") for event in events[:2]] == [one, two]
+        assert [event.get("body") for event in events[:2]] == ["", ""]  # what was replaced
 
 
 async def test_a_live_event_carries_the_message_as_it_is_then(

@@ -3,9 +3,13 @@
 import asyncio
 
 import pytest
+from graphql import OperationDefinitionNode, parse
 
 from chatserver import ServerRole
 from chatserver.app import Server
+from chatserver_plugins.graphql.limits import Costs
+from chatserver_plugins.graphql.part import own_part
+from chatserver_plugins.graphql.schema import build
 from tests.graphql.asker import Asker, Json
 from tests.graphql.conftest import People, Start
 from tests.graphql.test_subscriptions import fill
@@ -213,7 +217,6 @@ async def test_without_arguments_it_is_the_newest_page(people: People) -> None:
     page = (await ada.ask(PAGE, room=room))["room"]["page"]
     assert [node["seq"] for node in page["nodes"]] == list(range(13, 63))
     assert page["pageInfo"]["hasPreviousPage"] is True
-    assert await ada.code(PAGE, room=room, first=1, last=1) == "request.invalid"
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7])
@@ -224,6 +227,29 @@ async def test_members_are_walked_in_both_directions(people: People, size: int) 
     for back in (False, True):
         found = await walk(ada, MEMBERS, room, size, back=back)
         assert [node["user"]["id"] for node in found] == ids
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        ("", 50),
+        ("(first: 3)", 3),
+        ("(last: 90)", 90),
+        ("(first: $n)", 50),
+        ("(last: $n)", 50),
+        ("(last: $most)", 100),
+    ],
+)
+async def test_the_cost_of_a_page_is_that_of_its_size_in_either_direction(
+    arguments: str, size: int
+) -> None:
+    part = own_part()
+    text = "query ($n: Int, $most: Int) { room(id: 1) { messagesConnection { nodes { id } } } }"
+    document = parse(text.replace("Connection", f"Connection{arguments}"))
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    cost = Costs(build([part]), part.costs).of(operation, {}, {"most": 100})
+    assert cost >= 2 * size
 
 
 # -- what is refused -------------------------------------------------------------------------------

@@ -74,6 +74,22 @@ def posted_message(parent: MessagePosted, info: Any) -> Message | Awaitable[Mess
     return asking.message_of(parent)
 
 
+def posted_body(parent: MessagePosted, info: Any) -> str | Awaitable[str]:
+    """The text of the event. One that a later change replaced is shown to nobody."""
+    message = posted_message(parent, info)
+    return (
+        _body(parent, message) if isinstance(message, Message) else _awaited_body(parent, message)
+    )
+
+
+async def _awaited_body(parent: MessagePosted, message: Awaitable[Message]) -> str:
+    return _body(parent, await message)
+
+
+def _body(event: MessagePosted, message: Message) -> str:
+    return "" if message.deleted or message.edited_at is not None else event.body
+
+
 def message_of_change(parent: MessageChange, info: Any) -> Awaitable[Message]:
     """As it stands now, which may be after later changes."""
     asking: Asking = info.context

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from chatserver import ChatError, Message
+from chatserver import Message
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking, PageKey
 from chatserver_plugins.graphql.connections import Connection, Edge, PageInfo, cursor
@@ -39,9 +39,7 @@ async def page(
     last: int | None,
     before: str | None,
 ) -> Connection:
-    """Raises `ChatError` request.invalid."""
-    if first is not None and last is not None:
-        raise ChatError("request.invalid", "first, last: expected one of them.")
+    """The first messages of a range if `first` is given, else the last. Raises `ChatError` request.invalid."""
     within = Range(_seq("after", after) or 0, _seq("before", before))
     if first is None:
         count = bounded("last", last, DEFAULT, MOST)
