@@ -137,6 +137,7 @@ class Serving(HTTP1ServerConnection):
         self.is_proxied = front.gate.access.is_proxy(self.address)
         self._front, self._gate = front, front.gate
         self._counted = True
+        self._ended = False
         self._waits = False  # for the client, between two requests
         self._stops = False
         self._in_a_row = 0
@@ -150,6 +151,12 @@ class Serving(HTTP1ServerConnection):
         if self._counted:
             self._counted = False
             self._gate.visitors.leave(self.address)
+
+    def step_in(self) -> None:
+        """The connection serves ordinary requests again, if it is still there."""
+        if not self._counted and not self._ended:
+            self._counted = True
+            self._gate.visitors.enter(self.address)
 
     def finish_up(self) -> None:
         """Answer what was begun, and no further request."""
@@ -186,6 +193,7 @@ class Serving(HTTP1ServerConnection):
             logger.exception("an HTTP connection failed")
             self.stream.close()
         finally:
+            self._ended = True
             self.step_out()
             delegate.on_close(self)
 

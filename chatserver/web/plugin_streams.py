@@ -41,7 +41,8 @@ class Stream:
     async def run(self) -> None:
         """Send it; returns at its end, whoever ended it."""
         address, hub = self._handler.address, self._gate.service.hub
-        cast(Connection, self._handler.request.connection).serving.step_out()
+        serving = cast(Connection, self._handler.request.connection).serving
+        serving.step_out()
         self._gate.enter(address)
         hub.add(self)
         self._task = asyncio.create_task(self._send())
@@ -50,6 +51,7 @@ class Stream:
         finally:
             hub.discard(self)
             self._gate.leave(address)
+            serving.step_in()
 
     def end(self) -> None:
         """Ask for no further part; what was sent is a complete answer."""

@@ -19,6 +19,7 @@ from chatserver.web.visitors import Visitors
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
+from tests.protocol.test_plugin_routes import ENABLED
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends a reset
 
@@ -203,6 +204,19 @@ async def test_sockets_are_not_counted_as_requests(start: Start) -> None:
         for client in (a, b, c):
             await client.ok("ping")
         assert await visitors(server) == 0
+
+
+async def test_a_stream_is_counted_once_and_its_connection_again_behind_it(start: Start) -> None:
+    server = start(ENABLED)
+    for way, end, counted in (("waits", b"two\n", 0), ("ends", b"\r\n0\r\n\r\n", 1)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"GET /door/stream?way={way} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await reader.readuntil(end)
+        while await visitors(server) != counted:
+            await asyncio.sleep(0.02)
+        writer.close()
+        while await visitors(server):
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from chatserver.logging.repeated import Repeated
 from chatserver.web import access
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
+from tests.protocol.test_plugin_routes import ENABLED
 
 FRESH = re.compile(r"[0-9a-f]{12}")
 
@@ -95,6 +96,18 @@ async def test_the_access_log_has_each_request_without_its_secrets(
     assert (refused["method"], refused["status"], refused["user"]) == ("POST", 400, anna.id)
     assert (upgrade["route"], upgrade["status"]) == ("/ws", 101)
     assert "secret" not in str(lines) and anna.token not in str(lines)
+
+
+async def test_the_access_log_knows_who_asks_a_plugin(
+    start: Start, lines: list[dict[str, Any]]
+) -> None:
+    server = start(ENABLED | {"logging.access": True})
+    anna = await server.person("anna")
+    room = (await anna.http("POST", "/api/v1/rooms", {"name": "r"})).json()["id"]
+    lines.clear()
+    await anna.http("POST", f"/door?room={room}", content=b"ding dong")
+    (line,) = lines
+    assert (line["route"], line["status"], line["user"]) == ("/door", 201, anna.id)
 
 
 async def test_an_access_line_is_json_with_the_request_s_id(start: Start, tmp_path: Path) -> None:
