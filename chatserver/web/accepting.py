@@ -6,12 +6,11 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-from tornado.ioloop import IOLoop
-
 from chatserver.logging.repeated import Repeated
 
 AT_ONCE: Final = 128  # connections accepted before others get their turn
 PAUSE_SECONDS: Final = 1.0
+RESERVE: Final = 65536  # bytes
 _EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 _reports = Repeated()
@@ -29,25 +28,30 @@ class _Acceptor:
 
     def __init__(self, listener: socket.socket, take: Callable[[socket.socket, Any], None]) -> None:
         self._listener, self._take = listener, take
-        self._loop = IOLoop.current()
+        self._loop = asyncio.get_running_loop()
         self._resuming: asyncio.TimerHandle | None = None
         self._stopped = False
+        self._reserve: bytearray | None = None  # memory with which to try again where there is none
         self._watch()
 
     def stop(self) -> None:
         if self._stopped:
             return
         self._stopped = True
-        if self._resuming is None:
-            self._loop.remove_handler(self._listener)
-        else:
+        self._loop.remove_reader(self._listener.fileno())
+        if self._resuming is not None:
             self._resuming.cancel()
 
     def _watch(self) -> None:
-        self._resuming = None
-        self._loop.add_handler(self._listener, self._on_readable, IOLoop.READ)
+        try:
+            self._reserve = self._reserve or bytearray(RESERVE)
+            self._loop.add_reader(self._listener.fileno(), self._on_readable)
+            self._resuming = None
+        except MemoryError:
+            self._reserve = None
+            self._resuming = self._loop.call_later(PAUSE_SECONDS, self._watch)
 
-    def _on_readable(self, listener: socket.socket, events: int) -> None:
+    def _on_readable(self) -> None:
         for _ in range(AT_ONCE):
             if self._stopped:
                 return
@@ -64,12 +68,12 @@ class _Acceptor:
                 return
             try:
                 self._take(connection, address)
-            except OSError:  # gone again, or nothing left to serve it with
+            except (OSError, MemoryError):  # gone again, or nothing left to serve it with
                 connection.close()
 
     def _pause(self, error: OSError) -> None:
-        self._loop.remove_handler(self._listener)
-        self._resuming = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._watch)
+        self._resuming = self._loop.call_later(PAUSE_SECONDS, self._watch)  # may itself fail
+        self._loop.remove_reader(self._listener.fileno())
         _reports.error(
             "accept",
             f"no connection can be accepted for a moment: {error.strerror}. See limits.connections, "

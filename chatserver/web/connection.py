@@ -202,28 +202,38 @@ class Serving(HTTP1ServerConnection):
         if not self._is_wanted():
             self.stream.close()
             return False
-        began = time.perf_counter()
         try:
             head, rest = await self._head()
+            if await self._answer_shortly(head, rest):
+                return True
             found = grammar.check(head)
         except ChatError as error:
-            self._front.note_refusal(self, error, time.perf_counter() - began)
+            self._front.note_refusal(self, error)
             await refuse(self.stream, error)
             return False
         is_followed = found.length is not None and len(rest) > found.length
         self._in_a_row = self._in_a_row + 1 if is_followed else 0
         last = self._in_a_row >= PIPELINED
-        started = time.perf_counter()
-        answer = None if last else await self._front.short_answer(self, head)
-        if answer is not None:
-            _put_back(self.stream, rest)
-            await self.stream.write(answer)
-            self._front.note_short(time.perf_counter() - started)
-            return True
         _put_back(self.stream, head + rest)
         connection = Connection(self, found, last=last)
         goes_on = await connection.read_response(delegate.start_request(self, connection))
         return goes_on and not self.stream.closed()
+
+    async def _answer_shortly(self, head: bytes, rest: bytes) -> bool:
+        """Answer the commonest request, whose grammar is a part of that which `grammar.check` accepts."""
+        in_a_row = self._in_a_row + 1 if rest else 0
+        if in_a_row >= PIPELINED:
+            return False
+        started = time.perf_counter()
+        answer = await self._front.short_answer(self, head)
+        if answer is None:
+            return False
+        self._in_a_row = in_a_row
+        if rest:
+            _put_back(self.stream, rest)
+        await self.stream.write(answer)
+        self._front.note_short(time.perf_counter() - started)
+        return True
 
     def _is_wanted(self) -> bool:
         """Whether a request that has come already, behind others, is still worth its work."""

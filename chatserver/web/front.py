@@ -21,6 +21,7 @@ from chatserver.errors import ChatError
 from chatserver.web.accepting import accept
 from chatserver.web.connection import Serving, refuse
 from chatserver.web.gate import Gate
+from chatserver.web.grammar import MOST_FIELDS
 from chatserver.web.heads import identified, json_answer
 
 ROUTE: Final = "/api/v1/rooms/ID/messages"
@@ -37,11 +38,11 @@ _ORDINARY = (
 )
 _READ = re.compile(
     rb"GET /api/v1/rooms/([0-9a-z]{1,64})/messages(?:\?limit=50)? HTTP/1\.1\r\n"
-    rb"(?i:(?:host: ?([a-z0-9.:\[\]-]+)|authorization: ?bearer ([!-~]+)|connection: ?keep-alive"
+    rb"(?i:(?:host: ?((?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)|authorization: ?bearer ([!-~]+)|connection: ?keep-alive"
     rb"|x-request-id: ?([a-z0-9._-]{1,64})|x-forwarded-proto: ?(https?)"
     rb"|(?:" + _ORDINARY + rb"):[ -~]*+)\r\n)++\r\n"
 )
-_ONCE = (b"\r\nauthorization:", b"\r\nx-request-id:", b"\r\nx-forwarded-proto:")
+_ONCE = (b"\r\nhost:", b"\r\nauthorization:", b"\r\nx-request-id:", b"\r\nx-forwarded-proto:")
 
 
 class Front(HTTPServer):
@@ -68,8 +69,13 @@ class Front(HTTPServer):
             self._turn_away(stream)
             return
         serving = Serving(stream, self, context)
-        self._connections.add(serving)
-        serving.start_serving(self)
+        try:
+            self._connections.add(serving)
+            serving.start_serving(self)
+        except MemoryError:
+            self._connections.discard(serving)
+            serving.step_out()
+            raise
         if self._looking is None:
             self._look_later()
 
@@ -127,6 +133,8 @@ class Front(HTTPServer):
         fields = head.lower()
         if (
             not token
+            or not host
+            or fields.count(b"\r\n") > MOST_FIELDS
             or any(fields.count(name) > 1 for name in _ONCE)
             or not gate.access.is_own_host(host.decode())
             or (not serving.is_proxied and b"\r\nx-forwarded-" in fields)
@@ -148,10 +156,10 @@ class Front(HTTPServer):
     def note_short(self, seconds: float) -> None:
         self.gate.http_seconds.add(seconds, ("GET", ROUTE, "200"))
 
-    def note_refusal(self, serving: Serving, error: ChatError, seconds: float) -> None:
+    def note_refusal(self, serving: Serving, error: ChatError) -> None:
         """A request was refused before anything was made of it."""
         status = error.meaning.status
         logger.debug("a request of {} is refused: {}", serving.address, error)
-        self.gate.http_seconds.add(seconds, ("?", "none", str(status)))
+        self.gate.http_seconds.add(0.0, ("?", "none", str(status)))
         if self.gate.config.logging.access:
-            self.gate.access_line("?", "none", status, seconds, serving.address)
+            self.gate.access_line("?", "none", status, 0.0, serving.address)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -94,6 +94,7 @@ def test_what_dependencies_log_again_and_again_is_said_once_a_minute(errors: lis
     intercept._repeats = Repeated(60.0, clock)
     log = logging.getLogger("tests.dependency")
     log.addHandler(intercept)
+    log.propagate = False
 
     def fail(kind: type[Exception]) -> None:
         try:
@@ -252,6 +253,34 @@ class Exhausted:
         if self.asked <= self.times:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return self.real.accept()
+
+
+async def test_accepting_goes_on_when_there_is_memory_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(accepting, "PAUSE_SECONDS", 0.01)
+    taken: asyncio.Queue[socket.socket] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    real_add, tried = loop.add_reader, 0
+
+    def add(fd: int, callback: Callable[[], None]) -> None:
+        nonlocal tried
+        tried += 1
+        if tried <= 3:
+            raise MemoryError
+        real_add(fd, callback)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        with monkeypatch.context() as starving:
+            starving.setattr(loop, "add_reader", add)
+            stop = accepting.accept(listener, lambda found, address: taken.put_nowait(found))
+            while tried < 4:
+                await asyncio.sleep(0.01)
+        with socket.create_connection(listener.getsockname()):
+            async with asyncio.timeout(60):
+                (await taken.get()).close()
+        stop()
 
 
 async def test_accepting_pauses_where_nothing_can_be_accepted(

@@ -1,6 +1,9 @@
 """Figures and details are for operators: at a listener of their own, or to who asks from inside."""
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -83,11 +86,19 @@ async def test_at_a_listener_of_their_own_all_are_told_and_the_main_port_need_te
         assert (await inner(server, "/metrics", headers=headers)).status_code == 200
 
 
-async def test_a_port_that_is_taken_is_named(start: Start) -> None:
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StartupError, match=r"^server\.internal_port: cannot listen on 127"):
-            start({"server.internal_port": port})
+        settings = [
+            "plugins.enabled=memory,password",
+            f"server.internal_port={port}",
+            "server.port=0",
+        ]
+        command = [sys.executable, "-m", "chatserver", "serve", "--data", str(tmp_path / "data")]
+        command += [f"--set={setting}" for setting in [*settings, "logging.folder="]]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode != 0
+    assert f"server.internal_port: cannot listen on 127.0.0.1:{port}" in found.stderr
 
 
 def test_production_listens_on_loopback_alone() -> None:

@@ -14,7 +14,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
 from chatserver.errors import ChatError
-from chatserver.web import grammar
+from chatserver.web import front, grammar
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.corpus import CASES, Case
 from tests.protocol.running import Running
@@ -145,6 +145,39 @@ async def test_a_request_that_comes_byte_by_byte(server: Running) -> None:
         request = (await target(server))(case.request)
         parts = [request[at : at + 1] for at in range(len(request))]
         assert await statuses(server.port, *parts) == case.statuses
+
+
+def test_the_short_way_knows_a_part_of_the_grammar_alone() -> None:
+    """So it may look at a head first."""
+    fill = Target(b"/api/v1/rooms/0a/messages", b"token")
+    heads = [fill(case.request).partition(b"\r\n\r\n")[0] + b"\r\n\r\n" for case in CASES]
+    line = b"GET /api/v1/rooms/0a/messages HTTP/1.1\r\n"
+    hosts = [
+        b"x",
+        b"x:1",
+        b"[::1]:1",
+        b"x:",
+        b"x:port",
+        b"",
+        b"[::1",
+        b"x:1:2",
+        b"a_b",
+        b"a,b",
+        b"x:123456",
+    ]
+    heads += [line + b"Host: " + host + b"\r\n\r\n" for host in hosts]
+    # A byte that is none of the grammar's, at each place of a head that is read.
+    whole = line + b"Host: x\r\nAuthorization: Bearer t\r\nAccept: a b\r\n\r\n"
+    heads += [
+        whole[:at] + odd + whole[at + 1 :]
+        for at in range(len(whole))
+        for odd in (b"\r", b"\n", b"\0", b"\x0b", b"\t", b" ", b":", b"\xe9", b"")
+    ]
+    known = [head for head in heads if front._READ.fullmatch(head)]
+    assert len(known) > 20
+    for head in known:
+        if head.lower().count(b"\r\nhost:") == 1:
+            grammar.check(head)
 
 
 def test_what_is_torn_is_known_before_its_end() -> None:
