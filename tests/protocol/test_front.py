@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from chatserver.app import Server
+from chatserver.model import RoomKind
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
-from tests.protocol.running import Person, Running
+from tests.protocol.running import PASSWORD, Person, Running
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -141,3 +143,34 @@ async def test_a_silent_connection_is_closed_in_time(start: Start) -> None:
         assert (await served.answer())[0] == 200
         assert await silent.ended()
         assert await served.ended()
+
+
+async def test_reads_of_the_newest_page_count_for_the_limit_of_requests(start: Start) -> None:
+    server = start({"limits.requests_per_second": 0.01})  # less than one at once
+
+    async def room_of_anna(running: Server) -> tuple[str, str]:
+        service = running.service
+        user, token = await service.accounts.register("anna", PASSWORD, None, "127.0.0.1")
+        return (await service.rooms.create(user, RoomKind.PUBLIC, "r", "", [])).id, token
+
+    room, token = await server.run(room_of_anna)
+    async with line(server) as short:
+        short.send(get(f"/api/v1/rooms/{room}/messages", token))
+        assert (await short.answer())[0] == 429
+
+
+async def test_a_server_that_drains_sends_readers_of_the_newest_page_on(start: Start) -> None:
+    server = start()
+    anna = await server.person("anna")
+    path = f"/api/v1/rooms/{await room_with_messages(anna)}/messages"
+
+    async def drain(running: Server) -> None:
+        assert running._gate is not None
+        running._gate.draining = True
+
+    async with line(server) as short:
+        short.send(get(path, anna.token))
+        assert (await short.answer())[0] == 200
+        await server.run(drain)
+        short.send(get(path, anna.token))
+        assert (await short.answer())[0] == 503
