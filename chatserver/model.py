@@ -68,21 +68,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defa
 
 
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.posted"):
-    """A message. `mentions` holds user ids; `reply_to` a message id of the same room."""
+    """A message. `mentions` holds user ids; `reply_to` a message id of the same room.
+
+    `redacted`: the text was edited or deleted since; `body` and `mentions` are empty.
+    """
 
     id: str
     body: str
     client_id: str
     reply_to: str | None = None
     mentions: tuple[str, ...] = ()
+    redacted: bool = False
 
 
 class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.edited"):
-    """The message `message` has another text. `mentions` are those of the new text, as user ids."""
+    """The message `message` has another text. `mentions` are those of the new text, as user ids.
+
+    `redacted` as in `MessagePosted`.
+    """
 
     message: str
     body: str
     mentions: tuple[str, ...] = ()
+    redacted: bool = False
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True, tag="message.deleted"):

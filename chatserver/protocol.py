@@ -117,10 +117,11 @@ class Unpin(Op, frozen=True, kw_only=True, tag="unpin"):
 
 
 class History(Op, frozen=True, kw_only=True, tag="history"):
-    """A page of messages before a seq, the newest page without one."""
+    """A page of messages before a seq, or around one; the newest page without either."""
 
     room: Id
     before: Seq | None = None
+    around: Seq | None = None
     limit: Limit = 50
 
 

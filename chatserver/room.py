@@ -17,12 +17,16 @@ from chatserver.model import (
     MemberLeft,
     Message,
     MessageChange,
+    MessageDeleted,
+    MessageEdited,
     MessagePosted,
     RoomChanged,
     RoomRole,
     UnknownEvent,
     UserRef,
+    message_seq,
 )
+from chatserver.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -52,6 +56,7 @@ class Room(Feed):
 
     __slots__ = (
         "_recent",
+        "_texts",
         "behind_since",
         "checked",
         "closed",
@@ -79,6 +84,8 @@ class Room(Feed):
         self.members: dict[str, Member] = {}
         self.tail: list[AnyEvent] = []
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
+        # By message: the seq of the newest edit in the tail; below 0 that of a deletion.
+        self._texts: dict[str, int] = {}
         self.listeners: set[Subscriber] = set()  # connections that are at the head
         self.groups: dict[Hashable, Group] | None = None  # of streams in other forms, if any
         self.followers = 0  # how often the room is followed, live or catching up
@@ -106,11 +113,15 @@ class Room(Feed):
                 fold.change(self._recent[event.message], event)
         elif not isinstance(event, UnknownEvent):
             self.apply_state(event)
+        if isinstance(event, MessageEdited | MessageDeleted):
+            event = self._replace_text(event)
         self.page = None
         # All that could fail comes first; to apply the same again changes nothing.
         if len(self.tail) >= 2 * tail_events:
             del self.tail[:tail_events]
             self.tail_from += tail_events
+            known = self._texts.items()
+            self._texts = {id: seq for id, seq in known if abs(seq) > self.tail_from}
         self.tail.append(event)
         self.head = event.seq
 
@@ -122,8 +133,33 @@ class Room(Feed):
         else:
             self.members[event.user.id] = Member(event.user, event.role)
 
+    def replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
+        """Where the texts are that this next event of the room replaces: first and last seqs."""
+        posted = message_seq(self.id, event.message) or 0
+        known = self._texts.get(event.message)
+        if known is not None:
+            return [(posted, posted), (abs(known), abs(known))]
+        # An earlier edit, if there is one, is not in the tail.
+        return [(posted, max(posted, self.tail_from))]
+
+    def _replace_text(
+        self, event: MessageEdited | MessageDeleted
+    ) -> MessageEdited | MessageDeleted:
+        """Redact what the event replaces in the tail, or the event itself if the message is deleted."""
+        known = self._texts.get(event.message, 0)
+        if known < 0:
+            return redacted(event) if isinstance(event, MessageEdited) else event
+        for seq in (message_seq(self.id, event.message) or 0, known):
+            place = seq - self.tail_from - 1
+            if 0 <= place < len(self.tail):
+                said = self.tail[place]
+                if isinstance(said, MessagePosted | MessageEdited):
+                    self.tail[place] = redacted(said)
+        self._texts[event.message] = event.seq if isinstance(event, MessageEdited) else -event.seq
+        return event
+
     def since(self, after: int, limit: int) -> list[AnyEvent] | None:
-        """Events after `after` if the tail still has them all, else None."""
+        """Events after `after` if the tail still has them all, else None. Replaced texts are redacted."""
         if after < self.tail_from:
             return None
         start = after - self.tail_from
@@ -135,6 +171,10 @@ class Room(Feed):
         if missing and missing[-1].seq == self.tail_from:
             self.tail[:0] = missing
             self.tail_from = missing[0].seq - 1
+            self._texts.clear()
+            for place, event in enumerate(self.tail):
+                if isinstance(event, MessageEdited | MessageDeleted):
+                    self.tail[place] = self._replace_text(event)
 
     # -- as a feed -----------------------------------------------------------------------------
 
@@ -205,6 +245,7 @@ class Room(Feed):
         """Start over from a state that was read from the store."""
         self.head = self.tail_from = head
         self.tail = []
+        self._texts = {}
         self.description = description
         self.members = {}
         self._recent = self.page = None

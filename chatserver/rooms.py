@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from chatserver.interfaces import Store
 from chatserver.joined import Joined
 from chatserver.model import AnyEvent, MemberEvent
+from chatserver.redaction import without_replaced
 from chatserver.room import Room
 
 READ_EVENTS = 1000  # per query while catching up
@@ -77,14 +78,20 @@ class Rooms:
         return found | await self._read_many(missing) if missing else found
 
     async def events(self, room: Room, after: int, limit: int) -> list[AnyEvent]:
-        """At most `limit` events after `after`, up to this node's head, from memory if possible."""
+        """At most `limit` events after `after`, up to this node's head, from memory if possible.
+
+        Texts that were replaced by now are redacted.
+        """
         found = room.since(after, limit)
         if found is not None:
             return found
         limit = min(limit, room.head - after)
         return await self._reading.run(
-            (room.id, after, limit), lambda: self._store.read(room.id, after, limit)
+            (room.id, after, limit), lambda: self._read_events(room.id, after, limit)
         )
+
+    async def _read_events(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        return await without_replaced(self._store, await self._store.read(room, after, limit))
 
     async def reload(self, room: Room) -> None:
         """Replace a room's state in place by what the store has."""

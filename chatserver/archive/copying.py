@@ -27,8 +27,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Copying:
     """Call `records`, `logs` and `late` once each, in this order; each is to be read to its end."""
 
-    def __init__(self, store: Readable) -> None:
-        self._store = store
+    def __init__(self, store: Readable, events_of: source.Events = source.events) -> None:
+        self._store, self._events_of = store, events_of
         self._keys: set[int] = set()  # hashes: of millions of records, a tenth of what they take
         self._ends: dict[str, int] = {}
         self._records = 0
@@ -44,7 +44,7 @@ class Copying:
     ) -> AsyncIterator[tuple[bytes, RoomEnd | None]]:
         """Lines of events, with the last of a room its end. Raises `ArchiveError`: one is missing."""
         self._ends = await source.positions(self._store)
-        async for lines, end in digests.of_logs(self._store, self._ends, progress):
+        async for lines, end in digests.of_logs(self._store, self._ends, progress, self._events_of):
             yield lines, end
 
     async def late(self) -> AsyncIterator[list[Record]]:

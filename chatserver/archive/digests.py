@@ -46,7 +46,10 @@ class SpaceDigests:
 
 
 async def of_logs(
-    store: Readable, ends: Mapping[str, int], progress: Progress = silent
+    store: Readable,
+    ends: Mapping[str, int],
+    progress: Progress = silent,
+    events_of: source.Events = source.events,
 ) -> AsyncIterator[tuple[bytes, RoomEnd | None]]:
     """The lines of each room's events up to its end, in pieces; with the last of a room its digest.
 
@@ -54,7 +57,7 @@ async def of_logs(
     """
     done, total = 0, sum(ends.values())
     digest = hashlib.sha256()
-    async for room, events in source.events(store, ends, {}):
+    async for room, events in events_of(store, ends, {}):
         lines = encode(events)
         digest.update(lines)
         done += len(events)

@@ -11,6 +11,10 @@ from chatserver.model import AnyEvent
 PAGE = 1000  # rooms, records
 EVENTS = 2000  # at once, of one room or of many small ones together: some 500 KB
 
+Events = Callable[
+    [Readable, Mapping[str, int], Mapping[str, int]],
+    AsyncIterator[tuple[str, list[AnyEvent]]],
+]  # as `events` below
 LeftOut = Callable[[str, str], bool]  # is the record of this space and key not wanted?
 
 

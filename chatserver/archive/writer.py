@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from chatserver.archive import redacting
 from chatserver.archive.copying import Copying, Counts
 from chatserver.archive.digests import Progress, SpaceDigests
 from chatserver.archive.lines import VERSION, End, Header, Line, Record, encode
@@ -21,8 +22,8 @@ def header(epoch: str, archive: str) -> Header:
 async def write_archive(
     store: Readable, header: Header, write: Write, progress: Progress
 ) -> Counts:
-    """All that is in the store. Raises `ArchiveError`, and what `write` raises."""
-    writing, copying = _Writing(write), Copying(store)
+    """All that is in the store, but for texts that were replaced. Raises `ArchiveError`, and what `write` raises."""
+    writing, copying = _Writing(write), Copying(store, redacting.events)
     await writing.lines([header])
     await writing.records(copying.records())
     async for events, end in copying.logs(progress):

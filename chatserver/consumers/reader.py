@@ -20,6 +20,7 @@ from chatserver.hooktypes import Consumer
 from chatserver.interfaces import Store
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent
+from chatserver.redaction import without_replaced
 
 PAGE = 1000  # rooms looked at in three queries
 SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nodes wrote …
@@ -199,7 +200,7 @@ class Reader:
         after = (await self._positions.get([room]))[room]
         trouble = self._troubles.get(room)
         limit = 1 if trouble else self._consumer.batch
-        events = await self._store.read(room, after, limit)
+        events = await self._shown(room, after, limit)
         if not events:
             return
         last = events[-1].seq
@@ -217,6 +218,9 @@ class Reader:
                 del self._troubles[room]
         self._positions.note(room, last)
         due.add(room)  # there may be more
+
+    async def _shown(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        return await without_replaced(self._store, await self._store.read(room, after, limit))
 
     def _wanted(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
         if not self._kinds:
@@ -291,7 +295,7 @@ class Reader:
             if not await self.records.is_dead(letter):
                 continue  # discarded since it was listed
             await self._rest.over()
-            events = await self._store.read(letter.room, letter.seq - 1, 1)
+            events = await self._shown(letter.room, letter.seq - 1, 1)
             if events and events[0].seq == letter.seq and await self._handle(events) is not None:
                 failures += 1
                 if failures == RETRY_FAILURES:

@@ -18,7 +18,7 @@ from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import CLOSE_INTERNAL
 from chatserver.frames import PLAIN, event_frames
 from chatserver.measure import Counter, Histogram, Measures
-from chatserver.model import AnyEvent, MemberLeft, User
+from chatserver.model import AnyEvent, MemberLeft, MessageDeleted, MessageEdited, User
 from chatserver.room import Room
 from chatserver.rooms import Rooms
 
@@ -178,6 +178,8 @@ class Hub:
             if event.seq <= room.head:
                 continue
             try:
+                if isinstance(event, MessageEdited | MessageDeleted):
+                    self.pages.forget(room.id, room.replaced_by(event))
                 room.apply(event, self._tail)
             except MemoryError:
                 room.stale = True

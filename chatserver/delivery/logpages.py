@@ -6,8 +6,8 @@ little later. Rights are checked where rooms are followed, not here.
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from chatserver.joined import Joined
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 PAGE_EVENTS = 200  # read and sent at once; also what one replay may hold in memory
 KEEP_SECONDS = 1.0  # pages may depend on rights: a change of these is known everywhere by then
+TRIES = 5  # to make a page in which no text is replaced meanwhile
 KEEP_BYTES = 16 << 20  # of all rooms together; 500 clients that miss 1,000 events share 0.5 MB
 
 Encoded = bytes | Sequence[bytes]
 Form = TypeVar("Form", bound=Encoded)
 Page = list[tuple[Form, int]]  # each part with the seq of its last event
+
+
+Key = tuple[str, Hashable, int]  # room id, form, after
 
 
 class _Kept(NamedTuple):
@@ -38,7 +42,9 @@ class LogPages:
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._making: Joined[Page[Any]] = Joined()
-        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()  # oldest first
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # oldest first
+        self._under_way: Counter[Key] = Counter()
+        self._turn = 0  # ends when a text is replaced that may be in a page under way
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -56,28 +62,57 @@ class LogPages:
         bytes. `encode` takes events and a size in bytes, and makes parts of at most that size. Raises
         what reading or encoding raises. Other tasks get their turn first, also if the page is kept.
         """
-        key = (room.id, form, after)
+        key: Key = (room.id, form, after)
         kept = self._kept.get(key)
         if kept is None:
-            return await self._making.run(key, lambda: self._make(key, room, after, encode))
+            return await self._make(key, room, encode)
         await asyncio.sleep(0)
         return kept.page
 
+    def forget(self, room: str, replaced: Sequence[tuple[int, int]]) -> None:
+        """Texts between these first and last seqs were replaced: pages that may have them go."""
+        for key, kept in list(self._kept.items()):
+            if key[0] == room and _meet(key[2], kept.page[-1][1], replaced):
+                self._size -= self._kept.pop(key).size
+        for name, _, after in self._under_way:
+            if name == room and _meet(after, _end(after), replaced):
+                self._turn += 1
+
     async def _make(
         self,
-        key: Hashable,
+        key: Key,
         room: "Room",
-        after: int,
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
     ) -> Page[Form]:
-        events = await self._hub.read(room, after, PAGE_EVENTS - after % PAGE_EVENTS)
-        page = await encode(events, self._hub.soft // 2)
-        self._keep(key, page)
+        """Again if a text was replaced meanwhile: who comes later must not be given that page."""
+        for _ in range(TRIES):
+            turn = self._turn
+            page = await self._making.run((key, turn), lambda: self._make_once(key, room, encode))
+            if turn == self._turn:
+                break
+        return page
+
+    async def _make_once(
+        self,
+        key: Key,
+        room: "Room",
+        encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
+    ) -> Page[Form]:
+        turn, after = self._turn, key[2]
+        self._under_way[key] += 1
+        try:
+            events = await self._hub.read(room, after, _end(after) - after)
+            page = await encode(events, self._hub.soft // 2)
+        finally:
+            self._under_way[key] -= 1
+            self._under_way += Counter()  # those of which there are none go
+        if turn == self._turn:
+            self._keep(key, page)
         return page
 
     # -- keeping a while -------------------------------------------------------------------------
 
-    def _keep(self, key: Hashable, page: Page[Any]) -> None:
+    def _keep(self, key: Key, page: Page[Any]) -> None:
         loop = asyncio.get_running_loop()
         size = sum(_size(part) for part, _ in page)
         self._kept[key] = _Kept(page, size, loop.time() + KEEP_SECONDS)
@@ -99,6 +134,16 @@ class LogPages:
     def _drop_oldest(self) -> None:
         _, oldest = self._kept.popitem(last=False)
         self._size -= oldest.size
+
+
+def _end(after: int) -> int:
+    """The last seq that a page after this one can have."""
+    return after + PAGE_EVENTS - after % PAGE_EVENTS
+
+
+def _meet(after: int, last: int, places: Iterable[tuple[int, int]]) -> bool:
+    """Whether some of these first and last seqs reach into what comes after one seq, up to another."""
+    return any(begin <= last and end > after for begin, end in places)
 
 
 def _size(encoded: Encoded) -> int:

@@ -1,6 +1,9 @@
 """Reading what a room's log holds: pages of messages, ranges of events."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -16,11 +19,20 @@ from chatserver.model import (
     User,
     message_seq,
 )
+from chatserver.redaction import without_replaced
 from chatserver.room import NEWEST_PAGE, Room
 from chatserver.rooms import Rooms
 from chatserver.service.rights import Right, demand, may_read
 
-CHANGES = 1000  # edits, reactions, … of one message: each page that shows it reads them all
+# How often one message may be changed. Deleting it, and taking a reaction or a pin back, is always possible.
+EDITS = 200
+REACTIONS = 1000  # and pins, added and removed, by all together …
+OWN_REACTIONS = 100  # … and by one user, so that nobody uses up what others may
+# Read at once: a message has up to 48 KB, and a text that it was edited to as much again.
+MESSAGES_AT_ONCE, EVENTS_AT_ONCE = 50, 100  # of one room, until the size of some is known
+MANY_AT_ONCE = 1000  # of many rooms, or where they are known to be short
+FOUND_AT_ONCE = 200  # messages, wherever they are
+AROUND_READS = 10  # of the log, to find messages that come after a seq
 
 _encode = msgspec.json.encode
 
@@ -28,12 +40,15 @@ _encode = msgspec.json.encode
 class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     """Messages by ascending seq, and the room's head when they were read.
 
-    `more` says that older ones were left out because the page would have been too large.
+    `more` says that older ones were left out because the page would have been too large. A page around
+    a seq has `more_before` and `more_after`: whether there are older messages, and newer ones.
     """
 
     messages: list[Message]
     head: int
     more: bool = False
+    more_before: bool | None = None
+    more_after: bool | None = None
 
 
 class EventPage(msgspec.Struct, frozen=True):
@@ -52,15 +67,64 @@ class History:
         self._page_bytes = limits.buffer_hard_bytes // 2
 
     async def page(
-        self, user: User, room: Room, before: int | None = None, limit: int = 50
+        self,
+        user: User,
+        room: Room,
+        before: int | None = None,
+        limit: int = 50,
+        *,
+        around: int | None = None,
     ) -> Page:
-        """The newest messages with seq < `before`, as they stand now."""
+        """The newest messages with seq < `before`, as they stand now; or those around a seq.
+
+        Raises `ChatError` request.invalid for both.
+        """
         demand(user, room, Right.READ)
         limit = min(limit, self._limits.history_page)
         head = room.head
+        if around is not None:
+            if before is not None:
+                raise ChatError("request.invalid", "before, around: expected one of the two.")
+            return await self._around(room, around, limit)
         if before is None and limit <= NEWEST_PAGE:
             return self._page((await self._newest(room))[-limit:], head)
-        return self._page(await self._read(room, before, limit), head)
+        messages, more = await self._read_page(room, before, limit)
+        return Page(messages, head, more)
+
+    async def _around(self, room: Room, around: int, limit: int) -> Page:
+        """Half of the page comes after the seq, if there is so much; the rest up to it."""
+        head, half = room.head, limit // 2
+        posted, is_all = await self._posted_after(room, around, half + 1)
+        after = fold.fold(posted[:half], await self._changes(posted[:half]))
+        count, size = fitting(after, self._page_bytes // 2)
+        before, more = await self._read_page(
+            room, around + 1, limit - count, self._page_bytes - size
+        )
+        messages = before + after[:count]
+        oldest = messages[0].seq if messages else around + 1
+        return Page(
+            messages,
+            head,
+            more_before=more or bool(await self._store.messages(room.id, oldest, 1)),
+            more_after=count < len(posted) or not is_all,
+        )
+
+    async def _posted_after(
+        self, room: Room, after: int, limit: int
+    ) -> tuple[list[MessagePosted], bool]:
+        """The next messages that were posted, and whether that is known to be all there are."""
+        found: list[MessagePosted] = []
+        step = EVENTS_AT_ONCE
+        for _ in range(AROUND_READS):
+            if after >= room.head:
+                return found, True
+            events = await self._rooms.events(room, after, step)
+            found += [event for event in events if isinstance(event, MessagePosted)]
+            if len(found) >= limit or not events:
+                break
+            after = events[-1].seq
+            step = _step(fitting(events, sys.maxsize)[1] // len(events), self._page_bytes)
+        return found[:limit], False
 
     async def pages(
         self, user: User, wanted: Sequence[tuple[Room, int | None]], limit: int
@@ -104,37 +168,54 @@ class History:
         head = room.head
         if after >= head:
             return EventPage([], head)
-        events = await self._rooms.events(room, after, limit)
-        return EventPage(events[: fitting(events, self._page_bytes)], head)
+        found: list[AnyEvent] = []
+        size, step = self._page_bytes, EVENTS_AT_ONCE
+        while len(found) < limit and after < head:
+            events = await self._rooms.events(room, after, min(step, limit - len(found)))
+            count, taken = fitting(events, size, least=not found)
+            found += events[:count]
+            if count < len(events) or not events:
+                break
+            size -= taken
+            after, step = events[-1].seq, _step(taken // count, size)
+        return EventPage(found, head)
 
     async def event_pages(
         self, user: User, wanted: Sequence[tuple[Room, int]], limit: int
     ) -> list[EventPage | ChatError]:
-        """For each room and `after` what `events` returns or raises; in one query at the most."""
+        """For each room and `after` what `events` returns or raises; two queries for many of them."""
         limit = min(limit, self._limits.events_page)
         heads = {room: room.head for room, _ in wanted}
-        found = {
+        found: dict[tuple[Room, int], list[AnyEvent] | None] = {
             (room, after): room.since(after, limit) if after < room.head else []
             for room, after in wanted
             if may_read(user, room)
         }
         missing = [key for key, events in found.items() if events is None]
-        places = [(room.id, after) for room, after in missing]
-        read = await self._store.ranges(places, limit) if places else []
-        # What is in the store beyond the head is not this node's to show yet.
-        found |= {
-            (room, after): [event for event in events if event.seq <= heads[room]]
-            for (room, after), events in zip(missing, read, strict=True)
-        }
-        pages: list[EventPage | ChatError] = []
-        for room, after in wanted:
-            events = found.get((room, after))
-            if events is None:
-                pages.append(ChatError("room.not_found"))
-            else:
-                shown = events[: fitting(events, self._page_bytes)]
-                pages.append(EventPage(shown, heads[room]))
-        return pages
+        several = max(MANY_AT_ONCE // max(limit, 1), 1)
+        for start in range(0, len(missing), several):
+            some = missing[start : start + several]
+            found |= await self._read_ranges(some, heads, limit)
+        return [
+            ChatError("room.not_found")
+            if (events := found.get((room, after))) is None
+            else EventPage(events[: fitting(events, self._page_bytes)[0]], heads[room])
+            for room, after in wanted
+        ]
+
+    async def _read_ranges(
+        self, wanted: Sequence[tuple[Room, int]], heads: Mapping[Room, int], limit: int
+    ) -> dict[tuple[Room, int], list[AnyEvent] | None]:
+        """The events after each of these places, as many as fit into a page."""
+        read = await self._store.ranges([(room.id, after) for room, after in wanted], limit)
+        together = await without_replaced(self._store, [event for part in read for event in part])
+        left = iter(together)
+        found: dict[tuple[Room, int], list[AnyEvent] | None] = {}
+        for (room, after), part in zip(wanted, read, strict=True):
+            # What is in the store beyond the head is not this node's to show yet.
+            events = [event for event in islice(left, len(part)) if event.seq <= heads[room]]
+            found[room, after] = events[: fitting(events, self._page_bytes)[0]]
+        return found
 
     async def find(
         self, user: User, wanted: Sequence[tuple[Room, str]]
@@ -159,8 +240,8 @@ class History:
                 missing.append((room.id, seq))
             else:
                 found[room.id, message] = kept
-        if missing:
-            posted = await self._store.posted(missing)
+        for start in range(0, len(missing), FOUND_AT_ONCE):
+            posted = await self._store.posted(missing[start : start + FOUND_AT_ONCE])
             folded = fold.fold(posted, await self._changes(posted))
             found |= {(message.room, message.id): message for message in folded}
         return found
@@ -173,28 +254,46 @@ class History:
         folded = fold.fold(events, await self._changes(events))
         return {message.id: message for message in folded}
 
-    async def message(self, room: Room, message: str, *, to_change: bool = True) -> Message:
-        """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too;
-        limit.count if it is to be changed once more but was too often.
-        """
+    async def message(self, room: Room, message: str) -> Message:
+        """One message as it stands. Raises `ChatError` message.not_found, for deleted ones too."""
         seq = message_seq(room.id, message)
         if seq is None or not 0 < seq <= room.head:
             raise ChatError("message.not_found")
-        posted = await self._store.messages(room.id, seq + 1, 1)
-        changes = await self._store.changes({room.id: [message]})
+        posted, changes = await asyncio.gather(
+            self._store.messages(room.id, seq + 1, 1), self._store.changes({room.id: [message]})
+        )
         found = fold.fold(posted, changes)
         if not found or found[0].id != message or found[0].deleted:
             raise ChatError("message.not_found")
-        if to_change and len(changes) >= CHANGES:
+        return found[0]
+
+    async def demand_editable(self, room: Room, message: str) -> None:
+        """Raise `ChatError` limit.count if the message was edited as often as one can be."""
+        if (await self._store.tally(room.id, message, "")).edits >= EDITS:
+            raise ChatError(
+                "limit.count",
+                "This message was edited as often as one can be.",
+                detail={"field": "changes", "reason": "count"},
+            )
+
+    async def demand_reactable(self, user: User, room: Room, message: str) -> None:
+        """Raise `ChatError` limit.count if there were as many reactions and pins as there can be."""
+        tally = await self._store.tally(room.id, message, user.id)
+        if tally.others >= REACTIONS:
             raise ChatError(
                 "limit.count",
                 "This message was changed as often as one can be.",
                 detail={"field": "changes", "reason": "count"},
             )
-        return found[0]
+        if tally.own >= OWN_REACTIONS:
+            raise ChatError(
+                "limit.count",
+                "You changed this message as often as one can.",
+                detail={"field": "changes", "reason": "count"},
+            )
 
     def _page(self, messages: list[Message], head: int) -> Page:
-        count = fitting(messages[::-1], self._page_bytes)
+        count, _ = fitting(messages[::-1], self._page_bytes)
         return Page(messages[len(messages) - count :], head, more=count < len(messages))
 
     async def _newest(self, room: Room) -> list[Message]:
@@ -205,6 +304,26 @@ class History:
         # The tail may have moved on past `head` in the meantime: then it is read, not kept.
         return recent if recent is not None else await self._read(room, None, NEWEST_PAGE)
 
+    async def _read_page(
+        self, room: Room, before: int | None, limit: int, size: int | None = None
+    ) -> tuple[list[Message], bool]:
+        """Messages of at most so many bytes, the newest ones; and whether others were too much."""
+        found: list[Message] = []
+        left = self._page_bytes if size is None else size
+        step = MESSAGES_AT_ONCE
+        while len(found) < limit:
+            asked = min(step, limit - len(found))
+            messages = await self._read(room, before, asked)
+            count, taken = fitting(messages[::-1], left, least=not found)
+            found[:0] = messages[len(messages) - count :]
+            if count < len(messages):
+                return found, True
+            if len(messages) < asked:
+                break
+            left -= taken
+            before, step = messages[0].seq, _step(taken // count, left)
+        return found, False
+
     async def _read(self, room: Room, before: int | None, limit: int) -> list[Message]:
         posted = await self._store.messages(room.id, before, limit)
         return fold.fold(posted, await self._changes(posted))
@@ -212,17 +331,18 @@ class History:
     async def _read_many(
         self, wanted: Sequence[tuple[Room, int | None]], limit: int
     ) -> dict[tuple[Room, int | None], list[Message]]:
-        """What `_read` returns for each of these, in two queries."""
-        if not wanted:
-            return {}
-        pages = await self._store.pages([(room.id, before) for room, before in wanted], limit)
-        posted = {event.id: event for page in pages for event in page}.values()
-        folded = fold.fold(posted, await self._changes(posted))
-        messages = {message.id: message for message in folded}
-        return {
-            key: [messages[event.id] for event in page]
-            for key, page in zip(wanted, pages, strict=True)
-        }
+        """What `_read` returns for each of these, in two queries for many of them."""
+        found: dict[tuple[Room, int | None], list[Message]] = {}
+        several = max(MANY_AT_ONCE // max(limit, 1), 1)
+        for start in range(0, len(wanted), several):
+            some = wanted[start : start + several]
+            pages = await self._store.pages([(room.id, before) for room, before in some], limit)
+            posted = {event.id: event for page in pages for event in page}.values()
+            folded = fold.fold(posted, await self._changes(posted))
+            messages = {message.id: message for message in folded}
+            for key, page in zip(some, pages, strict=True):
+                found[key] = [messages[event.id] for event in page]
+        return found
 
     async def _changes(self, posted: Iterable[MessagePosted]) -> list[MessageChange]:
         by_room: dict[str, list[str]] = {}
@@ -231,10 +351,22 @@ class History:
         return await self._store.changes(by_room)
 
 
-def fitting(items: Sequence[Message | AnyEvent], size: int) -> int:
-    """How many of these, from the first on, have at most so many bytes together; at least one."""
+def fitting(
+    items: Sequence[Message | AnyEvent], size: int, *, least: bool = True
+) -> tuple[int, int]:
+    """How many of these, from the first on, have at most so many bytes together, and how many they have.
+
+    At least one, unless `least` says that none will do.
+    """
+    taken = 0
     for count, item in enumerate(items):
-        size -= len(_encode(item))
-        if size < 0:
-            return max(count, 1)
-    return len(items)
+        length = len(_encode(item))
+        if taken + length > size and (count or not least):
+            return count, taken
+        taken += length
+    return len(items), taken
+
+
+def _step(length: int, size: int) -> int:
+    """How many more to read for so many bytes, if each has this length."""
+    return max(1, min(size // max(length, 1) + 1, MANY_AT_ONCE))

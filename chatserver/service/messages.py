@@ -144,6 +144,7 @@ class Messages:
         found = await self._history.message(room, message)
         if found.author.id != user.id:
             raise ChatError("room.forbidden", "Only its author may change a message.")
+        await self._history.demand_editable(room, message)
         draft, mentions = await self.prepare(
             user, room, Draft(room=room.id, body=body, reply_to=found.reply_to, message=message)
         )
@@ -167,7 +168,7 @@ class Messages:
     async def delete(self, user: User, room: Room, message: str) -> int:
         """Delete a message: one's own, or another's as a moderator."""
         demand(user, room, Right.READ)
-        found = await self._history.message(room, message, to_change=False)
+        found = await self._history.message(room, message)
         right = Right.DELETE if found.author.id == user.id else Right.MODERATE
         return await self._change(MessageDeleted, user, room, right, found)
 
@@ -184,6 +185,7 @@ class Messages:
                 "This message has all the reactions it can have.",
                 detail={"field": "reactions", "reason": "count"},
             )
+        await self._history.demand_reactable(user, room, message)
         return await self._change(ReactionAdded, user, room, Right.REACT, found, emoji=emoji)
 
     async def unreact(self, user: User, room: Room, message: str, emoji: str) -> int:
@@ -200,6 +202,8 @@ class Messages:
         found = await self._history.message(room, message)
         if found.pinned == pinned:
             return room.head
+        if pinned:
+            await self._history.demand_reactable(user, room, message)
         kind = PinAdded if pinned else PinRemoved
         return await self._change(kind, user, room, Right.PIN, found)
 

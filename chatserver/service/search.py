@@ -87,7 +87,7 @@ class Search:
         merge = Merge(located, read, is_answer, place_of, place, effort)
         found, end = await merge.page(min(limit, self._limits.history_page))
         messages = [message for _, message in found]
-        shown = messages[: fitting(messages, self._limits.buffer_hard_bytes // 2)]
+        shown = messages[: fitting(messages, self._limits.buffer_hard_bytes // 2)[0]]
         if len(shown) < len(messages):
             end = found[len(shown) - 1][0]
         return Found(shown, None if end is None else cursor(end), located.partial)

@@ -144,7 +144,8 @@ class QueryContract:
         kinds = (ReactionAdded, ReactionRemoved)
         for seq in range(3, 13):
             fields = {"message": "m", "emoji": "a", "author": user(f"u{seq % 3}")}
-            events.append(event(kinds[seq % 2], "r", seq, **fields))
+            react: Any = event(kinds[seq % 2], "r", seq, **fields)
+            events.append(react)
         events += [
             event(PinAdded, "r", 13, message="m", author=user("u2")),
             event(PinRemoved, "r", 14, message="m"),

@@ -253,12 +253,14 @@ class Messages(RoomHandler):
 
     async def get(self, room: str) -> None:
         user, found = await self.asked(room)
-        before = self.number("before", None)
+        before, around = self.number("before", None), self.number("around", None)
         limit = self.number("limit", NEWEST_PAGE, 1)
-        if before is None and limit == NEWEST_PAGE <= self.gate.config.limits.history_page:
+        is_newest = before is None and around is None
+        if is_newest and limit == NEWEST_PAGE <= self.gate.config.limits.history_page:
             self.reply_encoded(await self.service.history.newest_encoded(user, found))
         else:
-            self.reply(await self.service.history.page(user, found, before, limit))
+            page = self.service.history.page(user, found, before, limit, around=around)
+            self.reply(await page)
 
     async def post(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(NewMessage)

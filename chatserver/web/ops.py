@@ -69,7 +69,8 @@ async def pin(session: "Session", user: User, op: p.Pin | p.Unpin) -> None:
 
 async def history(session: "Session", user: User, op: p.History) -> None:
     room = await session.service.rooms.get(op.room, user)
-    session.say(op.id, await session.service.history.page(user, room, op.before, op.limit))
+    read = session.service.history.page(user, room, op.before, op.limit, around=op.around)
+    session.say(op.id, await read)
 
 
 async def events(session: "Session", user: User, op: p.Events) -> None:

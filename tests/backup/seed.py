@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from chatserver import AnyEvent, MessageDeleted, MessageEdited, ReactionAdded, RoomKind, Store
+from chatserver import (
+    AnyEvent,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    ReactionAdded,
+    RoomKind,
+    Store,
+)
 from chatserver.archive import source
 from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted
 
@@ -54,6 +62,24 @@ async def contents(store: Store) -> Contents:
         if record.space != "meta"
     }
     return dict(zip(ends, logs, strict=True)), records
+
+
+def shown(contents: Contents) -> Contents:
+    """The same without texts that were replaced, as an archive has it."""
+    logs, records = contents
+    return {room: [_shown(event, log) for event in log] for room, log in logs.items()}, records
+
+
+def _shown(event: AnyEvent, log: Sequence[AnyEvent]) -> AnyEvent:
+    if not isinstance(event, MessagePosted | MessageEdited):
+        return event
+    message = event.id if isinstance(event, MessagePosted) else event.message
+    changes = [one for one in log if isinstance(one, MessageEdited | MessageDeleted)]
+    of_it = [change for change in changes if change.message == message]
+    deleted = any(isinstance(change, MessageDeleted) for change in of_it)
+    if not deleted and not any(change.seq > event.seq for change in of_it):
+        return event
+    return type(event)(**_fields(event) | {"body": "", "mentions": (), "redacted": True})
 
 
 def sent(room: str, seqs: Sequence[int]) -> list[AnyEvent]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chatserver import MessagePosted
 from tests.backup.machine import Machine, ended, read
+from tests.backup.seed import shown
 from tests.faults.server import ChatServer
 
 
@@ -20,7 +21,7 @@ def test_exported_and_imported(machine: Machine) -> None:
     filled = machine.run("import", str(path), data=fresh)
     assert (filled.exit_code, filled.stderr) == (0, "")
     assert filled.stdout.startswith("Imported and verified ")
-    assert read(fresh) == read(machine.data)
+    assert read(fresh) == shown(read(machine.data))
     refused = machine.run("export", "--to", str(path))
     assert refused.exit_code == 1 and "there is a file already" in refused.stderr
 
@@ -61,7 +62,7 @@ def test_through_a_pipe(machine: Machine) -> None:
     piped = machine.folder / "piped"
     piped.write_bytes(made.stdout_bytes)
     assert machine.run("import", str(piped), data=machine.folder / "fresh").exit_code == 0
-    assert read(machine.folder / "fresh") == read(machine.data)
+    assert read(machine.folder / "fresh") == shown(read(machine.data))
 
 
 def test_a_pipe_that_is_closed_early(machine: Machine) -> None:
@@ -115,7 +116,7 @@ def test_killed_again_and_again_an_import_comes_to_its_end(machine: Machine) -> 
         assert used.exit_code == 1
         assert f"being filled from the archive {archive_id(path)}" in used.stderr
     assert machine.run("import", str(path), data=fresh).exit_code == 0
-    assert read(fresh) == read(machine.data)
+    assert read(fresh) == shown(read(machine.data))
     assert machine.run("jobs", data=fresh).exit_code == 0
 
 

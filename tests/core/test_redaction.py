@@ -1,0 +1,261 @@
+"""Texts that were edited or deleted are served to nobody, whatever way events are asked for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatserver.archive import redacting
+from chatserver.delivery.logpages import LogPages
+from chatserver.model import (
+    AnyEvent,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    ServerRole,
+)
+from chatserver.redaction import redacted, without_replaced
+from chatserver.room import Room
+from chatserver.service.history import EventPage
+from chatserver.testing.samples import described, event, joined, posted
+from chatserver_plugins.memory import MemoryStore
+from tests.core.consuming import Sink, node, run
+from tests.core.logs import STEPS, message_log
+from tests.core.nodes import add_user
+from tests.core.scene import Scene, scene
+
+SECRETS = ("said first", "said second", "gone")
+
+
+@pytest.fixture(autouse=True)
+def _kept_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatserver.delivery.logpages.KEEP_SECONDS", 600.0)
+
+
+@asynccontextmanager
+async def talk(tail: int) -> AsyncIterator[tuple[Scene, int]]:
+    """A message that was edited twice and one that was deleted, behind the seq that is given, and others."""
+    async with scene(buffer_soft_bytes=100_000, buffer_hard_bytes=1_000_000) as built:
+        built.first.hub._tail = built.second.hub._tail = tail
+        messages, start = built.first.messages, built.room.head
+        one, _ = await messages.post(built.owner, built.room, "one", f"{SECRETS[0]} @owner")
+        await messages.edit(built.owner, built.room, one.id, f"{SECRETS[1]} @owner")
+        await messages.edit(built.owner, built.room, one.id, "said third @owner")
+        two, _ = await messages.post(built.owner, built.room, "two", SECRETS[2])
+        await messages.delete(built.owner, built.room, two.id)
+        await built.post(20)
+        yield built, start
+
+
+def check(events: Sequence[Any]) -> None:
+    """Of the five events of a talk."""
+    assert [event["ev"].partition(".")[2] for event in events] == [
+        *("posted", "edited", "edited", "posted", "deleted")
+    ]
+    assert [event.get("redacted", False) for event in events] == [True, True, False, True, False]
+    assert [event.get("body") for event in events] == ["", "", "said third @owner", "", None]
+    assert [bool(event.get("mentions")) for event in events] == [False, False, True, False, False]
+
+
+def builtins(events: Sequence[AnyEvent]) -> Any:
+    return json.loads(msgspec.json.encode(events))
+
+
+@pytest.mark.parametrize("tail", [5, 1000], ids=["store", "memory"])
+@pytest.mark.parametrize("other_node", [False, True])
+async def test_events_are_read_without_them(tail: int, other_node: bool) -> None:
+    async with talk(tail) as (built, start):
+        service = built.second if other_node else built.first
+        room = await service.rooms.get(built.room.id)
+        assert (room.since(start, 5) is None) is (other_node or tail == 5)
+        page = await service.history.events(built.owner, room, start, 5)
+        check(builtins(page.events))
+        (several,) = await service.history.event_pages(built.owner, [(room, start)], 5)
+        assert isinstance(several, EventPage)
+        assert several.events == page.events
+        reader = await built.reader(0)
+        await built.expect(reader, 0)
+        check(reader.pipe.events(room.id)[start : start + 5])
+        staff = await add_user(built.first, "staff", ServerRole.OWNER)
+        looked_at = await service.inspect(staff, "").events(room.id, start, 5)
+        assert looked_at == page.events
+        messages = (await service.history.page(built.owner, room, start + 5)).messages
+        assert [message.body for message in messages] == ["said third @owner", ""]
+
+
+async def test_a_page_that_is_kept_is_not_served_when_a_text_in_it_was_replaced() -> None:
+    async with scene(buffer_soft_bytes=100_000, buffer_hard_bytes=1_000_000) as built:
+        messages = built.first.messages
+        said, _ = await messages.post(built.owner, built.room, "one", SECRETS[0])
+        await built.post(20)
+        await messages.edit(built.owner, built.room, said.id, SECRETS[1])
+        await built.post(20)
+
+        async def seen() -> list[str]:
+            reader = await built.reader(0)
+            await built.expect(reader, 0)
+            events = reader.pipe.events(built.room.id)
+            return [each["body"] for each in events if each["seq"] in (said.seq, said.seq + 21)]
+
+        assert await seen() == ["", SECRETS[1]]
+        assert built.first.hub.pages._kept
+        await messages.edit(built.owner, built.room, said.id, "third")
+        assert await seen() == ["", ""]
+        kept = dict(built.first.hub.pages._kept)
+        await built.post(1)
+        later, _ = await messages.post(built.owner, built.room, "two", "later")
+        await messages.delete(built.owner, built.room, later.id)
+        assert built.first.hub.pages._kept.items() >= kept.items(), "others stay"
+        await messages.delete(built.owner, built.room, said.id)
+        assert await seen() == ["", ""]
+        assert built.first.hub.pages._size == sum(
+            kept.size for kept in built.first.hub.pages._kept.values()
+        )
+
+
+async def test_a_page_in_which_a_text_is_replaced_while_it_is_made_is_made_again() -> None:
+    async with talk(5) as (built, _):
+        pages = LogPages(built.first.hub)
+        told: list[list[str]] = []
+        going_on = asyncio.Event()
+        under_way = asyncio.Event()
+
+        async def encode(events: Sequence[AnyEvent], limit: int) -> list[tuple[bytes, int]]:
+            told.append([each.body for each in events if isinstance(each, MessagePosted)])
+            if len(told) == 1:
+                under_way.set()
+                await going_on.wait()
+            return [(b"".join(body.encode() for body in told[-1]), events[-1].seq)]
+
+        first = asyncio.ensure_future(pages.get(built.room, 0, "form", encode))
+        await under_way.wait()
+        said = next(
+            each
+            for each in await built.log()
+            if isinstance(each, MessagePosted) and each.client_id == "c3"
+        )
+        built.first.hub.pages = pages
+        await built.first.messages.edit(built.owner, built.room, said.id, "another")
+        second = asyncio.ensure_future(pages.get(built.room, 0, "form", encode))
+        await asyncio.sleep(0)
+        going_on.set()
+        assert await first == await second == await pages.get(built.room, 0, "form", encode)
+        assert [len(bodies) - bodies.count("") for bodies in told] == [20, 19]
+
+
+def test_a_consumer_is_handed_events_without_them() -> None:
+    got: list[AnyEvent] = []
+
+    class Keeping(Sink):
+        async def handle(self, events: Sequence[AnyEvent]) -> None:
+            got.extend(events)
+
+    async def test() -> None:
+        store = MemoryStore()
+        log: list[AnyEvent] = [
+            described("r", 1),
+            posted("r", 2, body="first"),
+            event(MessageEdited, "r", 3, message="r-2", body="second"),
+            posted("r", 4, body="gone"),
+            event(MessageDeleted, "r", 5, message="r-4"),
+        ]
+        await store.append(log)
+        async with node(store, Keeping()):
+            await asyncio.sleep(20)
+        second, fourth = log[1], log[3]
+        assert isinstance(second, MessagePosted) and isinstance(fourth, MessagePosted)
+        assert got == [log[0], redacted(second), log[2], redacted(fourth), log[4]]
+
+    run(test)
+
+
+@given(STEPS, st.integers(1, 9), st.integers(0, 40))
+def test_the_tail_says_the_same_as_the_store(
+    steps: list[tuple[str, int, int]], size: int, start: int
+) -> None:
+    """Wherever a room is loaded, and whatever a search puts before the tail."""
+
+    async def test() -> None:
+        log = without_late_edits(message_log(steps))
+        store = MemoryStore()
+        await store.append(log)
+        shown = await without_replaced(store, list(log))
+        room = Room("r")
+        begin = min(start, len(log))
+        room.head = room.tail_from = begin
+        for each in log[begin:]:
+            room.apply(each, size)
+        assert room.tail == shown[room.tail_from :]
+        room.lead_up(log[max(room.tail_from - 3, 0) :])
+        assert room.tail == shown[room.tail_from :]
+        ends = {"r": len(log)} if log else {}
+        pieces = [piece async for _, piece in redacting.events(store, ends, {})]
+        assert [each for piece in pieces for each in piece] == shown
+
+    asyncio.run(test())
+
+
+async def test_a_log_of_several_pieces_is_exported_as_of_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatserver.archive.source.EVENTS", 2)
+    store = MemoryStore()
+    log: list[AnyEvent] = [
+        described("r", 1),
+        joined("r", 2, "u1"),
+        posted("r", 3, body="first"),
+        posted("r", 4, body="other"),
+        event(MessageEdited, "r", 5, message="r-3", body="second"),
+        event(MessageEdited, "r", 6, message="r-4", body="later"),
+        event(MessageDeleted, "r", 7, message="r-3"),
+    ]
+    await store.append([*log, described("s", 1)])
+    ends = {"r": 5, "s": 1}
+    found = [each async for _, piece in redacting.events(store, ends, {}) for each in piece]
+    third = log[2]
+    assert isinstance(third, MessagePosted)
+    assert found == [described("s", 1), *log[:2], redacted(third), *log[3:5]]
+
+
+def without_late_edits(log: Sequence[AnyEvent]) -> list[AnyEvent]:
+    """A message that is deleted is not edited but in a race, which is soon over; see the next test."""
+    deleted: set[str] = set()
+    made: list[AnyEvent] = []
+    for each in log:
+        if isinstance(each, MessageDeleted):
+            deleted.add(each.message)
+        is_late = isinstance(each, MessageEdited) and each.message in deleted
+        made.append(described("r", each.seq) if is_late else each)
+    return made
+
+
+async def test_an_edit_that_lost_against_a_deletion_shows_nothing() -> None:
+    log: list[AnyEvent] = [
+        posted("r", 1),
+        event(MessageDeleted, "r", 2, message="r-1"),
+        event(MessageEdited, "r", 3, message="r-1", body="late"),
+    ]
+    store = MemoryStore()
+    await store.append(log)
+    room = Room("r")
+    for each in log:
+        room.apply(each, 100)
+    first, last = log[0], log[2]
+    assert isinstance(first, MessagePosted) and isinstance(last, MessageEdited)
+    assert room.tail == [redacted(first), log[1], redacted(last)]
+    assert await without_replaced(store, list(log)) == room.tail
+
+
+async def test_nothing_is_asked_where_nothing_was_said() -> None:
+    class Silent:
+        async def texts(self, messages: Any) -> Any:
+            raise AssertionError("asked")
+
+    log: list[AnyEvent] = [described("r", 1), joined("r", 2, "u1")]
+    assert await without_replaced(Silent(), log) is log
