@@ -15,6 +15,7 @@ from chatserver.model import (
     AnyEvent,
     Message,
     MessageChange,
+    MessageEdited,
     MessagePosted,
     User,
     message_seq,
@@ -30,9 +31,9 @@ REACTIONS = 1000  # and pins, added and removed, by all together …
 OWN_REACTIONS = 100  # … and by one user, so that nobody uses up what others may
 # Read at once: a message has up to 48 KB, and a text that it was edited to as much again.
 MESSAGES_AT_ONCE, EVENTS_AT_ONCE = 50, 100  # of one room, until the size of some is known
-MANY_AT_ONCE = 1000  # of many rooms, or where they are known to be short
+MANY_AT_ONCE = 500  # of many rooms, or where they are known to be short
 FOUND_AT_ONCE = 200  # messages, wherever they are
-AROUND_READS = 10  # of the log, to find messages that come after a seq
+READS = 5  # of the log, for one page
 
 _encode = msgspec.json.encode
 
@@ -115,7 +116,7 @@ class History:
         """The next messages that were posted, and whether that is known to be all there are."""
         found: list[MessagePosted] = []
         step = EVENTS_AT_ONCE
-        for _ in range(AROUND_READS):
+        for _ in range(READS):
             if after >= room.head:
                 return found, True
             events = await self._rooms.events(room, after, step)
@@ -123,7 +124,8 @@ class History:
             if len(found) >= limit or not events:
                 break
             after = events[-1].seq
-            step = _step(fitting(events, sys.maxsize)[1] // len(events), self._page_bytes)
+            length = fitting(events, sys.maxsize)[1] // len(events)
+            step = _events_step(events, length, self._page_bytes)
         return found[:limit], False
 
     async def pages(
@@ -170,14 +172,16 @@ class History:
             return EventPage([], head)
         found: list[AnyEvent] = []
         size, step = self._page_bytes, EVENTS_AT_ONCE
-        while len(found) < limit and after < head:
+        for _ in range(READS):
+            if len(found) >= limit or after >= head:
+                break
             events = await self._rooms.events(room, after, min(step, limit - len(found)))
             count, taken = fitting(events, size, least=not found)
             found += events[:count]
             if count < len(events) or not events:
                 break
             size -= taken
-            after, step = events[-1].seq, _step(taken // count, size)
+            after, step = events[-1].seq, _events_step(events, taken // count, size)
         return EventPage(found, head)
 
     async def event_pages(
@@ -370,3 +374,10 @@ def fitting(
 def _step(length: int, size: int) -> int:
     """How many more to read for so many bytes, if each has this length."""
     return max(1, min(size // max(length, 1) + 1, MANY_AT_ONCE))
+
+
+def _events_step(events: Sequence[AnyEvent], length: int, size: int) -> int:
+    """The same for events: of those that are redacted it is not known how long they were to be read."""
+    said = (event for event in events if isinstance(event, MessagePosted | MessageEdited))
+    most = EVENTS_AT_ONCE if any(event.redacted for event in said) else MANY_AT_ONCE
+    return min(_step(length, size), most)

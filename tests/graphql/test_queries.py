@@ -164,6 +164,26 @@ async def test_the_log_and_its_kinds(people: People) -> None:
     assert rest == []
 
 
+async def test_texts_that_were_replaced_are_shown_to_nobody(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room("Lounge", "PUBLIC", bob.id)
+    one, two = await ada.post(room, f"secret @{bob.username}"), await ada.post(room, "secret")
+    edit = "mutation ($input: EditMessageInput!) { editMessage(input: $input) { seq } }"
+    given = {"roomId": room, "messageId": one["id"]}
+    await ada.ask(edit, input=given | {"body": "secret, too"})
+    await ada.ask(edit, input=given | {"body": "shown"})
+    delete = "mutation ($input: MessageInput!) { deleteMessage(input: $input) { seq } }"
+    await ada.ask(delete, input={"roomId": room, "messageId": two["id"]})
+    query = """query ($id: ID!) { room(id: $id) { events(after: 3) {
+      ... on MessagePosted { redacted message { body mentions { id } } }
+      ... on MessageEdited { redacted body } } } }"""
+    events = (await bob.ask(query, id=room))["room"]["events"]
+    gone = {"redacted": True, "message": {"body": "", "mentions": []}}
+    assert events == [
+        *(gone, gone, {"redacted": True, "body": ""}, {"redacted": False, "body": "shown"}, {})
+    ]
+
+
 async def test_pages_of_rooms_members_and_search(people: People) -> None:
     ada, bob, cid = await people("Ada", "Bob", "Cid")
     rooms = {await ada.make_room(f"R{number}", "PRIVATE", bob.id, cid.id) for number in range(5)}

@@ -1,0 +1,205 @@
+"""Pages of history: bounded whatever was done to the messages in them, and around a seq."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from chatserver.errors import ChatError
+from chatserver.model import (
+    AnyEvent,
+    MessageChange,
+    MessageEdited,
+    MessagePosted,
+    PinAdded,
+    RoomKind,
+)
+from chatserver.service import Service, history
+from chatserver.service.history import Page
+from chatserver.testing.samples import described, event, joined, posted
+from chatserver_plugins.memory import MemoryStore
+from tests.core.nodes import add_user, config, make_service, running
+
+LONG = "長" * 8000
+
+
+class Measured(MemoryStore):  # type: ignore[misc]
+    """Counts bytes of what one call reads, at the most, and calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+        self.calls: Counter[str] = Counter()
+
+    def _note(self, call: str, found: Sequence[Any]) -> Any:
+        self.calls[call] += 1
+        self.most = max(self.most, len(msgspec.json.encode(found)))
+        return found
+
+    async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        return self._note("read", await super().read(room, after, limit))
+
+    async def ranges(self, wanted: Any, limit: int) -> list[list[AnyEvent]]:
+        return self._note("ranges", await super().ranges(wanted, limit))
+
+    async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
+        return self._note("messages", await super().messages(room, before, limit))
+
+    async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
+        return self._note("changes", await super().changes(messages))
+
+
+async def filled(store: MemoryStore, service: Service, log: Sequence[AnyEvent]) -> Any:
+    """The room, and who may read it."""
+    user = await add_user(service, "ada")
+    await store.append([described("r", 1), joined("r", 2, user.id), *log])
+    return user, await service.rooms.get("r", user)
+
+
+async def test_long_messages_that_were_edited_often_are_read_in_bounded_pieces() -> None:
+    """They have 58 MB: 24 messages of 24 KB with 100 edits each."""
+    log: list[AnyEvent] = [posted("r", seq, body=LONG) for seq in range(3, 27)]
+    log += [
+        event(MessageEdited, "r", seq, message=f"r-{3 + seq % 24}", body=LONG)
+        for seq in range(27, 27 + 2400)
+    ]
+    store = Measured()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user, room = await filled(store, service, log)
+        page = await service.history.page(user, room, limit=200)
+        assert 0 < len(page.messages) < 24 and page.more
+        assert len(msgspec.json.encode(page.messages)) <= config().limits.buffer_hard_bytes // 2
+        assert store.most < 24 * 25_000
+        events = await service.history.events(user, room, 0, 1000)
+        assert len(msgspec.json.encode(events.events)) <= config().limits.buffer_hard_bytes // 2
+        assert sum(isinstance(each, MessageEdited) for each in events.events) > 50
+        assert len(events.events) == history.READS * history.EVENTS_AT_ONCE
+        assert store.most < history.EVENTS_AT_ONCE * 25_000
+        seqs, *more = await around(service, user, room, 26, 50)
+        assert seqs[-1] == 26 and 0 < len(seqs) < 24 and more == [True, True]
+        assert store.most < history.EVENTS_AT_ONCE * 25_000
+
+
+async def test_a_page_of_short_messages_takes_few_calls() -> None:
+    log = [posted("r", seq) for seq in range(3, 1003)]
+    store = Measured()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user, room = await filled(store, service, log)
+        store.calls.clear()
+        page = await service.history.page(user, room, before=900, limit=200)
+        assert [message.seq for message in page.messages] == [*range(700, 900)]
+        assert not page.more
+        assert store.calls == {"messages": 2, "changes": 2}
+        store.calls.clear()
+        assert len((await service.history.events(user, room, 0, 900)).events) == 900
+        assert store.calls == {"read": 3}
+
+
+async def test_events_of_many_rooms_are_read_in_bounded_pieces() -> None:
+    store = Measured()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user = await add_user(service, "ada")
+        rooms = []
+        for number in range(5):
+            name = f"r{number}"
+            said = [posted(name, seq, body=LONG[:1000]) for seq in range(3, 403)]
+            await store.append([described(name, 1), joined(name, 2, user.id), *said])
+            rooms.append(await service.rooms.get(name, user))
+        store.calls.clear()
+        pages: list[Any] = await service.history.event_pages(
+            user, [(room, 0) for room in rooms], 400
+        )
+        assert store.calls == {"ranges": 5}
+        assert all(100 < len(page.events) < 200 for page in pages)
+        assert [page.events[0].room for page in pages] == [room.id for room in rooms]
+        store.calls.clear()
+        found: list[Any] = await service.history.pages(user, [(room, 300) for room in rooms], 200)
+        assert store.calls == {"changes": 3}
+        assert [page.messages[-1].seq for page in found] == [299] * 5
+
+
+async def around(service: Service, user: Any, room: Any, seq: int, limit: int) -> tuple[Any, ...]:
+    page: Page = await service.history.page(user, room, limit=limit, around=seq)
+    assert not page.more
+    return [message.seq for message in page.messages], page.more_before, page.more_after
+
+
+async def test_the_page_around_a_seq() -> None:
+    """Messages at 3, 5, …, 43, and at 44; a pin in between each."""
+    log: list[AnyEvent] = []
+    for seq in range(3, 44, 2):
+        log += [posted("r", seq), event(PinAdded, "r", seq + 1, message="r-3")]
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        user, room = await filled(store, service, log)
+        assert await around(service, user, room, 21, 5) == ([17, 19, 21, 23, 25], True, True)
+        assert await around(service, user, room, 22, 4) == ([19, 21, 23, 25], True, True)
+        assert await around(service, user, room, 21, 1) == ([21], True, True)
+        assert await around(service, user, room, 3, 4) == ([3, 5, 7], False, True)
+        assert await around(service, user, room, 0, 4) == ([3, 5], False, True)
+        assert await around(service, user, room, 43, 3) == ([39, 41, 43], True, False)
+        assert await around(service, user, room, 41, 2) == ([41, 43], True, False)
+        assert await around(service, user, room, 9999, 2) == ([41, 43], True, False)
+        assert await around(service, user, room, 21, 200) == ([*range(3, 44, 2)], False, False)
+        with pytest.raises(ChatError) as refused:
+            await service.history.page(user, room, 5, around=5)
+        assert refused.value.code == "request.invalid"
+
+
+async def test_the_page_around_a_seq_is_cut_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    log: list[AnyEvent] = [posted("r", seq, body=LONG) for seq in range(3, 103)]
+    log += [event(MessageEdited, "r", seq, message="r-3", body="short") for seq in range(103, 503)]
+    log += [posted("r", 503)]
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        service.indexer.pause()
+        user, room = await filled(store, service, log)
+        seqs, before, after = await around(service, user, room, 50, 200)
+        assert before and after
+        assert 50 in seqs and 15 < len(seqs) < 25
+        assert abs(len([seq for seq in seqs if seq > 50]) - len(seqs) // 2) <= 1
+        seqs, before, after = await around(service, user, room, 102, 2)
+        assert (seqs, before, after) == ([102, 503], True, False)
+        monkeypatch.setattr(history, "READS", 1)
+        assert await around(service, user, room, 102, 2) == ([101, 102], True, True)
+
+
+async def test_a_message_is_changed_so_often_and_then_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "EDITS", 3)
+    monkeypatch.setattr(history, "REACTIONS", 8)
+    monkeypatch.setattr(history, "OWN_REACTIONS", 5)
+    store = MemoryStore()
+    async with running(make_service(store, config())) as service:
+        ada, bob = [await add_user(service, name) for name in ("ada", "bob")]
+        room = await service.rooms.create(ada, RoomKind.PRIVATE, "room", members=[bob.id])
+        said, _ = await service.messages.post(ada, room, "one", "text")
+        for number in range(3):
+            await service.messages.edit(ada, room, said.id, f"text {number}")
+        await refused(service.messages.edit(ada, room, said.id, "once more"))
+        for _ in range(2):
+            await service.messages.react(ada, room, said.id, "👍")
+            await service.messages.unreact(ada, room, said.id, "👍")
+        await service.messages.pin(ada, room, said.id, True)
+        await refused(service.messages.react(ada, room, said.id, "👍"))
+        await service.messages.pin(ada, room, said.id, False)
+        await refused(service.messages.pin(ada, room, said.id, True))
+        await service.messages.react(bob, room, said.id, "1")
+        await service.messages.react(bob, room, said.id, "2")
+        await refused(service.messages.react(bob, room, said.id, "3"))
+        await service.messages.unreact(bob, room, said.id, "1")
+        (message,) = (await service.history.page(ada, room)).messages
+        assert message.reactions == {"2": [bob.id]}
+        await service.messages.delete(ada, room, said.id)
+
+
+async def refused(call: Any) -> None:
+    with pytest.raises(ChatError) as error:
+        await call
+    assert error.value.code == "limit.count"
