@@ -117,16 +117,16 @@ class History:
         found: list[MessagePosted] = []
         step = EVENTS_AT_ONCE
         for _ in range(READS):
-            if after >= room.head:
-                return found, True
+            if after >= room.head or len(found) >= limit:
+                break
             events = await self._rooms.events(room, after, step)
             found += [event for event in events if isinstance(event, MessagePosted)]
-            if len(found) >= limit or not events:
+            if not events:
                 break
             after = events[-1].seq
             length = fitting(events, sys.maxsize)[1] // len(events)
             step = _events_step(events, length, self._page_bytes)
-        return found[:limit], False
+        return found[:limit], after >= room.head
 
     async def pages(
         self, user: User, wanted: Sequence[tuple[Room, int | None]], limit: int
