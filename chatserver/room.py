@@ -61,6 +61,7 @@ class Room(Feed):
         "checked",
         "closed",
         "description",
+        "event_bytes",
         "followers",
         "gave_way_at",
         "gives_way",
@@ -70,6 +71,7 @@ class Room(Feed):
         "id",
         "listeners",
         "members",
+        "message_bytes",
         "numbered",
         "page",
         "stale",
@@ -99,6 +101,9 @@ class Room(Feed):
         self.checked = time.monotonic()
         self._recent: dict[str, Message] | None = None
         self.page: bytes | None = None
+        # About how long they were that were read of the store last; None: not known.
+        self.event_bytes: int | None = None
+        self.message_bytes: int | None = None
 
     def role(self, user: str) -> RoomRole | None:
         member = self.members.get(user)

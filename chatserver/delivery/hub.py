@@ -206,6 +206,8 @@ class Hub:
                 group.wake()
         if not room.listeners:
             return
+        if len(events) > 1:  # a node that was behind may read a text with what replaced it
+            events = room.since(first, len(events)) or events
         chunks = event_frames(events, self.soft)
         # What is more than a connection may buffer, everybody reads from the log at their own pace.
         is_too_much = len(chunks) > 1

@@ -1,7 +1,6 @@
 """Reading what a room's log holds: pages of messages, ranges of events."""
 
 import asyncio
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
@@ -33,6 +32,7 @@ OWN_REACTIONS = 100  # … and by one user, so that nobody uses up what others m
 MESSAGES_AT_ONCE, EVENTS_AT_ONCE = 50, 100  # of one room, until the size of some is known
 MANY_AT_ONCE = 500  # of many rooms, or where they are known to be short
 FOUND_AT_ONCE = 200  # messages, wherever they are
+OTHER_BYTES = 200  # that a message or an event has beside its text, about
 READS = 5  # of the log, for one page
 
 _encode = msgspec.json.encode
@@ -115,17 +115,16 @@ class History:
     ) -> tuple[list[MessagePosted], bool]:
         """The next messages that were posted, and whether that is known to be all there are."""
         found: list[MessagePosted] = []
-        step = EVENTS_AT_ONCE
         for _ in range(READS):
             if after >= room.head or len(found) >= limit:
                 break
+            step = _step(room.event_bytes, self._page_bytes, EVENTS_AT_ONCE)
             events = await self._rooms.events(room, after, step)
             found += [event for event in events if isinstance(event, MessagePosted)]
             if not events:
                 break
             after = events[-1].seq
-            length = fitting(events, sys.maxsize)[1] // len(events)
-            step = _events_step(events, length, self._page_bytes)
+            room.event_bytes = _length(events)
         return found[:limit], after >= room.head
 
     async def pages(
@@ -171,17 +170,19 @@ class History:
         if after >= head:
             return EventPage([], head)
         found: list[AnyEvent] = []
-        size, step = self._page_bytes, EVENTS_AT_ONCE
+        size = self._page_bytes
         for _ in range(READS):
             if len(found) >= limit or after >= head:
                 break
+            step = _step(room.event_bytes, size, EVENTS_AT_ONCE)
             events = await self._rooms.events(room, after, min(step, limit - len(found)))
+            room.event_bytes = _length(events)
             count, taken = fitting(events, size, least=not found)
             found += events[:count]
             if count < len(events) or not events:
                 break
             size -= taken
-            after, step = events[-1].seq, _events_step(events, taken // count, size)
+            after = events[-1].seq
         return EventPage(found, head)
 
     async def event_pages(
@@ -314,10 +315,11 @@ class History:
         """Messages of at most so many bytes, the newest ones; and whether others were too much."""
         found: list[Message] = []
         left = self._page_bytes if size is None else size
-        step = MESSAGES_AT_ONCE
         while len(found) < limit:
+            step = _step(room.message_bytes, left, MESSAGES_AT_ONCE)
             asked = min(step, limit - len(found))
             messages = await self._read(room, before, asked)
+            room.message_bytes = _length(messages)
             count, taken = fitting(messages[::-1], left, least=not found)
             found[:0] = messages[len(messages) - count :]
             if count < len(messages):
@@ -325,7 +327,7 @@ class History:
             if len(messages) < asked:
                 break
             left -= taken
-            before, step = messages[0].seq, _step(taken // count, left)
+            before = messages[0].seq
         return found, False
 
     async def _read(self, room: Room, before: int | None, limit: int) -> list[Message]:
@@ -371,13 +373,21 @@ def fitting(
     return len(items), taken
 
 
-def _step(length: int, size: int) -> int:
-    """How many more to read for so many bytes, if each has this length."""
+def _step(length: int | None, size: int, unknown: int) -> int:
+    """How many to read for so many bytes, if each has this length; as many as said if that is not known."""
+    if length is None:
+        return unknown
     return max(1, min(size // max(length, 1) + 1, MANY_AT_ONCE))
 
 
-def _events_step(events: Sequence[AnyEvent], length: int, size: int) -> int:
-    """The same for events: of those that are redacted it is not known how long they were to be read."""
-    said = (event for event in events if isinstance(event, MessagePosted | MessageEdited))
-    most = EVENTS_AT_ONCE if any(event.redacted for event in said) else MANY_AT_ONCE
-    return min(_step(length, size), most)
+def _length(items: Sequence[Message | AnyEvent]) -> int | None:
+    """About how long these were when they were read; None if some were redacted, or there are none."""
+    total = 0
+    for item in items:
+        if isinstance(item, Message):
+            total += len(item.body)
+        elif isinstance(item, MessagePosted | MessageEdited):
+            if item.redacted:
+                return None
+            total += len(item.body)
+    return total // len(items) + OTHER_BYTES if items else None

@@ -71,15 +71,17 @@ class SqliteLog:
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
         found: list[MessageChange] = []
-        for part, values in await self._triples(messages):
-            found += await self._events(MessageChange, queries.changes(len(part)), *values)
+        for _, values in await self._triples(messages):
+            count = len(values) // 3
+            found += await self._events(MessageChange, queries.changes(count), *values)
         return sorted(found, key=lambda event: event.seq)
 
     async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
         found: dict[tuple[str, str], int] = {}
         for part, values in await self._triples(messages):
             kind = list[tuple[int, int | None, int]]
-            for number, edited, deleted in await self._one(kind, queries.texts(len(part)), *values):
+            query = queries.texts(len(values) // 3)
+            for number, edited, deleted in await self._one(kind, query, *values):
                 found[part[number]] = 0 if deleted or edited is None else edited
         return found
 
@@ -91,20 +93,20 @@ class SqliteLog:
     async def _triples(
         self, messages: Mapping[str, Sequence[str]]
     ) -> list[tuple[list[tuple[str, str]], list[Any]]]:
-        """The (room, message) pairs in parts, each with the values of a statement about them."""
+        """The (room, message) pairs in parts, each with the values of a statement about them.
+
+        Only some sizes are in use, so that the statements stay prepared.
+        """
         numbers = await self._known(messages)
         keys = [(room, each) for room in numbers for each in dict.fromkeys(messages[room])]
-        return [
-            (
-                part,
-                [
-                    value
-                    for number, (room, message) in enumerate(part)
-                    for value in (number, numbers[room], message)
-                ],
-            )
-            for part in queries.parts(keys)
-        ]
+        made: list[tuple[list[tuple[str, str]], list[Any]]] = []
+        for part in queries.parts(keys):
+            values: list[Any] = []
+            for number, (room, message) in enumerate(part):
+                values += number, numbers[room], message
+            size = 1 << (len(part) - 1).bit_length()
+            made.append((part, values + [None] * (3 * (size - len(part)))))
+        return made
 
     async def repeats(
         self, keys: Sequence[tuple[str, str]]

@@ -173,11 +173,12 @@ def _newest(*kinds: str) -> str:
 
 
 def _asked(count: int) -> str:
-    """So many triples of a number, room and message."""
+    """So many triples of a number, room and message; those of nulls fill up."""
     return f"""
         WITH asked (number, room, message) AS MATERIALIZED (VALUES {places(count, "(?, ?, ?)")})"""
 
 
+@cache
 def changes(count: int) -> str:
     """Of so many triples the changes that count. SQLite gives the row that has the `max` of a group."""
     return f"""{_asked(count)}
@@ -195,14 +196,19 @@ def changes(count: int) -> str:
         )"""
 
 
+@cache
 def texts(count: int) -> str:
     """[number, seq of the newest edit or null, is it deleted] of those of so many triples that have any."""
     return f"""{_asked(count)}
         SELECT json_group_array(json_array(number, edited, deleted)) FROM (
             SELECT number, ({_of_asked("max(seq)", _EDITED)}) AS edited,
                 EXISTS ({_of_asked("1", _DELETED)}) AS deleted
-            FROM asked
-        ) WHERE edited IS NOT NULL OR deleted"""
+            FROM asked WHERE EXISTS (
+                SELECT 1 FROM events INDEXED BY change_kinds
+                WHERE room = asked.room AND message = asked.message
+                    AND substr(event, 1, {PREFIX}) BETWEEN {_DELETED} AND {_EDITED}
+            )
+        )"""
 
 
 def tally() -> str:

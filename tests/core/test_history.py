@@ -166,6 +166,7 @@ async def test_the_page_around_a_seq_is_cut_on_both_sides(monkeypatch: pytest.Mo
         seqs, before, after = await around(service, user, room, 102, 2)
         assert (seqs, before, after) == ([102, 503], True, False)
         monkeypatch.setattr(history, "READS", 1)
+        monkeypatch.setattr(history, "MANY_AT_ONCE", 100)
         assert await around(service, user, room, 102, 2) == ([101, 102], True, True)
 
 

@@ -25,6 +25,7 @@ from chatserver.room import Room
 from chatserver.service.history import EventPage
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
+from tests.core.clients import Reader
 from tests.core.consuming import Sink, node, run
 from tests.core.logs import STEPS, message_log
 from tests.core.nodes import add_user
@@ -117,6 +118,20 @@ async def test_a_page_that_is_kept_is_not_served_when_a_text_in_it_was_replaced(
         assert built.first.hub.pages._size == sum(
             kept.size for kept in built.first.hub.pages._kept.values()
         )
+
+
+async def test_a_node_that_was_behind_hands_out_no_text_with_what_replaced_it() -> None:
+    async with scene() as built:
+        reader = Reader(built.second, built.owner)
+        built.readers.append(reader)
+        start = built.room.head
+        await reader.follow(built.room.id, None)
+        messages = built.first.messages
+        said, _ = await messages.post(built.owner, built.room, "one", SECRETS[0])
+        await messages.delete(built.owner, built.room, said.id)
+        await built.second.log.refresh([await built.second.rooms.get(built.room.id)])
+        await built.expect(reader, start)
+        assert [event.get("body") for event in reader.pipe.events(built.room.id)] == ["", None]
 
 
 async def test_a_page_in_which_a_text_is_replaced_while_it_is_made_is_made_again() -> None:

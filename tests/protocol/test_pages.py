@@ -46,3 +46,52 @@ async def test_a_short_page_says_nothing_of_older_ones(server: Running) -> None:
         room = (await client.ok("create", name="short"))["id"]
         await client.ok("send", room=room, client_id="1", body="hello")
         assert set(await client.ok("history", room=room)) == {"messages", "head"}
+
+
+async def test_the_page_around_a_message_on_both_doors(server: Running) -> None:
+    anna = await server.person("anna")
+    async with anna.connect() as client:
+        room = (await client.ok("create", name="long"))["id"]
+        sent = [
+            await client.ok("send", room=room, client_id=str(n), body=f"message {n}")
+            for n in range(9)
+        ]
+        seq = sent[4]["seq"]
+        page = await client.ok("history", room=room, around=seq, limit=3)
+        assert [message["seq"] for message in page["messages"]] == [seq - 1, seq, seq + 1]
+        assert (page["more_before"], page["more_after"]) == (True, True)
+        path = f"/api/v1/rooms/{room}/messages"
+        assert (await anna.http("GET", f"{path}?around={seq}&limit=3")).json() == page
+        everything = await client.ok("history", room=room, around=seq)
+        assert len(everything["messages"]) == 9
+        assert (everything["more_before"], everything["more_after"]) == (False, False)
+        assert await client.code("history", room=room, around=seq, before=seq) == "request.invalid"
+        refused = await anna.http("GET", f"{path}?around={seq}&before={seq}")
+        assert refused.json()["error"]["code"] == "request.invalid"
+        assert (await anna.http("GET", f"{path}?around=x")).status_code == 400
+
+
+async def test_a_later_member_of_a_public_room_gets_no_text_that_was_replaced(
+    server: Running,
+) -> None:
+    anna, ben = await server.person("anna"), await server.person("ben")
+    async with anna.connect() as client, ben.connect() as other:
+        room = (await client.ok("create", name="public"))["id"]
+        one = await client.ok("send", room=room, client_id="1", body="secret one")
+        two = await client.ok("send", room=room, client_id="2", body="secret two")
+        await client.ok("edit", room=room, message=one["id"], body="shown")
+        await client.ok("delete", room=room, message=two["id"])
+        page = await other.ok("events", room=room, after=0)
+        assert "secret" not in str(page)
+        assert [event.get("redacted") for event in page["events"]] == [
+            None,
+            None,
+            True,
+            True,
+            None,
+            None,
+        ]
+        answer = await ben.http("GET", f"/api/v1/rooms/{room}/events?after=0")
+        assert answer.json() == page
+        await other.ok("sub", rooms={room: 0})
+        assert await other.take(6) == page["events"]
