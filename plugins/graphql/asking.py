@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from chatserver import (
+    AnyEvent,
     ChatError,
     EventPage,
     Message,
@@ -81,6 +82,7 @@ class Asking:
         self.messages: Loader[MessageKey, Message] = Loader(self._messages)
         self.standing: Loader[MessageKey, Message] = Loader(self._standing)
         self._posted: dict[str, MessagePosted] = {}
+        self._known: dict[str, Message] = {}  # by id, of events whose messages were loaded ahead
         self._of_posted: Loader[str, Message] = Loader(self._as_they_stand)
 
     def message_of(self, event: MessagePosted) -> Message | Awaitable[Message]:
@@ -89,12 +91,27 @@ class Asking:
         Caches of clients know a message by its id, so one id must never show an older text. Of an
         event that is new it is found out without waiting.
         """
-        room = self.service.cache.known(event.room)
-        message = None if room is None else room.standing(event)
+        message = self._known.get(event.id) or self._at_hand(event)
         if message is not None:
             return message
         self._posted[event.id] = event
         return self._of_posted.load(event.id)
+
+    def without_message(self, events: Sequence[AnyEvent]) -> list[MessagePosted]:
+        """Those of the events whose messages `message_of` would have to wait for."""
+        return [
+            event
+            for event in events
+            if isinstance(event, MessagePosted) and self._at_hand(event) is None
+        ]
+
+    async def load_messages(self, events: Sequence[MessagePosted]) -> None:
+        """So that `message_of` waits for none of these: a task for each event costs more than it."""
+        self._known |= await self.service.history.as_they_stand(events)
+
+    def _at_hand(self, event: MessagePosted) -> Message | None:
+        room = self.service.cache.known(event.room)
+        return None if room is None else room.standing(event)
 
     async def _users(self, ids: Sequence[str]) -> Mapping[str, User | ChatError]:
         found = await self.service.accounts.get_many(ids)

@@ -13,7 +13,7 @@ import msgspec
 from graphql import ExecutionResult, Executor, GraphQLError, GraphQLObjectType
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
-from chatserver import AnyEvent, ChatError, Room, Service, StoreUnavailable, Stream
+from chatserver import AnyEvent, ChatError, MessagePosted, Room, Service, StoreUnavailable, Stream
 from chatserver_plugins.graphql import wire
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.execution import Execution, Ready, is_awaitable
@@ -39,12 +39,19 @@ class Encoder:
         "_payloads",
         "_pieces",
         "_service",
+        "_shows_messages",
         "members",
     )
 
     def __init__(
-        self, execution: Execution, service: Service, executor: "Executor[Asking]"
+        self,
+        execution: Execution,
+        service: Service,
+        executor: "Executor[Asking]",
+        *,
+        shows_messages: bool,
     ) -> None:
+        self._shows_messages = shows_messages
         self.members: set[RoomStream] = set()  # those that catch up too
         self._execution, self._service, self._executor = execution, service, executor
         self._payloads: Sequence[bytes] = ()
@@ -57,6 +64,19 @@ class Encoder:
         """
         member = next(iter(self.members), None)
         asking = Asking(self._service, user=member.subscriber.user if member else None)
+        missing = asking.without_message(events) if self._shows_messages else []
+        return self._load(events, missing, asking) if missing else self._execute(events, asking)
+
+    async def _load(
+        self, events: Sequence[AnyEvent], missing: Sequence[MessagePosted], asking: Asking
+    ) -> list[bytes]:
+        await asking.load_messages(missing)
+        encoded = self._execute(events, asking)
+        return encoded if isinstance(encoded, list) else await encoded
+
+    def _execute(
+        self, events: Sequence[AnyEvent], asking: Asking
+    ) -> list[bytes] | Awaitable[list[bytes]]:
         made = [execute_event(self._executor, event, asking) for event in events]
         outcomes = [outcome for outcome in made if isinstance(outcome, ExecutionResult)]
         if len(outcomes) < len(made):
@@ -169,7 +189,12 @@ class Groups:
         )
         encoder = self._encoders.get((room.id, key))
         if encoder is None:
-            encoder = Encoder(self._execution, self._service, executor)
+            encoder = Encoder(
+                self._execution,
+                self._service,
+                executor,
+                shows_messages=selection.shows_messages,
+            )
             self._encoders[room.id, key] = encoder
         return kind(self._service, room, key, encoder, operation)
 

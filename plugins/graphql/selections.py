@@ -53,6 +53,7 @@ SAME_FOR_ALL = frozenset(
         "Subscription.roomsEvents",
     }
 )
+MESSAGE_FIELDS = ("message", "body")  # of MessagePosted: show the message as it stands
 SAME_FOR_ALL_FIELDS = frozenset({"roomId", "messageId"})  # of any event
 
 
@@ -63,6 +64,7 @@ class Selection(NamedTuple):
     text: str
     variables: frozenset[str]  # those that what is selected depends on
     is_personal: bool
+    shows_messages: bool  # of events in which they were posted
 
 
 class Selections:
@@ -93,7 +95,11 @@ class Selections:
         fragments = [visit(fragment, visitor) for fragment in document.fragments.values()]
         texts = [print_ast(root), *sorted(map(print_ast, fragments))]
         return Selection(
-            reader.roots[0], "\n".join(texts), frozenset(reader.variables), reader.is_personal
+            reader.roots[0],
+            "\n".join(texts),
+            frozenset(reader.variables),
+            reader.is_personal,
+            reader.shows_messages,
         )
 
 
@@ -105,7 +111,7 @@ class _Reader(Visitor):
         self._schema, self._types, self._personal = schema, types, personal
         self.roots: list[FieldNode] = []
         self.variables: set[str] = set()
-        self.is_personal = False
+        self.is_personal = self.shows_messages = False
 
     def enter_field(self, node: FieldNode, *_: Any) -> Any:
         parent, name = self._types.get_parent_type(), node.name.value
@@ -114,6 +120,8 @@ class _Reader(Visitor):
         owners = self._schema.get_possible_types(parent) if is_abstract_type(parent) else [parent]
         if any(is_object_type(one) and f"{one.name}.{name}" in self._personal for one in owners):
             self.is_personal = True
+        if name in MESSAGE_FIELDS and any(one.name == "MessagePosted" for one in owners if one):
+            self.shows_messages = True
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
         is_root = self._types.get_parent_type() is self._schema.subscription_type
