@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from loguru import logger
 
 from chatserver.logging.repeated import Repeated
 from chatserver.web import access
+from tests.faults.server import ChatServer
+from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
 from tests.protocol.test_plugin_routes import ENABLED
@@ -30,6 +33,13 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     )
     yield found
     logger.remove(sink)
+
+
+async def logged(lines: list[dict[str, Any]], count: int) -> None:
+    """A request is logged once it is answered, so its client may be ahead."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while len(lines) < count:
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -76,6 +86,7 @@ async def test_the_access_log_has_each_request_without_its_secrets(
     server = start({"logging.access": True})
     anna = await server.person("anna")
     room = (await anna.http("POST", "/api/v1/rooms", {"name": "r"})).json()["id"]
+    await logged(lines, 2)
     lines.clear()
     page = await anna.http(
         "GET", f"/api/v1/rooms/{room}/messages?limit=50", headers={"X-Request-Id": "mine"}
@@ -85,8 +96,7 @@ async def test_the_access_log_has_each_request_without_its_secrets(
     await anna.http("POST", "/api/v1/rooms", {"name": 1})
     async with anna.connect():
         pass
-    while len(lines) < 5:
-        await asyncio.sleep(0.01)
+    await logged(lines, 5)
     read, missing, torn, refused, upgrade = lines
     assert (read["method"], read["status"], read["user"]) == ("GET", 200, anna.id)
     assert read["route"] == "/api/v1/rooms/ID/messages" and read["address"] == "127.0.0.1"
@@ -104,28 +114,25 @@ async def test_the_access_log_knows_who_asks_a_plugin(
     server = start(ENABLED | {"logging.access": True})
     anna = await server.person("anna")
     room = (await anna.http("POST", "/api/v1/rooms", {"name": "r"})).json()["id"]
+    await logged(lines, 2)
     lines.clear()
     await anna.http("POST", f"/door?room={room}", content=b"ding dong")
+    await logged(lines, 1)
     (line,) = lines
     assert (line["route"], line["status"], line["user"]) == ("/door", 201, anna.id)
 
 
-async def test_an_access_line_is_json_with_the_request_s_id(start: Start, tmp_path: Path) -> None:
-    from chatserver import logging
-    from chatserver.config import LoggingConfig
-
-    server = start({"logging.access": True})
-    kept = logger._core.handlers.copy()  # type: ignore[attr-defined]
-    writer = logging.setup(LoggingConfig(folder=str(tmp_path), console="off", access=True))
-    try:
-        await server.http("GET", "/health/live", headers={"X-Request-Id": "mine"})
-    finally:
-        writer.close()
-        logger.remove()
-        logger._core.handlers.update(kept)  # type: ignore[attr-defined]
-    entries = [json.loads(line) for line in (tmp_path / "combined.log").read_text().splitlines()]
-    (line,) = [entry for entry in entries if entry["message"] == "request"]
-    assert (line["request"], line["route"], line["status"]) == ("mine", "/health/live", 200)
+def test_an_access_line_is_json_with_the_request_s_id(tmp_path: Path) -> None:
+    with ChatServer(tmp_path, store="memory", logging__access=True) as server:
+        headers = {"X-Request-Id": "mine"}
+        httpx.get(server.url + "/health/live?token=secret", headers=headers, verify=False)
+        assert server.stop() == 0
+    text = (tmp_path / "logs/combined.log").read_text()
+    entries = [json.loads(line) for line in text.splitlines()]
+    (line,) = [entry for entry in entries if entry.get("request") == "mine"]
+    assert (line["message"], line["level"]) == ("request", "info")
+    assert (line["route"], line["status"]) == ("/health/live", 200)
+    assert "secret" not in text
 
 
 async def test_there_is_no_access_log_unless_it_is_wanted(
