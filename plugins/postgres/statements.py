@@ -195,13 +195,13 @@ ORDER BY changed.seq
 TEXTS = f"""
 SELECT asked.number, deleted.seq IS NOT NULL AS is_deleted, edited.seq
 FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS asked (room, message, number)
-LEFT JOIN LATERAL ({_of_asked("seq", _EDITED)} ORDER BY seq DESC LIMIT 1) AS edited ON true
-LEFT JOIN LATERAL ({_of_asked("seq", _DELETED)} LIMIT 1) AS deleted ON true
-WHERE EXISTS (
+CROSS JOIN LATERAL (
     SELECT FROM events
     WHERE room = asked.room AND message = asked.message AND message IS NOT NULL
-        AND substring(body, 1, 22) BETWEEN {_DELETED} AND {_EDITED}
-)
+        AND substring(body, 1, 22) BETWEEN {_DELETED} AND {_EDITED} LIMIT 1
+) AS changed
+LEFT JOIN LATERAL ({_of_asked("seq", _EDITED)} ORDER BY seq DESC LIMIT 1) AS edited ON true
+LEFT JOIN LATERAL ({_of_asked("seq", _DELETED)} LIMIT 1) AS deleted ON true
 """  # noqa: S608 - as above
 
 _OTHERS = (_REACTED, _UNREACTED, _PINNED, _UNPINNED)

@@ -162,6 +162,26 @@ async def test_a_page_in_which_a_text_is_replaced_while_it_is_made_is_made_again
         going_on.set()
         assert await first == await second == await pages.get(built.room, 0, "form", encode)
         assert [len(bodies) - bodies.count("") for bodies in told] == [20, 19]
+        assert pages._size == sum(kept.size for kept in pages._kept.values())
+
+
+def test_where_the_texts_are_that_an_event_replaces() -> None:
+    """Of a message that is in the tail all are known; of another one those in the tail."""
+    room = Room("r")
+    for seq in range(1, 30):
+        room.apply(posted("r", seq), 5)
+    edited = event(MessageEdited, "r", 30, message="r-3", body="b")
+    tail = room.tail_from
+    assert tail > 3
+    assert room.replaced_by(edited) == [(3, tail)]
+    room.apply(edited, 5)
+    assert room.replaced_by(event(MessageDeleted, "r", 31, message="r-3")) == [(3, 3), (30, 30)]
+    assert room.replaced_by(event(MessageDeleted, "r", 31, message="r-29")) == [(29, 29)]
+    for seq in range(31, 50):
+        room.apply(posted("r", seq), 5)
+    assert room.tail_from > 30
+    deleted = event(MessageDeleted, "r", 50, message="r-3")
+    assert room.replaced_by(deleted) == [(3, room.tail_from)]
 
 
 def test_a_consumer_is_handed_events_without_them() -> None:

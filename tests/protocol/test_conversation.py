@@ -227,7 +227,7 @@ async def test_history_and_events_are_paged_as_over_http(server: Running) -> Non
 
 
 async def test_everything_is_replayed_as_it_was_live(server: Running) -> None:
-    """The log, a replay and what was delivered live are the same, field by field."""
+    """The log, a replay and what was delivered live are the same, field by field, but for replaced texts."""
     anna, ben = await server.people("anna", "ben")
     async with anna.connect() as a, ben.connect() as b:
         room = await room_of(a)
@@ -263,6 +263,9 @@ async def test_everything_is_replayed_as_it_was_live(server: Running) -> None:
             "member.left",
         ]
         assert all({"ev", "room", "seq", "at", "author"} <= set(event) for event in live)
+        assert [live[3]["body"], live[4]["body"]] == ["text", "better text"]
+        for said in live[3:5]:
+            said |= {"body": "", "redacted": True}
         assert (await a.ok("events", room=room, after=0))["events"] == live
     async with anna.connect() as late:
         await late.ok("sub", rooms={room: 0})

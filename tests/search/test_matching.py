@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import thread_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatserver.errors import ChatError
@@ -56,6 +56,9 @@ def test_words_are_found_as_by_a_pattern(query: str, text: str) -> None:
 
 @settings(max_examples=1500)
 @given(texts, texts)
+@example("東 京", "東京")
+@example("東 京 東 a", "京東京東 a")
+@example("東京 東", "東 京東")
 def test_phrases_are_found_as_by_a_pattern(query: str, text: str) -> None:
     folded, asked = analysed(text), fold(query).strip()
     if UNIT.search(asked):
