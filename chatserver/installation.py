@@ -1,4 +1,4 @@
-"""What a store knows of the installation itself: its epoch, the key of its bus, whether it is being filled.
+"""What a store knows of the installation itself: epoch, format, the key of its bus, whether it is being filled.
 
 A command that fills a store claims it first (`chatserver/archive/claims.py`). Until it is done no
 server starts on it.
@@ -16,6 +16,8 @@ META = "meta"  # record space of the installation itself
 EPOCH = "epoch"  # positions in rooms mean nothing in another one
 BUS_KEY = "bus_key"  # what nodes seal their frames with
 FILLING = "filling"  # a `Claim`
+FORMAT = "format"  # the number of what records and events mean, above the schema of the store
+KNOWN_FORMAT = 1  # raised, and written, by a change that servers of before must not meet
 
 
 class Stage(StrEnum):
@@ -50,7 +52,11 @@ encode_claim = msgspec.json.Encoder().encode
 
 
 async def enter(store: Store) -> None:
-    """From here on a server may use it. Raises `StartupError` while it is being filled."""
+    """From here on a server may use it.
+
+    Raises `StartupError` while it is being filled, and where a newer server has changed what is in it.
+    """
+    await _demand_known(store)
     while (raw := await store.get(META, FILLING)) is not None:
         claim = decode_claim(raw)
         if claim.stage is Stage.SERVED:
@@ -65,10 +71,21 @@ async def enter(store: Store) -> None:
             return
 
 
+async def _demand_known(store: Store) -> None:
+    raw = await store.get(META, FORMAT)
+    found = int(raw) if raw is not None and raw.isdigit() else 0  # servers before formats noted none
+    if found > KNOWN_FORMAT:
+        raise StartupError(
+            f"the installation has format {found}, and this server knows none above {KNOWN_FORMAT}: a "
+            "newer server has used it; start that one"
+        )
+
+
 async def epoch(store: Store) -> str:
     """Of this installation; made at its first start. Raises `StartupError` while it is filled."""
     await enter(store)
     fresh = secrets.token_hex(8)
+    await store.add(META, FORMAT, str(KNOWN_FORMAT).encode())
     await store.add(META, EPOCH, fresh.encode())
     await enter(store)  # a command that claimed it in between may not have seen the epoch
     found = await store.get(META, EPOCH)

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from chatserver import StartupError, Store
+from chatserver import StartupError, Store, installation
 from chatserver.cli import main
 from chatserver.testing.samples import posted
 from chatserver_plugins.mongo import MongoPlugin, mongod
@@ -200,3 +200,19 @@ sys.stdin.read()
         status, said = migrate(tmp_path)
         assert (status, "is in use by another server" in said) == (1, True)
         assert migrate(tmp_path, "--plan")[0] == 0
+
+
+async def test_an_installation_that_a_newer_server_has_changed_is_refused(
+    io_loop: Any, place: Place
+) -> None:
+    """Where the schema is the same, and what stands in it is not."""
+    store = place.store()
+    await store.open()
+    try:
+        await installation.epoch(store)
+        assert await store.get(installation.META, installation.FORMAT) == b"1"
+        await store.put(installation.META, installation.FORMAT, b"2")
+        with pytest.raises(StartupError, match=r"has format 2, .* none above 1: a newer server"):
+            await installation.enter(store)
+    finally:
+        await store.close()
