@@ -26,7 +26,7 @@ def noted(loaded: Loaded) -> Iterator[None]:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(rows))
+            file.write(msgspec.json.encode(rows, enc_hook=str))  # texts as they came
     except OSError as error:
         logger.warning("cannot write {}: {}", path, error.strerror)
     try:

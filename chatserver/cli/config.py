@@ -39,7 +39,7 @@ def command(source: str | None, overrides: dict[str, object], default: bool, as_
     import msgspec
 
     for row in rows:
-        click.echo(msgspec.json.encode(row._asdict()))
+        click.echo(msgspec.json.encode(row._asdict(), enc_hook=str))  # texts as they came
 
 
 def shown(source: str | None, overrides: dict[str, object]) -> list[Row]:

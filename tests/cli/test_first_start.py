@@ -200,9 +200,11 @@ def test_config_shows_what_runs(tmp_path: Path) -> None:
         f"plugin.mongo.uri={secret}",
     )
     command = [sys.executable, "-m", "chatserver"]
+    environ = os.environ | {"CHATSERVER_PLUGIN__POSTGRES__CONNECTIONS": "7"}  # of one that is off
     with subprocess.Popen(
         [*command, "dev", "--no-reload", "--port", "0", "--data", "here", *given],
         cwd=tmp_path,
+        env=environ,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -223,6 +225,7 @@ def test_config_shows_what_runs(tmp_path: Path) -> None:
     )
     assert 'name = "Lounge"  # command line' in beside.stdout
     assert 'enabled = ["memory", "password", ' in beside.stdout
+    assert 'connections = "7"  # CHATSERVER_PLUGIN__POSTGRES__CONNECTIONS' in beside.stdout
     assert "config/development.toml" in beside.stdout.replace("chatserver_config", "config")
     assert "hunter2" not in beside.stdout
     rows = [json.loads(line) for line in after.stdout.splitlines()]

@@ -202,7 +202,7 @@ def test_workers_that_refuse_to_start_end_the_server(tmp_path: Path) -> None:
     unreachable = {"uri": "mongodb://127.0.0.1:1", "start_seconds": 0, "timeout_ms": 100}
     done = serve(tmp_path, **{f"plugin__mongo__{key}": each for key, each in unreachable.items()})
     assert done.returncode == 1
-    assert "plugin.mongo.uri: no answer" in done.stderr
+    assert "plugin.mongo.uri: nobody listens at" in done.stderr
     assert "without a bus" in done.stderr
 
 
