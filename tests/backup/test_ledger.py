@@ -221,6 +221,10 @@ def test_what_a_crash_left_goes_and_a_ledger_without_the_key_is_none(tmp_path: P
     for key, salt in ((None, b"salt"), (Key(bytes(32)), b"salt"), (KEY, b"other")):
         with pytest.raises(ArchiveError, match="its checksum does not fit"):
             read_ledger(tmp_path, key, salt)
+    with (tmp_path / FILE).open("r+b") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(ArchiveError, match="too large"):
+        read_ledger(tmp_path, KEY, b"salt")
 
 
 @pytest.mark.long

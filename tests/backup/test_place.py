@@ -61,6 +61,17 @@ async def test_the_node_that_takes_over_makes_one_in_its_own_folder_and_goes_on_
     assert str(shelf.folder) in warned[0] and warned[0].startswith("WARNING")
 
 
+async def test_a_server_that_only_makes_backups_says_that_the_last_is_elsewhere(
+    empty: Callable[[str], Any], tmp_path: Path, logged: list[str]
+) -> None:
+    async with empty("memory") as store:
+        await seed(store, rooms=1, messages=3)
+        for name in ("one", "one", "two"):
+            config = loaded(tmp_path / name, verify=False)
+            await job.BackupJob(config, store, Measures(), name).run()
+            assert sum(ELSEWHERE in line for line in logged) == (name == "two")
+
+
 def is_kept_up_to_date(shelf: Shelf, measures: Measures) -> bool:
     shown = figures(measures)
     files = [file for path in shelf.all() for file in increments.files(path)]
