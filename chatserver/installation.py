@@ -73,7 +73,9 @@ async def enter(store: Store) -> None:
 
 async def _demand_known(store: Store) -> None:
     raw = await store.get(META, FORMAT)
-    found = int(raw) if raw is not None and raw.isdigit() else 0  # servers before formats noted none
+    found = (
+        int(raw) if raw is not None and raw.isdigit() else 0
+    )  # servers before formats noted none
     if found > KNOWN_FORMAT:
         raise StartupError(
             f"the installation has format {found}, and this server knows none above {KNOWN_FORMAT}: a "
