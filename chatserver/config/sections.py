@@ -221,7 +221,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             description="Operations a second of one user, lasting, over all connections and "
             "interfaces of this node.",
         ),
-    ] = 200.0
+    ] = 1000.0
     operations_burst: Annotated[Count, Meta(description="Operations of one user at once.")] = 2000
     anonymous_per_second: Annotated[
         float,
@@ -230,7 +230,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             description="Operations a second from one address without a valid session, lasting; ten "
             "times as many at once. 0 sets no limit.",
         ),
-    ] = 50.0
+    ] = 200.0
     requests_per_second: Annotated[
         float, Meta(ge=0, description="HTTP requests a second of one address; 0 sets no limit.")
     ] = 0.0
@@ -240,7 +240,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             ge=0,
             description="Attempts to make an account, an hour, from one address; 0 sets no limit.",
         ),
-    ] = 100
+    ] = 1000
     rooms_per_user: Annotated[
         Count,
         Meta(description="Most rooms one user may be in of those they made or joined themselves."),
