@@ -76,7 +76,7 @@ async def test_the_newest_page_counts_too(start: Start) -> None:
 
 
 async def test_refused_tokens_count_for_the_address(start: Start) -> None:
-    server = start({"limits.anonymous_per_second": 0.2})
+    server = start({"limits.anonymous_per_second": 0.3})
     anna = await server.person("anna")
 
     async def status(**headers: str) -> int:
