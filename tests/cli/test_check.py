@@ -221,6 +221,8 @@ def test_what_passes_starts_and_passes_beside_the_server(
                 beside = chatserver(folder, "check", settings, "--connect", "--json")
                 server.send_signal(signal.SIGTERM)
     assert server.returncode == 0, "".join(said)
+    for_trial = any("the store is for trying out" in line for line in said)
+    assert for_trial is not settings.get("plugins.enabled", "sqlite").startswith("sqlite")
     assert beside.returncode == 0, beside.stderr
     assert json.loads(beside.stdout)["problems"] == []
     again = chatserver(folder, "check", settings, "--connect")
