@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +190,14 @@ async def test_an_opening_that_is_given_up_leaves_nothing_open(io_loop: Any, pat
 def test_accounts_can_be_changed_while_no_server_runs(path: Path, tmp_path: Path) -> None:
     settings = [f"--set=plugin.sqlite.path={path}", "--set=plugins.enabled=sqlite,password"]
 
-    def user(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    def chatserver(*arguments: str) -> "subprocess.CompletedProcess[str]":
         # A data folder of its own: what refuses is the lock of the file.
         where = f"--set=server.data={tmp_path / 'other'}"
-        command = [sys.executable, "-m", "chatserver", "user", *arguments, where, *settings]
+        command = [sys.executable, "-m", "chatserver", *arguments, where, *settings]
         return subprocess.run(command, capture_output=True, text=True, input="correct horse\n")
 
+    user = partial(chatserver, "user")
+    assert chatserver("migrate").returncode == 0
     assert user("add", "ada", "--password-file", "-").returncode == 0
     with ChatServer(tmp_path / "server", store="sqlite", plugin__sqlite__path=path) as server:
         server.register("bob")
