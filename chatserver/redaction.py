@@ -34,15 +34,15 @@ async def without_replaced(store: Texts, events: list[AnyEvent]) -> list[AnyEven
     Asks the store in one query, after the events were read, so that nothing escapes between the two;
     in none if no event has a text. Raises `StoreUnavailable`.
     """
-    messages: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    messages: defaultdict[str, list[str]] = defaultdict(list)
     for event in events:
         if isinstance(event, MessagePosted):
-            messages[event.room][event.id] = None
+            messages[event.room].append(event.id)
         elif isinstance(event, MessageEdited):
-            messages[event.room][event.message] = None
+            messages[event.room].append(event.message)
     if not messages:
         return events
-    newest = await store.texts({room: list(ids) for room, ids in messages.items()})
+    newest = await store.texts(messages)
     return [as_it_stands(event, newest) for event in events] if newest else events
 
 

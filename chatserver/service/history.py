@@ -32,7 +32,6 @@ OWN_REACTIONS = 100  # … and by one user, so that nobody uses up what others m
 MESSAGES_AT_ONCE, EVENTS_AT_ONCE = 50, 100  # of one room, until the size of some is known
 MANY_AT_ONCE = 500  # of many rooms, or where they are known to be short
 FOUND_AT_ONCE = 200  # messages, wherever they are
-OTHER_BYTES = 200  # that a message or an event has beside its text, about
 READS = 5  # of the log, for one page
 
 _encode = msgspec.json.encode
@@ -124,7 +123,7 @@ class History:
             if not events:
                 break
             after = events[-1].seq
-            room.event_bytes = _length(events)
+            room.event_bytes = _length(events, *reversed(fitting(events, self._page_bytes)))
         return found[:limit], after >= room.head
 
     async def pages(
@@ -176,8 +175,8 @@ class History:
                 break
             step = _step(room.event_bytes, size, EVENTS_AT_ONCE)
             events = await self._rooms.events(room, after, min(step, limit - len(found)))
-            room.event_bytes = _length(events)
             count, taken = fitting(events, size, least=not found)
+            room.event_bytes = _length(events, taken, count)
             found += events[:count]
             if count < len(events) or not events:
                 break
@@ -319,8 +318,8 @@ class History:
             step = _step(room.message_bytes, left, MESSAGES_AT_ONCE)
             asked = min(step, limit - len(found))
             messages = await self._read(room, before, asked)
-            room.message_bytes = _length(messages)
             count, taken = fitting(messages[::-1], left, least=not found)
+            room.message_bytes = taken // count if count else None
             found[:0] = messages[len(messages) - count :]
             if count < len(messages):
                 return found, True
@@ -380,14 +379,12 @@ def _step(length: int | None, size: int, unknown: int) -> int:
     return max(1, min(size // max(length, 1) + 1, MANY_AT_ONCE))
 
 
-def _length(items: Sequence[Message | AnyEvent]) -> int | None:
-    """About how long these were when they were read; None if some were redacted, or there are none."""
-    total = 0
-    for item in items:
-        if isinstance(item, Message):
-            total += len(item.body)
-        elif isinstance(item, MessagePosted | MessageEdited):
-            if item.redacted:
-                return None
-            total += len(item.body)
-    return total // len(items) + OTHER_BYTES if items else None
+def _length(events: Sequence[AnyEvent], size: int, count: int) -> int | None:
+    """How long the events are, if so many of them have so many bytes.
+
+    None if that is not known: some are redacted, and were longer when they were read.
+    """
+    for event in events:
+        if isinstance(event, MessagePosted | MessageEdited) and event.redacted:
+            return None
+    return size // count if count else None
