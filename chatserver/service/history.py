@@ -134,12 +134,14 @@ class History:
         heads = {room: room.head for room, _ in wanted}
         readable = [(room, before) for room, before in wanted if may_read(user, room)]
         newest = [room for room, before in readable if before is None and limit <= NEWEST_PAGE]
-        missing = [room for room in dict.fromkeys(newest) if room.recent is None]
+        kept = {room: room.recent for room in newest if room.recent is not None}
+        missing = [room for room in dict.fromkeys(newest) if room not in kept]
         read = await self._read_many([(room, None) for room in missing], NEWEST_PAGE)
         for room in missing:
             room.set_recent(read[room, None], heads[room])
         found: dict[tuple[Room, int | None], list[Message]] = {
-            (room, None): (room.recent or read[room, None])[-limit:] for room in newest
+            (room, None): (kept[room] if room in kept else read[room, None])[-limit:]
+            for room in newest
         }
         older = [key for key in dict.fromkeys(readable) if key not in found]
         found |= await self._read_many(older, limit)

@@ -257,3 +257,12 @@ async def test_members_are_online_who_have_a_connection_of_any_kind(people: Peop
     online = {member["user"]["id"]: member["online"] for member in found}
     assert online == {ada.id: False, bob.id: True, cid.id: True}
     assert again == found
+
+
+async def test_pages_of_rooms_that_are_known_to_be_empty(people: People) -> None:
+    (ada,) = await people("Ada")
+    rooms = [await ada.make_room("Empty"), await ada.make_room("Other")]
+    text = "{ rooms { nodes { messages(last: 1) { body } } } }"
+    for _ in range(2):
+        found = (await ada.ask(text))["rooms"]["nodes"]
+        assert found.count({"messages": []}) >= len(rooms)
