@@ -76,7 +76,7 @@ from chatserver.model import (
     read_event,
 )
 from chatserver.normal import nfkc
-from chatserver.rate import Bucket, address_network
+from chatserver.rate import Bucket, address_network, too_fast
 from chatserver.room import Room
 from chatserver.service import Service
 from chatserver.service.following import Followed
@@ -193,4 +193,5 @@ __all__ = [
     "nfkc",
     "read_event",
     "text_frame",
+    "too_fast",
 ]

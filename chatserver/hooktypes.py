@@ -343,7 +343,8 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     which may be `async def`; a field without one is the parent's attribute of that name in snake
     case. `kinds` maps the name of an enum, or of a type of an interface or a union, to the class
     in Python. `costs` maps a `Type.field` that takes more work than others to how many fields
-    it counts for. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
+    it counts for; `lengths` maps one that is a list to how long that usually is, or at most if it
+    has an argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
     """
 
     name: str  # what it is about, for messages about mistakes in it
@@ -351,6 +352,7 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     resolvers: Mapping[str, Callable[..., Any]] = {}
     kinds: Mapping[str, type] = {}
     costs: Mapping[str, int] = {}
+    lengths: Mapping[str, int] = {}
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from chatserver_plugins.graphql.http import HttpDoor
 from chatserver_plugins.graphql.measures import show_sizes
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.running import Runner
-from chatserver_plugins.graphql.schema import build, costs
+from chatserver_plugins.graphql.schema import build, build_costs
 from chatserver_plugins.graphql.socket import SocketDoors
 from chatserver_plugins.graphql.sse import EventDoor
 from chatserver_plugins.graphql.subscriptions import Subscriptions
@@ -33,9 +33,10 @@ class GraphQLPlugin:
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
         service, config = context.service, self.config
+        schema = build(context.graphql)
         execution = Execution(
-            build(context.graphql),
-            costs(context.graphql),
+            schema,
+            build_costs(schema, context.graphql),
             config,
             context.measures,
             debug=service.config.server.debug,

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from chatserver import (
     AnyEvent,
+    Bucket,
     ChatError,
     EventPage,
     Message,
@@ -14,8 +15,9 @@ from chatserver import (
     RoomView,
     Service,
     User,
+    address_network,
 )
-from chatserver_plugins.graphql.loaders import Loader
+from chatserver_plugins.graphql.loaders import Loader, Stir
 
 PlaceT = TypeVar("PlaceT")
 PartT = TypeVar("PartT")
@@ -58,6 +60,7 @@ class Asking:
         self.service, self.token, self.address = service, token, address
         self._user, self._problem = user, problem
         self.session: str | None = None  # for `Reply.session`, where a mutation signs in or out
+        self.stir = Stir()
         self.refresh()
 
     @property
@@ -68,22 +71,51 @@ class Asking:
         return self._user
 
     @property
+    def is_signed_in(self) -> bool:
+        return self._user is not None
+
+    @property
+    def source(self) -> str:
+        """Whose doing this is, for limits: a user id, or an address."""
+        return self._user.id if self._user is not None else address_network(self.address)
+
+    def take(self, operations: int) -> None:
+        """Count operations in the rate of who asks. Raises `ChatError` limit.rate."""
+        if operations:
+            user = None if self._user is None else self._user.id
+            self.service.rates.take(user, self.address, operations)
+
+    def owe(self, operations: int) -> None:
+        """Count operations that happened already."""
+        if operations:
+            self._bucket.owe(operations)
+
+    @property
+    def operations_left(self) -> float:
+        return self._bucket.left
+
+    @property
+    def _bucket(self) -> Bucket:
+        user = None if self._user is None else self._user.id
+        return self.service.rates.of(user, self.address)
+
+    @property
     def is_anonymous(self) -> bool:
         """Did nobody try to sign in?"""
         return self._user is None and self._problem is None
 
     def refresh(self) -> None:
         """Load anew from here on: something was changed."""
-        self.users: Loader[str, User] = Loader(self._users)
-        self.rooms: Loader[str, Room] = Loader(self._rooms)
-        self.views: Loader[str, RoomView] = Loader(self._views)
-        self.pages: Loader[PageKey, Page] = Loader(self._pages)
-        self.events: Loader[EventsKey, EventPage] = Loader(self._events)
-        self.messages: Loader[MessageKey, Message] = Loader(self._messages)
-        self.standing: Loader[MessageKey, Message] = Loader(self._standing)
+        self.users: Loader[str, User] = Loader(self._users, self.stir)
+        self.rooms: Loader[str, Room] = Loader(self._rooms, self.stir)
+        self.views: Loader[str, RoomView] = Loader(self._views, self.stir)
+        self.pages: Loader[PageKey, Page] = Loader(self._pages, self.stir)
+        self.events: Loader[EventsKey, EventPage] = Loader(self._events, self.stir)
+        self.messages: Loader[MessageKey, Message] = Loader(self._messages, self.stir)
+        self.standing: Loader[MessageKey, Message] = Loader(self._standing, self.stir)
         self._posted: dict[str, MessagePosted] = {}
         self._known: dict[str, Message] = {}  # by id, of events whose messages were loaded ahead
-        self._of_posted: Loader[str, Message] = Loader(self._as_they_stand)
+        self._of_posted: Loader[str, Message] = Loader(self._as_they_stand, self.stir)
 
     def message_of(self, event: MessagePosted) -> Message | Awaitable[Message]:
         """The message of an event as it stands now, for who was given the event.

@@ -1,6 +1,6 @@
 """The settings of the plugin."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -12,8 +12,9 @@ Count = Annotated[int, Meta(ge=1)]
 class GraphQLConfig(Settings, frozen=True, kw_only=True):
     path: Annotated[str, Meta(description="Where GraphQL is served.", pattern="^/.+")] = "/graphql"
     introspection: Annotated[
-        bool, Meta(description="Whether clients may ask for the schema; tools and explorer do.")
-    ] = True
+        Literal["all", "signed_in", "none"],
+        Meta(description="Who may ask for the schema, as tools and the explorer do."),
+    ] = "signed_in"
     explorer: Annotated[
         bool,
         Meta(description="Whether a browser that opens the path is shown GraphiQL."),
@@ -21,14 +22,17 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     depth: Annotated[Count, Meta(description="How deeply fields may be nested.")] = 12
     aliases: Annotated[
         Count,
-        Meta(description="Most fields of a document that are named anew or asked for twice."),
+        Meta(description="Most fields of a document that are named anew."),
     ] = 50
     tokens: Annotated[
         Count, Meta(description="Most tokens (names, signs, values) of a document.")
     ] = 1000
     cost: Annotated[
         Count,
-        Meta(description="Most fields that an operation may resolve, with lists at their longest."),
+        Meta(
+            description="Most that one request may cost, in fields to resolve; twice as many are "
+            "resolved at most where lists are longer than usual."
+        ),
     ] = 10000
     batch: Annotated[
         Count, Meta(description="Most operations in one request; 1 accepts no lists of them.")
@@ -72,6 +76,15 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
             "each may take 300 bytes of memory."
         ),
     ] = 262144
+
+    persisted_chars: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Characters of documents kept that clients name by their hash, of all clients; "
+            "one of them may have a tenth. 0 has them send the text each time.",
+        ),
+    ] = 1048576
 
     def __post_init__(self) -> None:
         if self.documents_only and not self.documents:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphql import (
-    FragmentDefinitionNode,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
@@ -22,7 +21,13 @@ from graphql.validation import MaxIntrospectionDepthRule
 from chatserver import StartupError
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.errors import Refused
-from chatserver_plugins.graphql.limits import Fragments, check_shape
+from chatserver_plugins.graphql.limits import (
+    INTROSPECTION,
+    Fragments,
+    check_shape,
+    fields_of,
+    fragments_of,
+)
 
 ERRORS = 20  # of one document are shown
 RULES = (*specified_rules, MaxIntrospectionDepthRule)
@@ -33,6 +38,8 @@ class Operation(NamedTuple):
 
     node: OperationDefinitionNode
     name: str
+    introspects: bool = False  # asks for the schema
+    is_fixed: bool = False  # asks for nothing else, and always for the same
 
     @property
     def type(self) -> OperationType:
@@ -74,19 +81,26 @@ class Documents:
                 why = error.errors[0].message if error.errors else error.text
                 raise StartupError(f"plugin.graphql.documents: {name}: {why}") from error
 
+    def is_known(self, name: str) -> bool:
+        return name in self._known
+
     def known(self, name: str) -> Document:
         """One of the documents that the operator knows. Raises `Refused`."""
         if name not in self._known:
             raise Refused("graphql.document_unknown")
         return self._known[name]
 
-    def get(self, text: str) -> Document:
-        """The document of a text. Raises `Refused`."""
+    def is_ready(self, text: str) -> bool:
+        """Whether it takes next to nothing to get the document of this text."""
+        return text in self._ready
+
+    def get(self, text: str, *, hide_names: bool = False) -> Document:
+        """The document of a text. Raises `Refused`, with a hint at like names unless these are hidden."""
         if self._config.documents_only:
             raise Refused("graphql.document_required")
         found = self._ready.get(text)
         if found is None:
-            found = self._ready[text] = self._make(text)
+            found = self._ready[text] = self._make(text, hide_names)
             self._chars += len(text)
             while self._chars > self._config.documents_kept_chars and len(self._ready) > 1:
                 oldest, _ = self._ready.popitem(last=False)
@@ -95,34 +109,18 @@ class Documents:
             self._ready.move_to_end(text)
         return found
 
-    def _make(self, text: str) -> Document:
-        config = self._config
+    def _make(self, text: str, hide_names: bool = False) -> Document:
         node = self._parse(text)
-        check_shape(
-            node,
-            depth=config.depth,
-            aliases=config.aliases,
-            introspection=config.introspection,
-        )
-        errors = validate(
-            self._schema,
-            node,
-            RULES,
-            max_errors=ERRORS,
-            hide_suggestions=not config.introspection,
-        )
+        check_shape(node, depth=self._config.depth, aliases=self._config.aliases)
+        errors = validate(self._schema, node, RULES, max_errors=ERRORS, hide_suggestions=hide_names)
         if errors:
             raise Refused("graphql.invalid", errors=errors)
         operations = [
             part for part in node.definitions if isinstance(part, OperationDefinitionNode)
         ]
-        fragments = [part for part in node.definitions if isinstance(part, FragmentDefinitionNode)]
-        named = [Operation(part, part.name.value if part.name else "") for part in operations]
-        return Document(
-            node,
-            {operation.name: operation for operation in named},
-            {fragment.name.value: fragment for fragment in fragments},
-        )
+        fragments = fragments_of(node)
+        named = [_described(operation, fragments) for operation in operations]
+        return Document(node, {operation.name: operation for operation in named}, fragments)
 
     def _parse(self, text: str) -> DocumentNode:
         tokens = self._config.tokens
@@ -134,6 +132,16 @@ class Documents:
             if "nested too deeply" in error.message:
                 raise Refused("graphql.depth", detail={"limit": self._config.depth}) from error
             raise Refused("graphql.parse", errors=[error]) from error
+
+
+def _described(node: OperationDefinitionNode, fragments: Fragments) -> Operation:
+    roots = {field.name.value for field in fields_of((node.selection_set,), fragments)}
+    return Operation(
+        node,
+        node.name.value if node.name else "",
+        introspects=not roots.isdisjoint(INTROSPECTION),
+        is_fixed=not node.variable_definitions and roots <= {*INTROSPECTION, "__typename"},
+    )
 
 
 def _read(path: str) -> dict[str, str]:

@@ -16,15 +16,17 @@ CODES: dict[str, Meaning] = {
     "graphql.variables": Meaning(400, "never", "The variables do not fit the operation."),
     "graphql.tokens": Meaning(400, "never", "The document is too long."),
     "graphql.depth": Meaning(400, "never", "The document is nested too deeply."),
-    "graphql.aliases": Meaning(400, "never", "The document names too many fields anew."),
+    "graphql.aliases": Meaning(400, "never", "The document names too many fields anew, or again."),
     "graphql.cost": Meaning(400, "never", "The operation asks for too much at once."),
     "graphql.batch": Meaning(400, "never", "There are too many operations in one request."),
     "graphql.operations": Meaning(
         429, "later", "There are too many operations on this connection."
     ),
     "graphql.time": Meaning(503, "later", "The operation took too long."),
-    "graphql.introspection": Meaning(400, "never", "This server does not show its schema."),
+    "graphql.introspection": Meaning(400, "never", "The schema is not shown to you here."),
     "graphql.document_unknown": Meaning(400, "never", "There is no such document here."),
+    "graphql.persisted_unknown": Meaning(200, "later", "PersistedQueryNotFound"),
+    "graphql.persisted_off": Meaning(200, "never", "PersistedQueryNotSupported"),
     "graphql.document_required": Meaning(400, "never", "Only documents known here are executed."),
     "graphql.get": Meaning(405, "never", "By GET there are queries only."),
     "graphql.preflight": Meaning(

@@ -2,20 +2,32 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
+from math import floor
 from types import CoroutineType
 from typing import Any, NamedTuple, TypeGuard
 
-from graphql import ExecutionResult, GraphQLSchema, execute
+from graphql import ExecutionResult, GraphQLSchema, OperationType
 
 from chatserver import Measures
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.config import GraphQLConfig
+from chatserver_plugins.graphql.costs import PER_OPERATION, Cost, Costs
 from chatserver_plugins.graphql.documents import Document, Documents, Operation
 from chatserver_plugins.graphql.errors import Refused, shown
-from chatserver_plugins.graphql.limits import Costs
+from chatserver_plugins.graphql.limits import check_variables
 from chatserver_plugins.graphql.measures import OperationMeasures
+from chatserver_plugins.graphql.pace import PacedExecutor, is_no_list
+from chatserver_plugins.graphql.params import Params
+from chatserver_plugins.graphql.persisted import Persisted
 from chatserver_plugins.graphql.tracing import Tracing
+from chatserver_plugins.graphql.turns import Pace
+
+NEW_CHARS = 200  # so many characters of a new document count as one operation: it takes 1 ms
+EVENTS = 10  # an event of a subscription may cost a tenth of an operation: there are more of them
+LONGER = 2  # times the cost allowed that an operation may resolve, where lists are unusually long
+SHOWN_SCHEMAS = 8  # answers of the schema that are kept, about 100 kB each
 
 Result = dict[str, Any]  # data, errors, extensions
 
@@ -26,6 +38,20 @@ class Ready(NamedTuple):
     document: Document
     operation: Operation
     variables: Mapping[str, Any]
+    cost: Cost
+
+
+class Budget:
+    """What the operations of one request may cost together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.left = limit, limit
+
+    def take(self, cost: int) -> None:
+        """Raises `Refused` graphql.cost."""
+        if cost > self.left:
+            raise Refused("graphql.cost", detail={"cost": cost, "limit": self.limit})
+        self.left -= cost
 
 
 class Execution:
@@ -34,7 +60,7 @@ class Execution:
     def __init__(
         self,
         schema: GraphQLSchema,
-        costs: Mapping[str, int],
+        costs: Costs,
         config: GraphQLConfig,
         measures: Measures,
         *,
@@ -43,39 +69,63 @@ class Execution:
         self.schema, self.config, self.debug = schema, config, debug
         self.documents = Documents(schema, config)
         self.measures = OperationMeasures(measures)
-        self._costs = Costs(schema, costs)
+        self._costs = costs
+        self._persisted = Persisted(config.persisted_chars)
+        self.pace = Pace()
+        self.most_resolved = LONGER * config.cost  # fields, of one operation or one event
         self._tracing = Tracing(config.opentelemetry)
+        self._schemas: OrderedDict[int, tuple[Operation, ExecutionResult]] = OrderedDict()
 
-    def prepare(
-        self,
-        text: str | None,
-        variables: Mapping[str, Any] | None = None,
-        name: str | None = None,
-        *,
-        document: str | None = None,
-    ) -> Ready:
-        """`text` is the document, or `document` the id of a known one. Raises `Refused`."""
-        found = (
-            self.documents.get(text or "") if document is None else self.documents.known(document)
-        )
-        operation = found.operation(name)
-        given = variables or {}
+    def prepare(self, params: Params, asking: Asking, budget: Budget | None = None) -> Ready:
+        """What may be executed. Raises `Refused`, `ChatError` limit.rate.
+
+        `charge` is to be called before it is executed. `budget` is that of the whole request.
+        """
+        found = self._document(params, asking)
+        operation = found.operation(params.name)
+        if operation.introspects and not self._shows_schema(asking):
+            raise Refused("graphql.introspection")
+        given = params.variables or {}
+        check_variables(given)
         cost = self._costs.of(operation.node, found.fragments, given)
-        if cost > self.config.cost:
-            raise Refused("graphql.cost", detail={"cost": cost, "limit": self.config.cost})
-        return Ready(found, operation, given)
+        if operation.is_fixed and id(operation.node) in self._schemas:
+            cost = cost._replace(operations=1)
+        if operation.type is OperationType.SUBSCRIPTION:
+            budget = Budget(max(1, self.config.cost // EVENTS))
+        (budget or self.budget()).take(cost.total)
+        return Ready(found, operation, given, cost)
+
+    def kind(self, params: Params, asking: Asking) -> str:
+        """The type of the operation: query, mutation or subscription. Raises `Refused`, `ChatError`."""
+        return self._document(params, asking).operation(params.name).type.value
+
+    def budget(self) -> Budget:
+        """What one request may cost."""
+        return Budget(self.config.cost)
+
+    def charge(self, asking: Asking, *ready: Ready) -> None:
+        """Count these operations in the rate of who asks. Raises `ChatError` limit.rate.
+
+        One was counted already, when the request came.
+        """
+        operations = sum(each.cost.operations for each in ready) - 1
+        if operations > 0:
+            asking.take(operations)
 
     def deadline(self) -> float:
         """By when (the loop's time) what begins now must have ended."""
         return asyncio.get_running_loop().time() + self.config.seconds
 
     async def run(self, ready: Ready, asking: Asking, until: float) -> Result:
-        """The result of a query or a mutation. Raises `Refused` graphql.variables, graphql.time."""
+        """The result of a query or a mutation.
+
+        Raises `Refused` graphql.variables, graphql.time, graphql.cost.
+        """
         operation = ready.operation
         started = time.perf_counter()
-        outcome = None
+        outcome, resolved = None, 0
         try:
-            outcome = await self._execute(ready, asking, until)
+            outcome, resolved = await self._execute(ready, asking, until)
         except TimeoutError as error:
             raise Refused("graphql.time") from error
         finally:
@@ -85,7 +135,9 @@ class Execution:
                 time.perf_counter() - started,
                 failed=outcome is None or bool(outcome.errors),
             )
-        return self.result(outcome)
+        result = self.result(outcome)
+        result["extensions"] = {"cost": self._shown_cost(ready.cost, resolved, asking)}
+        return result
 
     def result(self, outcome: ExecutionResult) -> Result:
         """What graphql-core made, as it is sent. Raises `Refused` if nothing was executed."""
@@ -96,22 +148,85 @@ class Execution:
         errors = [shown(error, self.debug) for error in outcome.errors]
         return {"data": outcome.data, "errors": errors}
 
-    async def _execute(self, ready: Ready, asking: Asking, until: float) -> ExecutionResult:
-        with self._tracing.operation(ready.operation, asking) as middleware:
-            made = execute(
+    # -- documents ---------------------------------------------------------------------------------
+
+    def _document(self, params: Params, asking: Asking) -> Document:
+        if params.document is not None:
+            return self.documents.known(params.document)
+        text, hash = params.text, params.hash
+        if hash is not None and self.documents.is_known(hash):
+            return self.documents.known(hash)
+        if hash is not None and self.config.documents_only:
+            raise Refused(
+                "graphql.document_unknown" if text is None else "graphql.document_required"
+            )
+        if hash is not None:
+            text = self._persisted.text(hash, text)
+        text = text or ""
+        if not self.documents.is_ready(text):
+            asking.take(len(text) // NEW_CHARS)
+        found = self.documents.get(text, hide_names=not self._shows_schema(asking))
+        if hash is not None:
+            self._persisted.keep(hash, text, asking.source)
+        return found
+
+    def _shows_schema(self, asking: Asking) -> bool:
+        shown_to = self.config.introspection
+        return shown_to == "all" or (shown_to == "signed_in" and asking.is_signed_in)
+
+    # -- executing ---------------------------------------------------------------------------------
+
+    async def _execute(
+        self, ready: Ready, asking: Asking, until: float
+    ) -> tuple[ExecutionResult, int]:
+        """The outcome, and how many fields it took."""
+        operation = ready.operation
+        known = self._schemas.get(id(operation.node))
+        if known is not None and known[0] is operation:
+            return known[1], 0
+        with self._tracing.operation(operation) as spans:
+            executor = PacedExecutor.made(
                 self.schema,
                 ready.document.node,
                 context_value=asking,
-                variable_values=dict(ready.variables),
-                operation_name=ready.operation.name or None,
-                middleware=middleware,
+                raw_variable_values=dict(ready.variables),
+                operation_name=operation.name or None,
                 is_awaitable=is_awaitable,
-                hide_suggestions=not self.config.introspection,
+                is_async_iterable=is_no_list,
+                hide_suggestions=not self._shows_schema(asking),
+                pace=self.pace,
+                most=self.most_resolved,
+                spans=spans,
             )
-            if isinstance(made, ExecutionResult):
-                return made
-            async with asyncio.timeout_at(until):
-                return await made
+            if isinstance(executor, list):
+                return ExecutionResult(None, executor), 0
+            asking.stir.pace = self.pace
+            outcome = executor.start()
+            if not isinstance(outcome, ExecutionResult):
+                async with asyncio.timeout_at(until):
+                    outcome = await outcome
+        resolved = int(executor.resolved)
+        asking.owe(max(0, resolved - ready.cost.total) // PER_OPERATION)
+        if executor.is_too_much:
+            detail: dict[str, object] = {"cost": resolved, "limit": self.config.cost}
+            raise Refused("graphql.cost", "The answer is too large.", detail=detail)
+        if operation.is_fixed and not outcome.errors:
+            self._keep_schema(operation, outcome)
+        return outcome, resolved
+
+    def _keep_schema(self, operation: Operation, outcome: ExecutionResult) -> None:
+        self._schemas[id(operation.node)] = (operation, outcome)
+        if len(self._schemas) > SHOWN_SCHEMAS:
+            self._schemas.popitem(last=False)
+
+    def _shown_cost(self, cost: Cost, resolved: int, asking: Asking) -> dict[str, int]:
+        return {
+            "requested": cost.total,
+            "resolved": resolved,
+            "limit": self.config.cost,
+            "operations": cost.operations,
+            "operationsLeft": max(0, floor(asking.operations_left)),
+        }
 
 
 def is_awaitable(value: object) -> TypeGuard[Any]:

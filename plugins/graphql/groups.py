@@ -5,20 +5,22 @@ whom. Here they are, and the frames of a group's members, which differ by the op
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Hashable, Sequence
-from typing import Any, NamedTuple, TypeGuard, TypeVar, cast
+from collections.abc import Awaitable, Hashable, Sequence
+from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
-from graphql import ExecutionResult, Executor, GraphQLError, GraphQLObjectType
-from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
+from graphql import ExecutionResult
 
 from chatserver import AnyEvent, ChatError, MessagePosted, Room, Service, StoreUnavailable, Stream
 from chatserver_plugins.graphql import wire
 from chatserver_plugins.graphql.asking import Asking
-from chatserver_plugins.graphql.execution import Execution, Ready, is_awaitable
+from chatserver_plugins.graphql.events import EventExecutor, begun, execute_event
+from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.selections import Selection
+
+PART_FIELDS = 1000  # of events in one turn of the loop: some 10 ms
 
 
 class Key(NamedTuple):
@@ -47,7 +49,7 @@ class Encoder:
         self,
         execution: Execution,
         service: Service,
-        executor: "Executor[Asking]",
+        executor: EventExecutor,
         *,
         shows_messages: bool,
     ) -> None:
@@ -62,6 +64,20 @@ class Encoder:
 
         Raises `StoreUnavailable`, and `TimeoutError` where it takes too long.
         """
+        at_once = max(1, PART_FIELDS // self._executor.cost)
+        if len(events) > at_once:
+            return self._encode_in_parts(events, at_once)
+        return self._begin(events)
+
+    async def _encode_in_parts(self, events: Sequence[AnyEvent], many: int) -> list[bytes]:
+        payloads: list[bytes] = []
+        for start in range(0, len(events), many):
+            made = self._begin(events[start : start + many])
+            payloads += made if isinstance(made, list) else await made
+            await asyncio.sleep(0)
+        return payloads
+
+    def _begin(self, events: Sequence[AnyEvent]) -> list[bytes] | Awaitable[list[bytes]]:
         member = next(iter(self.members), None)
         asking = Asking(self._service, user=member.subscriber.user if member else None)
         missing = asking.without_message(events) if self._shows_messages else []
@@ -142,29 +158,6 @@ class RoomStream(Stream):
 StreamT = TypeVar("StreamT", bound=RoomStream)
 
 
-class EventExecutor(Executor[Asking]):
-    """Executes one operation for any number of events.
-
-    What a selection consists of is found out once. graphql-core's own memory of that knows it by a
-    list that it makes anew for each event, so that it would grow and never help.
-    """
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        # Shared with the copies that execute an event each. The document keeps the nodes alive.
-        self._selected: dict[tuple[object, ...], CollectedFields] = {}
-
-    def collect_subfields(
-        self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList
-    ) -> CollectedFields:
-        key = (return_type, *(id(details.node) for details in field_details_list))
-        found = self._selected.get(key)
-        if found is None:
-            found = super().collect_subfields(return_type, field_details_list)
-            self._selected[key] = found
-        return found
-
-
 class Groups:
     """The groups of all rooms."""
 
@@ -176,7 +169,7 @@ class Groups:
         self,
         room: Room,
         selection: Selection,
-        executor: "Executor[Asking]",
+        executor: EventExecutor,
         operation: Operation,
         kind: type[StreamT],
     ) -> StreamT:
@@ -203,27 +196,6 @@ class Groups:
         return [len(encoder.members) for encoder in list(self._encoders.values())]
 
 
-def build_executor(execution: Execution, ready: Ready) -> "Executor[Asking] | list[GraphQLError]":
-    """What executes each event of a subscription; or what is wrong with the variables."""
-    return EventExecutor.build(
-        execution.schema,
-        ready.document.node,
-        raw_variable_values=dict(ready.variables),
-        operation_name=ready.operation.name or None,
-        is_awaitable=is_awaitable,
-        is_async_iterable=_is_no_list,
-        hide_suggestions=not execution.config.introspection,
-    )
-
-
-def execute_event(
-    executor: "Executor[Asking]", event: object, asking: Asking
-) -> ExecutionResult | Awaitable[ExecutionResult]:
-    once = executor.build_per_event_executor(event)
-    once.context_value = asking
-    return cast("ExecutionResult | Awaitable[ExecutionResult]", once.execute_operation(False))
-
-
 def encoded(execution: Execution, outcome: ExecutionResult) -> bytes:
     """Raises `StoreUnavailable`: the event is then executed again."""
     for error in outcome.errors or ():
@@ -232,40 +204,7 @@ def encoded(execution: Execution, outcome: ExecutionResult) -> bytes:
     return msgspec.json.encode(execution.result(outcome))
 
 
-def begun(
-    made: "ExecutionResult | Awaitable[ExecutionResult]", seconds: float
-) -> "asyncio.Future[ExecutionResult]":
-    """An execution under way; `TimeoutError` after so long.
-
-    Who awaits it has to shield it: cancelled before it has begun, graphql-core would leave
-    coroutines behind that never began.
-    """
-    future = asyncio.ensure_future(_awaited(made, seconds))
-    future.add_done_callback(_look_at)
-    return future
-
-
-async def _awaited(
-    made: "ExecutionResult | Awaitable[ExecutionResult]", seconds: float
-) -> ExecutionResult:
-    if isinstance(made, ExecutionResult):
-        return made
-    async with asyncio.timeout(seconds):
-        return await made
-
-
-def _look_at(future: "asyncio.Future[ExecutionResult]") -> None:
-    """It may be that nobody wants to know any more; asyncio would complain of an error."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _is_no_list(value: object) -> TypeGuard[AsyncIterable[Any]]:
-    """Nothing here is an asynchronous list."""
-    return False
-
-
-def _encoded_variables(selection: Selection, executor: "Executor[Asking]") -> bytes:
+def _encoded_variables(selection: Selection, executor: EventExecutor) -> bytes:
     values = executor.variable_values.coerced
     chosen = {name: values[name] for name in selection.variables & values.keys()}
     return msgspec.json.encode(chosen, order="deterministic", enc_hook=repr)

@@ -4,7 +4,8 @@ No page of another origin may make a browser do something: a POST must have a co
 such a page cannot send unasked, and a GET with the cookie a header that it cannot add.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,11 +13,11 @@ import msgspec
 from chatserver import ChatError, Reply, Request, Service
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.errors import Refused, shown_alone
-from chatserver_plugins.graphql.execution import Execution, Result
+from chatserver_plugins.graphql.execution import Budget, Execution, Ready, Result
 from chatserver_plugins.graphql.explorer import Explorer, wants_page
-from chatserver_plugins.graphql.media import GRAPHQL, JSON, accepted, content_type
+from chatserver_plugins.graphql.media import GRAPHQL, JSON, Accepted, accepted, content_type
 from chatserver_plugins.graphql.params import Params, params_of, params_of_query, read_json
-from chatserver_plugins.graphql.sse import EventDoor, last_event, wants_events
+from chatserver_plugins.graphql.sse import EventDoor, last_event
 
 # A page of another origin can add none of these to a request without being asked for leave first.
 PREFLIGHT_HEADERS = ("GraphQL-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name")
@@ -45,85 +46,117 @@ class HttpDoor:
     async def get(self, request: Request) -> Reply:
         if self._explorer is not None and wants_page(request):
             return self._explorer.page()
-        if wants_events(request):
-            return await self._stream(request, lambda: params_of_query(request.query))
         try:
-            media = accepted(request.header("Accept"))
-            self._demand_preflight(request)
+            accept = accepted(request.header("Accept"))
+            if not accept.prefers_events:
+                self._demand_preflight(request)
             params = params_of_query(request.query)
+            asking = await self._asking(request)
+            if self._is_stream(accept, params, asking):
+                return self._stream(request, params, asking)
+            answer = await self._answer(params, asking, only_queries=True)
         except ChatError as error:
             return self._refuse(error)
-        answer = await self._answer(params, await self._asking(request), only_queries=True)
-        if answer.status == 405:
-            return _reply(answer.result, media, 405, {"Allow": "POST"})
-        return _reply(answer.result, media, answer.status)
+        headers = {"Allow": "POST"} if answer.status == 405 else {}
+        return _reply(answer.result, accept.media, answer.status, headers)
 
     async def post(self, request: Request) -> Reply:
-        if wants_events(request):
-            return await self._stream(request, lambda: params_of(_body(request)))
         try:
-            media = accepted(request.header("Accept"))
+            accept = accepted(request.header("Accept"))
             body = _body(request)
-            batch = [params_of(item) for item in body] if isinstance(body, list) else None
-            if batch == []:
-                raise Refused("graphql.batch", "There is no operation in the list.")
-            if batch is not None and len(batch) > self._execution.config.batch:
-                raise Refused("graphql.batch", detail={"limit": self._execution.config.batch})
-            params = params_of(body) if batch is None else None
-        except ChatError as error:
-            return self._refuse(error)
-        asking = await self._asking(request)
-        if params is not None:
+            if isinstance(body, list) and not accept.prefers_events:
+                return await self._answer_all(body, accept.media, request)
+            params = params_of(body)
+            asking = await self._asking(request)
+            if self._is_stream(accept, params, asking):
+                return self._stream(request, params, asking)
             answer = await self._answer(params, asking)
-            return _signed(_reply(answer.result, media, answer.status), asking)
-        until = self._execution.deadline()
-        answers = [await self._answer(each, asking, until=until) for each in batch or ()]
-        return _signed(_reply([answer.result for answer in answers], media, 200), asking)
-
-    async def _stream(self, request: Request, read: Callable[[], Params]) -> Reply:
-        try:
-            if request.has_cookie and (request.is_foreign or _is_cross_site(request)):
-                raise ChatError("request.origin")
-            params, after = read(), last_event(request)
         except ChatError as error:
             return self._refuse(error)
+        return _signed(_reply(answer.result, accept.media, answer.status), asking)
+
+    def _is_stream(self, accept: Accepted, params: Params, asking: Asking) -> bool:
+        """A stream is what is preferred, or all that a subscription can be answered with."""
+        if accept.prefers_events or not accept.takes_events:
+            return accept.prefers_events
+        try:
+            return self._execution.kind(params, asking) == "subscription"
+        except Refused:
+            return False  # whatever is wrong with it is said in the answer
+
+    def _stream(self, request: Request, params: Params, asking: Asking) -> Reply:
+        """Raises `ChatError` request.origin, request.invalid, limit.count."""
+        if request.has_cookie and (request.is_foreign or _is_cross_site(request)):
+            raise ChatError("request.origin")
         only_queries = request.method == "GET"
-        asking = await self._asking(request)
-        return self._events.reply(params, asking, after, only_queries=only_queries)
+        return self._events.reply(params, asking, last_event(request), only_queries=only_queries)
 
     async def _answer(
-        self,
-        params: Params,
-        asking: Asking,
-        *,
-        only_queries: bool = False,
-        until: float | None = None,
+        self, params: Params, asking: Asking, *, only_queries: bool = False
     ) -> Answer:
+        """Raises `ChatError` limit.rate."""
         execution = self._execution
         try:
-            ready = execution.prepare(
-                params.text, params.variables, params.name, document=params.document
-            )
+            ready = self._prepare(params, asking, execution.budget())
             if only_queries and ready.operation.type.value != "query":
                 raise Refused("graphql.get")
-            if ready.operation.type.value == "subscription":
-                raise Refused(
-                    "graphql.operation", "Subscriptions take a WebSocket or server-sent events."
-                )
-            return Answer(await execution.run(ready, asking, until or execution.deadline()), 200)
+            execution.charge(asking, ready)
+            return Answer(await execution.run(ready, asking, execution.deadline()), 200)
         except Refused as error:
-            execution.measures.refused(error.code)
-            return Answer({"errors": error.shown()}, error.meaning.status)
+            return self._refusal(error)
+
+    async def _answer_all(self, body: list[Any], media: str, request: Request) -> Reply:
+        """One after the other; all are prepared and counted before the first is carried out."""
+        execution = self._execution
+        if not body:
+            raise Refused("graphql.batch", "There is no operation in the list.")
+        if len(body) > execution.config.batch:
+            raise Refused("graphql.batch", detail={"limit": execution.config.batch})
+        batch = [params_of(item) for item in body]
+        asking = await self._asking(request)
+        budget = execution.budget()
+        prepared: list[Ready | Refused] = []
+        for params in batch:
+            try:
+                prepared.append(self._prepare(params, asking, budget))
+            except Refused as error:
+                prepared.append(error)
+            await asyncio.sleep(0)  # each may take some milliseconds
+        execution.charge(asking, *(each for each in prepared if isinstance(each, Ready)))
+        until = execution.deadline()
+        results = [await self._result(each, asking, until) for each in prepared]
+        return _signed(_reply(results, media, 200), asking)
+
+    async def _result(self, prepared: Ready | Refused, asking: Asking, until: float) -> Result:
+        if isinstance(prepared, Refused):
+            return self._refusal(prepared).result
+        try:
+            return await self._execution.run(prepared, asking, until)
+        except Refused as error:
+            return self._refusal(error).result
+
+    def _prepare(self, params: Params, asking: Asking, budget: Budget) -> Ready:
+        ready = self._execution.prepare(params, asking, budget)
+        if ready.operation.type.value == "subscription":
+            raise Refused(
+                "graphql.operation", "Subscriptions take a WebSocket or server-sent events."
+            )
+        return ready
+
+    def _refusal(self, error: Refused) -> Answer:
+        self._execution.measures.refused(error.code)
+        return Answer({"errors": error.shown(), **_cost(error)}, error.meaning.status)
 
     async def _asking(self, request: Request) -> Asking:
-        token = request.token
-        if token is None:
-            return Asking(self._service, address=request.address)
+        """Who asks. Raises `ChatError` limit.rate."""
         try:
             user = await request.user()
         except ChatError as error:
-            return Asking(self._service, problem=error, address=request.address)
-        return Asking(self._service, user=user, token=token, address=request.address)
+            if error.code == "limit.rate":
+                raise
+            problem = None if request.token is None else error
+            return Asking(self._service, problem=problem, address=request.address)
+        return Asking(self._service, user=user, token=request.token, address=request.address)
 
     def _demand_preflight(self, request: Request) -> None:
         if not request.has_cookie:
@@ -138,10 +171,14 @@ class HttpDoor:
     def _refuse(self, error: ChatError) -> Reply:
         """There is nothing to execute: the status says so, whatever the media type is."""
         self._execution.measures.refused(error.code)
+        headers = {}
+        if error.meaning.status == 429:
+            headers["Retry-After"] = str(max(1, -(-(error.after_ms or 1000) // 1000)))
         return Reply(
             body=msgspec.json.encode({"errors": shown_alone(error)}),
             status=error.meaning.status,
             content_type=f"{JSON}; charset=utf-8",
+            headers=headers,
         )
 
 
@@ -161,6 +198,14 @@ def _reply(
 def _signed(reply: Reply, asking: Asking) -> Reply:
     """Whoever has signed in or out is answered with the cookie, or without it, as by HTTP."""
     return msgspec.structs.replace(reply, session=asking.session)
+
+
+def _cost(error: Refused) -> Result:
+    """Says what a request would have cost, where that is why it was refused."""
+    if error.code != "graphql.cost" or "cost" not in error.detail:
+        return {}
+    cost = {"requested": error.detail["cost"], "limit": error.detail["limit"]}
+    return {"extensions": {"cost": cost}}
 
 
 def _is_cross_site(request: Request) -> bool:

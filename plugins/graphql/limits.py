@@ -1,57 +1,55 @@
-"""What a document may ask for, found out before it is validated and executed.
+"""What a document may look like, found out in one pass before it is validated.
 
 Validation compares fields of the same name pair by pair, so what could make that slow has to be
-refused first: `check_shape` looks at the document alone, in one pass. `Costs` looks at the schema
-and the variables.
+refused first. What the document costs to execute is the matter of `costs`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLArgument,
-    GraphQLField,
-    GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    ValueNode,
-    VariableNode,
-    get_named_type,
-    get_nullable_type,
-    is_composite_type,
-    is_list_type,
 )
 from graphql.language import DocumentNode
 
 from chatserver_plugins.graphql.errors import Refused
 
-SIZES = ("first", "last")  # arguments that say how long a list may get
-LIST = 10  # how long a list is taken to be that has no such argument
 INTROSPECTION = ("__schema", "__type")
-INTROSPECTION_COST = 1000  # of each such field: it costs milliseconds, whatever is asked for
-HUGE = 10**9
 # Of one document. Validation takes half a millisecond for each operation, and compares fragments in pairs.
 OPERATIONS, FRAGMENTS = 20, 50
+PAIRS = 2_000  # of fields with one name that validation compares, each some microseconds
+STEPS = 20_000  # fields looked at; where fragments meet in many ways, there are more than tokens
+VALUES, VALUES_DEPTH = 5_000, 32  # in the variables of an operation; each is looked at for its type
 
 Fragments = Mapping[str, FragmentDefinitionNode]
+Place = tuple[SelectionSetNode, ...]
 
 
-def check_shape(document: DocumentNode, *, depth: int, aliases: int, introspection: bool) -> None:
-    """Raise `Refused` graphql.depth, graphql.aliases, graphql.introspection.
+class Steps:
+    """How much more of a document may be looked at."""
 
-    A selection counts as an alias if it names a field anew, or asks again for one that stands in
-    the same place already, in a fragment or not.
+    def __init__(self, code: str) -> None:
+        """`code` is the error where it is too much."""
+        self._left, self._code = STEPS, code
+
+    def take(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Refused(self._code, "The fragments of the document meet in too many ways.")
+
+
+def check_shape(document: DocumentNode, *, depth: int, aliases: int) -> None:
+    """Raise `Refused` graphql.tokens, graphql.depth, graphql.aliases.
+
+    Fields that stand in the same place with the same name are executed as one, but compared in
+    pairs; where they are of different types of a union, that is how unions are asked for.
     """
-    fragments = {
-        part.name.value: part
-        for part in document.definitions
-        if isinstance(part, FragmentDefinitionNode)
-    }
+    fragments = fragments_of(document)
     operations = [
         part for part in document.definitions if isinstance(part, OperationDefinitionNode)
     ]
@@ -60,44 +58,95 @@ def check_shape(document: DocumentNode, *, depth: int, aliases: int, introspecti
     depths = _Depths(fragments)
     if any(depths.of(operation.selection_set) > depth for operation in operations):
         raise Refused("graphql.depth", detail={"limit": depth})
-    left = aliases
+    shape = _Shape(fragments, aliases)
     for part in (*operations, *fragments.values()):
-        waiting = [part.selection_set]
+        shape.check(part.selection_set)
+
+
+def check_variables(given: Mapping[str, Any]) -> None:
+    """Raise `Refused` graphql.variables if there are more values than anybody needs."""
+    waiting: list[tuple[Any, int]] = [(given, 0)]
+    left = VALUES
+    while waiting:
+        value, level = waiting.pop()
+        if not isinstance(value, dict | list):
+            continue
+        left -= len(value)
+        if left < 0 or level > VALUES_DEPTH:
+            detail: dict[str, object] = {"limit": VALUES, "depth": VALUES_DEPTH}
+            raise Refused("graphql.variables", "The variables hold too much.", detail=detail)
+        inside = value.values() if isinstance(value, dict) else value
+        waiting.extend((each, level + 1) for each in inside)
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {
+        part.name.value: part
+        for part in document.definitions
+        if isinstance(part, FragmentDefinitionNode)
+    }
+
+
+def fields_of(place: Sequence[SelectionSetNode], fragments: Fragments) -> Iterator[FieldNode]:
+    """All fields of one place, those of its fragments too; each fragment once."""
+    seen: set[str] = set()
+    waiting = list(reversed(place))
+    while waiting:
+        for selection in waiting.pop().selections:
+            if isinstance(selection, FieldNode):
+                yield selection
+            elif isinstance(selection, InlineFragmentNode):
+                waiting.append(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                name = selection.name.value
+                if name in fragments and name not in seen:
+                    seen.add(name)
+                    waiting.append(fragments[name].selection_set)
+
+
+def response_name(field: FieldNode) -> str:
+    return (field.alias or field.name).value
+
+
+class _Shape:
+    """Counts aliases and pairs, in each place once."""
+
+    def __init__(self, fragments: Fragments, aliases: int) -> None:
+        self._fragments, self._limit = fragments, aliases
+        self._renamed: set[int] = set()
+        self._pairs = 0
+        self._places: set[tuple[int, ...]] = set()
+        self._steps = Steps("graphql.aliases")
+
+    def check(self, selections: SelectionSetNode) -> None:
+        waiting: list[Place] = [(selections,)]
         while waiting:
-            names: set[str] = set()
-            for field in _fields(waiting.pop(), fragments, set()):
-                if field.name.value in INTROSPECTION and not introspection:
-                    raise Refused("graphql.introspection")
-                name = (field.alias or field.name).value
-                left -= field.alias is not None or name in names
-                if left < 0:
-                    raise Refused("graphql.aliases", detail={"limit": aliases})
-                names.add(name)
-                if field.selection_set is not None:
-                    waiting.append(field.selection_set)
+            place = waiting.pop()
+            key = tuple(map(id, place))
+            if key in self._places:
+                continue
+            self._places.add(key)
+            named: dict[str, list[FieldNode]] = {}
+            for field in fields_of(place, self._fragments):
+                self._steps.take()
+                self._count(field, named)
+            for same in named.values():
+                inside = tuple(one.selection_set for one in same if one.selection_set is not None)
+                if inside:
+                    waiting.append(inside)
 
-
-class Costs:
-    """How many fields an operation may resolve at the most, by the sizes of the lists in it."""
-
-    def __init__(self, schema: GraphQLSchema, costs: Mapping[str, int]) -> None:
-        """`costs` is what fields count for that are not 1: `Type.field` to a number."""
-        self._schema, self._costs = schema, costs
-
-    def of(
-        self,
-        operation: OperationDefinitionNode,
-        fragments: Fragments,
-        variables: Mapping[str, Any],
-    ) -> int:
-        """The cost of a valid operation."""
-        root = self._schema.get_root_type(operation.operation)
-        defaults = {
-            each.variable.name.value: _number(each.default_value)
-            for each in operation.variable_definitions or ()
-        }
-        cost = _Cost(self._schema, self._costs, fragments, {**defaults, **variables})
-        return cost.of(operation.selection_set, root)
+    def _count(self, field: FieldNode, named: dict[str, list[FieldNode]]) -> None:
+        same = named.setdefault(response_name(field), [])
+        self._pairs += len(same)
+        same.append(field)
+        if field.alias is not None:
+            self._renamed.add(id(field))
+        if len(self._renamed) > self._limit:
+            raise Refused("graphql.aliases", detail={"limit": self._limit})
+        if self._pairs > PAIRS:
+            raise Refused(
+                "graphql.aliases", "The document asks for the same fields too many times."
+            )
 
 
 class _Depths:
@@ -128,106 +177,3 @@ class _Depths:
             self._known[name] = 0  # a fragment in itself is an error that validation finds
             self._known[name] = self.of(self._fragments[name].selection_set)
         return self._known.get(name, 0)
-
-
-class _Cost:
-    """The cost of one operation with its variables; each fragment is reckoned once."""
-
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        costs: Mapping[str, int],
-        fragments: Fragments,
-        variables: Mapping[str, Any],
-    ) -> None:
-        self._schema, self._costs = schema, costs
-        self._fragments, self._variables = fragments, variables
-        self._known: dict[str, int] = {}
-
-    def of(self, selections: SelectionSetNode | None, parent: Any, sized: bool = False) -> int:
-        """`sized`: the list in which the parent stands, or will stand, is accounted for."""
-        if selections is None:
-            return 0
-        total = 0
-        for selection in selections.selections:
-            if isinstance(selection, FieldNode):
-                total += self._of_field(selection, parent, sized)
-            elif isinstance(selection, InlineFragmentNode):
-                condition = selection.type_condition
-                kind = self._schema.get_type(condition.name.value) if condition else parent
-                total += self.of(selection.selection_set, kind, sized)
-            elif isinstance(selection, FragmentSpreadNode):
-                total += self._of_fragment(selection.name.value, sized)
-        return min(total, HUGE)
-
-    def _of_fragment(self, name: str, sized: bool) -> int:
-        key = f"{name} {sized}"
-        if key not in self._known:
-            fragment = self._fragments[name]
-            kind = self._schema.get_type(fragment.type_condition.name.value)
-            self._known[key] = self.of(fragment.selection_set, kind, sized)
-        return self._known[key]
-
-    def _of_field(self, node: FieldNode, parent: Any, sized: bool) -> int:
-        name = node.name.value
-        if name in INTROSPECTION:
-            return INTROSPECTION_COST
-        field = getattr(parent, "fields", {}).get(name)
-        if field is None:
-            return 1
-        own = self._costs.get(f"{parent.name}.{name}", 1)
-        if not is_composite_type(get_named_type(field.type)):
-            return own
-        size = self._size(node, field)
-        is_list = is_list_type(get_nullable_type(field.type))
-        assumed = LIST if is_list and not sized else 1
-        times = assumed if size is None else size
-        inside_sized = size is not None and not is_list
-        kind = get_named_type(field.type)
-        return own + times * max(1, self.of(node.selection_set, kind, inside_sized))
-
-    def _size(self, node: FieldNode, field: GraphQLField) -> int | None:
-        """How long the list of a field may get, if an argument says so: one that is given before defaults."""
-        names = [name for name in SIZES if name in field.args]
-        if not names:
-            return None
-        given = [self._given(node, name) for name in names]
-        defaults = [_default(field.args[name]) for name in names]
-        for values in (given, defaults):
-            # A number with a fraction of zero is an Int too.
-            numbers = [value for value in values if isinstance(value, int | float)]
-            if numbers:
-                return int(min(max(*numbers, 1), HUGE))
-            if any(value is not None for value in values):
-                break
-        return LIST
-
-    def _given(self, node: FieldNode, name: str) -> Any:
-        value = next((each.value for each in node.arguments or () if each.name.value == name), None)
-        if isinstance(value, VariableNode):
-            return self._variables.get(value.name.value)
-        return _number(value)
-
-
-def _default(argument: GraphQLArgument) -> int | None:
-    return _number(argument.ast_node.default_value) if argument.ast_node else None
-
-
-def _number(node: ValueNode | None) -> int | None:
-    return int(node.value[:12]) if isinstance(node, IntValueNode) else None
-
-
-def _fields(
-    selections: SelectionSetNode, fragments: Fragments, seen: set[str]
-) -> Iterator[FieldNode]:
-    """All fields of one place, those of its fragments too; each fragment once."""
-    for selection in selections.selections:
-        if isinstance(selection, FieldNode):
-            yield selection
-        elif isinstance(selection, InlineFragmentNode):
-            yield from _fields(selection.selection_set, fragments, seen)
-        elif isinstance(selection, FragmentSpreadNode):
-            name = selection.name.value
-            if name in fragments and name not in seen:
-                seen.add(name)
-                yield from _fields(fragments[name].selection_set, fragments, seen)

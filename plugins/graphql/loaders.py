@@ -1,60 +1,100 @@
-"""Loading many rows at once: what is asked for one by one in a turn of the loop is fetched together."""
+"""Loading many rows at once: what is asked for one by one before an operation has to wait is fetched together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from chatserver import ChatError
+from chatserver_plugins.graphql.turns import Pace
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
+WOKEN = 25  # of those who wait, each with an object to complete, at a time
+CALM_TURNS = 3  # looks without anything going on, after which all has been asked for
 Fetch = Callable[[Sequence[KeyT]], Awaitable[Mapping[KeyT, ValueT | ChatError]]]
+
+
+class Stir:
+    """What still goes on in an operation, so that more may be asked for soon."""
+
+    def __init__(self) -> None:
+        self.waking = 0  # loaders that hand out what they have got
+        self.pace: Pace | None = None  # at which it is executed
+
+    @property
+    def is_over(self) -> bool:
+        return not self.waking and not (self.pace is not None and self.pace.has_waiting(self))
 
 
 class Loader(Generic[KeyT, ValueT]):
     """Fetches each key once. Made for one request, so that it shows nothing that has changed since."""
 
-    def __init__(self, fetch: "Fetch[KeyT, ValueT]") -> None:
+    def __init__(self, fetch: "Fetch[KeyT, ValueT]", stir: Stir) -> None:
         """`fetch` gets the keys of a batch and returns a value for each; a `ChatError` in place of
-        one is raised to whoever asked for it.
+        one is raised to whoever asked for it. It is called when the `stir` is over.
         """
-        self._fetch = fetch
-        self._known: dict[KeyT, asyncio.Future[ValueT]] = {}
-        self._waiting: dict[KeyT, asyncio.Future[ValueT]] = {}
+        self._fetch, self._stir = fetch, stir
+        self._known: dict[KeyT, ValueT | Exception] = {}
+        self._waiting: dict[KeyT, list[asyncio.Future[ValueT]]] = {}
+        self._fetching: dict[KeyT, list[asyncio.Future[ValueT]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def load(self, key: KeyT) -> "asyncio.Future[ValueT]":
-        known = self._known.get(key)
-        if known is None:
-            loop = asyncio.get_running_loop()
-            known = self._known[key] = loop.create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[ValueT] = loop.create_future()
+        if key in self._known:
+            _settle(future, self._known[key])
+        elif key in self._fetching:
+            self._fetching[key].append(future)
+        else:
             if not self._waiting:
-                # One turn later: who is woken together with the caller has to ask first.
-                loop.call_soon(loop.call_soon, self._dispatch)
-            self._waiting[key] = known
-        return known
+                self._look(CALM_TURNS - 1)
+            self._waiting.setdefault(key, []).append(future)
+        return future
 
-    def _dispatch(self) -> None:
-        wanted, self._waiting = self._waiting, {}
-        self._task = asyncio.ensure_future(self._run(wanted))
+    def _look(self, calm: int) -> None:
+        """Look again in two turns: who is woken together with the caller has to ask first."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._dispatch, calm)
 
-    async def _run(self, wanted: "Mapping[KeyT, asyncio.Future[ValueT]]") -> None:
-        found: Mapping[KeyT, ValueT | ChatError]
+    def _dispatch(self, calm: int) -> None:
+        """`calm` is how often in a row nothing was going on, which has to be so some times."""
+        if not self._stir.is_over:
+            self._look(0)
+        elif calm + 1 < CALM_TURNS:
+            self._look(calm + 1)
+        else:
+            wanted, self._waiting = self._waiting, {}
+            self._fetching |= wanted
+            self._task = asyncio.ensure_future(self._run(wanted))
+
+    async def _run(self, wanted: "Mapping[KeyT, list[asyncio.Future[ValueT]]]") -> None:
+        outcomes: Mapping[KeyT, ValueT | Exception]
         try:
             found = await self._fetch(list(wanted))
-            outcomes = [(future, found[key]) for key, future in wanted.items()]
+            outcomes = {key: found[key] for key in wanted}
         except Exception as error:
-            for future in wanted.values():
-                _fail(future, error)
-            return
-        for future, value in outcomes:
-            if isinstance(value, ChatError):
-                _fail(future, value)
-            elif not future.done():
-                future.set_result(value)
+            outcomes = dict.fromkeys(wanted, error)
+        self._known |= outcomes
+        self._stir.waking += 1
+        try:
+            futures = [(future, outcomes[key]) for key in wanted for future in wanted[key]]
+            for key in wanted:
+                del self._fetching[key]
+            for start in range(0, len(futures), WOKEN):
+                if start and self._stir.pace is not None:
+                    await self._stir.pace.turn(self._stir, 2 * WOKEN)
+                for future, outcome in futures[start : start + WOKEN]:
+                    _settle(future, outcome)
+        finally:
+            self._stir.waking -= 1
 
 
-def _fail(future: "asyncio.Future[ValueT]", error: Exception) -> None:
-    if not future.done():  # else whoever waited is gone
-        future.set_exception(error)
+def _settle(future: "asyncio.Future[ValueT]", outcome: ValueT | Exception) -> None:
+    if future.done():  # whoever waited is gone
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
         future.exception()  # asyncio complains of one that nobody looks at
+    else:
+        future.set_result(outcome)

@@ -1,35 +1,53 @@
 """Media types of requests and answers."""
 
+from typing import NamedTuple
+
 from chatserver_plugins.graphql.errors import Refused
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
-# What is served, by the patterns of an Accept header that it fits. Who does not ask for the newer
-# type gets the one that every client knows.
+EVENT_STREAM = "text/event-stream"
+# What is served, by the patterns of an Accept header that it fits, the closest one first. Who does
+# not ask for the newer type gets the one that every client knows, and nobody a stream unasked.
 OFFERS = {
     GRAPHQL: (GRAPHQL,),
     JSON: (JSON, "application/*", "*/*"),
+    EVENT_STREAM: (EVENT_STREAM,),
 }
 
 
-def accepted(header: str | None) -> str:
-    """The media type of the answer. Raises `Refused` graphql.not_acceptable.
+class Accepted(NamedTuple):
+    """`media` is preferred. `takes_events`: a stream of events may be the answer, if need be."""
 
-    What is named counts before what a pattern fits, then the quality, then what comes first.
+    media: str
+    takes_events: bool
+
+    @property
+    def prefers_events(self) -> bool:
+        return self.media == EVENT_STREAM
+
+
+def accepted(header: str | None) -> Accepted:
+    """What a client accepts, by quality and then by order. Raises `Refused` graphql.not_acceptable.
+
+    The closest pattern says what the quality of a media type is; of equal quality, one that is
+    named counts before one that a pattern fits (RFC 9110, section 12.5.1, leaves that open).
     """
     if header is None or not header.strip():
-        return JSON
-    weighted: list[tuple[float, str]] = []
-    for part in header.split(","):
+        return Accepted(JSON, takes_events=False)
+    said: dict[str, tuple[float, int]] = {}
+    for place, part in enumerate(header.split(",")):
         pattern, *parameters = (text.strip().lower() for text in part.split(";"))
-        weighted.append((_quality(parameters), pattern))
-    for quality, pattern in sorted(weighted, key=lambda each: (-each[0], "*" in each[1])):
-        if quality <= 0:
-            continue
-        for media, patterns in OFFERS.items():
-            if pattern in patterns:
-                return media
-    raise Refused("graphql.not_acceptable")
+        said.setdefault(pattern, (_quality(parameters), place))
+    found: list[tuple[float, bool, int, str]] = []
+    for media, patterns in OFFERS.items():
+        closest = next((pattern for pattern in patterns if pattern in said), None)
+        if closest is not None and said[closest][0] > 0:
+            quality, place = said[closest]
+            found.append((-quality, closest != media, place, media))
+    if not found:
+        raise Refused("graphql.not_acceptable")
+    return Accepted(min(found)[-1], any(media == EVENT_STREAM for *_, media in found))
 
 
 def content_type(header: str | None) -> str:

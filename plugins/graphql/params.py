@@ -14,7 +14,8 @@ class Params(NamedTuple):
     text: str | None
     variables: Mapping[str, Any] | None
     name: str | None
-    document: str | None  # the id of a known document
+    document: str | None = None  # the id of a known document
+    hash: str | None = None  # of the text, by which it may be known from before
 
 
 def read_json(body: bytes) -> Any:
@@ -38,13 +39,11 @@ def params_of(given: Any) -> Params:
         raise ChatError("request.invalid", "The request must be an object.")
     text, document = _text(given, "query"), _text(given, "documentId")
     variables, extensions = _object(given, "variables"), _object(given, "extensions")
-    if document is None and extensions is not None:
-        # As Apollo's clients name a known document.
-        persisted = extensions.get("persistedQuery")
-        document = _text(persisted, "sha256Hash") if isinstance(persisted, dict) else None
-    if text is None and document is None:
+    persisted = (extensions or {}).get("persistedQuery")
+    hash = _text(persisted, "sha256Hash") if isinstance(persisted, dict) else None
+    if text is None and document is None and hash is None:
         raise ChatError("request.invalid", "query: expected a document.")
-    return Params(text, variables, _text(given, "operationName"), document)
+    return Params(text, variables, _text(given, "operationName"), document, hash)
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:

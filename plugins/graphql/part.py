@@ -28,6 +28,31 @@ USER_EVENTS = (
     chatserver.Mentioned,
 )
 MESSAGE_CHANGES = LOG_ENTRIES[1:7]
+COSTS = {
+    "Query.search": 500,  # messages that it may look at in vain
+    "Mutation.login": 1000,  # a hash of a password takes as long
+    "Mutation.register": 1000,
+    "Query.node": 10,
+    "Query.nodes": 100,  # as many as there may be
+    "Room.messages": 10,  # a part of a read of the store
+    "Room.messagesConnection": 10,
+    "Room.events": 10,
+    "Room.message": 5,
+    "Message.replyToMessage": 5,
+}
+LENGTHS = {
+    "Query.rooms": queries.PAGE_MOST,
+    "Query.search": queries.PAGE_MOST,
+    "Room.messages": rooms.MESSAGES_MOST,
+    "Room.messagesConnection": rooms.MESSAGES_MOST,
+    "Room.events": rooms.EVENTS_MOST,
+    "Room.members": rooms.MEMBERS_MOST,
+    # What most messages have; an operation that finds much more is stopped.
+    "Message.mentions": 2,
+    "Message.reactions": 3,
+    "Reaction.users": 5,
+    "MessageEdited.mentions": 2,
+}
 
 
 def own_part() -> GraphQLPart:
@@ -121,8 +146,6 @@ def own_part() -> GraphQLPart:
             "Room": chatserver.RoomView,
             "Message": chatserver.Message,
         },
-        costs={
-            "Query.search": 500,  # messages that it may look at in vain
-            "Query.nodes": 100,  # as many as there may be
-        },
+        costs=COSTS,
+        lengths=LENGTHS,
     )

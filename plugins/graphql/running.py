@@ -47,17 +47,17 @@ class Runner:
     ) -> None:
         execution = self._execution
         try:
-            ready = execution.prepare(
-                params.text, params.variables, params.name, document=params.document
-            )
+            who = asking()
+            ready = execution.prepare(params, who)
             kind = ready.operation.type.value
-            if kind == "subscription":
-                await self._subscriptions.open(operation, ready, asking(), after)
-                execution.measures.subscribed(ready.operation.name)
-            elif kind == "mutation" and only_queries:
+            if kind == "mutation" and only_queries:
                 raise Refused("graphql.get")
+            execution.charge(who, ready)
+            if kind == "subscription":
+                await self._subscriptions.open(operation, ready, who, after)
+                execution.measures.subscribed(ready.operation.name)
             else:
-                result = await execution.run(ready, asking(), execution.deadline())
+                result = await execution.run(ready, who, execution.deadline())
                 operation.next(msgspec.json.encode(result))
                 operation.complete()
         except Refused as error:

@@ -20,6 +20,7 @@ from graphql import (
 from graphql.language import NameNode, ast
 
 from chatserver import GraphQLPart, StartupError
+from chatserver_plugins.graphql.costs import Costs
 
 
 def build(parts: Sequence[GraphQLPart]) -> GraphQLSchema:
@@ -76,7 +77,7 @@ def _bind(schema: GraphQLSchema, part: GraphQLPart) -> None:
     for name in part.kinds:
         if not (is_enum_type(schema.get_type(name)) or is_object_type(schema.get_type(name))):
             raise StartupError(f"GraphQL part {part.name}: there is no enum or type {name}")
-    for place in part.costs:
+    for place in (*part.costs, *part.lengths):
         name, _, field = place.partition(".")
         owner = schema.get_type(name)
         if not is_object_type(owner) or field not in owner.fields:
@@ -119,9 +120,11 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda found: "_" + found[0].lower(), name)
 
 
-def costs(parts: Sequence[GraphQLPart]) -> dict[str, int]:
-    """What fields count for, of all parts."""
-    found: dict[str, int] = {}
+def build_costs(schema: GraphQLSchema, parts: Sequence[GraphQLPart]) -> Costs:
+    """What operations of this schema cost, by what its parts say of their fields."""
+    costs: dict[str, int] = {}
+    lengths: dict[str, int] = {}
     for part in parts:
-        found |= part.costs
-    return found
+        costs |= part.costs
+        lengths |= part.lengths
+    return Costs(schema, costs, lengths)

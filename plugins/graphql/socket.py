@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from chatserver import (
+    Bucket,
     ChatError,
     Measures,
     Request,
@@ -11,11 +12,12 @@ from chatserver import (
     Socket,
     SocketDoor,
     StoreUnavailable,
+    too_fast,
 )
 from chatserver_plugins.graphql import wire
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.config import GraphQLConfig
-from chatserver_plugins.graphql.errors import Refused
+from chatserver_plugins.graphql.errors import Refused, shown_alone
 from chatserver_plugins.graphql.framing import SocketFraming
 from chatserver_plugins.graphql.operations import Listener, Operation
 from chatserver_plugins.graphql.params import params_of
@@ -28,6 +30,8 @@ TRANSLATED = {
     4451: (wire.FORBIDDEN, "the session has ended"),
     4452: (wire.FORBIDDEN, "the account is locked"),
 }
+CLOSE_RATE = 4429
+RATE_STRIKES = 200  # messages in a row that came too fast, after which the socket is closed
 TOO_MANY_CONNECTIONS = 4454  # as at /ws
 CODES = frozenset({*wire.CLOSES, 4301, 4400, TOO_MANY_CONNECTIONS})  # that are told apart
 
@@ -103,6 +107,7 @@ class GraphQLSocket:
         "_runner",
         "_service",
         "_socket",
+        "_strikes",
         "_timer",
         "_token",
         "listener",
@@ -125,6 +130,7 @@ class GraphQLSocket:
         socket.on_drained = self.listener.on_drained
         self._operations: dict[str, Operation] = {}
         self._is_ready = False
+        self._strikes = 0
         self._init: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(
             service.config.limits.auth_seconds,
@@ -141,7 +147,16 @@ class GraphQLSocket:
         except ValueError as error:
             self._socket.close(wire.INVALID, str(error))
             return
+        wait = self._bucket().take()
+        if not wait:
+            self._strikes = 0
+        elif self._strike():
+            return
         match message:
+            case wire.Subscribe() if wait:
+                self._refuse(message.id, too_fast(wait))
+            case wire.Ping() if wait:
+                pass
             case wire.Subscribe():
                 self._subscribe(message)
             case wire.Complete():
@@ -212,6 +227,22 @@ class GraphQLSocket:
             self._timer = None
 
     # -- operations --------------------------------------------------------------------------------
+
+    def _bucket(self) -> Bucket:
+        user = self.listener.user
+        return self._service.rates.of(None if user is None else user.id, self._address)
+
+    def _strike(self) -> bool:
+        """Another message that came too fast; whether it was one too many."""
+        self._strikes += 1
+        if self._strikes <= RATE_STRIKES:
+            return False
+        self._socket.close(CLOSE_RATE, "Too many operations")
+        return True
+
+    def _refuse(self, name: str, error: ChatError) -> None:
+        framing = SocketFraming(name)
+        self.listener.push(framing.error(shown_alone(error)))
 
     def _subscribe(self, message: wire.Subscribe) -> None:
         if not self._is_ready:

@@ -9,18 +9,13 @@ from chatserver import ChatError, Reply, Request, Service
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.framing import EventFraming
+from chatserver_plugins.graphql.media import EVENT_STREAM
 from chatserver_plugins.graphql.operations import Listener, Operation
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.running import Runner
 
-EVENT_STREAM = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 KEEP_ALIVE = b":\n\n"
-
-
-def wants_events(request: Request) -> bool:
-    accepted = (request.header("Accept") or "").lower()
-    return any(part.partition(";")[0].strip() == EVENT_STREAM for part in accepted.split(","))
 
 
 def last_event(request: Request) -> int | None:
@@ -85,7 +80,11 @@ class EventDoor:
     def reply(
         self, params: Params, asking: Asking, after: int | None, *, only_queries: bool
     ) -> Reply:
-        """`after` is where a room's events go on, if the client comes back."""
+        """`after` is where a room's events go on, if the client comes back.
+
+        Raises `ChatError` limit.count if the user has as many connections as they may.
+        """
+        self._demand_room(asking)
         parts = self._parts(params, asking, after, only_queries)
         return Reply(body=parts, content_type=EVENT_STREAM, headers=HEADERS)
 
@@ -97,10 +96,15 @@ class EventDoor:
         operation = Operation(listener, EventFraming(), self._operations.discard)
         self._operations.add(operation)
         try:
-            self._sign_in(listener, asking)
-            self._runner.start(
-                operation, params, lambda: asking, after=after, only_queries=only_queries
-            )
+            try:
+                self._sign_in(listener, asking)
+            except ChatError as error:
+                operation.refuse(error)
+                listener.flush()
+            else:
+                self._runner.start(
+                    operation, params, lambda: asking, after=after, only_queries=only_queries
+                )
             while not (pipe.closed or (operation.is_over and not pipe.buffered)):
                 part = await pipe.take(self._config.keep_alive_seconds)
                 if part:
@@ -114,7 +118,16 @@ class EventDoor:
 
     def _sign_in(self, listener: Listener, asking: Asking) -> None:
         if asking.token is not None:
+            self._demand_room(asking)  # others may have come meanwhile
             self._service.hub.identify(listener, asking.user, asking.token)
+
+    def _demand_room(self, asking: Asking) -> None:
+        """Streams count as connections of their user, as sockets do."""
+        if not asking.is_signed_in:
+            return
+        connections = len(self._service.hub.of_user(asking.user.id))
+        if connections >= self._service.config.limits.connections_per_user:
+            raise ChatError("limit.count", "You have as many connections as you may.")
 
     @property
     def subscriptions(self) -> int:

@@ -6,20 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from graphql import Executor, GraphQLError
+from graphql import GraphQLError
 from graphql.execution import get_argument_values
 
 from chatserver import Feed, Room, Service
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.errors import Refused
+from chatserver_plugins.graphql.events import EventExecutor, begun, build_executor, execute_event
 from chatserver_plugins.graphql.execution import Execution, Ready
-from chatserver_plugins.graphql.groups import (
-    Groups,
-    RoomStream,
-    begun,
-    build_executor,
-    execute_event,
-)
+from chatserver_plugins.graphql.groups import Groups, RoomStream
 from chatserver_plugins.graphql.inputs import position
 from chatserver_plugins.graphql.many import ManyRooms, ManyStream, RoomPosition, StreamGap
 from chatserver_plugins.graphql.operations import Operation
@@ -68,7 +63,7 @@ class Subscriptions:
             case name:
                 raise Refused("graphql.operation", f"Nothing feeds {name}.")
 
-    def _arguments(self, selection: Selection, executor: "Executor[Any]") -> dict[str, Any]:
+    def _arguments(self, selection: Selection, executor: EventExecutor) -> dict[str, Any]:
         root = self._execution.schema.subscription_type
         assert root is not None
         field = root.fields[selection.field.name.value]
@@ -77,7 +72,7 @@ class Subscriptions:
         except GraphQLError as error:
             raise Refused("graphql.variables", errors=[error]) from error
 
-    def _user_events(self, operation: Operation, executor: "Executor[Any]") -> None:
+    def _user_events(self, operation: Operation, executor: EventExecutor) -> None:
         teller = Teller(self._execution, self._service, executor, operation)
         gap = StreamGap(None, self._service.epoch, "")
         source = UserEvents(teller, operation, gap, self._execution.config.queue)
@@ -85,7 +80,7 @@ class Subscriptions:
         operation.listener.user_sources.add(source)
 
     async def _presence(
-        self, operation: Operation, executor: "Executor[Any]", *, room_id: str, user_ids: list[str]
+        self, operation: Operation, executor: EventExecutor, *, room_id: str, user_ids: list[str]
     ) -> None:
         watches: list[PresenceWatch] = []
 
@@ -105,7 +100,7 @@ class Subscriptions:
         self,
         operation: Operation,
         selection: Selection,
-        executor: "Executor[Any]",
+        executor: EventExecutor,
         *,
         room_id: str,
         after: int | None = None,
@@ -131,7 +126,7 @@ class Subscriptions:
         self,
         operation: Operation,
         selection: Selection,
-        executor: "Executor[Any]",
+        executor: EventExecutor,
         *,
         rooms: Sequence[Mapping[str, Any]],
         epoch: str | None = None,
@@ -148,9 +143,7 @@ class Subscriptions:
         operation.source = many
         await many.follow(positions, epoch)
 
-    async def _typing(
-        self, operation: Operation, executor: "Executor[Any]", *, room_id: str
-    ) -> None:
+    async def _typing(self, operation: Operation, executor: EventExecutor, *, room_id: str) -> None:
         def feed(room: Room) -> Feed:
             teller = Teller(self._execution, self._service, executor, operation)
             stream = TypingStream(self._service, room, teller, operation)

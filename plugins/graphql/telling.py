@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgspec
-from graphql import ExecutionResult, Executor
+from graphql import ExecutionResult
 
 from chatserver import Service
 from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.events import EventExecutor, begun, execute_event
 from chatserver_plugins.graphql.execution import Execution
-from chatserver_plugins.graphql.groups import begun, execute_event
 from chatserver_plugins.graphql.operations import Operation
 
 
@@ -21,7 +20,7 @@ class Teller:
         self,
         execution: Execution,
         service: Service,
-        executor: "Executor[Any]",
+        executor: EventExecutor,
         operation: Operation,
     ) -> None:
         self._execution, self._service = execution, service

@@ -1,18 +1,15 @@
-"""OpenTelemetry spans of queries and mutations, by Ariadne's own extension.
+"""OpenTelemetry spans of queries and mutations: one for the operation, one for each field of its root.
 
 Spans say which operation and which fields took how long. What clients give as arguments is in none
-of them: it may be a password or a message.
+of them: it may be a password or a message. Fields below have none: there may be thousands.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import CoroutineType
 from typing import Any
 
-from ariadne.extensions import ExtensionManager
-from graphql import MiddlewareManager
-
 from chatserver import StartupError, how_to_install
-from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.documents import Operation
 
 MISSING = (
@@ -20,36 +17,52 @@ MISSING = (
 )
 
 
+class RootSpans:
+    """Makes the spans of one operation's root fields."""
+
+    def __init__(self, trace: Any, tracer: Any) -> None:
+        self._trace, self._tracer = trace, tracer
+
+    def around(self, name: str, execute: Callable[[], Any]) -> Any:
+        """What `execute` returns; the span lasts until that is there, if it has to be awaited."""
+        span = self._tracer.start_span(name, attributes={"graphql.path": name})
+        with self._trace.use_span(span):
+            result = execute()
+        if isinstance(result, CoroutineType):
+            return self._awaited(span, result)
+        span.end()
+        return result
+
+    async def _awaited(self, span: Any, result: Any) -> Any:
+        with self._trace.use_span(span, end_on_exit=True):
+            return await result
+
+
 class Tracing:
     """Makes the spans of each operation, or none if it is off."""
 
     def __init__(self, is_on: bool) -> None:
         """Raises `StartupError` if it is on and OpenTelemetry is missing."""
-        self._extension = _extension() if is_on else None
+        self._trace = _trace() if is_on else None
 
     @contextmanager
-    def operation(self, operation: Operation, asking: Asking) -> Iterator[MiddlewareManager | None]:
-        """A span around one operation, and what makes those of its resolvers."""
-        if self._extension is None:
+    def operation(self, operation: Operation) -> Iterator[RootSpans | None]:
+        """A span around one operation, and what makes those of its root fields."""
+        if self._trace is None:
             yield None
             return
+        tracer = self._trace.get_tracer("chatserver.graphql")
+        attributes = {"graphql.operation.type": operation.type.value}
+        if operation.name:
+            attributes["graphql.operation.name"] = operation.name
         name = f"{operation.type.value} {operation.name}".rstrip()
-        manager = ExtensionManager([self._extension(name)], asking)
-        with manager.request():
-            yield manager.as_middleware_manager()
+        with tracer.start_as_current_span(name, attributes=attributes):
+            yield RootSpans(self._trace, tracer)
 
 
-def _extension() -> Callable[[str], Any]:
+def _trace() -> Any:
     try:
-        from ariadne.contrib.tracing.opentelemetry import opentelemetry_extension
+        from opentelemetry import trace
     except ImportError as error:
         raise StartupError(MISSING) from error
-
-    def named(name: str) -> Any:
-        return opentelemetry_extension(arg_filter=_nothing, root_span_name=name)
-
-    return named
-
-
-def _nothing(arguments: dict[str, Any], info: Any) -> dict[str, Any]:
-    return {}
+    return trace

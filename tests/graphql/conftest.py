@@ -12,7 +12,11 @@ from tests.graphql.npm import installed
 from tests.protocol.running import Running
 
 PLUGINS = ["memory", "password", "metrics", "graphql"]
-SETTINGS = {"plugins.enabled": PLUGINS, "plugin.graphql.seconds": 50.0}
+SETTINGS = {
+    "plugins.enabled": PLUGINS,
+    "plugin.graphql.seconds": 50.0,
+    "plugin.graphql.introspection": "all",  # as on a server for development
+}
 SCRIPTS = Path(__file__).parent / "clients"
 PACKAGES = {
     "@apollo/client": "3.14.0",

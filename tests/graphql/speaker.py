@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.graphql.asker import PATH, Json
+from tests.graphql.asker import PATH, Json, without_cost
 from tests.protocol.client import ANSWER_SECONDS, Client, Frame
 
 EVENTS = """subscription Events($room: ID!, $after: Int, $epoch: String) {
@@ -89,14 +89,13 @@ class Speaker(Client):
         return code
 
     async def run(self, text: str, /, **variables: Any) -> Json:
-        """The result of a query or a mutation."""
+        """The result of a query or a mutation, without what it cost."""
         name = f"run-{next(self._names)}"
         self.subscribe(name, text, **variables)
         frame = await self.of(name)
         assert frame.get("type") == "next", frame
         assert await self.of(name) == {"id": name, "type": "complete"}
-        payload: Json = frame["payload"]
-        return payload
+        return without_cost(frame["payload"])
 
     async def ping(self, payload: Mapping[str, Any] | None = None) -> Frame:
         self.say({"type": "ping"} if payload is None else {"type": "ping", "payload": payload})

@@ -2,20 +2,30 @@
 
 import asyncio
 import time
+from functools import reduce
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from graphql import get_introspection_query
 
-from chatserver import Measures, MemberEvent
+from chatserver import Measures, MemberEvent, ServerRole, User
 from chatserver.app import Server
+from chatserver.config import load
+from chatserver.rate import Rates
+from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.errors import Refused
-from chatserver_plugins.graphql.execution import Execution
+from chatserver_plugins.graphql.execution import Execution, Ready
+from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.part import own_part
-from chatserver_plugins.graphql.schema import build, costs
+from chatserver_plugins.graphql.schema import build, build_costs
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import People, Start
 
+USER = User(
+    id="ada", username="ada", name="Ada", role=ServerRole.MEMBER, at="2026-01-01T00:00:00.000Z"
+)
 REFUSED_SECONDS = 0.05
 TRIES = 5  # the machine may be busy with something else; what counts is the best time
 
@@ -33,10 +43,42 @@ HOSTILE = {
     "nested fields": ("{ me " * 400 + "}" * 400, "graphql.depth"),
     "deeper than the parser follows": ("{ me " * 30_000, "graphql.depth"),
     "nested lists": ("{ room(id: " + "[" * 900 + "}", "graphql.depth"),
-    "fragments that double": (
+    "fragments in many places": (
         "{ ...f0 }"
-        + "".join(f" fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(40))
-        + " fragment f40 on Query { rooms { nodes { id } } }",
+        + "".join(
+            f" fragment f{n} on Query {{ " + many(f"x{n}y#: me {{ ...f{n + 1} }}", 4) + " }"
+            for n in range(11)
+        )
+        + " fragment f11 on Query { z }",
+        "graphql.invalid",
+    ),
+    "fragments that meet in many ways": (
+        "{ ...a0 ...b0 }"
+        + "".join(
+            f" fragment {name}{n} on Query {{ p{n} {{ ...a{n + 1} }} q{n} {{ ...{name}{n + 1} }} }}"
+            for n in range(11)
+            for name in "ab"
+        )
+        + " fragment a11 on Query { z } fragment b11 on Query { z }",
+        "graphql.invalid",
+    ),
+    "the same subfields again and again": (
+        "{" + many("me { id name username role at disabled }", 40) + "}", "graphql.aliases",
+    ),
+    "fragments that all spread each other": (
+        "{ me {" + many("...f#", 24) + "} }"
+        + "".join(
+            f" fragment f{n} on User {{ id " + " ".join(f"...f{m}" for m in range(n + 1, 24)) + " }"
+            for n in range(24)
+        ),
+        "graphql.aliases",
+    ),
+    "unknown fields of an input": (
+        "mutation { createRoom(input: {" + many("f#: 1", 300) + "}) { room { id } } }", "graphql.invalid",
+    ),
+    "newlines": ("\n" * 60_000 + "{ x }", "graphql.invalid"),
+    "logins": (
+        "mutation {" + many('a#: login(input: {username: "a", password: "#"}) { token }', 20) + "}",
         "graphql.cost",
     ),
     "a fragment in itself": ("{ ...a } fragment a on Query { ...a }", "graphql.invalid"),
@@ -77,7 +119,22 @@ def execution() -> Execution:
 
 def made(config: GraphQLConfig) -> Execution:
     parts = [own_part()]
-    return Execution(build(parts), costs(parts), config, Measures(), debug=False)
+    schema = build(parts)
+    return Execution(schema, build_costs(schema, parts), config, Measures(), debug=False)
+
+
+def somebody() -> Asking:
+    """A user whose rate has no limit."""
+    service: Any = SimpleNamespace(rates=Rates(1e9, 1e9, 0))
+    return Asking(service, user=USER, address="192.0.2.1")
+
+
+def prepared(execution: Execution, text: str, **variables: Any) -> Ready:
+    return execution.prepare(Params(text, variables, None), somebody())
+
+
+def execution_of(execution: Execution, text: str, name: str | None) -> Ready:
+    return execution.prepare(Params(text, None, name), somebody())
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -87,9 +144,57 @@ def test_a_hostile_document_is_refused_at_once(execution: Execution, name: str) 
     for _ in range(TRIES):
         started = time.thread_time()
         with pytest.raises(Refused) as refused:
-            execution.prepare(text)
+            prepared(execution, text)
         best = min(best, time.thread_time() - started)
         assert refused.value.code == code
+    assert best < REFUSED_SECONDS
+
+
+HUGE_VARIABLES: dict[str, object] = {
+    "a long list": ["x"] * 30_000,
+    "many lists": [["x"] * 10] * 3_000,
+    "nested lists": reduce(lambda inside, _: [inside], range(400), 0),  # type: ignore[arg-type,return-value]
+    "nested objects": reduce(lambda inside, _: {"a": inside}, range(400), 0),  # type: ignore[arg-type,return-value]
+}
+
+
+@pytest.mark.parametrize("name", HUGE_VARIABLES)
+def test_variables_that_hold_too_much_are_refused_at_once(execution: Execution, name: str) -> None:
+    text = "mutation ($v: [ID!]!) { createRoom(input: {members: $v}) { room { id } } }"
+    prepared(execution, text, v=["x"] * 4_000)
+    started = time.thread_time()
+    with pytest.raises(Refused, match=r"graphql\.variables"):
+        prepared(execution, text, v=HUGE_VARIABLES[name])
+    assert time.thread_time() - started < REFUSED_SECONDS
+
+
+LONG = {
+    "a string": '{ room(id: "' + "x" * 60_000 + '") { id } }',
+    "escapes": '{ room(id: "' + "\\u0041" * 10_000 + '") { id } }',
+    "a block string": '{ room(id: """' + "\n x" * 20_000 + '""") { id } }',
+    "quotes in a block string": '{ room(id: """' + '\\"""' * 15_000 + '""") { id } }',
+    "a comment": "#" + "x" * 60_000 + "\n{ __typename }",
+    "commas": "," * 60_000 + "{ __typename }",
+    "a literal list": 'subscription { presence(roomId: "x", userIds: [' + '"u" ' * 950 + "]) { online } }",
+    "operations": many("query q# { me { id name username role at disabled } }", 19) + " query q { epoch }",
+    "fields that meet": "{" + many("me { id name username role at disabled }", 20) + "}",
+    "a chain of types": "{ __schema { types { fields { type" + "{ ofType" * 80 + "{ name }" + "}" * 84,
+    "fragments that double": (
+        "{ ...f0 }"
+        + "".join(f" fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(40))
+        + " fragment f40 on Query { rooms { nodes { id } } }"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_document_that_is_allowed_is_soon_ready(name: str) -> None:
+    best = 1e9
+    for _ in range(TRIES):
+        execution = made(GraphQLConfig())
+        started = time.thread_time()
+        execution_of(execution, LONG[name], "q" if name == "operations" else None)
+        best = min(best, time.thread_time() - started)
     assert best < REFUSED_SECONDS
 
 
@@ -117,8 +222,8 @@ async def test_the_limit_is_said(people: People) -> None:
         ("query ($n: Int) { rooms(first: $n) { nodes { id } } }", {"n": 7.0}, 15),
         ("query ($n: Int) { rooms(first: $n) { nodes { id } } }", {"n": None}, 101),
         ("query ($n: Int) { rooms(first: $n) { nodes { id } } }", {"n": "many"}, 21),
-        ('{ room(id: "r") { messages(last: 5) { id reactions { emoji } } } }', {}, 2 + 5 * 12),
-        ("{ ...f ...f } fragment f on Query { me { id } }", {}, 4),
+        ('{ room(id: "r") { messages(last: 5) { id reactions { emoji } } } }', {}, 1 + 10 + 5 * 5),
+        ("{ ...f ...f } fragment f on Query { me { id } }", {}, 2),
         ('{ search(text: "a", first: 2) { nodes { id } } }', {}, 504),
     ],
 )
@@ -126,27 +231,39 @@ def test_what_an_operation_costs(
     execution: Execution, text: str, variables: dict[str, object], cost: int
 ) -> None:
     just_enough, too_little = GraphQLConfig(cost=cost), GraphQLConfig(cost=max(1, cost - 1))
-    made(just_enough).prepare(text, variables)
+    prepared(made(just_enough), text, **variables)
     if cost > 1:
         with pytest.raises(Refused, match=r"graphql\.cost"):
-            made(too_little).prepare(text, variables)
+            prepared(made(too_little), text, **variables)
 
 
 def test_what_tools_ask_for_passes(execution: Execution) -> None:
-    execution.prepare(get_introspection_query())
+    prepared(execution, get_introspection_query())
     fragments = "".join(f" fragment f{n} on User {{ id username }}" for n in range(20))
-    execution.prepare("{ me { " + many("...f#", 20) + " } }" + fragments)
+    prepared(execution, "{ me { " + many("...f#", 20) + " } }" + fragments)
 
 
 @pytest.mark.parametrize(
     "query", ["{ __schema { types { name } } }", '{ __type(name: "User") { name } }']
 )
-async def test_without_introspection(start: Start, query: str) -> None:
-    asker = Asker(start({"plugin.graphql.introspection": False}))
-    assert await asker.code(query) == "graphql.introspection"
-    assert await asker.ask("{ __typename }") == {"__typename": "Query"}
-    answer = await asker.answer("{ mee { id } }")
-    assert "me" not in answer["errors"][0]["message"].replace("mee", "")  # no hint at names
+@pytest.mark.parametrize("shown_to", ["all", "signed_in", "none"])
+async def test_who_is_shown_the_schema(start: Start, query: str, shown_to: str) -> None:
+    server = start({"plugin.graphql.introspection": shown_to})
+    ada, nobody = Asker(server, await server.person("ada")), Asker(server)
+    for asker, is_shown in ((ada, shown_to != "none"), (nobody, shown_to == "all")):
+        answer = await asker.answer(query)
+        if is_shown:
+            assert "name" in str(answer["data"])
+        else:
+            assert answer["errors"][0]["extensions"]["code"] == "graphql.introspection"
+        assert await asker.ask("{ __typename }") == {"__typename": "Query"}
+        hint = (await asker.answer("{ mee { id } }"))["errors"][0]["message"].replace("mee", "")
+        assert ("me" in hint) is is_shown  # names are no secret of who sees the schema
+
+
+async def test_by_default_the_schema_is_for_those_who_are_signed_in() -> None:
+    assert GraphQLConfig().introspection == "signed_in"
+    assert load("development", environ={}).config.plugin["graphql"]["introspection"] == "all"
 
 
 async def test_what_takes_too_long_is_given_up(start: Start) -> None:

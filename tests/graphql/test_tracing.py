@@ -63,3 +63,17 @@ def test_what_is_missing_is_said() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "pip install '.[opentelemetry]'" in done.stdout, done.stderr
+
+
+async def test_a_large_query_makes_few_spans(start: Start, exporter: InMemorySpanExporter) -> None:
+    server = start(ON)
+    ada = Asker(server, await server.person("ada"))
+    room = await ada.make_room()
+    for number in range(20):
+        await ada.post(room, f"{number}")
+    exporter.clear()
+    text = "query Page($r: ID!) { room(id: $r) { messages { id body author { username } } } epoch }"
+    await ada.ask(text, r=room)
+    assert sorted(span.name for span in exporter.get_finished_spans()) == [
+        *("epoch", "query Page", "room")
+    ]

@@ -1,0 +1,110 @@
+"""Executing the operation of a subscription, once for each event."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, cast
+
+from graphql import ExecutionResult, Executor, GraphQLError, GraphQLObjectType
+from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
+
+from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.errors import Refused
+from chatserver_plugins.graphql.execution import Execution, Ready, is_awaitable
+from chatserver_plugins.graphql.pace import PacedExecutor, is_no_list
+
+
+class EventExecutor(PacedExecutor):
+    """Executes one operation for any number of events. Only long lists wait for their turn.
+
+    What a selection consists of is found out once. graphql-core's own memory of that knows it by a
+    list that it makes anew for each event, so that it would grow and never help.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # Shared with the copies that execute an event each. The document keeps the nodes alive.
+        self.cost = 1  # at least, of each event
+        self._selected: dict[tuple[object, ...], CollectedFields] = {}
+
+    def collect_and_execute_subfields(self, *arguments: Any) -> Any:
+        return {} if self.is_too_much else Executor.collect_and_execute_subfields(self, *arguments)
+
+    def collect_subfields(
+        self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList
+    ) -> CollectedFields:
+        key = (return_type, *(id(details.node) for details in field_details_list))
+        found = self._selected.get(key)
+        if found is None:
+            found = super().collect_subfields(return_type, field_details_list)
+            self._selected[key] = found
+        return found
+
+
+def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[GraphQLError]:
+    """What executes each event of a subscription; or what is wrong with the variables."""
+    made = EventExecutor.made(
+        execution.schema,
+        ready.document.node,
+        raw_variable_values=dict(ready.variables),
+        operation_name=ready.operation.name or None,
+        is_awaitable=is_awaitable,
+        is_async_iterable=is_no_list,
+        hide_suggestions=True,
+        pace=execution.pace,
+        most=execution.most_resolved,
+        spans=None,
+    )
+    if isinstance(made, EventExecutor):
+        made.cost = max(1, ready.cost.total)
+    return made
+
+
+def execute_event(
+    executor: EventExecutor, event: object, asking: Asking
+) -> ExecutionResult | Awaitable[ExecutionResult]:
+    """The result of one event; an error graphql.cost in its place if it is too large."""
+    once = cast("EventExecutor", executor.build_per_event_executor(event))
+    once.context_value = asking
+    asking.stir.pace = once.pace
+    made = cast("ExecutionResult | Awaitable[ExecutionResult]", once.execute_operation(False))
+    return _checked(once, made) if isinstance(made, ExecutionResult) else _awaited_once(once, made)
+
+
+async def _awaited_once(once: EventExecutor, made: "Awaitable[ExecutionResult]") -> ExecutionResult:
+    return _checked(once, await made)
+
+
+def _checked(once: EventExecutor, outcome: ExecutionResult) -> ExecutionResult:
+    if not once.is_too_much:
+        return outcome
+    refused = Refused("graphql.cost", "What is selected of this event is too large.")
+    error = GraphQLError(refused.text, path=[], original_error=refused)
+    return ExecutionResult(None, [error])
+
+
+def begun(
+    made: "ExecutionResult | Awaitable[ExecutionResult]", seconds: float
+) -> "asyncio.Future[ExecutionResult]":
+    """An execution under way; `TimeoutError` after so long.
+
+    Who awaits it has to shield it: cancelled before it has begun, graphql-core would leave
+    coroutines behind that never began.
+    """
+    future = asyncio.ensure_future(_awaited(made, seconds))
+    future.add_done_callback(_look_at)
+    return future
+
+
+async def _awaited(
+    made: "ExecutionResult | Awaitable[ExecutionResult]", seconds: float
+) -> ExecutionResult:
+    if isinstance(made, ExecutionResult):
+        return made
+    async with asyncio.timeout(seconds):
+        return await made
+
+
+def _look_at(future: "asyncio.Future[ExecutionResult]") -> None:
+    """It may be that nobody wants to know any more; asyncio would complain of an error."""
+    if not future.cancelled():
+        future.exception()

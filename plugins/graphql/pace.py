@@ -1,0 +1,191 @@
+"""Executing large operations in parts, between which the loop does other things.
+
+graphql-core resolves all that is in memory in one go, and completes all that awaited one thing in
+one turn of the loop: ten thousand fields would stop everybody for a tenth of a second. How much
+may be done in a turn is the matter of `turns`.
+"""
+
+from collections.abc import AsyncIterable, Awaitable, Iterable
+from typing import Any, Self, TypeGuard, cast
+
+from graphql import (
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import Path, gather_with_cancel
+
+from chatserver_plugins.graphql.costs import SCHEMA_FIELD
+from chatserver_plugins.graphql.tracing import RootSpans
+from chatserver_plugins.graphql.turns import PART_FIELDS, Pace
+
+
+class PacedExecutor(Executor[Any]):
+    """Executes one operation at the common pace, and counts what it resolves."""
+
+    def __init__(
+        self, *arguments: Any, pace: Pace, most: float, spans: RootSpans | None, **named: Any
+    ) -> None:
+        """Of more than `most` fields nothing further is resolved: `is_too_much` is true then."""
+        super().__init__(*arguments, **named)
+        self.pace, self._most, self._spans = pace, most, spans
+        self.resolved = 0.0  # fields, those of the schema for less
+        self.worked = 0  # fields, and items of lists
+        self.parts = 0  # of lists, one in the other, that are being completed now
+
+    @classmethod
+    def made(cls, *arguments: Any, **named: Any) -> Self | list[GraphQLError]:
+        """As `build`, which says less of its result."""
+        return cast("Self | list[GraphQLError]", cls.build(*arguments, **named))
+
+    def start(self) -> ExecutionResult | Awaitable[ExecutionResult]:
+        self.pace.keep_turning()
+        return cast("ExecutionResult | Awaitable[ExecutionResult]", self.execute_operation())
+
+    @property
+    def is_too_much(self) -> bool:
+        return self.resolved > self._most
+
+    def work(self) -> None:
+        self.worked += 1
+        self.pace.left -= 1
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: None,
+    ) -> Any:
+        self.resolved += SCHEMA_FIELD if parent_type.name.startswith("__") else 1
+        self.work()
+        execute = super().execute_field
+        if self._spans is None or path.prev is not None:
+            return execute(parent_type, source, field_details_list, path, position_context)
+        return self._spans.around(
+            str(path.key),
+            lambda: execute(parent_type, source, field_details_list, path, position_context),
+        )
+
+    def collect_and_execute_subfields(
+        self,
+        return_type: GraphQLObjectType,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        result: Any,
+        position_context: None,
+    ) -> Any:
+        if self.is_too_much:
+            return {}
+        if self.pace.is_overdrawn:
+            return self._execute_later(return_type, field_details_list, path, result)
+        self.pace.keep_turning()
+        return super().collect_and_execute_subfields(
+            return_type, field_details_list, path, result, position_context
+        )
+
+    async def _execute_later(
+        self, kind: GraphQLObjectType, selected: FieldDetailsList, path: Path, value: Any
+    ) -> Any:
+        await self.pace.turn(
+            self.context_value.stir, len(self.collect_subfields(kind, selected).grouped_field_set)
+        )
+        if self.is_too_much:
+            return {}
+        done = super().collect_and_execute_subfields(kind, selected, path, value, None)
+        return await done if self.is_awaitable(done) else done
+
+    def complete_iterable_value(
+        self,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        items: Iterable[Any],
+        position_context: None,
+    ) -> Any:
+        listed = _List(self, item_type, field_details_list, info, path, items)
+        pace = self.pace
+        is_due = pace.is_free or (self.parts > 0 and not pace.is_overdrawn)
+        if is_due and listed.go_on(max(pace.left, PART_FIELDS)):
+            return listed.gathered() if listed.awaited else listed.results
+        return listed.finish()
+
+
+class _List:
+    """A list whose items are completed, as many at a time as the pace allows."""
+
+    def __init__(
+        self,
+        executor: PacedExecutor,
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        items: Iterable[Any],
+    ) -> None:
+        self.results: list[Any] = []
+        self.awaited: list[int] = []  # places in it that have to be awaited
+        self._executor, self._items = executor, iter(items)
+        self._item_type, self._selected = item_type, field_details_list
+        self._info, self._path = info, path
+
+    def go_on(self, fields: int) -> bool:
+        """Complete items until about so many fields were resolved; true at the end of the list."""
+        executor = self._executor
+        until = executor.worked + fields
+        executor.parts += 1
+        try:
+            for item in self._items:
+                executor.work()
+                self._complete(item)
+                if executor.worked >= until:
+                    return executor.is_too_much
+        except Exception:
+            # An item that may not be null: the whole list is given up, and what it began is awaited.
+            rest = [self.results[place] for place in self.awaited]
+            rest += [item for item in self._items if executor.is_awaitable(item)]
+            if rest:
+                executor.settle_in_background(rest)
+            raise
+        finally:
+            executor.parts -= 1
+        return True
+
+    async def finish(self) -> list[Any]:
+        executor = self._executor
+        while True:
+            await executor.pace.turn(executor.context_value.stir, PART_FIELDS)
+            if self.go_on(PART_FIELDS):
+                return await self.gathered()
+
+    async def gathered(self) -> list[Any]:
+        done = await gather_with_cancel(*(self.results[place] for place in self.awaited))
+        for place, result in zip(self.awaited, done, strict=True):
+            self.results[place] = result
+        return self.results
+
+    def _complete(self, item: Any) -> None:
+        executor, place = self._executor, len(self.results)
+        path = self._path.add_key(place, None)
+        if executor.is_awaitable(item):
+            self.results.append(
+                executor.complete_awaitable_list_item_value(
+                    item, self._item_type, self._selected, self._info, path, None
+                )
+            )
+            self.awaited.append(place)
+        elif executor.complete_list_item_value(
+            item, self.results, self._item_type, self._selected, self._info, path, None
+        ):
+            self.awaited.append(place)
+
+
+def is_no_list(value: object) -> TypeGuard[AsyncIterable[Any]]:
+    """Nothing here is an asynchronous list."""
+    return False
