@@ -25,9 +25,41 @@ query Newest {
 }
 `;
 
+// Queries and mutations go by HTTP; subscriptions over a WebSocket (graphql-transport-ws), one each.
+const ask = GraphiQL.createFetcher({ url: place.dataset.url });
+
+function fetcher(params, options = {}) {
+  const operations = options.documentAST?.definitions.filter(({ kind }) => kind === "OperationDefinition") ?? [];
+  const asked = operations.find(({ name }) => !params.operationName || name?.value === params.operationName);
+  return asked?.operation === "subscription" ? { subscribe: (to) => listen(params, options.headers, to) } : ask(params, options);
+}
+
+function listen(params, headers, to) {
+  const url = new URL(place.dataset.url, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const socket = new WebSocket(url, "graphql-transport-ws");
+  const say = (message) => socket.send(JSON.stringify(message));
+  socket.onopen = () => say({ type: "connection_init", payload: { headers } });
+  socket.onmessage = ({ data }) => {
+    const { type, payload } = JSON.parse(data);
+    if (type === "connection_ack") say({ id: "1", type: "subscribe", payload: params });
+    else if (type === "ping") say({ type: "pong" });
+    else if (type === "next") to.next(payload);
+    else if (type === "error") to.error({ errors: payload });
+    else if (type === "complete") to.complete();
+  };
+  socket.onclose = ({ code, reason }) => to.error(new Error(`closed with ${code}: ${reason}`));
+  return {
+    unsubscribe() {
+      socket.onclose = null;
+      socket.close(1000);
+    },
+  };
+}
+
 ReactDOM.render(
   React.createElement(GraphiQL, {
-    fetcher: GraphiQL.createFetcher({ url: place.dataset.url }),
+    fetcher,
     defaultQuery: FIRST,
     defaultEditorToolsVisibility: "headers",
     shouldPersistHeaders: false,
