@@ -22,6 +22,7 @@ class Outage:
         self._store = store
         self._refused = 0
         self._single = -SAY_SECONDS  # when a failure without an outage was last said
+        self._told = -SAY_SECONDS  # when an outage was last said: one that comes and goes is one
         self._task: asyncio.Task[None] | None = None
 
     def failed(self, error: StoreUnavailable, refused: int = 0) -> None:
@@ -39,14 +40,14 @@ class Outage:
         try:
             while (why := await self._why_not()) is not None:
                 now = time.monotonic()
-                if not said or now - said > SAY_SECONDS:
+                if now - self._told > SAY_SECONDS:
                     logger.error("{}", self._away(since, now - started, why, still=bool(said)))
-                    said = now
+                    said = self._told = now
                 await asyncio.sleep(PROBE_SECONDS)
             if said:
                 text = "the store {} answers again after {:.1f} s; {} events were refused meanwhile"
                 logger.warning(text, self.name, time.monotonic() - started, self._refused)
-            elif started - self._single > SAY_SECONDS:
+            elif started - max(self._single, self._told) > SAY_SECONDS:
                 self._single = started
                 text = "the store {} failed and answers again; {} events were refused: {}"
                 logger.error(text, self.name, self._refused, reason)

@@ -71,6 +71,16 @@ async def test_a_failure_without_an_outage_is_an_error_too_but_no_flood(logged: 
     assert "the disk is full" in logged[0]
 
 
+async def test_a_store_that_comes_and_goes_is_no_flood(logged: list[str]) -> None:
+    store = Failing(0)
+    away = watched(store)
+    for _ in range(100):
+        store.times = 1
+        away.failed(StoreUnavailable())
+        await over(away)
+    assert [line.partition(" ")[0] for line in logged] == ["ERROR", "WARNING"]
+
+
 async def test_a_reason_is_never_taken_for_a_format(logged: list[str]) -> None:
     away = watched(Failing(1, reason="{'ok': 0.0} {0}"))
     away.failed(StoreUnavailable())

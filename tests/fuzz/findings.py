@@ -29,9 +29,9 @@ class Findings:
         self.found.setdefault(key, text[: 20 * SHOWN_BYTES])
 
     def answered(self, door: str, status: int, body: bytes, sent: object) -> None:
-        """An HTTP answer: 500 and above is a finding but for 503, which says that something is away."""
+        """An HTTP answer of 500 and above is a finding, except 503 (something is away) and 505 (HTTP's version)."""
         self.answers[f"{door} {status}"] += 1
-        if (status >= 500 and status != 503) or INTERNAL.search(body):
+        if (status >= 500 and status not in (503, 505)) or INTERNAL.search(body):
             self.note(
                 f"{door} {status}", f"{body[:SHOWN_BYTES]!r}\n  sent: {str(sent)[:SHOWN_BYTES]}"
             )

@@ -172,7 +172,7 @@ async def test_a_missing_program_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(mongod, "packaged", lambda: None)
-    with pytest.raises(StartupError, match=r"chatserver\[mongod\].*mongo\.uri.*list sqlite"):
+    with pytest.raises(StartupError, match=r"\.\[mongod\].*mongo\.uri.*list sqlite"):
         await make(tmp_path).open()
 
 
