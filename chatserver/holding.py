@@ -7,6 +7,7 @@ from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import StartupError
+from chatserver.folders import give_back
 from chatserver.interfaces import Store
 from chatserver.plugins import Source, discover, load_class
 
@@ -68,7 +69,9 @@ class Holding:
                 return
         try:
             temporary = self._note.with_suffix(".new")
-            temporary.write_text(text and f"{text}\n", encoding="utf-8")
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text and f"{text}\n")
+                give_back(file.fileno(), self._folder)
             temporary.replace(self._note)
         except OSError as error:  # a full disk; the note only helps whoever chooses wrongly later
             logger.warning("cannot write {}: {}", self._note, error.strerror)

@@ -1,6 +1,7 @@
 """How much of the processor one search may take, and when others get their turn."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from time import thread_time
 from typing import TypeVar
@@ -11,10 +12,38 @@ SECONDS = 0.3  # of the processor for comparing texts; then the page ends, and i
 SLICE_SECONDS = 0.01  # of it at a stretch; one text takes up to 10 ms more
 
 
-class Effort:
-    """What one page of a search has spent so far."""
+class Turns:
+    """Lets one search at a time go on, in each turn of the loop: a hundred take no longer turns than one."""
 
     def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_turning = False
+
+    async def take(self) -> None:
+        """Wait for a turn."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        if not self._is_turning:
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._next)
+        await turn
+
+    def _next(self) -> None:
+        self._is_turning = False
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():  # nobody has given up meanwhile
+                turn.set_result(None)
+                self._is_turning = True
+                asyncio.get_running_loop().call_soon(self._next)
+                return
+
+
+class Effort:
+    """What one page of a search has spent so far. All searches of a node share `turns`."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._spent = 0.0
 
     @property
@@ -23,11 +52,12 @@ class Effort:
 
     async def each(self, items: Iterable[T]) -> AsyncIterator[T]:
         """The items; the time until the next one is asked for counts. Others get their turns in between."""
+        await self._turns.take()
         began = thread_time()
         for item in items:
             yield item
             if (taken := thread_time() - began) >= SLICE_SECONDS:
                 self._spent += taken
-                await asyncio.sleep(0)
+                await self._turns.take()
                 began = thread_time()
         self._spent += thread_time() - began

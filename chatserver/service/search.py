@@ -10,7 +10,7 @@ from chatserver.model import Message, User
 from chatserver.room import Room
 from chatserver.search.analyser import analysed, fold
 from chatserver.search.candidates import Span
-from chatserver.search.effort import Effort
+from chatserver.search.effort import Effort, Turns
 from chatserver.search.finder import Finder, Wanted
 from chatserver.search.merge import Merge, Place
 from chatserver.search.query import Query, parse
@@ -48,6 +48,7 @@ class Search:
     ) -> None:
         self._finder, self._rooms, self._history = finder, rooms, history
         self._accounts, self._limits = accounts, limits
+        self._turns = Turns()
 
     async def find(
         self,
@@ -70,7 +71,7 @@ class Search:
             return Found([])
         wanted = Wanted(query, authors, _span(query, place if room is None else None))
         seq = place.seq if place is not None and room is not None else None
-        effort = Effort()
+        effort = Effort(self._turns)
         located = await self._finder.locate(rooms, wanted, seq, effort)
 
         async def read(candidates: Sequence[tuple[Room, str]]) -> Mapping[tuple[str, str], Message]:

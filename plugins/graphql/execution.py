@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import floor
 from types import CoroutineType
 from typing import Any, NamedTuple, TypeGuard
+from weakref import WeakValueDictionary
 
 from graphql import ExecutionResult, GraphQLSchema, OperationType
 
@@ -27,6 +28,7 @@ from chatserver_plugins.graphql.turns import Pace
 NEW_CHARS = 200  # so many characters of a new document count as one operation: it takes 1 ms
 EVENTS = 10  # an event of a subscription may cost a tenth of an operation: there are more of them
 LONGER = 2  # times the cost allowed that an operation may resolve, where lists are unusually long
+LARGE = 1000  # an operation of this cost waits for the others of the same user that are as large
 SHOWN_SCHEMAS = 8  # answers of the schema that are kept, about 100 kB each
 
 Result = dict[str, Any]  # data, errors, extensions
@@ -75,6 +77,8 @@ class Execution:
         self.most_resolved = LONGER * config.cost  # fields, of one operation or one event
         self._tracing = Tracing(config.opentelemetry)
         self._schemas: OrderedDict[int, tuple[Operation, ExecutionResult]] = OrderedDict()
+        # By who asks: of one's large operations one is executed at a time.
+        self._large: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def prepare(self, params: Params, asking: Asking, budget: Budget | None = None) -> Ready:
         """What may be executed. Raises `Refused`, `ChatError` limit.rate.
@@ -125,7 +129,10 @@ class Execution:
         started = time.perf_counter()
         outcome, resolved = None, 0
         try:
-            outcome, resolved = await self._execute(ready, asking, until)
+            if ready.cost.total < LARGE:
+                outcome, resolved = await self._execute(ready, asking, until)
+            else:
+                outcome, resolved = await self._execute_in_turn(ready, asking, until)
         except TimeoutError as error:
             raise Refused("graphql.time") from error
         finally:
@@ -175,6 +182,18 @@ class Execution:
         return shown_to == "all" or (shown_to == "signed_in" and asking.is_signed_in)
 
     # -- executing ---------------------------------------------------------------------------------
+
+    async def _execute_in_turn(
+        self, ready: Ready, asking: Asking, until: float
+    ) -> tuple[ExecutionResult, int]:
+        """Several large operations at a time would make long turns of the loop."""
+        lock = self._large.setdefault(asking.source, asyncio.Lock())
+        async with asyncio.timeout_at(until):
+            await lock.acquire()
+        try:
+            return await self._execute(ready, asking, until)
+        finally:
+            lock.release()
 
     async def _execute(
         self, ready: Ready, asking: Asking, until: float

@@ -293,7 +293,9 @@ def test_every_hook_is_documented_with_its_arguments(hook: str) -> None:
 @pytest.mark.parametrize("hook", hook_names())
 def test_every_hook_has_a_plugin_that_comes_with_the_server(hook: str) -> None:
     rows = survey(load(environ={}).config)
-    assert [row.name for row in rows if row.distribution == "chatserver" and hook in row.hooks]
+    assert [
+        row.name for row in rows if row.distribution == "pluggable-chatserver" and hook in row.hooks
+    ]
 
 
 def test_every_rule_stands_in_the_table() -> None:

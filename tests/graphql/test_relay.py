@@ -7,7 +7,7 @@ from graphql import OperationDefinitionNode, parse
 
 from chatserver import ServerRole
 from chatserver.app import Server
-from chatserver_plugins.graphql.limits import Costs
+from chatserver_plugins.graphql.costs import Costs
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.schema import build
 from tests.graphql.asker import Asker, Json
@@ -172,14 +172,13 @@ async def test_messages_that_are_far_between_are_found(start: Start) -> None:
     room = await ada.make_room()
     first = [await ada.post(room, f"{number}") for number in range(3)]
 
-    async def pin(running: Server) -> None:
+    async def describe(running: Server) -> None:
         user = await running.service.accounts.get(ada.id)
         found = await running.service.rooms.get(room)
-        for message in first:
-            for number in range(900):
-                await running.service.messages.pin(user, found, message["id"], number % 2 == 0)
+        for number in range(2700):
+            await running.service.rooms.change(user, found, None, f"topic {number}")
 
-    await asyncio.wait_for(server.run(pin), 60)
+    await asyncio.wait_for(server.run(describe), 60)
     last = await ada.post(room, "last")
     found = [node["seq"] for node in await walk(ada, PAGE, room, 10, back=False)]
     assert found == [message["seq"] for message in (*first, last)]
@@ -248,8 +247,8 @@ async def test_the_cost_of_a_page_is_that_of_its_size_in_either_direction(
     document = parse(text.replace("Connection", f"Connection{arguments}"))
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
-    cost = Costs(build([part]), part.costs).of(operation, {}, {"most": 100})
-    assert cost >= 2 * size
+    cost = Costs(build([part]), part.costs, part.lengths).of(operation, {}, {"most": 100})
+    assert cost.total >= 2 * size
 
 
 # -- what is refused -------------------------------------------------------------------------------

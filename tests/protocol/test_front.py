@@ -146,7 +146,7 @@ async def test_a_silent_connection_is_closed_in_time(start: Start) -> None:
 
 
 async def test_reads_of_the_newest_page_count_for_the_limit_of_requests(start: Start) -> None:
-    server = start({"limits.requests_per_second": 0.01})  # less than one at once
+    server = start({"limits.requests_per_second": 0.01})
 
     async def room_of_anna(running: Server) -> tuple[str, str]:
         service = running.service
@@ -155,8 +155,9 @@ async def test_reads_of_the_newest_page_count_for_the_limit_of_requests(start: S
 
     room, token = await server.run(room_of_anna)
     async with line(server) as short:
-        short.send(get(f"/api/v1/rooms/{room}/messages", token))
-        assert (await short.answer())[0] == 429
+        for status in (200, 429):
+            short.send(get(f"/api/v1/rooms/{room}/messages", token))
+            assert (await short.answer())[0] == status
 
 
 async def test_a_server_that_drains_sends_readers_of_the_newest_page_on(start: Start) -> None:

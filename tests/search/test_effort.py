@@ -7,7 +7,7 @@ import pytest
 
 from chatserver.model import AnyEvent, RoomKind, User
 from chatserver.search import effort
-from chatserver.search.effort import Effort
+from chatserver.search.effort import Effort, Turns
 from chatserver.service import Service
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.memory import MemoryStore
@@ -94,7 +94,7 @@ async def test_turns_are_given_by_what_the_processor_did(monkeypatch: pytest.Mon
 
     task = asyncio.ensure_future(others())
     try:
-        spent = Effort()
+        spent = Effort(Turns())
         assert [item async for item in spent.each(range(5))] == [0, 1, 2, 3, 4]
         assert turns >= 5
         assert not spent.is_spent
@@ -102,3 +102,29 @@ async def test_turns_are_given_by_what_the_processor_did(monkeypatch: pytest.Mon
         assert spent.is_spent
     finally:
         task.cancel()
+
+
+async def test_many_searches_take_no_longer_turns_than_one() -> None:
+    """Twenty at a time, of 10 ms a stretch: together in one turn they would take 200 ms."""
+    turns, running = Turns(), []
+
+    async def search() -> None:
+        began = -1.0
+        async for _ in Effort(turns).each(range(6)):
+            until = thread_time() + 0.01
+            while thread_time() < until:
+                pass
+            began = until
+        assert began > 0
+
+    running = asyncio.gather(*(search() for _ in range(20)))
+    assert await longest_turn(asyncio.ensure_future(running)) < 0.1
+
+
+async def test_a_search_that_is_given_up_holds_nobody_up() -> None:
+    turns = Turns()
+    given_up, other = (asyncio.create_task(turns.take()) for _ in range(2))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait_for(other, 30)
+    await asyncio.wait_for(turns.take(), 30)
