@@ -195,6 +195,20 @@ def test_plain_http_is_sent_to_https(site: Site) -> None:
     _drive(site, scenario)
 
 
+def test_programs_that_speak_plain_http_are_refused_and_not_redirected(site: Site) -> None:
+    async def scenario() -> None:
+        for path in ("/api/v1/me", "/ws", "/graphql", "/graphql/explorer/react.js"):
+            response = await AsyncHTTPClient().fetch(
+                f"http://127.0.0.1:{site.http}{path}",
+                headers={"Host": HOST, "Authorization": "Bearer secret"},
+                follow_redirects=False,
+                raise_error=False,
+            )
+            assert (response.code, "Location" in response.headers) == (403, False), path
+
+    _drive(site, scenario)
+
+
 def test_the_server_learns_the_true_address_and_no_claimed_one(site: Site) -> None:
     async def scenario() -> None:
         claims = {
