@@ -50,7 +50,7 @@ class PageHandler(BaseHandler):
     async def get(self, path: str = "index.html") -> None:
         data, etag = self.files.read(path)
         kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        if kind.startswith("text/"):
+        if kind.startswith("text/") or kind.endswith("+xml"):
             kind += "; charset=utf-8"
         self.set_header("Content-Type", kind)
         self.set_header("Cache-Control", "no-cache")  # ask each time; the ETag makes it cheap

@@ -71,6 +71,7 @@ async def test_unknown_addresses(server: Running) -> None:
         ("DELETE", "/", "GET, HEAD"),
         ("HEAD", "/api/v1/login", "POST"),
         ("BREW", "/api/v1/me", "GET, HEAD"),
+        ("TRACE", "/", "GET, HEAD"),
     ],
 )
 async def test_a_method_that_an_address_does_not_have(
@@ -321,6 +322,8 @@ async def test_the_page_and_its_files(server: Running) -> None:
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
     script = await server.http("GET", "/static/app.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+    icon = await server.http("GET", "/static/icon.svg")
+    assert icon.headers["content-type"] == "image/svg+xml; charset=utf-8"
     again = await server.http(
         "GET", "/static/app.js", headers={"If-None-Match": script.headers["etag"]}
     )
