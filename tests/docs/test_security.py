@@ -150,7 +150,9 @@ def test_the_settings_that_the_page_names_exist() -> None:
 def test_the_list_of_passwords_is_as_long_as_the_page_says() -> None:
     words = (ROOT / "plugins/password/common.txt").read_text(encoding="ascii").split()
     row = next(row for row in rows() if row.id == "V6.2.4")
-    assert f"has {len(words):,} entries, of which {sum(len(word) >= 8 for word in words)} " in row.how
+    assert (
+        f"has {len(words):,} entries, of which {sum(len(word) >= 8 for word in words)} " in row.how
+    )
 
 
 def test_the_inventory_of_cryptography_has_every_file_that_uses_it() -> None:
