@@ -59,7 +59,7 @@ def _fields(kind: Any) -> str:
 
 
 def _members(kind: Any) -> str:
-    """What an object of this protocol has, each with what is said of it."""
+    """A list of the attributes and methods of a protocol, each with its docstring."""
     rows = [f"- `{name}: {_type(of)}`" for name, of in kind.__annotations__.items()]
     for name, member in vars(kind).items():
         if isinstance(member, property):

@@ -52,7 +52,7 @@ class Changed(msgspec.Struct):
 
 
 class OnlineMembers(msgspec.Struct):
-    """Of those who were asked for, the members of the room, and whether each is online."""
+    """For each user asked for who is a member of the room: whether they are online."""
 
     users: dict[str, bool]
 
@@ -147,7 +147,7 @@ def operations() -> str:
 
 
 def bounds() -> str:
-    """What each field of an operation holds, once for all operations that have it."""
+    """A table of the bounds of each field of operations, one row for all operations that share it."""
     found: dict[tuple[str, str], list[str]] = {}
     for name, kind in OPS.items():
         for field in own_fields(kind, Op):
@@ -185,7 +185,7 @@ def notices() -> str:
 
 
 def shapes() -> str:
-    """What answers are made of."""
+    """A table of the objects that answers consist of."""
     rows = ["| | keys | |", "|---|---|---|"]
     for name, kind in SHAPES.items():
         fields = ", ".join(_field(field) for field in msgspec.structs.fields(kind))
@@ -280,7 +280,7 @@ def own_fields(
 
 
 def shape(kind: Any) -> str:
-    """What a field may hold, in words."""
+    """The bounds of a field in words."""
     base = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if get_origin(base) in (Union, UnionType):
         return " or ".join("null" if arg is NoneType else shape(arg) for arg in get_args(base))

@@ -1,4 +1,4 @@
-"""Who did what and when, as JSON lines in a file. Ids and kinds only: never what was said."""
+"""Logs administrative actions as JSON lines in a file: ids and kinds only, never message texts."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -9,7 +9,7 @@ import msgspec
 
 from chatserver import AccountChange, AnyEvent, LoginAttempt, Look, MessagePosted, Outcome, UserRef
 
-# Of what happens in rooms: who may do what there, and what is taken away.
+# The room events that are audited: changes of who may do what, and deletions.
 ADMINISTRATION = frozenset(
     ("member.joined", "member.left", "member.changed", "room.changed", "message.deleted")
 )

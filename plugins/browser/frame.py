@@ -1,4 +1,4 @@
-"""What all pages of the browser have around their content."""
+"""The frame that all pages of the browser share: head, navigation, errors."""
 
 from chatserver import ChatError
 from chatserver_plugins.browser.markup import Markup, element, join, link, void

@@ -1,4 +1,4 @@
-"""What addresses ask for: the values of a query string, checked."""
+"""Reads and checks the query string of a page's address."""
 
 from collections.abc import Mapping
 

@@ -45,7 +45,7 @@ class MessageKey(NamedTuple):
 
 
 class Asking:
-    """What one request knows. A socket makes one for each operation."""
+    """The state of one request: its user, its loaders. A socket makes one for each operation."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Asking:
 
     @property
     def user(self) -> User:
-        """Who asks. Raises `ChatError` auth.required, auth.invalid."""
+        """The signed-in user. Raises `ChatError` auth.required, auth.invalid."""
         if self._user is None:
             raise self._problem or ChatError("auth.required")
         return self._user
@@ -101,7 +101,7 @@ class Asking:
 
     @property
     def is_anonymous(self) -> bool:
-        """Did nobody try to sign in?"""
+        """Whether the request came without credentials."""
         return self._user is None and self._problem is None
 
     def refresh(self) -> None:

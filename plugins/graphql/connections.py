@@ -80,7 +80,7 @@ def cursor(place: str) -> str:
 
 
 def place(given: str | None, name: str = "after") -> str | None:
-    """What a cursor, the argument `name`, holds. Raises `ChatError` request.invalid."""
+    """The position that a cursor, the argument `name`, encodes. Raises `ChatError` request.invalid."""
     if given is None:
         return None
     try:
@@ -96,7 +96,7 @@ def place(given: str | None, name: str = "after") -> str | None:
 
 
 def id_place(given: str | None, name: str = "after") -> str | None:
-    """What a cursor of a list in the order of ids holds. Raises `ChatError` request.invalid."""
+    """The id that a cursor encodes, for lists ordered by id. Raises `ChatError` request.invalid."""
     found = place(given, name)
     if found is not None and not (found.isascii() and found.isalnum()):
         raise no_cursor(name)

@@ -1,4 +1,4 @@
-"""What GraphQL itself can refuse, and how any error is shown in a result."""
+"""The errors that GraphQL adds to the core's, and how any error is shown in a result."""
 
 import traceback
 from typing import Any

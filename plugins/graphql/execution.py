@@ -147,7 +147,7 @@ class Execution:
         return result
 
     def result(self, outcome: ExecutionResult) -> Result:
-        """What graphql-core made, as it is sent. Raises `Refused` if nothing was executed."""
+        """The response for an outcome of graphql-core. Raises `Refused` if nothing was executed."""
         if not outcome.errors:
             return {"data": outcome.data}
         if outcome.data is None and all(error.path is None for error in outcome.errors):

@@ -59,7 +59,7 @@ class Explorer:
 
 
 def wants_page(request: Request) -> bool:
-    """Is this a person with a browser, rather than a client with a query?"""
+    """Whether a browser asks for a page, rather than a client for the result of a query."""
     return "query" not in request.query and "text/html" in (request.header("Accept") or "")
 
 

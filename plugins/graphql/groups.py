@@ -24,7 +24,7 @@ PART_FIELDS = 1000  # of events in one turn of the loop: some 10 ms
 
 
 class Key(NamedTuple):
-    """Who has the same one is given the same."""
+    """Identifies a group: subscriptions with equal keys get equal payloads."""
 
     text: str
     variables: bytes
@@ -32,7 +32,7 @@ class Key(NamedTuple):
 
 
 class Encoder:
-    """What a group executes, and who may be asked for whose rights."""
+    """Executes a group's operation, and finds a member whose rights the resolvers may use."""
 
     __slots__ = (
         "__weakref__",
@@ -105,7 +105,7 @@ class Encoder:
         return [encoded(self._execution, outcome) for outcome in outcomes]
 
     def pieces(self, payloads: Sequence[bytes], length: int) -> list[bytes]:
-        """What members with ids of one length share of the frames of these payloads."""
+        """The parts of the frames of these payloads that all members with ids of one length share."""
         if payloads is self._payloads and length in self._pieces:
             return self._pieces[length]
         if payloads is not self._payloads:
@@ -192,7 +192,7 @@ class Groups:
         return kind(self._service, room, key, encoder, operation)
 
     def sizes(self) -> list[int]:
-        """How many members each group has."""
+        """Number of members of each group."""
         return [len(encoder.members) for encoder in list(self._encoders.values())]
 
 

@@ -196,7 +196,7 @@ def _reply(
 
 
 def _signed(reply: Reply, asking: Asking) -> Reply:
-    """Whoever has signed in or out is answered with the cookie, or without it, as by HTTP."""
+    """The reply with the session's cookie set or removed after a login or logout, as over HTTP."""
     return msgspec.structs.replace(reply, session=asking.session)
 
 

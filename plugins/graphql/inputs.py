@@ -1,4 +1,4 @@
-"""What mutations take, with the bounds that the other doors have."""
+"""The inputs of mutations, with the same bounds as at the other doors."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -99,7 +99,7 @@ def read_room(given: dict[str, Any] | None, room_id: str | None) -> OneRoom:
 
 
 def bounded(name: str, value: int | None, default: int, most: int) -> int:
-    """How many of a list are asked for. Raises `ChatError` request.invalid below 1 and beyond `most`."""
+    """The requested size of a list, or `default`. Raises `ChatError` request.invalid unless 1 to `most`."""
     if value is None:
         return default
     if value < 1:

@@ -15,7 +15,7 @@ NOT_FOLLOWED = ("room.not_found", "room.forbidden", "request.invalid")  # of one
 
 
 class StreamGap(NamedTuple):
-    """What is missing cannot be served."""
+    """Missing events cannot be served: the client has to load the present state."""
 
     head: int | None
     epoch: str
@@ -51,7 +51,7 @@ class ManyStream(RoomStream):
 
 
 class ManyRooms:
-    """What feeds the subscription."""
+    """The source of one `roomsEvents` subscription: a stream for each of its rooms."""
 
     def __init__(
         self,

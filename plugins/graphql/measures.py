@@ -1,4 +1,4 @@
-"""What is counted. Names come from clients, so only so many of them are told apart."""
+"""The plugin's metrics. Clients choose operation names, so only the first `NAMES` become labels."""
 
 from typing import Protocol
 
@@ -58,11 +58,11 @@ class Fed(Protocol):
 
 class Sized(Protocol):
     def sizes(self) -> list[int]:
-        """How many subscriptions each group has."""
+        """Number of subscriptions in each group."""
 
 
 def show_sizes(measures: Measures, groups: Sized, *doors: Fed) -> None:
-    """What lasts, counted whenever somebody looks."""
+    """Register gauges for open subscriptions and groups, computed at each scrape."""
     measures.gauge(
         "chatserver_graphql_subscriptions",
         "Subscriptions that are open",

@@ -46,7 +46,7 @@ class Framing(ABC):
 
 
 class Source(Protocol):
-    """What feeds a subscription."""
+    """Feeds a subscription with events."""
 
     def leave(self) -> None:
         """Feed it no longer."""
@@ -60,7 +60,7 @@ class OperationFeed(Protocol):
 
 
 class UserSource(Source, Protocol):
-    """What feeds a subscription with what the user is told."""
+    """Feeds a subscription with the notices that a user gets outside of any log."""
 
     def take(self, event: object) -> None:
         """Something was said."""

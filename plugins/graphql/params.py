@@ -1,4 +1,4 @@
-"""What a client asks to execute, as all doors are told it."""
+"""The parameters of a request (document, variables, operation name), the same for all doors."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from chatserver import ChatError
 
 
 class Params(NamedTuple):
-    """What a client asks to execute."""
+    """A GraphQL request: the document or its id, variables and the operation's name."""
 
     text: str | None
     variables: Mapping[str, Any] | None

@@ -85,7 +85,7 @@ def _bind(schema: GraphQLSchema, part: GraphQLPart) -> None:
 
 
 def _bind_others(schema: GraphQLSchema, kinds: Mapping[str, type]) -> None:
-    """What needs no resolver of its own: attributes, arguments by name, types by class."""
+    """Bind defaults where no resolver is given: attributes, arguments by name, types by class."""
     names = {kind: name for name, kind in kinds.items()}
 
     def type_of(value: object, info: object, abstract: object) -> str:

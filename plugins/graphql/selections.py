@@ -1,4 +1,4 @@
-"""What a subscription asks for, found out once a document, so that who asks for the same is known.
+"""Normalises what a subscription selects, once a document, so that equal subscriptions can be grouped.
 
 Two operations select the same if they differ in nothing but the room, where they begin, and how
 their text is laid out.
@@ -26,7 +26,7 @@ from graphql import (
 from chatserver_plugins.graphql.documents import Document, Operation
 
 KEPT = 500  # of as many operations
-# What these resolve is the same for all who may read the room; anything else may look at the user.
+# Fields with the same result for every reader of the room; any other field may depend on the user.
 SAME_FOR_ALL = frozenset(
     {
         "User.name",

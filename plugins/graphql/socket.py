@@ -23,8 +23,8 @@ from chatserver_plugins.graphql.operations import Listener, Operation
 from chatserver_plugins.graphql.params import params_of
 from chatserver_plugins.graphql.running import Runner
 
-# What the core closes connections with, in the words of this protocol: its clients take the core's
-# own codes for something to try again, or for something else.
+# The core's close codes, translated into codes of graphql-transport-ws: its clients would retry after
+# the core's own codes, or take them for something else.
 TRANSLATED = {
     4400: (wire.FAILED, "the server made a mistake"),
     4451: (wire.FORBIDDEN, "the session has ended"),
@@ -78,7 +78,7 @@ class SocketDoors:
 
     @property
     def subscriptions(self) -> int:
-        """How many operations are fed."""
+        """Number of running subscriptions, over all sockets."""
         return sum(socket.subscriptions for socket in self._sockets)
 
     def _open(self, request: Request, socket: Socket) -> "GraphQLSocket":
@@ -190,7 +190,7 @@ class GraphQLSocket:
 
     @property
     def subscriptions(self) -> int:
-        """How many of its operations are fed."""
+        """Number of running subscriptions of this socket."""
         return sum(operation.source is not None for operation in self._operations.values())
 
     # -- connection_init ---------------------------------------------------------------------------

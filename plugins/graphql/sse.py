@@ -29,7 +29,7 @@ def last_event(request: Request) -> int | None:
 
 
 class EventPipe:
-    """What waits for the answer's next part."""
+    """Buffers frames until the next part of the answer is written."""
 
     def __init__(self) -> None:
         self.buffered = 0  # what was taken counts until the client has it
@@ -131,5 +131,5 @@ class EventDoor:
 
     @property
     def subscriptions(self) -> int:
-        """How many of the operations are fed."""
+        """Number of running subscriptions."""
         return sum(operation.source is not None for operation in self._operations)

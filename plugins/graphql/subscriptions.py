@@ -25,7 +25,7 @@ from chatserver_plugins.graphql.watching import PresenceWatch
 
 
 def resolve_event(parent: object, info: Any, **arguments: object) -> object:
-    """Of a field of `Subscription`: what is executed is given the event."""
+    """Resolves the fields of `Subscription`: the root value of each execution is the event."""
     return parent
 
 
@@ -155,10 +155,10 @@ class Subscriptions:
 
 
 class UserEvents:
-    """What one subscription tells of the user: each thing in turn, though resolvers may await."""
+    """The user's notices for one subscription, delivered one at a time though resolvers may await."""
 
     def __init__(self, teller: Teller, operation: Operation, gap: StreamGap, bound: int) -> None:
-        """Of more than `bound` things that wait, the gap is told in their place."""
+        """With more than `bound` notices waiting, they are dropped, and `gap` is sent instead."""
         self._teller, self._operation = teller, operation
         self._gap, self._bound = gap, bound
         self._waiting: deque[object] = deque()

@@ -1,4 +1,4 @@
-"""Who is typing in a room: told to one subscription. It is in no log."""
+"""One subscription to the typing notices of a room. They are in no log."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who is online of some members of a room, told to one subscription.
+"""Presence of chosen members of a room, for one subscription.
 
 The core watches for a connection: once for all that its subscriptions want to know of a room. Each
 of them is told what is new to it.

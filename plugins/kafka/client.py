@@ -50,7 +50,7 @@ class Client(AIOKafkaProducer):  # type: ignore[misc]
 
 
 def options(config: Config) -> dict[str, Any]:
-    """What aiokafka is given. Raises `StartupError` if a file cannot be used."""
+    """Keyword arguments for aiokafka's clients. Raises `StartupError` if a file cannot be used."""
     transport = "SSL" if config.tls else "PLAINTEXT"
     given: dict[str, Any] = {
         "bootstrap_servers": config.brokers,

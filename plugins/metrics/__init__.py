@@ -16,7 +16,7 @@ from chatserver_plugins.metrics.workers import together
 class MetricsPlugin:
     """Answers in the Prometheus text format, or in OpenMetrics if the request prefers that.
 
-    Of several workers, which share a port, any one answers for all.
+    With several workers on one port, whichever gets the request answers for all of them.
     """
 
     class Config(Settings, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 ASK_SECONDS = 1.0  # of the two that a plugin has (plugins.deadline_seconds)
 ANSWER_BYTES = 16 * 1024 * 1024
 
-# Whoever asks with this query wants one worker's figures alone.
+# The query `workers=own` asks for the figures of one worker alone.
 REQUEST = "GET {path}?workers=own HTTP/1.0\r\nHost: localhost\r\n\r\n"
 UP = """\
 # HELP chatserver_worker_up 1 if the worker answers

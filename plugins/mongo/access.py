@@ -41,7 +41,7 @@ class Access:
         )
 
     def account(self) -> dict[str, object]:
-        """What `createUser` and `updateUser` take; `customData` tells which password it has."""
+        """Arguments for `createUser` and `updateUser`. `customData` identifies the password by a hash."""
         password = self._password.read_text().strip()
         return {
             "pwd": password,

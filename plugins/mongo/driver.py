@@ -57,7 +57,7 @@ class Database:
         return self._database.get_collection(name, read_concern=read_concern)
 
     async def run(self, call: Awaitable[T]) -> T:
-        """What a call of a collection gives. Raises `DuplicateKeyError` or `StoreUnavailable`."""
+        """The result of a call of a collection. Raises `DuplicateKeyError` or `StoreUnavailable`."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await call

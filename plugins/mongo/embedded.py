@@ -43,7 +43,7 @@ class PrivateMongod:
 
     @property
     def pid(self) -> int | None:
-        """Of the mongod that runs, or ran last."""
+        """Process id of the running mongod, or of the last one; None before the first."""
         return self._process.pid if self._process else None
 
     async def start(self) -> str:

@@ -93,7 +93,7 @@ class MongoLog:
         if not rooms:
             return {}
         found = await self._database.aggregate(self._latest, documents.heads(rooms))
-        # What is read up to a head afterwards must be there, and stay.
+        # Reads up to these heads must find every event, and none may be rolled back.
         await self.settle()
         return {head["_id"]: head["seq"] for head in found}
 
@@ -184,7 +184,7 @@ class MongoLog:
     async def _newest_of_kinds(
         self, messages: Mapping[str, Sequence[str]], *kinds: str
     ) -> dict[tuple[str, str], dict[str, int]]:
-        """Of each (room, message) that has some the highest seq of each kind of change."""
+        """The highest seq of each kind of change, by (room, message); messages without changes are left out."""
         newest: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         for found in await self._by_kind(messages, *kinds):
             of = found["_id"]

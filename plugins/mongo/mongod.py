@@ -117,7 +117,7 @@ def _end_with_parent() -> None:
 
 
 def running(pid: int, dbpath: Path) -> bool:
-    """Is this process a mongod on that folder, and not another that got its number?"""
+    """Whether `pid` is a mongod on that folder, and not another process that got its number."""
     try:
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

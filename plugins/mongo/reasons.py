@@ -19,7 +19,7 @@ ASKS_FOR_LOGIN = "requires authentication"
 
 
 class Servers(ServerHeartbeatListener):
-    """What each server said when the driver looked at it last, or why it said nothing."""
+    """The last `hello` of each server, or the error that the driver met instead."""
 
     def __init__(self, uri: str) -> None:
         self._wanted = _option(uri, "replicaset")
@@ -91,7 +91,7 @@ def plain(error: BaseException, servers: Servers) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """What the server or the driver said, without the document or the topology behind it."""
+    """The message of the server or the driver, without the document or the topology appended to it."""
     details = getattr(error, "details", None)
     if isinstance(error, PyMongoError) and isinstance(details, dict) and details.get("errmsg"):
         return str(details["errmsg"])

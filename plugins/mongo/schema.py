@@ -30,7 +30,7 @@ logger = logging.getLogger("chatserver.mongo")
 
 
 class Step(NamedTuple):
-    """What makes a version from the one before it. `apply` may find that half of it is there."""
+    """A migration to the next version. `apply` may find half of it already done."""
 
     title: str
     apply: Callable[[Database], Awaitable[None]]
@@ -68,7 +68,7 @@ MIGRATIONS: tuple[Step, ...] = (
 
 
 async def version(database: Database) -> int:
-    """How many steps the database has behind it. Raises `StartupError` if more than are known."""
+    """Number of migrations applied. Raises `StartupError` if a newer server has applied more."""
     collection = database.collection(NAME)
     found = await database.run(collection.find_one({"_id": "version"}))
     done: int = found["number"] if found else 0
@@ -94,7 +94,7 @@ async def migrate(database: Database) -> None:
                 logger.info("migrating: %s", plan(done)[0])
                 await MIGRATIONS[done].apply(database)
                 await _set_version(database, done + 1)
-    # What keeps positions unique may be missing after a copy by other tools; this makes no second.
+    # A copy by other tools may lack the indexes that keep positions unique; existing ones are left alone.
     await _index_events(database)
 
 

@@ -128,7 +128,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
 
     async def _warn_of_leaks(self) -> None:
         build = await self._database.command({"buildInfo": 1})
-        # What both sides have is in the answer; asking changes nothing of this connection's use.
+        # The answer names the compressors that both sides have. Asking changes nothing on this connection.
         hello = await self._database.command({"hello": 1, "compression": ["zlib"]})
         version = tuple(build["versionArray"][:3])
         if leaks(version, hello):

@@ -22,7 +22,7 @@ Counted: TypeAlias = Sequence[tuple[Limit, Key]]
 
 
 class Limits(NamedTuple):
-    """How many logins may fail."""
+    """Limits on failed logins."""
 
     here: FailureLimit  # to one account, from one network or known device
     addresses: FailureLimit  # from one network, to all accounts
@@ -94,7 +94,9 @@ class PasswordAuthenticator:
         return await self._places.new_device(user)
 
     async def _counted(self, user: str, account: str, network: str, device: str) -> Counted:
-        """What an attempt counts against. Where the account is known nothing of strangers counts."""
+        """The limits that an attempt counts against. `limits.strangers` is left out
+        for a device or a network that the account knows.
+        """
         limits = self._limits
         if device and await self._places.is_device(user, device):
             return [(limits.here, limiter.key(account, "device", device))]

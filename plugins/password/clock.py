@@ -1,4 +1,4 @@
-"""What time it is for sessions."""
+"""The clock that sessions expire by."""
 
 import time
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def secret_bytes(password: str) -> bytes | None:
-    """What of a password is hashed, or None if it is too long to be one.
+    """The bytes of a password that are hashed, or None if it is too long.
 
     NFC, so that it does not matter which keyboard composed an accent or a dakuten (RFC 8265, 4.2).
     """

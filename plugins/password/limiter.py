@@ -1,4 +1,4 @@
-"""How many failed logins are allowed, in bounded memory.
+"""Rate limits on failed logins, in bounded memory.
 
 `FailureLimit` is the generic cell rate algorithm (ITU-T I.371): per key one number, the time at which
 all its failures will be forgiven. `GrowingDelay` makes each further failure wait longer.

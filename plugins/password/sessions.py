@@ -138,7 +138,7 @@ class Sessions:
             value = await self._records.get(key)
             if value is None or not await self._valid(key, value):
                 return None
-            # What was revoked while the store answered must neither pass nor enter the cache.
+            # A session revoked during the read of the store must neither pass nor enter the cache.
             if revocations == self._revocations:
                 self._remember(token, user, asked + self._cache_seconds)
                 return user

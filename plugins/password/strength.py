@@ -52,7 +52,7 @@ def check(password: str, words: Sequence[str] = ()) -> None:
 
 
 def weakness(password: str, words: Sequence[str] = ()) -> Reason | None:
-    """What is wrong with a password, if anything is."""
+    """The reason to refuse a password, or None."""
     if secret_bytes(password) is None:
         return "long"
     if len(password) < MIN_CHARACTERS:
@@ -103,7 +103,7 @@ def _parts(words: Sequence[str]) -> Iterator[str]:
 
 
 def _free(folded: str) -> int:
-    """How many characters do not follow from the one before them."""
+    """Number of characters that do not follow from the one before them."""
     return 1 + sum(not _follows(before, char) for before, char in pairwise(folded))
 
 

@@ -10,7 +10,7 @@ from asyncpg.exceptions import UniqueViolationError
 from chatserver import StoreUnavailable
 from chatserver_plugins.postgres.config import Config
 
-# What a call may meet on its way to the server or there.
+# Errors of a call, on its way to the server or there.
 FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,

@@ -18,7 +18,7 @@ from chatserver import StartupError
 
 
 class Step(NamedTuple):
-    """What makes a version from the one before it."""
+    """A migration to the next version."""
 
     title: str
     statements: str
@@ -141,8 +141,8 @@ def planned(done: int) -> list[str]:
 async def migrate(connection: Any, schema: str) -> None:
     """Bring the schema to the newest version, one transaction a step; the first step makes it.
 
-    Of several servers one does it, the others wait. Raises `StartupError` if the data is of a
-    newer version, and leaves it as it is.
+    Where several servers start at once, one migrates and the others wait. Raises `StartupError` if the
+    data has a newer version, and leaves it unchanged.
     """
     while await _step(connection, schema):
         pass
@@ -167,7 +167,7 @@ async def _step(connection: Any, schema: str) -> bool:
 
 
 async def version(connection: Any, schema: str) -> int:
-    """How many steps the schema has behind it; 0 where nothing is there."""
+    """Number of migrations applied; 0 for an empty schema."""
     table = await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".installation')
     if table is None:
         return 0

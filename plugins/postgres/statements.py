@@ -276,7 +276,7 @@ SELECT room FROM found LIMIT $2
 
 
 def _newest_member_events(given: str, group: str, value: str) -> str:
-    """Of the events with this column, the newest of each value of the other, by skipping."""
+    """A query for the newest event of each `group` among events whose `given` is `value`, by a skip scan."""
     return f"""
     WITH RECURSIVE newest (name, body) AS (
         (

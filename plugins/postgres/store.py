@@ -21,7 +21,7 @@ NO_ADDRESS = (
     "percent-encoded"
 )
 
-# What no waiting will change: a bad name, password or right.
+# Errors that waiting does not cure: a bad name, password or right.
 REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,

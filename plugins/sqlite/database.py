@@ -133,16 +133,16 @@ class Database:
             raise StoreUnavailable from error
 
     async def read(self, run: Run[T]) -> T:
-        """What `run` gives, of what is durable now. Raises `StoreUnavailable`."""
+        """The result of `run` on durable data. Raises `StoreUnavailable`."""
         if not self._readers:
             raise StoreUnavailable
         return await self._result(Job(run), self._reads)
 
     async def write(self, run: Run[T], *, is_statement: bool = False) -> T:
-        """What `run` gives, once all that it changed is durable. Raises `StoreUnavailable`.
+        """The result of `run`, once its changes are durable. Raises `StoreUnavailable`.
 
-        It runs in a transaction with others, and again if that failed; or in none, by itself, if it
-        `is_statement`: one statement and nothing else.
+        It shares a transaction with others, and runs again if that transaction failed. With `is_statement`
+        it is a single statement and runs outside of any transaction.
         """
         if self._writer is None:
             raise StoreUnavailable
@@ -231,7 +231,7 @@ class Database:
         schema.migrate(writer)
         schema.touch(writer)  # where nothing can be written, say so now
         writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        # What a killed server left in the log may not be on the disk yet, and is read from now on.
+        # Entries that a killed server left in the log may not be on the disk yet, and readers see them now.
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -1,4 +1,4 @@
-"""Who may write the file: one process at a time, by one name, until it lets go or dies.
+"""Keeps a database file to one process, under one name, until that process releases it or dies.
 
 SQLite keeps its log beside a file's name: under two names, as hard links and mounts give it, one file
 has two logs, and is damaged (https://sqlite.org/howtocorrupt.html, 2.4). So there is a lock on a file
@@ -18,7 +18,7 @@ FLAGS = os.O_CREAT | os.O_CLOEXEC
 
 
 class Place(NamedTuple):
-    """What a file is, whatever its name: device and number."""
+    """Identifies a file whatever its name: device and inode number."""
 
     device: int
     number: int

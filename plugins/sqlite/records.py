@@ -16,7 +16,7 @@ DELETE = "DELETE FROM records WHERE space = ? AND key = ?"
 
 
 def pairs(query: str) -> str:
-    """What a query for `key, value` gives, in hexadecimal digits, so that it makes one text."""
+    """Wrap a query for `key, value` so that it returns all rows as one text of hexadecimal digits."""
     return f"SELECT group_concat(hex(key) || ':' || hex(value)) FROM ({query})"  # noqa: S608
 
 
@@ -92,7 +92,7 @@ class SqliteRecords:
         )
 
     async def _pairs(self, query: str, *values: str | bytes | int) -> list[tuple[str, bytes]]:
-        """What a query made by `pairs` gives, in its order."""
+        """The keys and values of a query made by `pairs`, in its order."""
 
         def run(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
             (found,) = connection.execute(query, values).fetchone()

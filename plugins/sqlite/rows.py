@@ -46,7 +46,7 @@ def row(room: int, event: AnyEvent) -> Row:
 
 
 def events(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
-    """What a query made by `queries.events` gives."""
+    """The events of a query made by `queries.events`."""
     (found,) = cursor.fetchone()
     text = f"[{found or ''}]"
     try:
@@ -57,7 +57,7 @@ def events(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
 
 
 def _readable(found: Sequence[Any], kind: Any) -> list[Any]:
-    """What this version cannot read is left out, or is unknown."""
+    """Events that this version cannot read become unknown ones, or are left out."""
     if get_origin(kind) is list:
         return [_readable(part, get_args(kind)[0]) for part in found]
     events = (read_event(fields, kind) for fields in found)

@@ -18,13 +18,13 @@ logger = logging.getLogger("chatserver.sqlite")
 
 
 class Step(NamedTuple):
-    """What makes a version from the one before it."""
+    """A migration to the next version."""
 
     title: str
     statements: tuple[str, ...]
 
 
-# Version n is what the first n steps make. A step that was released is never changed.
+# Version n is the result of the first n steps. A released step is never changed.
 #
 # `events` is in the order of writing; `event` is the JSON text as clients get it. The other columns
 # are what the indexes need, and null where an event has no such thing: `author`, `client_id` and
@@ -128,7 +128,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """What changes is kept, all or nothing; nobody else can write meanwhile."""
+    """Commit all changes made inside, or none after an error. No other process can write meanwhile."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -140,7 +140,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """How many steps the file has behind it."""
+    """Number of migrations applied."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 

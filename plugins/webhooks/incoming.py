@@ -90,7 +90,7 @@ class Door:
 
 
 def _token(request: Request) -> str | None:
-    """Of the header alone: a page's cookie is none of ours, and addresses end up in logs."""
+    """The token from the header alone: cookies belong to the page, and addresses end up in logs."""
     scheme, _, given = (request.header("Authorization") or "").partition(" ")
     if scheme.lower() == "bearer":
         return given.strip() or None

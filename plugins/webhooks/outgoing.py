@@ -29,7 +29,7 @@ LONGEST_SECONDS = 86400.0  # of a Retry-After; the consumer waits less
 
 
 class Payload(msgspec.Struct, frozen=True):
-    """What is posted. `data` is the event as clients get it."""
+    """The body of a delivery. `data` is the event as clients get it."""
 
     type: str
     timestamp: str
@@ -40,7 +40,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Answer:
-    """What the head of an answer says. What follows it may be of any length, or never end."""
+    """The head of an answer. The body is not read: it may be of any length, or never end."""
 
     def __init__(self) -> None:
         self.status = 0  # none has come
@@ -144,13 +144,13 @@ class Sender:
 
 
 def _refusal(answer: Answer, error: Exception) -> ChatError:
-    """What to say of a delivery that failed."""
+    """The error to report for a failed delivery."""
     if answer.status:
         text = f"the receiver answers {answer.status}"
     elif isinstance(error, HTTPTimeoutError):
         text = "the receiver does not answer in time"
     else:
-        # Of the error itself only the kind: its text may have the address, which may be secret.
+        # Only the kind of the error: its text may contain the address, which may be secret.
         text = f"not delivered: {type(error).__name__}"
     is_busy = answer.status in BUSY and answer.after_ms is not None
     return (ReceiverBusy if is_busy else ChatError)("plugin.failed", text, after_ms=answer.after_ms)

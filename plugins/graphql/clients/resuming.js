@@ -16,7 +16,7 @@ const BEYOND_ANY_HEAD = 2 ** 31 - 1;
 export const FATAL = new Set([
   1002, 1003, 1007, 1009, 4004, 4005, 4400, 4401, 4403, 4406, 4409, 4429,
 ]);
-/** Of the codes from 4450 on, which are final, those that are not: an error of the server, terminate(). */
+/** Codes from 4450 on are final, except these: an error of the server, terminate(). */
 export const NOT_FATAL = new Set([4499, 4500]);
 
 /** Whether a connection that was closed with this code may be tried again. */
@@ -56,7 +56,7 @@ export function resumingLink(GraphQLWsLink, createClient, options) {
   return new GraphQLWsLink(resumingClient(createClient, options));
 }
 
-/** What urql's subscriptionExchange takes as forwardSubscription. */
+/** A `forwardSubscription` for urql's subscriptionExchange. */
 export function forwardResuming(client) {
   return ({ query, variables }) => ({
     subscribe: (sink) => ({ unsubscribe: client.subscribe({ query, variables }, sink) }),

@@ -27,7 +27,10 @@ async def nodes(parent: object, info: Any, ids: Sequence[str]) -> list[Node | No
 
 
 async def _find(asking: Asking, id: str) -> Node | None:
-    """What the user may see of that id. Only messages have a dash: `ROOM-SEQ`; no two others share one."""
+    """The node with this id, None if the user may not see it.
+
+    Only ids of messages contain a dash: `ROOM-SEQ`. No two nodes share an id.
+    """
     user = asking.user
     if not 0 < len(id) <= ID_CHARS:
         return None

@@ -20,7 +20,7 @@ def name(parent: Known, info: Any) -> str | Awaitable[str]:
 
 
 async def _name(known: UserRef | MemberView, asking: Asking) -> str:
-    """Of an account that is gone, the name at the time is all there is."""
+    """The user's present name; for a deleted account, the name recorded in the event."""
     try:
         return (await asking.users.load(known.id)).name
     except ChatError as error:
