@@ -1,4 +1,4 @@
-/** Who is in a room, with a way to talk to each alone; and whom of the people I know I can invite. */
+/** The members of a room, each with a link to a direct talk, and the user's contacts to invite. */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";

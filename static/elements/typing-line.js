@@ -1,4 +1,4 @@
-/** Who is typing in a room. Needs `store` and the attribute data-room. */
+/** Shows the names of those typing in a room. Needs `store` and the attribute data-room. */
 
 import { t } from "../lib/i18n.js";
 import { View } from "./view.js";

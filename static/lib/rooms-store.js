@@ -1,6 +1,6 @@
 /**
- * What the page knows: rooms, their messages, unread counts, who is typing. Events go in, state comes
- * out, "change" ({room: id or null for the list}) is fired. It asks nobody for anything. No DOM.
+ * The page's state: rooms, their messages, unread counts, typing users. It takes events, returns state,
+ * and fires "change" ({room: id or null for the list}). It sends no requests. No DOM.
  */
 
 export const TYPING_MS = 5_000;
@@ -9,7 +9,7 @@ const STEWARDS = new Set(["owner", "admin"]); // of a room, or of the server
 const MOST_MESSAGES = 600; // in a room that nobody reads further up; older ones load again on scrolling up
 const KEPT_MESSAGES = 300;
 
-/** What the server says of a room, under our names; everything else of it stays with the server. */
+/** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
   const { id, name = "", kind = "public", topic = "", joined = true, role = null, head = 0 } = said;
   return { id, name: name ?? "", kind, topic: topic ?? "", joined, role, head };

@@ -208,7 +208,7 @@ export class Session extends EventTarget {
     await this.#subscribe(Object.fromEntries(fresh.map(({ id }) => [id, positions[id]])));
   }
 
-  /** Whoever is in very many rooms gets them in pages; of public ones to join the first page is enough. */
+  /** All rooms of the user, page by page; of public rooms to join only the first page. */
   async #allRooms() {
     const rooms = [];
     let after = null;

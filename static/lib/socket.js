@@ -1,6 +1,6 @@
 /**
  * One lasting connection to /ws: opening, reconnecting, asking and answering, noticing a dead line.
- * What the frames mean is not its business. No DOM: it runs in node's test runner.
+ * It does not interpret frames. No DOM: it runs in node's test runner.
  *
  * Fires "status" ({status, code}), "hello" (the frame), "event" (frames with `ev`), "system" (frames with `sys`).
  * Status: "idle" | "connecting" | "open" (after hello) | "waiting" (to try again) | "stopped" (for good).

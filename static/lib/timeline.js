@@ -1,4 +1,4 @@
-/** What stands in a room's message list, in order: days, the "new messages" line, messages. No DOM. */
+/** The entries of a room's message list, in order: days, the "new messages" line, messages. No DOM. */
 
 const GROUP_MS = 5 * 60_000; // messages of one author closer than this share one head
 

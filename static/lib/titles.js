@@ -1,4 +1,4 @@
-/** What a room is called on the page: direct rooms have no name of their own. */
+/** The title of a room on the page: direct rooms have no name of their own. */
 
 import { t } from "./i18n.js";
 
