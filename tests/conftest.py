@@ -1,4 +1,4 @@
-"""What all tests share, and how several processes share the tests."""
+"""Fixtures that all tests share, and how several processes share the tests."""
 
 import asyncio
 import inspect
@@ -14,7 +14,7 @@ from tornado.ioloop import IOLoop
 
 NESTED_TURNS = 30  # of the loop, enough for the six generators of a streamed answer of httpx
 
-# How long an example takes says how busy the machine is, and nothing of what is tested.
+# The time of an example depends on how busy the machine is, not on the code under test.
 settings.register_profile(
     "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -26,7 +26,7 @@ pytest.register_assert_rewrite("chatserver.testing")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: more than there are cores, since half of the time tests wait."""
+    """Number of processes for `-n auto`: twice the cores, since tests wait for half of the time."""
     return 2 * (os.cpu_count() or 1)
 
 
@@ -80,7 +80,7 @@ def logged() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Whose certificates nobody knows who was not told of it."""
+    """A certificate authority that only those trust who were told of it."""
     return trustme.CA()
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an archive is named by its line, before anything is written."""
+"""Defects of an archive are reported with their line, before anything is written."""
 
 import asyncio
 import base64

@@ -89,7 +89,7 @@ async def test_a_hundred_corruptions_are_all_found(
 async def test_a_part_of_another_backup_is_found_though_every_checksum_fits(
     stream: str, empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
-    """Who can write the files can write a manifest without a key, but not open what is sealed."""
+    """An attacker with write access can forge a manifest without the key, but cannot open sealed parts."""
     async with empty("memory") as store:
         await seed(store, rooms=2, messages=5)
         settings = Settings(part_bytes=1 << 20, key=KEY)

@@ -67,7 +67,7 @@ def test_what_is_lost_with_the_disk_is_no_more_than_some_seconds(tmp_path: Path)
 
 
 def keep_sending(chat: ChatServer, room: str, token: str) -> list[tuple[str, float]]:
-    """What was acknowledged, and when."""
+    """The acknowledged messages, each with its time."""
     sent = []
     end = time.time() + WRITING_SECONDS
     while time.time() < end:

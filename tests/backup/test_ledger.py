@@ -1,4 +1,4 @@
-"""What was written beside a backup is known to have been there: its loss is found, and said."""
+"""Losing increments that were written beside a backup is noticed and reported."""
 
 import asyncio
 import os

@@ -1,7 +1,7 @@
-"""Backups that are broken in ways in which every file for itself may look right: all are found.
+"""Backups with files swapped, although each file by itself looks right: every swap is found.
 
-What is put where something else belongs is of the same backup, of another one of the same store, or
-written by somebody who knows the format; without a key also with checksums that fit.
+The planted file comes from the same backup, from another one of the same store, or from somebody who
+knows the format; without a key its checksums fit as well.
 """
 
 import shutil
@@ -40,7 +40,7 @@ def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def found(path: Path, key: Key | None, empty: Empty) -> str:
-    """What is said about a backup; nothing where it is called whole."""
+    """The defect found in a backup; empty if it is reported whole."""
     try:
         async with empty("memory") as scratch:
             await verify(Backup(path, key), scratch)

@@ -175,7 +175,7 @@ async def test_planted_ones_take_no_place_of_ours_when_old_ones_go(
 async def test_those_of_before_there_was_a_key_go_with_time_and_count(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
-    """What was deleted since is in them."""
+    """They still contain messages that were deleted since."""
     now = datetime.now(UTC)
     async with empty("memory") as store:
         plain = [await made(store, shelf, None) for _ in range(3)]

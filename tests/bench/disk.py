@@ -1,4 +1,4 @@
-"""What the search index takes of a store's disk, asked of the database itself."""
+"""The disk space of the search index, asked of the database itself."""
 
 import sqlite3
 from collections.abc import Mapping

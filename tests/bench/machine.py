@@ -71,7 +71,7 @@ def allow_open_files() -> None:
 
 
 def describe(mongod: str) -> dict[str, str]:
-    """What the figures depend on. Nothing in it tells whose machine it is."""
+    """The hardware and software that the figures depend on, without anything that identifies the machine."""
     version = subprocess.run([mongod, "--version"], capture_output=True, text=True, check=True)
     return {
         "processor": _processor(),

@@ -102,7 +102,7 @@ class Chatserver(Program):
         "plugin.password.memory_kib": "8",
         "plugin.password.passes": "1",
         "server.drain_seconds": "0",
-        # Of one address, and of the one user who reads thousands of pages a second.
+        # All requests come from one address, and one user reads thousands of pages a second.
         "limits.registrations_per_hour": "0",
         "limits.anonymous_per_second": "0",
         "limits.operations_per_second": "1000000",
@@ -156,7 +156,7 @@ class Chatserver(Program):
     async def _each(
         self, make: Callable[[Connection, int], Awaitable[str]], numbers: range
     ) -> list[str]:
-        """What `make` gives for each number, in order, over a few connections."""
+        """The results of `make` for each number, in order, over a few connections."""
 
         async def work(part: range) -> list[str]:
             async with Connection.opened(self.port) as connection:

@@ -1,4 +1,4 @@
-"""What is measured: one function a row, each giving its figures for one server and one window."""
+"""The measurements: one function a row, each giving its figures for one server and one window."""
 
 import asyncio
 from array import array

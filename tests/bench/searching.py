@@ -172,7 +172,7 @@ async def run(database: Backend, store: str, folder: Path, messages: int) -> Fig
 
 
 def measure(store: str, *, quick: bool = False) -> Figures:
-    """Of the plugin `store`, in a folder that is gone afterwards."""
+    """Figures of the plugin `store`, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as name:
         database = started(store, Path(name))
         sys.setswitchinterval(THREAD_SECONDS)  # as the server does

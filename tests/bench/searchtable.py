@@ -19,7 +19,7 @@ class Asked(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Of one store. `asked` has, for each kind of search, those in the large room and in all rooms."""
+    """Figures of one store. `asked` has, for each kind of search, those in the large room and in all rooms."""
 
     store: str
     messages: int

@@ -21,13 +21,13 @@ class Backend(Protocol):
         """Processor time it has used; 0 if the server itself does the work."""
 
     def memory_bytes(self) -> int:
-        """What it has in memory; 0 if that is in the server's."""
+        """Memory of the database's processes; 0 if the store runs inside the server."""
 
     def settings(self, name: str) -> dict[str, str]:
-        """What a server needs to have a part of it for itself."""
+        """Settings that give a server a part of the database of its own."""
 
     def bus(self, name: str) -> dict[str, str]:
-        """What its workers need beyond that to talk over it. Raises `LookupError`."""
+        """Further settings that let its workers use the database as their bus. Raises `LookupError`."""
 
     def stop(self) -> None: ...
 
@@ -93,7 +93,7 @@ class PostgresBackend:
 
 
 class NoBackend:
-    """Of a store that keeps its data in the server, or in the server's data folder."""
+    """Backend of a store that keeps its data in the server, or in the server's data folder."""
 
     def __init__(self, store: str) -> None:
         self._store = store

@@ -31,7 +31,7 @@ class Reads(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Of one store. The reads are of a room of a million events; memory is in bytes, at the end."""
+    """Figures of one store. The reads are of a room of a million events; memory is in bytes, at the end."""
 
     title: str
     many: Appends  # 500 senders in as many rooms

@@ -1,4 +1,4 @@
-"""What a store can do, without the network: python -m tests.bench.storing [STORE]... [--quick].
+"""Measures stores without the network: python -m tests.bench.storing [STORE]... [--quick].
 
 500 senders wait for their messages in the server's own log, in this process; then a large room is read.
 """
@@ -134,7 +134,7 @@ async def run(database: Backend, folder: Path, events: int) -> Figures:
 
 
 def measure(store: str, *, quick: bool = False) -> Figures:
-    """Of the plugin `store`, in a folder that is gone afterwards."""
+    """Figures of the plugin `store`, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as name:
         database = started(store, Path(name))
         sys.setswitchinterval(THREAD_SECONDS)  # as the server does

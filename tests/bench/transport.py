@@ -1,4 +1,4 @@
-"""What the transport costs: python -m tests.bench.transport [--loop asyncio].
+"""Measures the cost of the transport: python -m tests.bench.transport [--loop asyncio].
 
 Server time only: the clients are another process.
 """

@@ -1,4 +1,4 @@
-"""What the pages show: all of it, page by page, and as text whatever it is."""
+"""The pages show all data, page by page, and any content as plain text."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Who may look, that looking changes nothing, and that it is noted."""
+"""Only staff may look, looking changes nothing, and each look is logged."""
 
 import asyncio
 import json

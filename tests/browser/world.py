@@ -32,7 +32,7 @@ HOSTILE = '</td><script>alert(1)</script><img src=x onerror="alert(2)">\'"&\u202
 
 
 def finished(work: Coroutine[Any, Any, T]) -> T:
-    """What it returns, from where no loop runs, or another one."""
+    """The result of `work`, called from a thread without a running loop, or with another one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
 
@@ -77,7 +77,7 @@ class World:
 
 
 class Shown(HTMLParser):
-    """What a page shows: elements, links by their text, and the cells of its tables."""
+    """The content of a page: elements, links by their text, and the cells of its tables."""
 
     def __init__(self, answer: httpx.Response) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What nats-py does that its errors do not say."""
+"""Behaviour of nats-py that its errors do not tell of."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""What each command does, prints and exits with."""
+"""The effects, output and exit status of each command."""
 
 import json
 import re

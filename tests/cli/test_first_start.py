@@ -1,4 +1,4 @@
-"""What somebody meets who starts a server by hand: slips in what is given, Ctrl+C under make."""
+"""Starting a server by hand: mistakes in arguments, Ctrl+C under make."""
 
 import json
 import os
@@ -117,7 +117,7 @@ def test_a_command_that_fills_a_store_is_refused_as_well(tmp_path: Path) -> None
 
 
 def at_a_terminal(folder: Path, script: str, *typed: tuple[bytes, bytes]) -> tuple[str, int]:
-    """What a shell shows there, and its status; each text is typed once another one was shown."""
+    """The output of a shell and its status. Each text is typed once the text before it was shown."""
     if shutil.which("make") is None:
         pytest.skip("no make")
     (folder / "Makefile").write_text(MAKEFILE)

@@ -132,7 +132,7 @@ def test_names_are_found_in_the_working_directory_first(
 def test_names_are_found_in_the_order_of_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an operator puts into /etc counts, not what came with the server."""
+    """A file of the operator in /etc counts, not the one that came with the server."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     monkeypatch.setattr(sources, "SYSTEM", tmp_path / "etc")

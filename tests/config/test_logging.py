@@ -1,4 +1,4 @@
-"""What gets into the logs, how it looks, and what never does."""
+"""The contents of the logs, their format, and the data that never gets into them."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is hidden when settings are shown."""
+"""Secrets are hidden when settings are shown."""
 
 from pathlib import Path
 

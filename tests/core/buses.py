@@ -9,7 +9,7 @@ Fault = tuple[str, float]
 
 
 class Wire:
-    """What the buses of one installation are joined by."""
+    """Connects the buses of one installation."""
 
     def __init__(self) -> None:
         self.buses: list[WireBus] = []

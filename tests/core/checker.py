@@ -1,4 +1,4 @@
-"""What a run must have kept: the promises, checked against what the store holds in the end.
+"""Checks the promises after a run, against the store's contents at its end.
 
 Written from the promises, not from the code: it has its own idea of who may do what.
 """
@@ -167,7 +167,7 @@ def fold_log(log: Iterable[AnyEvent]) -> list[Message]:
 
 
 def roles(log: Iterable[AnyEvent]) -> dict[str, RoomRole]:
-    """Who is in a room after these events, and as what."""
+    """The members of a room after these events, with their roles."""
     found: dict[str, RoomRole] = {}
     for event in log:
         if isinstance(event, MemberJoined | MemberChanged):

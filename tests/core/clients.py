@@ -78,7 +78,7 @@ class FakePipe:
 
 
 class Span:
-    """What a reader got of one room from one subscription: all after `after`, until it ended."""
+    """The events that a reader got by one subscription to a room: all after `after`, until it ended."""
 
     def __init__(self, room: Room, after: int) -> None:
         self.room, self.after = room.id, after

@@ -23,7 +23,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 class Sink:
-    """What a consumer was handed, and when it shall fail."""
+    """A consumer that records the events it is handed, and fails on demand."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, int]] = []

@@ -1,4 +1,4 @@
-"""What operators do to accounts: roles, locks, names, deletion; and that plugins are told of it."""
+"""Operators change accounts (roles, locks, names, deletion), and plugins are told of it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ ROOT = Actor(operator="root")
 
 
 class Told:
-    """What plugins are told."""
+    """A plugin that records the notices it gets."""
 
     def __init__(self) -> None:
         self.changes: list[AccountChange] = []

@@ -1,4 +1,4 @@
-"""What ends the connection of a bus is no end of the bus."""
+"""A bus survives errors that end its connection."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,5 +1,5 @@
-"""What a consumer is promised, under random writes, faults and crashes of two nodes; and what is
-broken on purpose has to be found.
+"""The promises to consumers hold under random writes, faults and crashes of two nodes, and deliberate
+defects are found.
 """
 
 import asyncio

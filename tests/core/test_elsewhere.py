@@ -1,4 +1,4 @@
-"""What is in no log reaches a user's connections, and a room's listeners, on other nodes too."""
+"""Notices that are in no log reach a user's connections, and a room's listeners, on other nodes too."""
 
 import asyncio
 from typing import Any

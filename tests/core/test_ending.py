@@ -1,4 +1,4 @@
-"""What loses a cancellation, or all of them, does not hold up the end of a node, and is named."""
+"""A task that swallows one cancellation, or all, does not hold up a node's stop, and is named."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

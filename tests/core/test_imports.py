@@ -1,4 +1,4 @@
-"""Who may import whom in the project, by reading the imports."""
+"""The allowed imports between the project's packages, checked by reading the sources."""
 
 import ast
 import inspect

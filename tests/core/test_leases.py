@@ -1,4 +1,4 @@
-"""Of several nodes on a store one holds a lease; when it falls silent another one takes over."""
+"""One of several nodes on a store holds a lease; when it falls silent, another takes it over."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

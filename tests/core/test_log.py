@@ -336,7 +336,7 @@ async def test_after_an_unknown_outcome_the_room_is_compared_and_a_repeat_is_onc
 
 
 async def test_a_state_change_is_the_last_of_its_room_in_a_batch() -> None:
-    """What comes after it is checked in the state that it makes."""
+    """Entries after it are checked in the state that it makes."""
     store = Recording()
     node = Node(store)
     seen: list[str | None] = []

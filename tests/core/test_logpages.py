@@ -46,7 +46,7 @@ class Reads:
 
 
 class Work:
-    """What a node read of its store for who catches up, and encoded for chat.v1."""
+    """Counts a node's reads of its store for clients that catch up, and its encodings for chat.v1."""
 
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         store = Reads(service.hub._rooms._store)

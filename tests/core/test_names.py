@@ -172,7 +172,7 @@ async def test_nobody_takes_a_name_that_looks_like_another_ones() -> None:
         assert (
             await refused(accounts.register("AliceLiddell".lower(), PASSWORD, "alice")) == of_name
         )
-        # What was refused leaves nothing behind that would be in somebody's way.
+        # A refused name leaves nothing behind that would block another user.
         bob, _ = await accounts.register("bob", PASSWORD, "Bob")
         assert await refused(accounts.rename("bob", name="AL1CE", by=OPERATOR)) == of_name
         assert await refused(accounts.rename("bob", "aIice", by=OPERATOR)) == of_name

@@ -1,4 +1,4 @@
-"""Who is online on other nodes: told by deltas and sums, over a bus that loses, repeats and reorders."""
+"""Presence on other nodes, by deltas and sums, over a bus that loses, repeats and reorders."""
 
 import random
 from collections.abc import Callable, Iterator

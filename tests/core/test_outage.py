@@ -1,4 +1,4 @@
-"""What the log says while a store is away, and once it is back."""
+"""The log lines while a store is away, and once it is back."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who asks who is online is told, and of changes, on one node and on several."""
+"""Users who watch the presence of others are told, then told of changes, on one node and on several."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""How far somebody has read, as several of their devices say it on several nodes."""
+"""A user's read markers, moved by several devices on several nodes."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.core.nodes import FaultyStore, add_user, config, make_service, runnin
 
 @pytest.mark.parametrize("is_member", [True, False])
 async def test_a_marker_is_not_moved_back_by_a_slower_device(is_member: bool) -> None:
-    """Who only visits a public room has no marker before."""
+    """A visitor of a public room has no marker before."""
     store = MemoryStore()
     slow = FaultyStore(store)
     async with (

@@ -55,7 +55,7 @@ async def talk(tail: int) -> AsyncIterator[tuple[Scene, int]]:
 
 
 def check(events: Sequence[Any]) -> None:
-    """Of the five events of a talk."""
+    """The redaction of the five events of a talk."""
     assert [event["ev"].partition(".")[2] for event in events] == [
         *("posted", "edited", "edited", "posted", "deleted")
     ]
@@ -166,7 +166,7 @@ async def test_a_page_in_which_a_text_is_replaced_while_it_is_made_is_made_again
 
 
 def test_where_the_texts_are_that_an_event_replaces() -> None:
-    """Of a message that is in the tail all are known; of another one those in the tail."""
+    """For a message in the tail all positions are known, for an older one only those in the tail."""
     room = Room("r")
     for seq in range(1, 30):
         room.apply(posted("r", seq), 5)

@@ -1,4 +1,4 @@
-"""Who may do what, as a table written out; and that a room one may not see does not seem to exist."""
+"""The rights of each role, as a table written out; a hidden room seems not to exist."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -17,7 +17,7 @@ from chatserver.service.views import RoomList
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, add_user, config, make_service, running
 
-# What a list may ask for. Nodes ask for other things by the clock, and for these notes of each other.
+# The calls that a list may make. Nodes make other calls by the clock, and read each other's notes.
 ASKED = ("scan", "memberships", "heads", "rooms", "members", "unread", "public_rooms", "get_many")
 NOTES = "changed"
 
@@ -144,7 +144,7 @@ async def test_rooms_that_were_only_visited_do_not_hide_others() -> None:
 
 @pytest.fixture
 def slow_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is looked at once a second is looked at once, however slow the machine is."""
+    """Caches that last a second do not expire, however slow the machine is."""
     monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 1e9)
     monkeypatch.setattr("chatserver.rooms.FRESH_SECONDS", 1e9)
     monkeypatch.setattr("chatserver.service.roomlist.KNOWN_SECONDS", 1e9)
@@ -323,7 +323,7 @@ async def test_a_store_that_fails_once_does_no_harm() -> None:
 async def test_what_is_unread_is_what_the_log_has_behind_the_marker(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is counted in memory or by the store, on whichever node, in whatever order."""
+    """The same counts come from memory and from the store, on either node, in any order."""
     monkeypatch.setattr("chatserver.service.roomlist.COUNTED_EVENTS", 3)
     pick = random.Random(seed)
     async with nodes(delivery__tail_events=4) as at:

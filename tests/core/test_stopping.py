@@ -26,7 +26,7 @@ from tests.faults.server import ChatServer
 
 @pytest.fixture
 def errors() -> Iterator[list[str]]:
-    """What is logged as an error, each with its traceback."""
+    """Errors that were logged, each with its traceback."""
     found: list[str] = []
     sink = logger.add(lambda text: found.append(str(text)), level="ERROR", format="{message}")
     yield found

@@ -56,7 +56,7 @@ async def listen(
 
 
 def seqs(reader: StreamReader, number: int = 0) -> list[int]:
-    """What one of the reader's operations in the room has got."""
+    """The seqs that one of the reader's operations in the room has got."""
     reader.sort_out()
     (room,) = {span.room for span in reader.spans.values()}
     return [event["seq"] for event in reader.spans[f"{room}/{number}"].events]

@@ -1,4 +1,4 @@
-"""What blocks the loop is an error; a machine that has no processor for it is none of ours."""
+"""A blocked loop is an error; a machine without a free processor is not reported as one."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What the tests of deploy/ share: finding the tool that a file is checked with."""
+"""Fixtures that the tests of deploy/ share: they find the tool that checks a file."""
 
 import os
 import shutil

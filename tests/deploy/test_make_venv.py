@@ -1,4 +1,4 @@
-"""What deploy/make-venv says to somebody whose machine lacks what is needed."""
+"""The messages of deploy/make-venv on a machine that lacks something it needs."""
 
 import shutil
 import subprocess

@@ -21,7 +21,7 @@ class Terminal:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def run(self, text: str) -> str:
-        """What the commands print. Variables and functions last, as in a shell that stays open."""
+        """The output of the commands. Variables and functions last, as in a shell that stays open."""
         state = self._folder / ".shell"
         script = f"[ ! -e {state} ] || . {state}\nset -euo pipefail\n{text}\n" + _KEEP.format(state)
         done = subprocess.run(

@@ -39,7 +39,7 @@ def test_the_command_works_and_leaves_no_trace(
 
 
 async def seeded() -> Contents:
-    """What the installation of the page holds, which is filled where it is empty."""
+    """The contents of the page's installation, which is filled if it is empty."""
     store = store_of(load("chat.toml", environ={}))
     await store.open()
     try:

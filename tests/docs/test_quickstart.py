@@ -121,7 +121,7 @@ def until_somebody_hears(terminal: Terminal) -> None:
 
 
 def until(terminal: Terminal, command: str, wanted: str) -> str:
-    """What the command prints once the wanted text is in it."""
+    """The command's output, once the wanted text is in it."""
     deadline = time.monotonic() + WAIT_SECONDS
     while wanted not in (printed := terminal.run(command)):
         assert time.monotonic() < deadline, printed
@@ -129,7 +129,7 @@ def until(terminal: Terminal, command: str, wanted: str) -> str:
 
 
 def check(block: Block, printed: str) -> None:
-    """What the page says about what its commands print."""
+    """Compare the output with the page's words about it."""
     if "api rooms -d" in block.text:
         assert '"name":"Lounge"' in printed
     if "events?after=0" in block.text:

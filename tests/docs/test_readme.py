@@ -1,4 +1,4 @@
-"""What the README has one type is what the Makefile knows."""
+"""The make targets that the README names exist in the Makefile."""
 
 import re
 

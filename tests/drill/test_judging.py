@@ -1,4 +1,4 @@
-"""What a drill makes of what it has seen: losses, wrong logs, the slope, bounds."""
+"""The verdicts of a drill on its observations: losses, wrong logs, the slope, bounds."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -92,7 +92,7 @@ def test_bounds_that_are_not_kept_are_refused() -> None:
 
 
 class Elsewhere:
-    """What a drill needs of a scratch installation to be made."""
+    """The part of a scratch installation that a drill needs to be built."""
 
     port, store_name = 1, "sqlite"
 

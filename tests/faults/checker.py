@@ -106,7 +106,7 @@ def _received(operations: Iterable[Operation], logs: Logs, rooms: Rooms) -> Iter
         if entry.room not in rooms.get(entry.proc, frozenset()):
             yield f"{entry.proc}: heard of room {entry.room}, which it is not in"
         elif entry.op == "gap":
-            # What it has seen counts no more, and it knows that.
+            # The client drops its events, and knows that it does.
             found[place] = [f"{entry.proc}: {entry.room}: {GAP} {entry.seq}"]
             position[place] = entry.seq or 0
         elif entry.op == "resume":

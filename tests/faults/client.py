@@ -201,7 +201,7 @@ class Client:
         self.is_live.set()
 
     def _load_anew(self, rooms: dict[str, dict[str, Any]]) -> None:
-        """What was seen cannot be gone on from: take what there is now."""
+        """The client's positions cannot be resumed: go on from the present heads."""
         self.complaints.append("gap")
         for room, state in rooms.items():
             self.positions[room] = state["head"]

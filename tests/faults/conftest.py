@@ -31,13 +31,13 @@ def server(shared_server: ChatServer) -> Iterator[ChatServer]:
 
 @pytest.fixture(scope="module")
 def token(shared_server: ChatServer) -> str:
-    """Of a user of that server."""
+    """The session token of a user of that server."""
     return shared_server.register("visitor")
 
 
 @pytest.fixture(scope="package")
 def network() -> Iterator[Network]:
-    """What the proxies of all tests run in."""
+    """The network in which the proxies of all tests run."""
     with Network() as network:
         yield network
 

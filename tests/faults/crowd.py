@@ -20,7 +20,7 @@ LEAST_WAITING = 65536  # bytes in a socket's queue, below which its client reads
 
 
 class Load(NamedTuple):
-    """Who there is, and what is said: `rate` messages a second of `size` characters, in all rooms."""
+    """The size of a crowd and its traffic: `rate` messages a second of `size` characters, over all rooms."""
 
     rooms: int
     clients: int
@@ -36,7 +36,7 @@ class Load(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What a time of talk has shown."""
+    """Measurements of one window of talk."""
 
     p99: list[float]  # of the seconds that events were on their way, of each part
     memory: int  # bytes that the server has grown by, at most
@@ -106,7 +106,7 @@ class Crowd:
         return window
 
     def _p99(self) -> list[float]:
-        """Of the events since the last call, in the order in which they were sent."""
+        """99th percentile of each part, over the events since the last call, in the order of sending."""
         heard = sorted(event for client in self.clients for event in client.heard)
         for client in self.clients:
             client.heard.clear()
@@ -132,7 +132,7 @@ class Crowd:
 
 
 def kernel_bytes(port: int) -> Sequence[int]:
-    """What the kernel holds for each client of this server that does not read."""
+    """Bytes that the kernel buffers for each client of this server that does not read."""
     found = []
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, _, _, queues, *_ = line.split()

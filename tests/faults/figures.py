@@ -47,7 +47,7 @@ _trials: list[Trial] = []
 
 
 class Sheet(msgspec.Struct):
-    """What one run measured, or several that add up."""
+    """The measurements of one run, or of several that add up."""
 
     rows: list[tuple[str, str, list[str]]] = []
     trials: list[Trial] = []
@@ -105,7 +105,7 @@ def trials() -> list[tuple[str, ...]]:
 def totals() -> list[tuple[str, ...]]:
     """Store, and how many acknowledgements were checked in all; controls do not count.
 
-    What stands behind a comma is a way to run the store.
+    The text after a comma in a store's name is a way to run it.
     """
     counted: Counter[str] = Counter()
     for trial in _trials:

@@ -136,14 +136,14 @@ class Fleet:
         )
 
     async def stored(self) -> dict[str, list[dict[str, Any]]]:
-        """What the store holds, read through a server that has nothing in memory. Ends the fleet."""
+        """The store's contents, read through a server that has nothing in memory. Ends the fleet."""
         await self.stop()
         await asyncio.to_thread(self.server.kill)
         await asyncio.to_thread(self.server.start)
         return await self.logs()
 
     async def logs(self) -> dict[str, list[dict[str, Any]]]:
-        """What the server says that the store holds."""
+        """The logs of all rooms as the server serves them."""
         return await asyncio.to_thread(
             lambda: {room: self.server.log(room, token) for room, token in self._readers.items()}
         )

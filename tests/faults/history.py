@@ -1,4 +1,4 @@
-"""What clients did and saw: one JSON line for each operation.
+"""The actions and observations of clients: one JSON line for each operation.
 
     {"proc": "c7", "type": "invoke", "op": "send", "room": "R", "client_id": "c7-12", "seq": null, "t": 3.21}
 

@@ -13,10 +13,10 @@ from tests.servers import START_SECONDS, Mongod
 
 COUNT = 3
 NAME = "test"
-# What docs/operating.md advises. As it comes an election is called after 10 s. Where two call it in the
-# same moment, it is a draw, and there must be time for another one; and up to a second passes until the
-# other member follows the new primary, without which nothing is durable. With heartbeats as rare as they
-# come (2 s), members that wait for 1 s think each other gone, and vote again and again.
+# As docs/operating.md advises. By default an election is called only after 10 s. If two members call one
+# at the same moment, the vote is a draw, and there must be time for another one. Up to a second then
+# passes until the other member follows the new primary, without which nothing is durable. With the
+# default heartbeats (2 s), members that wait for 1 s think each other gone, and vote again and again.
 SETTINGS = {
     "electionTimeoutMillis": 1000,
     "heartbeatIntervalMillis": 250,
@@ -39,7 +39,7 @@ class Member(Mongod):
         return self._process is not None and self._process.poll() is None
 
     def hello(self) -> dict[str, object]:
-        """What it says of itself; nothing if it does not answer."""
+        """The member's answer to `hello`; empty if it does not answer."""
         address = f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
         with (
             pymongo.MongoClient(address, timeoutMS=1000) as client,

@@ -19,7 +19,7 @@ class HookReceiver:
         self.seqs: defaultdict[str, list[int]] = defaultdict(list)
 
     def settings(self, **hook: object) -> dict[str, object]:
-        """Of a server that posts here, as `ChatServer` takes them."""
+        """Settings for a server that posts here, as `ChatServer` takes them."""
         given = {
             "uri": f"http://127.0.0.1:{self.port}/",
             "secret": SECRET,

@@ -80,7 +80,7 @@ class ChatServer:
         self._settings[key] = value
 
     def command(self, *arguments: str) -> str:
-        """What a command of chatserver prints, with this server's settings."""
+        """The output of a command of chatserver with this server's settings."""
         options = [f"--set={key}={value}" for key, value in self._settings.items()]
         data = f"--set=server.data={self.folder / 'data'}"
         command = [sys.executable, "-m", "chatserver", *arguments, data, *options]
@@ -153,7 +153,7 @@ class ChatServer:
         return size
 
     def errors(self) -> list[dict[str, Any]]:
-        """What it has logged at error level."""
+        """The entries of its log at error level."""
         time.sleep(0.1)  # the log is written by a thread of its own
         text = (self.folder / "logs/error.log").read_text()
         return [json.loads(line) for line in text.splitlines()]

@@ -69,7 +69,7 @@ async def cut(setting: Setting) -> None:
 
 
 async def drop(setting: Setting) -> None:
-    """What is under way when a connection is reset is lost."""
+    """Reset the connections again and again; frames under way are lost."""
     for _ in range(int(SECONDS / RESET_SECONDS)):
         await asyncio.sleep(RESET_SECONDS)
         await asyncio.to_thread(setting.proxy.reset)

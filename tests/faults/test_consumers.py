@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_goes_on_where_it_was(
             last = head(server, token, room)
             wait_until(lambda: receiver.first(room)[-1:] == [last])  # noqa: B023
             assert receiver.first(room) == [*range(1, last + 1)]
-            # What was posted in the second before the kill comes again.
+            # Only the events posted in the second before the kill are repeated.
             assert len(receiver.seqs[room]) < 2 * last
 
 

@@ -70,7 +70,7 @@ async def database(
 
 
 def settings(postgres: Postgres | None) -> dict[str, object]:
-    """Of a server that works on it."""
+    """Settings of a server that uses this database."""
     return {"plugin__postgres__uri": postgres.uri} if postgres else {}
 
 
@@ -114,7 +114,7 @@ def syncing(server: ChatServer, store: str, postgres: Postgres | None) -> list[p
 
 
 async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Outcome, int]:
-    """What came of it, and how many acknowledgements came while nothing could be synced.
+    """The outcome, and the number of acknowledgements sent while nothing could be synced.
 
     A mongod that cannot sync ends; the server starts another one, which can. PostgreSQL cannot
     begin again either, and is started anew, as its operator would.

@@ -9,7 +9,7 @@ from tests.faults import figures
 
 @pytest.fixture(autouse=True)
 def nothing_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other tests of this run have measured is put back afterwards."""
+    """Hides the measurements of other tests of this run, and puts them back afterwards."""
     monkeypatch.setattr(figures, "_rows", {})
     monkeypatch.setattr(figures, "_trials", [])
 

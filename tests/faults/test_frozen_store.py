@@ -33,7 +33,7 @@ pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 
 
 class Outcome(NamedTuple):
-    """What became of the clients and the server."""
+    """Observations of the clients and the server."""
 
     statuses: tuple[int, int, int]  # /health and /health/live while it is frozen, /health after
     back: float  # seconds from its return to the first acknowledgement
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     trial: trial.Outcome
 
     def problems(self) -> list[str]:
-        """What did not hold."""
+        """The expectations that did not hold."""
         longest = max(self.trial.refusals, default=0)
         held = {
             "/health does not say it": self.statuses == (503, 200, 200),
@@ -141,7 +141,7 @@ async def test_control_without_a_time_limit_sends_wait(
 async def test_control_repeats_under_a_new_client_id_are_doubled(
     tmp_path: Path, mongod: Mongod, seed: int
 ) -> None:
-    """What was refused may be written when the store is back: nobody can know."""
+    """A refused message may still be written when the store is back: its outcome cannot be known."""
     outcome = await freeze(tmp_path, mongod, seed, forgetful=True)
     doubled = [line for line in outcome.problems() if re.match(r"stored \d+ times", line)]
     assert doubled

@@ -1,6 +1,6 @@
 """Faults 23 and 24: hostile GraphQL documents and floods of subscriptions, while others talk.
 
-What is too much is refused, each time. Nobody else is told of an error, waits for long, or loses anything.
+Each excessive request is refused. Nobody else is told of an error, waits for long, or loses anything.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ def check(outcome: trial.Outcome, fleet: Fleet, fault: str, seed: int) -> None:
 
 
 async def send_documents(server: ChatServer, token: str) -> list[str]:
-    """What was not refused as it should be."""
+    """The documents that were not refused with the expected code."""
     wrong = []
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=60) as client:
@@ -97,7 +97,7 @@ async def test_hostile_documents_are_refused_while_others_talk(
 
 
 async def flood(server: ChatServer, token: str, room: str) -> int:
-    """How many subscriptions were refused; the others got every event, as long as they were there."""
+    """Number of refused subscriptions; the others got every event while they were open."""
     async with Speaker(server.port) as speaker:
         await speaker.init(token)
         names = [str(number) for number in range(SUBSCRIPTIONS)]

@@ -1,7 +1,7 @@
-"""Fault 30: one of two nodes gets no more memory for a while, and much is said there.
+"""Fault 30: one of two nodes gets no more memory for a while, under heavy traffic.
 
-What it cannot do it may refuse, and it may lose connections; what it has acknowledged is kept, the
-other node does not notice, and it is well again when there is memory.
+The node may refuse operations and lose connections. Acknowledged messages are kept, the other node does
+not notice, and the node recovers when memory is there again.
 """
 
 import asyncio

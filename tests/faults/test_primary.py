@@ -87,7 +87,7 @@ async def test_another_one_takes_over(
 async def test_control_without_a_majority_it_is_lost(
     tmp_path: Path, members: Members, kind: str, seed: int
 ) -> None:
-    """What the others had no time to copy."""
+    """Messages that the other members had no time to copy are lost."""
     fault = FAULTS[kind]
 
     async def cut_and_fail() -> None:

@@ -46,7 +46,7 @@ async def go_back(
     keep: Callable[[ChatServer], None],
     bring_back: Callable[[ChatServer], None],
 ) -> tuple[list[str], set[str], float]:
-    """What the checker finds, what may be lost, and when clients were live again (seconds)."""
+    """The checker's findings, the messages that may be lost, and the seconds until clients were live again."""
     settings = {"plugin__mongo__uri": uri, "plugin__mongo__database": folder.name[-50:]}
     with ChatServer(folder, **settings) as server:
         async with Fleet(server, SCALE, seed) as fleet:

@@ -51,11 +51,11 @@ class Victim:
         self.owner("PUT", f"/rooms/{self.room}/members/{self.id}", {"role": "admin"})
 
     def owner(self, method: str, path: str, body: object = None) -> Any:
-        """What the owner does on the first node."""
+        """Send a request of the owner to the first node, and return the answer."""
         return _ask(self.cluster.here, method, path, self.cluster.owner, body).json()
 
     def there(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """What the victim tries on the other node."""
+        """Send a request of the victim to the other node, and return the answer."""
         return _ask(self.cluster.there, method, path, self.token, body)
 
 
@@ -134,7 +134,7 @@ async def test_it_is_in_force_on_the_other_node(cluster: Cluster, kind: str) -> 
 
 
 async def test_what_is_written_sees_it_at_once(cluster: Cluster) -> None:
-    """Whoever writes learns what was written before."""
+    """A write through any node is checked against every change stored before it."""
     victim = await asyncio.to_thread(Victim, cluster, "writer")
 
     def change() -> int:

@@ -45,7 +45,7 @@ async def crowd(
 
 
 async def watch(server: ChatServer, token: str, is_late: Callable[[], bool]) -> list[float]:
-    """How long somebody else waits, again and again, until the server has noticed that all are gone."""
+    """Seconds that other clients wait for an answer, until the server has noticed that all are gone."""
     waits: list[float] = []
     while not waits or server.metric("websocket_connections_active") > 0:
         assert not is_late()

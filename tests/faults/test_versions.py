@@ -29,7 +29,7 @@ pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 
 
 class Newer(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev"):
-    """What every event has."""
+    """The fields common to all events."""
 
     room: str
     seq: int
@@ -82,7 +82,7 @@ async def write_all(settings: Mapping[str, str], rooms: list[str], folder: Path)
 
 
 def look(server: ChatServer, rooms: list[str], newcomer: str) -> None:
-    """What a newcomer asks for."""
+    """Make the requests of a newcomer to these rooms."""
     token = server.register(newcomer)
     for room in rooms:
         server.post(f"/api/v1/rooms/{room}/join", token)

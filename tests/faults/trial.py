@@ -17,7 +17,7 @@ Fault = Callable[[], Awaitable[None]]  # returns when it is over
 
 
 class Outcome(NamedTuple):
-    """What became of the clients and the servers. Times in seconds."""
+    """Observations of the clients and the servers. Times in seconds."""
 
     acknowledged: int
     findings: list[str]
@@ -89,7 +89,7 @@ async def strike(fleet: Fleet, fault: Fault) -> tuple[float, float]:
 
 
 async def outcome(fleet: Fleet, when: float, caught_up: float) -> Outcome:
-    """What is to be said of a fleet that has settled, after a fault at `when`."""
+    """The outcome of a fleet that has settled, after a fault at `when`."""
     clients = fleet.clients
     memory = max(server.memory() for server in fleet.servers)
     logs = await fleet.stored()

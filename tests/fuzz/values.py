@@ -5,7 +5,7 @@ import string
 from random import Random
 from typing import Any
 
-# What has broken one parser or another, or stands for something in one of ours.
+# Texts that have broken some parser, or that have a meaning for one of ours.
 ODD_TEXTS = (
     *(
         "",

@@ -49,7 +49,7 @@ class Asker:
         code: str = error["extensions"]["code"]
         return code
 
-    # What many tests begin with
+    # The first steps of many tests
 
     async def make_room(self, name: str = "Lounge", kind: str = "PUBLIC", *members: str) -> str:
         made = await self.ask(

@@ -46,7 +46,7 @@ class Speaker(Client):
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """What is said in here arrives together."""
+        """Frames sent inside this block arrive together."""
         self._held = []
         yield
         data, self._held = b"".join(self._held), None

@@ -75,7 +75,7 @@ async def without_index(running: Server) -> None:
 
 
 async def as_later(running: Server) -> None:
-    """What was known for a second has to be looked up anew."""
+    """Expires the values that are cached for a second."""
     running.service.accounts._cache.clear()
     for room in running.service.cache._rooms.values():
         room.checked = -math.inf

@@ -18,7 +18,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Whatever the page complains of, or loads from another host, fails the test."""
+    """A page that fails the test if it logs a complaint or loads anything from another host."""
     context = browser.new_context()
     page = context.new_page()
     complaints: list[str] = []

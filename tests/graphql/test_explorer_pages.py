@@ -1,4 +1,4 @@
-"""Who is shown the explorer, and what else there may be in its place."""
+"""The explorer is shown to browsers only, and other pages can take its place."""
 
 import pytest
 

@@ -119,9 +119,9 @@ async def census(server: Server) -> dict[str, Any]:
 
 
 async def settled(server: Running, to: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The census once nothing changes any more; or once it is `to`, and if that is not to be, the last one.
+    """The census once it stops changing, or once it equals `to`; the last one if it never does.
 
-    What is kept for a moment, such as pages of a log, has a timer for as long.
+    Objects kept for a moment, such as pages of a log, have timers until then.
     """
     last: dict[str, Any] = {}
     deadline = time.monotonic() + 60
@@ -178,7 +178,7 @@ async def test_nothing_stays_of_events(start: Start) -> None:
     room = await ada.make_room()
 
     async def remembered(server: Server) -> list[int]:
-        """How much the executors that are there know of selections."""
+        """Number of selections that each living executor remembers."""
         found = [each for each in gc.get_objects() if isinstance(each, EventExecutor)]
         return [len(each._relevant_sub_fields) + len(each._selected) for each in found]
 

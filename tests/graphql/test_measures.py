@@ -1,4 +1,4 @@
-"""What the figures say of operations."""
+"""The metrics of operations."""
 
 import re
 

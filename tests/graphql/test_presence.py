@@ -23,7 +23,7 @@ NAMED = """subscription ($room: ID!, $users: [ID!]!) {
 
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[None]:
-    """Who goes is gone at once. The server is a thread of this process."""
+    """A user who disconnects is offline at once. The server is a thread of this process."""
     with mock.patch.object(online, "LINGER_SECONDS", 0.0):
         yield
 

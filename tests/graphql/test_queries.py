@@ -1,4 +1,4 @@
-"""What can be read, and by whom."""
+"""The queries, and who may read what."""
 
 import pytest
 

@@ -9,7 +9,7 @@ from graphql.type import GraphQLDirective
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.schema import build
 
-# What the protocol's page promises; arguments with their defaults.
+# The fields that docs/protocol.md promises; arguments with their defaults.
 PROMISED = """
 Query.me: User
 Query.user(id: ID!): User

@@ -1,4 +1,4 @@
-"""What GraphQL shares with the rest of HTTP: the cookie of a session; and how its errors look at all times."""
+"""Session cookies over GraphQL, as over the rest of HTTP, and the form of its errors at all times."""
 
 import pytest
 

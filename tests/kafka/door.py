@@ -96,7 +96,7 @@ async def send(writer: asyncio.StreamWriter, body: bytes) -> None:
 
 
 def newer_request(old: bytes) -> bytes:
-    """Of a producer without transactions that has no id yet."""
+    """The newer form of a request for the id of a producer without transactions, which has none yet."""
     (length,) = struct.unpack(">h", old[8:10])
     end = 10 + max(0, length)
     timeout = old[-4:]

@@ -10,7 +10,7 @@ REFUSED = 58  # SASL_AUTHENTICATION_FAILED
 
 
 class Guard:
-    """What one connection may send, until it has shown the password."""
+    """Checks the requests of one connection, until it has shown the password."""
 
     def __init__(self, user: str, password: str) -> None:
         self._expected = [user.encode(), password.encode()]

@@ -1,4 +1,4 @@
-"""What a reader of the topics sees, who knows Kafka and not our code."""
+"""A reader of the topics that knows Kafka and not our code."""
 
 import asyncio
 import json

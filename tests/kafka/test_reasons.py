@@ -1,4 +1,4 @@
-"""What is said of brokers that do not answer is about them as they are now."""
+"""An error about brokers that do not answer gives the present cause, not one of an earlier attempt."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Who is online, over two real nodes and a real bus."""
+"""Presence over two real nodes and a real bus."""
 
 import asyncio
 from pathlib import Path

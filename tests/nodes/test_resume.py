@@ -13,7 +13,7 @@ from tests.nodes.conftest import SMALL
 
 @pytest.fixture(params=["mongo", "postgres without a bus"])
 def settings(request: pytest.FixtureRequest) -> dict[str, object]:
-    """What the nodes share."""
+    """The settings that the nodes share."""
     store, without, _ = request.param.partition(" without ")
     found: dict[str, object] = request.getfixturevalue(f"on_{store}")
     return found | {"plugins__enabled": f"{store},password,metrics"} if without else found

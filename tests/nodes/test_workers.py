@@ -168,13 +168,13 @@ def ready(server: ChatServer) -> int:
 
 
 def are_both_asked(server: ChatServer) -> bool:
-    """Does each worker get some of these requests?"""
+    """Whether each worker gets some of these requests."""
     name = "http_request_duration_seconds_count"
     before = [of_worker(server, each, name) for each in (1, 2)]
     for _ in range(20):
         ready(server)
     after = [of_worker(server, each, name) for each in (1, 2)]
-    # Who is asked for figures is asked as well, but for the figures of 40 requests, not often.
+    # Reading the figures asks each worker as well, about twice between two readings: a third request is ours.
     return min(now - then for now, then in zip(after, before, strict=True)) >= 3
 
 

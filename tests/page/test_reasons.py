@@ -1,4 +1,4 @@
-"""Whatever the server says is wrong with a request, a Japanese reader is told in Japanese."""
+"""A Japanese reader is told every reason for refusing a request in Japanese."""
 
 import re
 from typing import get_args

@@ -38,7 +38,7 @@ test("a refusal says why in the reader's language, by what the server says is wr
   assert.equal(refused({ field: "password", reason: "short", least: 8 }), "パスワードは 8 文字以上で入力してください。");
   assert.equal(refused({ field: "name", reason: "similar" }, "user.exists"), ja["why.name.similar"]);
   assert.equal(refused({ field: "body", reason: "long", most: 8000 }, "limit.size"), "メッセージは 8000 文字以内で入力してください。");
-  // What there is no text for is told as the server says it.
+  // A reason without a text of the page is shown in the server's words.
   assert.equal(refused({ field: "id" }), "リクエストが正しくありません。（In English.）");
   assert.equal(refused(undefined, "message.refused"), "メッセージは受け付けられませんでした。（In English.）");
   assert.equal(refused({ field: "constructor", reason: "name" }), "リクエストが正しくありません。（In English.）");

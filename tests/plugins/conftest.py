@@ -1,4 +1,4 @@
-"""What the tests of the plugins share."""
+"""Fixtures that the tests of the plugins share."""
 
 import pytest
 from dict_records import DictRecords

@@ -1,4 +1,4 @@
-"""What Prometheus reads: exact names, right values, and no figure that costs the others."""
+"""The metrics that Prometheus reads: exact names, right values, and no metric that costs the others."""
 
 import asyncio
 import time

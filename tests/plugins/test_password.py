@@ -26,7 +26,7 @@ def attempt(authenticator, user, password, account="ada", address="192.0.2.1", d
 
 
 async def guess(authenticator, user, times, account="ada", address="198.51.100.1"):
-    """How many wrong guesses were looked at."""
+    """Number of wrong guesses that were checked, not refused by a limit."""
     looked_at = 0
     for _ in range(times):
         with contextlib.suppress(ChatError):

@@ -1,4 +1,4 @@
-"""What expired sessions leave behind is removed, and a clock that is wrong ends nobody's session."""
+"""Remains of expired sessions are removed, and a wrong clock ends nobody's session."""
 
 import pytest
 

@@ -107,7 +107,7 @@ class Running:
             await self.server.drain()
 
     def take_errors(self) -> list[str]:
-        """What was logged as an error since the last time."""
+        """The errors logged since the last call."""
         errors, self.errors = self.errors, []
         return errors
 

@@ -1,4 +1,4 @@
-"""What ends a session, a right or a server, and how those who are connected learn of it."""
+"""Sessions, rights and servers end, and those who are connected learn of it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -118,7 +118,7 @@ async def test_draining_tells_closes_with_4301_and_refuses_new_work(
         assert (refusal.value.status, refusal.value.code) == (503, "server.draining")
         for client in (a, b, c):
             assert await client.closed() == 4301
-        # What was sent before is answered before the end.
+        # Operations sent before the end are answered before it.
         answers = [await send for send in sends]
         assert {answer["ok"]["seq"] for answer in answers} == set(range(5, 155))
         await drained

@@ -1,4 +1,4 @@
-"""What operators and orchestrators ask."""
+"""The checks of operators and orchestrators: health, readiness, metrics."""
 
 import asyncio
 import re

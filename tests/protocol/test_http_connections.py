@@ -1,4 +1,4 @@
-"""What one HTTP client may take of the server: connections, time, and work."""
+"""Limits on one HTTP client: connections, time, and work."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What operators see of requests: an id for each, an access log, and warnings about proxies."""
+"""Requests as operators see them: an id for each, an access log, and warnings about proxies."""
 
 import asyncio
 import json

@@ -58,7 +58,7 @@ async def tornado_alone() -> AsyncIterator[int]:
 
 
 async def statuses(port: int, *parts: bytes) -> list[int]:
-    """Of all answers, until the server closes."""
+    """The status of each answer, until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     received = b""
     try:

@@ -1,4 +1,4 @@
-"""What a search should find, by comparing every text part by part.
+"""A reference search that compares every text part by part.
 
 Uses nothing of chatserver.search: no tokens, no regular expressions, no index.
 """
@@ -76,7 +76,7 @@ def folded(text: str) -> str:
 
 
 def parts(text: str) -> list[tuple[str, str]]:
-    """What a text is made of: words, runs without spaces, and signs, emoji and spaces one by one."""
+    """The parts of a text, each with its kind: words, runs without spaces, and single signs, emoji and spaces."""
     found: list[tuple[str, str]] = []
     for kind, chars in groupby(folded(text), _kind):
         if kind in ("word", "unspaced"):

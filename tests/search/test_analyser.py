@@ -13,7 +13,7 @@ KANA = [chr(code) for code in (*range(0x3041, 0x3097), *range(0x30A1, 0x30FB), 0
 HAN = [chr(code) for code in range(0x4E00, 0x4E80)] + ["々", "\U00020bb7"]
 HALF_WIDTH = [chr(code) for code in range(0xFF66, 0xFF9E)]
 CJK = st.sampled_from([*KANA, *HAN, *HALF_WIDTH])
-# What people write between and around Japanese: words, signs, spaces, other scripts.
+# Text that people write between and around Japanese: words, signs, spaces, other scripts.
 MIXED = st.text(st.one_of(CJK, st.sampled_from(string.printable + "。、・「」éßΣçñअकİŁ🎉한국ไทย")))
 
 

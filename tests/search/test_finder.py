@@ -1,4 +1,4 @@
-"""What is looked up in the index for a query."""
+"""The tokens that are looked up in the index for a query."""
 
 import pytest
 

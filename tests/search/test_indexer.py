@@ -69,7 +69,7 @@ def happened(room: str, seq: int, chance: random.Random) -> AnyEvent:
 
 
 async def read_through(store: MemoryStore, rooms: Sequence[str], text: str) -> list[str]:
-    """What a search should find, by looking at everything."""
+    """The messages that a search should find, by looking at all of them."""
     asked = parse(text)
     found: list[Message] = []
     for room in rooms:
@@ -223,7 +223,7 @@ async def test_two_nodes_make_the_same_at_once() -> None:
 
 
 class Stalling(MemoryStore):
-    """Whoever reads pages that are of segments, with `stalled` set, waits until it is free."""
+    """Holds the first reader of a segment's pages until `free` is set; `stalled` says that it waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -238,7 +238,7 @@ class Stalling(MemoryStore):
 
 @pytest.mark.parametrize("done", [520, 544, 640, 768])
 async def test_a_node_that_was_overtaken_takes_nothing_away(done: int) -> None:
-    """What it was to add to may have been dropped meanwhile."""
+    """The segment that it was to extend may have been dropped meanwhile."""
     events, store = log([f"word{number % 9}" for number in range(1000)]), Stalling()
 
     def indexer() -> Indexer:

@@ -1,4 +1,4 @@
-"""What is kept of the index's pages: what was read lately, so much of it and no more."""
+"""The cache of index pages keeps those read lately, up to its bound."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a search finds in the index, in which order, and how little of it is read."""
+"""The postings that a search finds in the index, their order, and how few pages it reads."""
 
 import asyncio
 import random

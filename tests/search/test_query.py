@@ -1,4 +1,4 @@
-"""What is understood of what somebody types."""
+"""How a query typed by a user is parsed."""
 
 import pytest
 from hypothesis import given

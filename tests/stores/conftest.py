@@ -42,7 +42,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 @pytest.fixture(params=["memory", "sqlite", "mongo", "postgres"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
-    """Of each kind, for tests of what has to be the same on all."""
+    """Stores of each kind, for tests of behaviour that has to be the same on all."""
     name = f"test_{secrets.token_hex(8)}"
     plugin: Any
     if request.param == "memory":

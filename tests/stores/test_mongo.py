@@ -1,4 +1,4 @@
-"""What is particular to MongoDB: query plans, faults of the server, warnings, settings."""
+"""Behaviour particular to MongoDB: query plans, faults of the server, warnings, settings."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What is said where MongoDB cannot be used, as an operator would say it, and without the password."""
+"""The messages when MongoDB cannot be used, in an operator's words and without the password."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ PASSWORD = "hunter2"
 
 
 async def refusal(uri: str, tmp_path: Path, driver: str = "motor") -> str:
-    """What opening says."""
+    """The error of an attempt to open the store."""
     given: Any = {"uri": uri, "driver": driver, "timeout_ms": 2000, "start_seconds": 0}
     store = MongoPlugin(MongoPlugin.Config(**given), data=tmp_path).provide_store()
     with pytest.raises(StartupError) as refused:

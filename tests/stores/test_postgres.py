@@ -1,4 +1,4 @@
-"""What is particular to PostgreSQL: query plans, migrations, faults of the server, settings."""
+"""Behaviour particular to PostgreSQL: query plans, migrations, faults of the server, settings."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ async def connected(config: PostgresPlugin.Config) -> AsyncIterator[Any]:
 
 
 async def rows_read(config: PostgresPlugin.Config, query: str, *values: Any) -> int:
-    """How many rows of the table a statement looked at; no part of it may read the whole table."""
+    """Number of rows of the table that a statement reads; no part of it may read the whole table."""
     async with connected(config) as connection:
         # Values are written into an explained statement as they would be bound.
         prepared = f"PREPARE asked AS {query}"
@@ -431,7 +431,7 @@ async def test_a_server_that_forgets_is_refused(io_loop: Any, own: Postgres) -> 
 
 
 async def test_every_commit_waits_for_the_disk(io_loop: Any, postgres: Postgres) -> None:
-    """Whatever the database's or the user's default is."""
+    """The defaults of the database and of the user are overridden."""
     config = PostgresPlugin.Config(uri=postgres.uri, schema=f"test_{secrets.token_hex(8)}")
     async with connected(config) as connection:
         await connection.execute("ALTER ROLE chat SET synchronous_commit = off")

@@ -47,7 +47,7 @@ SAID: dict[str, tuple[str, int, str, str]] = {
 MEMBERS = {"lounge": ("ada", "bob"), "team": ("ada", "bob"), "secret": ("ada",), "雑談": ("ada",)}
 PUBLIC = ("雑談",)
 
-# Who asks, what for, and the answers in order.
+# User, query, and the answers in order.
 ASKED: tuple[tuple[str, str, list[str]], ...] = (
     # Japanese: two characters, one, longer ones, kana and width
     ("ada", "東京", ["again", "secret", "weather", "capital"]),

@@ -1,4 +1,4 @@
-"""What is particular to SQLite: the file and who has it, faults of the disk, time limits, the schema."""
+"""Behaviour particular to SQLite: the file and its lock, faults of the disk, time limits, the schema."""
 
 # ruff: noqa: ASYNC240
 
@@ -307,7 +307,7 @@ async def test_a_full_disk_loses_nothing_and_is_come_back_from(
             assert 5 < stored < 25
             with pytest.raises(StoreUnavailable):
                 await store.append(batch(stored + 1))
-            # What was acknowledged can be read all the time.
+            # Acknowledged events can be read all the time.
             assert await store.heads(["r"]) == {"r": stored}
         await comes_back(store)
         assert (await store.append(batch(stored + 1))).stored == 1
@@ -338,7 +338,7 @@ async def test_what_was_acknowledged_survives_kill_9(io_loop: Any, path: Path) -
 
 
 def unsynced(trace: str) -> int:
-    """How many lines were printed with something written to the log but not synced."""
+    """Number of lines printed while something written to the log was not synced."""
     dirty, count = False, 0
     for line in trace.splitlines():
         if "-wal>" in line and "pwrite64" in line:
@@ -506,7 +506,7 @@ async def test_an_interrupted_migration_is_done_again(
 
 
 def steps(path: Path, query: str, *values: Any) -> int:
-    """How many instructions SQLite needs for a query."""
+    """Number of SQLite's instructions for a query."""
     count = 0
 
     def count_one() -> int:

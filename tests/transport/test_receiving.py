@@ -1,4 +1,4 @@
-"""What a server does with the bytes of its clients."""
+"""The server's handling of the bytes of its clients."""
 
 import asyncio
 import contextlib

@@ -1,5 +1,5 @@
-// What the normalised caches of Apollo Client and urql (Graphcache) hold of a message after each way
-// in which it can reach them. Prints the text and the author's name that the cache holds.
+// Prints the text and the author's name of a message that the normalised caches of Apollo Client and
+// urql (Graphcache) hold, after each way in which the message can reach them.
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client/core/index.js';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions/index.js';
 import { getMainDefinition } from '@apollo/client/utilities/index.js';

@@ -1,5 +1,5 @@
-// What each client does: says who it is, posts a message, and prints the events it is told of until
-// one says that it is over.
+// The conversation of each client: it says who it is, posts a message, and prints the events that it
+// gets until one says that the talk is over.
 export const ME = 'query Me { me { id } }';
 export const SEND = `mutation Send($input: SendMessageInput!) {
   sendMessage(input: $input) { message { seq } }
