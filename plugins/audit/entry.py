@@ -1,4 +1,4 @@
-"""The lines of the audit log. What is not named here is not written.
+"""The lines of the audit log. Fields that are not named here are not written.
 
 `docs/operating.md` lists the kinds; a test compares it with what is here.
 """
@@ -43,7 +43,7 @@ class LoginEntry(
 
 
 class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something became of an account."""
+    """A change of an account."""
 
     at: str
     kind: str  # account. and what it was
@@ -106,7 +106,7 @@ def login_entry(attempt: LoginAttempt) -> bytes:
 
 
 def account_entry(change: AccountChange) -> bytes:
-    """The line about what became of an account."""
+    """The line about a change of an account."""
     return _line(
         AccountEntry(
             at=_now(),

@@ -101,7 +101,7 @@ def _append(file: int, data: bytes, size: int) -> None:
 
 
 def _give_to_owner_of(folder: Path, made: Path) -> None:
-    """A command that root runs must not leave what the server cannot write."""
+    """Files made by a command that root runs must be writable for the server."""
     if os.geteuid() == 0:
         owner = folder.stat()
         os.chown(made, owner.st_uid, owner.st_gid)

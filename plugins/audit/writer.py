@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Lines wait at most `flush_seconds`. What cannot be written stays, up to `MAX_LINES`."""
+    """Lines wait at most `flush_seconds`. Lines that cannot be written are kept, up to `MAX_LINES`."""
 
     def __init__(self, file: RotatingFile, flush_seconds: float) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Where something is, by what one has of it: the id of a room, message or user, or a user name."""
+"""Finds the page of a room, message or user by its id, or of a user by name."""
 
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar

@@ -21,7 +21,7 @@ def page(title: str, *content: str) -> bytes:
 
 
 def refusal(error: ChatError) -> bytes:
-    """Why there is nothing to see."""
+    """A page that says why nothing is shown."""
     parts = [element("p", error.text), element("p", element("code", error.code))]
     if error.meaning.status == 401:
         parts.append(element("p", link("Sign in", "/"), ", then come back to this address."))
@@ -29,7 +29,7 @@ def refusal(error: ChatError) -> bytes:
 
 
 def pager(*links: tuple[str, Markup | None]) -> Markup:
-    """Where one can go from here; what has no link is shown without."""
+    """Navigation links; an entry without a link is shown as plain text."""
     shown = (target or element("span", name, class_="quiet") for name, target in links)
     return element("nav", *shown)
 

@@ -61,7 +61,7 @@ class RoomPages:
     def _ways(
         self, room: Inspected, found: Sequence[AnyEvent], after: int
     ) -> list[tuple[str, Markup | None]]:
-        """To the other parts of the log, where there are any."""
+        """Links to the other parts of the log, if there are any."""
         last = found[-1].seq if found else after
         newest = max(room.head - self._rows, 0)
         targets = {

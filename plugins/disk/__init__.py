@@ -12,7 +12,7 @@ import chatserver
 
 
 class DiskConfig(chatserver.Settings, frozen=True, kw_only=True):
-    """Which disk is watched, and when it is too full."""
+    """The disk to watch, and the least free space."""
 
     path: Annotated[
         str, Meta(description="A folder on the disk to watch; empty is the server's data folder.")

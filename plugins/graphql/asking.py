@@ -56,7 +56,7 @@ class Asking:
         token: str | None = None,
         address: str = "",
     ) -> None:
-        """`problem` is why there is no `user`, if it is another reason than that nobody signed in."""
+        """`problem`: the reason why there is no `user`, unless nobody tried to sign in."""
         self.service, self.token, self.address = service, token, address
         self._user, self._problem = user, problem
         self.session: str | None = None  # for `Reply.session`, where a mutation signs in or out
@@ -138,7 +138,7 @@ class Asking:
         ]
 
     async def load_messages(self, events: Sequence[MessagePosted]) -> None:
-        """So that `message_of` waits for none of these: a task for each event costs more than it."""
+        """Load messages so that `message_of` need not wait: a task for each event costs more than this."""
         self._known |= await self.service.history.as_they_stand(events)
 
     def _at_hand(self, event: MessagePosted) -> Message | None:
@@ -197,7 +197,7 @@ class Asking:
     async def _standing(
         self, keys: Sequence[MessageKey]
     ) -> Mapping[MessageKey, Message | ChatError]:
-        """Messages of events that were given to all who are shown this, whoever asks."""
+        """Messages as they stand, without a check of rights: the same events were given to all readers."""
         found = await self.service.history.standing(await self._places(keys))
         return {key: found.get(key) or ChatError("message.not_found") for key in keys}
 

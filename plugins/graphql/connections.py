@@ -64,7 +64,7 @@ def page_until(
 ) -> Connection:
     """A page of these items; `end` is the place behind which to go on, if there may be more.
 
-    It may be behind the last item: then what follows that one had been looked at in vain.
+    It may be behind the last item, if the ones in between did not match.
     """
     whole = page(shown, len(shown), key, after=after)
     if end is None:

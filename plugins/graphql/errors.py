@@ -76,17 +76,17 @@ def shown(error: GraphQLError, debug: bool) -> dict[str, Any]:
 
 
 def shown_alone(error: ChatError) -> list[dict[str, Any]]:
-    """An error that is of no place in a document."""
+    """An error about the request as a whole, without a path."""
     return [{"message": error.text, "extensions": error_extensions(error)}]
 
 
 def error_body(error: ChatError) -> bytes:
-    """The body of an answer that is this error, also of one that is given before GraphQL is asked."""
+    """The body of an answer with this error alone, also of answers given before GraphQL is asked."""
     return msgspec.json.encode({"errors": shown_alone(error)})
 
 
 def error_extensions(error: ChatError) -> dict[str, Any]:
-    """Code, what to do, and details: what other doors say of an error beside its text."""
+    """The code, the way to react and the details of an error, as at the other doors."""
     extensions: dict[str, Any] = {"code": error.code, "retry": error.meaning.retry}
     if error.after_ms is not None:
         extensions["after_ms"] = error.after_ms

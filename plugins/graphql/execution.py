@@ -117,7 +117,7 @@ class Execution:
             asking.take(operations)
 
     def deadline(self) -> float:
-        """By when (the loop's time) what begins now must have ended."""
+        """The time (of the loop) by which an operation that begins now must have ended."""
         return asyncio.get_running_loop().time() + self.config.seconds
 
     async def run(self, ready: Ready, asking: Asking, until: float) -> Result:

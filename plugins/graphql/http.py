@@ -169,7 +169,7 @@ class HttpDoor:
             raise Refused("graphql.preflight")
 
     def _refuse(self, error: ChatError) -> Reply:
-        """There is nothing to execute: the status says so, whatever the media type is."""
+        """The answer to a request that cannot be executed: the error's status, whatever the media type."""
         self._execution.measures.refused(error.code)
         headers = {}
         if error.meaning.status == 429:
@@ -209,7 +209,9 @@ def _cost(error: Refused) -> Result:
 
 
 def _is_cross_site(request: Request) -> bool:
-    """A browser asks for events without a leave that other pages would need, and mostly says so."""
+    """Whether a page of another site made the request. For events a browser sends no preflight, but
+    most say where a request comes from.
+    """
     return request.header("Sec-Fetch-Site") not in (None, "same-origin", "none")
 
 

@@ -150,7 +150,7 @@ class _Shape:
 
 
 class _Depths:
-    """Depths of selections; each fragment is measured once. What introspection asks for is flat."""
+    """Depths of selections; each fragment is measured once. Introspection counts as flat."""
 
     def __init__(self, fragments: Fragments) -> None:
         self._fragments = fragments

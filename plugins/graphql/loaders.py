@@ -27,7 +27,7 @@ class Stir:
 
 
 class Loader(Generic[KeyT, ValueT]):
-    """Fetches each key once. Made for one request, so that it shows nothing that has changed since."""
+    """Fetches each key once. Made for one request, so that no later one gets stale values."""
 
     def __init__(self, fetch: "Fetch[KeyT, ValueT]", stir: Stir) -> None:
         """`fetch` gets the keys of a batch and returns a value for each; a `ChatError` in place of

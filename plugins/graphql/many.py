@@ -30,14 +30,14 @@ class RoomGone(NamedTuple):
 
 
 class RoomPosition(NamedTuple):
-    """A room, and the seq of it that was seen last; None for what happens from now on."""
+    """A room with the last seq seen; None for new events only."""
 
     room: str
     after: int | None
 
 
 class ManyStream(RoomStream):
-    """One room's part in such a subscription. Its end is not that of the others."""
+    """One room's stream in such a subscription. It can end without ending the others."""
 
     __slots__ = ("many",)
 
@@ -60,7 +60,7 @@ class ManyRooms:
         stream: Callable[[Room], ManyStream],
         teller: Teller,
     ) -> None:
-        """`teller` says what is in no log."""
+        """`teller` sends gaps and lost rooms, which are in no log."""
         self._service, self._operation = service, operation
         self._stream, self._teller = stream, teller
         self._streams: set[ManyStream] = set()

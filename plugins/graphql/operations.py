@@ -33,23 +33,23 @@ class Framing(ABC):
         """The results of events of a room up to the seq `last`."""
 
     def batch_of_many(self, encoder: "Encoder", payloads: Sequence[bytes], last: int) -> bytes:
-        """The same where the operation is fed by several rooms, so that a seq says no place."""
+        """The same for an operation over several rooms, where a seq alone is no position."""
         return self.batch(encoder, payloads, last)
 
     @abstractmethod
     def error(self, errors: Sequence[object]) -> bytes:
-        """The end: it was not executed, or cannot go on."""
+        """End with an error: the operation was not executed, or cannot go on."""
 
     @abstractmethod
     def complete(self) -> bytes:
-        """The end."""
+        """End without an error."""
 
 
 class Source(Protocol):
     """Feeds a subscription with events."""
 
     def leave(self) -> None:
-        """Feed it no longer."""
+        """Stop feeding the operation."""
 
 
 class OperationFeed(Protocol):
@@ -63,10 +63,10 @@ class UserSource(Source, Protocol):
     """Feeds a subscription with the notices that a user gets outside of any log."""
 
     def take(self, event: object) -> None:
-        """Something was said."""
+        """Deliver a notice."""
 
     def skip(self) -> None:
-        """Something may have been said that was not heard."""
+        """Notices may have been missed."""
 
 
 class Listener(Subscriber):
@@ -106,7 +106,7 @@ class Listener(Subscriber):
 
 
 class Operation:
-    """One operation from its start to its end. What comes after the end is dropped."""
+    """One operation from its start to its end. Results after the end are dropped."""
 
     __slots__ = ("_on_end", "framing", "is_over", "listener", "source", "task")
 
@@ -126,12 +126,12 @@ class Operation:
         self._end(self.framing.complete())
 
     def refuse(self, error: ChatError) -> None:
-        """End it by an error that is of no place in the document."""
+        """End it with an error about the operation as a whole."""
         errors = error.shown() if isinstance(error, Refused) else shown_alone(error)
         self._end(self.framing.error(errors))
 
     def fail(self, error: Exception) -> None:
-        """End it by whatever was raised."""
+        """End it with the error for an exception."""
         if isinstance(error, ChatError):
             self.refuse(error)
         elif isinstance(error, TimeoutError):

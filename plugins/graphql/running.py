@@ -16,7 +16,7 @@ from chatserver_plugins.graphql.subscriptions import Subscriptions
 
 
 class Runner:
-    """Takes what a client asks for to its results, whatever its type is."""
+    """Runs an operation of any type to its results."""
 
     def __init__(self, execution: Execution, subscriptions: Subscriptions) -> None:
         self._execution, self._subscriptions = execution, subscriptions

@@ -58,7 +58,7 @@ SAME_FOR_ALL_FIELDS = frozenset({"roomId", "messageId"})  # of any event
 
 
 class Selection(NamedTuple):
-    """`text` is the same for the same selection. `is_personal`: the result depends on who asks."""
+    """`text` is the same for the same selection. `is_personal`: the result depends on the user."""
 
     field: FieldNode  # of the subscription itself: validation sees to it that there is one
     text: str
@@ -68,7 +68,7 @@ class Selection(NamedTuple):
 
 
 class Selections:
-    """Those of the documents that were used last."""
+    """The selections of the documents used last."""
 
     def __init__(self, schema: GraphQLSchema, resolved: Collection[str]) -> None:
         """`resolved` are the fields, `Type.field`, that a resolver makes."""
@@ -104,7 +104,7 @@ class Selections:
 
 
 class _Reader(Visitor):
-    """Takes out where a room's events begin, and notes what else there is."""
+    """Removes the start position of a room's events, and records everything else."""
 
     def __init__(self, schema: GraphQLSchema, types: TypeInfo, personal: frozenset[str]) -> None:
         super().__init__()

@@ -122,7 +122,7 @@ class GraphQLSocket:
         runner: Runner,
         on_closed: Callable[["GraphQLSocket", int | None], None],
     ) -> None:
-        """`on_closed` is told with which code."""
+        """`on_closed` gets the close code."""
         self._token, self._address = request.token, request.address
         self._socket, self._service, self._config = socket, service, config
         self._runner, self._on_closed = runner, on_closed
@@ -181,7 +181,7 @@ class GraphQLSocket:
         self._on_closed(self, code)
 
     def on_drain(self, after_ms: int) -> None:
-        """The protocol has no word for it; the close code tells clients to come back."""
+        """Nothing to send: the protocol has no frame for it, and the close code makes clients reconnect."""
 
     async def settle(self) -> None:
         tasks = [operation.task for operation in self._operations.values() if operation.task]

@@ -54,7 +54,7 @@ class EventPipe:
         """The request was read before."""
 
     async def take(self, seconds: float) -> bytes:
-        """All that waits; if there is nothing for so long, what keeps the connection open."""
+        """All waiting frames; after so long without one, a comment that keeps the connection open."""
         if not self._waiting and not self.closed:
             self._news.clear()
             try:
@@ -66,7 +66,7 @@ class EventPipe:
         return taken
 
     def arrived(self) -> None:
-        """The client has what was taken last."""
+        """The client has received the frames taken last."""
         self.buffered = sum(map(len, self._waiting))
 
 

@@ -1,4 +1,4 @@
-"""The fields of `Subscription`: from a valid operation to what feeds it."""
+"""The fields of `Subscription`: from a valid operation to its source."""
 
 import asyncio
 from collections import deque
@@ -30,7 +30,7 @@ def resolve_event(parent: object, info: Any, **arguments: object) -> object:
 
 
 class Subscriptions:
-    """Opens them."""
+    """Opens subscriptions."""
 
     def __init__(self, execution: Execution, service: Service, resolved: Collection[str]) -> None:
         self._execution, self._service = execution, service

@@ -1,4 +1,4 @@
-"""Executing what one subscription alone is told, a thing at a time, and sending it."""
+"""Executes and sends the results of a single subscription, one at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from chatserver_plugins.graphql.operations import Operation
 
 
 class Teller:
-    """Keeps the order, though resolvers may await. What waits meanwhile is its owner's matter."""
+    """Keeps the order, though resolvers may await. Its owner queues the results that wait meanwhile."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Teller:
         return self._task is not None
 
     def tell(self, next: Callable[[], object | None]) -> None:
-        """Tell what `next` gives, again and again until it gives None; at once where nobody awaits."""
+        """Send the results of `next` until it returns None; at once if no resolver awaits."""
         while self._task is None and (event := next()) is not None:
             made = self._execute(event)
             if isinstance(made, ExecutionResult):

@@ -8,7 +8,7 @@ from chatserver_plugins.graphql.telling import Teller
 
 
 class TypingStream(Stream):
-    """Follows the room, so that the loss of it is noticed; of its events nothing is sent."""
+    """Follows the room to notice its loss; sends none of its events."""
 
     __slots__ = ("_due", "_teller", "operation")
 

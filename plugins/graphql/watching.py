@@ -21,7 +21,7 @@ class UserPresence(NamedTuple):
 
 
 class PresenceWatch(Feed):
-    """One subscription. It follows the room, so that the loss of it is noticed, and takes no events."""
+    """One subscription. It follows the room only to notice its loss, and takes no events."""
 
     __slots__ = ("_due", "_is_open", "_room", "_service", "_teller", "_told", "_users", "operation")
 
@@ -41,7 +41,7 @@ class PresenceWatch(Feed):
         self._is_open = False  # once it was told something, be it that there is nobody
 
     def begin(self) -> None:
-        """Tell how it is now, and from then on what changes. Raises `ChatError` limit.count."""
+        """Send the present state, then each change. Raises `ChatError` limit.count."""
         watches = self.operation.listener.watches
         watches.add(self)
         now = self._watch()
@@ -53,7 +53,7 @@ class PresenceWatch(Feed):
             watch.take(now)
 
     def take(self, now: Mapping[str, bool]) -> None:
-        """Tell of it what is new here."""
+        """Send the changes that are new to this subscription."""
         users = self._users & now.keys()
         news = {user: now[user] for user in users if self._told.get(user) is not now[user]}
         if news:
@@ -79,7 +79,7 @@ class PresenceWatch(Feed):
         self.operation.refuse(error)
 
     def _watch(self) -> dict[str, bool]:
-        """Have the core watch all that this connection wants to know of the room."""
+        """Make the core watch all users that this connection watches in the room."""
         listener = self.operation.listener
         watches = [watch for watch in listener.watches if watch.room is self._room]
         users = dict.fromkeys(user for watch in watches for user in watch._users)

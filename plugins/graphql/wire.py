@@ -1,6 +1,6 @@
 """The messages of graphql-transport-ws, as https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md has them.
 
-No I/O: what came is read here, what goes out is put into frames.
+No I/O: it parses messages and makes frames.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 def parse(text: bytes) -> Message:
-    """A message of a client. Raises `ValueError` with what is wrong with it."""
+    """A message of a client. Raises `ValueError` with the reason if it is not valid."""
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

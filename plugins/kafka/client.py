@@ -1,4 +1,4 @@
-"""The producer of aiokafka, made to be given up, and to say why it does not connect."""
+"""aiokafka's producer, extended: it can be abandoned, and tells why it does not connect."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ TRIES = 3  # of a request within the time that a batch has
 
 
 class LastWords(logging.Handler):
-    """Keeps what aiokafka said last: why a connection failed it says in its log alone, and often."""
+    """Keeps aiokafka's last log message: it gives the reason of a failed connection nowhere else."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -34,14 +34,14 @@ _theirs.propagate = False
 
 
 class Client(AIOKafkaProducer):  # type: ignore[misc]
-    """Idempotent: brokers drop what comes twice, and take nothing before what was sent earlier."""
+    """An idempotent producer: brokers drop repeats, and take records only in the order of sending."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__(**options)
         self.ended = asyncio.Event()  # given up: nobody should wait for it
 
     async def abandon(self) -> None:
-        """Close, and forget what is not sent: `stop` would wait until the brokers have it."""
+        """Close, and forget unsent records: `stop` would wait until the brokers have them."""
         self._closed = True
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):

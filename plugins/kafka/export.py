@@ -1,4 +1,4 @@
-"""Which events are written, where to, and as what."""
+"""Selects the events to write, and makes records for their topics."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Export:
-    """The consumer: each batch is one of a room, and taken once the brokers have it."""
+    """The consumer: each batch is of one room, and done once the brokers have it."""
 
     def __init__(self, config: Config, service: Service, producer: Producer) -> None:
         self._config, self._service, self._producer = config, service, producer
@@ -45,7 +45,7 @@ class Export:
 
 
 def record_of(event: AnyEvent) -> Record:
-    """The event as clients get it; what a reader sorts by is in the headers, too."""
+    """The event as clients get it, with its kind and number in the headers as well."""
     kind = str(event.__struct_config__.tag)
     return Record(
         value=_encode(event),

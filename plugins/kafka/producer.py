@@ -1,8 +1,8 @@
 """Writes batches of one room, in order, through a connection that all rooms share.
 
-A producer that failed may have lost count of what it sent, so it is given up, and the next batch
-makes another one. What it still had waiting is handed over again by the consumer: a reader may see
-it twice, and never sees a room's events leave one out.
+A producer that failed may have lost count of its records, so it is given up, and the next batch makes
+another one. The consumer hands over unconfirmed events again: a reader may see some twice, but never
+misses one of a room.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ class Producer:
     async def _write(
         self, client: Client, topic: str, partition: int, key: bytes, records: Sequence[Record]
     ) -> None:
-        """End with the client, whoever gives it up; and give it up if anything goes wrong."""
+        """Write, and end if the client is abandoned meanwhile; abandon it if anything fails."""
         writing = asyncio.ensure_future(_write_all(client, topic, partition, key, records))
         ended = asyncio.ensure_future(client.ended.wait())
         try:
@@ -135,7 +135,7 @@ class Producer:
 async def _write_all(
     client: Client, topic: str, partition: int, key: bytes, records: Sequence[Record]
 ) -> None:
-    """Part by part, each once the brokers have the one before it: none can overtake."""
+    """Write part by part, each after the brokers have the one before, so that none overtakes."""
     part = client.create_batch()
     for record in records:
         if _append(part, key, record):
@@ -147,7 +147,7 @@ async def _write_all(
 
 
 def _append(part: Any, key: bytes, record: Record) -> bool:
-    """False if it is full."""
+    """Add the record; False if the batch is full."""
     added = part.append(timestamp=record.at_ms, key=key, value=record.value, headers=record.headers)
     return added is not None
 
@@ -158,7 +158,7 @@ async def _deliver(client: Client, topic: str, partition: int, part: Any) -> Non
 
 
 def _text(error: Exception) -> str:
-    """Without a record's content, which no error of aiokafka has."""
+    """The reason in words. It never has a record's content, as no error of aiokafka does."""
     name = type(error).__name__
     if isinstance(error, _SILENT) and last_words.text:
         return f"{name}: {last_words.text}"

@@ -1,4 +1,4 @@
-"""How late the event loop runs what is due: the first figure to look at when all is slow."""
+"""The lag of the event loop: the first figure to look at when everything is slow."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 
 
 class LoopLag:
-    """Asks to be called in a quarter of a second, and notes how much later it was."""
+    """Schedules a call in a quarter of a second, and measures how late it comes."""
 
     def __init__(self, measures: Measures) -> None:
         self._seconds = measures.histogram(

@@ -21,7 +21,7 @@ _NAME = re.compile(r"(\{| )")  # what ends a sample's name: its labels, or its v
 async def together(ports: Sequence[int], path: str) -> bytes:
     """All workers' figures in the text format, each with the label `worker`.
 
-    Nothing is added up: sums over what the label tells apart are the reader's to make.
+    Nothing is added up: readers can sum over the label.
     """
     texts = await asyncio.gather(*(_ask(port, path) for port in ports))
     metrics: dict[str, list[str]] = {}  # by name: the two lines about it, and its samples

@@ -1,6 +1,6 @@
-"""How one gets into a private mongod: its key file, and the account of the server and of its operator.
+"""Access to a private mongod: its key file, and the account of the server and of its operator.
 
-All are files that only their owner can read, beside the database. Who has the key file has all rights
+Both are kept in files beside the database that only their owner can read. The key file gives all rights
 (MongoDB's own account `__system`): with it the account is made, once, also in a database that was used
 without accounts before.
 """

@@ -84,18 +84,18 @@ class PrivateMongod:
         return process
 
     def running(self) -> str | None:
-        """The address of the one that a server keeps on this folder now, if there is one."""
+        """The address of the mongod that a server runs on this folder now; None without one."""
         pid, port = self._noted()
         if not mongod.running(pid, self._dbpath):
             return None
         return self._access.address(f"127.0.0.1:{port}", mongod.REPLICA_SET)
 
     def is_new(self) -> bool:
-        """Whether there has never been one on this folder."""
+        """Whether this folder never had a mongod."""
         return not self._dbpath.exists()
 
     async def stop(self) -> None:
-        """Stop it. Never raises."""
+        """Stop the mongod. Never raises."""
         if self._watch:
             self._watch.cancel()
             await asyncio.wait([self._watch])
@@ -115,7 +115,7 @@ class PrivateMongod:
         return f"127.0.0.1:{self._port}"
 
     def _noted(self) -> tuple[int, int]:
-        """The process id and port of the last one on this folder, or zeros."""
+        """The process id and port of the last mongod on this folder, or zeros."""
         try:
             pid, port = self._note.read_text().split()
             return int(pid), int(port)

@@ -1,4 +1,4 @@
-"""Why MongoDB does not do what is asked of it, in words for whoever looks after it; never with a secret."""
+"""Why MongoDB cannot do what the server asks, in an operator's words; never with a secret."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +35,7 @@ class Servers(ServerHeartbeatListener):
         self._found["{}:{}".format(*event.connection_id)] = event.reply
 
     def reasons(self) -> Iterator[str]:
-        """For each server that cannot be used, why; then what the others lack."""
+        """The reason for each server that cannot be used, then what the others lack."""
         members = []
         for place, found in sorted(self._found.items()):
             if isinstance(found, BaseException):

@@ -1,8 +1,8 @@
-"""The versions of what is in the database, made and brought up to date one step after the other.
+"""Migrations of the database, one step after the other.
 
 The collection `schema` holds the version, and the lock under which it changes: MongoDB has none
-of its own. Whoever holds it says so every few seconds, by the server's clock; if it dies, the next
-goes on. So every step can be repeated, and begins with whatever half of it is there.
+of its own. The holder renews the lock every few seconds, by the server's clock; if it dies, another
+server goes on. So every step can be repeated, and starts from any half of it that is there.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ async def _drop_search_pages(database: Database) -> None:
         await database.run(database.collection(name).drop())
 
 
-# Version n is what the first n steps make. A step that was released is never changed.
+# Version n is the result of the first n steps. A released step is never changed.
 MIGRATIONS: tuple[Step, ...] = (
     Step("make the indexes over events", _index_events),
     Step("make the indexes over pages of a search index", _index_pages),
@@ -126,7 +126,7 @@ async def _locked(database: Database) -> AsyncIterator[None]:
 
 
 async def _take(database: Database, holder: str) -> bool:
-    """Have the lock, for the first time or again; False if another has it."""
+    """Take or renew the lock; False if another server has it."""
     free = {
         "$or": [{"$lt": ["$until", "$$NOW"]}, {"$eq": ["$holder", holder]}]
     }  # none is below all

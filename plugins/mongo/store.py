@@ -43,7 +43,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         return self._private is not None
 
     def for_trial(self) -> str:
-        """Why it is no store to serve people from; empty if it is one."""
+        """The reason why this store is only for trying out; empty for other stores."""
         if self._private is None:
             return ""
         return (
@@ -140,13 +140,13 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
 
 
 def leaks(version: tuple[int, ...], hello: dict[str, Any]) -> bool:
-    """Does a server of this version, with this answer to an offer of zlib, leak memory?"""
+    """Whether a server of this version leaks memory, given its answer to an offer of zlib."""
     last = LAST_LEAKING.get(version[0], LAST_LEAKING[6])
     return "zlib" in hello.get("compression", ()) and version <= last
 
 
 def _refusal(error: Exception) -> StartupError:
-    """In plain words, and without what may quote a password: the driver's own words on an address may."""
+    """The error in plain words, without the driver's message about an address: it may quote a password."""
     if isinstance(error, StoreUnavailable):
         return StartupError(f"plugin.mongo.uri: {error.reason}")
     if isinstance(error, InvalidURI | ValueError):

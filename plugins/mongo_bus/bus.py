@@ -1,6 +1,6 @@
 """The bus through PyMongo: frames are inserted into a small collection, and watched by a change stream.
 
-The collection is capped: what is in it is never read, and goes by itself.
+The collection is capped: frames are never read from it, and disappear by themselves.
 """
 
 import asyncio

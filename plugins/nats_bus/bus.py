@@ -20,19 +20,18 @@ FAILURES = (Error, OSError, TimeoutError, RuntimeError)
 
 
 class BusClient(Client):
-    """Does two things otherwise than nats-py."""
+    """The client of nats-py, with two changes."""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """Speaks TLS where the address says so, not only where the server asks for it: whoever is
-        in between can say that the server does not."""
+        """Speaks TLS if the address says so, not only if the server asks for it: an attacker in between
+        could claim that the server does not."""
         assert self._current_server is not None
         if self._current_server.uri.scheme == "tls":
             info["tls_required"] = True
         await super()._process_info(info, initial_connection)
 
     async def _process_pong(self) -> None:
-        """Passes over an answer that nobody waits for any more, where by itself it would stop reading
-        for good, and say nothing of it."""
+        """Ignores an answer that nobody waits for any more. nats-py would stop reading for good, silently."""
         if self._pongs and self._pongs[0].done():
             self._pongs.pop(0)
         else:
@@ -70,7 +69,7 @@ class NatsBus(BusLink):
                     await client.close()
 
     async def _connect(self, client: Any, ended: asyncio.Event) -> None:
-        """Raises why the last of the servers could not be reached."""
+        """Connect. Raises the error of the last server if none can be reached."""
         errors: list[Exception] = []
 
         async def note(error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""argon2id off the event loop, and which passwords are accepted at all."""
+"""argon2id off the event loop, and the bound on the length of passwords."""
 
 import asyncio
 import secrets
@@ -58,7 +58,7 @@ class Hasher:
         return await self._run(self._verify, encoded, secret)
 
     def outdated(self, encoded: str) -> bool:
-        """Was this hash made with other parameters than those of today?"""
+        """Whether this hash was made with other parameters than today's."""
         return self._argon2.check_needs_rehash(encoded)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ LOOKED_AT = 16
 
 
 def key(*texts: str) -> Key:
-    """Of fixed size, and without what was typed: people type passwords into the wrong field."""
+    """A key of fixed size that hides the typed text: people type passwords into the wrong field."""
     digest = blake2b(digest_size=16)
     for text in texts:
         encoded = text.encode("utf-8", "surrogatepass")
@@ -126,8 +126,8 @@ class _Delayed(NamedTuple):
 class GrowingDelay:
     """`free` failures per key; each one after that doubles the wait, from a second to `longest_seconds`.
 
-    One failure is forgiven in each `longest_seconds`. So whoever goes on for ever, from however many
-    addresses, makes one attempt in `longest_seconds`.
+    One failure is forgiven in each `longest_seconds`. So an attacker who goes on for ever, from any number
+    of addresses, makes one attempt in `longest_seconds`.
     """
 
     def __init__(

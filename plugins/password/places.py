@@ -40,7 +40,7 @@ class Places:
         return bool(_DEVICE.fullmatch(device)) and await self.is_known(user, "device", device)
 
     async def remember(self, user: str, kind: Kind, place: str) -> None:
-        """The user id has just signed in from there. A store that is away makes no difference."""
+        """Note that the user has just signed in from there. Errors of the store are ignored."""
         with contextlib.suppress(StoreUnavailable):
             key, now = _key(user, kind, place), self._clock()
             seen = await self._records.get(key)

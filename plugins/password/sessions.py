@@ -28,8 +28,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{43}")
 
 
 class Session(msgspec.Struct, frozen=True):
-    """Unix times. When it expires follows from `renewed`: a change of the settings holds at once,
-    and a node whose clock is wrong can neither lengthen nor shorten what others see."""
+    """Unix times of a session. It expires some time after `renewed`, by each node's settings and clock: a
+    change of the settings holds at once, and a node with a wrong clock misleads no other."""
 
     created: float
     renewed: float

@@ -1,4 +1,4 @@
-"""Which passwords are too easy to guess: an offline check, of new passwords only.
+"""Finds passwords that are too easy to guess: an offline check, of new passwords only.
 
 NIST SP 800-63B-3, 5.1.1.2: common values, repetitive and sequential characters, words of the context.
 `common.txt` holds what is tried first everywhere, one a line, sorted, in small letters.
@@ -41,7 +41,7 @@ _LEET = str.maketrans("0134578@$!+|", "oleastbasitl")
 def check(password: str, words: Sequence[str] = ()) -> None:
     """Raise `ChatError` request.invalid, with `detail.reason`, for a password that is too weak.
 
-    `words` are names that whoever guesses would try: the user's, the server's.
+    `words` are names that an attacker would try: the user's, the server's.
     """
     reason = weakness(password, words)
     if reason is not None:

@@ -1,4 +1,4 @@
-"""Removes what expired sessions leave in the store: theirs who never came back to sign in again."""
+"""Removes expired sessions from the store, of users who never came back to sign in again."""
 
 import time
 from collections.abc import Callable

@@ -28,7 +28,7 @@ room_changed = msgspec.json.Decoder(RoomChanged)
 
 
 def events(decoder: Any, bodies: Iterable[bytes]) -> list[Any]:
-    """`decoder` is one of those above; what it cannot read is left out, or is unknown."""
+    """`decoder` is one of those above; events that it cannot read are left out, or become unknown."""
     bodies = list(bodies)
     try:
         return [decoder.decode(body) for body in bodies]

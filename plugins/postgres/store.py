@@ -104,7 +104,7 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _check_durable(self, connection: Any) -> None:
-        """Raises `StartupError` where the loss of power could lose what is acknowledged."""
+        """Raises `StartupError` if a loss of power could lose acknowledged events."""
         for name, good in (("synchronous_commit", DURABLE), ("fsync", ("on",))):
             value = await connection.fetchval("SELECT current_setting($1)", name)
             if value not in good:

@@ -75,7 +75,7 @@ class PostgresBus(BusLink):
             raise BusUnavailable(str(error)) from error
 
     async def _do(self, statement: str, *values: Any) -> None:
-        """Run a statement. What fails ends the connection, as one that hangs would go on hanging."""
+        """Run a statement. A failure ends the connection, since a hanging one would not recover."""
         connection = self._connection
         if connection is None:
             raise TimeoutError("not connected")

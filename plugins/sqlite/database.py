@@ -91,7 +91,7 @@ class Database:
         self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
 
     async def open_to_read(self) -> None:
-        """Beside the process that writes; it is not kept from anything. Raises `StartupError`."""
+        """Open only to read, beside the process that writes and without hindering it. Raises `StartupError`."""
         if steps := await self.plan():
             raise StartupError(
                 f"plugin.sqlite.path: {self._path}: its schema is not up to date: {steps[0]}"

@@ -87,7 +87,7 @@ class Worker:
         self._connection.close()
 
     def _take(self) -> list[Job[Any]] | None:
-        """At least one job, and what else waits; None at the end."""
+        """At least one job, with all others that wait; None at the end."""
         job = self._queue.get()
         if job is None:
             return None

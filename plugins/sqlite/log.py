@@ -25,7 +25,7 @@ ROOMS_KNOWN = 200_000  # whose numbers are kept in memory: some 150 bytes each
 
 
 class SqliteLog:
-    """A room's number never changes, so what was read of them once is kept."""
+    """The numbers of rooms never change, so they are cached."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -36,13 +36,13 @@ def events_for_each(query: str) -> str:
 
 
 def parts(of: Collection[T]) -> Iterator[list[T]]:
-    """As many at a time as one statement asks for."""
+    """The items in parts, each of the size that one statement takes."""
     items = list(of)
     return (items[n : n + MANY] for n in range(0, len(items), MANY))
 
 
 def places(count: int, one: str = "?") -> str:
-    """So many places for values."""
+    """Placeholders for so many values."""
     return ", ".join([one] * count)
 
 

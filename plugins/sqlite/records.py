@@ -74,7 +74,7 @@ class SqliteRecords:
         return await self._change(DELETE, space, key)
 
     async def _change(self, statement: str, *values: str | bytes) -> bool:
-        """Did it change anything?"""
+        """Whether the statement changed anything."""
         return await self._database.write(
             lambda connection: connection.execute(statement, values).rowcount > 0
         )

@@ -78,7 +78,7 @@ class Door:
         return given
 
     async def _enter(self, user: User, room: Room) -> None:
-        """Rooms that are not public it has to be invited to."""
+        """Join a public room. To any other room the account has to be invited."""
         if room.role(user.id) is None:
             try:
                 await self._service.rooms.join(user, room)

@@ -1,4 +1,4 @@
-"""Which addresses may be posted to. A name is looked up once, and what was looked at is connected to."""
+"""Restricts the addresses that may be posted to. A name is resolved once, and the checked address used."""
 
 import socket
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Posts events to a receiver, one by one, signed. What fails is tried again by the consumer."""
+"""Posts events to a receiver, one by one, signed. The consumer tries failed deliveries again."""
 
 import ssl
 import time

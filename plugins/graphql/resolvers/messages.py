@@ -91,6 +91,6 @@ def _body(event: MessagePosted, message: Message) -> str:
 
 
 def message_of_change(parent: MessageChange, info: Any) -> Awaitable[Message]:
-    """As it stands now, which may be after later changes."""
+    """The message as it stands now, perhaps after later changes."""
     asking: Asking = info.context
     return asking.standing.load(MessageKey(parent.room, parent.message))

@@ -1,4 +1,4 @@
-"""The fields of `Mutation`: read the input, call the service, show what became of it."""
+"""The fields of `Mutation`: read the input, call the service, return the result."""
 
 from typing import Any, NamedTuple
 
@@ -222,7 +222,7 @@ async def _pin(asking: Asking, input: Given, *, pinned: bool) -> ChangePayload:
 
 
 async def changed_message(parent: ChangePayload, info: Any) -> Message | None:
-    """As it stands after the change."""
+    """The message as it stands after the change."""
     if parent.message_id is None:
         return None
     asking: Asking = info.context
@@ -230,7 +230,7 @@ async def changed_message(parent: ChangePayload, info: Any) -> Message | None:
 
 
 async def _get(asking: Asking, room: str) -> Room:
-    """The room, for who has signed in. What was loaded before is loaded anew after the change."""
+    """The room, for a signed-in user. Values loaded before the change are dropped."""
     user = asking.user
     asking.refresh()
     return await asking.service.rooms.get(room, user)

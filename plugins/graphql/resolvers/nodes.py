@@ -68,6 +68,6 @@ async def _user(asking: Asking, id: str) -> User | None:
 
 
 def _demand_absence(error: ChatError) -> None:
-    """Raise an error that says something else."""
+    """Raise the error again unless it says that there is no such object."""
     if error.code not in NOT_THERE:
         raise error

@@ -115,7 +115,7 @@ async def message_or_none(asking: Asking, room: str, message: str) -> Message | 
 
 
 async def _counted(view: RoomView, asking: Asking, field: str) -> int | None:
-    """A field of what the user has read of a room."""
+    """A field about the user's unread messages in a room."""
     found: int | None = getattr(await asking.views.load(view.id), field)
     return found
 

@@ -11,7 +11,7 @@ Known = User | UserRef | MemberView
 
 
 def name(parent: Known, info: Any) -> str | Awaitable[str]:
-    """The present one, whoever the parent is known from: one id has one name."""
+    """The present name, wherever the parent comes from: one id has one name."""
     asking: Asking = info.context
     if isinstance(parent, User):
         return parent.name
