@@ -52,7 +52,7 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Opened]:
-    """By a store's kind: what opens a new, empty one. A test of a `kind`, or of some, may have those."""
+    """Opens a new, empty store of a kind. A test that names a `kind`, or several, may open those alone."""
     wanted = getattr(request.node, "callspec", None)
     kinds = wanted.params.get("kind", ()) if wanted else ()
     # Servers are started before the test's loop runs.

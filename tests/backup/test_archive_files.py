@@ -48,7 +48,7 @@ def archive(empty: Empty, tmp_path: Path) -> Lines:
 
 
 def refused(empty: Empty, path: Path, error: type[ArchiveError] = Corrupted) -> str:
-    """Why; nothing was written, not even that there was an attempt."""
+    """The reason of a refusal. Nothing was written, not even a note of the attempt."""
 
     async def attempt() -> str:
         async with empty("memory") as store:

@@ -1,4 +1,4 @@
-"""Of many records each round looks at some: events do not wait for them, and none is forgotten."""
+"""With many records each round looks at some of them: events do not wait, and no record is forgotten."""
 
 import time
 from collections.abc import Callable

@@ -45,7 +45,7 @@ def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def shipping(store: Store, shelf: Shelf, key: Key | None = KEY) -> AsyncIterator[Shipper]:
-    """One whose rounds are made by hand, which ends in order."""
+    """A shipper whose rounds are made by hand, closed at the end."""
     shipper = Shipper(store, shelf, key, 1.0, Measures())
     try:
         yield shipper
@@ -62,7 +62,7 @@ async def say(store: Store, room: str, body: str, at: str | None = None) -> AnyE
 
 
 async def next_second() -> str:
-    """Wait until the second that is now is over; which it was."""
+    """Wait until the present second is over, and return it."""
     second = datetime.now(UTC).replace(microsecond=0)
     while datetime.now(UTC).replace(microsecond=0) == second:
         await asyncio.sleep(0.01)

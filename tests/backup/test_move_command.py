@@ -80,7 +80,7 @@ def test_killed_again_and_again_it_comes_to_its_end(sides: Sides) -> None:
 
 
 def test_beside_a_server_and_again_after_it(sides: Sides) -> None:
-    """The way of an operator; who was signed in stays so."""
+    """An operator's procedure; sessions stay valid."""
     data = sides.folder / "data"
     sides.source = sides.configured("source", data=data)
     with ChatServer(sides.folder, store="sqlite") as chat:

@@ -1,4 +1,4 @@
-"""A move leaves two stores that are the same, whatever happens on the way."""
+"""After a move both stores are the same, through any interruption."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""A backup that root makes is the server's; where one is not, it is said whose it is and what to do."""
+"""A backup made by root belongs to the server; if it cannot, its owner and the remedy are named."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ OTHER = Owner(NOBODY, NOBODY) if IS_ROOT else Owner(os.geteuid(), os.getegid())
 
 @contextmanager
 def as_the_server() -> Iterator[None]:
-    """As the user that the data belongs to; who is not root is that user already."""
+    """Run as the owner of the data; a process that is not root already does."""
     if IS_ROOT:
         os.setegid(NOBODY)
         os.seteuid(NOBODY)
@@ -45,7 +45,7 @@ def as_the_server() -> Iterator[None]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that every user can get to, which those of pytest are not."""
+    """A folder that every user can reach, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -84,7 +84,7 @@ async def test_the_server_goes_on_with_a_first_backup_that_root_made(
 
 
 def test_a_backup_by_root_leaves_nothing_of_roots(data: Path, place: Path) -> None:
-    """Also no lock of the folder or of the database, which no server has made there yet."""
+    """Not even a lock of the folder or of the database is left, where no server has made one yet."""
     machine = Machine(place)
     machine.fill()
     hand_over(data, OTHER)

@@ -1,4 +1,4 @@
-"""With a key, what is not sealed with it is gone on with by nobody, wherever it lies."""
+"""With a key, backups that are not sealed with it are never continued, wherever they lie."""
 
 import json
 import shutil

@@ -80,7 +80,7 @@ class Load:
             self.post(sender, perf_counter(), receivers)
 
     async def pace(self, senders: list["Client"], receivers: int, rate: float) -> None:
-        """Send at a fixed rate, whatever becomes of it; runs until it is cancelled."""
+        """Send at a fixed rate, however slow the answers; runs until it is cancelled."""
         begin = perf_counter()
         for count, sender in enumerate(itertools.cycle(senders)):
             due = begin + count / rate

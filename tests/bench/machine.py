@@ -1,4 +1,4 @@
-"""The machine that is measured on: which core does what, and what /proc says of a process."""
+"""The machine under measurement: which core runs what, and figures of processes from /proc."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""One window: what the server spent, and what the clients saw meanwhile."""
+"""One window: the server's resources, and the clients' observations meanwhile."""
 
 import asyncio
 import gc

@@ -36,7 +36,7 @@ class Peer(Protocol):
         """One room for each list of tokens; returns their ids."""
 
     def start(self) -> None:
-        """Again, after `stop`, with what it has stored. It was started when it was made."""
+        """Start again after `stop`, with the stored data. The constructor has started it before."""
 
     def stop(self) -> None: ...
 

@@ -60,7 +60,7 @@ def write(results: list[Result], about: Mapping[str, str]) -> None:
 
 
 def _rows_in(page: str) -> dict[str, list[str]]:
-    """The lines of each row, by its title, which stands in the first of them alone."""
+    """The lines of each row, by its title, which only the first of them has."""
     rows: dict[str, list[str]] = {}
     title = ""
     for line in page.splitlines():

@@ -76,7 +76,7 @@ async def reconnect(peer: Peer, plan: Plan) -> list[Values]:
 
 
 def _head(answer: bytes) -> int:
-    """Where the room was, of the answer to a subscription."""
+    """The room's head in the answer to a subscription."""
     return int(answer.partition(b'"head":')[2].partition(b",")[0].rstrip(b"}"))
 
 

@@ -74,7 +74,7 @@ class Talk:
         return (list(itertools.islice(chosen, size)) for size in sizes)
 
     def queries(self) -> dict[str, list[str]]:
-        """By kind, what is looked for."""
+        """The queries of each kind."""
         pick = random.Random(21)
         common, rare = self.words[COMMON], self.words[RARE]
         pairs = [pick.sample(common, 2) for _ in range(SEARCHES)]
@@ -188,7 +188,7 @@ def measure(store: str, *, quick: bool = False) -> Figures:
 @click.option("--quick", is_flag=True, help="Fewer messages.")
 @click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
 def main(stores: tuple[str, ...], quick: bool, write: bool) -> None:
-    """Measure search on the plugins STORE, each by itself: on those that last if none is named."""
+    """Measure search on the plugins STORE, each by itself; by default on all that keep data."""
     if write and quick:
         raise click.UsageError("--write is for the figures of a million messages")
     for store in stores or STORES:

@@ -149,7 +149,7 @@ def measure(store: str, *, quick: bool = False) -> Figures:
 @click.option("--quick", is_flag=True, help="A smaller room.")
 @click.option("--write", is_flag=True, help="Put the figures into docs/benchmarks.md.")
 def main(stores: tuple[str, ...], quick: bool, write: bool) -> None:
-    """Measure the plugins STORE, each by itself: all that keep data if none is named."""
+    """Measure the plugins STORE, each by itself; by default all that keep data."""
     run_all(stores or STORES, quick=quick, write=write)
 
 

@@ -31,7 +31,7 @@ def on_mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(params=["on_sqlite", "on_mongo"], ids=["sqlite", "mongo"])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Once over each store. Whatever is asked of it is no error of the server."""
+    """A world over each store in turn. No request may cause an error in the server."""
     found: World = request.getfixturevalue(request.param)
     found.server.take_errors()  # those of other servers, which ran beside it
     yield found

@@ -11,7 +11,7 @@ from tests.chromium import chromium
 
 @pytest.fixture(scope="module")
 def page(on_sqlite: World) -> Iterator[Page]:
-    """As the owner sees it. Whatever the browser complains of fails the test."""
+    """The page as the owner sees it. Any complaint of the browser fails the test."""
     complaints: list[str] = []
     with chromium() as browser:
         context = browser.new_context(base_url=f"http://127.0.0.1:{on_sqlite.server.port}")

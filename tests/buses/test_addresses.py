@@ -1,4 +1,4 @@
-"""An address that is none is refused, and nothing of the password in it shows."""
+"""An invalid address is refused without showing any of the password in it."""
 
 import traceback
 

@@ -33,7 +33,7 @@ async def test_a_connection_that_is_closed_under_it_is_an_absence() -> None:
 async def test_after_a_pause_that_a_publish_did_not_wait_for_a_node_still_hears(
     nats: BusServer,
 ) -> None:
-    """nats-py stops reading, in silence, where an answer comes that nobody waits for any more."""
+    """nats-py silently stops reading when an answer comes that nobody waits for any more."""
     subject = f"test_{secrets.token_hex(8)}"
     config = Config(uri=f"nats://127.0.0.1:{nats.port}", subject=subject, timeout_ms=300)
     one, other = NatsBus(config), NatsBus(config)

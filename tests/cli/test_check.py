@@ -27,7 +27,7 @@ PLAIN = {
 
 
 class Broken(NamedTuple):
-    """Settings over the plain ones, what has to be named, and whether that takes --connect."""
+    """Settings to override, the texts that must be reported, and whether that takes --connect."""
 
     settings: dict[str, str]
     named: str

@@ -176,7 +176,7 @@ def test_a_program_that_is_no_mongod_is_named() -> None:
 
 
 def test_make_run_starts_the_mongod_that_was_named() -> None:
-    """Not another one from the same folder, or none."""
+    """The named one starts, not another one from the same folder."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     shown = subprocess.run(
         ["make", "--dry-run", "run", "MONGOD=deploy/mongod-9"],

@@ -1,4 +1,4 @@
-"""Where no terminal is, a long command says every few seconds how far it is, on standard error."""
+"""Without a terminal, a long command reports its progress every few seconds on standard error."""
 
 from types import SimpleNamespace
 

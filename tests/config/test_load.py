@@ -1,4 +1,4 @@
-"""Where settings come from, and which of them win."""
+"""The sources of settings, and their precedence."""
 
 import os
 from pathlib import Path

@@ -122,7 +122,7 @@ class Reader:
         return span
 
     def sort_out(self) -> None:
-        """Give what arrived to the spans; what belongs to none was not asked for."""
+        """Sort arrived frames into the spans; a frame outside of all spans was not asked for."""
         for frame in self.pipe.received:
             if "seq" in frame:
                 self.spans[frame["room"]].events.append(frame)

@@ -1,4 +1,4 @@
-"""Dispatch of hooks without a server: what tests of plugins' failures share."""
+"""Dispatch of hooks without a server, shared by the tests of plugins' failures."""
 
 from collections.abc import Callable
 from typing import Any

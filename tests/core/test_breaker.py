@@ -1,4 +1,4 @@
-"""When a plugin that fails is asked no longer, and whom that stops: whoever makes it fail, nobody else."""
+"""The circuit breaker stops calling a failing plugin for those who make it fail, and for nobody else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -208,7 +208,7 @@ async def test_what_a_plugin_left_behind_raises_is_logged(logged: list[str]) -> 
 
 
 async def test_a_plugins_own_time_outs_work(logged: list[str]) -> None:
-    """It is continued in the task in which it began."""
+    """The hook goes on in the task in which it began."""
     seen = []
 
     async def check(draft: Draft) -> None:

@@ -83,7 +83,7 @@ class World:
             self._nodes[number] = self._node(number)
 
     def _fail(self, room: str | None) -> None:
-        """From now on the newest event of this room can't be handled; None ends it."""
+        """Make the newest event of this room fail from now on; None ends that."""
         bad = (room, self._heads[room] if room else 0)
         self._sink.fails = lambda event: (event.room, event.seq) == bad
 

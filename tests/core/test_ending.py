@@ -28,7 +28,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 class Deaf:
-    """Something to await that goes on after so many cancellations, as if there had been none."""
+    """An awaitable that ignores so many cancellations."""
 
     def __init__(self, times: int) -> None:
         self.times = times

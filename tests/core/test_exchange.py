@@ -1,4 +1,4 @@
-"""Nodes that talk to each other: what comes at once, and that nothing depends on it."""
+"""Hints between nodes: events arrive at once, and nothing depends on it."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The first owner: one, whatever nodes do at the same time and wherever a node dies."""
+"""There is exactly one first owner, with concurrent nodes and a crash at any point."""
 
 import asyncio
 import secrets

@@ -126,7 +126,7 @@ async def test_who_stalls_again_while_catching_up_still_gets_all_of_it() -> None
 async def test_events_that_cannot_be_encoded_are_read_by_those_who_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A node without memory must not leave a hole: what it could not hand over it says nothing of."""
+    """A node without memory must not leave a hole: it does not announce events it could not hand over."""
     async with scene() as built:
         readers = [await built.reader() for _ in range(3)]
         start = built.room.head
@@ -154,7 +154,7 @@ async def test_who_cannot_be_written_to_is_cut_off_and_nobody_else() -> None:
 async def test_a_listener_that_raises_is_cut_off_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch, method: str, posts: int
 ) -> None:
-    """It has missed an event: only by coming back it gets what it missed."""
+    """It has missed an event, and gets it only by coming back."""
     async with scene() as built:
         readers = [await built.reader() for _ in range(3)]
         start, raises = built.room.head, readers[1].subscriber

@@ -1,4 +1,4 @@
-"""Nobody fills what is another's: how many rooms one may be in, and be put into by others."""
+"""Limits on the rooms of a user, which others cannot use up by invitations."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable

@@ -197,7 +197,7 @@ async def test_work_in_the_background_is_told_while_many_sends_are_under_way() -
 
 
 def test_a_slow_node_gets_its_turn_in_rooms_that_a_quick_one_writes_to() -> None:
-    """By the time it has read what is new there is more: what waits must be enough for one chance."""
+    """When it has read the new events there are more: one successful batch must write all that waits."""
     seconds, each = 3, 100  # sends a second of each node, in ten rooms
 
     async def race() -> int:

@@ -30,7 +30,7 @@ def _kept_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Reads:
-    """The store as rooms see it; who else reads it, as the index of search does, is not counted."""
+    """The store as rooms see it; reads by others, such as the search index, are not counted."""
 
     def __init__(self, store: Any) -> None:
         self.counts: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""Names of people: what is a name, and that nobody can look like somebody else."""
+"""Names of people: valid names, and look-alikes."""
 
 import asyncio
 

@@ -105,7 +105,7 @@ def test_whatever_the_bus_did_all_nodes_know_who_is_online_soon_after(
 def test_what_changed_is_said_to_who_wants_to_know(
     steps: list[tuple[str, int, str, int]], seed: int
 ) -> None:
-    """Nobody's state changes without a word, whatever order things come in."""
+    """Every change of a user's presence is announced, in any order of reports."""
     chance = random.Random(seed)
     world = World(lambda: chance.choice(["", "lost", "twice", "late", "after"]))
     told = world.known(0)

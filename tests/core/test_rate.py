@@ -1,4 +1,4 @@
-"""Token buckets: what they let through, what they owe, whose is whose."""
+"""Token buckets: the rate they let through, their debts, and whom they belong to."""
 
 import pytest
 

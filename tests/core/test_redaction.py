@@ -1,4 +1,4 @@
-"""Texts that were edited or deleted are served to nobody, whatever way events are asked for."""
+"""Edited and deleted texts are served to nobody, over any interface."""
 
 import asyncio
 import json
@@ -259,7 +259,7 @@ async def test_a_log_of_several_pieces_is_exported_as_of_its_end(
 
 
 def without_late_edits(log: Sequence[AnyEvent]) -> list[AnyEvent]:
-    """A message that is deleted is not edited but in a race, which is soon over; see the next test."""
+    """A deleted message is edited only in a race, which is soon over; see the next test."""
     deleted: set[str] = set()
     made: list[AnyEvent] = []
     for each in log:

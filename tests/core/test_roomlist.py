@@ -1,4 +1,4 @@
-"""The list of rooms: pages, what it costs the store, and what other nodes do meanwhile."""
+"""The list of rooms: its pages, its cost in calls of the store, and changes by other nodes."""
 
 import random
 from collections import Counter

@@ -35,7 +35,7 @@ def positions(count: int) -> st.SearchStrategy[list[int]]:
 
 @given(steps=logs.MEMBER_STEPS, at=positions(2))
 def test_a_state_read_after_its_position_heals(steps: list[tuple[str, int]], at: list[int]) -> None:
-    """Position before state: what came between is applied again, and changes nothing."""
+    """Position before state: events in between are applied again, and change nothing."""
     log = logs.member_log(steps)
     head, read = (max(1, min(position, len(log))) for position in at)
     newest: dict[str, MemberEvent] = {}

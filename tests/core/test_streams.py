@@ -27,7 +27,7 @@ class One(StreamReader):
 
 
 class Gated(One):
-    """Each execution waits until the gate is open; what was executed is counted."""
+    """Executions wait until the gate is open, and are counted."""
 
     gate: asyncio.Event
     executed: list[list[int]]

@@ -38,7 +38,7 @@ SMALL: dict[str, object] = {
 
 
 class Client:
-    """A user, where they are connected, and what they remember."""
+    """A user, with the node they are connected to and the events they remember."""
 
     def __init__(self, number: int, reader: Reader) -> None:
         self.number, self.user, self.reader = number, reader.user, reader
@@ -207,7 +207,7 @@ class World:
             client.spans += client.reader.spans.values()
 
     async def _catch_up(self, store: FaultyStore, seconds: float) -> None:
-        """Repair, and replays that pause while the store is away; what comes twice comes, too."""
+        """Repair, and replays that pause while the store is away; repeated events arrive again."""
         heads: dict[str, int] = await store.heads(list(self.rooms))
         now = asyncio.get_running_loop().time
         deadline = now() + PATIENCE_SECONDS

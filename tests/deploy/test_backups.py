@@ -1,4 +1,4 @@
-"""The timer and the CronJob make a backup: what they run is run, and the manifest fits Kubernetes."""
+"""The timer and the CronJob make a backup: their commands are run, and the manifest fits Kubernetes."""
 
 import re
 import warnings

@@ -35,7 +35,7 @@ def test_the_page_names_every_file_and_folder_of_the_core_and_every_plugin() -> 
 
 
 def places(path: str) -> list[Path]:
-    """Where a path of the page may lead."""
+    """The files that a path of the page may mean."""
     return [place for place in (ROOT / path, ROOT / "chatserver" / path) if place.exists()]
 
 

@@ -1,4 +1,4 @@
-"""Compares what clients were told with what the store holds. Pure: no I/O, no clock.
+"""Compares the clients' histories with the store's contents. Pure: no I/O, no clock.
 
 A finding is one line of text; none means that every promise held.
 """

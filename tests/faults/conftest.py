@@ -23,7 +23,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServ
 
 @pytest.fixture
 def server(shared_server: ChatServer) -> Iterator[ChatServer]:
-    """One for all tests of a module. It must still serve after each, and have logged no error."""
+    """A server for all tests of a module. It must still serve after each, and have logged no error."""
     yield shared_server
     assert shared_server.is_ready()
     assert shared_server.errors() == []

@@ -31,7 +31,7 @@ class Load(NamedTuple):
 
     @property
     def events(self) -> int:
-        """That the clients are handed in a window."""
+        """Number of events that the clients are handed in a window."""
         return int(self.seconds * self.rate) * self.clients // self.rooms
 
 

@@ -29,7 +29,7 @@ def needs(program: str) -> str:
 
 
 class SmallDisk:
-    """An ext4 of its own at `folder`, which only those see that run `within` it."""
+    """An ext4 of its own at `folder`, visible only to processes that run `within` it."""
 
     def __init__(self, folder: Path, megabytes: int) -> None:
         self._folder = folder

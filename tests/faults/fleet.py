@@ -91,7 +91,7 @@ class Fleet:
         return members
 
     async def talk(self, seconds: float) -> None:
-        """Send at the scale's rate, whatever becomes of it."""
+        """Send at the scale's rate, whatever the outcome."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         last = seconds * self.scale.rate

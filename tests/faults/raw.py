@@ -35,7 +35,7 @@ class Guest(Client):
             assert first == 0x89, (hex(first), payload)
 
     async def answer(self, number: int) -> dict[str, Any]:
-        """The answer to this operation; what else comes is passed over."""
+        """The answer to this operation; other frames are skipped."""
         while True:
             said = await self.heard()
             if said.get("re") == number:
@@ -46,7 +46,7 @@ class Guest(Client):
         return await self.answer(1)
 
     async def close_code(self) -> int | None:
-        """The code in the close frame that comes sooner or later; None where the end comes without."""
+        """The code in the close frame; None if the connection ends without one."""
         try:
             while True:
                 first, payload = await self.receive()

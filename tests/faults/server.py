@@ -207,7 +207,7 @@ class ChatServer:
         return room
 
     def log(self, room: str, token: str) -> list[dict[str, Any]]:
-        """All events of a room; none where the room is not there any more."""
+        """All events of a room; empty if the room no longer exists."""
         headers = {"Authorization": f"Bearer {token}"}
         events: list[dict[str, Any]] = []
         while True:

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 
 
 def checkpoint(server: ChatServer) -> None:
-    """Have mongod write what it has. Its journal has room for minutes; where this has none, it ends."""
+    """Make mongod write a checkpoint. Its journal lasts for minutes; a checkpoint without room ends it."""
     command = server.mongod().cmdline()
     address = f"mongodb://127.0.0.1:{command[command.index('--port') + 1]}/?directConnection=true"
     with (

@@ -42,7 +42,7 @@ def kill_mongod(server: ChatServer) -> None:
 
 
 async def during(fleet: Fleet, fault: Callable[[ChatServer], None]) -> Outcome:
-    """Traffic, the fault, traffic; when all is over, what came of it.
+    """Traffic, the fault, traffic; returns the outcome at the end.
 
     `caught_up` is from the server's return until every client had everything.
     """

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.parametrize("seed", SCALE.seeds)
 
 
 def limit(server: ChatServer, size: int) -> None:
-    """Of its address space: where it needs more, Python raises MemoryError."""
+    """Limit its address space: beyond it Python raises MemoryError."""
     resource.prlimit(server.process.pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
 
 

@@ -65,7 +65,7 @@ def _ask(server: ChatServer, method: str, path: str, token: str, body: object) -
 
 
 class Case(NamedTuple):
-    """How a right is taken, what shows whether it is still there, and what becomes of the socket."""
+    """How a right is taken, how to see whether it is still there, and how the socket ends."""
 
     take: Callable[[Victim], object]
     holds: Callable[[Victim], bool]

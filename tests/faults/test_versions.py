@@ -42,7 +42,7 @@ class PollOpened(Newer, frozen=True, kw_only=True, tag="poll.opened"):
 
 
 class Voted(Newer, frozen=True, kw_only=True, tag="poll.voted"):
-    """It looks like a change of a message."""
+    """An unknown event that looks like a change of a message."""
 
     message: str = "a message"
     choice: int = 2

@@ -1,4 +1,4 @@
-"""One fault in the middle of traffic: what came of it, in figures."""
+"""One fault in the middle of traffic, and its outcome in figures."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Somebody else on the bus of some nodes, who hears all that they say and says what they like."""
+"""A stranger on the bus of some nodes, who receives all frames and can send any."""
 
 import asyncio
 import random

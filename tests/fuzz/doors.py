@@ -175,7 +175,7 @@ def _bytes(target: Target, rng: Random) -> bytes:
 
 
 async def socket(target: Target, rng: Random, found: Findings) -> None:
-    """A connection of chat.v1 that says some operations, hostile in part, and some frames that are none."""
+    """A connection of chat.v1 that sends operations, some of them hostile, and invalid frames."""
     with suppress(EOFError, ConnectionError, AssertionError):
         bearer = f"Authorization: Bearer {target.token}\r\n"
         guest = await _connected(target.port, "/ws", "Sec-WebSocket-Protocol: chat.v1\r\n" + bearer)

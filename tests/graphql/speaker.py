@@ -62,7 +62,7 @@ class Speaker(Client):
         self.say({"id": name, "type": "complete"})
 
     async def of(self, name: str) -> Frame:
-        """The next frame of an operation, or of a type that is of none. {} when it is closed."""
+        """The next frame of an operation, or of a type without one. {} when the socket is closed."""
         return await asyncio.wait_for(self._queue(name).get(), ANSWER_SECONDS)
 
     async def data(self, name: str) -> Json:

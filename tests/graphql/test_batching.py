@@ -44,7 +44,7 @@ SEARCH = """query Found { search(text: "hello", first: 30)
 
 
 async def count(server: Running) -> Callable[[], Awaitable[Counter[str]]]:
-    """Begin to count; what is returned says how often which method was called since the last time."""
+    """Begin to count; the returned function gives the calls of each method since it was last called."""
     calls: Counter[str] = Counter()
 
     async def wrap(running: Server) -> None:
@@ -142,7 +142,7 @@ async def test_more_rows_take_no_more_calls(
 
 
 async def test_the_count_finds_calls_one_by_one(tmp_path: Path) -> None:
-    """A control: what loads row by row is found out."""
+    """A control: loading row by row is detected."""
     with Running(tmp_path, SETTINGS) as server:
         await server.run(without_index)
         take = await count(server)

@@ -1,4 +1,4 @@
-"""All mutations: what each does, and whom it refuses."""
+"""All mutations: their effects, and the users they refuse."""
 
 import pytest
 from graphql import GraphQLObjectType, is_non_null_type

@@ -1,4 +1,4 @@
-"""Other plugins add types and fields; what does not fit refuses to start, by name."""
+"""Other plugins add types and fields; with a part that does not fit the server refuses to start, and names it."""
 
 from pathlib import Path
 from typing import Any

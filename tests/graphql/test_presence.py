@@ -34,7 +34,7 @@ async def told(speaker: Speaker, name: str) -> dict[str, bool]:
 
 
 async def watching(speaker: Speaker, name: str, room: str, *askers: Asker) -> dict[str, bool]:
-    """Begin; what is so then."""
+    """Begin to watch; returns the state at that time."""
     speaker.subscribe(name, WATCH, room=room, users=[asker.id for asker in askers])
     return await told(speaker, name)
 

@@ -29,7 +29,7 @@ async def test_signing_in_sets_the_cookie_that_http_sets(people: People, nobody:
 
 
 def attributes(cookie: str) -> set[str]:
-    """All but when it expires, which is given to the second."""
+    """All attributes but the expiry, which is exact to the second."""
     return {part.strip() for part in cookie.split(";") if "expires" not in part.lower()}
 
 

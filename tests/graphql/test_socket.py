@@ -1,4 +1,4 @@
-"""graphql-transport-ws by frames: what a client may say when, and how it is closed if it does not."""
+"""graphql-transport-ws frame by frame: the allowed order of messages, and the close codes for others."""
 
 import asyncio
 from pathlib import Path

@@ -31,7 +31,7 @@ class Stream:
         self.comments = 0
 
     async def event(self) -> Event | None:
-        """The next one; None at the end of the answer."""
+        """The next event; None at the end of the answer."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(60):
             async for line in self._lines:

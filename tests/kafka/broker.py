@@ -110,7 +110,7 @@ class Broker:
         self._run(self._door.cut())
 
     def add_topic(self, name: str, partitions: int = 4) -> None:
-        """Past the door: that may want a password or a certificate."""
+        """Make a topic directly, not through the door, which may ask for a password or a certificate."""
         at = ("--broker", f"tcp://127.0.0.1:{self._inner}")
         command = (self._program, "topic", "create", *at, "--partitions", str(partitions), name)
         subprocess.run(command, check=True, capture_output=True, timeout=START_SECONDS)

@@ -16,7 +16,7 @@ def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture
 def broker(shared_broker: Broker) -> Broker:
-    """It runs, whatever the test before did."""
+    """A running broker, even if the test before stopped it."""
     shared_broker.kill()
     shared_broker.start()
     return shared_broker

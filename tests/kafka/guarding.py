@@ -17,7 +17,7 @@ class Guard:
         self.passed = False
 
     def answer(self, request: bytes) -> bytes | None:
-        """To what is no matter of the broker; None passes. Raises `ConnectionError`."""
+        """The answer to a request that the broker shall not see; None passes it on. Raises `ConnectionError`."""
         key, version = struct.unpack(">hh", request[:4])
         if key == SASL_HANDSHAKE:
             return request[4:8] + struct.pack(">hi", 0, 1) + text(b"PLAIN")

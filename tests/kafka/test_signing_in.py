@@ -33,7 +33,7 @@ def authority() -> trustme.CA:
 def secure_broker(
     authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Broker]:
-    """It wants a certificate of its clients."""
+    """A broker that asks clients for a certificate."""
     context = server_side(authority)
     context.verify_mode = ssl.CERT_REQUIRED
     with Broker(tmp_path_factory.mktemp("secure"), context) as broker:
@@ -45,7 +45,7 @@ def secure_broker(
 def guarded_broker(
     authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Broker]:
-    """It wants a password."""
+    """A broker that asks for a password."""
     context = server_side(authority)
     with Broker(tmp_path_factory.mktemp("guarded"), context, (USER, PASSWORD)) as broker:
         broker.add_topic(TOPIC)

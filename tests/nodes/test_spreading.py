@@ -1,4 +1,4 @@
-"""New connections go to the sockets that they are steered to, and none that waits is lost."""
+"""New connections go to the intended sockets, and no waiting connection is lost."""
 
 import socket
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ class Port:
         self.clients += [socket.create_connection(address, 60) for _ in range(count)]
 
     def accept(self) -> list[int]:
-        """All that wait; how many at each of the listeners."""
+        """Accept all waiting connections; returns their number at each listener."""
         return [self._accept(each) for each in self.listeners]
 
     def _accept(self, listener: socket.socket) -> int:

@@ -39,7 +39,7 @@ def notes(tmp_path: Path) -> Path:
 
 
 def worker(place: Place, notes: Path, then: str, *, first: str = "") -> Worker:
-    """It does something, notes that it has started, and does something else."""
+    """A worker that does something, notes that it has started, and does something else."""
     code = "\n".join([BEGIN, first, NOTE, then])
     return Worker(place, [sys.executable, "-c", code, str(notes)])
 

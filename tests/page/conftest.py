@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def durable_server(tmp_path: Path) -> Iterator[Server]:
-    """One that may be killed: what it has acknowledged is on the disk."""
+    """A server that may be killed: acknowledged messages are on the disk."""
     server = Server(tmp_path, "mongo")
     server.start()
     yield server

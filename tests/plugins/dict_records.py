@@ -1,4 +1,4 @@
-"""A store's records in a dict, which can be held up, fail, and tell what was asked."""
+"""A store's records in a dict. Calls can be delayed and made to fail, and are recorded."""
 
 import asyncio
 

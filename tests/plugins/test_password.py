@@ -1,4 +1,4 @@
-"""Passwords: who gets in, who is slowed down, and what nobody learns."""
+"""Passwords: who gets in, who is slowed down, and facts that nobody may learn."""
 
 import asyncio
 import contextlib

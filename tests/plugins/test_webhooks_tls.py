@@ -12,7 +12,7 @@ from chatserver import StartupError
 
 
 def receiver(authority: trustme.CA, name: str = "127.0.0.1") -> Receiver:
-    """One with a certificate for this name, which `chat` starts."""
+    """A receiver with a certificate for this name, started by `chat`."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
     return Receiver(context)

@@ -173,7 +173,7 @@ class Client:
         return await self._next(self.notices)
 
     async def closed(self) -> int | None:
-        """The code that the server closes with; None if it only cuts the connection."""
+        """The server's close code; None if it only cuts the connection."""
         return await asyncio.wait_for(asyncio.shield(self._closed), ANSWER_SECONDS)
 
     @property

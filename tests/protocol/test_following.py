@@ -1,4 +1,4 @@
-"""Following rooms: what changes while a connection asks for several, and what it hears then."""
+"""Following several rooms while they change: the events that the connection gets."""
 
 import asyncio
 

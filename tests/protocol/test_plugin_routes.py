@@ -1,4 +1,4 @@
-"""HTTP addresses of plugins: what they are told, what they answer, and how their streams end."""
+"""HTTP addresses of plugins: their requests and answers, and how their streams end."""
 
 import asyncio
 from collections.abc import Callable

@@ -131,7 +131,7 @@ async def test_a_plugin_closes_with_its_own_code(server: Running) -> None:
 
 
 async def fill(server: Running, client: Client) -> None:
-    """Have the plugin send until more waits than the soft bound, which is less than the hard one."""
+    """Make the plugin send until more waits than the soft bound, but less than the hard one."""
     async with asyncio.timeout(ANSWER_SECONDS):
         while gauge(server.server, "chatserver_connections_lagging") < 1:
             client.begin("flood", count=1)

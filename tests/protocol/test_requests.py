@@ -1,4 +1,4 @@
-"""HTTP as such: what is refused before anything is done, and the headers of every answer."""
+"""HTTP in general: requests refused before anything is done, and the headers of every answer."""
 
 import json
 

@@ -51,7 +51,7 @@ def filled(events: Sequence[AnyEvent], segment: Segment) -> Builder:
 async def index(
     store: Store, events: Sequence[AnyEvent], upto: int, room: str = "r", *, noted: bool = True
 ) -> None:
-    """Bring the room's index up to a seq, or near it; what was `noted` of its segments as well."""
+    """Index the room up to a seq, or near it; with `noted`, write the directory as well."""
     indexed, known = await directory.read(store, [room])
     done, before = indexed.get(room, 0), known.get(room, ())
     while segment := next_segment(done, upto):

@@ -40,7 +40,7 @@ class Search:
         self._lookup.plan(known)
 
     async def next(self, room: str, most: int = 1000) -> list[int]:
-        """More of its candidates; none if there are none."""
+        """The next candidates; empty at the end."""
         candidates = self.rooms[room]
         while candidates.bound is not None:
             if candidates.known >= max(self._lookup.bound, 0):

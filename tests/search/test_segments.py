@@ -1,4 +1,4 @@
-"""Which segments an index is made of, that each follows from its piece of the log alone, and when it goes."""
+"""The segments of an index: each follows from its piece of the log alone, and is dropped when superseded."""
 
 import pytest
 from hypothesis import given

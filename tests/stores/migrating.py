@@ -49,7 +49,7 @@ class Statements:
 
 
 def with_one_more(kind: str, stop: bool = False) -> tuple[Any, ...]:
-    """The steps of a store's schema and one behind them, which stops half-way if asked to."""
+    """The steps of a store's schema and one more, which stops half-way if asked to."""
 
     async def apply(database: Any) -> None:
         await database.run(database.collection("half").update_one({}, {"$set": {}}, upsert=True))
@@ -77,7 +77,7 @@ def store(kind: str, settings: dict[str, Any], folder: Path) -> Store:
 
 
 async def made(kind: str, settings: dict[str, Any], folder: Path) -> set[str]:
-    """Which halves of the step are there."""
+    """The halves of the step that are there."""
     if kind == "sqlite":
         with closing(sqlite3.connect(folder / "chat.db")) as connection:
             return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")} & MADE

@@ -1,4 +1,4 @@
-"""A database server whose disk is full: what it has acknowledged stays, and it is over when there is room.
+"""A database server with a full disk keeps acknowledged events, and recovers when there is room.
 
 For SQLite see test_sqlite.py; for whole servers under load tests/faults/test_disk.py.
 """
@@ -32,7 +32,7 @@ class Machine(NamedTuple):
     store: Store
 
     def fill(self) -> None:
-        """Leave no room; what mongod has in its memory has to go to the disk now."""
+        """Leave no room, and make mongod write its memory to the disk now."""
         self.disk.fill()
         if isinstance(self.server, Mongod):
             with (
@@ -42,7 +42,7 @@ class Machine(NamedTuple):
                 client.admin.command("fsync")
 
     def look_after(self) -> None:
-        """Start the server where it has ended, which it may take its time for."""
+        """Start the server again once it has ended, which may take a while."""
         if not self.server.is_running():
             self.server.start()
 

@@ -205,7 +205,7 @@ sys.stdin.read()
 async def test_an_installation_that_a_newer_server_has_changed_is_refused(
     io_loop: Any, place: Place
 ) -> None:
-    """Where the schema is the same, and what stands in it is not."""
+    """The schema is the same, but its contents are newer."""
     store = place.store()
     await store.open()
     try:

@@ -17,7 +17,7 @@ from tests.stores.waiting import LIMIT_SECONDS, comes_back
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Postgres, Postgres]]:
-    """A primary and its standby, that the test may harm."""
+    """A primary and its standby, which the test may damage."""
     primary = Postgres(tmp_path / "primary")
     primary.start()
     standby = Postgres.standby(tmp_path / "standby", primary)
