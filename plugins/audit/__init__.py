@@ -26,7 +26,7 @@ class AuditPlugin:
         events: Annotated[
             Literal["administration", "all", "none"],
             msgspec.Meta(
-                description="What of the events in rooms is written: members, roles, descriptions "
+                description="Room events that are logged: members, roles, descriptions "
                 "and deletions; all; or nothing."
             ),
         ] = "administration"
@@ -38,7 +38,7 @@ class AuditPlugin:
         ] = 5
         flush_seconds: Annotated[
             float,
-            msgspec.Meta(description="How long an entry may wait to be written.", gt=0, le=60),
+            msgspec.Meta(description="Seconds that an entry may wait to be written.", gt=0, le=60),
         ] = 1.0
 
     def __init__(self, config: Config, data: Path) -> None:

@@ -19,7 +19,7 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
         bool,
         Meta(description="Whether a browser that opens the path is shown GraphiQL."),
     ] = True
-    depth: Annotated[Count, Meta(description="How deeply fields may be nested.")] = 12
+    depth: Annotated[Count, Meta(description="Most levels of nested fields.")] = 12
     aliases: Annotated[
         Count,
         Meta(description="Most fields of a document that are named anew."),

@@ -33,7 +33,7 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     ] = field(default_factory=lambda: ["public"])
     start: Annotated[
         Literal["now", "beginning"],
-        Meta(description="Where it begins the first time: with what happens then, or with all."),
+        Meta(description="Start of the first run: with events from then on, or with all."),
     ] = "now"
     rooms_at_once: Annotated[
         int, Meta(ge=1, le=100, description="Rooms whose events are written at the same time.")

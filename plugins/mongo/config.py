@@ -42,7 +42,7 @@ class Config(chatserver.Settings, frozen=True):
         Meta(description="No call takes longer, in milliseconds; then it fails.", ge=100, le=60000),
     ] = 2500
     start_seconds: Annotated[
-        int, Meta(description="How long to wait for the database at start.", ge=0, le=600)
+        int, Meta(description="Seconds to wait for the database at start.", ge=0, le=600)
     ] = 15
     mongod: Annotated[
         str,

@@ -26,14 +26,14 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
         ),
     ] = "chatserver"
     connections: Annotated[
-        int, Meta(description="How many connections a server may open.", ge=2, le=1000)
+        int, Meta(description="Connections that a server may open.", ge=2, le=1000)
     ] = 10
     timeout_ms: Annotated[
         int,
         Meta(description="No call takes longer, in milliseconds; then it fails.", ge=100, le=60000),
     ] = 2500
     start_seconds: Annotated[
-        int, Meta(description="How long to wait for the database at start.", ge=0, le=600)
+        int, Meta(description="Seconds to wait for the database at start.", ge=0, le=600)
     ] = 15
 
     def __post_init__(self) -> None:

@@ -17,12 +17,12 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Outgoing(Settings, frozen=True, kw_only=True):
     """Events that are posted to an address."""
 
-    uri: Annotated[str, Meta(description="Where events are posted to: http://… or https://….")]
+    uri: Annotated[
+        str, Meta(description="Address that events are posted to: http://… or https://….")
+    ]
     secret: Annotated[
         str,
-        Meta(
-            description="What requests are signed with: text, or whsec_ and base64.", min_length=16
-        ),
+        Meta(description="Secret that signs requests: text, or whsec_ and base64.", min_length=16),
     ]
     events: Annotated[
         list[str], Meta(description="Kinds of events, such as message.posted; empty means all.")

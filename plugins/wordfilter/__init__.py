@@ -20,7 +20,7 @@ class WordFilterPlugin:
             ),
         ] = ()
         reason: Annotated[
-            str, msgspec.Meta(description="What the author of a refused message reads.")
+            str, msgspec.Meta(description="Text for the author of a refused message.")
         ] = "The message contains words that are not wanted here."
 
     def __init__(self, config: Config) -> None:

@@ -33,15 +33,15 @@ def test_every_field_is_listed() -> None:
     fields = dict(ROWS)
     assert {"at", *named(fields["login"])} == set(LoginEntry.__struct_fields__)
     assert {"at", *named(fields["look"])} == set(LookEntry.__struct_fields__)
-    rest = SECTION[SECTION.index("**Of an account**") :]
-    of_accounts, of_rooms = rest.split("**Of a room**")
+    rest = SECTION[SECTION.index("**Accounts**") :]
+    of_accounts, of_rooms = rest.split("**Rooms**")
     assert {"at", "kind"} | named(of_accounts) == set(AccountEntry.__struct_fields__)
-    told = {"at", "kind"} | named(of_rooms.partition("With\n")[0])
+    told = {"at", "kind"} | named(of_rooms.partition("With")[0])
     assert told == set(EventEntry.__struct_fields__)
 
 
 def test_every_outcome_of_a_login_is_listed() -> None:
-    of_logins = SECTION.partition("**Of a login**")[2].partition("**Of an account**")[0]
+    of_logins = SECTION.partition("**Logins**")[2].partition("**Accounts**")[0]
     assert set(get_args(Outcome)) == named(of_logins) - {"outcome", "times"}
 
 
