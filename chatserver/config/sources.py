@@ -150,10 +150,17 @@ def find(source: str) -> tuple[str, Path]:
         return source, Path(source)
     places = [*_places(f"{source}.toml")]
     for file in places:
-        if file.is_file():
+        if _is_file(file):
             return str(file), file
     looked = ", ".join(map(str, places))
     raise StartupError(f"{source}: no such configuration (looked for {looked})")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _places(name: str) -> Iterator[Path]:

@@ -180,6 +180,11 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
         assert len([line for line in lines if part in line]) == 1, part
 
 
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(StartupError, match="no such configuration"):
+        load("x" * 5000, environ={})
+
+
 def test_a_name_that_nothing_has_says_where_it_was_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
