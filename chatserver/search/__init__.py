@@ -1,4 +1,4 @@
-"""Search in what was said: how texts become words, what a query asks, and the index over the log.
+"""Full-text search of messages: the analyser, the query language, and the index over the log.
 
-Nothing here knows who asks: rights are the service's.
+Nothing here checks rights: the service passes only rooms that the asking user may read.
 """

@@ -1,8 +1,8 @@
-"""How a text becomes what can be looked for: folded, and cut into tokens.
+"""The analyser: folds a text and cuts it into tokens.
 
-Scripts that put no spaces between words (Chinese, Japanese, Thai, …), and Korean, are cut into single
-characters and overlapping pairs of them, so that a word is found without knowing where it begins;
-all others into words. Emoji are a token each. Messages and queries go through the same code.
+Scripts without spaces between words (Chinese, Japanese, Thai, …) and Korean are cut into single
+characters and overlapping pairs, so that a word is found without knowing where it begins. All other
+scripts are cut into words; each emoji is a token. Messages and queries go through the same code.
 """
 
 import re
@@ -13,22 +13,22 @@ from operator import add
 from chatserver import normal
 from chatserver.normal import nfkc, ranges
 
-TEXT_CHARS = 10_000  # of a folded text are looked at; what follows cannot be found
-TOKEN_CHARS = 64  # of a longer word count
+TEXT_CHARS = 10_000  # indexed of a folded text; words beyond them cannot be found
+TOKEN_CHARS = 64  # a longer word is cut to its first 64 characters
 
-# Katakana reads as hiragana, and typographic quotes as typewriters have them.
+# Katakana is folded to hiragana, and typographic quotes to ASCII quotes.
 _FOLDED = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)} | {
     ord(char): plain for chars, plain in (("‘’ʼ", "'"), ("“”„«»", '"')) for char in chars
 }
 
-# What nobody sees: selectors of an emoji's or a character's variant, joiners, soft hyphens, fillers. Texts
-# compare without (Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt).
+# Invisible characters: variation selectors, joiners, soft hyphens, fillers. They are dropped before texts
+# are compared (Default_Ignorable_Code_Point in Unicode's DerivedCoreProperties.txt).
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
 
-# Written without spaces; Korean has them, but not before its particles.
+# Scripts written without spaces. Korean has spaces, but none before its particles.
 UNSPACED = "".join(
     (
         "\u0e01-\u0e4e\u0e81-\u0ece\u0edc-\u0edf\u1000-\u103f\u1780-\u17d3",  # Thai, Lao, Burmese, Khmer
@@ -39,8 +39,8 @@ UNSPACED = "".join(
 )
 EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
 
-# What words are made of: letters and digits of scripts with spaces, and their marks, which belong to the
-# letter before them and are no letters for the regular expressions.
+# Words consist of letters and digits of scripts with spaces, and of marks. A mark belongs to the letter
+# before it, but `\w` does not match it.
 MARKS = ranges(filterfalse(re.compile(f"[{UNSPACED}]").match, normal.MARKS))
 WORD = rf"(?:[^\W_{UNSPACED}{EMOJI}]+|[{MARKS}]+)+"
 
@@ -50,26 +50,27 @@ _ASCII_WORD = re.compile("[a-z0-9]+")
 
 
 def fold(text: str) -> str:
-    """A text as search compares it: NFKC, case folded, without what is not seen, katakana read as hiragana.
+    """The text as search compares it: NFKC, case folded, no invisible characters, katakana as hiragana.
 
-    Folding what is folded changes nothing.
+    Idempotent: folding a folded text changes nothing.
     """
     if text.isascii():
         return text.lower()
-    # One may undo the other for rare letters: see "Default Caseless Matching" in Unicode, 3.13.
+    # For rare letters NFKC and case folding undo each other, hence the loop: see "Default Caseless Matching"
+    # in Unicode, 3.13.
     while (folded := _UNSEEN.sub("", nfkc(text).casefold())) != text:
         text = folded
     return text.translate(_FOLDED)
 
 
 def analysed(text: str) -> str:
-    """The part of a text that can be found, folded."""
-    # Some characters stand for eighteen others: only twice as many as count are folded.
+    """The searchable part of a text, folded."""
+    # One character may expand to eighteen, so the text is cut to twice its limit before it is folded.
     return fold(nfkc(text[:TEXT_CHARS])[: 2 * TEXT_CHARS])[:TEXT_CHARS]
 
 
 def tokens(folded: str) -> set[str]:
-    """All tokens of a text that `analysed` gave; at most two for each of its characters."""
+    """All tokens of a text returned by `analysed`; at most two for each character."""
     if folded.isascii():
         return {word[:TOKEN_CHARS] for word in _ASCII_WORD.findall(folded)}
     found: set[str] = set()
@@ -83,7 +84,7 @@ def tokens(folded: str) -> set[str]:
 
 
 def wanted(units: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """The tokens that a text has which contains these units (as UNIT finds them), as few as will do."""
+    """The fewest tokens that every text containing these units (matches of UNIT) must have."""
     for run, emoji, word in units:
         if len(run) > 1:
             yield from map(add, run, run[1:])

@@ -1,4 +1,4 @@
-"""Makes the pages of a segment from what was said in its newest part."""
+"""Builds a segment's pages from the messages and edits of its newest part."""
 
 from array import array
 from collections import defaultdict
@@ -12,7 +12,7 @@ from chatserver.search.segments import NEVER, TIMES, Segment, author_token, seco
 
 
 class Builder:
-    """Makes what the newest part of a segment adds to its pages, from the part's events in order."""
+    """Builds the bytes that a segment's newest part appends to its pages, from the part's events in order."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment, self._slots = segment, segment.lowest_slot
@@ -29,7 +29,7 @@ class Builder:
                 offsets = self._posted.get(token)
                 if offsets is None:
                     self._posted[token] = array("H", (offset,))
-                    # As `slot_in` has it; this is done a hundred times for each message.
+                    # `slot_in` written out: it would be called a hundred times for each message.
                     self._on_page[self._slots + crc32(token.encode()) % self._slots].append(token)
                 else:
                     offsets.append(offset)
@@ -41,11 +41,11 @@ class Builder:
                     self._edited[token].append(message)
 
     def times(self) -> tuple[int, int]:
-        """The earliest and the latest time of a message in the part, in seconds; NEVER and 0 if there is none."""
+        """The earliest and latest time of a message in the part, in seconds; (NEVER, 0) without messages."""
         return min(self._times[::2]), max(self._times[1::2])
 
     def lowest(self) -> int:
-        """The lowest seq of the messages that were said or edited in it, or the first one it could have."""
+        """The lowest seq of the messages edited in the part, but at most the part's first seq."""
         edited = (min(messages) for messages in self._edited.values())
         return min([self._segment.newest + 1, *edited])
 
@@ -54,7 +54,7 @@ class Builder:
         self._times[place + 1] = max(self._times[place + 1], at)
 
     def pages(self) -> Iterator[tuple[int, bytes]]:
-        """Slots and what comes behind what is there, ascending; pages that get nothing are left out."""
+        """Slots, ascending, and the bytes to append to each one's page; slots without any are left out."""
         edited: defaultdict[int, dict[str, Sequence[int]]] = defaultdict(dict)
         times = (self._start, *self._times)
         for token, messages in (*sorted(self._edited.items()), (TIMES, times)):

@@ -1,4 +1,4 @@
-"""Which messages of a room may match, newest first, as its segments are read one after the other."""
+"""Candidates of one room: messages that may match, newest first, known as segment after segment is read."""
 
 from bisect import bisect_right
 from collections import deque
@@ -13,56 +13,59 @@ ANY_SEQ = (1 << 63) - 1
 
 
 class Span(NamedTuple):
-    """Times in seconds, both included, that messages may be of."""
+    """A range of times in seconds, both ends included."""
 
     earliest: int
     latest: int
 
     def has(self, known: Known) -> bool:
-        """Is all of a segment of these times?"""
+        """Whether every message of the segment falls in the span."""
         return self.earliest <= known.earliest and known.latest <= self.latest
 
 
 class _Piece(NamedTuple):
-    """Some candidates, ascending, and when the last of all that come was said at the latest."""
+    """Some candidates, ascending; neither they nor any candidate that follows was posted after `bound`."""
 
     bound: int
     seqs: list[int]
 
 
 class Candidates:
-    """Of one room: each once, by descending seq. They had all the tokens at some time, perhaps not now."""
+    """One room's candidates, each once, by descending seq.
+
+    Some version of a candidate's text had all the tokens of the query; its present text may not.
+    """
 
     def __init__(self, end: int, top: int = ANY_SEQ, span: Span | None = None) -> None:
-        """There is an index up to `end`. Wanted are seqs up to `top`, and only what may be of the span."""
+        """The room is indexed up to `end`. Candidates have seq <= `top` and, if known, a time in the span."""
         self._end, self._top, self._span = end, top, span
-        self._edited: set[int] = set()  # seqs in segments yet to be read
-        self._read = ANY_SEQ  # segments from here on have been
-        self._below = top  # of what comes from segments yet to be read
-        self.reached = 0  # the end of the newest segment that has something as old as the span
-        self._unread: list[Known] = []  # the newest one is the last
-        self._pieces: deque[_Piece] = deque()  # come before all unread
+        self._edited: set[int] = set()  # seqs of edited messages in segments yet to be read
+        self._read = ANY_SEQ  # segments that begin here or later have been read
+        self._below = top  # the highest seq that unread segments may still contribute
+        self.reached = 0  # the end of the newest segment with a message as old as the span
+        self._unread: list[Known] = []  # the newest is the last
+        self._pieces: deque[_Piece] = deque()  # all newer than the unread segments
 
     @property
     def known(self) -> int:
-        """The next one was not said after this second; -1 if it is not known."""
+        """The next known candidate was not posted after this second; -1 if none is known."""
         return self._pieces[0].bound if self._pieces else -1
 
     @property
     def bound(self) -> int | None:
-        """None that comes was said after this second; None if none comes."""
+        """No candidate still to come was posted after this second; None when there are no more."""
         if self._unread:
             return max(self.known, self._unread[-1].latest)
         return self.known if self._pieces else None
 
     def ready(self, second: int) -> int:
-        """How many are known whose `known` is this second or later."""
+        """Number of known candidates dated at or after `second`."""
         return sum(
             len(piece.seqs) for piece in takewhile(lambda each: each.bound >= second, self._pieces)
         )
 
     def take(self, most: int) -> tuple[list[int], bool]:
-        """The next known ones of one `known`; and whether these are all of it."""
+        """Remove and return at most `most` candidates of the first piece, and whether that emptied it."""
         seqs = self._pieces[0].seqs
         taken = seqs[: -most - 1 : -1]
         del seqs[-most:]
@@ -71,18 +74,18 @@ class Candidates:
         return taken, not seqs
 
     def add_tail(self, found: Iterable[int], after: int, latest: int) -> None:
-        """What the log behind the seq `after`, read to its end, has or has edits of; all said up to `latest`.
+        """Take in messages posted or edited behind the seq `after`, none later than the second `latest`.
 
-        Comes before all else.
+        Call it before any segment is read.
         """
         seqs = sorted(seq for seq in found if seq <= self._top)
         self._edited.update(seq for seq in seqs if seq <= self._end)
         if behind := [seq for seq in seqs if seq > self._end]:
-            is_gap = behind[0] <= after  # that is in no index, and was not read
+            is_gap = behind[0] <= after  # edited here, but neither indexed nor read
             self._pieces.append(_Piece(NEVER if is_gap else latest, behind))
 
     def plan(self, directory: Directory) -> Sequence[Known]:
-        """Read these segments, but for those that were and those that can't matter; tells which, ascending."""
+        """Choose the segments to read, ascending: neither read before nor outside the span and seq limit."""
         span = self._span
         if span:
             reached = (each.segment.end for each in directory if each.earliest <= span.latest)
@@ -98,7 +101,7 @@ class Candidates:
         return self._unread
 
     def read(self, posted: Sequence[int], edited: Collection[int]) -> None:
-        """Take in the newest of the unread segments: seqs of messages that had the tokens in it."""
+        """Take in the newest unread segment's hits: seqs posted in it, and seqs of messages edited in it."""
         known = self._unread.pop()
         self._read = known.segment.first
         if edited:
@@ -116,7 +119,7 @@ class Candidates:
 
 
 def _pieces(known: Known, seqs: list[int]) -> Iterator[_Piece]:
-    """What is in each part of a segment, the newest first."""
+    """Split a segment's ascending seqs by the segment's parts, the newest first; empties `seqs`."""
     for first, latest in known.parts():
         place = bisect_right(seqs, first)
         if place < len(seqs):

@@ -1,8 +1,8 @@
-"""What is known of a room's segments without reading them: of which times they are, how far back they lead.
+"""A room's directory: for each segment its times, and the oldest message that it leads to.
 
-A search goes from the newest to the oldest, in many rooms at once; by this it leaves most unread. Each
-room has one page for it, which follows from the log as all others do. One that is missing or behind, as
-in an index of before there were any, makes a search read more, and find the same.
+A search goes from the newest segment to the oldest, in many rooms at once; the directory lets it leave
+most segments unread. It is one page for each room, derived from the log like all others. If it is missing
+or out of date (older indexes had none), a search reads more segments and finds the same messages.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ import msgspec
 from chatserver.interfaces import IndexPage, IndexPlace, Store
 from chatserver.search.segments import NEVER, TIMES, Segment, cover, slot_in, times
 
-SLOT = 1 << 30  # above those of all segments
-ROOMS = 300  # whose directories are kept as they were read: some KB each
+SLOT = 1 << 30  # above the slots of all segments
+ROOMS = 300  # decoded directories kept in memory: some KB each
 
 
 class Known(NamedTuple):
-    """Of one segment; times are in seconds.
+    """A segment's entry in the directory; times are in seconds.
 
-    `earliest`: none of its messages was said before. `latest`: neither these nor older ones were said
-    after; NEVER if that is not known. `lowest`: in it, nothing below this seq was said or edited.
-    `before`: the same as `latest` for each part before the newest one, if that is known.
+    `earliest`: no message of the segment was posted before it. `latest`: no message of the segment, nor
+    any older one, was posted after it; NEVER if unknown. `lowest`: the lowest seq posted or edited in the
+    segment, or a lower one. `before`: `latest` of each part before the newest one; empty if unknown.
     """
 
     segment: Segment
@@ -35,9 +35,9 @@ class Known(NamedTuple):
     before: tuple[int, ...] = ()
 
     def parts(self) -> Iterator[tuple[int, int]]:
-        """Where each part begins, and the latest time of it and older ones; the newest part first.
+        """The start of each part, and the latest time up to its end; the newest part first.
 
-        Parts of which nothing is known count as one.
+        The whole segment counts as one part if `before` is unknown.
         """
         first, _ = segment = self.segment
         starts = range(first, segment.newest, segment.size)
@@ -56,7 +56,7 @@ Directory = Sequence[Known]  # of all segments of a room, ascending
 
 
 class Directories(NamedTuple):
-    """How far rooms are indexed, and their directories; both by room."""
+    """For each room, the seq up to which it is indexed, and its directory."""
 
     indexed: Mapping[str, int]
     known: Mapping[str, Directory]
@@ -67,7 +67,7 @@ _decode = msgspec.msgpack.Decoder(list[Known]).decode
 
 
 async def read(store: Store, rooms: Sequence[str]) -> Directories:
-    """In two queries at once."""
+    """The directories of these rooms, by two queries at the same time."""
     indexed, pages = await asyncio.gather(
         store.indexed(rooms), store.index_pages([(room, SLOT, 0) for room in rooms])
     )
@@ -77,9 +77,9 @@ async def read(store: Store, rooms: Sequence[str]) -> Directories:
 
 @lru_cache(ROOMS)
 def decoded(indexed: int, data: bytes | None) -> Directory:
-    """Of a room that is indexed up to a seq, by its page if there is one.
+    """The directory of a room indexed up to the seq `indexed`, from its page if there is one.
 
-    The page may be of another time: it is right in what it says, but may say nothing of some.
+    The page may be older or newer than the index: its entries are right, but some segments may have none.
     """
     noted = _decode(data) if data else []
     by_segment = {known.segment: known for known in noted}
@@ -87,7 +87,7 @@ def decoded(indexed: int, data: bytes | None) -> Directory:
 
 
 def _within(segment: Segment, noted: Iterable[Known]) -> Known:
-    """What follows for a segment from what is noted of a larger one."""
+    """The entry of a segment, derived from the entry of a larger one that contains it."""
     for known in noted:
         if known.segment.first <= segment.first and segment.end <= known.segment.end:
             return known._replace(segment=segment, before=())
@@ -99,7 +99,7 @@ def page(room: str, directory: Iterable[Known]) -> IndexPage:
 
 
 def extended(directory: Directory, segment: Segment, part: Known) -> Directory:
-    """After a segment got its newest part; what `part` tells of that one."""
+    """The directory after `segment` got its newest part, described by `part`."""
     before = segment.before
     if before is None:
         return appended(directory, part._replace(segment=segment))
@@ -115,7 +115,7 @@ def extended(directory: Directory, segment: Segment, part: Known) -> Directory:
 
 
 def appended(directory: Directory, known: Known) -> Directory:
-    """With one segment more, instead of those that it has in it."""
+    """The directory with one more segment, which replaces the smaller ones that it contains."""
     rest = [each for each in directory if each.segment.end <= known.segment.first]
     if rest:
         latest, *before = (max(rest[-1].latest, each) for each in (known.latest, *known.before))
@@ -124,12 +124,12 @@ def appended(directory: Directory, known: Known) -> Directory:
 
 
 def times_place(room: str, segment: Segment) -> IndexPlace:
-    """The page that says when the messages of a segment were said."""
+    """The place of the page that holds the times of a segment's messages."""
     return room, slot_in(segment, TIMES.encode()), segment.newest
 
 
 def with_times(known: Known, data: bytes | None) -> Known:
-    """What that page tells of one whose times were not known."""
+    """The entry with its times filled in from the page at `times_place`."""
     if not data:
         return known
     segment = known.segment

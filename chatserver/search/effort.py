@@ -1,4 +1,4 @@
-"""How much of the processor one search may take, and when others get their turn."""
+"""A limit on the processor time of one page of a search, and regular yields to the event loop."""
 
 import asyncio
 from collections import deque
@@ -8,8 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SECONDS = 0.3  # of the processor for comparing texts; then the page ends, and its cursor goes on
-SLICE_SECONDS = 0.01  # of it at a stretch; one text takes up to 10 ms more
+SECONDS = 0.3  # of processor time for comparing texts; then the page ends, and its cursor goes on from there
+SLICE_SECONDS = 0.01  # of processor time between two yields; one text may take up to 10 ms more
 
 
 class Turns:

@@ -1,4 +1,4 @@
-"""Where to look for what a query asks: the rooms' indexes, and the tails that are in no index yet."""
+"""Finds the candidates for a query, in the rooms' indexes and in the tails that are not indexed yet."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,22 +18,22 @@ from chatserver.search.query import Query
 from chatserver.search.reading import Groups
 from chatserver.search.segments import SIZES
 
-LOOKED_UP = 12  # tokens of a query in few rooms; the text has the last word anyway
-FEW_ROOMS = 100  # in more, fewer tokens are looked up: a token has four pages or more in each
-TAIL_EVENTS = 2000  # read of one room's tail: an index is behind by more only while it is made
-TAILS_EVENTS = 20_000  # of all together
-READ_EVENTS = 400  # of tails that are read at once: some 12 MB at the most
+LOOKED_UP = 12  # tokens of a query, in up to FEW_ROOMS rooms; each candidate's text is compared later anyway
+FEW_ROOMS = 100  # in more, fewer tokens are looked up: a token takes four pages or more in each
+TAIL_EVENTS = 2000  # read of one room's tail: an index is further behind only while it is built
+TAILS_EVENTS = 20_000  # read of all rooms' tails together
+READ_EVENTS = 400  # of tails read at once: some 12 MB at the most
 
 
 class Wanted(NamedTuple):
-    """What is looked for, beside rooms: a query, ids of authors (none: all), a span of time."""
+    """A search without its rooms: the query, ids of authors (empty: all), a span of time."""
 
     query: Query
     authors: Collection[str] = ()
     span: Span | None = None
 
     def groups(self, rooms: int) -> Groups:
-        """What to look up in so many rooms: what all of the answers have, perhaps not only they."""
+        """Groups of tokens to look up in so many rooms. Every answer has a token of each; others may too."""
         most = max(LOOKED_UP * FEW_ROOMS // max(rooms, FEW_ROOMS), 1)
         tokens = dict.fromkeys(token for term in self.query.terms for token in term.tokens)
         groups: list[Sequence[str]] = [(token,) for token in list(tokens)[:most]]
@@ -48,9 +48,9 @@ class Wanted(NamedTuple):
 
 
 class Located(NamedTuple):
-    """For each room the candidates, of which more are known as `lookup` reads on.
+    """Candidates by room; more become known as `lookup` reads on.
 
-    `partial`: some older messages are in no index yet and were not looked at.
+    `partial`: some older messages are not indexed yet, and the search did not look at them.
     """
 
     rooms: dict[Room, Candidates]
@@ -59,14 +59,14 @@ class Located(NamedTuple):
 
 
 class _Tail(NamedTuple):
-    """What a room's log has behind its index: messages, also older ones that were edited in it."""
+    """Matches in the part of a log behind the index: seqs of messages posted or edited there."""
 
     found: Collection[int] = ()
-    latest: int = 0  # when the last of this was said
+    latest: int = 0  # the second of the newest of these posts and edits
 
 
 class Finder:
-    """Finds candidates; asks nobody for rights."""
+    """Finds candidates; the caller checks rights."""
 
     def __init__(self, store: Store) -> None:
         self._store, self._pages = store, KeptPages(store)
@@ -74,9 +74,9 @@ class Finder:
     async def locate(
         self, rooms: Sequence[Room], wanted: Wanted, before: int | None, effort: Effort
     ) -> Located:
-        """`before` is a seq, where there is one room."""
+        """Begin a search in these rooms. `before`, a seq, is for one room only."""
         heads = {room: room.head for room in rooms}
-        # First: what is indexed by now is in the pages that are read afterwards.
+        # This comes before the pages: whatever counts as indexed now is in pages read afterwards.
         index = await directory.read(self._store, [room.id for room in rooms])
         limit = min(TAIL_EVENTS, max(TAILS_EVENTS // max(len(rooms), 1), 1))
         ends = {room: min(index.indexed.get(room.id, 0), head) for room, head in heads.items()}
@@ -97,7 +97,7 @@ class Finder:
     async def _tails(
         self, after: Mapping[Room, int], heads: Mapping[Room, int], wanted: Wanted, effort: Effort
     ) -> dict[Room, _Tail]:
-        """Of those rooms that have one."""
+        """The tails of the rooms that have one."""
         behind = {room: heads[room] - after[room] for room in after if after[room] < heads[room]}
         kept = {room: room.since(after[room], limit) for room, limit in behind.items()}
         missing = [(room, behind[room]) for room, known in kept.items() if known is None]
@@ -110,7 +110,7 @@ class Finder:
     async def _read(
         self, after: Mapping[Room, int], missing: Iterable[tuple[Room, int]]
     ) -> AsyncIterator[tuple[Room, list[AnyEvent]]]:
-        """So many events of each of these rooms."""
+        """Read the given number of events of each room, from behind `after` on."""
         for some in _together(missing):
             room, count = some[0]
             if len(some) == 1 and count > READ_EVENTS:
@@ -119,7 +119,7 @@ class Finder:
             places = [(room.id, after[room]) for room, _ in some]
             read = await self._store.ranges(places, max(count for _, count in some))
             for (room, count), found in zip(some, read, strict=True):
-                if len(found) < SIZES[0]:  # more is in an index soon
+                if len(found) < SIZES[0]:  # a longer tail is indexed soon
                     room.lead_up(found)
                 yield room, found[:count]
 
@@ -132,9 +132,10 @@ class Finder:
 
 
 def _together(missing: Iterable[tuple[Room, int]]) -> Iterator[list[tuple[Room, int]]]:
-    """Rooms of which so many events are to be read, in groups of READ_EVENTS at the most, or of one room.
+    """Group (room, number of events) so that one query for a group reads at most READ_EVENTS.
 
-    Every room of a group may bring as many events as the one with the most.
+    A query has one limit for all its rooms, so each counts with the largest number of its group. A room
+    with more than READ_EVENTS is a group by itself.
     """
     group: list[tuple[Room, int]] = []
     for room, count in sorted(missing, key=itemgetter(1)):  # so the last one has the most
@@ -147,7 +148,7 @@ def _together(missing: Iterable[tuple[Room, int]]) -> Iterator[list[tuple[Room, 
 
 
 async def _said(events: Sequence[AnyEvent], wanted: Wanted, effort: Effort) -> _Tail:
-    """The messages whose text, or new text, is wanted; or whose text there was no time to look at."""
+    """The messages whose text or edited text matches; once the effort is spent, all messages."""
     found: set[int] = set()
     latest = 0
     async for event in effort.each(events):

@@ -1,7 +1,7 @@
-"""Brings the index of every room up to date, in the background and at a modest pace.
+"""The indexer: brings every room's index up to date, in the background and at a modest pace.
 
-It needs no agreement between nodes: segments follow from the log (segments.py), so two that write the
-same one write the same. What is not indexed yet is found all the same, by reading it.
+Nodes need not agree on who indexes: a segment is derived from the log alone (segments.py), so two nodes
+that write the same segment write the same bytes. A search reads unindexed events from the log.
 """
 
 import asyncio
@@ -18,36 +18,36 @@ from chatserver.search.directory import Known
 from chatserver.search.segments import SIZES, Segment, next_segment, superseded
 
 LOOK_SECONDS = 1.0  # from one look to the next
-READ_EVENTS = 500  # at once
-WRITE_PAGES = 250  # at once: about a megabyte, or two
-SWEEP_ROOMS = 500  # looked at at once, of all the rooms of the store
+READ_EVENTS = 500  # in one read
+WRITE_PAGES = 250  # in one write: one or two megabytes
+SWEEP_ROOMS = 500  # looked at together in a sweep, which goes through all the rooms of the store
 SWEEP_SECONDS = 20.0  # from one sweep to the next
 SLICE_SECONDS = 0.001  # of work without a rest
-# How long to rest after each second of work: while there is little else to do, and while the loop
-# wakes late because there is, or many sends are under way.
+# Seconds of rest after each second of work: on an idle node; and on one that is busy, which shows in a
+# loop that wakes late or in many sends under way.
 IDLE_REST, BUSY_REST = 1.0, 30.0
 LATE_SECONDS = 0.002
 PRESSED_SECONDS = 0.1  # from one segment to the next, while many sends are under way
 
 
 class Indexer:
-    """One node's part in it: the rooms in memory at once, all others now and then."""
+    """One node's indexer: looks at the rooms in memory every second, at all others now and then."""
 
     def __init__(self, store: Store, rooms: Rooms, is_pressed: Callable[[], bool]) -> None:
-        """`is_pressed` says whether others need the processor more."""
+        """`is_pressed` tells whether other work needs the processor more."""
         self._store, self._rooms, self._is_pressed = store, rooms, is_pressed
-        self._known: dict[str, int] = {}  # how far rooms in memory are indexed, at the least
-        self._swept = ""  # the last room that the present sweep has looked at
+        self._known: dict[str, int] = {}  # rooms in memory, indexed up to these seqs at least
+        self._swept = ""  # the last room that the present sweep looked at
         self._next_sweep = 0.0
         self._rest = IDLE_REST
         self._paused = False
 
     def pause(self) -> None:
-        """Look no more, as tests of other things want it."""
+        """Stop indexing, for tests of other things."""
         self._paused = True
 
     async def look(self) -> None:
-        """Index what can be: of the rooms in memory, then of some others. Raises `StoreUnavailable`."""
+        """Index the rooms in memory, then, if a sweep is due, some others. Raises `StoreUnavailable`."""
         if self._paused:
             return
         heads = self._rooms.heads()
@@ -59,14 +59,14 @@ class Indexer:
             await self._sweep()
 
     async def catch_up(self) -> None:
-        """Index all that can be, of all rooms."""
+        """Index every room of the store as far as it can be."""
         await self.look()
         self._swept, self._next_sweep = "", 0.0
         while await self._sweep():
             pass
 
     async def _sweep(self) -> bool:
-        """Look at some rooms more; False if there were no others."""
+        """Index the next rooms of the sweep; False if there were none left."""
         rooms = await self._store.list_rooms(self._swept, SWEEP_ROOMS)
         self._swept = rooms[-1] if rooms else ""
         if not rooms:
@@ -84,7 +84,7 @@ class Indexer:
             while segment := next_segment(done, head):
                 made = await self._index(room, segment, known)
                 if made is None:
-                    break  # the next look shows how far it is
+                    break  # another node was faster; the next look shows how far the room is indexed
                 known, done = made, segment.end
                 if self._is_pressed():
                     await asyncio.sleep(PRESSED_SECONDS)
@@ -94,7 +94,7 @@ class Indexer:
     async def _index(
         self, room: str, segment: Segment, before: directory.Directory
     ) -> directory.Directory | None:
-        """Gives what is known of the room's segments afterwards; None if others were quicker."""
+        """Write a segment and return the room's directory with it; None if another node was faster."""
         builder = Builder(segment)
         for after in range(segment.newest, segment.end, READ_EVENTS):
             events = await self._read(room, after, min(segment.end, after + READ_EVENTS))
@@ -112,7 +112,7 @@ class Indexer:
     async def _write(
         self, room: str, segment: Segment, made: Mapping[int, bytes], noted: IndexPage
     ) -> bool:
-        """Keep all pages of a segment, and then that it is there; False if others were quicker."""
+        """Store all pages of a segment and then mark it as indexed; False if another node was faster."""
         slots = segment.slots
         for start in range(slots.start, slots.stop, WRITE_PAGES):
             some = slots[start - slots.start :][:WRITE_PAGES]
@@ -130,12 +130,12 @@ class Indexer:
     async def _before(
         self, room: str, segment: Segment, slots: Sequence[int]
     ) -> dict[int, bytes] | None:
-        """What these pages had before the newest part; None if others have made it, and perhaps gone on."""
+        """The pages in these slots without the newest part; None if another node has indexed the segment."""
         if segment.before is None:
             return {}
         newest = segment.before.newest
         found = await self._store.index_pages([(room, slot, newest) for slot in slots])
-        # Who goes on drops them, but not before the room is indexed up to here.
+        # A node that goes on drops these pages, but only after it has indexed the room up to here.
         if (await self._store.indexed([room])).get(room, 0) >= segment.end:
             return None
         return {slot: data for slot, data in zip(slots, found, strict=True) if data}
@@ -143,7 +143,7 @@ class Indexer:
     async def _with_times(
         self, room: str, done: int, known: directory.Directory
     ) -> directory.Directory:
-        """A room's directory; of an older index, or where two nodes wrote theirs at once, it is made again."""
+        """The directory with all times known; rebuilt if an older index or two racing nodes left gaps."""
         if all(each.has_times for each in known):
             return known
         places = [directory.times_place(room, each.segment) for each in known]
@@ -161,11 +161,11 @@ class Indexer:
         if found is None or len(found) < end - after:
             found = await self._store.read(room, after, end - after)
         if len(found) < end - after:
-            raise StoreUnavailable  # it has said that they are there
+            raise StoreUnavailable  # `heads` said that they are there
         return found
 
     async def _paced(self, work: Iterable[None]) -> None:
-        """Do it, with rests in between."""
+        """Run the work to its end, with rests in between."""
         began = time.perf_counter()
         for _ in work:
             now = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Pages of the index that were read lately: a search in many rooms wants thousands of them.
+"""A cache of index pages: a search in many rooms needs thousands of them.
 
-A page follows from a part of the log, so it never changes; it may be dropped when a larger segment has
-what it had, and is still right then. What is not there is not kept: it may be written.
+A page is derived from a part of the log, so it never changes. When a larger segment replaces it, the
+store may drop it, but a cached copy is still right. Misses are not cached: the page may be written later.
 """
 
 from collections import OrderedDict
@@ -9,20 +9,20 @@ from collections.abc import Sequence
 
 from chatserver.interfaces import IndexPlace, Store
 
-KEEP_BYTES = 32 << 20  # of all rooms together
-PLACE_BYTES = 300  # what a place and its entry take beside the page
+KEEP_BYTES = 32 << 20  # for all rooms together
+PLACE_BYTES = 300  # taken by a place and its entry, beside the page
 
 
 class KeptPages:
-    """Reads pages of a store, those that are not known."""
+    """Reads pages from a store unless they are cached; the least recently used are dropped first."""
 
     def __init__(self, store: Store, most_bytes: int = KEEP_BYTES) -> None:
         self._store, self._most = store, most_bytes
-        self._kept: OrderedDict[IndexPlace, bytes] = OrderedDict()  # used last is last
+        self._kept: OrderedDict[IndexPlace, bytes] = OrderedDict()  # most recently used last
         self._size = 0
 
     async def get(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
-        """As `Store.index_pages` does, and not more than one query."""
+        """Like `Store.index_pages`, by at most one query."""
         found: list[bytes | None] = []
         missing: dict[IndexPlace, bytes | None] = {}
         for place in places:

@@ -1,4 +1,4 @@
-"""Reads the index of several rooms, the newest segments of all first, as far as is asked for."""
+"""Reads the index of several rooms, the newest segments of all first, only as far as a page needs."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from chatserver.search.kept import KeptPages
 from chatserver.search.reading import TIMES, Group, Groups, Reading, as_group
 from chatserver.search.segments import may_be_dropped
 
-FIRST_SEGMENTS = 16  # read at first, beside one for each room; then ever more
-FIRST_EVENTS = 1 << 15  # as many of these segments as have so many together
-GROWTH = 2  # and the square of it of events: older segments are larger
-GROWTH_OF_NOTHING = 8  # where nothing was found yet: then it is rare
-MOST_SEGMENTS = 800  # at once: some five megabytes
-PAGES = 500  # for which a query more is no gain: fewer are read at once, of all that is looked for
-FEW = 100  # candidates, at the most, that are read instead of more pages
-TURN_EVENTS = 8192  # of segments, that are looked at before it is others' turn
+FIRST_SEGMENTS = 16  # in the first read, beside one for each room; each later read takes more
+FIRST_EVENTS = 1 << 15  # the first read ends early when its segments have so many events together
+GROWTH = 2  # factor of segments from one read to the next; of events its square, as older segments are larger
+GROWTH_OF_NOTHING = 8  # factor while nothing was found: then the tokens are rare
+MOST_SEGMENTS = 800  # in one read: some five megabytes
+PAGES = 500  # below this many pages, reading several groups at once costs less than another query
+FEW = 100  # with at most so many candidates left, reading their texts costs less than reading more pages
+TURN_EVENTS = 8192  # of segments looked at between two yields to the event loop
 
 
 class Lookup:
@@ -34,33 +34,33 @@ class Lookup:
     ) -> None:
         self._store, self._kept, self._rooms, self._span = store, pages, rooms, span
         self._groups = [as_group(group) for group in groups]
-        self._found = [0] * len(groups)  # how often each was, about
-        self._unread: list[tuple[str, Known]] = []  # what may have the newest message is the last
+        self._found = [0] * len(groups)  # about how often each group was found
+        self._unread: list[tuple[str, Known]] = []  # by `latest`, ascending
         self._size, self._events = len(rooms) + FIRST_SEGMENTS, FIRST_EVENTS
         self._begun: tuple[Sequence[Reading], set[str]] | None = None
 
     @property
     def bound(self) -> int:
-        """What is not known yet was not said after this second; -1 if all is known."""
+        """No candidate yet unknown was posted after this second; -1 if all are known."""
         return self._unread[-1][1].latest if self._unread else -1
 
     def plan(self, directories: Mapping[str, Directory]) -> None:
-        """Take these for the segments that the rooms have, instead of those known by now."""
+        """Replace the unread segments of these rooms by those of their directories."""
         others = [each for each in self._unread if each[0] not in directories]
         planned = (
             (room, known)
             for room, segments in directories.items()
             for known in self._rooms[room].plan(segments)
         )
-        # Those of a room stay in order: `latest` ascends in it, and the sort is stable.
+        # A room's segments stay in order: `latest` ascends within a room, and the sort is stable.
         self._unread = sorted((*others, *planned), key=lambda each: each[1].latest)
 
     async def begin(self) -> None:
-        """Read what `read_on` takes first, while others find out what comes before it."""
+        """Read ahead for the first `read_on`, while the tails are read."""
         self._begun = await self._next()
 
     async def read_on(self) -> None:
-        """Read the next segments, so that more candidates are known, or that there are none."""
+        """Read the next segments and pass what they have to their rooms' candidates."""
         readings, gone = self._begun or await self._next()
         self._begun = None
         del self._unread[-len(readings) :]
@@ -71,7 +71,7 @@ class Lookup:
             self.plan((await directory.read(self._store, list(gone))).known)
 
     async def _next(self) -> tuple[Sequence[Reading], set[str]]:
-        """The next segments, the newest first, and rooms in which some have gone meanwhile."""
+        """The next segments, the newest first, and the rooms some of whose segments were dropped."""
         readings: list[Reading] = []
         events = 0
         for room, known in self._unread[: -self._size - 1 : -1]:
@@ -86,13 +86,13 @@ class Lookup:
         return readings, gone
 
     async def _narrow(self, readings: Sequence[Reading]) -> set[str]:
-        """Leave what has all that is looked for. Gives the rooms in which segments have gone meanwhile."""
+        """Keep the messages that have all tokens. Returns the rooms some of whose segments were dropped."""
         rarest_first = sorted(range(len(self._groups)), key=self._found.__getitem__)
         gone: set[str] = set()
         left = readings
         while rarest_first and left:
             if sum(each.size for each in left) <= min(len(left) * len(rarest_first), FEW):
-                break  # their texts are read sooner than the pages
+                break  # reading their texts is faster than reading more pages
             several = max(PAGES // len(left), 1)
             now, rarest_first = rarest_first[:several], rarest_first[several:]
             gone |= await self._narrow_by(left, now)
@@ -128,7 +128,7 @@ class Lookup:
         return await self._kept.get([place for each in readings for place in each.places(tokens)])
 
     async def _gone(self, readings: Sequence[Reading]) -> set[str]:
-        """Rooms where pages are not there because the segments are in larger ones now; others are just empty."""
+        """Rooms with pages missing because their segment was dropped; other missing pages are just empty."""
         lacking = [each for each in readings if each.lacks]
         if not lacking:
             return set()

@@ -1,7 +1,7 @@
-"""Whether a text contains the terms of a query, in time that is linear in the text's length.
+"""Tests whether a text contains a query's terms, in time linear in the length of the text.
 
-People write both the query and the text, so nothing here backtracks. A text is rewritten once for each
-kind of term; then a term is in it exactly if one string contains another.
+Users write both the query and the text, so nothing here backtracks. The text is rewritten once for each
+kind of term; then a term matches exactly if one string contains another.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chatserver.search.analyser import MARKS, UNSPACED, WORD
 
-# Half a surrogate pair is in no text. EDGE marks where words begin and end, SIGN replaces signs.
+# No text contains a lone surrogate. EDGE marks where words begin and end, SIGN replaces signs.
 _EDGE, _SIGN = "\ud800", "\udc00"
 
 # Signs join the parts of don't or chat-server. Marks are no signs: they are part of a word.
@@ -25,7 +25,7 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 class Form(Enum):
-    """What a text is rewritten to for a kind of term."""
+    """Form of a text in which one kind of term is looked for."""
 
     PLAIN = "plain"  # folded, as it is
     WORDS = "words"  # the edges of words are marked, and signs in a row are one
@@ -33,7 +33,7 @@ class Form(Enum):
 
 
 class Text:
-    """A text that `analyser.analysed` gave, in the forms that terms are looked for in."""
+    """A text returned by `analyser.analysed`, in the forms in which terms are looked for."""
 
     def __init__(self, folded: str) -> None:
         self.plain = folded
@@ -60,41 +60,42 @@ class Text:
 
 
 class Term(NamedTuple):
-    """Something that the text must contain: `tokens` say where it may be, the rest whether it is.
+    """A word, phrase or other string that the text must contain.
 
-    Where `optional` has the bit n, the n-th character of `needle` may be missing.
+    The index finds candidates by `tokens`; `needle` decides. If bit n of `optional` is set, the n-th
+    character of `needle` may be missing.
     """
 
     tokens: tuple[str, ...]
     needle: str
     form: Form = Form.PLAIN
-    parts: tuple[str, ...] = ()  # of the needle, which a text that has it contains as they are
+    parts: tuple[str, ...] = ()  # of the needle; a matching text contains each of them unchanged
     optional: int = 0
 
     def is_in(self, text: Text) -> bool:
-        """Takes time in proportion to the length of the text."""
+        """Whether the text contains the term. Takes time in proportion to the length of the text."""
         if not all(part in text.plain for part in self.parts):
-            return False  # mostly so, and known before the text is rewritten
+            return False  # the usual case, decided before the text is rewritten
         if self.optional:
             return _has(text.form(self.form), self.needle, self.optional)
         return self.needle in text.form(self.form)
 
 
 def piece(tokens: tuple[str, ...], folded: str) -> Term:
-    """Looked for as it is, wherever it stands."""
+    """A term for a string that matches anywhere in a text."""
     return Term(tokens, folded)
 
 
 def words(tokens: tuple[str, ...], units: Sequence[str]) -> Term:
-    """One word, or several joined by signs, whichever; each of them as a whole."""
+    """A term for one whole word, or for several joined by signs, no matter which."""
     edged = (f"{_EDGE}{word}{_EDGE}" for word in units)
     return Term(tokens, _SIGN.join(edged), Form.WORDS, tuple(dict.fromkeys(units)))
 
 
 def phrase(tokens: tuple[str, ...], folded: str) -> Term:
-    """Looked for as it is, but for the number of spaces; a word at its ends is a whole one.
+    """A term for a phrase: the number of spaces does not matter, and it begins and ends at whole words.
 
-    Where nothing is written between words, a space may be the end of a line: it may be missing.
+    In scripts without spaces a space may come from the end of a line, so there it may be missing.
     """
     needle = _spaced(folded)
     optional = 0
@@ -111,10 +112,11 @@ def _spaced(folded: str) -> str:
 
 
 def _has(text: str, needle: str, optional: int) -> bool:
-    """Bit n of `reached` says that the text, up to here, ends with the needle up to its n-th character.
+    """Whether the text contains the needle, some of whose characters may be missing.
 
-    This is the Shift-And algorithm, with characters that may be missing (Navarro and Raffinot,
-    Flexible Pattern Matching in Strings, 2002, section 4.3).
+    This is the Shift-And algorithm with optional characters (Navarro and Raffinot, Flexible Pattern Matching
+    in Strings, 2002, section 4.3): if bit n of `reached` is set, the text read so far ends with the needle
+    up to its n-th character.
     """
     places: dict[str, int] = {}
     for place, char in enumerate(needle):

@@ -1,4 +1,4 @@
-"""Puts together what was found in several rooms, newest first, and reads no more than a page needs."""
+"""Merges the answers of several rooms, newest first, and reads no more than one page needs."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
@@ -14,22 +14,20 @@ from chatserver.search.effort import Effort
 from chatserver.search.finder import Located
 from chatserver.search.segments import seconds
 
-REJECTED = 500  # candidates that one page looks at in vain; the next one goes on from there
-# Messages that are read at first beyond those wanted, as some are none, or not the newest. In many rooms
-# more are not the newest: the times of candidates are known but roughly.
+REJECTED = 500  # candidates that one page may reject; the next page goes on from there
+# Messages read at first beyond those wanted, as some turn out not to match, or not to be the newest. In many
+# rooms more of them are not the newest, since the times of candidates are known only roughly.
 SPARE, SPARE_OF_MANY = 2, 30
-AT_ONCE = 800  # messages that are read at once …
-READ_CHARS = (
-    1 << 20
-)  # … as far as they have so many characters together, going by those read before
-OF_ONE = 16  # of these from one of many rooms, as the times of its candidates are known but roughly
+AT_ONCE = 800  # messages in one read …
+READ_CHARS = 1 << 20  # … but about so many characters at most, going by those read before
+OF_ONE = 16  # messages of one room in a read of many rooms, as the times of candidates are known only roughly
 
 
 class Place(NamedTuple):
-    """Where a message stands among the answers; in one room only `seq` is used.
+    """Position of a message among the answers; within a room `seq` alone decides.
 
-    `at` is when it was said, but no later than the answers of its room that were said after it: clocks
-    of servers differ, and within a room the order of the log holds.
+    `at` is the time of posting, but never later than that of a newer answer of the same room: servers'
+    clocks differ, and within a room the order of the log holds.
     """
 
     at: str
@@ -37,19 +35,19 @@ class Place(NamedTuple):
     seq: int
 
 
-# Messages by (room id, message id); those that cannot be read are left out.
+# Reads messages, by (room id, message id); messages that the user may not read are left out.
 Read = Callable[[Sequence[tuple[Room, str]]], Awaitable[Mapping[tuple[str, str], Message]]]
-Judge = Callable[[Message], bool]  # is it an answer, wherever it stands?
+Judge = Callable[[Message], bool]  # whether the message is an answer, regardless of its place
 
 
 class Stream:
-    """The answers of one room; `waiting` holds the next ones, if any are read."""
+    """The answers of one room; `waiting` holds those that were read and are not given out yet."""
 
     def __init__(self, room: Room, candidates: Candidates) -> None:
         self.room, self.candidates = room, candidates
         self.waiting: deque[tuple[Place, Message]] = deque()
-        self.reached: Place | None = None  # of the last candidate that was looked at
-        self.earliest: str | None = None  # `at` of the answers until there, as places have it
+        self.reached: Place | None = None  # the place of the last candidate that was looked at
+        self.earliest: str | None = None  # the lowest `Place.at` of the answers up to there
 
 
 class Merge:
@@ -64,15 +62,15 @@ class Merge:
         behind: Place | None,
         effort: Effort,
     ) -> None:
-        """The answers behind a place; None: all. `place_of` may know nothing of other messages."""
+        """Give the answers behind the place `behind`, or all. `place_of` sees one message at a time."""
         self._effort = effort
-        self._seen = self._chars = 0  # messages that were read, and their length
+        self._seen = self._chars = 0  # messages read, and their characters
         self._lookup, self._behind = located.lookup, behind
         self._read, self._is_answer, self._place_of = read, is_answer, place_of
         self._rejected = 0
         self._spare = SPARE if len(located.rooms) == 1 else SPARE_OF_MANY
-        self._ready: list[Stream] = []  # that have answers, by the place of the first one
-        # Others that may have some: by the second after which none of theirs was said.
+        self._ready: list[Stream] = []  # streams with answers waiting, by the place of the first
+        # Streams that may get more answers, by the second after which none of those was posted.
         self._hungry: list[tuple[int, Stream]] = []
         streams = [Stream(room, found) for room, found in located.rooms.items()]
         for stream in streams:
@@ -81,17 +79,18 @@ class Merge:
         self._sort(streams)
 
     async def page(self, limit: int) -> tuple[list[tuple[Place, Message]], Place | None]:
-        """At most `limit` messages; and behind which place to go on, if there may be more."""
+        """At most `limit` messages, and the place to go on behind; None if there are no more."""
         found: list[tuple[Place, Message]] = []
         while len(found) < limit:
             before = self._before()
             if before and await self._feed(before, limit - len(found)):
                 continue
-            # Nothing behind the place that such a stream has reached can be given yet.
+            # No answer behind the place that such a stream has reached can be given out yet.
             unable = before if self._ready else [stream for _, stream in self._hungry]
             stopped = max((stream.reached for stream in unable if stream.reached), default=None)
             if not self._ready or (stopped and _first_place(self._ready[-1]) < stopped):
-                # What was given may be older than what a stream has reached: go on behind both.
+                # The last answer given out may be older than the place a stream has reached: go on
+                # behind both.
                 if stopped and found:
                     stopped = min(stopped, found[-1][0])
                 return found, stopped
@@ -102,7 +101,7 @@ class Merge:
         return found, found[-1][0] if more else None
 
     def _sort(self, streams: Iterable[Stream]) -> None:
-        """Put these where they belong now; those that have ended belong nowhere."""
+        """Put each stream among the ready or the hungry ones; a stream at its end goes to neither."""
         for stream in streams:
             if stream.waiting:
                 insort(self._ready, stream, key=_first_place)
@@ -110,10 +109,10 @@ class Merge:
                 insort(self._hungry, (bound, stream), key=itemgetter(0))
 
     def _before(self) -> list[Stream]:
-        """The hungry streams whose next answer may come before the one that is to be given next."""
+        """The hungry streams whose next answer may come before the first of the ready ones."""
         if self._ready:
             first: Place | None = _first_place(self._ready[-1])
-        elif self._is_enough():  # then the page ends where one of them is
+        elif self._is_enough():  # then the page ends at the place that one of them has reached
             first = max((each.reached for _, each in self._hungry if each.reached), default=None)
         else:
             first = None
@@ -122,15 +121,15 @@ class Merge:
         return [stream for _, stream in self._hungry[start:]]
 
     async def _feed(self, streams: Sequence[Stream], wanted: int) -> bool:
-        """Read on, messages of these streams or the index; False if enough was looked at."""
+        """Read messages of these streams, or more of the index; False if this page may look at no more."""
         if self._is_enough():
             streams = [stream for stream in streams if stream.reached is None]
             if not streams:
                 return False
-        # Each reading of messages is a way to the store: first know as many as a page needs.
+        # Each read of messages is a round trip to the store: first know as many candidates as a page needs.
         is_short = self._lookup.bound >= 0 and self._in_sight() < wanted
         if not is_short and (taken := self._take(streams, self._most(wanted))):
-            self._spare *= 2  # for all that more is to be read: too little was
+            self._spare *= 2  # a further read means that this one was too small
             await self._look_at(taken)
         else:
             await self._lookup.read_on()
@@ -143,20 +142,20 @@ class Merge:
         return self._rejected >= REJECTED or self._effort.is_spent
 
     def _most(self, wanted: int) -> int:
-        """How many messages are to be read next, so that they are not too much at once."""
+        """Number of messages for the next read, within AT_ONCE and about READ_CHARS characters."""
         most = min(wanted + self._spare, AT_ONCE)
         if self._chars:
             most = min(most, READ_CHARS * self._seen // self._chars)
         return max(most, OF_ONE)
 
     def _in_sight(self) -> int:
-        """Answers that are read, and candidates that come before all unknown ones."""
+        """Number of answers read, plus candidates that come before all unknown ones."""
         answers = sum(len(stream.waiting) for stream in self._ready)
         bound = self._lookup.bound
         return answers + sum(stream.candidates.ready(bound) for _, stream in self._hungry)
 
     def _take(self, streams: Sequence[Stream], size: int) -> Mapping[Stream, list[str]]:
-        """The ids of the next candidates, unless others that are not known yet may come before them."""
+        """The ids of the next candidates, up to where a candidate not known yet may come first."""
         taken: defaultdict[Stream, list[str]] = defaultdict(list)
         most = 1 if self._effort.is_spent else max(size // len(streams), OF_ONE)
         heap = [(-stream.candidates.known, place, stream) for place, stream in enumerate(streams)]
@@ -197,7 +196,7 @@ class Merge:
 
 
 def _is_behind(place: Place, other: Place) -> bool:
-    """In one room by the order of its log."""
+    """Whether `place` comes after `other` among the answers; within a room the order of the log decides."""
     return place.seq < other.seq if place.room == other.room else place < other
 
 

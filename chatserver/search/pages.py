@@ -1,8 +1,9 @@
-"""A page of the index: some tokens of a segment, in bytes in which one is found without reading the others.
+"""The format of index pages: a page holds the postings of some tokens of a segment.
 
-It is made of what each part of the segment has, one behind the other: a head; the tokens, ascending, with
-a line feed around each; where the list of each ends; these lists, of the offsets of messages, as gaps;
-and the messages that edits gave it, by token, also with line feeds around. Lists are MessagePack.
+One token's postings are found without decoding the others. A page has one block of bytes for each part of
+the segment, in order. A block has a head; the tokens, ascending, with a line feed around each; the end of
+each token's list; the lists themselves, which are offsets of messages, as gaps; and, by token (also with
+line feeds around it), the seqs of messages to which an edit gave the token. Lists are MessagePack.
 """
 
 import struct
@@ -13,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
-# Where the ends of lists, the lists, and the edits begin, and where all of it ends.
+# The starts of the ends of lists, of the lists, and of the edits, and the end of the block; all in bytes.
 _HEAD = struct.Struct("<IIII")
-SHORT = (1 << 16) - 1  # bytes of lists whose ends take two bytes; else four
-_SHORT_ENDS, _LONG_ENDS = struct.Struct("<HH"), struct.Struct("<II")  # of two lists
+SHORT = (1 << 16) - 1  # up to so many bytes of lists, an end takes two bytes; else four
+_SHORT_ENDS, _LONG_ENDS = struct.Struct("<HH"), struct.Struct("<II")  # the ends of two lists
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_gaps = msgspec.msgpack.Decoder(list[int]).decode
@@ -24,7 +25,7 @@ _decode_edits = msgspec.msgpack.Decoder(dict[str, list[int]]).decode
 
 
 def encoded(posted: Mapping[str, "array[int]"], edited: Mapping[str, Sequence[int]]) -> bytes:
-    """What one part has. `posted` has ascending offsets for tokens without line feeds."""
+    """One part's block of a page. `posted` has ascending offsets by token; tokens have no line feeds."""
     names = "".join([f"\n{token}" for token in posted]).encode() + b"\n"
     lists = [_encode(_gaps(offsets)) for offsets in posted.values()]
     ends = list(accumulate(map(len, lists)))
@@ -39,40 +40,40 @@ def encoded(posted: Mapping[str, "array[int]"], edited: Mapping[str, Sequence[in
 
 
 def _gaps(offsets: "array[int]") -> list[int]:
-    """Each as its distance from the one before: mostly one byte."""
-    if len(offsets) == 1:  # mostly so
+    """Each offset as its distance from the one before, which mostly takes one byte."""
+    if len(offsets) == 1:  # the usual case
         return offsets.tolist()
     return [offsets[0], *(b - a for a, b in pairwise(offsets))]
 
 
 def offsets(posted: bytes) -> Iterable[int]:
-    """What `Found.posted` stands for, ascending."""
+    """Decode `Found.posted` to ascending offsets."""
     return accumulate(_decode_gaps(posted)) if posted else ()
 
 
 class Found(NamedTuple):
-    """What a part has of one token."""
+    """One token's postings in one part of a segment."""
 
-    posted: bytes  # for `offsets`; the longer the more there are
-    edited: Sequence[int]  # seqs of messages that edits in the part gave a text with it
+    posted: bytes  # decoded by `offsets`; its length grows with the number of offsets
+    edited: Sequence[int]  # seqs of messages to which an edit in the part gave the token
 
 
 def marked(token: str) -> bytes:
-    """As it stands in a page, for `look_up`."""
+    """The token as it stands in a page, for `look_up`."""
     return f"\n{token}\n".encode()
 
 
 def look_up(data: bytes, mark: bytes) -> Sequence[Found]:
-    """What the parts have that have something, in a page that is made of what `encoded` gave."""
+    """A token's postings in each part that has the token; `data` is a page of blocks made by `encoded`."""
     found: list[Found] = []
-    at = data.find(mark)  # mostly it is nowhere
+    at = data.find(mark)  # mostly -1
     start = 0
     while at >= 0:
         table, lists, edits, size = _HEAD.unpack_from(data, start)
         end = start + size
         if at < end:
             posted = b""
-            if at < start + table:  # else its bytes are elsewhere, perhaps by chance
+            if at < start + table:  # else the match is not among the tokens, perhaps by chance
                 place = data.count(b"\n", start + _HEAD.size, at)
                 ends = _SHORT_ENDS if edits - lists <= SHORT else _LONG_ENDS
                 posted = _list(data, start + table, start + lists, place, ends)
@@ -85,10 +86,10 @@ def look_up(data: bytes, mark: bytes) -> Sequence[Found]:
 
 
 def _list(data: bytes, table_at: int, lists_at: int, place: int, ends: struct.Struct) -> bytes:
-    """The one of this number, from 0 on."""
+    """The encoded list with the number `place`, counted from 0."""
     if place:
         first, last = ends.unpack_from(data, table_at + (place - 1) * (ends.size // 2))
-    else:  # where there is one end only, its list has the bytes of another
+    else:  # unpacks two ends; if there is only one, the second comes from the bytes of its list
         first, (last, _) = 0, ends.unpack_from(data, table_at)
     return data[lists_at + first : lists_at + last]
 

@@ -1,6 +1,6 @@
-"""What a search asks: words, phrases in quotes, and conditions such as `from:name`.
+"""The query language: words, phrases in quotes, and conditions such as `from:name`.
 
-Whatever is typed means something; what looks like a condition and is none is looked for as words.
+There are no syntax errors: text that only looks like a condition is looked for as words.
 """
 
 import re
@@ -15,18 +15,19 @@ from chatserver.search.matching import SIGNS, Term, Text, phrase, piece, words
 
 QUERY_CHARS = 200
 FOLDED_CHARS = 2 * QUERY_CHARS  # some characters are folded to eighteen
-TERMS = 30  # of a query; what follows is not looked at
+TERMS = 30  # of a query; further ones are ignored
 
 _ITEM = re.compile(r'(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _QUOTES = str.maketrans("“”„«»", '"""""')
-_HALF = re.compile("[\ud800-\udfff]")  # of a pair: no store takes it, as part of a name
+_HALF = re.compile("[\ud800-\udfff]")  # half a surrogate pair: no store takes it in a name
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class Query(NamedTuple):
-    """All terms must match. Of `authors` (user names) and `rooms` (names) any; none: whoever, wherever.
+    """A parsed query. All terms must match, and any one of `authors` (user names) and of `rooms` (names).
 
-    `since` and `until` are times as messages have them: at or after the one, before the other.
+    Empty `authors` or `rooms` mean all. Messages are at or after `since` and before `until`, times as
+    messages have them.
     """
 
     terms: tuple[Term, ...]
@@ -36,17 +37,17 @@ class Query(NamedTuple):
     until: str | None = None
 
     def matches(self, folded: str) -> bool:
-        """Does a text that `analyser.analysed` gave have all that is asked of texts?"""
+        """Whether a text returned by `analyser.analysed` contains all terms."""
         text = Text(folded)
         return all(term.is_in(text) for term in self.terms)
 
     def covers(self, at: str) -> bool:
-        """Is a message of this time among those asked for?"""
+        """Whether the time is at or after `since` and before `until`."""
         return not (self.since and at < self.since) and not (self.until and at >= self.until)
 
 
 def parse(text: str) -> Query:
-    """The query that somebody typed. Raises `ChatError` request.invalid if it can be none."""
+    """Parse a typed query. Raises `ChatError` request.invalid if it is too long, empty or not Unicode."""
     if len(text) > QUERY_CHARS:
         raise ChatError(
             "request.invalid",
@@ -63,7 +64,7 @@ def parse(text: str) -> Query:
     conditions: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": []}
     typed = nfkc(text).translate(_QUOTES)
     if len(fold(typed)) > FOLDED_CHARS:
-        raise ChatError("request.invalid", "text: its characters stand for too many others.")
+        raise ChatError("request.invalid", "text: expected characters that stand for fewer others.")
     for match in _ITEM.finditer(typed):
         key, phrase, word = (match[1] or "").casefold(), match[2], match[3]
         value = (word if phrase is None else phrase).strip()
@@ -86,9 +87,9 @@ def parse(text: str) -> Query:
 
 
 def _signs(text: str) -> Term:
-    """What has no token is looked for as it is, but for quotes around it.
+    """A term for a text without tokens, which is looked for unchanged but for quotes around it.
 
-    Raises `ChatError` request.invalid if it is nothing.
+    Raises `ChatError` request.invalid if nothing is left of it.
     """
     signs = fold(text).strip().strip('"').strip()
     if not signs:
@@ -113,7 +114,7 @@ def _is_value(key: str, value: str) -> bool:
 
 
 def _words(text: str) -> Iterator[Term]:
-    """A term for each run without spaces, and for each word, with what is joined to it by signs."""
+    """A term for each run of an unspaced script, each emoji, and each word or words joined by signs."""
     joined: list[tuple[str, str, str]] = []
     end = 0
     folded = fold(text)
@@ -137,7 +138,7 @@ def _word(units: list[tuple[str, str, str]]) -> Term:
 
 
 def _phrase(text: str) -> Iterator[Term]:
-    """One term for all of it; how much space is between its parts does not matter."""
+    """One term for the whole phrase; the number of spaces in it does not matter."""
     folded = fold(text).strip()
     if units := UNIT.findall(folded):
         yield phrase(tuple(wanted(units)), folded)

@@ -1,4 +1,4 @@
-"""What a segment of the index has of what is looked for, token by token."""
+"""Narrows one segment's messages, token by token, to those that may match a search."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from itertools import chain
@@ -14,15 +14,15 @@ from chatserver.search.pages import Found, look_up, marked, offsets
 
 
 class Token(NamedTuple):
-    """As pages have it, and its hash."""
+    """A token as pages have it, and its hash."""
 
     mark: bytes
     digest: int
 
 
-# All of these must be there, of each any one token.
+# A message must have a token of every group.
 Groups = Sequence[Sequence[str]]
-Group = Sequence[Token]  # one of these
+Group = Sequence[Token]  # one group, ready for looking up
 
 
 def as_group(tokens: Iterable[str]) -> Group:
@@ -34,7 +34,7 @@ NONE: Set[int] = frozenset()
 
 
 class Reading:
-    """One segment, and what is left of it as more is read."""
+    """One segment, and the messages of it that are left as more postings are read."""
 
     __slots__ = ("_edited", "_newest", "_posted", "_slots", "events", "known", "lacks", "room")
 
@@ -43,28 +43,28 @@ class Reading:
         segment = known.segment
         self.events = segment.end - segment.first
         self._newest, self._slots = segment.newest, segment.lowest_slot
-        self.lacks = False  # a page was not there
+        self.lacks = False  # a page was missing
         self._posted: Collection[int] | None = None  # offsets; None: all
         self._edited: Set[int] | None = None  # seqs; None: all
 
     @property
     def size(self) -> int:
-        """How many messages there may be; edited ones may count twice."""
+        """Upper bound of the messages left; edited ones may count twice."""
         if self._posted is None:
             return self.events
         return len(self._posted) + len(self._edited or ())
 
     def places(self, group: Group) -> list[IndexPlace]:
-        """Of the pages to be read for it, a page for each token."""
+        """The places of the group's pages, one for each token."""
         room, slots, newest = self.room, self._slots, self._newest
         return [(room, slots + digest % slots, newest) for _, digest in group]
 
     def narrow(
         self, groups: Sequence[Group], pages: Iterator[bytes | None]
     ) -> Sequence[int] | None:
-        """Leave only what has something of each group as well. Takes the pages at `places` for each.
+        """Keep only messages that have a token of each group; takes the pages at each group's `places`.
 
-        Tells how much of each group there is, if any is left.
+        Returns the size of each group's postings, in bytes; None if no message is left.
         """
         found = [self._found(group, pages) for group in groups]
         if not all(found):
@@ -82,7 +82,7 @@ class Reading:
         return sizes
 
     def _found(self, group: Group, pages: Iterator[bytes | None]) -> list[Found]:
-        """What the segment's parts have of each token."""
+        """The group's postings in the segment, from the next pages, one for each token."""
         found: list[Found] = []
         for token in group:
             data = next(pages)
@@ -93,10 +93,11 @@ class Reading:
         return found
 
     def narrow_times(self, span: Span, data: bytes | None, *, is_newest: bool) -> None:
-        """Leave only messages that may be of these times, and those that edits lead to.
+        """Keep only messages whose block overlaps the span, and all that edits lead to.
 
-        In the newest segment that has some, what comes later in the log than all of these times goes;
-        what comes before stays, though a clock that was ahead made it newer.
+        In the newest segment that reaches back to the span (`is_newest`), blocks later in the log than all
+        that begin within the span are dropped. An earlier block stays even if a clock that was ahead dated it
+        later.
         """
         if data is None:
             self.lacks = True
@@ -114,7 +115,7 @@ class Reading:
         self._posted = [each for each in posted if each // segment.block in blocks]
 
     def posted(self) -> Sequence[int]:
-        """The seqs that are left."""
+        """The seqs of the messages left."""
         if not self._posted and self._posted is not None:
             return ()
         base = self.known.segment.first + 1
@@ -124,7 +125,7 @@ class Reading:
         ]
 
     def edited(self) -> Collection[int]:
-        """The seqs that edits in the segment lead to."""
+        """The seqs of the messages that edits in the segment lead to."""
         return self._edited or ()
 
 
