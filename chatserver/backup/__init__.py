@@ -1,15 +1,15 @@
 """Backups: a consistent copy of a store in a folder of its own, sealed, kept up to date, restored.
 
-    take.py        makes a backup of a store, of the lines that `chatserver/archive` makes of one
-    streams.py     those as files that prove what they are, with parts.py, frames.py and seal.py
-    manifest.py    what a backup says about itself; reading.py reads one
-    shelf.py       the folder with all backups: names, what is complete, what is too old; owner.py whose they are
-    trust.py       which of them are sealed with the key: the others count for nothing
-    increments.py  what came after a backup, in files beside it; ledger.py: what has to be there by now
-                   changes.py finds it, shipper.py drives; newest.py: is this the folder of the newest?
-    moment.py      which of them a moment is in
-    restore.py     fills a store; comparing.py: with the right logs? verify.py tries that out
-    job.py         the backups that a server makes by itself; figures.py tells about all of them
+    take.py        copies a store into a backup, as lines in the format of `chatserver/archive`
+    streams.py     writes the lines as sealed files, with parts.py, frames.py and seal.py
+    manifest.py    the manifest of a backup; reading.py reads a backup
+    shelf.py       the folder with all backups: names, drafts, rotation; owner.py: the files' owner
+    trust.py       tells the backups that are sealed with our key from foreign ones
+    increments.py  changes since a backup, in files beside it; ledger.py: the frames that must be there
+                   changes.py finds the changes, shipper.py writes them; newest.py: which node has the newest
+    moment.py      chooses the backup that covers a moment
+    restore.py     fills a store; comparing.py compares its logs with the backup's; verify.py tries a restore
+    job.py         backups that a server makes by itself; figures.py: metrics of all backups
 
-A server that makes none imports nothing of this.
+A server that makes no backups imports nothing of this package.
 """

@@ -1,9 +1,9 @@
-"""What changed in a store since a backup: found by comparing, and written beside it.
+"""Changes of a store since a backup: found by comparing, and written beside the backup.
 
-Nothing has to tell what changed: the heads of all rooms and the values of all records are compared
-with what is in the backup, so it does not matter which process wrote them. Of records a round
-looks at some, and the next goes on there: events do not wait for a million of them. Read markers
-are most of them, and matter least; all others have a look of their own.
+No writer has to report its changes: the heads of all rooms and the values of all records are compared with
+the backup's, so it does not matter which process wrote them. A round compares only some of the records, and
+the next goes on from there, so that events do not wait for a million records. Read markers are most of
+these and matter least, so all other records are compared apart from them.
 """
 
 import math
@@ -28,14 +28,14 @@ Changes: TypeAlias = AsyncGenerator[list[Record], None]
 
 
 class Shipped(NamedTuple):
-    """Until when all events, and all records, are there; as events have it, "" for never."""
+    """The times up to which all events, and all records, are beside the backup; RFC 3339, "" for never."""
 
     events: str
     records: str
 
 
 class Increment:
-    """One backup, and the file that is written beside it."""
+    """A backup, and the increment file that is being written beside it."""
 
     def __init__(self, backup: Backup) -> None:
         self.path = backup.folder
@@ -47,7 +47,7 @@ class Increment:
         self._file: IncrementFile | None = None
 
     async def open(self) -> None:
-        """Find out what is in it by now; begin a new file. Raises `BackupError`."""
+        """Read the backup and its increments, then begin a new file. Raises `BackupError`."""
         async for lines in self._backup.lines(ENDS, RECORDS, LATE):
             self._note(lines)
         async for lines in self._backup.increments():
@@ -55,9 +55,9 @@ class Increment:
         self._file = await in_thread(self._backup.new_increment)
 
     async def add_records(self, store: Store, now: str, seconds: float | None) -> None:
-        """Go on looking at them for about so long; None: at all of them, from the beginning.
+        """Compare records for about so many seconds, from where the last call stopped.
 
-        Raises `StoreUnavailable`, `BackupError`.
+        None compares all of them, from the beginning. Raises `StoreUnavailable`, `BackupError`.
         """
         if seconds is None:
             await self._stop()
@@ -71,7 +71,7 @@ class Increment:
                     break
 
     async def add_events(self, store: Store, now: str) -> Shipped:
-        """Bring all that are durable. Raises `StoreUnavailable`, `BackupError`."""
+        """Write all durable events that are missing. Raises `StoreUnavailable`, `BackupError`."""
         ends = await source.positions(store)
         async for _, events in source.events(store, ends, self._ends):
             await self._write(events)
@@ -85,14 +85,14 @@ class Increment:
         return Shipped(now, records)
 
     async def close(self) -> None:
-        """Nothing follows. Raises `BackupError`."""
+        """End the file with a closing frame. Raises `BackupError`."""
         await self._stop()
         if self._file is not None:
             file, self._file = self._file, None
             await in_thread(file.close)
 
     async def abandon(self) -> None:
-        """Leave it as a crash does."""
+        """Leave the file as a crash would."""
         await self._stop()
         if self._file is not None:
             self._file.abandon()
@@ -102,7 +102,7 @@ class Increment:
             await look.stop()
 
     async def _write(self, lines: Sequence[Line]) -> None:
-        """Durably; only then it is known to be there."""
+        """Write the lines durably, and only then note them as present."""
         if self._file is None:
             raise BackupError(f"{self.path}: its increments are closed")
         await in_thread(self._file.write, lines)
@@ -119,36 +119,36 @@ class Increment:
 
 
 class Look:
-    """The records of some spaces, looked at page by page, over and over."""
+    """A scan over the records of some spaces, page by page, that begins again at its end."""
 
     def __init__(self, wanted: Callable[[str], bool]) -> None:
-        self.complete = ""  # when the last one began that came to its end
+        self.complete = ""  # the time at which the last complete scan began
         self._wanted, self._begun = wanted, ""
         self._pages: Changes | None = None
 
     async def page(self, store: Store, now: str, known: Digests) -> list[Record] | None:
-        """Which of the next records are not as they are known; None at the end of a look."""
+        """The records of the next page that differ from `known`; None at the end of the scan."""
         if self._pages is None:
             self._begun = now
             self._pages = _changes(store, known, self._wanted)
         try:
             found = await anext(self._pages, None)
         except BaseException:
-            self._pages = None  # it is over, and did not come to its end
+            self._pages = None  # the scan broke off before its end
             raise
         if found is None:
             self._pages, self.complete = None, self._begun
         return found
 
     async def stop(self) -> None:
-        """Leave a look that is not through."""
+        """Break off the present scan."""
         if self._pages is not None:
             pages, self._pages = self._pages, None
             await pages.aclose()
 
 
 async def _changes(store: Store, known: Digests, wanted: Callable[[str], bool]) -> Changes:
-    """Of each page of records those that are new or changed, at last those that are gone."""
+    """New and changed records, a list for each page; at the end the removed ones."""
     gone = dict.fromkeys(each for each in known if wanted(each[0]))
     for space in filter(wanted, await store.spaces()):
         async for page in source.records_of(store, space, is_passing):

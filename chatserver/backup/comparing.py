@@ -1,4 +1,4 @@
-"""The logs of a store beside those of a backup, as it says itself how they end."""
+"""Compares the logs of a store with the lengths and hashes that a backup gives for its own."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,6 @@ async def ends_of(backup: Backup) -> dict[str, RoomEnd]:
 
 
 async def differing(store: Readable, ends: Sequence[RoomEnd]) -> list[str]:
-    """The rooms whose logs, up to there, are others in the store. Raises `ArchiveError`."""
+    """The rooms whose logs in the store, up to the given ends, differ. Raises `ArchiveError`."""
     found = await digests.of_rooms(store, {end.room: end.seq for end in ends})
     return [end.room for end in ends if found[end.room] != end]

@@ -1,4 +1,4 @@
-"""What the configuration says about backups, made into what this package works with."""
+"""Makes this package's objects from the configuration's section on backups."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ from chatserver.config.text import render_effective
 
 
 def shelf_of(config: Config) -> Shelf:
-    """Where the backups are; what root makes there is the server's."""
+    """The configured folder of backups; files that root makes there are handed over to the server's user."""
     data = Path(config.server.data)
     folder = Path(config.backup.folder or data / "backups")
     return Shelf(folder, owner_for(folder, data))
 
 
 def checked_key(config: BackupConfig) -> Key | None:
-    """The key, and what it takes to use it. Raises `BackupError`."""
+    """The key. Raises `BackupError`, also if the library for encryption is missing."""
     key = configured_key(config)
     seal_for(key, b"", "")  # where the library is missing, say so now
     return key
 
 
 def settings_of(loaded: Loaded, share: float = 1.0) -> Settings:
-    """How a backup is written; `share` of the time, see pace.py. Raises `BackupError`."""
+    """Settings for writing a backup; `share` as in pace.py. Raises `BackupError`."""
     config = loaded.config
     return Settings(
         part_bytes=config.backup.part_mb << 20,

@@ -1,15 +1,15 @@
-"""What goes wrong with backups but for their content. The text names the file and what to do."""
+"""Errors of backups. The text names the file and what to do."""
 
 from chatserver.archive.errors import ArchiveError, Corrupted
 
 
 class BackupError(ArchiveError):
-    """It cannot be made, read or restored."""
+    """A backup cannot be made, read or restored."""
 
 
 class Unsealed(BackupError):
-    """It is plain, although there is a key: whoever can write to the folder may have put it there."""
+    """The backup is plain although a key is configured: anyone with write access could have planted it."""
 
 
 class BrokenIncrements(Corrupted):
-    """The backup itself may be whole; what came after it is changed, cut off or missing."""
+    """An increment is changed, truncated or missing; the backup itself may be whole."""

@@ -1,4 +1,4 @@
-"""Figures about the backups in a folder, whoever made them."""
+"""Metrics of the backups in a folder, no matter which process made them."""
 
 import math
 import time
@@ -14,11 +14,11 @@ from chatserver.backup.trust import Trust
 from chatserver.backup.verify import verified_at
 from chatserver.measure import Measures
 
-FRESH_SECONDS = 10.0  # a scrape reads all figures, and looks at the disk once
+FRESH_SECONDS = 10.0  # so a scrape, which reads all metrics, looks at the disk once
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """What there is of ours. Times are Unix times; 0 is never."""
+    """Facts about the backups that are ours. Times are Unix times; 0 is never."""
 
     manifest: Manifest | None = None
     succeeded: float = 0.0
@@ -28,19 +28,19 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 class BackupFigures:
-    """Registers the measures; they are read when somebody asks."""
+    """Registers the metrics; their values are read at each scrape."""
 
     def __init__(self, shelf: Shelf, key: Key | None, measures: Measures) -> None:
         self._trust = Trust(shelf, key)
         self._seen, self._looked = _Seen(), -math.inf
         measures.gauge(
             "chatserver_backup_last_success_timestamp_seconds",
-            "When the newest backup was complete; 0: there is none",
+            "Time at which the newest backup was complete; 0: there is none",
             lambda: self._look().succeeded,
         )
         measures.gauge(
             "chatserver_backup_age_seconds",
-            "How old what the newest backup holds is",
+            "Age of the newest backup, counted from its beginning",
             lambda: time.time() - self._begun(),
         )
         measures.gauge(
@@ -50,18 +50,18 @@ class BackupFigures:
         )
         measures.gauge(
             "chatserver_backup_duration_seconds",
-            "How long the newest backup took",
+            "Time that the newest backup took",
             lambda: found.seconds if (found := self._look().manifest) else 0.0,
         )
         measures.gauge(
             "chatserver_backup_last_verified_timestamp_seconds",
-            "When a backup that is still there was found whole last; 0: never",
+            "Time at which a backup that still exists was last verified; 0: never",
             lambda: self._look().verified,
         )
         measures.gauge("chatserver_backups", "Backups there are", lambda: self._look().count)
         measures.gauge(
             "chatserver_backups_foreign",
-            "Backups there that are not sealed with the key, or cannot be read: no figure counts them",
+            "Backups that are not sealed with the key or cannot be read; the other metrics leave them out",
             lambda: self._look().foreign,
         )
 
@@ -77,7 +77,7 @@ class BackupFigures:
 
 
 def seen(trust: Trust) -> _Seen:
-    """A folder that cannot be read is as good as an empty one: that is what alerts are about."""
+    """Facts about the folder's backups. A folder that cannot be read counts as empty, so that alerts fire."""
     try:
         ours, foreign = trust.look()
     except ArchiveError:
@@ -89,7 +89,7 @@ def seen(trust: Trust) -> _Seen:
 
 
 def unix(text: str) -> float:
-    """A time as backups have it; 0 where it is none."""
+    """An RFC 3339 time as a Unix time; 0 if it is not one."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:

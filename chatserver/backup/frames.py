@@ -1,8 +1,8 @@
-"""Sealed chunks in a file, one after another, each behind its length.
+"""Frames: sealed chunks in a file, one after another, each with its length before it.
 
 A frame is `kind` (1 byte: more, last), length (4 bytes), the first 4 bytes of a SHA-256 over those
-five, then the sealed chunk. The check of the header tells a file that was cut off, where nothing
-follows, from one that was changed.
+five, then the sealed chunk. The header's checksum tells a truncated file, which ends within a frame, from
+a changed one.
 """
 
 import errno
@@ -15,7 +15,7 @@ from typing import BinaryIO
 from chatserver.archive.errors import Corrupted
 
 HEADER_BYTES = 9
-MOST_BYTES = 64 << 20  # no chunk is larger: what says so is broken
+MOST_BYTES = 64 << 20  # of a chunk; a header with a larger length is broken
 MORE, LAST = b"\x00", b"\x01"
 
 
@@ -24,7 +24,7 @@ class CutOff(Corrupted):
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Raises `OSError`, also where it is a pipe or a device, which might be waited for."""
+    """Open a regular file. Raises `OSError`, also for a pipe or a device, which could block."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -40,7 +40,7 @@ def frame(sealed: bytes, last: bool) -> bytes:
 def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
     """The next sealed chunk and whether it is the last; None at the end of the file.
 
-    Raises `CutOff`, `Corrupted` where the header is not one, and `OSError`.
+    Raises `CutOff`, `Corrupted` if the header is not valid, and `OSError`.
     """
     header = file.read(HEADER_BYTES)
     if not header:

@@ -1,11 +1,14 @@
-"""What came after a backup, in files beside it that grow while the server works.
+"""Increments: changes since a backup, in files beside it that grow while the server works.
 
-Each file is a row of frames (`frames.py`), each frame some JSON lines, compressed and sealed; it is
-durable before the next begins. The first line of a file says which files were there before it, and
-how many frames they had, and the ledger (`ledger.py`) how many there were after the last round: so a frame
-that is gone is missed, though a crash may have cut the one that was being written. Its name is a number and something that never comes again: each file is encrypted with a key
-that comes of its name, also where a copy of the folder is gone on with. `Until` closes a round: all that was durable at that time is in the file by then. A file
-that was closed in order ends with a frame that is the last one.
+A file is a row of frames (`frames.py`). A frame holds some JSON lines, compressed and sealed, and is durable
+before the next one begins. The first line of a file names the files before it with their numbers of
+frames, and the ledger (`ledger.py`) has the numbers after the last round. So a lost frame is noticed, while
+the frame that a crash truncated is not expected.
+
+A file's name is a number and a random part. Each file is encrypted with a key derived from its name; the
+random part keeps two servers that continue two copies of a folder from using the same key. The line `Until`
+ends a round: all that was durable at its time is in the file. A file that was closed in order ends with a
+frame marked as the last one.
 """
 
 import os
@@ -28,12 +31,12 @@ from chatserver.backup.seal import Seal, seal_for
 
 FOLDER = "increments"
 NAME = "{number:05}-{once}"
-_NAME = re.compile(r"\d+(-[0-9a-f]+)?")  # without the second part in backups of version 1
-MOST_BYTES = 64 << 20  # of one frame, unpacked
+_NAME = re.compile(r"\d+(-[0-9a-f]+)?")  # backups of version 1 have no second part
+MOST_BYTES = 64 << 20  # of one frame, decompressed
 
 
 class IncrementFile:
-    """A new file, open to be written. All calls block."""
+    """A new increment file, open for writing. All calls block."""
 
     def __init__(self, backup: Path, key: Key | None, salt: bytes) -> None:
         """Raises `BackupError`."""
@@ -64,7 +67,7 @@ class IncrementFile:
             raise
 
     def write(self, lines: Sequence[Line], *, last: bool = False) -> None:
-        """One frame, on the disk when it returns, or not in the file. Raises `BackupError`."""
+        """Append one frame durably. Raises `BackupError`; then the file is as it was before."""
         text = encode(lines)
         if len(text) > MOST_BYTES and len(lines) > 1:
             self.write(lines[: len(lines) // 2])
@@ -83,13 +86,13 @@ class IncrementFile:
         self._frames += 1
 
     def settle(self, until: str) -> None:
-        """All that was written by then has to be there from now on. Raises `BackupError`."""
+        """Record all frames so far in the ledger, as complete up to `until`. Raises `BackupError`."""
         self._until = until
         ledger = Ledger(self._before | {self._path.name: self._frames}, until)
         write_ledger(self._backup, ledger, self._key, self._salt, self._path.name)
 
     def close(self) -> None:
-        """With a frame that says that nothing follows. Raises `BackupError`."""
+        """Write the closing frame and close the file. Raises `BackupError`."""
         try:
             self.write([Closed()], last=True)
             self.settle(self._until)
@@ -97,12 +100,12 @@ class IncrementFile:
             self._file.close()
 
     def abandon(self) -> None:
-        """As a crash leaves it."""
+        """Close the file without a closing frame, as a crash would leave it."""
         self._file.close()
 
 
 def files(backup: Path) -> list[Path]:
-    """The increments of a backup, in order. Raises `Corrupted` where they cannot be looked for."""
+    """The increment files of a backup, in order. Raises `Corrupted` if their folder cannot be read."""
     folder = backup / FOLDER
     try:
         return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
@@ -115,11 +118,11 @@ def files(backup: Path) -> list[Path]:
 def read(
     backup: Path, key: Key | None, salt: bytes, *, ledger: bool = False
 ) -> Iterator[list[Line]]:
-    """The lines of each frame, up to the first that is broken or missing: raises `BrokenIncrements`.
+    """The lines of each frame, in order. Raises `BrokenIncrements` at the first broken or missing frame.
 
-    With `ledger` it is broken where there is no ledger as well; all that is there comes before.
+    With `ledger`, a missing ledger raises too, after all frames were given.
     """
-    known, problem = _known(backup, key, salt, ledger)  # first: files grow meanwhile
+    known, problem = _known(backup, key, salt, ledger)  # before the files, which may grow meanwhile
     found: dict[str, int] = {}
     try:
         for path in files(backup):
@@ -139,7 +142,7 @@ def read(
 
 
 def _known(backup: Path, key: Key | None, salt: bytes, demanded: bool) -> tuple[Ledger, str]:
-    """What has to be there, and what is wrong with the ledger if it cannot tell."""
+    """The ledger, and "" or the reason why it cannot be used; then the ledger is empty."""
     try:
         known = read_ledger(backup, key, salt)
     except Corrupted as error:
@@ -152,7 +155,7 @@ def _known(backup: Path, key: Key | None, salt: bytes, demanded: bool) -> tuple[
 def _demand(
     backup: Path, found: Mapping[str, int], wanted: Mapping[str, int], until: str = ""
 ) -> None:
-    """Raises `Corrupted` where a file has not all frames that it is known to have had."""
+    """Raises `Corrupted` if a file has fewer frames than are known to have been written."""
     for name, frames in wanted.items():
         if found.get(name, 0) < frames:
             written = f"; all until {until} had been written" if until else ""
@@ -163,12 +166,12 @@ def _demand(
 
 
 def frames_in(path: Path) -> int:
-    """How many whole frames a file has."""
+    """Number of whole frames in a file."""
     return sum(1 for _ in _frames(path))
 
 
 def _frames(path: Path) -> Iterator[tuple[bytes, bool]]:
-    """What a crash cut off at the end is none."""
+    """A file's sealed chunks, each with whether it is the last. A frame truncated by a crash is left out."""
     try:
         with open_file(path) as file:
             while (found := read_frame(file)) is not None:
@@ -177,7 +180,7 @@ def _frames(path: Path) -> Iterator[tuple[bytes, bool]]:
         return
     except Corrupted as error:
         raise Corrupted(f"{path}: {error}") from None
-    except OSError as error:  # a disk that cannot read it any more
+    except OSError as error:  # such as a read error of the disk
         raise Corrupted(f"{path}: {error.strerror}") from None
 
 

@@ -1,4 +1,4 @@
-"""The backups that a server makes by itself: one job of all nodes, see `chatserver.jobs`."""
+"""Backups that a server makes by itself: one job for all nodes, see `chatserver.jobs`."""
 
 import asyncio
 import os
@@ -22,20 +22,20 @@ from chatserver.interfaces import Store
 from chatserver.measure import Measures
 
 NAME = "backup"
-SHARE = 0.5  # of the node's time at most; the rest is for those who chat
-START_SECONDS = 60.0  # a server that has just started has its clients coming back
+SHARE = 0.5  # of the node's time at most; the rest is for clients
+START_SECONDS = 60.0  # after a start, while the server's clients are reconnecting
 DEADLINE_SECONDS = 12 * 3600.0
 STOP_SECONDS = 10.0
 _QUIET = {"LOG_LEVEL": "warning", "PYTHONUNBUFFERED": "1"}
 
 
 class BackupJob:
-    """Makes a backup, removes old ones, has the new one verified by a process of its own."""
+    """Makes a backup, removes old ones, and has the new one verified in a separate process."""
 
     def __init__(
         self, loaded: Loaded, store: Store, measures: Measures, node: str = "unknown"
     ) -> None:
-        """`node` is this one's name. Raises `BackupError` where the key is none."""
+        """`node` is this node's name. Raises `BackupError` if the key is invalid."""
         self._store, self._node = store, node
         self._config = loaded.config.backup
         self._shelf, self._settings = shelf_of(loaded.config), settings_of(loaded, SHARE)
@@ -67,7 +67,7 @@ class BackupJob:
             await self._verify(path)
 
     async def _note(self, manifest: Manifest) -> None:
-        """Where it was made, for the node that takes over; says so where the last was made elsewhere."""
+        """Tell the other nodes which backup is the newest; warn if the one before is not in this folder."""
         there = await asyncio.to_thread(self._shelf.all)
         others = [path for path in there if path.name != manifest.name]
         if (newest := await lacking(self._store, others)) is not None:
@@ -75,7 +75,7 @@ class BackupJob:
         await note_newest(self._store, manifest, self._node)
 
     async def _verify(self, path: Path) -> None:
-        """Restoring takes a core for a while, which no node that serves has to spare."""
+        """Verify in another process: a restore keeps a core busy for a while, and this one serves clients."""
         environ = {name: value for name, value in os.environ.items() if "CHATSERVER" not in name}
         given = {
             "CHATSERVER_BACKUP__KEY": self._config.key,
@@ -99,7 +99,7 @@ class BackupJob:
 
 
 async def _stopped(process: asyncio.subprocess.Process) -> None:
-    """Politely first: it has a scratch store to remove."""
+    """Terminate the process, which has a scratch store to remove; kill it if it does not end in time."""
     process.terminate()
     try:
         await asyncio.wait_for(process.wait(), STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""The secret that backups are encrypted with: 32 random bytes, from the environment or a file."""
+"""The key that encrypts backups: 32 random bytes, from the environment or a file."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ HOW = "expected 32 random bytes in base64 or hexadecimal, such as `openssl rand 
 
 
 class Key:
-    """A secret, from which each backup has keys of its own (HKDF-SHA256, RFC 5869)."""
+    """The secret from which each backup's keys are derived (HKDF-SHA256, RFC 5869)."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -23,7 +23,7 @@ class Key:
 
     @property
     def id(self) -> str:
-        """Tells keys apart, and nothing about them."""
+        """An identifier that tells keys apart and reveals nothing else about them."""
         return self.derive(b"", b"id")[:8].hex()
 
     def derive(self, salt: bytes, purpose: bytes) -> bytes:
@@ -33,7 +33,7 @@ class Key:
 
 
 def configured_key(config: BackupConfig) -> Key | None:
-    """The key of the configuration; None where backups are not encrypted. Raises `BackupError`."""
+    """The configured key; None if backups are not encrypted. Raises `BackupError`."""
     if config.key:
         return read_key(config.key, "backup.key")
     if config.key_file:
@@ -53,7 +53,7 @@ def key_from_file(path: str) -> Key:
 
 
 def read_key(text: str, where: str) -> Key:
-    """Raises `BackupError`, which does not show the text."""
+    """The key written in `text`. Raises `BackupError`, whose message does not show the text."""
     for decode in (bytes.fromhex, _base64):
         try:
             secret = decode(text.strip())

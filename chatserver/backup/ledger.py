@@ -1,8 +1,9 @@
-"""What was written beside a backup by now: `ledger.json` in its folder, which every round renews.
+"""The ledger of a backup's increments: `ledger.json` in its folder, renewed by every round.
 
-It has two lines, as the manifest: how many frames each file of increments has, as JSON, and a proof
-over it with the backup's key and salt. It is renewed after the frames are on the disk, and replaced as a
-whole: a crash leaves more frames than it names, never fewer. So fewer frames, or no ledger, are a loss.
+Like the manifest it has two lines: the number of frames of each increment file, as JSON, and a proof (HMAC)
+over it with the backup's key and salt. It is renewed after the frames are on the disk, and replaced
+atomically: after a crash there may be more frames than it names, never fewer. So fewer frames, or a missing
+ledger, are a loss.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
 
 def write_ledger(backup: Path, ledger: Ledger, key: Key | None, salt: bytes, writer: str) -> None:
-    """On the disk when it returns, or as before. `writer` tells drafts apart. Raises `BackupError`."""
+    """Replace the ledger atomically and durably. `writer` names the draft file. Raises `BackupError`."""
     line = msgspec.json.encode(ledger)
     draft = backup / (_DRAFT + writer)
     try:
@@ -48,7 +49,7 @@ def write_ledger(backup: Path, ledger: Ledger, key: Key | None, salt: bytes, wri
 
 
 def read_ledger(backup: Path, key: Key | None, salt: bytes) -> Ledger | None:
-    """None where there is none. Raises `Corrupted` where it is not what was written."""
+    """The ledger; None if there is none. Raises `Corrupted` if it is damaged or its proof does not fit."""
     path = backup / FILE
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -71,13 +72,13 @@ def read_ledger(backup: Path, key: Key | None, salt: bytes) -> Ledger | None:
 
 
 def clear_drafts(backup: Path) -> None:
-    """Remove what a crash left. Raises `OSError`."""
+    """Remove drafts that a crash left. Raises `OSError`."""
     for draft in backup.glob(f"{_DRAFT}*"):
         draft.unlink(missing_ok=True)
 
 
 def _proof(line: bytes, key: Key | None, salt: bytes) -> bytes:
-    """Of this very backup: without a key against accidents only, as all seals."""
+    """The proof of a line, for this backup. Without a key it guards against accidents only, as all seals."""
     secret = hashlib.sha256(salt).digest() if key is None else key.derive(salt, b"ledger")
     return hmac.digest(secret, line, "sha256").hex().encode()
 

@@ -1,7 +1,7 @@
-"""What a backup says about itself: `manifest.json`, sealed by its last line.
+"""The manifest of a backup: `manifest.json`, sealed by its last line.
 
-The file has two lines: the manifest as JSON, and a proof over it: HMAC-SHA256 with the key, or with
-an empty one where the backup is not encrypted.
+The file has two lines: the manifest as JSON, and an HMAC-SHA256 over it with the key, or with an empty key
+if the backup is not encrypted.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 FILE = "manifest.json"
 FORMAT = "chatserver-backup"
-VERSION = 2  # in 1 plain chunks did not say which backup they are of
+VERSION = 2  # in version 1 the seal of a plain chunk did not include the backup's salt
 MOST_BYTES = 16 << 20
 _HEX = re.compile("([0-9a-f]{2})+")
 
 
 class Part(NamedTuple):
-    """One file of a stream, as it lies in the folder."""
+    """One file of a stream, as it is in the folder."""
 
     name: str
     size: int
@@ -37,9 +37,9 @@ class Part(NamedTuple):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are RFC 3339, UTC, milliseconds. `streams` has the parts of each stream, in order.
+    """The manifest. Times are RFC 3339, UTC, milliseconds. `streams` has the parts of each stream, in order.
 
-    With `ledger` the backup is broken where it has none (`ledger.py`); older versions made none.
+    If `ledger` is true, the backup must have a ledger (`ledger.py`); older versions made none.
     """
 
     format: str = FORMAT
@@ -57,7 +57,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """Of this very backup: also one of the same name, or of the same content, has another."""
+        """The backup's id: unique even among backups of the same name or the same content."""
         digest = hashlib.sha256(self.salt.encode())
         for parts in self.streams.values():
             for part in parts:
@@ -70,7 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Head(msgspec.Struct):
-    """What every version says, so that one that is too new is named as such."""
+    """Fields that every version has, so that a manifest of a newer version can be recognised as one."""
 
     format: str
     version: int
@@ -79,7 +79,7 @@ class _Head(msgspec.Struct):
 
 
 def is_backup(folder: Path) -> bool:
-    """Raises `BackupError` where that cannot be told."""
+    """Whether the folder holds a complete backup. Raises `BackupError` if it cannot be read."""
     try:
         return (folder / FILE).is_file()
     except OSError as error:
@@ -87,7 +87,7 @@ def is_backup(folder: Path) -> bool:
 
 
 def write_manifest(folder: Path, manifest: Manifest, key: Key | None) -> None:
-    """On the disk when it returns. Raises `OSError`."""
+    """Write the manifest durably. Raises `OSError`."""
     line = msgspec.json.encode(manifest)
     with (folder / FILE).open("xb") as file:
         file.write(line + b"\n" + _proof(line, manifest.salt, key) + b"\n")
@@ -96,7 +96,7 @@ def write_manifest(folder: Path, manifest: Manifest, key: Key | None) -> None:
 
 
 def read_manifest(folder: Path, key: Key | None) -> Manifest:
-    """Raises `BackupError`, and `Corrupted` where it is not what was written.
+    """The manifest of a backup. Raises `BackupError`, and `Corrupted` if it is not as it was written.
 
     With a key, plain backups are refused (`Unsealed`): anyone with write access could have planted one.
     """
@@ -123,7 +123,7 @@ def read_manifest(folder: Path, key: Key | None) -> Manifest:
 
 
 def peek(folder: Path) -> Manifest:
-    """What a backup says about itself, unproven: for lists and figures. Raises `BackupError`."""
+    """A backup's manifest without checking its proof, to choose among backups. Raises `BackupError`."""
     path = folder / FILE
     return _decoded(path, _read(path).partition(b"\n")[0], Manifest)
 

@@ -1,4 +1,4 @@
-"""Which backup a moment is restored from, and up to where its increments reach."""
+"""Chooses the backup from which a moment is restored, and finds the time its increments reach."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,21 +16,21 @@ EXAMPLE = "2026-11-25T10:00:00Z"
 
 
 class Moment(NamedTuple):
-    """A time as it was named, and the last instant that belongs to it; both as events have it."""
+    """A time as it was given, and the last instant that belongs to it; both as events have it."""
 
     first: str
     last: str
 
 
 class Reach(NamedTuple):
-    """Until when all is there, and whether nothing was to follow."""
+    """The time up to which a backup is complete, and whether its increments were closed in order."""
 
     until: str
     closed: bool
 
 
 def read_moment(text: str) -> Moment:
-    """A second without a fraction means all of it. Raises `BackupError`."""
+    """Parse `--at`. A time without a fraction means the whole second. Raises `BackupError`."""
     try:
         first = datetime.fromisoformat(text)
     except ValueError:
@@ -44,9 +44,9 @@ def read_moment(text: str) -> Moment:
 def choose(
     path: Path, key: Key | None, moment: Moment | None, *, incomplete: bool = False
 ) -> Backup:
-    """The backup at `path`; in a folder of backups the newest that is not later than the moment.
+    """The backup at `path`; if that is a folder of backups, the newest that is not later than the moment.
 
-    `incomplete`: of what came after it, take what is whole. Raises `BackupError`.
+    `incomplete` accepts broken increments and uses those that are whole. Raises `BackupError`.
     """
     if is_backup(path):
         return Backup(path, key, incomplete=incomplete)
@@ -60,7 +60,7 @@ def choose(
 
 
 async def reach(backup: Backup) -> Reach:
-    """Raises `Corrupted`."""
+    """The time that a backup with its increments reaches. Raises `Corrupted`."""
     found = Reach(backup.manifest.ended, closed=True)
     async for lines in backup.increments():
         closed = any(isinstance(line, Closed) for line in lines)
@@ -70,7 +70,7 @@ async def reach(backup: Backup) -> Reach:
 
 
 async def demand_reached(backup: Backup, moment: Moment) -> None:
-    """Raises `BackupError` where the backup cannot tell how things stood at that moment."""
+    """Raises `BackupError` if the backup and its increments do not cover the moment."""
     if moment.last < backup.manifest.ended:
         raise BackupError(
             f"{backup.folder}: it was complete at {backup.manifest.ended}: take one from before "

@@ -1,6 +1,6 @@
-"""Which backup is the newest of all nodes: a record in the store, beside which each node holds its own folder.
+"""A record in the store that names the newest backup of all nodes; each node compares it with its own folder.
 
-Where the folder is not the same place on all nodes, the one that takes over finds that it lacks the newest.
+If `backup.folder` is not the same place on all nodes, a node that takes over finds that it lacks the newest.
 """
 
 from collections.abc import Collection
@@ -15,27 +15,27 @@ from chatserver.installation import META
 from chatserver.interfaces import Store
 from chatserver.unreadable import UNREADABLE
 
-KEY = "backup"  # a record of the installation itself, which no copy has
+KEY = "backup"  # a record of the installation itself, which is not copied
 
 
 class Newest(msgspec.Struct, frozen=True):
-    """A backup that a server made, and the node that did."""
+    """The name of a backup, and of the node that made it."""
 
     name: str
     node: str
 
 
 async def note_newest(store: Store, manifest: Manifest, node: str) -> None:
-    """Tell the other nodes. Raises `StoreUnavailable`."""
+    """Record this backup as the newest. Raises `StoreUnavailable`."""
     await store.put(META, KEY, msgspec.json.encode(Newest(manifest.name, node)))
 
 
 async def lacking(
     store: Store, ours: Collection[Path], foreign: Collection[Path] = ()
 ) -> Newest | None:
-    """The newest backup, where it is not among those of this node's folder, nor a newer one of ours.
+    """The newest backup if this node's folder has neither it nor a newer one of ours; else None.
 
-    One that is sealed with a key of before is `foreign`, and there all the same. Raises
+    A backup in `foreign` (sealed with an earlier key, for instance) counts as present. Raises
     `StoreUnavailable`.
     """
     record = await store.get(META, KEY)
@@ -53,7 +53,7 @@ async def lacking(
 
 
 def warn(newest: Newest, folder: Path) -> None:
-    """The text is what operators are told to look for."""
+    """Log a warning; docs tell operators to look for its text."""
     logger.warning(
         "backup.folder is not the same place on all nodes: the newest backup, {} of node {}, is not in "
         "{}: give all nodes one folder, as docs/backup.md says",

@@ -1,7 +1,7 @@
-"""Whose the files of backups are, and what to do where they are somebody else's.
+"""Ownership of backup files, and advice for operators where it is wrong.
 
-A backup that root makes beside a server of another user has to be one that this server can go on with: it
-is handed over to that user before it gets its name.
+A server that runs as an unprivileged user must be able to continue a backup that root made. So root hands
+the files over to that user before the backup gets its name.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ class Owner(NamedTuple):
 
     @property
     def user(self) -> str:
-        """By name where it has one."""
+        """The user's name, or the id if the user has none."""
         try:
             return pwd.getpwuid(self.uid).pw_name
         except KeyError:
@@ -30,9 +30,9 @@ class Owner(NamedTuple):
 
 
 def owner_for(folder: Path, data: Path) -> Owner | None:
-    """Who gets what root makes in `folder`: who owns it, else who owns the server's `data`.
+    """The owner of files that root makes in `folder`: the owner of `folder`, else of the server's `data`.
 
-    None where nothing has to be handed over: we are not root, or both are root's or not there.
+    None if there is nothing to hand over: we are not root, or both folders are root's or missing.
     """
     if os.geteuid() != ROOT:
         return None
@@ -41,7 +41,7 @@ def owner_for(folder: Path, data: Path) -> Owner | None:
 
 
 def hand_over(path: Path, owner: Owner | None) -> None:
-    """Everything in `path`, and at last itself; links are not followed. Raises `OSError`."""
+    """Change the owner of everything in `path`, then of `path`; follows no links. Raises `OSError`."""
     if owner is None:
         return
     for _, folders, files, descriptor in os.fwalk(path):
@@ -51,7 +51,7 @@ def hand_over(path: Path, owner: Owner | None) -> None:
 
 
 def hand_over_new(folder: Path, owner: Owner | None) -> None:
-    """Make a folder with all above it that is missing; those are the owner's. Raises `OSError`."""
+    """Make a folder and its missing parents, all owned by `owner`. Raises `OSError`."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in missing if owner else ():
@@ -59,7 +59,7 @@ def hand_over_new(folder: Path, owner: Owner | None) -> None:
 
 
 def reason(path: Path, error: OSError) -> str:
-    """What the system said; where rights are missing, also whose the file is and how to get it."""
+    """The system's message; if access was denied, also the file's owner and the command to change it."""
     said = error.strerror or str(error)
     if error.errno not in (errno.EACCES, errno.EPERM) or os.geteuid() == ROOT:
         return said

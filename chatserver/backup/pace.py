@@ -1,4 +1,4 @@
-"""How much of a node's time copying may take while it serves."""
+"""Limits the share of a node's time that copying takes while the node serves."""
 
 import asyncio
 import time

@@ -16,13 +16,13 @@ from chatserver.backup.manifest import Part
 from chatserver.backup.seal import Seal
 
 CHUNK_BYTES = 1 << 20
-OVERHEAD_BYTES = 64  # at most, of a frame's header and what a seal adds
+OVERHEAD_BYTES = 64  # upper bound of a frame's header and the bytes that a seal adds
 # Measured on a million messages (250 MB of JSON): level 1 takes 2.6 s and leaves a fifth; 6 takes 7 s.
 COMPRESSION = 1
 
 
 class PartsWriter:
-    """Takes bytes, writes parts. `close` returns them; they are on the disk then."""
+    """Takes bytes and writes parts. `close` returns the parts, durable by then."""
 
     def __init__(self, folder: Path, name: str, seal: Seal, part_bytes: int) -> None:
         """No part is larger than `part_bytes`."""
@@ -50,13 +50,13 @@ class PartsWriter:
         return self._parts
 
     def abandon(self) -> None:
-        """Let go of the open file, whatever became of it."""
+        """Close the open file, also after an error."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def _put_whole(self) -> None:
-        """Write whole chunks, but keep something for the last one."""
+        """Write whole chunks, but keep some bytes back, as the last chunk must not be empty."""
         size, start = self._chunk_bytes, 0
         while len(self._waiting) - start > size:
             self._put(bytes(self._waiting[start : start + size]), last=False)
@@ -87,7 +87,7 @@ class PartsWriter:
 
 
 def read_parts(folder: Path, parts: Sequence[Part], seal: Seal) -> Iterator[bytes]:
-    """The bytes again, in pieces of bounded size. Raises `Corrupted`, with the part's name."""
+    """The original bytes, in pieces of bounded size. Raises `Corrupted`, which names the part."""
     decompress = zlib.decompressobj()
     number, ended = 0, False
     for part in parts:
@@ -101,14 +101,14 @@ def read_parts(folder: Path, parts: Sequence[Part], seal: Seal) -> Iterator[byte
                     number += 1
             except Corrupted as error:
                 raise Corrupted(f"{folder / part.name}: {error}") from None
-            except OSError as error:  # a disk that cannot read it any more
+            except OSError as error:  # such as a read error of the disk
                 raise Corrupted(f"{folder / part.name}: {error.strerror}") from None
     if not ended or not decompress.eof:
         raise Corrupted(f"{folder}: {parts[0].name if parts else 'it'}: its end is missing")
 
 
 def check_part(folder: Path, part: Part) -> None:
-    """Compare a part with what the manifest says. Raises `Corrupted`."""
+    """Compare a part with its size and checksum in the manifest. Raises `Corrupted`."""
     digest = hashlib.sha256()
     try:
         with _opened(folder, part) as file:
@@ -121,7 +121,7 @@ def check_part(folder: Path, part: Part) -> None:
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:
-    """Also where the system takes only some of it at a time."""
+    """Write all of `data`, even if the system takes only some of it at a time."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

@@ -1,4 +1,4 @@
-"""A backup as one reads it: the manifest, and its streams one by one. All of it is checked."""
+"""Reads a backup: the manifest, and the streams one by one. Every byte is checked."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -20,9 +20,9 @@ from chatserver.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
 
 
 class Backup:
-    """One complete backup. Raises `BackupError` where it is none, or not sealed with the key.
+    """One complete backup. Raises `BackupError` if the folder holds none, or it is not sealed with the key.
 
-    `incomplete`: what came after it is read up to where it is broken; `lost` says why it ends there.
+    `incomplete` reads the increments up to the first broken frame; `lost` then says what is wrong there.
     """
 
     def __init__(self, folder: Path, key: Key | None, *, incomplete: bool = False) -> None:
@@ -41,7 +41,7 @@ class Backup:
         if missing:
             raise Corrupted(f"{folder / FILE}: {', '.join(sorted(missing))} is missing")
         names = {part.name for parts in self.manifest.streams.values() for part in parts}
-        if any(Path(name).name != name for name in names):  # a path out of the folder
+        if any(Path(name).name != name for name in names):  # a path to another folder
             raise Corrupted(f"{folder / FILE}: it names files of somewhere else")
 
     def check_files(self) -> None:
@@ -51,7 +51,7 @@ class Backup:
                 check_part(self.folder, part)
 
     def configuration(self) -> str:
-        """The settings the server ran with, secrets left out. Raises `Corrupted`."""
+        """The settings that the server ran with, without secrets. Raises `Corrupted`."""
         pieces = read_parts(self.folder, self.manifest.streams[CONFIG], self._seal(CONFIG))
         return b"".join(pieces).decode()
 
@@ -63,7 +63,7 @@ class Backup:
                 yield lines
 
     async def increments(self) -> AsyncGenerator[list[Line], None]:
-        """The lines that were written beside it since, frame by frame. Raises `BrokenIncrements`."""
+        """The lines of the increments, frame by frame. Raises `BrokenIncrements`."""
         ledger = self.manifest.ledger
         found = increments.read(self.folder, self.key, self._salt, ledger=ledger)
         try:
@@ -76,12 +76,12 @@ class Backup:
             self.lost = str(error)
 
     def new_increment(self) -> IncrementFile:
-        """A new file beside it, to be written; blocks. Raises `BackupError`."""
+        """Begin a new increment file; blocks. Raises `BackupError`."""
         return IncrementFile(self.folder, self.key, self._salt)
 
     @property
     def _salt(self) -> bytes:
-        """Of the seals."""
+        """The salt of the seals."""
         if self.key is None and self.manifest.version == 1:
             return b""
         return bytes.fromhex(self.manifest.salt)

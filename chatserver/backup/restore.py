@@ -1,7 +1,7 @@
-"""Filling an empty store from a backup.
+"""Fills an empty store from a backup.
 
-How far that has come is kept nowhere but in the store itself: what was interrupted goes over the
-whole backup again, and writes the events that are not there yet, and all records.
+Progress is kept only in the store itself: a restore that is repeated after an interruption reads the whole
+backup again, and writes the missing events and all records.
 """
 
 import secrets
@@ -29,7 +29,7 @@ from chatserver.service.markers import MARKERS
 
 
 class Restored(NamedTuple):
-    """What was read: the head of each room, and how many records."""
+    """The head of each restored room, and the number of records."""
 
     heads: Heads
     records: int
@@ -38,12 +38,11 @@ class Restored(NamedTuple):
 async def restore(
     backup: Backup, store: Store, progress: Progress = silent, moment: Moment | None = None
 ) -> Restored:
-    """Fill the store, which no server may use meanwhile, with all that is there up to a moment.
+    """Fill a store that no server uses with the backup's content, up to a moment if one is given.
 
-    Until it is done no server starts on it, and then with a new epoch and without sessions. What was
-    interrupted goes on when it is called again with the same backup and moment; the logs are then
-    compared with the backup's in the end. Raises `ArchiveError`, and `Corrupted` where the backup
-    is broken.
+    No server starts on the store until this is done; then it starts with a new epoch and without sessions.
+    After an interruption, call it again with the same backup and moment; in that case the logs are compared
+    with the backup's at the end. Raises `ArchiveError`, and `Corrupted` if the backup is broken.
     """
     begun = await patiently(lambda: claims.is_claimed(store))
     claim = await patiently(lambda: claims.claim(store, _origin(backup, moment)))
@@ -59,7 +58,7 @@ async def restore(
 
 
 def _origin(backup: Backup, moment: Moment | None) -> Origin:
-    """Only the same makes a half of it whole: of another moment it would have other events."""
+    """The origin to claim the store for: backup and moment. Only a restore of the same two may continue."""
     manifest = backup.manifest
     until = f" as of {moment.last}" if moment else ""
     return Origin("restore", f"the backup {manifest.name} ({manifest.id}){until}")
@@ -76,7 +75,7 @@ async def _fill_logs(backup: Backup, filling: "Filling", progress: Progress) -> 
 
 
 async def _fill_records(backup: Backup, filling: "Filling", moment: Moment | None) -> int:
-    """Returns how many the backup itself has."""
+    """Restore the records. Returns the number of those in the backup itself."""
     records = 0
     async for lines in backup.lines(RECORDS, LATE):
         records += len(lines)
@@ -90,7 +89,7 @@ async def _fill_records(backup: Backup, filling: "Filling", moment: Moment | Non
 
 
 async def _demand_same(backup: Backup, store: Store, heads: Heads) -> None:
-    """Raises `ArchiveError` where what was there already is not of this backup."""
+    """Raises `ArchiveError` if events that were in the store before are not those of this backup."""
     there = Patient(store)
     found = await source.positions(there)
     for room in found.keys() | heads.keys():
@@ -110,16 +109,16 @@ def _is_another(room: str) -> ArchiveError:
 
 
 class Filling:
-    """A store that is being filled with what is of a time up to a moment."""
+    """Fills a store with events and records up to a moment."""
 
     def __init__(self, target: Target, name: Path, moment: Moment | None) -> None:
-        self.heads: Heads = {}  # how far each room was read
+        self.heads: Heads = {}  # the last seq read of each room
         self._target, self._name, self._moment = target, name, moment
-        self._ended: set[str] = set()  # rooms that have an event of after the moment
+        self._ended: set[str] = set()  # rooms in which an event after the moment was met
         self._waiting: list[AnyEvent] = []
 
     async def add_events(self, lines: Sequence[Line], *, again: bool = False) -> None:
-        """Raises `Corrupted` where one is missing, or comes a second time unless it may be `again`."""
+        """Raises `Corrupted` for a gap, and for a repeated event unless `again` allows those."""
         events = [line for line in lines if isinstance(line, Event)]
         if len(events) < len(lines):
             raise Corrupted(f"{self._name}: there is something else among the events")
@@ -139,12 +138,12 @@ class Filling:
         self._waiting.append(event)
 
     async def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting events."""
         waiting, self._waiting = self._waiting, []
         await self._target.append(waiting)
 
     async def add_records(self, lines: Sequence[Line]) -> None:
-        """Those among the lines; all events have to be there."""
+        """Add the records among the lines; call it after all events were added."""
         records = [line for line in lines if isinstance(line, Record)]
         for record in records:
             if record.space == MARKERS and not is_marker(record):
@@ -153,7 +152,7 @@ class Filling:
         await self._target.put(wanted)
 
     def _is_wanted(self, event: AnyEvent) -> bool:
-        """Nothing of a room follows its first event of after the moment: logs have no holes."""
+        """Whether to restore the event: neither it nor one before it in its room is after the moment."""
         if self._moment is None:
             return True
         if event.at > self._moment.last:
@@ -166,12 +165,12 @@ def _events(lines: Sequence[Line]) -> list[Line]:
 
 
 def _covers(line: Line, moment: Moment) -> bool:
-    """Are the records that came so far those of the moment, or of soon after?"""
+    """Whether the line marks the records read so far as complete up to the moment or later."""
     return isinstance(line, Until) and line.records and line.at >= moment.last
 
 
 def _restored(record: Record, heads: Heads) -> Record | None:
-    """The record as it may stand: a marker points no further than its room reaches."""
+    """The record to write: a read marker is limited to its room's head."""
     if is_passing(record.space, record.key):
         return None
     if record.space != MARKERS or record.value is None:

@@ -1,10 +1,10 @@
-"""Chunks of a stream, each with a proof that it is what was written, at this place of this stream.
+"""Seals: each chunk of a stream carries a proof that it was written, unchanged, at this place of this stream.
 
 Encrypted: AES-256-GCM, as in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015,
 "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"). The nonce is the chunk's
-number and whether it is the last; every stream has a key of its own, so no nonce comes twice. A
-chunk that is changed, moved, repeated or left out does not open, and neither does a stream without
-its end. Plain: SHA-256 over the backup's salt, the stream, number, last and data, against accidents.
+number and whether it is the last; every stream has a key of its own, so no nonce is used twice. Changed,
+moved, repeated or missing chunks are refused, and so is a stream without its end. Plain: SHA-256 over the
+backup's salt, the stream, number, last and data, which guards against accidents only.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from chatserver.backup.key import Key
 from chatserver.extras import how_to_install
 
 SALT_BYTES = 16
-_PLACE_BYTES = 12  # a nonce of AES-GCM: 11 bytes of number, one that says whether it is the last
+_PLACE_BYTES = 12  # a nonce of AES-GCM: 11 bytes of number, and one that marks the last chunk
 DIGEST_BYTES = 32
 
 
@@ -25,14 +25,14 @@ class Seal(Protocol):
     """Makes and checks the chunks of one stream."""
 
     def close(self, number: int, last: bool, data: bytes) -> bytes:
-        """What is written for the chunk with this number (0, 1, …)."""
+        """Seal the chunk with this number (0, 1, …)."""
 
     def open(self, number: int, last: bool, sealed: bytes) -> bytes:
-        """The data again. Raises `Corrupted` if it is not what `close` made for this place."""
+        """The data of a sealed chunk. Raises `Corrupted` if `close` did not make it for this place."""
 
 
 class Plain:
-    """Finds what is broken, hides nothing."""
+    """Detects accidental damage; hides nothing."""
 
     def __init__(self, salt: bytes, stream: str) -> None:
         self._start = salt + stream.encode()
@@ -51,7 +51,7 @@ class Plain:
 
 
 class Encrypted:
-    """Hides the data, and finds what was changed on purpose."""
+    """Hides the data, and detects deliberate changes."""
 
     def __init__(self, key: Key, salt: bytes, stream: str) -> None:
         self._cipher = _cipher(key.derive(salt, stream.encode()))

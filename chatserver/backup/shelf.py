@@ -1,8 +1,8 @@
-"""The folder with all backups: what is complete, what is being made, what is too old.
+"""The shelf: the folder with all backups, complete ones and drafts, and the rotation of old ones.
 
-A backup is a folder that gets its name when all of it is on the disk; before, and while it is being
-removed, the name begins with a dot. One process at a time makes or removes backups: what has such
-a name while nobody does was left by a crash, and goes.
+A backup is a folder that gets its name once all of it is on the disk; before that, and while it is being
+removed, its name begins with a dot. One process at a time makes or removes backups, under a lock; folders
+with such names that it finds were left by a crash, and it removes them.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ class Shelf:
     """All backups in one folder."""
 
     def __init__(self, folder: Path, owner: Owner | None = None) -> None:
-        """What is made there is the `owner`'s, where one is given; only root can do that."""
+        """With `owner`, new files are handed over to that user; only root can do that."""
         self.folder = folder.absolute()
         self._owner = owner
 
     def all(self) -> list[Path]:
-        """The complete ones, oldest first; none where there is no folder."""
+        """The complete backups, oldest first; an empty list if the folder does not exist."""
         try:
             names = [entry.name for entry in os.scandir(self.folder) if is_name(entry.name)]
         except FileNotFoundError:
@@ -47,7 +47,7 @@ class Shelf:
         return sorted((self.folder / name for name in names), key=_place)
 
     def demand_usable(self) -> None:
-        """Raises `BackupError` where the folder is there, but not for us to make backups in."""
+        """Raises `BackupError` if the folder exists but this process may not write to it."""
         try:
             if self.folder.exists() and not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -55,7 +55,7 @@ class Shelf:
             raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from None
 
     def out_of_reach(self) -> str:
-        """What to do where the folder is root's, so that the server cannot go on there; "" if it can."""
+        """Advice if the folder is root's, so that the server cannot continue backups there; "" otherwise."""
         if self._owner is None or self.folder.stat().st_uid == self._owner.uid:
             return ""
         user = self._owner.user
@@ -63,9 +63,9 @@ class Shelf:
 
     @contextmanager
     def draft(self, now: datetime) -> Iterator[Path]:
-        """A new folder to fill; with the end of the block it becomes a backup, after an error none.
+        """A new folder to fill. It becomes a backup at the end of the block, unless that raised.
 
-        Raises `BackupError`: no room, no right to write, somebody else at it.
+        Raises `BackupError`: disk full, no right to write, another process at work.
         """
         with self._locked():
             name = self._free_name(now)
@@ -91,10 +91,10 @@ class Shelf:
         keep_count: int,
         is_ours: Callable[[Path], bool] = lambda _: True,
     ) -> list[Path]:
-        """Remove what is older than the days, and beyond the count the oldest; 0 sets no limit.
+        """Remove backups older than `keep_days`, and the oldest beyond `keep_count`; 0 sets no limit.
 
-        Counted are those that are ours, and the newest of these stays, whatever its age. Others go when
-        they are older than the days, or than all of ours that the count keeps. Returns what went.
+        Only backups that are ours count, and the newest of them always stays. Others are removed when they
+        are older than `keep_days`, or than all of ours that `keep_count` keeps. Returns the removed ones.
         """
         with self._locked():
             there = self.all()
@@ -117,7 +117,7 @@ class Shelf:
         try:
             removed = self.folder / (REMOVED + backup.name)
             backup.rename(removed)
-            if removed.is_symlink() or not removed.is_dir():  # planted, or put there by mistake
+            if removed.is_symlink() or not removed.is_dir():  # planted, or left there by mistake
                 removed.unlink()
             else:
                 shutil.rmtree(removed)
@@ -154,14 +154,14 @@ class Shelf:
             os.close(lock)
 
     def _clear(self) -> None:
-        """What was being made or removed when its process ended."""
+        """Remove folders that a crashed process was making or removing."""
         for entry in list(os.scandir(self.folder)):
             if entry.name.startswith((PARTIAL, REMOVED)):
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def is_name(name: str) -> bool:
-    """Is a folder with this name a backup on a shelf?"""
+    """Whether a shelf gives such a name to a backup."""
     found = _NAME.fullmatch(name)
     if found is None:
         return False
@@ -172,7 +172,7 @@ def is_name(name: str) -> bool:
 
 
 def made(backup: Path) -> datetime:
-    """When it was begun, by its name."""
+    """The time at which a backup was begun, by its name. Raises `BackupError`."""
     found = _NAME.fullmatch(backup.name)
     if found is None:
         raise BackupError(f"{backup}: it has not the name of a backup")
@@ -180,14 +180,14 @@ def made(backup: Path) -> datetime:
 
 
 def _place(backup: Path) -> tuple[str, int]:
-    """In the order in which they were made."""
+    """Sort key: the order in which backups were made."""
     found = _NAME.fullmatch(backup.name)
     assert found is not None
     return found[1], int((found[2] or "-1")[1:])
 
 
 def _sync(folder: Path) -> None:
-    """The names in a folder, to the disk."""
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""Writes beside the newest backup what came after it, every few seconds, while a server works.
+"""The shipper: every few seconds it writes the changes since the newest backup beside it, as increments.
 
-It takes a share of the node's time, however much there is: where a round takes long the next one
-waits, and where there are many records several rounds look at them (`changes.py`).
+It takes a bounded share of the node's time, however much there is to write: after a long round the next one
+waits, and many records are spread over several rounds (`changes.py`).
 """
 
 import asyncio
@@ -31,17 +31,17 @@ from chatserver.interfaces import Store
 from chatserver.leases import Lease, Leases
 from chatserver.measure import Measures
 
-LEASE = "job/backup"  # that of the job: the node in whose folder the backups are
-WATCH_SECONDS = 30.0  # between two looks whether the newest backup is in this node's folder
-SHARE = 0.1  # of the time, at most, is spent with events; with records as well
+LEASE = "job/backup"  # the backup job's: the node that makes backups has them in its folder
+WATCH_SECONDS = 30.0  # between two checks that the newest backup is in this node's folder
+SHARE = 0.1  # of the time, at most, for events; and as much for records
 
 
 class NoBackupYet(BackupError):
-    """As in the first minute of every installation."""
+    """There is no backup to write beside, as in the first minute of every installation."""
 
 
 class Shipper:
-    """Keeps the newest backup up to date that is sealed with the key, whoever made it."""
+    """Keeps the newest backup that is sealed with the key up to date, no matter which process made it."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class Shipper:
         measures: Measures,
         hurry: Callable[[], None] = lambda: None,
     ) -> None:
-        """`hurry` asks for a new backup, where there is none to go on with in this node's folder."""
+        """`hurry` asks for a new backup if this node's folder has none that can be continued."""
         self._store, self._shelf, self._key, self._seconds = store, shelf, key, seconds
         self._trust, self._hurry = Trust(shelf, key), hurry
-        self._named: set[Path] = set()  # foreign backups that were warned of
-        self._lacked = ""  # the newest backup that was looked for and is not here
+        self._named: set[Path] = set()  # foreign backups that a warning named
+        self._lacked = ""  # the newest backup, if it was looked for and is not here
         self._acting = self._broken = False
         self._since = 0.0
         self._watch: asyncio.Task[None] | None = None
@@ -68,27 +68,27 @@ class Shipper:
         self._failing = ""
         measures.gauge(
             "chatserver_backup_shipped_timestamp_seconds",
-            "Until when all events are in the backup that this node keeps up to date; 0: it keeps none",
+            "Time up to which the backup that this node keeps up to date has all events; 0: it keeps none",
             lambda: self._shipped,
         )
         measures.gauge(
             "chatserver_backup_records_shipped_timestamp_seconds",
-            "Until when all records (accounts, read markers) are in it as well; 0: it keeps none",
+            "Time up to which it has all records (accounts, read markers) as well; 0: it keeps none",
             lambda: self._records_shipped,
         )
         measures.gauge(
             "chatserver_backup_shipping",
-            "1: this node is the one that keeps the newest backup up to date",
+            "1: this node keeps the newest backup up to date; 0: another node does",
             lambda: int(self._acting),
         )
         measures.gauge(
             "chatserver_backup_shipping_broken",
-            "1: it is, and cannot; the log says why",
+            "1: this node should keep the newest backup up to date and cannot; the log says why",
             lambda: int(self._acting and self._broken),
         )
         measures.gauge(
             "chatserver_backup_shipping_age_seconds",
-            "How long ago all events were beside a backup, or this node began to see to it; 0: another does",
+            "Time since the backup had all events, or since this node took over; 0: another node writes",
             lambda: time.time() - max(self._shipped, self._since) if self._acting else 0.0,
         )
         measures.gauge(
@@ -98,7 +98,7 @@ class Shipper:
         )
 
     def start(self, leases: Leases) -> None:
-        """Work whenever this node has the lease."""
+        """Write changes whenever this node has the lease."""
         self._lease = leases.lease(LEASE)
         self._task = asyncio.create_task(self._lease.while_held(self.run), name=LEASE)
         self._watch = asyncio.create_task(self._keep_watch(), name="backup watch")
@@ -108,10 +108,10 @@ class Shipper:
             return
         await end({"backup watch": self._watch})
         if await end({LEASE: self._task}):
-            self._lease.lose()  # it may still write: others have to wait
+            self._lease.lose()  # the task may still write, so other nodes wait until the lease has run out
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Run rounds until cancelled."""
         self._acting, self._since = True, time.time()
         try:
             while True:
@@ -120,12 +120,12 @@ class Shipper:
                 due = max(began + self._seconds, self._events_due)
                 await asyncio.sleep(due - time.monotonic())
         finally:
-            self._shipped = self._records_shipped = 0.0  # from now on another node does it
+            self._shipped = self._records_shipped = 0.0  # from now on another node writes
             self._acting = self._broken = False
             await self.end()
 
     async def round(self) -> None:
-        """Bring everything once. Raises `StoreUnavailable`, `BackupError`."""
+        """Write all changes once. Raises `StoreUnavailable`, `BackupError`."""
         ours, foreign = await asyncio.to_thread(self._trust.look)
         self._name(ours, foreign)
         if await self._look(ours, foreign):
@@ -139,14 +139,14 @@ class Shipper:
         await self._add()
 
     def _none(self, foreign: dict[Path, str]) -> BackupError:
-        """Why there is nothing to go on with."""
+        """The error that says why no backup here can be continued."""
         if foreign:
             said = next(reversed(foreign.values()))
             return BackupError(f"no backup there is ours to write changes beside: {said}")
         return NoBackupYet(f"{self._shelf.folder}: there is no backup yet to write changes beside")
 
     def _name(self, ours: dict[Path, Manifest], foreign: dict[Path, str]) -> None:
-        """Warn once of each backup that looks like the newest and is not ours."""
+        """Warn once of each foreign backup that is newer than ours."""
         newest = made(next(reversed(ours))) if ours else None
         for path, said in foreign.items():
             if newest and path not in self._named and made(path) >= newest:
@@ -154,7 +154,7 @@ class Shipper:
                 self._named.add(path)
 
     async def _look(self, ours: Collection[Path], foreign: Collection[Path]) -> bool:
-        """Whether the newest backup of all nodes is somewhere else; warns of each once."""
+        """Whether the newest backup of all nodes is missing here; warns once of each such backup."""
         newest = await lacking(self._store, ours, foreign)
         if newest is not None and newest.name != self._lacked:
             warn(newest, self._shelf.folder)
@@ -162,32 +162,32 @@ class Shipper:
         return newest is not None
 
     async def _keep_watch(self) -> None:
-        """Also on nodes that do not act: before one of them has to take over."""
+        """Look for the newest backup, on nodes that do not write as well: they may have to take over."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
                 await self._look(*await asyncio.to_thread(self._trust.look))
             except (StoreUnavailable, ArchiveError):
-                """Whoever acts says so."""
+                """The node that writes logs the error."""
             except Exception:
                 logger.exception("looking for the newest backup failed")
 
     async def _begin(self, backup: Backup) -> None:
-        """What came while the new one was made has to be beside the old one as well."""
+        """Finish the old backup's increments with all changes up to now, then begin those of `backup`."""
         if self._increment is not None:
             await self._add(whole=True)
             await self.end()
         increment = Increment(backup)
         try:
             await increment.open()
-        except ArchiveError:  # nothing can be written beside it: it takes another one
+        except ArchiveError:  # this backup cannot be continued: a new one is needed
             self._hurry()
             raise
         self._increment, self._records_due = increment, 0.0
         logger.info("changes are written beside {}", backup.folder)
 
     async def _add(self, *, whole: bool = False) -> None:
-        """All events; of the records as many as there is time for, or the `whole` of them."""
+        """Write all new events, and as many records as there is time for, or all of them if `whole`."""
         assert self._increment is not None
         now = at_text(datetime.now(UTC))
         if whole or time.monotonic() >= self._records_due:
@@ -196,7 +196,7 @@ class Shipper:
             try:
                 await self._increment.add_records(self._store, now, seconds)
             finally:
-                earned = max(self._records_due, began - self._seconds)  # a round that had no turn
+                earned = max(self._records_due, began - self._seconds)  # at most one round's credit
                 self._records_due = earned + _cost(began)
         began = time.monotonic()
         try:
@@ -206,7 +206,7 @@ class Shipper:
         self._shipped, self._records_shipped = unix(shipped.events), unix(shipped.records)
 
     async def _try(self) -> None:
-        """One round; what goes wrong is said once, and tried again."""
+        """Run one round; an error is logged once, and the next round tries again."""
         try:
             await self.round()
         except StoreUnavailable:
@@ -225,7 +225,7 @@ class Shipper:
             self._failing, self._broken = "", False
 
     async def end(self) -> None:
-        """Close the file that is written, in order."""
+        """Close the increment file in order."""
         increment, self._increment = self._increment, None
         if increment is None:
             return
@@ -235,21 +235,21 @@ class Shipper:
             logger.warning("{}", error)
 
     async def _abandon(self) -> None:
-        """The file is left as it is: what is in it counts. The next round begins another."""
+        """Leave the file as it is; its frames count. The next round begins another file."""
         if self._increment is not None:
             increment, self._increment = self._increment, None
             await increment.abandon()
 
 
 def _cost(began: float) -> float:
-    """The time in which what has taken from then to now is a share."""
+    """Seconds of which the time since `began` is the share SHARE."""
     return (time.monotonic() - began) / SHARE
 
 
 def configured_shipper(
     config: Config, store: Store, measures: Measures, hurry: Callable[[], None]
 ) -> Shipper:
-    """As the configuration says. Raises `BackupError` where the key is none."""
+    """The shipper that the configuration describes. Raises `BackupError` if the key is invalid."""
     key = checked_key(config.backup)
     seconds = config.backup.ship_seconds
     return Shipper(store, shelf_of(config), key, seconds, measures, hurry)

@@ -1,4 +1,4 @@
-"""Making a backup: what a `Copying` reads goes as streams into a draft of `shelf.py`."""
+"""Makes a backup: writes the lines that a `Copying` reads as streams into a draft (`shelf.py`)."""
 
 import asyncio
 import secrets
@@ -23,14 +23,14 @@ from chatserver.backup.streams import StreamWriter
 from chatserver.interfaces import Store
 from chatserver.version import __version__
 
-# The streams, in the order they are written. `late` has records that were made meanwhile.
+# The streams, in the order they are written. `late` has records that were written during the copying.
 CONFIG, RECORDS, EVENTS, LATE, ENDS = "config", "records", "events", "late", "ends"
 
-LINES = 1000  # encoded at once
+LINES = 1000  # encoded in one go
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a backup is written. `configuration` is kept with it: no secret may be in it."""
+    """Settings for writing a backup. `configuration` is kept in the backup, so it must not hold secrets."""
 
     part_bytes: int
     key: Key | None = None
@@ -65,7 +65,7 @@ async def take(
 
 
 def at_text(time: datetime) -> str:
-    """As events have it: RFC 3339, UTC, milliseconds."""
+    """A time as events have it: RFC 3339, UTC, milliseconds."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -79,7 +79,7 @@ class _Copy:
         self._pace = Pace(settings.share)
 
     async def all_of(self, store: Store, progress: Progress) -> Counts:
-        """Everything, in the order that `Copying` tells the reason of."""
+        """Write all streams, in the order whose reason `Copying` gives. Returns the counts."""
         copying = Copying(store)
         async with self._stream(CONFIG) as writer:
             await writer.write(self._settings.configuration.encode())

@@ -1,7 +1,7 @@
-"""Which backups of a folder are ours: sealed with the key, or plain where there is none.
+"""Tells our backups (sealed with the key, or plain if no key is configured) from foreign ones.
 
-Anyone who can write to the folder can put a plain backup there, or one of another key. Such a foreign one
-gets no increments, counts for no figure, and takes no place of ours when old ones go.
+Anyone with write access to the folder can plant a plain backup, or one sealed with another key. A foreign
+backup gets no increments, counts in no metric, and takes no place of ours when old ones are removed.
 """
 
 from pathlib import Path
@@ -15,31 +15,31 @@ from chatserver.backup.shelf import Shelf
 
 
 class Sorted(NamedTuple):
-    """Both oldest first; `foreign` with the reason, which names the folder."""
+    """The backups of a folder, oldest first; `foreign` ones with the reason, which names the folder."""
 
     ours: dict[Path, Manifest]
     foreign: dict[Path, str]
 
 
 class Trust:
-    """Tells them apart. A manifest that did not change is proven once."""
+    """Sorts backups into ours and foreign ones. A manifest is proven again only after it changed."""
 
     def __init__(self, shelf: Shelf, key: Key | None) -> None:
         self._shelf, self._key = shelf, key
         self._seen: dict[Path, tuple[tuple[int, ...], Manifest | str]] = {}
 
     def look(self) -> Sorted:
-        """All that are there; blocks. Raises `BackupError` where the folder cannot be read."""
+        """Sort all backups of the folder; blocks. Raises `BackupError` if it cannot be read."""
         found = {path: self._proven(path) for path in self._shelf.all()}
         for path in self._seen.keys() - found.keys():
-            self._seen.pop(path, None)  # two threads may look at once
+            self._seen.pop(path, None)  # with a default, as two threads may do this at once
         return Sorted(
             {path: it for path, it in found.items() if isinstance(it, Manifest)},
             {path: it for path, it in found.items() if isinstance(it, str)},
         )
 
     def is_ours(self, path: Path) -> bool:
-        """Whether this one is; blocks."""
+        """Whether the backup is ours; blocks."""
         return isinstance(self._proven(path), Manifest)
 
     def _proven(self, path: Path) -> Manifest | str:
@@ -56,7 +56,7 @@ class Trust:
 
 
 def _state(file: Path) -> tuple[int, ...]:
-    """Another one after each change: nobody can set the time of the inode's change."""
+    """A value that differs after each change of the file, as nobody can set an inode's change time."""
     try:
         found = file.stat()
     except OSError:

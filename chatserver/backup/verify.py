@@ -1,4 +1,4 @@
-"""Does a backup hold what it says, and would it restore? Found out by doing it, in a scratch store."""
+"""Verifies a backup by restoring it into a scratch store and comparing the result with its manifest."""
 
 import asyncio
 import contextlib
@@ -25,10 +25,10 @@ VERIFIED = "verified"  # a file beside the manifest
 
 
 async def verify(backup: Backup, scratch: Store, progress: Progress = silent) -> None:
-    """Restore into `scratch`, an empty store, and look at all of it. Raises `BackupError`.
+    """Restore into `scratch`, an empty store, and check all of it. Raises `BackupError`.
 
-    Checked are every file, the counts, the digest of every room's log, and the promises: numbers 1
-    … n, each (author, client_id) once, a room's description first.
+    Checked are every file, the counts, the digest of every room's log, and the promises of a log: numbers
+    1 … n without gaps, each (author, client_id) once, a room's description first.
     """
     await asyncio.to_thread(backup.check_files)
     heads, records = await restore(backup, scratch, progress)
@@ -46,26 +46,26 @@ async def verify(backup: Backup, scratch: Store, progress: Progress = silent) ->
 
 
 async def _demand_whole(store: Store, heads: Heads, checked: Mapping[str, RoomEnd]) -> None:
-    """Raises `ArchiveError` where an event is missing of what came after the backup."""
+    """Raises `ArchiveError` if an event of the increments is missing."""
     async for _ in source.events(store, heads, {room: end.seq for room, end in checked.items()}):
-        """Looked at by who reads them."""
+        """`source.events` itself checks the events as it reads them."""
 
 
 async def _demand_described(backup: Backup, store: Store, heads: Heads) -> None:
-    """Raises `Corrupted` where a room's log does not begin with what the room is."""
+    """Raises `Corrupted` if a room's log does not begin with the room's description."""
     async for room, events in source.events(store, dict.fromkeys(heads, 1), {}):
         if not isinstance(events[0], RoomChanged | UnknownEvent):
             raise Corrupted(f"{backup.folder}: room {room}: it does not begin with what it is")
 
 
 def note_verified(backup: Path) -> None:
-    """Leave word in the backup that it was whole now. Raises `BackupError`."""
+    """Note in the backup that it was verified now. Raises `BackupError`."""
     draft = backup / f".{VERIFIED}-{secrets.token_hex(4)}"
     try:
         with draft.open("x") as file:
             file.write(at_text(datetime.now(UTC)) + "\n")
         hand_over(draft, owner_for(backup, backup))
-        draft.rename(backup / VERIFIED)  # never through a link that somebody put there
+        draft.rename(backup / VERIFIED)  # replaces a planted link instead of following it
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def note_verified(backup: Path) -> None:
 
 
 def verified_at(backup: Path) -> str | None:
-    """When it was found whole the last time."""
+    """The time of the last successful verification, RFC 3339; None if there was none."""
     try:
         return (backup / VERIFIED).read_text().strip()
     except (OSError, UnicodeDecodeError):
