@@ -1,6 +1,6 @@
-"""How the nodes of one installation tell each other what is new.
+"""News between the nodes of one installation, over a bus.
 
-`frames.py` defines what goes over a bus. `exchange.py` sends this node's news and receives that of
-others, `hints.py` follows them up in the store, `online.py` keeps track of who is connected to which
-node. `link.py` helps plugins that bring a bus; what a bus promises is in `interfaces.py`.
+`frames.py` defines the frames. `exchange.py` sends this node's news and receives that of other nodes,
+`hints.py` reads from the store what they announce, `online.py` keeps track of the users connected to each
+node. `link.py` helps plugins that bring a bus; the contract of a bus is in `interfaces.py`.
 """

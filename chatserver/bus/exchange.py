@@ -1,7 +1,7 @@
-"""This node's end of the bus: says what is new here, hears what is new elsewhere.
+"""This node's end of the bus: sends news of this node and receives that of other nodes.
 
-Nothing depends on it: what a bus loses is found when heads are compared. News is gathered while the
-last frames are on their way, so that a message costs no more than an entry in a dict.
+Delivery does not depend on the bus: events whose news it loses are found when heads are compared. News is
+gathered while the last frames are on their way, so that a message costs no more than an entry in a dict.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ from chatserver.rooms import Rooms
 from chatserver.service import Service
 from chatserver.service.views import Mentioned
 
-PACE_SECONDS = 0.005  # between two hand-overs to the bus: under load many hints are one frame
+PACE_SECONDS = 0.005  # between two calls of the bus: under load one frame carries many hints
 PUBLISH_SECONDS = 3.0
-WAITING_ITEMS = 10_000  # while frames are on their way; more are dropped
-CLOSE_SECONDS = 1.0  # for the last hints, at the end
+WAITING_ITEMS = 10_000  # gathered while frames are on their way; further ones are dropped
+CLOSE_SECONDS = 1.0  # for sending the last hints
 
 
 class Exchange:
-    """Made where there is a bus. Before `open` nothing is said."""
+    """Exchanges frames with other nodes; exists only if there is a bus. Sends nothing before `open`."""
 
     def __init__(
         self, bus: Bus, hints: Hints, rooms: Rooms, hub: Hub, online: Online, measures: Measures
@@ -80,7 +80,7 @@ class Exchange:
         await self._bus.open(self._receive, self._hints.compare)
 
     async def close(self) -> None:
-        """Say what is still to be said, then fall silent."""
+        """Send the items that still wait, then stop."""
         if self._frames is None:
             return
         if self._task is not None:
@@ -91,10 +91,10 @@ class Exchange:
         await self._bus.close()
         await self._hints.close()
 
-    # -- what this node says -----------------------------------------------------------------------
+    # -- sending -----------------------------------------------------------------------------------
 
     def wrote(self, events: Sequence[AnyEvent]) -> None:
-        """These events of this node are durable; those of a room are ascending."""
+        """Announce events that this node wrote, durable by now and ascending in each room."""
         if self._frames is None:
             return
         heads = self._heads
@@ -106,16 +106,16 @@ class Exchange:
         self.say(UserChanged(user))
 
     def tell_room(self, payload: Any) -> None:
-        """Somebody writes, for who listens in the room on other nodes."""
+        """Send a typing notice to the room's listeners on other nodes."""
         self.say(InRoom(payload))
 
     def tell_user(self, user: str, payload: Any) -> None:
-        """Something for the connections that a user has to other nodes."""
+        """Send a payload to the user's connections to other nodes."""
         kind = OfMention if isinstance(payload, Mentioned) else OfUser
         self.say(kind(user, payload))
 
     def say(self, item: Item) -> None:
-        """Say anything to all other nodes."""
+        """Send an item to all other nodes."""
         if self._frames is not None:
             self._items.append(encode(item))
             self._wake()
@@ -151,10 +151,10 @@ class Exchange:
             await self._bus.publish(frames)
         self._sent.add(len(frames))
 
-    # -- what it hears -----------------------------------------------------------------------------
+    # -- receiving ---------------------------------------------------------------------------------
 
     def tell_of_heads(self, told: Callable[[Iterable[str]], None]) -> None:
-        """Call this with rooms in which another node says it wrote, followed here or not."""
+        """Have `told` called with the rooms in which other nodes wrote, followed here or not."""
         self._on_heads = told
 
     def _receive(self, data: bytes) -> None:
@@ -193,7 +193,7 @@ class Exchange:
 
 
 def give_bus(service: Service, bus: Bus, measures: Measures) -> None:
-    """Let a service, which is not started yet, talk to other nodes."""
+    """Connect a service to a bus, before the service is started."""
     recheck = partial(service.changes.recheck, "user")
     hints = Hints(service.store, service.cache, service.log, service.hub, recheck)
     online = service.presence.online

@@ -1,7 +1,7 @@
-"""What nodes say to each other: frames for the bus, sealed and opened. No I/O, no rules.
+"""Frames between nodes: packed and sealed for the bus, opened and checked. No I/O, no rules.
 
 A frame is a seal, then `{"epoch", "node", "items": […]}`; an item is `[kind, …]`. The seal is made with
-a key that the store keeps for its nodes: a frame without it is not ours, and is not even parsed. Items
+a key that the store keeps for its nodes: a frame with another seal is dropped before it is parsed. Items
 of a kind that this version does not know are skipped, so that nodes of different versions understand
 each other as far as they can.
 """
@@ -25,7 +25,7 @@ Seq = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
-    """One thing that a node says."""
+    """One piece of news in a frame."""
 
 
 class Head(Item, frozen=True, array_like=True, tag="head"):
@@ -36,52 +36,52 @@ class Head(Item, frozen=True, array_like=True, tag="head"):
 
 
 class UserChanged(Item, frozen=True, array_like=True, tag="user"):
-    """Something about the account or its sessions is not as it was."""
+    """The account or its sessions have changed."""
 
     user: Id
 
 
 class InRoom(Item, frozen=True, array_like=True, tag="typing"):
-    """Somebody writes in a room: for who listens there."""
+    """A typing notice for the listeners of a room."""
 
     news: TypingNow
 
 
 class OfUser(Item, frozen=True, array_like=True, tag="told"):
-    """For all connections of a user."""
+    """A payload for all connections of a user."""
 
     user: Id
     news: ReadMoved | RoomAdded | RoomRemoved
 
 
 class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):
-    """For all connections of a user whom a message mentions."""
+    """A notice for all connections of a user whom a message mentions."""
 
     user: Id
     news: Mentioned
 
 
 class Moved(Item, frozen=True, array_like=True, tag="moved"):
-    """These users have come online at the node, or have gone."""
+    """These users have come online at the node, or have gone offline there."""
 
     is_on: bool
     users: list[Id]
 
 
 class Beat(Item, frozen=True, array_like=True, tag="beat"):
-    """The sum of who is online at the node: `bus/online.py:Users`."""
+    """The checksum of the users online at the node: `bus/online.py:Users`."""
 
     sum: Seq
 
 
 class Ask(Item, frozen=True, array_like=True, tag="ask"):
-    """Asks a node to say who is online there; `*` asks all nodes."""
+    """Asks a node for its online users; `*` asks all nodes."""
 
     node: Id
 
 
 class Part(Item, frozen=True, array_like=True, tag="part"):
-    """One part of the users: exactly these of it are online at the node."""
+    """One part of the node's users: exactly these users of the part are online."""
 
     number: Annotated[int, Meta(ge=0, le=255)]
     users: list[Id]
@@ -92,7 +92,7 @@ AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OnlineItem
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """A frame that is ours. `unknown` is how many of its items are not."""
+    """A frame of this installation. `unknown` is the number of items of unknown kinds."""
 
     node: str
     items: list[AnyItem]
@@ -111,20 +111,20 @@ encode = msgspec.json.encode
 
 
 class NotOurs(Exception):
-    """What came over the bus is no frame of this installation."""
+    """The bytes are not a frame of this installation."""
 
 
 class Frames:
     """Makes and opens the frames of one node."""
 
     def __init__(self, key: bytes, epoch: str, node: str) -> None:
-        """`key` is known to the nodes of the installation alone; of 64 bytes at most."""
+        """`key`, of at most 64 bytes, is known only to the nodes of the installation."""
         self._key, self._epoch = key, epoch
         self._head = encode({"epoch": epoch, "node": node})[:-1] + b',"items":['
         self._room = BUS_FRAME_BYTES - SEAL_DIGITS - len(self._head) - len(b"]}")
 
     def pack(self, items: Iterable[bytes]) -> Iterator[bytes]:
-        """Frames with these encoded items, as few as can be. What is too large is left out."""
+        """As few frames as possible with these encoded items. An item too large for a frame is left out."""
         some: list[bytes] = []
         size = 0
         for item in items:
@@ -138,7 +138,7 @@ class Frames:
             yield self._sealed(some)
 
     def unpack(self, data: bytes) -> Frame:
-        """The frame, if it is one of the installation. Raises `NotOurs`."""
+        """Open a frame. Raises `NotOurs` if it is not one of this installation."""
         if len(data) > BUS_FRAME_BYTES:
             raise NotOurs("too large")
         if not hmac.compare_digest(data[:SEAL_DIGITS], self._seal(data[SEAL_DIGITS:])):

@@ -1,7 +1,7 @@
-"""What other nodes say is new, until this one has looked at it in the store.
+"""Hints from other nodes about new events and changed users, kept until this node has read the store.
 
-A hint costs nothing if nobody here follows the room. Needless hints cost one query now and then, as
-hints are gathered while the last ones are looked at.
+A hint costs nothing if nobody on this node follows the room. Needless hints cost one query now and then, as
+new hints are gathered while the last ones are looked at.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from chatserver.log import Log
 from chatserver.room import Room
 from chatserver.rooms import Rooms
 
-PACE_SECONDS = 0.005  # between two looks: under load many hints are one query
+PACE_SECONDS = 0.005  # between two looks: under load one query serves many hints
 FETCH_ROOMS = 100  # looked at in one query
-FETCH_EVENTS = 200  # read of each of them; the rest in the next query
+FETCH_EVENTS = 200  # read of each room; the rest comes in the next query
 
 
 class Hints:
-    """Rooms and users that are to be looked at, and the one task that does it."""
+    """Rooms and users to look at, and the one task that looks at them."""
 
     def __init__(
         self,
@@ -36,8 +36,8 @@ class Hints:
         """`recheck` is called with the id of a user who is connected here and may have changed."""
         self._store, self._rooms, self._log, self._hub = store, rooms, log, hub
         self._recheck = recheck
-        self._heads: dict[str, int] = {}  # of rooms that are followed here
-        self._users: set[str] = set()  # who are connected here
+        self._heads: dict[str, int] = {}  # announced heads of rooms that are followed here
+        self._users: set[str] = set()  # changed users who are connected here
         self._compare = False
         self._task: asyncio.Task[None] | None = None
 
@@ -47,7 +47,7 @@ class Hints:
         if found is None or seq <= found.head:
             return
         if not found.followers:
-            found.stale = True  # whoever needs it next looks then
+            found.stale = True  # the next use of the room reads the store
             return
         self._heads[room] = max(seq, self._heads.get(room, 0))
         self._wake()

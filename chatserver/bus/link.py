@@ -1,4 +1,4 @@
-"""What most buses need: one task that connects, receives until the connection breaks, and begins again."""
+"""A base for most buses: one task that connects, receives until the connection breaks, and begins again."""
 
 import asyncio
 import random
@@ -10,12 +10,12 @@ from loguru import logger
 from chatserver.ending import cancel_until_done
 
 RETRY_SECONDS = 0.2
-LONGEST_RETRY_SECONDS = 5.0  # and up to half of it more, so that not all nodes come at once
+LONGEST_RETRY_SECONDS = 5.0  # plus up to half of it, so that not all nodes reconnect at once
 IDLE_SECONDS = 2.0  # between two questions whether the server behind the bus is there
 
 
 class BusLink(ABC):
-    """A `Bus` but for what depends on the server behind it: `carry` and `publish`."""
+    """A `Bus` without the two methods that depend on the server behind it: `carry` and `publish`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -23,14 +23,14 @@ class BusLink(ABC):
         self._restored: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._connected = False
-        self._failed = False  # since it carried last; what is logged once must not be logged again
+        self._failed = False  # a failure was logged since the link was last up: log no more
 
     @abstractmethod
     async def carry(self) -> None:
         """Connect, subscribe, call `up()`; then `receive` each frame until the connection is lost.
 
-        Returns or raises when that is so, and has let go of the connection by then. A server that
-        does not answer any more counts as lost after some seconds. Called again after a pause.
+        Then return or raise, with the connection closed. A server that stops answering counts as lost after
+        some seconds. The link calls this again after a pause.
         """
 
     @abstractmethod
@@ -38,7 +38,7 @@ class BusLink(ABC):
         """See `Bus.publish`."""
 
     def up(self) -> None:
-        """Frames arrive from now on."""
+        """The connection is up: frames arrive from now on."""
         self._connected, self._failed = True, False
         logger.info("bus {}: connected", self._name)
         if self._restored is not None:
@@ -89,7 +89,7 @@ class BusLink(ABC):
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
-                self._note_loss("the driver gave it up")  # in its own way, which is not ours
+                self._note_loss("the driver gave it up")  # cancelled by the driver, not by us
             except Exception as error:
                 self._note_loss(f"{type(error).__name__}: {str(error) or 'no answer'}")
             if self._connected:

@@ -1,8 +1,8 @@
-"""Who is online: users with a connection to this node, and what other nodes say of theirs. No I/O.
+"""Online users: those connected to this node, and those that other nodes report. No I/O.
 
-Nodes say what changes, and every few seconds a sum over all their users. A node that computes another
-sum asks, and is sent all users in parts, each of which replaces what was known of it. So what a bus
-loses, repeats or reorders is right again within seconds; a node that falls silent is forgotten.
+Nodes report changes, and every few seconds a checksum over all their users. A node that computes another
+checksum asks for the users and gets them in parts, each of which replaces its old content. So whatever a bus
+loses, repeats or reorders is corrected within seconds. A node that falls silent is forgotten.
 """
 
 import secrets
@@ -12,16 +12,16 @@ from zlib import crc32
 
 from chatserver.bus.frames import Ask, Beat, Moved, OnlineItem, Part
 
-LINGER_SECONDS = 5.0  # who loads a page anew, or moves to another node, has not gone
+LINGER_SECONDS = 5.0  # a user who reloads a page, or moves to another node, stays online
 BEAT_SECONDS = 5.0
 EXPIRY_SECONDS = 20.0  # a node that says nothing for so long is forgotten
-PARTS = 256  # of all users of a node; one has room in a frame up to some 70,000 users
+PARTS = 256  # of a node's users; up to some 70,000 users a part fits a frame
 MOVED_USERS = 100  # in one item: some 2,400 bytes
-EVERYBODY = "*"  # asked by a node that knows of no other yet
+EVERYBODY = "*"  # addresses all nodes, for a node that knows no other yet
 
 
 class Users:
-    """Some users, in parts, and a sum that is the same wherever they are the same."""
+    """A set of users, in parts, with a checksum: equal sets have equal checksums."""
 
     def __init__(self) -> None:
         self.parts: list[set[str]] = [set() for _ in range(PARTS)]
@@ -29,7 +29,7 @@ class Users:
         self.heard_at = 0.0
 
     def put(self, user: str, is_on: bool) -> bool:
-        """Have the user, or not; True if that is something new."""
+        """Add or remove the user; True if that changed the set."""
         part = self.parts[_part_of(user)]
         if (user in part) is is_on:
             return False
@@ -39,17 +39,17 @@ class Users:
 
 
 class Online:
-    """The users of all nodes, as far as this one knows. Times are of any clock that only goes on."""
+    """The online users of all nodes, as far as this node knows. Times are of any monotonic clock."""
 
     def __init__(self) -> None:
         self.node = secrets.token_hex(8)
-        self.changed: set[str] = set()  # who came or went, for who wants to know; emptied by them
+        self.changed: set[str] = set()  # users who came or went; the reader empties it
         self._here = Users()
-        self._leaving: dict[str, float] = {}  # until when those stay who have no connection
+        self._leaving: dict[str, float] = {}  # users without a connection, and when they go offline
         self._elsewhere: dict[str, Users] = {}
-        self._nodes_of: dict[str, int] = {}  # at how many nodes each user is
+        self._nodes_of: dict[str, int] = {}  # number of nodes to which each user is connected
         self._unsaid: dict[str, bool] = {}
-        self._doubtful = {EVERYBODY}  # nodes to be asked
+        self._doubtful = {EVERYBODY}  # nodes to ask for their users
         self._asked = False
         self._next_beat = self._next_telling = 0.0
 
@@ -64,11 +64,11 @@ class Online:
         self._put(user, True)
 
     def left(self, user: str, now: float) -> None:
-        """The user's last connection to this node is gone; they stay for a while."""
+        """The user's last connection to this node is gone; they stay online for LINGER_SECONDS."""
         self._leaving[user] = now + LINGER_SECONDS
 
     def turn(self, now: float) -> list[OnlineItem]:
-        """Let go of those whose time is over; what is to be said to other nodes now."""
+        """Drop users and nodes whose time is over. Returns the items to send to other nodes now."""
         self._let_go(now)
         items = list(self._news())
         if now >= self._next_beat:
@@ -82,7 +82,7 @@ class Online:
         return items
 
     def end(self) -> list[OnlineItem]:
-        """What is to be said when nobody is connected any more, as the node stops."""
+        """The items to send when the node stops and nobody is connected any more."""
         return [Part(number, []) for number, part in enumerate(self._here.parts) if part]
 
     def _put(self, user: str, is_on: bool) -> None:
@@ -112,7 +112,7 @@ class Online:
     # -- other nodes -------------------------------------------------------------------------------
 
     def heard(self, node: str, item: OnlineItem, now: float) -> None:
-        """Another node has said something."""
+        """Take in an item from another node."""
         if isinstance(item, Ask):
             self._asked = self._asked or item.node in (self.node, EVERYBODY)
             return
