@@ -1,6 +1,6 @@
-"""Durable readers of the log for plugins: each is run by one node at a time, and misses nothing.
+"""Consumers: durable readers of the log for plugins. One node at a time runs each; it misses no event.
 
-`reader.py` is one of them at work, `records.py` what it keeps in the store, `due.py` which rooms wait.
+`reader.py` runs a consumer, `records.py` holds its records in the store, `due.py` the queue of rooms.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from chatserver.interfaces import Store
 from chatserver.leases import Leases
 from chatserver.measure import Measures
 
-RESTART_SECONDS = 5.0  # after a fault of our own
+RESTART_SECONDS = 5.0  # until a reader is started again after an unexpected error
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a consumer is: events that it has not looked at, and letters that wait for somebody."""
+    """A consumer's lag (number of events not looked at) and number of dead letters."""
 
     name: str
     node: str
@@ -57,19 +57,19 @@ class Consumers:
         )
 
     def start(self) -> None:
-        """Read, each where this node gets its lease."""
+        """Start every consumer; each runs while this node has its lease."""
         self._tasks = {
             _lease(name): asyncio.create_task(self._keep(reader), name=_lease(name))
             for name, reader in self._readers.items()
         }
 
     async def stop(self) -> None:
-        """Give up what is being handled; it is handled again by whoever reads next."""
+        """Stop all consumers. The node that runs one next handles its interrupted events again."""
         for name in await end(self._tasks):
-            self._leases.lease(name).lose()  # it may still do something: others have to wait
+            self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
 
     def wake(self, rooms: Iterable[str]) -> None:
-        """There is something new in these rooms."""
+        """Tell the consumers of new events in these rooms."""
         for reader in self._readers.values():
             reader.wake(rooms)
 
@@ -79,7 +79,7 @@ class Consumers:
     # -- for operators -----------------------------------------------------------------------------
 
     async def states(self) -> list[State]:
-        """Each consumer with its lag, from the store."""
+        """The state of each consumer, from the store."""
         return [
             State(
                 name=name,
@@ -93,7 +93,7 @@ class Consumers:
     async def replay(self, name: str, room: str | None, after: int) -> None:
         """Have events with seq > `after` handled again, of one room or of all.
 
-        Whoever runs the consumer begins within seconds. Raises `ChatError` room.not_found,
+        The node that runs the consumer begins within seconds. Raises `ChatError` room.not_found,
         request.invalid.
         """
         reader = self._reader(name)
@@ -117,11 +117,11 @@ class Consumers:
         return [letter async for letter in self._reader(name).records.dead(room)]
 
     async def discard_dead(self, name: str, room: str | None, seq: int | None = None) -> int:
-        """Give up dead letters for good: all, those of a room, or one; how many there were.
+        """Discard dead letters for good: all, those of a room, or one. Returns their number.
 
-        At once, also while the consumer runs: one that is being tried again just now may still
-        be handled. The events stay in the log. Raises `ChatError` room.not_found, and
-        request.not_found where there is nothing to discard.
+        Takes effect at once, also while the consumer runs; a letter that is being retried at the moment may
+        still be handled. The events stay in the log. Raises `ChatError` room.not_found, and
+        request.not_found if there is nothing to discard.
         """
         reader = self._reader(name)
         if room is not None:

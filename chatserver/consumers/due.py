@@ -1,12 +1,12 @@
-"""Rooms that have something for a consumer: each waits once, and is worked on by one task at a time."""
+"""The queue of rooms with events for a consumer: a room is in it once, and one task at a time works on it."""
 
 import asyncio
 
-BOUND = 10_000  # rooms that wait, and others that pause; more are found again by the next sweep
+BOUND = 10_000  # rooms that wait, and as many that pause; the next sweep finds the others again
 
 
 class DueRooms:
-    """A queue of rooms without doubles."""
+    """A queue of rooms without duplicates."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[str] = asyncio.Queue()
@@ -17,7 +17,7 @@ class DueRooms:
         self.is_closed = False
 
     def add(self, room: str) -> None:
-        """It is due, once it is not being worked on nor pausing."""
+        """Queue the room; if it is being worked on or pauses, it is queued after that."""
         if room in self._pausing or room in self._queued:
             return
         if room in self._busy:
@@ -27,13 +27,13 @@ class DueRooms:
             self._queue.put_nowait(room)
 
     def pause(self, room: str, seconds: float) -> None:
-        """Nothing of this room for so long; then it is due."""
+        """Hold the room back for so many seconds, then queue it."""
         if len(self._pausing) < BOUND and not self.is_closed:
             loop = asyncio.get_running_loop()
             self._pausing[room] = loop.call_later(seconds, self._resume, room)
 
     async def take(self) -> str:
-        """The next room. `done` must follow."""
+        """Wait for the next room. The caller must call `done` with it afterwards."""
         room = await self._queue.get()
         self._queued.discard(room)
         self._busy.add(room)
@@ -46,7 +46,7 @@ class DueRooms:
             self.add(room)
 
     def close(self) -> None:
-        """Nobody is to take any more."""
+        """End all pauses and take in no more rooms."""
         self.is_closed = True
         for timer in self._pausing.values():
             timer.cancel()

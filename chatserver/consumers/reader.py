@@ -1,7 +1,7 @@
-"""One consumer at work: finds rooms that have something new, hands it on, keeps how far it came.
+"""Runs one consumer: finds rooms with new events, passes the events on, and keeps its positions.
 
-Rooms are independent of each other; within one, events are handled in order, and what fails holds
-up what comes after it until it is given up.
+Rooms are independent of each other. Within a room events are handled in order; a failing event holds up the
+later ones until it is handled or becomes a dead letter.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from chatserver.measure import Measures
 from chatserver.model import AnyEvent
 from chatserver.redaction import without_replaced
 
-PAGE = 1000  # rooms looked at in three queries
+PAGE = 1000  # rooms looked at with three queries
 SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nodes wrote …
-SWEEP_SHARE = 10  # … and which take at most one part in so many of the time
-FLUSH_SECONDS = 1.0  # after a crash, what was handled in this time is handled again
-RETRY_FAILURES = 3  # in a row, after which dead letters are left: nobody seems to take any
+SWEEP_SHARE = 10  # … and which take at most a tenth of the time
+FLUSH_SECONDS = 1.0  # after a crash, the events handled in the last second are handled again
+RETRY_FAILURES = 3  # in a row end a retry of dead letters: the receiver seems to accept none
 STORE_SECONDS = 1.0  # until the store is asked again after it did not answer
 
 
 class Figures:
-    """What all consumers count."""
+    """The counters of all consumers."""
 
     def __init__(self, measures: Measures) -> None:
         self.events = measures.counter(
@@ -46,7 +46,7 @@ class Figures:
 
 
 class Trouble:
-    """A room in which something failed: so many times at this event; one by one up to `until`."""
+    """A room with a failing event: the number of attempts, and the seq up to which events go one by one."""
 
     def __init__(self, until: int) -> None:
         self.until = until
@@ -61,7 +61,7 @@ class Reader:
     ) -> None:
         self.name = consumer.name
         self.records = ConsumerRecords(store, consumer.name)
-        self.lag: int | None = None  # as the last sweep found it; None where it does not run
+        self.lag: int | None = None  # as the last sweep found it; None if this node does not run it
         self._consumer, self._store, self._guard = consumer, store, guard
         self._figures = figures
         self._call = Call(plugin, consumer.handle, ("events",))
@@ -93,19 +93,19 @@ class Reader:
         return not self._rooms or room in self._rooms
 
     async def lag_now(self) -> int:
-        """Events not looked at, in all rooms, by what is written in the store."""
+        """Number of events not looked at, in all rooms, by the positions in the store."""
         total = 0
         async for heads in self._pages():
             at = await self.records.positions(list(heads))
             total += sum(max(0, head - at[room]) for room, head in heads.items())
         return total
 
-    # -- the parts of its work -----------------------------------------------------------------------
+    # -- the tasks of a run ---------------------------------------------------------------------------
 
     async def _begin(self) -> None:
-        """The first time ever, and when it is given rooms: where it begins there.
+        """Set the first positions, in a consumer's first run ever and for rooms that were added since.
 
-        Rooms that are made later are read from the start.
+        Rooms that are created later are read from the start.
         """
         before = await self.records.begun()
         if before == self._rooms:
@@ -118,7 +118,7 @@ class Reader:
         await self.records.set_begun(self._rooms)
 
     async def _read(self) -> None:
-        """Read until an operator wants something: all else stops for that."""
+        """Read until an operator asks for something; all other work stops for that."""
         due = self._due = DueRooms()
         self._positions = Positions(self.records)
         self._troubles = {}
@@ -140,7 +140,7 @@ class Reader:
                 logger.warning("consumer {}: some events will be repeated", self.name)
 
     async def _sweep(self, due: DueRooms) -> None:
-        """Find rooms that are behind, whoever wrote there. Returns when something is asked."""
+        """Find rooms with events not looked at, written by any node. Returns when an ask comes."""
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
@@ -164,7 +164,7 @@ class Reader:
         return sum(behind.values())
 
     async def _pages(self) -> AsyncIterator[dict[str, int]]:
-        """The heads of all rooms that concern it."""
+        """The heads of all rooms that the consumer reads, in pages."""
         if self._rooms:
             yield await self._store.heads(sorted(self._rooms))
             return
@@ -182,7 +182,7 @@ class Reader:
                 logger.warning("consumer {}: the store does not answer", self.name)
 
     async def _work(self, due: DueRooms) -> None:
-        """Until cancelled, or until its end where a plugin or a driver loses the cancellation."""
+        """Work on due rooms until cancelled, or until `due` closes if a plugin swallows the cancellation."""
         while not due.is_closed:
             room = await due.take()
             try:
@@ -196,7 +196,7 @@ class Reader:
     # -- one room ------------------------------------------------------------------------------------
 
     async def _advance(self, due: DueRooms, room: str) -> None:
-        """Hand on the next events of a room."""
+        """Pass on the next events of a room."""
         after = (await self._positions.get([room]))[room]
         trouble = self._troubles.get(room)
         limit = 1 if trouble else self._consumer.batch
@@ -228,7 +228,7 @@ class Reader:
         return [event for event in events if event.__struct_config__.tag in self._kinds]
 
     async def _handle(self, events: Sequence[AnyEvent]) -> ChatError | None:
-        """What went wrong, or None."""
+        """Pass events to the plugin; returns its error, or None if it succeeded."""
         seconds = self._consumer.deadline
         try:
             await self._guard.run("register_consumers", self._call, {"events": events}, seconds)
@@ -250,16 +250,16 @@ class Reader:
         return spent or isinstance(error, Undeliverable)
 
     def _pause(self, attempts: int, error: ChatError) -> float:
-        """Doubled each time, and as long as the error asks for; not all rooms at the same moment."""
+        """Seconds to pause: doubled each time, varied at random, at least as long as the error asks for."""
         longest = self._consumer.longest_pause
         doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
         drawn = min(doubled, longest) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
         return max(drawn, self._asked(error))
 
     def _asked(self, error: ChatError) -> float:
-        """The pause that an error asks for, within what the consumer allows."""
+        """The pause in seconds that an error asks for, at most the consumer's `longest_pause`."""
         if isinstance(error, PluginFailed):
-            return 0.0  # what a plugin that crashed is said to ask for is meant for users
+            return 0.0  # the pause in the error of a crashed plugin is meant for users
         return min((error.after_ms or 0) / 1000, self._consumer.longest_pause)
 
     async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
@@ -273,7 +273,7 @@ class Reader:
     # -- what operators ask for ----------------------------------------------------------------------
 
     async def _answer(self, ask: Ask) -> None:
-        """Nothing else of this consumer runs meanwhile."""
+        """Do what an operator asked for; the consumer's other tasks do not run meanwhile."""
         logger.info("consumer {}: {} of {}", self.name, ask.what, ask.room or "all rooms")
         if ask.what == "retry":
             await self._retry(ask.room)
@@ -284,16 +284,16 @@ class Reader:
                 await self._rewind(page, ask.after)
 
     async def _rewind(self, positions: dict[str, int], after: int) -> None:
-        """Never forward: that would leave something out."""
+        """Move positions back to `after`, never forward: that would skip events."""
         ahead = {room: after for room, seq in positions.items() if seq > after}
         await self.records.write_positions(ahead)
 
     async def _retry(self, room: str | None) -> None:
-        """Dead letters one after the other, past those that still fail."""
+        """Try dead letters one after the other; those that fail again stay."""
         failures = 0
         async for letter in self.records.dead(room):
             if not await self.records.is_dead(letter):
-                continue  # discarded since it was listed
+                continue  # discarded after it was listed
             await self._rest.over()
             events = await self._shown(letter.room, letter.seq - 1, 1)
             if events and events[0].seq == letter.seq and await self._handle(events) is not None:

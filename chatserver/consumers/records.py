@@ -1,4 +1,4 @@
-"""What a consumer keeps in the store: positions, dead letters, and what operators ask of it."""
+"""Records of a consumer in the store: positions, dead letters, and the asks of operators."""
 
 import asyncio
 from collections import OrderedDict
@@ -12,27 +12,27 @@ from chatserver.interfaces import Store
 from chatserver.service.texts import new_id
 from chatserver.unreadable import UNREADABLE, set_aside
 
-KNOWN_ROOMS = 50_000  # whose positions are kept in memory
-EVERY_ROOM = b"1"  # in place of ids in the record `begun`
+KNOWN_ROOMS = 50_000  # rooms whose positions are kept in memory
+EVERY_ROOM = b"1"  # in the record `begun`: all rooms, in place of a list of ids
 WRITES = 32  # records written at the same time
 PAGE = 1000
-NO_LETTER = "record.unreadable"  # in place of the error, where no more is known than the event
+NO_LETTER = "record.unreadable"  # the error of a dead letter whose record cannot be read
 
 _encode = msgspec.json.encode
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that could not be handled. What it says is in the log alone."""
+    """An event that could not be handled. Its content is in the log only."""
 
     room: str
     seq: int
-    at: str  # when it was given up
+    at: str  # the time when it became a dead letter
     attempts: int
     error: str  # a code
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """Something an operator wants done; `room` None means all, `after` is for replays."""
+    """An operator's request to a consumer. `room` None means all rooms; `after` is for replays."""
 
     what: Literal["replay", "retry"]
     room: str | None
@@ -46,8 +46,8 @@ _decode_ask = msgspec.json.Decoder(Ask).decode
 class ConsumerRecords:
     """One consumer's space of records: `at/ROOM`, `dead/ROOM/SEQ`, `ask/…`, `begun`.
 
-    What cannot be read stops it nowhere: a position counts as 0, of a dead letter the room and the
-    number are in its key, and an ask is set aside.
+    Records that cannot be read do not stop the consumer: such a position counts as 0, a dead letter still
+    has its room and number in its key, and an ask is skipped.
     """
 
     def __init__(self, store: Store, consumer: str) -> None:
@@ -55,7 +55,7 @@ class ConsumerRecords:
         self._space = f"consumer/{consumer}"
 
     async def begun(self) -> frozenset[str] | None:
-        """The rooms it read when it began last, where none means all; None if it never has."""
+        """The rooms that it read when it last began, empty for all rooms; None if it never began."""
         record = await self._store.get(self._space, "begun")
         if record is None or record == EVERY_ROOM:
             return None if record is None else frozenset()
@@ -68,12 +68,12 @@ class ConsumerRecords:
     # -- positions -----------------------------------------------------------------------------------
 
     async def positions(self, rooms: Sequence[str]) -> dict[str, int]:
-        """How far it is in each of these rooms; 0 where nothing is written."""
+        """The position (last seq handled) in each of these rooms; 0 if none is written."""
         found = await self._store.get_many(self._space, [f"at/{room}" for room in rooms])
         return {room: self._position(room, found.get(f"at/{room}", b"0")) for room in rooms}
 
     async def all_positions(self) -> AsyncIterator[dict[str, int]]:
-        """Those that are written, in pages."""
+        """All written positions, in pages."""
         after = ""
         while page := await self._store.scan(self._space, "at/", after, PAGE):
             rooms = ((key.removeprefix("at/"), value) for key, value in page)
@@ -81,7 +81,7 @@ class ConsumerRecords:
             after = page[-1][0]
 
     async def write_positions(self, positions: Mapping[str, int], *, new: bool = False) -> None:
-        """`new` ones do not replace what is there."""
+        """Write positions; with `new`, only those of rooms that have none."""
         write = self._store.add if new else self._store.put
         items = list(positions.items())
         for start in range(0, len(items), WRITES):
@@ -91,7 +91,7 @@ class ConsumerRecords:
             )
 
     def _position(self, room: str, record: bytes) -> int:
-        """From the start, if need be: what comes again does less harm than what is left out."""
+        """Parse a position. An unreadable one counts as 0: repeated events do less harm than skipped ones."""
         try:
             return int(record)
         except ValueError:
@@ -105,16 +105,16 @@ class ConsumerRecords:
         await self._store.put(self._space, _dead_key(letter.room, letter.seq), _encode(letter))
 
     async def is_dead(self, letter: DeadLetter) -> bool:
-        """Is it still one?"""
+        """Whether the dead letter still exists."""
         key = _dead_key(letter.room, letter.seq)
         return await self._store.get(self._space, key) is not None
 
     async def forget(self, letter: DeadLetter) -> bool:
-        """False if somebody else has."""
+        """Delete the dead letter; False if it was deleted already."""
         return await self._store.delete(self._space, _dead_key(letter.room, letter.seq))
 
     async def dead(self, room: str | None = None) -> AsyncIterator[DeadLetter]:
-        """By room and seq."""
+        """All dead letters, or those of a room, by room and seq."""
         prefix, after = "dead/" if room is None else f"dead/{room}/", ""
         while page := await self._store.scan(self._space, prefix, after, PAGE):
             for key, value in page:
@@ -124,13 +124,13 @@ class ConsumerRecords:
     async def count_dead(self) -> int:
         return sum([1 async for _ in self.dead()])
 
-    # -- what is asked of it ---------------------------------------------------------------------------
+    # -- asks of operators -----------------------------------------------------------------------------
 
     async def ask(self, ask: Ask) -> None:
         await self._store.put(self._space, f"ask/{new_id()}", _encode(ask))
 
     async def asked(self) -> list[tuple[str, Ask]]:
-        """What is asked for, each under a key to be `answered`."""
+        """The open asks, each with its key, which goes to `answered` when it is done."""
         asks = []
         for key, value in await self._store.scan(self._space, "ask/", limit=PAGE):
             try:
@@ -144,7 +144,7 @@ class ConsumerRecords:
 
 
 class Positions:
-    """A consumer's positions while it runs. What is noted here is written by `flush`."""
+    """A consumer's positions while it runs. `flush` writes the noted ones."""
 
     def __init__(self, records: ConsumerRecords) -> None:
         self._records = records
@@ -166,7 +166,7 @@ class Positions:
         self._keep(room, seq)
 
     async def flush(self) -> None:
-        """Raises `StoreUnavailable`; then all is still to be written."""
+        """Write the noted positions. Raises `StoreUnavailable`; then they stay noted for the next flush."""
         written = dict(self._unwritten)
         await self._records.write_positions(written)
         for room, seq in written.items():
