@@ -1,19 +1,19 @@
 """All rules live here. Every door (HTTP, WebSocket, GraphQL, command line) enters through `Service`.
 
-    names.py, similar.py       what people may be called; who looks like whom
+    names.py, similar.py       rules for names of people; names that look alike
     directory.py               finding accounts
-    accounts.py, founding.py   who somebody is; which account is the first owner
-    owners.py, removal.py      the last owner stays; deleting accounts
-    attempts.py                telling plugins who tries to sign in
-    changes.py                 telling all nodes that somebody's rights changed
-    rights.py                  who may do what in a room: the only place where that is decided
-    messages.py, texts.py      posting and changing messages; what texts must look like
-    rooms.py, membership.py, public.py   rooms, who is in them, which are listed
-    history.py, search.py      reading what was said
+    accounts.py, founding.py   accounts and sessions; choosing the first owner
+    owners.py, removal.py      keeping the last owner; deleting accounts
+    attempts.py                telling plugins of attempts to sign in
+    changes.py                 telling all nodes that a user's rights changed
+    rights.py                  the rights of a user in a room: the only place where they are decided
+    messages.py, texts.py      posting and changing messages; rules for texts
+    rooms.py, membership.py, public.py   rooms, their members, the list of public rooms
+    history.py, search.py      reading messages and events
     following.py, markers.py, presence.py, typing_now.py
-                               following rooms, read markers, who is online, who is writing
+                               following rooms, read markers, online users, typing notices
     inspection.py              looking at all data, for staff of the server
-    views.py                   what users are shown of all this
+    views.py                   rooms and members as users see them
 
 The service knows no door, no driver and no Tornado.
 """
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """The parts of the server that know the rules, made for one store."""
+    """All parts of the server that apply rules, made for one store."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Service:
         self.following = Following(self.rooms, self.log, config.limits)
         self.typing = Typing(self.hub)
         self.presence = Presence(self.hub, self.rooms, online)
-        self.exchange: Exchange | None = None  # where there is a bus
+        self.exchange: Exchange | None = None  # None without a bus
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
@@ -116,7 +116,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Find the epoch of the installation; begin to watch the heads of followed rooms."""
+        """Read the installation's epoch and begin to compare the heads of followed rooms."""
         self.following.epoch = await epoch(self.store)
         self._tasks = [
             self._repeated(self._compare_heads, self.config.delivery.repair_seconds),
@@ -125,7 +125,7 @@ class Service:
         ]
 
     async def join(self) -> None:
-        """Become a node: talk with others, where there is a bus; index. Raises `StartupError`."""
+        """Become a node: open the bus, if there is one, and begin to index. Raises `StartupError`."""
         if self.exchange is not None:
             await self.exchange.open(await bus_key(self.store), self.epoch)
         self._tasks += [
@@ -134,7 +134,7 @@ class Service:
         ]
 
     async def stop(self) -> None:
-        await cancel_or_name(self._tasks)  # they use the store
+        await cancel_or_name(self._tasks)  # before the store closes, which they use
         await self.log.drain()
         await self.outage.stop()
         if self.exchange is not None:
@@ -144,7 +144,7 @@ class Service:
     async def ping(self) -> Mapping[str, object]:
         """The health check of the store. Raises `StoreUnavailable`.
 
-        On a disk without room a small write may succeed where those of messages do not.
+        A full disk may still take its small write and refuse those of messages.
         """
         await self.store.ping()
         if self.log.is_failing():
@@ -154,7 +154,7 @@ class Service:
     async def signed_in(self, token: str | None, address: str) -> User:
         """The user of a request's session token; counts one operation of theirs.
 
-        Without a valid session it counts for the address. Raises `ChatError` auth.required,
+        Without a valid session the operation counts for the address. Raises `ChatError` auth.required,
         auth.invalid, limit.rate.
         """
         try:
@@ -169,22 +169,22 @@ class Service:
         return user
 
     def inspect(self, user: User, address: str) -> Inspection:
-        """All data, to read, past the rights of rooms. Raises `ChatError` user.forbidden.
+        """Read access to all data, regardless of the rights in rooms. Raises `ChatError` user.forbidden.
 
-        For staff of the server only; `address` is where the look comes from.
+        For staff of the server only; `address` is the address of the user who looks.
         """
         demand_staff(user)
         return Inspection(self.store, self.accounts, self.hooks, user, address)
 
     def tell_of_news(self, told: Callable[[Iterable[str]], None]) -> None:
-        """From now on call this with rooms in which this node wrote, or a bus says another one did."""
+        """Have `told` called with the rooms in which this node wrote or, by the bus, another node did."""
         self._on_news = told
         if self.exchange is not None:
             self.exchange.tell_of_heads(told)
 
     @property
     def epoch(self) -> str:
-        """Seqs of another epoch mean nothing here."""
+        """The installation's epoch; seqs of another epoch mean nothing here."""
         return self.following.epoch
 
     def _written(self, events: Sequence[AnyEvent]) -> None:
@@ -213,7 +213,7 @@ class Service:
                 self.hub.tell_user(user, news)
 
     async def _compare_heads(self) -> None:
-        """Other nodes' events reach local followers even if nothing tells of them."""
+        """Bring other nodes' events to local followers, also if no hint announced them."""
         await self.log.refresh(self.cache.followed())
 
     def _repeated(
@@ -222,7 +222,7 @@ class Service:
         return asyncio.create_task(self._repeat(action, seconds), name=action.__qualname__)
 
     async def _repeat(self, action: Callable[[], Awaitable[None]], seconds: float) -> None:
-        """Do something now and again, whatever becomes of it."""
+        """Call `action` again and again, also after it failed."""
         while True:
             await asyncio.sleep(seconds)
             try:

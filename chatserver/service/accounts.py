@@ -1,4 +1,4 @@
-"""Accounts and sessions: who somebody is, and what they may do on the server."""
+"""Accounts and sessions: signing up and in, roles, locks, names."""
 
 import secrets
 import time
@@ -26,7 +26,7 @@ from chatserver.service.rights import demand_staff
 from chatserver.service.similar import Similar
 from chatserver.service.texts import new_id
 
-PASSWORD_CHARS = 1024  # more is refused before any work is done
+PASSWORD_CHARS = 1024  # a longer password is refused before any work is done
 DELETED_NAME = "deleted user"
 THE_SERVER = Actor()
 
@@ -57,7 +57,7 @@ class Accounts(Directory):
         changes.watch("user", self._recheck)
 
     def known(self, user: str) -> User | None:
-        """The user of an id if that takes no query: connected here, or looked up a moment ago."""
+        """The user of an id if known without a query: connected here, or looked up a moment ago."""
         connected = self._hub.of_user(user)
         if connected:
             return connected[0].user
@@ -69,10 +69,10 @@ class Accounts(Directory):
     async def register(
         self, username: str, password: str, name: str | None = None, address: str = ""
     ) -> tuple[User, str]:
-        """Make an account and sign it in. The first one of the installation becomes owner.
+        """Make an account and sign it in. The first account of the installation becomes owner.
 
-        Each attempt counts for its `address`; attempts through a door that gives none count as of
-        one address. Raises `ChatError` auth.closed, limit.rate, and as `add`.
+        Each attempt counts for its `address`; attempts without an address count together. Raises
+        `ChatError` auth.closed, limit.rate, and those of `add`.
         """
         if self._config.registration == "closed":
             raise ChatError("auth.closed")
@@ -100,9 +100,9 @@ class Accounts(Directory):
     ) -> User:
         folded = clean_username(username)
         shown = clean_person_name(name if name and name.strip() else username)
-        # Before the name is looked at: a weak password shall not tell which names are taken.
+        # Checked before the name, so that an attempt with a weak password does not reveal taken names.
         self._check_password(password, folded, shown)
-        # Else each attempt at a taken name would cost a hash and leave its record behind.
+        # Without this, each attempt at a taken name would cost a hash and leave its record behind.
         if await self._store.get(NAMES, folded) is not None:
             raise ChatError("user.exists")
         user = User(
@@ -121,9 +121,10 @@ class Accounts(Directory):
         return await self._settled(user) if role is None else self._remember(user)
 
     async def _claim(self, user: User, by: Actor) -> list[str]:
-        """Make sure that no other account's names look like these. See `Similar.claim`.
+        """Claim the user's names, so that no other account gets similar ones. See `Similar.claim`.
 
-        Plugins may show the accounts that they make under any name.
+        A shown name that is taken is let through if the server itself gives it, as for accounts that plugins
+        make, or if `unique_names` is off.
         """
         claimed = await self.similar.claim(user.id, user.username, "username")
         try:
@@ -136,7 +137,7 @@ class Accounts(Directory):
             raise
 
     def _check_password(self, password: str, *names: str) -> None:
-        """Raise `ChatError` request.invalid for one that is too long, or too easy to guess."""
+        """Raise `ChatError` request.invalid for a password that is too long or too easy to guess."""
         if len(password) > PASSWORD_CHARS:
             raise ChatError(
                 "request.invalid",
@@ -146,14 +147,14 @@ class Accounts(Directory):
         self._authenticator.check_password(password, [*names, self._config.name, "chatserver"])
 
     async def _settled(self, user: User) -> User:
-        """The account as it is once it is certain which one is the first owner."""
+        """The account after the first owner has been decided, which may have made it the owner."""
         if not await self._founding.settle(user):
             return user
         raw = await self._store.get(USERS, user.id)
         return user if raw is None else self._remember(decode_user(raw))
 
     async def _enter(self, user: User) -> None:
-        """Write the account; the name last: after a crash between, the name is free to take."""
+        """Write the account, then its name: after a crash in between, the name is still free."""
         await self._store.put(USERS, user.id, _encode(user))
         if not await self._store.add(NAMES, user.username, user.id.encode()):
             await self._store.delete(USERS, user.id)
@@ -162,12 +163,12 @@ class Accounts(Directory):
     async def login(
         self, username: str, password: str, address: str, device: str = ""
     ) -> tuple[User, str]:
-        """Raises `ChatError` auth.invalid, the same for every reason, or limit.rate.
+        """Sign in. Raises `ChatError` auth.invalid, the same for every reason, or limit.rate.
 
         `device` is a token of `remember_device`, if the client holds one.
         """
         account = folded_name(username)[:100]
-        # The same reads for accounts that are not there: time tells nobody which are.
+        # The same reads for unknown accounts, so that the time taken does not reveal which exist.
         found = await self._store.get(NAMES, account)
         raw = await self._store.get(USERS, found.decode() if found else "-")
         user = decode_user(raw) if raw else None
@@ -191,10 +192,10 @@ class Accounts(Directory):
         return user, await self._authenticator.open_session(user.id)
 
     async def remember_device(self, user: User, device: str = "") -> str:
-        """A token to keep where the user has just signed in, or `device` if that is one already."""
+        """A token for the device on which the user just signed in; `device` itself if it is valid."""
         try:
             return await self._authenticator.remember_device(user.id, device)
-        except StoreUnavailable:  # whoever has signed in is in all the same
+        except StoreUnavailable:  # the user is signed in all the same
             return device
 
     async def session(self, token: str) -> User:
@@ -219,7 +220,7 @@ class Accounts(Directory):
         return await self._authenticator.list_sessions(user, after, limit)
 
     def session_seconds(self) -> float:
-        """For how long a session that is not used stays valid."""
+        """Seconds for which an unused session stays valid."""
         return self._authenticator.session_seconds()
 
     async def logout(self, token: str, address: str | None = None) -> None:
@@ -237,7 +238,7 @@ class Accounts(Directory):
             self._hooks.on_account(change)
 
     async def sessions_end(self, user: str) -> None:
-        """The authenticator is ending sessions of the user id: all nodes cut what uses them."""
+        """Close the connections of a user whose sessions the authenticator is ending, on all nodes."""
         await self._changes.announce("user", user)
         self._hooks.on_account(AccountChange(what="sessions_ended", user=user, by=THE_SERVER))
 
@@ -287,9 +288,9 @@ class Accounts(Directory):
         name: str | None = None,
         by: Actor = THE_SERVER,
     ) -> User:
-        """Give an account another user name, another name that is shown, or both.
+        """Give an account another user name, another shown name, or both.
 
-        A shown name that was the user name follows it. What was written keeps the name it was written
+        A shown name that equalled the user name changes with it. Messages keep the name they were written
         under. Raises `ChatError` user.not_found, user.exists, request.invalid.
         """
         user = await self._named(username)
@@ -314,13 +315,13 @@ class Accounts(Directory):
     async def _take_name(self, folded: str, user: User) -> None:
         if not await self._store.add(NAMES, folded, user.id.encode()):
             holder = await self._store.get(NAMES, folded)
-            if holder != user.id.encode():  # else an attempt before this one was interrupted
+            if holder != user.id.encode():  # equal after an interrupted earlier attempt
                 raise ChatError("user.exists")
 
     async def retire(self, username: str, by: Actor = THE_SERVER) -> User:
-        """Make a shell of an account: nobody can sign in, and nothing says whose it was.
+        """Turn an account into a shell: nobody can sign in to it, and nothing tells whose it was.
 
-        Its user name is kept until `free_name`, so that what was interrupted can be done again.
+        It keeps its user name until `free_name`, so that an interrupted deletion can be repeated.
         """
         user = await self._named(username)
         async with self._keeping_an_owner(user, gives_up=True):
@@ -334,18 +335,18 @@ class Accounts(Directory):
                 deleted=True,
             )
         await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
-        # No password of anybody's remains, nor where it was used.
+        # Neither the password nor the places where it was used remain.
         await self._authenticator.set_password(user.id, secrets.token_urlsafe(32))
         self._tell("deleted", gone, by)
         return gone
 
     async def free_name(self, username: str) -> None:
-        """The name of an account that `retire` was called for can be taken again."""
+        """Free the user name of a retired account for others."""
         await self._store.delete(NAMES, folded_name(username))
 
     @asynccontextmanager
     async def _keeping_an_owner(self, user: User, gives_up: bool) -> AsyncIterator[None]:
-        """Inside, the user may cease to be an owner of the server, if that is what is done."""
+        """If `gives_up`, make sure that another owner remains while the block runs."""
         if not gives_up or user.role is not ServerRole.OWNER or user.disabled:
             yield
             return
@@ -381,7 +382,7 @@ class Accounts(Directory):
         self._hooks.on_account(AccountChange(what=what, user=user.id, by=by, role=role, was=was))
 
     async def _recheck(self, user: str) -> None:
-        """Another node changed the account: its connections here act by what it is now."""
+        """Apply another node's change of the account to its connections on this node."""
         connected = self._hub.of_user(user)
         if not connected:
             return

@@ -8,16 +8,16 @@ from chatserver.hooks import HookCalls
 from chatserver.hooktypes import LoginAttempt, Outcome
 from chatserver.rate import address_network
 
-TELL_SECONDS = 60.0  # refused ones of one account and network are told once in this time
-KEPT = 10_000  # accounts and networks
+TELL_SECONDS = 60.0  # in this time one refused attempt is told for each account and network
+KEPT = 10_000  # pairs of account and network
 
 
 class Attempts:
-    """What was told of whom lately."""
+    """Tells plugins of attempts, of refused ones only now and then."""
 
     def __init__(self, hooks: HookCalls, clock: Callable[[], float] = time.monotonic) -> None:
         self._hooks, self._clock = hooks, clock
-        # (account as typed, network) -> when it was told last, and how many were not told since
+        # (account as typed, network) -> time of the last one told, and number of attempts not told since
         self._limited: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
     def tell(self, user: str | None, address: str, outcome: Outcome) -> None:
@@ -26,7 +26,7 @@ class Attempts:
         )
 
     def tell_limited(self, account: str, user: str | None, address: str) -> None:
-        """An attempt that was refused unseen."""
+        """Tell of an attempt that the rate limit refused before the password was checked."""
         key, now = (account, address_network(address)), self._clock()
         told, untold = self._limited.get(key, (now - TELL_SECONDS, 0))
         if now < told + TELL_SECONDS:

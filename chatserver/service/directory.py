@@ -13,14 +13,14 @@ from chatserver.model import User
 
 USERS = "user"  # record space: id -> User
 NAMES = "username"  # record space: folded name -> id
-CACHE_SECONDS = 0.25  # what another node changed about a user is in force here after this
+CACHE_SECONDS = 0.25  # after this time another node's change of a user is in force here
 CACHE_USERS = 50_000
 
 decode_user = msgspec.json.Decoder(User).decode
 
 
 class Directory:
-    """All accounts, with a short memory of those asked for just now."""
+    """All accounts, with a short-lived cache of those looked up last."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

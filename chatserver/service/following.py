@@ -1,4 +1,4 @@
-"""Following rooms: who may, from which position on, and whether that can be served."""
+"""Following rooms: checks the right to read, and from which position events can be served."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,7 +16,7 @@ from chatserver.service.rooms import RoomService
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of following one room. `count` events are replayed before it is live."""
+    """The outcome of following one room. `count` events are replayed before it is live."""
 
     state: str  # live, replay, gap; or error
     head: int
@@ -25,7 +25,7 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Following:
-    """Puts connections among the listeners of rooms."""
+    """Adds connections to the listeners of rooms."""
 
     def __init__(self, rooms: RoomService, log: Log, limits: LimitsConfig) -> None:
         self._rooms, self._log, self._limits = rooms, log, limits
@@ -34,14 +34,14 @@ class Following:
     async def follow(
         self, subscriber: Subscriber, wanted: Mapping[str, int | None], epoch: str | None
     ) -> dict[str, Followed]:
-        """Follow each room from the seq that was seen last, or from now on where that is None.
+        """Follow each room from the last seq seen, or from now on if that is None.
 
-        `epoch` is the one those seqs are of, None for the present one. Raises the first `ChatError`
-        if no room may be followed. Missed events are pushed after this has returned, not before.
+        `epoch` is the epoch of those seqs, None for the present one. Raises the first `ChatError` if no
+        room may be followed. Missed events are pushed after this has returned, not before.
         """
         together = {feed.room.id for feed in subscriber.feeds} | wanted.keys()
         if len(together) > self._limits.subscriptions:
-            raise ChatError("limit.count", "This connection follows as many rooms as one can.")
+            raise ChatError("limit.count", "This connection has reached its limit of rooms.")
         held: dict[str, Room] = {}
         refused: dict[str, ChatError] = {}
         try:
@@ -63,13 +63,13 @@ class Following:
         epoch: str | None,
         feed: Callable[[Room], Feed],
     ) -> Followed:
-        """Follow one room through a feed that `feed` makes of it; the rest is as with `follow`.
+        """Follow one room through a feed that `feed` makes of it; otherwise like `follow`.
 
-        `feed` is called if the position can be served, and what it returns is followed with
-        nothing awaited in between. Raises `ChatError` if the room may not be followed.
+        `feed` is called if the position can be served, and its result is followed with nothing awaited in
+        between. Raises `ChatError` if the room may not be followed.
         """
         if len(subscriber.feeds) >= self._limits.subscriptions:
-            raise ChatError("limit.count", "This connection has as many streams as one can.")
+            raise ChatError("limit.count", "This connection has reached its limit of streams.")
         held = await self._hold(subscriber, room, after)
         try:
             return self._place(subscriber, held, after, epoch, feed)
@@ -77,7 +77,7 @@ class Following:
             held.holders -= 1
 
     async def _hold(self, subscriber: Subscriber, name: str, after: int | None) -> Room:
-        """The room, kept in memory, and as far as the store if a seq is beyond what is known here."""
+        """The room, held in memory, and refreshed from the store if `after` is beyond the known head."""
         room = await self._rooms.get(name, subscriber.user)
         room.holders += 1
         try:
@@ -118,8 +118,8 @@ class Following:
         epoch: str | None,
         feed: Callable[[Room], Feed],
     ) -> Followed:
-        """Nothing is awaited here, so that rights, the head in the answer and the place agree."""
-        _demand_read(subscriber, room)  # it may have been lost since the first look
+        """Start following. Awaits nothing, so that the rights, the head in the answer and the place agree."""
+        _demand_read(subscriber, room)  # the right may have been lost since the first check
         answer = _position(room, after, epoch in (None, self.epoch))
         if answer.state in ("live", "replay"):
             subscriber.follow(feed(room), answer.head if after is None else after)
@@ -127,7 +127,7 @@ class Following:
 
 
 def _itself(room: Room) -> Feed:
-    """What chat.v1 follows."""
+    """The feed of chat.v1: the room itself."""
     return room
 
 

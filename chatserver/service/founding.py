@@ -1,8 +1,8 @@
-"""Which account becomes the first owner of an installation, decided by one atomic record.
+"""Chooses the first owner of an installation, by one atomic record.
 
-While the record says that nobody is decided on, the first account to come by (made, or signed in)
-writes its id there; `swap` lets one of them. Whoever meets an id whose account is no owner yet makes it
-one. So a crash at any point leaves an owner, or the next one to come by becomes it.
+While the record is open, each account that is made or signs in tries to write its id there; `swap` lets one
+succeed. Any process that finds the id of an account that is not owner yet makes it owner. So after a crash
+at any point there is an owner, or the next account to sign in becomes owner.
 """
 
 import msgspec
@@ -14,8 +14,8 @@ from chatserver.service.directory import NAMES, USERS, decode_user
 SPACE = "founding"  # record space: KEY -> one of these states
 KEY = "owner"
 OPEN = b"open"  # the first account is being made
-DECIDED = b"decided/"  # then an id: it is to be owner
-DONE = b"done"  # there was an owner; roles are given by people from here on
+DECIDED = b"decided/"  # followed by the id of the account that is to be owner
+DONE = b"done"  # there was an owner; from here on people give roles
 PAGE = 1000
 
 
@@ -24,10 +24,10 @@ class Founding:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._done = False  # costs a read only until then
+        self._done = False  # once true, no call reads the store
 
     async def begin(self) -> None:
-        """An account without a given role is about to be made: note it if it may be the first."""
+        """Open the record if the account about to be made, without a given role, may be the first."""
         if self._done or await self._store.get(SPACE, KEY) is not None:
             return
         if not await self._store.scan(NAMES, "", limit=1):
@@ -36,9 +36,9 @@ class Founding:
             self._done = True
 
     async def settle(self, user: User) -> bool:
-        """Decide on the account, which can be found by now, if nobody is decided on.
+        """Make this account, which is stored by now, the first owner if none is decided on.
 
-        False if all was decided before. Raises `StoreUnavailable`; the next one to come by goes on.
+        False if that was settled before. Raises `StoreUnavailable`; then the next account continues.
         """
         if self._done:
             return False
@@ -47,10 +47,10 @@ class Founding:
             if state != OPEN:
                 await self._make_owner(state.removeprefix(DECIDED).decode())
                 await self._store.swap(SPACE, KEY, state, DONE)
-            elif await self._has_owner():  # by hand
+            elif await self._has_owner():  # an operator made one
                 await self._store.swap(SPACE, KEY, OPEN, DONE)
             elif user.role is not ServerRole.MEMBER:
-                return False  # it was given another role on purpose
+                return False  # the account was given another role on purpose
             else:
                 await self._store.swap(SPACE, KEY, OPEN, DECIDED + user.id.encode())
         self._done = True
@@ -65,7 +65,7 @@ class Founding:
         return False
 
     async def _make_owner(self, user: str) -> None:
-        """Nothing is done for an account that is not there: it was removed, or never came to be."""
+        """Make the account owner; does nothing if it does not exist (removed, or never completed)."""
         while (old := await self._store.get(USERS, user)) is not None:
             owner = msgspec.structs.replace(decode_user(old), role=ServerRole.OWNER)
             if await self._store.swap(USERS, user, old, msgspec.json.encode(owner)):

@@ -1,4 +1,4 @@
-"""Reading what a room's log holds: pages of messages, ranges of events."""
+"""Reads a room's log: pages of messages, ranges of events."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,11 +24,11 @@ from chatserver.room import NEWEST_PAGE, Room
 from chatserver.rooms import Rooms
 from chatserver.service.rights import Right, demand, may_read
 
-# How often one message may be changed. Deleting it, and taking a reaction or a pin back, is always possible.
+# Limits of changes to one message. Deleting it, and taking a reaction or a pin back, is always possible.
 EDITS = 200
-REACTIONS = 1000  # and pins, added and removed, by all together …
-OWN_REACTIONS = 100  # … and by one user, so that nobody uses up what others may
-# Read at once: a message has up to 48 KB, and a text that it was edited to as much again.
+REACTIONS = 1000  # reactions and pins, added and removed, by all users together …
+OWN_REACTIONS = 100  # … and by one user, so that nobody uses up the others' share
+# Sizes of one read: a message has up to 48 KB, and its edited text as much again.
 MESSAGES_AT_ONCE, EVENTS_AT_ONCE = 50, 100  # of one room, until the size of some is known
 MANY_AT_ONCE = 500  # of many rooms, or where they are known to be short
 FOUND_AT_ONCE = 200  # messages, wherever they are
@@ -40,8 +40,8 @@ _encode = msgspec.json.encode
 class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     """Messages by ascending seq, and the room's head when they were read.
 
-    `more` says that older ones were left out because the page would have been too large. A page around
-    a seq has `more_before` and `more_after`: whether there are older messages, and newer ones.
+    `more`: older messages were left out because the page would have been too large. A page around a seq has
+    `more_before` and `more_after`: whether there are older messages, and newer ones.
     """
 
     messages: list[Message]
@@ -52,18 +52,18 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EventPage(msgspec.Struct, frozen=True):
-    """Events by ascending seq, fewer than asked for where the page would have been too large."""
+    """Events by ascending seq; fewer than asked for if the page would have been too large."""
 
     events: list[AnyEvent]
     head: int
 
 
 class History:
-    """Reads for people, rights included."""
+    """Reads for users, and checks their rights."""
 
     def __init__(self, store: Store, rooms: Rooms, limits: LimitsConfig) -> None:
         self._store, self._rooms, self._limits = store, rooms, limits
-        # What is sent at once must leave a connection room for its events beside it.
+        # One answer must leave room in a connection's buffer for its events.
         self._page_bytes = limits.buffer_hard_bytes // 2
 
     async def page(
@@ -75,9 +75,9 @@ class History:
         *,
         around: int | None = None,
     ) -> Page:
-        """The newest messages with seq < `before`, as they stand now; or those around a seq.
+        """The newest messages with seq < `before`, as they stand now; or those around the seq `around`.
 
-        Raises `ChatError` request.invalid for both.
+        Raises `ChatError` request.invalid if both are given.
         """
         demand(user, room, Right.READ)
         limit = min(limit, self._limits.history_page)
@@ -92,7 +92,7 @@ class History:
         return Page(messages, head, more)
 
     async def _around(self, room: Room, around: int, limit: int) -> Page:
-        """Half of the page comes after the seq, if there is so much; the rest up to it."""
+        """A page of which half, if there are so many messages, comes after the seq and the rest up to it."""
         head, half = room.head, limit // 2
         posted, is_all = await self._posted_after(room, around, half + 1)
         after = fold.fold(posted[:half], await self._changes(posted[:half]))
@@ -112,7 +112,7 @@ class History:
     async def _posted_after(
         self, room: Room, after: int, limit: int
     ) -> tuple[list[MessagePosted], bool]:
-        """The next messages that were posted, and whether that is known to be all there are."""
+        """The next messages after a seq, and whether they are known to be the last ones."""
         found: list[MessagePosted] = []
         for _ in range(READS):
             if after >= room.head or len(found) >= limit:
@@ -129,7 +129,7 @@ class History:
     async def pages(
         self, user: User, wanted: Sequence[tuple[Room, int | None]], limit: int
     ) -> list[Page | ChatError]:
-        """For each room and `before` what `page` returns or raises; in four queries at the most."""
+        """The result or error of `page` for each room and `before`, in four queries at the most."""
         limit = min(limit, self._limits.history_page)
         heads = {room: room.head for room, _ in wanted}
         readable = [(room, before) for room, before in wanted if may_read(user, room)]
@@ -153,7 +153,7 @@ class History:
         ]
 
     async def newest_encoded(self, user: User, room: Room) -> bytes:
-        """The newest page of 50 as JSON, ready-made while nothing happens in the room."""
+        """The newest page of 50 as JSON, cached until something happens in the room."""
         demand(user, room, Right.READ)
         if room.page is not None:
             return room.page
@@ -189,7 +189,7 @@ class History:
     async def event_pages(
         self, user: User, wanted: Sequence[tuple[Room, int]], limit: int
     ) -> list[EventPage | ChatError]:
-        """For each room and `after` what `events` returns or raises; two queries for many of them."""
+        """The result or error of `events` for each room and `after`; two queries for many of them."""
         limit = min(limit, self._limits.events_page)
         heads = {room: room.head for room, _ in wanted}
         found: dict[tuple[Room, int], list[AnyEvent] | None] = {
@@ -218,7 +218,7 @@ class History:
         left = iter(together)
         found: dict[tuple[Room, int], list[AnyEvent] | None] = {}
         for (room, after), part in zip(wanted, read, strict=True):
-            # What is in the store beyond the head is not this node's to show yet.
+            # Events in the store beyond the head are not shown before this node has taken them in.
             events = [event for event in islice(left, len(part)) if event.seq <= heads[room]]
             found[room, after] = events[: fitting(events, self._page_bytes)[0]]
         return found
@@ -226,14 +226,14 @@ class History:
     async def find(
         self, user: User, wanted: Sequence[tuple[Room, str]]
     ) -> dict[tuple[str, str], Message]:
-        """What `standing` returns, without the messages of rooms that the user may not read."""
+        """Like `standing`, without the messages of rooms that the user may not read."""
         return await self.standing([(room, each) for room, each in wanted if may_read(user, room)])
 
     async def standing(self, wanted: Sequence[tuple[Room, str]]) -> dict[tuple[str, str], Message]:
         """Messages by (room id, message id) as they stand, deleted ones too; in two queries.
 
-        Says nothing of rights: it is for those who were given an event about the message. Left out
-        are those that are not there.
+        Checks no rights: callers already got an event about the message. Messages that do not exist are
+        left out.
         """
         found: dict[tuple[str, str], Message] = {}
         missing: list[tuple[str, int]] = []
@@ -255,7 +255,7 @@ class History:
     async def as_they_stand(self, events: Sequence[MessagePosted]) -> dict[str, Message]:
         """The messages of events by id, with all changes to them; in one query.
 
-        Says nothing of rights: it is for those who were given the events.
+        Checks no rights: callers already got the events.
         """
         folded = fold.fold(events, await self._changes(events))
         return {message.id: message for message in folded}
@@ -274,27 +274,27 @@ class History:
         return found[0]
 
     async def demand_editable(self, room: Room, message: str) -> None:
-        """Raise `ChatError` limit.count if the message was edited as often as one can be."""
+        """Raise `ChatError` limit.count if the message was edited EDITS times."""
         if (await self._store.tally(room.id, message, "")).edits >= EDITS:
             raise ChatError(
                 "limit.count",
-                "This message was edited as often as one can be.",
+                "This message has reached its limit of edits.",
                 detail={"field": "changes", "reason": "count"},
             )
 
     async def demand_reactable(self, user: User, room: Room, message: str) -> None:
-        """Raise `ChatError` limit.count if there were as many reactions and pins as there can be."""
+        """Raise `ChatError` limit.count after REACTIONS changes by all, or OWN_REACTIONS by the user."""
         tally = await self._store.tally(room.id, message, user.id)
         if tally.others >= REACTIONS:
             raise ChatError(
                 "limit.count",
-                "This message was changed as often as one can be.",
+                "This message has reached its limit of reactions and pins.",
                 detail={"field": "changes", "reason": "count"},
             )
         if tally.own >= OWN_REACTIONS:
             raise ChatError(
                 "limit.count",
-                "You changed this message as often as one can.",
+                "You have reached your limit of reactions and pins on this message.",
                 detail={"field": "changes", "reason": "count"},
             )
 
@@ -307,13 +307,13 @@ class History:
             head = room.head
             room.set_recent(await self._read(room, None, NEWEST_PAGE), head)
         recent = room.recent
-        # The tail may have moved on past `head` in the meantime: then it is read, not kept.
+        # The tail may have moved past `head` in the meantime; then read from the store, and cache nothing.
         return recent if recent is not None else await self._read(room, None, NEWEST_PAGE)
 
     async def _read_page(
         self, room: Room, before: int | None, limit: int, size: int | None = None
     ) -> tuple[list[Message], bool]:
-        """Messages of at most so many bytes, the newest ones; and whether others were too much."""
+        """The newest messages of at most `size` bytes, and whether others were left out for their size."""
         found: list[Message] = []
         left = self._page_bytes if size is None else size
         while len(found) < limit:
@@ -338,7 +338,7 @@ class History:
     async def _read_many(
         self, wanted: Sequence[tuple[Room, int | None]], limit: int
     ) -> dict[tuple[Room, int | None], list[Message]]:
-        """What `_read` returns for each of these, in two queries for many of them."""
+        """The result of `_read` for each of these, in two queries for many of them."""
         found: dict[tuple[Room, int | None], list[Message]] = {}
         several = max(MANY_AT_ONCE // max(limit, 1), 1)
         for start in range(0, len(wanted), several):
@@ -361,9 +361,9 @@ class History:
 def fitting(
     items: Sequence[Message | AnyEvent], size: int, *, least: bool = True
 ) -> tuple[int, int]:
-    """How many of these, from the first on, have at most so many bytes together, and how many they have.
+    """Number of items, from the first on, that fit into `size` bytes, and their size in bytes.
 
-    At least one, unless `least` says that none will do.
+    Counts at least one item, unless `least` is false.
     """
     taken = 0
     for count, item in enumerate(items):
@@ -375,7 +375,7 @@ def fitting(
 
 
 def _step(length: int | None, size: int, unknown: int) -> int:
-    """How many to read for so many bytes, if each has this length; as many as said if that is not known."""
+    """Number of items of this `length` to read for `size` bytes; `unknown` if the length is None."""
     if length is None:
         return unknown
     return max(1, min(size // max(length, 1) + 1, MANY_AT_ONCE))

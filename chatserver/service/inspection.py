@@ -1,7 +1,7 @@
-"""Looking through all data of the installation, for staff of the server: to read, and never unnoticed.
+"""Inspection of all data of the installation by staff of the server: read-only, and always recorded.
 
-The rights of rooms do not apply here, so each look is logged and told to plugins (`on_look`): by
-whom, at what; never what was seen.
+The rights in rooms do not apply here, so each look is logged and told to plugins (`on_look`): who looked and
+at which data, never the content.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from chatserver.service.accounts import Accounts
 
 
 class Inspected(msgspec.Struct, frozen=True):
-    """A room as it is kept: its head, and its description if it has one."""
+    """A room as it is stored: its head, and its description if it has one."""
 
     id: str
     head: int
@@ -27,7 +27,7 @@ class Inspected(msgspec.Struct, frozen=True):
 
 
 class Inspection:
-    """What one of the staff may see, a page at a time. Nothing here writes."""
+    """All data for a member of the staff, page by page. Nothing here writes."""
 
     def __init__(
         self, store: Store, accounts: Accounts, hooks: HookCalls, user: User, address: str
@@ -51,8 +51,7 @@ class Inspection:
     async def events(self, room: str, after: int, limit: int) -> list[AnyEvent]:
         """A part of a room's log, ascending from the first seq > `after` on.
 
-        Texts that were replaced are redacted for staff as for everybody: a look that somebody needs
-        at one is a look at a backup.
+        Replaced texts are redacted for staff as for everybody; if one is needed, it is in a backup.
         """
         found = await without_replaced(self._store, await self._store.read(room, after, limit))
         if found:
@@ -60,7 +59,7 @@ class Inspection:
         return found
 
     async def members(self, room: str, after: str, limit: int) -> list[MemberEvent]:
-        """Who ever was in the room, by ascending user id > `after`: the newest event of each."""
+        """The newest event of each present or former member of the room, by ascending user id > `after`."""
         found = [event for event in await self._store.members([room]) if event.user.id > after]
         if found:
             self._tell("members", room=room)
@@ -86,7 +85,7 @@ class Inspection:
         return found
 
     async def memberships(self, user: str, after: str, limit: int) -> list[MemberEvent]:
-        """Where the user ever was, by ascending room id > `after`: the newest event of each."""
+        """The user's newest event in each room they are or were in, by ascending room id > `after`."""
         found = [event for event in await self._store.memberships(user) if event.room > after]
         if found:
             self._tell("user", of=user)
@@ -106,7 +105,7 @@ class Inspection:
         ]
 
     def _tell(self, what: Sight, *, room: str | None = None, of: str | None = None) -> None:
-        """Of what is there only: what somebody typed may be anything."""
+        """Log a look and tell plugins. Only ids that exist go there: typed text could be anything."""
         look = Look(user=self._user.id, address=self._address, what=what, room=room, of=of)
         logger.info("{} of the staff looks at {} {}", look.user, what, room or of or "")
         self._hooks.on_look(look)

@@ -1,7 +1,7 @@
-"""How many rooms one may be in, and how many others may put one into: nobody fills what is another's.
+"""Limits of memberships: of rooms that a user made or joined, and of those that others put the user into.
 
-What somebody made or joined counts for them. What others did counts on its own, and for those who did
-it, so that it never keeps anybody from making and joining rooms.
+The two are counted apart, and an invitation also counts for its inviter, so that invitations by others never
+keep a user from making and joining rooms.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from chatserver.model import MemberEvent, MemberLeft, User
 from chatserver.rate import Bucket
 from chatserver.service.rights import is_staff
 
-INVITERS = 20_000  # whose rate is remembered; who came first makes room
-# A membership that has ended stays in the log, and is read with the others: ten times as many as
-# there may be at once take some 50 ms.
+INVITERS = 20_000  # whose rate is remembered; the oldest are forgotten first
+# Ended memberships stay in the log and are read with the others: reading ten times as many as a user may
+# have at once takes some 50 ms.
 EVER = 10
 
 
@@ -31,9 +31,9 @@ class Invitations:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, user: User) -> asyncio.Lock:
-        """To be held from a check until its memberships are written.
+        """The lock to hold from a check until its memberships are written.
 
-        Else many at the same moment would all find that there is room for one more.
+        Otherwise many requests at the same moment would all find room for one more.
         """
         return self._turns.setdefault(user.id, asyncio.Lock())
 
@@ -44,14 +44,14 @@ class Invitations:
         if _is_full(own, self._limits.rooms_per_user):
             raise ChatError(
                 "limit.count",
-                "This user is in as many rooms as one can be in.",
+                "This user has reached the limit of rooms.",
                 detail={"field": "rooms", "reason": "count"},
             )
 
     async def check_invited(self, inviter: User, invited: Sequence[User]) -> None:
-        """Count invitations. Raises `ChatError` limit.count, limit.rate if they cannot be made.
+        """Count invitations. Raises `ChatError` limit.count, limit.rate if they are too many.
 
-        Staff of the server may invite as often as they like, but no more than others into rooms.
+        For staff of the server there is no limit on the rate, but the same ones on memberships.
         """
         if not is_staff(inviter):
             self._count(inviter, len(invited))
@@ -61,14 +61,14 @@ class Invitations:
             if _is_full(others, self._limits.invited_rooms_per_user):
                 raise ChatError(
                     "limit.count",
-                    "This user was put into as many rooms as others can put one.",
+                    "Others have put this user into the most rooms allowed.",
                     detail={"field": "rooms", "reason": "invited"},
                 )
             mine = sum(event.author.id == inviter.id for event in others)
             if mine >= self._limits.rooms_per_inviter and not is_staff(inviter):
                 raise ChatError(
                     "limit.count",
-                    "You have put this user into as many rooms as you can.",
+                    "You have reached your limit of rooms for this user.",
                     detail={"field": "rooms", "reason": "inviter"},
                 )
 
@@ -92,6 +92,6 @@ class Invitations:
 
 
 def _is_full(events: Sequence[MemberEvent], most: int) -> bool:
-    """Whether these newest events in each room leave no place for another membership."""
+    """Whether a user with these newest events, one for each room, may get no further membership."""
     now = sum(not isinstance(event, MemberLeft) for event in events)
     return now >= most or len(events) >= EVER * most

@@ -1,4 +1,4 @@
-"""How far each user has read each room, and what is unread from there."""
+"""Read markers: the last seq that a user has read in each room, and the unread counts from there."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from chatserver.room import Room
 from chatserver.service.views import ReadMoved
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
-MARKER_TRIES = 10  # each lost one has moved the marker forward
-UNREAD_EVENTS = 1000  # looked at for one room's counts: "999+" is all that is ever shown
+MARKER_TRIES = 10  # each lost try means that another writer moved the marker forward
+UNREAD_EVENTS = 1000  # counted at most in one room, as no client shows more than "999+"
 
 
 class ReadMarkers:
-    """One marker for each user and room that they have read something of."""
+    """One marker for each user and room in which the user has read something."""
 
     def __init__(self, store: Store, hub: Hub) -> None:
         self._store, self._hub = store, hub
@@ -36,7 +36,7 @@ class ReadMarkers:
     async def unread(
         self, user: User, rooms: Sequence[Room], read: dict[str, int]
     ) -> dict[str, Unread]:
-        """What the user has not read of each room, counted from `read` on."""
+        """The user's unread counts of each room, from the seqs in `read` on."""
         after = {room.id: max(read.get(room.id, 0), room.head - UNREAD_EVENTS) for room in rooms}
         counted = await self._store.unread(user.id, after)
         return {room.id: counted.get(room.id, Unread(0, 0)) for room in rooms}
@@ -44,7 +44,7 @@ class ReadMarkers:
     async def reach(self, user: str, room: Room, seq: int) -> None:
         """Move a user's marker forward to their own joining or leaving, which tells other nodes of it.
 
-        What was said before, or while they were away, is not unread.
+        So messages from before, or from while the user was away, do not count as unread.
         """
         key, new = f"{user}/{room.id}", str(seq).encode()
         for _ in range(MARKER_TRIES):
@@ -57,10 +57,10 @@ class ReadMarkers:
                 return
 
     async def move(self, user: User, room: Room, seq: int, but: Subscriber | None = None) -> int:
-        """Move the marker forward, at most to the head; returns where it is then.
+        """Move the marker forward, at most to the head; returns its position afterwards.
 
-        The user's connections are told, except `but`, which knows already. Raises `ChatError`
-        limit.rate if the user's other devices move it all the time.
+        The user's connections are told, except `but`, which knows already. Raises `ChatError` limit.rate if
+        the user's other devices move it all the time.
         """
         key, seq = _key(user, room), min(seq, room.head)
         new = str(seq).encode()

@@ -1,7 +1,7 @@
-"""Writes what happens to a room and its members into its log, each under what must hold there.
+"""Writes changes of a room and its members into its log, each under the conditions that it needs.
 
-Who may ask for it is said in `rooms.py`, before anything waits; here the same is demanded again at the
-position where the event comes to stand.
+`rooms.py` checks the rights before anything waits; here they are checked again at the position where the
+event enters the log.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from chatserver.service.views import RoomAdded, RoomRemoved, room_name
 
 
 class Membership:
-    """The events of rooms that are no messages."""
+    """Writes the events of rooms other than messages."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Membership:
     async def admit(
         self, user: User, room: Room, member: User, role: RoomRole, right: Right | None = None
     ) -> None:
-        """Make somebody a member; nothing happens to who is one already."""
+        """Make a user a member; does nothing for a present member."""
 
         def check() -> None:
             if right is not None:
@@ -74,7 +74,7 @@ class Membership:
             if len(room.members) >= self._limits.members_per_room:
                 raise ChatError(
                     "limit.count",
-                    "This room has all the members it can have.",
+                    "This room has reached its limit of members.",
                     detail={"field": "members", "reason": "count"},
                 )
 
@@ -104,7 +104,7 @@ class Membership:
         )
 
     async def dismiss(self, user: User, room: Room, other: str, right: Right) -> None:
-        """End a membership; nothing happens to who has none."""
+        """End a membership; does nothing if there is none."""
         member = room.members.get(other)
         if member is None:
             return
@@ -118,7 +118,7 @@ class Membership:
 
         left = await self.append(user, room, right, MemberLeft, check, user=member.user)
         self._lists.forget(other)
-        with suppress(StoreUnavailable):  # then other nodes learn it when they look at the room
+        with suppress(StoreUnavailable):  # other nodes still learn of it when they look at the room
             await self._markers.reach(other, room, left)
         self._hub.tell_user(other, RoomRemoved(room=room.id))
 
@@ -132,7 +132,7 @@ class Membership:
         /,
         **fields: object,
     ) -> int:
-        """Append an event; `check` is what must still hold at its position, besides the right."""
+        """Append an event; besides the right, `check` is called at its position and raises to refuse it."""
         author = UserRef(user.id, user.name)
 
         def checks() -> None:
@@ -150,7 +150,7 @@ class Membership:
 
 
 class AlreadyThere(ChatError):
-    """Somebody else, or another node, was first: what was to be done is done."""
+    """Another request or node was first: the change is already in the log."""
 
     def __init__(self) -> None:
         super().__init__("limit.count")

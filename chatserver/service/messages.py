@@ -30,13 +30,13 @@ from chatserver.service.history import History
 from chatserver.service.rights import Right, demand
 from chatserver.service.texts import check_body, check_emoji, mentioned_names
 
-REACTIONS = 50  # different ones on one message
+REACTIONS = 50  # different reactions on one message
 
 Posted = Callable[[Outcome | ChatError], None]
 
 
 class Post(Entry):
-    """A message in the lane."""
+    """A message that waits in its room's lane for its place in the log."""
 
     __slots__ = ("_client_id", "_done", "_draft", "_mentions", "_user")
 
@@ -77,7 +77,7 @@ class Post(Entry):
 
 
 class Messages:
-    """What is said in rooms."""
+    """Posts, edits and deletes messages; reactions and pins."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class Messages:
         self._hooks, self._limits = hooks, limits
 
     def needs_preparing(self, body: str) -> bool:
-        """Must `prepare` be awaited for such a message before it is submitted?"""
+        """Whether `prepare` must be awaited before a message with this body is submitted."""
         return self._hooks.messages_are_checked or bool(mentioned_names(body))
 
     async def prepare(self, user: User, room: Room, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
-        """Ask the plugins, and find out who is mentioned."""
+        """Let plugins check the draft, and look up the mentioned users. Returns the draft and their ids."""
         demand(user, room, Right.POST if draft.message is None else Right.EDIT)
         check_body(draft.body, self._limits.message_chars)
         if self._hooks.messages_are_checked:
@@ -103,7 +103,7 @@ class Messages:
             await self._hooks.check_message(draft, user)
         names = mentioned_names(draft.body)
         mentions = await self._accounts.ids_of(names) if names else []
-        if user.role is ServerRole.GUEST:  # whom a guest does not meet is nobody to them
+        if user.role is ServerRole.GUEST:  # a guest can mention only users of the same rooms
             mentions = [other for other in mentions if room.role(other) is not None]
         return draft, tuple(mentions)
 
@@ -116,9 +116,9 @@ class Messages:
         mentions: tuple[str, ...],
         done: Posted,
     ) -> None:
-        """Put a prepared message into the log; `done` is called with what became of it.
+        """Put a prepared message into the log; `done` is called with the outcome.
 
-        The same (user, client_id) again has the first message as its outcome.
+        If (user, client_id) was used before, the outcome is the earlier message.
         """
         demand(user, room, Right.POST)
         check_body(draft.body, self._limits.message_chars)
@@ -139,7 +139,7 @@ class Messages:
         return event, repeated
 
     async def edit(self, user: User, room: Room, message: str, body: str) -> int:
-        """Give a message of one's own another text; returns the seq of the change."""
+        """Replace the text of the user's own message; returns the seq of the change."""
         demand(user, room, Right.EDIT)
         found = await self._history.message(room, message)
         if found.author.id != user.id:
@@ -166,14 +166,14 @@ class Messages:
         )
 
     async def delete(self, user: User, room: Room, message: str) -> int:
-        """Delete a message: one's own, or another's as a moderator."""
+        """Delete a message: the user's own, or as a moderator another's."""
         demand(user, room, Right.READ)
         found = await self._history.message(room, message)
         right = Right.DELETE if found.author.id == user.id else Right.MODERATE
         return await self._change(MessageDeleted, user, room, right, found)
 
     async def react(self, user: User, room: Room, message: str, emoji: str) -> int:
-        """Add a reaction; the same one again changes nothing and answers with the head."""
+        """Add a reaction; a repeated one changes nothing and returns the head."""
         demand(user, room, Right.REACT)
         check_emoji(emoji)
         found = await self._history.message(room, message)
@@ -182,14 +182,14 @@ class Messages:
         if emoji not in found.reactions and len(found.reactions) >= REACTIONS:
             raise ChatError(
                 "limit.count",
-                "This message has all the reactions it can have.",
+                "This message has reached its limit of different reactions.",
                 detail={"field": "reactions", "reason": "count"},
             )
         await self._history.demand_reactable(user, room, message)
         return await self._change(ReactionAdded, user, room, Right.REACT, found, emoji=emoji)
 
     async def unreact(self, user: User, room: Room, message: str, emoji: str) -> int:
-        """Take a reaction back; one that is not there changes nothing."""
+        """Take a reaction back; does nothing if there is none."""
         demand(user, room, Right.REACT)
         found = await self._history.message(room, message)
         if user.id not in found.reactions.get(emoji, ()):
@@ -197,7 +197,7 @@ class Messages:
         return await self._change(ReactionRemoved, user, room, Right.REACT, found, emoji=emoji)
 
     async def pin(self, user: User, room: Room, message: str, pinned: bool) -> int:
-        """Pin or unpin; what is so already changes nothing."""
+        """Pin or unpin a message; does nothing if it is pinned or unpinned already."""
         demand(user, room, Right.PIN)
         found = await self._history.message(room, message)
         if found.pinned == pinned:

@@ -1,8 +1,8 @@
-"""What the names of people may look like, so that nobody can look like somebody else.
+"""Rules for the names of people, so that nobody can imitate another user's name.
 
-After UTS 39 (Unicode Security Mechanisms): NFKC, the Highly Restrictive profile of scripts, nothing
-invisible, and a skeleton by which names that look alike are found. The table of characters that look
-alike holds those of Latin, Cyrillic, Greek, digits and Japanese that matter in names; it is our own.
+After UTS 39 (Unicode Security Mechanisms): NFKC, the Highly Restrictive profile of scripts, no invisible
+characters, and a skeleton by which names that look alike are found. The table of characters that look alike
+is our own: those of Latin, Cyrillic, Greek, digits and Japanese that matter in names.
 """
 
 import re
@@ -15,7 +15,7 @@ USERNAME_CHARS, NAME_CHARS = 32, 200
 MARKS = 4  # on one letter (UTS 39, 5.4)
 
 _USERNAME = re.compile(r"[\w](?:[\w.-]{0,30}[\w])?")
-# Together with Latin these are written as one (UTS 39, 5.2).
+# Each of these sets, together with Latin, counts as one script (UTS 39, 5.2).
 _PROFILES = (
     {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
     {"LATIN", "HAN", "BOPOMOFO"},
@@ -24,10 +24,10 @@ _PROFILES = (
 _SCRIPTS = {"CJK": "HAN", "IDEOGRAPHIC": "HAN", "HALFWIDTH": "KATAKANA"}
 _OF_ALL = ("MODIFIER", "KATAKANA-HIRAGANA", "FEMININE", "MASCULINE", "MICRO")  # begin their names
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-# Letters and symbols that show nothing: fillers, the blank of Braille, and what only changes others.
+# Letters and symbols that show nothing: fillers, the Braille blank, and characters that only change others.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
 _JOINERS = "\u200c\u200d"
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # of an emoji's or a letter's form
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # variation selectors
 _EASTERN = ("LATIN", "CYRILLIC", "GREEK", "HAN", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 
 _ALIKE = str.maketrans(
@@ -46,7 +46,7 @@ _PAIRS = (("rn", "m"), ("vv", "w"))
 
 
 def clean_username(text: str) -> str:
-    """The name as it is kept: NFKC, case folded. Raises `ChatError` request.invalid."""
+    """The name as it is stored: NFKC, case folded. Raises `ChatError` request.invalid."""
     name = _folded(text)
     if not _USERNAME.fullmatch(name):
         raise _refused(
@@ -59,7 +59,7 @@ def clean_username(text: str) -> str:
 
 
 def clean_person_name(text: str) -> str:
-    """A name that is shown: NFKC, single blanks. Raises `ChatError` request.invalid."""
+    """A shown name, normalised: NFKC, single blanks. Raises `ChatError` request.invalid."""
     name = " ".join(unicodedata.normalize("NFKC", _SELECTORS.sub("", text)).split())
     if not 1 <= len(name) <= NAME_CHARS or not any(map(_is_visible, name)):
         raise _refused("name", "length", "A name has 1 to 200 printable characters.")
@@ -71,7 +71,7 @@ def clean_person_name(text: str) -> str:
 
 
 def skeletons(name: str) -> set[str]:
-    """Names that look alike have one in common. A capital I, a 1 and a | may stand for an i or an l."""
+    """The name's skeletons; names that look alike share one. A capital I, 1 or | may stand for an i or l."""
     return {_skeleton(name), *(_skeleton(_UPRIGHT.sub(letter, name)) for letter in "il")}
 
 
@@ -90,7 +90,7 @@ def _folded(text: str) -> str:
 
 
 def _check_scripts(field: str, word: str) -> None:
-    """Raise for letters of scripts, or digits of systems, that nobody writes in one word."""
+    """Raise `ChatError` for a word that mixes scripts or systems of digits that are not written together."""
     scripts = {_script(char) for char in word} - {""}
     zeros = {ord(char) - unicodedata.decimal(char) for char in word if char.isdecimal()}
     if len(zeros) > 1 or not (
@@ -102,7 +102,7 @@ def _check_scripts(field: str, word: str) -> None:
 
 
 def _script(char: str) -> str:
-    """The script of a letter; nothing for what belongs to all."""
+    """The script of a letter; "" for characters common to all scripts."""
     if unicodedata.category(char)[0] != "L":
         return ""
     first = unicodedata.name(char, "UNKNOWN").split()[0]
@@ -115,7 +115,7 @@ def _is_visible(char: str) -> bool:
 
 def _is_hidden(name: str, place: int) -> bool:
     char = name[place]
-    if char in _JOINERS:  # of letters in scripts that need them, and of emoji
+    if char in _JOINERS:  # allowed between letters of scripts that need them, and in emoji
         around = name[max(0, place - 1) : place] + name[place + 1 : place + 2]
         return len(around) < 2 or not all(_is_joined(each) for each in around)
     return unicodedata.category(char) in _HIDDEN or char in _BLANK

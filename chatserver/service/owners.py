@@ -10,25 +10,25 @@ from chatserver.model import ServerRole, User
 from chatserver.service.directory import USERS, decode_user
 from chatserver.service.texts import new_id
 
-SPACE = "founding"  # record space, beside how the first owner was decided on
-KEY = "turn"  # who may take an owner's role away at the moment: a unique text, or FREE
+SPACE = "founding"  # record space, shared with the choice of the first owner
+KEY = "turn"  # the process that may take an owner's role away now: a unique text, or FREE
 FREE = b"-"
 PAGE = 1000
 LOOK_SECONDS = 0.1
 # A turn that is unchanged for so long was left by a process that died: no call of the store takes longer
-# than 3 s, and the holder makes a few between two that may be slow.
+# than 3 s, and the holder makes only a few of them.
 STALE_SECONDS = 10.0
 
 
 class Owners:
-    """Who owns the server."""
+    """Guards the role of owner of the server."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     @asynccontextmanager
     async def without(self, user: str) -> AsyncIterator[None]:
-        """Inside, the user id may cease to be an owner: others remain, and none of them ceases too.
+        """While the block runs, another owner exists and stays one, so that this user may cease to be.
 
         Raises `ChatError` user.last_owner.
         """

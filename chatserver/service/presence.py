@@ -1,6 +1,6 @@
-"""Which connections want to know whether others are online, and telling them.
+"""Presence: connections that watch whether other users are online, and the notices to them.
 
-Each turn compares what a connection was told with what is true now, and tells the difference. So a
+Each turn compares the state that a connection was told with the present one, and sends the difference. So a
 user who comes and goes many times costs no more than once, and a connection that lags is told later.
 """
 
@@ -20,18 +20,18 @@ from chatserver.service.views import PresenceNow
 
 TURN_SECONDS = 1.0
 WATCHED_USERS = 200  # by one connection, in all of its rooms: some 40 KiB
-TOLD_AT_ONCE = 50  # connections; then others have their turn of the loop
+TOLD_AT_ONCE = 50  # connections; then other tasks get their turn of the loop
 
 
 class Watch:
-    """What one connection wants to know, and what it was told."""
+    """The users that one connection watches, and the state it was told of each."""
 
     __slots__ = ("rooms", "subscriber", "told")
 
     def __init__(self, subscriber: Subscriber) -> None:
         self.subscriber = subscriber
-        self.rooms: dict[str, list[str]] = {}  # members of each
-        self.told: dict[str, bool] = {}  # for each of these: were they said to be online?
+        self.rooms: dict[str, list[str]] = {}  # the watched members of each room
+        self.told: dict[str, bool] = {}  # by watched user, whether the connection was told "online"
 
 
 class Presence:
@@ -39,20 +39,20 @@ class Presence:
 
     def __init__(self, hub: Hub, rooms: RoomService, online: Online) -> None:
         self.online = online
-        self.say: Callable[[Item], None] | None = None  # to other nodes, where there is a bus
+        self.say: Callable[[Item], None] | None = None  # sends to other nodes; None without a bus
         self._rooms = rooms
         self._watches: dict[Subscriber, Watch] = {}
-        self._watchers: dict[str, set[Watch]] = {}  # of each user
+        self._watchers: dict[str, set[Watch]] = {}  # by watched user
         self._due: set[Watch] = set()
         hub.arrivals = self
 
     async def watch(
         self, subscriber: Subscriber, user: User, room: str, users: Sequence[str]
     ) -> dict[str, bool]:
-        """Which of these members are online; the connection is told of changes from now on.
+        """Watch members of a room; returns for each whether they are online now.
 
-        Replaces its last list for that room. Users who are no members are left out. Raises `ChatError`
-        where the connection does not follow the room, and limit.count.
+        The connection is told of later changes. Replaces its last list for that room. Users who are not
+        members are left out. Raises `ChatError` if the connection does not follow the room, and limit.count.
         """
         found = await self._rooms.get(room, user)
         demand(user, found, Right.READ)
@@ -61,7 +61,7 @@ class Presence:
     def watch_members(
         self, subscriber: Subscriber, room: Room, users: Sequence[str]
     ) -> dict[str, bool]:
-        """The same for a room that the connection follows, as who may read it."""
+        """Like `watch`, for a room that the connection follows, and whose right to read was checked."""
         followed = {feed.room.id: feed.room for feed in subscriber.feeds}
         if followed.get(room.id) is not room:
             raise ChatError("request.invalid", "room: expected one that this connection follows.")
@@ -72,19 +72,19 @@ class Presence:
         if len({each for listed in rooms.values() for each in listed}) > WATCHED_USERS:
             raise ChatError("limit.count", f"At most {WATCHED_USERS} users can be watched.")
         self._set(watch, rooms)
-        # The answer tells the connection all of this: nothing of it has to be told again.
+        # The answer tells the connection all of this, so no notice has to repeat it.
         answer = {member: member in self.online for member in members}
         watch.told |= answer
         return answer
 
     def unwatch(self, subscriber: Subscriber, room: Room) -> None:
-        """The connection wants to know of this room's members no longer."""
+        """End the connection's watch of this room's members."""
         watch = self._watches.get(subscriber)
         if watch is not None:
             self._set(watch, {name: m for name, m in watch.rooms.items() if name != room.id})
 
     async def turn(self) -> None:
-        """Tell other nodes and those who watch what is new; to be called every TURN_SECONDS."""
+        """Tell other nodes and watching connections of changes; to be called every TURN_SECONDS."""
         items = self.online.turn(asyncio.get_running_loop().time())
         if self.say is not None:
             for item in items:
@@ -99,7 +99,7 @@ class Presence:
                 await asyncio.sleep(0)
 
     def end(self) -> None:
-        """The node stops: nobody is online at it any more."""
+        """Tell other nodes that no user is online at this node any more, as it stops."""
         if self.say is not None:
             for item in self.online.end():
                 self.say(item)
@@ -120,7 +120,7 @@ class Presence:
     # -- watches -----------------------------------------------------------------------------------
 
     def _set(self, watch: Watch, rooms: Mapping[str, list[str]]) -> None:
-        """From now on the connection watches these members of these rooms."""
+        """Set the members that the connection watches, by room."""
         watch.rooms = {room: members for room, members in rooms.items() if members}
         wanted = {member for members in watch.rooms.values() for member in members}
         for user in watch.told.keys() - wanted:

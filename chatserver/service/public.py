@@ -1,4 +1,4 @@
-"""Public rooms, as they are listed to those who are not in them: the first ones are read once for all."""
+"""The list of public rooms that a user can join; its first page is read once for all users."""
 
 import time
 from collections.abc import Container
@@ -10,8 +10,8 @@ from chatserver.model import ServerRole, User
 from chatserver.rate import Bucket
 from chatserver.service.views import RoomList, RoomView
 
-PUBLIC_ROOMS = 500  # listed at once
-KEPT_SECONDS = 1.0  # as other rooms in memory are used without a look at the store
+PUBLIC_ROOMS = 500  # on one page
+KEPT_SECONDS = 1.0  # as long as rooms in memory are used without a look at the store
 FORGET_PER_SECOND, FORGET_BURST = (
     2.0,
     20.0,
@@ -20,7 +20,7 @@ FURTHER_ROOMS = 50  # read at least, of those behind the first ones: many may be
 
 
 class Page(NamedTuple):
-    """Public rooms by ascending id; behind `end` there may be more."""
+    """Public rooms by ascending id; there may be more behind the id `end`."""
 
     views: list[RoomView]
     end: str | None
@@ -28,7 +28,7 @@ class Page(NamedTuple):
 
 
 class PublicRooms:
-    """Finds what can be joined."""
+    """Finds the rooms that a user can join."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -38,7 +38,7 @@ class PublicRooms:
         self._forgetting = Bucket(FORGET_PER_SECOND, FORGET_BURST)
 
     async def page(self, user: User, joined: Container[str], after: str, limit: int) -> RoomList:
-        """Those not `joined`, by ascending id > `after`, at most `limit` and PUBLIC_ROOMS."""
+        """Rooms not in `joined`, by ascending id > `after`, at most `limit` and PUBLIC_ROOMS."""
         if user.role is ServerRole.GUEST:
             return RoomList([])
         limit = min(limit, PUBLIC_ROOMS)
@@ -50,9 +50,9 @@ class PublicRooms:
         return RoomList(found[:limit], more=len(found) > limit)
 
     def forget(self) -> None:
-        """A public room was made or described anew on this node, which shall show at once.
+        """Drop the first page, so that a public room made or changed on this node shows at once.
 
-        Where that happens all the time it shows after KEPT_SECONDS, as what other nodes do.
+        If that happens all the time it shows after KEPT_SECONDS, as changes by other nodes do.
         """
         if not self._forgetting.take():
             self._changes += 1

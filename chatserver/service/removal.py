@@ -1,4 +1,4 @@
-"""Deleting an account, with all that belongs to it alone. What it wrote stays, under its id."""
+"""Deletes an account with all data of its own. Its messages stay, under its id."""
 
 import msgspec
 
@@ -14,15 +14,16 @@ PAGE = 1000
 
 
 class Removal:
-    """Each step can be done again: an interrupted deletion is finished by the same command."""
+    """Deletes accounts. Each step can be repeated, so the same command finishes an interrupted deletion."""
 
     def __init__(self, store: Store, accounts: Accounts, rooms: RoomService) -> None:
         self._store, self._accounts, self._rooms = store, accounts, rooms
 
     async def delete(self, username: str, by: Actor = THE_SERVER) -> User:
-        """The shell that is left. Raises `ChatError` user.not_found, user.last_owner.
+        """Delete an account; returns the shell that is left.
 
-        It leaves its rooms, but for direct ones and those that would be without an owner.
+        The account leaves its rooms, except direct ones and those that would be without an owner. Raises
+        `ChatError` user.not_found, user.last_owner.
         """
         gone = await self._accounts.retire(username, by)
         leaving = msgspec.structs.replace(gone, disabled=False)
@@ -31,7 +32,7 @@ class Removal:
                 await self._rooms.leave(leaving, room)
             except StoreUnavailable:
                 raise
-            except ChatError:  # it may not: see above
+            except ChatError:  # a direct room, or its last owner: see above
                 continue
         while rows := await self._store.scan(MARKERS, f"{gone.id}/", limit=PAGE):
             for key, _ in rows:

@@ -1,4 +1,4 @@
-"""Who may do what: the only place where it is decided. Pure."""
+"""The rights of users, in rooms and on the server: the only place where they are decided. Pure functions."""
 
 from enum import StrEnum
 
@@ -8,14 +8,14 @@ from chatserver.room import Room
 
 
 class Right(StrEnum):
-    """What a user may be allowed in a room."""
+    """A thing that a user may be allowed to do in a room."""
 
     READ = "read"
     JOIN = "join"
     LEAVE = "leave"
     POST = "post"
-    EDIT = "edit"  # one's own messages
-    DELETE = "delete"  # one's own messages
+    EDIT = "edit"  # the user's own messages
+    DELETE = "delete"  # the user's own messages
     REACT = "react"
     PIN = "pin"
     INVITE = "invite"
@@ -40,8 +40,8 @@ _STAFF = (ServerRole.OWNER, ServerRole.ADMIN)
 def room_rights(server: ServerRole, kind: RoomKind, role: RoomRole | None) -> frozenset[Right]:
     """The rights of a user with this server role and this role in a room; None: not a member.
 
-    Staff of the server moderate public rooms, and private ones they are members of. What they are
-    not a member of and is not public does not exist for them either.
+    Staff of the server moderate public rooms, and private rooms they are members of. Other private rooms do
+    not exist for them, as for everybody.
     """
     if role is None:
         if kind is not RoomKind.PUBLIC or server is ServerRole.GUEST:
@@ -69,7 +69,7 @@ def may_read(user: User, room: Room) -> bool:
 
 
 def demand(user: User, room: Room, right: Right) -> None:
-    """Raise room.forbidden; or room.not_found where the user may not know that the room exists."""
+    """Raise room.forbidden without the right, or room.not_found if the user may not even know of the room."""
     held = rights(user, room)
     if right in held:
         return
@@ -77,7 +77,7 @@ def demand(user: User, room: Room, right: Right) -> None:
 
 
 def outranks(user: User, room: Room, other: str) -> bool:
-    """May `user` act on the membership of `other`? Staff of the server outrank everybody."""
+    """Whether `user` may act on the membership of `other`. Staff of the server outrank everybody."""
     if user.role in _STAFF:
         return True
     mine, theirs = room.role(user.id), room.role(other)
@@ -87,7 +87,7 @@ def outranks(user: User, room: Room, other: str) -> bool:
 
 
 def demand_other_owner(room: Room, user: str) -> None:
-    """Raise room.last_owner if nobody could administer the room without this owner."""
+    """Raise room.last_owner if the user is the room's only owner."""
     if room.role(user) is RoomRole.OWNER and not any(
         member.role is RoomRole.OWNER for other, member in room.members.items() if other != user
     ):
@@ -95,7 +95,7 @@ def demand_other_owner(room: Room, user: str) -> None:
 
 
 def demand_member_of_server(user: User) -> None:
-    """Guests take part where they were invited; they make and find nothing."""
+    """Raise user.forbidden for guests, who take part where they were invited but make and find nothing."""
     if user.disabled or user.role is ServerRole.GUEST:
         raise ChatError("user.forbidden")
 

@@ -1,10 +1,9 @@
-"""The rooms of a user as a list, page by page: the first thing that each client asks for.
+"""The list of a user's rooms, page by page: the first thing that each client asks for.
 
-It is made from rooms in memory with one read of the store, that of the user's read markers. The
-markers also tell what happened on other nodes: each join and each leave moves the user's marker to its
-event. So a marker of a room that is not known as the user's, or one beyond the head of a room in
-memory, makes this node look again. A node that dies between the two leaves at most KNOWN_SECONDS of
-an old list behind.
+It is made from rooms in memory with one read of the store: the user's read markers. These also reveal joins
+and leaves on other nodes, as each moves the user's marker to its event. So a marker in a room that the list
+lacks, or one beyond the head of a room in memory, makes this node look again. If a node dies between writing
+the event and moving the marker, other nodes show an old list for at most KNOWN_SECONDS.
 """
 
 import sys
@@ -22,16 +21,16 @@ from chatserver.rooms import Rooms
 from chatserver.service.markers import UNREAD_EVENTS, ReadMarkers
 from chatserver.service.views import RoomView, view_of
 
-JOINED_ROOMS = 1000  # listed at once
+JOINED_ROOMS = 1000  # on one page
 KNOWN_SECONDS = 30.0
 KNOWN_ROOMS = 200_000  # of all users together: some 20 MB
-COUNTED_EVENTS = 50  # counted in memory at once; of more the store counts
-COUNT_TRIES = 2  # of rooms that go on meanwhile; then the count may be ahead of the head
+COUNTED_EVENTS = 50  # counted in memory; with more, the store counts
+COUNT_TRIES = 2  # for rooms that get events meanwhile; then the count may be ahead of the head
 NONE = Unread(0, 0)
 
 
 class Counted(NamedTuple):
-    """What is unread behind the marker `read`, of the events up to `upto`."""
+    """Unread counts of the events behind the marker `read`, up to the seq `upto`."""
 
     read: int
     upto: int
@@ -39,7 +38,7 @@ class Counted(NamedTuple):
 
 
 class Known:
-    """What this node knows of one user's rooms."""
+    """One user's rooms as this node knows them."""
 
     __slots__ = ("ids", "others", "rooms", "until")
 
@@ -65,7 +64,7 @@ class Known:
         return self.ids[start : start + limit]
 
     def drop(self, room: str, marker: int) -> bool:
-        """The user is in this room no longer. False if that was known."""
+        """Remove a room that the user has left. False if it was not in the list."""
         if room not in self.rooms:
             return False
         del self.rooms[room]
@@ -75,7 +74,7 @@ class Known:
 
 
 class JoinedPage(NamedTuple):
-    """Rooms by ascending id; `more` says that there are others behind `end`. `ids` are those of all."""
+    """Rooms by ascending id; with `more`, others follow behind `end`. `ids` has all the user's rooms."""
 
     views: list[RoomView]
     more: bool
@@ -84,7 +83,7 @@ class JoinedPage(NamedTuple):
 
 
 class RoomLists:
-    """The lists of all users that asked this node lately."""
+    """The lists of users who asked this node lately."""
 
     def __init__(self, store: Store, rooms: Rooms, log: Log, markers: ReadMarkers) -> None:
         self._store, self._rooms, self._log, self._markers = store, rooms, log, markers
@@ -92,7 +91,7 @@ class RoomLists:
         self._size = 0  # rooms in `_known`
 
     async def page(self, user: User, after: str, limit: int) -> JoinedPage:
-        """The user's rooms with id > `after`, at most `limit`, with what is unread of them."""
+        """The user's rooms with id > `after`, at most `limit`, with their unread counts."""
         known, read = await self._look(user, after, limit)
         ids = known.after(after, limit + 1)
         rooms = await self._in_step(user, known, ids[:limit], read)
@@ -100,7 +99,7 @@ class RoomLists:
         views = [
             view_of(user, room, read.get(room.id, 0), unread.get(room.id, NONE))
             for room in rooms
-            if user.id in room.members  # it may have been lost meanwhile
+            if user.id in room.members  # the membership may have ended meanwhile
         ]
         return JoinedPage(views, len(ids) > limit, ids[:limit][-1] if ids else "", known.rooms)
 
@@ -114,14 +113,14 @@ class RoomLists:
         return (await self._look(user, "", JOINED_ROOMS))[0].rooms
 
     def forget(self, user: str) -> None:
-        """The user joined or left a room on this node."""
+        """Forget the user's list, as the user joined or left a room on this node."""
         if known := self._known.get(user):
             known.until = 0.0
 
     # -- which rooms -------------------------------------------------------------------------------
 
     async def _look(self, user: User, after: str, limit: int) -> tuple[Known, dict[str, int]]:
-        """What is known of the user, and the markers of the next `limit` rooms behind `after`."""
+        """The user's rooms, and the markers of the next `limit` of them behind `after`."""
         markers, end = await self._markers.page(user, after, 2 * limit)
         known = await self._up_to_date(user, markers)
         # Markers of rooms that the user left or only visited may have filled the page.
@@ -159,7 +158,7 @@ class RoomLists:
     async def _in_step(
         self, user: User, known: Known, ids: Sequence[str], read: Mapping[str, int]
     ) -> list[Room]:
-        """Those of the rooms that the user is in by what the store has now."""
+        """The rooms, in step with the store, without those that the user is not in any more."""
         loaded = await self._rooms.load_many(ids)
         rooms = [loaded[id] for id in ids if id in loaded]
         await self._log.refresh(
@@ -181,7 +180,7 @@ class RoomLists:
     async def _unread(
         self, user: User, known: Known, rooms: Sequence[Room], read: Mapping[str, int]
     ) -> dict[str, Unread]:
-        """Of the rooms that have something unread, up to where each is when this returns."""
+        """Counts of the rooms with unread messages, up to each room's head at the time this returns."""
 
         def count(room: Room) -> Counted | None:
             return _count(user.id, room, read.get(room.id, 0), known.rooms.get(room.id))
@@ -202,7 +201,7 @@ class RoomLists:
     async def _ask(
         self, user: User, known: Known, rooms: Sequence[Room], read: Mapping[str, int]
     ) -> dict[str, Unread]:
-        """Have the store count, which it does up to its own head, and note what is so up to ours."""
+        """Have the store count. It counts up to its own head, so only counts up to ours are noted."""
         counts: dict[str, Unread] = {}
         for _ in range(COUNT_TRIES):
             heads = {room: room.head for room in rooms}
@@ -222,7 +221,7 @@ class RoomLists:
 
 
 def _count(user: str, room: Room, read: int, known: Counted | None) -> Counted | None:
-    """What is unread behind `read`, from what was known and the tail; None if that does not reach."""
+    """Unread counts behind `read`, from the last counts and the tail; None if the tail is too short."""
     if known is None or known.read != read or known.upto > room.head:
         known = Counted(read, read, NONE)
     if known.upto == room.head:

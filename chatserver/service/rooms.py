@@ -1,4 +1,4 @@
-"""Rooms and who is in them: making, finding, joining, inviting, removing, roles, read markers."""
+"""Rooms and their members: making, finding, joining, inviting, removing, roles, read markers."""
 
 import hashlib
 import heapq
@@ -35,11 +35,11 @@ from chatserver.service.texts import clean_name, new_id
 from chatserver.service.views import MemberView, RoomList, RoomView, room_name, view_of
 
 MEMBER_PAGE = 1000
-JOINED, PUBLIC = "joined", "public"  # parts of the list of rooms, as the places in it begin
+JOINED, PUBLIC = "joined", "public"  # parts of the list of rooms; its cursors begin with one
 
 
 class RoomService:
-    """What can be done with rooms as such."""
+    """Operations on rooms and their members."""
 
     def __init__(
         self,
@@ -67,8 +67,8 @@ class RoomService:
     async def get(self, room: str, user: User | None = None) -> Room:
         """The room, in step with the store. Raises `ChatError` room.not_found.
 
-        Says nothing of rights: whoever calls it demands one. If `user`, for whom it is, is no
-        member by what is known here, the store is asked: another node may have let them in just now.
+        Checks no rights; the caller does. If `user`, who asks, is not known as a member here, the store is
+        read: another node may have let them in just now.
         """
         remembered = self._rooms.loaded(room)
         if remembered is not None and (user is None or remembered.role(user.id) is not None):
@@ -79,11 +79,11 @@ class RoomService:
                 raise ChatError("room.not_found")
             if known is remembered or self._rooms.loaded(room) is not known:
                 await self._log.refresh([known])
-            if self._rooms.known(room) is known:  # else it was dropped from memory meanwhile
+            if self._rooms.known(room) is known:  # not dropped from memory meanwhile
                 return known
 
     async def get_many(self, rooms: Sequence[str]) -> dict[str, Room]:
-        """The rooms that there are of these, in step with the store. Says nothing of rights."""
+        """Those of the rooms that exist, in step with the store. Checks no rights."""
         found = await self._rooms.load_many(rooms)
         await self._log.refresh(
             room for name, room in found.items() if not self._rooms.loaded(name)
@@ -91,16 +91,16 @@ class RoomService:
         return found
 
     def describe(self, user: User, room: Room) -> RoomView:
-        """One room without what the user has read of it, for who may read it."""
+        """One room without the user's read position. Raises `ChatError` without the right to read."""
         demand(user, room, Right.READ)
         return view_of(user, room)
 
     def name(self, user: User, room: Room) -> str | None:
-        """What a user who may read the room knows it by: a direct one by the other's name."""
+        """The room's name for a user who may read it; of a direct room, the other user's name."""
         return room_name(user, room)
 
     async def view(self, user: User, room: Room) -> RoomView:
-        """One room, for who may read it."""
+        """One room with the user's read position. Raises `ChatError` without the right to read."""
         demand(user, room, Right.READ)
         views = await self.views(user, [room])
         if room.id not in views:  # the right was lost meanwhile
@@ -108,7 +108,7 @@ class RoomService:
         return views[room.id]
 
     async def views(self, user: User, rooms: Sequence[Room]) -> dict[str, RoomView]:
-        """Those of the rooms that the user may read, in two queries."""
+        """Views of those rooms that the user may read, in two queries."""
         mine = [room for room in rooms if may_read(user, room)]
         read = await self._markers.of_rooms(user, mine)
         unread = await self._markers.unread(user, mine, read)
@@ -121,8 +121,8 @@ class RoomService:
     async def visible(self, user: User, after: str = "", limit: int | None = None) -> RoomList:
         """The user's rooms, with positions, then public ones to join; each by ascending id.
 
-        `after` is that of the page before, or the id of a public room. Without a `limit`, at most
-        JOINED_ROOMS and PUBLIC_ROOMS of each.
+        `after` is the `more` of the page before, or the id of a public room. Without a `limit`, at most
+        JOINED_ROOMS of the one and PUBLIC_ROOMS of the other.
         """
         where, _, place = after.rpartition(":")
         mine: JoinedPage | None = None
@@ -227,7 +227,7 @@ class RoomService:
     # -- membership ----------------------------------------------------------------------------------
 
     async def join(self, user: User, room: Room) -> None:
-        """Join a public room; who is in already stays as they are."""
+        """Join a public room; does nothing for a present member."""
         if room.role(user.id) is not None:
             return
         demand(user, room, Right.JOIN)
@@ -236,12 +236,12 @@ class RoomService:
             await self._membership.admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
 
     async def leave(self, user: User, room: Room) -> None:
-        """Leave; the last owner only as the last member."""
+        """Leave a room. The last owner can leave only as the last member."""
         demand(user, room, Right.LEAVE)
         await self._membership.dismiss(user, room, user.id, Right.LEAVE)
 
     async def invite(self, user: User, room: Room, other: str) -> None:
-        """Take somebody in; who is in already stays as they are."""
+        """Make another user a member; does nothing for a present member."""
         demand(user, room, Right.INVITE)
         invited = await self._accounts.get(other)
         if room.role(invited.id) is not None:
@@ -261,7 +261,7 @@ class RoomService:
         await self._tell_nodes(room)
 
     async def appoint(self, user: User, room: Room, other: str, role: RoomRole) -> int:
-        """Give a member another role; returns the seq of the change. One owner stays owner."""
+        """Give a member another role; returns the seq of the change. The last owner keeps the role."""
         demand(user, room, Right.APPOINT)
 
         def check() -> None:
@@ -288,19 +288,19 @@ class RoomService:
     async def mark_read(
         self, user: User, room: Room, seq: int, but: Subscriber | None = None
     ) -> int:
-        """Move the user's marker forward; returns where it is then. See `ReadMarkers.move`."""
+        """Move the user's marker forward; returns its position afterwards. See `ReadMarkers.move`."""
         demand(user, room, Right.READ)
         return await self._markers.move(user, room, seq, but)
 
     # -- other nodes -----------------------------------------------------------------------------
 
     async def _tell_nodes(self, room: Room) -> None:
-        """Somebody lost a right: other nodes learn it at once, not only when they compare heads."""
-        with suppress(StoreUnavailable):  # then they do learn it by their heads
+        """Tell other nodes at once of a lost right, before they compare heads."""
+        with suppress(StoreUnavailable):  # they still learn of it when they compare heads
             await self._changes.announce("room", room.id)
 
     async def _recheck(self, name: str) -> None:
-        """Another node removed somebody from the room, or changed a role."""
+        """Refresh a room in which another node removed a member or changed a role."""
         known = self._rooms.known(name)
         if known is not None:
             await self._log.refresh([known])
@@ -339,6 +339,6 @@ class RoomService:
 
 
 def direct_room_id(users: set[str]) -> str:
-    """The one room between these users, on every node: two who make it at once make the same."""
+    """The id of the direct room between these users: the same on every node, so a room is made only once."""
     digest = hashlib.sha256("\n".join(sorted(users)).encode()).digest()
     return "d" + b32encode(digest).decode().lower()[:25]

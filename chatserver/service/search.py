@@ -1,4 +1,4 @@
-"""Search: who may look where, what a query means here, and pages of answers."""
+"""Search for users: checks rights, resolves the names in a query, and returns pages of answers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,14 +20,14 @@ from chatserver.service.history import History, fitting
 from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.rooms import RoomService
 
-AUTHORS = 10  # different ones that one query may name
-PUBLIC_PAGES = 20  # of 500 rooms, in which `in:` looks for a name; each takes some milliseconds
+AUTHORS = 10  # different authors in one query
+PUBLIC_PAGES = 20  # of 500 rooms, searched for the name in `in:`; each takes some milliseconds
 
 
 class Found(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Messages, newest first. `cursor` says where to go on (as `before`), if there may be more.
+    """Messages, newest first. `cursor`, if there may be more, is the `before` of the next page.
 
-    `partial` says that an index is still being made, so that older messages may be missing.
+    `partial`: an index is still being made, so older messages may be missing.
     """
 
     messages: list[Message]
@@ -36,7 +36,7 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Search:
-    """Looks through what was said, for people."""
+    """Searches messages for users."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class Search:
         before: int | str | None = None,
         limit: int = 50,
     ) -> Found:
-        """What matches in one room, or in all that the user is in.
+        """Matching messages in one room, or in all rooms that the user is in.
 
-        `before` is a cursor; or a seq in one room, a time in all. Raises `ChatError` request.invalid,
-        and what `rights.demand` raises for the room.
+        `before` is a cursor, or a seq in one room, or a time in all rooms. Raises `ChatError`
+        request.invalid, and those of `rights.demand` for the room.
         """
         query = parse(text)
         place = _place(before, room)
@@ -94,7 +94,7 @@ class Search:
         return Found(shown, None if end is None else cursor(end), located.partial)
 
     async def _looked_in(self, user: User, query: Query, room: Room | None) -> list[Room]:
-        """The rooms, all of which the user may read; of them those that `in:` names, if it is said."""
+        """The rooms to search, all of which the user may read; with `in:`, only the named ones."""
         if room is not None:
             demand(user, room, Right.READ)
         rooms = [room] if room is not None else await self._rooms.joined(user)
@@ -125,18 +125,18 @@ class Search:
 
 
 def cursor(place: Place) -> str:
-    """A place as clients get it; `Search.find` takes it as `before`."""
+    """The cursor of a place, for clients; `Search.find` takes it as `before`."""
     return "/".join((place.at, str(place.seq), place.room)) if place.at else str(place.seq)
 
 
 def cursor_of(message: Message, *, in_room: bool) -> str:
-    """Where to go on behind a message that was found in one room or in several."""
+    """The cursor for going on behind a message that was found in one room or in several."""
     at, room = ("", "") if in_room else (message.at, message.room)
     return cursor(Place(at, room, message.seq))
 
 
 def _place(before: int | str | None, room: Room | None) -> Place | None:
-    """Raises `ChatError` request.invalid."""
+    """The place of a cursor, seq or time. Raises `ChatError` request.invalid."""
     if before is None:
         return None
     at, _, rest = ("", "", str(before)) if room is not None else str(before).partition("/")
@@ -151,7 +151,7 @@ def _place(before: int | str | None, room: Room | None) -> Place | None:
 
 
 def _span(query: Query, place: Place | None) -> Span | None:
-    """The times that a query and a place among all rooms leave; None if all are."""
+    """The span of times that the query and the place among all rooms allow; None if all times."""
     ends = [seconds(at) for at in (query.until, place and place.at) if at]
     if not ends and query.since is None:
         return None

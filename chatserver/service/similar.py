@@ -1,7 +1,7 @@
-"""Finds names that look like somebody else's: an index of the skeletons of all names.
+"""Finds names that look like another account's, by an index of the skeletons of all names.
 
-An entry is made before its account, atomically, so that of two at once one is refused. Accounts of
-before the index are entered in the background; of those that look alike already, the older one.
+An entry is made before its account, atomically, so that of two made at once one is refused. Accounts that
+are older than the index are entered in the background; if two of them look alike, the older one is entered.
 """
 
 import time
@@ -19,12 +19,12 @@ PROGRESS_SPACE, PROGRESS_KEY = "founding", "skeletons"  # the last id entered, o
 DONE = b"done"
 BATCH = 100  # accounts entered at once, every LOOK_SECONDS
 LOOK_SECONDS = 1.0
-# An entry whose account is not there was left by a crash, or its account is just being made.
+# An entry without an account was left by a crash, or its account is just being made.
 UNFINISHED_SECONDS = 60.0
 
 
 class Similar:
-    """Whose names look like which."""
+    """The index of skeletons."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -55,7 +55,7 @@ class Similar:
                 await self._store.delete(SPACE, key)
 
     async def look(self) -> None:
-        """Enter some accounts of before the index. Raises `StoreUnavailable`."""
+        """Enter some accounts that are older than the index. Raises `StoreUnavailable`."""
         if self._done:
             return
         place = await self._store.get(PROGRESS_SPACE, PROGRESS_KEY) or b""
@@ -74,7 +74,7 @@ class Similar:
                 await self._store.add(SPACE, key, user.id.encode())
 
     async def _take_over(self, key: str, user: str) -> bool:
-        """Whether the entry is the user's, or can be, as its account never came to be."""
+        """Take over an entry whose account was never completed; whether the entry is the user's now."""
         holder = await self._store.get(SPACE, key)
         if holder is None:
             return await self._store.add(SPACE, key, user.encode())

@@ -1,4 +1,4 @@
-"""What texts must look like: bodies, rooms' names, reactions; and ids that the server makes.
+"""Rules for texts (bodies, names of rooms, reactions), and ids that the server makes.
 
 Names of people: `names.py`.
 """
@@ -11,9 +11,9 @@ import unicodedata
 from chatserver.errors import ChatError
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
-# The @ first, what stands before it second: so the engine looks at the @s alone.
+# The pattern tests the @ before the character in front of it, so the engine looks only at the @s.
 _MENTION = re.compile(r"@(?<![\w@.-]@)([\w](?:[\w.-]{0,30}[\w])?)")
-# Direction of what follows, and blanks without a width. Joiners are parts of words and of emoji.
+# Marks of direction, and blanks of zero width. Joiners are not here: they are parts of words and emoji.
 _INVISIBLE = frozenset(
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
@@ -28,7 +28,7 @@ def new_id() -> str:
 
 
 def time_of_id(text: str) -> float:
-    """When `new_id` made it (Unix time); 0 for another text."""
+    """The Unix time at which `new_id` made the id; 0 for another text."""
     if len(text) != 20 or not set(text) <= set(_ALPHABET):
         return 0.0
     number = 0
@@ -38,7 +38,7 @@ def time_of_id(text: str) -> float:
 
 
 def clean_name(text: str | None) -> str:
-    """A room's name: trimmed, nothing that controls how others are shown, 1 to 200 characters."""
+    """A room's name, trimmed: 1 to 200 characters, none of which controls how others are shown."""
     name = " ".join((text or "").split())
     if not 1 <= len(name) <= 200 or any(map(_is_control, name)) or not _VISIBLE.search(name):
         raise ChatError(

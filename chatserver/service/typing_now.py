@@ -1,4 +1,4 @@
-"""Who is writing in a room: told at once to those who follow it, and kept nowhere."""
+"""Typing notices: sent at once to the followers of a room, and stored nowhere."""
 
 from collections import OrderedDict
 
@@ -10,21 +10,21 @@ from chatserver.room import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.views import TypingNow
 
-PER_SECOND, BURST = 1.0, 5.0  # of one user; each goes to everybody in the room
-USERS = 20_000  # whose rate is remembered; who came first makes room
+PER_SECOND, BURST = 1.0, 5.0  # notices of one user; each goes to everybody in the room
+USERS = 20_000  # whose rate is remembered; the oldest are forgotten first
 
 
 class Typing:
-    """Tells it, of each user no more often than anybody can see."""
+    """Sends typing notices, for each user no more often than readers can notice."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def tell(self, user: User, room: Room, *, but: Subscriber | None = None) -> None:
-        """Tell all who follow the room, `but` one. What is said too often is not told, and no error.
+        """Tell all followers of the room except `but`. Notices above the rate are dropped without an error.
 
-        Raises what `rights.demand` raises for who may not post.
+        Raises the error of `rights.demand` if the user may not post.
         """
         demand(user, room, Right.POST)
         bucket = self._buckets.get(user.id)

@@ -1,4 +1,4 @@
-"""What people are shown of rooms, and what their connections are told that is in no log."""
+"""Views of rooms for users, and the notices to their connections that are in no log."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from chatserver.room import Room
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room as one user sees it. `name` of a direct room is the other's."""
+    """A room as one user sees it. The `name` of a direct room is that of the other user."""
 
     id: str
     name: str | None
@@ -23,7 +23,7 @@ class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Rooms, and with `more` the place `after` which further ones follow."""
+    """Rooms; `more`, if there are further ones, is the `after` of the next page."""
 
     rooms: list[RoomView]
     more: bool = False
@@ -81,13 +81,13 @@ class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
 
 
 class PresenceNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="presence"):
-    """Tells who asked for it which users have come online, or gone."""
+    """Tells a watching connection which users have come online, or gone offline."""
 
     users: dict[str, bool]
 
 
 def room_name(user: User, room: Room) -> str | None:
-    """What a user who may read the room knows it by: a direct one by the other's name."""
+    """The room's name for a user who may read it; of a direct room, the other user's name."""
     assert room.description is not None
     if room.description.kind is not RoomKind.DIRECT:
         return room.description.name
