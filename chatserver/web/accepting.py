@@ -1,4 +1,4 @@
-"""Accepting connections, also where the operating system has no descriptor left for one."""
+"""Accepts connections, and copes when the operating system has no descriptor left."""
 
 import asyncio
 import errno
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from chatserver.logging.repeated import Repeated
 
-AT_ONCE: Final = 128  # connections accepted before others get their turn
+AT_ONCE: Final = 128  # connections accepted before other tasks get their turn
 PAUSE_SECONDS: Final = 1.0
 RESERVE: Final = 65536  # bytes
 _EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -19,19 +19,19 @@ _reports = Repeated()
 def accept(
     listener: socket.socket, take: Callable[[socket.socket, Any], None]
 ) -> Callable[[], None]:
-    """Hand each connection to `take`, until the function that is returned is called."""
+    """Hand each new connection to `take`. Returns the function that ends this."""
     return _Acceptor(listener, take).stop
 
 
 class _Acceptor:
-    """Reads one listening socket. It pauses where it can accept nothing: else the loop would spin."""
+    """Reads one listening socket. It pauses when it cannot accept, as the loop would spin otherwise."""
 
     def __init__(self, listener: socket.socket, take: Callable[[socket.socket, Any], None]) -> None:
         self._listener, self._take = listener, take
         self._loop = asyncio.get_running_loop()
         self._resuming: asyncio.TimerHandle | None = None
         self._stopped = False
-        self._reserve: bytearray | None = None  # memory with which to try again where there is none
+        self._reserve: bytearray | None = None  # freed for another try when memory runs out
         self._watch()
 
     def stop(self) -> None:
@@ -68,7 +68,7 @@ class _Acceptor:
                 return
             try:
                 self._take(connection, address)
-            except (OSError, MemoryError):  # gone again, or nothing left to serve it with
+            except (OSError, MemoryError):  # client gone, or nothing left to serve it with
                 connection.close()
 
     def _pause(self, error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""Who is asking: credentials, client address, and whether the page that asks may."""
+"""Reads from a request its credentials, the client's address, and whether its page's origin is allowed."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from tornado.httputil import HTTPServerRequest
 from chatserver.logging.repeated import Repeated
 
 COOKIE: Final = "chat_session"
-# Over TLS alone. A browser takes a cookie of this prefix from the host itself, never from a
+# Over TLS only. A browser accepts a cookie with this prefix only from the host itself, never from a
 # neighbour under the same domain (RFC 6265bis, 4.1.3.2).
 HOST_COOKIE: Final = "__Host-chat_session"
-DEVICE_COOKIE: Final = "chat_device"  # where somebody signed in before; opens nothing
+DEVICE_COOKIE: Final = "chat_device"  # tells that somebody signed in here before; grants no access
 DEVICE_SECONDS = 90 * 86400
-# What a proxy adds to a request that it passes on.
+# Headers that a proxy adds to a request.
 FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded")
 
 _warnings = Repeated()
 
 
 class Access:
-    """What the configuration says of proxies, hosts and origins, made ready for requests."""
+    """The configured proxies, hosts, origins and networks, prepared for checking requests."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Access:
         return not self._hosts or without_port(host.lower()) in self._hosts
 
     def is_internal(self, request: HTTPServerRequest) -> bool:
-        """Whether the request comes straight from where operators are, through no proxy."""
+        """Whether the request comes from a network of operators, through no proxy."""
         return _is_in(request.remote_ip or "", self._internal) and not any(
             name in request.headers for name in FORWARDED
         )
 
     def warn_of_proxy(self, request: HTTPServerRequest) -> None:
-        """Say so if a request claims to come through a proxy that is not trusted."""
+        """Log a warning if a request claims to come through a proxy that is not trusted."""
         headers, peer = request.headers, request.remote_ip or ""
         if "X-Forwarded-For" not in headers and "X-Forwarded-Proto" not in headers:
             return
@@ -62,7 +62,7 @@ class Access:
             )
 
     def address(self, request: HTTPServerRequest) -> str:
-        """The client's address: behind trusted proxies, the last one in X-Forwarded-For that is none."""
+        """The client's address: behind trusted proxies, the last other one in X-Forwarded-For."""
         address = request.remote_ip or ""
         if not self.is_proxy(address):
             return address
@@ -76,7 +76,7 @@ class Access:
         return address
 
     def is_secure(self, request: HTTPServerRequest) -> bool:
-        """Did the client come over TLS, to us or to a trusted proxy?"""
+        """Whether the client came over TLS, to us or to a trusted proxy."""
         if request.protocol == "https":
             return True
         if not self.is_proxy(request.remote_ip or ""):
@@ -84,20 +84,20 @@ class Access:
         return request.headers.get("X-Forwarded-Proto", "").lower() == "https"
 
     def is_foreign(self, request: HTTPServerRequest) -> bool:
-        """Does the request say that it comes from a page of another origin?"""
+        """Whether the request says that it comes from a page of another origin."""
         origin = request.headers.get("Origin")
         if origin is None or origin in self._origins:
             return False
         scheme, _, host = origin.partition("://")
-        # A page that was loaded without TLS may have been changed on its way: where TLS is served it is
-        # foreign.
+        # A page that was loaded without TLS may have been changed on its way, so a server with TLS treats
+        # it as foreign.
         schemes = ("https",) if self.is_secure(request) else ("http", "https")
         return scheme not in schemes or host.lower() != request.host.lower()
 
     def cross_origin(self, request: HTTPServerRequest) -> dict[str, str]:
-        """What lets a page of an allowed origin read the answer (Fetch Standard, 3.3).
+        """The headers that let a page of an allowed origin read the answer (Fetch Standard, 3.3).
 
-        Always one origin by name: with `*` a browser would send no credentials.
+        They name the one origin: with `*` a browser would send no credentials.
         """
         origin = request.headers.get("Origin") if self._origins else None
         if origin is None:
@@ -112,7 +112,7 @@ class Access:
         }
 
     def may_cross(self, request: HTTPServerRequest) -> bool:
-        """Is this the question of a browser whether a page of an allowed origin may go on?"""
+        """Whether this is the preflight request of a page of an allowed origin."""
         headers = request.headers
         return headers.get("Origin") in self._origins and "Access-Control-Request-Method" in headers
 
@@ -130,7 +130,7 @@ def cookie_token(request: HTTPServerRequest) -> str | None:
     """The token of the cookie that signing in sets, if there is one."""
     if "Cookie" not in request.headers:
         return None
-    for name in (HOST_COOKIE, COOKIE):  # a neighbour's page may have planted the second
+    for name in (HOST_COOKIE, COOKIE):  # a page of a neighbouring host may have planted the second
         morsel = request.cookies.get(name)
         if morsel is not None and morsel.value:
             return morsel.value
@@ -138,9 +138,9 @@ def cookie_token(request: HTTPServerRequest) -> str | None:
 
 
 def session_cookies(token: str, seconds: int, *, secure: bool) -> list[str]:
-    """The Set-Cookie headers that sign a page in for so many seconds; "" and 0 sign it out.
+    """The Set-Cookie headers that sign a page in for `seconds`; "" and 0 sign it out.
 
-    Over TLS there are two, of which the first counts: the second is the name that programs know.
+    Over TLS there are two cookies. The first one counts; the second has the name that programs know.
     """
     rest = f"={token}; Path=/; Max-Age={seconds}; HttpOnly;{' Secure;' * secure} SameSite=Lax"
     return [HOST_COOKIE + rest, COOKIE + rest] if secure else [COOKIE + rest]
@@ -161,12 +161,12 @@ def _is_in(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IP
         return False
     found = ipaddress.ip_address(address)
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped  # how a socket for both families shows an IPv4 peer
+        found = found.ipv4_mapped  # a socket for both families shows an IPv4 peer this way
     return any(found in network for network in networks)
 
 
 def device_token(request: HTTPServerRequest) -> str:
-    """The token of the cookie that tells a device where somebody signed in before, or nothing."""
+    """The token of the cookie that marks a device on which somebody signed in before; "" without one."""
     morsel = request.cookies.get(DEVICE_COOKIE) if "Cookie" in request.headers else None
     return morsel.value if morsel is not None else ""
 

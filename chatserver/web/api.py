@@ -17,7 +17,7 @@ from chatserver.service.views import RoomView
 from chatserver.web.access import DEVICE_COOKIE, DEVICE_SECONDS, bearer_token, device_token
 from chatserver.web.base import BaseHandler
 
-CREDENTIALS_BYTES = 65536  # of a body that anybody may send, however much others may
+CREDENTIALS_BYTES = 65536  # of a body before sign-in; signed-in users may send larger ones
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class AccountChange(msgspec.Struct, frozen=True):
 
 
 class SessionHandler(BaseHandler):
-    """Signing in hands out the session twice: in the body for bots, as a cookie for pages."""
+    """A handler that signs in or out: a token goes out in the body for bots and as a cookie for pages."""
 
     async def signed_in(self, user: User, token: str, status: int) -> None:
         self.give_cookie(token)
@@ -96,7 +96,7 @@ class SessionHandler(BaseHandler):
 
 
 class CredentialsHandler(SessionHandler):
-    """Answers strangers, so it reads no more from them than credentials take."""
+    """Answers anybody, so it reads no more than credentials take."""
 
     json_methods = frozenset(("POST",))
     most_bytes = CREDENTIALS_BYTES
@@ -132,7 +132,7 @@ class Logout(SessionHandler):
 
 
 class Me(SessionHandler):
-    """What a page asks first. A use prolongs the session, so it prolongs the cookie as well."""
+    """A page's first request. A use prolongs the session, so it prolongs the cookie as well."""
 
     async def get(self) -> None:
         user = await self.user()
@@ -142,14 +142,14 @@ class Me(SessionHandler):
 
 
 class SignedIn(BaseHandler):
-    """An address that answers users alone; what they send is JSON."""
+    """An address that answers only signed-in users and reads JSON."""
 
     json_methods = frozenset(("PUT", "PATCH"))
     needs_user = True
 
 
 class Users(SignedIn):
-    """A user by name, to invite or write to. Lists nobody."""
+    """One user by name, to invite or write to. There is no list of users."""
 
     async def get(self, username: str) -> None:
         asker = await self.user()
@@ -189,7 +189,7 @@ class RoomHandler(SignedIn):
     """An address under one room."""
 
     async def asked(self, room: str) -> tuple[User, Room]:
-        """Who is asking, and for which room."""
+        """The user who asks, and the room."""
         user = await self.user()
         return user, await self.service.rooms.get(room, user)
 
@@ -305,7 +305,7 @@ class Events(RoomHandler):
 
 _ROOM = r"/api/v1/rooms/([^/]+)"
 ROUTES: list[tuple[str, type[BaseHandler], str]] = [
-    # Tornado tries one after the other: what is asked for most comes first.
+    # Tornado tries the addresses in order, so the commonest one comes first.
     (_ROOM + "/messages", Messages, "/api/v1/rooms/ID/messages"),
     (_ROOM + "/events", Events, "/api/v1/rooms/ID/events"),
     (r"/api/v1/register", Register, "/api/v1/register"),

@@ -1,4 +1,4 @@
-"""What all HTTP handlers share: credentials, JSON in and out, errors, measures, headers."""
+"""The base of all HTTP handlers: credentials, JSON in and out, errors, metrics, headers."""
 
 import time
 from asyncio import Future
@@ -30,26 +30,26 @@ _CODES = {
     413: "request.too_large",
 }
 
-PREFLIGHT_SECONDS = 600  # browsers remember the answer so long; a change of the settings waits
+PREFLIGHT_SECONDS = 600  # browsers remember the answer so long, and use changed settings only then
 
 
 class BaseHandler(RequestHandler):
     """A request to this server. Subclasses translate: parse, call the service, reply."""
 
-    route = "?"  # the pattern, for measures; never the path itself
-    answers_any_host = False  # as orchestrators ask by address
-    # What is decided by the head of a request that has a body, before any of it is read:
-    json_methods: ClassVar[frozenset[str]] = frozenset()  # those whose body has to be JSON
-    needs_user = False  # only somebody who is signed in is answered
+    route = "?"  # the pattern, for metrics; never the path itself
+    answers_any_host = False  # true for addresses that orchestrators ask by IP address
+    # Checked by the head of a request with a body, before any of the body is read:
+    json_methods: ClassVar[frozenset[str]] = frozenset()  # methods whose body has to be JSON
+    needs_user = False  # answer only signed-in users
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
-    open_bytes: ClassVar[int | None] = None  # a larger body is read from who is signed in alone
+    open_bytes: ClassVar[int | None] = None  # of a body before sign-in; more needs a session
 
     def initialize(self, gate: Gate) -> None:
         self.gate = gate
         self.service: Service = gate.service
         self.access: Access = gate.access
         self.request_id = identified(self.request.headers.get("X-Request-Id", ""))
-        self.asker: str | None = None  # the id of who asks, once that is known
+        self.asker: str | None = None  # the id of the user who asks, once it is known
         self._user: User | None = None
         self._received: bytearray | None = None
 
@@ -58,7 +58,7 @@ class BaseHandler(RequestHandler):
         return self.admit_body() if self.has_body else None
 
     def admit(self) -> None:
-        """Refuse what can be refused by the head. Raises `ChatError`."""
+        """Refuse a request for anything in its head. Raises `ChatError`."""
         request_id.set(self.request_id)
         self.access.warn_of_proxy(self.request)
         if not self.answers_host(self.request.host):
@@ -74,7 +74,7 @@ class BaseHandler(RequestHandler):
         return getattr(type(self), "_stream_request_body", False)
 
     async def admit_body(self) -> None:
-        """Whether the body that the head announces is worth reading. Raises `ChatError`."""
+        """Check the body that the head announces before it is read. Raises `ChatError` to refuse it."""
         method = self.request.method or ""
         if getattr(type(self), method.lower(), None) in (
             None,
@@ -106,7 +106,7 @@ class BaseHandler(RequestHandler):
             received += chunk
 
     def _read_limit(self) -> int:
-        """Bytes that are read: chunks do not say beforehand how many they will be."""
+        """Bytes of the body to read at most; chunked bodies do not announce their length."""
         if self.open_bytes is None or self._user is not None:
             return self._body_limit
         return min(self._body_limit, self.open_bytes)
@@ -117,7 +117,7 @@ class BaseHandler(RequestHandler):
         self.send_error(error.meaning.status, exc_info=(ChatError, error, None))
 
     def take_body(self) -> None:
-        """The body is complete; who answers finds it in the request."""
+        """Put the complete body into the request, where handlers read it."""
         if self._received is not None:
             self.request.body = bytes(self._received)
             self._received = None
@@ -127,13 +127,13 @@ class BaseHandler(RequestHandler):
         return anyone or self.access.is_own_host(host)
 
     def is_inside(self) -> bool:
-        """Whether figures and details may be told: at the listener for operators, and to their networks."""
+        """Whether to show metrics and details: at the listener for operators, and to their networks."""
         return self.application.settings["inside"] or self.access.is_internal(self.request)
 
     answers_while_draining = False
 
     def clear(self) -> None:
-        """As Tornado's; but what all answers have is added when one is sent, where it is needed."""
+        """Like Tornado's, but the headers that all answers have are added when one is sent."""
         self._headers = HTTPHeaders()
         self._write_buffer = []
         self._status_code, self._reason = 200, "OK"
@@ -152,7 +152,7 @@ class BaseHandler(RequestHandler):
         return super().flush(include_footers)
 
     def compute_etag(self) -> None:
-        """Answers are not to be stored; what may be brings its own."""
+        """No ETag by default, as answers must not be stored; handlers of files set their own."""
 
     @property
     def address(self) -> str:
@@ -163,14 +163,17 @@ class BaseHandler(RequestHandler):
         return bearer_token(self.request) or cookie_token(self.request)
 
     async def user(self) -> User:
-        """Who is asking; counts one operation. Raises `ChatError` auth.required, auth.invalid, limit.rate."""
+        """The signed-in user; counts one operation.
+
+        Raises `ChatError` auth.required, auth.invalid, limit.rate.
+        """
         if self._user is None:
             self._user = await self.service.signed_in(self.token, self.address)
             self.asker = self._user.id
         return self._user
 
     async def head(self, *path: str) -> None:
-        """As GET; Tornado leaves the body out."""
+        """Like GET; Tornado leaves the body out."""
         if "GET" not in self._methods():
             raise ChatError("request.method")
         answered = self.get(*path)
@@ -178,7 +181,7 @@ class BaseHandler(RequestHandler):
             await answered
 
     async def options(self, *path: str) -> None:
-        """The preflight of a page of an allowed origin; nobody else is told anything."""
+        """Answer the preflight of a page of an allowed origin; others are refused."""
         if not self.access.may_cross(self.request):
             raise ChatError("request.method")
         self.set_status(204)
@@ -237,7 +240,7 @@ class BaseHandler(RequestHandler):
         self.finish(answer)
 
     def _is_usual(self) -> bool:
-        """Is the ready-made head the right one?"""
+        """Whether the answer can have the ready-made head."""
         request = self.request
         return (
             request.method == "GET"
@@ -249,7 +252,7 @@ class BaseHandler(RequestHandler):
         )
 
     def _finish_at_once(self, answer: bytes) -> None:
-        """What `finish` does, with an answer that brings its own head (`HTTP1Connection.write`)."""
+        """Like `finish`, for an answer that has its own head (`HTTP1Connection.write`)."""
         connection: Any = self.request.connection
         connection.set_close_callback(None)
         connection.write(answer)
@@ -276,7 +279,7 @@ class BaseHandler(RequestHandler):
         self.reply_encoded(shown, error.meaning.status)
 
     def _methods(self) -> list[str]:
-        """What this address answers."""
+        """The methods that this address answers."""
         own = type(self)
         found = [
             name
@@ -322,7 +325,7 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class NotFound(BaseHandler):
-    """Whatever has no address."""
+    """Answers requests for addresses that do not exist."""
 
     def admit(self) -> None:
         super().admit()

@@ -1,7 +1,7 @@
-"""Requests with a body: refused by their head where they can be, before the body is read.
+"""Requests with a body: if the head alone is reason to refuse one, its body is not read.
 
-A handler that Tornado streams a body to is prepared first, so `BaseHandler.prepare` decides on all
-requests alike. Others are not streamed: that costs each of them two turns of the loop.
+Tornado prepares a handler with a streamed body before it reads the body, so `BaseHandler.prepare` can refuse
+it. Requests without a body are not streamed, as that would cost each of them two turns of the loop.
 """
 
 from collections.abc import Awaitable
@@ -37,7 +37,7 @@ class BodiesAfterHeads(Application):
         headers = request.headers
         if "Transfer-Encoding" not in headers and headers.get("Content-Length", "0") == "0":
             return found
-        # The handler has a limit of its own; what goes beyond is thrown away, up to this.
+        # The handler has a limit of its own; bytes beyond it are thrown away, up to this many.
         connection = cast(Connection, request.connection)
         connection.set_max_body_size(max(THROWN_AWAY, self.settings["body_bytes"]))
         found.handler_class = _streaming(cast(type[BaseHandler], found.handler_class))
@@ -46,7 +46,7 @@ class BodiesAfterHeads(Application):
 
 
 class _Routing(_RoutingDelegate):
-    """Tornado's, which also answers what Tornado finds wrong in an address or a host."""
+    """Tornado's delegate, which also answers if Tornado cannot parse an address or a host."""
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -61,7 +61,7 @@ class _Routing(_RoutingDelegate):
 
 
 class _Body:
-    """Tornado's delegate, which also tells the handler that it has all of its body."""
+    """Tornado's delegate, which also tells the handler that the body is complete."""
 
     def __init__(self, delegate: _HandlerDelegate) -> None:
         self._delegate = delegate
@@ -75,7 +75,7 @@ class _Body:
 
 
 def _streaming(handler: type[BaseHandler]) -> type[BaseHandler]:
-    """The handler that is prepared before the body comes."""
+    """A subclass of the handler that is prepared before its body is read."""
     found: type[BaseHandler] | None = handler.__dict__.get("_streaming")
     if found is None:
         found = type(handler.__name__, (handler,), {"_stream_request_body": True})

@@ -1,4 +1,4 @@
-"""The certificate and key that the server shows, loaded so that an error names the file that is wrong."""
+"""Loads the server's certificate and key, with errors that name the wrong file."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ MISMATCH = "KEY_VALUES_MISMATCH"  # OpenSSL's name of the reason
 
 
 def load_chain(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Have `context` show the certificate. Raises `StartupError` that names the setting and the path."""
+    """Load the certificate into `context`. Raises `StartupError` that names the setting and the path."""
     for setting, path in (("tls_certificate", certificate), ("tls_key", key)):
         try:
             Path(path).read_bytes()
@@ -22,7 +22,7 @@ def load_chain(context: ssl.SSLContext, certificate: str, key: str) -> None:
 
 
 def _no_password() -> str:
-    """Called instead of a question on the terminal, where nobody may be to answer it."""
+    """Called by OpenSSL in place of a prompt on the terminal, which nobody may be there to answer."""
     raise ValueError("it is protected by a password, which the server cannot give")
 
 

@@ -1,7 +1,7 @@
 """One HTTP connection: its requests one by one, each checked before Tornado parses it.
 
-Tornado's connection would wait for ever for a client that does not read, serve what a client that is
-gone had sent, and close without a word where a header is too long.
+Tornado's connection would wait for ever for a client that does not read, serve the queued requests of a
+client that is gone, and close without an answer if a header is too long.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ from chatserver.web.heads import identified, refusal
 if TYPE_CHECKING:
     from chatserver.web.front import Front
 
-READ_PAST: Final = 262144  # bytes of a body that nobody wants, and the connection still goes on
+READ_PAST: Final = 262144  # bytes of an unwanted body that are skipped to keep the connection open
 THROWN_AWAY: Final = 16 * 1024 * 1024  # bytes read so that a client gets to see its answer
 LINGER_SECONDS: Final = 2.0  # for a refused client to read why
 PIPELINED: Final = 100  # requests of one connection without a pause; then it is closed
-LEAST_PROGRESS: Final = 4096  # bytes that a client has to take in `limits.slow_seconds`
-_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: forget what the client did not read
+LEAST_PROGRESS: Final = 4096  # bytes that a client has to read in `limits.slow_seconds`
+_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: drop unsent bytes
 
 
 class Connection(HTTP1Connection):
-    """One request on Tornado's way. Where the answer comes before the body, the body is not kept."""
+    """One request handled by Tornado. If it is answered before its body has come, the body is dropped."""
 
     def __init__(self, serving: "Serving", head: grammar.Head, *, last: bool) -> None:
         super().__init__(serving.stream, False, serving.params, serving.context)
@@ -52,7 +52,7 @@ class Connection(HTTP1Connection):
 
     @property
     def sent(self) -> int:
-        """Bytes of the answer, its head among them."""
+        """Bytes of the answer so far, including its head."""
         index: int = cast(Any, self.serving.stream)._total_write_index
         return index - cast(int, self._before)
 
@@ -79,7 +79,7 @@ class Connection(HTTP1Connection):
             self._disconnect_on_finish = disconnect
 
     def _goes_on(self) -> bool:
-        """Whether what is left of the body may be read past. A client that asked first may not send it."""
+        """Whether the rest of the body can be skipped. A client that asked first (Expect) may not send it."""
         if self._read_finished:
             return True
         asked = self._request_headers is not None and "Expect" in self._request_headers
@@ -95,7 +95,7 @@ class Connection(HTTP1Connection):
         if self._read_finished or self.stream is None or self.stream.closed():
             super()._finish_request(future)
         else:
-            self._answered = True  # the rest is for the end of the body
+            self._answered = True  # the rest happens at the end of the body
 
     def _read_body(
         self, code: int, headers: HTTPHeaders, delegate: HTTPMessageDelegate
@@ -109,7 +109,7 @@ class Connection(HTTP1Connection):
         try:
             await reading
         except HTTPInputError:
-            if not self._write_finished:  # else the client was told what is wrong already
+            if not self._write_finished:  # otherwise the client got its answer already
                 self._write_finished = True
                 await refuse(self.stream, ChatError("request.invalid", "The body cannot be read."))
             self.close()
@@ -144,28 +144,28 @@ class Serving(HTTP1ServerConnection):
         self._mark: tuple[int, float] | None = None
         self._gate.visitors.enter(self.address)
 
-    # -- what the server asks ----------------------------------------------------------------------
+    # -- called by the server ----------------------------------------------------------------------
 
     def step_out(self) -> None:
-        """The connection lasts from now on: it is counted elsewhere."""
+        """Stop counting the connection among visitors, as it becomes a lasting one (socket or stream)."""
         if self._counted:
             self._counted = False
             self._gate.visitors.leave(self.address)
 
     def step_in(self) -> None:
-        """The connection serves ordinary requests again, if it is still there."""
+        """Count the connection among visitors again, if it is still open."""
         if not self._counted and not self._ended:
             self._counted = True
             self._gate.visitors.enter(self.address)
 
     def finish_up(self) -> None:
-        """Answer what was begun, and no further request."""
+        """Finish the request under way and serve no further one."""
         self._stops = True
         if self._waits:
             self.stream.close()
 
     def look(self, now: float, patience: float) -> None:
-        """Cut the client off if it has taken next to nothing for `patience` seconds."""
+        """Close the connection if the client has read next to nothing for `patience` seconds."""
         stream: Any = self.stream
         if stream.closed() or not stream._write_buffer:
             self._mark = None
@@ -186,7 +186,7 @@ class Serving(HTTP1ServerConnection):
         try:
             self.stream.set_nodelay(True)
             while not self._stops and await self._serve(delegate):  # noqa: ASYNC110
-                await asyncio.sleep(0)  # others get their turn
+                await asyncio.sleep(0)  # other tasks get their turn
         except (StreamClosedError, UnsatisfiableReadError, asyncio.CancelledError):
             self.stream.close()
         except Exception:
@@ -198,7 +198,7 @@ class Serving(HTTP1ServerConnection):
             delegate.on_close(self)
 
     async def _serve(self, delegate: HTTPServerConnectionDelegate) -> bool:
-        """Answer one request; whether there may be another."""
+        """Answer one request. Returns whether there may be another."""
         if not self._is_wanted():
             self.stream.close()
             return False
@@ -220,7 +220,7 @@ class Serving(HTTP1ServerConnection):
         return goes_on and not self.stream.closed()
 
     async def _answer_shortly(self, head: bytes, rest: bytes) -> bool:
-        """Answer the commonest request, whose grammar is a part of that which `grammar.check` accepts."""
+        """Try to answer the commonest request, in a grammar narrower than that of `grammar.check`."""
         in_a_row = self._in_a_row + 1 if rest else 0
         if in_a_row >= PIPELINED:
             return False
@@ -236,18 +236,18 @@ class Serving(HTTP1ServerConnection):
         return True
 
     def _is_wanted(self) -> bool:
-        """Whether a request that has come already, behind others, is still worth its work."""
+        """Whether the client of a pipelined request that has come already is still there."""
         stream: Any = self.stream
         if stream.closed():
             return False
         if not stream._read_buffer_size:
             return True
-        # A client that is gone has reset the connection by its answer to what it was sent.
+        # A client that is gone answers the bytes sent to it with a reset of the connection.
         failed: int = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         return not failed
 
     async def _head(self) -> tuple[bytes, bytes]:
-        """The head of the next request, and what came with it. Raises `ChatError`, `StreamClosedError`."""
+        """The next request's head, and the bytes read behind it. Raises `ChatError`, `StreamClosedError`."""
         limits, stream = self._gate.config.limits, self.stream
         loop = asyncio.get_running_loop()
         patience = loop.call_later(limits.header_seconds, stream.close)
@@ -263,12 +263,12 @@ class Serving(HTTP1ServerConnection):
         finally:
             self._waits = False
             patience.cancel()
-        # RFC 9112 section 2.2: one empty line before a request is passed over.
+        # RFC 9112 section 2.2: one empty line before a request is ignored.
         start = 2 if data.startswith(b"\r\n") else 0
         return bytes(data[start : end + 4]), bytes(data[end + 4 :])
 
     async def _more(self, data: bytearray, most: int) -> bytearray:
-        """What was read of a head, and all that comes until its end is there."""
+        """The part of a head read so far, completed by further bytes up to its end."""
         seen = 0
         while True:
             if grammar.is_torn(data, max(0, seen - 1)):
@@ -283,7 +283,7 @@ class Serving(HTTP1ServerConnection):
 
 
 async def refuse(stream: IOStream, error: ChatError) -> None:
-    """Say no to a client, and hang up. Never raises."""
+    """Answer with the error and close the connection. Never raises."""
     with suppress(StreamClosedError, TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
             await stream.write(refusal(error, identified("")))
@@ -292,10 +292,10 @@ async def refuse(stream: IOStream, error: ChatError) -> None:
 
 
 async def _hang_up(stream: IOStream) -> None:
-    """End our side, and read past what the client still sends.
+    """Shut down our side, and skip the bytes that the client still sends.
 
-    Closing a socket at once, with bytes of the peer unread, would reset the connection, and the peer
-    might never see its answer.
+    Closing a socket at once, with unread bytes of the peer, would reset the connection, and the peer might
+    never see its answer.
     """
     if not isinstance(stream, SSLIOStream):
         with suppress(OSError):
@@ -308,6 +308,6 @@ async def _hang_up(stream: IOStream) -> None:
 
 
 def _put_back(stream: Any, data: bytes) -> None:
-    """Let the next reader of the stream find what was read already."""
+    """Put bytes back into the stream's buffer for its next reader."""
     stream._read_buffer[:0] = data
     stream._read_buffer_size += len(data)

@@ -27,14 +27,14 @@ _KNOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What was negotiated: the value for the response header, and the window we compress with."""
+    """The outcome of negotiation: the value of the response header, and the window we compress with."""
 
     header: str
     window_bits: int
 
 
 def negotiate(header: str) -> Agreement | None:
-    """The first offer in a Sec-WebSocket-Extensions header that can be met."""
+    """The agreement on the first acceptable offer in a Sec-WebSocket-Extensions header; None without one."""
     for offer in header.split(","):
         agreement = _accept(offer)
         if agreement is not None:
@@ -71,7 +71,7 @@ def _bits(value: str) -> int | None:
 
 
 def inflate(payload: bytes, limit: int) -> bytes:
-    """Decompress a message; never makes more than one byte beyond the limit of it."""
+    """Decompress a message; makes at most one byte more than the limit."""
     decompressor = zlib.decompressobj(wbits=-MAX_WINDOW_BITS)
     try:
         result = decompressor.decompress(payload + DEFLATE_TAIL, limit + 1)

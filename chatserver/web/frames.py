@@ -1,7 +1,7 @@
-"""WebSocket frames (RFC 6455) as they come: taking a byte stream apart into messages.
+"""Parses received WebSocket frames (RFC 6455): takes a byte stream apart into messages.
 
-Pure: no sockets, no loop. Frames to send are built in `chatserver/frames.py`. What is done about a
-client that breaks the protocol is decided in `transport.py`.
+Pure: no sockets, no loop. `chatserver/frames.py` builds the frames to send; `transport.py` decides what
+happens to a client that breaks the protocol.
 """
 
 from codecs import IncrementalDecoder, getincrementaldecoder
@@ -35,7 +35,7 @@ from chatserver.frames import (
 
 FRAGMENT_COST: Final = 64
 """Bytes that each continuation frame counts towards the message limit beyond its payload: without
-it a message of a million empty fragments would stay below any limit."""
+them a message of a million empty fragments would stay below any limit."""
 
 Message = tuple[int, bytes]
 """Opcode (TEXT, BINARY, CLOSE, PING or PONG) and payload."""
@@ -44,7 +44,7 @@ _utf8_decoder = getincrementaldecoder("utf-8")
 
 
 class FrameError(Exception):
-    """The peer broke the protocol; the connection is to be closed with this code."""
+    """The peer broke the protocol; `code` is the code to close the connection with."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -55,7 +55,7 @@ class FrameError(Exception):
 def close_status(payload: bytes) -> tuple[int | None, str]:
     """Code and reason in the payload of a received close frame.
 
-    Raises FrameError for what RFC 6455 sections 5.5.1 and 7.4 do not allow.
+    Raises FrameError for payloads that RFC 6455 sections 5.5.1 and 7.4 do not allow.
     """
     if not payload:
         return None, ""
@@ -90,7 +90,7 @@ class FrameReader:
     def __init__(
         self, max_message_size: int, inflate: Callable[[bytes, int], bytes] | None = None
     ) -> None:
-        """inflate(payload, limit) undoes permessage-deflate, where it was negotiated."""
+        """inflate(payload, limit) undoes permessage-deflate, if it was negotiated."""
         self._limit = max_message_size
         self._inflate = inflate
         self._data = b""
@@ -131,7 +131,7 @@ class FrameReader:
         data = self._data
         pos = self._pos
         end = len(data)
-        # Nearly everything a chat client sends: a short text message in one frame, all there.
+        # The usual case for a chat client: a short text message in one complete frame.
         if end - pos > 6 and data[pos] == FIN | TEXT and not self._in_frame:
             length = data[pos + 1] - 128
             if 0 <= length < 126 and not self._in_message and length <= self._limit:
@@ -148,7 +148,7 @@ class FrameReader:
     def _next_of_any_kind(self) -> Message | None:
         while True:
             if not self._in_frame and not self._read_header():
-                # An idle reader must not hold on to the whole of what it has read.
+                # An idle reader must not keep all the bytes that it has read.
                 self._data = self._data[self._pos :]
                 self._pos = 0
                 return None
@@ -218,7 +218,7 @@ class FrameReader:
         stop = self._pos + self._missing
         part = self._data[self._pos : stop]
         if len(part) < self._missing:
-            # Out of _data, or feed() would copy what has come of a large frame again and again.
+            # Moved out of _data, or feed() would copy the part of a large frame again and again.
             self._payload += part
             self._missing -= len(part)
             self._data = b""

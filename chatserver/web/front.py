@@ -1,9 +1,9 @@
-"""The HTTP server: who may connect, how long a client may take, and a short way for the newest page.
+"""The HTTP server: bounds on connections and slow clients, and a short way for a room's newest page.
 
-Tornado takes some 100 µs to parse a request and find its handler. A read of a room's newest page, by
-far the commonest request, costs a sixth of that where it is answered from the bytes of its head. Only
-one narrow grammar is known here: all else, also what will be refused, goes to Tornado as it came. So
-the answers stay in one place.
+Tornado takes some 100 µs to parse a request and find its handler. A read of a room's newest page, by far the
+commonest request, costs a sixth of that if it is answered from the bytes of its head. The short way knows
+only one narrow grammar; all other requests, also those that will be refused, go to Tornado unchanged. So
+errors are answered in one place.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from chatserver.web.grammar import MOST_FIELDS
 from chatserver.web.heads import identified, json_answer
 
 ROUTE: Final = "/api/v1/rooms/ID/messages"
-LOOKS: Final = 4  # at each connection, in the time that a client may read nothing
-READY_COST: Final = 0.05  # operations that a page counts for which is ready and only has to be sent
+LOOKS: Final = 4  # at each connection, within the time for which a client may read nothing
+READY_COST: Final = 0.05  # operations that a cached page counts for
 FINISH_SECONDS: Final = 5.0  # for answers under way when the server stops
 
-# What browsers, bots and proxies send with an ordinary read. A field that is not here may change
-# what is to be answered.
+# Header fields that browsers, bots and proxies send with an ordinary read. Any other field may change the
+# answer.
 _ORDINARY = (
     rb"accept|accept-encoding|accept-language|cache-control|dnt|pragma|priority|referer"
     rb"|sec-ch-ua(?:-[a-z-]+)?|sec-fetch-[a-z]+|sec-gpc|user-agent|x-forwarded-for|x-forwarded-host"
@@ -46,7 +46,7 @@ _ONCE = (b"\r\nhost:", b"\r\nauthorization:", b"\r\nx-request-id:", b"\r\nx-forw
 
 
 class Front(HTTPServer):
-    """Tornado's server, with bounds on connections and on the time that clients take."""
+    """Tornado's server with bounds on connections and on the time that clients take."""
 
     gate: Gate
 
@@ -81,7 +81,7 @@ class Front(HTTPServer):
 
     def _turn_away(self, stream: IOStream) -> None:
         self.gate.visitors.refused.add()
-        # A handshake would cost more than the answer is worth, as would many that wait to read it.
+        # No answer over TLS, whose handshake costs more than it is worth, nor beyond 100 waiting clients.
         if isinstance(stream, SSLIOStream) or len(self._refusing) >= 100:
             stream.close()
             return
@@ -94,7 +94,7 @@ class Front(HTTPServer):
         self._looking = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:
-        """Cut off who does not read."""
+        """Close the connections of clients that do not read."""
         now, patience = time.monotonic(), self.gate.config.limits.slow_seconds
         self._looking = None
         for serving in list(self._connections):
@@ -109,7 +109,7 @@ class Front(HTTPServer):
             self._looking = None
 
     async def close_all_connections(self) -> None:
-        """Let answers under way reach their clients, for a while; returns when none is left."""
+        """Wait at most FINISH_SECONDS for answers under way, then close all connections."""
         left = [cast(Serving, serving) for serving in self._connections]
         for serving in left:
             serving.finish_up()
@@ -125,7 +125,7 @@ class Front(HTTPServer):
     # -- the short way -----------------------------------------------------------------------------
 
     async def short_answer(self, serving: Serving, head: bytes) -> bytes | None:
-        """The complete answer to a request, or None if this is not the place to answer it."""
+        """The complete answer to a request; None if Tornado has to answer it."""
         request, gate = _READ.fullmatch(head), self.gate
         if request is None or not gate.answers_shortly:
             return None
@@ -157,7 +157,7 @@ class Front(HTTPServer):
         self.gate.http_seconds.add(seconds, ("GET", ROUTE, "200"))
 
     def note_refusal(self, serving: Serving, error: ChatError) -> None:
-        """A request was refused before anything was made of it."""
+        """Log and count a request that was refused by its head."""
         status = error.meaning.status
         logger.debug("a request of {} is refused: {}", serving.address, error)
         self.gate.http_seconds.add(0.0, ("?", "none", str(status)))

@@ -1,4 +1,4 @@
-"""What all connections of a node pass on their way in: limits, draining, measures."""
+"""The gate that all connections of a node pass on their way in: limits, draining, metrics."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from chatserver.web.heartbeat import Heartbeat
 from chatserver.web.visitors import Visitors
 
 BAD_CODES = (1002, 1007, 1008, 1009, 1011)  # RFC 6455 section 7.4.1: one side did something wrong
-SPARE_DESCRIPTORS: Final = 200  # for the store, files, and connections that are being refused
+SPARE_DESCRIPTORS: Final = 200  # for the store, files, and connections being refused
 
 
 class Gate:
@@ -27,7 +27,7 @@ class Gate:
     def __init__(
         self, config: Config, service: Service, measures: Measures, descriptors: int = 2**31
     ) -> None:
-        """`descriptors` is how many files and sockets the process may have open."""
+        """`descriptors` is the number of files and sockets that the process may have open."""
         self.config, self.service, self.measures = config, service, measures
         server, limits = config.server, config.limits
         self.access = Access(
@@ -43,7 +43,7 @@ class Gate:
         self._descriptors = max(descriptors - SPARE_DESCRIPTORS, descriptors // 2)
         self.heartbeat = Heartbeat(config.limits.heartbeat_seconds)
         self.draining = False
-        # By path, where errors look otherwise than elsewhere.
+        # By path, for addresses whose errors have another form.
         self.error_forms: dict[str, Callable[[ChatError], bytes]] = {}
         self.takes_connections = "connections" in config.server.roles
         self.started = time.monotonic()
@@ -63,7 +63,7 @@ class Gate:
 
     @property
     def answers_shortly(self) -> bool:
-        """Whether the commonest read may be answered without all that a handler does."""
+        """Whether the commonest read may be answered the short way, without a handler."""
         limits = self.config.limits
         return (
             self.takes_connections
@@ -74,7 +74,7 @@ class Gate:
         )
 
     def has_room_for_visitor(self, address: str) -> bool:
-        """May one more HTTP connection come from this address?"""
+        """Whether one more HTTP connection may come from this address."""
         return self.visitors.has_room(
             address,
             is_proxy=self.access.is_proxy(address),
@@ -91,7 +91,7 @@ class Gate:
         ).bind(**more).info("request")
 
     def has_room(self, address: str) -> bool:
-        """May one more WebSocket connection or stream come from this address?"""
+        """Whether one more WebSocket connection or stream may come from this address."""
         limits = self.config.limits
         return (
             self.service.hub.connections() < limits.connections
@@ -109,6 +109,6 @@ class Gate:
             self._by_address.pop(address, None)
 
     def count_close(self, code: int | None) -> None:
-        """A WebSocket connection has ended, with the code of whoever closed first."""
+        """Count the end of a WebSocket connection; `code` is that of the side that closed first."""
         if code is None or code >= CLOSE_INTERNAL or code in BAD_CODES:
             self._socket_errors.add(labels=("none" if code is None else str(code),))

@@ -1,8 +1,8 @@
-"""The heads of requests, byte by byte as RFC 9112 has them.
+"""Checks the heads of requests, byte by byte, against RFC 9112.
 
-Whatever a proxy in front might read otherwise is refused before Tornado sees it: a bare CR or LF, a
-space before a colon, a length that is written twice. Tornado itself still accepts some of these, and
-a request that two parsers end at different bytes hides a second one (request smuggling).
+A head that a proxy in front might parse differently is refused before Tornado sees it: a bare CR or LF, a
+space before a colon, a length that is given twice. Tornado itself still accepts some of these, and a request
+that two parsers end at different bytes hides a second one (request smuggling).
 """
 
 import re
@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 from chatserver.errors import ChatError
 
 MOST_FIELDS: Final = 100
-TARGET_SHARE: Final = 2  # a target longer than this part of the head's limit is what is too long
+TARGET_SHARE: Final = 2  # of a head that is too long, a target above half of the limit is to blame
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~]++) HTTP/([0-9])\.([0-9])\r\n")
 _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[\t -~\x80-\xff]*+\r\n)*+\r\n")
-# Every field line begins behind CR LF, and no value holds one: so these find whole fields alone.
+# Every field line begins behind CR LF, and no value contains that, so this finds only whole fields.
 _FRAMING = re.compile(
     rb"\r\n(host|content-length|transfer-encoding):[ \t]*+([^\r]*+)(?=\r\n)", re.IGNORECASE
 )
@@ -26,19 +26,19 @@ _TORN = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\0")
 
 
 class Head(NamedTuple):
-    """What is known of a request once its head is found to be in order."""
+    """Facts about a request whose head is valid."""
 
-    length: int | None  # of the body in bytes; None where it is chunked
+    length: int | None  # of the body in bytes; None if it is chunked
     target: bytes
 
 
 def is_torn(part: bytes | bytearray, start: int = 0) -> bool:
-    """Whether the beginning of a head holds what none may: so one need not wait for its end."""
+    """Whether the beginning of a head is already invalid, so that there is no need to wait for its end."""
     return _TORN.search(part, start) is not None
 
 
 def check(head: bytes) -> Head:
-    """The head of a request, with the empty line at its end.
+    """Check a request's head, with the empty line at its end.
 
     Raises `ChatError` request.invalid, request.version, request.header_too_large.
     """
@@ -61,7 +61,7 @@ def check(head: bytes) -> Head:
 
 
 def _length(found: dict[bytes, bytes], *, old: bool) -> int | None:
-    """RFC 9112 section 6.3, with nothing left to interpretation."""
+    """The length of the body by RFC 9112 section 6.3; raises for every ambiguous case."""
     host, length, coding = (
         found.get(name) for name in (b"host", b"content-length", b"transfer-encoding")
     )

@@ -1,4 +1,4 @@
-"""What is left of a WebSocket's HTTP request after the upgrade."""
+"""Frees the parts of a WebSocket's HTTP request that are not needed after the upgrade."""
 
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 def forget(handler: WebSocketHandler) -> None:
-    """Free headers, arguments and the HTTP connection, which else cost 5 KB as long as the socket lives.
+    """Free headers, arguments and the HTTP connection, which take 5 KB for the life of the socket.
 
     Method, URI, path, host and remote address stay, for the log.
     """

@@ -1,6 +1,6 @@
 """The headers that every answer has, and the head of the commonest answers, ready-made.
 
-Tornado makes, checks and joins the headers of each answer anew: a quarter of a small request.
+Tornado makes, checks and joins the headers of each answer anew, a quarter of the time of a small request.
 """
 
 import random
@@ -33,7 +33,7 @@ _FIELDS = "".join(f"{name}: {value}\r\n" for name, value in DEFAULT_HEADERS.item
 _JSON: Final = (f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{_FIELDS}").encode("ascii")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-_ids = random.Random()  # they need be different, not secret  # noqa: S311
+_ids = random.Random()  # request ids must differ, not be secret  # noqa: S311
 
 
 class ErrorReply(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class ErrorReply(msgspec.Struct, frozen=True):
 
 
 class _Clock:
-    """The Date header's value, made once a second."""
+    """The value of the Date header, made once a second."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -60,12 +60,12 @@ http_date = _Clock().now
 
 
 def identified(given: str) -> str:
-    """The id of a request: the client's own if it is one, else a fresh one."""
+    """The id of a request: the client's own if it is valid, else a new one."""
     return given if given and _REQUEST_ID.fullmatch(given) else f"{_ids.getrandbits(48):012x}"
 
 
 def transport_security(seconds: int) -> str:
-    """The value of Strict-Transport-Security (RFC 6797); empty where none is to be sent."""
+    """The value of Strict-Transport-Security (RFC 6797); "" if none is to be sent."""
     return f"max-age={seconds}" if seconds else ""
 
 
@@ -80,7 +80,7 @@ def json_answer(body: bytes, request_id: str, security: str = "") -> bytes:
 
 
 def refusal(error: ChatError, request_id: str) -> bytes:
-    """A complete answer to a request that no handler gets; the connection ends behind it."""
+    """A complete answer to a request that reaches no handler; the connection closes after it."""
     body = msgspec.json.encode(ErrorReply(error_body(error)))
     status = HTTPStatus(error.meaning.status)
     retry = "Retry-After: 1\r\n" if error.meaning.retry == "later" else ""

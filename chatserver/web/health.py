@@ -14,12 +14,12 @@ from chatserver.version import __version__
 from chatserver.web.base import BaseHandler, encode
 
 CHECK_SECONDS = 3.0  # a check that takes longer has failed
-# Anybody may ask, and a check costs: that of the store is a durable write.
+# Anybody may ask, and a check is expensive: the store's is a durable write.
 AGAIN_SECONDS = 0.25
 
 
 class SharedCheck:
-    """A check that runs at most once in AGAIN_SECONDS: whoever asks meanwhile gets its result."""
+    """A check that runs at most once in AGAIN_SECONDS; all requests in between share its result."""
 
     def __init__(self, check: HealthCheck) -> None:
         self.name = check.name
@@ -28,7 +28,7 @@ class SharedCheck:
         self._since = 0.0
 
     async def result(self) -> dict[str, Any]:
-        """Within CHECK_SECONDS, and never raises; what it says is at most AGAIN_SECONDS old."""
+        """The result, at most AGAIN_SECONDS old, within CHECK_SECONDS. Never raises."""
         now = time.monotonic()
         last = self._result
         if last is None or (last.done() and now >= self._since + AGAIN_SECONDS):
@@ -38,7 +38,7 @@ class SharedCheck:
 
 
 class HealthHandler(BaseHandler):
-    """An answer that needs no sign-in. `checks` are set by the routes."""
+    """A handler that needs no sign-in. The routes set `checks`."""
 
     answers_while_draining = True
     answers_any_host = True
@@ -47,7 +47,7 @@ class HealthHandler(BaseHandler):
 
 
 class Health(HealthHandler):
-    """Every check with its time; 503 if one fails. The world is told the status alone."""
+    """Every check with its time; 503 if one fails. Outside, only the status is shown."""
 
     async def get(self) -> None:
         results = await asyncio.gather(*(check.result() for check in self.checks))
@@ -69,14 +69,14 @@ class Health(HealthHandler):
 
 
 class Live(HealthHandler):
-    """The process answers: that is all."""
+    """Whether the process answers; runs no checks."""
 
     async def get(self) -> None:
         self.reply({"status": "ok"})
 
 
 class Ready(HealthHandler):
-    """May clients be sent here? Not while draining, nor while the store is away."""
+    """Whether clients may be sent here: not while draining, nor while the store does not answer."""
 
     async def get(self) -> None:
         results = [await check.result() for check in self.checks]
@@ -89,12 +89,12 @@ class Ready(HealthHandler):
 
 
 async def run(check: HealthCheck) -> dict[str, Any]:
-    """The result of one check: status, latency, and what else it says."""
+    """The result of one check: status, latency, and the check's own details."""
     started = time.perf_counter()
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             further = dict(await check.check())
-            encode(further)  # what is no JSON must not take the other checks' results with it
+            encode(further)  # details that are not JSON must not spoil the other checks' results
     except TimeoutError:
         return {"status": "error", "error": "no answer in time", "latency_ms": _since(started)}
     except Exception as error:

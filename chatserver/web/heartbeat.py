@@ -5,8 +5,8 @@ from collections import deque
 from typing import Protocol
 
 BEATS_PER_INTERVAL = 25
-"""Into so many slices the connections are divided: 10,000 pings in one turn of the loop would hold
-up everything else."""
+"""Number of slices into which the connections are divided: 10,000 pings in one turn of the loop would
+hold up everything else."""
 
 
 class Beating(Protocol):
@@ -35,7 +35,7 @@ class Heartbeat:
             self._task = None
 
     def join(self, member: Beating) -> set[Beating]:
-        """The slice the member now is in; it leaves by discarding itself from it."""
+        """Add a member; returns its slice, from which it discards itself to leave."""
         smallest = min(self._slices, key=len)
         smallest.add(member)
         return smallest

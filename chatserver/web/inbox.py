@@ -1,7 +1,7 @@
-"""What one client sends: read as it comes, taken apart into messages, and handed to the transport.
+"""The receiving side of one client: reads its bytes, takes them apart into messages, passes these on.
 
-Read from the bare socket, or from Tornado's stream where that has to stay (TLS). What is done about a
-message, or about a client that breaks the protocol, is the transport's matter.
+It reads from the bare socket, or from Tornado's stream if that has to stay (TLS). The transport decides what
+happens to a message, or to a client that breaks the protocol.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from chatserver.web.frames import FrameError, FrameReader
 
 READ_SIZE: Final = 65536
 MESSAGES_PER_TURN: Final = 64
-"""After so many messages of one connection the others get their turn."""
+"""Messages of one connection after which the others get their turn."""
 
 # All connections read into one buffer: a fresh one of this size costs more than the read.
 _buffer = bytearray(READ_SIZE)
@@ -23,20 +23,20 @@ _received_part = memoryview(_buffer)
 
 
 class Owner(Protocol):
-    """The transport of the connection, which is given what comes."""
+    """The transport of the connection, which gets the messages."""
 
     def on_message(self, opcode: int, data: bytes) -> None:
         """A whole message, or a control frame. Never raises."""
 
     def on_failure(self, error: Exception) -> None:
-        """Nothing more can be read: a `FrameError` where the client broke the protocol."""
+        """Nothing more can be read; `error` is a `FrameError` if the client broke the protocol."""
 
     def broke(self) -> None:
         """The connection is gone."""
 
 
 class Inbox:
-    """Reads for one connection. Nothing is handed on before `open`, nor after `discard` or `drop`."""
+    """Reads for one connection. Passes nothing on before `open`, nor after `discard` or `drop`."""
 
     __slots__ = (
         "_discarding", "_loop", "_message_seconds", "_owner", "_reader", "_resumed",
@@ -44,26 +44,26 @@ class Inbox:
     )  # fmt: skip
 
     def __init__(self, owner: Owner, message_seconds: float) -> None:
-        """message_seconds: the time from the first byte of a message to its last."""
+        """message_seconds: the longest time from the first byte of a message to its last."""
         self.heard = True
-        """Something has come since this was last set to False."""
+        """Whether bytes have come since this was last set to False."""
         self._owner: Owner | None = owner
         self._message_seconds = message_seconds
         self._loop = asyncio.get_running_loop()
         self._reader: FrameReader | None = None
         self._socket: socket.socket | None = None
         self.paused = False
-        self._resumed: asyncio.Event | None = None  # only where a stream is read
-        self._yielded = False  # the others have their turn; _go_on will be called
+        self._resumed: asyncio.Event | None = None  # None unless a stream is read
+        self._yielded = False  # other connections have their turn; _go_on will be called
         self._discarding = False
         self._slow: asyncio.TimerHandle | None = None
 
     def open(self, reader: FrameReader) -> None:
-        """Messages are taken apart by this reader from now on."""
+        """Begin to pass messages on, taken apart by this reader."""
         self._reader = reader
 
     def read_socket(self, bare: socket.socket, early: bytes) -> None:
-        """Read from a socket whenever it has something; `early` has come already."""
+        """Read from a socket whenever it has bytes; the bytes `early` have come already."""
         self._socket = bare
         if early and self._reader is not None:
             self._reader.feed(early)
@@ -84,7 +84,7 @@ class Inbox:
             self._break()
 
     def pause(self) -> None:
-        """Take no more from the client: what it sends then waits in the kernel, and in the client."""
+        """Stop reading: the client's bytes then wait in the kernel, and in the client."""
         if not self.paused:
             self.paused = True
             self._stop_timing()
@@ -100,7 +100,7 @@ class Inbox:
                 self._watch(self._socket)
 
     def discard(self) -> None:
-        """Throw away whatever still comes; it is read to notice when the client ends its side."""
+        """Read on, to notice when the client ends its side, but throw the bytes away."""
         self._stop_timing()
         self._reader = None
         self._discarding = True
@@ -110,7 +110,7 @@ class Inbox:
                 self._loop.add_reader(self._socket, self._on_readable)
 
     def drop(self) -> None:
-        """Read nothing more, and forget who is told. The socket stays open."""
+        """Stop reading and forget the owner. The socket stays open."""
         self._stop_timing()
         self._reader = None
         self._owner = None
@@ -119,7 +119,7 @@ class Inbox:
             self._socket = None
 
     def has_hung_up(self) -> bool:
-        """Whether the client is gone, which nobody notices while reading is paused."""
+        """Whether the client is gone, which reading would show if it were not paused."""
         if self._socket is None:
             return False
         try:
@@ -133,7 +133,7 @@ class Inbox:
 
     def _watch(self, bare: socket.socket) -> None:
         self._loop.add_reader(bare, self._on_readable)
-        self._yield()  # for what has come already, or was left when reading was paused
+        self._yield()  # handles bytes that came already, or were left when reading was paused
 
     def _on_readable(self) -> None:
         if self._yielded or self._socket is None:
@@ -142,7 +142,7 @@ class Inbox:
             data = bytes(_received_part[: self._socket.recv_into(_buffer)])
         except (BlockingIOError, InterruptedError):
             return
-        except (OSError, MemoryError):  # a stream with a hole in it is of no use
+        except (OSError, MemoryError):  # a stream with a gap in it is useless
             data = b""
         if data:
             self._received(data)
@@ -196,7 +196,7 @@ class Inbox:
             self._deliver()
 
     def _time_message(self) -> None:
-        """Of a message that has begun, the rest must come in time."""
+        """Start the timer for the rest of a message that has begun."""
         if self._slow is None and self._reader is not None and self._reader.is_inside:
             self._slow = self._loop.call_later(self._message_seconds, self._too_slow)
 

@@ -13,15 +13,15 @@ from chatserver.web.certificates import load_chain
 from chatserver.web.front import Front
 from chatserver.web.gate import Gate
 
-BACKLOG = 4096  # connections that may wait to be accepted: thousands come back at once
-READ_BYTES = 262144  # of one connection, that nobody has taken yet
-UNSENT_BYTES = 131072  # in the kernel, for each connection: a few wake-ups while much is sent
+BACKLOG = 4096  # connections that may wait to be accepted: after a restart thousands come at once
+READ_BYTES = 262144  # of one connection, read and not handled yet
+UNSENT_BYTES = 131072  # in the kernel, for each connection: few wake-ups while much is sent
 
 
 def bind(config: Config, port: int | None = None, *, shared: bool = False) -> list[socket.socket]:
-    """Listen where the configuration says, or at another port of that host.
+    """Listen at the configured host and port, or at another `port` of that host.
 
-    What is `shared` may be bound several times: the kernel spreads new connections over the sockets.
+    A `shared` address may be bound several times: the kernel spreads new connections over the sockets.
     Raises `StartupError`.
     """
     number = config.server.port if port is None else port
@@ -29,7 +29,7 @@ def bind(config: Config, port: int | None = None, *, shared: bool = False) -> li
 
 
 def bind_internal(config: Config, *, shared: bool = False) -> list[socket.socket]:
-    """Listen for operators, where the configuration says so. Raises `StartupError`."""
+    """Listen for operators, if the configuration says so. Raises `StartupError`."""
     port = config.server.internal_port
     if port < 0:
         return []
@@ -47,7 +47,7 @@ def _bind(setting: str, host: str, port: int, shared: bool) -> list[socket.socke
 
 
 def _refused(setting: str, host: str, port: int, error: OSError | UnicodeError) -> StartupError:
-    """The error under the setting that is wrong: the host where that is none of this machine."""
+    """The error, which names the wrong setting: the host if this machine has no such address."""
     where = setting.replace("port", "host")
     if not isinstance(error, OSError):  # too long or too odd to be looked up
         return StartupError(f"{where}: {host!r} is no name or address of a host")
@@ -59,11 +59,11 @@ def _refused(setting: str, host: str, port: int, error: OSError | UnicodeError) 
 
 
 def _bound_the_kernel(listener: socket.socket) -> None:
-    """Let the kernel take little ahead of what a client reads; connections inherit it.
+    """Limit the unsent bytes that the kernel takes for a client; connections inherit the limit.
 
-    Else it takes megabytes for each that does not read, which no bound of ours knows of, and
-    filling them slows the sends to all others. What is on its way does not count, so the rate to a
-    distant client stays as it is. See TCP_NOTSENT_LOWAT in tcp(7); not every platform has it.
+    Otherwise the kernel takes megabytes for each client that does not read, which no bound of ours knows of,
+    and filling them slows the sends to all others. Bytes on their way do not count, so the rate to a distant
+    client stays the same. See TCP_NOTSENT_LOWAT in tcp(7); not every platform has it.
     """
     option: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     if option is not None:
@@ -71,7 +71,7 @@ def _bound_the_kernel(listener: socket.socket) -> None:
 
 
 def bind_own() -> socket.socket:
-    """Listen on a free port of loopback, for questions of one process to another."""
+    """Listen on a free port of loopback, for requests of one process to another."""
     (own,) = bind_sockets(0, "127.0.0.1")
     return own
 
@@ -86,7 +86,7 @@ def front(app: Application, gate: Gate, tls: ssl.SSLContext | None) -> Front:
         body_timeout=limits.body_seconds,
         max_header_size=limits.header_bytes,
         max_body_size=limits.http_body_bytes,
-        # Bodies are read in pieces, so this need not hold one.
+        # Bodies are read in pieces, so this need not hold a whole one.
         max_buffer_size=limits.header_bytes + READ_BYTES,
     )
     made.gate = gate
@@ -94,7 +94,7 @@ def front(app: Application, gate: Gate, tls: ssl.SSLContext | None) -> Front:
 
 
 def tls(config: Config) -> ssl.SSLContext | None:
-    """What the configuration says of TLS. Raises `StartupError`."""
+    """The TLS context of the configuration; None without TLS. Raises `StartupError`."""
     if not config.server.tls_certificate:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

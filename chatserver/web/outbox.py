@@ -1,6 +1,6 @@
-"""Frames on their way to one client: straight to the socket while it takes them, else in a queue.
+"""Frames on their way to one client: straight to the socket while it accepts them, else in a queue.
 
-How much may wait is the sender's matter, who looks at `buffered`.
+The sender bounds the queue, by `buffered`.
 """
 
 import asyncio
@@ -17,20 +17,20 @@ BYTES_PER_WRITE: Final = 65536
 
 
 class Owner(Protocol):
-    """The transport of the connection, which is told how the client takes what is sent."""
+    """The transport of the connection, which is told of the queue's progress."""
 
     def took_some(self) -> None:
-        """Of what waited, a part has been taken."""
+        """The socket has accepted a part of the queue."""
 
     def took_all(self) -> None:
-        """Nothing waits any more."""
+        """The queue is empty."""
 
     def broke(self) -> None:
         """The connection is gone."""
 
 
 class Outbox:
-    """Writes to a bare socket, or to Tornado's stream where that has to stay (TLS)."""
+    """Writes to a bare socket, or to Tornado's stream if that has to stay (TLS)."""
 
     __slots__ = (
         "_ended", "_loop", "_owner", "_pong", "_queue", "_socket", "_stream", "_write_now",
@@ -39,12 +39,12 @@ class Outbox:
 
     def __init__(self, owner: Owner) -> None:
         self.buffered = 0
-        """Bytes that the kernel has not taken yet."""
+        """Bytes that the kernel has not accepted yet."""
         self._owner: Owner | None = owner
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
         self._stream: IOStream | None = None
-        # The socket's send(), while nothing waits and frames may be sent; None otherwise.
+        # The socket's send() while the queue is empty and frames may be sent; None otherwise.
         self._write_now: Callable[[bytes], int] | None = None
         self._queue: deque[bytes | memoryview] | None = None
         self._writing = False
@@ -59,7 +59,7 @@ class Outbox:
         self._stream = stream
 
     def send(self, data: bytes) -> None:
-        """Send ready-made frames. Never raises: of a broken connection the owner is told."""
+        """Send ready-made frames. Never raises; a broken connection is reported to the owner."""
         write = self._write_now
         if write is None:
             self._enqueue(data)
@@ -75,7 +75,7 @@ class Outbox:
                 self._enqueue(data, sent)
 
     def send_pong(self, pong: bytes) -> None:
-        """Send this frame now, or instead of the last one that still waits.
+        """Send this frame now; if frames wait, it replaces a pong that waits behind them.
 
         RFC 6455 section 5.5.3: only the latest ping needs an answer, so at most one waits.
         """
@@ -85,13 +85,13 @@ class Outbox:
             self.send(pong)
 
     def end(self) -> None:
-        """Take nothing more; what waits is still sent."""
+        """Accept no more frames; those in the queue are still sent."""
         self._write_now = None
         self._pong = None
         self._ended = True
 
     def drop(self) -> None:
-        """Take nothing more, and forget what waits and who is told. The socket stays open."""
+        """Accept no more frames, and forget the queue and the owner. The socket stays open."""
         self.end()
         self._queue = None
         self.buffered = 0
@@ -143,7 +143,7 @@ class Outbox:
             self._drained()
 
     def _write_to_stream(self) -> None:
-        """Give the stream one write at a time, so that what waits stays shared with others."""
+        """Give the stream one write at a time, so that waiting frames stay shared with other connections."""
         assert self._stream is not None
         size = 0
         parts: list[bytes | memoryview] = []

@@ -16,7 +16,7 @@ mimetypes.add_type("application/manifest+json", ".webmanifest")
 
 
 class StaticFiles:
-    """The files below one folder, read once; read anew each time in debug."""
+    """The files below one folder, read once; with `debug` read again each time."""
 
     def __init__(self, folder: str, debug: bool) -> None:
         self._root = Path(folder) if folder else packaged("chatserver_static") or Path("static")
@@ -30,7 +30,7 @@ class StaticFiles:
         kept = self._kept.get(path)
         if kept is not None and not self._debug:
             return kept
-        # One spelling for each file: others would be kept as files of their own.
+        # One spelling for each file: others would be cached as further files.
         if "\0" in path or path != posixpath.normpath(path):
             raise ChatError("request.not_found")
         found = (self._root / path).resolve()

@@ -11,7 +11,7 @@ from chatserver.web.base import BaseHandler
 
 
 class PluginRequest:
-    """Takes what it needs from the handler, so that the handler can be let go."""
+    """Copies what it needs from the handler, so that the handler can be freed."""
 
     def __init__(self, handler: BaseHandler) -> None:
         request = handler.request
@@ -44,5 +44,5 @@ class PluginRequest:
 
     @property
     def asker(self) -> str | None:
-        """The id of who asks, once that is known."""
+        """The id of the user who asks, once it is known."""
         return None if self._user is None else self._user.id

@@ -9,16 +9,16 @@ from chatserver.web.base import BaseHandler
 from chatserver.web.plugin_request import PluginRequest
 from chatserver.web.plugin_streams import Stream
 
-OPEN_BYTES = 65536  # of a body from somebody who is not signed in, however much others may send
+OPEN_BYTES = 65536  # of a body before sign-in; signed-in users may send larger ones
 
 
 class PluginRoute(BaseHandler):
-    """One request to such an address. `serving` gives its class the methods that the route has."""
+    """One request to a plugin's address. `serving` gives the class the methods of the route."""
 
     plugin: str
     handlers: dict[str, Handler]
     stream: Stream | None = None
-    internal = False  # for operators alone
+    internal = False  # for operators only
 
     def admit(self) -> None:
         super().admit()

@@ -1,4 +1,4 @@
-"""WebSocket connections that plugins serve: bounded, counted and ended as those at /ws."""
+"""WebSocket connections that plugins serve: bounded, counted and ended like those at /ws."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from chatserver.web.upgrade import Upgrade
 
 
 class UpgradesAt(PathMatches):
-    """Upgrade requests to a path, where others go elsewhere."""
+    """Matches upgrade requests to a path; other requests to it go to another handler."""
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         if request.method != "GET" or request.headers.get("Upgrade", "").lower() != "websocket":
@@ -35,7 +35,7 @@ class PluginUpgrade(Upgrade):
 
     def connected(self) -> None:
         socket = PluginSocket(self.gate, self.transport, self.address, self.plugin)
-        # From here on the socket is what the transport talks to; this handler is garbage.
+        # From here on the transport calls the socket, and this handler can be freed.
         self.transport.handler = cast(Any, socket)
         if self.door.subprotocols and self.selected_subprotocol is None:
             spoken = ", ".join(self.door.subprotocols)
@@ -45,9 +45,9 @@ class PluginUpgrade(Upgrade):
 
 
 class PluginSocket:
-    """Between a transport and a plugin: what the plugin is given as `chatserver.Socket`.
+    """Stands between a transport and a plugin, which gets it as `chatserver.Socket`.
 
-    It bounds what waits for a client, and contains what a plugin raises.
+    It bounds the bytes that wait for a client, and contains errors that the plugin raises.
     """
 
     __slots__ = (
@@ -78,7 +78,7 @@ class PluginSocket:
         self._leaving: asyncio.Task[None] | None = None
 
     def start(self, door: SocketDoor, request: Request) -> None:
-        """Let the plugin know of the connection."""
+        """Tell the plugin of the connection."""
         self._failed = door.failed
         self._entered = True
         self._gate.enter(self._address)
@@ -89,7 +89,7 @@ class PluginSocket:
         except (Exception, SystemExit) as error:
             self._crashed(error)
 
-    # -- what the plugin calls -------------------------------------------------------------------
+    # -- called by the plugin --------------------------------------------------------------------
 
     @property
     def buffered(self) -> int:
@@ -111,7 +111,7 @@ class PluginSocket:
         if not self._held:
             self._transport.resume_reading()
 
-    # -- what the transport calls ----------------------------------------------------------------
+    # -- called by the transport -----------------------------------------------------------------
 
     def on_text(self, payload: bytes) -> None:
         if self._end is not None and not self._transport.closed:
@@ -158,7 +158,7 @@ class PluginSocket:
             except (Exception, SystemExit) as error:
                 self._crashed(error)
 
-    # -- what the hub calls ----------------------------------------------------------------------
+    # -- called by the hub -----------------------------------------------------------------------
 
     @property
     def is_lagging(self) -> bool:
@@ -185,17 +185,17 @@ class PluginSocket:
                 async with asyncio.timeout(self._gate.config.delivery.append_seconds):
                     await self._end.settle()
         except TimeoutError:
-            pass  # what is not answered by now the client asks for again
+            pass  # the client repeats requests that are not answered by now
         except (Exception, SystemExit) as error:
             self._crashed(error)
         finally:
             self._transport.close(CLOSE_DRAINING, "the server is restarting")
-            self._transport.resume_reading()  # for its own close
+            self._transport.resume_reading()  # to read the client's close frame
 
     # -- bounds ----------------------------------------------------------------------------------
 
     def _overflow(self) -> None:
-        """More waits than a client may leave unread; it has a while to read, below the hard bound."""
+        """Handle too many unread bytes: below the hard bound the client gets some time to read them."""
         hub = self._gate.service.hub
         if self._transport.closed:
             return

@@ -1,4 +1,4 @@
-"""Answers of plugins that are sent part by part, for as long as the client wants them."""
+"""Streamed answers of plugins: sent part by part, for as long as the client reads them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,13 +14,13 @@ from chatserver.web.connection import Connection
 
 
 class Gone(Exception):
-    """The client is gone, or does not read and was cut off."""
+    """The client is gone, or was cut off because it does not read."""
 
 
 class Stream:
-    """One streamed answer. To the hub it is a connection that can be ended.
+    """One streamed answer. The hub treats it as a connection that can be ended.
 
-    What waits for the client is one part at most: the next one is asked for when it is taken.
+    At most one part waits for the client: the next is asked for when the client has taken it.
     """
 
     is_socket = False
@@ -36,10 +36,10 @@ class Stream:
         if self._gate.draining:
             raise ChatError("server.draining", after_ms=1000)
         if not self._gate.has_room(self._handler.address):
-            raise ChatError("limit.count", "There are as many connections as there can be.")
+            raise ChatError("limit.count", "The server has reached its limit of connections.")
 
     async def run(self) -> None:
-        """Send it; returns at its end, whoever ended it."""
+        """Send the answer; returns at its end, whichever side ended it."""
         address, hub = self._handler.address, self._gate.service.hub
         serving = cast(Connection, self._handler.request.connection).serving
         serving.step_out()
@@ -54,12 +54,12 @@ class Stream:
             serving.step_in()
 
     def end(self) -> None:
-        """Ask for no further part; what was sent is a complete answer."""
+        """Ask for no further part; the parts sent make a complete answer."""
         if self._task is not None:
             self._task.cancel()
 
     async def close(self) -> None:
-        """Let the iterator go, which has a plugin's deadline for it."""
+        """Close the iterator, within a plugin's deadline."""
         aclose = getattr(self._parts, "aclose", None)
         if aclose is None:
             return
@@ -72,10 +72,10 @@ class Stream:
     # -- the server stops ------------------------------------------------------------------------
 
     def announce_drain(self, after_ms: int) -> None:
-        """Nothing can be said to an HTTP client but what the plugin says."""
+        """Does nothing: an HTTP client can be sent only the plugin's own parts."""
 
     def hold(self) -> None:
-        """The request was read before."""
+        """Does nothing: the request was read before."""
 
     def send_away(self) -> None:
         self.end()
@@ -84,11 +84,11 @@ class Stream:
 
     async def _send(self) -> None:
         try:
-            await self._flush()  # the head, which says at once that the stream stands
+            await self._flush()  # sends the head, which tells at once that the stream is open
             async for part in self._parts:
                 self._handler.write(part)
                 await self._flush()
-                await asyncio.sleep(0)  # neither the iterator nor the client may have waited
+                await asyncio.sleep(0)  # in case neither the iterator nor the client made us wait
         except Gone:
             return
         except ChatError as error:
@@ -121,5 +121,5 @@ class Stream:
         self._cut()
 
     def _cut(self) -> None:
-        """Close the connection in the middle, so that nobody takes what was sent for the whole."""
+        """Break the connection off, so that the client does not take the parts for the whole answer."""
         cast(HTTP1Connection, self._handler.request.connection).close()

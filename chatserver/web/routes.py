@@ -18,7 +18,7 @@ from chatserver.web.plugin_routes import PluginRoute, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
 from chatserver.web.socket import ChatSocket
 
-# Path, handler, name for measures, and further attributes of the handler's class.
+# Path, handler, name for metrics, and further attributes of the handler's class.
 Address = tuple[str, type[BaseHandler], str, dict[str, Any]]
 
 
@@ -29,11 +29,11 @@ def application(
     *,
     inside: bool = False,
 ) -> Application:
-    """The Tornado application. `routes` come each with the name of its plugin.
+    """The Tornado application. `routes` are pairs of a plugin's name and its route.
 
-    `inside` is at the listener for operators: elsewhere, figures and details depend on who asks.
+    `inside` is true for the listener for operators; elsewhere only their networks see metrics and details.
 
-    Raises `StartupError` if one's path is taken.
+    Raises `StartupError` if the path of a route is taken.
     """
     config = gate.config
     database = SharedCheck(HealthCheck("database", gate.service.ping))
@@ -77,7 +77,7 @@ def application(
 
 
 def _of_plugin(gate: Gate, plugin: str, route: Route) -> list[Any]:
-    """The rules for one route of a plugin: one for upgrades, one for all else."""
+    """The rules for one route of a plugin: one for upgrades, one for all other requests."""
     path, name, rules = _exact(route.path), route.path, []
     if route.show_error is not None:
         gate.error_forms[route.path] = route.show_error
@@ -92,7 +92,7 @@ def _of_plugin(gate: Gate, plugin: str, route: Route) -> list[Any]:
 
 
 def _named(handler: type[BaseHandler], name: str, extra: dict[str, Any]) -> type[BaseHandler]:
-    """The handler class for one route: with its pattern, for measures, and what it serves."""
+    """The handler class for one route, with its pattern for metrics and further attributes."""
     return type(handler.__name__, (handler,), {"route": name, **extra})
 
 

@@ -37,16 +37,16 @@ from chatserver.web import ops
 from chatserver.web.gate import Gate
 from chatserver.web.transport import Transport
 
-BACKLOG = 16  # operations that may wait for an earlier one, each a frame; beyond, no more is read
-TYPING_PER_SECOND = 1.0  # each goes to everybody in the room; more than this tells them nothing
+BACKLOG = 16  # operations (one frame each) that may wait for an earlier one; then reading pauses
+TYPING_PER_SECOND = 1.0  # each goes to everybody in the room; more would tell them nothing new
 TYPING_BURST = 5.0
-RATE_STRIKES = 200  # refusals in a row for being too fast, after which the connection is closed
+RATE_STRIKES = 200  # refusals in a row by the rate limit, after which the connection is closed
 
 
 class Session:
-    """What a transport hands messages to: operations of one user, done one after the other.
+    """One user's operations on one connection, done one after the other; the transport calls it.
 
-    A `send` does not hold up the next operation: its answer comes when the message is stored.
+    A `send` does not hold up the next operation: its answer comes when the message is durable.
     """
 
     __slots__ = (
@@ -71,7 +71,7 @@ class Session:
         self._address = address
         self._entered = False
         limits = gate.config.limits
-        # Until it is known whose bucket the operations take from.
+        # Used until the user, whose bucket the operations then take from, is known.
         self._bucket = Bucket(limits.operations_per_second, limits.operations_burst)
         self._strikes = 0
         self._typing: Bucket | None = None  # made for those who type, as most only listen
@@ -84,7 +84,7 @@ class Session:
         return self.subscriber.user
 
     def start(self, user: User | None, token: str | None) -> None:
-        """Say hello; without a user, wait for `auth` no longer than the limit."""
+        """Send `hello`; without a user, wait for `auth` no longer than the limit."""
         self._entered = True
         self.gate.enter(self._address)
         self.service.hub.add(self.subscriber)
@@ -179,9 +179,10 @@ class Session:
     # -- operations ------------------------------------------------------------------------------
 
     def _send_now(self, op: Send) -> bool:
-        """Submit a message without a task of its own, where nothing has to be awaited for it.
+        """Submit a message without a task, if nothing has to be awaited for it. Returns whether it did.
 
-        The room may be out of date: the log compares it with the store before it numbers the message.
+        The room in memory may be out of date: the log compares it with the store before it numbers the
+        message.
         """
         user, messages = self.user, self.service.messages
         room = self.service.cache.known(op.room)
@@ -196,16 +197,16 @@ class Session:
                 (),
                 partial(self.sent, op.id),
             )
-        except StoreUnavailable as error:  # asking it about the room would only take longer
+        except StoreUnavailable as error:  # asking the store about the room would only take longer
             self.say_error(op.id, error)
         except ChatError as error:
             if self.service.cache.loaded(op.room) is None or room.role(user.id) is None:
-                return False  # refused by what is known of the room, which may be out of date
+                return False  # refused by the room in memory, which may be out of date
             self.say_error(op.id, error)
         return True
 
     def sent(self, number: int | float | None, outcome: Outcome | ChatError) -> None:
-        """A message of this connection is durable, or is not."""
+        """Answer a `send` with its outcome."""
         if self.subscriber.closed:
             return
         if isinstance(outcome, ChatError):
@@ -230,7 +231,7 @@ class Session:
             while self._backlog:
                 await self._do(self._backlog[0])
                 self._backlog.popleft()
-                if self.subscriber.is_lagging:  # its answers shall not pile up
+                if self.subscriber.is_lagging:  # do not let its answers pile up
                     await self.subscriber.until_drained()
                 if len(self._backlog) < BACKLOG:
                     self.transport.resume_reading()
@@ -269,7 +270,7 @@ class Session:
         self.say(op.id, {"user": user, "epoch": self.service.epoch})
 
     def _lost(self, room: Room) -> None:
-        """The user may have lost the room: by a removal, or with a role on the server."""
+        """Unfollow a room if the user has lost the right to read it, by removal or by a change of role."""
         if self.user is not None and may_read(self.user, room):
             return
         self.subscriber.unfollow(room)

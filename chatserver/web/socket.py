@@ -30,7 +30,7 @@ class ChatSocket(Upgrade):
     def connected(self) -> None:
         offered = self.request.headers.get("Sec-WebSocket-Protocol")
         session = Session(self.gate, self.transport, self.address)
-        # From here on the session is what the transport talks to; this handler is garbage.
+        # From here on the transport calls the session, and this handler can be freed.
         self.transport.handler = cast(Any, session)
         if offered and self.selected_subprotocol is None:
             self.transport.close(CLOSE_VERSION, f"this server speaks {VERSION}")

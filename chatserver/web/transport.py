@@ -1,9 +1,8 @@
 """The server's end of a WebSocket connection: RFC 6455 to the letter, and cheap per message.
 
-Tornado does the handshake. After it the transport takes the bare socket over: its inbox reads what is
-there, its outbox writes frames that were built once straight to the socket. TLS connections stay with
-Tornado's stream. What opens, keeps alive and closes a connection is here; what messages mean is the
-handler's matter.
+Tornado does the handshake. Then the transport takes over the bare socket: its inbox reads from it, and its
+outbox writes ready-made frames straight to it. TLS connections stay with Tornado's stream. The transport
+opens, keeps alive and closes a connection; the handler interprets the messages.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ from chatserver.web.inbox import Inbox
 from chatserver.web.outbox import Outbox
 
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds a peer has for its part of the closing handshake."""
+"""Seconds that a peer has for its part of the closing handshake."""
 SILENT_INTERVALS: Final = 2
 
 _PING = frames.control_frame(frames.PING)
@@ -33,16 +32,16 @@ _CAN_WATCH_SOCKETS = sys.platform != "win32"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client may do; max_message_size in bytes, after decompression."""
+    """Limits of a client; max_message_size in bytes, after decompression."""
 
     max_message_size: int = 65536
     message_seconds: float = 10.0
-    """From the first byte of a message to its last, however many frames it comes in."""
+    """Seconds from the first byte of a message to its last, in however many frames it comes."""
     deflate: bool = False
 
 
 class Endpoint(Protocol):
-    """What a handler (a tornado.websocket.WebSocketHandler) has for its transport to call."""
+    """Methods that a transport calls on its handler (a tornado.websocket.WebSocketHandler)."""
 
     def on_text(self, payload: bytes) -> None:
         """A text message, valid UTF-8."""
@@ -52,10 +51,10 @@ class Endpoint(Protocol):
 
 
 class Transport(WebSocketProtocol13):
-    """Returned by a handler's get_websocket_protocol().
+    """The transport of one connection, returned by a handler's get_websocket_protocol().
 
-    The handler's on_ws_connection_close(code, reason) is called once, with the code of whoever
-    closed first; with None when the connection broke.
+    It calls the handler's on_ws_connection_close(code, reason) once, with the code of the side that closed
+    first, or with None when the connection broke.
     """
 
     __slots__ = (
@@ -78,8 +77,8 @@ class Transport(WebSocketProtocol13):
         self.on_drained: Callable[[], None] | None = None
         """Called when `buffered` has fallen back to 0."""
         self.window_bits = 0
-        """The window for deflate.compress(), which with frames.deflated_frame() makes what may be
-        sent compressed; 0 where compression was not negotiated."""
+        """The window for deflate.compress() and frames.deflated_frame(), which make compressed frames;
+        0 if compression was not negotiated."""
         self._limits = limits
         self._heartbeat = heartbeat
         self._slice: set[Beating] | None = None
@@ -102,7 +101,7 @@ class Transport(WebSocketProtocol13):
         handler.set_header("Sec-WebSocket-Accept", self._challenge_response(handler))
         handler.finish()
         stream = handler.detach()
-        if stream.closed():  # the client is gone already: there is nothing to open
+        if stream.closed():  # the client is gone already
             self._give_up(handler)
             return
         early = self._take_over(stream)
@@ -145,9 +144,9 @@ class Transport(WebSocketProtocol13):
         self._inbox.open(FrameReader(self._limits.max_message_size, inflate))
 
     def _take_over(self, stream: IOStream) -> bytes:
-        """Make the stream's socket ours, where that can be done.
+        """Take over the stream's socket if possible.
 
-        Gives what the client sent right behind its handshake.
+        Returns the bytes that the client sent right behind its handshake.
         """
         # Nagle's algorithm and delayed acknowledgements make an answer wait 44 ms.
         stream.set_nodelay(True)
@@ -165,7 +164,7 @@ class Transport(WebSocketProtocol13):
     # Receiving
 
     def pause_reading(self) -> None:
-        """Take no more from the client: what it sends then waits in the kernel, and in the client."""
+        """Stop reading: the client's bytes then wait in the kernel, and in the client."""
         self._inbox.pause()
 
     def resume_reading(self) -> None:
@@ -199,11 +198,11 @@ class Transport(WebSocketProtocol13):
 
     @property
     def buffered(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+        """Bytes that the kernel has not accepted yet."""
         return self._outbox.buffered
 
     def took_some(self) -> None:
-        self._inbox.heard = True  # a client that takes something is there, too
+        self._inbox.heard = True  # a client that reads is alive as well
 
     def took_all(self) -> None:
         if self._hanging_up:
@@ -223,7 +222,7 @@ class Transport(WebSocketProtocol13):
     # Heartbeat
 
     def beat(self) -> None:
-        """Once per interval: drop a silent peer, ask the others for a sign of life."""
+        """Called once per interval: drop a silent peer, send others a ping."""
         if self._inbox.heard:
             self._inbox.heard = False
             self._silent = 0
@@ -235,7 +234,7 @@ class Transport(WebSocketProtocol13):
         elif self._inbox.has_hung_up():
             self._abort()
             return
-        # Where something waits, its progress is the sign of life.
+        # While bytes wait, their progress is the sign of life.
         if not self.buffered:
             self.send(_PING)
 
@@ -250,7 +249,7 @@ class Transport(WebSocketProtocol13):
         return self.server_terminated or self.client_terminated
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Send a close frame behind what is buffered, and wait 5 s at most for the peer's."""
+        """Send a close frame behind the buffered frames, and wait at most 5 s for the peer's."""
         if self.server_terminated:
             return
         self._note_close(code, reason or "")
@@ -267,7 +266,7 @@ class Transport(WebSocketProtocol13):
             self._deadline = self._loop.call_later(CLOSE_TIMEOUT, self._abort)
 
     def _fail(self, code: int, reason: str) -> None:
-        """Close for a fault of the peer, from which nothing more is wanted."""
+        """Close the connection for a fault of the peer, and read no more from it."""
         self.close(code, reason)
         self._hang_up()
 
@@ -285,10 +284,10 @@ class Transport(WebSocketProtocol13):
             self.close_reason = reason
 
     def _hang_up(self) -> None:
-        """End our side, and wait for the peer to end its own.
+        """Shut down our side, and wait for the peer to end its own.
 
-        Closing a socket at once, with bytes of the peer unread, would reset the connection, and
-        the peer might never see why it was closed.
+        Closing a socket at once, with unread bytes of the peer, would reset the connection, and the peer
+        might never see the reason.
         """
         if self._reported:
             return
@@ -308,7 +307,7 @@ class Transport(WebSocketProtocol13):
             self._abort()
 
     def on_connection_close(self) -> None:
-        # The handler passes its own end on; while hanging up there is nothing left to do.
+        # Called by the handler at its end; while hanging up there is nothing left to do.
         if not self._reported:
             self._abort()
 
@@ -337,5 +336,5 @@ class Transport(WebSocketProtocol13):
             self._slice.discard(self)
             self._slice = None
         self.handler.on_ws_connection_close(self.close_code, self.close_reason)
-        # It holds the transport: without this only the cycle collector would free the two.
+        # The handler refers to the transport: without this only the cycle collector would free the two.
         self.handler = cast(Any, None)

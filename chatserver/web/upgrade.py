@@ -1,4 +1,4 @@
-"""WebSocket upgrades: who may connect. What is spoken then is the matter of each door."""
+"""WebSocket upgrades: decides which clients may connect. The protocol spoken then depends on the door."""
 
 import re
 import secrets
@@ -16,7 +16,7 @@ _KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # RFC 6455 section 4.2.1: 16 by
 
 
 class Upgrade(BaseHandler, WebSocketHandler):
-    """One upgrade request; it is let go as soon as the connection stands."""
+    """One upgrade request; it is freed as soon as the connection is open."""
 
     compression = False
 
@@ -37,14 +37,14 @@ class Upgrade(BaseHandler, WebSocketHandler):
         await super().get()
 
     async def look_up(self) -> None:
-        """What has to be awaited before the upgrade. May raise `ChatError`."""
+        """Await lookups that are needed before the upgrade. May raise `ChatError`."""
 
     def connected(self) -> None:
-        """The connection stands; before this returns, `transport.handler` is who it talks to."""
+        """Called when the connection is open; must set `transport.handler`, which the transport calls."""
         raise NotImplementedError
 
     def check_origin(self, origin: str) -> bool:
-        return True  # `get` has looked, before anything else
+        return True  # `get` has checked it, before anything else
 
     def get_websocket_protocol(self) -> Transport | None:
         if super().get_websocket_protocol() is None:
@@ -67,7 +67,7 @@ class Upgrade(BaseHandler, WebSocketHandler):
         self.connected()
 
     def is_admitted(self) -> bool:
-        """May it stay? Closed where not: while the server stops, and beyond the limits."""
+        """Whether the connection may stay; closes it while the server stops, and beyond the limits."""
         if self.gate.draining:
             self.transport.close(CLOSE_DRAINING, "the server is restarting")
         elif not self.gate.has_room(self.address):

@@ -1,4 +1,4 @@
-"""How many HTTP connections there are, in all and from each address; those that last are not counted here."""
+"""Counts HTTP connections, in all and by address; sockets and streams are counted by the gate and the hub."""
 
 from chatserver.measure import Measures
 from chatserver.rate import address_network
@@ -20,10 +20,10 @@ class Visitors:
         )
 
     def has_room(self, address: str, *, is_proxy: bool, others: int, descriptors: int) -> bool:
-        """Whether one more may come; `others` are the connections that last.
+        """Whether one more connection may come; `others` is the number of sockets and streams.
 
-        A proxy speaks for many, so only the sum bounds it. `descriptors` is how many connections of
-        any kind the operating system lets this process have: one address gets half of them at most.
+        A proxy serves many clients, so only the sum bounds it. `descriptors` is the number of connections of
+        any kind that the operating system lets this process have; one address gets at most half of them.
         """
         if self._count >= self._most or self._count + others >= descriptors:
             return False
