@@ -9,7 +9,7 @@ Retry = Literal["never", "later", "refresh"]
 
 
 class Meaning(NamedTuple):
-    """What one code means on every transport."""
+    """The meaning of one code, the same on every transport."""
 
     status: int  # HTTP status
     retry: Retry  # never: change the request; later: the same again; refresh: reload state first
@@ -71,10 +71,10 @@ CLOSE_CONNECTIONS = 4454
 
 
 class ChatError(Exception):
-    """An answer that says no. The code is stable, the text may be shown to a person.
+    """A refusal. The code is stable, the text may be shown to a person.
 
-    `detail` is sent as given: nothing secret may be in it. `after_ms` says when to try again.
-    A code that is not in CODES, which a plugin may have, needs a `meaning`.
+    `detail` is sent as given: nothing secret may be in it. `after_ms` is the time to wait before another
+    try. A code that is not in CODES, as plugins may have, needs a `meaning`.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class ChatError(Exception):
 class StoreUnavailable(ChatError):
     """The store did not answer in time. Whether a write happened is not known.
 
-    `reason` is for the log and the command line, and is told to no client: in plain words, no secrets.
+    `reason`, in plain words and without secrets, is for the log and the command line; clients never get it.
     """
 
     def __init__(self, text: str | None = None, *, reason: str = "") -> None:
@@ -106,20 +106,20 @@ class StoreUnavailable(ChatError):
 
     @property
     def reason(self) -> str:
-        """Why, as far as the store has said; else what went wrong below; else nothing."""
+        """The reason that the store gave; else the text or type of the error that caused this one."""
         return self._reason or str(self.__cause__ or "") or type(self.__cause__ or self).__name__
 
 
 class Undeliverable(ChatError):
-    """For consumers: no further attempt can help this event, it becomes a dead letter at once."""
+    """For consumers: no further attempt can help, so the event becomes a dead letter at once."""
 
 
 class ReceiverBusy(ChatError):
-    """For consumers: who takes the events wants none for `after_ms`, of whatever room."""
+    """For consumers: the receiver wants no events of any room for `after_ms`."""
 
 
 class BusUnavailable(Exception):
-    """Frames could not be handed to the bus. Nobody waits for them: it is counted, and that is all."""
+    """Frames could not be handed to the bus. They are counted as dropped; nothing waits for them."""
 
 
 class StartupError(Exception):

@@ -110,8 +110,8 @@ class Hooks:
 
         Runs once at start. Return named consumers; each is run by one node with the role
         `consumers` at a time; if it dies another one takes over. Its position in each room is kept in
-        the store. A name that is taken refuses to start, as does an error. What an error in `handle`
-        does is said at `Consumer`; other consumers, and other rooms, go on. Order does not matter.
+        the store. A name that is taken refuses to start, as does an error. `Consumer` describes the effect
+        of an error in `handle`; other consumers, and other rooms, go on. Order does not matter.
         """
         raise NotImplementedError
 
@@ -141,33 +141,33 @@ class Hooks:
 
         Runs after the event is durable, once for each event that this node wrote, in order for
         each room. The return value is ignored. An error is logged and counted; the event stands.
-        Each plugin has a bounded queue of its own: what finds it full is dropped and counted.
+        Each plugin has a bounded queue of its own; events that find it full are dropped and counted.
         A plugin object with an attribute `event_kinds` (such as `{"member.joined"}`) is told of those only.
         """
 
     @hookspec
     async def on_login(self, attempt: LoginAttempt) -> None:
-        """Take note of somebody who tried to sign in.
+        """Take note of an attempt to sign in.
 
-        Runs after each attempt, good or bad; of those that are refused unseen, for there were too many,
-        once a minute for each account and network. The return value is ignored. An error is logged and
+        Runs after each attempt, good or bad. Attempts that the rate limit refused are told once a minute
+        for each account and network. The return value is ignored. An error is logged and
         counted; the answer stands. Queue and order as `on_event`.
         """
 
     @hookspec
     async def on_account(self, change: AccountChange) -> None:
-        """Take note of something that became of an account.
+        """Take note of a change of an account.
 
-        Runs after it is in force: an account made, changed, locked or deleted, sessions ended, over the
-        network and by the command line alike. The return value is ignored. An error is logged and
+        Runs after the change is in force: an account made, changed, locked or deleted, sessions ended, over
+        the network and by the command line alike. The return value is ignored. An error is logged and
         counted; the change stands. Queue and order as `on_event`.
         """
 
     @hookspec
     async def on_look(self, look: Look) -> None:
-        """Take note of somebody of the staff who looks through the data.
+        """Take note of a member of the staff who looks through the data.
 
-        Runs when what was asked for has been read, before it is shown. The return value is ignored.
+        Runs when the data has been read, before it is shown. The return value is ignored.
         An error is logged and counted; the answer stands. Queue and order as `on_event`.
         """
 
@@ -184,6 +184,6 @@ class Hooks:
         """End what `startup` began.
 
         Runs once, after the last connection is gone and before the store is closed, only if
-        `startup` of this plugin succeeded or is not there. The return value is ignored. An error
+        `startup` of this plugin succeeded or is missing. The return value is ignored. An error
         is logged; the others still run. Order reversed.
         """

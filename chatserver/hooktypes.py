@@ -1,4 +1,4 @@
-"""What hooks take and give: small frozen structs, so that a new field breaks no plugin."""
+"""Arguments and results of hooks: small frozen structs, so that a new field breaks no plugin."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way in. `message` is the id where it edits one, else None."""
+    """A message on its way in. `message` is the id of the message that it edits, None for a new one."""
 
     room: str
     body: str
@@ -33,7 +33,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a message may not pass; the author sees the reason."""
+    """The refusal of a message; the author sees the reason."""
 
     reason: str
 
@@ -42,11 +42,11 @@ Outcome: TypeAlias = Literal["ok", "wrong", "locked", "limited"]
 
 
 class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody tried to sign in. `user` is the id, or None where there is no such account.
+    """An attempt to sign in. `user` is the id, or None if there is no such account.
 
-    `outcome` says why not: a wrong password or name, a locked account (the password was right), or too
-    many failures before. Of the last, one for each account and network is told a minute; `times` says
-    how many came since the one before.
+    `outcome` tells success from a wrong password or name, a locked account (the password was right), and too
+    many failures before. Of the last kind one a minute is told for each account and network; `times` is the
+    number of attempts since the one told before.
     """
 
     user: str | None
@@ -71,10 +71,10 @@ Deed: TypeAlias = Literal[
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who does something to an account: a user, from an address, or an operator.
+    """The origin of a change of an account: a user, from an address, or an operator.
 
-    `operator` is who runs a command on the machine, by the name that the system knows them by. Nothing
-    is set where the server acts by itself.
+    `operator` is the system's name of the user who runs a command on the machine. No field is set if the
+    server acts by itself.
     """
 
     user: str | None = None
@@ -83,9 +83,9 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Something became of the account `user`: made, changed, deleted, or its sessions ended.
+    """A change of the account `user`: made, changed, deleted, or its sessions ended.
 
-    `role` is its role from now on where one was given, `was` the one before.
+    `role` is its new role if one was given, `was` the one before.
     """
 
     what: Deed
@@ -99,9 +99,10 @@ Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody of the staff looked through the data, past the rights that rooms have.
+    """A look of a member of the staff at the data, regardless of the rights in rooms.
 
-    `user` and `address` are whose look it was; `room` and `of`, a user, what it was at, by id.
+    `user` and `address` are those of the member of the staff; `room` and `of` are the ids of the room and
+    the user that were looked at.
     """
 
     user: str
@@ -119,65 +120,65 @@ class HealthCheck(msgspec.Struct, frozen=True):
 
 
 class Request(Protocol):
-    """What a plugin's route sees of an HTTP request.
+    """An HTTP request as a plugin's route sees it.
 
-    It may be kept as long as the answer or the socket needs it, but holds all the headers: of a
-    socket that lives for days, keep what you need of it.
+    It may be kept as long as the answer or the socket needs it, but it holds all the headers: for a socket
+    that lives for days, keep only the values that you need.
     """
 
     @property
     def method(self) -> str:
-        """`GET`, also where the client asks for the head of the answer alone."""
+        """The method; `GET` also for a HEAD request."""
 
     @property
     def path(self) -> str: ...
 
     @property
     def address(self) -> str:
-        """Of the client, as far as trusted proxies tell."""
+        """The client's address, as told by trusted proxies."""
 
     @property
     def body(self) -> bytes:
-        """Empty where the request has none; of `limits.http_body_bytes` at most."""
+        """The body, at most `limits.http_body_bytes`; empty if the request has none."""
 
     @property
     def query(self) -> Mapping[str, str]:
         """The query string, decoded; of equal names the last one counts.
 
-        Raises `ChatError` request.invalid if it is no UTF-8.
+        Raises `ChatError` request.invalid if it is not UTF-8.
         """
 
     @property
     def token(self) -> str | None:
-        """Of the session: the bearer header's, else the cookie's. Whether it is one is not checked."""
+        """The session token, from the bearer header, else from the cookie; not checked yet."""
 
     @property
     def has_cookie(self) -> bool:
-        """The token came by the cookie, which a browser sends whoever made the request."""
+        """Whether the token came by the cookie, which a browser sends with any page's requests."""
 
     @property
     def is_foreign(self) -> bool:
-        """The request comes from a page of another origin. Only GET gets as far as a plugin."""
+        """Whether the request comes from a page of another origin. Only GET gets as far as a plugin."""
 
     def header(self, name: str) -> str | None:
-        """The value of a header, whose name is in any case; None if it is not there."""
+        """The value of a header, by its name in any case; None if it is missing."""
 
     async def user(self) -> User:
-        """Who is asking; counts one of the user's operations.
+        """The signed-in user; counts one of the user's operations.
 
         Raises `ChatError` auth.required, auth.invalid, limit.rate, store.unavailable.
         """
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plugin's route answers.
+    """The answer of a plugin's route.
 
-    A body that is an async iterator is streamed: each part is sent before the next one is asked
-    for, and must be taken by the client within `limits.slow_seconds`. When the client goes away or
-    the server stops, the iterator is cancelled where it waits, and its `aclose` awaited.
+    A body that is an async iterator is streamed: each part is sent before the next one is asked for, and
+    the client must read it within `limits.slow_seconds`. When the client goes away or the server stops, the
+    iterator is cancelled where it waits, and its `aclose` is awaited.
 
-    `session` is a session token that a browser is to keep, as after `POST /api/v1/login`; if it is
-    empty, a browser that has one is to forget it.
+    `session` is a session token for a browser to keep, as after `POST /api/v1/login`; an empty one makes a
+    browser forget its token.
     """
 
     body: bytes | AsyncIterator[bytes]
@@ -190,8 +191,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Socket(Protocol):
     """A WebSocket connection as a plugin sees it.
 
-    Who leaves more than `limits.buffer_hard_bytes` unread, or more than `limits.buffer_soft_bytes`
-    for `limits.slow_seconds`, is closed with 4408.
+    A client that leaves more than `limits.buffer_hard_bytes` unread, or more than
+    `limits.buffer_soft_bytes` for `limits.slow_seconds`, is closed with 4408.
     """
 
     on_drained: Callable[[], None] | None  # to be set; called when `buffered` is back at 0
@@ -203,20 +204,20 @@ class Socket(Protocol):
     def send(self, frames: bytes) -> None:
         """Send complete frames (`chatserver.text_frame`), now or as soon as the peer reads.
 
-        Never raises; what is sent to a closed connection is dropped.
+        Never raises; frames for a closed connection are dropped.
         """
 
     def close(self, code: int, reason: str) -> None:
-        """Close after what is buffered. `SocketEnd.on_close` is called once the peer has agreed."""
+        """Close after the buffered frames. `SocketEnd.on_close` is called once the peer has agreed."""
 
     def pause_reading(self) -> None:
-        """Take no more from the client: what it sends then waits there."""
+        """Stop reading: the client's messages then wait on its side."""
 
     def resume_reading(self) -> None: ...
 
 
 class SocketEnd(Protocol):
-    """The plugin's end of a WebSocket connection. What it raises closes this socket with 4400."""
+    """The plugin's end of a WebSocket connection. An exception closes this socket with 4400."""
 
     def on_text(self, payload: bytes) -> None:
         """A text message, valid UTF-8, of `limits.frame_bytes` at most."""
@@ -225,25 +226,25 @@ class SocketEnd(Protocol):
         """A binary message."""
 
     def on_close(self, code: int | None, reason: str | None) -> None:
-        """The connection is gone. Called once: with the code of who closed first, None if it broke."""
+        """The connection is gone. Called once; `code` is None if it broke, else from who closed first."""
 
     def on_drain(self, after_ms: int) -> None:
         """The server stops: the socket is closed with 4301 within so many milliseconds."""
 
     async def settle(self) -> None:
-        """Return when all that was received is answered.
+        """Return when all received messages are answered.
 
-        Awaited before the close with 4301, when nothing more is read, for `delivery.append_seconds`
-        at most.
+        Awaited before the close with 4301, when nothing more is read, for at most
+        `delivery.append_seconds`.
         """
 
 
 class SocketDoor(msgspec.Struct, frozen=True, kw_only=True):
-    """WebSocket upgrades at a route. `open` is called once the connection stands.
+    """WebSocket upgrades at a route. `open` is called once the connection is open.
 
-    A client that offers none of `subprotocols` is closed with the code `no_subprotocol`; without
-    any, none is looked for. Where the plugin fails, a client is closed with `failed`. Origins,
-    limits, heartbeat and drain are those of `/ws`.
+    A client that offers none of `subprotocols` is closed with the code `no_subprotocol`; if the list is
+    empty, any client is accepted. If the plugin fails, a client is closed with `failed`. Origins, limits,
+    heartbeat and drain are those of `/ws`.
     """
 
     subprotocols: tuple[str, ...] = ()
@@ -256,18 +257,17 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP address of a plugin: an exact path, what answers each method, and upgrades.
+    """An HTTP address of a plugin: an exact path, a handler for each method, and upgrades.
 
     HEAD is answered as GET. A request from a page of another origin is refused unless it is a GET.
-    With `every_node` it is there also on nodes that take no connections (`server.roles`). With
-    `internal` it is for operators alone: at the listener for them (`server.internal_port`), and for who
-    asks straight from `server.internal_networks`; to others there is nothing.
+    With `every_node` the address exists also on nodes that take no connections (`server.roles`). With
+    `internal` it is only for operators: at the listener for them (`server.internal_port`), and for requests
+    that come directly from `server.internal_networks`; others get 404.
 
-    `body_bytes` is the largest body that is read, if it is to be below `limits.http_body_bytes`.
-    Before more than 65,536 bytes are read, the request has to carry a valid session.
+    `body_bytes` is the largest body that is read, if that is to be less than `limits.http_body_bytes`.
+    More than 65,536 bytes are read only from requests with a valid session.
 
-    `show_error` makes the JSON body of an answer that is an error, also where the server refuses a
-    request itself.
+    `show_error` makes the JSON body of an error, also if the server itself refuses a request.
     """
 
     path: str
@@ -284,17 +284,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def handlers(self) -> dict[str, Handler]:
-        """By the method's name in small letters."""
+        """The handlers by the method's name in small letters."""
         found = {name: getattr(self, name) for name in ("get", "post", "put", "patch", "delete")}
         return {name: handler for name, handler in found.items() if handler is not None}
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is done again and again, on one node at a time.
+    """Periodic work, on one node at a time.
 
-    `name` begins with the plugin's. `run` is called `every` so many seconds, counted from the
-    beginning of one run to that of the next, and has `deadline` seconds. It may be cancelled at
-    any time, and must stand being run again after that.
+    `name` begins with the plugin's name. `run` is called every `every` seconds, counted from the beginning
+    of one run to that of the next, and has `deadline` seconds. It may be cancelled at any time, and running
+    it again after that must do no harm.
     """
 
     name: str
@@ -313,13 +313,12 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     first time, and in rooms that `rooms` did not name before: with what happens from now on, or
     with the first event.
 
-    What `handle` raises, or more than `deadline` seconds, is a failed attempt. The next one is
-    `backoff` seconds later, then twice as many, up to `longest_pause`; a batch is then handed over
-    event by event. After `attempts` an event becomes a dead letter and the next one is handled;
-    None tries for ever. A `ChatError` says what is wrong without a traceback in the log, and by its
-    `after_ms` that the next attempt is to be no sooner (though never after `longest_pause`); a
-    `ReceiverBusy` that until then no other room's events are wanted either; an `Undeliverable` that
-    no further attempt is worth making.
+    An attempt fails if `handle` raises or takes more than `deadline` seconds. The next attempt comes after
+    `backoff` seconds, then after twice as many, up to `longest_pause`; the batch is then handed over event
+    by event. After `attempts` an event becomes a dead letter and the next one is handled; None tries for
+    ever. A `ChatError` is logged without a traceback, and its `after_ms` (limited to `longest_pause`) is
+    the least pause before the next attempt. `ReceiverBusy` extends that pause to all rooms;
+    `Undeliverable` makes the event a dead letter at once.
     """
 
     name: str  # begins with the plugin's
@@ -347,7 +346,7 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     has an argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
     """
 
-    name: str  # what it is about, for messages about mistakes in it
+    name: str  # the part's subject, for messages about mistakes in it
     sdl: str
     resolvers: Mapping[str, Callable[..., Any]] = {}
     kinds: Mapping[str, type] = {}
@@ -356,13 +355,13 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What a running server lends to a plugin."""
+    """The parts of a running server that a plugin may use."""
 
     data: Path  # a folder for this plugin's own files; made on first use by the plugin
     records: Records  # the plugin's own space in the store
-    measures: Measures  # every figure the core keeps, to read; and to add the plugin's own
+    measures: Measures  # the core's metrics, to read; and to add the plugin's own
     version: str
-    service: "Service"  # every rule of the server; it answers from `startup` on
+    service: "Service"  # all rules of the server; usable from `startup` on
     graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
-    worker: int = 0  # of `serve --workers`, from 1; 0 where there is one process alone
+    worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
     worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself

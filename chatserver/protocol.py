@@ -42,7 +42,7 @@ class ListRooms(Op, frozen=True, kw_only=True, tag="rooms"):
     """The rooms the user is in, with positions, and public ones to join (`joined` false).
 
     By ascending id, at most `limit` of both together; without it at most 1,000 joined and 500 public ones.
-    If there are `more`, the next page is `after` the one that the answer says.
+    If the answer has `more`, that is the `after` of the next page.
     """
 
     after: Annotated[str, Meta(max_length=80)] = ""
@@ -50,20 +50,20 @@ class ListRooms(Op, frozen=True, kw_only=True, tag="rooms"):
 
 
 class Sub(Op, frozen=True, kw_only=True, tag="sub"):
-    """Follow rooms: from the last seq seen, or from now on where that is null."""
+    """Follow rooms: from the last seq seen, or from now on if that is null."""
 
     rooms: dict[Id, Seq | None]
     epoch: str | None = None
 
 
 class Unsub(Op, frozen=True, kw_only=True, tag="unsub"):
-    """Follow rooms no longer."""
+    """Stop following rooms."""
 
     rooms: list[Id]
 
 
 class Send(Op, frozen=True, kw_only=True, tag="send"):
-    """Post a message. The same client_id again answers with the first message."""
+    """Post a message. If the client_id is repeated, the answer is the first message."""
 
     room: Id
     client_id: ClientId
@@ -72,7 +72,7 @@ class Send(Op, frozen=True, kw_only=True, tag="send"):
 
 
 class Edit(Op, frozen=True, kw_only=True, tag="edit"):
-    """Change the text of a message of one's own."""
+    """Change the text of one of the user's own messages."""
 
     room: Id
     message: Id
@@ -80,7 +80,7 @@ class Edit(Op, frozen=True, kw_only=True, tag="edit"):
 
 
 class Delete(Op, frozen=True, kw_only=True, tag="delete"):
-    """Delete a message of one's own, or of others as a moderator."""
+    """Delete one of the user's own messages, or as a moderator another user's."""
 
     room: Id
     message: Id
@@ -95,7 +95,7 @@ class React(Op, frozen=True, kw_only=True, tag="react"):
 
 
 class Unreact(Op, frozen=True, kw_only=True, tag="unreact"):
-    """Take a reaction of one's own back."""
+    """Take back one of the user's own reactions."""
 
     room: Id
     message: Id
@@ -141,7 +141,7 @@ class Read(Op, frozen=True, kw_only=True, tag="read"):
 
 
 class Typing(Op, frozen=True, kw_only=True, tag="typing"):
-    """Tell who follows the room that the user is typing. No answer, not in the log."""
+    """Tell the followers of the room that the user is typing. No answer, not in the log."""
 
     room: Id
 
@@ -149,7 +149,7 @@ class Typing(Op, frozen=True, kw_only=True, tag="typing"):
 class Presence(Op, frozen=True, kw_only=True, tag="presence"):
     """Ask which of these members of a followed room are online, and be told of changes.
 
-    Of each room the last list counts; an empty one ends it.
+    A new list replaces the last one of the same room; an empty one ends the watch.
     """
 
     room: Id
@@ -166,7 +166,7 @@ class Create(Op, frozen=True, kw_only=True, tag="create"):
 
 
 class Change(Op, frozen=True, kw_only=True, tag="change"):
-    """Change a room's name or topic; what is left out stays."""
+    """Change a room's name or topic; a field that is left out stays the same."""
 
     room: Id
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
@@ -180,13 +180,13 @@ class Join(Op, frozen=True, kw_only=True, tag="join"):
 
 
 class Leave(Op, frozen=True, kw_only=True, tag="leave"):
-    """Leave a room. The last owner of a room with others in it stays (`room.last_owner`)."""
+    """Leave a room. The last owner cannot leave while others are in it (`room.last_owner`)."""
 
     room: Id
 
 
 class Invite(Op, frozen=True, kw_only=True, tag="invite"):
-    """Take a user into a room."""
+    """Add a user to a room."""
 
     room: Id
     user: Id
@@ -216,10 +216,10 @@ class Members(Op, frozen=True, kw_only=True, tag="members"):
 
 
 class Search(Op, frozen=True, kw_only=True, tag="search"):
-    """Messages that match, newest first, of one room or of all the user is in.
+    """Messages that match, newest first, of one room or of all that the user is in.
 
-    `before` goes on where a page ended: the `cursor` of its answer. It may be a seq in one room, or
-    the time (`at`) in all.
+    `before` is the `cursor` of the answer before, to go on behind that page. It may also be a seq in one
+    room, or a time (`at`) in all.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -263,7 +263,7 @@ AnyOp = (
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="sys", tag="hello"):
-    """The first frame of the server, and what it is called (`server.name`).
+    """The first frame of the server, with its name (`server.name`).
 
     Seqs of another `epoch` mean nothing here.
     """
@@ -276,7 +276,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="sys", tag="hel
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong, the same on every transport."""
+    """An error, the same on every transport."""
 
     code: str
     message: str
@@ -293,7 +293,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
-    """The refusal of the operation whose `id` was `re`, as far as it had one."""
+    """The refusal of the operation whose `id` was `re`; null if it had none."""
 
     re: int | float | None
     error: ErrorBody
@@ -309,7 +309,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Unreadable(Exception):
-    """The frame is no JSON object in UTF-8: nothing can be answered."""
+    """The frame is not a JSON object in UTF-8, so there is no `id` to answer."""
 
 
 _decode: Callable[[bytes], AnyOp] = msgspec.json.Decoder(AnyOp).decode
@@ -317,7 +317,7 @@ encode = msgspec.json.encode
 
 
 def parse(frame: bytes) -> AnyOp:
-    """The operation of a frame. Raises `Unreadable`, or `BadRequest` which knows the frame's id."""
+    """The operation of a frame. Raises `Unreadable`, or `BadRequest`, which has the frame's id."""
     try:
         return _decode(frame)
     except msgspec.ValidationError as error:
@@ -327,7 +327,7 @@ def parse(frame: bytes) -> AnyOp:
 
 
 class BadRequest(ChatError):
-    """A frame that is JSON but no valid operation. `id` is the frame's, where it has one."""
+    """A frame that is JSON but no valid operation. `id` is the frame's, if it has one."""
 
     def __init__(self, code: str, text: str, number: int | float | None) -> None:
         super().__init__(code, text)
@@ -373,5 +373,5 @@ def error_body(error: ChatError) -> ErrorBody:
 
 
 def error_answer(number: int | float | None, error: ChatError) -> bytes:
-    """The frame that refuses an operation; `number` is its `id`, None where it had none."""
+    """The frame that refuses an operation; `number` is its `id`, None if it had none."""
     return encode(ErrorAnswer(number, error_body(error)))
