@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
-# Connections and messages make no garbage that only the collector finds; it need not look often.
+# Connections and messages leave no cyclic garbage, so the collector need not run often.
 GC_THRESHOLDS = (50_000, 20, 100)
-# How long the loop keeps the interpreter's lock when a driver's thread wants it. With Python's 5 ms
-# each batch, and each answer of the store, would wait that long.
+# The interpreter's switch interval: a driver's thread gets the lock from the loop after this time. With
+# Python's default of 5 ms each batch, and each answer of the store, would wait that long.
 THREAD_SECONDS = 0.0005
 
 
@@ -58,7 +58,7 @@ class Server:
     def __init__(self, loaded: Loaded, place: Place | None = None) -> None:
         """Load and check the plugins; opens nothing. Raises `StartupError`.
 
-        `place` is a worker's, which has its sockets from its parent.
+        `place` is given for a worker, which inherits its sockets from its parent.
         """
         self._place = place
         self.config: Config = loaded.config
@@ -93,15 +93,15 @@ class Server:
         )
         self._gate: Gate | None = None
         self._fronts: list[Front] = []
-        self.internal_port: int | None = None  # once it listens, if it does so for operators
+        self.internal_port: int | None = None  # set once it listens for operators
 
     @asynccontextmanager
     async def opened(self, *, beside: bool = False) -> AsyncIterator["Server"]:
-        """The store open, the plugins started, nothing listening.
+        """Open the store and start the plugins; nothing listens yet.
 
-        `beside` a server that runs on the same data folder only where the store allows it.
+        With `beside`, also while a server runs on the same data folder, if the store allows it.
         """
-        async with AsyncExitStack() as stack:  # each is undone, whatever becomes of the others
+        async with AsyncExitStack() as stack:  # undoes each step, even if undoing another fails
             if not beside or self.store.is_private():
                 stack.callback(DataFolder(self._data).close)
             holding = await self.holding()
@@ -129,7 +129,7 @@ class Server:
         return call.plugin
 
     async def holding(self) -> Holding | None:
-        """What notes which store the data folder holds, where that is one. Raises `StartupError`.
+        """The note of the store that the data folder holds, if there is one. Raises `StartupError`.
 
         Asked before the store is opened, with the folder locked.
         """
@@ -140,15 +140,15 @@ class Server:
         return holding
 
     def _warn_of_other_data(self) -> None:
-        """A store elsewhere is used, and the folder holds one of its own: it may have been forgotten."""
+        """Warn if the data folder holds another store than the one in use: it may have been forgotten."""
         if holder := Holding(self._data, self.store_plugin).holder(self.config):
             logger.warning("server.data: {} holds data of {}, unused now", self._data, holder)
 
     def prepare(self, descriptors: int = UNKNOWN) -> None:
-        """Make all that answers: routes, schemas, the page, the certificate. Raises `StartupError`.
+        """Make everything for answering: routes, schemas, the page, the certificate. Raises `StartupError`.
 
-        Opens nothing, and may be called without an open store. `descriptors` is how many files and
-        sockets this process may have open.
+        Opens nothing, and may be called without an open store. `descriptors` is the number of files and
+        sockets that this process may have open.
         """
         gate = self._gate = Gate(self.config, self.service, self.measures, descriptors)
         routes = self.hooks.register_routes(self._context)
@@ -179,7 +179,7 @@ class Server:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Run the background work of this node's roles: jobs, consumers, what comes after a backup."""
+        """Run the background work of this node's roles: jobs, consumers, increments of the newest backup."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._leases.stop)
             if "jobs" in self.config.server.roles:
@@ -192,11 +192,11 @@ class Server:
                 stack.push_async_callback(self.consumers.stop)
                 self.consumers.start()
                 self.service.tell_of_news(self.consumers.wake)
-            self._leases.start()  # after those who want some
+            self._leases.start()  # after the tasks that need leases
             yield
 
     async def drain(self) -> None:
-        """Move the clients away, finish what was begun, close the port."""
+        """Move the clients away, finish the work under way, close the port."""
         if self._gate is None:
             return
         self._gate.draining = True
@@ -215,7 +215,7 @@ class Server:
         self._gate.heartbeat.stop()
 
     async def _settled(self) -> None:
-        """Wait until all that was sent by now is answered, `append_seconds` at most."""
+        """Wait until all messages sent so far are answered, at most `append_seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self.config.delivery.append_seconds):
                 await self.service.log.drain()
@@ -224,7 +224,7 @@ class Server:
         return [(plugin.name, type(plugin.instance).__module__) for plugin in self._plugins.all]
 
     def _backups(self, loaded: Loaded) -> list[tuple[str, Job]]:
-        """The job that makes backups, if this server makes any, and the figures about them."""
+        """The job that makes backups, if this server makes any, and the metrics of backups."""
         if not self.config.backup.every_hours:
             return []
         from chatserver.backup.job import NAME, BackupJob
@@ -232,7 +232,7 @@ class Server:
         return [(NAME, BackupJob(loaded, self.store, self.measures, self._leases.node).job())]
 
     def _shipper(self) -> "Shipper | None":
-        """What keeps the newest backup up to date, if that is wanted."""
+        """The shipper, which keeps the newest backup up to date, if it is configured."""
         if not self.config.backup.ship_seconds:
             return None
         from chatserver.backup.job import NAME
@@ -260,7 +260,7 @@ class Server:
 
 
 async def demand_up_to_date(store: Store) -> None:
-    """Raises `StartupError` where opening the store would change its schema, or make a store.
+    """Raises `StartupError` if opening the store would change its schema, or make a store.
 
     `store` is one of its own, as none is opened that was asked. It is asked before the store is locked,
     as asking takes no lock. What another process may do in
@@ -348,14 +348,14 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
 
 
 def warn_of_trial(store: Store, dev: bool) -> None:
-    """Say of a store that is only for trying out that it is one, unless this is a server for that."""
+    """Warn of a store that is only for trying out, unless this is a development server."""
     for_trial = getattr(store, "for_trial", None)
     if not dev and for_trial is not None and (why := for_trial()):
         logger.warning("the store is for trying out: {}", why)
 
 
 async def _end_all() -> bool:
-    """Cancel all tasks that are left; False if some do not end."""
+    """Cancel all remaining tasks; False if some do not end."""
     left = await cancel(asyncio.all_tasks() - {asyncio.current_task()})
     for task in left:
         logger.error("left behind: {}", task.get_name())
@@ -363,7 +363,7 @@ async def _end_all() -> bool:
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Those that end a server in order. A terminal that closes does, but not under `nohup`."""
+    """The signals that stop a server in order, also that of a closing terminal except under `nohup`."""
     found = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         found.append(signal.SIGHUP)
@@ -371,7 +371,7 @@ def stop_signals() -> list[signal.Signals]:
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed; it halves the cost of a system call's way through the loop."""
+    """uvloop if it is installed; it halves the loop's overhead for each system call."""
     if sys.platform == "win32":
         return None
     try:

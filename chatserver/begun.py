@@ -1,7 +1,7 @@
 """Awaits a plugin's coroutine under a deadline.
 
-Without a timer where it finishes without suspending, which most do: a timer costs several times what
-the rest of such a call does. One that takes no notice of its deadline is left behind.
+A coroutine that finishes without suspending, as most do, gets no timer: a timer costs several times as much
+as the rest of such a call. A coroutine that ignores its deadline is left behind.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from loguru import logger
 
 T = TypeVar("T")
 
-_left: set[asyncio.Task[Any]] = set()  # else nothing would hold them
+_left: set[asyncio.Task[Any]] = set()  # keeps references, as nothing else does
 
 
 class Late(Exception):
@@ -20,10 +20,10 @@ class Late(Exception):
 
 
 async def finish(awaited: Awaitable[T], seconds: float, *, leave: bool) -> T:
-    """The result of `awaited`, whose first step is run at once. Raises `Late`, or what it raises.
+    """The result of `awaited`, whose first step runs at once. Raises `Late`, or the error of `awaited`.
 
-    After `seconds` it is cancelled. With `leave` the call ends then: a coroutine that goes on waiting
-    is continued by a task of its own. Otherwise its end is waited for.
+    After `seconds` it is cancelled. With `leave` the call ends then, and a coroutine that goes on waiting
+    is continued in a task of its own. Otherwise the call waits for its end.
     """
     work = awaited if isinstance(awaited, Coroutine) else _whole(awaited)
     try:
@@ -51,9 +51,9 @@ async def _whole(awaited: Awaitable[T]) -> T:
 
 
 class _Rest(Awaitable[T]):
-    """What is left of a coroutine that waits for `waits_for`, in the task in which it was begun.
+    """The rest of a coroutine that waits for `waits_for`, to be awaited in the task that began it.
 
-    In another task the time-outs and task groups that it has entered would not work.
+    In another task the time-outs and task groups that the coroutine has entered would not work.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class _Rest(Awaitable[T]):
             return result
 
     def _leave(self, waits_for: object) -> None:
-        """It was cancelled and goes on: perhaps it only has to clean up, perhaps it never ends."""
+        """Leave a coroutine that goes on after its cancellation: it may be cleaning up, or never end."""
         task = asyncio.create_task(_whole(_Rest(self._work, waits_for, None)), name="late plugin")
         _left.add(task)
         task.add_done_callback(_ended)

@@ -1,18 +1,18 @@
-"""When a plugin is asked no longer, and for whom.
+"""The circuit breaker for a plugin that fails: it opens for one user, or for all.
 
-What one person sends must not stop the others. So a plugin that fails for one user is not asked for
-that user; not asked at all is only one that failed for several users in a row.
+One user's messages must not stop the others. So a plugin that fails for one user is no longer called for
+that user; only after failures for several users in a row is it not called at all.
 """
 
 import time
 from collections import OrderedDict
 
-USERS = 1000  # whose failures are remembered; who failed first makes room
-PROBE_SECONDS = 3.0  # while it is open, somebody it did not fail for may try this often
+USERS = 1000  # whose failures are remembered; the oldest are forgotten first
+PROBE_SECONDS = 3.0  # while it is open, a user without failures may try this often
 
 
 class Strikes:
-    """Failures in a row for one user, and until when the plugin is not asked for them."""
+    """Failures in a row for one user, and the time until which the breaker is open for that user."""
 
     __slots__ = ("count", "until")
 
@@ -23,22 +23,21 @@ class Strikes:
 class Breaker:
     """The failures of one plugin in one hook.
 
-    `failures` in a row for one user, without an answer to that user between, open it for that user.
-    Failures for `failures` different users, without an answer to anybody between, open it for all.
-    Both last `seconds`; the first answer afterwards closes it. Somebody for whom the plugin has not
-    failed may try every PROBE_SECONDS meanwhile, so that one person with several accounts stops
-    nobody for long.
+    `failures` in a row for one user, without an answer to that user in between, open it for that user.
+    Failures for `failures` different users, without an answer to anybody in between, open it for all.
+    Both last `seconds`; the first answer afterwards closes it. Meanwhile a user for whom the plugin has
+    not failed may try every PROBE_SECONDS, so that a person with several accounts stops nobody for long.
     """
 
     def __init__(self, failures: int, seconds: float) -> None:
         self._limit, self._seconds = failures, seconds
         self._strikes: OrderedDict[str, Strikes] = OrderedDict()
-        self._failed: set[str] = set()  # users, since anybody had an answer
+        self._failed: set[str] = set()  # users with failures since the last answer to anybody
         self._open_until = 0.0
         self._probe_at = 0.0
 
     def admits(self, user: str) -> bool:
-        """Whether the plugin may be asked on behalf of this user now."""
+        """Whether the plugin may be called on behalf of this user now."""
         now = time.monotonic()
         strikes = self._strikes.get(user)
         if strikes is not None and strikes.count >= self._limit and now < strikes.until:
@@ -51,7 +50,7 @@ class Breaker:
         return True
 
     def note(self, user: str, *, failed: bool) -> None:
-        """The plugin was asked on behalf of this user, and did or did not answer as it must."""
+        """Note the outcome of a call on behalf of this user."""
         if not failed:
             self._strikes.pop(user, None)
             self._failed.clear()

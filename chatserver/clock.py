@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 
-_latest: tuple[int, str] = (0, "")  # thousands are asked for within one millisecond
+_latest: tuple[int, str] = (0, "")  # cached, as thousands of calls come within one millisecond
 
 
 def now_text() -> str:

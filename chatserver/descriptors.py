@@ -1,4 +1,4 @@
-"""How many files and sockets this process may have open."""
+"""The limit of files and sockets that this process may have open."""
 
 import sys
 from typing import Final
@@ -11,10 +11,10 @@ UNKNOWN: Final = 2**31
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of open files as far as one may; what it is then.
+    """Raise the soft limit of open files as far as allowed; returns the new limit.
 
-    Systems commonly set it to 1,024 for the sake of old programs that use select(2), and leave the hard
-    limit where servers need it.
+    Systems commonly set it to 1,024 for old programs that use select(2), with a hard limit that is high
+    enough for servers.
     """
     if sys.platform == "win32":
         return UNKNOWN
@@ -31,7 +31,7 @@ def raise_limit() -> int:
 
 
 def warn_if_few(descriptors: int, limits: LimitsConfig, spare: int) -> None:
-    """Say so where `limits.connections` can never be reached."""
+    """Log a warning if `limits.connections` can never be reached."""
     wanted = limits.connections + spare
     if descriptors < wanted:
         logger.warning(

@@ -1,4 +1,4 @@
-"""Cancelling tasks in which a plugin or a driver runs, which may not let itself be cancelled."""
+"""Cancels tasks that run a plugin or a driver, which may resist cancellation."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from loguru import logger
 
-END_SECONDS = 5.0  # after its cancellation; then a task is left to itself
+END_SECONDS = 5.0  # after its cancellation; then the task is left behind
 AGAIN_SECONDS = 1.0  # until a task that has not ended is cancelled once more …
 TRIES = 5  # … and so often at most
 
@@ -14,8 +14,8 @@ TRIES = 5  # … and so often at most
 async def end(tasks: Mapping[str, asyncio.Task[None]]) -> list[str]:
     """Cancel tasks once and wait END_SECONDS at most; log those that have not ended, return their names.
 
-    For tasks that cancel what runs in them again and again, as `Lease.while_held` does: a second
-    cancellation would end that, and not what runs.
+    For tasks that themselves cancel their work again and again, as `Lease.while_held` does: a second
+    cancellation would end these attempts instead of the work.
     """
     for task in tasks.values():
         task.cancel()
@@ -30,8 +30,8 @@ async def end(tasks: Mapping[str, asyncio.Task[None]]) -> list[str]:
 async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
     """Cancel tasks, several times if need be; returns those that have not ended after TRIES.
 
-    Once is not enough for drivers: before Python 3.12 `asyncio.wait_for` loses a cancellation that
-    comes together with what it waits for (https://github.com/python/cpython/issues/86296).
+    Once is not enough for drivers: before Python 3.12 `asyncio.wait_for` loses a cancellation that comes
+    together with the awaited result (https://github.com/python/cpython/issues/86296).
     """
     waiting = set(tasks)
     for _ in range(TRIES):
@@ -43,11 +43,11 @@ async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
 
 
 async def cancel_until_done(task: asyncio.Task[Any]) -> bool:
-    """The same for one task; False if it has not ended."""
+    """Like `cancel`, for one task; False if it has not ended."""
     return not await cancel([task])
 
 
 async def cancel_or_name(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """The same at a stop, which goes on without those that have not ended; they are logged."""
+    """Like `cancel`, at a stop: tasks that have not ended are logged and left behind."""
     for task in await cancel(tasks):
         logger.error("{} does not end: it is left behind", task.get_name())

@@ -1,4 +1,4 @@
-"""What is to become the next event of a room: entries, and what becomes of them."""
+"""Entries, each of which is to become the next event of a room, and their outcomes."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ Key = tuple[str, str]  # (author id, client_id)
 
 
 class Outcome(NamedTuple):
-    """What became of an entry: the durable event, and whether it was there before (a repeat)."""
+    """The outcome of an entry: the durable event, and whether it was stored before (a repeat)."""
 
     event: AnyEvent
     repeated: bool = False
@@ -25,7 +25,7 @@ Done = Callable[[Outcome | ChatError], None]
 
 
 class Entry:
-    """Something that is to become the next event of a room. Subclasses say what, and who is told.
+    """An entry in the lane. Subclasses build the event and tell the author of the outcome.
 
     `changes_state` closes the room until the entry is settled, so that later checks see it.
     """
@@ -34,18 +34,18 @@ class Entry:
 
     def __init__(self, room: Room, key: Key | None = None, changes_state: bool = False) -> None:
         self.room, self.key, self.changes_state = room, key, changes_state
-        self.event: AnyEvent | None = None  # once it has a number
+        self.event: AnyEvent | None = None  # set once it has a number
         self.since = time.perf_counter()
 
     def check(self) -> None:
-        """Raises `ChatError` if it may not be, in the room's present state."""
+        """Raises `ChatError` if the room's present state does not allow the event."""
         raise NotImplementedError
 
     def build(self, seq: int, at: str) -> AnyEvent:
         raise NotImplementedError
 
     def settled(self, outcome: Outcome | ChatError) -> None:
-        """Called once, from the lane."""
+        """Called once with the outcome, from the lane."""
         raise NotImplementedError
 
 
@@ -78,7 +78,7 @@ class Append(Entry):
 
 
 def awaited() -> tuple["asyncio.Future[Outcome]", Done]:
-    """A future, and what settles it. Nobody need wait any more when it is settled."""
+    """A future, and the function that settles it, which may be called after the wait was given up."""
     future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
     def done(outcome: Outcome | ChatError) -> None:
@@ -93,7 +93,7 @@ def awaited() -> tuple["asyncio.Future[Outcome]", Done]:
 
 
 def as_chat_error(error: Exception) -> ChatError:
-    """The error itself if a client may see it; else log it and say only that the server erred."""
+    """The error itself if a client may see it; otherwise log it and return `server.internal`."""
     if isinstance(error, ChatError):
         return error
     if isinstance(error, TimeoutError):

@@ -15,8 +15,8 @@ def how_to_install(extra: str) -> str:
 def from_extra(extra: str, module: str) -> Iterator[None]:
     """Around imports that need `module`, which `extra` installs.
 
-    In a hook, not at the top of a file: so a plugin can be listed and described without it. Raises
-    `StartupError` if it is missing.
+    Use it in a hook, not at the top of a file, so that a plugin can be listed without its extra. Raises
+    `StartupError` if the module is missing.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""How a log becomes state: a message and the changes to it. Pure; applying twice changes nothing."""
+"""Folds a log into state: messages with the changes to them. Pure; applying a change twice is harmless."""
 
 from collections.abc import Iterable
 
@@ -32,7 +32,7 @@ def message_from(event: MessagePosted) -> Message:
 
 
 def change(message: Message, event: MessageChange) -> None:
-    """Bring one later event of the log to the message. What is deleted stays deleted."""
+    """Apply one later event of the log to the message. A deleted message stays deleted."""
     if message.deleted:
         return
     match event:

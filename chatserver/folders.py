@@ -1,4 +1,4 @@
-"""The folders of the server: the one with its data, which is locked, and those that came with it."""
+"""The folders of the server: its data folder, which it locks, and those installed with it."""
 
 import contextlib
 import fcntl
@@ -12,9 +12,9 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may poin
 
 
 def packaged(package: str) -> Path | None:
-    """Where a package without code (the page, the configurations) is installed.
+    """The folder of an installed package without code (the page, the configurations).
 
-    Also in an editable install, which `importlib.resources` does not see through.
+    Also works in an editable install, where `importlib.resources` does not.
     """
     spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec is not None else None
@@ -22,15 +22,15 @@ def packaged(package: str) -> Path | None:
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Also by another name: a link, or where it is mounted a second time."""
+    """Whether both are the same folder, perhaps by a link or a second mount."""
     try:
         return one.samefile(other)
-    except OSError:  # one is not there yet
+    except OSError:  # one does not exist yet
         return one.resolve() == other.resolve()
 
 
 def no_folder(path: Path, error: OSError) -> str:
-    """Why `path` could not be made or used as a folder, in words for whoever set it."""
+    """The reason why `path` could not be made or used as a folder, in words for operators."""
     for place in (path, *path.parents):
         if place.exists() and not place.is_dir():
             return f"{'it' if place == path else place} is a file, expected a folder"
@@ -38,10 +38,7 @@ def no_folder(path: Path, error: OSError) -> str:
 
 
 def demand_writable(path: Path, setting: str) -> None:
-    """Raises `StartupError` where no folder could be made, or nothing written in the one that is there.
-
-    Makes nothing.
-    """
+    """Raises `StartupError` if the folder could not be made, or not be written to. Makes nothing."""
     place = next(place for place in (path, *path.parents) if place.exists())
     if not place.is_dir():
         raise StartupError(f"{setting}: {no_folder(path, OSError())}")
@@ -50,7 +47,7 @@ def demand_writable(path: Path, setting: str) -> None:
 
 
 def give_back(descriptor: int, folder: Path) -> None:
-    """Let a file that root has made be whose its folder is: a server of that user needs it later.
+    """Give a file that root made to the owner of its folder: that user's server needs it later.
 
     Raises `OSError`.
     """
@@ -60,9 +57,9 @@ def give_back(descriptor: int, folder: Path) -> None:
 
 
 class DataFolder:
-    """A folder that belongs to one process: a second server on it is refused.
+    """The data folder, locked for one process: a second server on it is refused.
 
-    Locked as long as this object is open; the lock dies with the process.
+    The lock is held as long as this object is open, and ends with the process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,7 +78,7 @@ class DataFolder:
             raise FolderInUse(
                 f"server.data: {path} is in use by another server (process {holder or '?'})"
             ) from error
-        with contextlib.suppress(OSError):  # on a full disk others are not told who has it
+        with contextlib.suppress(OSError):  # on a full disk the holder's process id is not noted
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 

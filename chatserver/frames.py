@@ -29,10 +29,10 @@ INTERNAL_ERROR: Final = 1011
 MAX_CONTROL_PAYLOAD: Final = 125
 
 COMPRESSED_FROM: Final = 256  # bytes; below, deflate saves little and costs 15 µs
-PLAIN: Final = 0  # in place of the bits of a compression window
+PLAIN: Final = 0  # a window of 0 bits: no compression
 MAX_WINDOW_BITS: Final = 15
 DEFLATE_TAIL: Final = b"\x00\x00\xff\xff"
-"""RFC 7692 section 7.2.1: the sender cuts it off, the receiver puts it back."""
+"""RFC 7692 section 7.2.1: the sender removes this tail, the receiver appends it again."""
 
 _encode = msgspec.json.encode
 
@@ -60,7 +60,7 @@ def control_frame(opcode: int, payload: bytes = b"") -> bytes:
 
 
 def close_frame(code: int | None = None, reason: str = "") -> bytes:
-    """A close frame; a longer reason than fits is cut at a character."""
+    """A close frame; a reason that is too long is cut between characters."""
     if code is None:
         return control_frame(CLOSE)
     text = reason.encode()[: MAX_CONTROL_PAYLOAD - 2].decode(errors="ignore").encode()
@@ -105,7 +105,7 @@ def event_frames(
 
 
 def packed_frame(payload: bytes, window_bits: int) -> bytes:
-    """One text frame, compressed where a window was negotiated and it pays."""
+    """One text frame, compressed if a window was negotiated and it is long enough."""
     if window_bits and len(payload) >= COMPRESSED_FROM:
         return deflated_frame(TEXT, compress(payload, window_bits))
     return text_frame(payload)

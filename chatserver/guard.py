@@ -1,4 +1,4 @@
-"""Calls of plugins, contained: each under a deadline, and what goes wrong named, counted and bounded."""
+"""Contained calls of plugins: each has a deadline, and failures are logged, counted and bounded."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
 from chatserver.measure import Measures
 
-# Hooks in which a `ChatError` is an answer to whoever asked; in others it is a failure.
+# Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
 ANSWERING = ("change_message", "check_message", "register_routes", "register_consumers")
-# Hooks that are called however often they failed: what one client sends must not shut an address for
-# all others, and jobs and consumers pause by themselves. Their end is waited for, too: a job or a
+# Hooks that are called no matter how often they failed: one client's requests must not close an address for
+# all others, and jobs and consumers pause by themselves. The guard also waits for their end, as a job or a
 # delivery must not run twice at a time.
 WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
 
@@ -24,7 +24,7 @@ WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
 class Call(NamedTuple):
     """One plugin's implementation of one hook, and the arguments it takes.
 
-    `passes`: where it fails, a message goes on as if the plugin was not there (`on_failure`).
+    `passes`: if it fails, a message goes on as if the plugin were not there (`on_failure`).
     """
 
     plugin: str
@@ -38,7 +38,7 @@ class Call(NamedTuple):
 
 
 class PluginFailed(ChatError):
-    """A plugin raised, hung or returned garbage. The user learns only that a part failed."""
+    """A plugin raised, hung or returned a wrong answer. The user learns only that a part failed."""
 
     def __init__(self) -> None:
         super().__init__("plugin.failed", after_ms=1000)
@@ -49,11 +49,11 @@ def _anything(answer: object) -> bool:
 
 
 class Guard:
-    """Runs what plugins registered."""
+    """Runs the registered hooks of plugins."""
 
     def __init__(self, settings: PluginsConfig, measures: Measures) -> None:
         self._settings = settings
-        # For each hook one: what works in one hook must not hide what fails in another.
+        # One for each plugin and hook: a hook that works must not hide one that fails.
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._seconds = measures.histogram(
             "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
@@ -79,14 +79,14 @@ class Guard:
     ) -> Any:
         """Await one plugin under a deadline; its errors are logged and counted by its name.
 
-        `user` is whose message or action it is about: what fails for one user stops no other.
-        Raises `PluginFailed`, also for what `is_answer` does not accept.
+        `user` is the user whose message or action it is about: failures for one user stop no other. Raises
+        `PluginFailed`, also for an answer that `is_answer` does not accept.
         """
         breaker = self._breaker(hook, call.plugin)
         if breaker is not None and not breaker.admits(user):
             self.count(hook, call.plugin, "circuit_open")
             raise PluginFailed
-        # An exception is no failure for the breaker: it refuses what raised it, and costs no time.
+        # An exception is no failure for the breaker: it refuses one message, and costs no time.
         failed: bool | None = False
         started = time.perf_counter()
         try:
@@ -103,7 +103,7 @@ class Guard:
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                failed = None  # whoever waited is gone, which is not the plugin's doing
+                failed = None  # the caller is gone, which is not the plugin's fault
                 raise
             self._crashed(hook, call.plugin, error)
         finally:
@@ -115,7 +115,7 @@ class Guard:
         return answer
 
     def note_crash(self, hook: str, plugin: str, error: BaseException) -> None:
-        """Log and count what a plugin raised."""
+        """Log and count a plugin's exception."""
         logger.opt(exception=error).error("plugin {}: {} failed", plugin, hook)
         self.count(hook, plugin, "error")
 

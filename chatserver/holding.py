@@ -1,4 +1,4 @@
-"""Which store a data folder holds: so that nobody who chooses another by mistake finds an empty server."""
+"""Notes which store a data folder holds, so that nobody starts an empty server with another by mistake."""
 
 import contextlib
 from pathlib import Path
@@ -11,11 +11,11 @@ from chatserver.folders import give_back
 from chatserver.interfaces import Store
 from chatserver.plugins import Source, discover, load_class
 
-NOTE = ".store"  # the file in the data folder that names the plugin; empty until one has stored
+NOTE = ".store"  # the file in the data folder that names the store's plugin
 
 
 class Holding:
-    """The note in one data folder, for the plugin that is to store now. The folder must be locked."""
+    """The note in one data folder, for the store's present plugin. The folder must be locked."""
 
     def __init__(self, folder: Path, plugin: str) -> None:
         self._folder, self._plugin = folder, plugin
@@ -23,7 +23,7 @@ class Holding:
         self._lasting = False
 
     def holder(self, config: Config) -> str:
-        """The plugin whose data is here, or nothing. Raises `StartupError`."""
+        """The plugin whose data is here, "" without data. Raises `StartupError`."""
         try:
             return self._note.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
@@ -32,10 +32,10 @@ class Holding:
             raise StartupError(f"server.data: {self._note}: {error}") from error
 
     async def demand(self, config: Config, store: Store) -> None:
-        """Raises `StartupError` where another store's data is here. Call it before `store.open`."""
+        """Raises `StartupError` if another store's data is here. Call it before `store.open`."""
         holder = self.holder(config)
         own = holder == self._plugin or _filled(self._folder / self._plugin)
-        self._lasting = own or bool(await store.plan())  # a store in memory makes nothing
+        self._lasting = own or bool(await store.plan())  # a store in memory plans no steps
         if not self._lasting:
             return
         if holder not in ("", self._plugin):
@@ -49,12 +49,12 @@ class Holding:
             self._write("")
 
     def note(self) -> None:
-        """Say that the store of this plugin is here. Call it once it is open."""
+        """Note that the store of this plugin is here. Call it once the store is open."""
         if self._lasting:
             self._write(self._plugin)
 
     def _found(self, config: Config) -> str:
-        """As a server of a version without notes left it: a store keeps its data below its name."""
+        """The plugin whose data a server without notes left here, below the plugin's name."""
         if _filled(self._folder / self._plugin):
             return self._plugin
         sources = discover(config)
@@ -73,7 +73,7 @@ class Holding:
                 file.write(text and f"{text}\n")
                 give_back(file.fileno(), self._folder)
             temporary.replace(self._note)
-        except OSError as error:  # a full disk; the note only helps whoever chooses wrongly later
+        except OSError as error:  # a full disk; the note only helps against a later wrong choice
             logger.warning("cannot write {}: {}", self._note, error.strerror)
 
 
@@ -85,7 +85,7 @@ def _filled(folder: Path) -> bool:
 
 
 def _stores(source: Source) -> bool:
-    """Whether this plugin is one that stores; one that cannot be imported is none."""
+    """Whether this plugin provides a store; False if it cannot be imported."""
     try:
         return hasattr(load_class(source), "provide_store")
     except StartupError:

@@ -1,7 +1,6 @@
-"""Typed dispatch of hooks, compiled once from what pluggy registered: one method for each hook.
+"""Typed dispatch of hooks, compiled once from pluggy's registrations: one method for each hook.
 
-pluggy checks and orders. How a call is contained is in `guard.py`, how observers are told in
-`observers.py`.
+pluggy checks and orders the hooks. `guard.py` contains the calls, `observers.py` tells the observers.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ from chatserver.model import AnyEvent, User
 from chatserver.observers import Observers
 
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
-STARTUP_SECONDS = 60.0  # for what one plugin has to prepare; one that hangs is named after this
+STARTUP_SECONDS = 60.0  # for one plugin's `startup`; after this a plugin that hangs is named
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
 
@@ -140,7 +139,7 @@ class HookCalls:
         for call in self._calls["change_message"]:
             changed = await self._ask("change_message", call, draft, user, _is_change)
             if changed is not None:
-                # Where a message goes is the author's choice, not a plugin's.
+                # The room and the edited message are the author's choice, not a plugin's.
                 draft = Draft(
                     room=draft.room,
                     body=changed.body,
@@ -160,7 +159,7 @@ class HookCalls:
     async def _ask(
         self, hook: str, call: Call, draft: Draft, user: User, is_answer: Callable[[Any], bool]
     ) -> Any:
-        """What the plugin answers; None also where it fails and its `on_failure` is `pass`."""
+        """The plugin's answer; None also if it fails and its `on_failure` is `pass`."""
         given = {"draft": draft, "user": user}
         try:
             return await self.guard.run(hook, call, given, user=user.id, is_answer=is_answer)
@@ -178,7 +177,7 @@ class HookCalls:
             self._observers.tell("on_event", call, {"event": event}, event.author.id)
 
     def on_login(self, attempt: LoginAttempt) -> None:
-        # By address: the account may be somebody else's, whom it must not hide from the plugin.
+        # By address, not by account: an attacker's failures must not hide the account's own attempts.
         for call in self._calls["on_login"]:
             self._observers.tell("on_login", call, {"attempt": attempt}, attempt.address)
 
@@ -235,7 +234,7 @@ class HookCalls:
     def _collect(
         self, hook: str, kind: type[Any], key: str, given: Callable[[Call], dict[str, Any]]
     ) -> list[tuple[str, Any]]:
-        """What all plugins return, each with its plugin. Nothing may be there twice."""
+        """All objects that plugins return, each with its plugin's name. No `key` may occur twice."""
         found: dict[str, tuple[str, Any]] = {}
         for call in self._calls[hook]:
             items = _call_at_start(hook, call, given(call))
@@ -266,7 +265,7 @@ def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:
 
 
 def consumer_problems(consumer: Consumer) -> Iterator[str]:
-    """What is wrong with how a consumer is described."""
+    """The mistakes in a consumer's description."""
     for kind in consumer.kinds:
         if kind not in EVENT_KINDS:
             yield f"there is no event {kind}"

@@ -1,7 +1,7 @@
-"""What a store knows of the installation itself: epoch, format, the key of its bus, whether it is being filled.
+"""Records of the installation itself in its store: epoch, format, the key of its bus, the claim of a command.
 
-A command that fills a store claims it first (`chatserver/archive/claims.py`). Until it is done no
-server starts on it.
+A command that fills a store claims it first (`chatserver/archive/claims.py`). No server starts on the store
+until the command is done.
 """
 
 import secrets
@@ -13,15 +13,15 @@ from chatserver.errors import StartupError
 from chatserver.interfaces import Store
 
 META = "meta"  # record space of the installation itself
-EPOCH = "epoch"  # positions in rooms mean nothing in another one
-BUS_KEY = "bus_key"  # what nodes seal their frames with
+EPOCH = "epoch"  # positions in rooms mean nothing in another epoch
+BUS_KEY = "bus_key"  # the key with which nodes seal their frames
 FILLING = "filling"  # a `Claim`
-FORMAT = "format"  # the number of what records and events mean, above the schema of the store
-KNOWN_FORMAT = 1  # raised, and written, by a change that servers of before must not meet
+FORMAT = "format"  # version of the meaning of records and events, beside the schema of the store
+KNOWN_FORMAT = 1  # raised, and written, by a change that older servers must not meet
 
 
 class Stage(StrEnum):
-    """How far a store has been filled."""
+    """The stage that the filling of a store has reached."""
 
     CLAIMED = "claimed"  # it may turn out not to be empty
     FILLING = "filling"
@@ -30,7 +30,7 @@ class Stage(StrEnum):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """`by` is the command that fills, `origin` from what, `run` which call of it works now."""
+    """A command's claim on a store: `by` is the command, `origin` its source, `run` its present call."""
 
     by: str
     origin: str
@@ -43,7 +43,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     @property
     def way_out(self) -> str:
-        """What to do about one that was interrupted."""
+        """Advice for a filling that was interrupted."""
         return f"finish it with `chatserver {self.by}`, or begin again with an empty store"
 
 
@@ -52,9 +52,9 @@ encode_claim = msgspec.json.Encoder().encode
 
 
 async def enter(store: Store) -> None:
-    """From here on a server may use it.
+    """Note that a server uses the store from now on.
 
-    Raises `StartupError` while it is being filled, and where a newer server has changed what is in it.
+    Raises `StartupError` while the store is being filled, and if a newer server has changed its format.
     """
     await _demand_known(store)
     while (raw := await store.get(META, FILLING)) is not None:
@@ -75,7 +75,7 @@ async def _demand_known(store: Store) -> None:
     raw = await store.get(META, FORMAT)
     found = (
         int(raw) if raw is not None and raw.isdigit() else 0
-    )  # servers before formats noted none
+    )  # the first servers noted no format
     if found > KNOWN_FORMAT:
         raise StartupError(
             f"the installation has format {found}, and this server knows none above {KNOWN_FORMAT}: a "
@@ -84,7 +84,7 @@ async def _demand_known(store: Store) -> None:
 
 
 async def epoch(store: Store) -> str:
-    """Of this installation; made at its first start. Raises `StartupError` while it is filled."""
+    """The installation's epoch, made at its first start. Raises `StartupError` while it is filled."""
     await enter(store)
     fresh = secrets.token_hex(8)
     await store.add(META, FORMAT, str(KNOWN_FORMAT).encode())
@@ -95,7 +95,7 @@ async def epoch(store: Store) -> str:
 
 
 async def bus_key(store: Store) -> bytes:
-    """What the nodes of this installation know and nobody else; made when it is asked for first."""
+    """The key that only the nodes of this installation know; made on the first call."""
     fresh = secrets.token_bytes(32)
     await store.add(META, BUS_KEY, fresh)
     return await store.get(META, BUS_KEY) or fresh

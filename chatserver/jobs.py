@@ -21,23 +21,23 @@ from chatserver.unreadable import UNREADABLE, set_aside
 
 SPACE = "job"  # record space: name -> LastRun
 RETRY_SECONDS = 60.0  # after a failure, doubled with each further one, up to the job's own period
-RESTART_SECONDS = 5.0  # after a fault of our own
+RESTART_SECONDS = 5.0  # until a job is started again after an unexpected error
 BOUNDS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0)
 
 _encode = msgspec.json.encode
 
 
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job ran last, and where. `failures` counts those in a row."""
+    """The last run of a job: time, node and outcome. `failures` is the number of failures in a row."""
 
-    at: str  # when it began
+    at: str  # the time at which it began
     seconds: float
     failures: int
     node: str
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """In place of a last run that is written down, but not as one."""
+    """In place of a last run whose record cannot be read."""
 
     unreadable: bool = True
 
@@ -71,25 +71,25 @@ class Jobs:
         )
         measures.gauge(
             "chatserver_job_last_success_timestamp_seconds",
-            "When a job last succeeded on this node",
+            "Time at which a job last succeeded on this node",
             lambda: self._succeeded,
             ("job",),
         )
 
     def start(self) -> None:
-        """Run what is due, on this node where it gets the lease."""
+        """Start all jobs; each runs when it is due, on the node that has its lease."""
         self._tasks = {
             _lease(job): asyncio.create_task(self._keep(plugin, job), name=_lease(job))
             for plugin, job in self._jobs
         }
 
     async def stop(self) -> None:
-        """Cancel what runs; it counts as not run."""
+        """Cancel running jobs; a cancelled run does not count."""
         for name in await end(self._tasks):
-            self._leases.lease(name).lose()  # it may still do something: others have to wait
+            self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
 
     def hurry(self, name: str) -> None:
-        """Have a job run as soon as it may, if this node runs it: not before the pause after a failure."""
+        """Run a job of this node early, but after a failure not before the pause is over."""
         if name in self._hurried:
             self._hurried[name].set()
 
@@ -119,14 +119,14 @@ class Jobs:
             wait, least = max(0.0, _pause(job, last) - (time.monotonic() - began)), RETRY_SECONDS
 
     async def _due(self, job: Job, wait: float, least: float) -> None:
-        """Sleep for so many seconds; where it is hurried, only for the `least` number."""
+        """Sleep for `wait` seconds; for only `least` seconds if the job is hurried."""
         await asyncio.sleep(least)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait - least):
                 await self._hurried[job.name].wait()
 
     async def _run(self, plugin: str, job: Job, failures: int) -> LastRun:
-        """One run, under the job's deadline. Whatever becomes of it is noted."""
+        """Run the job once, under its deadline, and note the outcome."""
         at, started = now_text(), time.monotonic()
         call = Call(plugin, job.run, ())
         try:
@@ -155,7 +155,7 @@ class Jobs:
                 await asyncio.sleep(1)
 
     async def _look_up(self, job: Job) -> LastRun | None:
-        """What cannot be read is as good as none, and does not stop the job."""
+        """The last run; None also if its record cannot be read, so that the job goes on."""
         record = await self._store.get(SPACE, job.name)
         if record is None:
             return None
@@ -181,7 +181,7 @@ def _lease(job: Job) -> str:
 
 
 def _pause(job: Job, last: LastRun) -> float:
-    """From the beginning of the last run to the next."""
+    """Seconds from the beginning of the last run to that of the next."""
     if not last.failures:
         return job.every
     doubled: float = RETRY_SECONDS * 2.0 ** min(last.failures - 1, 20)
@@ -189,9 +189,9 @@ def _pause(job: Job, last: LastRun) -> float:
 
 
 def _until_due(job: Job, last: LastRun | None) -> float:
-    """What is left of the pause, for a node that did not run it last.
+    """Seconds left of the pause, for a node that did not run the job last.
 
-    The clock of the one that did may have been wrong: the next run is late by one pause at most.
+    The clock of the node that did may have been wrong, so the wait is limited to one pause.
     """
     if last is None:
         return 0.0

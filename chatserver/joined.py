@@ -1,4 +1,4 @@
-"""A call that several want at the same time, made once for all of them."""
+"""Single-flight: callers that want the same result at the same time share one call."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -15,9 +15,9 @@ class _Call(Generic[Result]):
 
 
 class Joined(Generic[Result]):
-    """The calls under way, by key: the same key must mean the same call.
+    """The calls under way, by key (single-flight): the same key must mean the same call.
 
-    Nothing is kept once a call is done. If it raises, all who wait for it get the error.
+    Nothing is kept once a call is done. If it raises, all waiting callers get the error.
     """
 
     __slots__ = ("_calls",)
@@ -28,7 +28,7 @@ class Joined(Generic[Result]):
     async def run(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         """The result of the call with this key; `make` begins it if none is under way.
 
-        If one who waits is cancelled, the call goes on for the others; with the last it is cancelled.
+        If a waiting caller is cancelled, the call goes on for the others; it is cancelled with the last one.
         """
         call = self._calls.get(key)
         if call is None:
@@ -46,6 +46,6 @@ class Joined(Generic[Result]):
 
 
 def _look_at(task: "asyncio.Task[Any]") -> None:
-    """Take note of an error, of which asyncio would complain if nobody waits for it any more."""
+    """Retrieve a task's error, of which asyncio would complain if no caller waits any more."""
     if not task.cancelled():
         task.exception()

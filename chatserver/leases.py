@@ -1,8 +1,8 @@
-"""Leases: which one of all nodes on a store does what only one may do.
+"""Leases: they choose one of all nodes on a store for work that only one may do.
 
-A lease is a small record that its holder rewrites every few seconds. No clocks of different
-machines are compared: a node measures, by its own monotonic clock, for how long it has seen the
-record unchanged. The holder gives up earlier than others may take over.
+A lease is a small record that its holder rewrites every few seconds. No clocks of different machines are
+compared: a node measures, by its own monotonic clock, for how long it has seen the record unchanged. The
+holder gives up earlier than others may take over.
 """
 
 import asyncio
@@ -22,25 +22,25 @@ from chatserver.unreadable import UNREADABLE
 
 SPACE = "lease"  # record space: name -> Claim
 BEAT_SECONDS = 2.0  # between two looks at the records
-HOLD_BEATS = 4  # without a renewal that succeeded, the holder stops after so many beats …
-EXPIRE_BEATS = 6  # … and another node takes over no earlier than after so many
+HOLD_BEATS = 4  # without a successful renewal, the holder stops after so many beats …
+EXPIRE_BEATS = 6  # … and another node takes over after so many at the earliest
 
 _encode = msgspec.json.encode
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """The record. `beat` grows with every renewal; `owner` is empty once it is released."""
+    """The record of a lease. `beat` grows with every renewal; `owner` is empty once it is released."""
 
     owner: str
     beat: int
 
 
 _decode = msgspec.json.Decoder(Claim).decode
-UNKNOWN = Claim("unknown", 0)  # of a record that cannot be read: somebody may act under it
+UNKNOWN = Claim("unknown", 0)  # for a record that cannot be read: a node may act under it
 
 
 def node_name() -> str:
-    """This process among all that there ever are, readable."""
+    """A readable name for this process, unique for ever."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
@@ -52,16 +52,16 @@ class Lease:
         self._ticks = ticks
         self._until = 0.0
         self._gained = asyncio.Event()
-        self.seen: bytes | None = None  # the record …
-        self.since = 0.0  # … and since when it has been this one
+        self.seen: bytes | None = None  # the record as last read …
+        self.since = 0.0  # … and the time since which it is unchanged
 
     @property
     def held(self) -> bool:
-        """May this node act now?"""
+        """Whether this node may act now."""
         return self._ticks() < self._until
 
     async def while_held(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work whenever this node holds the lease; it is cancelled when that ends.
+        """Do the work whenever this node holds the lease; cancel it when the lease is lost.
 
         Returns, or raises, when the work does.
         """
@@ -73,7 +73,7 @@ class Lease:
                     await asyncio.wait({task}, timeout=max(0.0, self._until - self._ticks()))
             finally:
                 finished = task.done()
-                while not task.done():  # no return while it may still do something
+                while not task.done():  # do not return while the work still runs
                     await cancel_until_done(task)
             if finished:
                 return task.result()
@@ -99,7 +99,7 @@ class Leases:
         beat: float = BEAT_SECONDS,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`alone`: no other process can have this store, so whoever held a lease before is gone."""
+        """`alone`: no other process can have this store, so an earlier holder of a lease is gone."""
         self.node = node
         self._expire = 0.0 if alone else EXPIRE_BEATS * beat
         self._store, self._beat, self._ticks = store, beat, ticks
@@ -108,11 +108,11 @@ class Leases:
         self.on_failure: Callable[[StoreUnavailable], None] | None = None
 
     def lease(self, name: str) -> Lease:
-        """The lease of this name; from the next beat on this node tries to have it."""
+        """The lease of this name, which this node tries to get from the next beat on."""
         return self._leases.setdefault(name, Lease(name, self._ticks))
 
     async def holder(self, name: str) -> str:
-        """The node that holds the lease by its record; empty if none does."""
+        """The node that holds the lease, by its record; "" if none does."""
         record = await self._store.get(SPACE, name)
         return _read(record).owner
 
@@ -120,7 +120,7 @@ class Leases:
         self._task = asyncio.create_task(self._run(), name="leases")
 
     async def stop(self) -> None:
-        """Release all leases, so that others need not wait. The work under them must have ended."""
+        """Release all leases, so that other nodes need not wait. The work under them must have ended."""
         if self._task is None:
             return
         await cancel_or_name([self._task])
@@ -163,7 +163,7 @@ class Leases:
             logger.warning("{} is taken over from {}, which is silent", lease.name, claim.owner)
         mine = _encode(Claim(self.node, claim.beat + 1))
         if await self._write(lease.name, record, mine):
-            # Counted from before the write: others count from after it.
+            # This node counts from before the write, others from after it.
             lease.seen, lease.since = mine, now
             lease.hold(now + HOLD_BEATS * self._beat)
 

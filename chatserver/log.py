@@ -1,18 +1,18 @@
 """The append path: numbering, group commit, repeated sends.
 
-All appends of a node wait in one lane. Each gets its number as soon as it comes: one more than the
-head that this node knows, or than the last number under way in its room. One task takes what waits
-and writes it as one ordered batch. While a batch is being written, the next one gathers; the store
-gets the next batch before listeners and authors are told of the first.
+All appends of a node wait in one lane. Each entry gets its number as soon as it comes: one more than the
+head that this node knows, or than the last number under way in its room. One task takes the waiting entries
+and writes them as one ordered batch. While a batch is being written, the next one gathers; the store gets
+the next batch before listeners and authors are told of the first.
 
-The store's unique indexes settle races with other nodes. A batch stops at its first duplicate: what
-came before it is durable, and the rest is numbered anew.
+The store's unique indexes settle races with other nodes. A batch stops at its first duplicate: the events
+before it are durable, and the others are numbered again.
 
 Rights hold at exactly the position written: they are checked in the room's state just before it. An
 event that changes this state closes the room until it is durable; later entries wait without a number.
 
-A node that is farther from the store than the others may find its numbers taken again and again. It
-asks them, by a note in the store, to give way in that room, and they number nothing there for a moment.
+A node that is farther from the store than the others may find its numbers taken again and again. By a note
+in the store it then asks them to give way in that room, and they number nothing there for a moment.
 """
 
 import asyncio
@@ -34,18 +34,18 @@ from chatserver.room import Room
 from chatserver.rooms import READ_EVENTS, RELOAD_EVENTS, Rooms
 
 PACE_SECONDS = 0.003  # a batch costs about 0.4 ms of CPU in the driver, however small it is
-# Each receiver costs a system call, however many events it gets at once. The pause lets those who
-# answer what they got do so, so that their answers share a batch too.
+# Each receiver costs a system call, however many events it gets at once. The pause lets receivers answer
+# the events they got, so that their answers share a batch too.
 PACE_PER_RECEIVER = 20e-6
 PACE_MOST_SECONDS = 0.01
-PACE_EVENTS = 100  # from here on a batch is worth its price at once
-CONFLICT_ROOMS = 100  # read after a conflict, its own first; more when they conflict as well
-RETRY_SECONDS = 0.005  # for what another node wrote to become readable
-PATIENCE_SECONDS = 0.5  # others were always first in a room for so long: ask them to give way
+PACE_EVENTS = 100  # a batch of so many is written at once
+CONFLICT_ROOMS = 100  # read after a conflict, the conflict's own room first
+RETRY_SECONDS = 0.005  # for another node's events to become readable
+PATIENCE_SECONDS = 0.5  # after losing every race in a room for so long, ask the others to give way
 GIVE_WAY_SECONDS = 1.0  # at most: enough for three round trips of the node that asked
-GIVE_WAY_AGAIN_SECONDS = 2.0  # so at least half of the time a node may write, whatever others ask
+GIVE_WAY_AGAIN_SECONDS = 2.0  # so a node may write at least half of the time, whatever others ask
 TRIED_EVENTS = 100  # may wait for a store that failed twice in a row; more are refused at once
-FAILING_SECONDS = 5.0  # a failure counts for so long: if nobody sends, no success can end it
+FAILING_SECONDS = 5.0  # a failure counts for so long, as without sends no success can end it
 
 Publish = Callable[[Room, Sequence[AnyEvent]], None]
 Written = Callable[[Sequence[AnyEvent]], None]
@@ -65,15 +65,15 @@ class Log:
     ) -> None:
         self._store, self._rooms, self._config = store, rooms, config
         self._publish, self._written = publish, written
-        # Asks the other nodes to `give_way` in a room; set by the service.
+        # Asks the other nodes to `give_way` in a room; the service sets it.
         self.ask: Callable[[str], Awaitable[None]] | None = None
-        # Hears of each failure of the store, and how many events it cost; set by the service.
+        # Called with each failure of the store, and the number of events refused; the service sets it.
         self.on_failure: Callable[[StoreUnavailable, int], None] | None = None
         self._asked_at = float("-inf")
-        self._waiting: deque[Entry] = deque()  # first those that have a number, then those without
-        self._unnumbered = 0  # how many in `_waiting` have no number
+        self._waiting: deque[Entry] = deque()  # entries with a number, then entries without
+        self._unnumbered = 0  # number of entries in `_waiting` without a number
         self._most_waiting = config.queue_events
-        self._failed_at: float | None = None  # when the store failed, if it has not worked since
+        self._failed_at: float | None = None  # time of the last failure; None once the store works
         self._in_flight: dict[Key, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
         self._being_written = 0
@@ -92,8 +92,8 @@ class Log:
     def submit(self, entry: Entry) -> None:
         """Queue an entry whose `check` has just passed.
 
-        Raises `ChatError` store.unavailable if too many wait already. While the store fails, only
-        few may wait: the others would wait only to be refused as well.
+        Raises `ChatError` store.unavailable if too many wait already. While the store fails, only few may
+        wait, as the others would only be refused later.
         """
         if len(self._waiting) >= self._most_waiting:
             raise StoreUnavailable("Too many messages wait for the store.")
@@ -117,14 +117,14 @@ class Log:
         *,
         changes_state: bool = False,
     ) -> AnyEvent:
-        """Submit one entry and wait for its durable event. Raises what `check` raises."""
+        """Submit one entry and wait for its durable event. Raises the errors of `check` and `submit`."""
         check()
         future, done = awaited()
         self.submit(Append(room, build, check, done, changes_state=changes_state))
         return (await future).event
 
     def is_pressed(self) -> bool:
-        """Whether so much is under way that background work should leave the loop to it."""
+        """Whether so many appends are under way that background work should pause."""
         return self._being_written + len(self._waiting) >= PACE_EVENTS
 
     def is_failing(self) -> bool:
@@ -132,9 +132,9 @@ class Log:
         return self._failed_at is not None and time.monotonic() - self._failed_at < FAILING_SECONDS
 
     def give_way(self, room: Room) -> None:
-        """Number nothing in a room until another node has written there, for GIVE_WAY_SECONDS at most.
+        """Number nothing in a room until another node has written there, for at most GIVE_WAY_SECONDS.
 
-        Ignored if this node is behind there itself, or has given way just now.
+        Ignored if this node itself loses races in the room, or gave way just before.
         """
         loop = asyncio.get_running_loop()
         again = loop.time() - room.gave_way_at >= GIVE_WAY_AGAIN_SECONDS
@@ -143,12 +143,12 @@ class Log:
             loop.call_later(GIVE_WAY_SECONDS, setattr, room, "gives_way", False)
 
     async def drain(self) -> None:
-        """Wait until all that was submitted is settled."""
+        """Wait until all submitted entries are settled."""
         while self._task is not None:
             await asyncio.wait([self._task])
 
     async def refresh(self, rooms: Iterable[Room]) -> None:
-        """Bring rooms up to the store's heads, publishing what other nodes wrote."""
+        """Bring rooms up to the store's heads, and publish the events of other nodes."""
         by_id = {room.id: room for room in rooms}
         if not by_id:
             return
@@ -163,7 +163,7 @@ class Log:
                 self._publish(room, events)
                 if room.head == before:
                     break
-            if head > room.numbered:  # that was somebody else
+            if head > room.numbered:  # another node wrote these events
                 room.gives_way = False
             room.stale = False
             room.checked = time.monotonic()
@@ -171,7 +171,7 @@ class Log:
     # -- the lane ------------------------------------------------------------------------------
 
     def _joins_in_flight(self, entry: Entry) -> bool:
-        """True if the same send (author, client_id) is under way: its outcome settles this one too."""
+        """Whether the same send (author, client_id) is under way, whose outcome then settles this one too."""
         assert entry.key is not None
         others = self._in_flight.get(entry.key)
         if others is None:
@@ -181,7 +181,7 @@ class Log:
         return True
 
     async def _run(self) -> None:
-        durable: list[Entry] = []  # nobody has been told of these yet
+        durable: list[Entry] = []  # durable, but not announced yet
         try:
             while self._waiting or durable:
                 if len(self._waiting) < PACE_EVENTS:
@@ -193,7 +193,7 @@ class Log:
                 if batch:
                     self._batch_due = time.perf_counter() + PACE_SECONDS
                     writing = asyncio.create_task(self._write(batch))
-                    await asyncio.sleep(0)  # let the store begin before the last batch is announced
+                    await asyncio.sleep(0)  # let the store begin before announcing the last batch
                     self._announce(durable)
                     durable = await self._finish(batch, writing)
                 else:
@@ -211,7 +211,7 @@ class Log:
             await asyncio.sleep(wait)
 
     def _batch_size(self, untold: int) -> int:
-        """How many entries to write at once: under load half of all that are under way.
+        """Number of entries for the next batch: under load half of all that are under way.
 
         While the store writes one half, the other half is announced, and its authors send again.
         With all in one batch the store would wait for the loop, and the loop for the store.
@@ -220,7 +220,7 @@ class Log:
         return min(max(half, PACE_EVENTS), self._config.batch_events)
 
     async def _take_batch(self, most: int) -> list[Entry]:
-        """At most `most` entries that may be written now, in order, all with a number."""
+        """Take at most `most` entries that may be written now, in order, all with a number."""
         if self._unnumbered:
             try:
                 await self.refresh({entry.room for entry in self._waiting if entry.room.stale})
@@ -253,7 +253,7 @@ class Log:
         room.closed = entry.changes_state
 
     def _take_numbers_back(self, entries: list[Entry]) -> None:
-        """Put entries back at the front; from now on nothing that waits has a number."""
+        """Put entries back at the front and remove the numbers of all waiting entries."""
         self._waiting.extendleft(reversed(entries))
         for entry in self._waiting:
             entry.event = None
@@ -266,9 +266,9 @@ class Log:
             return await self._store.append(_events(batch))
 
     async def _finish(self, batch: list[Entry], writing: Awaitable[Appended]) -> list[Entry]:
-        """Await the write. Returns the batch if all of it is durable, to be announced by the caller.
+        """Await the write. Returns the batch if all of it is durable; the caller announces it.
 
-        Otherwise announces the durable part, puts back or refuses the rest, and returns nothing.
+        Otherwise announces the durable part, puts back or refuses the rest, and returns an empty list.
         """
         rest = batch
         try:
@@ -309,9 +309,9 @@ class Log:
         return others
 
     async def _read_missing(self, rest: list[Entry]) -> None:
-        """Read, in one query, what other nodes wrote in the rooms of `rest`.
+        """Read, in one query, the events that other nodes wrote in the rooms of `rest`.
 
-        The longer this takes, the more likely they are first again.
+        The longer this takes, the more likely the other nodes win the next race too.
         """
         self._batch_due = 0.0
         rooms = list(dict.fromkeys(entry.room for entry in rest))[:CONFLICT_ROOMS]
@@ -326,7 +326,7 @@ class Log:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _note_lost_race(self, room: Room) -> None:
-        """Another node was first in the room; after PATIENCE_SECONDS of that ask all to give way."""
+        """Note that another node was first in the room; after PATIENCE_SECONDS of that ask to give way."""
         room.gives_way = False
         now = asyncio.get_running_loop().time()
         if room.behind_since is None:
@@ -337,10 +337,10 @@ class Log:
             await self.ask(room.id)
 
     def _order_by_room(self, last: Room) -> None:
-        """Sort what waits by room, with the room of the conflict at the end.
+        """Sort the waiting entries by room, with the room of the conflict at the end.
 
-        A batch ends at the first conflict. In this order a room gets all its waiting entries written
-        in one batch, or none, so that a slower node, where more waits, gets more done for each success.
+        A batch ends at the first conflict. In this order a room gets all its waiting entries written in one
+        batch, or none, so a slower node, where more entries wait, gets more written for each success.
         """
         by_room: dict[Room, list[Entry]] = {}
         for entry in self._waiting:
@@ -349,7 +349,7 @@ class Log:
         self._waiting = deque(itertools.chain.from_iterable(by_room.values()))
 
     def _announce(self, entries: list[Entry]) -> None:
-        """Tell the listeners, then the authors, of events that are durable now."""
+        """Tell the listeners, then the authors, of durable events."""
         if not entries:
             return
         by_room: dict[Room, list[AnyEvent]] = {}
@@ -387,11 +387,11 @@ class Log:
             logger.exception("an append could not be answered")
 
     def _give_up(self, rest: list[Entry], error: ChatError) -> None:
-        """Refuse the rest of a batch and all that waits behind it, which would only wait longer."""
+        """Refuse the rest of a batch and all entries behind it, which would only wait longer."""
         entries = [*rest, *self._waiting]
         self._waiting.clear()
         self._unnumbered = 0
-        if self._failed_at is not None:  # the second time in a row: this is no passing fault
+        if self._failed_at is not None:  # the second failure in a row is no passing fault
             self._most_waiting = min(TRIED_EVENTS, self._config.queue_events)
         self._failed_at = time.monotonic()
         if self.on_failure is not None and isinstance(error, StoreUnavailable):

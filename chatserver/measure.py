@@ -1,6 +1,6 @@
 """Counters, gauges and histograms of the core: plain numbers that cost nothing to keep.
 
-The core only counts. Whoever wants the figures (the `metrics` plugin) reads them when asked.
+The core only counts. The `metrics` plugin reads the numbers when a client asks for them.
 """
 
 from bisect import bisect_left
@@ -27,7 +27,7 @@ class Counter:
 
 
 class Gauge:
-    """A number that is read when somebody asks for it; with labels, one for each of their values."""
+    """A number that is read only on demand; with labels, one number for each of their values."""
 
     kind = "gauge"
 
@@ -42,7 +42,7 @@ class Gauge:
 
 
 class Histogram:
-    """How often a value fell at or below each bound; the last bucket is +Inf."""
+    """Number of values at or below each bound; the last bucket is +Inf."""
 
     kind = "histogram"
 

@@ -1,7 +1,7 @@
-"""What the server is about: users, rooms, and the events of a room's log.
+"""The data model: users, rooms, and the events of a room's log.
 
-Frozen structs, no behaviour beyond what their fields say. An event encodes to its wire form
-as it stands: the tag `ev` is its kind. Imports nothing of the project.
+Frozen structs without behaviour. An event's encoding is its wire form; the tag `ev` is its kind. Imports
+nothing of the project.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import msgspec
 
 
 class ServerRole(StrEnum):
-    """What a user may do on the server, strongest first."""
+    """A user's role on the server, strongest first."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -21,7 +21,7 @@ class ServerRole(StrEnum):
 
 
 class RoomRole(StrEnum):
-    """What a member may do in a room, strongest first."""
+    """A member's role in a room, strongest first."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -29,17 +29,17 @@ class RoomRole(StrEnum):
 
 
 class RoomKind(StrEnum):
-    """Who finds a room, and who may join it."""
+    """The kind of a room: decides which users find it, and which may join it."""
 
     PUBLIC = "public"  # listed; members of the server may read and join
-    PRIVATE = "private"  # to others it does not exist
+    PRIVATE = "private"  # does not exist for others than its members
     DIRECT = "direct"  # between its first members, for ever
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """An account. `at` is when it was made (RFC 3339, UTC, milliseconds).
+    """An account. `at` is the time when it was made (RFC 3339, UTC, milliseconds).
 
-    A deleted one is a shell with an id, so that what it wrote has an author.
+    A deleted account is a shell with an id, so that its messages have an author.
     """
 
     id: str
@@ -126,14 +126,14 @@ class PinRemoved(Event, frozen=True, kw_only=True, tag="pin.removed"):
 
 
 class MemberJoined(Event, frozen=True, kw_only=True, tag="member.joined"):
-    """`user` joined with this role, or was taken in where `author` is another."""
+    """`user` joined with this role; if `author` is another user, that user added them."""
 
     user: UserRef
     role: RoomRole
 
 
 class MemberLeft(Event, frozen=True, kw_only=True, tag="member.left"):
-    """`user` left, or was removed where `author` is another."""
+    """`user` left; if `author` is another user, that user removed them."""
 
     user: UserRef
 
@@ -154,7 +154,7 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
 
 
 class UnknownEvent(Event, frozen=True, kw_only=True, tag="event.unknown"):
-    """An event that only a newer version can read: `unknown` is its `ev`, `fields` what else it has."""
+    """An event that only a newer version can read: `unknown` is its `ev`, `fields` has its other fields."""
 
     unknown: str
     fields: dict[str, Any]
@@ -168,7 +168,7 @@ AnyEvent: TypeAlias = MessagePosted | MessageChange | MemberEvent | RoomChanged 
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """What every event has, whatever its kind."""
+    """The fields that every event has, whatever its kind."""
 
     ev: str
     room: str
@@ -177,18 +177,19 @@ class _Entry(msgspec.Struct, frozen=True):
     author: UserRef
 
 
-# msgspec finds out what a struct's fields are when one is read first; where two threads do that at the
-# same time, the process crashes (0.22). Stores may read in threads, so it is done before there are any.
+# msgspec looks up a struct's fields when it first decodes one; if two threads do that at the same time, the
+# process crashes (0.22). Stores may read in threads, so it is done here, before there are any.
 for _kind in (AnyEvent, _Entry):
     msgspec.json.Decoder(_kind)
 
 
 def read_event(fields: Mapping[str, Any], kinds: Any) -> Any:
-    """The event that these fields make, of `kinds`: its struct, or the union of some.
+    """Decode an event from its fields; `kinds` is the struct of one kind, or a union of several.
 
-    While servers are updated one by one, a newer version may have written it. What this one cannot
-    read is an `UnknownEvent` if `kinds` is `AnyEvent`, so that its room can be read past it; else it
-    is None, and to be left out. Raises `msgspec.ValidationError` if it is no event at all.
+    While servers are updated one by one, a newer version may have written events that this one cannot read.
+    If `kinds` is `AnyEvent` such an event becomes an `UnknownEvent`, so that its room can be read past it;
+    otherwise the result is None, and the event is to be left out. Raises `msgspec.ValidationError` if the
+    fields are not an event at all.
     """
     try:
         return msgspec.convert(fields, kinds)
@@ -208,7 +209,7 @@ def read_event(fields: Mapping[str, Any], kinds: Any) -> Any:
 
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A message as it stands after all changes to it. A deleted one keeps its place, not its text.
+    """A message after all changes to it. A deleted message keeps its place, not its text.
 
     `reactions` maps an emoji to the ids of the users who chose it, in order.
     """

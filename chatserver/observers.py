@@ -1,4 +1,4 @@
-"""Plugins that are told of what happened (`on_` hooks): each has a bounded queue and a task of its own."""
+"""Calls of the `on_` hooks: each observing plugin has a bounded queue and a task of its own."""
 
 import asyncio
 from typing import Any
@@ -31,7 +31,7 @@ class Observer:
         return True
 
     async def close(self, seconds: float) -> None:
-        """Let what is queued be told, but no longer than `seconds`."""
+        """Work off the queue, for at most `seconds`, then stop."""
         if self._task is None:
             return
         try:
@@ -75,6 +75,6 @@ class Observers:
             self._guard.count(hook, call.plugin, "queue_full")
 
     async def close(self, seconds: float) -> None:
-        """Let each tell what is queued, no longer than `seconds`."""
+        """Let each observer work off its queue, for at most `seconds`."""
         for observer in self._observers.values():
             await observer.close(seconds)

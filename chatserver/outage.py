@@ -1,4 +1,4 @@
-"""A store that does not answer: said once with its reason, now and then while it lasts, and when it is over."""
+"""Logs an outage of the store: once with its reason, now and then while it lasts, and at its end."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ SAY_SECONDS = 60.0  # between two lines about the same thing
 
 
 class Outage:
-    """Whoever meets `StoreUnavailable` reports it here; one task then asks until the store is back."""
+    """Takes reports of `StoreUnavailable`; one task then asks the store until it answers again."""
 
     def __init__(self, store: Store) -> None:
         self.name = "?"  # of the plugin that stores
@@ -26,7 +26,7 @@ class Outage:
         self._task: asyncio.Task[None] | None = None
 
     def failed(self, error: StoreUnavailable, refused: int = 0) -> None:
-        """A call failed, and `refused` events that were to be written with it."""
+        """Report a failed call, for which `refused` events were refused."""
         self._refused += refused
         if self._task is None:
             self._task = asyncio.create_task(self._watch(error.reason), name="outage")
@@ -55,7 +55,7 @@ class Outage:
             self._refused, self._task = 0, None
 
     async def _why_not(self) -> str | None:
-        """Why nothing can be written now; None if it can."""
+        """The reason why writing fails now; None if the store works."""
         try:
             await self._store.ping()
         except StoreUnavailable as error:

@@ -1,7 +1,7 @@
-"""Which plugins there are, which are on, and whether they keep the hooks' rules.
+"""The plugins of a server: found, validated, and registered in the order of the configuration.
 
-Discovery (entry points and a folder of files), validation of settings, registration with pluggy.
-What is compiled from the registrations is called by `chatserver.hooks`.
+Discovery (entry points and a folder of files), validation of settings and hooks, registration with pluggy.
+`chatserver.hooks` calls the registered hooks.
 """
 
 import difflib
@@ -27,7 +27,7 @@ from chatserver.hooktypes import Settings
 from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
-# In the section of each plugin that has one of MESSAGE_HOOKS, beside the plugin's own settings.
+# A setting of each plugin that has one of MESSAGE_HOOKS, beside the plugin's own settings.
 ON_FAILURE = "on_failure"
 MESSAGE_HOOKS = ("change_message", "check_message")
 OnFailure = Annotated[
@@ -40,7 +40,7 @@ OnFailure = Annotated[
 
 
 class Source(NamedTuple):
-    """Where a plugin comes from. `load` imports it and returns its class."""
+    """The origin of a plugin. `load` imports it and returns its class."""
 
     name: str
     distribution: str
@@ -49,14 +49,14 @@ class Source(NamedTuple):
 
 
 class Plugin(NamedTuple):
-    """A plugin that is on, as it was made from its settings."""
+    """A plugin that is on, made from its settings."""
 
     name: str
     instance: Any
 
 
 class Row(NamedTuple):
-    """What `chatserver plugins` shows of one plugin. `order` counts from 1; 0 means off."""
+    """One plugin's row in `chatserver plugins`. `order` counts from 1; 0 means off."""
 
     name: str
     distribution: str
@@ -115,7 +115,7 @@ class Plugins:
         }
 
     def _kinds(self, impl: pluggy.HookImpl, hook: str) -> Collection[str] | None:
-        """The kinds of events that a plugin wants to be told of. None: all."""
+        """The kinds of events that a plugin wants; None for all."""
         kinds = getattr(impl.plugin, "event_kinds", None) if hook == "on_event" else None
         for kind in kinds or ():
             if kind not in EVENT_KINDS:
@@ -151,9 +151,9 @@ def hook_names() -> list[str]:
 
 
 def settings_type(kind: type[Any]) -> type[Settings]:
-    """The class of a plugin's settings. Raises `TypeError` if its `Config` is none.
+    """The class of a plugin's settings. Raises `TypeError` if its `Config` is not one.
 
-    Where the plugin looks at messages it has `on_failure` besides.
+    A plugin that looks at messages also has `on_failure`.
     """
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):
@@ -180,7 +180,7 @@ def _with_policy(kind: type[Settings]) -> type[Settings]:
 
 
 def discover(config: Config) -> dict[str, Source]:
-    """All plugins that could be on: installed ones, and files of the local folder."""
+    """All plugins that can be enabled: installed ones, and files of the local folder."""
     found: dict[str, Source] = {}
     for entry in entry_points(group=GROUP):
         home = entry.dist
@@ -194,7 +194,7 @@ def discover(config: Config) -> dict[str, Source]:
 
 
 def stray_sections(config: Config, sources: Mapping[str, Source]) -> list[str]:
-    """A line for each section `[plugin.NAME]` of which there is no plugin: most likely a slip."""
+    """A line for each section `[plugin.NAME]` without such a plugin, most likely a typing error."""
     return [
         f"{_place(section, f'plugin.{name}')}: there is no plugin {name!r}{_hint(sources)}"
         for name, section in config.plugin.items()
@@ -203,7 +203,7 @@ def stray_sections(config: Config, sources: Mapping[str, Source]) -> list[str]:
 
 
 def survey(config: Config) -> list[Row]:
-    """One row for every plugin there is, whether it is on or not, and what is wrong with it."""
+    """One row for every plugin, on or off, with its problem if it has one."""
     enabled = config.plugins.enabled
     rows = []
     for source in discover(config).values():
@@ -237,7 +237,7 @@ def load_class(source: Source) -> type[Any]:
 
 
 def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
-    """The settings of each plugin that is on, and as they came of those that are not."""
+    """The settings of each plugin that is on, and the raw settings of the others."""
     sources = discover(config)
     tables: dict[str, Mapping[str, Any]] = {}
     for name in config.plugins.enabled:
@@ -263,7 +263,7 @@ def _file_loader(path: Path) -> Callable[[], type[Any]]:
         spec = importlib.util.spec_from_file_location(f"chatserver_local_{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # where annotations that are texts are looked up
+        sys.modules[spec.name] = module  # annotations given as text are looked up there
         spec.loader.exec_module(module)
         kind: type[Any] = module.Plugin
         return kind
@@ -272,7 +272,7 @@ def _file_loader(path: Path) -> Callable[[], type[Any]]:
 
 
 def _check_hooks(name: str, kind: type[Any]) -> None:
-    """pluggy checks names and arguments; whether a hook is `async def` it does not look at."""
+    """Check that hooks are `async def` or not, as specified; pluggy checks only names and arguments."""
     hooks = hook_names()
     for attribute in dir(kind):
         method = getattr(kind, attribute, None)

@@ -1,4 +1,4 @@
-"""How often something may be done: token buckets, one for each user, or for each client address."""
+"""Rate limits: token buckets, one for each user, or for each client address."""
 
 import time
 from collections import OrderedDict
@@ -6,14 +6,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from chatserver.errors import ChatError
 
-ADDRESSES = 20_000  # whose rate is remembered; who came first makes room
+ADDRESSES = 20_000  # whose rate is remembered; the oldest are forgotten first
 USERS = 50_000  # likewise; one bucket takes about 150 bytes
 UNLIMITED = 1e9  # a second
-ANONYMOUS_BURST = 10  # seconds' worth that an address without a session may do at once
+ANONYMOUS_BURST = 10  # an address without a session may do the work of so many seconds at once
 
 
 class Bucket:
-    """A token bucket: `rate` a second, lasting, and `burst` at once."""
+    """A token bucket: `rate` tokens a second, at most `burst` at once."""
 
     __slots__ = ("_at", "_burst", "_rate", "_tokens")
 
@@ -23,9 +23,9 @@ class Bucket:
         self._at = time.monotonic()
 
     def take(self, count: float = 1) -> float:
-        """Take `count` tokens; 0 if they were there, else the seconds until they are.
+        """Take `count` tokens and return 0; if they are not there, return the seconds until they are.
 
-        More than the burst can be taken from a full bucket only, which then owes the rest.
+        More than the burst can be taken only from a full bucket, which then owes the rest.
         """
         now = time.monotonic()
         tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
@@ -38,12 +38,12 @@ class Bucket:
         return 0
 
     def owe(self, count: float) -> None:
-        """Take tokens for what was done already, whether they are there or not."""
+        """Take tokens for operations done already, whether they are there or not."""
         self._tokens -= count
 
     @property
     def left(self) -> float:
-        """Tokens in the bucket; below 0 where it owes some."""
+        """Number of tokens in the bucket; below 0 if it owes some."""
         return min(self._burst, self._tokens + (time.monotonic() - self._at) * self._rate)
 
 
@@ -72,21 +72,21 @@ class AddressRate:
 
 
 class Rates:
-    """How much each user, and each address without a session, may ask of this node.
+    """Limits of the operations of each user, and of each address without a session, on this node.
 
-    A user has one bucket for all connections and all doors. A door that serves several operations
-    in one request takes as many tokens.
+    A user has one bucket for all connections and all doors. A door that serves several operations in one
+    request takes as many tokens.
     """
 
     def __init__(self, per_second: float, burst: float, anonymous_per_second: float) -> None:
-        """`anonymous_per_second` of 0 sets no limit to those without a session."""
+        """`anonymous_per_second` of 0 sets no limit for addresses without a session."""
         self._per_second, self._burst = per_second, burst
         self._users: OrderedDict[str, Bucket] = OrderedDict()
         rate = anonymous_per_second or UNLIMITED
         self._addresses = AddressRate(rate, rate * ANONYMOUS_BURST)
 
     def of_user(self, user: str) -> Bucket:
-        """The bucket of a user id. Who was not seen for longest makes room."""
+        """The bucket of a user id. The user not seen for the longest time is forgotten first."""
         bucket = self._users.get(user)
         if bucket is None:
             bucket = self._users[user] = Bucket(self._per_second, self._burst)
@@ -97,7 +97,7 @@ class Rates:
         return bucket
 
     def of(self, user: str | None, address: str) -> Bucket:
-        """The bucket of a user id; of the address where nobody is signed in."""
+        """The bucket of a user id; that of the address if nobody is signed in."""
         return self._addresses.bucket(address) if user is None else self.of_user(user)
 
     def take(self, user: str | None, address: str = "", count: float = 1) -> None:
@@ -106,7 +106,7 @@ class Rates:
 
 
 def too_fast(wait: float) -> ChatError:
-    """The refusal of what may be done again in `wait` seconds."""
+    """The refusal of an operation that may be repeated after `wait` seconds."""
     return ChatError("limit.rate", after_ms=int(wait * 1000) + 1)
 
 
@@ -116,9 +116,10 @@ def _demand(wait: float) -> None:
 
 
 def address_network(address: str) -> str:
-    """What a client's address counts for in limits: one IPv4 address, or one IPv6 /64.
+    """The network that a client's address counts for in limits: one IPv4 address, or one IPv6 /64.
 
-    A single customer commonly has a /64 or more (RFC 6177), so single IPv6 addresses limit nobody.
+    A single customer commonly has a /64 or more (RFC 6177), so a limit for single IPv6 addresses would have
+    no effect.
     """
     try:
         parsed: IPv4Address | IPv6Address = ip_address(address)

@@ -1,6 +1,6 @@
-"""Texts that were replaced, by an edit or a deletion, are served to nobody: events go out without them.
+"""Redaction: events go out without texts that an edit or a deletion has replaced.
 
-The log keeps them, and so do copies of it that have to be exact: backups and moves.
+The log keeps these texts, and so do exact copies of it: backups and moves.
 """
 
 from collections import defaultdict
@@ -15,24 +15,24 @@ Said = TypeVar("Said", bound=MessagePosted | MessageEdited)
 
 
 class Texts(Protocol):
-    """A store, as far as it is asked here."""
+    """The part of a store that is needed here."""
 
     async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
         """As `interfaces.Store.texts`."""
 
 
 def redacted(event: Said) -> Said:
-    """The event without its text. The same event if it has none any more."""
+    """The event without its text; the same event if it is redacted already."""
     if event.redacted:
         return event
     return msgspec.structs.replace(event, body="", mentions=(), redacted=True)
 
 
 async def without_replaced(store: Texts, events: list[AnyEvent]) -> list[AnyEvent]:
-    """The same events, of whatever rooms; those whose text was replaced are redacted.
+    """The same events, of any rooms, redacted if their text was replaced.
 
-    Asks the store in one query, after the events were read, so that nothing escapes between the two;
-    in none if no event has a text. Raises `StoreUnavailable`.
+    Asks the store in one query, after the events were read, so that no replaced text slips through; asks
+    nothing if no event has a text. Raises `StoreUnavailable`.
     """
     messages: defaultdict[str, list[str]] = defaultdict(list)
     for event in events:
@@ -47,7 +47,7 @@ async def without_replaced(store: Texts, events: list[AnyEvent]) -> list[AnyEven
 
 
 def as_it_stands(event: AnyEvent, newest: Mapping[tuple[str, str], int]) -> AnyEvent:
-    """The event, redacted unless its text is the newest of its message; `newest` as `Store.texts` tells it."""
+    """The event, redacted unless its text is the newest of its message; `newest` is as of `Store.texts`."""
     if isinstance(event, MessagePosted):
         return redacted(event) if (event.room, event.id) in newest else event
     if isinstance(event, MessageEdited):

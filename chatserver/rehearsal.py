@@ -1,6 +1,6 @@
-"""What `chatserver check` does: all that a server does when it starts, short of serving anybody.
+"""The work of `chatserver check`: all steps of a server's start, without serving anybody.
 
-Nothing is changed: a store whose schema a server would bring up to date is asked, not opened.
+Nothing is changed: a store whose schema a server would change is only asked for its plan, not opened.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from chatserver.plugins import discover
 from chatserver.web.listening import bind
 
 BUS_SECONDS = 5.0
-IN_MEMORY = "memory"  # the plugin that stores nowhere
+IN_MEMORY = "memory"  # the plugin that stores in memory only
 
 
 def rehearse(loaded: Loaded) -> Server:
-    """Make everything that needs nobody else: hooks, routes, schemas, page, keys. Raises `StartupError`."""
+    """Make all that needs no other server: hooks, routes, schemas, page, keys. Raises `StartupError`."""
     server = Server(loaded)
     server.prepare()
     checked_key(loaded.config.backup)
@@ -33,8 +33,8 @@ def rehearse(loaded: Loaded) -> Server:
 async def rehearse_connected(loaded: Loaded) -> list[str]:
     """Also open the store, start the plugins, reach the bus, take the port. Raises `StartupError`.
 
-    Returns what is to be known of it. Where a server runs on the same data folder, it keeps what is
-    for one process.
+    Returns notes for the operator. Steps that only one process can do are left out if a server runs on the
+    same data folder.
     """
     server = rehearse(loaded)
     running = _folders(loaded)
@@ -45,7 +45,7 @@ async def rehearse_connected(loaded: Loaded) -> list[str]:
 
 
 def _folders(loaded: Loaded) -> str:
-    """Who has the data folder, if another server does. Raises `StartupError` where it is of no use."""
+    """A note on the server that has the data folder, else "". Raises `StartupError` if it is unusable."""
     folder = Path(loaded.config.server.data).absolute()
     demand_writable(folder, "server.data")
     if loaded.config.logging.folder:
@@ -72,7 +72,7 @@ def _port(loaded: Loaded, running: str) -> list[str]:
 
 
 async def _bus(bus: Bus | None) -> list[str]:
-    """A bus that is away keeps no server from starting, but is seldom meant."""
+    """Note a bus that does not answer: a server starts without it, but that is seldom intended."""
     if bus is None:
         return []
     reached = asyncio.Event()
@@ -103,7 +103,7 @@ async def _store(loaded: Loaded, server: Server) -> list[str]:
 
 
 async def _opened(server: Server) -> None:
-    """Have the plugins start, and the store take a write. Raises `StartupError`."""
+    """Start the plugins and make a test write to the store. Raises `StartupError`."""
     try:
         async with server.opened(beside=True):
             await server.service.ping()
@@ -112,7 +112,7 @@ async def _opened(server: Server) -> None:
 
 
 def _in_memory(loaded: Loaded, store: str, folder: str) -> Loaded:
-    """The configuration with a store that is there at once, to try the other plugins with."""
+    """The configuration with a store in memory, for trying the other plugins."""
     config = loaded.config
     names = [IN_MEMORY if name == store else name for name in config.plugins.enabled]
     return loaded._replace(

@@ -1,6 +1,6 @@
 """One room in memory: its state at a position, folded from the log, and its last events.
 
-What is in memory is a cache of the log. Events that are applied twice change nothing.
+The room in memory is a cache of the log. Applying an event twice changes nothing.
 """
 
 import time
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from chatserver.delivery.streams import Group
     from chatserver.delivery.subscriber import Subscriber
 
-GLANCE_EVENTS = 64  # looked through for changes of a message that was posted just before them
-NEWEST_PAGE = 50  # messages that are kept folded for the newest page
+GLANCE_EVENTS = 64  # searched for changes of a message that was posted just before them
+NEWEST_PAGE = 50  # messages kept folded for the newest page
 
 
 class Member:
@@ -49,9 +49,9 @@ class Member:
 
 
 class Room(Feed):
-    """One room's state at `head`, its last events, and who listens on this node.
+    """One room's state at `head`, its last events, and its listeners on this node.
 
-    It is also the feed that connections follow if they speak chat.v1.
+    It is also the feed for connections that speak chat.v1.
     """
 
     __slots__ = (
@@ -86,22 +86,22 @@ class Room(Feed):
         self.members: dict[str, Member] = {}
         self.tail: list[AnyEvent] = []
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
-        # By message: the seq of the newest edit in the tail; below 0 that of a deletion.
+        # By message: the seq of the newest edit in the tail; negative for a deletion.
         self._texts: dict[str, int] = {}
-        self.listeners: set[Subscriber] = set()  # connections that are at the head
-        self.groups: dict[Hashable, Group] | None = None  # of streams in other forms, if any
-        self.followers = 0  # how often the room is followed, live or catching up
-        self.holders = 0  # appends and others under way that need the room to stay in memory
-        self.numbered = 0  # the highest seq that an append under way has
-        self.closed = False  # an append under way changes who may do what: others wait for it
-        self.stale = False  # may lack events of the store: compare with it before use
-        self.behind_since: float | None = None  # loop time since when other nodes were always first
-        self.gives_way = False  # another node is behind here: number nothing for a moment
+        self.listeners: set[Subscriber] = set()  # connections on the live path
+        self.groups: dict[Hashable, Group] | None = None  # groups of streams in other forms, if any
+        self.followers = 0  # number of followers, live or catching up
+        self.holders = 0  # appends and other tasks under way that need the room in memory
+        self.numbered = 0  # the highest seq of an append under way
+        self.closed = False  # an append under way changes rights: other appends wait for it
+        self.stale = False  # may lack events: compare with the store before use
+        self.behind_since: float | None = None  # loop time since which other nodes win every race
+        self.gives_way = False  # number nothing for a moment, for a node that loses every race
         self.gave_way_at = float("-inf")  # loop time
         self.checked = time.monotonic()
         self._recent: dict[str, Message] | None = None
         self.page: bytes | None = None
-        # About how long they were that were read of the store last; None: not known.
+        # Mean length, about, of the events last read from the store; None: unknown.
         self.event_bytes: int | None = None
         self.message_bytes: int | None = None
 
@@ -110,7 +110,7 @@ class Room(Feed):
         return member.role if member else None
 
     def apply(self, event: AnyEvent, tail_events: int) -> None:
-        """Advance by the event `head` + 1. Where that fails the room stays where it is."""
+        """Advance by the event `head` + 1. If that fails the room keeps its position."""
         if isinstance(event, MessagePosted):
             self._add_recent(event)
         elif isinstance(event, MessageChange):
@@ -121,7 +121,7 @@ class Room(Feed):
         if isinstance(event, MessageEdited | MessageDeleted):
             event = self._replace_text(event)
         self.page = None
-        # All that could fail comes first; to apply the same again changes nothing.
+        # Steps that could fail come first; applying them again changes nothing.
         if len(self.tail) >= 2 * tail_events:
             del self.tail[:tail_events]
             self.tail_from += tail_events
@@ -139,7 +139,7 @@ class Room(Feed):
             self.members[event.user.id] = Member(event.user, event.role)
 
     def replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
-        """Where the texts are that this next event of the room replaces: first and last seqs."""
+        """The places (first and last seqs) of the texts that this next event of the room replaces."""
         posted = message_seq(self.id, event.message) or 0
         known = self._texts.get(event.message)
         if known is not None:
@@ -150,7 +150,7 @@ class Room(Feed):
     def _replace_text(
         self, event: MessageEdited | MessageDeleted
     ) -> MessageEdited | MessageDeleted:
-        """Redact what the event replaces in the tail, or the event itself if the message is deleted."""
+        """Redact the replaced text in the tail, or the event itself if the message is deleted."""
         known = self._texts.get(event.message, 0)
         if known < 0:
             return redacted(event) if isinstance(event, MessageEdited) else event
@@ -164,14 +164,14 @@ class Room(Feed):
         return event
 
     def since(self, after: int, limit: int) -> list[AnyEvent] | None:
-        """Events after `after` if the tail still has them all, else None. Replaced texts are redacted."""
+        """At most `limit` events after `after`, replaced texts redacted; None if the tail lacks some."""
         if after < self.tail_from:
             return None
         start = after - self.tail_from
         return self.tail[start : start + limit]
 
     def lead_up(self, events: Sequence[AnyEvent]) -> None:
-        """Put these before the tail, if they lead up to it without a gap."""
+        """Put these events before the tail, if they lead up to it without a gap."""
         missing = [event for event in events if event.seq <= self.tail_from]
         if missing and missing[-1].seq == self.tail_from:
             self.tail[:0] = missing
@@ -206,11 +206,11 @@ class Room(Feed):
         bits = subscriber.window_bits
         return await pages.get(self, after, bits, partial(_frames, bits))
 
-    # -- the newest page, kept ready-made --------------------------------------------------------
+    # -- the newest page, cached -----------------------------------------------------------------
 
     @property
     def recent(self) -> list[Message] | None:
-        """The newest messages as they stand, at most NEWEST_PAGE; None if not loaded.
+        """The newest messages with all changes, at most NEWEST_PAGE; None if not loaded.
 
         They may be ahead of `head`, never behind it.
         """
@@ -219,7 +219,7 @@ class Room(Feed):
         return list(self._recent.values())[-NEWEST_PAGE:]
 
     def standing(self, event: MessagePosted) -> Message | None:
-        """The message of an event as it stands at `head`; None if finding out takes more than a glance."""
+        """The message of an event with all changes up to `head`; None if a glance does not suffice."""
         kept = self._recent.get(event.id) if self._recent is not None else None
         if kept is not None:
             return kept
@@ -235,7 +235,7 @@ class Room(Feed):
         return message
 
     def set_recent(self, messages: Iterable[Message], head: int) -> None:
-        """Take over what a reader folded at `head`, brought up to date from the tail."""
+        """Take over messages folded at `head` by a reader, and apply newer changes from the tail."""
         missed = self.since(head, len(self.tail))
         if missed is None:
             return
@@ -247,7 +247,7 @@ class Room(Feed):
                 fold.change(self._recent[event.message], event)
 
     def reset(self, head: int, description: RoomChanged, members: Iterable[MemberEvent]) -> None:
-        """Start over from a state that was read from the store."""
+        """Start over from a state read from the store."""
         self.head = self.tail_from = head
         self.tail = []
         self._texts = {}
@@ -261,7 +261,7 @@ class Room(Feed):
         if self._recent is None:
             return
         newest = next(reversed(self._recent.values()), None)
-        # What was read may be ahead of `head`: older messages are in it, or are too old for it.
+        # The cached messages may be ahead of `head`: then they contain this one, or it is too old for them.
         if newest is not None and event.seq <= newest.seq:
             return
         self._recent[event.id] = fold.message_from(event)

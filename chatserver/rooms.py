@@ -1,7 +1,7 @@
 """The rooms that this node has in memory: loaded when they are needed, dropped when there are too many.
 
-A room is loaded position first, then state, so that what comes meanwhile is applied again rather than
-missed.
+A room's position is read before its state, so that an event that comes in between is applied twice rather
+than missed.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from chatserver.room import Room
 
 READ_EVENTS = 1000  # per query while catching up
 RELOAD_EVENTS = 5000  # a room this far behind, with nobody listening, is loaded anew instead
-FRESH_SECONDS = 1.0  # a room nobody listens to is compared with the store before use after this
+FRESH_SECONDS = 1.0  # then a room without listeners is compared with the store before use
 
 
 class Rooms:
@@ -48,7 +48,7 @@ class Rooms:
         return self._rooms.get(room)
 
     def heads(self) -> dict[str, int]:
-        """How far each room in memory is."""
+        """The head of each room in memory."""
         return {name: room.head for name, room in self._rooms.items()}
 
     def followed(self) -> list[Room]:
@@ -56,7 +56,7 @@ class Rooms:
         return [room for room in self._rooms.values() if room.followers]
 
     def keep(self, room: Room) -> Room:
-        """Take a room into memory; if there is one of that id already, that one counts."""
+        """Keep a room in memory and return it; if one of that id is there already, return that one."""
         kept = self._rooms.setdefault(room.id, room)
         self._rooms.move_to_end(room.id)
         self._evict()
@@ -70,7 +70,7 @@ class Rooms:
         return await self._loading.run(room, lambda: self._read(Room(room)))
 
     async def load_many(self, rooms: Sequence[str]) -> dict[str, Room]:
-        """Those of the rooms that there are; what is not in memory is read in three queries."""
+        """Those of the rooms that exist; rooms not in memory are read in three queries."""
         found = {room: self._rooms[room] for room in rooms if room in self._rooms}
         for room in found:
             self._rooms.move_to_end(room)
@@ -80,7 +80,7 @@ class Rooms:
     async def events(self, room: Room, after: int, limit: int) -> list[AnyEvent]:
         """At most `limit` events after `after`, up to this node's head, from memory if possible.
 
-        Texts that were replaced by now are redacted.
+        Texts that have been replaced are redacted.
         """
         found = room.since(after, limit)
         if found is not None:
@@ -94,7 +94,7 @@ class Rooms:
         return await without_replaced(self._store, await self._store.read(room, after, limit))
 
     async def reload(self, room: Room) -> None:
-        """Replace a room's state in place by what the store has."""
+        """Replace a room's state in place by that of the store."""
         await self._read(room)
 
     async def _read(self, room: Room) -> Room | None:
@@ -107,7 +107,7 @@ class Rooms:
         if room.id not in descriptions:
             return None
         if head < room.head or room.followers:
-            return room  # somebody follows it by now, and must not see it jump
+            return room  # it has followers by now, who must not miss events
         room.reset(head, descriptions[room.id], members)
         room.stale = False
         room.checked = time.monotonic()
@@ -129,7 +129,7 @@ class Rooms:
         return found
 
     def _evict(self) -> None:
-        tries = len(self._rooms) - 1  # the last one was asked for just now
+        tries = len(self._rooms) - 1  # not the last one, which was asked for just now
         while len(self._rooms) > self._bound and tries:
             tries -= 1
             name, room = self._rooms.popitem(last=False)

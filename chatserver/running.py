@@ -1,4 +1,4 @@
-"""What a server runs with, noted in its data folder for `chatserver config`; secrets are hidden there as well."""
+"""Notes a server's configuration, without secrets, in its data folder, for `chatserver config`."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ NOTE = "running.json"
 
 @contextmanager
 def noted(loaded: Loaded) -> Iterator[None]:
-    """While this lasts, others can read what is in effect. A disk that is full keeps nobody from serving."""
+    """Note the configuration in effect while the block runs. A full disk is only logged."""
     path = Path(loaded.config.server.data).absolute() / NOTE
     rows = effective(loaded, plugin_settings(loaded.config))
     try:
@@ -37,7 +37,7 @@ def noted(loaded: Loaded) -> Iterator[None]:
 
 
 def read_running(folder: Path) -> list[Row] | None:
-    """What the server on this data folder runs with; None if none runs there."""
+    """The configuration of the server that runs on this data folder; None if none runs there."""
     try:
         rows = msgspec.json.decode((folder / NOTE).read_bytes(), type=list[Row])
         DataFolder(folder.absolute()).close()

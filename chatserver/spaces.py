@@ -33,7 +33,7 @@ class Space:
 
 
 def _check(key: str) -> None:
-    """Refuse what not every store can keep, on all of them, and before some of it is written."""
+    """Refuse keys that some stores cannot keep, with every store, and before anything is written."""
     if len(key) * 4 > RECORD_KEY_BYTES and (size := len(key.encode())) > RECORD_KEY_BYTES:
         raise ValueError(
             f"a record's key has at most {RECORD_KEY_BYTES} bytes, not {size}: {key[:40]}…"

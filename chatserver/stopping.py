@@ -1,4 +1,4 @@
-"""When the server is to stop: signals, also while memory or patience is short."""
+"""Stopping the server: signals, a time limit, and errors of the loop, also when memory is short."""
 
 import asyncio
 import math
@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from chatserver.logging.repeated import Repeated, kind_of
 
-BALLAST: Final = 2 * 1024 * 1024  # bytes to give back, so that a stop has memory to work with
+BALLAST: Final = 2 * 1024 * 1024  # bytes freed at a stop, so that it has memory to work with
 
 
 _ABOUT: Final = ("task", "future", "handle", "transport", "protocol", "asyncgen")
 
 
 class Stop:
-    """Is told to stop by signals, and sees to it that the process ends.
+    """Receives the signals that stop the server, and makes sure that the process ends.
 
     `seconds` after the first signal the kernel kills the process (SIGALRM), whatever it does then: that
     takes no memory, no thread and no turn of the loop.
@@ -32,7 +32,7 @@ class Stop:
             loop.add_signal_handler(number, self.now)
 
     def now(self) -> None:
-        """Stop. Called again it changes nothing."""
+        """Stop. Further calls change nothing."""
         if self._ballast is not None:
             self._ballast = None
             if hasattr(signal, "alarm"):
@@ -48,27 +48,27 @@ class Stop:
 
     @staticmethod
     def ended() -> None:
-        """The process is about to end by itself."""
+        """Cancel the alarm, as the process is about to end by itself."""
         if hasattr(signal, "alarm"):
             signal.alarm(0)
 
 
 class LoopErrors:
-    """What the loop reports, each kind once a minute: an error that repeats must not fill the disk."""
+    """Logs the loop's errors, each kind once a minute, so that a repeated one does not fill the disk."""
 
     def __init__(self) -> None:
         self._reports = Repeated()
 
     def watch(self) -> None:
-        """Be told of the errors of this loop."""
+        """Handle the errors of this loop."""
         asyncio.get_running_loop().set_exception_handler(self.handle)
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what `loop.call_exception_handler` was given. Never raises."""
+        """Log the context given to `loop.call_exception_handler`. Never raises."""
         try:
             error = context.get("exception")
             text = str(context.get("message") or "an error in the event loop")
             about = [repr(context[key])[:300] for key in _ABOUT if key in context]
             self._reports.error(kind_of(text, error), ": ".join([text, *about]), error)
         except MemoryError:
-            pass  # there is none to say it with
+            pass  # there is no memory to log it with

@@ -1,4 +1,4 @@
-"""Records that cannot be read, as another program or a person wrote them: kept, but out of the way."""
+"""Quarantine for records that cannot be read, as another program or a person wrote them."""
 
 from hashlib import sha256
 
@@ -7,13 +7,13 @@ from loguru import logger
 
 from chatserver.interfaces import Store
 
-# All that msgspec raises for bytes that are not what they should be.
+# All errors that msgspec raises for malformed bytes.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 PREFIX = "unreadable/"
 
 
 async def set_aside(store: Store, space: str, key: str, record: bytes) -> None:
-    """Move a record to `unreadable/KEY/…` in its space, and say so. A crash leaves it at both."""
+    """Move a record to quarantine, `unreadable/KEY/…` in its space, and log it; a crash may leave both."""
     kept = f"{PREFIX}{key}/{sha256(record).hexdigest()[:16]}"
     await store.put(space, kept, record)
     await store.delete(space, key)
