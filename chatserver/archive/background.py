@@ -1,4 +1,4 @@
-"""What blocks, beside an event loop: files are written and read in a thread, one piece ahead."""
+"""Blocking work beside an event loop: files are written and read in a thread, one piece ahead."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ class Writing:
         self._writing: asyncio.Future[object] | None = None
 
     async def write(self, data: bytes) -> None:
-        """Raises what the function raises, perhaps of an earlier piece."""
+        """Queue bytes for writing. Raises the function's error, perhaps from an earlier piece."""
         self._piece += data
         if len(self._piece) >= PIECE_BYTES:
             await self._settled()
@@ -26,13 +26,13 @@ class Writing:
             self._writing = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
 
     async def flush(self) -> None:
-        """All is written when it returns. Raises as `write` does."""
+        """Write all queued bytes. Raises as `write` does."""
         await self._settled()
         piece, self._piece = bytes(self._piece), bytearray()
         await in_thread(self._write, piece)
 
     async def abandon(self) -> None:
-        """Nothing is written any more when it returns. Never raises."""
+        """Wait for the write under way and drop the rest. Never raises."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
             self._writing.exception()
@@ -44,7 +44,7 @@ class Writing:
 
 
 async def ahead(pieces: Iterable[T]) -> AsyncGenerator[T, None]:
-    """What an iterator that blocks gives; the next piece is made while one is worked on."""
+    """The items of a blocking iterator; the next one is made in a thread while one is worked on."""
     iterator = iter(pieces)
     making = asyncio.ensure_future(asyncio.to_thread(_next, iterator))
     try:
@@ -55,7 +55,7 @@ async def ahead(pieces: Iterable[T]) -> AsyncGenerator[T, None]:
         if not making.done():
             await asyncio.wait([making])
         if not making.cancelled():
-            making.exception()  # who stopped early does not want to know
+            making.exception()  # retrieves an error, which a caller that stopped early does not need
 
 
 def _next(iterator: Iterator[T]) -> tuple[T] | None:
@@ -65,12 +65,12 @@ def _next(iterator: Iterator[T]) -> tuple[T] | None:
 
 
 async def in_thread(call: Callable[..., T], *given: Any) -> T:
-    """What a function that blocks gives; it has ended when we go on, even if we are cancelled."""
+    """The result of a blocking function, run in a thread; waits for its end even if cancelled."""
     return await _kept(asyncio.ensure_future(asyncio.to_thread(call, *given)))
 
 
 async def _kept(running: "asyncio.Future[T]") -> T:
-    """Its result; a thread cannot be stopped, so it is waited for even when we are."""
+    """The result of a thread; waits for its end even if cancelled, as a thread cannot be stopped."""
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

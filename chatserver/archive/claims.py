@@ -1,7 +1,7 @@
-"""Who fills a store: one command at a time, from one origin, as long as no server has started on it.
+"""Claims on a store: one command at a time may fill it, from one origin, until a server starts on it.
 
-The same command takes up its claim again from the same origin, after it was interrupted and also
-after it was done: a move then brings what came since.
+The same command may claim it again from the same origin, after an interruption and also after it was done:
+a move then copies the changes since.
 """
 
 import secrets
@@ -24,20 +24,20 @@ TAKEN_OVER = "another run of this command has taken over"
 
 
 class Origin(NamedTuple):
-    """The command that fills, and what it fills from."""
+    """The command that fills a store, and the name of its source."""
 
     by: str
     name: str
 
 
 async def known_epoch(store: Readable) -> str | None:
-    """None: no server has started on it yet."""
+    """The store's epoch; None if no server has started on it yet."""
     found = await store.get(META, EPOCH)
     return None if found is None else found.decode()
 
 
 async def whole_epoch(store: Readable) -> str:
-    """The epoch of what is to be copied. Raises `ArchiveError` where there is nothing, or a part."""
+    """The epoch of a store to be copied. Raises `ArchiveError` if it is empty or only partly filled."""
     raw = await store.get(META, FILLING)
     if raw is not None and not (found := decode_claim(raw)).is_whole:
         raise ArchiveError(
@@ -51,7 +51,7 @@ async def whole_epoch(store: Readable) -> str:
 
 
 async def is_same(one: Readable, other: Readable) -> bool:
-    """Are both the same store? A copy has the same epoch, but a claim of its own."""
+    """Whether both are the same store. A copy has the same epoch, but a claim of its own."""
     first, second = [
         (await store.get(META, EPOCH), await store.get(META, FILLING)) for store in (one, other)
     ]
@@ -59,9 +59,9 @@ async def is_same(one: Readable, other: Readable) -> bool:
 
 
 async def claim(store: Store, origin: Origin) -> Claim:
-    """Have an empty store for oneself, or one that was claimed from the same origin already.
+    """Claim a store that is empty, or was claimed from the same origin before.
 
-    Of several runs the last one has it, and the others notice (`check`). Raises `ArchiveError`.
+    If several runs claim it, the last one has it, and the others notice (`check`). Raises `ArchiveError`.
     """
     mine = Claim(*origin, Stage.CLAIMED, secrets.token_hex(8))
     while True:
@@ -79,21 +79,21 @@ async def claim(store: Store, origin: Origin) -> Claim:
 
 
 async def is_claimed(store: Readable) -> bool:
-    """Has a command begun to fill it, whichever, and may something be there already?"""
+    """Whether any command has claimed the store, so that data may be there already."""
     return await store.get(META, FILLING) is not None
 
 
 async def check(store: Store, mine: Claim) -> None:
-    """Raises `ArchiveError` if another run of the command has it now."""
+    """Raises `ArchiveError` if another run of the command has the claim now."""
     if await store.get(META, FILLING) != encode_claim(mine):
         raise ArchiveError(TAKEN_OVER)
 
 
 async def complete(store: Store, mine: Claim, epoch: str) -> None:
-    """Let servers start on it, with this epoch. Raises `ArchiveError` as `check` does."""
+    """Let servers start on the store, with this epoch. Raises `ArchiveError` as `check` does."""
     whole = encode_claim(_at(mine, Stage.FILLED))
     if await store.get(META, FILLING) == whole:
-        return  # an earlier call was not answered
+        return  # an earlier call succeeded, but its answer was lost
     await check(store, mine)
     await store.put(META, EPOCH, epoch.encode())
     if not await store.swap(META, FILLING, encode_claim(mine), whole):
@@ -101,7 +101,7 @@ async def complete(store: Store, mine: Claim, epoch: str) -> None:
 
 
 async def demand_empty(store: Store) -> None:
-    """Raises `ArchiveError`, which says what there is."""
+    """Raises `ArchiveError` if the store is not empty, and names its content."""
     there = []
     if await store.list_rooms("", 1):
         there.append("rooms")
@@ -129,7 +129,7 @@ def _check_mine(found: Claim, origin: Origin) -> None:
 
 
 async def _confirmed(store: Store, mine: Claim) -> Claim:
-    """Go on from a claim to filling, if it is still empty."""
+    """Advance from the claim to filling, if the store is still empty."""
     try:
         await demand_empty(store)
     except ArchiveError:

@@ -1,8 +1,8 @@
-"""One pass over all that a store holds, consistent also while others write to it.
+"""One pass over the whole store, consistent also while others write to it.
 
-First the records, then how far each room reaches, then the rooms' logs up to there: so no record
-points to an event that is missing. At last the records that are new since then: so no event names
-an account that is missing.
+First it reads the records, then the head of each room, then the rooms' logs up to these heads: so no record
+points to a missing event. At last it reads the records that are new since then: so no event names a missing
+account.
 """
 
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from chatserver.service.markers import MARKERS
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was copied."""
+    """Numbers of copied rooms, events and records."""
 
     rooms: int
     events: int
@@ -25,11 +25,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Copying:
-    """Call `records`, `logs` and `late` once each, in this order; each is to be read to its end."""
+    """One pass: call `records`, `logs` and `late` once each, in this order, and read each to its end."""
 
     def __init__(self, store: Readable, events_of: source.Events = source.events) -> None:
         self._store, self._events_of = store, events_of
-        self._keys: set[int] = set()  # hashes: of millions of records, a tenth of what they take
+        self._keys: set[int] = set()  # hashes take a tenth of the memory of millions of keys
         self._ends: dict[str, int] = {}
         self._records = 0
 
@@ -42,20 +42,20 @@ class Copying:
     async def logs(
         self, progress: Progress = silent
     ) -> AsyncIterator[tuple[bytes, RoomEnd | None]]:
-        """Lines of events, with the last of a room its end. Raises `ArchiveError`: one is missing."""
+        """Lines of events, and with a room's last lines its `RoomEnd`. Raises `ArchiveError` for a gap."""
         self._ends = await source.positions(self._store)
         async for lines, end in digests.of_logs(self._store, self._ends, progress, self._events_of):
             yield lines, end
 
     async def late(self) -> AsyncIterator[list[Record]]:
-        """What is new, but for markers: those may point further than the logs were read."""
+        """Records that are new since `records`, without markers, which may point behind the copied logs."""
         async for page in source.records(self._store):
             new = [it for it in page if _key(it) not in self._keys and it.space != MARKERS]
             self._records += len(new)
             yield new
 
     def counts(self) -> Counts:
-        """Of what was copied."""
+        """Numbers of rooms, events and records copied so far."""
         return Counts(rooms=len(self._ends), events=sum(self._ends.values()), records=self._records)
 
 

@@ -1,4 +1,4 @@
-"""Counts and hashes of rooms' logs and of spaces, by which two installations are found to be the same."""
+"""Counts and hashes of rooms' logs and of spaces, for comparing two installations."""
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -8,21 +8,21 @@ from chatserver.archive import source
 from chatserver.archive.lines import Record, RoomEnd, SpaceEnd, encode
 from chatserver.archive.patience import Readable
 
-Progress = Callable[[int, int], None]  # so many done, of how many
-Phases = Callable[[str], AbstractContextManager[Progress]]  # by what is done in each
+Progress = Callable[[int, int], None]  # called with the number done and the total
+Phases = Callable[[str], AbstractContextManager[Progress]]  # called with the name of each phase
 
 
 def silent(done: int, of: int) -> None:
-    """Progress that nobody looks at."""
+    """A `Progress` that shows nothing."""
 
 
 def silently(what: str) -> AbstractContextManager[Progress]:
-    """Phases that nobody looks at."""
+    """A `Phases` that shows nothing."""
     return nullcontext(silent)
 
 
 class SpaceDigests:
-    """The records of all spaces, in whatever order they come."""
+    """Digests of all spaces; records may come in any order."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -33,7 +33,7 @@ class SpaceDigests:
             self.add_line(record.space, encode([record]))
 
     def add_line(self, space: str, line: bytes) -> None:
-        """With its newline."""
+        """Add a record's line, with its newline."""
         number = int.from_bytes(hashlib.sha256(line).digest(), "big")
         self._counts[space] = self._counts.get(space, 0) + 1
         self._sums[space] = (self._sums.get(space, 0) + number) % (1 << 256)
@@ -51,9 +51,9 @@ async def of_logs(
     progress: Progress = silent,
     events_of: source.Events = source.events,
 ) -> AsyncIterator[tuple[bytes, RoomEnd | None]]:
-    """The lines of each room's events up to its end, in pieces; with the last of a room its digest.
+    """The lines of each room's events up to its end, in pieces, and with a room's last piece its digest.
 
-    Raises `ArchiveError` where an event is missing.
+    Raises `ArchiveError` if an event is missing.
     """
     done, total = 0, sum(ends.values())
     digest = hashlib.sha256()
@@ -72,7 +72,7 @@ async def of_logs(
 async def of_rooms(
     store: Readable, ends: Mapping[str, int], progress: Progress = silent
 ) -> dict[str, RoomEnd]:
-    """The digest of each room's log up to its end. Raises `ArchiveError` where an event is missing."""
+    """The digest of each room's log up to its end. Raises `ArchiveError` if an event is missing."""
     return {end.room: end async for _, end in of_logs(store, ends, progress) if end is not None}
 
 

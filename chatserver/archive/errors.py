@@ -1,11 +1,11 @@
-"""What goes wrong with a copy of an installation. The text names the place and what to do about it."""
+"""Errors of copies of an installation. The text names the place and what to do about it."""
 
 from chatserver.errors import StartupError
 
 
 class ArchiveError(StartupError):
-    """It cannot be made, read, or be filled in."""
+    """A copy cannot be made, read or filled in."""
 
 
 class Corrupted(ArchiveError):
-    """It is not what was written: changed, cut off or incomplete."""
+    """A copy is not as it was written: changed, truncated or incomplete."""

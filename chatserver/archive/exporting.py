@@ -1,4 +1,4 @@
-"""From a store to an archive file, or to whoever takes bytes."""
+"""Exports a store to an archive file, or to any function that takes bytes."""
 
 import secrets
 from collections.abc import Callable
@@ -24,7 +24,7 @@ async def export(store: Readable, path: Path, progress: Progress = silent) -> Co
 async def export_to(
     store: Readable, write: Callable[[bytes], object], progress: Progress = silent
 ) -> Counts:
-    """Give the archive to a function that blocks. Raises `ArchiveError`, and what it raises."""
+    """Pass the archive to a blocking function. Raises `ArchiveError`, and the function's errors."""
     patient = Patient(store)
     header = writer.header(await whole_epoch(patient), secrets.token_hex(16))
     writing = Writing(write)

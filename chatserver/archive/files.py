@@ -1,4 +1,4 @@
-"""Archives as files: plain or compressed with gzip, there only when they are complete."""
+"""Archive files: plain or compressed with gzip, visible only when complete."""
 
 import fcntl
 import gzip
@@ -19,10 +19,10 @@ FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to; it has its name, and is on the disk, once it was left without an error.
+    """A file to write to. It gets its name, durably, when the block ends without an error.
 
-    It is compressed if its name ends with `.gz`. Nobody else may read it. Raises `ArchiveError`
-    where there is one already, somebody else writes it, or there is no way to write.
+    It is compressed if its name ends with `.gz`. Only its owner may read it. Raises `ArchiveError` if the
+    file exists, another process is writing it, or it cannot be written.
     """
     try:
         if path.is_dir():
@@ -39,7 +39,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 class OldFile(NamedTuple):
-    """`data` is uncompressed; `position` and `size` are those of the file."""
+    """An open archive. `data` is uncompressed; `position` and `size` are those of the file."""
 
     data: BinaryIO
     position: Callable[[], int]
@@ -66,7 +66,7 @@ def old_file(path: Path) -> Iterator[OldFile]:
 
 @contextmanager
 def _part(path: Path) -> Iterator[BinaryIO]:
-    """A file beside `path` that takes its name in the end. What a crash left of one is written over."""
+    """A file beside `path` that is renamed to it at the end; overwrites one that a crash left."""
     part = path.with_name(path.name + ".part")
     with os.fdopen(os.open(part, FLAGS, 0o600), "wb") as file:
         try:
@@ -74,7 +74,7 @@ def _part(path: Path) -> Iterator[BinaryIO]:
         except BlockingIOError:
             raise ArchiveError(f"{path}: another command is writing it") from None
         try:
-            if path.exists():  # whoever had the lock before has just made it of this very file
+            if path.exists():  # the last holder of the lock has just renamed this very file
                 raise _is_there(path)
             file.truncate()
             yield file

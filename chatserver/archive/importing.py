@@ -1,4 +1,4 @@
-"""From an archive file into an empty store."""
+"""Imports an archive file into an empty store."""
 
 import hashlib
 import secrets
@@ -21,11 +21,11 @@ from chatserver.model import Event
 
 
 async def import_archive(path: Path, store: Store, phases: Phases = silently) -> End:
-    """Fill an empty store; returns what was in the archive.
+    """Fill an empty store; returns the archive's last line, with its counts.
 
-    The archive is checked as a whole before anything is written. What was interrupted goes on when
-    it is called again with the same archive. In the end all is read back and compared; only then a
-    server may start on it, with a new epoch: clients load anew. Raises `ArchiveError`.
+    The archive is checked as a whole before anything is written. After an interruption, call it again with
+    the same archive. At the end all data is read back and compared; only then may a server start on the
+    store, with a new epoch, so that clients load their rooms again. Raises `ArchiveError`.
     """
     with phases("bytes checked") as progress:
         checked = await check(path, progress)
@@ -43,7 +43,7 @@ async def import_archive(path: Path, store: Store, phases: Phases = silently) ->
 
 
 async def check(path: Path, progress: Progress) -> Reader:
-    """Read all of it; what is in it is known then. Raises `ArchiveError`."""
+    """Read and check a whole archive. Raises `ArchiveError`."""
     with files.old_file(path) as file:
         reader = Reader(file.data, str(path))
         async with aclosing(ahead(reader)) as pieces:
@@ -53,9 +53,9 @@ async def check(path: Path, progress: Progress) -> Reader:
 
 
 class _Filling:
-    """What went into the store, and the hashes of it, as the store's will be.
+    """Fills a store, and keeps the digests that its content must have.
 
-    Those in the archive need not be the same: its lines may be written in another way.
+    The archive's own digests may differ, as its lines may be written in another way.
     """
 
     def __init__(self, target: Target) -> None:
@@ -73,7 +73,7 @@ class _Filling:
                     progress(done, total)
 
     async def demand_same(self, store: Patient, progress: Progress) -> None:
-        """Raises `ArchiveError` unless exactly what went in is there."""
+        """Raises `ArchiveError` unless the store has exactly the imported data."""
         rooms = await digests.of_rooms(store, await source.positions(store), progress)
         for room in self._rooms.keys() | rooms.keys():
             if self._rooms.get(room) != rooms.get(room):
@@ -84,7 +84,7 @@ class _Filling:
                 raise ArchiveError(f"space {space}: its records in the store are others")
 
     async def _add(self, lines: Sequence[Content]) -> int:
-        """Returns how many were events or records."""
+        """Write the lines. Returns the number of events and records among them."""
         events = [line for line in lines if isinstance(line, Event)]
         records = [line for line in lines if isinstance(line, Record)]
         await self._target.append(events)

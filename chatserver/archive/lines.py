@@ -1,6 +1,6 @@
-"""All that copies of an installation hold, as JSON lines: of an archive, a backup, its increments.
+"""The JSON lines that copies of an installation consist of: archives, backups, increments.
 
-Each line is an object whose `ev` says what it is: an event as clients get it, or one of these.
+Each line is an object whose `ev` tells its kind: an event as clients get it, or one of these.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ import msgspec
 from chatserver.archive.errors import Corrupted
 from chatserver.model import AnyEvent
 
-SEQ_DIGITS = 20  # at most, of the number of an event
-VERSION = 1  # of archives; backups have one of their own in their manifest
+SEQ_DIGITS = 20  # at most, in the number of an event
+VERSION = 1  # of archives; backups have their own version in the manifest
 
 
 class Record(msgspec.Struct, frozen=True, tag_field="ev", tag="record", omit_defaults=True):
-    """A value of the store's records; None where the record is gone."""
+    """A record of the store; `value` is None if the record was deleted."""
 
     space: str
     key: str
@@ -32,7 +32,7 @@ class RoomEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="room"):
 
 
 class SpaceEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="space"):
-    """How many records a space has, and the sum of the SHA-256 of their lines, modulo 2^256."""
+    """The number of records of a space, and the sum of the SHA-256 of their lines, modulo 2^256."""
 
     space: str
     records: int
@@ -40,17 +40,17 @@ class SpaceEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="space"):
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="ev", tag="archive"):
-    """Begins an archive. What was interrupted goes on with the same `id` only."""
+    """Begins an archive. An interrupted import can go on only with the same `id`."""
 
     version: int
     id: str
     at: str
     server: str
-    epoch: str  # in which the numbers of events mean something; who imports it gets a new one
+    epoch: str  # of the numbers of events; an import gets a new one
 
 
 class End(msgspec.Struct, frozen=True, tag_field="ev", tag="end"):
-    """Ends an archive: what was in it, and the SHA-256 over all lines before."""
+    """Ends an archive: its counts, and the SHA-256 over all lines before."""
 
     rooms: int
     events: int
@@ -59,24 +59,24 @@ class End(msgspec.Struct, frozen=True, tag_field="ev", tag="end"):
 
 
 class Until(msgspec.Struct, frozen=True, tag_field="ev", tag="until"):
-    """All events that were durable at this time came before; with `records`, those as well."""
+    """All events that were durable at this time are on earlier lines; with `records`, all records too."""
 
     at: str
     records: bool
 
 
 class Follows(msgspec.Struct, frozen=True, tag_field="ev", tag="follows"):
-    """The files that were there before this one, and how many frames each had."""
+    """The increment files before this one, with the number of frames of each."""
 
     frames: dict[str, int]
 
 
 class Closed(msgspec.Struct, frozen=True, tag_field="ev", tag="closed"):
-    """Nothing was to follow."""
+    """Ends increments that were closed in order: nothing was to follow."""
 
 
 def is_marker(record: Record) -> bool:
-    """May it be the read marker that it says it is? It is one if it is gone, too."""
+    """Whether the record can be a read marker: its value is a number, or it was deleted."""
     value = record.value
     return value is None or (value.isdigit() and len(value) <= SEQ_DIGITS)
 

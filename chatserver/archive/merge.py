@@ -1,4 +1,4 @@
-"""The records of two stores, side by side."""
+"""Merges the records of two stores by key, for comparing them."""
 
 from collections.abc import AsyncIterator
 
@@ -6,7 +6,7 @@ from chatserver.archive.lines import Record
 
 
 async def flat(pages: AsyncIterator[list[Record]]) -> AsyncIterator[Record]:
-    """Those of all pages."""
+    """The records of all pages."""
     async for page in pages:
         for record in page:
             yield record
@@ -15,7 +15,7 @@ async def flat(pages: AsyncIterator[list[Record]]) -> AsyncIterator[Record]:
 async def merged(
     left: AsyncIterator[Record], right: AsyncIterator[Record]
 ) -> AsyncIterator[tuple[str, Record | None, Record | None]]:
-    """Each key with what either side has for it. Both sides are one space, by ascending key."""
+    """Each key with the record of either side, or None. Both sides are one space, by ascending key."""
     one, other = await anext(left, None), await anext(right, None)
     while one is not None or other is not None:
         if other is None or (one is not None and one.key < other.key):

@@ -1,7 +1,6 @@
-"""From one store to another, also while servers work on the first.
+"""Moves an installation from one store to another, also while servers work on the first.
 
-The source is only read. How far a move has come is kept nowhere but in the target itself: what is
-there says where to go on.
+The source is only read. Progress is kept only in the target itself: its content tells where to go on.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -20,11 +19,11 @@ from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent
 
-PASSES = 5  # each brings what came during the one before; a source that is used may never be still
+PASSES = 5  # each copies the changes made during the one before; a busy source may never be still
 
 
 class Moved(NamedTuple):
-    """How many rooms and events there are now, and how many events and records came with this run."""
+    """Numbers of rooms and events in the target, and of events and records that this run brought."""
 
     rooms: int
     events: int
@@ -33,14 +32,14 @@ class Moved(NamedTuple):
 
 
 class NotStill(ArchiveError):
-    """The source was written to all the time; what was there is kept in the target."""
+    """The source changed during every pass; the copied data stays in the target."""
 
 
 async def move(origin: Readable, store: Store, phases: Phases = silently) -> Moved:
-    """Make an empty store the same as the source; call again after an interruption, or for the rest.
+    """Make an empty store equal to the source; call again after an interruption, or for later changes.
 
-    In the end every room is compared by its length and hash, and each record by its value; only
-    then a server may start on it, with the source's epoch: clients go on where they were. Raises
+    At the end every room is compared by its length and hash, and each record by its value; only then may a
+    server start on the store, with the source's epoch, so that clients go on where they were. Raises
     `ArchiveError`, among them `NotStill`.
     """
     try:
@@ -66,7 +65,7 @@ async def _move(of: Patient, store: Store, phases: Phases) -> Moved:
 
 class _Moving:
     def __init__(self, of: Patient, there: Patient, target: Target, phases: Phases) -> None:
-        self.events = self.records = 0  # that were new or changed
+        self.events = self.records = 0  # numbers of new or changed ones
         self._of, self._there, self._target, self._phases = of, there, target, phases
 
     async def passes(self) -> None:
@@ -84,7 +83,7 @@ class _Moving:
         )
 
     async def verify(self) -> dict[str, int]:
-        """Compare all rooms, as far as the target has them: the source may have gone on."""
+        """Compare all rooms up to the target's heads, as the source may have gone on."""
         heads = await source.positions(self._there)
         with self._phases("events verified: target") as progress:
             there = await digests.of_rooms(self._there, heads, progress)
@@ -110,7 +109,7 @@ class _Moving:
         return done
 
     async def _copy_records(self, number: int) -> int:
-        """All are compared: what was there in the pass before may be changed, or gone."""
+        """Compare all records, as those of an earlier pass may have changed or been deleted."""
         spaces = {*await self._of.spaces(), *await self._there.spaces()}
         count = seen = 0
         with self._phases(f"pass {number}: records compared") as progress:
@@ -123,7 +122,7 @@ class _Moving:
         return count
 
     async def _differences(self, space: str) -> AsyncIterator[tuple[list[Record], int]]:
-        """What to do to the target, some at a time, and how many records were looked at for it."""
+        """Records to write to the target, in batches, each with the number of records compared for it."""
         changes: list[Record] = []
         looked = 0
         wanted = flat(source.records_of(self._of, space, is_of_nodes))

@@ -1,4 +1,4 @@
-"""Records that copies leave out, because they are of no use in another store, or do harm there."""
+"""Transient records, which copies leave out as they are useless or harmful in another store."""
 
 from chatserver.installation import META
 from chatserver.leases import SPACE as LEASES
@@ -8,10 +8,10 @@ SESSIONS = "session/"  # prefix of keys in the space of a plugin that authentica
 
 
 def is_of_nodes(space: str, key: str) -> bool:
-    """What the nodes of one installation tell each other, and the key they do it with."""
+    """Whether the record belongs to the nodes of one installation: notices, leases, their key."""
     return space in (CHANGED, LEASES, META)
 
 
 def is_passing(space: str, key: str) -> bool:
-    """Sessions as well: they end with a restore, and so does the epoch."""
+    """Whether the record is one of the nodes', or a session: sessions end with a restore."""
     return is_of_nodes(space, key) or (space.startswith("plugin/") and key.startswith(SESSIONS))

@@ -1,4 +1,4 @@
-"""What is read of a store, tried again for a while where the store does not answer."""
+"""Reads from a store that are tried again for a while if the store does not answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,12 +12,12 @@ from chatserver.model import AnyEvent
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0  # a primary that is lost has a successor long before
+PATIENCE_SECONDS = 60.0  # a lost primary has a successor long before
 RETRY_SECONDS = 0.5
 
 
 class Readable(Protocol):
-    """The calls of a `Store` that a copy is made with."""
+    """The methods of a `Store` that copying needs."""
 
     async def list_rooms(self, after: str, limit: int) -> list[str]: ...
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]: ...
@@ -33,9 +33,9 @@ class Readable(Protocol):
 
 
 async def patiently(call: Callable[[], Awaitable[T]], *, quietly: bool = False) -> T:
-    """What `call` gives, which does no harm when it is done twice. Raises `StoreUnavailable`.
+    """The result of `call`, which must be safe to repeat. Raises `StoreUnavailable` after PATIENCE_SECONDS.
 
-    It is said that it is tried again, unless it is one of many calls at the same time: `quietly`.
+    The first retry is logged, unless it is one of many calls at the same time: `quietly`.
     """
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while True:
@@ -51,20 +51,19 @@ async def patiently(call: Callable[[], Awaitable[T]], *, quietly: bool = False) 
 
 
 def complain(error: StoreUnavailable) -> None:
-    """A minute without a word would look as if it hung."""
+    """Log a retry; without it a minute of waiting would look like a hang."""
     logger.warning("{}: trying again, for up to {:g} s", reason(error), PATIENCE_SECONDS)
 
 
 def reason(error: StoreUnavailable) -> str:
-    """What the store said itself, where it did."""
+    """The store's own reason, if it gave one, else the error's text."""
     return str(error.__cause__ or "") or error.text
 
 
 class Patient:
-    """A store that is only read, by who would rather wait than fail.
+    """A store for reading, whose calls are tried again instead of failing at once.
 
-    Where it is one of two, `name` tells them apart: what it does not answer for long is then an
-    `ArchiveError`.
+    With `name`, which tells two stores apart, a call that fails for long raises an `ArchiveError`.
     """
 
     def __init__(self, store: Readable, name: str = "") -> None:

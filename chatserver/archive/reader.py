@@ -1,9 +1,9 @@
-"""Reading an archive, believing none of it before it is checked.
+"""Reads an archive and checks all of it.
 
-It checks every hash and every count; that the events of each room are numbered 1, 2, … and end as the
-archive says, and that the first describes the room; that no record comes twice, and that a read marker
-is a number; that nothing is in it that has no place in an archive; and that nothing follows its end.
-The first mistake is named with its line.
+Checked are: every hash and every count; that the events of each room are numbered 1, 2, … up to the end that
+the archive gives, and that the first describes the room; that no record occurs twice, and that a read marker
+is a number; that only lines allowed in an archive occur; and that nothing follows its end. The error names
+the line of the first mistake.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from chatserver.model import AnyEvent, Event, RoomChanged
 from chatserver.service.markers import MARKERS
 
 BLOCK_BYTES = 1 << 20
-LINE_BYTES = 64 << 20  # a longer one is no line of ours: the largest record's is a third of it
-READ_ERRORS = (OSError, EOFError, zlib.error)  # what a file raises that is opened with gzip
+LINE_BYTES = 64 << 20  # a longer line is refused: that of the largest record has a third of it
+READ_ERRORS = (OSError, EOFError, zlib.error)  # raised by a file that is opened with gzip
 
 Content = AnyEvent | Record | RoomEnd | SpaceEnd
 
 
 class _Beginning(msgspec.Struct):
-    """What the first line has in every version of the format."""
+    """Fields that the first line has in every version of the format."""
 
     ev: str
     version: int
@@ -48,9 +48,9 @@ class _Beginning(msgspec.Struct):
 class Reader:
     """One pass through an archive; `name` is the file's, for errors. It blocks.
 
-    Iterate once, over lists of lines between the first and the last, each checked with those before
-    it. What is in it as a whole, `end`, `rooms` and `spaces`, is known after that. Raises
-    `Corrupted`, and `ArchiveError` where the archive is of another version.
+    Iterate once, over lists of the lines between the first and the last, each checked together with those
+    before it. Afterwards `end`, `rooms` and `spaces` describe the whole archive. Raises `Corrupted`, and
+    `ArchiveError` if the archive is of another version.
     """
 
     header: Header
@@ -62,11 +62,11 @@ class Reader:
         self._name, self._number = name, 0
         self._blocks = _blocks(file)
         self._hash = hashlib.sha256()
-        self._room: str | None = None  # whose events are being read
+        self._room: str | None = None  # the room whose events are being read
         self._seq = self._events = 0
         self._log = hashlib.sha256()
         self._digests = SpaceDigests()
-        self._keys: set[int] = set()  # hashes of those of records, as there may be millions
+        self._keys: set[int] = set()  # hashes of the keys of records, as there may be millions
         self._ended = False
 
     def __iter__(self) -> Iterator[list[Content]]:
@@ -103,7 +103,7 @@ class Reader:
             lines = []
         if len(lines) == len(texts):
             return lines
-        for number, text in enumerate(texts, self._number + 1):  # which one is it?
+        for number, text in enumerate(texts, self._number + 1):  # finds the line at fault
             try:
                 good = len(decode_lines(text)) == 1
             except Corrupted:

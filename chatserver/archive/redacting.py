@@ -1,6 +1,7 @@
-"""Rooms' logs as they are handed out: without texts that were replaced before the log's end.
+"""Redacted logs of rooms: without texts that were replaced before the log's end.
 
-For files that leave the installation. Backups and moves are exact copies and read the logs themselves.
+They are for files that leave the installation. Backups and moves are exact copies and read the logs
+themselves.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -14,10 +15,10 @@ from chatserver.redaction import as_it_stands
 async def events(
     store: Readable, ends: Mapping[str, int], begins: Mapping[str, int]
 ) -> AsyncIterator[tuple[str, list[AnyEvent]]]:
-    """What `source.events` gives, redacted. Logs of several pieces are read twice.
+    """Like `source.events`, redacted. Logs of several pieces are read twice.
 
-    What replaces a text comes behind it, perhaps in a later piece. The store's newest texts do not
-    tell: a message that was edited after the end would have no text at all.
+    The event that replaces a text comes behind it, perhaps in a later piece. `Store.texts` cannot be used
+    here: a message that was edited after the end would be left without any text.
     """
     newest: dict[tuple[str, str], int] = {}
     reached = ""
@@ -34,7 +35,7 @@ async def events(
 
 
 def _note(newest: dict[tuple[str, str], int], events: Iterable[AnyEvent]) -> None:
-    """Keep which text of each message stands, as `Store.texts` tells it."""
+    """Note the seq of each message's newest text, in the form of `Store.texts`."""
     for event in events:
         if isinstance(event, MessageDeleted):
             newest[event.room, event.message] = 0

@@ -1,4 +1,4 @@
-"""What a store holds, read piece by piece, also while others write to it."""
+"""Reads the content of a store piece by piece, also while others write to it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
@@ -15,18 +15,18 @@ Events = Callable[
     [Readable, Mapping[str, int], Mapping[str, int]],
     AsyncIterator[tuple[str, list[AnyEvent]]],
 ]  # as `events` below
-LeftOut = Callable[[str, str], bool]  # is the record of this space and key not wanted?
+LeftOut = Callable[[str, str], bool]  # whether to leave out the record of this space and key
 
 
 async def records(store: Readable) -> AsyncIterator[list[Record]]:
-    """All records, in pages, by space and key; those that pass are left out."""
+    """All records, in pages, by space and key, without transient ones (passing.py)."""
     for space in await store.spaces():
         async for page in records_of(store, space, is_passing):
             yield page
 
 
 async def records_of(store: Readable, space: str, left_out: LeftOut) -> AsyncIterator[list[Record]]:
-    """Those of one space."""
+    """The records of one space, in pages."""
     value = await store.get(space, "")  # a scan begins after it
     page = [] if value is None else [("", value)]
     page += await store.scan(space, "", limit=PAGE)
@@ -48,9 +48,9 @@ async def positions(store: Readable) -> dict[str, int]:
 async def events(
     store: Readable, ends: Mapping[str, int], begins: Mapping[str, int]
 ) -> AsyncIterator[tuple[str, list[AnyEvent]]]:
-    """Of each room the events after its begin (else 0) up to its end, in pieces, ascending.
+    """The events of each room after its begin (default 0) up to its end, in pieces, ascending.
 
-    The pieces of a room follow each other. Raises `ArchiveError` where an event is missing.
+    The pieces of a room follow each other. Raises `ArchiveError` if an event is missing.
     """
     for some in _groups(ends, begins):
         if len(some) == 1:

@@ -1,6 +1,6 @@
-"""Filling a store with events and records, surely, also where a write is not answered.
+"""Fills a store with events and records, reliably even if the answer to a write is lost.
 
-Such a write may have happened. So the store is asked how far each room is, and filling goes on there.
+Such a write may have happened. So the target reads the heads of the rooms again, and goes on from there.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from chatserver.interfaces import Appended, Store
 from chatserver.model import AnyEvent, MessagePosted
 
 BATCH = 2000  # events in one write
-CHARACTERS = 2 << 20  # of bodies in one: it has to be done within the store's time limit
-WRITES = 200  # of records, at the same time
+CHARACTERS = 2 << 20  # of bodies in one write, which has to end within the store's time limit
+WRITES = 200  # records written at the same time
 
 Heads = dict[str, int]
 
 
 async def nobody_else() -> None:
-    """No other can fill the same store."""
+    """A `check` for a store that no other command can fill."""
 
 
 class Target:
-    """A store that nobody else writes to, and how far each room has come in it.
+    """A store that nobody else writes to, with the heads of its rooms.
 
-    `name` tells errors what it is filled from; `check` is asked before every write, and raises
-    where somebody else fills it by now.
+    `name` is the source's name, for errors; `check` is called before every write, and raises if another
+    command fills the store by now.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class Target:
         self._store, self._name, self._check = store, name, check
 
     async def append(self, events: Sequence[AnyEvent]) -> int:
-        """Write those that are not there yet; those of a room follow each other. Returns how many.
+        """Write the events that the store lacks; events of a room must be ascending. Returns their number.
 
-        Raises `Corrupted` where one is missing.
+        Raises `Corrupted` if an event is missing.
         """
         await self._look({event.room for event in events} - self.heads.keys())
         new = []
@@ -59,7 +59,7 @@ class Target:
         return len(new)
 
     async def put(self, records: Sequence[Record]) -> None:
-        """Have these records there, or gone where they have no value."""
+        """Write these records; delete those without a value."""
         for start in range(0, len(records), WRITES):
             await self._check()
             some = records[start : start + WRITES]
@@ -97,7 +97,7 @@ class Target:
 
     @contextmanager
     def _taken(self, what: str) -> Iterator[None]:
-        """Stores have bounds of their own: no document of MongoDB is larger than 16 MiB."""
+        """Name data that a store refuses: stores have bounds, such as MongoDB's 16 MiB of a document."""
         try:
             yield
         except StoreUnavailable:
@@ -108,11 +108,11 @@ class Target:
             ) from error
 
     async def _after(self, batch: list[AnyEvent], result: Appended) -> list[AnyEvent]:
-        """What of the batch is still to be written. Raises `ArchiveError` where that cannot be."""
+        """The part of the batch that is still to be written. Raises `ArchiveError` for a real conflict."""
         rest = batch[result.stored :]
         if result.conflict is None or not rest:
             return rest
-        missing = await self._missing(rest)  # an earlier try did reach the store
+        missing = await self._missing(rest)  # an earlier try may have reached the store
         if len(missing) == len(rest):
             refused = rest[0]
             raise ArchiveError(

@@ -15,14 +15,14 @@ Write = Callable[[bytes], Awaitable[None]]
 
 
 def header(epoch: str, archive: str) -> Header:
-    """Of a new archive with this id."""
+    """The first line of a new archive with this id."""
     return Header(VERSION, archive, now_text(), __version__, epoch)
 
 
 async def write_archive(
     store: Readable, header: Header, write: Write, progress: Progress
 ) -> Counts:
-    """All that is in the store, but for texts that were replaced. Raises `ArchiveError`, and what `write` raises."""
+    """Write the whole store, without replaced texts. Raises `ArchiveError`, and the errors of `write`."""
     writing, copying = _Writing(write), Copying(store, redacting.events)
     await writing.lines([header])
     await writing.records(copying.records())
@@ -44,7 +44,7 @@ class _Writing:
         self._hash = hashlib.sha256()
 
     def sha256(self) -> str:
-        """Of all that was written."""
+        """The SHA-256 of all bytes written, in hexadecimal."""
         return self._hash.hexdigest()
 
     async def text(self, text: bytes) -> None:
