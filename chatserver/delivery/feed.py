@@ -1,7 +1,7 @@
-"""What a subscriber follows: the log of a room, put into bytes its way.
+"""Feeds: a subscriber follows the log of a room through a feed, which encodes it.
 
-A feed knows how far its live path has come, who is on it, and how events are encoded for those who
-catch up. When they catch up, and how fast, is decided in `delivery/subscriber.py`, alike for all feeds.
+A feed knows the position of its live path, the listeners on it, and how to encode events for subscribers that
+catch up. `delivery/subscriber.py` decides when and how fast these catch up, alike for all feeds.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ class Feed(ABC):
     @property
     @abstractmethod
     def room(self) -> "Room":
-        """Whose log it is."""
+        """The room whose log it is."""
 
     @property
     @abstractmethod
@@ -45,20 +45,20 @@ class Feed(ABC):
     async def frames(
         self, subscriber: "Subscriber", pages: "LogPages", after: int
     ) -> list[tuple[bytes, int]]:
-        """A page of what comes after the seq `after`, in chunks of frames, each with its last seq.
+        """A page of the events after the seq `after`, in chunks of frames, each with its last seq.
 
-        Take it from `pages` where others may want the same, so that it is made and kept once. Raises
-        `StoreUnavailable` if it is worth another try; anything else ends the feed for this subscriber.
+        Take it from `pages` if others may want the same, so that it is made and cached once. Raises
+        `StoreUnavailable` if another try may help; any other error ends the feed for this subscriber.
         """
 
     def hold(self) -> None:
-        """Somebody follows, live or not: the room stays in memory."""
+        """Count a follower, live or not, for which the room stays in memory."""
         self.room.followers += 1
 
     def release(self) -> None:
-        """Somebody follows no longer."""
+        """Count a follower less."""
         self.room.followers -= 1
 
     def fail(self, subscriber: "Subscriber", error: Exception) -> None:
-        """Events could not be encoded: tell the subscriber, which was let go and gets nothing more."""
+        """Tell a subscriber that events could not be encoded; it is off the feed and gets nothing more."""
         subscriber.pipe.close(CLOSE_INTERNAL, "replay failed")

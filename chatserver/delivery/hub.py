@@ -1,4 +1,4 @@
-"""Who listens to what, and handing events out: encoded once, the same bytes to every connection.
+"""The hub: the connections of this node, and handing events out, encoded once for all of them.
 
 Frames that become due in one turn of the loop go out as one write per connection.
 """
@@ -24,38 +24,38 @@ from chatserver.rooms import Rooms
 
 
 class Connection(Protocol):
-    """What lasts, and therefore has to be ended when the server stops, whatever it speaks."""
+    """A lasting connection of any protocol, which has to be ended when the server stops."""
 
     @property
     def is_socket(self) -> bool:
-        """A WebSocket, not an HTTP answer that is streamed."""
+        """Whether this is a WebSocket, not a streamed HTTP answer."""
 
     @property
     def is_lagging(self) -> bool:
-        """Something waits because the client does not read."""
+        """Whether bytes wait because the client does not read."""
 
     def announce_drain(self, after_ms: int) -> None:
         """Tell the client that it will have to move within so many milliseconds."""
 
     def hold(self) -> None:
-        """Take no more from the client."""
+        """Stop reading from the client."""
 
     def send_away(self) -> None:
-        """End with 4301. All that was taken from the client is answered by now."""
+        """End the connection with 4301. All messages read from the client are answered by now."""
 
 
 class Elsewhere(Protocol):
-    """The other nodes, which are told what is in no log."""
+    """The other nodes, to which notices that are in no log are sent."""
 
     def tell_room(self, payload: Any) -> None: ...
     def tell_user(self, user: str, payload: Any) -> None: ...
 
 
 class Arrivals(Protocol):
-    """Is told which users come and go."""
+    """Gets notice of users who come and go."""
 
     def arrived(self, user: str) -> None:
-        """The user's first connection is there."""
+        """The user's first connection has come."""
 
     def left(self, user: str) -> None:
         """The user's last connection is gone."""
@@ -129,7 +129,7 @@ class Hub:
         return len(self._connections)
 
     def identify(self, subscriber: Subscriber, user: User, token: str) -> None:
-        """From now on the connection is this user's; `token` is of the session that it is signed in with."""
+        """Sign a connection in as this user; `token` is that of its session."""
         subscriber.user, subscriber.token = user, token
         mine = self._users.setdefault(user.id, set())
         mine.add(subscriber)
@@ -140,7 +140,7 @@ class Hub:
         return list(self._users.get(user, ()))
 
     def update_user(self, user: User) -> None:
-        """The account changed: its connections act by what it is now."""
+        """Apply a change of the account to its connections."""
         for subscriber in self.of_user(user.id):
             subscriber.user = user
             for room in {feed.room for feed in subscriber.feeds}:
@@ -167,8 +167,8 @@ class Hub:
     def publish(self, room: Room, events: Sequence[AnyEvent]) -> None:
         """Advance the room by these events, ascending, and hand them to its listeners.
 
-        Events at or below the head are dropped. A hole is not crossed: the rest is left to be
-        read from the store.
+        Events at or below the head are dropped. After a gap nothing is handed out: those events are read
+        from the store later.
         """
         first, fresh = room.head, []
         for event in events:
@@ -186,7 +186,7 @@ class Hub:
                 break
             fresh.append(event)
             if isinstance(event, MemberLeft):
-                # The one who left still gets all up to here, and nothing after it.
+                # A user who left still gets all events up to here, and none after.
                 self._hand_out(room, first, fresh)
                 first, fresh = room.head, []
                 self._let_go(room, event.user.id)
@@ -194,10 +194,10 @@ class Hub:
             self._hand_out(room, first, fresh)
 
     def _hand_out(self, room: Room, first: int, events: list[AnyEvent]) -> None:
-        """Never raises, as the events are durable: connections that miss some are cut off."""
+        """Push durable events to listeners. Never raises: connections that miss some are closed."""
         try:
             self._push(room, first, events)
-        except Exception:  # as for want of memory
+        except Exception:  # such as a lack of memory
             self._cut_off(room.listeners)
 
     def _push(self, room: Room, first: int, events: list[AnyEvent]) -> None:
@@ -206,10 +206,10 @@ class Hub:
                 group.wake()
         if not room.listeners:
             return
-        if len(events) > 1:  # a node that was behind may read a text with what replaced it
+        if len(events) > 1:  # a node that was behind may read a text together with its replacement
             events = room.since(first, len(events)) or events
         chunks = event_frames(events, self.soft)
-        # What is more than a connection may buffer, everybody reads from the log at their own pace.
+        # More bytes than a connection may buffer are read from the log, by each connection at its own pace.
         is_too_much = len(chunks) > 1
         packed = {PLAIN: chunks[0][0]}
         for listener in list(room.listeners):
@@ -230,14 +230,14 @@ class Hub:
         return b"".join(pack for pack, _ in event_frames(events, self.hard, window_bits))
 
     def _cut_off(self, subscribers: set[Subscriber]) -> None:
-        """End connections that have missed something: they come back and catch up."""
+        """Close connections that have missed events: their clients come back and catch up."""
         while subscribers:
             subscribers.pop().pipe.close(CLOSE_INTERNAL, "something could not be handed over")
         with suppress(MemoryError):
             logger.exception("connections were cut off, as something could not be handed over")
 
     def _let_go(self, room: Room, user: str) -> None:
-        """A member left: connections that may no longer read stop listening."""
+        """Take connections of a member who left off the room, if they may no longer read it."""
         for subscriber in self.of_user(user):
             if any(feed.room is room for feed in subscriber.feeds):
                 subscriber.lose(room)
@@ -245,22 +245,22 @@ class Hub:
     def group(self, room: Room, key: Hashable, encode: Encode) -> Group:
         """The room's group of streams with this key; a new one if there is none.
 
-        Streams with the same key must want the same payloads: the key says what `encode` does, and
-        with whose rights. The group exists as long as one of its streams is followed.
+        Streams with the same key must want the same payloads: the key identifies what `encode` does, and
+        the rights it uses. The group exists as long as one of its streams is followed.
         """
         found = room.groups.get(key) if room.groups else None
         return found or Group(self, room, key, encode)
 
-    # -- what is not in the log --------------------------------------------------------------------
+    # -- notices that are not in the log -----------------------------------------------------------
 
     def tell_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to all who listen live, on other nodes too; those who lag miss it."""
+        """Send a notice once to all live listeners, on other nodes too; lagging ones miss it."""
         self.say_in_room(room, payload, but=but)
         if self.elsewhere is not None:
             self.elsewhere.tell_room(payload)
 
     def say_in_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to all who listen live on this node."""
+        """Send a notice once to all live listeners on this node."""
         news = News(payload)
         for listener in list(room.listeners):
             if listener is not but:
@@ -270,13 +270,13 @@ class Hub:
                 group.tell(news, but)
 
     def tell_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to every connection of a user, on other nodes too."""
+        """Send a notice once to every connection of a user, on other nodes too."""
         self.say_to_user(user, payload, but=but)
         if self.elsewhere is not None:
             self.elsewhere.tell_user(user, payload)
 
     def say_to_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
-        """Say something once to every connection of a user on this node."""
+        """Send a notice once to every connection of a user on this node."""
         news = News(payload)
         for subscriber in self.of_user(user):
             if subscriber is not but and not subscriber.is_lagging:
@@ -318,7 +318,7 @@ class Hub:
     async def drain(self, seconds: float, settled: Callable[[], Awaitable[None]]) -> None:
         """Tell all connections to move, spread over `seconds`, and close them with 4301.
 
-        `settled` waits for what they have sent, so that each gets its answers before the end.
+        `settled` waits until their messages are answered, so that each gets its answers before the end.
         """
         connections = list(self._connections)
         for connection in connections:

@@ -1,8 +1,8 @@
-"""Pages of rooms' logs in the form they are sent in, read and encoded once for all who catch up.
+"""Encoded pages of rooms' logs, made once for all connections that catch up.
 
-After a restart everybody who was connected comes back with about the same position, and wants the
-same bytes. A page that is asked for twice is made once; for a moment it is kept for those who come a
-little later. Rights are checked where rooms are followed, not here.
+After a restart all clients come back with about the same position and want the same bytes. Requests for the
+same page at the same time share one call (single-flight), and the page is cached for a moment for requests
+that come a little later. Rights are checked where rooms are followed, not here.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from chatserver.delivery.hub import Hub
     from chatserver.room import Room
 
-PAGE_EVENTS = 200  # read and sent at once; also what one replay may hold in memory
-KEEP_SECONDS = 1.0  # pages may depend on rights: a change of these is known everywhere by then
-TRIES = 5  # to make a page in which no text is replaced meanwhile
+PAGE_EVENTS = 200  # read and sent at once; also the most that one replay holds in memory
+KEEP_SECONDS = 1.0  # pages may depend on rights, whose changes are known everywhere by then
+TRIES = 5  # to make a page during which no text is replaced
 KEEP_BYTES = 16 << 20  # of all rooms together; 500 clients that miss 1,000 events share 0.5 MB
 
 Encoded = bytes | Sequence[bytes]
@@ -37,14 +37,14 @@ class _Kept(NamedTuple):
 
 
 class LogPages:
-    """The pages of all rooms that are being made, and those made last."""
+    """The pages of all rooms that are being made, and a cache of those made last."""
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._making: Joined[Page[Any]] = Joined()
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # oldest first
         self._under_way: Counter[Key] = Counter()
-        self._turn = 0  # ends when a text is replaced that may be in a page under way
+        self._turn = 0  # grows when a text that may be in a page under way is replaced
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -55,12 +55,12 @@ class LogPages:
         form: Hashable,
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
     ) -> Page[Form]:
-        """What comes after the seq `after`, which is below the room's head.
+        """The page of events after the seq `after`, which is below the room's head.
 
-        A page ends at the next multiple of `PAGE_EVENTS`, or at the head, so that readers from
-        different positions soon want the same ones. Those who give the same `form` must want the same
-        bytes. `encode` takes events and a size in bytes, and makes parts of at most that size. Raises
-        what reading or encoding raises. Other tasks get their turn first, also if the page is kept.
+        A page ends at the next multiple of `PAGE_EVENTS`, or at the head, so that readers from different
+        positions soon want the same pages. Callers that give the same `form` must want the same bytes.
+        `encode` takes events and a size in bytes, and makes parts of at most that size. Raises the errors
+        of reading and encoding. Other tasks get their turn first, also if the page is in the cache.
         """
         key: Key = (room.id, form, after)
         kept = self._kept.get(key)
@@ -70,7 +70,7 @@ class LogPages:
         return kept.page
 
     def forget(self, room: str, replaced: Sequence[tuple[int, int]]) -> None:
-        """Texts between these first and last seqs were replaced: pages that may have them go."""
+        """Drop pages that may have texts replaced between these first and last seqs."""
         for key, kept in list(self._kept.items()):
             if key[0] == room and _meet(key[2], kept.page[-1][1], replaced):
                 self._size -= self._kept.pop(key).size
@@ -84,7 +84,7 @@ class LogPages:
         room: "Room",
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
     ) -> Page[Form]:
-        """Again if a text was replaced meanwhile: who comes later must not be given that page."""
+        """Make a page; again if a text was replaced meanwhile, as later callers must not get the old one."""
         for _ in range(TRIES):
             turn = self._turn
             page = await self._making.run((key, turn), lambda: self._make_once(key, room, encode))
@@ -105,12 +105,12 @@ class LogPages:
             page = await encode(events, self._hub.soft // 2)
         finally:
             self._under_way[key] -= 1
-            self._under_way += Counter()  # those of which there are none go
+            self._under_way += Counter()  # removes entries with a count of 0
         if turn == self._turn:
             self._keep(key, page)
         return page
 
-    # -- keeping a while -------------------------------------------------------------------------
+    # -- the cache -------------------------------------------------------------------------------
 
     def _keep(self, key: Key, page: Page[Any]) -> None:
         loop = asyncio.get_running_loop()
@@ -137,12 +137,12 @@ class LogPages:
 
 
 def _end(after: int) -> int:
-    """The last seq that a page after this one can have."""
+    """The last seq that a page after the seq `after` can have."""
     return after + PAGE_EVENTS - after % PAGE_EVENTS
 
 
 def _meet(after: int, last: int, places: Iterable[tuple[int, int]]) -> bool:
-    """Whether some of these first and last seqs reach into what comes after one seq, up to another."""
+    """Whether any of these places (first and last seqs) overlaps the events after `after` up to `last`."""
     return any(begin <= last and end > after for begin, end in places)
 
 

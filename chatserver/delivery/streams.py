@@ -1,8 +1,7 @@
-"""Streams of a room's events in other forms than chat.v1's, executed once for all who want the same.
+"""Streams of a room's events in other forms than chat.v1's, executed once for all that want the same.
 
-Streams that would be given the same payloads make up a group. It reads the room's log as a reader
-does, at its own pace, so that it needs no queue; each of its streams writes the payloads to its
-connection in its own framing.
+Streams that get the same payloads form a group. The group reads the room's log at its own pace, so that it
+needs no queue; each of its streams writes the payloads to its connection in its own framing.
 """
 
 import asyncio
@@ -26,25 +25,25 @@ if TYPE_CHECKING:
 Payloads = Sequence[bytes]
 Encode = Callable[[Sequence[AnyEvent]], Payloads | Awaitable[Payloads]]
 
-EVENTS_AT_ONCE = 32  # executed before others get their turn: some milliseconds
+EVENTS_AT_ONCE = 32  # executed before other tasks get their turn: some milliseconds
 RETRY_SECONDS = 1.0  # pause after the store was away
 
 
 class Group:
     """Streams of one room that get the same payloads. `Hub.group` finds it by its key.
 
-    `encode` makes one payload of each event, in order; an empty one says that there is nothing to
-    send. It runs once for all streams that are live, and once for those that catch up together. It may
-    raise `StoreUnavailable`, and is tried again; anything else it raises ends the streams.
+    `encode` makes one payload of each event, in order; an empty payload is not sent. It runs once for all
+    live streams, and once for those that catch up together. If it raises `StoreUnavailable` it is tried
+    again; any other error ends the streams.
     """
 
     __slots__ = ("_encode", "_followers", "_head", "_hub", "_key", "_task", "room", "streams")
 
     def __init__(self, hub: "Hub", room: "Room", key: Hashable, encode: Encode) -> None:
         self.room = room
-        self.streams: set[Stream] = set()  # those that are live
+        self.streams: set[Stream] = set()  # the live ones
         self._hub, self._key, self._encode = hub, key, encode
-        self._head = 0  # handed out last, while there are live streams
+        self._head = 0  # the last seq handed out, while there are live streams
         self._followers = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -52,10 +51,10 @@ class Group:
     def position(self) -> int:
         return self._head if self.streams else self.room.head
 
-    # -- who follows ---------------------------------------------------------------------------
+    # -- followers -----------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """A stream follows. The room knows the group from the first to the last of them."""
+        """Count a follower. The room knows the group as long as it has followers."""
         groups = self.room.groups = self.room.groups or {}
         if groups.setdefault(self._key, self) is not self:
             raise RuntimeError("the room has another group of this key: ask the hub for it")
@@ -72,7 +71,7 @@ class Group:
             self._task = None
 
     def add(self, stream: "Stream") -> None:
-        """Take a live stream in. It may be ahead of the others, and is left out until they are there."""
+        """Add a live stream. If it is ahead of the others, it is left out until they have caught up."""
         if not self.streams:
             self._head = self.room.head
         self.streams.add(stream)
@@ -80,9 +79,9 @@ class Group:
     # -- handing out ---------------------------------------------------------------------------
 
     def wake(self) -> None:
-        """The room has moved on: hand out what is new, at once if nothing has to be awaited.
+        """Hand out the room's new events, at once if nothing has to be awaited.
 
-        Never raises: what goes wrong in a plugin is not the business of who wrote the event.
+        Never raises: a plugin's error must not reach the author of the event.
         """
         if self._task is not None or not self.streams:
             return
@@ -102,13 +101,13 @@ class Group:
                 return
         self._task = asyncio.create_task(self._run(events or [], executing))
         if executing is not None:
-            # Also where the group ends before its task begins.
+            # Cancels it also if the group ends before its task begins.
             self._task.add_done_callback(lambda _: executing.cancel())
 
     async def _run(
         self, events: Sequence[AnyEvent], executing: "asyncio.Future[Payloads] | None"
     ) -> None:
-        """Go on with what is executed already, then with what the log has beyond it."""
+        """Hand out the events under execution, then those that the log has behind them."""
         try:
             while self.streams and self._head < self.room.head:
                 await self._go_on(events, executing)
@@ -121,7 +120,7 @@ class Group:
     async def _go_on(
         self, events: Sequence[AnyEvent], executing: "asyncio.Future[Payloads] | None"
     ) -> None:
-        """Hand out the next events: these, if they are being executed, else the next of the log."""
+        """Hand out the next events: the given ones if they are under execution, else the log's next."""
         try:
             if executing is None:
                 events = await self._hub.read(self.room, self._head, EVENTS_AT_ONCE)
@@ -140,14 +139,14 @@ class Group:
 
     def _hand_out(self, events: Sequence[AnyEvent], payloads: Payloads) -> None:
         if events[0].seq != self._head + 1:
-            return  # all streams went meanwhile, and new ones came further on
+            return  # all streams left meanwhile, and new ones began at a later position
         _check_count(events, payloads)
         for part in _parts(payloads, self._hub.soft):
             self._head += len(part)
             self._hub.deliveries.add(len(part) * len(self.streams))
             for stream in list(self.streams):
                 if stream not in self.streams:
-                    continue  # its connection fell behind by what another stream pushed
+                    continue  # its connection fell behind through another stream's frames
                 try:
                     stream.take(part, self._head)
                 except Exception as error:
@@ -158,7 +157,7 @@ class Group:
             self._end(stream, error)
 
     def _end(self, stream: "Stream", error: Exception) -> None:
-        """Let go of a stream and tell its client why."""
+        """Remove a stream and tell its client the reason."""
         logger.opt(exception=error).error("a stream failed")
         stream.subscriber.unfollow(stream)
         stream.fail(stream.subscriber, error)
@@ -184,7 +183,7 @@ class Group:
         return found
 
     def tell(self, news: "News", but: "Subscriber | None") -> None:
-        """Pass on something that is in no log."""
+        """Pass a notice that is in no log to the streams."""
         for stream in list(self.streams):
             if stream.subscriber is but:
                 continue
@@ -204,7 +203,7 @@ class Stream(Feed):
 
     def __init__(self, group: Group, subscriber: "Subscriber") -> None:
         self.group, self.subscriber = group, subscriber
-        self.seq = 0  # pushed last, while it is live
+        self.seq = 0  # the last seq pushed, while it is live
 
     @abstractmethod
     def wrap(self, payloads: Payloads, last: int) -> bytes:
@@ -215,10 +214,10 @@ class Stream(Feed):
 
     @abstractmethod
     def on_error(self, error: Exception) -> None:
-        """The stream has been ended, as an event could not be encoded: tell the client."""
+        """Tell the client that the stream has ended, as an event could not be encoded."""
 
     def hear(self, news: "News") -> None:
-        """Something was said in the room that is in no log. Nothing is done about it here."""
+        """Called with a notice in the room that is in no log. Does nothing here."""
 
     # -- as a feed -----------------------------------------------------------------------------
 
@@ -249,7 +248,7 @@ class Stream(Feed):
         return self.seq
 
     def take(self, payloads: Payloads, last: int) -> None:
-        """Push the payloads up to the seq `last`, but for those that it has."""
+        """Push the payloads up to the seq `last`, without those pushed before."""
         missing = last - self.seq
         if missing <= 0:
             return

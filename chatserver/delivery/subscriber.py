@@ -1,7 +1,7 @@
-"""One connection's side of delivery: what is to be sent, what it follows, and how it catches up.
+"""One connection's side of delivery: its frames to send, its feeds, and how it catches up.
 
-A connection that does not read falls behind: its feeds leave the live path and are read again
-from the log once it drains. A reader that comes back is served what it missed in the same way.
+A connection that does not read falls behind: its feeds leave the live path and are read from the log once it
+has drained. A client that comes back gets missed events in the same way.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ class Pipe(Protocol):
         """Send complete frames, now or as soon as the peer reads. Never raises."""
 
     def close(self, code: int, reason: str) -> None:
-        """Close after what is buffered. Nothing that is sent later goes out. Never raises."""
+        """Close after the buffered frames; later frames are dropped. Never raises."""
 
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
 
 
 class News:
-    """Something that is in no log, said once to several connections."""
+    """A notice that is in no log, sent to several connections and encoded once."""
 
     __slots__ = ("_frame", "payload")
 
@@ -51,7 +51,7 @@ class News:
 
     @property
     def frame(self) -> bytes:
-        """As chat.v1 says it, empty if it has no word for it; made when it is asked for first."""
+        """The notice as a frame of chat.v1, empty if the protocol has none for it; made on first use."""
         if self._frame is None:
             has_name = type(self.payload).__struct_config__.tag is not None
             self._frame = text_frame(msgspec.json.encode(self.payload)) if has_name else b""
@@ -59,7 +59,7 @@ class News:
 
 
 class Subscriber:
-    """A connection that follows feeds. It speaks chat.v1 unless a subclass does otherwise.
+    """A connection that follows feeds. It speaks chat.v1 unless a subclass speaks another protocol.
 
     There is one for each connection, however many feeds it follows.
     """
@@ -83,7 +83,7 @@ class Subscriber:
 
     def __init__(self, hub: "Hub", pipe: Pipe, on_lost: Callable[[Room], None]) -> None:
         self.pipe, self.on_lost = pipe, on_lost
-        self.user: User | None = None  # None until signed in
+        self.user: User | None = None  # None before sign-in
         self.token: str | None = None  # of the session it is signed in with
         self.feeds: set[Feed] = set()
         self.closed = False
@@ -91,7 +91,7 @@ class Subscriber:
         self._hub = hub
         self._pending: list[bytes] = []
         self._size = 0
-        self._behind: dict[Feed, int] | None = None  # feed -> seq that was sent last
+        self._behind: dict[Feed, int] | None = None  # feed -> last seq sent
         self._task: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
         self._lagging: asyncio.TimerHandle | None = None
@@ -109,7 +109,7 @@ class Subscriber:
             self.flush()
 
     def say(self, payload: bytes) -> None:
-        """Push one JSON text that is for this connection alone."""
+        """Push one JSON text for this connection only."""
         self.push(packed_frame(payload, self.window_bits))
 
     def flush(self) -> None:
@@ -140,23 +140,23 @@ class Subscriber:
     def send_away(self) -> None:
         self.flush()
         self.pipe.close(CLOSE_DRAINING, "the server is restarting")
-        self.pipe.resume_reading()  # for its own close
+        self.pipe.resume_reading()  # to read the client's close frame
 
-    # -- what else a client is told; subclasses say it in their own way ----------------------------
+    # -- other notices; subclasses send them in their own protocol ---------------------------------
 
     def hear(self, news: News) -> None:
-        """Something was said to the user, or in a room that is followed live."""
+        """Send a notice for the user, or for a room that is followed live."""
         if news.frame:
             self.push(news.frame)
 
     def on_lagging(self) -> None:
-        """The peer does not read: nothing is pushed until it has read what waits."""
+        """Tell a peer that does not read that nothing is pushed until it has read the waiting frames."""
         self.pipe.send(text_frame(b'{"sys":"lagging"}'))
 
     # -- following feeds -----------------------------------------------------------------------
 
     def follow(self, feed: Feed, after: int) -> None:
-        """Follow a feed after the seq `after`: live at once, or after catching up with what is newer."""
+        """Follow a feed after the seq `after`: live at once, or after catching up with newer events."""
         self.unfollow(feed)
         feed.hold()
         self.feeds.add(feed)
@@ -176,12 +176,12 @@ class Subscriber:
         feed.release()
 
     def skip_to_log(self, feed: Feed, after: int) -> None:
-        """Take the feed off the live path; what comes after the seq `after` is read from the log."""
+        """Take the feed off the live path; events after the seq `after` are read from the log."""
         self._fall_behind(feed, after)
         self._catch_up()
 
     def lose(self, room: Room) -> None:
-        """The user may have lost a room that is followed here."""
+        """Stop following a room if the user has lost the right to read it."""
         try:
             self.on_lost(room)
         except Exception:
@@ -191,7 +191,7 @@ class Subscriber:
                 self.unfollow(feed)
 
     def close(self) -> None:
-        """Let go of everything; the connection is gone."""
+        """Leave all feeds, as the connection is gone."""
         self.closed = True
         for feed in list(self.feeds):
             self.unfollow(feed)
@@ -205,7 +205,7 @@ class Subscriber:
     # -- falling behind and catching up ------------------------------------------------------------
 
     def on_drained(self) -> None:
-        """The pipe has room again."""
+        """The pipe is empty again."""
         if self._lagging is not None:
             self._lagging.cancel()
             self._lagging = None
@@ -235,7 +235,7 @@ class Subscriber:
         self.pipe.close(CLOSE_SLOW, "slow consumer")
 
     def _fall_behind(self, feed: Feed, after: int) -> None:
-        """Note that the feed has to catch up from the seq that was sent last."""
+        """Note that the feed has to catch up after the seq `after`, the last one sent."""
         feed.drop_listener(self)
         if self._behind is None:
             self._behind = {}
@@ -264,23 +264,23 @@ class Subscriber:
         while self._behind and feed in self._behind:
             after = self._behind[feed]
             if after >= feed.position:
-                # Nothing is awaited between this look and the place among the listeners.
+                # Nothing is awaited between this check and joining the listeners.
                 del self._behind[feed]
                 feed.add_listener(self, after)
                 return
             for frames, last in await feed.frames(self, self._hub.pages, after):
-                # Meanwhile the feed may be left, or followed anew from elsewhere.
+                # Meanwhile the feed may be unfollowed, or followed again from another position.
                 if not self._behind or self._behind.get(feed) != after:
                     break
                 self._behind[feed] = after = last
                 if frames:
-                    self.flush()  # so that what waits is not joined to a copy of the page
+                    self.flush()  # so that waiting frames are not joined with a copy of the page
                     self.push(frames)
                     self.flush()
                     await self.until_drained()
 
     async def until_drained(self) -> None:
-        """Wait until the peer has read all that was sent."""
+        """Wait until the peer has read all frames sent."""
         while self.pipe.buffered > 0 and not self.closed:
             if self._drained is None:
                 self._drained = asyncio.Event()
