@@ -41,14 +41,14 @@ class Commands(click.Group):
 
 
 def told(error: ChatError) -> str:
-    """What a user is told, and for whoever looks after the store also what it said itself."""
+    """The error's text for the user, with the store's own reason for operators."""
     if isinstance(error, StoreUnavailable) and error.__cause__ is not None:
         return f"{error.text.rstrip('.')}: {error.reason}"
     return error.text
 
 
 def refuse(text: str) -> None:
-    """Say on standard error why it cannot be, one line for each reason."""
+    """Print the reasons of a refusal on standard error, one line each."""
     for line in text.splitlines():
         click.secho(f"chatserver: {line}", err=True, fg="red")
 

@@ -108,12 +108,12 @@ def verify(
         click.echo(f"{found.folder}: reaches until {reached.until}{going_on}")
     try:
         note_verified(found.folder)
-    except BackupError as error:  # on a disk that is only read it is as whole
+    except BackupError as error:  # such as a read-only disk; the backup is verified all the same
         click.echo(f"not noted in the backup: {error}", err=True)
 
 
 async def _far_enough(broken: Backup, error: BrokenIncrements) -> StartupError:
-    """The error, with the time up to which a restore can go all the same."""
+    """The error, with the time up to which a restore is still possible."""
     from chatserver.backup.moment import reach
     from chatserver.backup.reading import Backup
 
@@ -151,7 +151,7 @@ def list_(
 
 
 def there(shelf: Shelf) -> list[Path]:
-    """The backups in the folder. Raises `BackupError` where there is none."""
+    """The backups in the folder. Raises `BackupError` if there is none."""
     from chatserver.backup.errors import BackupError
     from chatserver.backup.manifest import is_backup
 
@@ -170,7 +170,7 @@ def directed(folder: str | None) -> dict[str, object]:
 
 
 def make(loaded: Loaded) -> tuple[Path, Manifest]:
-    """Copy the store of a configuration to where it says."""
+    """Copy a configuration's store to its folder of backups."""
     from chatserver.archive.claims import whole_epoch
     from chatserver.backup.configured import settings_of, shelf_of
     from chatserver.backup.take import take
@@ -192,7 +192,7 @@ def make(loaded: Loaded) -> tuple[Path, Manifest]:
 
 
 def rotate(loaded: Loaded) -> list[Path]:
-    """Remove what is too old; returns what went."""
+    """Remove old backups; returns the removed ones."""
     from datetime import UTC, datetime
 
     from chatserver.backup.configured import shelf_of
@@ -206,7 +206,7 @@ def rotate(loaded: Loaded) -> list[Path]:
 
 
 def chosen(path: Path | None, loaded: Loaded) -> Backup:
-    """The backup at `path`, else the newest there is. Raises `BackupError`."""
+    """The backup at `path`, or the newest one without a path. Raises `BackupError`."""
     from chatserver.backup.configured import shelf_of
     from chatserver.backup.key import configured_key
     from chatserver.backup.moment import choose
@@ -224,7 +224,7 @@ def opened(path: Path, loaded: Loaded) -> Backup:
 
 
 def told(path: Path, loaded: Loaded) -> str:
-    """What a backup holds, or why that cannot be told."""
+    """A summary of a backup, or the reason why it cannot be read."""
     from chatserver.archive.errors import ArchiveError
 
     try:
@@ -234,7 +234,7 @@ def told(path: Path, loaded: Loaded) -> str:
 
 
 def listed(path: Path, loaded: Loaded) -> dict[str, object]:
-    """What a backup holds as a program wants it; `error` says why that cannot be told."""
+    """A backup's facts for programs; `error` is the reason why it cannot be read."""
     from chatserver.archive.errors import ArchiveError
     from chatserver.backup.verify import verified_at
 
@@ -246,7 +246,7 @@ def listed(path: Path, loaded: Loaded) -> dict[str, object]:
 
 
 def described(manifest: Manifest, path: Path) -> dict[str, object]:
-    """What is in a backup: times are RFC 3339, sizes are bytes."""
+    """A backup's facts: times are RFC 3339, sizes are bytes."""
     counts = manifest.counts
     return {
         "backup": str(path),
@@ -262,14 +262,14 @@ def described(manifest: Manifest, path: Path) -> dict[str, object]:
 
 
 def print_json(found: object) -> None:
-    """On one line."""
+    """Print JSON on one line."""
     import json
 
     click.echo(json.dumps(found))
 
 
 def summary(manifest: Manifest) -> str:
-    """What is in a backup, in one line."""
+    """A backup's content and size, in one line."""
     counts, megabytes = manifest.counts, manifest.bytes / 1e6
     sealed = "encrypted" if manifest.key else "not encrypted"
     return (

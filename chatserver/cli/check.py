@@ -1,4 +1,4 @@
-"""`chatserver check`: would it start?"""
+"""`chatserver check`: a trial of the server's start."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def command(
 def verdict(
     source: str | None, overrides: dict[str, object], connect: bool
 ) -> tuple[list[str], list[str]]:
-    """The problems, and what else is to be known."""
+    """The problems, and notes for the operator."""
     from chatserver.errors import StartupError
 
     try:
@@ -76,7 +76,7 @@ def verdict(
 
 
 def tried(loaded: Loaded, connect: bool) -> list[str]:
-    """Begin as the server would; what is to be known of it. Raises `StartupError`."""
+    """Begin as the server would; returns notes for the operator. Raises `StartupError`."""
     from chatserver.cli.stores import run_quietly
     from chatserver.rehearsal import rehearse, rehearse_connected
 
@@ -88,7 +88,7 @@ def tried(loaded: Loaded, connect: bool) -> list[str]:
 
 
 def problems(config: Config) -> Iterator[str]:
-    """What would refuse to start: each plugin on its own, then all of them together."""
+    """Problems that would stop a start: those of each plugin, then those of all together."""
     from msgspec.structs import replace
 
     from chatserver.errors import StartupError
@@ -126,7 +126,7 @@ def problems(config: Config) -> Iterator[str]:
 
 
 def idle_sections(config: Config) -> Iterator[str]:
-    """Settings that nobody reads, for their plugin is off. No mistake, but seldom meant."""
+    """A line for each section whose plugin is off: no mistake, but seldom intended."""
     for name in config.plugin:
         if name not in config.plugins.enabled:
             yield f"[plugin.{name}] is not used: {name} is not listed in plugins.enabled."

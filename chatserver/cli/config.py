@@ -1,4 +1,4 @@
-"""`chatserver config`: what is in effect."""
+"""`chatserver config`: the settings in effect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def command(source: str | None, overrides: dict[str, object], default: bool, as_
 
 
 def shown(source: str | None, overrides: dict[str, object]) -> list[Row]:
-    """What the configuration comes to; if none is named, what a server on the data folder runs with."""
+    """The settings in effect; if no configuration is named, those of a server on the data folder."""
     from chatserver.config.text import effective
     from chatserver.plugins import plugin_settings
     from chatserver.running import read_running

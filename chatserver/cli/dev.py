@@ -70,13 +70,13 @@ def served(loaded: Loaded, reload: bool) -> int:
 
 
 def another_port(loaded: Loaded) -> str:
-    """How a port is chosen, as whoever started this types it."""
+    """The option that chooses another port, for `make run` or for the command itself."""
     port = loaded.config.server.port % 65_535 + 1
     return f"make run PORT={port}" if "MAKELEVEL" in os.environ else f"--port {port}"
 
 
 def with_store(config: Config, store: str) -> list[str]:
-    """The plugins that are on, with this one in the place of the store."""
+    """The enabled plugins, with this one in place of the store's."""
     from chatserver.plugins import survey
 
     stores = {row.name for row in survey(config) if "provide_store" in row.hooks}

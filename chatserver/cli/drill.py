@@ -81,7 +81,7 @@ def command(
 
 
 def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outcome:
-    """The drill, in a folder that goes away."""
+    """Run the drill in a temporary folder."""
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_folder
     from chatserver.cli.stores import run_quietly
@@ -100,7 +100,7 @@ def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outco
 
 
 def write(report: Path, text: str) -> None:
-    """Raises `StartupError` where that cannot be."""
+    """Write the report. Raises `StartupError` if that fails."""
     try:
         report.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -108,7 +108,7 @@ def write(report: Path, text: str) -> None:
 
 
 def demand(outcome: Outcome, most_rpo: float | None, most_rto: float | None) -> None:
-    """Raises `StartupError` where more is lost, or it takes longer, than may be."""
+    """Raises `StartupError` if the loss or the time exceeds its limit."""
     from chatserver.drill.report import BIG
 
     if most_rpo is not None and outcome.rpo > most_rpo:

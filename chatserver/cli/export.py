@@ -75,7 +75,7 @@ async def export(loaded: Loaded, path: str) -> Counts:
 
 
 def forget_stdout() -> None:
-    """What is left in its buffer must not fail once more at the end of the process."""
+    """Drop the rest of the buffer, which would fail once more at the end of the process."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -45,6 +45,6 @@ async def import_(loaded: Loaded, file: Path) -> End:
     from chatserver.cli.stores import opened_to_write
 
     with old_file(file):
-        """Before a store is made for what cannot be read."""
+        """Check the file before a store is made for it."""
     async with opened_to_write(loaded) as store:
         return await import_archive(file, store, progress)

@@ -34,7 +34,7 @@ def command(source: str | None, overrides: dict[str, object], only_plan: bool) -
 
 
 async def migrate(loaded: Loaded) -> list[str]:
-    """The steps that were taken."""
+    """Change the schema; returns the steps taken."""
     steps = await store_of(loaded).plan()
     async with opened_to_write(loaded):
         return [f"done: {step}" for step in steps]

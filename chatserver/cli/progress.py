@@ -1,4 +1,4 @@
-"""How far a long command has come: a bar on a terminal, elsewhere a line every few seconds."""
+"""Progress of a long command: a bar on a terminal, elsewhere a line every few seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINE_SECONDS = 5.0
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function to call with (done, of how many). All of it is written to standard error."""
+    """A function to call with (number done, total). Progress goes to standard error."""
     if sys.stderr.isatty():
         yield from _bar(what)
     else:

@@ -106,7 +106,7 @@ def watched(plugin_folder: str) -> list[Path]:
 
 
 def fits(changed: list[Path]) -> bool:
-    """Whether something changed, all of which compiles; what does not is reported."""
+    """Whether files changed and all of them compile; those that do not are reported."""
     for path in changed:
         try:
             compile(path.read_bytes(), path, "exec")

@@ -64,7 +64,7 @@ def command(
 
 
 def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str]:
-    """Restore into the store of a configuration; also up to when that is."""
+    """Restore into a configuration's store. Returns the result, and the time that it reaches."""
     from chatserver.backup.moment import demand_reached, reach
     from chatserver.backup.restore import restore
     from chatserver.cli.progress import progress

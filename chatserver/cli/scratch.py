@@ -1,4 +1,4 @@
-"""An empty store in a folder that goes away, for commands that try something out."""
+"""An empty store in a temporary folder, for commands that try something out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def scratch_folder(prefix: str) -> Iterator[str]:
-    """Below the folder for temporary files (TMPDIR). Raises `StartupError`."""
+    """A temporary folder, below TMPDIR. Raises `StartupError`."""
     try:
         folder = tempfile.TemporaryDirectory(prefix=prefix)
     except OSError as error:
@@ -26,7 +26,7 @@ def scratch_folder(prefix: str) -> Iterator[str]:
 
 @asynccontextmanager
 async def scratch_store() -> AsyncIterator[Store]:
-    """A file of SQLite, open. Raises `StartupError`, also where there is no more room for it."""
+    """An open SQLite store. Raises `StartupError`, also if the disk is full."""
     from chatserver.archive.patience import reason
     from chatserver.cli.stores import store_of
     from chatserver.config import load

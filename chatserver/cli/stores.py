@@ -23,7 +23,7 @@ T = TypeVar("T")
 def run_quietly(work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`. The log goes to the console: a server may be writing the files.
 
-    SIGTERM ends it as Ctrl+C does: what it has put somewhere for a while goes.
+    SIGTERM ends it as Ctrl+C does, so that its temporary files are removed.
     """
     from chatserver.config import LoggingConfig
     from chatserver.logging import setup
@@ -53,7 +53,7 @@ def store_of(loaded: Loaded) -> Store:
 
 @asynccontextmanager
 async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
-    """The store, open. Where the data belongs to one process, a running server is in the way."""
+    """The store, open. Data that belongs to one process is refused while a server has it."""
     from chatserver.app import Server
 
     server = Server(loaded)
@@ -70,7 +70,7 @@ async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
-    """The store, open to be read, also beside a server that has the data for itself."""
+    """The store, open for reading, also beside a server that has the data for itself."""
     store = store_of(loaded)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
@@ -85,7 +85,7 @@ async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
 
 
 async def _open_beside(store: Store, taken: StartupError) -> None:
-    """Raises `StartupError`: beside a folder that cannot be had, the reason may be that."""
+    """Open beside another process. Raises `StartupError` with both reasons, as either may be the cause."""
     try:
         await store.open_to_read()
     except StartupError as error:
@@ -94,7 +94,7 @@ async def _open_beside(store: Store, taken: StartupError) -> None:
 
 @asynccontextmanager
 async def opened_untouched(loaded: Loaded) -> AsyncIterator[Store]:
-    """As `opened_to_copy`; refused where opening would change the schema, or make a store."""
+    """Like `opened_to_copy`, but refuses if opening would change the schema, or make a store."""
     from chatserver.app import demand_up_to_date
 
     await demand_up_to_date(store_of(loaded))

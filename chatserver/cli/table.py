@@ -1,4 +1,4 @@
-"""Tables on the terminal; what is in a cell is shown as it is, never obeyed."""
+"""Tables on the terminal; control characters and markup in cells have no effect."""
 
 from collections.abc import Iterable, Sequence
 

@@ -171,7 +171,7 @@ def rename(
 ) -> None:
     """Give an account another user name, or another name that is shown.
 
-    What it wrote keeps the name that was shown then. The old user name can be taken by others.
+    Its messages keep the name that was shown then. Others can take the old user name.
 
     \b
     chatserver user rename ada ada.lovelace
@@ -198,7 +198,7 @@ def delete(
     """Delete an account for good.
 
     Nobody can sign in to it, its sessions, password and read markers are removed, and it leaves
-    its rooms. What it wrote stays, under its id and the name that was shown then.
+    its rooms. Its messages stay, under its id and the name that was shown then.
 
     \b
     chatserver user delete ada --yes
@@ -236,14 +236,14 @@ def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> No
 
 
 def state(user: User) -> str:
-    """What is special about an account."""
+    """The state of an account: deleted, locked, or "" for an ordinary one."""
     if user.deleted:
         return "deleted"
     return "locked" if user.disabled else ""
 
 
 def operator() -> Actor:
-    """Who runs this command, by the name that the system knows them by."""
+    """The operator who runs this command, by the system's user name."""
     import getpass
     import os
 
@@ -257,7 +257,7 @@ def operator() -> Actor:
 
 
 def say(user: User, as_json: bool, text: str) -> None:
-    """Print what became of the account."""
+    """Print the account as JSON, or the text."""
     if as_json:
         import msgspec
 
@@ -276,7 +276,7 @@ async def everybody(accounts: Accounts) -> list[User]:
 
 
 def read_password(path: str | None) -> str:
-    """From the file, without its final newline, or from the terminal, twice and unseen."""
+    """Read a password from the file, without its final newline, or from the terminal, twice and unseen."""
     if path is None:
         if not sys.stdin.isatty():
             raise click.UsageError("No terminal to ask for the password: use --password-file.")
@@ -299,5 +299,5 @@ def with_accounts(
     overrides: dict[str, object],
     action: Callable[[Accounts], Awaitable[T]],
 ) -> T:
-    """What the action gives, done on the accounts of the configured store."""
+    """The result of the action on the accounts of the configured store."""
     return with_server(source, overrides, lambda server: action(server.service.accounts))

@@ -1,4 +1,4 @@
-"""The configuration of a server: loading it, and what is loaded.
+"""The configuration of a server, and how it is loaded.
 
 defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. `sections.py` declares every
 key, `sources.py` finds and merges the values, `settings.py` converts them and names mistakes, `text.py`
@@ -55,9 +55,8 @@ def load(
 ) -> Loaded:
     """Read the configuration; a StartupError names each mistake with its path.
 
-    `source` is a path, or a name such as `production` (see `sources.find`); without one
-    CHATSERVER_CONFIG is asked. `overrides` maps dotted keys to values; text is read as in the
-    environment.
+    `source` is a path, or a name such as `production` (see `sources.find`); without one CHATSERVER_CONFIG
+    is used. `overrides` maps dotted keys to values; text is read as in the environment.
     """
     sources = Sources(Config)
     sources.add_file(source or environ.get("CHATSERVER_CONFIG") or None)

@@ -17,7 +17,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base of all sections: nothing unknown passes."""
+    """The base of all sections; refuses unknown keys."""
 
 
 class ServerConfig(Section, frozen=True, kw_only=True):
@@ -143,7 +143,7 @@ class ServerConfig(Section, frozen=True, kw_only=True):
 
 
 class LimitsConfig(Section, frozen=True, kw_only=True):
-    """What one client, user or room may take."""
+    """Limits for clients, users, rooms and nodes."""
 
     frame_bytes: Annotated[Count, Meta(description="Largest WebSocket message accepted.")] = 65536
     message_chars: Annotated[Count, Meta(description="Most characters in a message's body.")] = 8000
@@ -285,7 +285,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
 
 
 class DeliveryConfig(Section, frozen=True, kw_only=True):
-    """How events are written and handed out."""
+    """The writing and delivery of events."""
 
     batch_events: Annotated[Count, Meta(description="Most events in one write to the store.")] = (
         1000
@@ -314,7 +314,7 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
 
 
 class LoggingConfig(Section, frozen=True, kw_only=True):
-    """What is logged, and where to."""
+    """The level, form and files of the log."""
 
     level: Annotated[
         Literal["trace", "debug", "info", "success", "warning", "error", "critical"],
@@ -390,7 +390,7 @@ class BackupConfig(Section, frozen=True, kw_only=True):
 
 
 class PluginsConfig(Section, frozen=True, kw_only=True):
-    """Which plugins are on, and what they may cost."""
+    """The enabled plugins, and limits for them."""
 
     enabled: Annotated[
         list[str], Meta(description="Names of the plugins that are on, in the order they run.")

@@ -18,7 +18,7 @@ from chatserver.errors import StartupError
 T = TypeVar("T", bound=msgspec.Struct)
 
 HIDDEN = "***"
-TABLES = dict[str, dict[str, Any]]  # sections that somebody else converts; kept as they came
+TABLES = dict[str, dict[str, Any]]  # sections that are converted elsewhere; kept raw
 _SECRET = re.compile(r"(?:^|_)(?:password|secret|token|key|uri)$")
 _USER_INFO = re.compile(r"(?<=://)\S*@")
 _SECRET_PARAMETER = re.compile(r"([?&][^=&\s]*(?:password|secret|token|key)[^=&\s]*=)[^&\s]*", re.I)
@@ -66,7 +66,7 @@ def is_secret(name: str) -> bool:
 
 
 def hide(name: str, value: Any) -> Any:
-    """The value as it may be shown: of an address only the user part and secret parameters go."""
+    """The value without secrets: an address loses only its user part and secret parameters."""
     if not value or not is_secret(name):
         return value
     if name.endswith("uri") and isinstance(value, str):
@@ -175,7 +175,7 @@ def _made(
     problems: list[str],
     prefix: str,
 ) -> T | None:
-    """The struct itself; what its `__post_init__` says begins with the key that is wrong, if one is."""
+    """The struct itself. An error of its `__post_init__` begins with the wrong key, if there is one."""
     try:
         return kind(**values)
     except (ValueError, TypeError) as error:

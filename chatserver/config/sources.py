@@ -1,4 +1,4 @@
-"""Where settings come from: a TOML file, the environment, the command line; merged into one tree."""
+"""Sources of settings: a TOML file, the environment, the command line; merged into one tree."""
 
 import os
 import re
@@ -26,9 +26,9 @@ _SERVICE_LINK = re.compile(
 
 
 class Sources:
-    """The merged raw tree, and for each key that was set where from. Later additions win.
+    """The merged raw tree, and the origin of each key that was set. Later additions win.
 
-    What cannot be taken is in `problems`, a line each, and left out of the tree.
+    Values that cannot be used are left out of the tree, with a line each in `problems`.
     """
 
     def __init__(self, kind: type[msgspec.Struct]) -> None:
@@ -54,7 +54,7 @@ class Sources:
             self._set(key, value, label)
 
     def add_environment(self, environ: Mapping[str, str]) -> None:
-        """Read every variable of ours; `…_FILE` names a file that holds the value."""
+        """Read every variable with our prefix; `…_FILE` names a file that holds the value."""
         for name, alias in ALIASES.items():
             if environ.get(name):
                 self._set(alias.split("."), Text(environ[name]), name)
@@ -89,7 +89,7 @@ class Sources:
             )
 
     def tables(self, section: str) -> list[tuple[str, dict[str, Any]]]:
-        """The tables inside a section, as far as it is one."""
+        """The tables inside a section; none if it is not a table."""
         tables = self.tree.get(section)
         if not isinstance(tables, dict):
             return []
@@ -100,7 +100,7 @@ class Sources:
 
     @staticmethod
     def locate(origin: Mapping[str, str], key: str) -> str:
-        """A key with its origin; a table has that of the first key in it, or of what is around it."""
+        """A key with its origin; a table has that of its first key, or of the table around it."""
         found = origin.get(key) or next(_within(origin, key), None)
         if found is not None and _is_variable(found):
             return found
@@ -110,7 +110,7 @@ class Sources:
         return f"{found}: {key}" if found else key
 
     def _variable(self, name: str) -> tuple[list[str], bool]:
-        """The key that a variable sets, and whether through a file."""
+        """The key that a variable sets, and whether the variable names a file."""
         key = name.removeprefix(PREFIX).lower().split("__")
         plugin = key[0] == "plugin"
         if len(key) < (3 if plugin else 2) or not all(key):
@@ -176,7 +176,7 @@ def _places(name: str) -> Iterator[Path]:
 
 
 def _read(source: str) -> tuple[str, dict[str, Any]]:
-    """The path of a TOML file, and what is in it. Raises `StartupError`."""
+    """The path of a TOML file, and its content. Raises `StartupError`."""
     label, file = find(source)
     try:
         return label, tomllib.loads(file.read_bytes().decode())

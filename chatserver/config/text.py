@@ -1,4 +1,4 @@
-"""Configurations as TOML text: the defaults with their descriptions, and what is in effect."""
+"""Configurations as TOML text: the defaults with their descriptions, and the settings in effect."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """All that is in effect. `plugins` holds for each plugin its settings with their defaults."""
+    """All settings in effect. `plugins` has each plugin's settings, with their defaults."""
     tables: dict[str, Mapping[str, Any]] = {
         name: msgspec.structs.asdict(getattr(loaded.config, name)) for name, _ in sections()
     }
@@ -54,12 +54,12 @@ def effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> list[
 
 
 def render_effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is in effect as TOML, secrets hidden; a comment says where each value is from."""
+    """The settings in effect as TOML, secrets hidden, each with a comment that names its origin."""
     return render_rows(effective(loaded, plugins))
 
 
 def render_rows(rows: Iterable[Row]) -> str:
-    """As `render_effective`, of rows that were made before."""
+    """Like `render_effective`, for rows made before."""
     lines: list[str] = []
     for name, table in itertools.groupby(rows, lambda row: row.section):
         lines += ["", f"[{'.'.join(_key(part) for part in name.split('.', 1))}]"]
@@ -68,7 +68,7 @@ def render_rows(rows: Iterable[Row]) -> str:
 
 
 def _source(label: str) -> str:
-    """Where a value is from; a file by its whole path, as names and folders may mislead."""
+    """The origin of a value; a file by its whole path, as names and relative paths may mislead."""
     is_file = "/" in label or label.endswith(".toml")
     return str(Path(label).absolute()) if is_file else label
 

@@ -1,4 +1,4 @@
-"""What a drill says to a server: the HTTP API, as any client has it. It blocks."""
+"""A drill's client of the server: uses the HTTP API as any client does. It blocks."""
 
 import http.client
 import json
@@ -6,15 +6,15 @@ from typing import Any
 
 from chatserver.errors import StartupError
 
-SECONDS = 10.0  # a store that hangs answers before
+SECONDS = 10.0  # longer than the time limit of a store that hangs
 
 
 class Refused(StartupError):
-    """The server did not do it, or is gone."""
+    """The server refused a request, or is gone."""
 
 
 class Client:
-    """One user's connection, made again where it is lost."""
+    """One user's connection, made again after it was lost."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)

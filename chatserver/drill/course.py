@@ -17,30 +17,30 @@ from chatserver.drill.scratch import Scratch
 from chatserver.drill.served import until
 from chatserver.errors import StartupError
 
-ROUNDS = 2  # that have been written before a moment is chosen: people are at it by then
-LATE_SECONDS = 120.0  # more than the interval, before a round is missed
+ROUNDS = 2  # written before a moment is chosen: users are writing by then
+LATE_SECONDS = 120.0  # beyond the interval; then a round counts as missing
 BEFORE, BETWEEN, DURING = "right before a round", "between two rounds", "while a round is written"
-# The part of the interval that has passed since the last round began to be written.
+# The share of the interval that has passed since the last round began to be written.
 MOMENTS = {BEFORE: 0.97, BETWEEN: 0.5, DURING: 0.0}
 
 Say = Callable[[str], None]
 
 
 class Plan(NamedTuple):
-    """How much is tried; `messages` are whole rooms of them, two at least."""
+    """The extent of a drill; `messages` make whole rooms, at least two."""
 
     messages: int  # at the larger size; the smaller is a tenth
-    moments: int = len(MOMENTS)  # at the smaller size; at the larger one it is the worst alone
+    moments: int = len(MOMENTS)  # at the smaller size; at the larger one only the worst
 
     def sizes(self) -> list[tuple[int, list[str]]]:
-        """How many messages, and the moments that are tried there."""
+        """Each size, as a number of messages, with the moments that are tried at it."""
         rooms = self.messages // ROOM_MESSAGES
         smaller = max(rooms // 10, 1) * ROOM_MESSAGES
         return [(smaller, list(MOMENTS)[: self.moments]), (rooms * ROOM_MESSAGES, [BEFORE])]
 
 
 class Drill:
-    """Runs once."""
+    """A drill, which runs once."""
 
     def __init__(self, scratch: Scratch, plan: Plan, say: Say, progress: Progress) -> None:
         if not scratch.ship_seconds:
@@ -55,7 +55,7 @@ class Drill:
         self._filled = 0  # events
 
     async def run(self) -> Outcome:
-        """Raises `StartupError` where something of it cannot be done, or is not as promised."""
+        """Run the drill. Raises `StartupError` if a step fails, or the result is not as promised."""
         try:
             for messages, moments in self._plan.sizes():
                 await self._grow(messages)
@@ -78,7 +78,7 @@ class Drill:
         await asyncio.to_thread(
             self._people.come_back if self._people.rooms else self._people.settle
         )
-        # Now, so that their accounts are in it: what comes later is brought less often than messages.
+        # Before the backup, so that it has their accounts: records are shipped less often than messages.
         began = time.monotonic()
         await self._scratch.backup()
         copied = Copied(messages, time.monotonic() - began)
@@ -109,7 +109,7 @@ class Drill:
         return fall
 
     async def _kill(self, moment: str) -> tuple[dict[Place, Sent], float]:
-        """What was acknowledged, and when the server ended."""
+        """Kill the server. Returns the acknowledged messages, and the time of the kill."""
         self._people.begin()
         for _ in range(ROUNDS):
             await self._next_round()
@@ -122,7 +122,7 @@ class Drill:
         return sent, ended
 
     async def _next_round(self) -> None:
-        """Wait until the server has written one beside the backup."""
+        """Wait until the server has written a round beside the backup."""
         size = self._scratch.shipped_bytes()
         try:
             await until(
@@ -133,7 +133,10 @@ class Drill:
             raise StartupError("the server writes nothing beside the backup") from None
 
     async def compare(self, sent: dict[Place, Sent], events: int) -> list[Sent]:
-        """What is lost of it. `events` were restored. Raises `StartupError` where the rest is not as it was."""
+        """The lost ones of the acknowledged messages; `events` is the number of restored events.
+
+        Raises `StartupError` if the other messages are not as they were.
+        """
         logs: dict[str, list[Any]] = await asyncio.to_thread(self._people.logs)
         try:
             gone = lost(sent, logs)

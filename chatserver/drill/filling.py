@@ -1,4 +1,4 @@
-"""What a drill's installation holds before: rooms with messages, accounts, read markers."""
+"""Fills a drill's installation: rooms with messages, accounts, read markers."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -32,9 +32,9 @@ Progress = Callable[[int, int], None]  # rooms done, of how many
 
 
 async def fill(store: Store, rooms: range, progress: Progress) -> int:
-    """Write the rooms of these numbers, of 1,000 messages each; how many events it were.
+    """Write the rooms of these numbers, with 1,000 messages each; returns the number of events.
 
-    Each brings an account and ten read markers with it.
+    Each room brings an account and ten read markers with it.
     """
     written = 0
     for number in rooms:
@@ -47,7 +47,7 @@ async def fill(store: Store, rooms: range, progress: Progress) -> int:
 
 
 def room_log(number: int) -> Iterator[AnyEvent]:
-    """A room, those who joined it, what they wrote."""
+    """A room's log: its description, its members, their messages."""
     room, at = f"filled-{number:06d}", now_text()
     people = members(number)
     kind = RoomKind.PUBLIC
@@ -69,7 +69,7 @@ def room_log(number: int) -> Iterator[AnyEvent]:
 
 
 def members(room: int) -> list[UserRef]:
-    """Each account is in ten rooms that follow one another; its number is that of the first."""
+    """The members of a room. Each account is in ten consecutive rooms; its number is that of the first."""
     return [person(number) for number in range(max(room - MEMBERS + 1, 0), room + 1)]
 
 
@@ -86,7 +86,7 @@ async def _records(store: Store, number: int) -> None:
 
 
 async def _append(store: Store, events: Sequence[AnyEvent]) -> None:
-    """A room's, also where the store is slow for a moment: nobody else writes there."""
+    """Append a room's events, also if the store is slow for a moment: nobody else writes there."""
     room = events[0].room
     for attempt in range(TRIES):
         try:

@@ -1,4 +1,4 @@
-"""People who write while the server dies: who was told what, and when."""
+"""Users who write while the server is killed, and the record of their acknowledged messages."""
 
 import contextlib
 import threading
@@ -10,7 +10,7 @@ from chatserver.drill.client import Client, Refused
 
 PEOPLE = 8
 ROOMS = 4
-PAUSE_SECONDS = 0.04  # between one's messages: about 150 a second of all
+PAUSE_SECONDS = 0.04  # between one user's messages: about 150 a second of all users
 PASSWORD = "only for this drill"  # noqa: S105
 PAGE = 1000
 
@@ -25,7 +25,7 @@ class Sent(NamedTuple):
 
 
 class Writer(threading.Thread):
-    """Sends one message after the other until it is stopped, and what fails again, as clients do."""
+    """Sends one message after the other until it is stopped; repeats failed ones, as clients do."""
 
     def __init__(self, client: Client, name: str, rooms: Sequence[str]) -> None:
         super().__init__(name=name, daemon=True)
@@ -50,7 +50,7 @@ class Writer(threading.Thread):
 
 
 class People:
-    """All who write, with an account each, in the same few rooms."""
+    """All users who write, with an account each, in the same few rooms."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -58,7 +58,7 @@ class People:
         self._clients: list[Client] = []
         self._writers: list[Writer] = []
         self._shift = 0
-        self._back = 0  # the number of the first message since they came back, in the first room
+        self._back = 0  # the seq of the first message after they came back, in the first room
 
     def settle(self) -> None:
         """Make the accounts and the rooms. Raises `Refused`."""
@@ -73,7 +73,7 @@ class People:
                 client.post(f"rooms/{room}/join")
 
     def come_back(self) -> None:
-        """Sign in, as after a restore; the first one's message is acknowledged. Raises `Refused`."""
+        """Sign in, as after a restore, until a message is acknowledged. Raises `Refused`."""
         self._shift += 1
         self.leave()
         self._clients = [Client(self._port) for _ in range(PEOPLE)]
@@ -85,7 +85,7 @@ class People:
                 self._back = back["seq"]
 
     def begin(self) -> None:
-        """All write from now on."""
+        """Let all users begin to write."""
         self._writers = [
             Writer(client, f"{name} {self._shift}", self.rooms) for name, client in self._named()
         ]
@@ -93,7 +93,7 @@ class People:
             writer.start()
 
     def end(self) -> dict[Place, Sent]:
-        """Stop them, whether the server still answers or not; what was acknowledged."""
+        """Stop all users, also if the server does not answer. Returns the acknowledged messages."""
         for writer in self._writers:
             writer.stop()
         for writer in self._writers:
@@ -126,10 +126,10 @@ class People:
 
 
 def lost(sent: Mapping[Place, Sent], logs: Mapping[str, Sequence[Any]]) -> list[Sent]:
-    """The acknowledged messages that are not in the logs. Raises `ValueError` where a log is wrong.
+    """The acknowledged messages that are not in the logs. Raises `ValueError` if a log is wrong.
 
-    A log has to be a beginning of the one that was: its numbers without a hole, and at each that was
-    acknowledged the same message.
+    A log has to be a beginning of the former one: without gaps, and with the same message at each
+    acknowledged number.
     """
     for room, events in logs.items():
         if [event["seq"] for event in events] != list(range(1, len(events) + 1)):

@@ -1,4 +1,4 @@
-"""What came of a drill, and what follows from it."""
+"""The result of a drill, and the figures derived from it."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ class Fall(NamedTuple):
 
     messages: int  # in the store, to the nearest thousand
     moment: str
-    acknowledged: int  # while it lasted
+    acknowledged: int  # messages sent before the end
     lost: int
     rpo: float  # how long before the end the first lost message was acknowledged
     restoring: float
@@ -41,18 +41,18 @@ class Outcome(NamedTuple):
         return max(fall.rto for fall in self.falls)
 
     def sizes(self) -> list[tuple[int, float]]:
-        """For each number of messages, ascending, the worst RTO."""
+        """The worst RTO for each number of messages, ascending."""
         worst: dict[int, float] = {}
         for fall in self.falls:
             worst[fall.messages] = max(fall.rto, worst.get(fall.messages, 0.0))
         return sorted(worst.items())
 
     def slope(self) -> float:
-        """Seconds more for each message more, between the smallest and the largest; never below 0."""
+        """Additional seconds per additional message, from the smallest to the largest size; at least 0."""
         (few, short), *_, (many, long) = self.sizes()
         return max((long - short) / (many - few), 0.0)
 
     def rto_at(self, messages: int) -> float:
-        """The largest measured, and from there along the slope."""
+        """The RTO at a number of messages, extrapolated from the largest size along the slope."""
         most, seconds = self.sizes()[-1]
         return seconds + (messages - most) * self.slope()

@@ -11,7 +11,7 @@ BIG = 10_000_000  # messages up to which is extrapolated
 
 
 def page(outcome: Outcome, *, when: datetime) -> str:
-    """All of it."""
+    """The whole page."""
     return "\n".join([*_head(outcome, when), *_falls(outcome), *_copies(outcome), *_sum(outcome)])
 
 

@@ -22,16 +22,16 @@ _RESTORED = re.compile(r"^Restored ([\d,]+) events", re.MULTILINE)
 
 
 class Scratch:
-    """An installation on the store of a configuration, apart from the one that the configuration means.
+    """A scratch installation on a configuration's store, apart from the configured installation.
 
-    It has the store's plugin and `password`, and of the settings those that a restore depends on.
-    All of its files are in `folder`, which is empty at first.
+    It has the store's plugin and `password`, and those settings that a restore depends on. All of its files
+    are in `folder`, which is empty at first.
     """
 
     def __init__(
         self, source: str | None, overrides: Mapping[str, object], folder: Path, name: str
     ) -> None:
-        """Raises `StartupError` where there can be no such installation."""
+        """Raises `StartupError` if there can be no such installation."""
         self._source, self.folder, self.port = source, folder, free_port()
         self.data, self.backups = folder / "data", folder / "backups"
         meant = load(source, overrides=overrides)
@@ -70,11 +70,11 @@ class Scratch:
     # -- commands, each in a process of its own ----------------------------------------------------
 
     async def backup(self) -> None:
-        """Make one."""
+        """Make a backup."""
         await self._run("backup", "--no-rotate")
 
     async def restore(self) -> int:
-        """From the newest backup and what is beside it; how many events that were."""
+        """Restore the newest backup with its increments. Returns the number of events."""
         said = await self._run("restore", str(self.backups))
         found = _RESTORED.search(said)
         if found is None:
@@ -103,7 +103,7 @@ class Scratch:
     # -- the store, while no server runs -----------------------------------------------------------
 
     async def fill(self, rooms: range, progress: Progress) -> int:
-        """As `filling.py` does; how many events it were."""
+        """Fill the store (`filling.py`). Returns the number of events."""
         lock = DataFolder(self.data)
         try:
             store = self._store()
@@ -116,7 +116,7 @@ class Scratch:
             lock.close()
 
     async def destroy(self) -> None:
-        """What the store has is gone, and the data folder with it."""
+        """Remove all data of the store, and the data folder."""
         store = self._store()
         if not store.is_private():
             try:
@@ -130,10 +130,10 @@ class Scratch:
     def _store(self) -> Store:
         return store_of(load(self._source, overrides=self._overrides))
 
-    # -- what is written beside the backup ---------------------------------------------------------
+    # -- increments --------------------------------------------------------------------------------
 
     def shipped_bytes(self) -> int:
-        """It grows with each round."""
+        """Size of all increments, which grows with each round."""
         files = self.backups.glob("chatserver-*/increments/*")
         return sum(path.stat().st_size for path in files)
 
@@ -143,7 +143,7 @@ def store_of(loaded: Loaded) -> Store:
 
 
 def store_plugin(config: Config) -> str:
-    """The name of the plugin that stores."""
+    """The name of the plugin that provides the store."""
     found = (row.name for row in survey(config) if row.enabled and "provide_store" in row.hooks)
     name = next(found, None)
     if name is None:
@@ -152,7 +152,7 @@ def store_plugin(config: Config) -> str:
 
 
 def text(value: object) -> str:
-    """As --set takes it."""
+    """A value in the form that --set takes."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""The server of a drill: a process of its own that is started, and killed with all it has started."""
+"""The server of a drill: a separate process, which is killed together with its children."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from chatserver.drill.client import Client, Refused
 from chatserver.errors import StartupError
 
-START_SECONDS = 300.0  # a database of a scratch folder is made first
+START_SECONDS = 300.0  # long, as the database in the scratch folder is made first
 LOOK_SECONDS = 0.02
 GONE_SECONDS = 30.0
 
@@ -25,7 +25,7 @@ class Served:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        """Returns when it is ready for clients. Raises `StartupError` with what it said."""
+        """Start the server; returns when it is ready for clients. Raises `StartupError` with its output."""
         self._process = await asyncio.create_subprocess_exec(
             *self._command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
         )
@@ -39,14 +39,14 @@ class Served:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def stop(self) -> None:
-        """In order: what it holds is free for the next one at once."""
+        """Stop the server in order, so that its locks are free for the next one at once."""
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
             await process.communicate()
 
     async def kill(self) -> None:
-        """As the end of its machine: at once, with its children. Nothing happens if none runs."""
+        """Kill the server and its children at once, as the loss of its machine would, if it runs."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -69,7 +69,7 @@ class Served:
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
-    """Look again and again. Raises `TimeoutError`."""
+    """Wait until the condition is true. Raises `TimeoutError`."""
     async with asyncio.timeout(seconds):
         while True:
             if condition():
@@ -78,18 +78,18 @@ async def until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that it has started, such as a mongod of its own."""
+    """The child processes of a process, such as a mongod."""
     found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
     return [child for child in found if status(child)[1:2] == [str(pid)]]
 
 
 def runs(pid: int) -> bool:
-    """Is it there, and more than a number that nobody has asked for yet?"""
+    """Whether the process runs: it exists and is not a zombie."""
     return status(pid)[:1] not in ([], ["Z"])
 
 
 def status(pid: int) -> list[str]:
-    """State, parent and so on, as in proc_pid_stat(5) behind the name; empty where it is gone."""
+    """The fields of proc_pid_stat(5) behind the name: state, parent, …; empty if the process is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,8 +1,8 @@
-"""Logs: one line an entry, to the console and to files, for loguru and the standard library alike.
+"""Logs: one line for each entry, to the console and to files, for loguru and the standard library alike.
 
-What an entry holds is decided here; `text.py` keeps secrets and control characters out of it, and
-`writer.py` writes it. Nothing may show a secret: a traceback's variables are never printed, and what
-looks like a credential is replaced.
+This module builds the entries; `text.py` keeps secrets and control characters out of them, and `writer.py`
+writes them. No entry may show a secret: a traceback's variables are never printed, and texts that look like
+credentials are replaced.
 """
 
 import logging
@@ -29,16 +29,16 @@ from chatserver.version import __version__
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-STACK_CHARS = 16000  # a deep recursion's traceback shall not fill the disk
+STACK_CHARS = 16000  # so that a deep recursion's traceback does not fill the disk
 MESSAGE_CHARS = 8000
 _ERROR = 40
 _json = msgspec.json.Encoder()
 
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""Id of the HTTP request that is being answered; entries of its task, and of those it starts, carry it."""
+"""Id of the HTTP request under way; entries of its task, and of tasks that this one starts, have it."""
 connection_id: ContextVar[str] = ContextVar("connection_id", default="")
-"""The same for a WebSocket connection."""
+"""Id of the WebSocket connection, in the same way."""
 
 
 def setup(
@@ -49,9 +49,9 @@ def setup(
     console: TextIO | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Writer:
-    """Start logging as configured. The writer's `close` writes out what waits; exit does it too.
+    """Start logging as configured. The writer's `close` writes the waiting lines, and so does exit.
 
-    A StartupError says which file cannot be written.
+    Raises `StartupError`, which names the file that cannot be written.
     """
     stream = console or sys.stderr
     files = _files(config)
@@ -84,7 +84,7 @@ def setup(
 
 
 def json_line(entry: Mapping[str, Any]) -> str:
-    """An entry as one line of JSON, with nothing in it that a terminal or a reader of lines obeys."""
+    """An entry as one line of JSON, with control characters escaped for terminals and readers of lines."""
     text = _json.encode(entry).decode()
     return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
@@ -117,10 +117,10 @@ def describe(record: "Record", base: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Intercept(logging.Handler):
-    """Passes what the standard library's loggers say on to loguru, under their own name.
+    """Passes entries of the standard library's loggers on to loguru, under the loggers' own names.
 
-    Of dependencies' errors that repeat, one a minute: a callback that fails each turn of the loop would
-    fill the disk.
+    Repeated errors of dependencies are logged once a minute: a callback that fails in each turn of the loop
+    would fill the disk.
     """
 
     def __init__(self) -> None:
@@ -192,7 +192,7 @@ def _field(value: Any) -> Any:
 
 
 def _cut(text: str, length: int) -> str:
-    """The text at most so long, and such that it can be encoded (no lone surrogates)."""
+    """The text cut to `length` characters, with lone surrogates escaped so that it can be encoded."""
     if len(text) > length:
         text = f"{text[:length]}… ({len(text)} characters)"
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Errors that come again and again: said once, counted, and summed up once a minute."""
+"""Repeated messages: logged once, then counted, and summed up once a minute."""
 
 import time
 from collections import OrderedDict
@@ -8,11 +8,11 @@ from typing import Final
 from loguru import logger
 
 MINUTE: Final = 60.0
-KINDS: Final = 200  # that are remembered; the oldest makes room
+KINDS: Final = 200  # remembered; the oldest are forgotten first
 
 
 def kind_of(text: str, error: BaseException | None) -> str:
-    """Which errors are the same: those with one text that were raised at one place."""
+    """The kind of an error: errors with the same text, raised at the same place, are of one kind."""
     found = None if error is None else error.__traceback__
     while found is not None and found.tb_next is not None:
         found = found.tb_next
@@ -21,16 +21,16 @@ def kind_of(text: str, error: BaseException | None) -> str:
 
 
 class Repeated:
-    """Says each kind of message at most once in `seconds`, with the number of those it left out."""
+    """Logs each kind of message at most once in `seconds`, with the number of those left out."""
 
     def __init__(
         self, seconds: float = MINUTE, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._seconds, self._clock = seconds, clock
-        self._said: OrderedDict[str, list[float]] = OrderedDict()  # when, and how many since
+        self._said: OrderedDict[str, list[float]] = OrderedDict()  # time, number left out since
 
     def is_due(self, kind: str) -> int | None:
-        """How many were left out since the last one, if this one is to be said; None if it is not."""
+        """Number of messages left out since the last one; None if this one is to be left out too."""
         now = self._clock()
         last = self._said.get(kind)
         if last is None:
@@ -45,18 +45,18 @@ class Repeated:
         return left_out
 
     def more(self, kind: str) -> str | None:
-        """What to say behind a message of this kind, if it is to be said; None if it is not."""
+        """Text to append to a message of this kind; None if the message is to be left out."""
         left_out = self.is_due(kind)
         if left_out is None:
             return None
         return f" ({left_out} more times since it was last said)" if left_out else ""
 
     def error(self, kind: str, text: str, error: BaseException | None = None) -> None:
-        """Log at error level, if it is time."""
+        """Log at error level, unless it is to be left out."""
         self._log("ERROR", kind, text, error)
 
     def warning(self, kind: str, text: str) -> None:
-        """Log at warning level, if it is time."""
+        """Log at warning level, unless it is to be left out."""
         self._log("WARNING", kind, text, None)
 
     def _log(self, level: str, kind: str, text: str, error: BaseException | None) -> None:

@@ -1,4 +1,4 @@
-"""The text of log entries: what must not be seen in them, and how a person reads them."""
+"""The text of log entries: redaction of secrets, control characters, and a form for people."""
 
 import re
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ _REDACTED = (
     (re.compile(r"(?i)(full error: )\{[^\r\n]*"), r"\1***"),
 )
 _HINT = re.compile(r"(?i)://|bearer|basic|cookie|password|secret|token|key|session|full error")
-# C0 and C1 controls, line separators and marks that turn the direction of what follows.
+# C0 and C1 controls, line separators, and marks that change the direction of text.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _COLOURS = {"warning": "33", "error": "31", "critical": "1;31", "debug": "2", "trace": "2"}
 _ELSEWHERE = {"timestamp", "level", "message", "service", "version", "logger", "error"}
 
 
 def redact(text: str) -> str:
-    """The text without what looks like a credential: a second line of defence, not the first."""
+    """The text without parts that look like credentials: a second line of defence, not the first."""
     if not _HINT.search(text):
         return text
     for pattern, replacement in _REDACTED:
@@ -36,7 +36,7 @@ def redact(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text on one line, with control characters shown instead of obeyed."""
+    """The text on one line, with control characters escaped."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

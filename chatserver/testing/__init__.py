@@ -1,1 +1,1 @@
-"""What plugin authors test with: contract suites and fixtures."""
+"""Contract suites and fixtures for plugin authors."""

@@ -23,13 +23,13 @@ ADDRESS = "192.0.2.1"
 
 
 class KeptRecords:
-    """Records in memory, and what a restore brings back of them."""
+    """Records in memory, and their state after a restore."""
 
     def __init__(self, values: dict[str, bytes] | None = None) -> None:
         self.values = values or {}
 
     def restored(self) -> "KeptRecords":
-        """What the records are after a restore: none that ends with it."""
+        """The records after a restore, without those that a restore leaves out."""
         kept = {key: it for key, it in self.values.items() if not is_passing("plugin/it", key)}
         return KeptRecords(kept)
 
@@ -67,7 +67,7 @@ class AuthenticatorContract:
 
     @pytest.fixture
     def password(self) -> str:
-        """One that can be set."""
+        """A password that can be set."""
         return f"correct horse {secrets.token_hex(8)}"
 
     @pytest.fixture
@@ -118,7 +118,7 @@ class AuthenticatorContract:
     async def test_all_sessions_end_with_a_restore_and_passwords_do_not(
         self, make_authenticator: MakeAuthenticator, records: KeptRecords, password: str
     ) -> None:
-        """Whoever stole a token before could use it again, though it was revoked since."""
+        """Otherwise a token that was stolen and then revoked would be valid again."""
         before = make_authenticator(records)
         await before.set_password("u1", password)
         token = await before.open_session("u1")

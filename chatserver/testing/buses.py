@@ -27,13 +27,13 @@ from chatserver.testing.samples import TRICKY_TEXTS
 
 MakeBus = Callable[[int], Bus]
 
-SOON_SECONDS = 60.0  # on a machine that is busy; by itself it takes milliseconds
-GIVES_UP_SECONDS = 5.0  # within which a publish is over, whatever becomes of it
+SOON_SECONDS = 60.0  # for a busy machine; on an idle one it takes milliseconds
+GIVES_UP_SECONDS = 5.0  # within which a publish succeeds or fails
 QUIET_SECONDS = 0.2
 
 
 class Node:
-    """A bus, and what has arrived by it."""
+    """A bus, and the frames that it received."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
@@ -214,7 +214,7 @@ async def joined(make_bus: MakeBus, link: Link, count: int) -> AsyncIterator[Seq
 
 
 async def refuses(bus: Bus) -> None:
-    """A publish says that it is not possible, and soon, though perhaps not the first time."""
+    """Wait until a publish fails, soon, though perhaps not the first one."""
     async with asyncio.timeout(SOON_SECONDS):
         while True:
             try:
@@ -226,7 +226,7 @@ async def refuses(bus: Bus) -> None:
 
 
 async def loses(bus: Bus) -> None:
-    """The bus finds out by itself that nothing arrives any more."""
+    """Wait until the bus notices by itself that nothing arrives any more."""
     deadline = asyncio.get_running_loop().time() + SOON_SECONDS
     while bus.is_connected():
         assert asyncio.get_running_loop().time() < deadline, "the bus did not notice"

@@ -1,4 +1,4 @@
-r"""What a store that keeps files promises when its process or its machine dies. Needs Linux and strace.
+r"""Durability of a store that keeps files, when its process or its machine dies. Needs Linux and strace.
 
     class TestMyStoreOnDisk(DurableContract):
         @pytest.fixture
@@ -123,9 +123,9 @@ def _killed(source: str) -> int:
 
 
 def acknowledgements(trace: str) -> Iterator[bool]:
-    """For each line that was printed: whether something was written since the last one, and is synced.
+    """For each printed line, whether bytes were written since the last one and all of them are synced.
 
-    `trace` is what `strace -f -y` says. A checkpoint may write to other files beside.
+    `trace` is the output of `strace -f -y`. A checkpoint may also write to other files.
     """
     seen = _Files()
     for line in trace.splitlines():

@@ -1,4 +1,4 @@
-"""What a store promises about the search index: pages by their places, and how far a room is indexed."""
+"""Contract of stores on the search index: pages by their places, and the seq up to which it reaches."""
 
 import asyncio
 from collections.abc import Iterable
@@ -15,12 +15,12 @@ def page(room: str, slot: int, first: int, data: bytes = b"\0page\xff") -> Index
 
 
 def place(page: IndexPage) -> IndexPlace:
-    """Where a page is."""
+    """The place of a page."""
     return page.room, page.slot, page.first
 
 
 async def kept(store: Store, pages: Iterable[IndexPage]) -> list[IndexPage]:
-    """Those of these pages whose place has one, as it is there."""
+    """The stored pages at the places of these pages."""
     asked = list(pages)
     data = await store.index_pages([place(each) for each in asked])
     return [each._replace(data=of) for each, of in zip(asked, data, strict=True) if of is not None]

@@ -1,4 +1,4 @@
-"""What a store promises about appending to the log and reading it back."""
+"""Contract of stores on appending to the log and reading it back."""
 
 import asyncio
 from typing import Any
@@ -257,7 +257,7 @@ class LogContract:
     async def test_a_reader_sees_no_event_before_those_that_come_before_it(
         self, store: Store, other: Store
     ) -> None:
-        """Of a room, and of a batch over several rooms, while they are written."""
+        """Holds within a room, and within a batch over several rooms, while they are written."""
         count, size, rooms = 40, 60, ("r", "s", "t")
         stands = asyncio.Event()
 

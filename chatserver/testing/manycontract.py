@@ -1,4 +1,4 @@
-"""What a store promises holds for a lot of something, too: none of it is cut, left out or forgotten."""
+"""Contract of stores with large numbers and sizes: nothing is cut, left out or forgotten."""
 
 import asyncio
 import random
@@ -72,7 +72,7 @@ class ManyContract:
         assert await store.append([again]) == Appended(0, Conflict.CLIENT_ID)
 
     async def test_many_changes(self, store: Store) -> None:
-        """Of one message, and one of each of many."""
+        """Many changes of one message, and one change of each of many messages."""
         numbers = range(1, MANY + 1)
         of_one: list[Any] = [
             event(ReactionAdded, "one", seq, message="m", emoji=f"e{seq}") for seq in numbers
@@ -126,7 +126,7 @@ class ManyContract:
         assert await store.scan("s", long) == [*values.items()]
 
     async def test_keys_and_spaces_as_long_as_they_may_be(self, store: Store) -> None:
-        """Of bytes that nothing can pack; they differ in the last one, or in the last character."""
+        """With incompressible bytes, and keys that differ in the last byte or the last character."""
         noise = random.Random(1)  # noqa: S311
         starts = [
             noise.randbytes(RECORD_KEY_BYTES // 2).hex()[:-1],

@@ -1,4 +1,4 @@
-"""What a store promises about messages, rooms, members and unread counts."""
+"""Contract of stores on messages, rooms, members and unread counts."""
 
 from typing import Any
 

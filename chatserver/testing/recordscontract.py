@@ -1,4 +1,4 @@
-"""What a store promises about records."""
+"""Contract of stores on records."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What a store promises when nothing answers it: each call is over in time, and says so.
+"""Contract of stores whose server does not answer: each call ends in time, with `StoreUnavailable`.
 
     class TestMyStoreInSilence(SilenceContract):
         @pytest.fixture
@@ -32,7 +32,7 @@ from chatserver.testing.samples import posted
 
 Silenced = Callable[[], AbstractAsyncContextManager[Store]]
 
-# Within which a call is over: the contract says 2–3 s, and a machine may be three times slower than ours.
+# A call has to end within this time: the contract says 2–3 s, and a machine may be three times slower.
 OVER_SECONDS = 10.0
 AT_ONCE = 30
 
@@ -57,7 +57,7 @@ class SilenceContract:
             assert isinstance(await _outcome(call()), StoreUnavailable)
 
     async def test_every_call_is_over_in_time(self, silenced: Silenced) -> None:
-        """One that reads may have an answer all the same, if the data is at hand."""
+        """A call that reads may succeed all the same, if the data is at hand."""
         async with silenced() as store:
             calls: list[Awaitable[object]] = [
                 store.append([]),
@@ -88,7 +88,7 @@ class SilenceContract:
 
 
 async def _outcome(call: Awaitable[object]) -> object:
-    """What a call gives, or its `StoreUnavailable`; it fails the test where it takes too long."""
+    """The result of a call, or its `StoreUnavailable`; fails the test if it takes too long."""
     began = time.monotonic()
     try:
         async with asyncio.timeout(OVER_SECONDS):

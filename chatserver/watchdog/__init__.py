@@ -1,7 +1,7 @@
-"""Notices when something blocks the event loop, and names the plugin that does.
+"""Notices when code blocks the event loop, and names the plugin at fault.
 
-A loop may also stand still because other processes have the processor, and nobody here is to blame:
-`stalls.py` tells the two apart, by what `processor.py` reads of the system.
+A loop may also stand still because other processes have the processor: `stalls.py` tells the two cases
+apart, by the figures of the system that `processor.py` reads.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from chatserver.watchdog.processor import ProcessorTime
 from chatserver.watchdog.stalls import Beat, Stall, Stalls
 
 BEAT_SECONDS = 0.25
-QUIET_SECONDS = 10.0  # between two warnings that the machine is busy: it is, for a while
+QUIET_SECONDS = 10.0  # between two warnings that the machine is busy, as that lasts for a while
 
 
 class Watchdog:
     """A thread that looks at the loop's thread when the loop does not turn."""
 
     def __init__(self, measures: Measures, plugins: Iterable[tuple[str, str]]) -> None:
-        """`plugins`: name of each plugin, and the package its code is in."""
+        """`plugins`: the name of each plugin, and the package with its code."""
         self._plugins = list(plugins)
         loop_thread = threading.current_thread()
         self._loop_thread = loop_thread.ident or 0

@@ -1,4 +1,4 @@
-"""How long a thread ran, and how long it would have run had there been a processor for it."""
+"""Processor time of a thread, and the time it waited for a processor."""
 
 import os
 import threading
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 
 class Spent(NamedTuple):
-    """Of one thread, since it began, in seconds. Not every system tells more than the first."""
+    """Times of one thread since it began, in seconds. Some systems tell only the first."""
 
     ran: float = 0.0
-    waited: float = 0.0  # ready to run, but others did; a wait counts once it is over
-    turns: int = 0  # how often it was let run
-    is_ready: bool = False  # it runs, or waits to
+    waited: float = 0.0  # ready, while others ran; a wait counts once it is over
+    turns: int = 0  # number of times it got a processor
+    is_ready: bool = False  # it runs, or waits for a processor
 
 
 class ProcessorTime:
@@ -27,7 +27,7 @@ class ProcessorTime:
             self._files = _opened(f"/proc/self/task/{thread.native_id}", "schedstat", "stat")
 
     def read(self) -> Spent | None:
-        """None where the system tells nothing, or the thread is gone."""
+        """The times now; None if the system tells nothing, or the thread is gone."""
         with suppress(OSError):
             if self._files:
                 times, state = (os.pread(file, 1000, 0) for file in self._files)
@@ -39,14 +39,14 @@ class ProcessorTime:
         return None
 
     def close(self) -> None:
-        """Nothing is read any more."""
+        """Close the files; `read` returns None from now on."""
         for file in self._files:
             os.close(file)
         self._files, self._clock = [], None
 
 
 def _opened(folder: str, *names: str) -> list[int]:
-    """All of these files, or none. Raises `OSError`."""
+    """Open all of these files, or none. Raises `OSError`."""
     with ExitStack() as opened:
         files = []
         for name in names:
@@ -57,7 +57,7 @@ def _opened(folder: str, *names: str) -> list[int]:
 
 
 def _clock_of(thread: threading.Thread) -> int | None:
-    """Not every platform has such clocks."""
+    """The id of the thread's CPU clock; None on platforms without one."""
     if not hasattr(time, "pthread_getcpuclockid") or thread.ident is None:
         return None
     return time.pthread_getcpuclockid(thread.ident)

@@ -1,31 +1,31 @@
-"""Whether a loop that stands still is blocked, or has no processor. Pure: no threads, no clocks."""
+"""Tells a blocked loop from one without a processor. Pure: no threads, no clocks."""
 
 from typing import NamedTuple
 
 from chatserver.watchdog.processor import Spent
 
 STALL_SECONDS = 1.0
-# A thread that waits for Python's lock wakes at each switch interval, hundreds of times a second;
-# one that only slept too long was let run once or twice.
+# A thread that waits for Python's lock wakes at each switch interval, hundreds of times a second; a thread
+# that only slept too long got a processor once or twice.
 LOCK_TURNS = 20
 
 
 class Beat(NamedTuple):
-    """A moment, and what the loop's thread had spent by then."""
+    """A moment, and the times of the loop's thread up to then."""
 
     at: float
     spent: Spent | None
 
 
 class Stall(NamedTuple):
-    """The loop has stood still for so long; for `withheld` of it there was no processor."""
+    """The time for which the loop has stood still; for `withheld` of it there was no processor."""
 
     seconds: float
     withheld: float
 
     @property
     def is_ours(self) -> bool | None:
-        """Would it be one on a machine of its own, too? None while nothing can be said yet."""
+        """Whether the loop would stand still on an idle machine too; None while that is unknown."""
         if self.seconds - self.withheld >= STALL_SECONDS:
             return True
         is_starved = self.seconds >= STALL_SECONDS and self.withheld >= self.seconds / 2
@@ -33,18 +33,18 @@ class Stall(NamedTuple):
 
 
 class Stalls:
-    """The looks of a thread that means to look every `period` seconds, and what it saw already."""
+    """Judges the looks of a thread that means to look every `period` seconds."""
 
     def __init__(self, now: float, mine: Spent | None, period: float) -> None:
         self._period = period
         self._looked, self._mine = now, mine
         self._beat: Beat | None = None
-        self._overslept = 0.0  # by this thread, since the beat
-        self._ran, self._ran_at = -1.0, now  # the loop's thread, and the first look that found this
-        self._told: set[bool] = set()  # of this stall: that it is ours, that it is not
+        self._overslept = 0.0  # seconds that this thread overslept, since the beat
+        self._ran, self._ran_at = -1.0, now  # by the loop's thread; first look that saw this
+        self._told: set[bool] = set()  # verdicts (is it ours?) already told of this stall
 
     def look(self, beat: Beat, now: Beat, mine: Spent | None) -> Stall | None:
-        """A stall, if it is one that has not been told; `beat` is the loop's last sign of life."""
+        """A stall that has not been told yet, or None; `beat` is the loop's last heartbeat."""
         if beat is not self._beat:
             self._beat, self._overslept = beat, 0.0
             self._told.clear()
@@ -63,9 +63,9 @@ class Stalls:
             self._overslept += max(0.0, seconds - self._period)
 
     def _withheld(self, beat: Beat, now: Beat) -> float:
-        """What the system says; or what follows from a process of which no thread ran.
+        """Seconds without a processor, as the system counts them, or as this thread's own sleep shows.
 
-        While a process is stopped, the system counts no wait.
+        The latter is for a stopped process, for which the system counts no wait.
         """
         before, after = beat.spent, now.spent
         if before is None or after is None:

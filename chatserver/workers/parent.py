@@ -29,13 +29,13 @@ from chatserver.workers.signs import BEAT_SECONDS, Hearing
 from chatserver.workers.spreading import Spread
 
 RETRY_SECONDS = 0.2  # before a worker that has ended is started again …
-LONGEST_RETRY_SECONDS = 5.0  # … and at most, where it ends again and again
-HEALTHY_SECONDS = 10.0  # who has served so long did not end because of how it starts
-GRACE_SECONDS = 15.0  # beyond what a drain may take, before a worker is killed
+LONGEST_RETRY_SECONDS = 5.0  # … and at most, if it ends again and again
+HEALTHY_SECONDS = 10.0  # a worker that served so long did not end because of its start
+GRACE_SECONDS = 15.0  # beyond the time for a drain, before a worker is killed
 
 
 class Worker:
-    """One of the workers, kept alive."""
+    """One worker, which is started again when it ends."""
 
     def __init__(self, place: Place, command: Sequence[str]) -> None:
         self.number = place.number
@@ -44,8 +44,8 @@ class Worker:
         self._place = place
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
-        self._hearing: Hearing | None = None  # of the process that runs now
-        self.changed: Callable[[], None] = lambda: None  # after what may change `takes_connections`
+        self._hearing: Hearing | None = None  # of the present process
+        self.changed: Callable[[], None] = lambda: None  # told that `takes_connections` may differ
 
     @property
     def takes_connections(self) -> bool:
@@ -57,20 +57,20 @@ class Worker:
             self._hearing.beat()
 
     async def run(self) -> int:
-        """Until it is stopped; the exit status. Ends by itself if it cannot even start once."""
+        """Run the worker until it is stopped; returns the exit status. Ends if it cannot start even once."""
         pause, first = RETRY_SECONDS, True
         while True:
             started = time.monotonic()
             status, has_served = await self._live()
             if self._stopping.is_set():
-                # It may have been told before it could hear, when there was nothing to drain.
+                # The signal may have come before its handler was set, when there was nothing to drain.
                 return 0 if status == -signal.SIGTERM else status
             if first and status > 0 and not has_served:
-                return status  # it has said why
+                return status  # it has logged the reason
             first = False
             if has_served and time.monotonic() - started > HEALTHY_SECONDS:
                 pause = RETRY_SECONDS
-            level = "ERROR" if status else "INFO"  # 0: somebody had this one alone drain
+            level = "ERROR" if status else "INFO"  # 0: an operator let this one drain
             logger.log(level, "worker {} ended with status {}: starting again", self.number, status)
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -79,7 +79,7 @@ class Worker:
                 pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
     async def _live(self) -> tuple[int, bool]:
-        """From start to end: its exit status, and whether it has served."""
+        """Run one process to its end; returns its exit status, and whether it has served."""
         hearing = self._hearing = Hearing(self.number, lambda: self.changed())
         status = 1
         try:
@@ -107,7 +107,7 @@ class Worker:
         )
 
     def stop(self) -> None:
-        """Have it drain, and not started again."""
+        """Let it drain, and do not start it again."""
         self._stopping.set()
         self._signal(signal.SIGTERM)
 
@@ -117,14 +117,14 @@ class Worker:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
-            # The object's own method asks first whether the process has ended. If it has by then, that
-            # answer takes the exit status away from who waits for it.
+            # The object's own method first asks whether the process has ended. If it has, that answer takes
+            # the exit status away from the task that waits for it.
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)
 
 
 def run_workers(loaded: Loaded, count: int) -> int:
-    """Serve with so many workers until told to stop; the exit status. Raises `StartupError`."""
+    """Serve with `count` workers until told to stop; returns the exit status. Raises `StartupError`."""
     writer = logging.setup(loaded.config.logging, version=__version__)
     try:
         check_shared(loaded)
@@ -138,7 +138,7 @@ def run_workers(loaded: Loaded, count: int) -> int:
 
 
 def check_shared(loaded: Loaded) -> None:
-    """Raises `StartupError` where the store is one process's alone."""
+    """Raises `StartupError` if the store is for one process only."""
     server = Server(loaded)
     if server.store.is_private():
         raise StartupError(
@@ -176,7 +176,7 @@ async def _serve(config: Config, count: int) -> int:
 
 def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list[socket.socket]]:
     """For each worker the sockets that clients come to, and one of its own."""
-    # The shared ones would not notice another server.
+    # Bound unshared first: shared sockets would not notice another server at the port.
     for each in (*bind(config), *bind_internal(config)):
         each.close()
     shared = [bind(config, shared=True)]
@@ -186,7 +186,7 @@ def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list
 
 
 async def watch(workers: Sequence[Worker], stop_seconds: float, spread: Spread) -> int:
-    """Run all until told to stop, or until one refuses to start; the exit status."""
+    """Run all workers until told to stop, or until one refuses to start; returns the exit status."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, stop.set)
@@ -207,7 +207,7 @@ async def watch(workers: Sequence[Worker], stop_seconds: float, spread: Spread) 
 
 
 async def _steer(workers: Sequence[Worker], spread: Spread) -> None:
-    """Have new connections go to those that take them."""
+    """Direct new connections to the workers that take them."""
 
     def steer() -> None:
         spread.to([place for place, worker in enumerate(workers) if worker.takes_connections])

@@ -1,4 +1,4 @@
-"""What a worker of `chatserver serve --workers` knows of itself, and gets from its parent."""
+"""The place of a worker of `chatserver serve --workers`, which it gets from its parent."""
 
 import os
 import socket
@@ -9,14 +9,14 @@ import msgspec
 from chatserver.config import Config, Loaded
 from chatserver.workers.signs import Signs
 
-VARIABLE = "_CHATSERVER_WORKER"  # of the environment: how a worker gets its place
+VARIABLE = "_CHATSERVER_WORKER"  # the environment variable that holds a worker's place
 
 
 class Place(msgspec.Struct, frozen=True):
     """A worker's place among the others. Sockets and pipes are numbers of inherited files."""
 
     number: int  # from 1
-    ports: tuple[int, ...]  # on loopback, one for each worker: there it answers for itself alone
+    ports: tuple[int, ...]  # on loopback, one for each worker, where only it answers
     sockets: tuple[int, ...]  # where clients connect
     own: int  # the socket on this worker's own port of `ports`
     parent: int  # a pipe that ends when the parent does
@@ -37,13 +37,13 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def place_of_this_process() -> Place | None:
-    """None where the process is no worker. What it starts itself is none either."""
+    """The place of this process; None if it is not a worker. Removes it from the environment of children."""
     text = os.environ.pop(VARIABLE, None)
     return None if text is None else msgspec.json.decode(text, type=Place)
 
 
 def of_worker(loaded: Loaded, number: int) -> Loaded:
-    """The configuration for a worker: with files of its own, but the backups of all."""
+    """The configuration for a worker: with files of its own, but the shared folder of backups."""
     config = loaded.config
     replace, data = msgspec.structs.replace, Path(config.server.data)
     folder = config.logging.folder

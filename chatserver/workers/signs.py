@@ -1,4 +1,4 @@
-"""What a worker tells its parent over a pipe: second by second that it serves, and that it drains."""
+"""Heartbeats of a worker to its parent over a pipe: every second that it serves, and when it drains."""
 
 import asyncio
 import os
@@ -8,9 +8,9 @@ from contextlib import suppress
 from loguru import logger
 
 BEAT_SECONDS = 1.0
-SILENT_BEATS = 4  # after so many without a sign a worker stands still
+SILENT_BEATS = 4  # after so many beats without a heartbeat a worker stands still
 SERVES, DRAINS = b"1", b"0"
-STEER_SECONDS = 0.25  # until new connections go to others, for a parent that has a processor
+STEER_SECONDS = 0.25  # for the parent, to direct new connections to other workers
 
 
 class Signs:
@@ -22,12 +22,12 @@ class Signs:
         self._task: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
-        """Tell it now, and as long as the loop turns. A worker that ends before could not start."""
+        """Send heartbeats as long as the loop turns. A worker that ends before this could not start."""
         self._say(SERVES)
         self._task = asyncio.create_task(self._go_on(), name="signs")
 
     async def drain(self) -> None:
-        """Tell it; returns when the parent has had time to send nobody here any more."""
+        """Tell the parent; returns when it has had time to direct new connections elsewhere."""
         self._end()
         self._say(DRAINS)
         await asyncio.sleep(STEER_SECONDS)
@@ -47,19 +47,19 @@ class Signs:
             self._task = None
 
     def _say(self, sign: bytes) -> None:
-        # If the parent is gone, another pipe tells; if it stands still, it needs no sign.
+        # If the parent is gone, another pipe tells; if it stands still, it needs no heartbeat.
         with suppress(BrokenPipeError, BlockingIOError):
             os.write(self._pipe, sign)
 
 
 class Hearing:
-    """The parent's end, and what was heard there of one life of a worker."""
+    """The parent's end of the pipe, and the state that one process of a worker reported."""
 
     def __init__(self, worker: int, changed: Callable[[], None]) -> None:
-        """`changed` is called after each sign. `close` has to follow."""
+        """`changed` is called after each heartbeat. The caller must call `close` in the end."""
         self._worker, self._changed = worker, changed
         self._last = b""
-        self._missed = 0  # beats of ours since the last sign
+        self._missed = 0  # beats of ours since the last heartbeat
         self._pipe, self.theirs = os.pipe()
         os.set_blocking(self._pipe, False)
         asyncio.get_running_loop().add_reader(self._pipe, self._hear)
@@ -70,13 +70,13 @@ class Hearing:
 
     @property
     def takes_connections(self) -> bool:
-        """It serves, as far as is known, and does not stand still."""
+        """Whether the worker serves, as far as is known, and does not stand still."""
         return self._last == SERVES and self._missed < SILENT_BEATS
 
     def beat(self) -> None:
-        """One more of `BEAT_SECONDS` has passed, by what this process could see of it.
+        """Count one more beat of `BEAT_SECONDS`.
 
-        If it stood still itself, no worker is to blame.
+        Beats are counted by this process, so if it stands still itself, no worker is blamed.
         """
         if self._last != SERVES:
             return
@@ -85,11 +85,11 @@ class Hearing:
             logger.warning("worker {} stands still: new connections go to the others", self._worker)
 
     def let_go(self) -> None:
-        """Of the other end, once the worker has it, or is not to have it."""
+        """Close the worker's end here, once the worker has it, or is not to have it."""
         os.close(self.theirs)
 
     def close(self) -> None:
-        self._read()  # it may have said something at last
+        self._read()  # it may have sent a last heartbeat
         asyncio.get_running_loop().remove_reader(self._pipe)
         os.close(self._pipe)
 
@@ -99,7 +99,7 @@ class Hearing:
         self._changed()
 
     def _read(self) -> bool:
-        """Take what has come; False at the end of the pipe."""
+        """Read the heartbeats that have come; False at the end of the pipe."""
         try:
             said = os.read(self._pipe, 4096)
         except BlockingIOError:

@@ -1,7 +1,7 @@
-"""Which of the sockets that share a port the kernel gives new connections to.
+"""Directs the kernel's choice among the sockets that share a port, for new connections.
 
-All sockets stay open, so what is in the queue of one that gets no more is still served, and nothing
-is ever reset. Only Linux can do this; elsewhere all go on getting their share.
+All sockets stay open, so connections in the queue of one that gets no more are still served, and none is
+ever reset. Only Linux can do this; elsewhere all sockets go on getting their share.
 """
 
 import ctypes
@@ -19,16 +19,16 @@ LOAD, MODULO, JUMP_IF_EQUAL, RETURN = 0x20, 0x94, 0x15, 0x06
 
 
 class Spread:
-    """The sockets of all workers: at each address one for each of them, in their order."""
+    """The sockets of all workers: at each address one for each worker, in their order."""
 
     def __init__(self, sockets: Sequence[Sequence[socket.socket]]) -> None:
-        """`sockets` of each worker, bound in this order: the kernel counts them so."""
+        """`sockets` of each worker, in the order in which they were bound: the kernel numbers them so."""
         self._groups = list(sockets[0])
         self._everybody = list(range(len(sockets)))
         self._now = self._everybody
 
     def to(self, places: Sequence[int]) -> None:
-        """Give new connections to these, counted from 0; to everybody if there are none."""
+        """Give new connections to these workers, counted from 0; to all workers if the list is empty."""
         wanted = list(places) or self._everybody
         if wanted == self._now or sys.platform != "linux":
             return
@@ -44,7 +44,7 @@ class Spread:
 
 
 def program(places: Sequence[int]) -> bytes:
-    """For the kernel: one of these, by chance."""
+    """The kernel's program, which chooses one of these places at random."""
     steps = [(LOAD, 0, 0, RANDOM), (MODULO, 0, 0, len(places))]
     for number, place in enumerate(places):
         steps += [(JUMP_IF_EQUAL, 0, 1, number), (RETURN, 0, 0, place)]
