@@ -49,7 +49,7 @@ CODES: dict[str, Meaning] = {
     ),
     "limit.rate": Meaning(429, "later", "Too many requests."),
     "limit.size": Meaning(413, "never", "The text is longer than the server accepts."),
-    "limit.connections": Meaning(503, "later", "The server has reached its limit of connections."),
+    "limit.connections": Meaning(503, "later", "A limit of connections is reached."),
     "limit.count": Meaning(409, "never", "A limit of the server is reached."),
     "store.unavailable": Meaning(503, "later", "The store is not available at the moment."),
     "plugin.failed": Meaning(503, "later", "A part of the server did not answer."),

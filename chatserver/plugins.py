@@ -95,7 +95,7 @@ class Plugins:
         self.all.append(self._register(sources[name]))
 
     def calls(self) -> dict[str, tuple[Call, ...]]:
-        """For each hook the plugins that implement it, in order."""
+        """The calls of each hook, one for each plugin that implements it, in order."""
         order = [plugin.name for plugin in self.all]
         return {
             hook: tuple(
@@ -164,7 +164,7 @@ def settings_type(kind: type[Any]) -> type[Settings]:
 
 @functools.cache
 def _with_policy(kind: type[Settings]) -> type[Settings]:
-    """The same settings, and ON_FAILURE, which the server itself reads."""
+    """A class with the same settings and ON_FAILURE, which the server itself reads."""
     if ON_FAILURE in kind.__struct_fields__:
         raise TypeError(f"its Config may not have {ON_FAILURE}, which is the server's")
     made: type[Settings] = msgspec.defstruct(  # type: ignore[assignment]

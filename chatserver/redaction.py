@@ -18,7 +18,7 @@ class Texts(Protocol):
     """The part of a store that is needed here."""
 
     async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        """As `interfaces.Store.texts`."""
+        """Like `interfaces.Store.texts`."""
 
 
 def redacted(event: Said) -> Said:

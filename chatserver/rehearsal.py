@@ -31,10 +31,10 @@ def rehearse(loaded: Loaded) -> Server:
 
 
 async def rehearse_connected(loaded: Loaded) -> list[str]:
-    """Also open the store, start the plugins, reach the bus, take the port. Raises `StartupError`.
+    """Rehearse, then open the store, start the plugins, reach the bus, take the port.
 
     Returns notes for the operator. Steps that only one process can do are left out if a server runs on the
-    same data folder.
+    same data folder. Raises `StartupError`.
     """
     server = rehearse(loaded)
     running = _folders(loaded)

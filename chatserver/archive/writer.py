@@ -1,4 +1,4 @@
-"""An archive as it is written: lines to whoever takes bytes."""
+"""Writes an archive, line by line, to a function that takes bytes."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

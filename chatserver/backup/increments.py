@@ -39,7 +39,7 @@ class IncrementFile:
     """A new increment file, open for writing. All calls block."""
 
     def __init__(self, backup: Path, key: Key | None, salt: bytes) -> None:
-        """Raises `BackupError`."""
+        """Begin a file beside the backup, durable with its first frame. Raises `BackupError`."""
         folder = backup / FOLDER
         self._backup, self._key, self._salt = backup, key, salt
         before = self._before = {each.name: frames_in(each) for each in files(backup)}

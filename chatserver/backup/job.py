@@ -52,7 +52,7 @@ class BackupJob:
         )
 
     async def run(self) -> None:
-        """Raises `BackupError`."""
+        """Make a backup, rotate, and verify it if configured. Raises `BackupError`."""
         self._shelf.demand_usable()
         await asyncio.sleep(self._started + START_SECONDS - time.monotonic())
         path, manifest = await take(self._store, self._shelf, self._settings)

@@ -42,7 +42,7 @@ def configured_key(config: BackupConfig) -> Key | None:
 
 
 def key_from_file(path: str) -> Key:
-    """Raises `BackupError`."""
+    """The key in a file. Raises `BackupError`."""
     try:
         text = Path(path).read_text(encoding="ascii")
     except OSError as error:

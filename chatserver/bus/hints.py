@@ -102,7 +102,7 @@ class Hints:
         return wanted
 
     async def _fetch(self, wanted: dict[Room, int]) -> None:
-        """Publish what is missing of these rooms, as far as the store has it."""
+        """Publish the missing events of these rooms, as far as the store has them."""
         if not wanted:
             return
         found = await self._store.ranges([(room.id, room.head) for room in wanted], FETCH_EVENTS)

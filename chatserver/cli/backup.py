@@ -39,8 +39,8 @@ def command(
 ) -> None:
     """Make a backup, and remove those that are too old.
 
-    It is consistent also while servers work: of every room it has the log up to some event, and
-    nothing in it points beyond.
+    It is consistent also while servers work: it has the log of every room up to some event, and no
+    record in it points beyond that event.
 
     \b
     chatserver backup -c production
@@ -74,8 +74,8 @@ def verify(
     Without BACKUP it is the newest in backup.folder. The scratch store is a file in the folder for
     temporary files (TMPDIR), about as large as the store that was copied.
 
-    Exits with 0 where all is there that was ever written, and with 1 where anything is changed, cut off
-    or missing, or the backup is not sealed with the key.
+    Exits with 0 if the backup is complete, and with 1 if anything is changed, cut off or missing, or the
+    backup is not sealed with the key.
 
     \b
     chatserver backup verify -c production
@@ -130,7 +130,7 @@ def list_(
 ) -> None:
     """List the backups, oldest first.
 
-    Exits with 1 where the folder holds none: it may be another one than you think.
+    Exits with 1 if the folder holds none, as it may be the wrong folder.
 
     \b
     chatserver backup list -c production

@@ -33,9 +33,10 @@ def command(
 ) -> None:
     """Check that the server would start, without starting it.
 
-    Makes everything that needs nobody else: plugins, hooks, the GraphQL schema, TLS files, the page,
-    the key of backups. With --connect also what others have a part in; what passes that starts.
-    Neither changes anything. Prints each problem with its path; exits with 1 if there is one.
+    Makes everything that needs no other server: plugins, hooks, the GraphQL schema, TLS files, the
+    page, the key of backups. With --connect it also tries the store, the bus and the port; a server
+    that passes this starts. Nothing is changed. Prints each problem with its path; exits with 1 if
+    there is one.
 
     \b
     chatserver check -c production

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def command(source: str | None, overrides: dict[str, object], default: bool, as_json: bool) -> None:
     """Print the configuration in effect as TOML, secrets hidden, with where each value is from.
 
-    If no configuration is named, and a server runs on the data folder, it is what that one runs with.
+    If no configuration is named and a server runs on the data folder, it prints that server's
+    configuration.
 
     \b
     chatserver config -c production

@@ -1,4 +1,4 @@
-"""`chatserver consumers`: how far plugins are that read the log, and having them read again."""
+"""`chatserver consumers`: lists the plugins that read the log, with their lag; replays and retries."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ room_option = click.option("--room", metavar="ID", help="Of this room alone.")
 def command() -> None:
     """Look after plugins that read the log: webhooks, exports and the like.
 
-    Works beside running servers, but not on an embedded database that one of them has open. What
-    `replay` and `retry` ask for is kept in the store, and done within seconds by the node that runs
-    the consumer, or by the next one that does.
+    Works beside running servers, but not on an embedded database that one of them has open. The
+    requests of `replay` and `retry` are kept in the store; the node that runs the consumer, or the
+    next one that does, carries them out within seconds.
 
     \b
     chatserver consumers list -c production
@@ -136,9 +136,9 @@ def discard(
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
-    """Give up dead letters for good: the events stay in the log, and can still be replayed.
+    """Discard dead letters for good: the events stay in the log, and can still be replayed.
 
-    Done at once. One that is being tried again at the moment may still be handled.
+    Takes effect at once. A letter that is being retried at the moment may still be handled.
 
     \b
     chatserver consumers discard webhooks.tickets --room 01J --seq 1042

@@ -1,4 +1,4 @@
-"""`chatserver drill`: how much is lost with all data, and how long it takes to be back."""
+"""`chatserver drill`: measures the loss and the time of a restore after all data is lost."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def command(
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
-    """Try how much is lost with all data, and how long it takes to be back.
+    """Measure how much a loss of all data costs: in messages, and in time until the server is back.
 
     It makes an installation of its own on the store of the configuration: a folder below TMPDIR, and
-    with PostgreSQL and MongoDB a schema or database `chatserver_drill_…` on that server. Nothing
-    else is read or written; but the server is kept busy. All of it is removed afterwards.
+    with PostgreSQL and MongoDB a schema or database `chatserver_drill_…` on that server. No other
+    data is read or written, but that server is kept busy. The installation is removed afterwards.
 
-    There it fills the store, makes a backup, has people write, and several times kills the server
-    and removes all data, restores, and compares what is there with what was acknowledged.
+    There it fills the store, makes a backup and lets users write. Several times it kills the server,
+    removes all data, restores, and compares the restored messages with the acknowledged ones.
 
     \b
     chatserver drill -c production

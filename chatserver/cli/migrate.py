@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def command(source: str | None, overrides: dict[str, object], only_plan: bool) -> None:
     """Bring the schema of the store up to date, as a server does when it starts.
 
-    It can be interrupted: each step is taken wholly or again. Of several that run at the same
-    time one works and the others wait. Where the data belongs to one process, stop the server
-    first; --plan works beside it.
+    It can be interrupted: an unfinished step is repeated. If several run at the same time, one works
+    and the others wait. If the data belongs to one process, stop the server first; --plan works
+    beside it.
 
     \b
     chatserver migrate --plan -c production

@@ -25,8 +25,8 @@ def command(source: str, target: str) -> None:
     """Copy everything from the store of one configuration to that of another, and compare.
 
     The source is only read, and its servers may run. The target has to be empty at first. Run it
-    again after an interruption, or when more came to the source: it brings what is missing. So run
-    it beside the servers first, which may take long, stop them, run it again, which takes seconds,
+    again after an interruption, or after changes in the source: it copies the missing data. So run
+    it beside the servers first, which may take long; stop them; run it again, which takes seconds;
     and start them on the target. Clients go on where they were, and sessions stay valid.
 
     \b

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("backup", type=click.Path(file_okay=False, path_type=Path), metavar="BACKUP")
-@click.option("--at", metavar="TIME", help="As things stood then; the latest otherwise.")
+@click.option("--at", metavar="TIME", help="Restore the state at this time; default: the latest.")
 @click.option(
-    "--incomplete", is_flag=True, help="Of what came after the backup, take what is whole."
+    "--incomplete", is_flag=True, help="Restore broken increments up to the first broken frame."
 )
 @configured
 def command(
@@ -32,15 +32,16 @@ def command(
 ) -> None:
     """Fill an empty installation from a backup.
 
-    BACKUP is one, or the folder of all: then it is the newest that has the TIME. What was written
-    beside it since (backup.ship_seconds) is restored as well, up to the TIME.
+    BACKUP is a backup, or the folder of all backups: then the newest one that covers the TIME is
+    restored. The changes written beside it since (backup.ship_seconds) are restored as well, up to
+    the TIME.
 
-    Where something is changed, cut off or missing nothing is restored. If that is among what was
-    written beside the backup, --incomplete goes on up to there, and says what is missing.
+    If anything is changed, cut off or missing, nothing is restored. If only the changes beside the
+    backup are broken, --incomplete restores them up to the first broken one, and prints the reason.
 
-    No server may run on the installation. What is there already is never touched: a store that is
-    not empty is refused. After an interruption, run it again with the same BACKUP and TIME: it goes
-    on where it was. Afterwards everybody has to sign in again, and clients load their rooms anew.
+    No server may run on the installation. Existing data is never touched: a store that is not empty
+    is refused. After an interruption, run it again with the same BACKUP and TIME: it continues.
+    Afterwards everybody has to sign in again, and clients load their rooms again.
 
     \b
     chatserver restore backups -c production

@@ -73,8 +73,8 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="How long browsers shall use TLS alone (Strict-Transport-Security), said over "
-            "TLS; 0: not said.",
+            description="Seconds for which browsers shall use only TLS (Strict-Transport-Security), sent "
+            "over TLS; 0: not sent.",
         ),
     ] = 31_536_000
     internal_host: Annotated[str, Meta(description="Address of the internal listener.")] = (
@@ -85,22 +85,22 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         Meta(
             ge=-1,
             le=65535,
-            description="Port of a listener for operators, whoever asks there: metrics, what /health "
-            "says in detail, the browser. 0 takes a free one; -1: there is no such listener.",
+            description="Port of a listener for operators, for any address: metrics, details of /health, "
+            "the browser. 0 takes a free one; -1: there is no such listener.",
         ),
     ] = -1
     internal_networks: Annotated[
         list[str],
         Meta(
-            description="Addresses and networks that get the same at the main port, unless through a "
-            "proxy; others get what is for the world."
+            description="Addresses and networks that get the same at the main port, unless they come "
+            "through a proxy; others get only public addresses."
         ),
     ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     migrate: Annotated[
         Literal["at_start", "by_command"],
         Meta(
-            description="When the store's schema is brought up to date: by a server that starts, or by "
-            "`chatserver migrate` alone. No other command does it."
+            description="When the store's schema is brought up to date: by a server that starts, or only "
+            "by `chatserver migrate`. No other command does it."
         ),
     ] = "at_start"
     drain_seconds: Annotated[
@@ -356,13 +356,18 @@ class BackupConfig(Section, frozen=True, kw_only=True):
         ),
     ] = ""
     every_hours: Annotated[
-        float, Meta(ge=0, description="How often the server makes one; 0 leaves it to others.")
+        float, Meta(ge=0, description="Hours between two backups by the server; 0: it makes none.")
     ] = 0.0
     keep_days: Annotated[
-        float, Meta(ge=0, description="Older ones are removed, but not the newest; 0 keeps all.")
+        float,
+        Meta(
+            ge=0,
+            description="Age in days above which backups, but not the newest, are removed; 0: none.",
+        ),
     ] = 30.0
     keep_count: Annotated[
-        int, Meta(ge=0, description="Beyond so many, the oldest are removed; 0 sets no limit.")
+        int,
+        Meta(ge=0, description="Number of backups above which the oldest are removed; 0: none."),
     ] = 0
     verify: Annotated[
         bool, Meta(description="Verify each backup that the server makes, in a process of its own.")
@@ -371,7 +376,7 @@ class BackupConfig(Section, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            description="How often the server writes what came since beside the newest backup; 0: "
+            description="Seconds between two writes of the changes since the newest backup beside it; 0: "
             "never.",
         ),
     ] = 0.0
@@ -404,18 +409,18 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
     breaker_failures: Annotated[
         Count,
         Meta(
-            description="Time-outs in a row for one user after which a plugin is not asked for that "
-            "user for a while; for so many users in a row: not for anybody."
+            description="Time-outs in a row for one user after which a plugin is not called for that "
+            "user for a while; after time-outs for so many users in a row it is not called for anybody."
         ),
     ] = 5
-    breaker_seconds: Annotated[Seconds, Meta(description="How long that while is.")] = 30.0
+    breaker_seconds: Annotated[Seconds, Meta(description="Length of that while.")] = 30.0
     observer_queue: Annotated[
         Count, Meta(description="Events that may wait for one observing plugin; more are dropped.")
     ] = 10000
 
 
 class Config(Section, frozen=True, kw_only=True):
-    """The whole configuration. `plugin` holds each plugin's section as it came."""
+    """The whole configuration. `plugin` holds each plugin's raw section."""
 
     server: ServerConfig = field(default_factory=ServerConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)

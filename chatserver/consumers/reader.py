@@ -270,7 +270,7 @@ class Reader:
         self._figures.dead.add(labels=(self.name,))
         logger.error("consumer {}: room {} event {} is given up", self.name, event.room, event.seq)
 
-    # -- what operators ask for ----------------------------------------------------------------------
+    # -- asks of operators ---------------------------------------------------------------------------
 
     async def _answer(self, ask: Ask) -> None:
         """Do what an operator asked for; the consumer's other tasks do not run meanwhile."""

@@ -64,7 +64,9 @@ def parse(text: str) -> Query:
     conditions: dict[str, list[str]] = {"from": [], "in": [], "before": [], "after": []}
     typed = nfkc(text).translate(_QUOTES)
     if len(fold(typed)) > FOLDED_CHARS:
-        raise ChatError("request.invalid", "text: expected characters that stand for fewer others.")
+        raise ChatError(
+            "request.invalid", f"text: expected at most {FOLDED_CHARS} characters once folded."
+        )
     for match in _ITEM.finditer(typed):
         key, phrase, word = (match[1] or "").casefold(), match[2], match[3]
         value = (word if phrase is None else phrase).strip()

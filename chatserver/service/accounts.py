@@ -254,7 +254,7 @@ class Accounts(Directory):
         return user
 
     async def set_role(self, username: str, role: ServerRole, by: Actor = THE_SERVER) -> User:
-        """Raises `ChatError` user.not_found, user.last_owner."""
+        """Give an account another role on the server. Raises `ChatError` user.not_found, user.last_owner."""
         user = await self._named(username)
         async with self._keeping_an_owner(user, role is not ServerRole.OWNER):
             changed = await self._change(user, role=role)

@@ -175,7 +175,7 @@ class RoomLists:
                     self._size -= known is self._known.get(user.id)
         return found
 
-    # -- what is unread ----------------------------------------------------------------------------
+    # -- unread counts -----------------------------------------------------------------------------
 
     async def _unread(
         self, user: User, known: Known, rooms: Sequence[Room], read: Mapping[str, int]

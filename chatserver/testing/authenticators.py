@@ -118,7 +118,7 @@ class AuthenticatorContract:
     async def test_all_sessions_end_with_a_restore_and_passwords_do_not(
         self, make_authenticator: MakeAuthenticator, records: KeptRecords, password: str
     ) -> None:
-        """Otherwise a token that was stolen and then revoked would be valid again."""
+        """Without this, a token that was stolen and then revoked would be valid again after a restore."""
         before = make_authenticator(records)
         await before.set_password("u1", password)
         token = await before.open_session("u1")

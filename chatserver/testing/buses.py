@@ -146,7 +146,7 @@ class BusContract:
         async with linked(address) as link, joined(make_bus, link, 2) as (one, other):
             link.freeze()
             await refuses(one.bus)
-            for node in (one, other):  # who has nothing to say finds out too
+            for node in (one, other):  # a node that publishes nothing notices too
                 await loses(node.bus)
             await link.mend()
             for node in (one, other):

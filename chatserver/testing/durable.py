@@ -91,7 +91,7 @@ class DurableContract:
     def test_nothing_is_acknowledged_before_it_is_synced(
         self, program: str, tmp_path: Path
     ) -> None:
-        """As the system calls say: since the one before, something was written, and synced then."""
+        """Between two acknowledgements the system calls show a write, and then a sync of its file."""
         if shutil.which("strace") is None:
             (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no strace")
         trace = tmp_path / "trace"

@@ -54,7 +54,7 @@ def one_of_each(room: str) -> list[AnyEvent]:
 
 
 class Voted(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="test.voted"):
-    """As only a newer version has it: it looks like a change of a message, and like one of a member."""
+    """A kind that only a newer version has, with the fields of changes of a message and of a member."""
 
     room: str
     seq: int

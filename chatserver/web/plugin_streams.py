@@ -36,7 +36,7 @@ class Stream:
         if self._gate.draining:
             raise ChatError("server.draining", after_ms=1000)
         if not self._gate.has_room(self._handler.address):
-            raise ChatError("limit.count", "The server has reached its limit of connections.")
+            raise ChatError("limit.count", "A limit of connections is reached.")
 
     async def run(self) -> None:
         """Send the answer; returns at its end, whichever side ended it."""

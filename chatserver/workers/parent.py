@@ -175,7 +175,7 @@ async def _serve(config: Config, count: int) -> int:
 
 
 def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list[socket.socket]]:
-    """For each worker the sockets that clients come to, and one of its own."""
+    """The sockets for clients, a list for each worker, and one socket of its own for each."""
     # Bound unshared first: shared sockets would not notice another server at the port.
     for each in (*bind(config), *bind_internal(config)):
         each.close()
