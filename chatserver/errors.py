@@ -127,7 +127,7 @@ class StartupError(Exception):
 
 
 class PortTaken(StartupError):
-    """Another program listens where the server was to listen."""
+    """Another program listens at the server's address."""
 
 
 class FolderInUse(StartupError):

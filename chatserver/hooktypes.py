@@ -306,12 +306,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     """A durable reader of all rooms' logs, on one node at a time.
 
-    `handle` gets events of one room, ascending, `batch` at most, and those of another room only in
-    another call; `rooms_at_once` calls may run at the same time. Each event comes at least once:
-    again after an error, after a crash, after a move to another node. `kinds` (such as
-    `message.posted`) and `rooms` (ids) say which; empty means all. `start` is where it begins the
-    first time, and in rooms that `rooms` did not name before: with what happens from now on, or
-    with the first event.
+    `handle` gets at most `batch` events of one room in a call, ascending; `rooms_at_once` calls for
+    different rooms may run at the same time. Each event comes at least once: again after an error, a crash,
+    or a move to another node. `kinds` (such as `message.posted`) and `rooms` (ids) select the events; empty
+    means all. `start` is the first position, in the consumer's first run and in rooms that `rooms` did not
+    name before: events from now on, or from the room's beginning.
 
     An attempt fails if `handle` raises or takes more than `deadline` seconds. The next attempt comes after
     `backoff` seconds, then after twice as many, up to `longest_pause`; the batch is then handed over event

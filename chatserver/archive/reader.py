@@ -84,7 +84,7 @@ class Reader:
             raise self._wrong("the archive is cut off" if self._number > 1 else "it is empty")
 
     def _read(self) -> Iterator[bytes]:
-        """Blocks of whole lines, the first alone."""
+        """Blocks of whole lines; the first block is the first line."""
         try:
             yield from self._blocks
         except Corrupted as error:
@@ -206,7 +206,7 @@ class Reader:
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Whole lines, the first alone, then some at a time. Raises `Corrupted`, and `READ_ERRORS`."""
+    """Blocks of whole lines; the first block is the first line. Raises `Corrupted`, and `READ_ERRORS`."""
     first = file.readline(LINE_BYTES)
     rest = b""
     if first.endswith(b"\n"):

@@ -21,7 +21,7 @@ def shelf_of(config: Config) -> Shelf:
 def checked_key(config: BackupConfig) -> Key | None:
     """The key. Raises `BackupError`, also if the library for encryption is missing."""
     key = configured_key(config)
-    seal_for(key, b"", "")  # where the library is missing, say so now
+    seal_for(key, b"", "")  # raises now if the library is missing
     return key
 
 

@@ -1,4 +1,4 @@
-"""Ownership of backup files, and advice for operators where it is wrong.
+"""Ownership of backup files, and advice for operators if it is wrong.
 
 A server that runs as an unprivileged user must be able to continue a backup that root made. So root hands
 the files over to that user before the backup gets its name.

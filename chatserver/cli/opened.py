@@ -1,4 +1,4 @@
-"""Commands that work on the store: opened as the server would, beside it where the store allows."""
+"""Opens the store for a command as the server would, also beside a server if the store allows."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from chatserver.config import Loaded
 from chatserver.errors import StartupError
 
 POLL_SECONDS = 0.5
-_RESTARTED = "_CHATSERVER_RESTARTED"  # tells the new start that it is one
+_RESTARTED = "_CHATSERVER_RESTARTED"  # marks a restarted process
 
 
 class Watcher:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def own_foreground() -> Iterator[None]:
-    """Be alone in the foreground of the terminal, if make is there with us; else nothing happens.
+    """Take the foreground of the terminal for this process if make shares it; else do nothing.
 
     Ctrl+Z does nothing meanwhile: it would stop this process, and not make, for which a shell waits.
     """
@@ -35,7 +35,7 @@ def own_foreground() -> Iterator[None]:
 
 
 def _group_of_make() -> int | None:
-    """The process group of the make that started this, where it has the terminal of standard input."""
+    """The process group of the make that started this, if it shares the terminal of standard input."""
     if "MAKELEVEL" not in os.environ or sys.platform == "win32":
         return None
     try:

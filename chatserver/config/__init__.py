@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Loaded(NamedTuple):
-    """A configuration, and for each key that is not at its default where the value came from."""
+    """A configuration, and the origin of each value that is not a default."""
 
     config: Config
     origin: dict[str, str]

@@ -39,7 +39,7 @@ class Table(dict[str, Any]):
 
 
 class Setting(NamedTuple):
-    """One key as the reference shows it. `default` is `msgspec.NODEFAULT` where it must be given."""
+    """One key as the reference shows it. `default` is `msgspec.NODEFAULT` if the key is required."""
 
     key: str
     type: str

@@ -16,5 +16,5 @@ class Rest:
     async def over(self) -> None:
         """Wait for the end of the pause, also if it is prolonged meanwhile."""
         loop = asyncio.get_running_loop()
-        while (left := self._until - loop.time()) > 0:  # noqa: ASYNC110 - nobody else ends it
+        while (left := self._until - loop.time()) > 0:  # noqa: ASYNC110 - only time ends it
             await asyncio.sleep(left)

@@ -22,7 +22,7 @@ class ReadMarkers:
         self._store, self._hub = store, hub
 
     async def of_rooms(self, user: User, rooms: Sequence[Room]) -> dict[str, int]:
-        """The user's seq in each of these rooms; 0 where there is none."""
+        """The user's seq in each of these rooms; 0 without a marker."""
         found = await self._store.get_many(MARKERS, [_key(user, room) for room in rooms])
         return {room.id: int(found.get(_key(user, room), 0)) for room in rooms}
 

@@ -276,7 +276,7 @@ class LogContract:
                 after = max(0, seen[0] - 2 * size)
                 found = [each.seq for each in await other.read("r", after, 3 * size)]
                 assert found == list(range(after + 1, after + len(found) + 1)), "there is a hole"
-                await asyncio.sleep(0)  # a store in memory lets nobody else in by itself
+                await asyncio.sleep(0)  # a store in memory never yields to other tasks by itself
 
         async with asyncio.TaskGroup() as group:
             for work in (write_all(), look(), look()):
