@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.model import ServerRole, User
 from chatserver.service.directory import USERS, decode_user
@@ -30,13 +30,18 @@ class Owners:
     async def without(self, user: str) -> AsyncIterator[None]:
         """While the block runs, another owner exists and stays one, so that this user may cease to be.
 
-        Raises `ChatError` user.last_owner.
+        Raises `ChatError` user.last_owner; `StoreUnavailable` if the store was so slow that another
+        process has taken the turn.
         """
         mine = new_id().encode()
         await self._take_turn(mine)
         try:
             if not await self._is_another(user):
                 raise ChatError("user.last_owner")
+            renewed = mine + b"+"  # with many accounts the look may have taken long
+            if not await self._store.swap(SPACE, KEY, mine, renewed):
+                raise StoreUnavailable(reason="looking for another owner took too long")
+            mine = renewed
             yield
         finally:
             await self._store.swap(SPACE, KEY, mine, FREE)

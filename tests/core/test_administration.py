@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from chatserver.errors import ChatError, StoreUnavailable
@@ -13,7 +14,8 @@ from chatserver.hooktypes import AccountChange, Actor, LoginAttempt
 from chatserver.model import RoomKind, RoomRole, ServerRole, User, UserRef
 from chatserver.service import Service
 from chatserver.service.attempts import Attempts
-from chatserver.service.owners import Owners
+from chatserver.service.directory import USERS
+from chatserver.service.owners import KEY, SPACE, Owners
 from chatserver.spaces import Space
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.password import PasswordPlugin
@@ -328,3 +330,22 @@ async def test_refused_attempts_are_told_once_a_minute_with_their_number() -> No
         attempts.tell_limited("ada", "u1", f"2001:db8::{second:x}")
     assert [each.times for each in heard] == [1, 1, 60, 60, 60, 60]
     assert all(each.outcome == "limited" and not each.ok for each in heard)
+
+
+async def test_who_looks_for_another_owner_for_too_long_has_lost_the_turn() -> None:
+    """Two processes at a time would each find the other owner, and take both away."""
+    other = b"of another process"
+
+    class Slow(MemoryStore):
+        async def scan(self, *given: Any, **named: Any) -> Any:
+            found = await super().scan(*given, **named)
+            await self.put(SPACE, KEY, other)
+            return found
+
+    store = Slow()
+    owner = User(id="ada", username="ada", name="Ada", role=ServerRole.OWNER, at="")
+    await store.add(USERS, owner.id, msgspec.json.encode(owner))
+    with pytest.raises(StoreUnavailable):
+        async with Owners(store).without("bob"):
+            raise AssertionError("it is another process's turn")
+    assert await store.get(SPACE, KEY) == other
