@@ -18,7 +18,7 @@ from tests.docs.pages import ROOT
 SECONDS = 60  # of silence, after which something is wrong
 MAKEFILE = f"""
 run:
-	@exec {sys.executable} -m chatserver dev --no-reload --port 0 --store memory --data data
+	@exec "{sys.executable}" -m chatserver dev --no-reload --port 0 --store memory --data data
 """
 
 

@@ -4,6 +4,7 @@ Written from the promises, not from the code: it has its own idea of who may do 
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -112,19 +113,21 @@ def wire(event: AnyEvent) -> dict[str, Any]:
 
 
 def replaced(log: Sequence[AnyEvent]) -> set[int]:
-    """The seqs whose texts a later edit or deletion of the same message took away."""
-    newest: dict[str, int] = {}
-    gone: set[int] = set()
+    """The seqs whose texts a later edit of the same message took away, or its deletion: for ever."""
+    texts: defaultdict[str, list[int]] = defaultdict(list)
+    deleted: set[str] = set()
     for event in log:
-        message = event.id if isinstance(event, MessagePosted) else None
-        if isinstance(event, MessageEdited | MessageDeleted):
-            message = event.message
-        if message is None:
-            continue
-        if message in newest:
-            gone.add(newest[message])
-        newest[message] = event.seq
-    return gone
+        if isinstance(event, MessagePosted):
+            texts[event.id].append(event.seq)
+        elif isinstance(event, MessageEdited):
+            texts[event.message].append(event.seq)
+        elif isinstance(event, MessageDeleted):
+            deleted.add(event.message)
+    return {
+        seq
+        for message, seqs in texts.items()
+        for seq in (seqs if message in deleted else seqs[:-1])
+    }
 
 
 def is_without_text(

@@ -97,7 +97,7 @@ async def test_every_answer_says_what_it_cost(people: People) -> None:
     cost = (await ada.answer("{ me { id name } }"))["extensions"]["cost"]
     left = cost.pop("operationsLeft")
     assert cost == {"requested": 3, "resolved": 3, "limit": 10_000, "operations": 1}
-    assert 0 < left < 2000
+    assert 0 < left <= 2000  # as many as there were before, if the bucket is full again
     failed = await ada.answer('{ search(text: "") { nodes { id } } }')
     assert failed["extensions"]["cost"]["requested"] == 600
     refused = await ada.answer(HOSTILE["all of everything"])
