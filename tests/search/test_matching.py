@@ -139,7 +139,7 @@ def test_no_query_takes_long_on_any_text(name: str) -> None:
     folded = analysed(TEXTS[name])
     for query in QUERIES:
         asked = parse(query[:200])
-        assert took(lambda asked=asked: asked.matches(folded)) < SECONDS / 4, query
+        assert took(lambda asked=asked: asked.matches(folded)) < SECONDS, query
 
 
 @pytest.mark.parametrize("name", TEXTS)
