@@ -40,7 +40,7 @@ class Turns:
 
 
 class Effort:
-    """What one page of a search has spent so far. All searches of a node share `turns`."""
+    """Processor time that one page of a search has taken. All searches of a node share `turns`."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns

@@ -382,7 +382,7 @@ def _step(length: int | None, size: int, unknown: int) -> int:
 
 
 def _length(events: Sequence[AnyEvent], size: int, count: int) -> int | None:
-    """How long the events are, if so many of them have so many bytes.
+    """Estimated length of the events, if so many of them have so many bytes.
 
     None if that is not known: some are redacted, and were longer when they were read.
     """

@@ -76,7 +76,7 @@ class Asking:
 
     @property
     def source(self) -> str:
-        """Whose doing this is, for limits: a user id, or an address."""
+        """The key that limits count by: a user id, or an address."""
         return self._user.id if self._user is not None else address_network(self.address)
 
     def take(self, operations: int) -> None:

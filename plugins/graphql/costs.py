@@ -1,4 +1,4 @@
-"""What an operation costs to execute, estimated from the schema, the variables and the usual lengths of lists.
+"""The cost of executing an operation, estimated from the schema, the variables and the usual lengths of lists.
 
 The unit is a field that is resolved. What is read from the store counts for more, a look at the
 schema for less, as it is in memory.
@@ -88,7 +88,7 @@ class Costs:
 
 
 class _Estimate:
-    """Of one operation with its variables. What stands in several places is reckoned once."""
+    """The estimate of one operation with its variables. A fragment in several places is reckoned once."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class _Estimate:
         return own + times * max(usual, self._of(inside, kind, size is not None and not is_list))
 
     def _size(self, node: FieldNode, field: GraphQLField, place: str) -> float | None:
-        """How long the list of a field may get, if an argument says so: one that is given before defaults."""
+        """The length of a field's list by its arguments, given ones before defaults; None if none says it."""
         names = [name for name in SIZES if name in field.args]
         if not names:
             return None
@@ -216,7 +216,7 @@ def _number(node: ValueNode | None) -> int | None:
 
 
 def _schema_lengths(schema: GraphQLSchema) -> dict[str, float]:
-    """How long the lists are that introspection shows: as they are, or on average."""
+    """Lengths of the lists that introspection shows: exact ones, or averages."""
     kinds = list(schema.type_map.values())
     fields = [
         field

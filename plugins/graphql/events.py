@@ -16,7 +16,7 @@ from chatserver_plugins.graphql.pace import PacedExecutor, is_no_list
 class EventExecutor(PacedExecutor):
     """Executes one operation for any number of events. Only long lists wait for their turn.
 
-    What a selection consists of is found out once. graphql-core's own memory of that knows it by a
+    The fields of a selection are collected once. graphql-core's own memory of that knows it by a
     list that it makes anew for each event, so that it would grow and never help.
     """
 
@@ -41,7 +41,7 @@ class EventExecutor(PacedExecutor):
 
 
 def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[GraphQLError]:
-    """What executes each event of a subscription; or what is wrong with the variables."""
+    """The executor of a subscription's events, or the errors in its variables."""
     made = EventExecutor.made(
         execution.schema,
         ready.document.node,
@@ -87,7 +87,7 @@ def begun(
 ) -> "asyncio.Future[ExecutionResult]":
     """An execution under way; `TimeoutError` after so long.
 
-    Who awaits it has to shield it: cancelled before it has begun, graphql-core would leave
+    The caller has to shield it: cancelled before it has begun, graphql-core would leave
     coroutines behind that never began.
     """
     future = asyncio.ensure_future(_awaited(made, seconds))

@@ -44,7 +44,7 @@ class Ready(NamedTuple):
 
 
 class Budget:
-    """What the operations of one request may cost together."""
+    """The cost that the operations of one request may reach together."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.left = limit, limit
@@ -81,7 +81,7 @@ class Execution:
         self._large: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def prepare(self, params: Params, asking: Asking, budget: Budget | None = None) -> Ready:
-        """What may be executed. Raises `Refused`, `ChatError` limit.rate.
+        """The operation, ready to be executed. Raises `Refused`, `ChatError` limit.rate.
 
         `charge` is to be called before it is executed. `budget` is that of the whole request.
         """
@@ -104,7 +104,7 @@ class Execution:
         return self._document(params, asking).operation(params.name).type.value
 
     def budget(self) -> Budget:
-        """What one request may cost."""
+        """A fresh budget for one request."""
         return Budget(self.config.cost)
 
     def charge(self, asking: Asking, *ready: Ready) -> None:

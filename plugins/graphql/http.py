@@ -148,7 +148,7 @@ class HttpDoor:
         return Answer({"errors": error.shown(), **_cost(error)}, error.meaning.status)
 
     async def _asking(self, request: Request) -> Asking:
-        """Who asks. Raises `ChatError` limit.rate."""
+        """The asker of a request. Raises `ChatError` limit.rate."""
         try:
             user = await request.user()
         except ChatError as error:

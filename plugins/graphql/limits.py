@@ -1,4 +1,4 @@
-"""What a document may look like, found out in one pass before it is validated.
+"""Bounds on the shape of a document, checked in one pass before it is validated.
 
 Validation compares fields of the same name pair by pair, so what could make that slow has to be
 refused first. What the document costs to execute is the matter of `costs`.
@@ -20,7 +20,7 @@ from graphql.language import DocumentNode
 from chatserver_plugins.graphql.errors import Refused
 
 INTROSPECTION = ("__schema", "__type")
-# Of one document. Validation takes half a millisecond for each operation, and compares fragments in pairs.
+# Bounds of one document. Validation takes half a millisecond for each operation, and compares fragments in pairs.
 OPERATIONS, FRAGMENTS = 20, 50
 PAIRS = 2_000  # of fields with one name that validation compares, each some microseconds
 STEPS = 20_000  # fields looked at; where fragments meet in many ways, there are more than tokens
@@ -31,7 +31,7 @@ Place = tuple[SelectionSetNode, ...]
 
 
 class Steps:
-    """How much more of a document may be looked at."""
+    """A budget of steps for looking at a document."""
 
     def __init__(self, code: str) -> None:
         """`code` is the error where it is too much."""

@@ -15,7 +15,7 @@ Fetch = Callable[[Sequence[KeyT]], Awaitable[Mapping[KeyT, ValueT | ChatError]]]
 
 
 class Stir:
-    """What still goes on in an operation, so that more may be asked for soon."""
+    """The activity in an operation: while there is some, more keys may be asked for soon."""
 
     def __init__(self) -> None:
         self.waking = 0  # loaders that hand out what they have got

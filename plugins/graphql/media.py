@@ -7,7 +7,7 @@ from chatserver_plugins.graphql.errors import Refused
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
-# What is served, by the patterns of an Accept header that it fits, the closest one first. Who does
+# The media types served, by the patterns of an Accept header that it fits, the closest one first. Who does
 # not ask for the newer type gets the one that every client knows, and nobody a stream unasked.
 OFFERS = {
     GRAPHQL: (GRAPHQL,),
@@ -28,7 +28,7 @@ class Accepted(NamedTuple):
 
 
 def accepted(header: str | None) -> Accepted:
-    """What a client accepts, by quality and then by order. Raises `Refused` graphql.not_acceptable.
+    """The media types that a client accepts, by quality and then by order. Raises `Refused` graphql.not_acceptable.
 
     The closest pattern says what the quality of a media type is; of equal quality, one that is
     named counts before one that a pattern fits (RFC 9110, section 12.5.1, leaves that open).

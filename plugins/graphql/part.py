@@ -47,7 +47,7 @@ LENGTHS = {
     "Room.messagesConnection": rooms.MESSAGES_MOST,
     "Room.events": rooms.EVENTS_MOST,
     "Room.members": rooms.MEMBERS_MOST,
-    # What most messages have; an operation that finds much more is stopped.
+    # Usual lengths; an operation that finds much more is stopped.
     "Message.mentions": 2,
     "Message.reactions": 3,
     "Reaction.users": 5,

@@ -121,7 +121,7 @@ def _snake_case(name: str) -> str:
 
 
 def build_costs(schema: GraphQLSchema, parts: Sequence[GraphQLPart]) -> Costs:
-    """What operations of this schema cost, by what its parts say of their fields."""
+    """The costs of operations of this schema, from the costs of fields that its parts declare."""
     costs: dict[str, int] = {}
     lengths: dict[str, int] = {}
     for part in parts:

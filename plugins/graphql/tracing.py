@@ -24,7 +24,7 @@ class RootSpans:
         self._trace, self._tracer = trace, tracer
 
     def around(self, name: str, execute: Callable[[], Any]) -> Any:
-        """What `execute` returns; the span lasts until that is there, if it has to be awaited."""
+        """The result of `execute`, or an awaitable of it; the span ends when the result is there."""
         span = self._tracer.start_span(name, attributes={"graphql.path": name})
         with self._trace.use_span(span):
             result = execute()
