@@ -52,7 +52,6 @@ def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[G
         hide_suggestions=True,
         pace=execution.pace,
         most=execution.most_resolved,
-        spans=None,
     )
     if isinstance(made, EventExecutor):
         made.cost = max(1, ready.cost.total)

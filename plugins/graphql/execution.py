@@ -19,7 +19,7 @@ from chatserver_plugins.graphql.documents import Document, Documents, Operation
 from chatserver_plugins.graphql.errors import Refused, shown
 from chatserver_plugins.graphql.limits import check_variables
 from chatserver_plugins.graphql.measures import OperationMeasures
-from chatserver_plugins.graphql.pace import PacedExecutor, is_no_list
+from chatserver_plugins.graphql.pace import PacedExecutor, TracedExecutor, is_no_list
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.persisted import Persisted
 from chatserver_plugins.graphql.tracing import Tracing
@@ -204,7 +204,10 @@ class Execution:
         if known is not None and known[0] is operation:
             return known[1], 0
         with self._tracing.operation(operation) as spans:
-            executor = PacedExecutor.made(
+            kind, traced = (
+                (PacedExecutor, {}) if spans is None else (TracedExecutor, {"spans": spans})
+            )
+            executor = kind.made(
                 self.schema,
                 ready.document.node,
                 context_value=asking,
@@ -215,7 +218,7 @@ class Execution:
                 hide_suggestions=not self._shows_schema(asking),
                 pace=self.pace,
                 most=self.most_resolved,
-                spans=spans,
+                **traced,
             )
             if isinstance(executor, list):
                 return ExecutionResult(None, executor), 0

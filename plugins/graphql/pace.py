@@ -16,7 +16,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLResolveInfo,
 )
-from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import Path, gather_with_cancel
 
 from chatserver_plugins.graphql.costs import SCHEMA_FIELD
@@ -27,12 +27,10 @@ from chatserver_plugins.graphql.turns import PART_FIELDS, Pace
 class PacedExecutor(Executor[Any]):
     """Executes one operation at the common pace, and counts what it resolves."""
 
-    def __init__(
-        self, *arguments: Any, pace: Pace, most: float, spans: RootSpans | None, **named: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, pace: Pace, most: float, **named: Any) -> None:
         """Of more than `most` fields nothing further is resolved: `is_too_much` is true then."""
         super().__init__(*arguments, **named)
-        self.pace, self._most, self._spans = pace, most, spans
+        self.pace, self._most = pace, most
         self.resolved = 0.0  # fields, those of the schema for less
         self.worked = 0  # fields, and items of lists
         self.parts = 0  # of lists, one in the other, that are being completed now
@@ -50,27 +48,40 @@ class PacedExecutor(Executor[Any]):
     def is_too_much(self) -> bool:
         return self.resolved > self._most
 
-    def work(self) -> None:
-        self.worked += 1
-        self.pace.left -= 1
+    def work(self, amount: int = 1) -> None:
+        self.worked += amount
+        self.pace.left -= amount
 
-    def execute_field(
+    def execute_fields(
         self,
         parent_type: GraphQLObjectType,
-        source: Any,
-        field_details_list: FieldDetailsList,
-        path: Path,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
         position_context: None,
     ) -> Any:
-        self.resolved += SCHEMA_FIELD if parent_type.name.startswith("__") else 1
-        self.work()
-        execute = super().execute_field
-        if self._spans is None or path.prev is not None:
-            return execute(parent_type, source, field_details_list, path, position_context)
-        return self._spans.around(
-            str(path.key),
-            lambda: execute(parent_type, source, field_details_list, path, position_context),
+        self._count(parent_type, len(grouped_field_set))
+        return super().execute_fields(
+            parent_type, source_value, path, grouped_field_set, position_context
         )
+
+    def execute_fields_serially(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: None,
+    ) -> Any:
+        self._count(parent_type, len(grouped_field_set))
+        return super().execute_fields_serially(
+            parent_type, source_value, path, grouped_field_set, position_context
+        )
+
+    def _count(self, parent_type: GraphQLObjectType, fields: int) -> None:
+        """Count the fields of an object together: one by one would take a quarter of a small query."""
+        self.resolved += fields * (SCHEMA_FIELD if parent_type.name[:2] == "__" else 1)
+        self.work(fields)
 
     def collect_and_execute_subfields(
         self,
@@ -115,6 +126,30 @@ class PacedExecutor(Executor[Any]):
         if is_due and listed.go_on(max(pace.left, PART_FIELDS)):
             return listed.gathered() if listed.awaited else listed.results
         return listed.finish()
+
+
+class TracedExecutor(PacedExecutor):
+    """The same, with a span around each root field."""
+
+    def __init__(self, *arguments: Any, spans: RootSpans, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._spans = spans
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: None,
+    ) -> Any:
+        execute = super().execute_field
+        if path.prev is not None:
+            return execute(parent_type, source, field_details_list, path, position_context)
+        return self._spans.around(
+            str(path.key),
+            lambda: execute(parent_type, source, field_details_list, path, position_context),
+        )
 
 
 class _List:
