@@ -182,15 +182,19 @@ class RoomLists:
     ) -> dict[str, Unread]:
         """Counts of the rooms with unread messages, up to each room's head at the time this returns."""
 
-        def count(room: Room) -> Counted | None:
-            return _count(user.id, room, read.get(room.id, 0), known.rooms.get(room.id))
+        def count() -> list[tuple[Room, Counted | None]]:
+            kept, seen = known.rooms.get, read.get
+            return [
+                (room, _count(user.id, room, seen(room.id, 0), kept(room.id))) for room in rooms
+            ]
 
+        all_counted = count()
         asked: dict[str, Unread] = {}
-        if missing := [room for room in rooms if count(room) is None]:
+        if missing := [room for room, counted in all_counted if counted is None]:
             asked = await self._ask(user, known, missing, read)
+            all_counted = count()  # as the heads are by now
         found: dict[str, Unread] = {}
-        for room in rooms:
-            counted = count(room)
+        for room, counted in all_counted:
             if counted is None:
                 found[room.id] = asked.get(room.id, NONE)
             elif counted.unread.messages:

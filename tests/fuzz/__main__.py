@@ -48,8 +48,11 @@ async def repeat(name: str, case: Case, rng: Random, found: Findings, until: flo
         found.case(name)
         try:
             await case(rng)
-        except (httpx.TransportError, TimeoutError) as error:
+        except (httpx.TransportError, OSError) as error:
             found.note(f"{name}: {type(error).__name__}", str(error))
+            await asyncio.sleep(
+                1
+            )  # the server may be gone, and each further case would fail at once
 
 
 async def attack(target: doors.Target, seed: int, seconds: float, found: Findings) -> None:
@@ -90,9 +93,12 @@ def main() -> int:
             began = time.time()
             asyncio.run(attack(target, options.seed, options.minutes * 60, found))
             if not server.is_ready():
-                found.note("server", "it does not serve any more")
-            status = server.stop()
-            if status:
+                console = (folder / "server/console.log").read_text(errors="replace")
+                found.note(
+                    "server",
+                    f"it does not serve any more: {server.process.poll()}\n{console[-5000:]}",
+                )
+            elif status := server.stop():
                 found.note("server", f"it ended with status {status}")
         found.read_log(folder / "server/logs/error.log")
         [turns] = folder.rglob("turns.jsonl")
