@@ -90,7 +90,10 @@ class Watchdog:
     def _tell(self, frame: FrameType | None) -> None:
         culprit, place = "", "?"
         if frame is not None:
-            place = f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+            # The line where the function begins: to ask for the present line of a frame that another
+            # thread runs can end the process (CPython 3.11).
+            code = frame.f_code
+            place = f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
         while frame is not None and not culprit:
             module = frame.f_globals.get("__name__", "")
             culprit = next(
