@@ -71,7 +71,7 @@ def run_virtually(
 
 
 def unexpected(logged: list[str]) -> list[str]:
-    """What was logged as an error, but that the store was away, as the faults have it."""
+    """Logged errors, without those about the outages that the faults cause."""
     return [line for line in logged if not line.startswith(("WARNING", "ERROR the store "))]
 
 

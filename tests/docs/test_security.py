@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT
 from tests.docs.test_architecture import names
 
 TEXT = (ROOT / "docs/security.md").read_text(encoding="utf-8")
-# Of each section of ASVS 5.0.0 the levels of its requirements, in order.
+# The levels of the requirements of each section of ASVS 5.0.0, in order.
 LEVELS = """
 1.1:22 1.2:1111122223 1.3:112222222223 1.4:222 1.5:123 2.1:122 2.2:112 2.3:12223 2.4:23 3.1:3 3.2:113 3.3:12223
 3.4:11222233 3.5:11122333 3.6:3 3.7:22333 4.1:12233 4.2:23333 4.3:22 4.4:1222 5.1:2 5.2:112333 5.3:113 5.4:222
@@ -51,7 +51,7 @@ def expected() -> dict[str, str]:
 
 
 def section(title: str) -> str:
-    """What stands under a heading of the second order."""
+    """The text under a heading of the second order."""
     return TEXT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 

@@ -118,7 +118,7 @@ async def test_more_rows_take_no_more_calls(
     before: Callable[[Server], Awaitable[None]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # What is read at once is bounded, elsewhere in smaller pieces: see tests/core/test_history.py.
+    # Reads are made in one piece here, not in smaller ones: see tests/core/test_history.py.
     monkeypatch.setattr("chatserver.service.history.MANY_AT_ONCE", 10_000)
     # However long it takes, what was looked up once need not be looked up again.
     monkeypatch.setattr("chatserver.rooms.FRESH_SECONDS", 3600.0)
