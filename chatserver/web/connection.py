@@ -297,6 +297,8 @@ async def _hang_up(stream: IOStream) -> None:
     Closing a socket at once, with unread bytes of the peer, would reset the connection, and the peer might
     never see its answer.
     """
+    if stream.closed():
+        return  # the client was faster
     if not isinstance(stream, SSLIOStream):
         with suppress(OSError):
             stream.socket.shutdown(socket.SHUT_WR)

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
+from tornado.iostream import IOStream
 
+from chatserver.web.connection import _hang_up
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
@@ -202,3 +205,12 @@ async def test_a_plugin_s_route_reads_large_bodies_of_users_alone(
     assert (await server.http("POST", "/up", content=b"x" * 65_536)).status_code == 200
     assert (await anna.http("POST", "/up", content=b"x" * 1_000_000)).status_code == 200
     assert (await anna.http("POST", "/small", content=b"x" * 101)).status_code == 413
+
+
+async def test_to_hang_up_on_a_client_that_is_gone_is_no_error() -> None:
+    """As when it goes while its answer is written, before the rest of its body is thrown away."""
+    ours, theirs = socket.socketpair()
+    with closing(theirs):
+        stream = IOStream(ours)
+        stream.close()
+        await _hang_up(stream)
