@@ -73,9 +73,9 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
         Count,
         Meta(
             description="Characters of documents kept ready-made that clients have sent; "
-            "each may take 300 bytes of memory."
+            "each may take 200 bytes of memory."
         ),
-    ] = 262144
+    ] = 65536
 
     persisted_chars: Annotated[
         int,

@@ -55,10 +55,12 @@ class Findings:
             turn = json.loads(line)
             if turn["at"] < since:
                 continue
-            places = OWN_CODE.findall(turn["stack"])
+            first, *_ = turn["stack"].split("\n\n")
+            places = OWN_CODE.findall(first)
             key = f"{STALL}: {' in '.join(places[-1]) if places else 'not seen'}"
             self.stalls.append(turn["seconds"])
-            self.note(key, f"{turn['seconds']} s\n{turn['stack']}")
+            took = f"{turn['seconds']} s, {turn['collector']} s of it the collector's"
+            self.note(key, f"{took}, generation {turn['generation']}\n{turn['stack']}")
 
     def report(self) -> str:
         lines = [f"{count:>9,} cases over {door}" for door, count in sorted(self.cases.items())]

@@ -41,7 +41,8 @@ def test_the_fuzzer_finds_what_it_looks_for(tmp_path: Path) -> None:
     found.read_log(log)
     turns = tmp_path / "turns.jsonl"
     turns.write_text(
-        '{"at": 5, "seconds": 0.2, "stack": "File \\"/x/plugins/a.py\\", line 3, in f"}\n' * 2
+        '{"at": 5, "seconds": 0.2, "collector": 0.1, "generation": 1, "stack": "File \\"/x/plugins/a.py\\", line 3, in f"}\n'
+        * 2
     )
     found.read_turns(turns, since=4)
     found.read_turns(turns, since=6)
