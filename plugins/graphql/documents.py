@@ -15,7 +15,7 @@ from graphql import (
     specified_rules,
     validate,
 )
-from graphql.language import DocumentNode
+from graphql.language import DocumentNode, Node, Token, TokenKind
 from graphql.validation import MaxIntrospectionDepthRule
 
 from chatserver import StartupError
@@ -30,6 +30,7 @@ from chatserver_plugins.graphql.limits import (
 )
 
 ERRORS = 20  # of one document are shown
+NO_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
 RULES = (*specified_rules, MaxIntrospectionDepthRule)
 
 
@@ -90,14 +91,20 @@ class Documents:
             raise Refused("graphql.document_unknown")
         return self._known[name]
 
+    def demand_known(self, text: str | None) -> None:
+        """Raises `Refused` where no others are executed. Without a `text`, an id was asked for."""
+        if self._config.documents_only:
+            raise Refused(
+                "graphql.document_unknown" if text is None else "graphql.document_required"
+            )
+
     def is_ready(self, text: str) -> bool:
         """Whether it takes next to nothing to get the document of this text."""
         return text in self._ready
 
     def get(self, text: str, *, hide_names: bool = False) -> Document:
         """The document of a text. Raises `Refused`, with a hint at like names unless these are hidden."""
-        if self._config.documents_only:
-            raise Refused("graphql.document_required")
+        self.demand_known(text)
         found = self._ready.get(text)
         if found is None:
             found = self._ready[text] = self._make(text, hide_names)
@@ -115,6 +122,7 @@ class Documents:
         errors = validate(self._schema, node, RULES, max_errors=ERRORS, hide_suggestions=hide_names)
         if errors:
             raise Refused("graphql.invalid", errors=errors)
+        _forget_tokens(node)
         operations = [
             part for part in node.definitions if isinstance(part, OperationDefinitionNode)
         ]
@@ -132,6 +140,24 @@ class Documents:
             if "nested too deeply" in error.message:
                 raise Refused("graphql.depth", detail={"limit": self._config.depth}) from error
             raise Refused("graphql.parse", errors=[error]) from error
+
+
+def _forget_tokens(document: DocumentNode) -> None:
+    """Drop the tokens that a document was read from; errors need the place of a node alone.
+
+    They refer to each other in circles, and are a third of what the garbage collector would look through.
+    """
+    waiting: list[Node] = [document]
+    while waiting:
+        node = waiting.pop()
+        if node.loc is not None:
+            node.loc.start_token = node.loc.end_token = NO_TOKEN
+        for key in node.keys:
+            inside = getattr(node, key, None)
+            if isinstance(inside, Node):
+                waiting.append(inside)
+            elif isinstance(inside, list | tuple):
+                waiting.extend(each for each in inside if isinstance(each, Node))
 
 
 def _described(node: OperationDefinitionNode, fragments: Fragments) -> Operation:

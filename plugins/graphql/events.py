@@ -51,6 +51,7 @@ def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[G
         is_async_iterable=is_no_list,
         hide_suggestions=True,
         pace=execution.pace,
+        leaves=execution.leaves,
         most=execution.most_resolved,
     )
     if isinstance(made, EventExecutor):

@@ -17,15 +17,16 @@ from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.costs import PER_OPERATION, Cost, Costs
 from chatserver_plugins.graphql.documents import Document, Documents, Operation
 from chatserver_plugins.graphql.errors import Refused, shown
+from chatserver_plugins.graphql.leaves import Leaves
 from chatserver_plugins.graphql.limits import check_variables
 from chatserver_plugins.graphql.measures import OperationMeasures
 from chatserver_plugins.graphql.pace import PacedExecutor, TracedExecutor, is_no_list
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.persisted import Persisted
+from chatserver_plugins.graphql.reading import Reader
 from chatserver_plugins.graphql.tracing import Tracing
 from chatserver_plugins.graphql.turns import Pace
 
-NEW_CHARS = 200  # so many characters of a new document count as one operation: it takes 1 ms
 EVENTS = 10  # an event of a subscription may cost a tenth of an operation: there are more of them
 LONGER = 2  # times the cost allowed that an operation may resolve, where lists are unusually long
 LARGE = 1000  # an operation of this cost waits for the others of the same user that are as large
@@ -72,20 +73,25 @@ class Execution:
         self.documents = Documents(schema, config)
         self.measures = OperationMeasures(measures)
         self._costs = costs
-        self._persisted = Persisted(config.persisted_chars)
-        self.pace = Pace()
+        self.pace, self.leaves = Pace(), Leaves(schema)
+        self._reader = Reader(self.documents, Persisted(config.persisted_chars))
         self.most_resolved = LONGER * config.cost  # fields, of one operation or one event
         self._tracing = Tracing(config.opentelemetry)
         self._schemas: OrderedDict[int, tuple[Operation, ExecutionResult]] = OrderedDict()
         # By who asks: of one's large operations one is executed at a time.
         self._large: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def prepare(self, params: Params, asking: Asking, budget: Budget | None = None) -> Ready:
+    async def prepare(self, params: Params, asking: Asking, budget: Budget | None = None) -> Ready:
         """The operation, ready to be executed. Raises `Refused`, `ChatError` limit.rate.
 
         `charge` is to be called before it is executed. `budget` is that of the whole request.
         """
-        found = self._document(params, asking)
+        return self.ready(await self._document(params, asking), params, asking, budget)
+
+    def ready(
+        self, found: Document, params: Params, asking: Asking, budget: Budget | None = None
+    ) -> Ready:
+        """The same, of a document that was read."""
         operation = found.operation(params.name)
         if operation.introspects and not self._shows_schema(asking):
             raise Refused("graphql.introspection")
@@ -99,9 +105,10 @@ class Execution:
         (budget or self.budget()).take(cost.total)
         return Ready(found, operation, given, cost)
 
-    def kind(self, params: Params, asking: Asking) -> str:
+    async def kind(self, params: Params, asking: Asking) -> str:
         """The type of the operation: query, mutation or subscription. Raises `Refused`, `ChatError`."""
-        return self._document(params, asking).operation(params.name).type.value
+        found = await self._document(params, asking)
+        return found.operation(params.name).type.value
 
     def budget(self) -> Budget:
         """A fresh budget for one request."""
@@ -155,27 +162,9 @@ class Execution:
         errors = [shown(error, self.debug) for error in outcome.errors]
         return {"data": outcome.data, "errors": errors}
 
-    # -- documents ---------------------------------------------------------------------------------
-
-    def _document(self, params: Params, asking: Asking) -> Document:
-        if params.document is not None:
-            return self.documents.known(params.document)
-        text, hash = params.text, params.hash
-        if hash is not None and self.documents.is_known(hash):
-            return self.documents.known(hash)
-        if hash is not None and self.config.documents_only:
-            raise Refused(
-                "graphql.document_unknown" if text is None else "graphql.document_required"
-            )
-        if hash is not None:
-            text = self._persisted.text(hash, text)
-        text = text or ""
-        if not self.documents.is_ready(text):
-            asking.take(len(text) // NEW_CHARS)
-        found = self.documents.get(text, hide_names=not self._shows_schema(asking))
-        if hash is not None:
-            self._persisted.keep(hash, text, asking.source)
-        return found
+    async def _document(self, params: Params, asking: Asking) -> Document:
+        hide_names = not self._shows_schema(asking)
+        return await self._reader.document(params, asking, hide_names=hide_names)
 
     def _shows_schema(self, asking: Asking) -> bool:
         shown_to = self.config.introspection
@@ -217,6 +206,7 @@ class Execution:
                 is_async_iterable=is_no_list,
                 hide_suggestions=not self._shows_schema(asking),
                 pace=self.pace,
+                leaves=self.leaves,
                 most=self.most_resolved,
                 **traced,
             )

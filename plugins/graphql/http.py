@@ -4,7 +4,6 @@ No page of another origin may make a browser do something: a POST must have a co
 such a page cannot send unasked, and a GET with the cookie a header that it cannot add.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -52,7 +51,7 @@ class HttpDoor:
                 self._demand_preflight(request)
             params = params_of_query(request.query)
             asking = await self._asking(request)
-            if self._is_stream(accept, params, asking):
+            if await self._is_stream(accept, params, asking):
                 return self._stream(request, params, asking)
             answer = await self._answer(params, asking, only_queries=True)
         except ChatError as error:
@@ -68,19 +67,19 @@ class HttpDoor:
                 return await self._answer_all(body, accept.media, request)
             params = params_of(body)
             asking = await self._asking(request)
-            if self._is_stream(accept, params, asking):
+            if await self._is_stream(accept, params, asking):
                 return self._stream(request, params, asking)
             answer = await self._answer(params, asking)
         except ChatError as error:
             return self._refuse(error)
         return _signed(_reply(answer.result, accept.media, answer.status), asking)
 
-    def _is_stream(self, accept: Accepted, params: Params, asking: Asking) -> bool:
+    async def _is_stream(self, accept: Accepted, params: Params, asking: Asking) -> bool:
         """A stream is what is preferred, or all that a subscription can be answered with."""
         if accept.prefers_events or not accept.takes_events:
             return accept.prefers_events
         try:
-            return self._execution.kind(params, asking) == "subscription"
+            return await self._execution.kind(params, asking) == "subscription"
         except Refused:
             return False  # whatever is wrong with it is said in the answer
 
@@ -97,7 +96,7 @@ class HttpDoor:
         """Raises `ChatError` limit.rate."""
         execution = self._execution
         try:
-            ready = self._prepare(params, asking, execution.budget())
+            ready = await self._prepare(params, asking, execution.budget())
             if only_queries and ready.operation.type.value != "query":
                 raise Refused("graphql.get")
             execution.charge(asking, ready)
@@ -118,10 +117,9 @@ class HttpDoor:
         prepared: list[Ready | Refused] = []
         for params in batch:
             try:
-                prepared.append(self._prepare(params, asking, budget))
+                prepared.append(await self._prepare(params, asking, budget))
             except Refused as error:
                 prepared.append(error)
-            await asyncio.sleep(0)  # each may take some milliseconds
         execution.charge(asking, *(each for each in prepared if isinstance(each, Ready)))
         until = execution.deadline()
         results = [await self._result(each, asking, until) for each in prepared]
@@ -135,8 +133,8 @@ class HttpDoor:
         except Refused as error:
             return self._refusal(error).result
 
-    def _prepare(self, params: Params, asking: Asking, budget: Budget) -> Ready:
-        ready = self._execution.prepare(params, asking, budget)
+    async def _prepare(self, params: Params, asking: Asking, budget: Budget) -> Ready:
+        ready = await self._execution.prepare(params, asking, budget)
         if ready.operation.type.value == "subscription":
             raise Refused(
                 "graphql.operation", "Subscriptions take a WebSocket or server-sent events."

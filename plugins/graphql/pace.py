@@ -20,6 +20,7 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import Path, gather_with_cancel
 
 from chatserver_plugins.graphql.costs import SCHEMA_FIELD
+from chatserver_plugins.graphql.leaves import Leaves
 from chatserver_plugins.graphql.tracing import RootSpans
 from chatserver_plugins.graphql.turns import PART_FIELDS, Pace
 
@@ -27,10 +28,12 @@ from chatserver_plugins.graphql.turns import PART_FIELDS, Pace
 class PacedExecutor(Executor[Any]):
     """Executes one operation at the common pace, and counts what it resolves."""
 
-    def __init__(self, *arguments: Any, pace: Pace, most: float, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, pace: Pace, leaves: Leaves, most: float, **named: Any
+    ) -> None:
         """Of more than `most` fields nothing further is resolved: `is_too_much` is true then."""
         super().__init__(*arguments, **named)
-        self.pace, self._most = pace, most
+        self.pace, self._leaves, self._most = pace, leaves, most
         self.resolved = 0.0  # fields, those of the schema for less
         self.worked = 0  # fields, and items of lists
         self.parts = 0  # of lists, one in the other, that are being completed now
@@ -60,10 +63,24 @@ class PacedExecutor(Executor[Any]):
         grouped_field_set: GroupedFieldSet,
         position_context: None,
     ) -> Any:
+        """Read what is simple directly; the rest is resolved by graphql-core."""
         self._count(parent_type, len(grouped_field_set))
-        return super().execute_fields(
-            parent_type, source_value, path, grouped_field_set, position_context
-        )
+        readers = self._leaves.of(parent_type.name)
+        results: dict[str, Any] = {}
+        rest: GroupedFieldSet = {}
+        for name, details in grouped_field_set.items():
+            try:
+                results[name] = readers[details[0].node.name.value](source_value)
+            except Exception:
+                results[name] = None  # keeps its place
+                rest[name] = details
+        if not rest:
+            return results
+        others = super().execute_fields(parent_type, source_value, path, rest, position_context)
+        if self.is_awaitable(others):
+            return _completed(results, others)
+        results.update(cast("dict[str, Any]", others))
+        return results
 
     def execute_fields_serially(
         self,
@@ -150,6 +167,11 @@ class TracedExecutor(PacedExecutor):
             str(path.key),
             lambda: execute(parent_type, source, field_details_list, path, position_context),
         )
+
+
+async def _completed(results: dict[str, Any], others: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    results.update(await others)
+    return results
 
 
 class _List:

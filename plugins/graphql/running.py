@@ -48,7 +48,7 @@ class Runner:
         execution = self._execution
         try:
             who = asking()
-            ready = execution.prepare(params, who)
+            ready = await execution.prepare(params, who)
             kind = ready.operation.type.value
             if kind == "mutation" and only_queries:
                 raise Refused("graphql.get")

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from operator import attrgetter
-from typing import Any
 
 from ariadne import EnumType, make_executable_schema
 from graphql import (
@@ -21,6 +19,7 @@ from graphql.language import NameNode, ast
 
 from chatserver import GraphQLPart, StartupError
 from chatserver_plugins.graphql.costs import Costs
+from chatserver_plugins.graphql.leaves import Attribute
 
 
 def build(parts: Sequence[GraphQLPart]) -> GraphQLSchema:
@@ -102,18 +101,9 @@ def _bind_others(schema: GraphQLSchema, kinds: Mapping[str, type]) -> None:
 def _bind_fields(kind: GraphQLObjectType) -> None:
     for name, field in kind.fields.items():
         if field.resolve is None:
-            field.resolve = _attribute(_snake_case(name))
+            field.resolve = Attribute(_snake_case(name))
         for argument_name, argument in field.args.items():
             argument.out_name = _snake_case(argument_name)
-
-
-def _attribute(name: str) -> Any:
-    get = attrgetter(name)
-
-    def resolve(parent: object, info: object) -> object:
-        return get(parent)
-
-    return resolve
 
 
 def _snake_case(name: str) -> str:

@@ -131,11 +131,13 @@ def somebody() -> Asking:
 
 
 def prepared(execution: Execution, text: str, **variables: Any) -> Ready:
-    return execution.prepare(Params(text, variables, None), somebody())
+    found = execution.documents.get(text)
+    return execution.ready(found, Params(text, variables, None), somebody())
 
 
 def execution_of(execution: Execution, text: str, name: str | None) -> Ready:
-    return execution.prepare(Params(text, None, name), somebody())
+    found = execution.documents.get(text)
+    return execution.ready(found, Params(text, None, name), somebody())
 
 
 @pytest.mark.parametrize("name", HOSTILE)
