@@ -117,6 +117,17 @@ class RecordsContract:
         assert len(await store.scan("s", "a", "A")) == 25
         assert await store.scan("s", "a", limit=0) == []
 
+    async def test_scans_at_the_same_time(self, store: Store) -> None:
+        keys = [f"{user}/{room:02}" for user in "abcdefghijkl" for room in range(12)]
+        await asyncio.gather(*(store.put("s", key, key.encode()) for key in keys))
+        await store.put("t", "a/1", b"of another space")
+        asked = [(f"{user}/", f"{user}/{at:02}", 5) for user in "almbzc" for at in (0, 3, 9)]
+        asked += [("", "", 3), ("", "k/07", 999), ("", "", 999)]
+        found = await asyncio.gather(*(store.scan("s", *each) for each in asked))
+        for (prefix, after, limit), rows in zip(asked, found, strict=True):
+            wanted = [key for key in keys if key.startswith(prefix) and key > after][:limit]
+            assert rows == [(key, key.encode()) for key in wanted]
+
     async def test_spaces_that_hold_a_record(self, store: Store) -> None:
         assert await store.spaces() == []
         for space in ("", *TRICKY_TEXTS):

@@ -11,9 +11,9 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from chatserver_plugins.mongo.driver import Database, Document
+from chatserver_plugins.mongo.scans import Scans, range_of, record_id
 
 NAME = "records"
-FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
 
 
 class MongoRecords:
@@ -25,21 +25,25 @@ class MongoRecords:
     def _records(self) -> Any:
         return self._database.collection(NAME)
 
+    @cached_property
+    def _scans(self) -> Scans:
+        return Scans(self._database, self._records)
+
     async def get(self, space: str, key: str) -> bytes | None:
-        found = await self._database.run(self._records.find_one({"_id": _id(space, key)}))
+        found = await self._database.run(self._records.find_one({"_id": record_id(space, key)}))
         return None if found is None else bytes(found["value"])
 
     async def get_many(self, space: str, keys: Sequence[str]) -> dict[str, bytes]:
         if not keys:
             return {}
-        cursor = self._records.find({"_id": {"$in": [_id(space, key) for key in keys]}})
+        cursor = self._records.find({"_id": {"$in": [record_id(space, key) for key in keys]}})
         found = await self._database.run(cursor.to_list(None))
         return {record["_id"]["k"]: bytes(record["value"]) for record in found}
 
     async def put(self, space: str, key: str, value: bytes) -> None:
         def update() -> Any:
             change = {"$set": {"value": value}}
-            return self._records.update_one({"_id": _id(space, key)}, change, upsert=True)
+            return self._records.update_one({"_id": record_id(space, key)}, change, upsert=True)
 
         try:
             await self._database.run(update())
@@ -47,7 +51,7 @@ class MongoRecords:
             await self._database.run(update())
 
     async def add(self, space: str, key: str, value: bytes) -> bool:
-        record = {"_id": _id(space, key), "value": value}
+        record = {"_id": record_id(space, key), "value": value}
         try:
             await self._database.run(self._records.insert_one(record))
         except DuplicateKeyError:
@@ -55,13 +59,13 @@ class MongoRecords:
         return True
 
     async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
-        query = {"_id": _id(space, key), "value": old}
+        query = {"_id": record_id(space, key), "value": old}
         change = {"$set": {"value": new}}
         result = await self._database.run(self._records.update_one(query, change))
         return bool(result.matched_count)
 
     async def delete(self, space: str, key: str) -> bool:
-        result = await self._database.run(self._records.delete_one({"_id": _id(space, key)}))
+        result = await self._database.run(self._records.delete_one({"_id": record_id(space, key)}))
         return bool(result.deleted_count)
 
     async def scan(
@@ -69,12 +73,7 @@ class MongoRecords:
     ) -> list[tuple[str, bytes]]:
         if limit < 1:
             return []
-        ids = {"$gt": _id(space, after)} if after >= prefix else {"$gte": _id(space, prefix)}
-        end = _after_prefix(prefix)
-        ids["$lt"] = _id(space, end) if end else {"s": space, "k": {}}  # objects follow texts
-        cursor = self._records.find({"_id": ids}, sort=[("_id", 1)], limit=limit, batch_size=limit)
-        found = await self._database.run(cursor.to_list(None))
-        return [(record["_id"]["k"], bytes(record["value"])) for record in found]
+        return await self._scans.rows(space, range_of(prefix, after, limit))
 
     async def spaces(self) -> list[str]:
         spaces: list[str] = []
@@ -83,16 +82,3 @@ class MongoRecords:
             spaces.append(found["_id"]["s"])
             query = {"_id": {"$gt": {"s": spaces[-1], "k": {}}}}  # objects follow texts
         return spaces
-
-
-def _id(space: str, key: str) -> Document:
-    return {"s": space, "k": key}
-
-
-def _after_prefix(prefix: str) -> str | None:
-    """The least text above every text with this prefix; None if there is none."""
-    shorter = prefix.rstrip("\U0010ffff")
-    if not shorter:
-        return None
-    following = ord(shorter[-1]) + 1
-    return shorter[:-1] + chr(AFTER_SURROGATES if following == FIRST_SURROGATE else following)

@@ -1,0 +1,153 @@
+"""Scans of records: those of one space that come at the same time are one query.
+
+A query takes the driver some 200 µs, and each record that it finds less than one. So when many users ask for their
+lists of rooms at once, one query for several of them costs a few times less, here and in mongod.
+"""
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from chatserver import StoreUnavailable
+from chatserver_plugins.mongo.driver import Database, Document
+
+MOST_RANGES = 8  # in one query: the first caller waits until it has found the records of all
+MOST_RECORDS = 4000  # of a query for several ranges
+BY_ID = [("_id", 1)]
+FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
+
+Row = tuple[str, bytes]
+
+
+class Range(NamedTuple):
+    """At most `limit` records with keys after `after`, or from `first` on if that is None, and below `end`."""
+
+    first: str
+    after: str | None
+    end: str | None
+    limit: int
+
+    def query(self, space: str) -> Document:
+        """The filter that its records pass."""
+        after, first = self.after, self.first
+        ids = (
+            {"$gte": record_id(space, first)} if after is None else {"$gt": record_id(space, after)}
+        )
+        # Objects follow texts.
+        ids["$lt"] = {"s": space, "k": {}} if self.end is None else record_id(space, self.end)
+        return {"_id": ids}
+
+    def part(self, rows: Sequence[Row], keys: Sequence[str], *, cut: bool) -> list[Row] | None:
+        """Its rows among those of several ranges, by ascending key.
+
+        With `cut` further rows may follow the last one; None if some of them may be of this range.
+        """
+        after, first = self.after, self.first
+        start = bisect_left(keys, first) if after is None else bisect_right(keys, after)
+        end = len(keys) if self.end is None else bisect_left(keys, self.end)
+        if cut and end == len(keys) and end - start < self.limit:
+            return None
+        return list(rows[start : min(end, start + self.limit)])
+
+
+class Joining(NamedTuple):
+    """A scan that the query of another caller answers; with None it has to be a query of its own."""
+
+    range: Range
+    found: "asyncio.Future[list[Row] | None]"
+
+
+class Scans:
+    """Reads ranges of the collection of records."""
+
+    def __init__(self, database: Database, records: Any) -> None:
+        self._database, self._records = database, records
+        self._gathering: dict[str, list[Joining]] = {}  # by space: scans that join the first one
+
+    async def rows(self, space: str, wanted: Range) -> list[Row]:
+        """The records of a range, by ascending key. Raises `StoreUnavailable`."""
+        joining = self._gathering.get(space)
+        if joining is None:
+            found = await self._lead(space, wanted)
+        else:
+            found = await self._join(space, joining, wanted)
+        return await self._find(space, [wanted], wanted.limit) if found is None else found
+
+    async def _join(self, space: str, joining: list[Joining], wanted: Range) -> list[Row] | None:
+        mine = Joining(wanted, asyncio.get_running_loop().create_future())
+        joining.append(mine)
+        if len(joining) + 1 == MOST_RANGES:
+            self._close(space, joining)
+        return await mine.found
+
+    async def _lead(self, space: str, wanted: Range) -> list[Row] | None:
+        """The records, with those that others ask for; None if nobody else does, or not all are found."""
+        joining: list[Joining] = []
+        parts: list[list[Row] | None] = []
+        self._gathering[space] = joining
+        try:
+            await asyncio.sleep(0)  # scans that begin in this turn of the loop join
+            self._close(space, joining)
+            if joining:
+                parts = await self._find_all(space, [wanted, *(each.range for each in joining)])
+            return parts[0] if parts else None
+        except StoreUnavailable as error:
+            for each in joining:
+                if not each.found.done():
+                    each.found.set_exception(error)
+            raise
+        finally:
+            self._close(space, joining)
+            # If this caller was cancelled, the others ask by themselves.
+            for each, part in zip_longest(joining, parts[1:]):
+                if not each.found.done():
+                    each.found.set_result(part)
+
+    def _close(self, space: str, joining: list[Joining]) -> None:
+        """Let the next scan of the space begin a query."""
+        if self._gathering.get(space) is joining:
+            del self._gathering[space]
+
+    async def _find_all(self, space: str, ranges: Sequence[Range]) -> list[list[Row] | None]:
+        """The records of each range; None for ranges behind the most that one query finds."""
+        most = min(sum(each.limit for each in ranges), MOST_RECORDS)
+        try:
+            rows = await self._find(space, ranges, most)
+        except ValueError:  # there is a text that is none in BSON: that fails for its caller alone
+            return [None] * len(ranges)
+        keys = [key for key, _ in rows]
+        return [each.part(rows, keys, cut=len(rows) == most) for each in ranges]
+
+    async def _find(self, space: str, ranges: Sequence[Range], most: int) -> list[Row]:
+        queries = [each.query(space) for each in ranges]
+        several = len(queries) > 1
+        # To choose an index for many ranges would take longer than to find their records.
+        cursor = self._records.find(
+            {"$or": queries} if several else queries[0],
+            sort=BY_ID,
+            limit=most,
+            batch_size=most,
+            hint=BY_ID if several else None,
+        )
+        found = await self._database.run(cursor.to_list(None))
+        return [(record["_id"]["k"], bytes(record["value"])) for record in found]
+
+
+def range_of(prefix: str, after: str, limit: int) -> Range:
+    """The keys with this prefix that follow `after`."""
+    return Range(prefix, after if after >= prefix else None, _after_prefix(prefix), limit)
+
+
+def record_id(space: str, key: str) -> Document:
+    return {"s": space, "k": key}
+
+
+def _after_prefix(prefix: str) -> str | None:
+    """The least text above every text with this prefix; None if there is none."""
+    shorter = prefix.rstrip("\U0010ffff")
+    if not shorter:
+        return None
+    following = ord(shorter[-1]) + 1
+    return shorter[:-1] + chr(AFTER_SURROGATES if following == FIRST_SURROGATE else following)
