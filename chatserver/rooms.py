@@ -7,7 +7,7 @@ than missed.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chatserver.interfaces import Store
 from chatserver.joined import Joined
@@ -41,6 +41,17 @@ class Rooms:
         if not found.followers and time.monotonic() - found.checked > FRESH_SECONDS:
             return None
         self._rooms.move_to_end(room)
+        return found
+
+    def all_loaded(self, rooms: Iterable[str]) -> list[Room]:
+        """Those of the rooms for which `loaded` has an answer."""
+        kept, oldest = self._rooms, time.monotonic() - FRESH_SECONDS
+        found: list[Room] = []
+        for name in rooms:
+            room = kept.get(name)
+            if room is not None and not room.stale and (room.followers or room.checked >= oldest):
+                kept.move_to_end(name)
+                found.append(room)
         return found
 
     def known(self, room: str) -> Room | None:

@@ -95,12 +95,10 @@ class RoomLists:
         known, read = await self._look(user, after, limit)
         ids = known.after(after, limit + 1)
         rooms = await self._in_step(user, known, ids[:limit], read)
-        unread = await self._unread(user, known, rooms, read)
-        views = [
-            view_of(user, room, read.get(room.id, 0), unread.get(room.id, NONE))
-            for room in rooms
-            if user.id in room.members  # the membership may have ended meanwhile
-        ]
+        views, uncounted = _views(user, known, rooms, read, {})
+        if uncounted:
+            asked = await self._ask(user, known, uncounted, read)
+            views, _ = _views(user, known, rooms, read, asked)  # as the rooms are by now
         return JoinedPage(views, len(ids) > limit, ids[:limit][-1] if ids else "", known.rooms)
 
     async def rooms(self, user: User) -> list[Room]:
@@ -159,15 +157,17 @@ class RoomLists:
         self, user: User, known: Known, ids: Sequence[str], read: Mapping[str, int]
     ) -> list[Room]:
         """The rooms, in step with the store, without those that the user is not in any more."""
-        loaded = await self._rooms.load_many(ids)
-        rooms = [loaded[id] for id in ids if id in loaded]
+        found = self._usable(user, ids, read)
+        if len(found) == len(ids):
+            return found
+        usable = {room.id: room for room in found}
+        others = [id for id in ids if id not in usable]
+        usable |= await self._rooms.load_many(others)
+        now = {room.id for room in self._usable(user, others, read)}
         await self._log.refresh(
-            room
-            for room in rooms
-            if self._rooms.loaded(room.id) is None
-            or user.id not in room.members
-            or read.get(room.id, 0) > room.head
+            room for id in others if (room := usable.get(id)) is not None and id not in now
         )
+        rooms = [usable[id] for id in ids if id in usable]
         found = [room for room in rooms if user.id in room.members]
         if len(found) < len(ids):
             for id in set(ids) - {room.id for room in found}:
@@ -175,32 +175,15 @@ class RoomLists:
                     self._size -= known is self._known.get(user.id)
         return found
 
+    def _usable(self, user: User, ids: Sequence[str], read: Mapping[str, int]) -> list[Room]:
+        """Those of the rooms that are in memory and that the store need not be asked about."""
+        return [
+            room
+            for room in self._rooms.all_loaded(ids)
+            if user.id in room.members and read.get(room.id, 0) <= room.head
+        ]
+
     # -- unread counts -----------------------------------------------------------------------------
-
-    async def _unread(
-        self, user: User, known: Known, rooms: Sequence[Room], read: Mapping[str, int]
-    ) -> dict[str, Unread]:
-        """Counts of the rooms with unread messages, up to each room's head at the time this returns."""
-
-        def count() -> list[tuple[Room, Counted | None]]:
-            kept, seen = known.rooms.get, read.get
-            return [
-                (room, _count(user.id, room, seen(room.id, 0), kept(room.id))) for room in rooms
-            ]
-
-        all_counted = count()
-        asked: dict[str, Unread] = {}
-        if missing := [room for room, counted in all_counted if counted is None]:
-            asked = await self._ask(user, known, missing, read)
-            all_counted = count()  # as the heads are by now
-        found: dict[str, Unread] = {}
-        for room, counted in all_counted:
-            if counted is None:
-                found[room.id] = asked.get(room.id, NONE)
-            elif counted.unread.messages:
-                known.rooms[room.id] = counted
-                found[room.id] = counted.unread
-        return found
 
     async def _ask(
         self, user: User, known: Known, rooms: Sequence[Room], read: Mapping[str, int]
@@ -224,13 +207,42 @@ class RoomLists:
         return counts
 
 
+def _views(
+    user: User,
+    known: Known,
+    rooms: Sequence[Room],
+    read: Mapping[str, int],
+    asked: Mapping[str, Unread],
+) -> tuple[list[RoomView], list[Room]]:
+    """Views of the rooms that the user is in now, and the rooms whose counts are in neither memory nor `asked`."""
+    views: list[RoomView] = []
+    uncounted: list[Room] = []
+    kept = known.rooms
+    for room in rooms:
+        id = room.id
+        if user.id not in room.members:  # the membership has ended meanwhile
+            continue
+        seq, before = read.get(id, 0), kept.get(id)
+        counted = _count(user.id, room, seq, before)
+        if counted is None:
+            uncounted.append(room)
+            unread = asked.get(id, NONE)
+        else:
+            unread = counted.unread
+            if counted is not before and counted.upto > seq and id in kept:
+                kept[id] = counted
+        views.append(view_of(user, room, seq, unread))
+    return views, uncounted
+
+
 def _count(user: str, room: Room, read: int, known: Counted | None) -> Counted | None:
     """Unread counts behind `read`, from the last counts and the tail; None if the tail is too short."""
-    if known is None or known.read != read or known.upto > room.head:
+    head = room.head
+    if known is None or known.read != read or known.upto > head:
         known = Counted(read, read, NONE)
-    if known.upto == room.head:
+    if known.upto == head:
         return known
-    events = room.since(known.upto, room.head)
+    events = room.since(known.upto, head)
     if events is None or len(events) > COUNTED_EVENTS:
         return None
     messages, mentions = known.unread
@@ -238,4 +250,4 @@ def _count(user: str, room: Room, read: int, known: Counted | None) -> Counted |
         if type(event) is MessagePosted and event.author.id != user:
             messages += 1
             mentions += user in event.mentions
-    return Counted(read, room.head, Unread(min(messages, UNREAD_EVENTS), mentions))
+    return Counted(read, head, Unread(min(messages, UNREAD_EVENTS), mentions))

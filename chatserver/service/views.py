@@ -102,16 +102,17 @@ def view_of(
     unread: Unread | None = None,
 ) -> RoomView:
     """A room as `user` sees it."""
-    described, role = room.description, room.role(user.id)
+    described, member = room.description, room.members.get(user.id)
     assert described is not None
+    is_direct = described.kind is RoomKind.DIRECT
     return RoomView(
         id=room.id,
-        name=room_name(user, room),
+        name=room_name(user, room) if is_direct else described.name,
         kind=described.kind,
         topic=described.topic,
         head=room.head,
-        joined=role is not None,
-        role=role,
+        joined=member is not None,
+        role=None if member is None else member.role,
         read=read,
         unread=None if unread is None else unread.messages,
         mentions=None if unread is None else unread.mentions,

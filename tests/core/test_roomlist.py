@@ -168,6 +168,61 @@ async def test_a_page_costs_one_read_however_many_rooms_there_are(
         assert at.calls == {"scan": 1}
 
 
+async def test_events_are_counted_once_even_if_none_is_unread(
+    slow_clocks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with nodes() as at:
+        room = await at.room()
+        await at.first.rooms.invite(at.owner, room, at.member.id)
+        await at.first.messages.post(at.member, room, "c0", "one's own is never unread")
+        before = await at.first.rooms.visible(at.member)
+        assert (before.rooms[0].head, before.rooms[0].unread) == (4, 0)
+        looked: list[int] = []
+        since = Room.since
+
+        def counting(room: Room, after: int, limit: int) -> Any:
+            looked.append(after)
+            return since(room, after, limit)
+
+        monkeypatch.setattr(Room, "since", counting)
+        assert await at.first.rooms.visible(at.member) == before
+        assert looked == []
+        await at.first.messages.post(at.owner, room, "c1", "hello")
+        looked.clear()
+        (view,) = (await at.first.rooms.visible(at.member)).rooms
+        assert (view.unread, looked) == (1, [4])
+
+
+async def test_a_marker_ahead_of_the_log_counts_nothing_before_it(slow_clocks: None) -> None:
+    """As after a restore, when the log was taken before the marker."""
+    async with nodes() as at:
+        room = await at.room()
+        await at.first.rooms.invite(at.owner, room, at.member.id)
+        await at.first.store.put("read", f"{at.member.id}/{room.id}", b"5")
+        for number, unread in enumerate((0, 0, 0, 1)):
+            (view,) = (await at.first.rooms.visible(at.member)).rooms
+            assert (view.head, view.unread) == (3 + number, unread)
+            await at.first.messages.post(at.owner, room, f"c{number}", "hello")
+
+
+async def test_a_membership_that_ends_while_the_store_counts_is_not_listed() -> None:
+    async with nodes() as at:
+        kept, left = sorted([await at.room(), await at.room()], key=lambda room: room.id)
+        for room in (kept, left):
+            await at.first.rooms.invite(at.owner, room, at.member.id)
+            await at.first.messages.post(at.owner, room, f"c{room.id}", "hello")
+        count = at.second.store.unread
+
+        async def unread(*given: Any) -> Any:
+            at.second.store.unread = count  # type: ignore[method-assign]
+            await at.first.rooms.kick(at.owner, left, at.member.id)
+            return await count(*given)
+
+        at.second.store.unread = unread  # type: ignore[method-assign]
+        seen = await at.second.rooms.visible(at.member)
+        assert [view.id for view in seen.rooms] == [kept.id]
+
+
 async def test_the_first_list_costs_a_bounded_number_of_reads(slow_clocks: None) -> None:
     counts = []
     for rooms in (3, 60):
@@ -280,6 +335,18 @@ async def test_what_is_read_on_another_node_is_read() -> None:
         await at.first.rooms.mark_read(at.member, room, 5)
         (view,) = (await at.second.rooms.visible(at.member)).rooms
         assert (view.read, view.unread, view.mentions) == (5, 1, 1)
+
+
+async def test_what_is_posted_on_another_node_is_listed_once_the_room_here_is_too_old() -> None:
+    async with nodes() as at:
+        room = await at.room()
+        await at.first.rooms.invite(at.owner, room, at.member.id)
+        assert await at.listed() == [room.id]
+        sent, _ = await at.first.messages.post(at.owner, room, "c0", "hello")
+        for each in at.second.cache._rooms.values():
+            each.checked -= 60
+        (view,) = (await at.second.rooms.visible(at.member)).rooms
+        assert (view.head, view.unread) == (sent.seq, 1)
 
 
 async def test_a_node_that_dies_before_it_has_moved_the_marker(
