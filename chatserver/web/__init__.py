@@ -1,7 +1,7 @@
 """The doors of the server: HTTP and WebSocket, on Tornado.
 
     listening.py, accepting.py   sockets to listen on, and accepting connections
-    front.py, connection.py  the HTTP server, its short way for the newest page of a room, one connection
+    front.py, connection.py  the HTTP server, its short way for the commonest reads, one connection
     grammar.py               heads of requests, as RFC 9112 has them
     routes.py                which handler answers which address
     gate.py, visitors.py, access.py   limits of connections; credentials and client addresses

@@ -168,6 +168,8 @@ class BaseHandler(RequestHandler):
         Raises `ChatError` auth.required, auth.invalid, limit.rate.
         """
         if self._user is None:
+            if (failure := cast(Any, self.request.connection).failure) is not None:
+                raise failure
             self._user = await self.service.signed_in(self.token, self.address)
             self.asker = self._user.id
         return self._user

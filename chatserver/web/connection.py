@@ -42,9 +42,12 @@ _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: drop unsent bytes
 class Connection(HTTP1Connection):
     """One request handled by Tornado. If it is answered before its body has come, the body is dropped."""
 
-    def __init__(self, serving: "Serving", head: grammar.Head, *, last: bool) -> None:
+    def __init__(
+        self, serving: "Serving", head: grammar.Head, *, last: bool, failure: Exception | None
+    ) -> None:
+        """`failure` is the error that the short way met, for the handler to raise."""
         super().__init__(serving.stream, False, serving.params, serving.context)
-        self.serving = serving
+        self.serving, self.failure = serving, failure
         self._length = head.length
         self._last = last
         self._answered = False
@@ -204,7 +207,8 @@ class Serving(HTTP1ServerConnection):
             return False
         try:
             head, rest = await self._head()
-            if await self._answer_shortly(head, rest):
+            answered = await self._answer_shortly(head, rest)
+            if answered is True:
                 return True
             found = grammar.check(head)
         except ChatError as error:
@@ -215,24 +219,29 @@ class Serving(HTTP1ServerConnection):
         self._in_a_row = self._in_a_row + 1 if is_followed else 0
         last = self._in_a_row >= PIPELINED
         _put_back(self.stream, head + rest)
-        connection = Connection(self, found, last=last)
+        connection = Connection(self, found, last=last, failure=answered or None)
         goes_on = await connection.read_response(delegate.start_request(self, connection))
         return goes_on and not self.stream.closed()
 
-    async def _answer_shortly(self, head: bytes, rest: bytes) -> bool:
-        """Try to answer the commonest request, in a grammar narrower than that of `grammar.check`."""
+    async def _answer_shortly(self, head: bytes, rest: bytes) -> bool | Exception:
+        """Whether one of the commonest requests was answered, or the error that its handler has to answer.
+
+        The grammar of such requests is narrower than that of `grammar.check`.
+        """
         in_a_row = self._in_a_row + 1 if rest else 0
         if in_a_row >= PIPELINED:
             return False
         started = time.perf_counter()
-        answer = await self._front.short_answer(self, head)
-        if answer is None:
+        short = await self._front.short_answer(self, head)
+        if short is None:
             return False
+        if isinstance(short, Exception):
+            return short
         self._in_a_row = in_a_row
         if rest:
             _put_back(self.stream, rest)
-        await self.stream.write(answer)
-        self._front.note_short(time.perf_counter() - started)
+        await self.stream.write(short.answer)
+        self._front.note_short(short.route, time.perf_counter() - started)
         return True
 
     def _is_wanted(self) -> bool:

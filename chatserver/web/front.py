@@ -1,9 +1,9 @@
-"""The HTTP server: bounds on connections and slow clients, and a short way for a room's newest page.
+"""The HTTP server: bounds on connections and slow clients, and a short way for the commonest reads.
 
 Tornado takes some 100 µs to parse a request and find its handler. A read of a room's newest page, by far the
-commonest request, costs a sixth of that if it is answered from the bytes of its head. The short way knows
-only one narrow grammar; all other requests, also those that will be refused, go to Tornado unchanged. So
-errors are answered in one place.
+commonest request, costs a sixth of that if it is answered from the bytes of its head. The list of rooms, with
+which every client begins, is answered so too. The short way knows only one narrow grammar; all other
+requests, also those that will be refused, go to Tornado unchanged. So errors are answered in one place.
 """
 
 import asyncio
@@ -11,20 +11,23 @@ import re
 import socket
 import time
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
+import msgspec
 from loguru import logger
 from tornado.httpserver import HTTPServer, _HTTPRequestContext
 from tornado.iostream import IOStream, SSLIOStream
 
 from chatserver.errors import ChatError
+from chatserver.model import User
 from chatserver.web.accepting import accept
 from chatserver.web.connection import Serving, refuse
 from chatserver.web.gate import Gate
 from chatserver.web.grammar import MOST_FIELDS
 from chatserver.web.heads import identified, json_answer
 
-ROUTE: Final = "/api/v1/rooms/ID/messages"
+NEWEST_ROUTE: Final = "/api/v1/rooms/ID/messages"
+LIST_ROUTE: Final = "/api/v1/rooms"
 LOOKS: Final = 4  # at each connection, within the time for which a client may read nothing
 READY_COST: Final = 0.05  # operations that a cached page counts for
 FINISH_SECONDS: Final = 5.0  # for answers under way when the server stops
@@ -37,12 +40,19 @@ _ORDINARY = (
     rb"|x-real-ip"
 )
 _READ = re.compile(
-    rb"GET /api/v1/rooms/([0-9a-z]{1,64})/messages(?:\?limit=50)? HTTP/1\.1\r\n"
+    rb"GET /api/v1/rooms(?:/([0-9a-z]{1,64})/messages(?:\?limit=50)?)? HTTP/1\.1\r\n"
     rb"(?i:(?:host: ?((?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)|authorization: ?bearer ([!-~]+)|connection: ?keep-alive"
     rb"|x-request-id: ?([a-z0-9._-]{1,64})|x-forwarded-proto: ?(https?)"
     rb"|(?:" + _ORDINARY + rb"):[ -~]*+)\r\n)++\r\n"
 )
 _ONCE = (b"\r\nhost:", b"\r\nauthorization:", b"\r\nx-request-id:", b"\r\nx-forwarded-proto:")
+
+
+class Short(NamedTuple):
+    """The complete answer to a request, and the route that it counts for."""
+
+    answer: bytes
+    route: str
 
 
 class Front(HTTPServer):
@@ -124,8 +134,8 @@ class Front(HTTPServer):
 
     # -- the short way -----------------------------------------------------------------------------
 
-    async def short_answer(self, serving: Serving, head: bytes) -> bytes | None:
-        """The complete answer to a request; None if Tornado has to answer it."""
+    async def short_answer(self, serving: Serving, head: bytes) -> Short | Exception | None:
+        """The answer to a request; None if Tornado has to answer it, an error if the handler has to raise it."""
         request, gate = _READ.fullmatch(head), self.gate
         if request is None or not gate.answers_shortly:
             return None
@@ -140,21 +150,39 @@ class Front(HTTPServer):
             or (not serving.is_proxied and b"\r\nx-forwarded-" in fields)
         ):
             return None
-        service = gate.service
         try:
-            user = await service.accounts.session(token.decode())
-            if service.rates.of_user(user.id).take(READY_COST):
-                return None
-            page = await service.history.newest_encoded(
-                user, await service.rooms.get(room.decode())
-            )
+            user = await gate.service.accounts.session(token.decode())
         except ChatError:
             return None
+        found = await (self._newest_page(user, room.decode()) if room else self._rooms(user))
+        if not isinstance(found, bytes):
+            return found
         secure = serving.is_secure or (serving.is_proxied and scheme.lower() == b"https")
-        return json_answer(page, identified(given.decode()), gate.security if secure else "")
+        security = gate.security if secure else ""
+        answer = json_answer(found, identified(given.decode()), security)
+        return Short(answer, NEWEST_ROUTE if room else LIST_ROUTE)
 
-    def note_short(self, seconds: float) -> None:
-        self.gate.http_seconds.add(seconds, ("GET", ROUTE, "200"))
+    async def _newest_page(self, user: User, room: str) -> bytes | None:
+        service = self.gate.service
+        if service.rates.of_user(user.id).take(READY_COST):
+            return None
+        try:
+            return await service.history.newest_encoded(user, await service.rooms.get(room))
+        except ChatError:
+            return None
+
+    async def _rooms(self, user: User) -> bytes | Exception | None:
+        """The list of rooms, or its error: a list that failed was counted, and is not tried again."""
+        service = self.gate.service
+        if service.rates.of_user(user.id).take():
+            return None
+        try:
+            return msgspec.json.encode(await service.rooms.visible(user))
+        except Exception as error:
+            return error
+
+    def note_short(self, route: str, seconds: float) -> None:
+        self.gate.http_seconds.add(seconds, ("GET", route, "200"))
 
     def note_refusal(self, serving: Serving, error: ChatError) -> None:
         """Log and count a request that was refused by its head."""

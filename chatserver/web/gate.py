@@ -63,7 +63,7 @@ class Gate:
 
     @property
     def answers_shortly(self) -> bool:
-        """Whether the commonest read may be answered the short way, without a handler."""
+        """Whether the commonest reads may be answered the short way, without a handler."""
         limits = self.config.limits
         return (
             self.takes_connections

@@ -1,4 +1,4 @@
-"""The short way to a room's newest page answers as the long way does, and leaves it all else."""
+"""The short way of the commonest reads answers as the long way does, and leaves it all else."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chatserver.app import Server
+from chatserver.errors import StoreUnavailable
 from chatserver.model import RoomKind
+from chatserver.web.base import BaseHandler
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Person, Running
@@ -175,3 +177,80 @@ async def test_a_server_that_drains_sends_readers_of_the_newest_page_on(start: S
         await server.run(drain)
         short.send(get(path, anna.token))
         assert (await short.answer())[0] == 503
+
+
+# -- the list of rooms ---------------------------------------------------------------------------------
+
+LIST = "/api/v1/rooms"
+LONG = "Accept-Charset: utf-8"  # a field that the short way does not know
+
+
+async def break_list(running: Server, error: Exception) -> list[int]:
+    """Have all lists fail. The result grows by one for each that is asked for."""
+    asked: list[int] = []
+
+    async def visible(*given: object) -> object:
+        asked.append(1)
+        raise error
+
+    running.service.rooms.visible = visible  # type: ignore[method-assign, assignment]
+    return asked
+
+
+async def test_both_ways_list_the_same_rooms(server: Running) -> None:
+    anna, ben = await server.people("anna", "ben")
+    await room_with_messages(anna)
+    async with line(server) as short, line(server) as long:
+        for person in (anna, ben):
+            short.send(get(LIST, person.token))
+            long.send(get(LIST, person.token, LONG))
+            answer = await short.answer()
+            assert answer[0] == 200
+            assert b'"name":"Lounge"' in answer[2]
+            assert without_date(answer) == without_date(await long.answer())
+        short.send(get(LIST, "wrong"))
+        long.send(get(LIST, "wrong", LONG))
+        assert without_date(await short.answer()) == without_date(await long.answer())
+
+
+async def test_lists_of_rooms_in_a_row_need_no_handler(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await server.person("anna")
+    await anna.http("GET", "/api/v1/me")
+    handled: list[str] = []
+    monkeypatch.setattr(BaseHandler, "on_finish", lambda handler: handled.append(handler.route))
+    async with line(server) as short:
+        short.send(get(LIST, anna.token) * 3 + get(f"{LIST}?limit=5", anna.token))
+        assert [(await short.answer())[0] for _ in range(4)] == [200] * 4
+    assert handled == [LIST]
+
+
+@pytest.mark.parametrize(
+    "error, status", [(StoreUnavailable(reason="away"), 503), (ValueError("a mistake"), 500)]
+)
+async def test_a_list_that_fails_is_asked_for_once(
+    server: Running, error: Exception, status: int
+) -> None:
+    anna = await server.person("anna")
+    asked = await server.run(lambda running: break_list(running, error))
+    async with line(server) as short, line(server) as long:
+        short.send(get(LIST, anna.token))
+        answer = await short.answer()
+        assert (answer[0], len(asked)) == (status, 1)
+        long.send(get(LIST, anna.token, LONG))
+        assert without_date(answer) == without_date(await long.answer())
+        short.send(get("/api/v1/me", anna.token))
+        assert (await short.answer())[0] == 200, "the connection goes on"
+    assert len(server.take_errors()) == (2 if status == 500 else 0)
+
+
+async def test_a_list_of_rooms_is_one_operation_on_either_way(start: Start) -> None:
+    server = start({"limits.operations_per_second": 0.01, "limits.operations_burst": 4})
+    anna = await server.person("anna")
+    async with line(server) as short:
+        statuses = []
+        for more in ((), (LONG,), (), (), (), (LONG,)):
+            short.send(get(LIST, anna.token, *more))
+            statuses.append((await short.answer())[0])
+        assert statuses == [200, 200, 200, 200, 429, 429]

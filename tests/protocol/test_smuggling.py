@@ -167,9 +167,10 @@ def test_the_short_way_knows_a_part_of_the_grammar_alone() -> None:
     ]
     heads += [line + b"Host: " + host + b"\r\n\r\n" for host in hosts]
     # A byte that is none of the grammar's, at each place of a head that is read.
-    whole = line + b"Host: x\r\nAuthorization: Bearer t\r\nAccept: a b\r\n\r\n"
+    fields = b"Host: x\r\nAuthorization: Bearer t\r\nAccept: a b\r\n\r\n"
     heads += [
         whole[:at] + odd + whole[at + 1 :]
+        for whole in (line + fields, b"GET /api/v1/rooms HTTP/1.1\r\n" + fields)
         for at in range(len(whole))
         for odd in (b"\r", b"\n", b"\0", b"\x0b", b"\t", b" ", b":", b"\xe9", b"")
     ]
