@@ -73,10 +73,12 @@ from chatserver.model import (
     UnknownEvent,
     User,
     UserRef,
+    message_seq,
     read_event,
 )
 from chatserver.normal import nfkc
 from chatserver.rate import Bucket, address_network, too_fast
+from chatserver.redaction import redact
 from chatserver.room import Room
 from chatserver.service import Service
 from chatserver.service.following import Followed
@@ -190,8 +192,10 @@ __all__ = [
     "hookimpl",
     "how_to_install",
     "may_read",
+    "message_seq",
     "nfkc",
     "read_event",
+    "redact",
     "text_frame",
     "too_fast",
 ]

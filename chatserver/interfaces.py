@@ -142,6 +142,15 @@ class Store(Protocol):
     async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
         """The result of `read` for each (room, after), in this order, fetched together."""
 
+    async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        """The result of `ranges` without replaced texts, as of one moment or as of the end of the call.
+
+        Redacted are a posted message that was edited or deleted, and an edit whose message was edited again or
+        deleted, wherever in the log that was; see `chatserver.redact`. Costs hardly more than `ranges`
+        if few texts of the events were replaced: a store finds these by an index over the seq of the message
+        that an edit or a deletion changes. The id of a message has its room and seq: `message_id`.
+        """
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         """The newest `limit` posted messages with seq < `before` (None: of all), ascending."""
 
@@ -156,7 +165,7 @@ class Store(Protocol):
         Keys without an event, or with one of another kind, are left out.
         """
 
-    # The answers of these three do not grow with the number of changes to a message, and the store reads no
+    # The answers of these two do not grow with the number of changes to a message, and the store reads no
     # more than entries of an index and reactions for them, not the replaced texts.
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
@@ -165,12 +174,6 @@ class Store(Protocol):
         For each message: the newest edit; the newest deletion; each `reaction.added` that is the newest
         event of its author with its emoji; `pin.added` if it is newer than any `pin.removed`. Changes of
         one room are ascending by seq.
-        """
-
-    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        """Those of the messages (ids by room) whose text was replaced, fetched together.
-
-        By (room, message): the seq of the newest edit, or 0 if the message is deleted.
         """
 
     async def tally(self, room: str, message: str, user: str) -> Tally:

@@ -1,24 +1,17 @@
 """Redaction: events go out without texts that an edit or a deletion has replaced.
 
-The log keeps these texts, and so do exact copies of it: backups and moves.
+Stores do it as they read a log for people (`interfaces.Store.shown`). The log keeps these texts, and so do
+exact copies of it: backups and moves.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import msgspec
 
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted
 
 Said = TypeVar("Said", bound=MessagePosted | MessageEdited)
-
-
-class Texts(Protocol):
-    """The part of a store that is needed here."""
-
-    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        """Like `interfaces.Store.texts`."""
 
 
 def redacted(event: Said) -> Said:
@@ -28,26 +21,26 @@ def redacted(event: Said) -> Said:
     return msgspec.structs.replace(event, body="", mentions=(), redacted=True)
 
 
-async def without_replaced(store: Texts, events: list[AnyEvent]) -> list[AnyEvent]:
-    """The same events, of any rooms, redacted if their text was replaced.
+def redact(events: list[AnyEvent], seqs: Iterable[int]) -> None:
+    """Redact those of these events in place, one room's without holes, that have the seqs.
 
-    Asks the store in one query, after the events were read, so that no replaced text slips through; asks
-    nothing if no event has a text. Raises `StoreUnavailable`.
+    Seqs before or after them, and of events without a text, change nothing.
     """
-    messages: defaultdict[str, list[str]] = defaultdict(list)
-    for event in events:
-        if isinstance(event, MessagePosted):
-            messages[event.room].append(event.id)
-        elif isinstance(event, MessageEdited):
-            messages[event.room].append(event.message)
-    if not messages:
-        return events
-    newest = await store.texts(messages)
-    return [as_it_stands(event, newest) for event in events] if newest else events
+    if not events:
+        return
+    first = events[0].seq
+    for seq in seqs:
+        if first <= seq < first + len(events):
+            event = events[seq - first]
+            if isinstance(event, MessagePosted | MessageEdited):
+                events[seq - first] = redacted(event)
 
 
 def as_it_stands(event: AnyEvent, newest: Mapping[tuple[str, str], int]) -> AnyEvent:
-    """The event, redacted unless its text is the newest of its message; `newest` is as of `Store.texts`."""
+    """The event, redacted unless its text is the newest of its message.
+
+    `newest` holds, by (room, message), the seq of the newest edit, or 0 if the message is deleted.
+    """
     if isinstance(event, MessagePosted):
         return redacted(event) if (event.room, event.id) in newest else event
     if isinstance(event, MessageEdited):

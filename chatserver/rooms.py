@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from chatserver.interfaces import Store
 from chatserver.joined import Joined
 from chatserver.model import AnyEvent, MemberEvent
-from chatserver.redaction import without_replaced
 from chatserver.room import Room
 
 READ_EVENTS = 1000  # per query while catching up
@@ -102,7 +101,8 @@ class Rooms:
         )
 
     async def _read_events(self, room: str, after: int, limit: int) -> list[AnyEvent]:
-        return await without_replaced(self._store, await self._store.read(room, after, limit))
+        (found,) = await self._store.shown([(room, after)], limit)
+        return found
 
     async def reload(self, room: Room) -> None:
         """Replace a room's state in place by that of the store."""

@@ -17,7 +17,7 @@ async def events(
 ) -> AsyncIterator[tuple[str, list[AnyEvent]]]:
     """Like `source.events`, redacted. Logs of several pieces are read twice.
 
-    The event that replaces a text comes behind it, perhaps in a later piece. `Store.texts` cannot be used
+    The event that replaces a text comes behind it, perhaps in a later piece. `Store.shown` cannot be used
     here: a message that was edited after the end would be left without any text.
     """
     newest: dict[tuple[str, str], int] = {}
@@ -35,7 +35,7 @@ async def events(
 
 
 def _note(newest: dict[tuple[str, str], int], events: Iterable[AnyEvent]) -> None:
-    """Note the seq of each message's newest text, in the form of `Store.texts`."""
+    """Note the seq of each message's newest text, as `as_it_stands` takes it."""
     for event in events:
         if isinstance(event, MessageDeleted):
             newest[event.room, event.message] = 0

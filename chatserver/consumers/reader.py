@@ -20,7 +20,6 @@ from chatserver.hooktypes import Consumer
 from chatserver.interfaces import Store
 from chatserver.measure import Measures
 from chatserver.model import AnyEvent
-from chatserver.redaction import without_replaced
 
 PAGE = 1000  # rooms looked at with three queries
 SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nodes wrote …
@@ -220,7 +219,8 @@ class Reader:
         due.add(room)  # there may be more
 
     async def _shown(self, room: str, after: int, limit: int) -> list[AnyEvent]:
-        return await without_replaced(self._store, await self._store.read(room, after, limit))
+        (found,) = await self._store.shown([(room, after)], limit)
+        return found
 
     def _wanted(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
         if not self._kinds:

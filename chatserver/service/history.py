@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 
 import msgspec
 
@@ -19,7 +18,6 @@ from chatserver.model import (
     User,
     message_seq,
 )
-from chatserver.redaction import without_replaced
 from chatserver.room import NEWEST_PAGE, Room
 from chatserver.rooms import Rooms
 from chatserver.service.rights import Right, demand, may_read
@@ -213,13 +211,11 @@ class History:
         self, wanted: Sequence[tuple[Room, int]], heads: Mapping[Room, int], limit: int
     ) -> dict[tuple[Room, int], list[AnyEvent] | None]:
         """The events after each of these places, as many as fit into a page."""
-        read = await self._store.ranges([(room.id, after) for room, after in wanted], limit)
-        together = await without_replaced(self._store, [event for part in read for event in part])
-        left = iter(together)
+        read = await self._store.shown([(room.id, after) for room, after in wanted], limit)
         found: dict[tuple[Room, int], list[AnyEvent] | None] = {}
         for (room, after), part in zip(wanted, read, strict=True):
             # Events in the store beyond the head are not shown before this node has taken them in.
-            events = [event for event in islice(left, len(part)) if event.seq <= heads[room]]
+            events = [event for event in part if event.seq <= heads[room]]
             found[room, after] = events[: fitting(events, self._page_bytes)[0]]
         return found
 

@@ -85,7 +85,23 @@ class ManyContract:
         assert await store.tally("one", "m", "u1") == (0, MANY, MANY)
         each = {"each": [f"m{seq}" for seq in numbers]}
         assert await store.changes(each) == of_each
-        assert await store.texts(each) == {("each", f"m{seq}"): seq for seq in numbers}
+
+    async def test_many_replaced_texts(self, store: Store) -> None:
+        """Of each message, then of the first one."""
+        half = MANY // 2
+        log: list[Any] = [posted("r", seq) for seq in range(1, half + 1)]
+        log += [
+            event(MessageEdited, "r", half + seq, message=f"r-{seq}", body="b")
+            for seq in range(1, half + 1)
+        ]
+        log += [
+            event(MessageEdited, "r", MANY + seq, message="r-1", body="c")
+            for seq in range(1, half + 1)
+        ]
+        await appended(store, log)
+        (found,) = await store.shown([("r", 0)], 2 * MANY)
+        shown = [each.seq for each in found if not getattr(each, "redacted", True)]
+        assert shown == [*range(half + 2, MANY + 1), MANY + half]
 
     async def test_of_many_large_texts_the_newest(self, store: Store) -> None:
         edits: list[Any] = [
@@ -95,7 +111,9 @@ class ManyContract:
         await appended(store, edits)
         messages = {"r": [f"m{number}" for number in range(5)]}
         assert await store.changes(messages) == edits[-5:]
-        assert await store.texts(messages) == {("r", each.message): each.seq for each in edits[-5:]}
+        (shown,) = await store.shown([("r", 0)], 100)
+        assert shown[95:] == edits[95:]
+        assert not any(getattr(each, "body", "") for each in shown[:95])
         assert await store.tally("r", "m0", "u1") == (20, 0, 0)
 
     async def test_many_members(self, store: Store) -> None:

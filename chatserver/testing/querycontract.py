@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from chatserver import (
     AnyEvent,
     MemberChanged,
@@ -9,6 +11,7 @@ from chatserver import (
     MemberLeft,
     MessageDeleted,
     MessageEdited,
+    MessagePosted,
     PinAdded,
     PinRemoved,
     ReactionAdded,
@@ -18,12 +21,26 @@ from chatserver import (
     Store,
     Unread,
 )
-from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted, user
+from chatserver.testing.samples import (
+    ALIKE_TEXTS,
+    TRICKY_TEXTS,
+    described,
+    event,
+    joined,
+    posted,
+    user,
+)
 
 
 def by_seq(events: list[MemberEvent]) -> list[MemberEvent]:
     """Events by room and seq."""
     return sorted(events, key=lambda event: (event.room, event.seq))
+
+
+def _without_text(event: AnyEvent) -> AnyEvent:
+    """The event as it is shown after its text was replaced."""
+    assert isinstance(event, MessagePosted | MessageEdited)
+    return msgspec.structs.replace(event, body="", mentions=(), redacted=True)
 
 
 class QueryContract:
@@ -109,34 +126,78 @@ class QueryContract:
             found = await store.changes({"r": ["m"]})
             assert found == [events[seq - 1] for seq in expected], number
 
-    async def test_which_texts_were_replaced(self, store: Store) -> None:
-        events: list[AnyEvent] = [
-            posted("r", 1, id="m1"),
-            posted("r", 2, id="m2"),
-            event(MessageEdited, "r", 3, message="m2", body="b"),
-            event(PinAdded, "r", 4, message="m1"),
-            event(MessageEdited, "r", 5, message="m2", body="c"),
-            event(MessageEdited, "r", 6, message="m3", body="d"),
-            event(MessageDeleted, "r", 7, message="m3"),
-            event(MessageEdited, "r", 8, message="m3", body="e"),
-            event(MessageDeleted, "r", 9, message="m4"),
+    async def test_replaced_texts_are_not_shown(self, store: Store) -> None:
+        def edited(seq: int, message: str, room: str = "r-1") -> AnyEvent:
+            return event(MessageEdited, room, seq, message=message, body="b", mentions=("u2",))
+
+        log: list[AnyEvent] = [
+            described("r-1", 1),
+            posted("r-1", 2),
+            posted("r-1", 3, mentions=("u1",)),
+            edited(4, "r-1-3"),
+            event(PinAdded, "r-1", 5, message="r-1-2"),
+            edited(6, "r-1-3"),
+            posted("r-1", 7),
+            edited(8, "r-1-7"),
+            event(MessageDeleted, "r-1", 9, message="r-1-7"),
+            edited(10, "r-1-7"),
+            posted("r-1", 11),
+            event(ReactionAdded, "r-1", 12, message="r-1-11", emoji="a"),
+            posted("r-1", 13),
+            event(MessageDeleted, "r-1", 14, message="r-1-13"),
+            event(MessageDeleted, "r-1", 15, message="r-1-13"),
+            edited(16, "r-1-3"),
         ]
-        await store.append(events)
-        await store.append([event(MessageEdited, "other", 1, message="m1", body="f")])
-        wanted = {
-            "r": ["m1", "m2", "m3", "m4", "none", "m2"],
-            "other": ["m1", "m2"],
-            "none": ["m1"],
+        other: list[AnyEvent] = [posted("r", 1), posted("r", 2), edited(3, "r-2", "r")]
+        await store.append([*log, *other])
+        redacted = {"r-1": {3, 4, 6, 7, 8, 10, 13}, "r": {2}}
+        expected = {
+            room: [_without_text(each) if each.seq in redacted[room] else each for each in events]
+            for room, events in (("r-1", log), ("r", other))
         }
-        assert await store.texts(wanted) == {
-            ("r", "m2"): 5,
-            ("r", "m3"): 0,
-            ("r", "m4"): 0,
-            ("other", "m1"): 1,
+        for limit in (0, 1, 2, 3, 100):
+            for after in range(-1, 18):
+                rest = expected["r-1"][max(after, 0) :][:limit]
+                assert await store.shown([("r-1", after)], limit) == [rest], (after, limit)
+                several = [("r", 0), ("none", 0), ("r-1", after), ("r", 1), ("r-1", 0)]
+                assert await store.shown(several, limit) == [
+                    expected["r"][:limit],
+                    [],
+                    rest,
+                    expected["r"][1:][:limit],
+                    expected["r-1"][:limit],
+                ], (after, limit)
+        assert await store.shown([], 3) == []
+        assert await store.shown([("none", 0)], 3) == [[]]
+
+    async def test_a_text_is_not_shown_once_another_node_has_replaced_it(
+        self, store: Store, other: Store
+    ) -> None:
+        messages = [posted("r", seq) for seq in (1, 2, 3)]
+        gone = [_without_text(message) for message in messages]
+        await store.append(messages)
+        assert await other.shown([("r", 0)], 3) == [messages]
+        await store.append([event(MessageEdited, "r", 4, message="r-3", body="b")])
+        assert await other.shown([("r", 0)], 3) == [[*messages[:2], gone[2]]]
+        await store.append([event(MessageDeleted, "r", 5, message="r-1")])
+        assert await other.shown([("r", 0)], 3) == [[gone[0], messages[1], gone[2]]]
+
+    async def test_replaced_texts_are_not_shown_in_a_room_of_any_name(self, store: Store) -> None:
+        rooms = [*dict.fromkeys((*TRICKY_TEXTS, *ALIKE_TEXTS, "1", "1-1", "-", "r-99"))]
+        logs: dict[str, list[AnyEvent]] = {
+            room: [
+                posted(room, 1),
+                posted(room, 2),
+                event(MessageEdited, room, 3, message=f"{room}-{number % 2 + 1}", body="b"),
+            ]
+            for number, room in enumerate(rooms)
         }
-        assert await store.texts({"r": ["m1"]}) == {}
-        assert await store.texts({"r": []}) == {}
-        assert await store.texts({}) == {}
+        await store.append([each for log in logs.values() for each in log])
+        for number, log in enumerate(logs.values()):
+            log[number % 2] = _without_text(log[number % 2])
+        assert await store.shown([(room, 0) for room in rooms], 9) == [*logs.values()]
+        for room, log in logs.items():
+            assert await store.shown([(room, 0)], 9) == [log], room
 
     async def test_how_often_a_message_was_changed(self, store: Store) -> None:
         assert await store.tally("r", "m", "u1") == (0, 0, 0)

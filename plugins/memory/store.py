@@ -29,6 +29,7 @@ from chatserver import (
     StartupError,
     Tally,
     Unread,
+    redact,
 )
 
 MEMBER_EVENTS = (MemberJoined, MemberLeft, MemberChanged)
@@ -114,6 +115,27 @@ class MemoryStore:
     async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
         return [self._log(room)[max(after, 0) :][:limit] for room, after in wanted]
 
+    async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        found = await self.ranges(wanted, limit)
+        for events in found:
+            redact(events, [event.seq for event in events if self._is_replaced(event)])
+        return found
+
+    def _is_replaced(self, event: AnyEvent) -> bool:
+        """Whether the text of the event was replaced; false if it has none."""
+        if isinstance(event, MessagePosted):
+            message = event.id
+        elif isinstance(event, MessageEdited):
+            message = event.message
+        else:
+            return False
+        changes = self._changes.get(event.room, {}).get(message, ())
+        return any(
+            isinstance(each, MessageDeleted)
+            or (isinstance(each, MessageEdited) and each.seq > event.seq)
+            for each in changes
+        )
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         return self._page(room, before, limit)
 
@@ -133,17 +155,6 @@ class MemoryStore:
                 newest[_slot(event)] = event
         kept = [each for each in newest.values() if not isinstance(each, ENDED)]
         return sorted(kept, key=lambda event: event.seq)
-
-    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        found: dict[tuple[str, str], int] = {}
-        for room, wanted in messages.items():
-            for event in self._changes_of(room, wanted):
-                key = (room, event.message)
-                if isinstance(event, MessageDeleted):
-                    found[key] = 0
-                elif isinstance(event, MessageEdited) and found.get(key) != 0:
-                    found[key] = event.seq
-        return found
 
     async def tally(self, room: str, message: str, user: str) -> Tally:
         changes = self._changes_of(room, [message])

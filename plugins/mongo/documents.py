@@ -4,22 +4,33 @@ A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, â€
 posted message is who sent it with which client_id, so that the index over `_id`, which every
 collection has, keeps repeats out. Only a change of a message has `message`, only a member event
 has `user`, only a room's description has `kind`: the partial indexes rely on that, and a posted
-message, by far the most frequent event, is in just one index besides.
+message, by far the most frequent event, is in just one index besides. An edit and a deletion
+have `replaces`, the seq of their message; servers of the version before write none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from pymongo import IndexModel
 
-from chatserver import AnyEvent, Conflict, MessagePosted, read_event
+from chatserver import (
+    AnyEvent,
+    Conflict,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    message_seq,
+    read_event,
+)
 
 Document = dict[str, Any]
 
 # A query that names a field of a partial index with this condition may use the index, and without
 # a look at the documents ($exists would need one).
 ANY = {"$gte": ""}
+OURS = ("_id", "part", "replaces")  # fields that events do not have
 
 
 def _partial(field: str, *keys: tuple[str, int]) -> IndexModel:
@@ -29,6 +40,9 @@ def _partial(field: str, *keys: tuple[str, int]) -> IndexModel:
 BY_SEQ = [("room", 1), ("seq", -1)]
 BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]  # servers of the version before name it
 BY_KIND = [("room", 1), ("message", 1), ("ev", 1), ("seq", 1)]
+BY_REPLACED = [("room", 1), ("replaces", 1), ("message", 1), ("ev", 1), ("seq", 1)]
+# Edits and deletions: before MongoDB 6 a partial index takes no $in.
+REPLACING = {"$gte": "message.deleted", "$lte": "message.edited"}
 
 # seq descends, so that the newest event of a group comes first: MongoDB then skips from group to
 # group (DISTINCT_SCAN) for `newest`.
@@ -36,6 +50,7 @@ INDEXES = (
     IndexModel(BY_SEQ, unique=True),
     _partial("message", *BY_MESSAGE),
     _partial("message", *BY_KIND),
+    IndexModel(BY_REPLACED, partialFilterExpression={"ev": REPLACING}),
     _partial("user.id", ("room", 1), ("user.id", 1), ("seq", -1)),
     _partial("user.id", ("user.id", 1), ("room", 1), ("seq", -1)),
     _partial("kind", ("room", 1), ("seq", -1), ("kind", 1)),
@@ -49,6 +64,9 @@ def document(event: AnyEvent) -> Document:
     if isinstance(event, MessagePosted):
         # First, where mongod wants it: it copies documents that have it elsewhere.
         return {"_id": message_key(event.author.id, event.client_id), **made}
+    if isinstance(event, MessageEdited | MessageDeleted):
+        seq = message_seq(event.room, event.message)
+        return made if seq is None else {**made, "replaces": seq}
     return made
 
 
@@ -67,7 +85,7 @@ def events(documents: Sequence[Document], kind: Any) -> list[Any]:
 
 
 def _without_ours(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name not in ("_id", "part")}
+    return {name: value for name, value in document.items() if name not in OURS}
 
 
 def conflict(error: Mapping[str, Any]) -> Conflict:
@@ -108,6 +126,18 @@ def changed(messages: Mapping[str, Sequence[str]], *kinds: str) -> Document:
     return places[0] if len(places) == 1 else {"$or": places}
 
 
+def replacing(room: str, first: int, last: int, others: Collection[int]) -> list[Document]:
+    """Each matches edits and deletions by the index BY_REPLACED.
+
+    Together: those of messages from `first` to `last`, of those at the seqs `others`, and all that have
+    no `replaces`.
+    """
+    seqs: list[Any] = [{"$gte": first, "$lte": last}, None]
+    if others:
+        seqs.append({"$in": [*others]})
+    return [{"room": room, "ev": REPLACING, "replaces": seq} for seq in seqs]
+
+
 def newest_of_kinds(match: Document) -> list[Document]:
     """The highest seq and the number of the changes of each kind of each message.
 
@@ -118,6 +148,15 @@ def newest_of_kinds(match: Document) -> list[Document]:
         {"$match": match},
         {"$group": {"_id": each, "seq": {"$max": "$seq"}, "count": {"$sum": 1}}},
     ]
+
+
+def seqs_by_message(found: Sequence[Document]) -> dict[tuple[str, str], dict[str, int]]:
+    """The result of `newest_of_kinds`: seqs by kind, by (room, message)."""
+    newest: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for each in found:
+        of = each["_id"]
+        newest[of["room"], of["message"]][of["ev"]] = each["seq"]
+    return newest
 
 
 def standing_reactions(match: Document) -> list[Document]:

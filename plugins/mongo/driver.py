@@ -112,6 +112,16 @@ class Database:
         with pymongo.timeout(None):
             await self._database.get_collection(collection).create_indexes(list(indexes))
 
+    async def update_all(
+        self, collection: str, query: Document, change: Sequence[Document]
+    ) -> None:
+        """Change all documents that match, however long that takes. Raises `StoreUnavailable`."""
+        with pymongo.timeout(None):
+            try:
+                await self.collection(collection).update_many(query, list(change))
+            except PyMongoError as error:
+                raise StoreUnavailable(reason=plain(error, self._servers)) from error
+
     async def drop(self) -> None:
         """Remove the whole database, however long that takes. Raises `StoreUnavailable`."""
         with pymongo.timeout(None):

@@ -21,7 +21,7 @@ from chatserver import (
     Tally,
     Unread,
 )
-from chatserver_plugins.mongo import documents
+from chatserver_plugins.mongo import documents, replaced
 from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
 
 NAME = "events"
@@ -118,6 +118,16 @@ class MongoLog:
             for room, after in wanted
         ]
 
+    async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        wanted = [(room, max(after, 0)) for room, after in wanted]
+        if len(wanted) == 1:
+            parts = [await self.read(*wanted[0], limit)]
+        else:
+            parts = await self.ranges(wanted, limit)
+        # After the events were read, so that no text slips through that is replaced in between.
+        await replaced.redact(self._database, self._events, parts)
+        return parts
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         if limit < 1:
             return []
@@ -163,13 +173,6 @@ class MongoLog:
         found, reactions = await asyncio.gather(self._at(places), self._reactions(reacted))
         return sorted([*found, *reactions], key=lambda event: event.seq)
 
-    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        newest = await self._newest_of_kinds(messages, *EDITS)
-        return {
-            key: 0 if "message.deleted" in seqs else seqs["message.edited"]
-            for key, seqs in newest.items()
-        }
-
     async def tally(self, room: str, message: str, user: str) -> Tally:
         of = {room: [message]}
         own = documents.changed(of, *REACTIONS, *PINS) | {"author.id": user}
@@ -185,11 +188,7 @@ class MongoLog:
         self, messages: Mapping[str, Sequence[str]], *kinds: str
     ) -> dict[tuple[str, str], dict[str, int]]:
         """The highest seq of each kind of change, by (room, message); messages without changes are left out."""
-        newest: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        for found in await self._by_kind(messages, *kinds):
-            of = found["_id"]
-            newest[of["room"], of["message"]][of["ev"]] = found["seq"]
-        return newest
+        return documents.seqs_by_message(await self._by_kind(messages, *kinds))
 
     async def _by_kind(
         self, messages: Mapping[str, Sequence[str]], *kinds: str

@@ -57,6 +57,16 @@ async def _drop_search_pages(database: Database) -> None:
         await database.run(database.collection(name).drop())
 
 
+async def _note_replaced(database: Database) -> None:
+    """As `documents.document` does; what is no message's id of the room is found without it."""
+    await _index_events(database)
+    number = {"$arrayElemAt": [{"$split": ["$message", "-"]}, -1]}
+    seq = {"$convert": {"input": number, "to": "long", "onError": None}}
+    await database.update_all(
+        log.NAME, {"ev": documents.REPLACING, "replaces": None}, [{"$set": {"replaces": seq}}]
+    )
+
+
 # Version n is the result of the first n steps. A released step is never changed.
 MIGRATIONS: tuple[Step, ...] = (
     Step("make the indexes over events", _index_events),
@@ -64,6 +74,7 @@ MIGRATIONS: tuple[Step, ...] = (
     Step("drop the search index, to make one that is found by key", _drop_index_pages),
     Step("drop the search index, to make one of fewer pages", _drop_search_pages),
     Step("index changes of messages by their kind", _index_events),
+    Step("index edits and deletions by the message that they change", _note_replaced),
 )
 
 

@@ -1,6 +1,6 @@
 """The log of every room, in the table `events`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from asyncpg.exceptions import UniqueViolationError
@@ -11,11 +11,13 @@ from chatserver import (
     Conflict,
     MemberEvent,
     MessageChange,
+    MessageEdited,
     MessagePosted,
     RoomChanged,
     StoreUnavailable,
     Tally,
     Unread,
+    redact,
 )
 from chatserver_plugins.postgres import statements
 from chatserver_plugins.postgres.driver import Database
@@ -128,8 +130,24 @@ class PostgresLog:
         found = await self._database.fetch(statements.CHANGES, _encoded(rooms), _encoded(wanted))
         return _decoded(statements.change, found)
 
-    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        if not (keys := _keys(messages)):
+    async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        if len(wanted) == 1:
+            parts = [await self.read(*wanted[0], limit)]
+        else:
+            parts = await self.ranges(wanted, limit)
+        # After the events were read, so that no text slips through that is replaced in between.
+        newest = await self._texts(dict.fromkeys(key for part in parts for key in _said(part)))
+        if newest:
+            for part in parts:
+                redact(part, _replaced(part, newest))
+        return parts
+
+    async def _texts(self, messages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Those of these (room, message) whose text was replaced.
+
+        Each with the seq of the newest edit, or 0 if the message is deleted.
+        """
+        if not (keys := list(messages)):
             return {}
         rooms, wanted = zip(*keys, strict=True)
         found = await self._database.fetch(statements.TEXTS, _encoded(rooms), _encoded(wanted))
@@ -205,6 +223,27 @@ def _before_repeat(events: Sequence[AnyEvent]) -> tuple[Sequence[AnyEvent], Conf
                 return events[:index], Conflict.CLIENT_ID
             sent.add(key)
     return events, None
+
+
+def _said(events: Sequence[AnyEvent]) -> Iterator[tuple[str, str]]:
+    """The (room, message) of each text."""
+    for event in events:
+        if isinstance(event, MessagePosted):
+            yield event.room, event.id
+        elif isinstance(event, MessageEdited):
+            yield event.room, event.message
+
+
+def _replaced(events: Sequence[AnyEvent], newest: Mapping[tuple[str, str], int]) -> Iterator[int]:
+    """The seqs of the events whose text was replaced; `newest` is as of `PostgresLog._texts`."""
+    for event in events:
+        if isinstance(event, MessagePosted):
+            if (event.room, event.id) in newest:
+                yield event.seq
+        elif isinstance(event, MessageEdited):
+            stands = newest.get((event.room, event.message)) == event.seq
+            if not stands:
+                yield event.seq
 
 
 def _keys(messages: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:

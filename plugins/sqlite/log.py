@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -52,6 +53,18 @@ class SqliteLog:
     async def ranges(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
         return await self._for_each(AnyEvent, queries.RANGES, wanted, limit)
 
+    async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        limit = max(limit, 0)
+        numbers = await self._known({room for room, _ in wanted})
+        if len(wanted) == 1 and numbers:
+            ((room, after),) = wanted
+            read = partial(rows.shown, room=numbers[room], after=max(after, 0), limit=limit)
+            return [await self._database.read(read)]
+        asked = as_json([(numbers.get(room), max(after, 0)) for room, after in wanted])
+        return await self._database.read(
+            lambda connection: rows.shown_for_each(connection, asked, limit)
+        )
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         end = queries.ANY_SEQ if before is None else before
         newest = await self._of_room(room, MessagePosted, queries.MESSAGES, end, max(limit, 0))
@@ -71,41 +84,30 @@ class SqliteLog:
 
     async def changes(self, messages: Mapping[str, Sequence[str]]) -> list[MessageChange]:
         found: list[MessageChange] = []
-        for _, values in await self._triples(messages):
+        for values in await self._triples(messages):
             count = len(values) // 3
             found += await self._events(MessageChange, queries.changes(count), *values)
         return sorted(found, key=lambda event: event.seq)
 
-    async def texts(self, messages: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
-        found: dict[tuple[str, str], int] = {}
-        for part, values in await self._triples(messages):
-            kind = list[tuple[int, int | None, int]]
-            query = queries.texts(len(values) // 3)
-            for number, edited, deleted in await self._one(kind, query, *values):
-                found[part[number]] = 0 if deleted or edited is None else edited
-        return found
-
     async def tally(self, room: str, message: str, user: str) -> Tally:
-        for _, values in await self._triples({room: [message]}):
+        for values in await self._triples({room: [message]}):
             return await self._one(Tally, queries.tally(), *values, as_json(user))
         return Tally(0, 0, 0)
 
-    async def _triples(
-        self, messages: Mapping[str, Sequence[str]]
-    ) -> list[tuple[list[tuple[str, str]], list[Any]]]:
-        """The (room, message) pairs in parts, each with the values of a statement about them.
+    async def _triples(self, messages: Mapping[str, Sequence[str]]) -> list[list[Any]]:
+        """The values of statements about the messages, each about a part of them.
 
         Only some sizes are in use, so that the statements stay prepared.
         """
         numbers = await self._known(messages)
         keys = [(room, each) for room in numbers for each in dict.fromkeys(messages[room])]
-        made: list[tuple[list[tuple[str, str]], list[Any]]] = []
+        made: list[list[Any]] = []
         for part in queries.parts(keys):
             values: list[Any] = []
             for number, (room, message) in enumerate(part):
                 values += number, numbers[room], message
             size = 1 << (len(part) - 1).bit_length()
-            made.append((part, values + [None] * (3 * (size - len(part)))))
+            made.append(values + [None] * (3 * (size - len(part))))
         return made
 
     async def repeats(

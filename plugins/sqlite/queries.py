@@ -196,19 +196,66 @@ def changes(count: int) -> str:
         )"""
 
 
-@cache
-def texts(count: int) -> str:
-    """[number, seq of the newest edit or null, is it deleted] of those of so many triples that have any."""
-    return f"""{_asked(count)}
-        SELECT json_group_array(json_array(number, edited, deleted)) FROM (
-            SELECT number, ({_of_asked("max(seq)", _EDITED)}) AS edited,
-                EXISTS ({_of_asked("1", _DELETED)}) AS deleted
-            FROM asked WHERE EXISTS (
-                SELECT 1 FROM events INDEXED BY change_kinds
-                WHERE room = asked.room AND message = asked.message
-                    AND substr(event, 1, {PREFIX}) BETWEEN {_DELETED} AND {_EDITED}
-            )
+# The number that a message's id ends with, as the index `replaced` has it.
+_MESSAGE_SEQ = """CAST(substr(
+    CAST(message AS BLOB), length(CAST(rtrim(message, '0123456789') AS BLOB)) + 1
+) AS INTEGER)"""
+
+
+def _next_replaced(room: str, after: str, upto: str) -> str:
+    """The lowest seq above `after` of a message that was edited or deleted."""
+    return f"""
+        SELECT {_MESSAGE_SEQ} FROM events INDEXED BY replaced
+        WHERE room = {room} AND {_MESSAGE_SEQ} > {after} AND {_MESSAGE_SEQ} <= {upto}
+            AND message IS NOT NULL AND substr(event, 1, {PREFIX}) IN ({_DELETED}, {_EDITED})
+        ORDER BY {_MESSAGE_SEQ} LIMIT 1"""
+
+
+def _later(kind: str, condition: str) -> str:
+    """Whether the message of `edited` has such a change."""
+    return f"""EXISTS (
+        SELECT 1 FROM events AS later INDEXED BY change_kinds
+        WHERE later.room = edited.room AND later.message = edited.message
+            AND substr(later.event, 1, {PREFIX}) = {kind} AND {condition})"""
+
+
+def _replaced(room: str, after: str, upto: str) -> str:
+    """The seqs of the events from `after` to `upto` whose text was replaced, as one text.
+
+    Steps from message to message by the index, however often each was edited.
+    """
+    return f"""
+        WITH RECURSIVE replaced (seq) AS (
+            SELECT ({_next_replaced(room, after, upto)})
+            UNION ALL
+            SELECT ({_next_replaced(room, "replaced.seq", upto)}) FROM replaced WHERE seq IS NOT NULL
+        )
+        SELECT group_concat(seq) FROM (
+            SELECT seq FROM replaced
+            UNION ALL
+            SELECT edited.seq FROM events AS edited INDEXED BY edits
+            WHERE edited.room = {room} AND edited.seq > {after} AND edited.seq <= {upto}
+                AND edited.message IS NOT NULL AND substr(edited.event, 1, {PREFIX}) = {_EDITED}
+                AND ({_later(_EDITED, "later.seq > edited.seq")} OR {_later(_DELETED, "true")})
         )"""
+
+
+# [events], and the seqs of those whose text was replaced: of a room, a seq and a limit.
+SHOWN = f"""
+    SELECT group_concat(event), ({_replaced("?1", "?2", "?2 + ?3")}) FROM (
+        SELECT event FROM events WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3
+    )"""
+
+# The same for each [room, seq], of a limit and a list of them.
+_FROM, _AFTER = "asked.value ->> 0", "(asked.value ->> 1)"
+SHOWN_FOR_EACH = f"""
+    SELECT
+        group_concat('[' || coalesce((SELECT group_concat(event) FROM (
+            SELECT event FROM events INDEXED BY positions
+            WHERE room = {_FROM} AND seq > {_AFTER} ORDER BY seq LIMIT ?1
+        )), '') || ']'),
+        group_concat('[' || coalesce(({_replaced(_FROM, _AFTER, f"{_AFTER} + ?1")}), '') || ']')
+    FROM json_each(?2) AS asked"""
 
 
 def tally() -> str:

@@ -16,6 +16,7 @@ from chatserver import (
     RoomChanged,
     RoomKind,
     read_event,
+    redact,
 )
 from chatserver_plugins.sqlite import queries
 
@@ -47,13 +48,35 @@ def row(room: int, event: AnyEvent) -> Row:
 
 def events(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
     """The events of a query made by `queries.events`."""
-    (found,) = cursor.fetchone()
+    return decoded(cursor.fetchone()[0], kind)
+
+
+def decoded(found: str | None, kind: Any) -> list[Any]:
+    """The events, or lists of them, that a statement gave as one text."""
     text = f"[{found or ''}]"
     try:
-        decoded: list[Any] = msgspec.json.decode(text, type=list[kind])
+        events: list[Any] = msgspec.json.decode(text, type=list[kind])
     except msgspec.ValidationError:
-        decoded = _readable(msgspec.json.decode(text), kind)
-    return decoded
+        events = _readable(msgspec.json.decode(text), kind)
+    return events
+
+
+def shown(connection: sqlite3.Connection, room: int, after: int, limit: int) -> list[AnyEvent]:
+    """The events of `queries.SHOWN`."""
+    found, replaced = connection.execute(queries.SHOWN, (room, after, limit)).fetchone()
+    events = decoded(found, AnyEvent)
+    if replaced:
+        redact(events, map(int, replaced.split(",")))
+    return events
+
+
+def shown_for_each(connection: sqlite3.Connection, asked: str, limit: int) -> list[list[AnyEvent]]:
+    """The events of `queries.SHOWN_FOR_EACH`."""
+    found, replaced = connection.execute(queries.SHOWN_FOR_EACH, (limit, asked)).fetchone()
+    parts: list[list[AnyEvent]] = decoded(found, list[AnyEvent])
+    for events, seqs in zip(parts, msgspec.json.decode(f"[{replaced or ''}]"), strict=True):
+        redact(events, seqs)
+    return parts
 
 
 def _readable(found: Sequence[Any], kind: Any) -> list[Any]:

@@ -93,6 +93,19 @@ MIGRATIONS: tuple[Step, ...] = (
             "DROP INDEX changes",
         ),
     ),
+    Step(
+        "index edits and deletions by the message that they change",
+        # A message's id ends with its seq. By bytes, because a text has a length up to a zero only.
+        (
+            """CREATE INDEX replaced ON events (room, CAST(substr(
+                    CAST(message AS BLOB), length(CAST(rtrim(message, '0123456789') AS BLOB)) + 1
+                ) AS INTEGER))
+                WHERE message IS NOT NULL
+                AND substr(event, 1, 22) IN ('{"ev":"message.deleted', '{"ev":"message.edited"')""",
+            """CREATE INDEX edits ON events (room, seq)
+                WHERE message IS NOT NULL AND substr(event, 1, 22) = '{"ev":"message.edited"'""",
+        ),
+    ),
 )
 
 

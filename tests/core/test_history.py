@@ -44,6 +44,9 @@ class Measured(MemoryStore):  # type: ignore[misc]
     async def ranges(self, wanted: Any, limit: int) -> list[list[AnyEvent]]:
         return self._note("ranges", await super().ranges(wanted, limit))
 
+    async def shown(self, wanted: Any, limit: int) -> list[list[AnyEvent]]:
+        return self._note("shown", await super().shown(wanted, limit))
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         return self._note("messages", await super().messages(room, before, limit))
 
@@ -96,7 +99,7 @@ async def test_a_page_of_short_messages_takes_few_calls() -> None:
         assert store.calls == {"messages": 2, "changes": 2}
         store.calls.clear()
         assert len((await service.history.events(user, room, 0, 900)).events) == 900
-        assert store.calls == {"read": 3}
+        assert store.calls == {"shown": 3, "ranges": 3}
 
 
 async def test_events_of_many_rooms_are_read_in_bounded_pieces() -> None:
@@ -114,7 +117,7 @@ async def test_events_of_many_rooms_are_read_in_bounded_pieces() -> None:
         pages: list[Any] = await service.history.event_pages(
             user, [(room, 0) for room in rooms], 400
         )
-        assert store.calls == {"ranges": 5}
+        assert store.calls == {"shown": 5, "ranges": 5}
         assert all(100 < len(page.events) < 200 for page in pages)
         assert [page.events[0].room for page in pages] == [room.id for room in rooms]
         store.calls.clear()

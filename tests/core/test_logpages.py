@@ -36,10 +36,10 @@ class Reads:
         self.counts: Counter[int] = Counter()
         self._store = store
 
-    async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
-        self.counts[after] += 1
+    async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
+        self.counts.update(after for _, after in wanted)
         await asyncio.sleep(0.01)
-        return list(await self._store.read(room, after, limit))
+        return [*await self._store.shown(wanted, limit)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

@@ -20,8 +20,9 @@ from chatserver.model import (
     MessagePosted,
     ServerRole,
 )
-from chatserver.redaction import redacted, without_replaced
+from chatserver.redaction import redact, redacted
 from chatserver.room import Room
+from chatserver.rooms import Rooms
 from chatserver.service.history import EventPage
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
@@ -220,7 +221,7 @@ def test_the_tail_says_the_same_as_the_store(
         log = without_late_edits(message_log(steps))
         store = MemoryStore()
         await store.append(log)
-        shown = await without_replaced(store, list(log))
+        (shown,) = await store.shown([("r", 0)], len(log))
         room = Room("r")
         begin = min(start, len(log))
         room.head = room.tail_from = begin
@@ -284,13 +285,34 @@ async def test_an_edit_that_lost_against_a_deletion_shows_nothing() -> None:
     first, last = log[0], log[2]
     assert isinstance(first, MessagePosted) and isinstance(last, MessageEdited)
     assert room.tail == [redacted(first), log[1], redacted(last)]
-    assert await without_replaced(store, list(log)) == room.tail
+    assert await store.shown([("r", 0)], 9) == [room.tail]
 
 
-async def test_nothing_is_asked_where_nothing_was_said() -> None:
-    class Silent:
-        async def texts(self, messages: Any) -> Any:
-            raise AssertionError("asked")
+async def test_a_cold_page_costs_one_call_of_the_store() -> None:
+    calls: list[str] = []
 
-    log: list[AnyEvent] = [described("r", 1), joined("r", 2, "u1")]
-    assert await without_replaced(Silent(), log) is log
+    class Counted(MemoryStore):
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("read", "ranges", "shown", "changes", "tally"):
+                calls.append(name)
+            return super().__getattribute__(name)
+
+    store = Counted()
+    log = [posted("r", 1), event(MessageEdited, "r", 2, message="r-1", body="b")]
+    await store.append(log)
+    rooms, room = Rooms(store, 10), Room("r")
+    room.head = room.tail_from = 2
+    assert await rooms.events(room, 0, 5) == [redacted(log[0]), log[1]]
+    assert calls == ["shown", "ranges"], "the second is its own"
+
+
+def test_what_is_no_text_of_these_events_is_left_alone() -> None:
+    log: list[AnyEvent] = [posted("r", 5), joined("r", 6, "u1"), posted("r", 7)]
+    found = list(log)
+    redact(found, [1, 4, 6, 8, 99])
+    assert found == log
+    redact(found, [7, 7, 5])
+    assert found == [redacted(posted("r", 5)), log[1], redacted(posted("r", 7))]
+    nothing: list[AnyEvent] = []
+    redact(nothing, [1])
+    assert nothing == []

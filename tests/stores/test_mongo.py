@@ -13,7 +13,14 @@ import msgspec
 import pymongo
 import pytest
 
-from chatserver import MessageEdited, PinAdded, RoomRole, StartupError, StoreUnavailable
+from chatserver import (
+    MessageDeleted,
+    MessageEdited,
+    PinAdded,
+    RoomRole,
+    StartupError,
+    StoreUnavailable,
+)
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.mongo import MongoPlugin, MongoStore, documents
 from chatserver_plugins.mongo.store import leaks
@@ -138,6 +145,45 @@ async def test_of_a_message_that_was_edited_often_one_text_is_read(
         store._database.find = counted  # type: ignore[method-assign]
         assert [change.seq for change in await store.changes(of)] == [300, 400]
         assert read == [2]
+
+
+async def test_to_look_for_replaced_texts_reads_entries_of_an_index(
+    io_loop: Any, replica_set: Mongod
+) -> None:
+    database = f"test_{secrets.token_hex(8)}"
+    async with opened(replica_set, database=database) as store:
+        await store.append([posted("r", n) for n in range(1, 501)])
+        await store.append([event(MessageEdited, "r", 501, message="r-7", body="b")])
+        await store.append([event(MessageDeleted, "r", 502, message="r-400")])
+        match = {"$or": documents.replacing("r", 1, 300, [])}
+        pipeline = documents.newest_of_kinds(match)
+        found = plan(replica_set, database, pipeline, dict(documents.BY_REPLACED))
+        assert found["documents"] == 0
+        assert found["keys"] < 10
+
+
+async def test_texts_that_the_version_before_replaced_are_not_shown(
+    io_loop: Any, replica_set: Mongod
+) -> None:
+    """Neither those before the migration, nor those that a node of that version replaces after it."""
+    database = f"test_{secrets.token_hex(8)}"
+    changes = [
+        event(MessageEdited, "r", 3, message="r-1", body="b"),
+        event(MessageDeleted, "r", 4, message="r-2"),
+    ]
+    with pymongo.MongoClient[dict[str, Any]](replica_set.uri) as client:
+        events, schema = client[database].events, client[database].schema
+        async with opened(replica_set, database=database) as store:
+            await store.append([posted("r", 1), posted("r", 2), *changes])
+            events.update_many({}, {"$unset": {"replaces": ""}})
+            schema.update_one({"_id": "version"}, {"$set": {"number": 5}})
+            (shown,) = await store.shown([("r", 0)], 9)
+            assert [getattr(each, "body", None) for each in shown] == ["", "", "b", None]
+        async with opened(replica_set, database=database) as store:
+            assert [each.get("replaces") for each in events.find(sort=[("seq", 1)])] == [
+                *(None, None, 1, 2)
+            ]
+            assert await store.shown([("r", 0)], 9) == [shown]
 
 
 @DRIVERS

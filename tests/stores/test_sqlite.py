@@ -23,7 +23,15 @@ from typing import Any
 import psutil
 import pytest
 
-from chatserver import MessageEdited, PinAdded, RoomRole, StartupError, Store, StoreUnavailable
+from chatserver import (
+    MessageDeleted,
+    MessageEdited,
+    PinAdded,
+    RoomRole,
+    StartupError,
+    Store,
+    StoreUnavailable,
+)
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.sqlite import SqlitePlugin, SqliteStore, database, queries, records, schema
 from tests.faults.disk import no_file_grows_over
@@ -538,7 +546,8 @@ async def test_queries_do_not_get_slower_with_the_log(io_loop: Any, path: Path) 
         "pages": (queries.PAGES, (5, f"[[2, {queries.ANY_SEQ}], [2, 100], [1, 9], [null, 9]]")),
         "posted": (queries.POSTED, ("[[2, 16], [2, 1], [2, 9999], [1, 1]]",)),
         "changes": (queries.changes(3), (0, 2, "r-1", 1, 2, "none", 2, 1, "r-1")),
-        "texts": (queries.texts(2), (0, 2, "r-1", 1, 2, "often")),
+        "shown": (queries.SHOWN, (2, 3, 5)),
+        "shown_for_each": (queries.SHOWN_FOR_EACH, (5, "[[2, 3], [2, 100], [1, 0], [null, 0]]")),
         "repeats": (queries.repeats(2), ("u1", "c-r-16", "u1", "none")),
         "numbers": (queries.numbers(2), ("r", "none")),
         "get_many": (records.get_many(2), ("s", "r-1", "none")),
@@ -571,18 +580,49 @@ async def test_reading_a_message_does_not_get_slower_with_its_edits(
     io_loop: Any, path: Path
 ) -> None:
     async with opened(path) as store:
-        for first in (1, 1001):
+        await store.append([posted("r", 1)])
+        for first in (2, 1002):
             edits = [
-                event(MessageEdited, "r", first + n, message="m", body="b") for n in range(1000)
+                event(MessageEdited, "r", first + n, message="r-1", body="b") for n in range(1000)
             ]
             await store.append(edits)
             taken = [
-                steps(path, queries.changes(1), 0, 1, "m"),
-                steps(path, queries.texts(1), 0, 1, "m"),
+                steps(path, queries.changes(1), 0, 1, "r-1"),
+                steps(path, queries.SHOWN, 1, 0, 1),
             ]
-            if first == 1:
+            if first == 2:
                 few = taken
     assert taken == pytest.approx(few, rel=0.1)
+
+
+async def test_to_look_for_replaced_texts_does_not_cost_a_step_for_each_event(
+    io_loop: Any, path: Path
+) -> None:
+    async with opened(path) as store:
+        await store.append([posted("r", seq) for seq in range(1, 1001)])
+        await store.append([event(MessageDeleted, "r", 1001, message="r-7")])
+
+        def look(limit: int) -> int:
+            return steps(path, queries.SHOWN, 1, 0, limit) - steps(path, queries.READ, 1, 0, limit)
+
+        assert look(1000) == look(10) < 200
+
+
+async def test_texts_that_the_version_before_replaced_are_not_shown(
+    io_loop: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = [
+        posted("r", 1),
+        event(MessageEdited, "r", 2, message="r-1", body="b"),
+        event(MessageDeleted, "r", 3, message="r-1"),
+    ]
+    with monkeypatch.context() as before:
+        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:4])
+        async with opened(path) as store:
+            await store.append(log)
+    async with opened(path) as store:
+        (shown,) = await store.shown([("r", 0)], 9)
+        assert [getattr(each, "body", None) for each in shown] == ["", "", None]
 
 
 async def test_many_rooms_are_read_in_one_statement(
@@ -598,6 +638,7 @@ async def test_many_rooms_are_read_in_one_statement(
         await store._database.read(lambda reader: reader.set_trace_callback(said.append))
         calls: dict[str, Awaitable[Collection[Any]]] = {
             "ranges": store.ranges([(room, 0) for room in rooms], 1),
+            "shown": store.shown([(room, 0) for room in rooms], 1),
             "pages": store.pages([(room, None) for room in rooms], 1),
             "posted": store.posted([(room, 1) for room in rooms]),
             "changes": store.changes({room: [f"{room}-m"] for room in rooms}),
