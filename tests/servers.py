@@ -98,6 +98,9 @@ class Mongod:
     def freeze(self) -> None:
         """Stop it in its tracks: connections stay open, nothing is answered."""
         self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        # Its threads stop one after the other; one might answer still.
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
