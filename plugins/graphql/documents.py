@@ -15,7 +15,7 @@ from graphql import (
     specified_rules,
     validate,
 )
-from graphql.language import DocumentNode, Node, Token, TokenKind
+from graphql.language import DocumentNode, NameNode, Node, SelectionSetNode, Token, TokenKind
 from graphql.validation import MaxIntrospectionDepthRule
 
 from chatserver import StartupError
@@ -143,14 +143,16 @@ class Documents:
 
 
 def _forget_tokens(document: DocumentNode) -> None:
-    """Drop the tokens that a document was read from; errors need the place of a node alone.
+    """Drop the tokens that a document was read from, and places that no error tells.
 
-    They refer to each other in circles, and are a third of what the garbage collector would look through.
+    Tokens refer to each other in circles. Together they are most of what the garbage collector would look through.
     """
     waiting: list[Node] = [document]
     while waiting:
         node = waiting.pop()
-        if node.loc is not None:
+        if isinstance(node, NameNode | SelectionSetNode):
+            object.__setattr__(node, "loc", None)  # nodes are frozen
+        elif node.loc is not None:
             node.loc.start_token = node.loc.end_token = NO_TOKEN
         for key in node.keys:
             inside = getattr(node, key, None)
