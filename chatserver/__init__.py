@@ -1,6 +1,7 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
-from chatserver.bus.link import BusLink
+from chatserver.cluster.bus.link import BusLink
+from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.feed import Feed
 from chatserver.delivery.streams import Group, Stream
 from chatserver.delivery.subscriber import News, Pipe, Subscriber
@@ -13,10 +14,9 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
-from chatserver.extras import from_extra, how_to_install
-from chatserver.frames import text_frame
-from chatserver.hookspecs import hookimpl
-from chatserver.hooktypes import (
+from chatserver.hooks.extras import from_extra, how_to_install
+from chatserver.hooks.specs import hookimpl
+from chatserver.hooks.types import (
     AccountChange,
     Actor,
     Consumer,
@@ -50,7 +50,6 @@ from chatserver.interfaces import (
     Tally,
     Unread,
 )
-from chatserver.measure import Counter, Gauge, Histogram, Measures
 from chatserver.model import (
     AnyEvent,
     MemberChanged,
@@ -76,10 +75,11 @@ from chatserver.model import (
     message_seq,
     read_event,
 )
-from chatserver.normal import nfkc
-from chatserver.rate import Bucket, address_network, too_fast
-from chatserver.redaction import redact
-from chatserver.room import Room
+from chatserver.roomlog.redaction import redact
+from chatserver.roomlog.room import Room
+from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
+from chatserver.runtime.rate import Bucket, address_network, too_fast
+from chatserver.search.normalisation import nfkc
 from chatserver.service import Service
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page

@@ -12,36 +12,37 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from chatserver import installation, logging
-from chatserver.bus.exchange import give_bus
+from chatserver import logging
+from chatserver.cluster.bus.exchange import give_bus
+from chatserver.cluster.consumers import Consumers
+from chatserver.cluster.jobs import Jobs
+from chatserver.cluster.leases import Leases, node_name
+from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
-from chatserver.consumers import Consumers
-from chatserver.descriptors import UNKNOWN, raise_limit, warn_if_few
-from chatserver.ending import cancel
+from chatserver.copies import installation
 from chatserver.errors import StartupError
-from chatserver.folders import DataFolder
-from chatserver.holding import Holding
-from chatserver.hooks import HookCalls
-from chatserver.hooktypes import Context, Job
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.loading import Plugins
+from chatserver.hooks.records import Space
+from chatserver.hooks.types import Context, Job
 from chatserver.interfaces import Store
-from chatserver.jobs import Jobs
-from chatserver.leases import Leases, node_name
-from chatserver.measure import Measures
-from chatserver.plugins import Plugins
-from chatserver.running import noted
+from chatserver.process.descriptors import UNKNOWN, raise_limit, warn_if_few
+from chatserver.process.folders import DataFolder
+from chatserver.process.held_store import Holding
+from chatserver.process.running_config import noted
+from chatserver.process.stopping import LoopErrors, Stop
+from chatserver.process.watchdog import Watchdog
+from chatserver.runtime.cancelling import cancel
+from chatserver.runtime.measure import Measures
 from chatserver.service import Service
-from chatserver.spaces import Space
-from chatserver.stopping import LoopErrors, Stop
 from chatserver.version import __version__
-from chatserver.watchdog import Watchdog
 from chatserver.web.front import Front
 from chatserver.web.gate import SPARE_DESCRIPTORS, Gate
 from chatserver.web.listening import bind, bind_internal, front, tls
 from chatserver.web.routes import application
-from chatserver.workers.place import Place, of_worker
 
 if TYPE_CHECKING:
-    from chatserver.backup.shipper import Shipper
+    from chatserver.copies.backup.shipper import Shipper
 
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
@@ -229,7 +230,7 @@ class Server:
         """The job that makes backups, if this server makes any, and the metrics of backups."""
         if not self.config.backup.every_hours:
             return []
-        from chatserver.backup.job import NAME, BackupJob
+        from chatserver.copies.backup.job import NAME, BackupJob
 
         return [(NAME, BackupJob(loaded, self.store, self.measures, self._leases.node).job())]
 
@@ -237,8 +238,8 @@ class Server:
         """The shipper, which keeps the newest backup up to date, if it is configured."""
         if not self.config.backup.ship_seconds:
             return None
-        from chatserver.backup.job import NAME
-        from chatserver.backup.shipper import configured_shipper
+        from chatserver.copies.backup.job import NAME
+        from chatserver.copies.backup.shipper import configured_shipper
 
         def hurry() -> None:
             self.jobs.hurry(NAME)
@@ -318,9 +319,9 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
     async with server.opened():
         watchdog = Watchdog(server.measures, server.plugin_packages())
         port = server.listen(descriptors)
-        signs = place.signs() if place else None
-        if signs is not None:
-            signs.serve()
+        heartbeats = place.heartbeats() if place else None
+        if heartbeats is not None:
+            heartbeats.serve()
         watchdog.start()
         gc.collect()
         gc.freeze()
@@ -339,9 +340,9 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
         async with server.working():
             with noted(loaded):
                 await stop.wait()
-            if signs is not None:
-                await signs.drain()
-                signs.close()
+            if heartbeats is not None:
+                await heartbeats.drain()
+                heartbeats.close()
         if place is not None:
             loop.remove_reader(place.parent)
         watchdog.stop()

@@ -14,7 +14,7 @@ import msgspec
 import chatserver_plugins
 from chatserver.config.settings import Setting, describe
 from chatserver.config.text import render_default, sections, toml_value
-from chatserver.plugins import settings_type
+from chatserver.hooks.loading import settings_type
 
 sys.path.insert(0, str(Path(__file__).parent))
 import graphql_reference

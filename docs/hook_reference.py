@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from chatserver import hooktypes
-from chatserver.hookspecs import Hooks
+from chatserver.hooks import types
+from chatserver.hooks.specs import Hooks
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
 
@@ -40,8 +40,8 @@ def _hooks() -> Iterator[str]:
 
 
 def _types() -> Iterator[str]:
-    for name, kind in vars(hooktypes).items():
-        if not inspect.isclass(kind) or kind.__module__ != hooktypes.__name__:
+    for name, kind in vars(types).items():
+        if not inspect.isclass(kind) or kind.__module__ != types.__name__:
             continue
         fields = _fields(kind)
         yield f"### `{name}`\n\n{_text(kind)}" + (f"\n\n{fields}" if fields else "")

@@ -11,12 +11,12 @@ from chatserver.cli.options import configured, load_configuration
 from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
-    from chatserver.backup.errors import BrokenIncrements
-    from chatserver.backup.manifest import Manifest
-    from chatserver.backup.moment import Reach
-    from chatserver.backup.reading import Backup
-    from chatserver.backup.shelf import Shelf
     from chatserver.config import Loaded
+    from chatserver.copies.backup.errors import BrokenIncrements
+    from chatserver.copies.backup.manifest import Manifest
+    from chatserver.copies.backup.moment import Reach
+    from chatserver.copies.backup.reading import Backup
+    from chatserver.copies.backup.shelf import Shelf
 
 where = click.option(
     "--to", "folder", metavar="DIR", help="Folder of the backups, instead of backup.folder."
@@ -81,12 +81,12 @@ def verify(
     chatserver backup verify -c production
     chatserver backup verify backups/chatserver-20261125T100000Z -c production
     """
-    from chatserver.backup.errors import BackupError, BrokenIncrements
-    from chatserver.backup.moment import reach
-    from chatserver.backup.verify import note_verified, verify
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_store
     from chatserver.cli.stores import run_quietly
+    from chatserver.copies.backup.errors import BackupError, BrokenIncrements
+    from chatserver.copies.backup.moment import reach
+    from chatserver.copies.backup.verify import note_verified, verify
 
     found = chosen(backup, load_configuration(source, overrides))
 
@@ -114,8 +114,8 @@ def verify(
 
 async def _far_enough(broken: Backup, error: BrokenIncrements) -> StartupError:
     """The error, with the time up to which a restore is still possible."""
-    from chatserver.backup.moment import reach
-    from chatserver.backup.reading import Backup
+    from chatserver.copies.backup.moment import reach
+    from chatserver.copies.backup.reading import Backup
 
     until = (await reach(Backup(broken.folder, broken.key, incomplete=True))).until
     return StartupError(f"{error}\n{broken.folder}: {WHOLE_UNTIL.format(until)}")
@@ -135,9 +135,9 @@ def list_(
     \b
     chatserver backup list -c production
     """
-    from chatserver.backup.configured import shelf_of
-    from chatserver.backup.verify import verified_at
     from chatserver.cli.table import print_table
+    from chatserver.copies.backup.configured import shelf_of
+    from chatserver.copies.backup.verify import verified_at
 
     loaded = load_configuration(source, overrides | directed(folder))
     paths = there(shelf_of(loaded.config))
@@ -152,8 +152,8 @@ def list_(
 
 def there(shelf: Shelf) -> list[Path]:
     """The backups in the folder. Raises `BackupError` if there is none."""
-    from chatserver.backup.errors import BackupError
-    from chatserver.backup.manifest import is_backup
+    from chatserver.copies.backup.errors import BackupError
+    from chatserver.copies.backup.manifest import is_backup
 
     if found := shelf.all():
         return found
@@ -171,11 +171,11 @@ def directed(folder: str | None) -> dict[str, object]:
 
 def make(loaded: Loaded) -> tuple[Path, Manifest]:
     """Copy a configuration's store to its folder of backups."""
-    from chatserver.archive.claims import whole_epoch
-    from chatserver.backup.configured import settings_of, shelf_of
-    from chatserver.backup.take import take
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_untouched, run_quietly
+    from chatserver.copies.archive.claims import whole_epoch
+    from chatserver.copies.backup.configured import settings_of, shelf_of
+    from chatserver.copies.backup.take import take
 
     settings, shelf = settings_of(loaded), shelf_of(loaded.config)
 
@@ -195,9 +195,9 @@ def rotate(loaded: Loaded) -> list[Path]:
     """Remove old backups; returns the removed ones."""
     from datetime import UTC, datetime
 
-    from chatserver.backup.configured import shelf_of
-    from chatserver.backup.key import configured_key
-    from chatserver.backup.trust import Trust
+    from chatserver.copies.backup.configured import shelf_of
+    from chatserver.copies.backup.key import configured_key
+    from chatserver.copies.backup.trust import Trust
 
     kept = loaded.config.backup
     shelf = shelf_of(loaded.config)
@@ -207,9 +207,9 @@ def rotate(loaded: Loaded) -> list[Path]:
 
 def chosen(path: Path | None, loaded: Loaded) -> Backup:
     """The backup at `path`, or the newest one without a path. Raises `BackupError`."""
-    from chatserver.backup.configured import shelf_of
-    from chatserver.backup.key import configured_key
-    from chatserver.backup.moment import choose
+    from chatserver.copies.backup.configured import shelf_of
+    from chatserver.copies.backup.key import configured_key
+    from chatserver.copies.backup.moment import choose
 
     folder = path if path is not None else shelf_of(loaded.config).folder
     return choose(folder, configured_key(loaded.config.backup), None)
@@ -217,15 +217,15 @@ def chosen(path: Path | None, loaded: Loaded) -> Backup:
 
 def opened(path: Path, loaded: Loaded) -> Backup:
     """A backup, with the key of the configuration. Raises `BackupError`."""
-    from chatserver.backup.key import configured_key
-    from chatserver.backup.reading import Backup
+    from chatserver.copies.backup.key import configured_key
+    from chatserver.copies.backup.reading import Backup
 
     return Backup(path, configured_key(loaded.config.backup))
 
 
 def told(path: Path, loaded: Loaded) -> str:
     """A summary of a backup, or the reason why it cannot be read."""
-    from chatserver.archive.errors import ArchiveError
+    from chatserver.copies.archive.errors import ArchiveError
 
     try:
         return summary(opened(path, loaded).manifest)
@@ -235,8 +235,8 @@ def told(path: Path, loaded: Loaded) -> str:
 
 def listed(path: Path, loaded: Loaded) -> dict[str, object]:
     """A backup's facts for programs; `error` is the reason why it cannot be read."""
-    from chatserver.archive.errors import ArchiveError
-    from chatserver.backup.verify import verified_at
+    from chatserver.copies.archive.errors import ArchiveError
+    from chatserver.copies.backup.verify import verified_at
 
     try:
         found = described(opened(path, loaded).manifest, path)

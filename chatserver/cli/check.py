@@ -78,8 +78,8 @@ def verdict(
 
 def tried(loaded: Loaded, connect: bool) -> list[str]:
     """Begin as the server would; returns notes for the operator. Raises `StartupError`."""
+    from chatserver.cli.rehearsal import rehearse, rehearse_connected
     from chatserver.cli.stores import run_quietly
-    from chatserver.rehearsal import rehearse, rehearse_connected
 
     async def make() -> list[str]:
         rehearse(loaded)
@@ -93,7 +93,7 @@ def problems(config: Config) -> Iterator[str]:
     from msgspec.structs import replace
 
     from chatserver.errors import StartupError
-    from chatserver.plugins import Plugins, discover, stray_sections
+    from chatserver.hooks.loading import Plugins, discover, stray_sections
 
     data = Path(config.server.data)
     strays = stray_sections(config, discover(config))
@@ -134,6 +134,6 @@ def idle_sections(config: Config) -> Iterator[str]:
 
 
 def _all_with(hook: str, config: Config) -> str:
-    from chatserver.plugins import survey
+    from chatserver.hooks.loading import survey
 
     return ", ".join(sorted(row.name for row in survey(config) if hook in row.hooks))

@@ -46,8 +46,8 @@ def command(source: str | None, overrides: dict[str, object], default: bool, as_
 def shown(source: str | None, overrides: dict[str, object]) -> list[Row]:
     """The settings in effect; if no configuration is named, those of a server on the data folder."""
     from chatserver.config.text import effective
-    from chatserver.plugins import plugin_settings
-    from chatserver.running import read_running
+    from chatserver.hooks.loading import plugin_settings
+    from chatserver.process.running_config import read_running
 
     loaded = load_configuration(source, overrides)
     if not (source or os.environ.get("CHATSERVER_CONFIG") or overrides.keys() - {"server.data"}):

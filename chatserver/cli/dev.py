@@ -77,7 +77,7 @@ def another_port(loaded: Loaded) -> str:
 
 def with_store(config: Config, store: str) -> list[str]:
     """The enabled plugins, with this one in place of the store's."""
-    from chatserver.plugins import survey
+    from chatserver.hooks.loading import survey
 
     stores = {row.name for row in survey(config) if "provide_store" in row.hooks}
     if store not in stores:

@@ -12,8 +12,8 @@ from chatserver.cli.options import configured
 from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
-    from chatserver.drill.course import Plan
-    from chatserver.drill.outcome import Outcome
+    from chatserver.copies.drill.course import Plan
+    from chatserver.copies.drill.outcome import Outcome
 
 MESSAGES = 100_000
 
@@ -68,8 +68,8 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from chatserver.drill.course import Plan
-    from chatserver.drill.report import page
+    from chatserver.copies.drill.course import Plan
+    from chatserver.copies.drill.report import page
 
     plan = Plan(messages, moments)
     outcome = tried(source, overrides, plan)
@@ -85,8 +85,8 @@ def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outco
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_folder
     from chatserver.cli.stores import run_quietly
-    from chatserver.drill.course import Drill
-    from chatserver.drill.scratch import Scratch
+    from chatserver.copies.drill.course import Drill
+    from chatserver.copies.drill.scratch import Scratch
 
     def say(text: str) -> None:
         click.echo(f"drill: {text}", err=True)
@@ -109,7 +109,7 @@ def write(report: Path, text: str) -> None:
 
 def demand(outcome: Outcome, most_rpo: float | None, most_rto: float | None) -> None:
     """Raises `StartupError` if the loss or the time exceeds its limit."""
-    from chatserver.drill.report import BIG
+    from chatserver.copies.drill.report import BIG
 
     if most_rpo is not None and outcome.rpo > most_rpo:
         raise StartupError(f"RPO {outcome.rpo:.1f} s is more than {most_rpo:g} s")

@@ -12,8 +12,8 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.archive.copying import Counts
     from chatserver.config import Loaded
+    from chatserver.copies.archive.copying import Counts
 
 
 @click.command()
@@ -56,10 +56,10 @@ def default_name() -> str:
 
 async def export(loaded: Loaded, path: str) -> Counts:
     """Write the archive to a file, or to standard output for `-`. Raises `ArchiveError`."""
-    from chatserver.archive import exporting
-    from chatserver.archive.errors import ArchiveError
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_untouched
+    from chatserver.copies.archive import exporting
+    from chatserver.copies.archive.errors import ArchiveError
 
     async with opened_untouched(loaded) as store:
         with progress("events exported") as show:

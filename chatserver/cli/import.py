@@ -10,8 +10,8 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.archive.lines import End
     from chatserver.config import Loaded
+    from chatserver.copies.archive.lines import End
 
 
 @click.command("import")
@@ -39,10 +39,10 @@ def command(file: Path, source: str | None, overrides: dict[str, object]) -> Non
 
 async def import_(loaded: Loaded, file: Path) -> End:
     """Fill the store of the configuration from an archive. Raises `ArchiveError`."""
-    from chatserver.archive.files import old_file
-    from chatserver.archive.importing import import_archive
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_to_write
+    from chatserver.copies.archive.files import old_file
+    from chatserver.copies.archive.importing import import_archive
 
     with old_file(file):
         """Check the file before a store is made for it."""

@@ -10,8 +10,8 @@ from chatserver.cli.opened import with_server
 from chatserver.cli.options import configured
 
 if TYPE_CHECKING:
-    from chatserver.hooktypes import Job
-    from chatserver.jobs import LastRun, Unreadable
+    from chatserver.cluster.jobs import LastRun, Unreadable
+    from chatserver.hooks.types import Job
 
 
 @click.command()
@@ -42,7 +42,7 @@ def command(source: str | None, overrides: dict[str, object], as_json: bool) -> 
 
 
 def _row(job: Job, last: LastRun | Unreadable | None) -> tuple[str, ...]:
-    from chatserver.jobs import Unreadable
+    from chatserver.cluster.jobs import Unreadable
 
     every = f"{job.every:g} s"
     if last is None:

@@ -13,8 +13,8 @@ from chatserver.cli.options import load_configuration
 from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
-    from chatserver.archive.moving import Moved
     from chatserver.config import Loaded
+    from chatserver.copies.archive.moving import Moved
     from chatserver.interfaces import Store
 
 
@@ -47,8 +47,8 @@ def command(source: str, target: str) -> None:
 
 
 async def move(origin: Loaded, goal: Loaded) -> Moved:
-    from chatserver.archive import moving
     from chatserver.cli.progress import progress
+    from chatserver.copies.archive import moving
 
     async with sides(origin, goal) as (source, target):
         return await moving.move(source, target, progress)
@@ -71,7 +71,7 @@ async def sides(origin: Loaded, goal: Loaded) -> AsyncIterator[tuple[Store, Stor
 def demand_two_folders(origin: Loaded, goal: Loaded) -> None:
     """A folder belongs to one process, and to one of the two. Raises `StartupError`."""
     from chatserver.cli.stores import store_of
-    from chatserver.folders import is_same
+    from chatserver.process.folders import is_same
 
     source, target = (Path(side.config.server.data).absolute() for side in (origin, goal))
     if is_same(source, target) and all(store_of(it).is_private() for it in (origin, goal)):

@@ -9,7 +9,7 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.plugins import Row
+    from chatserver.hooks.loading import Row
 
 
 @click.command()
@@ -27,7 +27,7 @@ def command(
     chatserver plugins -c production
     chatserver plugins --json
     """
-    from chatserver.plugins import survey
+    from chatserver.hooks.loading import survey
 
     rows = survey(load_configuration(source, overrides).config)
     if as_json:

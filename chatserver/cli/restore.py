@@ -10,10 +10,10 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.backup.moment import Moment
-    from chatserver.backup.reading import Backup
-    from chatserver.backup.restore import Restored
     from chatserver.config import Loaded
+    from chatserver.copies.backup.moment import Moment
+    from chatserver.copies.backup.reading import Backup
+    from chatserver.copies.backup.restore import Restored
 
 
 @click.command()
@@ -47,8 +47,8 @@ def command(
     chatserver restore backups -c production
     chatserver restore backups --at 2026-11-25T10:00:00Z -c production
     """
-    from chatserver.backup.key import configured_key
-    from chatserver.backup.moment import choose, read_moment
+    from chatserver.copies.backup.key import configured_key
+    from chatserver.copies.backup.moment import choose, read_moment
 
     loaded = load_configuration(source, overrides)
     moment = read_moment(at) if at is not None else None
@@ -66,10 +66,10 @@ def command(
 
 def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str]:
     """Restore into a configuration's store. Returns the result, and the time that it reaches."""
-    from chatserver.backup.moment import demand_reached, reach
-    from chatserver.backup.restore import restore
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_to_write, run_quietly
+    from chatserver.copies.backup.moment import demand_reached, reach
+    from chatserver.copies.backup.restore import restore
 
     async def work() -> tuple[Restored, str]:
         if moment is not None:

@@ -27,9 +27,9 @@ def scratch_folder(prefix: str) -> Iterator[str]:
 @asynccontextmanager
 async def scratch_store() -> AsyncIterator[Store]:
     """An open SQLite store. Raises `StartupError`, also if the disk is full."""
-    from chatserver.archive.patience import reason
     from chatserver.cli.stores import store_of
     from chatserver.config import load
+    from chatserver.copies.archive.patience import reason
 
     with scratch_folder("chatserver-") as folder:
         settings = {

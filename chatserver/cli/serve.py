@@ -33,11 +33,11 @@ def command(
     CHATSERVER_PLUGIN__MONGO__URI=mongodb://db chatserver serve -c production
     """
     loaded = load_configuration(source, overrides, host=host, port=port)
-    from chatserver.workers.place import place_of_this_process
+    from chatserver.cluster.workers.place import place_of_this_process
 
     place = place_of_this_process()
     if workers > 1 and place is None:
-        from chatserver.workers.parent import run_workers
+        from chatserver.cluster.workers.parent import run_workers
 
         ctx.exit(run_workers(loaded, workers))
     from chatserver.app import run

@@ -14,8 +14,8 @@ from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
     from chatserver.config import Loaded
-    from chatserver.folders import DataFolder
     from chatserver.interfaces import Store
+    from chatserver.process.folders import DataFolder
 
 T = TypeVar("T")
 
@@ -104,6 +104,6 @@ async def opened_untouched(loaded: Loaded) -> AsyncIterator[Store]:
 
 def data_folder(loaded: Loaded) -> DataFolder:
     """The folder with the data, locked. Raises `StartupError` if a server has it."""
-    from chatserver.folders import DataFolder
+    from chatserver.process.folders import DataFolder
 
     return DataFolder(Path(loaded.config.server.data).absolute())

@@ -12,7 +12,7 @@ from chatserver.cli.opened import with_server
 from chatserver.cli.options import configured
 
 if TYPE_CHECKING:
-    from chatserver.hooktypes import Actor
+    from chatserver.hooks.types import Actor
     from chatserver.model import User
     from chatserver.service.accounts import Accounts
 
@@ -247,7 +247,7 @@ def operator() -> Actor:
     import getpass
     import os
 
-    from chatserver.hooktypes import Actor
+    from chatserver.hooks.types import Actor
 
     name = os.environ.get("SUDO_USER")
     try:

@@ -12,7 +12,7 @@ import msgspec
 
 from chatserver.config.settings import Text
 from chatserver.errors import StartupError
-from chatserver.folders import packaged
+from chatserver.process.folders import packaged
 
 PREFIX = "CHATSERVER_"
 SOURCE = "CHATSERVER_CONFIG"

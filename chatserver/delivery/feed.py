@@ -12,7 +12,7 @@ from chatserver.errors import CLOSE_INTERNAL
 if TYPE_CHECKING:
     from chatserver.delivery.logpages import LogPages
     from chatserver.delivery.subscriber import Subscriber
-    from chatserver.room import Room
+    from chatserver.roomlog.room import Room
 
 
 class Feed(ABC):

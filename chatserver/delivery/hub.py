@@ -12,15 +12,15 @@ from typing import Any, Protocol
 from loguru import logger
 
 from chatserver.config import Config
+from chatserver.delivery.encoding import PLAIN, event_frames
 from chatserver.delivery.logpages import LogPages
 from chatserver.delivery.streams import Encode, Group
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import CLOSE_INTERNAL
-from chatserver.frames import PLAIN, event_frames
-from chatserver.measure import Counter, Histogram, Measures
 from chatserver.model import AnyEvent, MemberLeft, MessageDeleted, MessageEdited, User
-from chatserver.room import Room
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.room import Room
+from chatserver.runtime.measure import Counter, Histogram, Measures
 
 
 class Connection(Protocol):
@@ -67,18 +67,18 @@ class Arrivals(Protocol):
 class Hub:
     """All connections of this node and the rooms they listen to."""
 
-    def __init__(self, config: Config, rooms: Rooms, measures: Measures) -> None:
+    def __init__(self, config: Config, cache: RoomCache, measures: Measures) -> None:
         self.soft = config.limits.buffer_soft_bytes
         self.hard = config.limits.buffer_hard_bytes
         self.slow_seconds = config.limits.slow_seconds
         self._tail = config.delivery.tail_events
-        self._rooms = rooms
+        self._cache = cache
         self._due: list[Subscriber] = []
         self._users: dict[str, set[Subscriber]] = {}
         self._connections: set[Connection] = set()
         self._due_since = 0.0
         self._gone: asyncio.Event | None = None
-        self.read = rooms.events
+        self.read = cache.events
         self.pages = LogPages(self)
         self.elsewhere: Elsewhere | None = None
         self.arrivals: Arrivals | None = None
@@ -107,7 +107,7 @@ class Hub:
             "HTTP answers that are being streamed",
             lambda: sum(not connection.is_socket for connection in self._connections),
         )
-        measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(self._rooms))
+        measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(self._cache))
         measures.gauge(
             "chatserver_connections_lagging",
             "Connections that are behind now",

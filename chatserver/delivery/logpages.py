@@ -10,12 +10,12 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from chatserver.joined import Joined
 from chatserver.model import AnyEvent
+from chatserver.runtime.singleflight import SingleFlight
 
 if TYPE_CHECKING:
     from chatserver.delivery.hub import Hub
-    from chatserver.room import Room
+    from chatserver.roomlog.room import Room
 
 PAGE_EVENTS = 200  # read and sent at once; also the most that one replay holds in memory
 KEEP_SECONDS = 1.0  # pages may depend on rights, whose changes are known everywhere by then
@@ -41,7 +41,7 @@ class LogPages:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
-        self._making: Joined[Page[Any]] = Joined()
+        self._making: SingleFlight[Page[Any]] = SingleFlight()
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # oldest first
         self._under_way: Counter[Key] = Counter()
         self._turn = 0  # grows when a text that may be in a page under way is replaced

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chatserver.delivery.hub import Hub
     from chatserver.delivery.logpages import LogPages
     from chatserver.delivery.subscriber import News, Subscriber
-    from chatserver.room import Room
+    from chatserver.roomlog.room import Room
 
 Payloads = Sequence[bytes]
 Encode = Callable[[Sequence[AnyEvent]], Payloads | Awaitable[Payloads]]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from loguru import logger
 
+from chatserver.delivery.encoding import PLAIN, packed_frame, text_frame
 from chatserver.delivery.feed import Feed
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
-from chatserver.frames import PLAIN, packed_frame, text_frame
 from chatserver.model import User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 
 if TYPE_CHECKING:
     from chatserver.delivery.hub import Hub

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import filterfalse
 from operator import add
 
-from chatserver import normal
-from chatserver.normal import nfkc, ranges
+from chatserver.search import normalisation
+from chatserver.search.normalisation import nfkc, ranges
 
 TEXT_CHARS = 10_000  # indexed of a folded text; words beyond them cannot be found
 TOKEN_CHARS = 64  # a longer word is cut to its first 64 characters
@@ -41,7 +41,7 @@ EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
 
 # Words consist of letters and digits of scripts with spaces, and of marks. A mark belongs to the letter
 # before it, but `\w` does not match it.
-MARKS = ranges(filterfalse(re.compile(f"[{UNSPACED}]").match, normal.MARKS))
+MARKS = ranges(filterfalse(re.compile(f"[{UNSPACED}]").match, normalisation.MARKS))
 WORD = rf"(?:[^\W_{UNSPACED}{EMOJI}]+|[{MARKS}]+)+"
 
 # The parts of a text that count: a run of characters without spaces, an emoji, a word.

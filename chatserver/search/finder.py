@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.search import directory, segments
 from chatserver.search.analyser import analysed
 from chatserver.search.candidates import Candidates, Span

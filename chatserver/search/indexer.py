@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import IndexPage, Store
 from chatserver.model import AnyEvent
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
 from chatserver.search import directory
 from chatserver.search.builder import Builder
 from chatserver.search.directory import Known
@@ -33,9 +33,9 @@ PRESSED_SECONDS = 0.1  # from one segment to the next, while many sends are unde
 class Indexer:
     """One node's indexer: looks at the rooms in memory every second, at all others now and then."""
 
-    def __init__(self, store: Store, rooms: Rooms, is_pressed: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, cache: RoomCache, is_pressed: Callable[[], bool]) -> None:
         """`is_pressed` tells whether other work needs the processor more."""
-        self._store, self._rooms, self._is_pressed = store, rooms, is_pressed
+        self._store, self._cache, self._is_pressed = store, cache, is_pressed
         self._known: dict[str, int] = {}  # rooms in memory, indexed up to these seqs at least
         self._swept = ""  # the last room that the present sweep looked at
         self._next_sweep = 0.0
@@ -50,7 +50,7 @@ class Indexer:
         """Index the rooms in memory, then, if a sweep is due, some others. Raises `StoreUnavailable`."""
         if self._paused:
             return
-        heads = self._rooms.heads()
+        heads = self._cache.heads()
         known = self._known = {room: self._known.get(room, 0) for room in heads}
         lagging = [room for room, head in heads.items() if next_segment(known[room], head)]
         for start in range(0, len(lagging), SWEEP_ROOMS):
@@ -156,7 +156,7 @@ class Indexer:
 
     async def _read(self, room: str, after: int, end: int) -> list[AnyEvent]:
         """All events with after < seq <= end."""
-        known = self._rooms.known(room)
+        known = self._cache.known(room)
         found = known.since(after, end - after) if known is not None else None
         if found is None or len(found) < end - after:
             found = await self._store.read(room, after, end - after)

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chatserver.model import Message, message_id
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.search.candidates import Candidates
 from chatserver.search.effort import Effort
 from chatserver.search.finder import Located

@@ -9,9 +9,9 @@ from datetime import date
 from typing import NamedTuple
 
 from chatserver.errors import ChatError
-from chatserver.normal import nfkc
 from chatserver.search.analyser import UNIT, fold, wanted
 from chatserver.search.matching import SIGNS, Term, Text, phrase, piece, words
+from chatserver.search.normalisation import nfkc
 
 QUERY_CHARS = 200
 FOLDED_CHARS = 2 * QUERY_CHARS  # some characters are folded to eighteen

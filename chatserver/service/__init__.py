@@ -26,20 +26,19 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from chatserver.bus.online import Online
+from chatserver.cluster.bus.online import Online
 from chatserver.config import Config
+from chatserver.copies.installation import bus_key, epoch
 from chatserver.delivery.hub import Hub
-from chatserver.ending import cancel_or_name
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.hooks import HookCalls
-from chatserver.installation import bus_key, epoch
+from chatserver.hooks.calls import HookCalls
 from chatserver.interfaces import Authenticator, Store
-from chatserver.log import Log
-from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted, User
-from chatserver.outage import Outage
-from chatserver.rate import Rates
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.log import Log
+from chatserver.runtime.cancelling import cancel_or_name
+from chatserver.runtime.measure import Measures
+from chatserver.runtime.rate import Rates
 from chatserver.search.finder import Finder
 from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
 from chatserver.search.indexer import Indexer
@@ -49,6 +48,7 @@ from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
 from chatserver.service.messages import Messages
+from chatserver.service.outage import Outage
 from chatserver.service.presence import TURN_SECONDS, Presence
 from chatserver.service.removal import Removal
 from chatserver.service.rights import demand_staff
@@ -59,7 +59,7 @@ from chatserver.service.typing_now import Typing
 from chatserver.service.views import Mentioned
 
 if TYPE_CHECKING:
-    from chatserver.bus.exchange import Exchange
+    from chatserver.cluster.bus.exchange import Exchange
 
 
 class Service:
@@ -78,10 +78,10 @@ class Service:
         self.rates = Rates(
             limits.operations_per_second, limits.operations_burst, limits.anonymous_per_second
         )
-        self.cache = Rooms(store, config.delivery.rooms_loaded)
-        self.hub = Hub(config, self.cache, measures)
+        self.room_cache = RoomCache(store, config.delivery.rooms_loaded)
+        self.hub = Hub(config, self.room_cache, measures)
         self.log = Log(
-            store, self.cache, self.hub.publish, self._written, config.delivery, measures
+            store, self.room_cache, self.hub.publish, self._written, config.delivery, measures
         )
         self.outage = Outage(store)
         self.log.on_failure = self.outage.failed
@@ -89,12 +89,12 @@ class Service:
         self.changes.watch("turn", self._give_way)
         self.log.ask = partial(self.changes.announce, "turn")
         self.accounts = Accounts(store, authenticator, hooks, self.hub, self.changes, config)
-        self.history = History(store, self.cache, config.limits)
+        self.history = History(store, self.room_cache, config.limits)
         self.messages = Messages(self.log, self.history, self.accounts, hooks, config.limits)
         online = Online()
         self.rooms = RoomService(
             store,
-            self.cache,
+            self.room_cache,
             self.log,
             self.hub,
             self.accounts,
@@ -104,7 +104,7 @@ class Service:
         )
         self.removal = Removal(store, self.accounts, self.rooms)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, config.limits)
-        self.indexer = Indexer(store, self.cache, self.log.is_pressed)
+        self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         self.following = Following(self.rooms, self.log, config.limits)
         self.typing = Typing(self.hub)
         self.presence = Presence(self.hub, self.rooms, online)
@@ -202,11 +202,11 @@ class Service:
                 self.hooks.on_event(event)
 
     async def _give_way(self, name: str) -> None:
-        if room := self.cache.known(name):
+        if room := self.room_cache.known(name):
             self.log.give_way(room)
 
     def _tell_mentioned(self, event: MessagePosted) -> None:
-        room = self.cache.known(event.room)
+        room = self.room_cache.known(event.room)
         news = Mentioned(room=event.room, seq=event.seq, message=event.id, author=event.author)
         for user in event.mentions:
             if user != event.author.id and room is not None and room.role(user) is not None:
@@ -214,7 +214,7 @@ class Service:
 
     async def _compare_heads(self) -> None:
         """Bring other nodes' events to local followers, also if no hint announced them."""
-        await self.log.refresh(self.cache.followed())
+        await self.log.refresh(self.room_cache.followed())
 
     def _repeated(
         self, action: Callable[[], Awaitable[None]], seconds: float

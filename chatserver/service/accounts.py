@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
-from chatserver.clock import now_text
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
-from chatserver.hooks import HookCalls
-from chatserver.hooktypes import AccountChange, Actor, Deed
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.types import AccountChange, Actor, Deed
 from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
-from chatserver.rate import AddressRate
+from chatserver.runtime.clock import now_text
+from chatserver.runtime.rate import AddressRate
 from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
 from chatserver.service.directory import NAMES, USERS, Directory, decode_user, folded_name

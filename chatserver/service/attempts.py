@@ -4,9 +4,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from chatserver.hooks import HookCalls
-from chatserver.hooktypes import LoginAttempt, Outcome
-from chatserver.rate import address_network
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.types import LoginAttempt, Outcome
+from chatserver.runtime.rate import address_network
 
 TELL_SECONDS = 60.0  # in this time one refused attempt is told for each account and network
 KEPT = 10_000  # pairs of account and network

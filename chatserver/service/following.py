@@ -8,9 +8,9 @@ from chatserver.config import LimitsConfig
 from chatserver.delivery.feed import Feed
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
-from chatserver.log import Log
 from chatserver.protocol import ErrorBody, error_body
-from chatserver.room import Room
+from chatserver.roomlog.log import Log
+from chatserver.roomlog.room import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
 

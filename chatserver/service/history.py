@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from chatserver import fold
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
@@ -18,8 +17,9 @@ from chatserver.model import (
     User,
     message_seq,
 )
-from chatserver.room import NEWEST_PAGE, Room
-from chatserver.rooms import Rooms
+from chatserver.roomlog import fold
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.rights import Right, demand, may_read
 
 # Limits of changes to one message. Deleting it, and taking a reaction or a pin back, is always possible.
@@ -59,8 +59,8 @@ class EventPage(msgspec.Struct, frozen=True):
 class History:
     """Reads for users, and checks their rights."""
 
-    def __init__(self, store: Store, rooms: Rooms, limits: LimitsConfig) -> None:
-        self._store, self._rooms, self._limits = store, rooms, limits
+    def __init__(self, store: Store, cache: RoomCache, limits: LimitsConfig) -> None:
+        self._store, self._cache, self._limits = store, cache, limits
         # One answer must leave room in a connection's buffer for its events.
         self._page_bytes = limits.buffer_hard_bytes // 2
 
@@ -116,7 +116,7 @@ class History:
             if after >= room.head or len(found) >= limit:
                 break
             step = _step(room.event_bytes, self._page_bytes, EVENTS_AT_ONCE)
-            events = await self._rooms.events(room, after, step)
+            events = await self._cache.events(room, after, step)
             found += [event for event in events if isinstance(event, MessagePosted)]
             if not events:
                 break
@@ -174,7 +174,7 @@ class History:
             if len(found) >= limit or after >= head:
                 break
             step = _step(room.event_bytes, size, EVENTS_AT_ONCE)
-            events = await self._rooms.events(room, after, min(step, limit - len(found)))
+            events = await self._cache.events(room, after, min(step, limit - len(found)))
             count, taken = fitting(events, size, least=not found)
             room.event_bytes = _length(events, taken, count)
             found += events[:count]

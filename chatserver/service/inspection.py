@@ -10,8 +10,8 @@ import msgspec
 from loguru import logger
 
 from chatserver.errors import ChatError
-from chatserver.hooks import HookCalls
-from chatserver.hooktypes import Look, Sight
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.types import Look, Sight
 from chatserver.interfaces import Store, StoredSession
 from chatserver.model import AnyEvent, MemberEvent, RoomChanged, User
 from chatserver.service.accounts import Accounts

@@ -13,7 +13,7 @@ from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
 from chatserver.model import MemberEvent, MemberLeft, User
-from chatserver.rate import Bucket
+from chatserver.runtime.rate import Bucket
 from chatserver.service.rights import is_staff
 
 INVITERS = 20_000  # whose rate is remembered; the oldest are forgotten first

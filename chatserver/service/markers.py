@@ -7,7 +7,7 @@ from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store, Unread
 from chatserver.model import User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service.views import ReadMoved
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits

@@ -10,7 +10,6 @@ from contextlib import suppress
 from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Hub
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.log import Log
 from chatserver.model import (
     AnyEvent,
     MemberJoined,
@@ -21,7 +20,8 @@ from chatserver.model import (
     User,
     UserRef,
 )
-from chatserver.room import Room
+from chatserver.roomlog.log import Log
+from chatserver.roomlog.room import Room
 from chatserver.service.markers import ReadMarkers
 from chatserver.service.rights import Right, demand, demand_other_owner, outranks
 from chatserver.service.roomlist import RoomLists

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 
 from chatserver.config import LimitsConfig
-from chatserver.entries import Entry, Outcome, awaited
 from chatserver.errors import ChatError
-from chatserver.hooks import HookCalls
-from chatserver.hooktypes import Draft
-from chatserver.log import Log
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.types import Draft
 from chatserver.model import (
     AnyEvent,
     Message,
@@ -24,7 +22,9 @@ from chatserver.model import (
     message_id,
     message_seq,
 )
-from chatserver.room import Room
+from chatserver.roomlog.entries import Entry, Outcome, awaited
+from chatserver.roomlog.log import Log
+from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
 from chatserver.service.history import History
 from chatserver.service.rights import Right, demand

@@ -7,13 +7,13 @@ user who comes and goes many times costs no more than once, and a connection tha
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from chatserver.bus.frames import Item
-from chatserver.bus.online import Online
+from chatserver.cluster.bus.envelopes import Item
+from chatserver.cluster.bus.online import Online
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import ChatError
 from chatserver.model import User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
 from chatserver.service.views import PresenceNow

@@ -5,9 +5,9 @@ from collections.abc import Container
 from typing import NamedTuple
 
 from chatserver.interfaces import Store
-from chatserver.joined import Joined
 from chatserver.model import ServerRole, User
-from chatserver.rate import Bucket
+from chatserver.runtime.rate import Bucket
+from chatserver.runtime.singleflight import SingleFlight
 from chatserver.service.views import RoomList, RoomView
 
 PUBLIC_ROOMS = 500  # on one page
@@ -33,7 +33,7 @@ class PublicRooms:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._first: Page | None = None
-        self._reading: Joined[Page] = Joined()
+        self._reading: SingleFlight[Page] = SingleFlight()
         self._changes = 0
         self._forgetting = Bucket(FORGET_PER_SECOND, FORGET_BURST)
 

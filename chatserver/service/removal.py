@@ -3,7 +3,7 @@
 import msgspec
 
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.hooktypes import Actor
+from chatserver.hooks.types import Actor
 from chatserver.interfaces import Store
 from chatserver.model import User
 from chatserver.service.accounts import THE_SERVER, Accounts

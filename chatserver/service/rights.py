@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 
 
 class Right(StrEnum):

@@ -14,10 +14,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from chatserver.interfaces import Store, Unread
-from chatserver.log import Log
 from chatserver.model import MemberLeft, MessagePosted, User
-from chatserver.room import Room
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.log import Log
+from chatserver.roomlog.room import Room
 from chatserver.service.markers import UNREAD_EVENTS, ReadMarkers
 from chatserver.service.views import RoomView, view_of
 
@@ -85,8 +85,8 @@ class JoinedPage(NamedTuple):
 class RoomLists:
     """The lists of users who asked this node lately."""
 
-    def __init__(self, store: Store, rooms: Rooms, log: Log, markers: ReadMarkers) -> None:
-        self._store, self._rooms, self._log, self._markers = store, rooms, log, markers
+    def __init__(self, store: Store, cache: RoomCache, log: Log, markers: ReadMarkers) -> None:
+        self._store, self._cache, self._log, self._markers = store, cache, log, markers
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._size = 0  # rooms in `_known`
 
@@ -162,7 +162,7 @@ class RoomLists:
             return found
         usable = {room.id: room for room in found}
         others = [id for id in ids if id not in usable]
-        usable |= await self._rooms.load_many(others)
+        usable |= await self._cache.load_many(others)
         now = {room.id for room in self._usable(user, others, read)}
         await self._log.refresh(
             room for id in others if (room := usable.get(id)) is not None and id not in now
@@ -179,7 +179,7 @@ class RoomLists:
         """Those of the rooms that are in memory and that the store need not be asked about."""
         return [
             room
-            for room in self._rooms.all_loaded(ids)
+            for room in self._cache.all_loaded(ids)
             if user.id in room.members and read.get(room.id, 0) <= room.head
         ]
 

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from chatserver.bus.online import Online
+from chatserver.cluster.bus.online import Online
 from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Store
-from chatserver.log import Log
 from chatserver.model import MemberChanged, RoomChanged, RoomKind, RoomRole, User
-from chatserver.room import Room
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.log import Log
+from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 from chatserver.service.invitations import Invitations
@@ -44,7 +44,7 @@ class RoomService:
     def __init__(
         self,
         store: Store,
-        rooms: Rooms,
+        cache: RoomCache,
         log: Log,
         hub: Hub,
         accounts: Accounts,
@@ -52,11 +52,11 @@ class RoomService:
         limits: LimitsConfig,
         online: Online,
     ) -> None:
-        self._store, self._rooms, self._log, self._online = store, rooms, log, online
+        self._store, self._cache, self._log, self._online = store, cache, log, online
         self._accounts, self._limits = accounts, limits
         self._public = PublicRooms(store)
         self._markers = ReadMarkers(store, hub)
-        self._lists = RoomLists(store, rooms, log, self._markers)
+        self._lists = RoomLists(store, cache, log, self._markers)
         self._membership = Membership(log, hub, self._markers, self._lists, limits)
         self._invitations = Invitations(store, limits)
         self._changes = changes
@@ -70,23 +70,23 @@ class RoomService:
         Checks no rights; the caller does. If `user`, who asks, is not known as a member here, the store is
         read: another node may have let them in just now.
         """
-        remembered = self._rooms.loaded(room)
+        remembered = self._cache.loaded(room)
         if remembered is not None and (user is None or remembered.role(user.id) is not None):
             return remembered
         while True:
-            known = await self._rooms.load(room)
+            known = await self._cache.load(room)
             if known is None:
                 raise ChatError("room.not_found")
-            if known is remembered or self._rooms.loaded(room) is not known:
+            if known is remembered or self._cache.loaded(room) is not known:
                 await self._log.refresh([known])
-            if self._rooms.known(room) is known:  # not dropped from memory meanwhile
+            if self._cache.known(room) is known:  # not dropped from memory meanwhile
                 return known
 
     async def get_many(self, rooms: Sequence[str]) -> dict[str, Room]:
         """Those of the rooms that exist, in step with the store. Checks no rights."""
-        found = await self._rooms.load_many(rooms)
+        found = await self._cache.load_many(rooms)
         await self._log.refresh(
-            room for name, room in found.items() if not self._rooms.loaded(name)
+            room for name, room in found.items() if not self._cache.loaded(name)
         )
         return found
 
@@ -301,7 +301,7 @@ class RoomService:
 
     async def _recheck(self, name: str) -> None:
         """Refresh a room in which another node removed a member or changed a role."""
-        known = self._rooms.known(name)
+        known = self._cache.known(name)
         if known is not None:
             await self._log.refresh([known])
 
@@ -312,7 +312,7 @@ class RoomService:
     ) -> Room:
         await self._invitations.check_own(user)
         await self._invitations.check_invited(user, others)
-        room = self._rooms.keep(Room(new_id()))
+        room = self._cache.keep(Room(new_id()))
         await self._membership.describe(user, room, name, kind, topic)
         if kind is RoomKind.PUBLIC:
             self._public.forget()
@@ -323,11 +323,11 @@ class RoomService:
 
     async def _create_direct(self, user: User, others: Sequence[User]) -> Room:
         pair = {user.id, *(other.id for other in others)}
-        room = await self._rooms.load(direct_room_id(pair))
+        room = await self._cache.load(direct_room_id(pair))
         if room is None:
             await self._invitations.check_own(user)
             await self._invitations.check_invited(user, others)
-            room = self._rooms.keep(Room(direct_room_id(pair)))
+            room = self._cache.keep(Room(direct_room_id(pair)))
         with suppress(AlreadyThere):
             if room.description is None:
                 await self._membership.describe(user, room, None, RoomKind.DIRECT, "")

@@ -7,7 +7,7 @@ import msgspec
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.model import Message, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.search.analyser import analysed, fold
 from chatserver.search.candidates import Span
 from chatserver.search.effort import Effort, Turns

@@ -5,8 +5,8 @@ from collections import OrderedDict
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.model import User, UserRef
-from chatserver.rate import Bucket
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
+from chatserver.runtime.rate import Bucket
 from chatserver.service.rights import Right, demand
 from chatserver.service.views import TypingNow
 

@@ -4,7 +4,7 @@ import msgspec
 
 from chatserver.interfaces import Unread
 from chatserver.model import RoomKind, RoomRole, User, UserRef
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 
 
 class RoomView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from chatserver import Authenticator, Records
-from chatserver.archive.passing import is_passing
+from chatserver.copies.archive.passing import is_passing
 
 MakeAuthenticator = Callable[[Records], Authenticator]
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import ClientId, Id, Sent
-from chatserver.room import NEWEST_PAGE, Room
+from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
 from chatserver.web.access import DEVICE_COOKIE, DEVICE_SECONDS, bearer_token, device_token

@@ -8,14 +8,14 @@ from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import CLOSE_INTERNAL, ChatError
-from chatserver.measure import Measures
-from chatserver.rate import AddressRate
-from chatserver.room import NEWEST_PAGE
+from chatserver.roomlog.room import NEWEST_PAGE
+from chatserver.runtime.measure import Measures
+from chatserver.runtime.rate import AddressRate
 from chatserver.service import Service
 from chatserver.web.access import Access
 from chatserver.web.heads import transport_security
-from chatserver.web.heartbeat import Heartbeat
 from chatserver.web.visitors import Visitors
+from chatserver.web.websocket.heartbeat import Heartbeat
 
 BAD_CODES = (1002, 1007, 1008, 1009, 1011)  # RFC 6455 section 7.4.1: one side did something wrong
 SPARE_DESCRIPTORS: Final = 200  # for the store, files, and connections being refused

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chatserver.clock import now_text
 from chatserver.errors import ChatError
-from chatserver.hooktypes import HealthCheck
+from chatserver.hooks.types import HealthCheck
+from chatserver.runtime.clock import now_text
 from chatserver.version import __version__
 from chatserver.web.base import BaseHandler, encode
 

@@ -7,7 +7,7 @@ import posixpath
 from pathlib import Path
 
 from chatserver.errors import ChatError, StartupError
-from chatserver.folders import packaged
+from chatserver.process.folders import packaged
 from chatserver.web.base import BaseHandler
 
 mimetypes.add_type("text/javascript", ".js")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from chatserver.errors import ChatError
-from chatserver.hooktypes import Handler, Route
+from chatserver.hooks.types import Handler, Route
 from chatserver.web.base import BaseHandler
 from chatserver.web.plugin_request import PluginRequest
 from chatserver.web.plugin_streams import Stream

@@ -8,11 +8,11 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
-from chatserver.hooktypes import Request, SocketDoor, SocketEnd
+from chatserver.hooks.types import Request, SocketDoor, SocketEnd
 from chatserver.web.gate import Gate
 from chatserver.web.plugin_request import PluginRequest
-from chatserver.web.transport import Transport
-from chatserver.web.upgrade import Upgrade
+from chatserver.web.websocket.transport import Transport
+from chatserver.web.websocket.upgrade import Upgrade
 
 
 class UpgradesAt(PathMatches):

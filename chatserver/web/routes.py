@@ -7,7 +7,7 @@ from tornado.routing import PathMatches, Rule
 from tornado.web import Application
 
 from chatserver.errors import StartupError
-from chatserver.hooktypes import HealthCheck, Route
+from chatserver.hooks.types import HealthCheck, Route
 from chatserver.web import api
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BodiesAfterHeads
@@ -16,7 +16,7 @@ from chatserver.web.health import Health, Live, Ready, SharedCheck
 from chatserver.web.pages import PageHandler, StaticFiles
 from chatserver.web.plugin_routes import PluginRoute, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
-from chatserver.web.socket import ChatSocket
+from chatserver.web.websocket.socket import ChatSocket
 
 # Path, handler, name for metrics, and further attributes of the handler's class.
 Address = tuple[str, type[BaseHandler], str, dict[str, Any]]

@@ -1,7 +1,7 @@
 """Counts HTTP connections, in all and by address; sockets and streams are counted by the gate and the hub."""
 
-from chatserver.measure import Measures
-from chatserver.rate import address_network
+from chatserver.runtime.measure import Measures
+from chatserver.runtime.rate import address_network
 
 
 class Visitors:

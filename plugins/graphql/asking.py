@@ -142,7 +142,7 @@ class Asking:
         self._known |= await self.service.history.as_they_stand(events)
 
     def _at_hand(self, event: MessagePosted) -> Message | None:
-        room = self.service.cache.known(event.room)
+        room = self.service.room_cache.known(event.room)
         return None if room is None else room.standing(event)
 
     async def _users(self, ids: Sequence[str]) -> Mapping[str, User | ChatError]:

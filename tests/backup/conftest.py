@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chatserver import Store
-from chatserver.backup.key import Key
-from chatserver.backup.shelf import Shelf
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.shelf import Shelf
 from chatserver_plugins.memory import MemoryPlugin
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin

@@ -9,8 +9,8 @@ import signal
 import sys
 
 from chatserver import Store
-from chatserver.archive import patience, target
 from chatserver.cli import main
+from chatserver.copies.archive import patience, target
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.writes import Writes
 

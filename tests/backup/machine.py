@@ -10,9 +10,9 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from chatserver.backup.shelf import Shelf
 from chatserver.cli import main
-from chatserver.installation import epoch
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.installation import epoch
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.seed import Contents, contents, seed

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chatserver import MessagePosted
-from chatserver.archive.lines import Line, Record, RoomEnd, decode, encode
-from chatserver.backup.manifest import peek
-from chatserver.backup.parts import PartsWriter, read_parts
-from chatserver.backup.seal import seal_for
+from chatserver.copies.archive.lines import Line, Record, RoomEnd, decode, encode
+from chatserver.copies.backup.manifest import peek
+from chatserver.copies.backup.parts import PartsWriter, read_parts
+from chatserver.copies.backup.seal import seal_for
 from chatserver.model import UserRef
 from tests.backup.planting import Three, Way, changed, parts, rewritten
 

@@ -3,8 +3,8 @@
 import os
 import shutil
 
-from chatserver.backup.increments import FOLDER, files
-from chatserver.backup.manifest import FILE
+from chatserver.copies.backup.increments import FOLDER, files
+from chatserver.copies.backup.manifest import FILE
 from tests.backup.planting import Three, Way, parts, swapped, taken_over
 
 

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from chatserver.backup.increments import FOLDER, files
-from chatserver.backup.ledger import FILE as LEDGER
+from chatserver.copies.backup.increments import FOLDER, files
+from chatserver.copies.backup.ledger import FILE as LEDGER
 from tests.backup.planting import Three, Way, swapped
 
 

@@ -1,6 +1,6 @@
 """Ways to break what a backup says about itself; without a key its checksum fits all the same."""
 
-from chatserver.backup.manifest import FILE, peek
+from chatserver.copies.backup.manifest import FILE, peek
 from tests.backup.planted_files import an_older_part, older_records
 from tests.backup.planting import Three, Way, changed, rewritten
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chatserver import Store
-from chatserver.backup import manifest as manifests
-from chatserver.backup.increments import files
-from chatserver.backup.key import Key
-from chatserver.backup.manifest import FILE, peek
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
-from chatserver.measure import Measures
+from chatserver.copies.backup import manifest as manifests
+from chatserver.copies.backup.increments import files
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.manifest import FILE, peek
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
+from chatserver.runtime.measure import Measures
 from tests.backup.seed import seed, sent
 
 PART_BYTES = 600  # so that there are many parts

@@ -13,7 +13,7 @@ from chatserver import (
     RoomKind,
     Store,
 )
-from chatserver.archive import source
+from chatserver.copies.archive import source
 from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted
 
 PRIVATE = ("changed", "news")  # what no copy has

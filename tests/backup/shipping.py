@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chatserver.backup import increments
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.measure import Measures
+from chatserver.copies.backup import increments
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.runtime.measure import Measures
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.seed import sent
 

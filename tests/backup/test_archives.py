@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from chatserver import Store, StoreUnavailable
-from chatserver.archive import patience, source
-from chatserver.archive.errors import ArchiveError
-from chatserver.archive.exporting import export
-from chatserver.archive.importing import import_archive
+from chatserver.copies.archive import patience, source
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.archive.exporting import export
+from chatserver.copies.archive.importing import import_archive
+from chatserver.copies.installation import bus_key, epoch
 from chatserver.errors import StartupError
-from chatserver.installation import bus_key, epoch
 from chatserver.testing.samples import posted
 from tests.backup.conftest import KINDS
 from tests.backup.seed import PRIVATE, Contents, contents, keep_writing, seed, shown
@@ -183,7 +183,7 @@ async def test_there_is_nothing_to_export_where_no_server_was_or_only_a_part_is(
 async def test_interrupted_at_any_write_it_goes_on(
     empty: Empty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatserver.archive.target.BATCH", 500)
+    monkeypatch.setattr("chatserver.copies.archive.target.BATCH", 500)
     path = tmp_path / "chat.jsonl"
     wanted = await exported(empty, path)
     async with empty("memory") as store:
@@ -217,7 +217,7 @@ async def test_writes_that_are_not_answered_are_made_up_for(
     empty: Empty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
-    monkeypatch.setattr("chatserver.archive.target.BATCH", 100)
+    monkeypatch.setattr("chatserver.copies.archive.target.BATCH", 100)
     wanted = await exported(empty, tmp_path / "chat.jsonl")
     async with empty("memory") as store:
         deaf = Writes(store, unanswered=3)

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from chatserver import MessagePosted
-from chatserver.backup.reading import Backup
+from chatserver.copies.backup.reading import Backup
 from tests.backup.conftest import KEY
 from tests.backup.machine import Machine, ended, read
 from tests.faults.disk import no_file_grows_over
@@ -180,7 +180,7 @@ def test_without_room_to_prove_it_that_is_said(
 ) -> None:
     machine.fill(messages=5000)
     assert machine.run("backup").exit_code == 0
-    monkeypatch.setattr("chatserver.archive.patience.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("chatserver.copies.archive.patience.PATIENCE_SECONDS", 0.1)
     with no_file_grows_over(500_000):
         full = machine.run("backup", "verify")
     assert full.exit_code == 1
@@ -300,7 +300,7 @@ def test_a_restore_for_which_there_is_no_room_goes_on_when_there_is(
     assert machine.run("backup").exit_code == 0
     [backup] = machine.shelf.all()
     fresh = machine.folder / "fresh"
-    monkeypatch.setattr("chatserver.archive.patience.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("chatserver.copies.archive.patience.PATIENCE_SECONDS", 0.1)
     with no_file_grows_over(500_000):
         full = machine.run("restore", str(backup), data=fresh)
     assert full.exit_code == 1

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from chatserver.archive.errors import ArchiveError
-from chatserver.archive.lines import Record
-from chatserver.backup.reading import Backup
-from chatserver.backup.restore import restore
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.take import Settings, take
-from chatserver.backup.verify import verify
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.archive.lines import Record
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.restore import restore
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.verify import verify
+from chatserver.copies.installation import bus_key, epoch
 from chatserver.errors import StartupError
-from chatserver.installation import bus_key, epoch
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import PRIVATE, contents, keep_writing, seed
 

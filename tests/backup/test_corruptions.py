@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from chatserver.archive.errors import ArchiveError, Corrupted
-from chatserver.backup.key import Key
-from chatserver.backup.reading import Backup
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.take import Settings, take
-from chatserver.backup.verify import verify
+from chatserver.copies.archive.errors import ArchiveError, Corrupted
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.verify import verify
 from tests.backup.conftest import KEY
 from tests.backup.seed import seed
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chatserver.backup.increments import files
-from chatserver.backup.shelf import Shelf
+from chatserver.copies.backup.increments import files
+from chatserver.copies.backup.shelf import Shelf
 from tests.faults.server import ChatServer
 
 SHIP_SECONDS = 1

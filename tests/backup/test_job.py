@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from chatserver.app import Server
-from chatserver.backup import job
-from chatserver.backup.errors import BackupError
-from chatserver.backup.figures import BackupFigures
-from chatserver.backup.job import BackupJob
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.verify import verified_at
 from chatserver.config import Loaded, load
-from chatserver.measure import Gauge, Measures
+from chatserver.copies.backup import job
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.figures import BackupFigures
+from chatserver.copies.backup.job import BackupJob
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.verify import verified_at
+from chatserver.runtime.measure import Gauge, Measures
 from tests.backup.seed import seed
 
 KEY = bytes(range(32)).hex()

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from chatserver.archive.errors import ArchiveError
-from chatserver.backup import increments
-from chatserver.backup.errors import BackupError, BrokenIncrements
-from chatserver.backup.key import Key
-from chatserver.backup.ledger import FILE, Ledger, read_ledger, write_ledger
-from chatserver.backup.moment import choose, reach
-from chatserver.backup.reading import Backup
-from chatserver.backup.restore import restore
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
-from chatserver.measure import Measures
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.backup import increments
+from chatserver.copies.backup.errors import BackupError, BrokenIncrements
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.ledger import FILE, Ledger, read_ledger, write_ledger
+from chatserver.copies.backup.moment import choose, reach
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.restore import restore
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
+from chatserver.runtime.measure import Measures
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.conftest import KEY
 from tests.backup.machine import Machine, ended, read
@@ -35,7 +35,7 @@ KEYS = pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
 @pytest.fixture(autouse=True)
 def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records are looked at in every round."""
-    monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e9)
+    monkeypatch.setattr("chatserver.copies.backup.shipper.SHARE", 1e9)
 
 
 async def shipped(store: Any, shelf: Shelf, key: Key | None, rounds: int = 3) -> list[Any]:

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from chatserver import Store
-from chatserver.archive import source
-from chatserver.backup.moment import read_moment
-from chatserver.backup.reading import Backup
-from chatserver.backup.restore import restore
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
+from chatserver.copies.archive import source
+from chatserver.copies.backup.moment import read_moment
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.restore import restore
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
 from chatserver.errors import StoreUnavailable
-from chatserver.measure import Gauge, Measures
+from chatserver.runtime.measure import Gauge, Measures
 from tests.backup.conftest import KEY
 from tests.backup.seed import contents, seed, sent
 
@@ -28,7 +28,7 @@ ROUNDS = 200  # many more than any of it takes
 @pytest.fixture(autouse=True)
 def a_page_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "PAGE", 10)
-    monkeypatch.setattr("chatserver.backup.shipper._cost", lambda began: 0.0)
+    monkeypatch.setattr("chatserver.copies.backup.shipper._cost", lambda began: 0.0)
 
 
 async def seeded(store: Store) -> None:

@@ -15,20 +15,20 @@ from typing import Any
 import pytest
 
 from chatserver import AnyEvent, Store
-from chatserver.archive.errors import Corrupted
-from chatserver.backup import increments
-from chatserver.backup.errors import BackupError
-from chatserver.backup.key import Key
-from chatserver.backup.ledger import FILE as LEDGER
-from chatserver.backup.moment import choose, demand_reached, reach, read_moment
-from chatserver.backup.reading import Backup
-from chatserver.backup.restore import restore
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
-from chatserver.backup.verify import verify
-from chatserver.clock import now_text
-from chatserver.measure import Gauge, Measures
+from chatserver.copies.archive.errors import Corrupted
+from chatserver.copies.backup import increments
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.ledger import FILE as LEDGER
+from chatserver.copies.backup.moment import choose, demand_reached, reach, read_moment
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.restore import restore
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.verify import verify
+from chatserver.runtime.clock import now_text
+from chatserver.runtime.measure import Gauge, Measures
 from chatserver.testing.samples import described, posted
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import contents, seed
@@ -40,7 +40,7 @@ SEALED = Settings(part_bytes=1 << 20, key=KEY)
 @pytest.fixture(autouse=True)
 def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records are looked at in every round."""
-    monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e9)
+    monkeypatch.setattr("chatserver.copies.backup.shipper.SHARE", 1e9)
 
 
 @asynccontextmanager
@@ -175,7 +175,7 @@ async def test_a_backup_of_before_is_gone_on_with(
         await seed(store, rooms=1, messages=3)
         path, _ = await take(store, shelf, SEALED)
         with monkeypatch.context() as before:
-            before.setattr("chatserver.backup.increments.NAME", "{number:05}")
+            before.setattr("chatserver.copies.backup.increments.NAME", "{number:05}")
             async with shipping(store, shelf) as shipper:
                 await shipper.round()
         assert [file.name for file in increments.files(path)] == ["00001"]
@@ -202,7 +202,7 @@ async def test_a_full_disk_costs_nothing_that_was_there_and_is_over_when_there_i
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
             with monkeypatch.context() as broken:
-                broken.setattr("chatserver.backup.increments.os.fsync", full)
+                broken.setattr("chatserver.copies.backup.increments.os.fsync", full)
                 with pytest.raises(BackupError, match=r"00001-\w+: No space left on device"):
                     await shipper.round()
             async with empty("memory") as fresh:
@@ -341,7 +341,7 @@ async def test_the_figures_say_how_far_events_and_records_have_come(
         await shipper.round()
         first, records = shown()
         assert first == records > 0
-        monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e-9)  # records took long
+        monkeypatch.setattr("chatserver.copies.backup.shipper.SHARE", 1e-9)  # records took long
         await shipper.round()
         await asyncio.sleep(0.01)  # times are in milliseconds
         await shipper.round()

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from chatserver import AnyEvent, Appended, Store
-from chatserver.archive import moving, patience, source
-from chatserver.archive.errors import ArchiveError
-from chatserver.archive.moving import NotStill, move
-from chatserver.archive.passing import is_of_nodes
+from chatserver.copies.archive import moving, patience, source
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.archive.moving import NotStill, move
+from chatserver.copies.archive.passing import is_of_nodes
+from chatserver.copies.installation import bus_key, epoch
 from chatserver.errors import StartupError
-from chatserver.installation import bus_key, epoch
 from chatserver.testing.samples import posted
 from tests.backup.seed import PRIVATE, seed, sent
 from tests.backup.writes import WRITES, Stopped, Writes
@@ -105,7 +105,7 @@ async def moved_on(
 async def test_interrupted_at_any_write_it_goes_on(
     empty: Empty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatserver.archive.target.BATCH", 500)
+    monkeypatch.setattr("chatserver.copies.archive.target.BATCH", 500)
     async with empty("memory") as origin:
         await seeded(origin)
         wanted = await everything(origin)
@@ -128,7 +128,7 @@ async def test_neither_writes_nor_reads_need_be_answered(
     empty: Empty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "RETRY_SECONDS", 0.0)
-    monkeypatch.setattr("chatserver.archive.target.BATCH", 100)
+    monkeypatch.setattr("chatserver.copies.archive.target.BATCH", 100)
     async with empty("memory") as origin, empty("memory") as store:
         await seeded(origin)
         deaf = Writes(store, unanswered=3)

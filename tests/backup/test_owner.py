@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from chatserver.backup import increments
-from chatserver.backup.errors import BackupError
-from chatserver.backup.job import BackupJob
-from chatserver.backup.owner import Owner, hand_over, owner_for, reason
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
-from chatserver.backup.verify import note_verified
-from chatserver.measure import Measures
+from chatserver.copies.backup import increments
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.job import BackupJob
+from chatserver.copies.backup.owner import Owner, hand_over, owner_for, reason
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.verify import note_verified
+from chatserver.runtime.measure import Measures
 from tests.backup.machine import Machine
 from tests.backup.seed import seed
 from tests.backup.test_job import loaded
@@ -156,13 +156,13 @@ async def test_a_server_says_at_once_that_its_folder_is_anothers(
     folder = place / "data/backups"
     folder.mkdir(parents=True)
     folder.chmod(0o500)
-    monkeypatch.setattr("chatserver.backup.job.START_SECONDS", 3600.0)
+    monkeypatch.setattr("chatserver.copies.backup.job.START_SECONDS", 3600.0)
     real = os.access
 
     def access(path: Any, mode: int) -> bool:
         return real(path, mode, effective_ids=True)  # as a process that was started by that user
 
-    monkeypatch.setattr("chatserver.backup.shelf.os.access", access)
+    monkeypatch.setattr("chatserver.copies.backup.shelf.os.access", access)
     async with empty("memory") as store:
         job = BackupJob(config, store, Measures())
         with (

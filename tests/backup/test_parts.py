@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver.archive.errors import Corrupted
-from chatserver.backup.errors import BackupError
-from chatserver.backup.key import Key, key_from_file, read_key
-from chatserver.backup.manifest import Counts, Manifest, Part, read_manifest, write_manifest
-from chatserver.backup.parts import PartsWriter, check_part, read_parts
-from chatserver.backup.seal import seal_for
+from chatserver.copies.archive.errors import Corrupted
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.key import Key, key_from_file, read_key
+from chatserver.copies.backup.manifest import Counts, Manifest, Part, read_manifest, write_manifest
+from chatserver.copies.backup.parts import PartsWriter, check_part, read_parts
+from chatserver.copies.backup.seal import seal_for
 from tests.backup.conftest import KEY
 
 SALT = bytes(16)
@@ -67,7 +67,7 @@ def test_a_disk_that_cannot_read_any_more_is_said(
         def read(self, size: int | None = -1) -> bytes:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("chatserver.backup.parts._opened", lambda folder, part: Failing())
+    monkeypatch.setattr("chatserver.copies.backup.parts._opened", lambda folder, part: Failing())
     said = f"{tmp_path / part.name}: Input/output error"
     with pytest.raises(Corrupted, match=said):
         list(read_parts(tmp_path, [part], seal_for(None, SALT, "events")))

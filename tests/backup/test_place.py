@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from chatserver.archive.errors import ArchiveError
-from chatserver.backup import increments, job
-from chatserver.backup.key import Key
-from chatserver.backup.moment import reach
-from chatserver.backup.newest import KEY as RECORD
-from chatserver.backup.newest import Newest, lacking, note_newest
-from chatserver.backup.reading import Backup
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
-from chatserver.installation import META
-from chatserver.leases import Leases
-from chatserver.measure import Measures
+from chatserver.cluster.leases import Leases
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.backup import increments, job
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.moment import reach
+from chatserver.copies.backup.newest import KEY as RECORD
+from chatserver.copies.backup.newest import Newest, lacking, note_newest
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.installation import META
+from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
 from tests.backup.conftest import KEY
 from tests.backup.planting import rewritten
@@ -45,7 +45,7 @@ async def test_the_node_that_takes_over_makes_one_in_its_own_folder_and_goes_on_
 ) -> None:
     """The last backup was just made: the next by the clock would be a day later."""
     store = MemoryStore()  # of the installation that both are nodes of
-    monkeypatch.setattr("chatserver.hooks.HookCalls.provide_store", lambda _: store)
+    monkeypatch.setattr("chatserver.hooks.calls.HookCalls.provide_store", lambda _: store)
     settings = {"ship_seconds": 0.05, "verify": False}
     for name in ("one", "two"):
         shelf = Shelf(tmp_path / name / "data/backups")
@@ -162,7 +162,7 @@ async def test_the_figures_say_that_shipping_is_broken_and_that_it_is_over(
 async def test_a_node_that_does_not_act_sees_that_its_folder_is_another(
     empty: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatserver.backup.shipper.WATCH_SECONDS", 0.01)
+    monkeypatch.setattr("chatserver.copies.backup.shipper.WATCH_SECONDS", 0.01)
     measures = Measures()
     async with empty("memory") as store:
         _, manifest = await take(store, Shelf(tmp_path / "one"), Settings(part_bytes=1 << 20))

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from chatserver.archive.errors import ArchiveError
-from chatserver.backup.key import Key
-from chatserver.backup.ledger import FILE as LEDGER
-from chatserver.backup.reading import Backup
-from chatserver.backup.seal import Plain
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.verify import verify
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.ledger import FILE as LEDGER
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.seal import Plain
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.verify import verify
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.planted_contents import CONTENTS
 from tests.backup.planted_files import PARTS
@@ -36,7 +36,7 @@ WAYS: dict[str, Way] = {
 @pytest.fixture(autouse=True)
 def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records are looked at in every round."""
-    monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e9)
+    monkeypatch.setattr("chatserver.copies.backup.shipper.SHARE", 1e9)
 
 
 async def found(path: Path, key: Key | None, empty: Empty) -> str:
@@ -78,7 +78,7 @@ async def test_a_plain_backup_of_the_first_version_can_be_read(
 ) -> None:
     """Its chunks do not say which backup they are of."""
     with monkeypatch.context() as first:
-        first.setattr("chatserver.backup.seal.Plain", lambda _, stream: Plain(b"", stream))
+        first.setattr("chatserver.copies.backup.seal.Plain", lambda _, stream: Plain(b"", stream))
         async with empty("memory") as store:
             path, _, _, _ = await three(store, shelf, None)
     assert "its checksum does not fit" in await found(path, None, empty)

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from chatserver import Store
-from chatserver.archive import patience
-from chatserver.archive.errors import ArchiveError, Corrupted
-from chatserver.archive.target import Target
-from chatserver.backup.moment import read_moment
-from chatserver.backup.reading import Backup
-from chatserver.backup.restore import Filling, restore
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
+from chatserver.copies.archive import patience
+from chatserver.copies.archive.errors import ArchiveError, Corrupted
+from chatserver.copies.archive.target import Target
+from chatserver.copies.backup.moment import read_moment
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.restore import Filling, restore
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.installation import epoch
 from chatserver.errors import StartupError
-from chatserver.installation import epoch
-from chatserver.measure import Measures
+from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import described, posted
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import Contents, contents, seed, sent
@@ -33,9 +33,9 @@ LATER = read_moment("2999-01-01T00:00:00Z")
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little is written at once, and records are looked at in every round."""
-    monkeypatch.setattr("chatserver.backup.shipper.SHARE", 1e9)
-    monkeypatch.setattr("chatserver.archive.target.BATCH", 500)
-    monkeypatch.setattr("chatserver.backup.restore.BATCH", 500)
+    monkeypatch.setattr("chatserver.copies.backup.shipper.SHARE", 1e9)
+    monkeypatch.setattr("chatserver.copies.archive.target.BATCH", 500)
+    monkeypatch.setattr("chatserver.copies.backup.restore.BATCH", 500)
 
 
 async def shipped(store: Store, shelf: Shelf) -> Backup:

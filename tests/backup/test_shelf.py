@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.backup.errors import BackupError
-from chatserver.backup.moment import choose
-from chatserver.backup.shelf import Shelf
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.moment import choose
+from chatserver.copies.backup.shelf import Shelf
 
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 

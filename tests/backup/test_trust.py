@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from chatserver import Store
-from chatserver.backup import increments
-from chatserver.backup.errors import BackupError, Unsealed
-from chatserver.backup.figures import BackupFigures
-from chatserver.backup.key import Key
-from chatserver.backup.ledger import FILE as LEDGER
-from chatserver.backup.manifest import FILE
-from chatserver.backup.moment import choose, read_moment
-from chatserver.backup.reading import Backup
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.backup.take import Settings, take
-from chatserver.backup.trust import Trust
-from chatserver.measure import Measures
+from chatserver.copies.backup import increments
+from chatserver.copies.backup.errors import BackupError, Unsealed
+from chatserver.copies.backup.figures import BackupFigures
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.ledger import FILE as LEDGER
+from chatserver.copies.backup.manifest import FILE
+from chatserver.copies.backup.moment import choose, read_moment
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.trust import Trust
+from chatserver.runtime.measure import Measures
 from tests.backup.conftest import KEY
 from tests.backup.machine import Machine
 from tests.backup.planting import rewritten

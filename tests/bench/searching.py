@@ -21,7 +21,7 @@ import uvloop
 from chatserver.app import GC_THRESHOLDS, THREAD_SECONDS, Server, opened
 from chatserver.config import load
 from chatserver.model import AnyEvent, RoomKind, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.search import indexer
 from chatserver.testing.samples import described, joined, posted
 from tests.bench import disk, machine, searchtable

@@ -19,9 +19,9 @@ import uvloop
 
 from chatserver.app import THREAD_SECONDS, Server, opened
 from chatserver.config import load
-from chatserver.entries import Append, Outcome
 from chatserver.model import AnyEvent
-from chatserver.room import Room
+from chatserver.roomlog.entries import Append, Outcome
+from chatserver.roomlog.room import Room
 from chatserver.testing.samples import described, posted
 from tests.bench import machine, storetable
 from tests.bench.measure import percentile, quiet
@@ -69,7 +69,7 @@ class Sender:
 
 
 async def appends(server: Server, database: Backend, rooms: int) -> Appends:
-    cache = server.service.cache
+    cache = server.service.room_cache
     kept = [cache.keep(Room(f"{rooms}-{number}")) for number in range(rooms)]
     seen = array("d")
     senders = [Sender(server, n, kept[n % rooms], seen) for n in range(SENDERS)]

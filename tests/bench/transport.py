@@ -18,7 +18,7 @@ from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketHandler
 
 from chatserver.web import frames
-from chatserver.web.transport import Limits, Transport
+from chatserver.web.websocket.transport import Limits, Transport
 
 RECEIVERS = 500
 ROUNDS = 200

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chatserver.cli import main
+from chatserver.cluster.workers.place import Place
 from chatserver.config import Loaded
 from chatserver.errors import ChatError
-from chatserver.hooktypes import Actor
+from chatserver.hooks.types import Actor
 from chatserver.model import ServerRole, User
-from chatserver.workers.place import Place
 
 Run = Callable[..., Result]
 

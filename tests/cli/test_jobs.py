@@ -37,8 +37,8 @@ def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
 
 def test_what_never_ran_and_what_failed_is_said() -> None:
     from chatserver.cli.jobs import _row
-    from chatserver.hooktypes import Job
-    from chatserver.jobs import LastRun, Unreadable
+    from chatserver.cluster.jobs import LastRun, Unreadable
+    from chatserver.hooks.types import Job
 
     async def nothing() -> None: ...
 

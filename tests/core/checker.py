@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chatserver import fold
 from chatserver.model import (
     AnyEvent,
     MemberChanged,
@@ -29,6 +28,7 @@ from chatserver.model import (
     RoomKind,
     RoomRole,
 )
+from chatserver.roomlog import fold
 from chatserver.service.history import Page
 from tests.core.clients import Span
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.model import User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service import Service
 from chatserver.service.rights import Right, demand, may_read
 

@@ -7,12 +7,12 @@ from typing import Any
 from unittest import mock
 
 from chatserver import ChatError
-from chatserver.consumers import Consumers
-from chatserver.guard import Guard
-from chatserver.hooktypes import Consumer
-from chatserver.leases import Leases
-from chatserver.measure import Measures
+from chatserver.cluster.consumers import Consumers
+from chatserver.cluster.leases import Leases
+from chatserver.hooks.guard import Guard
+from chatserver.hooks.types import Consumer
 from chatserver.model import AnyEvent
+from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import posted
 from tests.core.nodes import VirtualLoop, config
 
@@ -78,7 +78,7 @@ class Node:
         """Nothing is written any more, nothing released."""
         assert self.leases._task is not None
         tasks = [*self.consumers._tasks.values(), self.leases._task]
-        with mock.patch("chatserver.consumers.reader.Positions.flush", nothing):
+        with mock.patch("chatserver.cluster.consumers.reader.Positions.flush", nothing):
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

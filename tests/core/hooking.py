@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from chatserver.guard import Call
-from chatserver.hooks import HookCalls
-from chatserver.hooktypes import Draft
-from chatserver.measure import Counter, Measures
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.guard import Call
+from chatserver.hooks.types import Draft
 from chatserver.model import ServerRole, User
+from chatserver.runtime.measure import Counter, Measures
 from tests.core.nodes import config, hook_calls
 
 DRAFT = Draft(room="r", body="hello")

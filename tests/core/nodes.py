@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from chatserver.bus.exchange import give_bus
+from chatserver.cluster.bus.exchange import give_bus
 from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
-from chatserver.guard import Call
-from chatserver.hooks import HookCalls
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.guard import Call
+from chatserver.hooks.loading import hook_names
 from chatserver.interfaces import Authenticator, Bus, Store, StoredSession
-from chatserver.measure import Measures
 from chatserver.model import ServerRole, User
-from chatserver.plugins import hook_names
+from chatserver.runtime.measure import Measures
 from chatserver.service import Service
 
 MOST_TURNS = 100_000  # of a loop; a run of a test takes some thousands

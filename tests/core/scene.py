@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chatserver.model import AnyEvent, RoomKind, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.buses import Wire

@@ -6,8 +6,8 @@ import os
 import sys
 import time
 
-from chatserver.measure import Measures
-from chatserver.watchdog import Watchdog
+from chatserver.process.watchdog import Watchdog
+from chatserver.runtime.measure import Measures
 
 SECONDS = 1.8  # of a block: the watchdog looks every quarter of a second
 WORK_SECONDS = 0.02  # of processor time, in one turn of the loop

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.streams import Group, Payloads, Stream
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import StoreUnavailable
-from chatserver.frames import text_frame
 from chatserver.model import AnyEvent, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service import Service
 from chatserver.service.rights import may_read
 from tests.core.clients import Reader, Span

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.guard import Call
-from chatserver.hooktypes import AccountChange, Actor, LoginAttempt
+from chatserver.hooks.guard import Call
+from chatserver.hooks.records import Space
+from chatserver.hooks.types import AccountChange, Actor, LoginAttempt
 from chatserver.model import RoomKind, RoomRole, ServerRole, User, UserRef
 from chatserver.service import Service
 from chatserver.service.attempts import Attempts
 from chatserver.service.directory import USERS
 from chatserver.service.owners import KEY, SPACE, Owners
-from chatserver.spaces import Space
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.password import PasswordPlugin
 from tests.core.clients import Reader

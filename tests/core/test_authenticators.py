@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatserver import Records
-from chatserver.spaces import Space
+from chatserver.hooks.records import Space
 from chatserver.testing.authenticators import AuthenticatorContract, KeptRecords, MakeAuthenticator
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.password import PasswordPlugin

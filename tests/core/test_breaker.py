@@ -9,13 +9,14 @@ from unittest import mock
 
 import pytest
 
-from chatserver import StartupError, begun
+from chatserver import StartupError
 from chatserver.app import Server
-from chatserver.breaker import Breaker
 from chatserver.errors import ChatError
-from chatserver.guard import PluginFailed
-from chatserver.hooks import HookCalls
-from chatserver.hooktypes import Draft, LoginAttempt
+from chatserver.hooks import deadline
+from chatserver.hooks.breaker import Breaker
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.guard import PluginFailed
+from chatserver.hooks.types import Draft, LoginAttempt
 from chatserver.model import RoomKind, User
 from chatserver.testing.samples import posted
 from tests.core.hooking import DRAFT, USER, errors, hooks_of, user
@@ -186,10 +187,10 @@ async def test_a_plugin_that_never_ends_is_left_behind(logged: list[str]) -> Non
     assert await asyncio.wait_for(refused(hooks, DRAFT, USER), 30)
     assert errors(hooks) == {("p", "check_message", "timeout"): 1}
     assert cancelled == [DRAFT]
-    (left,) = begun._left
+    (left,) = deadline._left
     ends.set()
     await asyncio.wait_for(left, 30)
-    assert not begun._left
+    assert not deadline._left
 
 
 async def test_what_a_plugin_left_behind_raises_is_logged(logged: list[str]) -> None:
@@ -202,7 +203,7 @@ async def test_what_a_plugin_left_behind_raises_is_logged(logged: list[str]) -> 
 
     hooks = hooks_of(("check_message", "p", check), deadline_seconds=SHORT)
     assert await refused(hooks, DRAFT, USER)
-    await asyncio.wait(begun._left)
+    await asyncio.wait(deadline._left)
     await asyncio.sleep(0)
     assert any("broken while it cleans up" in line for line in logged)
 
@@ -273,7 +274,7 @@ async def test_clients_that_go_away_do_not_open_the_breaker() -> None:
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr("chatserver.breaker.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("chatserver.hooks.breaker.time.monotonic", lambda: self.now)
 
 
 @pytest.fixture
@@ -357,7 +358,7 @@ def test_while_it_is_open_tries_are_rare(clock: Clock) -> None:
 
 
 def test_what_it_remembers_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.breaker.USERS", 10)
+    monkeypatch.setattr("chatserver.hooks.breaker.USERS", 10)
     breaker = Breaker(2, 60)
     fail(breaker, *(f"user{number}" for number in range(100)))
     assert (len(breaker._strikes), len(breaker._failed)) == (10, 2)

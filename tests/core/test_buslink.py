@@ -92,7 +92,7 @@ async def test_a_driver_that_loses_a_cancellation_ends_all_the_same(times: int) 
 async def test_a_driver_that_does_not_end_is_named(
     monkeypatch: pytest.MonkeyPatch, logged: list[str]
 ) -> None:
-    monkeypatch.setattr("chatserver.ending.AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("chatserver.runtime.cancelling.AGAIN_SECONDS", 0.05)
     link, restored = Deaf(7), asyncio.Event()
     await link.open(lambda frame: None, restored.set)
     async with asyncio.timeout(60):
@@ -108,7 +108,7 @@ async def test_a_driver_that_does_not_end_is_named(
 async def test_a_silent_server_is_asked_until_the_connection_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatserver.bus.link.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr("chatserver.cluster.bus.link.IDLE_SECONDS", 0.001)
     ended, asked = asyncio.Event(), 0
 
     async def ask() -> None:
@@ -123,7 +123,7 @@ async def test_a_silent_server_is_asked_until_the_connection_ends(
 
 
 async def test_a_server_that_does_not_answer_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.bus.link.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr("chatserver.cluster.bus.link.IDLE_SECONDS", 0.001)
 
     async def ask() -> None:
         raise OSError("no answer")

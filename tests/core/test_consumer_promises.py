@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver.consumers.due import DueRooms
-from chatserver.consumers.reader import Reader
+from chatserver.cluster.consumers.due import DueRooms
+from chatserver.cluster.consumers.reader import Reader
+from chatserver.cluster.leases import Lease
 from chatserver.errors import ChatError
-from chatserver.leases import Lease
 from chatserver.model import AnyEvent
 from chatserver_plugins.memory import MemoryStore
 from tests.core.checker import Broken

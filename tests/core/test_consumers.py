@@ -10,10 +10,10 @@ import pytest
 
 from chatserver import ChatError, ReceiverBusy, StartupError, Undeliverable
 from chatserver.errors import CODES
-from chatserver.guard import Call
-from chatserver.hooktypes import Consumer
-from chatserver.measure import Measures
+from chatserver.hooks.guard import Call
+from chatserver.hooks.types import Consumer
 from chatserver.model import AnyEvent
+from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.consuming import Node, Sink, node, nothing, run, write

@@ -9,12 +9,19 @@ from unittest import mock
 
 import pytest
 
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.bus.hints import Hints
-from chatserver.ending import AGAIN_SECONDS, END_SECONDS, TRIES, cancel, cancel_or_name, end
-from chatserver.leases import Leases
-from chatserver.measure import Measures
+from chatserver.cluster.bus.hints import Hints
+from chatserver.cluster.leases import Leases
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.runtime.cancelling import (
+    AGAIN_SECONDS,
+    END_SECONDS,
+    TRIES,
+    cancel,
+    cancel_or_name,
+    end,
+)
+from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import VirtualLoop, config, make_service
 

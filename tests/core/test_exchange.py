@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.bus.frames import Frames, Head, InRoom, NotOurs, OfUser, UserChanged, encode
-from chatserver.bus.hints import FETCH_EVENTS
-from chatserver.installation import bus_key
+from chatserver.cluster.bus.envelopes import (
+    Envelopes,
+    Head,
+    InRoom,
+    NotOurs,
+    OfUser,
+    UserChanged,
+    encode,
+)
+from chatserver.cluster.bus.hints import FETCH_EVENTS
+from chatserver.copies.installation import bus_key
 from chatserver.interfaces import BUS_FRAME_BYTES
-from chatserver.measure import Counter
 from chatserver.model import ServerRole, UserRef
+from chatserver.runtime.measure import Counter
 from chatserver.service import Service
 from chatserver.service.views import RoomRemoved, TypingNow
 from tests.core.buses import Wire
@@ -40,9 +48,9 @@ KEY = b"a key that is known to nobody else"
 async def frames_of(
     built: Scene, *items: bytes, key: bytes | None = None, epoch: str | None = None
 ) -> list[bytes]:
-    """Frames as a third node would send them."""
+    """Envelopes as a third node would send them."""
     known = key or await bus_key(built.first.store)
-    return list(Frames(known, epoch or built.first.epoch, "third").pack(items))
+    return list(Envelopes(known, epoch or built.first.epoch, "third").pack(items))
 
 
 async def frame(built: Scene, *items: Any, **differs: Any) -> bytes:
@@ -221,8 +229,8 @@ async def test_items_of_a_later_version_are_left_out() -> None:
 async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
     wire = Wire()
     with (
-        mock.patch("chatserver.bus.exchange.PUBLISH_SECONDS", 0.05),
-        mock.patch("chatserver.bus.exchange.WAITING_ITEMS", 20),
+        mock.patch("chatserver.cluster.bus.exchange.PUBLISH_SECONDS", 0.05),
+        mock.patch("chatserver.cluster.bus.exchange.WAITING_ITEMS", 20),
     ):
         async with scene(wire) as built:
             mine = wire.buses[1]
@@ -260,14 +268,14 @@ async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
     )
 )
 def test_what_is_packed_is_unpacked(items: list[Any]) -> None:
-    ours = Frames(KEY, "epoch", "node")
+    ours = Envelopes(KEY, "epoch", "node")
     frames = list(ours.pack(encode(item) for item in items))
     assert all(0 < len(each) <= BUS_FRAME_BYTES for each in frames)
     assert not [each for each in frames if b"\0" in each]
     opened = [ours.unpack(each) for each in frames]
     assert [item for each in opened for item in each.items] == items
     for each in frames:
-        for stranger in (Frames(KEY, "another", "node"), Frames(b"another", "epoch", "node")):
+        for stranger in (Envelopes(KEY, "another", "node"), Envelopes(b"another", "epoch", "node")):
             with pytest.raises(NotOurs):
                 stranger.unpack(each)
         with pytest.raises(NotOurs):
@@ -276,14 +284,14 @@ def test_what_is_packed_is_unpacked(items: list[Any]) -> None:
 
 def test_what_is_too_large_for_a_frame_is_left_out() -> None:
     items = [b'["a"]', b'"%b"' % (b"x" * 7000), b'["b"]']
-    frames = list(Frames(KEY, "epoch", "node").pack(items))
+    frames = list(Envelopes(KEY, "epoch", "node").pack(items))
     assert b"x" not in b"".join(frames)
     assert b'["a"]' in frames[0] and b'["b"]' in frames[-1]
 
 
 def test_few_frames_carry_many_rooms() -> None:
     items = [encode(Head(f"room{number:016}", number)) for number in range(1000)]
-    frames = list(Frames(KEY, "epoch", "node").pack(items))
+    frames = list(Envelopes(KEY, "epoch", "node").pack(items))
     assert len(frames) <= 1000 * 45 // BUS_FRAME_BYTES + 1
 
 

@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import fold
 from chatserver.model import (
     MessageDeleted,
     MessageEdited,
@@ -11,6 +10,7 @@ from chatserver.model import (
     ReactionAdded,
     ReactionRemoved,
 )
+from chatserver.roomlog import fold
 from chatserver.testing.samples import event, posted
 from tests.core.logs import STEPS, by, changes, message_log, posts
 

@@ -12,7 +12,7 @@ import pytest
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
 from chatserver.model import AnyEvent, UserRef
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service.views import TypingNow
 from chatserver.testing.samples import posted
 from tests.core.clients import Reader

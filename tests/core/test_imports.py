@@ -70,9 +70,9 @@ def test_the_interfaces_import_the_model_and_errors_only() -> None:
 @pytest.mark.parametrize("path", files(CORE), ids=lambda path: path.relative_to(CORE).as_posix())
 def test_the_core_knows_no_driver_and_no_plugin(path: Path) -> None:
     found = {name.partition(".")[0] for name in modules(path)}
-    web = path.parent == CORE / "web" or path == CORE / "app.py"
+    web = path.is_relative_to(CORE / "web") or path == CORE / "app.py"
     assert found & DRIVERS <= ({"tornado"} if web else set())
-    hooks = {CORE / "hookspecs.py", CORE / "hooks.py", CORE / "plugins.py"}
+    hooks = {CORE / "hooks" / name for name in ("specs.py", "calls.py", "loading.py")}
     assert "pluggy" not in found or path in hooks
     # The command restarts on changes of the plugins' files, and asks only where those are.
     assert "chatserver_plugins" not in found or path == CORE / "cli" / "reload.py"
@@ -81,7 +81,8 @@ def test_the_core_knows_no_driver_and_no_plugin(path: Path) -> None:
 BELOW_THE_DOORS = [
     *files(CORE / "service"),
     *files(CORE / "delivery"),
-    *(CORE / f"{name}.py" for name in ("log", "room", "rooms", "protocol", "fold")),
+    *files(CORE / "roomlog"),
+    CORE / "protocol.py",
 ]
 
 
@@ -89,7 +90,7 @@ BELOW_THE_DOORS = [
     "path", BELOW_THE_DOORS, ids=lambda path: path.relative_to(CORE).as_posix()
 )
 def test_the_service_knows_no_door(path: Path) -> None:
-    doors = ("chatserver.web", "chatserver.app", "chatserver.cli", "chatserver.plugins")
+    doors = ("chatserver.web", "chatserver.app", "chatserver.cli", "chatserver.hooks.loading")
     assert not [name for name in ours(path) if name.startswith(doors)]
 
 

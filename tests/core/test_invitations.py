@@ -10,7 +10,7 @@ import pytest
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service import Service, invitations
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running

@@ -13,11 +13,11 @@ import pytest
 
 from chatserver import StartupError
 from chatserver.app import Server
-from chatserver.guard import Guard
-from chatserver.hooktypes import Job
-from chatserver.jobs import RESTART_SECONDS, RETRY_SECONDS, SPACE, Jobs, LastRun, Unreadable
-from chatserver.leases import Leases
-from chatserver.measure import Measures
+from chatserver.cluster.jobs import RESTART_SECONDS, RETRY_SECONDS, SPACE, Jobs, LastRun, Unreadable
+from chatserver.cluster.leases import Leases
+from chatserver.hooks.guard import Guard
+from chatserver.hooks.types import Job
+from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, VirtualLoop, config
 from tests.core.test_plugins import loaded

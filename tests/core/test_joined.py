@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from chatserver.joined import Joined
+from chatserver.runtime.singleflight import SingleFlight
 
 
 class Slow:
@@ -31,7 +31,7 @@ async def turns() -> None:
 
 
 async def test_who_asks_meanwhile_waits_for_the_same_call() -> None:
-    joined, slow = Joined[int](), Slow()
+    joined, slow = SingleFlight[int](), Slow()
     waiting = [asyncio.create_task(joined.run("key", slow)) for _ in range(3)]
     other = asyncio.create_task(joined.run("other", slow))
     await turns()
@@ -42,7 +42,7 @@ async def test_who_asks_meanwhile_waits_for_the_same_call() -> None:
 
 
 async def test_who_is_cancelled_leaves_the_others_their_call() -> None:
-    joined, slow = Joined[int](), Slow()
+    joined, slow = SingleFlight[int](), Slow()
     first, second = (asyncio.create_task(joined.run("key", slow)) for _ in range(2))
     await turns()
     first.cancel()
@@ -53,7 +53,7 @@ async def test_who_is_cancelled_leaves_the_others_their_call() -> None:
 
 
 async def test_the_last_one_that_is_cancelled_ends_it_and_the_next_begins_anew() -> None:
-    joined, slow = Joined[int](), Slow()
+    joined, slow = SingleFlight[int](), Slow()
     before = asyncio.all_tasks()
     waiting = [asyncio.create_task(joined.run("key", slow)) for _ in range(2)]
     await turns()
@@ -82,7 +82,7 @@ async def test_what_it_raises_when_nobody_waits_any_more_is_no_complaint(
         except asyncio.CancelledError:
             raise RuntimeError("broken on purpose") from None
 
-    waiting = asyncio.create_task(Joined[int]().run("key", fail_late))
+    waiting = asyncio.create_task(SingleFlight[int]().run("key", fail_late))
     await turns()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
@@ -93,7 +93,7 @@ async def test_what_it_raises_when_nobody_waits_any_more_is_no_complaint(
 
 
 async def test_all_get_what_it_raises_and_the_next_tries_again() -> None:
-    joined = Joined[int]()
+    joined = SingleFlight[int]()
     tries = 0
 
     async def fail() -> int:

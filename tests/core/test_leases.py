@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatserver.leases import EXPIRE_BEATS, HOLD_BEATS, SPACE, Lease, Leases
+from chatserver.cluster.leases import EXPIRE_BEATS, HOLD_BEATS, SPACE, Lease, Leases
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, VirtualLoop
 

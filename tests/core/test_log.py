@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from chatserver.delivery.hub import Hub
-from chatserver.entries import Append, Outcome
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Appended
-from chatserver.log import PACE_EVENTS, Log
-from chatserver.measure import Measures
 from chatserver.model import AnyEvent, MessagePosted
-from chatserver.room import Room
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.entries import Append, Outcome
+from chatserver.roomlog.log import PACE_EVENTS, Log
+from chatserver.roomlog.room import Room
+from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, VirtualLoop, config
@@ -43,7 +43,7 @@ class Node:
 
     def __init__(self, store: Any, **settings: object) -> None:
         given = config(**{f"delivery.{name}": value for name, value in settings.items()})
-        self.rooms = Rooms(store, 100)
+        self.rooms = RoomCache(store, 100)
         self.measures = Measures()
         hub = Hub(given, self.rooms, self.measures)
         self.written: list[AnyEvent] = []
@@ -421,7 +421,7 @@ async def test_the_queue_has_a_bound() -> None:
 async def test_while_the_store_is_away_some_wait_for_it_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatserver.log.TRIED_EVENTS", 3)
+    monkeypatch.setattr("chatserver.roomlog.log.TRIED_EVENTS", 3)
     store = Recording()
     way = FaultyStore(store, [("before", 0.0), ("before", 0.0), ("late", 0.1)])
     node = Node(way)
@@ -487,7 +487,7 @@ async def test_drain_waits_for_all_that_was_submitted() -> None:
 async def test_a_room_far_behind_is_loaded_anew_unless_it_is_followed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatserver.log.RELOAD_EVENTS", 10)
+    monkeypatch.setattr("chatserver.roomlog.log.RELOAD_EVENTS", 10)
     store = MemoryStore()
     node = Node(store)
     rooms = [node.room("a"), node.room("b")]

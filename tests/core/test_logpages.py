@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from chatserver.delivery.encoding import event_frames
 from chatserver.delivery.logpages import PAGE_EVENTS
 from chatserver.delivery.streams import Payloads
-from chatserver.frames import event_frames
 from chatserver.model import AnyEvent
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service import Service
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
@@ -49,7 +49,7 @@ class Work:
     """Counts a node's reads of its store for clients that catch up, and its encodings for chat.v1."""
 
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-        store = Reads(service.hub._rooms._store)
+        store = Reads(service.hub._cache._store)
         self.reads = store.counts
         self.encoded: Counter[int] = Counter()
 
@@ -59,8 +59,8 @@ class Work:
             self.encoded.update(event.seq for event in events)
             return event_frames(events, limit, bits)
 
-        monkeypatch.setattr(service.hub._rooms, "_store", store)
-        monkeypatch.setattr("chatserver.room.event_frames", encoded)
+        monkeypatch.setattr(service.hub._cache, "_store", store)
+        monkeypatch.setattr("chatserver.roomlog.room.event_frames", encoded)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatserver.errors import ChatError
-from chatserver.hooktypes import Actor
+from chatserver.hooks.types import Actor
 from chatserver.model import ServerRole, User
 from chatserver.service import similar
 from chatserver.service.names import clean_person_name, clean_username, skeletons

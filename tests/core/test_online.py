@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver.bus import frames, online
-from chatserver.bus.frames import OnlineItem
-from chatserver.bus.online import BEAT_SECONDS, EXPIRY_SECONDS, LINGER_SECONDS, Online
+from chatserver.cluster.bus import envelopes, online
+from chatserver.cluster.bus.envelopes import OnlineItem
+from chatserver.cluster.bus.online import BEAT_SECONDS, EXPIRY_SECONDS, LINGER_SECONDS, Online
 from chatserver.interfaces import BUS_FRAME_BYTES
 
 USERS = [f"u{number}" for number in range(6)]
@@ -177,7 +177,7 @@ def test_nodes_that_agree_say_little_and_each_change_once() -> None:
     world.arrive(1, "somebody else")
     world.said.clear()
     world.turns(1)
-    assert frames.Moved(True, ["somebody else"]) in world.said
+    assert envelopes.Moved(True, ["somebody else"]) in world.said
 
 
 def test_whoever_asks_again_and_again_is_told_all_only_now_and_then() -> None:
@@ -185,8 +185,8 @@ def test_whoever_asks_again_and_again_is_told_all_only_now_and_then() -> None:
     node.arrived("u")
     parts = 0
     for second in range(20):
-        node.heard("other", frames.Ask(node.node), float(second))
-        parts += sum(isinstance(item, frames.Part) for item in node.turn(float(second)))
+        node.heard("other", envelopes.Ask(node.node), float(second))
+        parts += sum(isinstance(item, envelopes.Part) for item in node.turn(float(second)))
     assert parts == online.PARTS * 20 / BEAT_SECONDS
 
 
@@ -199,6 +199,6 @@ def crowd() -> Iterator[Online]:
 
 
 def test_all_of_a_large_node_fits_into_frames(crowd: Online) -> None:
-    crowd.heard("other", frames.Ask(crowd.node), 0.0)
-    encoded = [frames.encode(item) for item in crowd.turn(0.0)]
+    crowd.heard("other", envelopes.Ask(crowd.node), 0.0)
+    encoded = [envelopes.encode(item) for item in crowd.turn(0.0)]
     assert max(map(len, encoded)) < BUS_FRAME_BYTES - 200

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chatserver import outage
 from chatserver.errors import StoreUnavailable
-from chatserver.outage import Outage
+from chatserver.service import outage
+from chatserver.service.outage import Outage
 
 
 class Failing:

@@ -15,13 +15,13 @@ from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import Loaded, load
 from chatserver.errors import ChatError
-from chatserver.guard import PluginFailed
-from chatserver.hooktypes import Draft, LoginAttempt, Refusal
-from chatserver.measure import Counter
+from chatserver.hooks.guard import PluginFailed
+from chatserver.hooks.loading import survey
+from chatserver.hooks.types import Draft, LoginAttempt, Refusal
 from chatserver.model import RoomKind, User
-from chatserver.plugins import survey
-from chatserver.room import Room
-from chatserver.watchdog import Watchdog
+from chatserver.process.watchdog import Watchdog
+from chatserver.roomlog.room import Room
+from chatserver.runtime.measure import Counter
 from tests.core.hooking import DRAFT, USER, errors, hooks_of
 
 BROKEN = Path(__file__).parent / "broken"
@@ -78,7 +78,7 @@ REFUSED = {
 @pytest.mark.parametrize("plugin", list(REFUSED))
 async def test_a_broken_plugin_refuses_to_start_by_its_name(tmp_path: Path, plugin: str) -> None:
     with (
-        mock.patch("chatserver.hooks.STARTUP_SECONDS", 0.2),
+        mock.patch("chatserver.hooks.calls.STARTUP_SECONDS", 0.2),
         pytest.raises(StartupError) as caught,
     ):
         await start(loaded(tmp_path, "memory", "password", plugin))

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from chatserver.bus import online
+from chatserver.cluster.bus import online
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, User
 from chatserver.service import Service
@@ -111,7 +111,7 @@ async def test_a_list_of_members_says_who_is_online_anywhere() -> None:
         theirs = connect(built, built.first, guest)
 
         def listed(service: Service) -> dict[str, bool]:
-            room = service.cache.loaded(built.room.id)
+            room = service.room_cache.loaded(built.room.id)
             assert room is not None
             return {each.id: each.online for each in service.rooms.members(guest, room)}
 
@@ -164,7 +164,7 @@ async def test_rooms_that_are_left_do_not_count() -> None:
             assert len(await ask(reader, built, *guests)) == 2
             with pytest.raises(ChatError, match=r"limit\.count"):
                 await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])
-            left = built.first.cache.loaded(built.room.id)
+            left = built.first.room_cache.loaded(built.room.id)
             assert left is not None
             reader.subscriber.unfollow(left)
             await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])

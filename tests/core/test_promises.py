@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatserver.bus.hints import Hints
+from chatserver.cluster.bus.hints import Hints
 from chatserver.delivery.streams import Group, Payloads, Stream
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.model import AnyEvent, MessagePosted
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin
@@ -209,7 +209,7 @@ def nothing(*given: object, **named: object) -> None:
         "chatserver.delivery.subscriber.Subscriber.skip_to_log",
         "chatserver.service.messages.demand",
         "chatserver.service.membership.outranks",
-        "chatserver.room.Room._add_recent",
+        "chatserver.roomlog.room.Room._add_recent",
     ],
 )
 def test_a_missing_part_is_found_out(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chatserver import rate
 from chatserver.errors import ChatError
-from chatserver.rate import Bucket, Rates
+from chatserver.runtime import rate
+from chatserver.runtime.rate import Bucket, Rates
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.archive import redacting
+from chatserver.copies.archive import redacting
 from chatserver.delivery.logpages import LogPages
 from chatserver.model import (
     AnyEvent,
@@ -20,9 +20,9 @@ from chatserver.model import (
     MessagePosted,
     ServerRole,
 )
-from chatserver.redaction import redact, redacted
-from chatserver.room import Room
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.redaction import redact, redacted
+from chatserver.roomlog.room import Room
 from chatserver.service.history import EventPage
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
@@ -240,7 +240,7 @@ def test_the_tail_says_the_same_as_the_store(
 async def test_a_log_of_several_pieces_is_exported_as_of_its_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatserver.archive.source.EVENTS", 2)
+    monkeypatch.setattr("chatserver.copies.archive.source.EVENTS", 2)
     store = MemoryStore()
     log: list[AnyEvent] = [
         described("r", 1),
@@ -300,7 +300,7 @@ async def test_a_cold_page_costs_one_call_of_the_store() -> None:
     store = Counted()
     log = [posted("r", 1), event(MessageEdited, "r", 2, message="r-1", body="b")]
     await store.append(log)
-    rooms, room = Rooms(store, 10), Room("r")
+    rooms, room = RoomCache(store, 10), Room("r")
     room.head = room.tail_from = 2
     assert await rooms.events(room, 0, 5) == [redacted(log[0]), log[1]]
     assert calls == ["shown", "ranges"], "the second is its own"

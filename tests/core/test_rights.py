@@ -9,7 +9,7 @@ import pytest
 
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service import Service
 from chatserver.service.rights import Right, demand, outranks, room_rights
 from chatserver_plugins.memory import MemoryStore

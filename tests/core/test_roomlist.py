@@ -10,7 +10,7 @@ import pytest
 
 from chatserver.errors import StoreUnavailable
 from chatserver.model import MessagePosted, RoomKind, ServerRole, User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from chatserver.service import Service
 from chatserver.service.roomlist import RoomLists
 from chatserver.service.views import RoomList
@@ -146,7 +146,7 @@ async def test_rooms_that_were_only_visited_do_not_hide_others() -> None:
 def slow_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Caches that last a second do not expire, however slow the machine is."""
     monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 1e9)
-    monkeypatch.setattr("chatserver.rooms.FRESH_SECONDS", 1e9)
+    monkeypatch.setattr("chatserver.roomlog.cache.FRESH_SECONDS", 1e9)
     monkeypatch.setattr("chatserver.service.roomlist.KNOWN_SECONDS", 1e9)
 
 
@@ -343,7 +343,7 @@ async def test_what_is_posted_on_another_node_is_listed_once_the_room_here_is_to
         await at.first.rooms.invite(at.owner, room, at.member.id)
         assert await at.listed() == [room.id]
         sent, _ = await at.first.messages.post(at.owner, room, "c0", "hello")
-        for each in at.second.cache._rooms.values():
+        for each in at.second.room_cache._rooms.values():
             each.checked -= 60
         (view,) = (await at.second.rooms.visible(at.member)).rooms
         assert (view.head, view.unread) == (sent.seq, 1)
@@ -417,10 +417,10 @@ async def act(pick: random.Random, at: Nodes, node: Service, room: Room, number:
     elif what == "read":
         await node.rooms.mark_read(at.member, room, pick.randint(1, room.head))
     elif what == "age":
-        for each in node.cache._rooms.values():
+        for each in node.room_cache._rooms.values():
             each.checked -= 60
     else:
-        pick.choice([node.rooms._lists._known, node.cache._rooms]).clear()
+        pick.choice([node.rooms._lists._known, node.room_cache._rooms]).clear()
 
 
 async def check_counts(at: Nodes, view: Any) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import fold
 from chatserver.model import (
     AnyEvent,
     MemberEvent,
@@ -19,8 +18,9 @@ from chatserver.model import (
     UnknownEvent,
     read_event,
 )
-from chatserver.room import Room
-from chatserver.rooms import Rooms
+from chatserver.roomlog import fold
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.room import Room
 from chatserver.testing.samples import described, event, joined, posted, user
 from chatserver_plugins.memory import MemoryStore
 from tests.core import logs
@@ -59,7 +59,7 @@ def test_the_newest_page_is_the_fold_of_the_log(
     head, read_posts, read_changes = (min(position, len(log)) for position in at)
     known = max(head, min(known, len(log)))
     room = Room("r")
-    with mock.patch("chatserver.room.NEWEST_PAGE", PAGE):
+    with mock.patch("chatserver.roomlog.room.NEWEST_PAGE", PAGE):
         for each in log[:known]:
             room.apply(each, 100)
         found = logs.posts(log[:read_posts])[-PAGE:]
@@ -82,7 +82,7 @@ def test_an_event_that_fails_to_be_applied_can_be_applied_again() -> None:
     room.set_recent([], 0)
     for seq in (1, 2):
         room.apply(posted("r", seq), 1)
-    starving = mock.patch("chatserver.fold.message_from", side_effect=MemoryError)
+    starving = mock.patch("chatserver.roomlog.fold.message_from", side_effect=MemoryError)
     with starving, pytest.raises(MemoryError):
         room.apply(posted("r", 3), 1)
     assert (room.head, len(room.recent or ())) == (2, 2)
@@ -132,14 +132,14 @@ async def stored(rooms: int) -> MemoryStore:
     return store
 
 
-async def load(rooms: Rooms, *numbers: int) -> list[Room]:
+async def load(rooms: RoomCache, *numbers: int) -> list[Room]:
     found = [await rooms.load(f"r{number}") for number in numbers]
     assert all(found)
     return found  # type: ignore[return-value]
 
 
 async def test_the_least_recently_used_room_goes_first() -> None:
-    rooms = Rooms(await stored(5), bound=3)
+    rooms = RoomCache(await stored(5), bound=3)
     first, *_ = await load(rooms, 0, 1, 2)
     assert await rooms.load("r0") is first
     await load(rooms, 3)
@@ -149,7 +149,7 @@ async def test_the_least_recently_used_room_goes_first() -> None:
 
 
 async def test_followed_rooms_and_those_with_pending_appends_stay() -> None:
-    rooms = Rooms(await stored(6), bound=2)
+    rooms = RoomCache(await stored(6), bound=2)
     followed, pending = await load(rooms, 0, 1)
     followed.followers, pending.holders = 1, 1
     await load(rooms, 2, 3, 4, 5)
@@ -161,13 +161,13 @@ async def test_followed_rooms_and_those_with_pending_appends_stay() -> None:
 
 
 async def test_there_is_one_object_for_a_room_however_many_load_it() -> None:
-    rooms = Rooms(await stored(1), bound=10)
+    rooms = RoomCache(await stored(1), bound=10)
     found = await asyncio.gather(*(rooms.load("r0") for _ in range(10)))
     assert len({id(room) for room in found}) == 1
 
 
 async def test_a_caller_that_is_cancelled_takes_no_other_along() -> None:
-    rooms = Rooms(await stored(1), bound=10)
+    rooms = RoomCache(await stored(1), bound=10)
     first, second = (asyncio.create_task(rooms.load("r0")) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -177,7 +177,7 @@ async def test_a_caller_that_is_cancelled_takes_no_other_along() -> None:
 
 
 async def test_there_is_no_such_room() -> None:
-    rooms = Rooms(MemoryStore(), bound=10)
+    rooms = RoomCache(MemoryStore(), bound=10)
     assert await rooms.load("none") is None
     assert len(rooms) == 0
 
@@ -197,7 +197,7 @@ class Meanwhile(MemoryStore):
 async def test_a_load_takes_the_position_before_the_state() -> None:
     store = Meanwhile([event(MemberLeft, "r", 3, user=user("u1"))])
     await store.append([described("r", 1), joined("r", 2, "u1")])
-    room = await Rooms(store, bound=10).load("r")
+    room = await RoomCache(store, bound=10).load("r")
     assert room is not None
     assert (room.head, room.members) == (2, {})
     for each in await store.read("r", room.head, 10):
@@ -207,7 +207,7 @@ async def test_a_load_takes_the_position_before_the_state() -> None:
 
 async def test_a_room_that_is_followed_meanwhile_does_not_jump() -> None:
     store = await stored(1)
-    rooms = Rooms(store, bound=10)
+    rooms = RoomCache(store, bound=10)
     (room,) = await load(rooms, 0)
     await store.append([posted("r0", 3)])
     loading = asyncio.create_task(rooms.reload(room))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatserver.watchdog.processor import Spent
-from chatserver.watchdog.stalls import LOCK_TURNS, Beat, Stall, Stalls
+from chatserver.process.watchdog.processor import Spent
+from chatserver.process.watchdog.stalls import LOCK_TURNS, Beat, Stall, Stalls
 
 PERIOD = 0.25
 

@@ -19,7 +19,7 @@ from loguru import logger
 
 from chatserver.logging import Intercept
 from chatserver.logging.repeated import KINDS, Repeated
-from chatserver.stopping import LoopErrors, Stop
+from chatserver.process.stopping import LoopErrors, Stop
 from chatserver.web import accepting
 from tests.faults.server import ChatServer
 
@@ -153,7 +153,7 @@ async def test_a_stop_that_finds_no_memory_is_tried_again(monkeypatch: pytest.Mo
 def test_a_process_that_does_not_end_is_killed() -> None:
     script = """
         import asyncio, signal, time
-        from chatserver.stopping import Stop
+        from chatserver.process.stopping import Stop
         async def main():
             stop = Stop(0.5)
             stop.watch([signal.SIGTERM])

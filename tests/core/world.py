@@ -271,11 +271,11 @@ async def run(
     wire = Wire()
     buses = [None] * len(stores) if bus_faults is None else [wire.bus(each) for each in bus_faults]
     async with AsyncExitStack() as stack:
-        stack.enter_context(mock.patch("chatserver.log.READ_EVENTS", 7))
-        stack.enter_context(mock.patch("chatserver.log.RELOAD_EVENTS", 12))
-        stack.enter_context(mock.patch("chatserver.rooms.FRESH_SECONDS", 0.0))
-        stack.enter_context(mock.patch("chatserver.bus.hints.FETCH_ROOMS", 1))
-        stack.enter_context(mock.patch("chatserver.bus.hints.FETCH_EVENTS", 3))
+        stack.enter_context(mock.patch("chatserver.roomlog.log.READ_EVENTS", 7))
+        stack.enter_context(mock.patch("chatserver.roomlog.log.RELOAD_EVENTS", 12))
+        stack.enter_context(mock.patch("chatserver.roomlog.cache.FRESH_SECONDS", 0.0))
+        stack.enter_context(mock.patch("chatserver.cluster.bus.hints.FETCH_ROOMS", 1))
+        stack.enter_context(mock.patch("chatserver.cluster.bus.hints.FETCH_EVENTS", 3))
         stack.enter_context(mock.patch("chatserver.delivery.logpages.PAGE_EVENTS", 4))
         stack.enter_context(mock.patch("chatserver.delivery.subscriber.RETRY_SECONDS", 0.1))
         stack.enter_context(mock.patch("chatserver.delivery.streams.EVENTS_AT_ONCE", 3))

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from chatserver.backup.verify import verified_at
 from chatserver.cli import main
 from chatserver.config import load
+from chatserver.copies.backup.verify import verified_at
 from tests.backup.machine import Machine
 
 KUBERNETES = "1.34"  # of the schemas

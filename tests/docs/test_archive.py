@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from chatserver.archive.importing import import_archive
+from chatserver.copies.archive.importing import import_archive
 from chatserver.model import RoomChanged
 from chatserver_plugins.memory import MemoryPlugin
 from tests.docs.pages import ROOT, blocks

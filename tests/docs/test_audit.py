@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from chatserver.hooktypes import Deed, Outcome
+from chatserver.hooks.types import Deed, Outcome
 from chatserver_plugins.audit.entry import (
     ADMINISTRATION,
     AccountEntry,

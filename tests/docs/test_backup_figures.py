@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from chatserver.backup.figures import BackupFigures
-from chatserver.backup.shelf import Shelf
-from chatserver.backup.shipper import Shipper
-from chatserver.measure import Measures
+from chatserver.copies.backup.figures import BackupFigures
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
 from tests.docs.pages import ROOT
 

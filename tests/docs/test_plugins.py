@@ -25,9 +25,9 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.errors import ChatError
-from chatserver.hookspecs import Hooks
+from chatserver.hooks.loading import GROUP, Plugins, hook_names, survey
+from chatserver.hooks.specs import Hooks
 from chatserver.model import RoomKind
-from chatserver.plugins import GROUP, Plugins, hook_names, survey
 from chatserver_plugins.memory import MemoryStore
 from tests.docs.pages import ROOT, Block, blocks
 

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from chatserver.cli.drill import demand, write
-from chatserver.drill.course import Drill, Plan
-from chatserver.drill.load import People, Place, Sent, lost
-from chatserver.drill.outcome import Copied, Fall, Outcome
-from chatserver.drill.report import page
-from chatserver.drill.scratch import Scratch
+from chatserver.copies.drill.course import Drill, Plan
+from chatserver.copies.drill.load import People, Place, Sent, lost
+from chatserver.copies.drill.outcome import Copied, Fall, Outcome
+from chatserver.copies.drill.report import page
+from chatserver.copies.drill.scratch import Scratch
 from chatserver.errors import StartupError
 
 SENT: dict[Place, Sent] = {("r", seq): Sent(f"c{seq}", seq * 1.0) for seq in (2, 3, 4)}

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chatserver import StartupError, hooks
+from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.hooks import calls
 from tests.faults.figures import record
 from tests.faults.scale import IS_LONG
 from tests.faults.server import PASSWORD, PLUGINS, ChatServer, http
@@ -66,7 +67,7 @@ async def test_a_server_without_a_part_refuses_to_start(
 async def test_a_plugin_that_cannot_begin_refuses_to_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, how: str
 ) -> None:
-    monkeypatch.setattr(hooks, "STARTUP_SECONDS", DEADLINE)
+    monkeypatch.setattr(calls, "STARTUP_SECONDS", DEADLINE)
     settings = {"plugin.broken.hook": hook, "plugin.broken.how": how}
     with pytest.raises(StartupError, match=f"plugin broken: {hook}"):
         await start(tmp_path, ["memory", "password", "broken"], **settings)

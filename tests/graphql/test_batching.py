@@ -77,14 +77,14 @@ async def without_index(running: Server) -> None:
 async def as_later(running: Server) -> None:
     """Expires the values that are cached for a second."""
     running.service.accounts._cache.clear()
-    for room in running.service.cache._rooms.values():
+    for room in running.service.room_cache._rooms.values():
         room.checked = -math.inf
 
 
 async def as_after_a_start(running: Server) -> None:
     """Nothing is in memory."""
     running.service.accounts._cache.clear()
-    running.service.cache._rooms.clear()
+    running.service.room_cache._rooms.clear()
     running.service.rooms._lists._known.clear()
     running.service.rooms._public.forget()
 
@@ -121,7 +121,7 @@ async def test_more_rows_take_no_more_calls(
     # Reads are made in one piece here, not in smaller ones: see tests/core/test_history.py.
     monkeypatch.setattr("chatserver.service.history.MANY_AT_ONCE", 10_000)
     # However long it takes, what was looked up once need not be looked up again.
-    monkeypatch.setattr("chatserver.rooms.FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr("chatserver.roomlog.cache.FRESH_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.directory.CACHE_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 3600.0)
     monkeypatch.setattr("chatserver.service.roomlist.KNOWN_SECONDS", 3600.0)

@@ -201,7 +201,7 @@ async def test_it_is_still_executed_once_for_all_who_follow(
     room = await ada.make_room("Lounge", "PUBLIC", bob.id)
 
     async def groups(server: Server) -> list[int]:
-        loaded = server.service.cache.known(room)
+        loaded = server.service.room_cache.known(room)
         assert loaded is not None
         assert loaded.groups
         return [len(group.streams) for group in loaded.groups.values()]

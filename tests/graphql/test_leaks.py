@@ -105,7 +105,7 @@ def is_of(server: Server, each: Any) -> bool:
 async def census(server: Server) -> dict[str, Any]:
     gc.collect()
     found = [each for each in gc.get_objects() if isinstance(each, KINDS) and is_of(server, each)]
-    rooms = list(server.service.cache._rooms.values())
+    rooms = list(server.service.room_cache._rooms.values())
     return {
         **{kind.__name__: sum(isinstance(each, kind) for each in found) for kind in KINDS},
         "tasks": len(asyncio.all_tasks()),

@@ -12,7 +12,7 @@ from graphql import get_introspection_query
 from chatserver import Measures, MemberEvent, ServerRole, User
 from chatserver.app import Server
 from chatserver.config import load
-from chatserver.rate import Rates
+from chatserver.runtime.rate import Rates
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.errors import Refused

@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 
-from chatserver.bus import online
+from chatserver.cluster.bus import online
 from chatserver.service import presence
 from chatserver_plugins.graphql.watching import PresenceWatch, UserPresence
 from tests.graphql.asker import Asker

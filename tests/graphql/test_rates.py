@@ -47,7 +47,7 @@ async def test_a_mutation_counts_for_each_of_its_aliases(start: Start) -> None:
         "limit.rate",
     )
     stored = await server.run(
-        lambda s: s.service.cache.events(s.service.cache._rooms[room], 2, 100)
+        lambda s: s.service.room_cache.events(s.service.room_cache._rooms[room], 2, 100)
     )
     assert len(stored) == 20
 
@@ -66,7 +66,7 @@ async def test_a_list_of_operations_is_carried_out_as_a_whole_or_not_at_all(star
     refused = await ada.person.http("POST", "/graphql", batch(10))
     assert refused.status_code == 429
     stored = await server.run(
-        lambda s: s.service.cache.events(s.service.cache._rooms[room], 2, 100)
+        lambda s: s.service.room_cache.events(s.service.room_cache._rooms[room], 2, 100)
     )
     assert len(stored) == 10
 

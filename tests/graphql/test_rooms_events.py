@@ -168,7 +168,7 @@ async def test_who_follows_the_same_room_shares_what_is_executed(
     one, two = await ada.make_room("One"), await ada.make_room("Two")
 
     async def groups(server: Server) -> list[int]:
-        loaded = server.service.cache.known(one)
+        loaded = server.service.room_cache.known(one)
         assert loaded is not None
         assert loaded.groups
         return [len(group.streams) for group in loaded.groups.values()]

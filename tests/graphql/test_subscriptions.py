@@ -253,7 +253,7 @@ async def test_the_same_selection_is_executed_once(start: Start) -> None:
         await two.run("{ __typename }")
 
         async def groups(server: Server) -> list[int]:
-            loaded = server.service.cache.known(room)
+            loaded = server.service.room_cache.known(room)
             assert loaded is not None and loaded.groups
             return sorted(len(group.streams) for group in loaded.groups.values())
 

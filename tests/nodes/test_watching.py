@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.workers.parent import Worker
-from chatserver.workers.parent import watch as watch_and_steer
-from chatserver.workers.place import Place
-from chatserver.workers.spreading import Spread
+from chatserver.cluster.workers.parent import Worker
+from chatserver.cluster.workers.parent import watch as watch_and_steer
+from chatserver.cluster.workers.place import Place
+from chatserver.cluster.workers.steering import Steering
 
 SOON_SECONDS = 60.0
 BEGIN = "import os, signal, sys, time"
@@ -21,7 +21,7 @@ NOTE = "print('x', file=open(sys.argv[1], 'a'))"
 
 async def watch(workers: list[Worker], stop_seconds: float) -> int:
     """They have no sockets."""
-    return await watch_and_steer(workers, stop_seconds, Spread([[] for _ in workers]))
+    return await watch_and_steer(workers, stop_seconds, Steering([[] for _ in workers]))
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_who_was_told_to_end_is_no_error(
 async def test_who_takes_long_to_fail_could_not_start_either(
     place: Place, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatserver.workers.parent.HEALTHY_SECONDS", 0.01)
+    monkeypatch.setattr("chatserver.cluster.workers.parent.HEALTHY_SECONDS", 0.01)
     slow = worker(place, notes, "time.sleep(0.5); sys.exit(3)")
     assert await watch([slow], SOON_SECONDS) == 3
 

@@ -27,9 +27,9 @@ from chatserver import (
     UserRef,
 )
 from chatserver.config import load
-from chatserver.hooks import HookCalls
-from chatserver.measure import Measures
-from chatserver.plugins import Plugins
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.loading import Plugins
+from chatserver.runtime.measure import Measures
 from chatserver_plugins.audit import AuditPlugin
 from chatserver_plugins.audit.file import RotatingFile
 

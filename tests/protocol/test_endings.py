@@ -7,8 +7,8 @@ import pytest
 
 from chatserver.app import Server
 from chatserver.interfaces import Appended
-from chatserver.measure import Measures
 from chatserver.model import AnyEvent, ServerRole
+from chatserver.runtime.measure import Measures
 from chatserver.service import Service
 from tests.protocol.client import Client, Refused
 from tests.protocol.conftest import Start

@@ -4,7 +4,7 @@ import asyncio
 
 from chatserver.app import Server
 from chatserver.model import User
-from chatserver.room import Room
+from chatserver.roomlog.room import Room
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running

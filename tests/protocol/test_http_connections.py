@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from chatserver.app import Server
-from chatserver.measure import Measures
 from chatserver.model import RoomKind
+from chatserver.runtime.measure import Measures
 from chatserver.web.visitors import Visitors
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start

@@ -131,7 +131,7 @@ async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: 
 async def test_while_the_store_is_away_who_is_too_many_is_refused_without_asking_it(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatserver.log.TRIED_EVENTS", 1)
+    monkeypatch.setattr("chatserver.roomlog.log.TRIED_EVENTS", 1)
     server = start()
     store, is_back = server.server.store, threading.Event()
     heads = store.heads

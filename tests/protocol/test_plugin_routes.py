@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatserver.app import Server
-from chatserver.measure import Counter, Gauge
+from chatserver.runtime.measure import Counter, Gauge
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pytest
 
 from chatserver.errors import StoreUnavailable
-from chatserver.fold import fold
 from chatserver.interfaces import IndexPage, IndexPlace
 from chatserver.model import (
     AnyEvent,
@@ -20,7 +19,8 @@ from chatserver.model import (
     RoomKind,
     User,
 )
-from chatserver.rooms import Rooms
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.fold import fold
 from chatserver.search import directory, effort, merge
 from chatserver.search.analyser import analysed
 from chatserver.search.indexer import PRESSED_SECONDS, Indexer
@@ -176,7 +176,7 @@ async def test_it_is_made_of_rooms_that_nobody_has_opened() -> None:
         async with asyncio.timeout(30):
             while await store.indexed(rooms) != dict.fromkeys(rooms, 96):
                 await asyncio.sleep(0.02)
-        assert not service.cache.heads()
+        assert not service.room_cache.heads()
 
 
 async def test_messages_get_into_it_while_the_server_runs() -> None:
@@ -242,7 +242,7 @@ async def test_a_node_that_was_overtaken_takes_nothing_away(done: int) -> None:
     events, store = log([f"word{number % 9}" for number in range(1000)]), Stalling()
 
     def indexer() -> Indexer:
-        return Indexer(store, Rooms(store, 100), lambda: False)
+        return Indexer(store, RoomCache(store, 100), lambda: False)
 
     await index(store, events, done)
     await store.append(events)
@@ -322,7 +322,7 @@ def test_it_takes_its_time_while_others_need_the_processor(pressed: bool) -> Non
         for room in rooms:
             await store.append([posted(room, seq) for seq in range(1, 9)])
         began = loop.time()
-        await Indexer(store, Rooms(store, 100), lambda: pressed).catch_up()
+        await Indexer(store, RoomCache(store, 100), lambda: pressed).catch_up()
         assert await store.indexed(rooms) == dict.fromkeys(rooms, 8)
         return loop.time() - began
 

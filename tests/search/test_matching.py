@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatserver.errors import ChatError
-from chatserver.normal import nfkc
 from chatserver.search.analyser import EMOJI, MARKS, UNIT, UNSPACED, analysed, fold, tokens
 from chatserver.search.matching import SIGNS, Text, phrase, piece, words
+from chatserver.search.normalisation import nfkc
 from chatserver.search.query import parse
 from chatserver.service.texts import mentioned_names
 from chatserver_plugins.shortcodes.replace import replace_outside_code

@@ -14,8 +14,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from chatserver import StartupError, Store, installation
+from chatserver import StartupError, Store
 from chatserver.cli import main
+from chatserver.copies import installation
 from chatserver.testing.samples import posted
 from chatserver_plugins.mongo import MongoPlugin, mongod
 from tests.servers import Mongod, Postgres, mongod_program

@@ -149,7 +149,7 @@ class Talk:
 
     async def add(self, happened: AnyEvent) -> None:
         assert (await self.service.store.append([happened])).conflict is None
-        await self.service.log.refresh([self.service.cache.known(happened.room)])  # type: ignore[list-item]
+        await self.service.log.refresh([self.service.room_cache.known(happened.room)])  # type: ignore[list-item]
 
     async def answers(self) -> dict[tuple[str, str], list[str]]:
         """To all that is asked."""
@@ -179,7 +179,7 @@ async def talk(make_store: MakeStore, **settings: object) -> AsyncIterator[Talk]
 
 
 async def indexed(service: Service) -> Mapping[str, int]:
-    return await service.store.indexed(list(service.cache.heads()))
+    return await service.store.indexed(list(service.room_cache.heads()))
 
 
 async def test_the_same_answers_everywhere(make_store: MakeStore) -> None:

@@ -7,7 +7,7 @@ from ws_client import Client, close, frame, text
 from ws_server import Recorder, Server
 
 from chatserver.web import frames, transport
-from chatserver.web.heartbeat import Heartbeat
+from chatserver.web.websocket.heartbeat import Heartbeat
 
 
 async def ended(handler: Recorder) -> list[tuple[int | None, str | None]]:

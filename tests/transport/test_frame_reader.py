@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ws_client import frame
 
 from chatserver.web import frames
-from chatserver.web.frames import FrameError, FrameReader, Message
+from chatserver.web.websocket.frames import FrameError, FrameReader, Message
 
 Outcome = tuple[list[Message], int | None]
 

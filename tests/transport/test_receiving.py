@@ -11,7 +11,7 @@ from ws_client import Client, close, frame, text
 from ws_server import Recorder, Server
 
 from chatserver.web import deflate, frames
-from chatserver.web.transport import Limits
+from chatserver.web.websocket.transport import Limits
 
 
 def echo(handler: Recorder, payload: bytes) -> None:

@@ -54,7 +54,7 @@ async def test_a_frame_that_cannot_be_kept_ends_the_connection(
     client = await Client.connect(server.port, receive_buffer=4096)
     handler = await server.accepted()
     data = frames.text_frame(b"x" * 4_000_000)
-    monkeypatch.setattr("chatserver.web.outbox.deque", no_memory)
+    monkeypatch.setattr("chatserver.web.websocket.outbox.deque", no_memory)
     handler.transport.send(data)
     assert handler.ended.is_set()
     client.drop()

@@ -10,8 +10,8 @@ import tornado.web
 from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketHandler
 
-from chatserver.web.heartbeat import Heartbeat
-from chatserver.web.transport import Limits, Transport
+from chatserver.web.websocket.heartbeat import Heartbeat
+from chatserver.web.websocket.transport import Limits, Transport
 
 
 class Recorder(WebSocketHandler):

@@ -1,0 +1,127 @@
+"""The work of `chatserver check`: all steps of a server's start, without serving anybody.
+
+Nothing is changed: a store whose schema a server would change is only asked for its plan, not opened.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from chatserver.app import Server
+from chatserver.config import Loaded
+from chatserver.copies.backup.configured import checked_key
+from chatserver.errors import FolderInUse, PortTaken, StartupError, StoreUnavailable
+from chatserver.hooks.loading import discover
+from chatserver.interfaces import Bus
+from chatserver.process.folders import DataFolder, demand_writable
+from chatserver.web.listening import bind
+
+BUS_SECONDS = 5.0
+IN_MEMORY = "memory"  # the plugin that stores in memory only
+
+
+def rehearse(loaded: Loaded) -> Server:
+    """Make all that needs no other server: hooks, routes, schemas, page, keys. Raises `StartupError`."""
+    server = Server(loaded)
+    server.prepare()
+    checked_key(loaded.config.backup)
+    return server
+
+
+async def rehearse_connected(loaded: Loaded) -> list[str]:
+    """Rehearse, then open the store, start the plugins, reach the bus, take the port.
+
+    Returns notes for the operator. Steps that only one process can do are left out if a server runs on the
+    same data folder. Raises `StartupError`.
+    """
+    server = rehearse(loaded)
+    running = _folders(loaded)
+    notes = [*_port(loaded, running), *await _bus(server.hooks.provide_bus())]
+    if running and server.store.is_private():
+        return [*notes, f"The store is not tried: {running}."]
+    return [*notes, *await _store(loaded, server)]
+
+
+def _folders(loaded: Loaded) -> str:
+    """A note on the server that has the data folder, else "". Raises `StartupError` if it is unusable."""
+    folder = Path(loaded.config.server.data).absolute()
+    demand_writable(folder, "server.data")
+    if loaded.config.logging.folder:
+        demand_writable(Path(loaded.config.logging.folder).absolute(), "logging.folder")
+    if not folder.exists():
+        return ""
+    try:
+        DataFolder(folder).close()
+    except FolderInUse as error:
+        return str(error)
+    return ""
+
+
+def _port(loaded: Loaded, running: str) -> list[str]:
+    try:
+        sockets = bind(loaded.config)
+    except PortTaken as error:
+        if not running:
+            raise
+        return [f"A server runs on this data folder, and has the port, or another one: {error}."]
+    for each in sockets:
+        each.close()
+    return []
+
+
+async def _bus(bus: Bus | None) -> list[str]:
+    """Note a bus that does not answer: a server starts without it, but that is seldom intended."""
+    if bus is None:
+        return []
+    reached = asyncio.Event()
+    await bus.open(lambda frame: None, reached.set)
+    try:
+        async with asyncio.timeout(BUS_SECONDS):
+            await reached.wait()
+    except TimeoutError:
+        return [
+            f"The bus does not answer within {BUS_SECONDS:g} s: a server would work without it."
+        ]
+    finally:
+        await bus.close()
+    return []
+
+
+async def _store(loaded: Loaded, server: Server) -> list[str]:
+    if steps := await server.hooks.provide_store().plan():
+        if loaded.config.server.migrate == "by_command":
+            raise StartupError(f"the store's schema needs `chatserver migrate` first: {steps[0]}")
+        await server.holding()
+        if IN_MEMORY in discover(loaded.config):
+            with tempfile.TemporaryDirectory() as folder:
+                await _opened(Server(_in_memory(loaded, server.store_plugin, folder)))
+        return [f"The server would begin with: {step}" for step in steps]
+    await _opened(server)
+    return []
+
+
+async def _opened(server: Server) -> None:
+    """Start the plugins and make a test write to the store. Raises `StartupError`."""
+    try:
+        async with server.opened(beside=True):
+            await server.service.ping()
+    except StoreUnavailable as error:
+        raise StartupError(f"the store: {error.text}: {error.reason}") from error
+
+
+def _in_memory(loaded: Loaded, store: str, folder: str) -> Loaded:
+    """The configuration with a store in memory, for trying the other plugins."""
+    config = loaded.config
+    names = [IN_MEMORY if name == store else name for name in config.plugins.enabled]
+    return loaded._replace(
+        config=replace(
+            config,
+            plugins=replace(config.plugins, enabled=names),
+            server=replace(config.server, data=folder),
+        )
+    )
+
+
+__all__ = ["rehearse", "rehearse_connected"]

@@ -1,0 +1,1 @@
+"""Several nodes on one store: the bus, leases, periodic jobs, durable consumers, and worker processes."""

@@ -1,0 +1,165 @@
+"""Frames between nodes: packed and sealed for the bus, opened and checked. No I/O, no rules.
+
+A frame is a seal, then `{"epoch", "node", "items": […]}`; an item is `[kind, …]`. The seal is made with
+a key that the store keeps for its nodes: a frame with another seal is dropped before it is parsed. Items
+of a kind that this version does not know are skipped, so that nodes of different versions understand
+each other as far as they can.
+"""
+
+import hmac
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from chatserver.interfaces import BUS_FRAME_BYTES
+from chatserver.service.views import Mentioned, ReadMoved, RoomAdded, RoomRemoved, TypingNow
+
+SEAL_BYTES = 16
+SEAL_DIGITS = 2 * SEAL_BYTES
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """One piece of news in a frame."""
+
+
+class Head(Item, frozen=True, array_like=True, tag="head"):
+    """The room has events up to `seq`."""
+
+    room: Id
+    seq: Seq
+
+
+class UserChanged(Item, frozen=True, array_like=True, tag="user"):
+    """The account or its sessions have changed."""
+
+    user: Id
+
+
+class InRoom(Item, frozen=True, array_like=True, tag="typing"):
+    """A typing notice for the listeners of a room."""
+
+    news: TypingNow
+
+
+class OfUser(Item, frozen=True, array_like=True, tag="told"):
+    """A payload for all connections of a user."""
+
+    user: Id
+    news: ReadMoved | RoomAdded | RoomRemoved
+
+
+class OfMention(Item, frozen=True, array_like=True, tag="mentioned"):
+    """A notice for all connections of a user whom a message mentions."""
+
+    user: Id
+    news: Mentioned
+
+
+class Moved(Item, frozen=True, array_like=True, tag="moved"):
+    """These users have come online at the node, or have gone offline there."""
+
+    is_on: bool
+    users: list[Id]
+
+
+class Beat(Item, frozen=True, array_like=True, tag="beat"):
+    """The checksum of the users online at the node: `bus/online.py:Users`."""
+
+    sum: Seq
+
+
+class Ask(Item, frozen=True, array_like=True, tag="ask"):
+    """Asks a node for its online users; `*` asks all nodes."""
+
+    node: Id
+
+
+class Part(Item, frozen=True, array_like=True, tag="part"):
+    """One part of the node's users: exactly these users of the part are online."""
+
+    number: Annotated[int, Meta(ge=0, le=255)]
+    users: list[Id]
+
+
+OnlineItem = Moved | Beat | Ask | Part
+AnyItem = Head | UserChanged | InRoom | OfUser | OfMention | OnlineItem
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """A frame of this installation. `unknown` is the number of items of unknown kinds."""
+
+    node: str
+    items: list[AnyItem]
+    unknown: int
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    epoch: str
+    node: Id
+    items: list[msgspec.Raw]
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_item = msgspec.json.Decoder(AnyItem)
+encode = msgspec.json.encode
+
+
+class NotOurs(Exception):
+    """The bytes are not a frame of this installation."""
+
+
+class Envelopes:
+    """Makes and opens the frames of one node."""
+
+    def __init__(self, key: bytes, epoch: str, node: str) -> None:
+        """`key`, of at most 64 bytes, is known only to the nodes of the installation."""
+        self._key, self._epoch = key, epoch
+        self._head = encode({"epoch": epoch, "node": node})[:-1] + b',"items":['
+        self._room = BUS_FRAME_BYTES - SEAL_DIGITS - len(self._head) - len(b"]}")
+
+    def pack(self, items: Iterable[bytes]) -> Iterator[bytes]:
+        """As few frames as possible with these encoded items. An item too large for a frame is left out."""
+        some: list[bytes] = []
+        size = 0
+        for item in items:
+            if some and size + len(item) > self._room:
+                yield self._sealed(some)
+                some, size = [], 0
+            if len(item) <= self._room:
+                some.append(item)
+                size += len(item) + 1
+        if some:
+            yield self._sealed(some)
+
+    def unpack(self, data: bytes) -> Frame:
+        """Open a frame. Raises `NotOurs` if it is not one of this installation."""
+        if len(data) > BUS_FRAME_BYTES:
+            raise NotOurs("too large")
+        if not hmac.compare_digest(data[:SEAL_DIGITS], self._seal(data[SEAL_DIGITS:])):
+            raise NotOurs("not sealed by us")
+        try:
+            envelope = _envelope.decode(memoryview(data)[SEAL_DIGITS:])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise NotOurs(str(error)) from error
+        if envelope.epoch != self._epoch:
+            raise NotOurs("of another epoch")
+        items: list[AnyItem] = []
+        for raw in envelope.items:
+            try:
+                items.append(_item.decode(raw))
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+        return Frame(envelope.node, items, len(envelope.items) - len(items))
+
+    def _sealed(self, items: list[bytes]) -> bytes:
+        text = b"%b%b]}" % (self._head, b",".join(items))
+        return self._seal(text) + text
+
+    def _seal(self, text: bytes) -> bytes:
+        return blake2b(text, key=self._key, digest_size=SEAL_BYTES).hexdigest().encode()

@@ -1,0 +1,175 @@
+"""Consumers: durable readers of the log for plugins. One node at a time runs each; it misses no event.
+
+`reader.py` runs a consumer, `records.py` holds its records in the store, `due.py` the queue of rooms.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from loguru import logger
+
+from chatserver.cluster.consumers.reader import Figures, Reader
+from chatserver.cluster.consumers.records import Ask, DeadLetter
+from chatserver.cluster.leases import Leases
+from chatserver.errors import ChatError
+from chatserver.hooks.guard import Guard
+from chatserver.hooks.types import Consumer
+from chatserver.interfaces import Store
+from chatserver.runtime.cancelling import end
+from chatserver.runtime.measure import Measures
+
+RESTART_SECONDS = 5.0  # until a reader is started again after an unexpected error
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A consumer's lag (number of events not looked at) and number of dead letters."""
+
+    name: str
+    node: str
+    lag: int
+    dead: int
+
+
+class Consumers:
+    """All consumers that plugins registered, each with the plugin's name."""
+
+    def __init__(
+        self,
+        consumers: Sequence[tuple[str, Consumer]],
+        store: Store,
+        guard: Guard,
+        leases: Leases,
+        measures: Measures,
+    ) -> None:
+        self._leases, self._store = leases, store
+        figures = Figures(measures)
+        self._readers: dict[str, Reader] = {
+            consumer.name: Reader(plugin, consumer, store, guard, figures)
+            for plugin, consumer in consumers
+        }
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
+        measures.gauge(
+            "chatserver_consumer_lag_events",
+            "Events that a consumer on this node has not looked at",
+            self._lags,
+            ("consumer",),
+        )
+
+    def start(self) -> None:
+        """Start every consumer; each runs while this node has its lease."""
+        self._tasks = {
+            _lease(name): asyncio.create_task(self._keep(reader), name=_lease(name))
+            for name, reader in self._readers.items()
+        }
+
+    async def stop(self) -> None:
+        """Stop all consumers. The node that runs one next handles its interrupted events again."""
+        for name in await end(self._tasks):
+            self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
+
+    def wake(self, rooms: Iterable[str]) -> None:
+        """Tell the consumers of new events in these rooms."""
+        for reader in self._readers.values():
+            reader.wake(rooms)
+
+    def __bool__(self) -> bool:
+        return bool(self._readers)
+
+    # -- for operators -----------------------------------------------------------------------------
+
+    async def states(self) -> list[State]:
+        """The state of each consumer, from the store."""
+        return [
+            State(
+                name=name,
+                node=await self._leases.holder(_lease(name)),
+                lag=await reader.lag_now(),
+                dead=await reader.records.count_dead(),
+            )
+            for name, reader in self._readers.items()
+        ]
+
+    async def replay(self, name: str, room: str | None, after: int) -> None:
+        """Have events with seq > `after` handled again, of one room or of all.
+
+        The node that runs the consumer begins within seconds. Raises `ChatError` room.not_found,
+        request.invalid.
+        """
+        reader = self._reader(name)
+        if room is not None:
+            head = await self._head(room)
+            if not reader.reads(room):
+                raise ChatError("request.invalid", f"{name} does not read the room {room}.")
+            if after >= head:
+                text = f"There is no event {after + 1} in {room} yet: the last one is {head}."
+                raise ChatError("request.invalid", text)
+        await reader.records.ask(Ask(what="replay", room=room, after=after))
+
+    async def retry_dead(self, name: str, room: str | None) -> None:
+        """Have dead letters tried again. Raises `ChatError` room.not_found."""
+        reader = self._reader(name)
+        if room is not None:
+            await self._head(room)
+        await reader.records.ask(Ask(what="retry", room=room))
+
+    async def dead(self, name: str, room: str | None) -> list[DeadLetter]:
+        return [letter async for letter in self._reader(name).records.dead(room)]
+
+    async def discard_dead(self, name: str, room: str | None, seq: int | None = None) -> int:
+        """Discard dead letters for good: all, those of a room, or one. Returns their number.
+
+        Takes effect at once, also while the consumer runs; a letter that is being retried at the moment may
+        still be handled. The events stay in the log. Raises `ChatError` room.not_found, and
+        request.not_found if there is nothing to discard.
+        """
+        reader = self._reader(name)
+        if room is not None:
+            await self._head(room)
+        discarded = 0
+        async for letter in reader.records.dead(room):
+            if seq in (None, letter.seq):
+                discarded += await reader.records.forget(letter)
+        if not discarded:
+            where = "" if room is None else f" in {room}" if seq is None else f" {seq} in {room}"
+            raise ChatError("request.not_found", f"{name} has no dead letter{where}.")
+        return discarded
+
+    def _reader(self, name: str) -> Reader:
+        if name not in self._readers:
+            known = ", ".join(self._readers) or "none"
+            raise ChatError(
+                "request.not_found", f"There is no consumer {name!r} (there are: {known})."
+            )
+        return self._readers[name]
+
+    async def _head(self, room: str) -> int:
+        head = (await self._store.heads([room])).get(room, 0)
+        if not head:
+            raise ChatError("room.not_found", f"There is no room {room!r}.")
+        return head
+
+    # -- shared --------------------------------------------------------------------------------------
+
+    async def _keep(self, reader: Reader) -> None:
+        lease = self._leases.lease(_lease(reader.name))
+        while True:
+            try:
+                await lease.while_held(reader.run)
+            except Exception:
+                logger.exception("consumer {} failed, it begins again", reader.name)
+                await asyncio.sleep(RESTART_SECONDS)
+
+    def _lags(self) -> Mapping[tuple[str, ...], float]:
+        return {
+            (reader.name,): reader.lag
+            for reader in self._readers.values()
+            if reader.lag is not None
+        }
+
+
+def _lease(consumer: str) -> str:
+    return f"consumer/{consumer}"
+
+
+__all__ = ["Consumers", "State"]

@@ -1,0 +1,305 @@
+"""Runs one consumer: finds rooms with new events, passes the events on, and keeps its positions.
+
+Rooms are independent of each other. Within a room events are handled in order; a failing event holds up the
+later ones until it is handled or becomes a dead letter.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from loguru import logger
+
+from chatserver.cluster.consumers.due import DueRooms
+from chatserver.cluster.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
+from chatserver.cluster.consumers.rest import Rest
+from chatserver.errors import ChatError, ReceiverBusy, StoreUnavailable, Undeliverable
+from chatserver.hooks.guard import Call, Guard, PluginFailed
+from chatserver.hooks.types import Consumer
+from chatserver.interfaces import Store
+from chatserver.model import AnyEvent
+from chatserver.runtime.clock import now_text
+from chatserver.runtime.measure import Measures
+
+PAGE = 1000  # rooms looked at with three queries
+SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nodes wrote …
+SWEEP_SHARE = 10  # … and which take at most a tenth of the time
+FLUSH_SECONDS = 1.0  # after a crash, the events handled in the last second are handled again
+RETRY_FAILURES = 3  # in a row end a retry of dead letters: the receiver seems to accept none
+STORE_SECONDS = 1.0  # until the store is asked again after it did not answer
+
+
+class Figures:
+    """The counters of all consumers."""
+
+    def __init__(self, measures: Measures) -> None:
+        self.events = measures.counter(
+            "chatserver_consumer_events_total", "Events that consumers handled", ("consumer",)
+        )
+        self.failures = measures.counter(
+            "chatserver_consumer_failures_total", "Attempts that failed", ("consumer",)
+        )
+        self.dead = measures.counter(
+            "chatserver_consumer_dead_letters_total", "Events that were given up", ("consumer",)
+        )
+
+
+class Trouble:
+    """A room with a failing event: the number of attempts, and the seq up to which events go one by one."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+        self.attempts = 0
+
+
+class Reader:
+    """One consumer. `run` is called when this node has its lease."""
+
+    def __init__(
+        self, plugin: str, consumer: Consumer, store: Store, guard: Guard, figures: Figures
+    ) -> None:
+        self.name = consumer.name
+        self.records = ConsumerRecords(store, consumer.name)
+        self.lag: int | None = None  # as the last sweep found it; None if this node does not run it
+        self._consumer, self._store, self._guard = consumer, store, guard
+        self._figures = figures
+        self._call = Call(plugin, consumer.handle, ("events",))
+        self._kinds, self._rooms = frozenset(consumer.kinds), frozenset(consumer.rooms)
+        self._due: DueRooms | None = None
+        self._positions = Positions(self.records)
+        self._troubles: dict[str, Trouble] = {}
+        self._rest = Rest()
+
+    def wake(self, rooms: Iterable[str]) -> None:
+        if self._due is not None:
+            for room in rooms:
+                if self.reads(room):
+                    self._due.add(room)
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            try:
+                await self._begin()
+                for key, ask in await self.records.asked():
+                    await self._answer(ask)
+                    await self.records.answered(key)
+                await self._read()
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_SECONDS)
+
+    def reads(self, room: str) -> bool:
+        return not self._rooms or room in self._rooms
+
+    async def lag_now(self) -> int:
+        """Number of events not looked at, in all rooms, by the positions in the store."""
+        total = 0
+        async for heads in self._pages():
+            at = await self.records.positions(list(heads))
+            total += sum(max(0, head - at[room]) for room, head in heads.items())
+        return total
+
+    # -- the tasks of a run ---------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """Set the first positions, in a consumer's first run ever and for rooms that were added since.
+
+        Rooms that are created later are read from the start.
+        """
+        before = await self.records.begun()
+        if before == self._rooms:
+            return
+        read_all = before is not None and not before
+        if self._consumer.start == "now" and not read_all:
+            async for heads in self._pages():
+                given = {room: seq for room, seq in heads.items() if room not in (before or ())}
+                await self.records.write_positions(given, new=True)
+        await self.records.set_begun(self._rooms)
+
+    async def _read(self) -> None:
+        """Read until an operator asks for something; all other work stops for that."""
+        due = self._due = DueRooms()
+        self._positions = Positions(self.records)
+        self._troubles = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                works = [self._work(due) for _ in range(self._consumer.rooms_at_once)]
+                tasks = [group.create_task(work) for work in (self._keep_positions(due), *works)]
+                try:
+                    await self._sweep(due)
+                finally:
+                    due.close()
+                    for task in tasks:
+                        task.cancel()
+        finally:
+            self._due, self.lag = None, None
+            try:
+                await self._positions.flush()
+            except StoreUnavailable:
+                logger.warning("consumer {}: some events will be repeated", self.name)
+
+    async def _sweep(self, due: DueRooms) -> None:
+        """Find rooms with events not looked at, written by any node. Returns when an ask comes."""
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                if await self.records.asked():
+                    return
+                lag = 0
+                async for heads in self._pages():
+                    lag += await self._compare(due, heads)
+                self.lag = lag
+                pause = max(SWEEP_SECONDS, (loop.time() - started) * (SWEEP_SHARE - 1))
+            except StoreUnavailable:
+                pause = STORE_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _compare(self, due: DueRooms, heads: dict[str, int]) -> int:
+        at = await self._positions.get(list(heads))
+        behind = {room: head - at[room] for room, head in heads.items() if head > at[room]}
+        for room in behind:
+            due.add(room)
+        return sum(behind.values())
+
+    async def _pages(self) -> AsyncIterator[dict[str, int]]:
+        """The heads of all rooms that the consumer reads, in pages."""
+        if self._rooms:
+            yield await self._store.heads(sorted(self._rooms))
+            return
+        after = ""
+        while rooms := await self._store.list_rooms(after, PAGE):
+            yield await self._store.heads(rooms)
+            after = rooms[-1]
+
+    async def _keep_positions(self, due: DueRooms) -> None:
+        while not due.is_closed:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self._positions.flush()
+            except StoreUnavailable:
+                logger.warning("consumer {}: the store does not answer", self.name)
+
+    async def _work(self, due: DueRooms) -> None:
+        """Work on due rooms until cancelled, or until `due` closes if a plugin swallows the cancellation."""
+        while not due.is_closed:
+            room = await due.take()
+            try:
+                await self._rest.over()
+                await self._advance(due, room)
+            except StoreUnavailable:
+                due.pause(room, STORE_SECONDS)
+            finally:
+                due.done(room)
+
+    # -- one room ------------------------------------------------------------------------------------
+
+    async def _advance(self, due: DueRooms, room: str) -> None:
+        """Pass on the next events of a room."""
+        after = (await self._positions.get([room]))[room]
+        trouble = self._troubles.get(room)
+        limit = 1 if trouble else self._consumer.batch
+        events = await self._shown(room, after, limit)
+        if not events:
+            return
+        last = events[-1].seq
+        wanted = self._wanted(events)
+        if wanted and (error := await self._handle(wanted)) is not None:
+            trouble = trouble or self._troubles.setdefault(room, Trouble(last))
+            trouble.attempts += 1
+            if len(events) > 1 or not self._is_hopeless(trouble, error):
+                due.pause(room, self._pause(trouble.attempts, error))
+                return
+            await self._bury(wanted[0], trouble.attempts, error)
+        if trouble is not None:
+            trouble.attempts = 0
+            if last >= trouble.until:
+                del self._troubles[room]
+        self._positions.note(room, last)
+        due.add(room)  # there may be more
+
+    async def _shown(self, room: str, after: int, limit: int) -> list[AnyEvent]:
+        (found,) = await self._store.shown([(room, after)], limit)
+        return found
+
+    def _wanted(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
+        if not self._kinds:
+            return list(events)
+        return [event for event in events if event.__struct_config__.tag in self._kinds]
+
+    async def _handle(self, events: Sequence[AnyEvent]) -> ChatError | None:
+        """Pass events to the plugin; returns its error, or None if it succeeded."""
+        seconds = self._consumer.deadline
+        try:
+            await self._guard.run("register_consumers", self._call, {"events": events}, seconds)
+        except ChatError as error:
+            self._figures.failures.add(labels=(self.name,))
+            first = events[0]
+            logger.warning(
+                "consumer {}: room {} from {} on: {}", self.name, first.room, first.seq, error
+            )
+            if isinstance(error, ReceiverBusy):
+                self._rest.begin(self._asked(error))
+            return error
+        self._figures.events.add(len(events), (self.name,))
+        return None
+
+    def _is_hopeless(self, trouble: Trouble, error: ChatError) -> bool:
+        most = self._consumer.attempts
+        spent = most is not None and trouble.attempts >= most
+        return spent or isinstance(error, Undeliverable)
+
+    def _pause(self, attempts: int, error: ChatError) -> float:
+        """Seconds to pause: doubled each time, varied at random, at least as long as the error asks for."""
+        longest = self._consumer.longest_pause
+        doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
+        drawn = min(doubled, longest) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        return max(drawn, self._asked(error))
+
+    def _asked(self, error: ChatError) -> float:
+        """The pause in seconds that an error asks for, at most the consumer's `longest_pause`."""
+        if isinstance(error, PluginFailed):
+            return 0.0  # the pause in the error of a crashed plugin is meant for users
+        return min((error.after_ms or 0) / 1000, self._consumer.longest_pause)
+
+    async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
+        letter = DeadLetter(
+            room=event.room, seq=event.seq, at=now_text(), attempts=attempts, error=error.code
+        )
+        await self.records.bury(letter)
+        self._figures.dead.add(labels=(self.name,))
+        logger.error("consumer {}: room {} event {} is given up", self.name, event.room, event.seq)
+
+    # -- asks of operators ---------------------------------------------------------------------------
+
+    async def _answer(self, ask: Ask) -> None:
+        """Do what an operator asked for; the consumer's other tasks do not run meanwhile."""
+        logger.info("consumer {}: {} of {}", self.name, ask.what, ask.room or "all rooms")
+        if ask.what == "retry":
+            await self._retry(ask.room)
+        elif ask.room is not None:
+            await self._rewind(await self.records.positions([ask.room]), ask.after)
+        else:
+            async for page in self.records.all_positions():
+                await self._rewind(page, ask.after)
+
+    async def _rewind(self, positions: dict[str, int], after: int) -> None:
+        """Move positions back to `after`, never forward: that would skip events."""
+        ahead = {room: after for room, seq in positions.items() if seq > after}
+        await self.records.write_positions(ahead)
+
+    async def _retry(self, room: str | None) -> None:
+        """Try dead letters one after the other; those that fail again stay."""
+        failures = 0
+        async for letter in self.records.dead(room):
+            if not await self.records.is_dead(letter):
+                continue  # discarded after it was listed
+            await self._rest.over()
+            events = await self._shown(letter.room, letter.seq - 1, 1)
+            if events and events[0].seq == letter.seq and await self._handle(events) is not None:
+                failures += 1
+                if failures == RETRY_FAILURES:
+                    return
+                continue
+            failures = 0
+            await self.records.forget(letter)

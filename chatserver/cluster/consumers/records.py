@@ -1,0 +1,194 @@
+"""Records of a consumer in the store: positions, dead letters, and the asks of operators."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+from loguru import logger
+
+from chatserver.cluster.quarantine import UNREADABLE, set_aside
+from chatserver.interfaces import Store
+from chatserver.service.texts import new_id
+
+KNOWN_ROOMS = 50_000  # rooms whose positions are kept in memory
+EVERY_ROOM = b"1"  # in the record `begun`: all rooms, in place of a list of ids
+WRITES = 32  # records written at the same time
+PAGE = 1000
+NO_LETTER = "record.unreadable"  # the error of a dead letter whose record cannot be read
+
+_encode = msgspec.json.encode
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that could not be handled. Its content is in the log only."""
+
+    room: str
+    seq: int
+    at: str  # the time when it became a dead letter
+    attempts: int
+    error: str  # a code
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator's request to a consumer. `room` None means all rooms; `after` is for replays."""
+
+    what: Literal["replay", "retry"]
+    room: str | None
+    after: int = 0
+
+
+_decode_letter = msgspec.json.Decoder(DeadLetter).decode
+_decode_ask = msgspec.json.Decoder(Ask).decode
+
+
+class ConsumerRecords:
+    """One consumer's space of records: `at/ROOM`, `dead/ROOM/SEQ`, `ask/…`, `begun`.
+
+    Records that cannot be read do not stop the consumer: such a position counts as 0, a dead letter still
+    has its room and number in its key, and an ask is skipped.
+    """
+
+    def __init__(self, store: Store, consumer: str) -> None:
+        self._store = store
+        self._space = f"consumer/{consumer}"
+
+    async def begun(self) -> frozenset[str] | None:
+        """The rooms that it read when it last began, empty for all rooms; None if it never began."""
+        record = await self._store.get(self._space, "begun")
+        if record is None or record == EVERY_ROOM:
+            return None if record is None else frozenset()
+        return frozenset(record.decode(errors="replace").split())
+
+    async def set_begun(self, rooms: frozenset[str]) -> None:
+        record = " ".join(sorted(rooms)).encode() or EVERY_ROOM
+        await self._store.put(self._space, "begun", record)
+
+    # -- positions -----------------------------------------------------------------------------------
+
+    async def positions(self, rooms: Sequence[str]) -> dict[str, int]:
+        """The position (last seq handled) in each of these rooms; 0 if none is written."""
+        found = await self._store.get_many(self._space, [f"at/{room}" for room in rooms])
+        return {room: self._position(room, found.get(f"at/{room}", b"0")) for room in rooms}
+
+    async def all_positions(self) -> AsyncIterator[dict[str, int]]:
+        """All written positions, in pages."""
+        after = ""
+        while page := await self._store.scan(self._space, "at/", after, PAGE):
+            rooms = ((key.removeprefix("at/"), value) for key, value in page)
+            yield {room: self._position(room, value) for room, value in rooms}
+            after = page[-1][0]
+
+    async def write_positions(self, positions: Mapping[str, int], *, new: bool = False) -> None:
+        """Write positions; with `new`, only those of rooms that have none."""
+        write = self._store.add if new else self._store.put
+        items = list(positions.items())
+        for start in range(0, len(items), WRITES):
+            part = items[start : start + WRITES]
+            await asyncio.gather(
+                *(write(self._space, f"at/{room}", b"%d" % seq) for room, seq in part)
+            )
+
+    def _position(self, room: str, record: bytes) -> int:
+        """Parse a position. An unreadable one counts as 0: repeated events do less harm than skipped ones."""
+        try:
+            return int(record)
+        except ValueError:
+            text = "{}: its position in {} cannot be read: all of the room counts as new"
+            logger.error(text, self._space, room)
+            return 0
+
+    # -- dead letters --------------------------------------------------------------------------------
+
+    async def bury(self, letter: DeadLetter) -> None:
+        await self._store.put(self._space, _dead_key(letter.room, letter.seq), _encode(letter))
+
+    async def is_dead(self, letter: DeadLetter) -> bool:
+        """Whether the dead letter still exists."""
+        key = _dead_key(letter.room, letter.seq)
+        return await self._store.get(self._space, key) is not None
+
+    async def forget(self, letter: DeadLetter) -> bool:
+        """Delete the dead letter; False if it was deleted already."""
+        return await self._store.delete(self._space, _dead_key(letter.room, letter.seq))
+
+    async def dead(self, room: str | None = None) -> AsyncIterator[DeadLetter]:
+        """All dead letters, or those of a room, by room and seq."""
+        prefix, after = "dead/" if room is None else f"dead/{room}/", ""
+        while page := await self._store.scan(self._space, prefix, after, PAGE):
+            for key, value in page:
+                yield _read_letter(key, value)
+            after = page[-1][0]
+
+    async def count_dead(self) -> int:
+        return sum([1 async for _ in self.dead()])
+
+    # -- asks of operators -----------------------------------------------------------------------------
+
+    async def ask(self, ask: Ask) -> None:
+        await self._store.put(self._space, f"ask/{new_id()}", _encode(ask))
+
+    async def asked(self) -> list[tuple[str, Ask]]:
+        """The open asks, each with its key, which goes to `answered` when it is done."""
+        asks = []
+        for key, value in await self._store.scan(self._space, "ask/", limit=PAGE):
+            try:
+                asks.append((key, _decode_ask(value)))
+            except UNREADABLE:
+                await set_aside(self._store, self._space, key, value)
+        return asks
+
+    async def answered(self, key: str) -> None:
+        await self._store.delete(self._space, key)
+
+
+class Positions:
+    """A consumer's positions while it runs. `flush` writes the noted ones."""
+
+    def __init__(self, records: ConsumerRecords) -> None:
+        self._records = records
+        self._known: OrderedDict[str, int] = OrderedDict()
+        self._unwritten: dict[str, int] = {}
+
+    async def get(self, rooms: Sequence[str]) -> dict[str, int]:
+        unknown = [room for room in rooms if room not in self._known]
+        if not unknown:
+            return {room: self._known[room] for room in rooms}
+        loaded = await self._records.positions(unknown)
+        found = {room: self._known.get(room, loaded.get(room, 0)) for room in rooms}
+        for room in unknown:
+            self._keep(room, found[room])
+        return found
+
+    def note(self, room: str, seq: int) -> None:
+        self._unwritten[room] = seq
+        self._keep(room, seq)
+
+    async def flush(self) -> None:
+        """Write the noted positions. Raises `StoreUnavailable`; then they stay noted for the next flush."""
+        written = dict(self._unwritten)
+        await self._records.write_positions(written)
+        for room, seq in written.items():
+            if self._unwritten.get(room) == seq:
+                del self._unwritten[room]
+
+    def _keep(self, room: str, seq: int) -> None:
+        self._known[room] = seq
+        self._known.move_to_end(room)
+        if len(self._known) > KNOWN_ROOMS:
+            oldest = next(iter(self._known))
+            if oldest not in self._unwritten:
+                del self._known[oldest]
+
+
+def _dead_key(room: str, seq: int) -> str:
+    return f"dead/{room}/{seq:016d}"
+
+
+def _read_letter(key: str, record: bytes) -> DeadLetter:
+    try:
+        return _decode_letter(record)
+    except UNREADABLE:
+        _, room, seq = key.split("/")
+        return DeadLetter(room=room, seq=int(seq), at="", attempts=0, error=NO_LETTER)

@@ -1,0 +1,200 @@
+"""Periodic jobs of plugins: run once in the cluster, contained, and with a record of their last run."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+import msgspec
+from loguru import logger
+
+from chatserver.cluster.leases import Leases
+from chatserver.cluster.quarantine import UNREADABLE, set_aside
+from chatserver.errors import StoreUnavailable
+from chatserver.hooks.guard import Call, Guard, PluginFailed
+from chatserver.hooks.types import Job
+from chatserver.interfaces import Store
+from chatserver.runtime.cancelling import end
+from chatserver.runtime.clock import now_text
+from chatserver.runtime.measure import Measures
+
+SPACE = "job"  # record space: name -> LastRun
+RETRY_SECONDS = 60.0  # after a failure, doubled with each further one, up to the job's own period
+RESTART_SECONDS = 5.0  # until a job is started again after an unexpected error
+BOUNDS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0)
+
+_encode = msgspec.json.encode
+
+
+class LastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """The last run of a job: time, node and outcome. `failures` is the number of failures in a row."""
+
+    at: str  # the time at which it began
+    seconds: float
+    failures: int
+    node: str
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """In place of a last run whose record cannot be read."""
+
+    unreadable: bool = True
+
+
+_decode = msgspec.json.Decoder(LastRun).decode
+
+
+class Jobs:
+    """All jobs that plugins registered, each with the plugin's name."""
+
+    def __init__(
+        self,
+        jobs: Sequence[tuple[str, Job]],
+        store: Store,
+        guard: Guard,
+        leases: Leases,
+        measures: Measures,
+    ) -> None:
+        self._jobs, self._store, self._guard, self._leases = jobs, store, guard, leases
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
+        self._hurried = {job.name: asyncio.Event() for _, job in jobs}
+        self._succeeded: dict[tuple[str, ...], float] = {}
+        self._runs = measures.counter("chatserver_jobs_total", "Runs of jobs", ("job", "outcome"))
+        self._unreadable = measures.counter(
+            "chatserver_job_records_unreadable_total",
+            "Last runs that could not be read and were set aside",
+            ("job",),
+        )
+        self._seconds = measures.histogram(
+            "chatserver_job_seconds", "Time that a job took", ("job",), BOUNDS
+        )
+        measures.gauge(
+            "chatserver_job_last_success_timestamp_seconds",
+            "Time at which a job last succeeded on this node",
+            lambda: self._succeeded,
+            ("job",),
+        )
+
+    def start(self) -> None:
+        """Start all jobs; each runs when it is due, on the node that has its lease."""
+        self._tasks = {
+            _lease(job): asyncio.create_task(self._keep(plugin, job), name=_lease(job))
+            for plugin, job in self._jobs
+        }
+
+    async def stop(self) -> None:
+        """Cancel running jobs; a cancelled run does not count."""
+        for name in await end(self._tasks):
+            self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
+
+    def hurry(self, name: str) -> None:
+        """Run a job of this node early, but after a failure not before the pause is over."""
+        if name in self._hurried:
+            self._hurried[name].set()
+
+    async def last_runs(self) -> list[tuple[Job, LastRun | Unreadable | None]]:
+        """Each job with its last run in the cluster, if there was one."""
+        found = await self._store.get_many(SPACE, [job.name for _, job in self._jobs])
+        runs = {name: _read(record) for name, record in found.items()}
+        return [(job, runs.get(job.name)) for _, job in self._jobs]
+
+    async def _keep(self, plugin: str, job: Job) -> None:
+        lease = self._leases.lease(_lease(job))
+        while True:
+            try:
+                await lease.while_held(lambda: self._repeat(plugin, job))
+            except Exception:
+                logger.exception("job {} failed, it begins again", job.name)
+                await asyncio.sleep(RESTART_SECONDS)
+
+    async def _repeat(self, plugin: str, job: Job) -> None:
+        last = await self._last_run(job)
+        wait, least = _until_due(job, last), 0.0
+        while True:
+            await self._due(job, wait, wait if last and last.failures else min(least, wait))
+            began = time.monotonic()
+            last = await self._run(plugin, job, last.failures if last else 0)
+            self._hurried[job.name].clear()
+            wait, least = max(0.0, _pause(job, last) - (time.monotonic() - began)), RETRY_SECONDS
+
+    async def _due(self, job: Job, wait: float, least: float) -> None:
+        """Sleep for `wait` seconds; for only `least` seconds if the job is hurried."""
+        await asyncio.sleep(least)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait - least):
+                await self._hurried[job.name].wait()
+
+    async def _run(self, plugin: str, job: Job, failures: int) -> LastRun:
+        """Run the job once, under its deadline, and note the outcome."""
+        at, started = now_text(), time.monotonic()
+        call = Call(plugin, job.run, ())
+        try:
+            await self._guard.run("register_jobs", call, {}, deadline=job.deadline)
+        except PluginFailed:
+            failures += 1
+            logger.error("job {} failed, {} times in a row", job.name, failures)
+        else:
+            failures = 0
+            self._succeeded[(job.name,)] = time.time()
+        seconds = time.monotonic() - started
+        self._runs.add(labels=(job.name, "error" if failures else "ok"))
+        self._seconds.add(seconds, (job.name,))
+        last = LastRun(at=at, seconds=seconds, failures=failures, node=self._leases.node)
+        try:
+            await self._store.put(SPACE, job.name, _encode(last))
+        except StoreUnavailable:
+            logger.warning("job {}: the store does not answer, its run is not noted", job.name)
+        return last
+
+    async def _last_run(self, job: Job) -> LastRun | None:
+        while True:
+            try:
+                return await self._look_up(job)
+            except StoreUnavailable:
+                await asyncio.sleep(1)
+
+    async def _look_up(self, job: Job) -> LastRun | None:
+        """The last run; None also if its record cannot be read, so that the job goes on."""
+        record = await self._store.get(SPACE, job.name)
+        if record is None:
+            return None
+        last = _read(record)
+        if isinstance(last, LastRun):
+            return last
+        self._unreadable.add(labels=(job.name,))
+        await set_aside(self._store, SPACE, job.name, record)
+        return None
+
+
+def _read(record: bytes) -> LastRun | Unreadable:
+    try:
+        last = _decode(record)
+        datetime.fromisoformat(last.at)
+    except (*UNREADABLE, ValueError):
+        return Unreadable()
+    return last
+
+
+def _lease(job: Job) -> str:
+    return f"job/{job.name}"
+
+
+def _pause(job: Job, last: LastRun) -> float:
+    """Seconds from the beginning of the last run to that of the next."""
+    if not last.failures:
+        return job.every
+    doubled: float = RETRY_SECONDS * 2.0 ** min(last.failures - 1, 20)
+    return min(job.every, doubled)
+
+
+def _until_due(job: Job, last: LastRun | None) -> float:
+    """Seconds left of the pause, for a node that did not run the job last.
+
+    The clock of the node that did may have been wrong, so the wait is limited to one pause.
+    """
+    if last is None:
+        return 0.0
+    age = time.time() - datetime.fromisoformat(last.at).timestamp()
+    pause = _pause(job, last)
+    return min(max(0.0, pause - age), pause)

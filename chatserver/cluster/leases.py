@@ -1,0 +1,188 @@
+"""Leases: they choose one of all nodes on a store for work that only one may do.
+
+A lease is a small record that its holder rewrites every few seconds. No clocks of different machines are
+compared: a node measures, by its own monotonic clock, for how long it has seen the record unchanged. The
+holder gives up earlier than others may take over.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from loguru import logger
+
+from chatserver.cluster.quarantine import UNREADABLE
+from chatserver.errors import StoreUnavailable
+from chatserver.interfaces import Store
+from chatserver.runtime.cancelling import cancel_or_name, cancel_until_done
+
+SPACE = "lease"  # record space: name -> Claim
+BEAT_SECONDS = 2.0  # between two looks at the records
+HOLD_BEATS = 4  # without a successful renewal, the holder stops after so many beats …
+EXPIRE_BEATS = 6  # … and another node takes over after so many at the earliest
+
+_encode = msgspec.json.encode
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The record of a lease. `beat` grows with every renewal; `owner` is empty once it is released."""
+
+    owner: str
+    beat: int
+
+
+_decode = msgspec.json.Decoder(Claim).decode
+UNKNOWN = Claim("unknown", 0)  # for a record that cannot be read: a node may act under it
+
+
+def node_name() -> str:
+    """A readable name for this process, unique for ever."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+class Lease:
+    """One lease, as this node sees it."""
+
+    def __init__(self, name: str, ticks: Callable[[], float]) -> None:
+        self.name = name
+        self._ticks = ticks
+        self._until = 0.0
+        self._gained = asyncio.Event()
+        self.seen: bytes | None = None  # the record as last read …
+        self.since = 0.0  # … and the time since which it is unchanged
+
+    @property
+    def held(self) -> bool:
+        """Whether this node may act now."""
+        return self._ticks() < self._until
+
+    async def while_held(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work whenever this node holds the lease; cancel it when the lease is lost.
+
+        Returns, or raises, when the work does.
+        """
+        while True:
+            await self._gained.wait()
+            task = asyncio.ensure_future(work())
+            try:
+                while self.held and not task.done():
+                    await asyncio.wait({task}, timeout=max(0.0, self._until - self._ticks()))
+            finally:
+                finished = task.done()
+                while not task.done():  # do not return while the work still runs
+                    await cancel_until_done(task)
+            if finished:
+                return task.result()
+            self._gained.clear()
+
+    def hold(self, until: float) -> None:
+        self._until = until
+        self._gained.set()
+
+    def lose(self) -> None:
+        self._until = 0.0
+
+
+class Leases:
+    """All leases that this node holds or waits for."""
+
+    def __init__(
+        self,
+        store: Store,
+        node: str,
+        *,
+        alone: bool = False,
+        beat: float = BEAT_SECONDS,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`alone`: no other process can have this store, so an earlier holder of a lease is gone."""
+        self.node = node
+        self._expire = 0.0 if alone else EXPIRE_BEATS * beat
+        self._store, self._beat, self._ticks = store, beat, ticks
+        self._leases: dict[str, Lease] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.on_failure: Callable[[StoreUnavailable], None] | None = None
+
+    def lease(self, name: str) -> Lease:
+        """The lease of this name, which this node tries to get from the next beat on."""
+        return self._leases.setdefault(name, Lease(name, self._ticks))
+
+    async def holder(self, name: str) -> str:
+        """The node that holds the lease, by its record; "" if none does."""
+        record = await self._store.get(SPACE, name)
+        return _read(record).owner
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="leases")
+
+    async def stop(self) -> None:
+        """Release all leases, so that other nodes need not wait. The work under them must have ended."""
+        if self._task is None:
+            return
+        await cancel_or_name([self._task])
+        try:
+            for lease in self._leases.values():
+                await self._release(lease)
+        except StoreUnavailable:
+            logger.warning("leases are not released: the store does not answer")
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except StoreUnavailable as error:
+                if self.on_failure is not None:
+                    self.on_failure(error)
+                else:
+                    logger.warning("leases are not renewed: the store does not answer")
+            except Exception:
+                logger.exception("renewing leases failed")
+            await asyncio.sleep(self._beat)
+
+    async def _look(self) -> None:
+        leases = list(self._leases.values())
+        if not leases:
+            return
+        records = await self._store.get_many(SPACE, [lease.name for lease in leases])
+        for lease in leases:
+            await self._advance(lease, records.get(lease.name))
+
+    async def _advance(self, lease: Lease, record: bytes | None) -> None:
+        now = self._ticks()
+        if record != lease.seen:
+            lease.seen, lease.since = record, now
+        claim = _read(record)
+        if claim.owner not in ("", self.node):
+            lease.lose()
+            if now - lease.since < self._expire:
+                return
+            logger.warning("{} is taken over from {}, which is silent", lease.name, claim.owner)
+        mine = _encode(Claim(self.node, claim.beat + 1))
+        if await self._write(lease.name, record, mine):
+            # This node counts from before the write, others from after it.
+            lease.seen, lease.since = mine, now
+            lease.hold(now + HOLD_BEATS * self._beat)
+
+    async def _release(self, lease: Lease) -> None:
+        if lease.held and lease.seen is not None:
+            lease.lose()
+            beat = _decode(lease.seen).beat + 1
+            await self._write(lease.name, lease.seen, _encode(Claim("", beat)))
+
+    async def _write(self, name: str, old: bytes | None, new: bytes) -> bool:
+        if old is None:
+            return await self._store.add(SPACE, name, new)
+        return await self._store.swap(SPACE, name, old, new)
+
+
+def _read(record: bytes | None) -> Claim:
+    if record is None:
+        return Claim("", 0)
+    try:
+        return _decode(record)
+    except UNREADABLE:
+        return UNKNOWN

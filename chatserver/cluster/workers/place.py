@@ -1,0 +1,56 @@
+"""The place of a worker of `chatserver serve --workers`, which it gets from its parent."""
+
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+
+from chatserver.cluster.workers.heartbeats import Heartbeats
+from chatserver.config import Config, Loaded
+
+VARIABLE = "_CHATSERVER_WORKER"  # the environment variable that holds a worker's place
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A worker's place among the others. Sockets and pipes are numbers of inherited files."""
+
+    number: int  # from 1
+    ports: tuple[int, ...]  # on loopback, one for each worker, where only it answers
+    sockets: tuple[int, ...]  # where clients connect
+    own: int  # the socket on this worker's own port of `ports`
+    parent: int  # a pipe that ends when the parent does
+    serving: int = (
+        -1
+    )  # a pipe by which the parent is told whether this worker serves: `heartbeats.py`
+
+    def listeners(self) -> list[socket.socket]:
+        """The sockets that clients come to."""
+        return [socket.socket(fileno=number) for number in self.sockets]
+
+    def own_listener(self) -> socket.socket:
+        return socket.socket(fileno=self.own)
+
+    def heartbeats(self) -> Heartbeats:
+        """The pipe to the parent."""
+        return Heartbeats(self.serving)
+
+
+def place_of_this_process() -> Place | None:
+    """The place of this process; None if it is not a worker. Removes it from the environment of children."""
+    text = os.environ.pop(VARIABLE, None)
+    return None if text is None else msgspec.json.decode(text, type=Place)
+
+
+def of_worker(loaded: Loaded, number: int) -> Loaded:
+    """The configuration for a worker: with files of its own, but the shared folder of backups."""
+    config = loaded.config
+    replace, data = msgspec.structs.replace, Path(config.server.data)
+    folder = config.logging.folder
+    changed: Config = replace(
+        config,
+        server=replace(config.server, data=str(data / f"worker-{number}")),
+        logging=replace(config.logging, folder=folder and str(Path(folder) / f"worker-{number}")),
+        backup=replace(config.backup, folder=config.backup.folder or str(data / "backups")),
+    )
+    return Loaded(changed, loaded.origin)

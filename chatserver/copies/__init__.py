@@ -1,0 +1,1 @@
+"""Copies of an installation: archives and moves to another store, backups, and restore drills."""

@@ -1,0 +1,110 @@
+"""Archive files: plain or compressed with gzip, visible only when complete."""
+
+import fcntl
+import gzip
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from chatserver.copies.archive.errors import ArchiveError
+
+GZIP = b"\x1f\x8b"
+PACKED = ".gz"
+LEVEL = 1  # a million messages are 250 MB of JSON: 2.6 s, and a fifth is left; 6 takes 7 s
+FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to. It gets its name, durably, when the block ends without an error.
+
+    It is compressed if its name ends with `.gz`. Only its owner may read it. Raises `ArchiveError` if the
+    file exists, another process is writing it, or it cannot be written.
+    """
+    try:
+        if path.is_dir():
+            raise ArchiveError(f"{path}: it is a folder: name a new file in it")
+        if path.exists():
+            raise _is_there(path)
+        if not path.parent.exists():
+            raise ArchiveError(f"{path}: there is no folder {path.parent}")
+        packed = _packed if path.suffix == PACKED else _plain
+        with _part(path) as file, packed(file) as sink:
+            yield sink
+    except OSError as error:
+        raise ArchiveError(f"{path}: {error.strerror or error}") from error
+
+
+class OldFile(NamedTuple):
+    """An open archive. `data` is uncompressed; `position` and `size` are those of the file."""
+
+    data: BinaryIO
+    position: Callable[[], int]
+    size: int
+
+
+@contextmanager
+def old_file(path: Path) -> Iterator[OldFile]:
+    """A file to read from. Raises `ArchiveError`."""
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise ArchiveError(f"{path}: it has to be a file: it is read twice")
+            size = found.st_size
+            if not file.peek(len(GZIP)).startswith(GZIP):
+                yield OldFile(file, file.tell, size)
+                return
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield OldFile(cast(BinaryIO, unpacked), file.tell, size)
+    except OSError as error:
+        raise ArchiveError(f"{path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[BinaryIO]:
+    """A file beside `path` that is renamed to it at the end; overwrites one that a crash left."""
+    part = path.with_name(path.name + ".part")
+    with os.fdopen(os.open(part, FLAGS, 0o600), "wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveError(f"{path}: another command is writing it") from None
+        try:
+            if path.exists():  # the last holder of the lock has just renamed this very file
+                raise _is_there(path)
+            file.truncate()
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            part.replace(path)
+            _sync(path.parent)
+        finally:
+            with suppress(OSError):
+                part.unlink()
+
+
+def _is_there(path: Path) -> ArchiveError:
+    return ArchiveError(f"{path}: there is a file already")
+
+
+@contextmanager
+def _plain(file: BinaryIO) -> Iterator[BinaryIO]:
+    yield file
+
+
+@contextmanager
+def _packed(file: BinaryIO) -> Iterator[BinaryIO]:
+    with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as packed:
+        yield cast(BinaryIO, packed)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

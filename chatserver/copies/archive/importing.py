@@ -1,0 +1,99 @@
+"""Imports an archive file into an empty store."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+from chatserver.copies.archive import claims, digests, files, source
+from chatserver.copies.archive.background import ahead
+from chatserver.copies.archive.claims import Origin
+from chatserver.copies.archive.digests import Phases, Progress, SpaceDigests, silently
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.archive.lines import End, Record, RoomEnd, encode
+from chatserver.copies.archive.passing import is_of_nodes
+from chatserver.copies.archive.patience import Patient, patiently
+from chatserver.copies.archive.reader import Content, Reader
+from chatserver.copies.archive.target import Target
+from chatserver.interfaces import Store
+from chatserver.model import Event
+
+
+async def import_archive(path: Path, store: Store, phases: Phases = silently) -> End:
+    """Fill an empty store; returns the archive's last line, with its counts.
+
+    The archive is checked as a whole before anything is written. After an interruption, call it again with
+    the same archive. At the end all data is read back and compared; only then may a server start on the
+    store, with a new epoch, so that clients load their rooms again. Raises `ArchiveError`.
+    """
+    with phases("bytes checked") as progress:
+        checked = await check(path, progress)
+    origin = Origin("import", f"the archive {checked.header.id}")
+    claim = await patiently(lambda: claims.claim(store, origin))
+    target = Target(store, str(path), lambda: patiently(lambda: claims.check(store, claim)))
+    filling = _Filling(target)
+    with phases("events and records imported") as progress:
+        await filling.fill(path, checked.end, progress)
+    with phases("events verified") as progress:
+        await filling.demand_same(Patient(store), progress)
+    epoch = secrets.token_hex(8)
+    await patiently(lambda: claims.complete(store, claim, epoch))
+    return checked.end
+
+
+async def check(path: Path, progress: Progress) -> Reader:
+    """Read and check a whole archive. Raises `ArchiveError`."""
+    with files.old_file(path) as file:
+        reader = Reader(file.data, str(path))
+        async with aclosing(ahead(reader)) as pieces:
+            async for _ in pieces:
+                progress(file.position(), file.size)
+    return reader
+
+
+class _Filling:
+    """Fills a store, and keeps the digests that its content must have.
+
+    The archive's own digests may differ, as its lines may be written in another way.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._rooms: dict[str, RoomEnd] = {}
+        self._spaces = SpaceDigests()
+        self._log = hashlib.sha256()
+
+    async def fill(self, path: Path, end: End, progress: Progress) -> None:
+        done, total = 0, end.events + end.records
+        with files.old_file(path) as file:
+            async with aclosing(ahead(Reader(file.data, str(path)))) as pieces:
+                async for lines in pieces:
+                    done += await self._add(lines)
+                    progress(done, total)
+
+    async def demand_same(self, store: Patient, progress: Progress) -> None:
+        """Raises `ArchiveError` unless the store has exactly the imported data."""
+        rooms = await digests.of_rooms(store, await source.positions(store), progress)
+        for room in self._rooms.keys() | rooms.keys():
+            if self._rooms.get(room) != rooms.get(room):
+                raise ArchiveError(f"room {room}: its log in the store is another one")
+        spaces, wanted = await digests.of_spaces(store, is_of_nodes), self._spaces.ends()
+        for space in wanted.keys() | spaces.keys():
+            if wanted.get(space) != spaces.get(space):
+                raise ArchiveError(f"space {space}: its records in the store are others")
+
+    async def _add(self, lines: Sequence[Content]) -> int:
+        """Write the lines. Returns the number of events and records among them."""
+        events = [line for line in lines if isinstance(line, Event)]
+        records = [line for line in lines if isinstance(line, Record)]
+        await self._target.append(events)
+        await self._target.put(records)
+        self._spaces.add(records)
+        for line in lines:
+            if isinstance(line, RoomEnd):
+                self._rooms[line.room] = RoomEnd(line.room, line.seq, self._log.hexdigest())
+                self._log = hashlib.sha256()
+            elif isinstance(line, Event):
+                self._log.update(encode([line]))
+        return len(events) + len(records)

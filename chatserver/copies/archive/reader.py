@@ -1,0 +1,223 @@
+"""Reads an archive and checks all of it.
+
+Checked are: every hash and every count; that the events of each room are numbered 1, 2, … up to the end that
+the archive gives, and that the first describes the room; that no record occurs twice, and that a read marker
+is a number; that only lines allowed in an archive occur; and that nothing follows its end. The error names
+the line of the first mistake.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from chatserver.copies.archive.digests import SpaceDigests
+from chatserver.copies.archive.errors import ArchiveError, Corrupted
+from chatserver.copies.archive.lines import (
+    VERSION,
+    End,
+    Header,
+    Line,
+    Record,
+    RoomEnd,
+    SpaceEnd,
+    decode_lines,
+    is_marker,
+)
+from chatserver.copies.archive.passing import is_passing
+from chatserver.model import AnyEvent, Event, RoomChanged
+from chatserver.service.markers import MARKERS
+
+BLOCK_BYTES = 1 << 20
+LINE_BYTES = 64 << 20  # a longer line is refused: that of the largest record has a third of it
+READ_ERRORS = (OSError, EOFError, zlib.error)  # raised by a file that is opened with gzip
+
+Content = AnyEvent | Record | RoomEnd | SpaceEnd
+
+
+class _Beginning(msgspec.Struct):
+    """Fields that the first line has in every version of the format."""
+
+    ev: str
+    version: int
+    server: str = "?"
+
+
+class Reader:
+    """One pass through an archive; `name` is the file's, for errors. It blocks.
+
+    Iterate once, over lists of the lines between the first and the last, each checked together with those
+    before it. Afterwards `end`, `rooms` and `spaces` describe the whole archive. Raises `Corrupted`, and
+    `ArchiveError` if the archive is of another version.
+    """
+
+    header: Header
+    end: End
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.rooms: dict[str, RoomEnd] = {}
+        self.spaces: dict[str, SpaceEnd] = {}
+        self._name, self._number = name, 0
+        self._blocks = _blocks(file)
+        self._hash = hashlib.sha256()
+        self._room: str | None = None  # the room whose events are being read
+        self._seq = self._events = 0
+        self._log = hashlib.sha256()
+        self._digests = SpaceDigests()
+        self._keys: set[int] = set()  # hashes of the keys of records, as there may be millions
+        self._ended = False
+
+    def __iter__(self) -> Iterator[list[Content]]:
+        for block in self._read():
+            texts = block.split(b"\n")[:-1]
+            contents: list[Content] = []
+            for text, line in zip(texts, self._decoded(block, texts), strict=True):
+                self._number += 1
+                self._check(text + b"\n", line)
+                if isinstance(line, Event | Record | RoomEnd | SpaceEnd):
+                    contents.append(line)
+            yield contents
+        if not self._ended:
+            self._number += 1
+            raise self._wrong("the archive is cut off" if self._number > 1 else "it is empty")
+
+    def _read(self) -> Iterator[bytes]:
+        """Blocks of whole lines; the first block is the first line."""
+        try:
+            yield from self._blocks
+        except Corrupted as error:
+            self._number += 1
+            raise self._wrong(str(error)) from None
+        except READ_ERRORS as error:
+            self._number += 1
+            raise self._wrong(f"it cannot be read: {error}") from error
+
+    def _decoded(self, block: bytes, texts: list[bytes]) -> list[Line]:
+        if self._number == 0:
+            self._check_version(texts[0])
+        try:
+            lines = decode_lines(block)
+        except Corrupted:
+            lines = []
+        if len(lines) == len(texts):
+            return lines
+        for number, text in enumerate(texts, self._number + 1):  # finds the line at fault
+            try:
+                good = len(decode_lines(text)) == 1
+            except Corrupted:
+                good = False
+            if not good:
+                self._number = number
+                raise self._wrong("this is no line of an archive")
+        raise self._wrong("these are no lines of an archive")
+
+    def _check_version(self, text: bytes) -> None:
+        try:
+            begins = msgspec.json.decode(text, type=_Beginning)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            begins = _Beginning("", 0)
+        if begins.ev != "archive":
+            self._number = 1
+            raise self._wrong("this is no archive of chatserver")
+        if begins.version > VERSION:
+            raise ArchiveError(
+                f"{self._name}: line 1: the archive is of version {begins.version}, and this server "
+                f"knows them up to {VERSION}: chatserver {begins.server} wrote it, use that one"
+            )
+
+    def _check(self, text: bytes, line: Line) -> None:
+        if self._ended:
+            raise self._wrong("something follows the end")
+        if isinstance(line, Event):
+            self._add_event(text, line)
+        elif isinstance(line, Record):
+            self._add_record(text, line)
+        elif isinstance(line, RoomEnd):
+            self._end_room(line)
+        elif isinstance(line, SpaceEnd):
+            self._end_space(line)
+        elif isinstance(line, End):
+            self._end(line)
+        elif isinstance(line, Header) and self._number == 1:
+            self.header = line
+        else:
+            raise self._wrong("this line has no place here")
+        self._hash.update(text)
+
+    def _add_event(self, text: bytes, event: AnyEvent) -> None:
+        if self._room is None:
+            if event.room in self.rooms:
+                raise self._wrong(f"room {event.room}: its log goes on after its end")
+            self._room, self._seq, self._log = event.room, 0, hashlib.sha256()
+        self._demand_room(event.room)
+        self._seq += 1
+        if event.seq != self._seq:
+            raise self._wrong(f"room {event.room}: event {self._seq} is missing")
+        if event.seq == 1 and not isinstance(event, RoomChanged):
+            raise self._wrong(f"room {event.room}: it has to begin with what the room is")
+        self._log.update(text)
+        self._events += 1
+
+    def _end_room(self, end: RoomEnd) -> None:
+        self._demand_room(end.room)
+        if end != RoomEnd(end.room, self._seq, self._log.hexdigest()):
+            raise self._wrong(f"room {end.room}: its log is another one")
+        self.rooms[end.room] = end
+        self._room = None
+
+    def _add_record(self, text: bytes, record: Record) -> None:
+        self._demand_room(None)
+        if record.value is None or is_passing(record.space, record.key):
+            raise self._wrong(f"space {record.space}: such a record has no place in an archive")
+        if record.space == MARKERS and not is_marker(record):
+            raise self._wrong(f"space {MARKERS}: expected the number of an event")
+        known = len(self._keys)
+        self._keys.add(hash((record.space, record.key)))
+        if len(self._keys) == known:
+            raise self._wrong(f"space {record.space}: this record came before")
+        self._digests.add_line(record.space, text)
+
+    def _end_space(self, end: SpaceEnd) -> None:
+        self._demand_room(None)
+        if end.space in self.spaces or self._digests.end(end.space) != end:
+            raise self._wrong(f"space {end.space}: its records are others")
+        self.spaces[end.space] = end
+
+    def _end(self, end: End) -> None:
+        self._demand_room(None)
+        if self._digests.ends() != self.spaces:
+            raise self._wrong("a space has no end")
+        records = sum(space.records for space in self.spaces.values())
+        counts = (len(self.rooms), self._events, records)
+        if (end.rooms, end.events, end.records) != counts:
+            raise self._wrong("there are not as many rooms, events or records as it says")
+        if end.sha256 != self._hash.hexdigest():
+            raise self._wrong("the archive was changed: its hash is another one")
+        self.end, self._ended = end, True
+
+    def _demand_room(self, room: str | None) -> None:
+        if self._room != room:
+            raise self._wrong(f"room {self._room or room}: its log has no end, or no beginning")
+
+    def _wrong(self, text: str) -> Corrupted:
+        return Corrupted(f"{self._name}: line {self._number}: {text}")
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Blocks of whole lines; the first block is the first line. Raises `Corrupted`, and `READ_ERRORS`."""
+    first = file.readline(LINE_BYTES)
+    rest = b""
+    if first.endswith(b"\n"):
+        yield first
+    else:
+        rest = first
+    while piece := file.read(BLOCK_BYTES):
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield whole + newline
+        if len(rest) > LINE_BYTES:
+            raise Corrupted("this is no line of an archive: it is too long")
+    if rest:
+        raise Corrupted("the archive is cut off")

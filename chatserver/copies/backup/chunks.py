@@ -1,0 +1,60 @@
+"""Frames: sealed chunks in a file, one after another, each with its length before it.
+
+A frame is `kind` (1 byte: more, last), length (4 bytes), the first 4 bytes of a SHA-256 over those
+five, then the sealed chunk. The header's checksum tells a truncated file, which ends within a frame, from
+a changed one.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from chatserver.copies.archive.errors import Corrupted
+
+HEADER_BYTES = 9
+MOST_BYTES = 64 << 20  # of a chunk; a header with a larger length is broken
+MORE, LAST = b"\x00", b"\x01"
+
+
+class CutOff(Corrupted):
+    """The file ends within a frame."""
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file. Raises `OSError`, also for a pipe or a device, which could block."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no file")
+    return file
+
+
+def frame(sealed: bytes, last: bool) -> bytes:
+    start = (LAST if last else MORE) + len(sealed).to_bytes(4, "big")
+    return start + _check(start) + sealed
+
+
+def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
+    """The next sealed chunk and whether it is the last; None at the end of the file.
+
+    Raises `CutOff`, `Corrupted` if the header is not valid, and `OSError`.
+    """
+    header = file.read(HEADER_BYTES)
+    if not header:
+        return None
+    if len(header) < HEADER_BYTES:
+        raise CutOff("it is cut off")
+    start, size = header[:5], int.from_bytes(header[1:5], "big")
+    if header[5:] != _check(start) or size > MOST_BYTES or start[:1] not in (MORE, LAST):
+        raise Corrupted("it is damaged")
+    sealed = file.read(size)
+    if len(sealed) < size:
+        raise CutOff("it is cut off")
+    return sealed, start[:1] == LAST
+
+
+def _check(start: bytes) -> bytes:
+    return hashlib.sha256(start).digest()[:4]

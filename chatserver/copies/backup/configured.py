@@ -1,0 +1,36 @@
+"""Makes this package's objects from the configuration's section on backups."""
+
+from pathlib import Path
+
+from chatserver.config import BackupConfig, Config, Loaded
+from chatserver.config.text import render_effective
+from chatserver.copies.backup.key import Key, configured_key
+from chatserver.copies.backup.owner import owner_for
+from chatserver.copies.backup.seal import seal_for
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.take import Settings
+
+
+def shelf_of(config: Config) -> Shelf:
+    """The configured folder of backups; files that root makes there are handed over to the server's user."""
+    data = Path(config.server.data)
+    folder = Path(config.backup.folder or data / "backups")
+    return Shelf(folder, owner_for(folder, data))
+
+
+def checked_key(config: BackupConfig) -> Key | None:
+    """The key. Raises `BackupError`, also if the library for encryption is missing."""
+    key = configured_key(config)
+    seal_for(key, b"", "")  # raises now if the library is missing
+    return key
+
+
+def settings_of(loaded: Loaded, share: float = 1.0) -> Settings:
+    """Settings for writing a backup; `share` as in pace.py. Raises `BackupError`."""
+    config = loaded.config
+    return Settings(
+        part_bytes=config.backup.part_mb << 20,
+        key=checked_key(config.backup),
+        configuration=render_effective(loaded, config.plugin),
+        share=share,
+    )

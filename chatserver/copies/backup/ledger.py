@@ -1,0 +1,91 @@
+"""The ledger of a backup's increments: `ledger.json` in its folder, renewed by every round.
+
+Like the manifest it has two lines: the number of frames of each increment file, as JSON, and a proof (HMAC)
+over it with the backup's key and salt. It is renewed after the frames are on the disk, and replaced
+atomically: after a crash there may be more frames than it names, never fewer. So fewer frames, or a missing
+ledger, are a loss.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import os
+from pathlib import Path
+
+import msgspec
+
+from chatserver.copies.archive.errors import Corrupted
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.owner import reason
+
+FILE = "ledger.json"
+_DRAFT = ".ledger-"
+MOST_BYTES = 16 << 20
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """`frames` by the name of the file; `until` is the time of the last round, "" before the first."""
+
+    frames: dict[str, int]
+    until: str = ""
+
+
+def write_ledger(backup: Path, ledger: Ledger, key: Key | None, salt: bytes, writer: str) -> None:
+    """Replace the ledger atomically and durably. `writer` names the draft file. Raises `BackupError`."""
+    line = msgspec.json.encode(ledger)
+    draft = backup / (_DRAFT + writer)
+    try:
+        with draft.open("xb") as file:
+            file.write(line + b"\n" + _proof(line, key, salt) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(backup / FILE)
+        _sync(backup)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise BackupError(f"{backup / FILE}: {reason(backup, error)}") from error
+
+
+def read_ledger(backup: Path, key: Key | None, salt: bytes) -> Ledger | None:
+    """The ledger; None if there is none. Raises `Corrupted` if it is damaged or its proof does not fit."""
+    path = backup / FILE
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Corrupted(f"{path}: it is too large for a ledger")
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Corrupted(f"{path}: {error.strerror}") from None
+    if (
+        len(lines) != 3
+        or lines[2]
+        or not hmac.compare_digest(lines[1], _proof(lines[0], key, salt))
+    ):
+        raise Corrupted(f"{path}: its checksum does not fit")
+    try:
+        return msgspec.json.decode(lines[0], type=Ledger)
+    except msgspec.MsgspecError:
+        raise Corrupted(f"{path}: it is damaged") from None
+
+
+def clear_drafts(backup: Path) -> None:
+    """Remove drafts that a crash left. Raises `OSError`."""
+    for draft in backup.glob(f"{_DRAFT}*"):
+        draft.unlink(missing_ok=True)
+
+
+def _proof(line: bytes, key: Key | None, salt: bytes) -> bytes:
+    """The proof of a line, for this backup. Without a key it guards against accidents only, as all seals."""
+    secret = hashlib.sha256(salt).digest() if key is None else key.derive(salt, b"ledger")
+    return hmac.digest(secret, line, "sha256").hex().encode()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

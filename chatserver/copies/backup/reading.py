@@ -1,0 +1,90 @@
+"""Reads a backup: the manifest, and the streams one by one. Every byte is checked."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+from chatserver.copies.archive.background import ahead
+from chatserver.copies.archive.errors import Corrupted
+from chatserver.copies.archive.lines import Line
+from chatserver.copies.backup import increments
+from chatserver.copies.backup.errors import BackupError, BrokenIncrements
+from chatserver.copies.backup.increments import IncrementFile
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.manifest import FILE, Manifest, Part, is_backup, read_manifest
+from chatserver.copies.backup.parts import check_part, read_parts
+from chatserver.copies.backup.seal import Seal, seal_for
+from chatserver.copies.backup.shelf import is_name
+from chatserver.copies.backup.streams import read_lines
+from chatserver.copies.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
+
+
+class Backup:
+    """One complete backup. Raises `BackupError` if the folder holds none, or it is not sealed with the key.
+
+    `incomplete` reads the increments up to the first broken frame; `lost` then says what is wrong there.
+    """
+
+    def __init__(self, folder: Path, key: Key | None, *, incomplete: bool = False) -> None:
+        if not is_backup(folder):
+            raise BackupError(f"{folder}: it is no backup: there is no {FILE} in it")
+        self.folder = folder
+        self.key = key
+        self.lost = ""
+        self._incomplete = incomplete
+        self.manifest: Manifest = read_manifest(folder, key)
+        if is_name(folder.name) and folder.name != self.manifest.name:
+            raise Corrupted(
+                f"{folder}: it is {self.manifest.name}, by the name of another backup: rename it"
+            )
+        missing = {CONFIG, RECORDS, EVENTS, LATE, ENDS} - self.manifest.streams.keys()
+        if missing:
+            raise Corrupted(f"{folder / FILE}: {', '.join(sorted(missing))} is missing")
+        names = {part.name for parts in self.manifest.streams.values() for part in parts}
+        if any(Path(name).name != name for name in names):  # a path to another folder
+            raise Corrupted(f"{folder / FILE}: it names files of somewhere else")
+
+    def check_files(self) -> None:
+        """Compare every part with the manifest; blocks. Raises `Corrupted`."""
+        for parts in self.manifest.streams.values():
+            for part in parts:
+                check_part(self.folder, part)
+
+    def configuration(self) -> str:
+        """The settings that the server ran with, without secrets. Raises `Corrupted`."""
+        pieces = read_parts(self.folder, self.manifest.streams[CONFIG], self._seal(CONFIG))
+        return b"".join(pieces).decode()
+
+    async def lines(self, *streams: str) -> AsyncIterator[list[Line]]:
+        """The lines of these streams, in lists. Raises `Corrupted`."""
+        for stream in streams:
+            parts: list[Part] = self.manifest.streams[stream]
+            async for lines in read_lines(self.folder, parts, self._seal(stream)):
+                yield lines
+
+    async def increments(self) -> AsyncGenerator[list[Line], None]:
+        """The lines of the increments, frame by frame. Raises `BrokenIncrements`."""
+        ledger = self.manifest.ledger
+        found = increments.read(self.folder, self.key, self._salt, ledger=ledger)
+        try:
+            async with aclosing(ahead(found)) as frames:
+                async for lines in frames:
+                    yield lines
+        except BrokenIncrements as error:
+            if not self._incomplete:
+                raise
+            self.lost = str(error)
+
+    def new_increment(self) -> IncrementFile:
+        """Begin a new increment file; blocks. Raises `BackupError`."""
+        return IncrementFile(self.folder, self.key, self._salt)
+
+    @property
+    def _salt(self) -> bytes:
+        """The salt of the seals."""
+        if self.key is None and self.manifest.version == 1:
+            return b""
+        return bytes.fromhex(self.manifest.salt)
+
+    def _seal(self, stream: str) -> Seal:
+        return seal_for(self.key, self._salt, stream)

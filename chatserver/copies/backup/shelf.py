@@ -1,0 +1,196 @@
+"""The shelf: the folder with all backups, complete ones and drafts, and the rotation of old ones.
+
+A backup is a folder that gets its name once all of it is on the disk; before that, and while it is being
+removed, its name begins with a dot. One process at a time makes or removes backups, under a lock; folders
+with such names that it finds were left by a crash, and it removes them.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.owner import Owner, hand_over, hand_over_new, reason
+
+PREFIX = "chatserver-"
+_NAME = re.compile(r"chatserver-(\d{8}T\d{6}Z)(-\d+)?")
+_TIME = "%Y%m%dT%H%M%SZ"
+NEVER = datetime.min.replace(tzinfo=UTC)
+PARTIAL, REMOVED = ".partial-", ".removed-"
+LOCK = ".lock"
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may point anywhere
+
+
+class Shelf:
+    """All backups in one folder."""
+
+    def __init__(self, folder: Path, owner: Owner | None = None) -> None:
+        """With `owner`, new files are handed over to that user; only root can do that."""
+        self.folder = folder.absolute()
+        self._owner = owner
+
+    def all(self) -> list[Path]:
+        """The complete backups, oldest first; an empty list if the folder does not exist."""
+        try:
+            names = [entry.name for entry in os.scandir(self.folder) if is_name(entry.name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
+        return sorted((self.folder / name for name in names), key=_place)
+
+    def demand_usable(self) -> None:
+        """Raises `BackupError` if the folder exists but this process may not write to it."""
+        try:
+            if self.folder.exists() and not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from None
+
+    def out_of_reach(self) -> str:
+        """Advice if the folder is root's, so that the server cannot continue backups there; "" otherwise."""
+        if self._owner is None or self.folder.stat().st_uid == self._owner.uid:
+            return ""
+        user = self._owner.user
+        return f"{self.folder} belongs to root, and the server's data to {user}: chown {user}: {self.folder}"
+
+    @contextmanager
+    def draft(self, now: datetime) -> Iterator[Path]:
+        """A new folder to fill. It becomes a backup at the end of the block, unless that raised.
+
+        Raises `BackupError`: disk full, no right to write, another process at work.
+        """
+        with self._locked():
+            name = self._free_name(now)
+            partial = self.folder / (PARTIAL + name)
+            try:
+                partial.mkdir(mode=0o700)
+                yield partial
+                hand_over(partial, self._owner)
+                _sync(partial)
+                partial.rename(self.folder / name)
+                _sync(self.folder)
+            except BaseException as error:
+                shutil.rmtree(partial, ignore_errors=True)
+                if isinstance(error, OSError):
+                    path = Path(error.filename or partial)
+                    raise BackupError(f"{path}: {reason(path, error)}") from error
+                raise
+
+    def rotate(
+        self,
+        now: datetime,
+        keep_days: float,
+        keep_count: int,
+        is_ours: Callable[[Path], bool] = lambda _: True,
+    ) -> list[Path]:
+        """Remove backups older than `keep_days`, and the oldest beyond `keep_count`; 0 sets no limit.
+
+        Only backups that are ours count, and the newest of them always stays. Others are removed when they
+        are older than `keep_days`, or than all of ours that `keep_count` keeps. Returns the removed ones.
+        """
+        with self._locked():
+            there = self.all()
+            ours = [each for each in there if is_ours(each)]
+            spared = (ours or there)[-1:]
+            kept = ours[-keep_count:] if keep_count else ours
+            full = 0 < keep_count <= len(ours)
+            oldest = now - timedelta(days=keep_days) if keep_days else NEVER
+            gone = [
+                each
+                for each in there
+                if each not in spared
+                and (made(each) < oldest or (full and _place(each) < _place(kept[0])))
+            ]
+            for each in gone:
+                self._remove(each)
+            return gone
+
+    def _remove(self, backup: Path) -> None:
+        try:
+            removed = self.folder / (REMOVED + backup.name)
+            backup.rename(removed)
+            if removed.is_symlink() or not removed.is_dir():  # planted, or left there by mistake
+                removed.unlink()
+            else:
+                shutil.rmtree(removed)
+        except OSError as error:
+            path = Path(error.filename or backup)
+            raise BackupError(f"{path}: {reason(path, error)}") from error
+
+    def _free_name(self, now: datetime) -> str:
+        name = PREFIX + now.astimezone(UTC).strftime(_TIME)
+        same = [place for backup in self.all() if PREFIX + (place := _place(backup))[0] == name]
+        return f"{name}-{same[-1][1] + 1}" if same else name
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            hand_over_new(self.folder, self._owner)
+            lock = os.open(self.folder / LOCK, _OPEN, 0o600)
+        except OSError as error:
+            path = Path(error.filename or self.folder)
+            raise BackupError(f"{self.folder}: {reason(path, error)}") from error
+        try:
+            if self._owner:
+                os.fchown(lock, *self._owner)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise BackupError(f"{self.folder}: another backup is being made there") from None
+        try:
+            self._clear()
+            yield
+        finally:
+            os.close(lock)
+
+    def _clear(self) -> None:
+        """Remove folders that a crashed process was making or removing."""
+        for entry in list(os.scandir(self.folder)):
+            if entry.name.startswith((PARTIAL, REMOVED)):
+                shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def is_name(name: str) -> bool:
+    """Whether a shelf gives such a name to a backup."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return False
+    with contextlib.suppress(ValueError):  # such as the 31st of February
+        datetime.fromisoformat(found[1])
+        return True
+    return False
+
+
+def made(backup: Path) -> datetime:
+    """The time at which a backup was begun, by its name. Raises `BackupError`."""
+    found = _NAME.fullmatch(backup.name)
+    if found is None:
+        raise BackupError(f"{backup}: it has not the name of a backup")
+    return datetime.fromisoformat(found[1])
+
+
+def _place(backup: Path) -> tuple[str, int]:
+    """Sort key: the order in which backups were made."""
+    found = _NAME.fullmatch(backup.name)
+    assert found is not None
+    return found[1], int((found[2] or "-1")[1:])
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)

@@ -1,0 +1,64 @@
+"""Tells our backups (sealed with the key, or plain if no key is configured) from foreign ones.
+
+Anyone with write access to the folder can plant a plain backup, or one sealed with another key. A foreign
+backup gets no increments, counts in no metric, and takes no place of ours when old ones are removed.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.manifest import FILE, Manifest
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.shelf import Shelf
+
+
+class Sorted(NamedTuple):
+    """The backups of a folder, oldest first; `foreign` ones with the reason, which names the folder."""
+
+    ours: dict[Path, Manifest]
+    foreign: dict[Path, str]
+
+
+class Trust:
+    """Sorts backups into ours and foreign ones. A manifest is proven again only after it changed."""
+
+    def __init__(self, shelf: Shelf, key: Key | None) -> None:
+        self._shelf, self._key = shelf, key
+        self._seen: dict[Path, tuple[tuple[int, ...], Manifest | str]] = {}
+
+    def look(self) -> Sorted:
+        """Sort all backups of the folder; blocks. Raises `BackupError` if it cannot be read."""
+        found = {path: self._proven(path) for path in self._shelf.all()}
+        for path in self._seen.keys() - found.keys():
+            self._seen.pop(path, None)  # with a default, as two threads may do this at once
+        return Sorted(
+            {path: it for path, it in found.items() if isinstance(it, Manifest)},
+            {path: it for path, it in found.items() if isinstance(it, str)},
+        )
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether the backup is ours; blocks."""
+        return isinstance(self._proven(path), Manifest)
+
+    def _proven(self, path: Path) -> Manifest | str:
+        state = _state(path / FILE)
+        seen = self._seen.get(path)
+        if seen is not None and seen[0] == state and state:
+            return seen[1]
+        try:
+            found: Manifest | str = Backup(path, self._key).manifest
+        except ArchiveError as error:
+            found = str(error)
+        self._seen[path] = state, found
+        return found
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    """A value that differs after each change of the file, as nobody can set an inode's change time."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_ctime_ns, found.st_size

@@ -1,0 +1,148 @@
+"""One drill, from an empty store to its end.
+
+At each of two sizes: fill, serve, back up, and have people write; then kill the server with its data
+at some moment, restore, serve again, and compare. Moments are told from what the server writes beside
+the backup in rounds: right before the next one most is lost.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chatserver.copies.drill.filling import ROOM_MESSAGES, Progress
+from chatserver.copies.drill.load import People, Place, Sent, lost
+from chatserver.copies.drill.outcome import Copied, Fall, Outcome
+from chatserver.copies.drill.scratch import Scratch
+from chatserver.copies.drill.served import until
+from chatserver.errors import StartupError
+
+ROUNDS = 2  # written before a moment is chosen: users are writing by then
+LATE_SECONDS = 120.0  # beyond the interval; then a round counts as missing
+BEFORE, BETWEEN, DURING = "right before a round", "between two rounds", "while a round is written"
+# The share of the interval that has passed since the last round began to be written.
+MOMENTS = {BEFORE: 0.97, BETWEEN: 0.5, DURING: 0.0}
+
+Say = Callable[[str], None]
+
+
+class Plan(NamedTuple):
+    """The extent of a drill; `messages` make whole rooms, at least two."""
+
+    messages: int  # at the larger size; the smaller is a tenth
+    moments: int = len(MOMENTS)  # at the smaller size; at the larger one only the worst
+
+    def sizes(self) -> list[tuple[int, list[str]]]:
+        """Each size, as a number of messages, with the moments that are tried at it."""
+        rooms = self.messages // ROOM_MESSAGES
+        smaller = max(rooms // 10, 1) * ROOM_MESSAGES
+        return [(smaller, list(MOMENTS)[: self.moments]), (rooms * ROOM_MESSAGES, [BEFORE])]
+
+
+class Drill:
+    """A drill, which runs once."""
+
+    def __init__(self, scratch: Scratch, plan: Plan, say: Say, progress: Progress) -> None:
+        if not scratch.ship_seconds:
+            raise StartupError(
+                "backup.ship_seconds is 0: all that came since the last backup would be lost"
+            )
+        self._scratch, self._plan = scratch, plan
+        self._say, self._progress = say, progress
+        self._people = People(scratch.port)
+        self._outcome = Outcome(scratch.store_name, scratch.ship_seconds, [], [])
+        self._messages = 0
+        self._filled = 0  # events
+
+    async def run(self) -> Outcome:
+        """Run the drill. Raises `StartupError` if a step fails, or the result is not as promised."""
+        try:
+            for messages, moments in self._plan.sizes():
+                await self._grow(messages)
+                for moment in moments:
+                    self._outcome.falls.append(await self._fall(moment))
+                await self._scratch.server.stop()
+        finally:
+            self._people.end()
+            self._people.leave()
+            await self._scratch.server.kill()
+            await self._scratch.destroy()
+        return self._outcome
+
+    async def _grow(self, messages: int) -> None:
+        self._say(f"filling the store up to {messages:,} messages")
+        rooms = range(self._messages // ROOM_MESSAGES, messages // ROOM_MESSAGES)
+        self._filled += await self._scratch.fill(rooms, self._progress)
+        self._messages = messages
+        await self._scratch.server.start()
+        await asyncio.to_thread(
+            self._people.come_back if self._people.rooms else self._people.settle
+        )
+        # Before the backup, so that it has their accounts: records are shipped less often than messages.
+        began = time.monotonic()
+        await self._scratch.backup()
+        copied = Copied(messages, time.monotonic() - began)
+        self._outcome.copies.append(copied)
+        self._say(f"backup in {copied.seconds:.1f} s")
+
+    async def _fall(self, moment: str) -> Fall:
+        sent, ended = await self._kill(moment)
+        await self._scratch.destroy()
+        self._say(f"killed {moment}, all data removed; {len(sent):,} messages were acknowledged")
+        began = time.monotonic()
+        events = await self._scratch.restore()
+        restored = time.monotonic()
+        await self._scratch.server.start()
+        await asyncio.to_thread(self._people.come_back)
+        served = time.monotonic()
+        gone = await self.compare(sent, events)
+        fall = Fall(
+            messages=self._messages,
+            moment=moment,
+            acknowledged=len(sent),
+            lost=len(gone),
+            rpo=max((ended - each.at for each in gone), default=0.0),
+            restoring=restored - began,
+            rto=served - began,
+        )
+        self._say(f"back after {fall.rto:.1f} s, {fall.lost} messages of {fall.rpo:.1f} s are lost")
+        return fall
+
+    async def _kill(self, moment: str) -> tuple[dict[Place, Sent], float]:
+        """Kill the server. Returns the acknowledged messages, and the time of the kill."""
+        self._people.begin()
+        for _ in range(ROUNDS):
+            await self._next_round()
+        await asyncio.sleep(self._scratch.ship_seconds * MOMENTS[moment])
+        ended = time.monotonic()
+        await self._scratch.server.kill()
+        sent = await asyncio.to_thread(self._people.end)
+        if not sent:
+            raise StartupError("nobody could write")
+        return sent, ended
+
+    async def _next_round(self) -> None:
+        """Wait until the server has written a round beside the backup."""
+        size = self._scratch.shipped_bytes()
+        try:
+            await until(
+                lambda: self._scratch.shipped_bytes() > size,
+                self._scratch.ship_seconds + LATE_SECONDS,
+            )
+        except TimeoutError:
+            raise StartupError("the server writes nothing beside the backup") from None
+
+    async def compare(self, sent: dict[Place, Sent], events: int) -> list[Sent]:
+        """The lost ones of the acknowledged messages; `events` is the number of restored events.
+
+        Raises `StartupError` if the other messages are not as they were.
+        """
+        logs: dict[str, list[Any]] = await asyncio.to_thread(self._people.logs)
+        try:
+            gone = lost(sent, logs)
+        except ValueError as error:
+            raise StartupError(f"after the restore: {error}") from error
+        expected = self._filled + sum(map(len, logs.values()))
+        if events != expected:
+            raise StartupError(f"after the restore: {events:,} events, expected {expected:,}")
+        return gone

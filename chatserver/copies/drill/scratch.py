@@ -1,0 +1,163 @@
+"""The installation of a drill, and the commands that work on it, as an operator types them."""
+
+import asyncio
+import re
+import shutil
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from chatserver.app import Server
+from chatserver.config import Config, Loaded, load
+from chatserver.copies.drill.filling import Progress, fill
+from chatserver.copies.drill.served import Served
+from chatserver.errors import StartupError
+from chatserver.hooks.loading import survey
+from chatserver.interfaces import Store
+from chatserver.process.folders import DataFolder
+
+_RESTORED = re.compile(r"^Restored ([\d,]+) events", re.MULTILINE)
+
+
+class Scratch:
+    """A scratch installation on a configuration's store, apart from the configured installation.
+
+    It has the store's plugin and `password`, and those settings that a restore depends on. All of its files
+    are in `folder`, which is empty at first.
+    """
+
+    def __init__(
+        self, source: str | None, overrides: Mapping[str, object], folder: Path, name: str
+    ) -> None:
+        """Raises `StartupError` if there can be no such installation."""
+        self._source, self.folder, self.port = source, folder, free_port()
+        self.data, self.backups = folder / "data", folder / "backups"
+        meant = load(source, overrides=overrides)
+        self.ship_seconds = meant.config.backup.ship_seconds
+        self.store_name = store_plugin(meant.config)
+        where = store_of(meant).scratch(name)
+        self._overrides = {**overrides, **self._settings(), **where}
+        self.touches = self._touched(where)
+        self.server = Served(self._command("serve"), self.port)
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "plugins.enabled": f"{self.store_name},password",
+            "server.host": "127.0.0.1",
+            "server.port": str(self.port),
+            "server.data": str(self.data),
+            "server.registration": "open",
+            "server.roles": "connections,jobs",
+            "server.drain_seconds": "0.1",
+            "server.tls_certificate": "",
+            "server.tls_key": "",
+            "limits.registrations_per_hour": "0",
+            "limits.requests_per_second": "0",
+            "logging.console": "off",
+            "logging.folder": str(self.folder / "logs"),
+            "backup.folder": str(self.backups),
+            "backup.every_hours": "0",
+        }
+
+    def _touched(self, where: Mapping[str, object]) -> str:
+        given = ", ".join(f"{key} = {value}" for key, value in where.items() if value)
+        return f"the folder {self.folder}" + (
+            f", and {given} of {self.store_name}" if given else ""
+        )
+
+    # -- commands, each in a process of its own ----------------------------------------------------
+
+    async def backup(self) -> None:
+        """Make a backup."""
+        await self._run("backup", "--no-rotate")
+
+    async def restore(self) -> int:
+        """Restore the newest backup with its increments. Returns the number of events."""
+        said = await self._run("restore", str(self.backups))
+        found = _RESTORED.search(said)
+        if found is None:
+            raise StartupError(f"chatserver restore said {said!r}")
+        return int(found[1].replace(",", ""))
+
+    async def _run(self, name: str, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *self._command(name, *arguments), stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
+        try:
+            said, wrong = await process.communicate()
+        finally:
+            if process.returncode is None:  # we were interrupted
+                process.kill()
+                await process.communicate()
+        if process.returncode:
+            raise StartupError(f"chatserver {name}: {wrong.decode(errors='replace').strip()}")
+        return said.decode()
+
+    def _command(self, name: str, *arguments: str) -> Sequence[str]:
+        source = ["-c", self._source] if self._source else []
+        given = [f"--set={key}={text(value)}" for key, value in self._overrides.items()]
+        return [sys.executable, "-m", "chatserver", name, *arguments, *source, *given]
+
+    # -- the store, while no server runs -----------------------------------------------------------
+
+    async def fill(self, rooms: range, progress: Progress) -> int:
+        """Fill the store (`filling.py`). Returns the number of events."""
+        lock = DataFolder(self.data)
+        try:
+            store = self._store()
+            try:
+                await store.open()
+                return await fill(store, rooms, progress)
+            finally:
+                await store.close()
+        finally:
+            lock.close()
+
+    async def destroy(self) -> None:
+        """Remove all data of the store, and the data folder."""
+        store = self._store()
+        if not store.is_private():
+            try:
+                await store.open()
+                await store.erase()
+            finally:
+                await store.close()
+        if self.data.exists():
+            await asyncio.to_thread(shutil.rmtree, self.data)
+
+    def _store(self) -> Store:
+        return store_of(load(self._source, overrides=self._overrides))
+
+    # -- increments --------------------------------------------------------------------------------
+
+    def shipped_bytes(self) -> int:
+        """Size of all increments, which grows with each round."""
+        files = self.backups.glob("chatserver-*/increments/*")
+        return sum(path.stat().st_size for path in files)
+
+
+def store_of(loaded: Loaded) -> Store:
+    return Server(loaded).store
+
+
+def store_plugin(config: Config) -> str:
+    """The name of the plugin that provides the store."""
+    found = (row.name for row in survey(config) if row.enabled and "provide_store" in row.hooks)
+    name = next(found, None)
+    if name is None:
+        raise StartupError("plugins.enabled: none of them stores")
+    return name
+
+
+def text(value: object) -> str:
+    """A value in the form that --set takes."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""The plugin seam: hook specifications, loading and checking plugins, calling them, and containing their failures."""

@@ -1,0 +1,147 @@
+"""Contained calls of plugins: each has a deadline, and failures are logged, counted and bounded."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from loguru import logger
+
+from chatserver.config import PluginsConfig
+from chatserver.errors import ChatError
+from chatserver.hooks.breaker import Breaker
+from chatserver.hooks.deadline import Late, finish
+from chatserver.runtime.measure import Measures
+
+# Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
+ANSWERING = ("change_message", "check_message", "register_routes", "register_consumers")
+# Hooks that are called no matter how often they failed: one client's requests must not close an address for
+# all others, and jobs and consumers pause by themselves. The guard also waits for their end, as a job or a
+# delivery must not run twice at a time.
+WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
+
+
+class Call(NamedTuple):
+    """One plugin's implementation of one hook, and the arguments it takes.
+
+    `passes`: if it fails, a message goes on as if the plugin were not there (`on_failure`).
+    """
+
+    plugin: str
+    function: Callable[..., Any]
+    arguments: Sequence[str]
+    passes: bool = False
+    kinds: Collection[str] | None = None  # of events, for `on_event`; None: all
+
+    def __call__(self, **given: Any) -> Any:
+        return self.function(*[given[name] for name in self.arguments])
+
+
+class PluginFailed(ChatError):
+    """A plugin raised, hung or returned a wrong answer. The user learns only that a part failed."""
+
+    def __init__(self) -> None:
+        super().__init__("plugin.failed", after_ms=1000)
+
+
+def _anything(answer: object) -> bool:
+    return True
+
+
+class Guard:
+    """Runs the registered hooks of plugins."""
+
+    def __init__(self, settings: PluginsConfig, measures: Measures) -> None:
+        self._settings = settings
+        # One for each plugin and hook: a hook that works must not hide one that fails.
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._seconds = measures.histogram(
+            "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
+        )
+        self._errors = measures.counter(
+            "chatserver_hook_errors_total", "Hook calls that failed", ("plugin", "hook", "reason")
+        )
+        self._passed = measures.counter(
+            "chatserver_hook_passed_total",
+            "Messages that went on although a plugin failed, by its on_failure",
+            ("plugin", "hook"),
+        )
+
+    async def run(
+        self,
+        hook: str,
+        call: Call,
+        given: dict[str, Any],
+        deadline: float | None = None,
+        *,
+        user: str = "",
+        is_answer: Callable[[Any], bool] = _anything,
+    ) -> Any:
+        """Await one plugin under a deadline; its errors are logged and counted by its name.
+
+        `user` is the user whose message or action it is about: failures for one user stop no other. Raises
+        `PluginFailed`, also for an answer that `is_answer` does not accept.
+        """
+        breaker = self._breaker(hook, call.plugin)
+        if breaker is not None and not breaker.admits(user):
+            self.count(hook, call.plugin, "circuit_open")
+            raise PluginFailed
+        # An exception is no failure for the breaker: it refuses one message, and costs no time.
+        failed: bool | None = False
+        started = time.perf_counter()
+        try:
+            seconds = deadline or self._settings.deadline_seconds
+            answer = await finish(call(**given), seconds, leave=breaker is not None)
+            failed = not is_answer(answer)
+        except Late:
+            failed = True
+            self.fail(hook, call.plugin, "timeout", "did not answer in time")
+        except (Exception, SystemExit) as error:
+            if isinstance(error, ChatError) and hook in ANSWERING:
+                raise
+            self._crashed(hook, call.plugin, error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                failed = None  # the caller is gone, which is not the plugin's fault
+                raise
+            self._crashed(hook, call.plugin, error)
+        finally:
+            if failed is not None and breaker is not None:
+                breaker.note(user, failed=failed)
+            self._seconds.add(time.perf_counter() - started, (call.plugin, hook))
+        if failed:
+            self.fail(hook, call.plugin, "garbage", f"returned {type(answer)}")
+        return answer
+
+    def note_crash(self, hook: str, plugin: str, error: BaseException) -> None:
+        """Log and count a plugin's exception."""
+        logger.opt(exception=error).error("plugin {}: {} failed", plugin, hook)
+        self.count(hook, plugin, "error")
+
+    def note_passed(self, hook: str, plugin: str) -> None:
+        """Count a message that goes on although the plugin failed."""
+        self._passed.add(labels=(plugin, hook))
+
+    def _breaker(self, hook: str, plugin: str) -> Breaker | None:
+        if hook in WITHOUT_BREAKER:
+            return None
+        found = self._breakers.get((plugin, hook))
+        if found is None:
+            found = self._breakers[plugin, hook] = Breaker(
+                self._settings.breaker_failures, self._settings.breaker_seconds
+            )
+        return found
+
+    def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
+        self.note_crash(hook, plugin, error)
+        raise PluginFailed from error
+
+    def fail(self, hook: str, plugin: str, reason: str, text: str) -> NoReturn:
+        """The plugin broke the hook's contract. Raises `PluginFailed`."""
+        logger.error("plugin {}: {} {}", plugin, hook, text)
+        self.count(hook, plugin, reason)
+        raise PluginFailed
+
+    def count(self, hook: str, plugin: str, reason: str) -> None:
+        self._errors.add(labels=(plugin, hook, reason))

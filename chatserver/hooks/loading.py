@@ -1,0 +1,307 @@
+"""The plugins of a server: found, validated, and registered in the order of the configuration.
+
+Discovery (entry points and a folder of files), validation of settings and hooks, registration with pluggy.
+`chatserver.hooks.calls` calls the registered hooks.
+"""
+
+import difflib
+import functools
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+import pluggy
+
+from chatserver.config import Config
+from chatserver.config.settings import Table, convert, describe
+from chatserver.errors import StartupError
+from chatserver.hooks.calls import EVENT_KINDS
+from chatserver.hooks.guard import Call
+from chatserver.hooks.specs import PROJECT, Hooks
+from chatserver.hooks.types import Settings
+from chatserver.version import __version__
+
+GROUP = "chatserver.plugins"
+# A setting of each plugin that has one of MESSAGE_HOOKS, beside the plugin's own settings.
+ON_FAILURE = "on_failure"
+MESSAGE_HOOKS = ("change_message", "check_message")
+OnFailure = Annotated[
+    Literal["refuse", "pass"],
+    msgspec.Meta(
+        description="What happens to a message when the plugin fails: it is refused, or goes on as "
+        "if the plugin was not there."
+    ),
+]
+
+
+class Source(NamedTuple):
+    """The origin of a plugin. `load` imports it and returns its class."""
+
+    name: str
+    distribution: str
+    version: str
+    load: Callable[[], type[Any]]
+
+
+class Plugin(NamedTuple):
+    """A plugin that is on, made from its settings."""
+
+    name: str
+    instance: Any
+
+
+class Row(NamedTuple):
+    """One plugin's row in `chatserver plugins`. `order` counts from 1; 0 means off."""
+
+    name: str
+    distribution: str
+    version: str
+    enabled: bool
+    order: int
+    hooks: list[str]
+    settings: list[str]
+    problem: str
+
+
+class Plugins:
+    """The plugins that are on, registered and checked, in the order of the configuration."""
+
+    def __init__(self, config: Config, data: Path) -> None:
+        self._pluggy = pluggy.PluginManager(PROJECT)
+        self._pluggy.add_hookspecs(Hooks)
+        self._config, self._data = config, data
+        self.all: list[Plugin] = []
+        self._passing: set[str] = set()  # plugins whose failures stop no message
+        sources = discover(config)
+        problems = stray_sections(config, sources)
+        for name in config.plugins.enabled:
+            try:
+                self._add(name, sources)
+            except StartupError as error:
+                problems.append(str(error))
+        if problems:
+            raise StartupError("\n".join(problems))
+
+    def _add(self, name: str, sources: Mapping[str, Source]) -> None:
+        if name not in sources:
+            raise StartupError(f"plugins.enabled: there is no plugin {name!r}" + _hint(sources))
+        if any(plugin.name == name for plugin in self.all):
+            raise StartupError(f"plugins.enabled: {name!r} is listed twice")
+        self.all.append(self._register(sources[name]))
+
+    def calls(self) -> dict[str, tuple[Call, ...]]:
+        """The calls of each hook, one for each plugin that implements it, in order."""
+        order = [plugin.name for plugin in self.all]
+        return {
+            hook: tuple(
+                Call(
+                    impl.plugin_name,
+                    impl.function,
+                    impl.argnames,
+                    kinds=self._kinds(impl, hook),
+                    passes=impl.plugin_name in self._passing,
+                )
+                for impl in sorted(
+                    getattr(self._pluggy.hook, hook).get_hookimpls(),
+                    key=lambda impl: order.index(impl.plugin_name),
+                )
+            )
+            for hook in hook_names()
+        }
+
+    def _kinds(self, impl: pluggy.HookImpl, hook: str) -> Collection[str] | None:
+        """The kinds of events that a plugin wants; None for all."""
+        kinds = getattr(impl.plugin, "event_kinds", None) if hook == "on_event" else None
+        for kind in kinds or ():
+            if kind not in EVENT_KINDS:
+                raise StartupError(f"plugin {impl.plugin_name}: event_kinds: no event is {kind!r}")
+        return kinds
+
+    def _register(self, source: Source) -> Plugin:
+        try:
+            kind = load_class(source)
+            _check_hooks(source.name, kind)
+            instance = self._build(source.name, kind)
+            self._pluggy.register(instance, name=source.name)
+            self._pluggy.check_pending()
+        except StartupError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise StartupError(f"plugin {source.name}: {error}") from error
+        return Plugin(source.name, instance)
+
+    def _build(self, name: str, kind: type[Any]) -> Any:
+        raw = self._config.plugin.get(name, {})
+        settings = convert(raw, settings_type(kind), f"plugin.{name}")
+        if getattr(settings, ON_FAILURE, "refuse") == "pass":
+            self._passing.add(name)
+        if "data" in inspect.signature(kind).parameters:
+            return kind(settings, data=self._data / name)
+        return kind(settings)
+
+
+def hook_names() -> list[str]:
+    """The names of all hooks, in the order of `hookspecs.py`."""
+    return [name for name in vars(Hooks) if not name.startswith("_")]
+
+
+def settings_type(kind: type[Any]) -> type[Settings]:
+    """The class of a plugin's settings. Raises `TypeError` if its `Config` is not one.
+
+    A plugin that looks at messages also has `on_failure`.
+    """
+    found = getattr(kind, "Config", Settings)
+    if not (isinstance(found, type) and issubclass(found, Settings)):
+        raise TypeError("its Config must derive from chatserver.Settings")
+    has_policy = any(hasattr(kind, hook) for hook in MESSAGE_HOOKS)
+    return _with_policy(found) if has_policy else found
+
+
+@functools.cache
+def _with_policy(kind: type[Settings]) -> type[Settings]:
+    """A class with the same settings and ON_FAILURE, which the server itself reads."""
+    if ON_FAILURE in kind.__struct_fields__:
+        raise TypeError(f"its Config may not have {ON_FAILURE}, which is the server's")
+    made: type[Settings] = msgspec.defstruct(  # type: ignore[assignment]
+        kind.__name__,
+        [(ON_FAILURE, OnFailure, "refuse")],
+        bases=(kind,),
+        module=kind.__module__,
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
+    return made
+
+
+def discover(config: Config) -> dict[str, Source]:
+    """All plugins that can be enabled: installed ones, and files of the local folder."""
+    found: dict[str, Source] = {}
+    for entry in entry_points(group=GROUP):
+        home = entry.dist
+        label = (home.name, home.version) if home else ("?", "?")
+        found[entry.name] = Source(entry.name, *label, entry.load)
+    for path in _local_files(config.plugins.folder):
+        if path.stem in found:
+            raise StartupError(f"{path}: there is an installed plugin {path.stem!r} already")
+        found[path.stem] = Source(path.stem, str(path), __version__, _file_loader(path))
+    return found
+
+
+def stray_sections(config: Config, sources: Mapping[str, Source]) -> list[str]:
+    """A line for each section `[plugin.NAME]` without such a plugin, most likely a typing error."""
+    return [
+        f"{_place(section, f'plugin.{name}')}: there is no plugin {name!r}{_hint(sources)}"
+        for name, section in config.plugin.items()
+        if name not in sources
+    ]
+
+
+def survey(config: Config) -> list[Row]:
+    """One row for every plugin, on or off, with its problem if it has one."""
+    enabled = config.plugins.enabled
+    rows = []
+    for source in discover(config).values():
+        hooks: list[str] = []
+        settings: list[str] = []
+        problem = "" if source.name in enabled else "not listed in plugins.enabled"
+        try:
+            kind = load_class(source)
+            hooks = [name for name in hook_names() if hasattr(kind, name)]
+            settings = [row[0] for row in describe(settings_type(kind))]
+        except StartupError as error:
+            problem = str(error)
+        order = enabled.index(source.name) + 1 if source.name in enabled else 0
+        rows.append(Row(source.name, *source[1:3], order > 0, order, hooks, settings, problem))
+    return sorted(rows, key=lambda row: (not row.enabled, row.order, row.name))
+
+
+def load_class(source: Source) -> type[Any]:
+    """Import a plugin. Raises `StartupError` with its name, whatever is wrong with it."""
+    try:
+        kind = source.load()
+    except (Exception, SystemExit) as error:
+        raise StartupError(f"plugin {source.name}: cannot be imported: {error!r}") from error
+    if not isinstance(kind, type):
+        raise StartupError(f"plugin {source.name}: {kind!r} is not a class")
+    try:
+        settings_type(kind)
+    except TypeError as error:
+        raise StartupError(f"plugin {source.name}: {error}") from error
+    return kind
+
+
+def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
+    """The settings of each plugin that is on, and the raw settings of the others."""
+    sources = discover(config)
+    tables: dict[str, Mapping[str, Any]] = {}
+    for name in config.plugins.enabled:
+        if name not in sources:
+            raise StartupError(f"plugins.enabled: there is no plugin {name!r}")
+        kind = settings_type(load_class(sources[name]))
+        settings = convert(config.plugin.get(name, {}), kind, f"plugin.{name}")
+        tables[name] = msgspec.to_builtins(settings)
+    off = {name: table for name, table in config.plugin.items() if name not in tables}
+    return tables | off
+
+
+def _local_files(folder: str) -> list[Path]:
+    if not folder:
+        return []
+    if not Path(folder).is_dir():
+        raise StartupError(f"plugins.folder: {folder} is not a folder")
+    return sorted(path for path in Path(folder).glob("*.py") if not path.stem.startswith("_"))
+
+
+def _file_loader(path: Path) -> Callable[[], type[Any]]:
+    def load() -> type[Any]:
+        spec = importlib.util.spec_from_file_location(f"chatserver_local_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # annotations given as text are looked up there
+        spec.loader.exec_module(module)
+        kind: type[Any] = module.Plugin
+        return kind
+
+    return load
+
+
+def _check_hooks(name: str, kind: type[Any]) -> None:
+    """Check that hooks are `async def` or not, as specified; pluggy checks only names and arguments."""
+    hooks = hook_names()
+    for attribute in dir(kind):
+        method = getattr(kind, attribute, None)
+        options = getattr(method, f"{PROJECT}_impl", None)
+        if options is None:
+            if attribute in hooks:
+                raise StartupError(
+                    f"plugin {name}: {attribute} is a hook's name: decorate it with @hookimpl"
+                )
+            continue
+        hook = options["specname"] or attribute
+        if hook not in hooks:
+            raise StartupError(f"plugin {name}: there is no hook {hook}{_close_to(hook, hooks)}")
+        if options["wrapper"] or options["hookwrapper"]:
+            raise StartupError(f"plugin {name}: {hook}: wrappers are not supported")
+        wanted = inspect.iscoroutinefunction(getattr(Hooks, hook))
+        if inspect.iscoroutinefunction(method) != wanted:
+            colour = "async def" if wanted else "a plain function"
+            raise StartupError(f"plugin {name}: {hook} must be {colour}")
+
+
+def _close_to(hook: str, hooks: list[str]) -> str:
+    close = difflib.get_close_matches(hook, hooks, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _place(section: Mapping[str, Any], key: str) -> str:
+    return section.locate(key) if isinstance(section, Table) else key
+
+
+def _hint(sources: Mapping[str, Source]) -> str:
+    return f" (there are: {', '.join(sorted(sources)) or 'none'})"

@@ -1,0 +1,80 @@
+"""Calls of the `on_` hooks: each observing plugin has a bounded queue and a task of its own."""
+
+import asyncio
+from typing import Any
+
+from loguru import logger
+
+from chatserver.hooks.guard import Call, Guard, PluginFailed
+from chatserver.runtime.measure import Measures
+
+
+class Observer:
+    """One plugin's queue of `on_` calls, worked off in order by one task."""
+
+    def __init__(self, plugin: str, bound: int, guard: Guard) -> None:
+        self.plugin = plugin
+        self._queue: asyncio.Queue[tuple[str, Call, dict[str, Any], str]] = asyncio.Queue(bound)
+        self._guard = guard
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return self._queue.qsize()
+
+    def tell(self, hook: str, call: Call, given: dict[str, Any], user: str) -> bool:
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name=f"observer {self.plugin}")
+        try:
+            self._queue.put_nowait((hook, call, given, user))
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    async def close(self, seconds: float) -> None:
+        """Work off the queue, for at most `seconds`, then stop."""
+        if self._task is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._queue.join()
+        except TimeoutError:
+            logger.error("plugin {}: {} observations dropped at shutdown", self.plugin, len(self))
+        self._task.cancel()
+
+    async def _work(self) -> None:
+        while True:
+            hook, call, given, user = await self._queue.get()
+            try:
+                await self._guard.run(hook, call, given, user=user)
+            except PluginFailed:
+                pass  # logged and counted where it happened; the action stands
+            finally:
+                self._queue.task_done()
+
+
+class Observers:
+    """The queues of all observing plugins, each made when it is needed first."""
+
+    def __init__(self, guard: Guard, bound: int, measures: Measures) -> None:
+        self._guard, self._bound = guard, bound
+        self._observers: dict[str, Observer] = {}
+        measures.gauge(
+            "chatserver_observer_queue",
+            "Observations that wait for plugins",
+            lambda: sum(map(len, self._observers.values())),
+        )
+
+    def tell(self, hook: str, call: Call, given: dict[str, Any], user: str) -> None:
+        """Queue an observation of what `user` did; if the queue is full it is dropped and counted."""
+        observer = self._observers.get(call.plugin)
+        if observer is None:
+            observer = self._observers[call.plugin] = Observer(
+                call.plugin, self._bound, self._guard
+            )
+        if not observer.tell(hook, call, given, user):
+            self._guard.count(hook, call.plugin, "queue_full")
+
+    async def close(self, seconds: float) -> None:
+        """Let each observer work off its queue, for at most `seconds`."""
+        for observer in self._observers.values():
+            await observer.close(seconds)

@@ -1,0 +1,366 @@
+"""Arguments and results of hooks: small frozen structs, so that a new field breaks no plugin."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from chatserver.errors import CLOSE_INTERNAL, ChatError
+from chatserver.interfaces import Records
+from chatserver.model import AnyEvent, ServerRole, User
+from chatserver.runtime.measure import Measures
+
+if TYPE_CHECKING:
+    from chatserver.service import Service
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of a plugin's settings: `class Config(chatserver.Settings)` on the plugin class.
+
+    Each field is `Annotated[type, msgspec.Meta(description="…")]`; bounds in Meta are checked. A
+    field name that ends in `password`, `secret`, `token`, `key` or `uri` is never shown.
+    """
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A message on its way in. `message` is the id of the message that it edits, None for a new one."""
+
+    room: str
+    body: str
+    reply_to: str | None = None
+    message: str | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The refusal of a message; the author sees the reason."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Literal["ok", "wrong", "locked", "limited"]
+
+
+class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt to sign in. `user` is the id, or None if there is no such account.
+
+    `outcome` tells success from a wrong password or name, a locked account (the password was right), and too
+    many failures before. Of the last kind one a minute is told for each account and network; `times` is the
+    number of attempts since the one told before.
+    """
+
+    user: str | None
+    address: str
+    ok: bool
+    outcome: Outcome = "ok"
+    times: int = 1
+
+
+Deed: TypeAlias = Literal[
+    "registered",
+    "added",
+    "signed_out",
+    "sessions_ended",
+    "password",
+    "role",
+    "locked",
+    "unlocked",
+    "renamed",
+    "deleted",
+]
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """The origin of a change of an account: a user, from an address, or an operator.
+
+    `operator` is the system's name of the user who runs a command on the machine. No field is set if the
+    server acts by itself.
+    """
+
+    user: str | None = None
+    address: str | None = None
+    operator: str | None = None
+
+
+class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of the account `user`: made, changed, deleted, or its sessions ended.
+
+    `role` is its new role if one was given, `was` the one before.
+    """
+
+    what: Deed
+    user: str
+    by: Actor
+    role: ServerRole | None = None
+    was: ServerRole | None = None
+
+
+Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user", "sessions"]
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A look of a member of the staff at the data, regardless of the rights in rooms.
+
+    `user` and `address` are those of the member of the staff; `room` and `of` are the ids of the room and
+    the user that were looked at.
+    """
+
+    user: str
+    address: str
+    what: Sight
+    room: str | None = None
+    of: str | None = None
+
+
+class HealthCheck(msgspec.Struct, frozen=True):
+    """One line of GET /health. `check` returns further values to show, or raises."""
+
+    name: str
+    check: Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+class Request(Protocol):
+    """An HTTP request as a plugin's route sees it.
+
+    It may be kept as long as the answer or the socket needs it, but it holds all the headers: for a socket
+    that lives for days, keep only the values that you need.
+    """
+
+    @property
+    def method(self) -> str:
+        """The method; `GET` also for a HEAD request."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def address(self) -> str:
+        """The client's address, as told by trusted proxies."""
+
+    @property
+    def body(self) -> bytes:
+        """The body, at most `limits.http_body_bytes`; empty if the request has none."""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query string, decoded; of equal names the last one counts.
+
+        Raises `ChatError` request.invalid if it is not UTF-8.
+        """
+
+    @property
+    def token(self) -> str | None:
+        """The session token, from the bearer header, else from the cookie; not checked yet."""
+
+    @property
+    def has_cookie(self) -> bool:
+        """Whether the token came by the cookie, which a browser sends with any page's requests."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the request comes from a page of another origin. Only GET gets as far as a plugin."""
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, by its name in any case; None if it is missing."""
+
+    async def user(self) -> User:
+        """The signed-in user; counts one of the user's operations.
+
+        Raises `ChatError` auth.required, auth.invalid, limit.rate, store.unavailable.
+        """
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of a plugin's route.
+
+    A body that is an async iterator is streamed: each part is sent before the next one is asked for, and
+    the client must read it within `limits.slow_seconds`. When the client goes away or the server stops, the
+    iterator is cancelled where it waits, and its `aclose` is awaited.
+
+    `session` is a session token for a browser to keep, as after `POST /api/v1/login`; an empty one makes a
+    browser forget its token.
+    """
+
+    body: bytes | AsyncIterator[bytes]
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = {}
+    session: str | None = None
+
+
+class Socket(Protocol):
+    """A WebSocket connection as a plugin sees it.
+
+    A client that leaves more than `limits.buffer_hard_bytes` unread, or more than
+    `limits.buffer_soft_bytes` for `limits.slow_seconds`, is closed with 4408.
+    """
+
+    on_drained: Callable[[], None] | None  # to be set; called when `buffered` is back at 0
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait because the peer does not read. At 0 again, `on_drained()` is called."""
+
+    def send(self, frames: bytes) -> None:
+        """Send complete frames (`chatserver.text_frame`), now or as soon as the peer reads.
+
+        Never raises; frames for a closed connection are dropped.
+        """
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after the buffered frames. `SocketEnd.on_close` is called once the peer has agreed."""
+
+    def pause_reading(self) -> None:
+        """Stop reading: the client's messages then wait on its side."""
+
+    def resume_reading(self) -> None: ...
+
+
+class SocketEnd(Protocol):
+    """The plugin's end of a WebSocket connection. An exception closes this socket with 4400."""
+
+    def on_text(self, payload: bytes) -> None:
+        """A text message, valid UTF-8, of `limits.frame_bytes` at most."""
+
+    def on_binary(self, payload: bytes) -> None:
+        """A binary message."""
+
+    def on_close(self, code: int | None, reason: str | None) -> None:
+        """The connection is gone. Called once; `code` is None if it broke, else from who closed first."""
+
+    def on_drain(self, after_ms: int) -> None:
+        """The server stops: the socket is closed with 4301 within so many milliseconds."""
+
+    async def settle(self) -> None:
+        """Return when all received messages are answered.
+
+        Awaited before the close with 4301, when nothing more is read, for at most
+        `delivery.append_seconds`.
+        """
+
+
+class SocketDoor(msgspec.Struct, frozen=True, kw_only=True):
+    """WebSocket upgrades at a route. `open` is called once the connection is open.
+
+    A client that offers none of `subprotocols` is closed with the code `no_subprotocol`; if the list is
+    empty, any client is accepted. If the plugin fails, a client is closed with `failed`. Origins, limits,
+    heartbeat and drain are those of `/ws`.
+    """
+
+    subprotocols: tuple[str, ...] = ()
+    open: Callable[[Request, Socket], SocketEnd]
+    no_subprotocol: int = 4406
+    failed: int = CLOSE_INTERNAL
+
+
+Handler = Callable[[Request], Awaitable[Reply]]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP address of a plugin: an exact path, a handler for each method, and upgrades.
+
+    HEAD is answered as GET. A request from a page of another origin is refused unless it is a GET.
+    With `every_node` the address exists also on nodes that take no connections (`server.roles`). With
+    `internal` it is only for operators: at the listener for them (`server.internal_port`), and for requests
+    that come directly from `server.internal_networks`; others get 404.
+
+    `body_bytes` is the largest body that is read, if that is to be less than `limits.http_body_bytes`.
+    More than 65,536 bytes are read only from requests with a valid session.
+
+    `show_error` makes the JSON body of an error, also if the server itself refuses a request.
+    """
+
+    path: str
+    get: Handler | None = None
+    post: Handler | None = None
+    put: Handler | None = None
+    patch: Handler | None = None
+    delete: Handler | None = None
+    socket: SocketDoor | None = None
+    every_node: bool = False
+    internal: bool = False
+    body_bytes: int | None = None
+    show_error: Callable[[ChatError], bytes] | None = None
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by the method's name in small letters."""
+        found = {name: getattr(self, name) for name in ("get", "post", "put", "patch", "delete")}
+        return {name: handler for name, handler in found.items() if handler is not None}
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Periodic work, on one node at a time.
+
+    `name` begins with the plugin's name. `run` is called every `every` seconds, counted from the beginning
+    of one run to that of the next, and has `deadline` seconds. It may be cancelled at any time, and running
+    it again after that must do no harm.
+    """
+
+    name: str
+    every: float
+    run: Callable[[], Awaitable[None]]
+    deadline: float = 60.0
+
+
+class Consumer(msgspec.Struct, frozen=True, kw_only=True):
+    """A durable reader of all rooms' logs, on one node at a time.
+
+    `handle` gets at most `batch` events of one room in a call, ascending; `rooms_at_once` calls for
+    different rooms may run at the same time. Each event comes at least once: again after an error, a crash,
+    or a move to another node. `kinds` (such as `message.posted`) and `rooms` (ids) select the events; empty
+    means all. `start` is the first position, in the consumer's first run and in rooms that `rooms` did not
+    name before: events from now on, or from the room's beginning.
+
+    An attempt fails if `handle` raises or takes more than `deadline` seconds. The next attempt comes after
+    `backoff` seconds, then after twice as many, up to `longest_pause`; the batch is then handed over event
+    by event. After `attempts` an event becomes a dead letter and the next one is handled; None tries for
+    ever. A `ChatError` is logged without a traceback, and its `after_ms` (limited to `longest_pause`) is
+    the least pause before the next attempt. `ReceiverBusy` extends that pause to all rooms;
+    `Undeliverable` makes the event a dead letter at once.
+    """
+
+    name: str  # begins with the plugin's
+    handle: Callable[[Sequence[AnyEvent]], Awaitable[None]]
+    kinds: tuple[str, ...] = ()
+    rooms: tuple[str, ...] = ()
+    start: Literal["now", "beginning"] = "now"
+    batch: int = 100
+    rooms_at_once: int = 16
+    attempts: int | None = 10
+    backoff: float = 1.0
+    longest_pause: float = 300.0
+    deadline: float = 30.0
+
+
+class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the GraphQL schema.
+
+    `sdl` is in the schema language; it describes each type and field, and adds to others' types
+    with `extend type`. `resolvers` maps `Type.field` to a function of `(parent, info, **arguments)`,
+    which may be `async def`; a field without one is the parent's attribute of that name in snake
+    case. `kinds` maps the name of an enum, or of a type of an interface or a union, to the class
+    in Python. `costs` maps a `Type.field` that takes more work than others to how many fields
+    it counts for; `lengths` maps one that is a list to how long that usually is, or at most if it
+    has an argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
+    """
+
+    name: str  # the part's subject, for messages about mistakes in it
+    sdl: str
+    resolvers: Mapping[str, Callable[..., Any]] = {}
+    kinds: Mapping[str, type] = {}
+    costs: Mapping[str, int] = {}
+    lengths: Mapping[str, int] = {}
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a running server that a plugin may use."""
+
+    data: Path  # a folder for this plugin's own files; made on first use by the plugin
+    records: Records  # the plugin's own space in the store
+    measures: Measures  # the core's metrics, to read; and to add the plugin's own
+    version: str
+    service: "Service"  # all rules of the server; usable from `startup` on
+    graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
+    worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
+    worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself

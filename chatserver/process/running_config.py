@@ -1,0 +1,48 @@
+"""Notes a server's configuration, without secrets, in its data folder, for `chatserver config`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+from loguru import logger
+
+from chatserver.config import Loaded
+from chatserver.config.text import Row, effective
+from chatserver.errors import FolderInUse, StartupError
+from chatserver.hooks.loading import plugin_settings
+from chatserver.process.folders import DataFolder
+
+NOTE = "running.json"
+
+
+@contextmanager
+def noted(loaded: Loaded) -> Iterator[None]:
+    """Note the configuration in effect while the block runs. A full disk is only logged."""
+    path = Path(loaded.config.server.data).absolute() / NOTE
+    rows = effective(loaded, plugin_settings(loaded.config))
+    try:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(rows, enc_hook=str))  # texts as they came
+    except OSError as error:
+        logger.warning("cannot write {}: {}", path, error.strerror)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def read_running(folder: Path) -> list[Row] | None:
+    """The configuration of the server that runs on this data folder; None if none runs there."""
+    try:
+        rows = msgspec.json.decode((folder / NOTE).read_bytes(), type=list[Row])
+        DataFolder(folder.absolute()).close()
+    except FolderInUse:
+        return rows
+    except (OSError, StartupError, msgspec.DecodeError):
+        return None
+    return None

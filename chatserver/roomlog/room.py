@@ -1,0 +1,274 @@
+"""One room in memory: its state at a position, folded from the log, and its last events.
+
+The room in memory is a cache of the log. Applying an event twice changes nothing.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chatserver.delivery.encoding import event_frames
+from chatserver.delivery.feed import Feed
+from chatserver.model import (
+    AnyEvent,
+    MemberEvent,
+    MemberLeft,
+    Message,
+    MessageChange,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    RoomChanged,
+    RoomRole,
+    UnknownEvent,
+    UserRef,
+    message_seq,
+)
+from chatserver.roomlog import fold
+from chatserver.roomlog.redaction import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from chatserver.delivery.logpages import LogPages
+    from chatserver.delivery.streams import Group
+    from chatserver.delivery.subscriber import Subscriber
+
+GLANCE_EVENTS = 64  # searched for changes of a message that was posted just before them
+NEWEST_PAGE = 50  # messages kept folded for the newest page
+
+
+class Member:
+    """A user in a room."""
+
+    __slots__ = ("role", "user")
+
+    def __init__(self, user: UserRef, role: RoomRole) -> None:
+        self.user, self.role = user, role
+
+
+class Room(Feed):
+    """One room's state at `head`, its last events, and its listeners on this node.
+
+    It is also the feed for connections that speak chat.v1.
+    """
+
+    __slots__ = (
+        "_recent",
+        "_texts",
+        "behind_since",
+        "checked",
+        "closed",
+        "description",
+        "event_bytes",
+        "followers",
+        "gave_way_at",
+        "gives_way",
+        "groups",
+        "head",
+        "holders",
+        "id",
+        "listeners",
+        "members",
+        "message_bytes",
+        "numbered",
+        "page",
+        "stale",
+        "tail",
+        "tail_from",
+    )
+
+    def __init__(self, room: str) -> None:
+        self.id = room
+        self.head = 0
+        self.description: RoomChanged | None = None
+        self.members: dict[str, Member] = {}
+        self.tail: list[AnyEvent] = []
+        self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
+        # By message: the seq of the newest edit in the tail; negative for a deletion.
+        self._texts: dict[str, int] = {}
+        self.listeners: set[Subscriber] = set()  # connections on the live path
+        self.groups: dict[Hashable, Group] | None = None  # groups of streams in other forms, if any
+        self.followers = 0  # number of followers, live or catching up
+        self.holders = 0  # appends and other tasks under way that need the room in memory
+        self.numbered = 0  # the highest seq of an append under way
+        self.closed = False  # an append under way changes rights: other appends wait for it
+        self.stale = False  # may lack events: compare with the store before use
+        self.behind_since: float | None = None  # loop time since which other nodes win every race
+        self.gives_way = False  # number nothing for a moment, for a node that loses every race
+        self.gave_way_at = float("-inf")  # loop time
+        self.checked = time.monotonic()
+        self._recent: dict[str, Message] | None = None
+        self.page: bytes | None = None
+        # Mean length, about, of the events last read from the store; None: unknown.
+        self.event_bytes: int | None = None
+        self.message_bytes: int | None = None
+
+    def role(self, user: str) -> RoomRole | None:
+        member = self.members.get(user)
+        return member.role if member else None
+
+    def apply(self, event: AnyEvent, tail_events: int) -> None:
+        """Advance by the event `head` + 1. If that fails the room keeps its position."""
+        if isinstance(event, MessagePosted):
+            self._add_recent(event)
+        elif isinstance(event, MessageChange):
+            if self._recent is not None and event.message in self._recent:
+                fold.change(self._recent[event.message], event)
+        elif not isinstance(event, UnknownEvent):
+            self.apply_state(event)
+        if isinstance(event, MessageEdited | MessageDeleted):
+            event = self._replace_text(event)
+        self.page = None
+        # Steps that could fail come first; applying them again changes nothing.
+        if len(self.tail) >= 2 * tail_events:
+            del self.tail[:tail_events]
+            self.tail_from += tail_events
+            known = self._texts.items()
+            self._texts = {id: seq for id, seq in known if abs(seq) > self.tail_from}
+        self.tail.append(event)
+        self.head = event.seq
+
+    def apply_state(self, event: MemberEvent | RoomChanged) -> None:
+        if isinstance(event, RoomChanged):
+            self.description = event
+        elif isinstance(event, MemberLeft):
+            self.members.pop(event.user.id, None)
+        else:
+            self.members[event.user.id] = Member(event.user, event.role)
+
+    def replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
+        """The places (first and last seqs) of the texts that this next event of the room replaces."""
+        posted = message_seq(self.id, event.message) or 0
+        known = self._texts.get(event.message)
+        if known is not None:
+            return [(posted, posted), (abs(known), abs(known))]
+        # An earlier edit, if there is one, is not in the tail.
+        return [(posted, max(posted, self.tail_from))]
+
+    def _replace_text(
+        self, event: MessageEdited | MessageDeleted
+    ) -> MessageEdited | MessageDeleted:
+        """Redact the replaced text in the tail, or the event itself if the message is deleted."""
+        known = self._texts.get(event.message, 0)
+        if known < 0:
+            return redacted(event) if isinstance(event, MessageEdited) else event
+        for seq in (message_seq(self.id, event.message) or 0, known):
+            place = seq - self.tail_from - 1
+            if 0 <= place < len(self.tail):
+                said = self.tail[place]
+                if isinstance(said, MessagePosted | MessageEdited):
+                    self.tail[place] = redacted(said)
+        self._texts[event.message] = event.seq if isinstance(event, MessageEdited) else -event.seq
+        return event
+
+    def since(self, after: int, limit: int) -> list[AnyEvent] | None:
+        """At most `limit` events after `after`, replaced texts redacted; None if the tail lacks some."""
+        if after < self.tail_from:
+            return None
+        start = after - self.tail_from
+        return self.tail[start : start + limit]
+
+    def lead_up(self, events: Sequence[AnyEvent]) -> None:
+        """Put these events before the tail, if they lead up to it without a gap."""
+        missing = [event for event in events if event.seq <= self.tail_from]
+        if missing and missing[-1].seq == self.tail_from:
+            self.tail[:0] = missing
+            self.tail_from = missing[0].seq - 1
+            self._texts.clear()
+            for place, event in enumerate(self.tail):
+                if isinstance(event, MessageEdited | MessageDeleted):
+                    self.tail[place] = self._replace_text(event)
+
+    # -- as a feed -----------------------------------------------------------------------------
+
+    @property
+    def room(self) -> "Room":
+        return self
+
+    @property
+    def position(self) -> int:
+        return self.head
+
+    def add_listener(self, subscriber: "Subscriber", after: int) -> None:
+        self.listeners.add(subscriber)
+
+    def drop_listener(self, subscriber: "Subscriber") -> int | None:
+        if subscriber not in self.listeners:
+            return None
+        self.listeners.discard(subscriber)
+        return self.head
+
+    async def frames(
+        self, subscriber: "Subscriber", pages: "LogPages", after: int
+    ) -> list[tuple[bytes, int]]:
+        bits = subscriber.window_bits
+        return await pages.get(self, after, bits, partial(_frames, bits))
+
+    # -- the newest page, cached -----------------------------------------------------------------
+
+    @property
+    def recent(self) -> list[Message] | None:
+        """The newest messages with all changes, at most NEWEST_PAGE; None if not loaded.
+
+        They may be ahead of `head`, never behind it.
+        """
+        if self._recent is None:
+            return None
+        return list(self._recent.values())[-NEWEST_PAGE:]
+
+    def standing(self, event: MessagePosted) -> Message | None:
+        """The message of an event with all changes up to `head`; None if a glance does not suffice."""
+        kept = self._recent.get(event.id) if self._recent is not None else None
+        if kept is not None:
+            return kept
+        if self.head - event.seq > GLANCE_EVENTS:
+            return None
+        later = self.since(event.seq, GLANCE_EVENTS)
+        if later is None:
+            return None
+        message = fold.message_from(event)
+        for each in later:
+            if isinstance(each, MessageChange) and each.message == event.id:
+                fold.change(message, each)
+        return message
+
+    def set_recent(self, messages: Iterable[Message], head: int) -> None:
+        """Take over messages folded at `head` by a reader, and apply newer changes from the tail."""
+        missed = self.since(head, len(self.tail))
+        if missed is None:
+            return
+        self._recent = {message.id: message for message in messages}
+        for event in missed:
+            if isinstance(event, MessagePosted):
+                self._add_recent(event)
+            elif isinstance(event, MessageChange) and event.message in self._recent:
+                fold.change(self._recent[event.message], event)
+
+    def reset(self, head: int, description: RoomChanged, members: Iterable[MemberEvent]) -> None:
+        """Start over from a state read from the store."""
+        self.head = self.tail_from = head
+        self.tail = []
+        self._texts = {}
+        self.description = description
+        self.members = {}
+        self._recent = self.page = None
+        for event in members:
+            self.apply_state(event)
+
+    def _add_recent(self, event: MessagePosted) -> None:
+        if self._recent is None:
+            return
+        newest = next(reversed(self._recent.values()), None)
+        # The cached messages may be ahead of `head`: then they contain this one, or it is too old for them.
+        if newest is not None and event.seq <= newest.seq:
+            return
+        self._recent[event.id] = fold.message_from(event)
+        if len(self._recent) > 2 * NEWEST_PAGE:
+            for message in list(self._recent)[:-NEWEST_PAGE]:
+                del self._recent[message]
+
+
+async def _frames(bits: int, events: Sequence[AnyEvent], limit: int) -> list[tuple[bytes, int]]:
+    return event_frames(events, limit, bits)
