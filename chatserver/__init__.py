@@ -2,9 +2,9 @@
 
 from chatserver.cluster.bus.link import BusLink
 from chatserver.delivery.encoding import text_frame
-from chatserver.delivery.feed import Feed
+from chatserver.delivery.outlet import Outlet, Pipe
 from chatserver.delivery.streams import Group, Stream
-from chatserver.delivery.subscriber import News, Pipe, Subscriber
+from chatserver.delivery.subscriber import Feed, News, Subscriber
 from chatserver.errors import (
     BusUnavailable,
     ChatError,
@@ -14,13 +14,13 @@ from chatserver.errors import (
     StoreUnavailable,
     Undeliverable,
 )
+from chatserver.hooks.context import Context
 from chatserver.hooks.extras import from_extra, how_to_install
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.types import (
     AccountChange,
     Actor,
     Consumer,
-    Context,
     Draft,
     GraphQLPart,
     HealthCheck,
@@ -80,12 +80,13 @@ from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
 from chatserver.search.normalisation import nfkc
-from chatserver.service import Service
+from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.inspection import Inspected, Inspection
 from chatserver.service.rights import may_read
 from chatserver.service.search import Found, cursor_of
+from chatserver.service.service import Service
 from chatserver.service.views import (
     MemberView,
     Mentioned,
@@ -110,6 +111,7 @@ __all__ = [
     "BusUnavailable",
     "ChatError",
     "Conflict",
+    "Connections",
     "Consumer",
     "Context",
     "Counter",
@@ -145,6 +147,7 @@ __all__ = [
     "MessagePosted",
     "News",
     "Outcome",
+    "Outlet",
     "Page",
     "PinAdded",
     "PinRemoved",

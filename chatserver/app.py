@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from chatserver import logging
-from chatserver.cluster.bus.exchange import give_bus
 from chatserver.cluster.consumers import Consumers
 from chatserver.cluster.jobs import Jobs
 from chatserver.cluster.leases import Leases, node_name
@@ -22,9 +21,10 @@ from chatserver.config import Config, Loaded
 from chatserver.copies import installation
 from chatserver.errors import StartupError
 from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.context import Context
 from chatserver.hooks.loading import Plugins
 from chatserver.hooks.records import Space
-from chatserver.hooks.types import Context, Job
+from chatserver.hooks.types import Job
 from chatserver.interfaces import Store
 from chatserver.process.descriptors import UNKNOWN, raise_limit, warn_if_few
 from chatserver.process.folders import DataFolder
@@ -34,7 +34,7 @@ from chatserver.process.stopping import LoopErrors, Stop
 from chatserver.process.watchdog import Watchdog
 from chatserver.runtime.cancelling import cancel
 from chatserver.runtime.measure import Measures
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.version import __version__
 from chatserver.web.front import Front
 from chatserver.web.gate import SPARE_DESCRIPTORS, Gate
@@ -71,14 +71,22 @@ class Server:
         self.hooks = HookCalls(self._plugins.calls(), self.config.plugins, self.measures)
         self.store = self.hooks.provide_store()
         authenticator = self.hooks.provide_authenticator(self._records)
-        self.service = Service(self.config, self.store, authenticator, self.hooks, self.measures)
-        self.service.outage.name = self.store_plugin
-        bus = self.hooks.provide_bus()
-        if bus is not None:
-            give_bus(self.service, bus, self.measures)
+        self.service = Service(
+            self.config,
+            self.store,
+            authenticator,
+            self.hooks,
+            self.measures,
+            bus=self.hooks.provide_bus(),
+            store_name=self.store_plugin,
+        )
         self._graphql = self.hooks.register_graphql()
-        self._leases = Leases(self.store, node_name(), alone=self.store.is_private())
-        self._leases.on_failure = self.service.outage.failed
+        self._leases = Leases(
+            self.store,
+            node_name(),
+            alone=self.store.is_private(),
+            on_failure=self.service.outage.failed,
+        )
         self.jobs = Jobs(
             [*self.hooks.register_jobs(self._context), *self._backups(loaded)],
             self.store,
@@ -194,7 +202,7 @@ class Server:
             if "consumers" in self.config.server.roles and self.consumers:
                 stack.push_async_callback(self.consumers.stop)
                 self.consumers.start()
-                self.service.tell_of_news(self.consumers.wake)
+                self.service.watch_news(self.consumers.wake)
             self._leases.start()  # after the tasks that need leases
             yield
 

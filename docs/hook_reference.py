@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from chatserver.hooks import types
+from chatserver.hooks import context, types
 from chatserver.hooks.specs import Hooks
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
@@ -40,8 +40,9 @@ def _hooks() -> Iterator[str]:
 
 
 def _types() -> Iterator[str]:
-    for name, kind in vars(types).items():
-        if not inspect.isclass(kind) or kind.__module__ != types.__name__:
+    own = [*vars(types).items(), *vars(context).items()]
+    for name, kind in own:
+        if not inspect.isclass(kind) or kind.__module__ not in (types.__name__, context.__name__):
             continue
         fields = _fields(kind)
         yield f"### `{name}`\n\n{_text(kind)}" + (f"\n\n{fields}" if fields else "")

@@ -98,14 +98,18 @@ class Leases:
         alone: bool = False,
         beat: float = BEAT_SECONDS,
         ticks: Callable[[], float] = time.monotonic,
+        on_failure: Callable[[StoreUnavailable], None] | None = None,
     ) -> None:
-        """`alone`: no other process can have this store, so an earlier holder of a lease is gone."""
+        """`alone`: no other process can have this store, so an earlier holder of a lease is gone.
+
+        `on_failure` is called with each failure of the store; without it the failure is logged.
+        """
         self.node = node
         self._expire = 0.0 if alone else EXPIRE_BEATS * beat
         self._store, self._beat, self._ticks = store, beat, ticks
         self._leases: dict[str, Lease] = {}
         self._task: asyncio.Task[None] | None = None
-        self.on_failure: Callable[[StoreUnavailable], None] | None = None
+        self._on_failure = on_failure
 
     def lease(self, name: str) -> Lease:
         """The lease of this name, which this node tries to get from the next beat on."""
@@ -135,8 +139,8 @@ class Leases:
             try:
                 await self._look()
             except StoreUnavailable as error:
-                if self.on_failure is not None:
-                    self.on_failure(error)
+                if self._on_failure is not None:
+                    self._on_failure(error)
                 else:
                     logger.warning("leases are not renewed: the store does not answer")
             except Exception:

@@ -8,14 +8,11 @@ that come a little later. Rights are checked where rooms are followed, not here.
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from chatserver.model import AnyEvent
+from chatserver.roomlog.room import Room
 from chatserver.runtime.singleflight import SingleFlight
-
-if TYPE_CHECKING:
-    from chatserver.delivery.hub import Hub
-    from chatserver.roomlog.room import Room
 
 PAGE_EVENTS = 200  # read and sent at once; also the most that one replay holds in memory
 KEEP_SECONDS = 1.0  # pages may depend on rights, whose changes are known everywhere by then
@@ -39,8 +36,11 @@ class _Kept(NamedTuple):
 class LogPages:
     """The pages of all rooms that are being made, and a cache of those made last."""
 
-    def __init__(self, hub: "Hub") -> None:
-        self._hub = hub
+    def __init__(
+        self, read: Callable[[Room, int, int], Awaitable[Sequence[AnyEvent]]], part_bytes: int
+    ) -> None:
+        """`read` gives at most so many events of a room after a seq; parts have `part_bytes` at most."""
+        self._read, self._part_bytes = read, part_bytes
         self._making: SingleFlight[Page[Any]] = SingleFlight()
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # oldest first
         self._under_way: Counter[Key] = Counter()
@@ -50,7 +50,7 @@ class LogPages:
 
     async def get(
         self,
-        room: "Room",
+        room: Room,
         after: int,
         form: Hashable,
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
@@ -78,10 +78,16 @@ class LogPages:
             if name == room and _meet(after, _end(after), replaced):
                 self._turn += 1
 
+    def clear(self) -> None:
+        """Drop all pages, also those under way once they are made."""
+        self._kept.clear()
+        self._size = 0
+        self._turn += 1
+
     async def _make(
         self,
         key: Key,
-        room: "Room",
+        room: Room,
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
     ) -> Page[Form]:
         """Make a page; again if a text was replaced meanwhile, as later callers must not get the old one."""
@@ -95,14 +101,14 @@ class LogPages:
     async def _make_once(
         self,
         key: Key,
-        room: "Room",
+        room: Room,
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
     ) -> Page[Form]:
         turn, after = self._turn, key[2]
         self._under_way[key] += 1
         try:
-            events = await self._hub.read(room, after, _end(after) - after)
-            page = await encode(events, self._hub.soft // 2)
+            events = await self._read(room, after, _end(after) - after)
+            page = await encode(events, self._part_bytes)
         finally:
             self._under_way[key] -= 1
             self._under_way += Counter()  # removes entries with a count of 0

@@ -8,19 +8,14 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from inspect import isawaitable
-from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from chatserver.delivery.feed import Feed
+from chatserver.delivery.outlet import Outlet
+from chatserver.delivery.subscriber import Feed, News, Subscriber
 from chatserver.errors import CLOSE_INTERNAL, StoreUnavailable
 from chatserver.model import AnyEvent
-
-if TYPE_CHECKING:
-    from chatserver.delivery.hub import Hub
-    from chatserver.delivery.logpages import LogPages
-    from chatserver.delivery.subscriber import News, Subscriber
-    from chatserver.roomlog.room import Room
+from chatserver.roomlog.room import Room
 
 Payloads = Sequence[bytes]
 Encode = Callable[[Sequence[AnyEvent]], Payloads | Awaitable[Payloads]]
@@ -30,19 +25,39 @@ RETRY_SECONDS = 1.0  # pause after the store was away
 
 
 class Group:
-    """Streams of one room that get the same payloads. `Hub.group` finds it by its key.
+    """Streams of one room that get the same payloads. `Channel.group` finds it by its key.
 
     `encode` makes one payload of each event, in order; an empty payload is not sent. It runs once for all
     live streams, and once for those that catch up together. If it raises `StoreUnavailable` it is tried
     again; any other error ends the streams.
     """
 
-    __slots__ = ("_encode", "_followers", "_head", "_hub", "_key", "_task", "room", "streams")
+    __slots__ = (
+        "_encode",
+        "_followers",
+        "_groups",
+        "_head",
+        "_key",
+        "_outlet",
+        "_task",
+        "channel",
+        "room",
+        "streams",
+    )
 
-    def __init__(self, hub: "Hub", room: "Room", key: Hashable, encode: Encode) -> None:
-        self.room = room
+    def __init__(
+        self,
+        outlet: Outlet,
+        channel: Feed,
+        key: Hashable,
+        encode: Encode,
+        groups: "dict[Hashable, Group]",
+    ) -> None:
+        """The group is in `groups`, those of its channel by key, as long as it has followers."""
+        self.channel, self.room = channel, channel.room
         self.streams: set[Stream] = set()  # the live ones
-        self._hub, self._key, self._encode = hub, key, encode
+        self._outlet, self._key, self._encode = outlet, key, encode
+        self._groups = groups
         self._head = 0  # the last seq handed out, while there are live streams
         self._followers = 0
         self._task: asyncio.Task[None] | None = None
@@ -54,18 +69,18 @@ class Group:
     # -- followers -----------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Count a follower. The room knows the group as long as it has followers."""
-        groups = self.room.groups = self.room.groups or {}
-        if groups.setdefault(self._key, self) is not self:
-            raise RuntimeError("the room has another group of this key: ask the hub for it")
+        """Count a follower."""
+        if self._groups.setdefault(self._key, self) is not self:
+            raise RuntimeError("the channel has another group of this key: ask it for that one")
         self._followers += 1
+        self.channel.hold()
 
     def release(self) -> None:
+        self.channel.release()
         self._followers -= 1
-        if self._followers or self.room.groups is None:
+        if self._followers:
             return
-        del self.room.groups[self._key]
-        self.room.groups = self.room.groups or None
+        del self._groups[self._key]
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -123,7 +138,7 @@ class Group:
         """Hand out the next events: the given ones if they are under execution, else the log's next."""
         try:
             if executing is None:
-                events = await self._hub.read(self.room, self._head, EVENTS_AT_ONCE)
+                events = await self._outlet.read(self.room, self._head, EVENTS_AT_ONCE)
                 payloads = await self._execute(events)
             else:
                 payloads = await executing
@@ -141,9 +156,9 @@ class Group:
         if events[0].seq != self._head + 1:
             return  # all streams left meanwhile, and new ones began at a later position
         _check_count(events, payloads)
-        for part in _parts(payloads, self._hub.soft):
+        for part in _parts(payloads, self._outlet.soft):
             self._head += len(part)
-            self._hub.deliveries.add(len(part) * len(self.streams))
+            self._outlet.deliveries.add(len(part) * len(self.streams))
             for stream in list(self.streams):
                 if stream not in self.streams:
                     continue  # its connection fell behind through another stream's frames
@@ -162,9 +177,9 @@ class Group:
         stream.subscriber.unfollow(stream)
         stream.fail(stream.subscriber, error)
 
-    async def parts(self, pages: "LogPages", after: int) -> list[tuple[Payloads, int]]:
+    async def parts(self, after: int) -> list[tuple[Payloads, int]]:
         """A page for streams that catch up, in parts each with its last seq."""
-        return await pages.get(self.room, after, self, self._encode_page)
+        return await self._outlet.pages.get(self.room, after, self, self._encode_page)
 
     async def _encode_page(
         self, events: Sequence[AnyEvent], limit: int
@@ -182,7 +197,7 @@ class Group:
             found.append((part, last))
         return found
 
-    def tell(self, news: "News", but: "Subscriber | None") -> None:
+    def tell(self, news: News, but: Subscriber | None) -> None:
         """Pass a notice that is in no log to the streams."""
         for stream in list(self.streams):
             if stream.subscriber is but:
@@ -201,7 +216,7 @@ class Stream(Feed):
 
     __slots__ = ("group", "seq", "subscriber")
 
-    def __init__(self, group: Group, subscriber: "Subscriber") -> None:
+    def __init__(self, group: Group, subscriber: Subscriber) -> None:
         self.group, self.subscriber = group, subscriber
         self.seq = 0  # the last seq pushed, while it is live
 
@@ -216,13 +231,13 @@ class Stream(Feed):
     def on_error(self, error: Exception) -> None:
         """Tell the client that the stream has ended, as an event could not be encoded."""
 
-    def hear(self, news: "News") -> None:
+    def hear(self, news: News) -> None:
         """Called with a notice in the room that is in no log. Does nothing here."""
 
     # -- as a feed -----------------------------------------------------------------------------
 
     @property
-    def room(self) -> "Room":
+    def room(self) -> Room:
         return self.group.room
 
     @property
@@ -231,17 +246,15 @@ class Stream(Feed):
 
     def hold(self) -> None:
         self.group.hold()
-        super().hold()
 
     def release(self) -> None:
         self.group.release()
-        super().release()
 
-    def add_listener(self, subscriber: "Subscriber", after: int) -> None:
+    def add_listener(self, subscriber: Subscriber, after: int) -> None:
         self.seq = after
         self.group.add(self)
 
-    def drop_listener(self, subscriber: "Subscriber") -> int | None:
+    def drop_listener(self, subscriber: Subscriber) -> int | None:
         if self not in self.group.streams:
             return None
         self.group.streams.discard(self)
@@ -257,13 +270,11 @@ class Stream(Feed):
         if frames:
             self.subscriber.push(frames)
 
-    async def frames(
-        self, subscriber: "Subscriber", pages: "LogPages", after: int
-    ) -> list[tuple[bytes, int]]:
-        parts = await self.group.parts(pages, after)
+    async def frames(self, subscriber: Subscriber, after: int) -> list[tuple[bytes, int]]:
+        parts = await self.group.parts(after)
         return [(self.wrap(payloads, last), last) for payloads, last in parts]
 
-    def fail(self, subscriber: "Subscriber", error: Exception) -> None:
+    def fail(self, subscriber: Subscriber, error: Exception) -> None:
         try:
             self.on_error(error)
         except Exception:

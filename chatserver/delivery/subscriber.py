@@ -1,43 +1,76 @@
 """One connection's side of delivery: its frames to send, its feeds, and how it catches up.
 
-A connection that does not read falls behind: its feeds leave the live path and are read from the log once it
-has drained. A client that comes back gets missed events in the same way.
+A subscriber follows the log of a room through a feed, which encodes it. A connection that does not read falls
+behind: its feeds leave the live path and are read from the log once it has drained. A client that comes back
+gets missed events in the same way.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import msgspec
 from loguru import logger
 
 from chatserver.delivery.encoding import PLAIN, packed_frame, text_frame
-from chatserver.delivery.feed import Feed
+from chatserver.delivery.outlet import Outlet, Pipe
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW, StoreUnavailable
 from chatserver.model import User
 from chatserver.roomlog.room import Room
 
-if TYPE_CHECKING:
-    from chatserver.delivery.hub import Hub
-
 RETRY_SECONDS = 1.0  # pause after the store failed in the middle of a replay
 
 
-class Pipe(Protocol):
-    """A connection as delivery sees it."""
+class Feed(ABC):
+    """The chat.v1 frames of a room (`channel.Channel`), or one operation's (`streams.Stream`).
+
+    A feed knows the position of its live path, the listeners on it, and how to encode events for subscribers
+    that catch up. The subscriber decides when and how fast it catches up, alike for all feeds.
+    """
+
+    __slots__ = ()
 
     @property
-    def buffered(self) -> int:
-        """Bytes that wait because the peer does not read."""
+    @abstractmethod
+    def room(self) -> Room:
+        """The room whose log it is."""
 
-    def send(self, frames: bytes) -> None:
-        """Send complete frames, now or as soon as the peer reads. Never raises."""
+    @property
+    @abstractmethod
+    def position(self) -> int:
+        """The last seq on the live path. A subscriber that has all up to it may listen."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Close after the buffered frames; later frames are dropped. Never raises."""
+    @abstractmethod
+    def add_listener(self, subscriber: "Subscriber", after: int) -> None:
+        """Put a subscriber on the live path; it has all up to `after`, which is not below `position`."""
 
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
+    @abstractmethod
+    def drop_listener(self, subscriber: "Subscriber") -> int | None:
+        """Take a subscriber off the live path.
+
+        Returns the last seq that was pushed to it; None if it was not on the live path.
+        """
+
+    @abstractmethod
+    async def frames(self, subscriber: "Subscriber", after: int) -> list[tuple[bytes, int]]:
+        """A page of the events after the seq `after`, in chunks of frames, each with its last seq.
+
+        Pages that others may want, too, are made and cached once (`logpages.LogPages`). Raises
+        `StoreUnavailable` if another try may help; any other error ends the feed for this subscriber.
+        """
+
+    @abstractmethod
+    def hold(self) -> None:
+        """Count a follower, live or not, for which the room is kept in memory and current."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Count a follower less."""
+
+    def fail(self, subscriber: "Subscriber", error: Exception) -> None:
+        """Tell a subscriber that events could not be encoded; it is off the feed and gets nothing more."""
+        subscriber.pipe.close(CLOSE_INTERNAL, "replay failed")
 
 
 class News:
@@ -67,8 +100,8 @@ class Subscriber:
     __slots__ = (
         "_behind",
         "_drained",
-        "_hub",
         "_lagging",
+        "_outlet",
         "_pending",
         "_size",
         "_task",
@@ -81,14 +114,24 @@ class Subscriber:
         "window_bits",
     )
 
-    def __init__(self, hub: "Hub", pipe: Pipe, on_lost: Callable[[Room], None]) -> None:
+    def __init__(
+        self,
+        outlet: Outlet,
+        pipe: Pipe,
+        on_lost: Callable[[Room], None],
+        window_bits: int = PLAIN,
+    ) -> None:
+        """`on_lost` is called with a room when the right to read it may be lost.
+
+        `window_bits` is that of the negotiated compression (RFC 7692), `PLAIN` for none.
+        """
         self.pipe, self.on_lost = pipe, on_lost
         self.user: User | None = None  # None before sign-in
         self.token: str | None = None  # of the session it is signed in with
         self.feeds: set[Feed] = set()
         self.closed = False
-        self.window_bits = PLAIN  # of the compression that was negotiated, if any
-        self._hub = hub
+        self.window_bits = window_bits
+        self._outlet = outlet
         self._pending: list[bytes] = []
         self._size = 0
         self._behind: dict[Feed, int] | None = None  # feed -> last seq sent
@@ -96,16 +139,20 @@ class Subscriber:
         self._drained: asyncio.Event | None = None
         self._lagging: asyncio.TimerHandle | None = None
 
+    def sign_in(self, user: User, token: str) -> None:
+        """The connection is this user's from now on; `token` is that of its session."""
+        self.user, self.token = user, token
+
     # -- sending -------------------------------------------------------------------------------
 
     def push(self, frames: bytes) -> None:
         """Send frames at the end of this turn of the loop, in one write with others."""
         pending = self._pending
         if not pending:
-            self._hub.due(self)
+            self._outlet.due(self)
         pending.append(frames)
         self._size += len(frames)
-        if self._size > self._hub.soft:
+        if self._size > self._outlet.soft:
             self.flush()
 
     def say(self, payload: bytes) -> None:
@@ -120,7 +167,7 @@ class Subscriber:
         pending.clear()
         self._size = 0
         self.pipe.send(data)
-        if self.pipe.buffered > self._hub.soft:
+        if self.pipe.buffered > self._outlet.soft:
             self._overflow()
 
     @property
@@ -216,13 +263,13 @@ class Subscriber:
             self._catch_up()
 
     def _overflow(self) -> None:
-        if self.pipe.buffered > self._hub.hard:
+        if self.pipe.buffered > self._outlet.hard:
             self._drop()
             return
         if self.is_lagging or self.closed:
             return
-        self._lagging = asyncio.get_running_loop().call_later(self._hub.slow_seconds, self._drop)
-        self._hub.fell_behind.add()
+        self._lagging = asyncio.get_running_loop().call_later(self._outlet.slow_seconds, self._drop)
+        self._outlet.fell_behind.add()
         self.pipe.pause_reading()
         for feed in self.feeds:
             last = feed.drop_listener(self)
@@ -231,7 +278,7 @@ class Subscriber:
         self.on_lagging()
 
     def _drop(self) -> None:
-        self._hub.dropped.add()
+        self._outlet.dropped.add()
         self.pipe.close(CLOSE_SLOW, "slow consumer")
 
     def _fall_behind(self, feed: Feed, after: int) -> None:
@@ -268,7 +315,7 @@ class Subscriber:
                 del self._behind[feed]
                 feed.add_listener(self, after)
                 return
-            for frames, last in await feed.frames(self, self._hub.pages, after):
+            for frames, last in await feed.frames(self, after):
                 # Meanwhile the feed may be unfollowed, or followed again from another position.
                 if not self._behind or self._behind.get(feed) != after:
                     break

@@ -16,7 +16,6 @@ from chatserver.hooks.observers import Observers
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
-    Context,
     Draft,
     GraphQLPart,
     Handler,
@@ -35,6 +34,7 @@ from chatserver.runtime.measure import Measures
 
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 STARTUP_SECONDS = 60.0  # for one plugin's `startup`; after this a plugin that hangs is named
+ContextOf = Callable[[str], object]  # makes the `Context` of the plugin of this name
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
 
@@ -73,7 +73,7 @@ class HookCalls:
         bus: Bus = self._one("provide_bus", "bus", Bus, lambda call: {})
         return bus
 
-    def register_routes(self, context: Callable[[str], Context]) -> list[tuple[str, Route]]:
+    def register_routes(self, context: ContextOf) -> list[tuple[str, Route]]:
         """Each route with the plugin that brings it."""
         found = self._collect(
             "register_routes", Route, "path", lambda call: {"context": context(call.plugin)}
@@ -91,7 +91,7 @@ class HookCalls:
         found = self._collect("register_graphql", GraphQLPart, "name", lambda call: {})
         return [part for _, part in found]
 
-    def register_jobs(self, context: Callable[[str], Context]) -> list[tuple[str, Job]]:
+    def register_jobs(self, context: ContextOf) -> list[tuple[str, Job]]:
         """Each job with the plugin that brings it."""
         found = self._collect(
             "register_jobs", Job, "name", lambda call: {"context": context(call.plugin)}
@@ -101,7 +101,7 @@ class HookCalls:
                 raise StartupError(f"plugin {plugin}: job {job.name}: its times must be above 0")
         return found
 
-    def register_consumers(self, context: Callable[[str], Context]) -> list[tuple[str, Consumer]]:
+    def register_consumers(self, context: ContextOf) -> list[tuple[str, Consumer]]:
         """Each consumer with the plugin that brings it."""
         found = self._collect(
             "register_consumers", Consumer, "name", lambda call: {"context": context(call.plugin)}
@@ -111,7 +111,7 @@ class HookCalls:
                 raise StartupError(f"plugin {plugin}: consumer {consumer.name}: {problem}")
         return found
 
-    async def startup(self, context: Callable[[str], Context]) -> None:
+    async def startup(self, context: ContextOf) -> None:
         for call in self._calls["startup"]:
             try:
                 async with asyncio.timeout(STARTUP_SECONDS):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import pluggy
 
+from chatserver.hooks.context import Context
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
-    Context,
     Draft,
     GraphQLPart,
     HealthCheck,

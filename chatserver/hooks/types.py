@@ -1,18 +1,12 @@
 """Arguments and results of hooks: small frozen structs, so that a new field breaks no plugin."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from chatserver.errors import CLOSE_INTERNAL, ChatError
-from chatserver.interfaces import Records
 from chatserver.model import AnyEvent, ServerRole, User
-from chatserver.runtime.measure import Measures
-
-if TYPE_CHECKING:
-    from chatserver.service import Service
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -351,16 +345,3 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     kinds: Mapping[str, type] = {}
     costs: Mapping[str, int] = {}
     lengths: Mapping[str, int] = {}
-
-
-class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a running server that a plugin may use."""
-
-    data: Path  # a folder for this plugin's own files; made on first use by the plugin
-    records: Records  # the plugin's own space in the store
-    measures: Measures  # the core's metrics, to read; and to add the plugin's own
-    version: str
-    service: "Service"  # all rules of the server; usable from `startup` on
-    graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
-    worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
-    worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself

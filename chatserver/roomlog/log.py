@@ -29,7 +29,7 @@ from chatserver.interfaces import Appended, Conflict, Store
 from chatserver.model import AnyEvent
 from chatserver.roomlog.cache import READ_EVENTS, RELOAD_EVENTS, RoomCache
 from chatserver.roomlog.entries import Append, Done, Entry, Key, Outcome, as_chat_error, awaited
-from chatserver.roomlog.room import Room
+from chatserver.roomlog.room import Advance, Room
 from chatserver.runtime.clock import now_text
 from chatserver.runtime.measure import SIZES, Measures
 
@@ -47,7 +47,7 @@ GIVE_WAY_AGAIN_SECONDS = 2.0  # so a node may write at least half of the time, w
 TRIED_EVENTS = 100  # may wait for a store that failed twice in a row; more are refused at once
 FAILING_SECONDS = 5.0  # a failure counts for so long, as without sends no success can end it
 
-Publish = Callable[[Room, Sequence[AnyEvent]], None]
+Deliver = Callable[[Room, Advance], None]
 Written = Callable[[Sequence[AnyEvent]], None]
 
 
@@ -58,17 +58,25 @@ class Log:
         self,
         store: Store,
         cache: RoomCache,
-        publish: Publish,
-        written: Written,
         config: DeliveryConfig,
         measures: Measures,
+        *,
+        deliver: Deliver,
+        written: Written,
+        ask: Callable[[str], Awaitable[None]],
+        on_failure: Callable[[StoreUnavailable, int], None],
     ) -> None:
+        """The functions are called without being awaited, except `ask`, and must not raise.
+
+        deliver: with a room and the events by which it has advanced, before their authors are answered
+        written: with the events of a batch, after that
+        ask: with the id of a room in which other nodes should `give_way`
+        on_failure: with each failure of the store, and the number of events refused
+        """
         self._store, self._cache, self._config = store, cache, config
-        self._publish, self._written = publish, written
-        # Asks the other nodes to `give_way` in a room; the service sets it.
-        self.ask: Callable[[str], Awaitable[None]] | None = None
-        # Called with each failure of the store, and the number of events refused; the service sets it.
-        self.on_failure: Callable[[StoreUnavailable, int], None] | None = None
+        self._deliver, self._written = deliver, written
+        self._tail = config.tail_events
+        self._ask, self._on_failure = ask, on_failure
         self._asked_at = float("-inf")
         self._waiting: deque[Entry] = deque()  # entries with a number, then entries without
         self._unnumbered = 0  # number of entries in `_waiting` without a number
@@ -87,6 +95,7 @@ class Log:
         self._conflicts = measures.counter(
             "chatserver_append_conflicts_total", "Batches that met a duplicate", ("conflict",)
         )
+        measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(cache))
         measures.gauge("chatserver_append_queue", "Appends that wait", lambda: len(self._waiting))
 
     def submit(self, entry: Entry) -> None:
@@ -104,7 +113,7 @@ class Log:
             self._unnumbered += 1
         else:
             self._number(entry)
-        room.holders += 1
+        room.hold()
         self._waiting.append(entry)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="log")
@@ -160,13 +169,21 @@ class Log:
             while room.head < head:
                 before = room.head
                 events = await self._store.read(name, before, READ_EVENTS)
-                self._publish(room, events)
+                self.publish(room, events)
                 if room.head == before:
                     break
             if head > room.numbered:  # another node wrote these events
                 room.gives_way = False
             room.stale = False
             room.checked = time.monotonic()
+
+    def publish(self, room: Room, events: Sequence[AnyEvent]) -> None:
+        """Advance a room by durable events, ascending, and hand them to its listeners.
+
+        Events at or below the head are dropped; those behind a gap are read from the store later.
+        """
+        for advance in room.advance(events, self._tail):
+            self._deliver(room, advance)
 
     # -- the lane ------------------------------------------------------------------------------
 
@@ -318,7 +335,7 @@ class Log:
         before = sum(room.head for room in rooms)
         found = await self._store.ranges([(room.id, room.head) for room in rooms], READ_EVENTS)
         for room, events in zip(rooms, found, strict=True):
-            self._publish(room, events)
+            self.publish(room, events)
         await self.refresh(
             room for room, events in zip(rooms, found, strict=True) if len(events) == READ_EVENTS
         )
@@ -332,9 +349,9 @@ class Log:
         if room.behind_since is None:
             room.behind_since = now
         asked, behind = now - self._asked_at, now - room.behind_since
-        if self.ask is not None and min(asked, behind) > PATIENCE_SECONDS:
+        if min(asked, behind) > PATIENCE_SECONDS:
             self._asked_at = now
-            await self.ask(room.id)
+            await self._ask(room.id)
 
     def _order_by_room(self, last: Room) -> None:
         """Sort the waiting entries by room, with the room of the conflict at the end.
@@ -358,7 +375,7 @@ class Log:
             by_room.setdefault(entry.room, []).append(event)
         receivers = 0
         for room, published in by_room.items():
-            self._publish(room, published)
+            self.publish(room, published)
             room.behind_since = None
             receivers += room.followers
         pause = min(receivers * PACE_PER_RECEIVER, PACE_MOST_SECONDS)
@@ -369,7 +386,7 @@ class Log:
 
     def _settle(self, entry: Entry, outcome: Outcome | ChatError) -> None:
         room = entry.room
-        room.holders -= 1
+        room.release()
         if entry.changes_state and entry.event is not None:
             room.closed = False
         self._seconds.add(time.perf_counter() - entry.since)
@@ -394,8 +411,8 @@ class Log:
         if self._failed_at is not None:  # the second failure in a row is no passing fault
             self._most_waiting = min(TRIED_EVENTS, self._config.queue_events)
         self._failed_at = time.monotonic()
-        if self.on_failure is not None and isinstance(error, StoreUnavailable):
-            self.on_failure(error, len(entries))
+        if isinstance(error, StoreUnavailable):
+            self._on_failure(error, len(entries))
         for entry in entries:
             entry.room.stale = True
             entry.room.numbered = 0

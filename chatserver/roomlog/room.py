@@ -1,15 +1,13 @@
 """One room in memory: its state at a position, folded from the log, and its last events.
 
-The room in memory is a cache of the log. Applying an event twice changes nothing.
+The room in memory is a cache of the log. Applying an event twice changes nothing. Only this package writes to
+a room (`tests/core/test_ownership.py`); its listeners are in `chatserver/delivery`.
 """
 
 import time
-from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from chatserver.delivery.encoding import event_frames
-from chatserver.delivery.feed import Feed
 from chatserver.model import (
     AnyEvent,
     MemberEvent,
@@ -28,13 +26,6 @@ from chatserver.model import (
 from chatserver.roomlog import fold
 from chatserver.roomlog.redaction import redacted
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from chatserver.delivery.logpages import LogPages
-    from chatserver.delivery.streams import Group
-    from chatserver.delivery.subscriber import Subscriber
-
 GLANCE_EVENTS = 64  # searched for changes of a message that was posted just before them
 NEWEST_PAGE = 50  # messages kept folded for the newest page
 
@@ -48,11 +39,16 @@ class Member:
         self.user, self.role = user, role
 
 
-class Room(Feed):
-    """One room's state at `head`, its last events, and its listeners on this node.
+class Advance(NamedTuple):
+    """Events by which a room has advanced from the head `after`."""
 
-    It is also the feed for connections that speak chat.v1.
-    """
+    after: int
+    events: list[AnyEvent]
+    replaced: list[tuple[int, int]]  # the places (first and last seqs) of texts that they replace
+
+
+class Room:
+    """One room's state at `head`, and its last events."""
 
     __slots__ = (
         "_recent",
@@ -65,15 +61,13 @@ class Room(Feed):
         "followers",
         "gave_way_at",
         "gives_way",
-        "groups",
         "head",
         "holders",
         "id",
-        "listeners",
         "members",
         "message_bytes",
+        "newest_page",
         "numbered",
-        "page",
         "stale",
         "tail",
         "tail_from",
@@ -88,9 +82,9 @@ class Room(Feed):
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
         # By message: the seq of the newest edit in the tail; negative for a deletion.
         self._texts: dict[str, int] = {}
-        self.listeners: set[Subscriber] = set()  # connections on the live path
-        self.groups: dict[Hashable, Group] | None = None  # groups of streams in other forms, if any
-        self.followers = 0  # number of followers, live or catching up
+        self.followers = (
+            0  # feeds of local connections: they get each event, and keep the room current
+        )
         self.holders = 0  # appends and other tasks under way that need the room in memory
         self.numbered = 0  # the highest seq of an append under way
         self.closed = False  # an append under way changes rights: other appends wait for it
@@ -100,7 +94,7 @@ class Room(Feed):
         self.gave_way_at = float("-inf")  # loop time
         self.checked = time.monotonic()
         self._recent: dict[str, Message] | None = None
-        self.page: bytes | None = None
+        self.newest_page: bytes | None = None  # as JSON, until something happens in the room
         # Mean length, about, of the events last read from the store; None: unknown.
         self.event_bytes: int | None = None
         self.message_bytes: int | None = None
@@ -108,6 +102,56 @@ class Room(Feed):
     def role(self, user: str) -> RoomRole | None:
         member = self.members.get(user)
         return member.role if member else None
+
+    # -- counted by those who need the room ------------------------------------------------------
+
+    def hold(self) -> None:
+        """Keep the room in memory until as many calls of `release`."""
+        self.holders += 1
+
+    def release(self) -> None:
+        self.holders -= 1
+
+    def add_follower(self) -> None:
+        """Keep the room in memory and current until as many calls of `drop_follower`."""
+        self.followers += 1
+
+    def drop_follower(self) -> None:
+        self.followers -= 1
+
+    def mark_stale(self) -> None:
+        """Compare the room with the store before its next use: this node may lack events."""
+        self.stale = True
+
+    # -- the state ---------------------------------------------------------------------------------
+
+    def advance(self, events: Sequence[AnyEvent], tail_events: int) -> Iterator[Advance]:
+        """Apply events, ascending, and yield them in parts; `tail_events` are kept at least.
+
+        A part ends with a `MemberLeft`, so that its events can be handed out before the user is let go.
+        Events at or below the head are skipped. At a gap, or if memory is short, the room is marked stale:
+        the rest has to be read from the store later.
+        """
+        part = Advance(self.head, [], [])
+        for event in events:
+            if event.seq <= self.head:
+                continue
+            if event.seq > self.head + 1:
+                self.stale = True
+                break
+            try:
+                if isinstance(event, MessageEdited | MessageDeleted):
+                    part.replaced.extend(self._replaced_by(event))
+                self.apply(event, tail_events)
+            except MemoryError:
+                self.stale = True
+                break
+            part.events.append(event)
+            if isinstance(event, MemberLeft):
+                yield part
+                part = Advance(self.head, [], [])
+        if part.events:
+            yield part
 
     def apply(self, event: AnyEvent, tail_events: int) -> None:
         """Advance by the event `head` + 1. If that fails the room keeps its position."""
@@ -120,7 +164,7 @@ class Room(Feed):
             self.apply_state(event)
         if isinstance(event, MessageEdited | MessageDeleted):
             event = self._replace_text(event)
-        self.page = None
+        self.newest_page = None
         # Steps that could fail come first; applying them again changes nothing.
         if len(self.tail) >= 2 * tail_events:
             del self.tail[:tail_events]
@@ -138,7 +182,7 @@ class Room(Feed):
         else:
             self.members[event.user.id] = Member(event.user, event.role)
 
-    def replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
+    def _replaced_by(self, event: MessageEdited | MessageDeleted) -> list[tuple[int, int]]:
         """The places (first and last seqs) of the texts that this next event of the room replaces."""
         posted = message_seq(self.id, event.message) or 0
         known = self._texts.get(event.message)
@@ -181,31 +225,6 @@ class Room(Feed):
                 if isinstance(event, MessageEdited | MessageDeleted):
                     self.tail[place] = self._replace_text(event)
 
-    # -- as a feed -----------------------------------------------------------------------------
-
-    @property
-    def room(self) -> "Room":
-        return self
-
-    @property
-    def position(self) -> int:
-        return self.head
-
-    def add_listener(self, subscriber: "Subscriber", after: int) -> None:
-        self.listeners.add(subscriber)
-
-    def drop_listener(self, subscriber: "Subscriber") -> int | None:
-        if subscriber not in self.listeners:
-            return None
-        self.listeners.discard(subscriber)
-        return self.head
-
-    async def frames(
-        self, subscriber: "Subscriber", pages: "LogPages", after: int
-    ) -> list[tuple[bytes, int]]:
-        bits = subscriber.window_bits
-        return await pages.get(self, after, bits, partial(_frames, bits))
-
     # -- the newest page, cached -----------------------------------------------------------------
 
     @property
@@ -246,6 +265,18 @@ class Room(Feed):
             elif isinstance(event, MessageChange) and event.message in self._recent:
                 fold.change(self._recent[event.message], event)
 
+    def set_newest_page(self, page: bytes) -> None:
+        """Keep the newest page as JSON until something happens in the room."""
+        self.newest_page = page
+
+    def note_event_bytes(self, mean: int | None) -> None:
+        """Note the mean length of the events read last, for guessing how many fit the next page."""
+        self.event_bytes = mean
+
+    def note_message_bytes(self, mean: int | None) -> None:
+        """Note the mean length of the messages read last, likewise."""
+        self.message_bytes = mean
+
     def reset(self, head: int, description: RoomChanged, members: Iterable[MemberEvent]) -> None:
         """Start over from a state read from the store."""
         self.head = self.tail_from = head
@@ -253,7 +284,7 @@ class Room(Feed):
         self._texts = {}
         self.description = description
         self.members = {}
-        self._recent = self.page = None
+        self._recent = self.newest_page = None
         for event in members:
             self.apply_state(event)
 
@@ -268,7 +299,3 @@ class Room(Feed):
         if len(self._recent) > 2 * NEWEST_PAGE:
             for message in list(self._recent)[:-NEWEST_PAGE]:
                 del self._recent[message]
-
-
-async def _frames(bits: int, events: Sequence[AnyEvent], limit: int) -> list[tuple[bytes, int]]:
-    return event_frames(events, limit, bits)

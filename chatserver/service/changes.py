@@ -3,12 +3,12 @@
 Each change, of an account or of a member of a room, is a small record that every node finds within a
 second and that is removed a minute later. A bus, if there is one, announces it too, so that nodes look at
 once. No clocks of different machines are compared. A node asks for its turn in a room in the same way
-(`log.py:Log.give_way`).
+(`roomlog/log.py:Log.give_way`).
 """
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from chatserver.interfaces import Store
 from chatserver.service.texts import new_id
@@ -27,25 +27,31 @@ ONCE = ("turn",)  # kinds that are useful only for a moment: looked at once, the
 Recheck = Callable[[str], Awaitable[None]]
 
 
+class Announcer(Protocol):
+    """Tells other nodes at once, where there is a bus."""
+
+    def user_changed(self, user: str) -> None: ...
+
+
 class Changes:
     """The changes of all nodes, as this one sees them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.announced: Callable[[str], None] | None = None  # tells other nodes of a user at once
+    def __init__(self, store: Store, announcer: Announcer | None) -> None:
+        """`announcer` is None if there is no bus to other nodes."""
+        self._store, self._announcer = store, announcer
         self._rechecks: dict[str, Recheck] = {}
         self._seen: dict[str, float] = {}
 
     def watch(self, kind: Kind, recheck: Recheck) -> None:
-        """Have `recheck` called with the id of a changed user or room, several times for one change."""
+        """Call `recheck` with the id of each changed user or room, several times for one change."""
         self._rechecks[kind] = recheck
 
     async def announce(self, kind: Kind, name: str) -> None:
         key = new_id()
         self._seen[key] = time.monotonic()
         await self._store.put(SPACE, key, f"{kind}/{name}".encode())
-        if kind == "user" and self.announced is not None:  # a room's new head is announced anyway
-            self.announced(name)
+        if kind == "user" and self._announcer is not None:  # a room's new head is announced anyway
+            self._announcer.user_changed(name)
 
     async def recheck(self, kind: str, name: str) -> None:
         """Look at a changed user or room; kinds that only a newer version knows are ignored."""

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from chatserver.config import LimitsConfig
-from chatserver.delivery.feed import Feed
-from chatserver.delivery.subscriber import Subscriber
+from chatserver.copies import installation
+from chatserver.delivery.channel import Channels
+from chatserver.delivery.subscriber import Feed, Subscriber
 from chatserver.errors import ChatError
+from chatserver.interfaces import Store
 from chatserver.protocol import ErrorBody, error_body
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
@@ -27,9 +29,21 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Following:
     """Adds connections to the listeners of rooms."""
 
-    def __init__(self, rooms: RoomService, log: Log, limits: LimitsConfig) -> None:
-        self._rooms, self._log, self._limits = rooms, log, limits
-        self.epoch = ""  # of the installation; known once the store is open
+    def __init__(
+        self,
+        store: Store,
+        rooms: RoomService,
+        log: Log,
+        channels: Channels,
+        limits: LimitsConfig,
+    ) -> None:
+        self._store, self._rooms, self._log = store, rooms, log
+        self._channels, self._limits = channels, limits
+        self.epoch = ""  # of the installation; known once `open` was awaited
+
+    async def open(self) -> None:
+        """Read the epoch of the installation from its store."""
+        self.epoch = await installation.epoch(self._store)
 
     async def follow(
         self, subscriber: Subscriber, wanted: Mapping[str, int | None], epoch: str | None
@@ -53,7 +67,7 @@ class Following:
             return self._place_all(subscriber, wanted, epoch, held, refused)
         finally:
             for room in held.values():
-                room.holders -= 1
+                room.release()
 
     async def follow_feed(
         self,
@@ -74,18 +88,18 @@ class Following:
         try:
             return self._place(subscriber, held, after, epoch, feed)
         finally:
-            held.holders -= 1
+            held.release()
 
     async def _hold(self, subscriber: Subscriber, name: str, after: int | None) -> Room:
         """The room, held in memory, and refreshed from the store if `after` is beyond the known head."""
         room = await self._rooms.get(name, subscriber.user)
-        room.holders += 1
+        room.hold()
         try:
             _demand_read(subscriber, room)
             if after is not None and after > room.head:
                 await self._log.refresh([room])
         except BaseException:
-            room.holders -= 1
+            room.release()
             raise
         return room
 
@@ -102,7 +116,7 @@ class Following:
             try:
                 if name in refused:
                     raise refused[name]
-                answers[name] = self._place(subscriber, held[name], after, epoch, _itself)
+                answers[name] = self._place(subscriber, held[name], after, epoch, self._channels.of)
             except ChatError as error:
                 refused[name] = error
                 answers[name] = Followed(state="error", head=0, error=error_body(error))
@@ -124,11 +138,6 @@ class Following:
         if answer.state in ("live", "replay"):
             subscriber.follow(feed(room), answer.head if after is None else after)
         return answer
-
-
-def _itself(room: Room) -> Feed:
-    """The feed of chat.v1: the room itself."""
-    return room
 
 
 def _demand_read(subscriber: Subscriber, room: Room) -> None:

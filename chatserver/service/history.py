@@ -153,12 +153,12 @@ class History:
     async def newest_encoded(self, user: User, room: Room) -> bytes:
         """The newest page of 50 as JSON, cached until something happens in the room."""
         demand(user, room, Right.READ)
-        if room.page is not None:
-            return room.page
+        if room.newest_page is not None:
+            return room.newest_page
         head = room.head
         encoded = _encode(self._page(await self._newest(room), head))
         if room.head == head:
-            room.page = encoded
+            room.set_newest_page(encoded)
         return encoded
 
     async def events(self, user: User, room: Room, after: int, limit: int = 500) -> EventPage:
@@ -176,7 +176,7 @@ class History:
             step = _step(room.event_bytes, size, EVENTS_AT_ONCE)
             events = await self._cache.events(room, after, min(step, limit - len(found)))
             count, taken = fitting(events, size, least=not found)
-            room.event_bytes = _length(events, taken, count)
+            room.note_event_bytes(_length(events, taken, count))
             found += events[:count]
             if count < len(events) or not events:
                 break
@@ -317,7 +317,7 @@ class History:
             asked = min(step, limit - len(found))
             messages = await self._read(room, before, asked)
             count, taken = fitting(messages[::-1], left, least=not found)
-            room.message_bytes = taken // count if count else None
+            room.note_message_bytes(taken // count if count else None)
             found[:0] = messages[len(messages) - count :]
             if count < len(messages):
                 return found, True

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chatserver.config import LimitsConfig
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Draft
 from chatserver.model import (
@@ -22,17 +22,17 @@ from chatserver.model import (
     message_id,
     message_seq,
 )
-from chatserver.roomlog.entries import Entry, Outcome, awaited
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.entries import Done, Entry, Outcome, awaited
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
 from chatserver.service.history import History
 from chatserver.service.rights import Right, demand
+from chatserver.service.rooms import RoomService
 from chatserver.service.texts import check_body, check_emoji, mentioned_names
 
 REACTIONS = 50  # different reactions on one message
-
-Posted = Callable[[Outcome | ChatError], None]
 
 
 class Post(Entry):
@@ -47,7 +47,7 @@ class Post(Entry):
         client_id: str,
         draft: Draft,
         mentions: tuple[str, ...],
-        done: Posted,
+        done: Done,
     ) -> None:
         super().__init__(room, (user.id, client_id))
         self._user, self._client_id, self._draft = user, client_id, draft
@@ -82,19 +82,64 @@ class Messages:
     def __init__(
         self,
         log: Log,
+        cache: RoomCache,
+        rooms: RoomService,
         history: History,
         accounts: Accounts,
         hooks: HookCalls,
         limits: LimitsConfig,
     ) -> None:
-        self._log, self._history, self._accounts = log, history, accounts
+        self._log, self._cache, self._rooms = log, cache, rooms
+        self._history, self._accounts = history, accounts
         self._hooks, self._limits = hooks, limits
 
-    def needs_preparing(self, body: str) -> bool:
-        """Whether `prepare` must be awaited before a message with this body is submitted."""
-        return self._hooks.messages_are_checked or bool(mentioned_names(body))
+    # -- posting -----------------------------------------------------------------------------------
 
-    async def prepare(self, user: User, room: Room, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
+    def send_now(self, user: User, client_id: str, draft: Draft, done: Done) -> bool:
+        """Submit a message at once, if nothing has to be awaited for it. Returns whether it did.
+
+        `done` is called with the outcome, a refusal included. If False is returned, await `send` instead.
+        The room in memory may be out of date: the log compares it with the store before it numbers the
+        message.
+        """
+        room = self._cache.known(draft.room)
+        if room is None or self._hooks.messages_are_checked or mentioned_names(draft.body):
+            return False
+        try:
+            self._submit(user, room, client_id, draft, (), done)
+        except StoreUnavailable as error:  # asking the store about the room would only take longer
+            done(error)
+        except ChatError as error:
+            if self._cache.loaded(draft.room) is None or room.role(user.id) is None:
+                return False  # refused by the room in memory, which may be out of date
+            done(error)
+        return True
+
+    async def send(self, user: User, client_id: str, draft: Draft, done: Done) -> None:
+        """Submit a message after plugins have checked it; returns once it is under way.
+
+        `done` is called with the outcome: the message, or the earlier one if (user, client_id) was used
+        before. Raises `ChatError` if the message is refused; `done` is not called then.
+        """
+        await self._send(user, await self._rooms.get(draft.room, user), client_id, draft, done)
+
+    async def post(
+        self, user: User, room: Room, client_id: str, body: str, reply_to: str | None = None
+    ) -> tuple[MessagePosted, bool]:
+        """Send a message and wait until it is durable; True if it repeats an earlier one."""
+        future, done = awaited()
+        await self._send(
+            user, room, client_id, Draft(room=room.id, body=body, reply_to=reply_to), done
+        )
+        event, repeated = await future
+        assert isinstance(event, MessagePosted)
+        return event, repeated
+
+    async def _send(self, user: User, room: Room, client_id: str, draft: Draft, done: Done) -> None:
+        draft, mentions = await self._prepare(user, room, draft)
+        self._submit(user, room, client_id, draft, mentions, done)
+
+    async def _prepare(self, user: User, room: Room, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         """Let plugins check the draft, and look up the mentioned users. Returns the draft and their ids."""
         demand(user, room, Right.POST if draft.message is None else Right.EDIT)
         check_body(draft.body, self._limits.message_chars)
@@ -107,36 +152,22 @@ class Messages:
             mentions = [other for other in mentions if room.role(other) is not None]
         return draft, tuple(mentions)
 
-    def submit(
+    def _submit(
         self,
         user: User,
         room: Room,
         client_id: str,
         draft: Draft,
         mentions: tuple[str, ...],
-        done: Posted,
+        done: Done,
     ) -> None:
-        """Put a prepared message into the log; `done` is called with the outcome.
-
-        If (user, client_id) was used before, the outcome is the earlier message.
-        """
         demand(user, room, Right.POST)
         check_body(draft.body, self._limits.message_chars)
         if draft.reply_to is not None:
             self._check_reply(room, draft.reply_to)
         self._log.submit(Post(user, room, client_id, draft, mentions, done))
 
-    async def post(
-        self, user: User, room: Room, client_id: str, body: str, reply_to: str | None = None
-    ) -> tuple[MessagePosted, bool]:
-        """Post a message and wait until it is durable; True if it repeats an earlier one."""
-        draft = Draft(room=room.id, body=body, reply_to=reply_to)
-        draft, mentions = await self.prepare(user, room, draft)
-        future, done = awaited()
-        self.submit(user, room, client_id, draft, mentions, done)
-        event, repeated = await future
-        assert isinstance(event, MessagePosted)
-        return event, repeated
+    # -- changing ----------------------------------------------------------------------------------
 
     async def edit(self, user: User, room: Room, message: str, body: str) -> int:
         """Replace the text of the user's own message; returns the seq of the change."""
@@ -145,7 +176,7 @@ class Messages:
         if found.author.id != user.id:
             raise ChatError("room.forbidden", "Only its author may change a message.")
         await self._history.demand_editable(room, message)
-        draft, mentions = await self.prepare(
+        draft, mentions = await self._prepare(
             user, room, Draft(room=room.id, body=body, reply_to=found.reply_to, message=message)
         )
         check_body(draft.body, self._limits.message_chars)

@@ -17,9 +17,9 @@ SAY_SECONDS = 60.0  # between two lines about the same thing
 class Outage:
     """Takes reports of `StoreUnavailable`; one task then asks the store until it answers again."""
 
-    def __init__(self, store: Store) -> None:
-        self.name = "?"  # of the plugin that stores
-        self._store = store
+    def __init__(self, store: Store, name: str) -> None:
+        """`name` is that of the plugin that stores."""
+        self._store, self._name = store, name
         self._refused = 0
         self._single = -SAY_SECONDS  # when a failure without an outage was last said
         self._told = -SAY_SECONDS  # when an outage was last said: one that comes and goes is one
@@ -46,11 +46,11 @@ class Outage:
                 await asyncio.sleep(PROBE_SECONDS)
             if said:
                 text = "the store {} answers again after {:.1f} s; {} events were refused meanwhile"
-                logger.warning(text, self.name, time.monotonic() - started, self._refused)
+                logger.warning(text, self._name, time.monotonic() - started, self._refused)
             elif started - max(self._single, self._told) > SAY_SECONDS:
                 self._single = started
                 text = "the store {} failed and answers again; {} events were refused: {}"
-                logger.error(text, self.name, self._refused, reason)
+                logger.error(text, self._name, self._refused, reason)
         finally:
             self._refused, self._task = 0, None
 
@@ -65,7 +65,7 @@ class Outage:
         return None
 
     def _away(self, since: str, seconds: float, why: str, *, still: bool) -> str:
-        begin = f"the store {self.name} does not answer since {since}: {why}."
+        begin = f"the store {self._name} does not answer since {since}: {why}."
         if still:
             return f"{begin} That is {seconds:.0f} s; {self._refused} events were refused."
         return (

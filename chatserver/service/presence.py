@@ -5,11 +5,10 @@ user who comes and goes many times costs no more than once, and a connection tha
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from chatserver.cluster.bus.envelopes import Item
+from chatserver.cluster.bus.announcer import Announcer
 from chatserver.cluster.bus.online import Online
-from chatserver.delivery.hub import Hub
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import ChatError
 from chatserver.model import User
@@ -37,14 +36,13 @@ class Watch:
 class Presence:
     """All watches of this node."""
 
-    def __init__(self, hub: Hub, rooms: RoomService, online: Online) -> None:
+    def __init__(self, rooms: RoomService, online: Online, announcer: Announcer | None) -> None:
+        """`announcer` is None if there is no bus to other nodes."""
         self.online = online
-        self.say: Callable[[Item], None] | None = None  # sends to other nodes; None without a bus
-        self._rooms = rooms
+        self._rooms, self._announcer = rooms, announcer
         self._watches: dict[Subscriber, Watch] = {}
         self._watchers: dict[str, set[Watch]] = {}  # by watched user
         self._due: set[Watch] = set()
-        hub.arrivals = self
 
     async def watch(
         self, subscriber: Subscriber, user: User, room: str, users: Sequence[str]
@@ -86,9 +84,9 @@ class Presence:
     async def turn(self) -> None:
         """Tell other nodes and watching connections of changes; to be called every TURN_SECONDS."""
         items = self.online.turn(asyncio.get_running_loop().time())
-        if self.say is not None:
+        if self._announcer is not None:
             for item in items:
-                self.say(item)
+                self._announcer.say(item)
         for user in self.online.changed:
             self._due.update(self._watchers.get(user, ()))
         self.online.changed.clear()
@@ -100,19 +98,22 @@ class Presence:
 
     def end(self) -> None:
         """Tell other nodes that no user is online at this node any more, as it stops."""
-        if self.say is not None:
+        if self._announcer is not None:
             for item in self.online.end():
-                self.say(item)
+                self._announcer.say(item)
 
-    # -- what the hub tells ------------------------------------------------------------------------
+    # -- connections come and go -------------------------------------------------------------------
 
     def arrived(self, user: str) -> None:
+        """The user's first connection to this node has come."""
         self.online.arrived(user)
 
     def left(self, user: str) -> None:
+        """The user's last connection to this node is gone."""
         self.online.left(user, asyncio.get_running_loop().time())
 
-    def gone(self, subscriber: Subscriber) -> None:
+    def forget(self, subscriber: Subscriber) -> None:
+        """A connection is gone: it watches nobody any more."""
         watch = self._watches.get(subscriber)
         if watch is not None:
             self._set(watch, {})

@@ -15,7 +15,7 @@ from chatserver.errors import ChatError
 from chatserver.logging import request_id
 from chatserver.model import User
 from chatserver.protocol import error_body
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.web.access import Access, bearer_token, cookie_token, session_cookies
 from chatserver.web.gate import Gate
 from chatserver.web.heads import DEFAULT_HEADERS, ErrorReply, http_date, identified, json_answer

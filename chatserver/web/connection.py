@@ -10,10 +10,14 @@ import struct
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from loguru import logger
-from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
+from tornado.http1connection import (
+    HTTP1Connection,
+    HTTP1ConnectionParameters,
+    HTTP1ServerConnection,
+)
 from tornado.httputil import (
     HTTPHeaders,
     HTTPInputError,
@@ -26,10 +30,8 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, Unsatisfi
 
 from chatserver.errors import ChatError
 from chatserver.web import grammar
+from chatserver.web.gate import Gate
 from chatserver.web.heads import identified, refusal
-
-if TYPE_CHECKING:
-    from chatserver.web.front import Front
 
 READ_PAST: Final = 262144  # bytes of an unwanted body that are skipped to keep the connection open
 THROWN_AWAY: Final = 16 * 1024 * 1024  # bytes read so that a client gets to see its answer
@@ -37,6 +39,29 @@ LINGER_SECONDS: Final = 2.0  # for a refused client to read why
 PIPELINED: Final = 100  # requests of one connection without a pause; then it is closed
 LEAST_PROGRESS: Final = 4096  # bytes that a client has to read in `limits.slow_seconds`
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: drop unsent bytes
+
+
+class Short(NamedTuple):
+    """The complete answer to a request, and the route that it counts for."""
+
+    answer: bytes
+    route: str
+
+
+class Host(Protocol):
+    """The server that a connection belongs to."""
+
+    gate: Gate
+    conn_params: HTTP1ConnectionParameters
+
+    async def short_answer(self, serving: "Serving", head: bytes) -> Short | Exception | None:
+        """The answer to one of the commonest requests, or its error; None for all other requests."""
+
+    def note_short(self, route: str, seconds: float) -> None:
+        """Count a request that was answered by `short_answer`."""
+
+    def note_refusal(self, serving: "Serving", error: ChatError) -> None:
+        """Log and count a request that was refused by its head."""
 
 
 class Connection(HTTP1Connection):
@@ -133,7 +158,7 @@ class Serving(HTTP1ServerConnection):
 
     stream: IOStream
 
-    def __init__(self, stream: IOStream, front: "Front", context: Any) -> None:
+    def __init__(self, stream: IOStream, front: Host, context: Any) -> None:
         super().__init__(stream, front.conn_params, context)
         self.address: str = context.remote_ip
         self.is_secure = isinstance(stream, SSLIOStream)
@@ -177,7 +202,7 @@ class Serving(HTTP1ServerConnection):
         if self._mark is None or taken - self._mark[0] >= LEAST_PROGRESS:
             self._mark = taken, now
         elif now - self._mark[1] >= patience:
-            self._gate.service.hub.dropped.add()
+            self._gate.service.connections.outlet.dropped.add()
             logger.debug("a client at {} does not read: its connection is cut", self.address)
             with suppress(OSError):
                 stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

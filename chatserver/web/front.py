@@ -11,7 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import msgspec
 from loguru import logger
@@ -21,7 +21,7 @@ from tornado.iostream import IOStream, SSLIOStream
 from chatserver.errors import ChatError
 from chatserver.model import User
 from chatserver.web.accepting import accept
-from chatserver.web.connection import Serving, refuse
+from chatserver.web.connection import Serving, Short, refuse
 from chatserver.web.gate import Gate
 from chatserver.web.grammar import MOST_FIELDS
 from chatserver.web.heads import identified, json_answer
@@ -46,13 +46,6 @@ _READ = re.compile(
     rb"|(?:" + _ORDINARY + rb"):[ -~]*+)\r\n)++\r\n"
 )
 _ONCE = (b"\r\nhost:", b"\r\nauthorization:", b"\r\nx-request-id:", b"\r\nx-forwarded-proto:")
-
-
-class Short(NamedTuple):
-    """The complete answer to a request, and the route that it counts for."""
-
-    answer: bytes
-    route: str
 
 
 class Front(HTTPServer):

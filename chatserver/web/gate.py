@@ -11,7 +11,7 @@ from chatserver.errors import CLOSE_INTERNAL, ChatError
 from chatserver.roomlog.room import NEWEST_PAGE
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import AddressRate
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.web.access import Access
 from chatserver.web.heads import transport_security
 from chatserver.web.visitors import Visitors
@@ -78,7 +78,7 @@ class Gate:
         return self.visitors.has_room(
             address,
             is_proxy=self.access.is_proxy(address),
-            others=self.service.hub.connections(),
+            others=len(self.service.connections),
             descriptors=self._descriptors,
         )
 
@@ -94,7 +94,7 @@ class Gate:
         """Whether one more WebSocket connection or stream may come from this address."""
         limits = self.config.limits
         return (
-            self.service.hub.connections() < limits.connections
+            len(self.service.connections) < limits.connections
             and self._by_address.get(address, 0) < limits.connections_per_address
         )
 

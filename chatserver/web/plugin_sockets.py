@@ -58,6 +58,7 @@ class PluginSocket:
         "_gate",
         "_held",
         "_leaving",
+        "_outlet",
         "_plugin",
         "_slow",
         "_transport",
@@ -69,6 +70,7 @@ class PluginSocket:
     def __init__(self, gate: Gate, transport: Transport, address: str, plugin: str) -> None:
         self.on_drained: Callable[[], None] | None = None
         self._gate, self._transport = gate, transport
+        self._outlet = gate.service.connections.outlet
         self._address, self._plugin = address, plugin
         self._end: SocketEnd | None = None
         self._entered = False
@@ -82,7 +84,7 @@ class PluginSocket:
         self._failed = door.failed
         self._entered = True
         self._gate.enter(self._address)
-        self._gate.service.hub.add(self)
+        self._gate.service.connections.add(self)
         self._transport.on_drained = self._on_drained
         try:
             self._end = door.open(request, self)
@@ -98,7 +100,7 @@ class PluginSocket:
     def send(self, frames: bytes) -> None:
         transport = self._transport
         transport.send(frames)
-        if transport.buffered > self._gate.service.hub.soft:
+        if transport.buffered > self._outlet.soft:
             self._overflow()
 
     def close(self, code: int, reason: str) -> None:
@@ -137,7 +139,7 @@ class PluginSocket:
             return
         self._gate.leave(self._address)
         self._gate.count_close(code)
-        self._gate.service.hub.discard(self)
+        self._gate.service.connections.discard(self)
         if end is not None:
             try:
                 end.on_close(code, reason)
@@ -158,7 +160,7 @@ class PluginSocket:
             except (Exception, SystemExit) as error:
                 self._crashed(error)
 
-    # -- called by the hub -----------------------------------------------------------------------
+    # -- called when the server stops -----------------------------------------------------------------------
 
     @property
     def is_lagging(self) -> bool:
@@ -196,19 +198,20 @@ class PluginSocket:
 
     def _overflow(self) -> None:
         """Handle too many unread bytes: below the hard bound the client gets some time to read them."""
-        hub = self._gate.service.hub
         if self._transport.closed:
             return
-        if self._transport.buffered > hub.hard:
+        if self._transport.buffered > self._outlet.hard:
             self._drop()
         elif self._slow is None:
-            self._slow = asyncio.get_running_loop().call_later(hub.slow_seconds, self._drop)
+            self._slow = asyncio.get_running_loop().call_later(
+                self._outlet.slow_seconds, self._drop
+            )
 
     def _drop(self) -> None:
         self._stop_timing()
         if self._transport.closed:
             return
-        self._gate.service.hub.dropped.add()
+        self._outlet.dropped.add()
         self._transport.close(CLOSE_SLOW, "slow consumer")
 
     def _stop_timing(self) -> None:

@@ -18,7 +18,7 @@ class Gone(Exception):
 
 
 class Stream:
-    """One streamed answer. The hub treats it as a connection that can be ended.
+    """One streamed answer. It is a connection of the node, and ended with the others.
 
     At most one part waits for the client: the next is asked for when the client has taken it.
     """
@@ -40,16 +40,16 @@ class Stream:
 
     async def run(self) -> None:
         """Send the answer; returns at its end, whichever side ended it."""
-        address, hub = self._handler.address, self._gate.service.hub
+        address, connections = self._handler.address, self._gate.service.connections
         serving = cast(Connection, self._handler.request.connection).serving
         serving.step_out()
         self._gate.enter(address)
-        hub.add(self)
+        connections.add(self)
         self._task = asyncio.create_task(self._send())
         try:
             await asyncio.wait([self._task])
         finally:
-            hub.discard(self)
+            connections.discard(self)
             self._gate.leave(address)
             serving.step_in()
 
@@ -109,7 +109,7 @@ class Stream:
             async with asyncio.timeout(self._gate.config.limits.slow_seconds):
                 await self._handler.flush()
         except TimeoutError:
-            self._gate.service.hub.dropped.add()
+            self._gate.service.connections.outlet.dropped.add()
             self._cut()
             raise Gone from None
         except StreamClosedError:

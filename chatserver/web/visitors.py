@@ -1,4 +1,4 @@
-"""Counts HTTP connections, in all and by address; sockets and streams are counted by the gate and the hub."""
+"""Counts HTTP connections, in all and by address; sockets and streams are counted by the gate and `service/connections.py`."""
 
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import address_network

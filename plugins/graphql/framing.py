@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from chatserver_plugins.graphql import wire
-from chatserver_plugins.graphql.groups import Encoder
-from chatserver_plugins.graphql.operations import Framing
+from chatserver_plugins.graphql.operations import Framing, Pieces
 
 
 class SocketFraming(Framing):
@@ -21,7 +20,7 @@ class SocketFraming(Framing):
     def next(self, payload: bytes) -> bytes:
         return wire.next_frame(self._id, payload)
 
-    def batch(self, encoder: Encoder, payloads: Sequence[bytes], last: int) -> bytes:
+    def batch(self, encoder: Pieces, payloads: Sequence[bytes], last: int) -> bytes:
         return self._id.join(encoder.pieces(payloads, self._length))
 
     def error(self, errors: Sequence[object]) -> bytes:
@@ -42,14 +41,14 @@ class EventFraming(Framing):
     def next(self, payload: bytes) -> bytes:
         return b"event: next\ndata: %b\n\n" % payload
 
-    def batch(self, encoder: Encoder, payloads: Sequence[bytes], last: int) -> bytes:
+    def batch(self, encoder: Pieces, payloads: Sequence[bytes], last: int) -> bytes:
         first = last - len(payloads) + 1
         return b"".join(
             b"event: next\nid: %d\ndata: %b\n\n" % (seq, payload)
             for seq, payload in enumerate(payloads, first)
         )
 
-    def batch_of_many(self, encoder: Encoder, payloads: Sequence[bytes], last: int) -> bytes:
+    def batch_of_many(self, encoder: Pieces, payloads: Sequence[bytes], last: int) -> bytes:
         return b"".join(map(self.next, payloads))
 
     def error(self, errors: Sequence[object]) -> bytes:

@@ -122,7 +122,7 @@ class RoomStream(Stream):
     def __init__(
         self, service: Service, room: Room, key: Hashable, encoder: Encoder, operation: Operation
     ) -> None:
-        super().__init__(service.hub.group(room, key, encoder.encode), operation.listener)
+        super().__init__(service.connections.group(room, key, encoder.encode), operation.listener)
         self.encoder, self.operation = encoder, operation
         self._batch = operation.framing.batch
 

@@ -6,17 +6,20 @@ something is said is the `Framing`'s matter.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, cast
 
 from chatserver import ChatError, News, Pipe, PresenceNow, Room, Service, Subscriber, may_read
 from chatserver_plugins.graphql.errors import Refused, shown_alone
 
-if TYPE_CHECKING:
-    from chatserver_plugins.graphql.groups import Encoder
-    from chatserver_plugins.graphql.watching import PresenceWatch
-
 LOST = "You may no longer read this room."
+
+
+class Pieces(Protocol):
+    """Makes the parts of frames that several operations share."""
+
+    def pieces(self, payloads: Sequence[bytes], length: int) -> list[bytes]:
+        """The parts of the frames of these payloads that operations with ids of one length share."""
 
 
 class Framing(ABC):
@@ -29,10 +32,10 @@ class Framing(ABC):
         """One result."""
 
     @abstractmethod
-    def batch(self, encoder: "Encoder", payloads: Sequence[bytes], last: int) -> bytes:
+    def batch(self, encoder: Pieces, payloads: Sequence[bytes], last: int) -> bytes:
         """The results of events of a room up to the seq `last`."""
 
-    def batch_of_many(self, encoder: "Encoder", payloads: Sequence[bytes], last: int) -> bytes:
+    def batch_of_many(self, encoder: Pieces, payloads: Sequence[bytes], last: int) -> bytes:
         """The same for an operation over several rooms, where a seq alone is no position."""
         return self.batch(encoder, payloads, last)
 
@@ -59,6 +62,20 @@ class OperationFeed(Protocol):
         """The user may no longer read the room."""
 
 
+class Watch(Source, Protocol):
+    """Watches members of a room for a subscription."""
+
+    @property
+    def room(self) -> Room: ...
+
+    @property
+    def users(self) -> Collection[str]:
+        """The watched users."""
+
+    def take(self, now: Mapping[str, bool]) -> None:
+        """Send the changes that are new to this subscription."""
+
+
 class UserSource(Source, Protocol):
     """Feeds a subscription with the notices that a user gets outside of any log."""
 
@@ -75,9 +92,9 @@ class Listener(Subscriber):
     __slots__ = ("user_sources", "watches")
 
     def __init__(self, service: Service, pipe: Pipe) -> None:
-        super().__init__(service.hub, pipe, self._lost)
+        super().__init__(service.connections.outlet, pipe, self._lost)
         self.user_sources: set[UserSource] = set()
-        self.watches: set[PresenceWatch] = set()
+        self.watches: set[Watch] = set()
 
     def hear(self, news: News) -> None:
         if isinstance(news.payload, PresenceNow):

@@ -177,7 +177,7 @@ class GraphQLSocket:
             self._init.cancel()
         for operation in list(self._operations.values()):
             operation.stop()
-        self._service.hub.remove(self.listener)
+        self._service.connections.remove(self.listener)
         self._on_closed(self, code)
 
     def on_drain(self, after_ms: int) -> None:
@@ -213,11 +213,11 @@ class GraphQLSocket:
         except ChatError as error:
             self._socket.close(wire.FORBIDDEN, f"Forbidden: {error.text}")
             return
-        hub = self._service.hub
-        if len(hub.of_user(user.id)) >= self._service.config.limits.connections_per_user:
+        try:
+            self._service.connections.sign_in(self.listener, user, token)
+        except ChatError:
             self._socket.close(TOO_MANY_CONNECTIONS, "Too many connections")
             return
-        hub.identify(self.listener, user, token)
         self._is_ready = True
         self.listener.push(wire.acknowledged(self._service.epoch))
 

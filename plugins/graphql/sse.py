@@ -84,7 +84,8 @@ class EventDoor:
 
         Raises `ChatError` limit.count if the user has as many connections as they may.
         """
-        self._demand_room(asking)
+        if asking.is_signed_in:  # streams count as connections of their user, as sockets do
+            self._service.connections.demand_room(asking.user)
         parts = self._parts(params, asking, after, only_queries)
         return Reply(body=parts, content_type=EVENT_STREAM, headers=HEADERS)
 
@@ -114,20 +115,11 @@ class EventDoor:
                 listener.flush()
         finally:
             operation.stop()
-            self._service.hub.remove(listener)
+            self._service.connections.remove(listener)
 
     def _sign_in(self, listener: Listener, asking: Asking) -> None:
-        if asking.token is not None:
-            self._demand_room(asking)  # others may have come meanwhile
-            self._service.hub.identify(listener, asking.user, asking.token)
-
-    def _demand_room(self, asking: Asking) -> None:
-        """Streams count as connections of their user, as sockets do."""
-        if not asking.is_signed_in:
-            return
-        connections = len(self._service.hub.of_user(asking.user.id))
-        if connections >= self._service.config.limits.connections_per_user:
-            raise ChatError("limit.count", "You have as many connections as you may.")
+        if asking.token is not None:  # others may have come since `reply`
+            self._service.connections.sign_in(listener, asking.user, asking.token)
 
     @property
     def subscriptions(self) -> int:

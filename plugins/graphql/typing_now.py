@@ -13,7 +13,8 @@ class TypingStream(Stream):
     __slots__ = ("_due", "_teller", "operation")
 
     def __init__(self, service: Service, room: Room, teller: Teller, operation: Operation) -> None:
-        super().__init__(service.hub.group(room, TypingStream, _nothing), operation.listener)
+        group = service.connections.group(room, TypingStream, _nothing)
+        super().__init__(group, operation.listener)
         self._teller, self.operation = teller, operation
         self._due: dict[str, TypingNow] = {}  # at most one thing of each user
 

@@ -23,7 +23,17 @@ class UserPresence(NamedTuple):
 class PresenceWatch(Feed):
     """One subscription. It follows the room only to notice its loss, and takes no events."""
 
-    __slots__ = ("_due", "_is_open", "_room", "_service", "_teller", "_told", "_users", "operation")
+    __slots__ = (
+        "_channel",
+        "_due",
+        "_is_open",
+        "_room",
+        "_service",
+        "_teller",
+        "_told",
+        "operation",
+        "users",
+    )
 
     def __init__(
         self,
@@ -34,8 +44,9 @@ class PresenceWatch(Feed):
         operation: Operation,
     ) -> None:
         self._service, self._room, self._teller = service, room, teller
+        self._channel = service.connections.channel(room)
         self.operation = operation
-        self._users = frozenset(users)
+        self.users = frozenset(users)
         self._told: dict[str, bool] = {}
         self._due: dict[str, bool] = {}  # at most one thing of each user
         self._is_open = False  # once it was told something, be it that there is nobody
@@ -45,8 +56,8 @@ class PresenceWatch(Feed):
         watches = self.operation.listener.watches
         watches.add(self)
         now = self._watch()
-        self._users &= now.keys()  # of others nothing is ever told
-        self._due = {user: now[user] for user in self._users}
+        self.users &= now.keys()  # of others nothing is ever told
+        self._due = {user: now[user] for user in self.users}
         self._told = dict(self._due)
         self._teller.tell(self._next)
         for watch in watches - {self}:  # the core takes all of it as told to the connection
@@ -54,7 +65,7 @@ class PresenceWatch(Feed):
 
     def take(self, now: Mapping[str, bool]) -> None:
         """Send the changes that are new to this subscription."""
-        users = self._users & now.keys()
+        users = self.users & now.keys()
         news = {user: now[user] for user in users if self._told.get(user) is not now[user]}
         if news:
             self._told |= news
@@ -82,7 +93,7 @@ class PresenceWatch(Feed):
         """Make the core watch all users that this connection watches in the room."""
         listener = self.operation.listener
         watches = [watch for watch in listener.watches if watch.room is self._room]
-        users = dict.fromkeys(user for watch in watches for user in watch._users)
+        users = dict.fromkeys(user for watch in watches for user in watch.users)
         return self._service.presence.watch_members(listener, self._room, [*users])
 
     def _next(self) -> list[UserPresence] | None:
@@ -108,7 +119,11 @@ class PresenceWatch(Feed):
     def drop_listener(self, subscriber: Subscriber) -> int | None:
         return None
 
-    async def frames(
-        self, subscriber: Subscriber, pages: object, after: int
-    ) -> list[tuple[bytes, int]]:
+    async def frames(self, subscriber: Subscriber, after: int) -> list[tuple[bytes, int]]:
         return []
+
+    def hold(self) -> None:
+        self._channel.hold()
+
+    def release(self) -> None:
+        self._channel.release()

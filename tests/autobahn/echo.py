@@ -7,7 +7,7 @@ import tornado.httpserver
 import tornado.web
 import tornado.websocket
 
-from chatserver.web import deflate, frames
+from chatserver.web.websocket import deflate, frames
 from chatserver.web.websocket.transport import Limits, Transport
 
 LIMITS = Limits(max_message_size=32 * 1024 * 1024, deflate=True)

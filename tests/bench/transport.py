@@ -17,7 +17,7 @@ import uvloop
 from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketHandler
 
-from chatserver.web import frames
+from chatserver.web.websocket import frames
 from chatserver.web.websocket.transport import Limits, Transport
 
 RECEIVERS = 500

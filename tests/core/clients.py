@@ -8,8 +8,8 @@ from typing import Any, Self
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.model import User
 from chatserver.roomlog.room import Room
-from chatserver.service import Service
 from chatserver.service.rights import Right, demand, may_read
+from chatserver.service.service import Service
 
 
 def texts(data: bytes) -> Iterator[bytes]:
@@ -99,11 +99,11 @@ class Reader:
         self.pipe = FakePipe()
         self.subscriber = self.subscribe()
         self.spans: dict[str, Span] = {}
-        service.hub.add(self.subscriber)
-        service.hub.identify(self.subscriber, user, user.id)
+        service.connections.add(self.subscriber)
+        service.connections.sign_in(self.subscriber, user, user.id)
 
     def subscribe(self) -> Subscriber:
-        return Subscriber(self.service.hub, self.pipe, self._lost)
+        return Subscriber(self.service.connections.outlet, self.pipe, self._lost)
 
     def again(self, service: Service) -> Self:
         """The same user's next connection."""
@@ -118,7 +118,7 @@ class Reader:
         self.subscriber.flush()
         assert after is None or after <= found.head, f"{room}: {after} was seen, now {found.head}"
         span = self.spans[room] = Span(found, found.head if after is None else after)
-        self.subscriber.follow(found, span.after)
+        self.subscriber.follow(self.service.hub.channels.of(found), span.after)
         return span
 
     def sort_out(self) -> None:
@@ -133,7 +133,7 @@ class Reader:
         self.subscriber.on_drained()
 
     def close(self) -> None:
-        self.service.hub.remove(self.subscriber)
+        self.service.connections.remove(self.subscriber)
         self.sort_out()
         for span in self.spans.values():
             span.ended = True

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from chatserver.cluster.bus.exchange import give_bus
 from chatserver.config import Config, load
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks.calls import HookCalls
@@ -14,7 +13,7 @@ from chatserver.hooks.loading import hook_names
 from chatserver.interfaces import Authenticator, Bus, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.runtime.measure import Measures
-from chatserver.service import Service
+from chatserver.service.service import Service
 
 MOST_TURNS = 100_000  # of a loop; a run of a test takes some thousands
 
@@ -143,10 +142,7 @@ def make_service(
 ) -> Service:
     measures = Measures()
     hooks = hook_calls(config, measures, calls)
-    service = Service(config, store, authenticator or NoPasswords(), hooks, measures)
-    if bus is not None:
-        give_bus(service, bus, measures)
-    return service
+    return Service(config, store, authenticator or NoPasswords(), hooks, measures, bus=bus)
 
 
 @asynccontextmanager

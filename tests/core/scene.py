@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from chatserver.model import AnyEvent, RoomKind, User
 from chatserver.roomlog.room import Room
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.buses import Wire
 from tests.core.clients import Reader

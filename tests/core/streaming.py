@@ -13,8 +13,8 @@ from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import StoreUnavailable
 from chatserver.model import AnyEvent, User
 from chatserver.roomlog.room import Room
-from chatserver.service import Service
 from chatserver.service.rights import may_read
+from chatserver.service.service import Service
 from tests.core.clients import Reader, Span
 
 PAUSES = (0.0, 0.0, 0.001, 0.02, 0.3)  # seconds that executing takes
@@ -63,7 +63,7 @@ class StreamReader(Reader):
         self.operations: dict[str, Operation] = {}
 
     def subscribe(self) -> Subscriber:
-        subscriber = Listening(self.service.hub, self.pipe, self._lost)
+        subscriber = Listening(self.service.connections.outlet, self.pipe, self._lost)
         subscriber.heard = []
         return subscriber
 
@@ -91,7 +91,7 @@ class StreamReader(Reader):
         return self.spans[id_]
 
     def group(self, room: Room) -> Group:
-        return self.service.hub.group(room, type(self), self.encode)
+        return self.service.connections.group(room, type(self), self.encode)
 
     def sort_out(self) -> None:
         for frame in self.pipe.received:

@@ -13,10 +13,10 @@ from chatserver.hooks.guard import Call
 from chatserver.hooks.records import Space
 from chatserver.hooks.types import AccountChange, Actor, LoginAttempt
 from chatserver.model import RoomKind, RoomRole, ServerRole, User, UserRef
-from chatserver.service import Service
 from chatserver.service.attempts import Attempts
 from chatserver.service.directory import USERS
 from chatserver.service.owners import KEY, SPACE, Owners
+from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.password import PasswordPlugin
 from tests.core.clients import Reader
@@ -137,7 +137,7 @@ async def test_a_session_that_makes_room_ends_its_connections_on_other_nodes() -
         pipes = []
         for session in sessions:
             reader = Reader(there, await there.accounts.session(session))
-            there.hub.identify(reader.subscriber, reader.user, session)
+            there.connections.sign_in(reader.subscriber, reader.user, session)
             pipes.append(reader.pipe)
         await here.accounts.login("ada", PASSWORD, "192.0.2.1")
         assert await pipes[0].end() == 4451

@@ -22,7 +22,7 @@ from chatserver.copies.installation import bus_key
 from chatserver.interfaces import BUS_FRAME_BYTES
 from chatserver.model import ServerRole, UserRef
 from chatserver.runtime.measure import Counter
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.service.views import RoomRemoved, TypingNow
 from tests.core.buses import Wire
 from tests.core.scene import Scene, scene
@@ -32,7 +32,8 @@ SOON_SECONDS = 30.0  # repair would take 60 in these scenes
 
 def counted(service: Service, name: str, *labels: str) -> float:
     exchange: Any = service.exchange
-    counter: Counter = getattr(exchange, name)
+    side = exchange if hasattr(exchange, name) else exchange._announcer
+    counter: Counter = getattr(side, name)
     return counter.values.get(labels, 0)
 
 
@@ -77,7 +78,7 @@ async def test_more_than_one_query_holds_comes_at_once() -> None:
 async def test_who_reads_the_log_is_told_of_all_rooms_on_all_nodes() -> None:
     async with scene(Wire()) as built:
         told: list[str] = []
-        built.first.tell_of_news(told.extend)
+        built.first.watch_news(told.extend)
         await built.post(1)
         await until(lambda: told == [built.room.id])
         await built.post(1, on=built.second)  # nobody follows the room on the first node
@@ -151,7 +152,7 @@ async def test_a_bus_that_comes_back_has_heads_compared() -> None:
 async def test_a_change_of_an_account_comes_at_once() -> None:
     async with scene(Wire()) as built:
         reader = await built.reader()
-        with mock.patch("chatserver.service.LOOK_SECONDS", 60.0):
+        with mock.patch("chatserver.service.service.LOOK_SECONDS", 60.0):
             await built.second.accounts.set_role(built.owner.username, ServerRole.GUEST)
             await until(
                 lambda: reader.subscriber.user and reader.subscriber.user.role is ServerRole.GUEST
@@ -217,7 +218,7 @@ async def test_items_of_a_later_version_are_left_out() -> None:
     async with scene(wire) as built:
         reader = await built.reader()
         start = built.room.head
-        with mock.patch.object(built.second.exchange, "wrote"):  # it has nothing to say
+        with mock.patch.object(built.second._announcer, "wrote"):  # it has nothing to say
             await built.post(1, on=built.second)
         news = [["weather", "rain"], ["head", 5], {"$where": 1}, None, ["head", built.room.id, 10]]
         for packed in await frames_of(built, *map(encode, news)):
@@ -229,8 +230,8 @@ async def test_items_of_a_later_version_are_left_out() -> None:
 async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
     wire = Wire()
     with (
-        mock.patch("chatserver.cluster.bus.exchange.PUBLISH_SECONDS", 0.05),
-        mock.patch("chatserver.cluster.bus.exchange.WAITING_ITEMS", 20),
+        mock.patch("chatserver.cluster.bus.announcer.PUBLISH_SECONDS", 0.05),
+        mock.patch("chatserver.cluster.bus.announcer.WAITING_ITEMS", 20),
     ):
         async with scene(wire) as built:
             mine = wire.buses[1]
@@ -241,14 +242,14 @@ async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
 
             with mock.patch.object(mine, "publish", hang):
                 await built.post(5, on=built.second)
-                exchange: Any = built.second.exchange
+                announcer: Any = built.second._announcer
                 for number in range(100):
-                    exchange.user_changed(f"u{number}")
-                    assert len(exchange._items) <= 20
+                    announcer.user_changed(f"u{number}")
+                    assert len(announcer._items) <= 20
                 await until(lambda: counted(built.second, "_dropped") >= 80)
             reader = await built.reader()
             start = built.room.head
-            await until(lambda: not exchange._task)
+            await until(lambda: not announcer._task)
             await built.post(1, on=built.second)
             await built.expect(reader, start)
 

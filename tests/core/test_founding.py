@@ -10,7 +10,7 @@ import pytest
 
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.model import ServerRole, User
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from chatserver_plugins.mongo import MongoPlugin
 from chatserver_plugins.postgres import PostgresPlugin

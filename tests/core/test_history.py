@@ -16,8 +16,9 @@ from chatserver.model import (
     PinAdded,
     RoomKind,
 )
-from chatserver.service import Service, history
+from chatserver.service import history
 from chatserver.service.history import Page
+from chatserver.service.service import Service
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running

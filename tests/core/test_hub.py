@@ -31,8 +31,8 @@ async def test_events_of_one_turn_are_one_write_and_encoded_once() -> None:
             reader.pipe.send = writes.append  # type: ignore[method-assign]
         head = built.room.head
         events = [posted(built.room.id, head + number, "u1") for number in (1, 2)]
-        built.first.hub.publish(built.room, events[:1])
-        built.first.hub.publish(built.room, events[1:])
+        built.first.log.publish(built.room, events[:1])
+        built.first.log.publish(built.room, events[1:])
         assert writes == []
         await asyncio.sleep(0)
         assert len(writes) == 3 and len(set(writes)) == 1
@@ -43,9 +43,9 @@ async def test_what_is_known_already_is_dropped_and_a_hole_is_not_crossed() -> N
         reader = await built.reader()
         head = built.room.head
         event = posted(built.room.id, head + 1, "u1")
-        built.first.hub.publish(built.room, [event])
-        built.first.hub.publish(built.room, [event])
-        built.first.hub.publish(built.room, [posted(built.room.id, head + 3, "u1")])
+        built.first.log.publish(built.room, [event])
+        built.first.log.publish(built.room, [event])
+        built.first.log.publish(built.room, [posted(built.room.id, head + 3, "u1")])
         await asyncio.sleep(0)
         assert [each["seq"] for each in reader.pipe.events(built.room.id)] == [head + 1]
         assert built.room.stale and built.room.head == head + 1
@@ -131,7 +131,7 @@ async def test_events_that_cannot_be_encoded_are_read_by_those_who_come_back(
         readers = [await built.reader() for _ in range(3)]
         start = built.room.head
         with monkeypatch.context() as starving:
-            starving.setattr("chatserver.delivery.hub.event_frames", no_memory)
+            starving.setattr("chatserver.delivery.channel.event_frames", no_memory)
             await built.post(1)
         await built.post(1)
         assert [await reader.pipe.end() for reader in readers] == [CLOSE_INTERNAL] * 3
@@ -169,7 +169,7 @@ async def test_a_listener_that_raises_is_cut_off_and_nobody_else(
             broken.setattr(Subscriber, method, hand_over)
             events = [posted(built.room.id, start + 1 + number, "u1") for number in range(posts)]
             assert (await built.store.append(events)).stored == posts
-            built.first.hub.publish(built.room, events)
+            built.first.log.publish(built.room, events)
         assert await readers[1].pipe.end() == CLOSE_INTERNAL
         assert readers[1].pipe.events(built.room.id) == []
         assert [readers[number].pipe.closed for number in (0, 2)] == [None, None]
@@ -266,17 +266,17 @@ async def test_who_was_removed_gets_nothing_that_comes_after() -> None:
 @asynccontextmanager
 async def replaying(built: Scene, after: int) -> AsyncIterator[tuple[Reader, asyncio.Event]]:
     """A reader whose replay waits for the store until the event is set."""
-    gate, read = asyncio.Event(), built.first.hub.read
+    gate, read = asyncio.Event(), built.first.hub.outlet.pages._read
 
     async def late(room: Room, after: int, limit: int) -> list[AnyEvent]:
         await gate.wait()
         return await read(room, after, limit)
 
-    built.first.hub.read = late  # type: ignore[method-assign]
+    built.first.hub.outlet.pages._read = late
     reader = await built.reader(after)
     await asyncio.sleep(0.01)
     yield reader, gate
-    built.first.hub.read = read  # type: ignore[method-assign]
+    built.first.hub.outlet.pages._read = read
 
 
 async def test_a_room_followed_anew_while_it_is_replayed_starts_at_the_new_position() -> None:
@@ -308,7 +308,7 @@ async def test_a_connection_closed_while_replaying_leaves_nothing_behind() -> No
             reader.close()
             await asyncio.sleep(0.01)
             assert asyncio.all_tasks() == before
-        assert (built.room.followers, len(built.room.listeners)) == (0, 0)
+        assert (built.room.followers, built.first.hub.channels.open(built.room)) == (0, None)
         assert built.first.hub.connections() == 0
         assert built.first.hub.of_user(built.owner.id) == []
 
@@ -339,7 +339,7 @@ async def test_a_replay_that_crashes_closes_the_connection(logged: list[str]) ->
         raise RuntimeError("broken on purpose")
 
     async with scene() as built:
-        built.first.hub.read = crash  # type: ignore[method-assign]
+        built.first.hub.outlet.pages._read = crash
         reader = await built.reader(0)
         assert await reader.pipe.end() == CLOSE_INTERNAL
     assert any("replay failed" in line for line in logged)

@@ -11,7 +11,8 @@ from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
-from chatserver.service import Service, invitations
+from chatserver.service import invitations
+from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatserver.delivery.hub import Hub
+from chatserver.delivery.outlet import Outlet
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Appended
 from chatserver.model import AnyEvent, MessagePosted
@@ -45,10 +46,22 @@ class Node:
         given = config(**{f"delivery.{name}": value for name, value in settings.items()})
         self.rooms = RoomCache(store, 100)
         self.measures = Measures()
-        hub = Hub(given, self.rooms, self.measures)
+        hub = Hub(Outlet(given.limits, self.rooms.events, self.measures), None, self.measures)
         self.written: list[AnyEvent] = []
+        self.asked: Callable[[str], None] = lambda room: None  # in place of the other nodes
+
+        async def ask(room: str) -> None:
+            self.asked(room)
+
         self.log = Log(
-            store, self.rooms, hub.publish, self.written.extend, given.delivery, self.measures
+            store,
+            self.rooms,
+            given.delivery,
+            self.measures,
+            deliver=hub.deliver,
+            written=self.written.extend,
+            ask=ask,
+            on_failure=lambda error, refused: None,
         )
         self.outcomes: dict[str, Outcome | ChatError] = {}
 
@@ -230,11 +243,12 @@ def test_a_far_node_gets_its_turn_in_a_room_that_a_near_one_writes_to_all_the_ti
         near = Node(FaultyStore(store, itertools.repeat(("late", 0.0005))))
         far = Node(FaultyStore(store, itertools.repeat(("late", 0.05))))
 
-        async def ask(room: str) -> None:
+        def ask(room: str) -> None:
             loop.call_later(note_seconds, near.log.give_way, near.room(room))
 
         loop = asyncio.get_running_loop()
-        far.log.ask = ask if asks else None
+        if asks:
+            far.asked = ask
         for number in range(seconds * near_each):
             near.submit(f"n{number}")
             if number % (near_each // far_each) == 0:

@@ -14,7 +14,7 @@ from chatserver.delivery.logpages import PAGE_EVENTS
 from chatserver.delivery.streams import Payloads
 from chatserver.model import AnyEvent
 from chatserver.roomlog.room import Room
-from chatserver.service import Service
+from chatserver.service.service import Service
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
 from tests.core.scene import SOFT, Scene, scene
@@ -49,7 +49,7 @@ class Work:
     """Counts a node's reads of its store for clients that catch up, and its encodings for chat.v1."""
 
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-        store = Reads(service.hub._cache._store)
+        store = Reads(service.room_cache._store)
         self.reads = store.counts
         self.encoded: Counter[int] = Counter()
 
@@ -59,8 +59,8 @@ class Work:
             self.encoded.update(event.seq for event in events)
             return event_frames(events, limit, bits)
 
-        monkeypatch.setattr(service.hub._cache, "_store", store)
-        monkeypatch.setattr("chatserver.roomlog.room.event_frames", encoded)
+        monkeypatch.setattr(service.room_cache, "_store", store)
+        monkeypatch.setattr("chatserver.delivery.channel.event_frames", encoded)
 
 
 @asynccontextmanager
@@ -146,13 +146,13 @@ async def test_who_is_removed_meanwhile_gets_nothing_of_a_page_that_others_get()
     async with room_of(2 * PAGE_EVENTS) as built:
         user = await add_user(built.first, "member")
         await built.first.rooms.invite(built.owner, built.room, user.id)
-        gate, read = asyncio.Event(), built.first.hub.read
+        gate, read = asyncio.Event(), built.first.hub.outlet.pages._read
 
         async def late(room: Room, after: int, limit: int) -> list[AnyEvent]:
             await gate.wait()
             return await read(room, after, limit)
 
-        built.first.hub.read = late  # type: ignore[method-assign]
+        built.first.hub.outlet.pages._read = late
         stays, goes = await built.reader(0), await built.reader(0, user)
         await asyncio.sleep(0.01)
         await built.first.rooms.kick(built.owner, built.room, user.id)
@@ -180,7 +180,7 @@ async def test_pages_are_kept_for_a_moment_and_let_go(monkeypatch: pytest.Monkey
     monkeypatch.setattr("chatserver.delivery.logpages.KEEP_SECONDS", 0.5)
     async with room_of(3 * PAGE_EVENTS) as built:
         work = Work(built.first, monkeypatch)
-        pages = built.first.hub.pages
+        pages = built.first.hub.outlet.pages
         await built.expect(await built.reader(0), 0)
         assert pages._size == sum(kept.size for kept in pages._kept.values())
         async with asyncio.timeout(60):
@@ -195,7 +195,7 @@ async def test_what_is_kept_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("chatserver.delivery.logpages.KEEP_BYTES", 100_000)
     async with room_of(4 * PAGE_EVENTS) as built:
         await built.expect(await built.reader(0), 0)
-        pages = built.first.hub.pages
+        pages = built.first.hub.outlet.pages
         assert 0 < pages._size <= 100_000
         assert pages._size == sum(kept.size for kept in pages._kept.values())
         assert (built.room.id, 0, 0) not in pages._kept  # the oldest went first

@@ -34,9 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def watched(store: Any) -> Outage:
-    made = Outage(store)
-    made.name = "mongo"
-    return made
+    return Outage(store, "mongo")
 
 
 async def test_an_outage_is_said_once_and_its_end(logged: list[str]) -> None:

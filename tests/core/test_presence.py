@@ -11,8 +11,8 @@ import pytest
 from chatserver.cluster.bus import online
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, User
-from chatserver.service import Service
 from chatserver.service.presence import WATCHED_USERS
+from chatserver.service.service import Service
 from tests.core.buses import Wire
 from tests.core.clients import Reader
 from tests.core.nodes import add_user

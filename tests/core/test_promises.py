@@ -238,7 +238,7 @@ def test_a_node_that_reads_only_what_is_hinted_at_is_found_out(
             if head > room.head + 1:
                 room.head = room.tail_from = head - 1
                 room.tail = []
-            hints._hub.publish(room, events)
+            hints._log.publish(room, events)
 
     monkeypatch.setattr(Hints, "_fetch", fetch_the_last)
     expect_broken(MemoryStore, bus_faults=[[("lost", 0.0), ("", 0.0)] * 100] * 2)

@@ -44,7 +44,7 @@ def _kept_long(monkeypatch: pytest.MonkeyPatch) -> None:
 async def talk(tail: int) -> AsyncIterator[tuple[Scene, int]]:
     """A message that was edited twice and one that was deleted, behind the seq that is given, and others."""
     async with scene(buffer_soft_bytes=100_000, buffer_hard_bytes=1_000_000) as built:
-        built.first.hub._tail = built.second.hub._tail = tail
+        built.first.log._tail = built.second.log._tail = tail
         messages, start = built.first.messages, built.room.head
         one, _ = await messages.post(built.owner, built.room, "one", f"{SECRETS[0]} @owner")
         await messages.edit(built.owner, built.room, one.id, f"{SECRETS[1]} @owner")
@@ -106,18 +106,18 @@ async def test_a_page_that_is_kept_is_not_served_when_a_text_in_it_was_replaced(
             return [each["body"] for each in events if each["seq"] in (said.seq, said.seq + 21)]
 
         assert await seen() == ["", SECRETS[1]]
-        assert built.first.hub.pages._kept
+        assert built.first.hub.outlet.pages._kept
         await messages.edit(built.owner, built.room, said.id, "third")
         assert await seen() == ["", ""]
-        kept = dict(built.first.hub.pages._kept)
+        kept = dict(built.first.hub.outlet.pages._kept)
         await built.post(1)
         later, _ = await messages.post(built.owner, built.room, "two", "later")
         await messages.delete(built.owner, built.room, later.id)
-        assert built.first.hub.pages._kept.items() >= kept.items(), "others stay"
+        assert built.first.hub.outlet.pages._kept.items() >= kept.items(), "others stay"
         await messages.delete(built.owner, built.room, said.id)
         assert await seen() == ["", ""]
-        assert built.first.hub.pages._size == sum(
-            kept.size for kept in built.first.hub.pages._kept.values()
+        assert built.first.hub.outlet.pages._size == sum(
+            kept.size for kept in built.first.hub.outlet.pages._kept.values()
         )
 
 
@@ -137,7 +137,7 @@ async def test_a_node_that_was_behind_hands_out_no_text_with_what_replaced_it() 
 
 async def test_a_page_in_which_a_text_is_replaced_while_it_is_made_is_made_again() -> None:
     async with talk(5) as (built, _):
-        pages = LogPages(built.first.hub)
+        pages = LogPages(built.first.room_cache.events, built.first.hub.outlet.soft)
         told: list[list[str]] = []
         going_on = asyncio.Event()
         under_way = asyncio.Event()
@@ -156,7 +156,7 @@ async def test_a_page_in_which_a_text_is_replaced_while_it_is_made_is_made_again
             for each in await built.log()
             if isinstance(each, MessagePosted) and each.client_id == "c3"
         )
-        built.first.hub.pages = pages
+        built.first.hub.outlet.pages = pages
         await built.first.messages.edit(built.owner, built.room, said.id, "another")
         second = asyncio.ensure_future(pages.get(built.room, 0, "form", encode))
         await asyncio.sleep(0)
@@ -174,15 +174,15 @@ def test_where_the_texts_are_that_an_event_replaces() -> None:
     edited = event(MessageEdited, "r", 30, message="r-3", body="b")
     tail = room.tail_from
     assert tail > 3
-    assert room.replaced_by(edited) == [(3, tail)]
+    assert room._replaced_by(edited) == [(3, tail)]
     room.apply(edited, 5)
-    assert room.replaced_by(event(MessageDeleted, "r", 31, message="r-3")) == [(3, 3), (30, 30)]
-    assert room.replaced_by(event(MessageDeleted, "r", 31, message="r-29")) == [(29, 29)]
+    assert room._replaced_by(event(MessageDeleted, "r", 31, message="r-3")) == [(3, 3), (30, 30)]
+    assert room._replaced_by(event(MessageDeleted, "r", 31, message="r-29")) == [(29, 29)]
     for seq in range(31, 50):
         room.apply(posted("r", seq), 5)
     assert room.tail_from > 30
     deleted = event(MessageDeleted, "r", 50, message="r-3")
-    assert room.replaced_by(deleted) == [(3, room.tail_from)]
+    assert room._replaced_by(deleted) == [(3, room.tail_from)]
 
 
 def test_a_consumer_is_handed_events_without_them() -> None:

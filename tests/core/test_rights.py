@@ -10,8 +10,8 @@ import pytest
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
-from chatserver.service import Service
 from chatserver.service.rights import Right, demand, outranks, room_rights
+from chatserver.service.service import Service
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running
 

@@ -11,8 +11,8 @@ import pytest
 from chatserver.errors import StoreUnavailable
 from chatserver.model import MessagePosted, RoomKind, ServerRole, User
 from chatserver.roomlog.room import Room
-from chatserver.service import Service
 from chatserver.service.roomlist import RoomLists
+from chatserver.service.service import Service
 from chatserver.service.views import RoomList
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, add_user, config, make_service, running

@@ -77,7 +77,7 @@ async def nothing_left(built: Scene) -> AsyncIterator[None]:
     yield
     await asyncio.sleep(0.01)
     assert asyncio.all_tasks() == before
-    assert (built.room.followers, built.room.groups) == (0, None)
+    assert (built.room.followers, built.first.hub.channels.open(built.room)) == (0, None)
     assert built.first.hub.of_user(built.owner.id) == []
 
 
@@ -273,7 +273,7 @@ async def test_a_failing_execution_ends_the_streams_aloud_and_nothing_else(
             assert [str(error) for error in operation.errors] == ["broken on purpose"]
             assert reader.subscriber.feeds == set() and reader.pipe.closed is None
         assert [seqs(reader) for reader in broken] == [[start + 1]] * 2
-        assert len(built.room.groups or ()) == 1
+        assert len(built.first.hub.channels.of(built.room).groups) == 1
     assert logged
 
 
@@ -363,18 +363,18 @@ async def test_a_group_ends_with_the_last_of_its_streams() -> None:
             await built.post(1)
             for reader in readers:
                 reader.close()
-            assert built.room.groups is None
+            assert not built.first.hub.channels.of(built.room).groups
         async with nothing_left(built):
             reader = await listen(built, Gated)
             head = built.room.head
-            built.first.hub.publish(built.room, [posted(built.room.id, head + 1, "u1")])
+            built.first.log.publish(built.room, [posted(built.room.id, head + 1, "u1")])
             reader.close()  # before the execution has begun
         async with nothing_left(built):
             reader = await listen(built, Gated)
             head = built.room.head
-            built.first.hub.publish(built.room, [posted(built.room.id, head + 1, "u1")])
+            built.first.log.publish(built.room, [posted(built.room.id, head + 1, "u1")])
             await asyncio.sleep(0.01)  # it has begun
-            assert len(built.room.groups or ()) == 1
+            assert len(built.first.hub.channels.of(built.room).groups) == 1
             reader.close()
 
 
@@ -387,21 +387,21 @@ async def test_a_group_that_ended_is_made_anew() -> None:
             await built.post(2)
             await expect(built, reader, start)
             reader.close()
-            assert built.room.groups is None
+            assert not built.first.hub.channels.of(built.room).groups
 
 
 async def test_a_room_has_one_group_of_a_key() -> None:
     async with scene() as built:
-        hub, reader = built.first.hub, await listen(built)
-        first = hub.group(built.room, "key", reader.encode)
-        second = hub.group(built.room, "key", reader.encode)
+        connections, reader = built.first.connections, await listen(built)
+        first = connections.group(built.room, "key", reader.encode)
+        second = connections.group(built.room, "key", reader.encode)
         first.hold()
-        assert hub.group(built.room, "key", reader.encode) is first
+        assert connections.group(built.room, "key", reader.encode) is first
         with pytest.raises(RuntimeError, match="another group"):
             second.hold()
         first.release()
         second.hold()
-        assert hub.group(built.room, "key", reader.encode) is second
+        assert connections.group(built.room, "key", reader.encode) is second
 
 
 # -- entering --------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import msgspec
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, RoomKind, RoomRole, User
-from chatserver.service import Service
 from chatserver.service.history import Page
+from chatserver.service.service import Service
 from tests.core import checker
 from tests.core.buses import Wire
 from tests.core.checker import Ack

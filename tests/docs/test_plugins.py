@@ -234,7 +234,7 @@ async def test_the_file_carries_what_is_said(folder: Path) -> None:
         user, _ = await one.service.accounts.register("ada", PASSWORD)
         room = await one.service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
         there = await two.service.rooms.get(room.id)
-        there.followers += 1
+        there.add_follower()
         await one.service.messages.post(user, room, "1", "Hello")
         async with asyncio.timeout(60):
             while there.head < room.head:

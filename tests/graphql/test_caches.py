@@ -203,8 +203,9 @@ async def test_it_is_still_executed_once_for_all_who_follow(
     async def groups(server: Server) -> list[int]:
         loaded = server.service.room_cache.known(room)
         assert loaded is not None
-        assert loaded.groups
-        return [len(group.streams) for group in loaded.groups.values()]
+        channel = server.service.hub.channels.open(loaded)
+        assert channel is not None
+        return [len(group.streams) for group in channel.groups.values()]
 
     async with Speaker(server.port) as one, Speaker(server.port) as two:
         for speaker, asker in ((one, ada), (two, bob)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import Subscriber
+from chatserver import Room, Subscriber
 from chatserver.app import Server
 from chatserver.delivery.streams import Group, Stream
 from chatserver_plugins.graphql.groups import Encoder, EventExecutor
@@ -99,7 +99,12 @@ def is_of(server: Server, each: Any) -> bool:
     """Other tests in this process may have left some that belong to a hub of theirs."""
     if isinstance(each, Stream):
         each = each.subscriber
-    return not isinstance(each, Subscriber | Group) or each._hub is server.service.hub
+    return not isinstance(each, Subscriber | Group) or each._outlet is server.service.hub.outlet
+
+
+def _groups(server: Server, room: Room) -> int:
+    channel = server.service.hub.channels.open(room)
+    return len(channel.groups) if channel else 0
 
 
 async def census(server: Server) -> dict[str, Any]:
@@ -114,7 +119,7 @@ async def census(server: Server) -> dict[str, Any]:
         ),
         "connections": server.service.hub.connections(),
         "users": {user: len(of) for user, of in server.service.hub._users.items()},
-        "rooms": {room.id: (room.followers, room.holders, bool(room.groups)) for room in rooms},
+        "rooms": {room.id: (room.followers, room.holders, _groups(server, room)) for room in rooms},
     }
 
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from chatserver import errors
-from chatserver.web import frames
+from chatserver.web.websocket import frames
 from chatserver_plugins.graphql import socket, wire
 from tests.docs.pages import ROOT, blocks
 from tests.faults.server import ChatServer, http

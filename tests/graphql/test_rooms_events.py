@@ -170,8 +170,9 @@ async def test_who_follows_the_same_room_shares_what_is_executed(
     async def groups(server: Server) -> list[int]:
         loaded = server.service.room_cache.known(one)
         assert loaded is not None
-        assert loaded.groups
-        return [len(group.streams) for group in loaded.groups.values()]
+        channel = server.service.hub.channels.open(loaded)
+        assert channel is not None
+        return [len(group.streams) for group in channel.groups.values()]
 
     async with Speaker(server.port) as speaker, Speaker(server.port) as other:
         await speaker.init(token(ada))

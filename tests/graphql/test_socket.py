@@ -23,7 +23,8 @@ def token(asker: Asker) -> str:
 
 async def until_followed(server: Running, room: str) -> None:
     async def is_followed(running: Server) -> bool:
-        return bool((await running.service.rooms.get(room)).groups)
+        channel = running.service.hub.channels.open(await running.service.rooms.get(room))
+        return channel is not None and bool(channel.groups)
 
     async with asyncio.timeout(ANSWER_SECONDS):
         while not await server.run(is_followed):

@@ -124,7 +124,7 @@ async def test_who_does_not_read_misses_nothing(start: Start) -> None:
         assert await other.seqs("1", 40000) == list(range(3, 40003))
 
         async def behind(server: Server) -> float:
-            return sum(server.service.hub.fell_behind.values.values())
+            return sum(server.service.hub.outlet.fell_behind.values.values())
 
         assert await server.run(behind) > 0
         speaker.resume()
@@ -254,8 +254,10 @@ async def test_the_same_selection_is_executed_once(start: Start) -> None:
 
         async def groups(server: Server) -> list[int]:
             loaded = server.service.room_cache.known(room)
-            assert loaded is not None and loaded.groups
-            return sorted(len(group.streams) for group in loaded.groups.values())
+            assert loaded is not None
+            channel = server.service.hub.channels.open(loaded)
+            assert channel is not None
+            return sorted(len(group.streams) for group in channel.groups.values())
 
         assert await server.run(groups) == [1, 3]
         text = (await server.http("GET", "/metrics")).text

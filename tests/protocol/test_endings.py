@@ -9,7 +9,7 @@ from chatserver.app import Server
 from chatserver.interfaces import Appended
 from chatserver.model import AnyEvent, ServerRole
 from chatserver.runtime.measure import Measures
-from chatserver.service import Service
+from chatserver.service.service import Service
 from tests.protocol.client import Client, Refused
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Person, Running

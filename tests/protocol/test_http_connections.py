@@ -34,7 +34,7 @@ async def visitors(server: Running) -> int:
 
 async def dropped(server: Running) -> float:
     async def count(running: Server) -> float:
-        return sum(running.service.hub.dropped.values.values())
+        return sum(running.service.hub.outlet.dropped.values.values())
 
     return await server.run(count)
 

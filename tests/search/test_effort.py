@@ -8,7 +8,7 @@ import pytest
 from chatserver.model import AnyEvent, RoomKind, User
 from chatserver.search import effort
 from chatserver.search.effort import Effort, Turns
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import add_user, config, make_service, running

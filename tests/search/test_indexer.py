@@ -26,7 +26,7 @@ from chatserver.search.analyser import analysed
 from chatserver.search.indexer import PRESSED_SECONDS, Indexer
 from chatserver.search.query import parse
 from chatserver.search.segments import cover
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import (

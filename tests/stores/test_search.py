@@ -17,7 +17,7 @@ from chatserver import (
     User,
     UserRef,
 )
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.testing.samples import event, posted
 from chatserver.testing.stores import MakeStore
 from chatserver_plugins.memory import MemoryPlugin

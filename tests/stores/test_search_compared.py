@@ -23,7 +23,7 @@ from chatserver import (
     User,
     UserRef,
 )
-from chatserver.service import Service
+from chatserver.service.service import Service
 from chatserver.testing.samples import event, posted
 from chatserver.testing.stores import MakeStore
 from tests.core.nodes import add_user, config, make_service, running

@@ -6,7 +6,7 @@ import pytest
 from ws_client import Client, close, frame, text
 from ws_server import Recorder, Server
 
-from chatserver.web import frames, transport
+from chatserver.web.websocket import frames, transport
 from chatserver.web.websocket.heartbeat import Heartbeat
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ws_client import frame
 
-from chatserver.web import frames
+from chatserver.web.websocket import frames
 from chatserver.web.websocket.frames import FrameError, FrameReader, Message
 
 Outcome = tuple[list[Message], int | None]

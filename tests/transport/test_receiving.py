@@ -10,7 +10,7 @@ import pytest
 from ws_client import Client, close, frame, text
 from ws_server import Recorder, Server
 
-from chatserver.web import deflate, frames
+from chatserver.web.websocket import deflate, frames
 from chatserver.web.websocket.transport import Limits
 
 

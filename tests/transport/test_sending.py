@@ -12,7 +12,7 @@ from tornado.ioloop import IOLoop
 from ws_client import Client, SecureClient, close, frame, text
 from ws_server import Recorder, Server
 
-from chatserver.web import frames
+from chatserver.web.websocket import frames
 
 
 def no_memory(*args: object) -> NoReturn:

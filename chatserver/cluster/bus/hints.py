@@ -47,7 +47,7 @@ class Hints:
         if found is None or seq <= found.head:
             return
         if not found.followers:
-            found.stale = True  # the next use of the room reads the store
+            found.mark_stale()
             return
         self._heads[room] = max(seq, self._heads.get(room, 0))
         self._wake()
@@ -107,6 +107,6 @@ class Hints:
             return
         found = await self._store.ranges([(room.id, room.head) for room in wanted], FETCH_EVENTS)
         for (room, head), events in zip(wanted.items(), found, strict=True):
-            self._hub.publish(room, events)
+            self._log.publish(room, events)
             if len(events) == FETCH_EVENTS:
                 self.head(room.id, head)

@@ -9,8 +9,7 @@ from loguru import logger
 
 from chatserver import errors
 from chatserver.delivery.subscriber import Subscriber
-from chatserver.errors import ChatError, StoreUnavailable
-from chatserver.hooks.types import Draft
+from chatserver.errors import ChatError
 from chatserver.model import MessagePosted, User
 from chatserver.protocol import (
     AnyOp,
@@ -35,6 +34,7 @@ from chatserver.service.views import RoomRemoved
 from chatserver.version import __version__
 from chatserver.web.gate import Gate
 from chatserver.web.websocket import ops
+from chatserver.web.websocket.ops import draft_of
 from chatserver.web.websocket.transport import Transport
 
 BACKLOG = 16  # operations (one frame each) that may wait for an earlier one; then reading pauses
@@ -66,8 +66,9 @@ class Session:
 
     def __init__(self, gate: Gate, transport: Transport, address: str) -> None:
         self.gate, self.transport, self.service = gate, transport, gate.service
-        self.subscriber = Subscriber(gate.service.hub, transport, self._lost)
-        self.subscriber.window_bits = transport.window_bits
+        self.subscriber = Subscriber(
+            self.service.connections.outlet, transport, self._lost, transport.window_bits
+        )
         self._address = address
         self._entered = False
         limits = gate.config.limits
@@ -87,7 +88,7 @@ class Session:
         """Send `hello`; without a user, wait for `auth` no longer than the limit."""
         self._entered = True
         self.gate.enter(self._address)
-        self.service.hub.add(self.subscriber)
+        self.service.connections.add(self.subscriber)
         self.transport.on_drained = self.subscriber.on_drained
         config = self.gate.config
         self.subscriber.say(
@@ -112,15 +113,15 @@ class Session:
             )
 
     def sign_in(self, user: User, token: str) -> None:
-        hub = self.service.hub
-        if len(hub.of_user(user.id)) >= self.gate.config.limits.connections_per_user:
+        try:
+            self.service.connections.sign_in(self.subscriber, user, token)
+        except ChatError:
             self.transport.close(errors.CLOSE_CONNECTIONS, "too many connections")
             return
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
         self._bucket = self.service.rates.of_user(user.id)
-        hub.identify(self.subscriber, user, token)
 
     def may_tell_typing(self) -> bool:
         if self._typing is None:
@@ -160,7 +161,7 @@ class Session:
             self._entered = False
             self.gate.leave(self._address)
         self.gate.count_close(code)
-        self.service.hub.remove(self.subscriber)
+        self.service.connections.remove(self.subscriber)
 
     def on_connection_close(self) -> None:
         """The transport reports its end by `on_ws_connection_close`."""
@@ -179,31 +180,10 @@ class Session:
     # -- operations ------------------------------------------------------------------------------
 
     def _send_now(self, op: Send) -> bool:
-        """Submit a message without a task, if nothing has to be awaited for it. Returns whether it did.
-
-        The room in memory may be out of date: the log compares it with the store before it numbers the
-        message.
-        """
-        user, messages = self.user, self.service.messages
-        room = self.service.room_cache.known(op.room)
-        if user is None or room is None or messages.needs_preparing(op.body):
-            return False
-        try:
-            messages.submit(
-                user,
-                room,
-                op.client_id,
-                Draft(room=op.room, body=op.body, reply_to=op.reply_to),
-                (),
-                partial(self.sent, op.id),
-            )
-        except StoreUnavailable as error:  # asking the store about the room would only take longer
-            self.say_error(op.id, error)
-        except ChatError as error:
-            if self.service.room_cache.loaded(op.room) is None or room.role(user.id) is None:
-                return False  # refused by the room in memory, which may be out of date
-            self.say_error(op.id, error)
-        return True
+        """Submit a message without a task, if nothing has to be awaited for it. Returns whether it did."""
+        return self.user is not None and self.service.messages.send_now(
+            self.user, op.client_id, draft_of(op), partial(self.sent, op.id)
+        )
 
     def sent(self, number: int | float | None, outcome: Outcome | ChatError) -> None:
         """Answer a `send` with its outcome."""
@@ -273,7 +253,8 @@ class Session:
         """Unfollow a room if the user has lost the right to read it, by removal or by a change of role."""
         if self.user is not None and may_read(self.user, room):
             return
-        self.subscriber.unfollow(room)
+        for feed in [feed for feed in self.subscriber.feeds if feed.room is room]:
+            self.subscriber.unfollow(feed)
         self.subscriber.say(encode(RoomRemoved(room=room.id)))
 
     def _too_fast(self, op: AnyOp, wait: float) -> None:

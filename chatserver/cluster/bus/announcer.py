@@ -1,0 +1,120 @@
+"""Announces to the other nodes what happens on this one, over the bus.
+
+Announcements are gathered while the last frames are on their way, so that a message costs no more than an
+entry in a dict. Nothing depends on them: events whose announcement is lost are found when heads are compared.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from loguru import logger
+
+from chatserver.cluster.bus.envelopes import (
+    Envelopes,
+    Head,
+    InRoom,
+    Item,
+    OfMention,
+    OfUser,
+    UserChanged,
+    encode,
+)
+from chatserver.errors import BusUnavailable
+from chatserver.interfaces import Bus
+from chatserver.model import AnyEvent
+from chatserver.runtime.cancelling import cancel_or_name
+from chatserver.runtime.measure import Measures
+from chatserver.service.views import Mentioned
+
+PACE_SECONDS = 0.005  # between two calls of the bus: under load one frame carries many hints
+PUBLISH_SECONDS = 3.0
+WAITING_ITEMS = 10_000  # gathered while frames are on their way; further ones are dropped
+CLOSE_SECONDS = 1.0  # for sending the last hints
+
+
+class Announcer:
+    """The sending side of a bus. Sends nothing before `open`."""
+
+    def __init__(self, bus: Bus, measures: Measures) -> None:
+        self._bus = bus
+        self._envelopes: Envelopes | None = None  # while open
+        self._heads: dict[str, int] = {}
+        self._items: list[bytes] = []
+        self._task: asyncio.Task[None] | None = None
+        self._sent = measures.counter(
+            "chatserver_bus_frames_sent_total", "Frames sent over the bus"
+        )
+        self._dropped = measures.counter(
+            "chatserver_bus_items_dropped_total", "Items that could not be sent to other nodes"
+        )
+
+    def open(self, envelopes: Envelopes) -> None:
+        """Begin to send."""
+        self._envelopes = envelopes
+
+    async def close(self) -> None:
+        """Send the items that still wait, then stop."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+        self._envelopes = None
+        if self._task is not None:
+            await cancel_or_name([self._task])
+
+    def wrote(self, events: Sequence[AnyEvent]) -> None:
+        """Announce events that this node wrote, durable by now and ascending in each room."""
+        if self._envelopes is None:
+            return
+        heads = self._heads
+        for event in events:
+            heads[event.room] = event.seq
+        self._wake()
+
+    def user_changed(self, user: str) -> None:
+        self.say(UserChanged(user))
+
+    def tell_room(self, payload: Any) -> None:
+        """Send a typing notice to the room's listeners on other nodes."""
+        self.say(InRoom(payload))
+
+    def tell_user(self, user: str, payload: Any) -> None:
+        """Send a payload to the user's connections to other nodes."""
+        kind = OfMention if isinstance(payload, Mentioned) else OfUser
+        self.say(kind(user, payload))
+
+    def say(self, item: Item) -> None:
+        """Send an item to all other nodes."""
+        if self._envelopes is not None:
+            self._items.append(encode(item))
+            self._wake()
+
+    def _wake(self) -> None:
+        if len(self._heads) + len(self._items) > WAITING_ITEMS:
+            self._dropped.add(len(self._gathered()))
+        if self._task is None:
+            self._task = asyncio.create_task(self._send(), name="exchange")
+
+    def _gathered(self) -> list[bytes]:
+        items = [encode(Head(room, seq)) for room, seq in self._heads.items()] + self._items
+        self._heads, self._items = {}, []
+        return items
+
+    async def _send(self) -> None:
+        try:
+            while (self._heads or self._items) and self._envelopes is not None:
+                items = self._gathered()
+                try:
+                    await self._publish(list(self._envelopes.pack(items)))
+                except (BusUnavailable, TimeoutError):
+                    self._dropped.add(len(items))
+                except Exception:
+                    self._dropped.add(len(items))
+                    logger.exception("the bus failed")
+                await asyncio.sleep(PACE_SECONDS)
+        finally:
+            self._task = None
+
+    async def _publish(self, frames: list[bytes]) -> None:
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            await self._bus.publish(frames)
+        self._sent.add(len(frames))

@@ -1,0 +1,236 @@
+"""The service of one node: all parts that apply rules, put together for one store."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+from loguru import logger
+
+from chatserver.cluster.bus.announcer import Announcer
+from chatserver.cluster.bus.exchange import Exchange
+from chatserver.cluster.bus.hints import Hints
+from chatserver.cluster.bus.online import Online
+from chatserver.config import Config
+from chatserver.copies.installation import bus_key
+from chatserver.delivery.hub import Hub
+from chatserver.delivery.outlet import Outlet
+from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.calls import HookCalls
+from chatserver.interfaces import Authenticator, Bus, Store
+from chatserver.model import AnyEvent, MessagePosted, User
+from chatserver.roomlog.cache import RoomCache
+from chatserver.roomlog.log import Log
+from chatserver.runtime.cancelling import cancel_or_name
+from chatserver.runtime.measure import Measures
+from chatserver.runtime.rate import Rates
+from chatserver.search.finder import Finder
+from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
+from chatserver.search.indexer import Indexer
+from chatserver.service.accounts import Accounts
+from chatserver.service.changes import LOOK_SECONDS, Changes
+from chatserver.service.connections import Connections
+from chatserver.service.following import Following
+from chatserver.service.history import History
+from chatserver.service.inspection import Inspection
+from chatserver.service.messages import Messages
+from chatserver.service.outage import Outage
+from chatserver.service.presence import TURN_SECONDS, Presence
+from chatserver.service.removal import Removal
+from chatserver.service.rights import demand_staff
+from chatserver.service.rooms import RoomService
+from chatserver.service.search import Search
+from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
+from chatserver.service.typing_now import Typing
+from chatserver.service.views import Mentioned
+
+
+class Service:
+    """All parts of the server that apply rules, made for one store."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        authenticator: Authenticator,
+        hooks: HookCalls,
+        measures: Measures,
+        *,
+        bus: Bus | None = None,
+        store_name: str = "?",
+    ) -> None:
+        """`store_name` is that of the plugin that stores, for the log."""
+        self.config, self.store, self.hooks = config, store, hooks
+        limits = config.limits
+        self.rates = Rates(
+            limits.operations_per_second, limits.operations_burst, limits.anonymous_per_second
+        )
+        self.room_cache = RoomCache(store, config.delivery.rooms_loaded)
+        announcer = Announcer(bus, measures) if bus is not None else None
+        self.hub = Hub(Outlet(limits, self.room_cache.events, measures), announcer, measures)
+        self.outage = Outage(store, store_name)
+        self.changes = Changes(store, announcer)
+        self.log = Log(
+            store,
+            self.room_cache,
+            config.delivery,
+            measures,
+            deliver=self.hub.deliver,
+            written=self._written,
+            ask=partial(self.changes.announce, "turn"),
+            on_failure=self.outage.failed,
+        )
+        self.changes.watch("turn", self._give_way)
+        self.accounts = Accounts(store, authenticator, hooks, self.hub, self.changes, config)
+        self.history = History(store, self.room_cache, limits)
+        online = Online()
+        self.rooms = RoomService(
+            store,
+            self.room_cache,
+            self.log,
+            self.hub,
+            self.accounts,
+            self.changes,
+            limits,
+            online,
+        )
+        self.messages = Messages(
+            self.log, self.room_cache, self.rooms, self.history, self.accounts, hooks, limits
+        )
+        self.removal = Removal(store, self.accounts, self.rooms)
+        self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits)
+        self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
+        self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
+        self.typing = Typing(self.hub)
+        self.presence = Presence(self.rooms, online, announcer)
+        self.connections = Connections(self.hub, self.presence, limits)
+        self._announcer = announcer
+        self.exchange: Exchange | None = None  # None without a bus
+        if bus is not None and announcer is not None:
+            recheck = partial(self.changes.recheck, "user")
+            hints = Hints(store, self.room_cache, self.log, self.hub, recheck)
+            self.exchange = Exchange(
+                bus, announcer, hints, self.room_cache, self.hub, online, measures
+            )
+        self._processed = measures.counter(
+            "messages_processed_total", "Events that became durable", ("type",)
+        )
+        self._on_news: Callable[[Iterable[str]], None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Read the installation's epoch and begin to compare the heads of followed rooms."""
+        await self.following.open()
+        self._tasks = [
+            self._repeated(self._compare_heads, self.config.delivery.repair_seconds),
+            self._repeated(self.changes.look, LOOK_SECONDS),
+            self._repeated(self.presence.turn, TURN_SECONDS),
+        ]
+
+    async def join(self) -> None:
+        """Become a node: open the bus, if there is one, and begin to index. Raises `StartupError`."""
+        if self.exchange is not None:
+            await self.exchange.open(await bus_key(self.store), self.epoch)
+        self._tasks += [
+            self._repeated(self.indexer.look, INDEX_SECONDS),
+            self._repeated(self.accounts.similar.look, SIMILAR_SECONDS),
+        ]
+
+    async def stop(self) -> None:
+        await cancel_or_name(self._tasks)  # before the store closes, which they use
+        await self.log.drain()
+        await self.outage.stop()
+        if self.exchange is not None:
+            self.presence.end()
+            await self.exchange.close()
+
+    async def ping(self) -> Mapping[str, object]:
+        """The health check of the store. Raises `StoreUnavailable`.
+
+        A full disk may still take its small write and refuse those of messages.
+        """
+        await self.store.ping()
+        if self.log.is_failing():
+            raise StoreUnavailable
+        return {}
+
+    async def signed_in(self, token: str | None, address: str) -> User:
+        """The user of a request's session token; counts one operation of theirs.
+
+        Without a valid session the operation counts for the address. Raises `ChatError` auth.required,
+        auth.invalid, limit.rate.
+        """
+        try:
+            if token is None:
+                raise ChatError("auth.required")
+            user = await self.accounts.session(token)
+        except ChatError as error:
+            if error.code in ("auth.required", "auth.invalid"):
+                self.rates.take(None, address)
+            raise
+        self.rates.take(user.id)
+        return user
+
+    def inspect(self, user: User, address: str) -> Inspection:
+        """Read access to all data, regardless of the rights in rooms. Raises `ChatError` user.forbidden.
+
+        For staff of the server only; `address` is the address of the user who looks.
+        """
+        demand_staff(user)
+        return Inspection(self.store, self.accounts, self.hooks, user, address)
+
+    def watch_news(self, watcher: Callable[[Iterable[str]], None]) -> None:
+        """Call `watcher` with the rooms in which this node wrote or, by the bus, another node did."""
+        self._on_news = watcher
+        if self.exchange is not None:
+            self.exchange.watch_heads(watcher)
+
+    @property
+    def epoch(self) -> str:
+        """The installation's epoch; seqs of another epoch mean nothing here."""
+        return self.following.epoch
+
+    def _written(self, events: Sequence[AnyEvent]) -> None:
+        if self._announcer is not None:
+            self._announcer.wrote(events)
+        for tag, count in Counter(event.__struct_config__.tag for event in events).items():
+            self._processed.add(count, (str(tag),))
+        for event in events:
+            if isinstance(event, MessagePosted) and event.mentions:
+                self._tell_mentioned(event)
+        if self._on_news is not None:
+            self._on_news({event.room for event in events})
+        if self.hooks.events_are_observed:
+            for event in events:
+                self.hooks.on_event(event)
+
+    async def _give_way(self, name: str) -> None:
+        if room := self.room_cache.known(name):
+            self.log.give_way(room)
+
+    def _tell_mentioned(self, event: MessagePosted) -> None:
+        room = self.room_cache.known(event.room)
+        news = Mentioned(room=event.room, seq=event.seq, message=event.id, author=event.author)
+        for user in event.mentions:
+            if user != event.author.id and room is not None and room.role(user) is not None:
+                self.hub.tell_user(user, news)
+
+    async def _compare_heads(self) -> None:
+        """Bring other nodes' events to local followers, also if no hint announced them."""
+        await self.log.refresh(self.room_cache.followed())
+
+    def _repeated(
+        self, action: Callable[[], Awaitable[None]], seconds: float
+    ) -> asyncio.Task[None]:
+        return asyncio.create_task(self._repeat(action, seconds), name=action.__qualname__)
+
+    async def _repeat(self, action: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Call `action` again and again, also after it failed."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await action()
+            except StoreUnavailable as error:
+                self.outage.failed(error)
+            except Exception:
+                logger.exception("{} failed", action.__qualname__)
