@@ -222,6 +222,11 @@ class Subscriber:
             self._behind.pop(feed, None)
         feed.release()
 
+    def leave(self, room: Room) -> None:
+        """Unfollow all feeds of a room."""
+        for feed in [feed for feed in self.feeds if feed.room is room]:
+            self.unfollow(feed)
+
     def skip_to_log(self, feed: Feed, after: int) -> None:
         """Take the feed off the live path; events after the seq `after` are read from the log."""
         self._fall_behind(feed, after)
@@ -234,8 +239,7 @@ class Subscriber:
         except Exception:
             logger.exception("the loss of a room could not be told")
             self.pipe.close(CLOSE_INTERNAL, "a room is lost")
-            for feed in [feed for feed in self.feeds if feed.room is room]:
-                self.unfollow(feed)
+            self.leave(room)
 
     def close(self) -> None:
         """Leave all feeds, as the connection is gone."""

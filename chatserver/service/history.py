@@ -121,7 +121,7 @@ class History:
             if not events:
                 break
             after = events[-1].seq
-            room.event_bytes = _length(events, *reversed(fitting(events, self._page_bytes)))
+            room.note_event_bytes(_length(events, *reversed(fitting(events, self._page_bytes))))
         return found[:limit], after >= room.head
 
     async def pages(

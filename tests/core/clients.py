@@ -141,5 +141,5 @@ class Reader:
     def _lost(self, room: Room) -> None:
         if may_read(self.user, room):
             return
-        self.subscriber.unfollow(room)
+        self.subscriber.leave(room)
         self.spans[room.id].ended = True

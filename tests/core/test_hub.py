@@ -292,7 +292,7 @@ async def test_a_room_left_while_it_is_replayed_is_silent() -> None:
     async with scene() as built:
         await built.post(50)
         async with replaying(built, 0) as (reader, gate):
-            reader.subscriber.unfollow(built.room)
+            reader.subscriber.leave(built.room)
             gate.set()
             await asyncio.sleep(0.02)
             assert reader.pipe.events(built.room.id) == []

@@ -2,7 +2,8 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Container, Iterator, Mapping, Set
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,68 @@ def test_a_public_name_says_what_it_is(name: str) -> None:
     text = PUBLIC[name].__doc__
     assert text
     assert not text.startswith(f"{name}("), "that is what Python makes of a tuple's fields"
+
+
+# -- circles -----------------------------------------------------------------------------------------
+
+
+def sources() -> dict[str, Path]:
+    """The file of each module of the project."""
+    found = {}
+    for package in (chatserver, chatserver_plugins):
+        top = Path(package.__file__).parent
+        for path in files(top):
+            parts = [package.__name__, *path.relative_to(top).with_suffix("").parts]
+            found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def reached(module: str, name: str, modules: Container[str]) -> Iterator[str]:
+    """The modules that an import runs: the one named, and the packages that it lies in."""
+    full = f"{module}.{name}" if f"{module}.{name}" in modules else module
+    while full:
+        if full in modules:
+            yield full
+        full = full.rpartition(".")[0]
+
+
+def circles(graph: Mapping[str, Set[str]]) -> list[list[str]]:
+    """A way from a module back to itself for each module that has one, shortest first."""
+    found = []
+    for start in graph:
+        ways = deque([[start]])
+        seen: set[str] = set()
+        while ways:
+            way = ways.popleft()
+            if start in graph[way[-1]]:
+                found.append(way)
+                break
+            new = graph[way[-1]] - seen
+            seen |= new
+            ways.extend([*way, each] for each in sorted(new))
+    return sorted(found, key=len)
+
+
+def test_no_file_needs_itself_by_way_of_others() -> None:
+    """Imports within functions count, and those for type checkers, too."""
+    known = sources()
+    graph = {}
+    for module, path in known.items():
+        found = {each for pair in imports(path) for each in reached(*pair, known)}
+        own_packages = {each for each in found if module.startswith(each + ".")}
+        graph[module] = found - own_packages - {module}
+    assert circles(graph) == []
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set[str]()}
+    assert circles(graph) == [["b", "c"], ["c", "b"]]
+
+
+def test_a_plugin_leaves_the_hub_to_the_service() -> None:
+    """Plugins have `service.connections`; the hub, the cache of rooms and the log are behind it."""
+    inner = {"hub", "log", "_hub", "_log"}
+    for path in files(PLUGINS):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in inner:
+                assert not ast.unparse(node.value).endswith("service"), f"{path}:{node.lineno}"

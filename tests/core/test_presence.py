@@ -166,7 +166,7 @@ async def test_rooms_that_are_left_do_not_count() -> None:
                 await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])
             left = built.first.room_cache.loaded(built.room.id)
             assert left is not None
-            reader.subscriber.unfollow(left)
+            reader.subscriber.leave(left)
             await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])
 
 
@@ -221,7 +221,7 @@ async def test_who_does_not_follow_the_room_may_not_ask_and_is_told_no_more() ->
             await ask(reader, built, guest)
         await reader.follow(built.room.id, None)
         await ask(reader, built, guest)
-        reader.subscriber.unfollow(built.room)
+        reader.subscriber.leave(built.room)
         connect(built, built.first, guest)
         await built.first.presence.turn()
         assert told(reader) == []

@@ -185,7 +185,9 @@ LIST = "/api/v1/rooms"
 LONG = "Accept-Charset: utf-8"  # a field that the short way does not know
 
 
-async def break_list(running: Server, error: Exception) -> list[int]:
+async def break_list(
+    running: Server, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> list[int]:
     """Have all lists fail. The result grows by one for each that is asked for."""
     asked: list[int] = []
 
@@ -193,7 +195,7 @@ async def break_list(running: Server, error: Exception) -> list[int]:
         asked.append(1)
         raise error
 
-    running.service.rooms.visible = visible  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(running.service.rooms, "visible", visible)
     return asked
 
 
@@ -233,10 +235,10 @@ async def test_lists_of_rooms_in_a_row_need_no_handler(
     "error, status", [(StoreUnavailable(reason="away"), 503), (ValueError("a mistake"), 500)]
 )
 async def test_a_list_that_fails_is_asked_for_once(
-    server: Running, error: Exception, status: int
+    server: Running, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     anna = await server.person("anna")
-    asked = await server.run(lambda running: break_list(running, error))
+    asked = await server.run(lambda running: break_list(running, error, monkeypatch))
     async with line(server) as short, line(server) as long:
         short.send(get(LIST, anna.token))
         answer = await short.answer()

@@ -253,8 +253,7 @@ class Session:
         """Unfollow a room if the user has lost the right to read it, by removal or by a change of role."""
         if self.user is not None and may_read(self.user, room):
             return
-        for feed in [feed for feed in self.subscriber.feeds if feed.room is room]:
-            self.subscriber.unfollow(feed)
+        self.subscriber.leave(room)
         self.subscriber.say(encode(RoomRemoved(room=room.id)))
 
     def _too_fast(self, op: AnyOp, wait: float) -> None:
