@@ -42,7 +42,7 @@ class ListRooms(Op, frozen=True, kw_only=True, tag="rooms"):
     """The rooms the user is in, with positions, and public ones to join (`joined` false).
 
     By ascending id, at most `limit` of both together; without it at most 1,000 joined and 500 public ones.
-    If the answer has `more`, that is the `after` of the next page.
+    If the answer has `more`, its `after` leads to the next page.
     """
 
     after: Annotated[str, Meta(max_length=80)] = ""
@@ -141,13 +141,13 @@ class Read(Op, frozen=True, kw_only=True, tag="read"):
 
 
 class Typing(Op, frozen=True, kw_only=True, tag="typing"):
-    """Tell the followers of the room that the user is typing. No answer, not in the log."""
+    """Tell the followers of the room that the user is typing. This is in no log."""
 
     room: Id
 
 
 class Presence(Op, frozen=True, kw_only=True, tag="presence"):
-    """Ask which of these members of a followed room are online, and be told of changes.
+    """Ask which of these members of a followed room are online, and watch them for changes.
 
     A new list replaces the last one of the same room; an empty one ends the watch.
     """
@@ -157,7 +157,7 @@ class Presence(Op, frozen=True, kw_only=True, tag="presence"):
 
 
 class Create(Op, frozen=True, kw_only=True, tag="create"):
-    """Make a room. A direct room is between the user and one other, or, for notes, nobody; it is made once."""
+    """Make a room. A direct room has one other member, or none, for notes; it is made once."""
 
     kind: RoomKind = RoomKind.PUBLIC
     name: Annotated[str, Meta(max_length=200)] | None = None
@@ -218,8 +218,8 @@ class Members(Op, frozen=True, kw_only=True, tag="members"):
 class Search(Op, frozen=True, kw_only=True, tag="search"):
     """Messages that match, newest first, of one room or of all that the user is in.
 
-    `before` is the `cursor` of the answer before, to go on behind that page. It may also be a seq in one
-    room, or a time (`at`) in all.
+    `before` is the `cursor` of the previous answer, for the next page. It may also be a seq in one room, or a
+    time (`at`) in all rooms.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=200)]

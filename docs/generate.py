@@ -22,6 +22,7 @@ import hook_reference
 import http_reference
 import metrics_reference
 import protocol_reference
+from wrapping import item
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- end of generated -->"
@@ -37,13 +38,13 @@ def plugins() -> Iterator[tuple[str, type[msgspec.Struct]]]:
 
 
 def reference() -> str:
-    """The tables, as they stand between the markers."""
+    """The settings, as they stand between the markers."""
     parts = []
     for name, kind in sections():
         summary = (kind.__doc__ or "").partition("\n")[0]
-        parts.append(f"### `[{name}]`\n\n{summary}\n\n{_table(describe(kind))}")
+        parts.append(f"### `[{name}]`\n\n{summary}\n\n{_list(describe(kind))}")
     for name, kind in plugins():
-        parts.append(f"### `[plugin.{name}]`\n\n{_table(describe(kind))}")
+        parts.append(f"### `[plugin.{name}]`\n\n{_list(describe(kind))}")
     return "\n\n".join(parts)
 
 
@@ -58,7 +59,7 @@ def protocol() -> str:
         "events": protocol_reference.events(),
         "passing": protocol_reference.passing(),
         "close codes": protocol_reference.close_codes(),
-        "http": http_reference.table(),
+        "http": http_reference.calls(),
         "errors": protocol_reference.error_codes(),
         "limits": protocol_reference.limits(),
         "bot": f"```python\n{bot}```",
@@ -114,16 +115,16 @@ def _holds(path: Path, text: str) -> bool:
     return path.exists() and path.read_text(encoding="utf-8") == text
 
 
-def _table(settings: list[Setting]) -> str:
+def _list(settings: list[Setting]) -> str:
     if not settings:
         return "No settings."
-    rows = ["| key | type | default | |", "|---|---|---|---|"]
-    for setting in settings:
-        required = setting.default is msgspec.NODEFAULT
-        default = "required" if required else f"`{toml_value(setting.default)}`"
-        cells = (f"`{setting.key}`", setting.type, default, setting.description)
-        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(rows)
+    return "\n".join(_item(setting) for setting in settings)
+
+
+def _item(setting: Setting) -> str:
+    required = setting.default is msgspec.NODEFAULT
+    default = "required" if required else f"default `{toml_value(setting.default)}`"
+    return item(f"**`{setting.key}`** ({setting.type}; {default}): {setting.description}")
 
 
 if __name__ == "__main__":

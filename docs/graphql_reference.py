@@ -16,6 +16,7 @@ from graphql import (
     is_union_type,
     print_schema,
 )
+from wrapping import item, wrapped
 
 from chatserver_plugins.graphql.errors import CODES
 from chatserver_plugins.graphql.part import own_part
@@ -75,21 +76,27 @@ def _name(kind: GraphQLNamedType) -> str:
 def _section(kind: Any) -> str:
     lines = [f"### `{kind.name}`\n", f"{kind.description}\n"]
     if is_union_type(kind):
-        lines.append("One of " + ", ".join(f"`{each.name}`" for each in kind.types) + ".\n")
-    rows = list(_rows(kind))
-    if rows:
-        lines += ["| | | |", "|---|---|---|", *rows, ""]
+        names = ", ".join(f"`{each.name}`" for each in kind.types)
+        lines.append(wrapped(f"One of {names}.") + "\n")
+    items = list(_items(kind))
+    if items:
+        lines += [*items, ""]
     return "\n".join(lines)
 
 
-def _rows(kind: Any) -> Iterator[str]:
+def _items(kind: Any) -> Iterator[str]:
+    """Its values or fields, with the arguments of each field below it."""
     for name, value in getattr(kind, "values", {}).items():
-        yield f"| `{name}` | | {value.description} |"
+        yield item(f"`{name}`: {value.description}")
     for name, field in getattr(kind, "fields", {}).items():
-        yield f"| `{name}` | `{field.type}`{_default(field)} | {field.description} |"
+        yield item(_described(name, field))
         for argument_name, argument in getattr(field, "args", {}).items():
-            shown = f"`{argument.type}`{_default(argument)}"
-            yield f"| · `{argument_name}` | {shown} | {argument.description or ''} |"
+            yield item(_described(argument_name, argument), level=1)
+
+
+def _described(name: str, field: Any) -> str:
+    shown = f"`{name}: {field.type}{_default(field)}`"
+    return f"{shown}: {field.description}" if field.description else shown
 
 
 def _default(field: Any) -> str:
@@ -97,4 +104,4 @@ def _default(field: Any) -> str:
     if node is None:
         return ""
     value = getattr(node, "value", None)
-    return f" = `{'[]' if value is None else value or chr(34) * 2}`"
+    return f" = {'[]' if value is None else value or chr(34) * 2}"

@@ -1,6 +1,6 @@
 """Makes the reference part of docs/plugins.md from the hooks where they are declared.
 
-`docs/generate.py` writes it. Holds no text of its own: what a hook promises is its docstring.
+`docs/generate.py` writes it. It holds no text of its own: a hook's docstring is its contract.
 """
 
 import ast
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from wrapping import item
 
 from chatserver.hooks import context, types
 from chatserver.hooks.specs import Hooks
@@ -19,12 +20,12 @@ MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\
 
 
 def reference() -> str:
-    """The hooks, then what they take and give."""
-    return "\n\n".join([*_hooks(), "## What hooks take and give", *_types()])
+    """The hooks, then the types of their arguments and results."""
+    return "\n\n".join([*_hooks(), "## Types that hooks take and return", *_types()])
 
 
 def signature(name: str) -> str:
-    """The hook as it is declared, without its text: what a plugin writes."""
+    """The hook's declaration without its docstring, as a plugin writes it."""
     source = textwrap.dedent(inspect.getsource(getattr(Hooks, name)))
     function = ast.parse(source).body[0]
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -75,7 +76,7 @@ def _members(kind: Any) -> str:
 
 def _row(shown: str, member: Any) -> str:
     text = " ".join(_text(member).split())
-    return f"- `{shown}`: {text}" if text else f"- `{shown}`"
+    return item(f"`{shown}`: {text}" if text else f"`{shown}`")
 
 
 def _default(value: Any) -> str:

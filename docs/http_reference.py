@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from protocol_reference import Changed, Empty, MemberList, RoomList, components, keys, pretty
+from wrapping import item, joined
 
 from chatserver.model import User
 from chatserver.protocol import Sent
@@ -33,38 +34,40 @@ CALLS = [
     Call("POST", "/api/v1/register", api.NewAccount, 201, api.UserReply, "Make an account and sign in. The first user becomes owner."),
     Call("POST", "/api/v1/login", api.Credentials, 200, api.UserReply, "Sign in; also sets the cookie `chat_session`."),
     Call("POST", "/api/v1/logout", None, 200, Empty, "Revoke the session, and close its connections."),
-    Call("GET", "/api/v1/me", None, 200, User, "Who I am."),
+    Call("GET", "/api/v1/me", None, 200, User, "The signed-in user."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
     Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
-    Call("GET", "/api/v1/rooms", None, 200, RoomList, "My rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
+    Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
     Call("GET", _ROOM, None, 200, RoomView, "One room."),
     Call("PATCH", _ROOM, api.RoomChange, 200, RoomView, "Change name or topic."),
     Call("POST", f"{_ROOM}/join", None, 200, RoomView, "Join a public room."),
     Call("POST", f"{_ROOM}/leave", None, 200, Empty, "Leave a room. The last owner stays while others are in it."),
-    Call("GET", f"{_ROOM}/members", None, 200, MemberList, "Who is in it, by ascending id.", ("after", "limit")),
-    Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Take a user in."),
+    Call("GET", f"{_ROOM}/members", None, 200, MemberList, "The members of a room, by ascending id.", ("after", "limit")),
+    Call("POST", f"{_ROOM}/members", api.Invitation, 201, Empty, "Add a user to a room."),
     Call("PUT", f"{_ROOM}/members/ID", api.Appointment, 200, Changed, "Give a member another role."),
     Call("DELETE", f"{_ROOM}/members/ID", None, 200, Empty, "Remove a member."),
-    Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or that before or around a seq.", ("before", "around", "limit")),
+    Call("GET", f"{_ROOM}/messages", None, 200, Page, "Messages by ascending seq: the newest page, or the page before or around a seq.", ("before", "around", "limit")),
     Call("POST", f"{_ROOM}/messages", api.NewMessage, 201, Sent, "Post a message. The same `client_id` again: 200 and the first answer."),
-    Call("PATCH", _MESSAGE, api.NewBody, 200, Changed, "Change the text of a message of one's own."),
+    Call("PATCH", _MESSAGE, api.NewBody, 200, Changed, "Change the text of one of the user's own messages."),
     Call("DELETE", _MESSAGE, None, 200, Changed, "Delete a message."),
     Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),
     Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
-    Call("GET", f"{_ROOM}/events", None, 200, EventPage, "The log after a seq.", ("after", "limit")),
+    Call("GET", f"{_ROOM}/events", None, 200, EventPage, "The room's log after a seq.", ("after", "limit")),
 ]  # fmt: skip
 _NUMBERS = ("before", "limit")
 
 
-def table() -> str:
-    rows = ["| | body | answer | |", "|---|---|---|---|"]
-    for call in CALLS:
-        query = "?" + "&".join(f"{name}=…" for name in call.query) if call.query else ""
-        body = keys(call.body) if call.body else ""
-        answer = f"{call.status} {keys(call.answer)}"
-        rows.append(f"| {call.method} {call.path}{query} | {body} | {answer} | {call.text} |")
-    return "\n".join(rows)
+def calls() -> str:
+    """A list of all calls: address, body, answer, effect."""
+    return "\n".join(_item(call) for call in CALLS)
+
+
+def _item(call: Call) -> str:
+    query = "?" + "&".join(f"{name}=…" for name in call.query) if call.query else ""
+    body = f"with {keys(call.body)}" if call.body else ""
+    answer = f"→ {call.status} {keys(call.answer)}:"
+    return item(joined([f"**`{call.method} {call.path}{query}`**", body, answer, call.text]))
 
 
 def openapi() -> str:

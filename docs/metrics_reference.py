@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from wrapping import item
+
 ROOT = Path(__file__).parents[1]
 KINDS = {
     "counter": "counter",
@@ -23,10 +25,11 @@ WRITTEN = re.compile(r"# HELP (\w+) (.+)\n# TYPE \w+ (\w+)\n\w+\{?(.*)")
 HEAD = """\
 # Metrics
 
-Every figure of the server's own at `/metrics`, generated from the code. With `chatserver serve --workers` each has the
-label `worker` besides. The plugin `metrics` adds the process's own (`process_…`) and Python's garbage collector
-(`python_gc_…`), which [prometheus-client](https://prometheus.github.io/client_python/collector/) describes. A counter
-ends in `_total`; a histogram has `_bucket`, `_sum` and `_count`; times are in seconds, sizes in bytes.
+The server's own metrics at `/metrics`, generated from the code: each with its kind, its labels and its meaning. With
+`chatserver serve --workers` each has the label `worker` as well. The plugin `metrics` adds those of the process
+(`process_…`) and of Python's garbage collector (`python_gc_…`), which
+[prometheus-client](https://prometheus.github.io/client_python/collector/) describes. The name of a counter ends in
+`_total`; a histogram has `_bucket`, `_sum` and `_count`; times are in seconds, sizes in bytes.
 """
 
 
@@ -58,19 +61,19 @@ def page() -> str:
         parts = measure.file.relative_to(ROOT).parts
         group = core if parts[0] == "chatserver" else plugins.setdefault(parts[1], [])
         group.append(measure)
-    sections = [f"## The server\n\n{_table(core)}"]
-    sections += [
-        f"## Plugin `{name}`\n\n{_table(group)}" for name, group in sorted(plugins.items())
-    ]
+    sections = [f"## The server\n\n{_list(core)}"]
+    sections += [f"## Plugin `{name}`\n\n{_list(group)}" for name, group in sorted(plugins.items())]
     return "\n".join([HEAD, *sections])
 
 
-def _table(measures: list[Declared]) -> str:
-    rows = [
-        f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels)} | {each.text} |"
-        for each in measures
-    ]
-    return "\n".join(["| name | kind | labels | |", "|---|---|---|---|", *rows, ""])
+def _list(measures: list[Declared]) -> str:
+    return "\n".join([*map(_item, measures), ""])
+
+
+def _item(measure: Declared) -> str:
+    labels = ", ".join(f"`{label}`" for label in measure.labels)
+    by = f" by {labels}" if labels else ""
+    return item(f"`{measure.name}` ({measure.kind}{by}): {measure.text}")
 
 
 def _in_file(path: Path) -> Iterator[Declared]:

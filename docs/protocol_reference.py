@@ -2,12 +2,13 @@
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
+from wrapping import item, joined
 
 from chatserver import errors
 from chatserver.config import LimitsConfig
@@ -33,7 +34,7 @@ Number = int | float | None
 
 
 class Empty(msgspec.Struct):
-    """Nothing to say."""
+    """An empty answer."""
 
 
 class SignedIn(msgspec.Struct):
@@ -46,13 +47,13 @@ class FollowedRooms(msgspec.Struct):
 
 
 class Changed(msgspec.Struct):
-    """The seq of the event; where nothing had to be changed, the room's head."""
+    """The seq of the event, or the room's head if nothing had to be changed."""
 
     seq: int
 
 
 class OnlineMembers(msgspec.Struct):
-    """For each user asked for who is a member of the room: whether they are online."""
+    """Whether each requested user is online; users who are not members are left out."""
 
     users: dict[str, bool]
 
@@ -125,10 +126,10 @@ SHAPES: dict[str, type[msgspec.Struct]] = {
 CLOSE_CODES = {
     errors.CLOSE_DRAINING: "The server is about to stop or restart.",
     errors.CLOSE_INTERNAL: "The server made a mistake.",
-    errors.CLOSE_UNAUTHENTICATED: "Not signed in in time, or the session expired.",
+    errors.CLOSE_UNAUTHENTICATED: "The client did not sign in in time, or its session expired.",
     errors.CLOSE_SLOW: "The client does not read what it is sent.",
-    errors.CLOSE_RATE: "Far too many operations.",
-    errors.CLOSE_BAD_FRAME: "A frame that is no JSON object in a text frame.",
+    errors.CLOSE_RATE: "The client sends far too many operations.",
+    errors.CLOSE_BAD_FRAME: "The frame is not a text frame with a JSON object.",
     errors.CLOSE_REJECTED: "The token is not valid, or was revoked: sign in again.",
     errors.CLOSE_FORBIDDEN: "The account is locked.",
     errors.CLOSE_VERSION: "None of the offered subprotocols is spoken here.",
@@ -137,17 +138,16 @@ CLOSE_CODES = {
 
 
 def operations() -> str:
-    rows = ["| op | fields | ok | |", "|---|---|---|---|"]
+    items = []
     for name, kind in OPS.items():
-        fields = ", ".join(_field(field) for field in own_fields(kind, Op))
         answer = ANSWERS[name]
         ok = "no answer" if answer is None else keys(answer)
-        rows.append(f"| `{name}` | {fields} | {ok} | {_doc(kind)} |")
-    return "\n".join(rows)
+        items.append(_item(name, own_fields(kind, Op), f"→ {ok}", _doc(kind)))
+    return "\n".join(items)
 
 
 def bounds() -> str:
-    """A table of the bounds of each field of operations, one row for all operations that share it."""
+    """A table of the bounds of each field of operations; operations with the same bound share a row."""
     found: dict[tuple[str, str], list[str]] = {}
     for name, kind in OPS.items():
         for field in own_fields(kind, Op):
@@ -155,42 +155,32 @@ def bounds() -> str:
     rows = ["| field | of | holds |", "|---|---|---|"]
     for (field_name, text), names in sorted(found.items()):
         many = [key for key in found if key[0] == field_name]
-        used = "all that have it" if len(many) == 1 and len(names) > 3 else ", ".join(names)
+        others = "all that have it" if len(many) == 1 else "all others that have it"
+        used = others if len(names) > 4 else ", ".join(names)
         rows.append(f"| `{field_name}` | {used} | {text} |")
     return "\n".join(rows)
 
 
 def events() -> str:
-    rows = ["| ev | fields | |", "|---|---|---|"]
-    for kind in get_args(AnyEvent):
-        fields = ", ".join(_field(field) for field in own_fields(kind, Event))
-        rows.append(f"| `{tag(kind)}` | {fields} | {_doc(kind)} |")
-    return "\n".join(rows)
+    kinds = get_args(AnyEvent)
+    return "\n".join(_item(tag(kind), own_fields(kind, Event), "", _doc(kind)) for kind in kinds)
 
 
 def passing() -> str:
-    rows = ["| ev | fields | |", "|---|---|---|"]
-    for kind in PASSING:
-        fields = ", ".join(_field(field) for field in msgspec.structs.fields(kind))
-        rows.append(f"| `{tag(kind)}` | {fields} | {_doc(kind)} |")
-    return "\n".join(rows)
+    return "\n".join(_tagged(kind) for kind in PASSING)
 
 
 def notices() -> str:
-    rows = ["| sys | fields | |", "|---|---|---|"]
-    for kind in NOTICES:
-        fields = ", ".join(_field(field) for field in msgspec.structs.fields(kind))
-        rows.append(f"| `{tag(kind)}` | {fields} | {_doc(kind)} |")
-    return "\n".join(rows)
+    return "\n".join(_tagged(kind) for kind in NOTICES)
 
 
 def shapes() -> str:
-    """A table of the objects that answers consist of."""
-    rows = ["| | keys | |", "|---|---|---|"]
+    """A list of the objects that answers consist of."""
+    items = []
     for name, kind in SHAPES.items():
         fields = ", ".join(_field(field) for field in msgspec.structs.fields(kind))
-        rows.append(f"| {name} | {fields} | {_doc(kind)} |")
-    return "\n".join(rows)
+        items.append(item(f"**{name}** ({fields}): {_doc(kind)}"))
+    return "\n".join(items)
 
 
 def error_codes() -> str:
@@ -211,12 +201,10 @@ def close_codes() -> str:
 
 
 def limits() -> str:
-    rows = ["| `[limits]` | default | |", "|---|---|---|"]
-    rows += [
-        f"| `{setting.key}` | {setting.default} | {setting.description} |"
+    return "\n".join(
+        item(f"`{setting.key}` ({setting.default}): {setting.description}")
         for setting in describe(LimitsConfig)
-    ]
-    return "\n".join(rows)
+    )
 
 
 def schemas() -> dict[str, str]:
@@ -274,7 +262,7 @@ def tag(kind: type[msgspec.Struct]) -> str:
 def own_fields(
     kind: type[msgspec.Struct], base: type[msgspec.Struct]
 ) -> Iterator[msgspec.structs.FieldInfo]:
-    """The fields that not every struct of this family has."""
+    """The fields that `base` does not have."""
     shared = {field.name for field in msgspec.structs.fields(base)}
     return (field for field in msgspec.structs.fields(kind) if field.name not in shared)
 
@@ -294,6 +282,17 @@ def shape(kind: Any) -> str:
     if isinstance(base, type) and issubclass(base, Enum):
         return ", ".join(f"`{member.value}`" for member in base)
     return type_text(kind)
+
+
+def _tagged(kind: type[msgspec.Struct]) -> str:
+    return _item(tag(kind), msgspec.structs.fields(kind), "", _doc(kind))
+
+
+def _item(name: str, fields: Iterable[msgspec.structs.FieldInfo], answer: str, text: str) -> str:
+    """One item: the name, its fields in brackets, what is answered, and what it means."""
+    listed = ", ".join(_field(field) for field in fields)
+    shown = joined([f"**`{name}`**", f"({listed})" if listed else "", answer])
+    return item(f"{shown}: {text}")
 
 
 def _field(field: msgspec.structs.FieldInfo) -> str:

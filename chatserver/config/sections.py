@@ -21,7 +21,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ServerConfig(Section, frozen=True, kw_only=True):
-    """Where the server listens and whom it trusts."""
+    """The listeners, the trusted proxies and origins, and the work of the server."""
 
     host: Annotated[str, Meta(description="Address to listen on; 0.0.0.0 and :: mean all.")] = (
         "127.0.0.1"
@@ -38,18 +38,20 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     roles: Annotated[
         list[Literal["connections", "consumers", "jobs"]],
         Meta(
-            description="What this node does: serve clients, read the log for plugins, run periodic "
-            "jobs. Without connections it answers health checks and metrics only."
+            description="Work of this node: connections serves clients, consumers reads the log for "
+            "plugins, jobs runs periodic jobs. Without connections the node answers only "
+            "health checks and metrics."
         ),
     ] = field(default_factory=lambda: ["connections", "consumers", "jobs"])
     registration: Annotated[
-        Literal["open", "closed"], Meta(description="Whether anybody may make an account.")
+        Literal["open", "closed"],
+        Meta(description="open: anybody may make an account. closed: only operators may."),
     ] = "open"
     unique_names: Annotated[
         bool,
         Meta(
-            description="Whether a shown name must not look like that of another account; user names "
-            "never may."
+            description="Refuse a display name that looks like that of another account. User names "
+            "are always compared."
         ),
     ] = True
     trusted_proxies: Annotated[
@@ -73,8 +75,8 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="Seconds for which browsers shall use only TLS (Strict-Transport-Security), sent "
-            "over TLS; 0: not sent.",
+            description="Seconds for which browsers must use TLS only (Strict-Transport-Security). "
+            "Sent over TLS; 0: not sent.",
         ),
     ] = 31_536_000
     internal_host: Annotated[str, Meta(description="Address of the internal listener.")] = (
@@ -85,22 +87,23 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         Meta(
             ge=-1,
             le=65535,
-            description="Port of a listener for operators, for any address: metrics, details of /health, "
-            "the browser. 0 takes a free one; -1: there is no such listener.",
+            description="Port of the internal listener, which shows metrics, details of /health and "
+            "the data browser to every address that reaches it. 0 takes a free one; -1: "
+            "there is no such listener.",
         ),
     ] = -1
     internal_networks: Annotated[
         list[str],
         Meta(
-            description="Addresses and networks that get the same at the main port, unless they come "
-            "through a proxy; others get only public addresses."
+            description="Addresses and networks that are shown the same at the main port, unless they "
+            "come through a proxy."
         ),
     ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     migrate: Annotated[
         Literal["at_start", "by_command"],
         Meta(
-            description="When the store's schema is brought up to date: by a server that starts, or only "
-            "by `chatserver migrate`. No other command does it."
+            description="Migration of the store's schema: at_start of a server, or by_command, only "
+            "by `chatserver migrate`. No other command migrates."
         ),
     ] = "at_start"
     drain_seconds: Annotated[
@@ -180,7 +183,8 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     buffer_soft_bytes: Annotated[
         Count,
         Meta(
-            description="Unsent bytes of a connection from which on it catches up from the log instead."
+            description="Unsent bytes of a connection at which it stops getting live events and "
+            "catches up from the log later."
         ),
     ] = 262144
     buffer_hard_bytes: Annotated[
@@ -189,8 +193,8 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     slow_seconds: Annotated[
         Seconds,
         Meta(
-            description="A client that reads nothing for this long is closed with 4408; one of HTTP is "
-            "cut off."
+            description="Seconds after which a client that reads nothing is cut off, a WebSocket with "
+            "4408."
         ),
     ] = 20.0
     auth_seconds: Annotated[
@@ -199,7 +203,8 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     header_seconds: Annotated[
         Seconds,
         Meta(
-            description="Time an HTTP request's header may take, and idle keep-alive between two."
+            description="Time an HTTP request's header may take, and a keep-alive connection may be "
+            "idle."
         ),
     ] = 10.0
     body_seconds: Annotated[Seconds, Meta(description="Time an HTTP request's body may take.")] = (
@@ -218,7 +223,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
         float,
         Meta(
             gt=0,
-            description="Operations a second of one user, lasting, over all connections and "
+            description="Lasting rate of one user's operations, a second, over all connections and "
             "interfaces of this node.",
         ),
     ] = 1000.0
@@ -227,8 +232,8 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            description="Operations a second from one address without a valid session, lasting; ten "
-            "times as many at once. 0 sets no limit.",
+            description="Lasting rate of operations, a second, from one address without a valid "
+            "session; ten times as many at once. 0 sets no limit.",
         ),
     ] = 200.0
     requests_per_second: Annotated[
@@ -238,39 +243,41 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="Attempts to make an account, an hour, from one address; 0 sets no limit.",
+            description="Attempts to make an account from one address in an hour; 0 sets no limit.",
         ),
     ] = 1000
     rooms_per_user: Annotated[
         Count,
-        Meta(description="Most rooms one user may be in of those they made or joined themselves."),
+        Meta(description="Most rooms one user may be in that they made or joined themselves."),
     ] = 1000
     invited_rooms_per_user: Annotated[
         Count,
         Meta(
-            description="Most rooms one user may be in because others put them there, direct ones "
-            "included. Beyond, invitations are refused; making and joining rooms is not."
+            description="Most rooms one user may be in because others added them, direct rooms "
+            "included. Further invitations are refused; the user can still make and join "
+            "rooms."
         ),
     ] = 500
     rooms_per_inviter: Annotated[
         Count,
         Meta(
-            description="Most rooms that one user may put another one into, those they removed them "
-            "from included. Staff of the server may more."
+            description="Most rooms to which one user may add one other user, rooms from which they "
+            "removed them included. Not for staff of the server."
         ),
     ] = 100
     invitations_per_hour: Annotated[
         int,
         Meta(
             ge=0,
-            description="Users an hour that one user may put into rooms; 0 sets no limit. Staff of "
-            "the server may more.",
+            description="Users that one user may add to rooms in an hour; 0 sets no limit. Not for "
+            "staff of the server.",
         ),
     ] = 1000
     subscriptions: Annotated[
         Count,
         Meta(
-            description="Most rooms one connection may follow: at least as many as one may be in."
+            description="Most rooms one connection may follow: at least as many as one user may be "
+            "in."
         ),
     ] = 1500
     members_per_room: Annotated[Count, Meta(description="Most members of one room.")] = 100000
@@ -293,12 +300,16 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
     queue_events: Annotated[
         Count,
         Meta(
-            description="Events that may wait to be written; beyond: store.unavailable. While the "
-            "store does not answer, 100 may."
+            description="Events that may wait to be written; further ones are refused with "
+            "store.unavailable. While the store does not answer, 100 may wait."
         ),
     ] = 10000
     append_seconds: Annotated[
-        Seconds, Meta(description="Time one write to the store may take; then store.unavailable.")
+        Seconds,
+        Meta(
+            description="Time one write to the store may take; after that its events are refused with "
+            "store.unavailable."
+        ),
     ] = 3.0
     tail_events: Annotated[
         Count, Meta(description="Newest events of an active room kept in memory.")
@@ -306,7 +317,10 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
     rooms_loaded: Annotated[Count, Meta(description="Most rooms kept in memory.")] = 20000
     repair_seconds: Annotated[
         Seconds,
-        Meta(description="How often the heads of rooms with local subscribers are compared."),
+        Meta(
+            description="Seconds between two comparisons of the heads of rooms with local "
+            "subscribers."
+        ),
     ] = 2.0
     compression: Annotated[
         bool, Meta(description="Offer per-message deflate; costs memory and CPU per message.")
@@ -318,7 +332,7 @@ class LoggingConfig(Section, frozen=True, kw_only=True):
 
     level: Annotated[
         Literal["trace", "debug", "info", "success", "warning", "error", "critical"],
-        Meta(description="Least level that is logged; also set by LOG_LEVEL."),
+        Meta(description="Lowest level that is logged; also set by LOG_LEVEL."),
     ] = "info"
     console: Annotated[
         Literal["auto", "pretty", "json", "off"],
@@ -346,7 +360,7 @@ class LoggingConfig(Section, frozen=True, kw_only=True):
 
 
 class BackupConfig(Section, frozen=True, kw_only=True):
-    """Where backups are, when they are made, and how long they are kept."""
+    """The folder, the schedule and the retention of backups."""
 
     folder: Annotated[
         str,
@@ -362,12 +376,16 @@ class BackupConfig(Section, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            description="Age in days above which backups, but not the newest, are removed; 0: none.",
+            description="Age in days above which backups are removed, except the newest; 0: none is "
+            "removed.",
         ),
     ] = 30.0
     keep_count: Annotated[
         int,
-        Meta(ge=0, description="Number of backups above which the oldest are removed; 0: none."),
+        Meta(
+            ge=0,
+            description="Number of backups above which the oldest are removed; 0: none is removed.",
+        ),
     ] = 0
     verify: Annotated[
         bool, Meta(description="Verify each backup that the server makes, in a process of its own.")
@@ -376,8 +394,8 @@ class BackupConfig(Section, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            description="Seconds between two writes of the changes since the newest backup beside it; 0: "
-            "never.",
+            description="Seconds between two rounds that write changes since the newest backup beside "
+            "it; 0: never.",
         ),
     ] = 0.0
     part_mb: Annotated[
@@ -410,10 +428,13 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
         Count,
         Meta(
             description="Time-outs in a row for one user after which a plugin is not called for that "
-            "user for a while; after time-outs for so many users in a row it is not called for anybody."
+            "user for a while. After time-outs for as many users in a row it is not "
+            "called for anybody."
         ),
     ] = 5
-    breaker_seconds: Annotated[Seconds, Meta(description="Length of that while.")] = 30.0
+    breaker_seconds: Annotated[
+        Seconds, Meta(description="Seconds for which the plugin is then not called.")
+    ] = 30.0
     observer_queue: Annotated[
         Count, Meta(description="Events that may wait for one observing plugin; more are dropped.")
     ] = 10000

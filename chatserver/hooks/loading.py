@@ -33,8 +33,8 @@ MESSAGE_HOOKS = ("change_message", "check_message")
 OnFailure = Annotated[
     Literal["refuse", "pass"],
     msgspec.Meta(
-        description="What happens to a message when the plugin fails: it is refused, or goes on as "
-        "if the plugin was not there."
+        description="Effect of a failure of the plugin on a message: it is refused, or passes as "
+        "if the plugin were not there."
     ),
 ]
 

@@ -31,7 +31,7 @@ class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MemberView(msgspec.Struct, frozen=True):
-    """A user in a room. `online`: there is a connection, to any node, or was one a moment ago."""
+    """A user in a room. `online`: the user has a connection to any node, or had one a moment ago."""
 
     id: str
     name: str
@@ -74,7 +74,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="typing"):
-    """Tells the others in a room that somebody is writing."""
+    """Tells the others in a room that somebody is typing."""
 
     room: str
     user: UserRef

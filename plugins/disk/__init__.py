@@ -18,7 +18,10 @@ class DiskConfig(chatserver.Settings, frozen=True, kw_only=True):
         str, Meta(description="A folder on the disk to watch; empty is the server's data folder.")
     ] = ""
     min_free_percent: Annotated[
-        float, Meta(ge=0, le=100, description="Below so much free space GET /health says 503.")
+        float,
+        Meta(
+            ge=0, le=100, description="Percentage of free space below which GET /health says 503."
+        ),
     ] = 5.0
 
 

@@ -10,14 +10,16 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class GraphQLConfig(Settings, frozen=True, kw_only=True):
-    path: Annotated[str, Meta(description="Where GraphQL is served.", pattern="^/.+")] = "/graphql"
+    path: Annotated[str, Meta(description="Path at which GraphQL is served.", pattern="^/.+")] = (
+        "/graphql"
+    )
     introspection: Annotated[
         Literal["all", "signed_in", "none"],
-        Meta(description="Who may ask for the schema, as tools and the explorer do."),
+        Meta(description="Users who may query the schema, as tools and the explorer do."),
     ] = "signed_in"
     explorer: Annotated[
         bool,
-        Meta(description="Whether a browser that opens the path is shown GraphiQL."),
+        Meta(description="Show GraphiQL to a browser that opens the path."),
     ] = True
     depth: Annotated[Count, Meta(description="Most levels of nested fields.")] = 12
     aliases: Annotated[
@@ -30,8 +32,8 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     cost: Annotated[
         Count,
         Meta(
-            description="Most that one request may cost, in fields to resolve; twice as many are "
-            "resolved at most where lists are longer than usual."
+            description="Most that one request may cost, in fields to resolve. If lists are longer "
+            "than usual, at most twice as many are resolved."
         ),
     ] = 10000
     batch: Annotated[
@@ -46,7 +48,11 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     ] = 100
     keep_alive_seconds: Annotated[
         float,
-        Meta(gt=0, description="Silence after which server-sent events say that they go on."),
+        Meta(
+            gt=0,
+            description="Seconds of silence after which a stream of server-sent events gets a "
+            "comment, to keep it open.",
+        ),
     ] = 15.0
     seconds: Annotated[
         float,
@@ -58,22 +64,20 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     opentelemetry: Annotated[
         bool,
         Meta(
-            description="Whether queries and mutations make OpenTelemetry spans, "
-            "which the OTEL_ variables of the environment send on."
+            description="Make OpenTelemetry spans of queries and mutations; the environment's OTEL_ "
+            "variables say where they go."
         ),
     ] = False
     documents: Annotated[
         str,
         Meta(description="JSON file of documents that clients may name by id; empty has none."),
     ] = ""
-    documents_only: Annotated[
-        bool, Meta(description="Whether these are the only documents executed.")
-    ] = False
+    documents_only: Annotated[bool, Meta(description="Execute only these documents.")] = False
     documents_kept_chars: Annotated[
         Count,
         Meta(
-            description="Characters of documents kept ready-made that clients have sent; "
-            "each may take 200 bytes of memory."
+            description="Characters of clients' documents that are kept parsed; each may take 200 "
+            "bytes of memory."
         ),
     ] = 65536
 
@@ -81,8 +85,8 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
         int,
         Meta(
             ge=0,
-            description="Characters of documents kept that clients name by their hash, of all clients; "
-            "one of them may have a tenth. 0 has them send the text each time.",
+            description="Characters kept of documents that clients name by their hash. One client may "
+            "use a tenth. With 0 clients send the text each time.",
         ),
     ] = 1048576
 

@@ -33,7 +33,10 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     ] = field(default_factory=lambda: ["public"])
     start: Annotated[
         Literal["now", "beginning"],
-        Meta(description="Start of the first run: with events from then on, or with all."),
+        Meta(
+            description="First events of the first run: those from now on, or from the beginning of "
+            "each room."
+        ),
     ] = "now"
     rooms_at_once: Annotated[
         int, Meta(ge=1, le=100, description="Rooms whose events are written at the same time.")
@@ -43,11 +46,10 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
         Meta(
             ge=1000,
             le=300_000,
-            description="Time the brokers have to take a batch, in milliseconds, before it is "
-            "tried again.",
+            description="Milliseconds the brokers have to take a batch before it is tried again.",
         ),
     ] = 30_000
-    tls: Annotated[bool, Meta(description="Speak TLS with the brokers.")] = False
+    tls: Annotated[bool, Meta(description="Use TLS to the brokers.")] = False
     ca_file: Annotated[
         str, Meta(description="File with the authorities to trust; empty: those of the system.")
     ] = ""
@@ -56,7 +58,7 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     ] = ""
     sasl: Annotated[
         Literal["none", "plain", "scram-sha-256", "scram-sha-512"],
-        Meta(description="How to sign in at the brokers."),
+        Meta(description="Mechanism by which the server signs in to the brokers."),
     ] = "none"
     username: Annotated[str, Meta(description="Name to sign in with.")] = ""
     password: Annotated[str, Meta(description="Password to sign in with.")] = ""

@@ -21,7 +21,7 @@ class MetricsPlugin:
 
     class Config(Settings, frozen=True, kw_only=True):
         path: Annotated[
-            str, msgspec.Meta(description="Where the figures are served.", pattern="^/.+")
+            str, msgspec.Meta(description="Path at which the metrics are served.", pattern="^/.+")
         ] = "/metrics"
         max_series: Annotated[
             int,

@@ -14,8 +14,8 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     uri: Annotated[
         str,
         Meta(
-            description="Address, as nats://user:password@host:4222, or tls:// for TLS and nothing "
-            "else. Several servers of a cluster may be named, separated by commas.",
+            description="Address, as nats://user:password@host:4222, or tls:// to require TLS. "
+            "Several servers of a cluster may be named, separated by commas.",
             min_length=1,
         ),
     ]

@@ -32,7 +32,8 @@ class PasswordPlugin:
         waiting: Annotated[
             int,
             msgspec.Meta(
-                description="Passwords that may wait to be hashed; more are told to come later.",
+                description="Passwords that may wait to be hashed; further ones are refused with "
+                "limit.rate.",
                 ge=0,
             ),
         ] = 64
@@ -46,7 +47,8 @@ class PasswordPlugin:
         sessions_per_user: Annotated[
             int,
             msgspec.Meta(
-                description="Sessions a user may have; a further one ends that unused for longest.",
+                description="Sessions a user may have; a further one ends the session that was unused for "
+                "longest.",
                 ge=1,
                 le=1000,
             ),
@@ -54,8 +56,8 @@ class PasswordPlugin:
         cache_seconds: Annotated[
             float,
             msgspec.Meta(
-                description="How long a valid token is trusted without asking the store: the time "
-                "in which a revocation on another node comes into force.",
+                description="Seconds for which a valid token is trusted without asking the store. A "
+                "revocation on another node takes as long to come into force.",
                 ge=0,
                 le=60,
             ),

@@ -18,7 +18,9 @@ class ShortcodesPlugin:
     class Config(Settings, frozen=True, kw_only=True):
         extra: Annotated[
             dict[Name, Emoji],
-            msgspec.Meta(description="Further names, without colons, and what they stand for."),
+            msgspec.Meta(
+                description="Further names, without colons, with the text each stands for."
+            ),
         ] = {}  # noqa: RUF012 - msgspec copies it
 
     def __init__(self, config: Config) -> None:

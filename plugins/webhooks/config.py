@@ -63,15 +63,15 @@ class Outgoing(Settings, frozen=True, kw_only=True):
 class Incoming(Settings, frozen=True, kw_only=True):
     """An address where messages for a room may be posted."""
 
-    room: Annotated[str, Meta(description="Id of the room they go to.")]
+    room: Annotated[str, Meta(description="Id of the room that messages go to.")]
     token_sha256: Annotated[
         str, Meta(description="SHA-256 of the token, in hexadecimal: the token itself is not kept.")
     ]
     name: Annotated[
-        str, Meta(description="Name that is shown as the author.", min_length=1, max_length=200)
+        str, Meta(description="Display name of the author.", min_length=1, max_length=200)
     ]
     per_minute: Annotated[
-        float, Meta(gt=0, description="Messages a minute, lasting, on each node.")
+        float, Meta(gt=0, description="Lasting rate of messages, a minute, on each node.")
     ] = 60.0
     burst: Annotated[int, Meta(ge=1, description="Messages at once, on each node.")] = 20
 

@@ -15,8 +15,8 @@ class WordFilterPlugin:
         words: Annotated[
             tuple[Annotated[str, msgspec.Meta(min_length=1)], ...],
             msgspec.Meta(
-                description="Words and phrases. Case and width do not matter. Whole words, except "
-                "in scripts without spaces and with signs, which are found anywhere."
+                description="Words and phrases. Case and width do not matter. Words are found as a whole; "
+                "in scripts without spaces, and with signs, anywhere."
             ),
         ] = ()
         reason: Annotated[

@@ -21,9 +21,9 @@ def test_generated_files_are_up_to_date() -> None:
 def test_every_key_is_in_the_reference() -> None:
     text = PAGE.read_text()
     for name, kind in sections():
-        table = text.partition(f"### `[{name}]`")[2].partition("###")[0]
+        listed = text.partition(f"### `[{name}]`")[2].partition("###")[0]
         for setting in describe(kind):
-            assert f"| `{setting.key}` |" in table
+            assert f"\n- **`{setting.key}`** (" in listed
 
 
 def test_every_key_of_a_plugin_has_a_description() -> None:

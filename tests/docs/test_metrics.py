@@ -13,7 +13,7 @@ ENABLED = ["memory", "password", "metrics", "graphql", "audit", "disk", "shortco
 def on_the_page() -> dict[str, tuple[str, frozenset[str]]]:
     """Kind and labels of each measure, by name."""
     text = (ROOT / "docs/metrics.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| \S.*\|$", text, re.M)
+    rows = re.findall(r"^- `(\w+)` \((\w+)(.*?)\): \S", text, re.M)
     return {name: (kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
 

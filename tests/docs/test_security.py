@@ -144,7 +144,7 @@ def test_the_settings_that_the_page_names_exist() -> None:
         for line in re.findall(r"`((?:server|limits|logging|delivery|plugin\.\w+)\.\w+)`", TEXT)
     }
     assert len(named) > 10
-    assert {key for key in named if f"| `{key}` |" not in reference} == set()
+    assert {key for key in named if f"- **`{key}`** (" not in reference} == set()
 
 
 def test_the_list_of_passwords_is_as_long_as_the_page_says() -> None:
