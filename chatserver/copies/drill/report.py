@@ -21,7 +21,7 @@ def _head(outcome: Outcome, when: datetime) -> list[str]:
         "",
         f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC; chatserver {__version__}, Python "
         f"{platform.python_version()}, {platform.system()}, {os.cpu_count()} processors, which the "
-        "server, the database and those who write share. Changes were written beside the backup "
+        "server, the database and the writing clients share. Changes were written beside the backup "
         f"every {outcome.ship_seconds:g} s.",
         "",
     ]
@@ -61,6 +61,6 @@ def _sum(outcome: Outcome) -> list[str]:
         f"- **RTO {outcome.rto:.1f} s**, the worst: {sizes} messages.",
         f"- At {BIG:,} messages, {outcome.slope() * 1e6:.1f} s more for each million more: "
         f"**{outcome.rto_at(BIG):.1f} s**.",
-        "- Whatever was not lost was found as it had been acknowledged, and nothing else was missing.",
+        "- All other acknowledged messages were found in their places, and nothing else was missing.",
         "",
     ]
