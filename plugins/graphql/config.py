@@ -24,7 +24,7 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     depth: Annotated[Count, Meta(description="Most levels of nested fields.")] = 12
     aliases: Annotated[
         Count,
-        Meta(description="Most fields of a document that are named anew."),
+        Meta(description="Most fields of a document that have an alias."),
     ] = 50
     tokens: Annotated[
         Count, Meta(description="Most tokens (names, signs, values) of a document.")
