@@ -56,23 +56,31 @@ def section(title: str) -> str:
 
 
 def rows() -> list[Row]:
-    lines = re.findall(r"^\| (V[\d.]+) .*\|$", TEXT, re.M)
-    found = re.findall(
-        r"^\| (V[\d.]+) ([^|]+) \| (\d) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", TEXT, re.M
+    return [_row(item) for item in items(TEXT) if item.startswith("**V")]
+
+
+def items(text: str) -> list[str]:
+    """The items of all lists in the text, each in one line."""
+    found = re.findall(r"^- (.*(?:\n  .*)*)", text, re.M)
+    return [" ".join(item.split()) for item in found]
+
+
+def _row(item: str) -> Row:
+    described, _, tests = item.partition(" *Tests:* ")
+    found = re.fullmatch(
+        r"\*\*(V[\d.]+)\*\* (.+?) \(level (\d), (met|not met)\)\. (.+)\.", described
     )
-    assert [row[0] for row in found] == lines, "a row has other columns than its table"
-    return [Row(*row) for row in found]
+    assert found is not None, f"a requirement has another form than the others: {item}"
+    return Row(*found.groups(), tests=tests or "–")
 
 
 def excluded() -> list[tuple[str, str]]:
-    """The ids that do not apply, with the level of their column."""
-    table = section("What does not apply")
-    cells = re.findall(r"^\| [^|]+ \| ([^|]+) \| ([^|]+) \|$", table, re.M)[1:]  # less its head
+    """The ids that do not apply, each with the level that stands before it."""
     return [
         (id, level)
-        for columns in cells
-        for level, cell in zip("12", columns, strict=True)
-        for id in re.findall(r"V[\d.]+\d", cell)
+        for item in items(section("Requirements that do not apply"))
+        for level, listed in re.findall(r" Level (\d): ([^:]+)\.(?= Level|$)", item)
+        for id in re.findall(r"V[\d.]+\d", listed)
     ]
 
 
@@ -133,7 +141,7 @@ def test_the_sections_that_rows_refer_to_are_there() -> None:
     titles = re.findall(r"^## (.+)$", TEXT, re.M)
     for anchor in anchors:
         title = next(each for each in titles if each.lower().replace(" ", "-") == anchor)
-        assert len(re.findall(r"^\| ", section(title), re.M)) >= 4, title
+        assert len(re.findall(r"^(?:\| |- )", section(title), re.M)) >= 4, title
     assert len(anchors) > 6
 
 
