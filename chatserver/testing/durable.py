@@ -72,7 +72,7 @@ class DurableContract:
     def program(self) -> str:
         raise NotImplementedError("give a fixture program")
 
-    async def test_what_was_acknowledged_survives_kill_9(
+    async def test_acknowledged_events_survive_kill_9(
         self, io_loop: Any, make_store: MakeStore, program: str
     ) -> None:
         acknowledged = _killed(_source(program, 1_000_000, records=False))

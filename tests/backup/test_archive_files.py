@@ -130,7 +130,7 @@ def test_cut_off_anywhere(archive: Lines, empty: Empty, tmp_path: Path) -> None:
         (b"\xff\n", "this is no line of an archive"),
     ],
 )
-def test_what_has_no_place_in_an_archive(
+def test_entries_that_do_not_belong_in_an_archive(
     line: bytes, text: str, archive: Lines, empty: Empty, tmp_path: Path
 ) -> None:
     path = tmp_path / "other.jsonl"

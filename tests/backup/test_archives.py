@@ -37,9 +37,7 @@ async def exported(empty: Empty, path: Path) -> Contents:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_imported_is_what_was_exported(
-    kind: str, empty: Empty, tmp_path: Path
-) -> None:
+async def test_an_import_has_the_exported_contents(kind: str, empty: Empty, tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl.gz"
     async with empty(kind) as store:
         await seed(store)
@@ -75,7 +73,7 @@ async def test_an_archive_has_nothing_that_opens_a_session_or_the_bus(
     assert not {space for space, _ in records} & {"meta", "changed", "lease"}
 
 
-async def test_of_each_room_there_is_the_log_up_to_some_event_while_others_write(
+async def test_each_room_is_copied_up_to_some_event_while_others_write(
     empty: Empty, tmp_path: Path
 ) -> None:
     async with empty("sqlite") as store:
@@ -201,9 +199,7 @@ async def test_interrupted_at_any_write_it_goes_on(
             assert await contents(store) == wanted
 
 
-async def test_what_was_begun_with_another_archive_is_not_gone_on_with(
-    empty: Empty, tmp_path: Path
-) -> None:
+async def test_an_import_of_another_archive_is_not_continued(empty: Empty, tmp_path: Path) -> None:
     await exported(empty, tmp_path / "one")
     await exported(empty, tmp_path / "other")
     async with empty("memory") as store:
@@ -237,7 +233,7 @@ async def test_a_store_that_stays_away_is_given_up(
             await import_archive(tmp_path / "chat.jsonl", Writes(store, unanswered=1))
 
 
-async def test_of_two_runs_the_later_one_fills(empty: Empty, tmp_path: Path) -> None:
+async def test_the_later_of_two_runs_fills_the_store(empty: Empty, tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
     wanted = await exported(empty, path)
     async with empty("memory") as store:
@@ -251,7 +247,7 @@ async def test_of_two_runs_the_later_one_fills(empty: Empty, tmp_path: Path) -> 
         assert await contents(store) == wanted
 
 
-async def test_what_somebody_else_wrote_meanwhile_is_found(empty: Empty, tmp_path: Path) -> None:
+async def test_foreign_writes_during_the_command_are_found(empty: Empty, tmp_path: Path) -> None:
     await exported(empty, tmp_path / "chat.jsonl")
     for kind in ("event", "record"):
         async with empty("memory") as store:

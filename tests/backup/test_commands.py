@@ -93,7 +93,7 @@ def test_a_folder_without_backups_is_an_error(machine: Machine) -> None:
     assert inside.exit_code == 1 and f"{path}: it is a backup itself" in inside.stderr
 
 
-def test_what_programs_read_of_backups(machine: Machine) -> None:
+def test_json_output_about_backups(machine: Machine) -> None:
     machine.fill()
     assert machine.run("backup").exit_code == 0
     assert machine.run("backup", CHATSERVER_BACKUP__KEY=KEY_TEXT).exit_code == 0
@@ -119,7 +119,7 @@ def test_what_programs_read_of_backups(machine: Machine) -> None:
     assert second["backup"] == str(sealed) and "is encrypted" in second["error"]
 
 
-def test_old_ones_go_when_a_new_one_is_made(machine: Machine) -> None:
+def test_old_backups_are_removed_when_a_new_one_is_made(machine: Machine) -> None:
     machine.fill()
     for year in (2001, 2002):
         (machine.shelf.folder / f"chatserver-{year}0101T000000Z").mkdir(parents=True)
@@ -175,7 +175,7 @@ def test_a_backup_on_a_disk_that_is_only_read_is_whole_all_the_same(
     assert f"not noted in the backup: {path}/verified: Is a directory" in verified.stderr
 
 
-def test_without_room_to_prove_it_that_is_said(
+def test_a_verification_without_disk_space_reports_that(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.fill(messages=5000)
@@ -207,7 +207,7 @@ def test_told_to_stop_it_removes_its_scratch_store(
     assert not list(scratch.iterdir()), "all messages are in it, and not encrypted"
 
 
-def test_what_cannot_be_read_is_said(machine: Machine) -> None:
+def test_an_unreadable_file_is_named(machine: Machine) -> None:
     machine.fill()
     assert machine.run("backup").exit_code == 0
     [path] = machine.shelf.all()
@@ -264,13 +264,13 @@ def test_beside_a_server_whose_data_is_its_own(machine: Machine, store: str) -> 
     assert [each.body for each in logs[room] if isinstance(each, MessagePosted)] == [body["body"]]
 
 
-def test_what_is_in_a_servers_memory_only_that_server_can_copy(machine: Machine) -> None:
+def test_only_the_server_can_copy_its_memory_store(machine: Machine) -> None:
     with Running(machine.data):
         status, said = ended(machine.start("backup", "--set=plugins.enabled=memory,password"))
     assert status == 1 and "only that server can read" in said
 
 
-def test_a_full_disk_is_said_and_nothing_half_done_stays(machine: Machine) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(machine: Machine) -> None:
     machine.fill(messages=5000)
     assert ended(machine.start("backup"))[0] == 0
     status, said = ended(machine.start("backup", limit="200"))
@@ -281,7 +281,7 @@ def test_a_full_disk_is_said_and_nothing_half_done_stays(machine: Machine) -> No
     assert machine.run("backup", "verify", str(machine.shelf.all()[0])).exit_code == 0
 
 
-def test_a_damaged_database_is_said_and_nothing_half_done_stays(machine: Machine) -> None:
+def test_a_damaged_database_is_reported_and_leaves_no_partial_backup(machine: Machine) -> None:
     machine.fill(messages=5000)
     file = machine.data / "sqlite" / "chat.db"
     with file.open("r+b") as opened:
@@ -293,7 +293,7 @@ def test_a_damaged_database_is_said_and_nothing_half_done_stays(machine: Machine
     assert machine.shelf.all() == [] and not list(machine.shelf.folder.glob(".partial*"))
 
 
-def test_a_restore_for_which_there_is_no_room_goes_on_when_there_is(
+def test_a_restore_on_a_full_disk_continues_when_there_is_room(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.fill(messages=5000)

@@ -23,7 +23,7 @@ SEALED = Settings(part_bytes=1 << 20, key=KEY, configuration="[server]\n")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_comes_back_is_what_was_there(
+async def test_a_restore_brings_back_the_same_contents(
     kind: str, empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     async with empty(kind) as store:
@@ -53,7 +53,7 @@ async def test_what_comes_back_is_what_was_there(
         assert await epoch(fresh) != first
 
 
-async def test_of_each_room_there_is_the_log_up_to_some_event_while_others_write(
+async def test_each_room_is_copied_up_to_some_event_while_others_write(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     async with empty("sqlite") as store:

@@ -38,7 +38,7 @@ def run(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
 
 
-def test_what_is_lost_with_the_disk_is_no_more_than_some_seconds(tmp_path: Path) -> None:
+def test_a_lost_disk_loses_only_some_seconds(tmp_path: Path) -> None:
     chat = server(tmp_path / "machine")
     with chat:
         ada = chat.register("ada")

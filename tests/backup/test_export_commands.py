@@ -95,7 +95,7 @@ def test_beside_a_server_whose_data_is_its_own(machine: Machine) -> None:
     assert [each.body for each in logs[room] if isinstance(each, MessagePosted)] == [body["body"]]
 
 
-def test_a_full_disk_is_said_and_nothing_half_done_stays(machine: Machine) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(machine: Machine) -> None:
     machine.fill(messages=5000)
     for name in ("chat.jsonl", "chat.jsonl.gz"):
         status, said = ended(machine.start("export", "--to", name, limit="200"))

@@ -98,12 +98,12 @@ def test_without_a_backup_the_figures_say_never(tmp_path: Path) -> None:
     assert set(shown.values()) == {0}
 
 
-def test_a_key_that_is_none_refuses_to_start(tmp_path: Path) -> None:
+def test_an_invalid_key_refuses_to_start(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=r"backup\.key: expected 32 random bytes"):
         Server(loaded(tmp_path, key="hunter2"))
 
 
-async def test_old_ones_go(empty: Callable[[str], Any], tmp_path: Path) -> None:
+async def test_old_backups_are_removed(empty: Callable[[str], Any], tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "data/backups")
     for year in (2001, 2002):
         (shelf.folder / f"chatserver-{year}0101T000000Z").mkdir(parents=True)
@@ -113,7 +113,7 @@ async def test_old_ones_go(empty: Callable[[str], Any], tmp_path: Path) -> None:
     assert len(shelf.all()) == 1
 
 
-async def test_one_that_cannot_be_verified_is_a_failure(
+async def test_a_backup_that_cannot_be_verified_is_a_failure(
     empty: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with empty("memory") as store:

@@ -215,7 +215,9 @@ async def test_a_backup_of_before_there_were_ledgers_gets_one_with_the_next_roun
         await reach(Backup(path, KEY))
 
 
-def test_what_a_crash_left_goes_and_a_ledger_without_the_key_is_none(tmp_path: Path) -> None:
+def test_drafts_of_a_crash_are_removed_and_a_ledger_without_the_key_is_refused(
+    tmp_path: Path,
+) -> None:
     write_ledger(tmp_path, Ledger({"00001-aa": 3}, "now"), KEY, b"salt", "a")
     assert read_ledger(tmp_path, KEY, b"salt") == Ledger({"00001-aa": 3}, "now")
     for key, salt in ((None, b"salt"), (Key(bytes(32)), b"salt"), (KEY, b"other")):
@@ -261,7 +263,7 @@ def test_commands_find_the_loss_say_it_and_go_on_when_told_to(machine: Machine) 
 
 
 @pytest.mark.long
-def test_a_node_killed_while_it_writes_leaves_what_is_whole(machine: Machine) -> None:
+def test_a_node_killed_while_it_writes_leaves_complete_rounds(machine: Machine) -> None:
     """With kill -9, at whatever moment of a round that is."""
     machine.fill()
     assert machine.run("backup").exit_code == 0

@@ -105,7 +105,9 @@ async def test_events_do_not_wait_for_records_nor_accounts_for_markers(
         assert await restored(Backup(path, KEY), empty) == await contents(store)
 
 
-async def test_what_changes_behind_a_look_is_found_by_the_next(empty: Empty, shelf: Shelf) -> None:
+async def test_a_record_changed_after_its_comparison_is_found_by_the_next(
+    empty: Empty, shelf: Shelf
+) -> None:
     async with empty("memory") as store:
         await seeded(store)
         path, _ = await take(store, shelf, SEALED)

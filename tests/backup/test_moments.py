@@ -104,7 +104,7 @@ async def test_a_second_comes_back_to_the_message(
         assert await restored(Backup(path, KEY), fresh) == latest
 
 
-async def test_of_a_room_it_is_the_log_up_to_the_first_later_event(
+async def test_a_room_is_restored_up_to_the_first_later_event(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     """Clocks of several nodes are not the same: a log's times may go back."""
@@ -121,7 +121,7 @@ async def test_of_a_room_it_is_the_log_up_to_the_first_later_event(
         assert [each.seq for each in await fresh.read("r", 0, 10)] == [1, 2]
 
 
-async def test_after_a_crash_what_was_written_counts_and_the_next_goes_on(
+async def test_after_a_crash_written_rounds_count_and_the_next_continues(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     async with empty("memory") as store:
@@ -148,7 +148,7 @@ async def test_after_a_crash_what_was_written_counts_and_the_next_goes_on(
             assert await restored(Backup(path, KEY), fresh) == await contents(store)
 
 
-async def test_what_is_written_beside_two_copies_has_not_the_same_key(
+async def test_changes_beside_two_copies_have_different_keys(
     empty: Callable[[str], Any], shelf: Shelf, tmp_path: Path
 ) -> None:
     """Encrypted with one key, one of the two would tell about the other."""
@@ -241,7 +241,7 @@ async def test_a_new_backup_takes_over_without_a_moment_that_neither_has(
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
-async def test_fifty_corruptions_of_what_came_after_are_all_found(
+async def test_fifty_corruptions_of_increments_are_all_found(
     key: Key | None, empty: Callable[[str], Any], shelf: Shelf, tmp_path: Path
 ) -> None:
     async with empty("memory") as store:
@@ -278,7 +278,7 @@ async def test_fifty_corruptions_of_what_came_after_are_all_found(
     assert not missed
 
 
-async def test_what_a_backup_cannot_tell_is_refused(
+async def test_a_moment_that_the_backup_does_not_have_is_refused(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     async with empty("memory") as store:
@@ -294,7 +294,7 @@ async def test_what_a_backup_cannot_tell_is_refused(
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-11-25", "2026-11-25T10:00:00", "10:00Z"])
-def test_what_is_no_moment_is_refused(text: str) -> None:
+def test_an_invalid_moment_is_refused(text: str) -> None:
     with pytest.raises(BackupError, match=f"--at {text}: expected a time"):
         read_moment(text)
 
@@ -307,7 +307,7 @@ def test_a_moment_in_another_zone() -> None:
     assert len(set(read_moment("2026-11-25T10:00:00.5Z"))) == 1
 
 
-async def test_no_backup_or_another_key_is_said_and_over_when_there_is_one(
+async def test_a_missing_backup_or_another_key_is_reported_until_there_is_a_backup(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     async with empty("memory") as store:

@@ -101,7 +101,7 @@ def test_beside_a_server_and_again_after_it(sides: Sides) -> None:
         assert bodies == ["one", "two"]
 
 
-def test_what_cannot_be_moved_is_said_with_the_side_it_is_about(sides: Sides) -> None:
+def test_an_impossible_move_is_refused_with_the_side_at_fault(sides: Sides) -> None:
     assert "--from: its schema is not up to date" in sides.run().stderr
     assert not list((sides.folder / "source").glob("sqlite/*")), "nothing was made there"
     filled(sides.folder)
@@ -136,7 +136,7 @@ def test_one_file_by_two_names_is_not_moved_into_itself(sides: Sides) -> None:
     assert read(sides.folder / "source") == wanted
 
 
-def test_a_full_disk_is_said_and_it_goes_on_when_there_is_room(sides: Sides) -> None:
+def test_a_full_disk_is_reported_and_the_move_continues_when_there_is_room(sides: Sides) -> None:
     filled(sides.folder, messages=5000)
     status, said = sides.end("tests.backup.dying", "0", limit="900")
     assert status == 1

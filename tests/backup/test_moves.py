@@ -154,7 +154,7 @@ async def test_the_side_that_stays_away_is_named_and_that_it_is_waited_for(
         assert len(said) == 2
 
 
-async def test_what_comes_meanwhile_is_brought_by_a_later_pass(empty: Empty) -> None:
+async def test_events_written_meanwhile_are_moved_by_a_later_pass(empty: Empty) -> None:
     async with empty("memory") as origin, empty("memory") as store:
         await seeded(origin)
         await move(Busy(origin, moving.PASSES - 2), store)
@@ -172,7 +172,7 @@ async def test_a_source_that_is_never_still_is_finished_by_another_run(empty: Em
         assert await everything(store) == await everything(origin)
 
 
-async def test_a_second_run_brings_what_is_new_changed_or_gone(empty: Empty) -> None:
+async def test_a_second_run_moves_new_changed_and_deleted_values(empty: Empty) -> None:
     async with empty("memory") as origin, empty("memory") as store:
         started = await seeded(origin)
         await move(origin, store)
@@ -204,7 +204,7 @@ async def test_a_target_that_was_used_is_left_alone(empty: Empty) -> None:
             await move(origin, store)
 
 
-async def test_a_source_that_is_none(empty: Empty) -> None:
+async def test_an_invalid_source_is_refused(empty: Empty) -> None:
     async with empty("memory") as origin, empty("memory") as store:
         with pytest.raises(ArchiveError, match="no server has used this store yet"):
             await move(origin, store)
@@ -217,7 +217,7 @@ async def test_a_source_that_is_none(empty: Empty) -> None:
             await move(store, origin)
 
 
-async def test_what_somebody_else_wrote_to_the_target_is_found(empty: Empty) -> None:
+async def test_foreign_writes_to_the_target_are_found(empty: Empty) -> None:
     async with empty("memory") as origin, empty("memory") as store:
         await seeded(origin)
         paused = Writes(store, pause_at=8)
@@ -241,7 +241,7 @@ async def test_two_logs_of_the_same_length_need_not_be_the_same(empty: Empty) ->
 
 
 @pytest.mark.parametrize("kind", ["mongo"])
-async def test_what_a_store_cannot_hold_is_said(kind: str, empty: Empty) -> None:
+async def test_a_value_that_the_target_cannot_hold_is_named(kind: str, empty: Empty) -> None:
     async with empty("memory") as origin:
         await seeded(origin)
         await origin.put("plugin/notes", "large", bytes(17_000_000))

@@ -96,7 +96,7 @@ def test_a_backup_by_root_leaves_nothing_of_roots(data: Path, place: Path) -> No
     assert owners(data) == {OTHER.uid}
 
 
-def test_what_root_makes_is_whose_the_folder_is_else_whose_the_data_is(
+def test_files_made_by_root_belong_to_the_owner_of_the_folder_or_the_data(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -109,7 +109,7 @@ def test_what_root_makes_is_whose_the_folder_is_else_whose_the_data_is(
     assert owner_for(data, data) is None, "nobody else can give anything away"
 
 
-def test_a_folder_that_stays_roots_is_said_with_the_way_out(data: Path, place: Path) -> None:
+def test_a_folder_of_root_is_reported_with_the_remedy(data: Path, place: Path) -> None:
     folder = place / "backups"
     folder.mkdir()
     shelf = Shelf(folder, OTHER)
@@ -135,7 +135,7 @@ def test_links_are_not_followed(data: Path, tmp_path: Path) -> None:
     assert not (outside / "new").exists()
 
 
-def test_where_rights_are_missing_the_way_to_get_them_is_named(
+def test_a_missing_right_is_refused_with_the_remedy(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     denied = PermissionError(13, "Permission denied")

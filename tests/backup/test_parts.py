@@ -58,9 +58,7 @@ def test_nothing_can_be_read_without_the_key(tmp_path: Path) -> None:
             list(read_parts(tmp_path, parts, seal))
 
 
-def test_a_disk_that_cannot_read_any_more_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [part] = write(tmp_path, [b"x" * 100], None, 1 << 20)
 
     class Failing(io.BytesIO):
@@ -86,7 +84,7 @@ def test_a_key_in_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "hunter2", "00" * 31, "00" * 33, "!" * 44])
-def test_what_is_no_key_is_refused_without_showing_it(text: str) -> None:
+def test_an_invalid_key_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(BackupError, match=r"backup\.key: expected 32 random bytes") as caught:
         read_key(text, "backup.key")
     assert not text or text not in str(caught.value)

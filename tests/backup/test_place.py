@@ -118,7 +118,7 @@ async def test_a_node_with_an_older_one_goes_on_beside_it_until_there_is_a_new_o
         assert sum(ELSEWHERE in line for line in logged) == 1, "it is said once"
 
 
-async def test_one_whose_increments_are_broken_is_replaced_by_a_new_one(
+async def test_a_backup_with_broken_increments_is_replaced_by_a_new_one(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     asked: list[bool] = []

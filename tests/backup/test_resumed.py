@@ -96,7 +96,7 @@ async def test_interrupted_at_any_write_it_goes_on(empty: Empty, shelf: Shelf) -
             assert await contents(fresh) == wanted
 
 
-async def test_what_was_written_beside_it_since_comes_as_well(empty: Empty, shelf: Shelf) -> None:
+async def test_changes_shipped_since_are_restored_as_well(empty: Empty, shelf: Shelf) -> None:
     async with empty("memory") as store:
         backup = await shipped(store, shelf)
         async with empty("memory") as fresh:
@@ -155,7 +155,7 @@ async def test_backups_of_one_name_are_told_apart(
 
 
 @pytest.mark.parametrize("room", ["room0", "of somebody else"])
-async def test_what_somebody_else_wrote_meanwhile_is_found(
+async def test_foreign_writes_during_the_command_are_found(
     room: str, empty: Empty, shelf: Shelf
 ) -> None:
     async with empty("memory") as store:
@@ -172,7 +172,7 @@ async def test_what_somebody_else_wrote_meanwhile_is_found(
             await epoch(fresh)
 
 
-async def test_of_two_runs_the_later_one_fills(empty: Empty, shelf: Shelf) -> None:
+async def test_the_later_of_two_runs_fills_the_store(empty: Empty, shelf: Shelf) -> None:
     async with empty("memory") as store:
         backup = await shipped(store, shelf)
         wanted = await contents(store)
@@ -201,7 +201,7 @@ async def test_writes_that_are_not_answered_are_made_up_for(
         assert await contents(fresh) == wanted
 
 
-async def test_what_comes_twice_or_not_at_all_in_a_backup_is_found(empty: Empty) -> None:
+async def test_repeated_and_missing_entries_of_a_backup_are_found(empty: Empty) -> None:
     """Also where it is in the store already, as it is after an interruption."""
     async with empty("memory") as store:
         log = [described("r", 1), posted("r", 2), posted("r", 3)]

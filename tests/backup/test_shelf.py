@@ -42,14 +42,14 @@ def test_two_of_one_second_get_different_names(shelf: Shelf) -> None:
     ]
 
 
-def test_what_fails_leaves_nothing(shelf: Shelf) -> None:
+def test_a_failed_backup_leaves_nothing(shelf: Shelf) -> None:
     with pytest.raises(RuntimeError), shelf.draft(NOW) as folder:
         (folder / "part").write_bytes(b"x")
         raise RuntimeError
     assert [path.name for path in shelf.folder.iterdir()] == [".lock"]
 
 
-def test_what_a_crash_left_is_no_backup_and_goes_with_the_next(shelf: Shelf) -> None:
+def test_a_backup_cut_off_by_a_crash_is_not_listed_and_removed_by_the_next(shelf: Shelf) -> None:
     for name in (".partial-chatserver-20261124T100000Z", ".removed-chatserver-20261123T100000Z"):
         (shelf.folder / name).mkdir(parents=True)
         (shelf.folder / name / "part").write_bytes(b"x")
@@ -68,7 +68,7 @@ def test_one_at_a_time(shelf: Shelf) -> None:
     assert len(names(shelf)) == 1
 
 
-def test_what_is_older_goes_but_not_the_newest(shelf: Shelf) -> None:
+def test_older_backups_are_removed_except_the_newest(shelf: Shelf) -> None:
     made(shelf, 40, 31, 29, 1)
     gone = shelf.rotate(NOW, keep_days=30, keep_count=0)
     assert [path.name for path in gone] == [
@@ -88,7 +88,7 @@ def test_beyond_the_count_the_oldest_go(shelf: Shelf) -> None:
     assert len(names(shelf)) == 2
 
 
-def test_what_else_lies_there_is_left_alone(shelf: Shelf) -> None:
+def test_other_files_in_the_folder_are_left_alone(shelf: Shelf) -> None:
     made(shelf, 100, 50)
     other = shelf.folder / "chatserver-notes"
     other.mkdir()
@@ -116,7 +116,7 @@ def without_rights() -> Iterator[None]:
             os.seteuid(mine)
 
 
-def test_a_read_only_folder_is_said_and_what_is_in_it_stays(shelf: Shelf) -> None:
+def test_a_read_only_folder_is_reported_and_keeps_its_contents(shelf: Shelf) -> None:
     made(shelf, 1)
     shelf.folder.chmod(0o500)
     try:
@@ -131,7 +131,7 @@ def test_a_read_only_folder_is_said_and_what_is_in_it_stays(shelf: Shelf) -> Non
         shelf.folder.chmod(0o700)
 
 
-def test_one_that_may_not_be_looked_into_is_said(shelf: Shelf) -> None:
+def test_a_folder_without_the_right_to_list_it_is_named(shelf: Shelf) -> None:
     made(shelf, 1)
     [backup] = shelf.all()
     backup.chmod(0)

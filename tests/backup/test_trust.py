@@ -110,7 +110,7 @@ async def test_without_one_of_ours_nothing_is_written_and_a_new_one_is_asked_for
     assert increments.files(ours) and not increments.files(foreign)
 
 
-async def test_one_planted_while_changes_are_written_gets_none(
+async def test_a_backup_planted_during_shipping_gets_no_changes(
     empty: Callable[[str], Any], shelf: Shelf, tmp_path: Path
 ) -> None:
     async with empty("memory") as store:
@@ -157,7 +157,7 @@ async def test_no_door_takes_a_plain_one_where_there_is_a_key(
                 choose(place, KEY, moment)
 
 
-async def test_planted_ones_take_no_place_of_ours_when_old_ones_go(
+async def test_planted_backups_do_not_displace_ours_at_removal(
     empty: Callable[[str], Any], shelf: Shelf, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
@@ -172,7 +172,7 @@ async def test_planted_ones_take_no_place_of_ours_when_old_ones_go(
     assert shelf.all() == [ours[2], *fakes]
 
 
-async def test_those_of_before_there_was_a_key_go_with_time_and_count(
+async def test_backups_from_before_the_key_are_removed_by_age_and_count(
     empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     """They still contain messages that were deleted since."""
@@ -190,7 +190,7 @@ async def test_those_of_before_there_was_a_key_go_with_time_and_count(
     assert shelf.all() == ours[2:]
 
 
-def test_what_is_no_folder_does_not_keep_others_from_going(shelf: Shelf) -> None:
+def test_a_file_among_backups_does_not_stop_the_removal_of_others(shelf: Shelf) -> None:
     shelf.folder.mkdir()
     (shelf.folder / "chatserver-20010101T000000Z").symlink_to(shelf.folder.parent)
     (shelf.folder / "chatserver-20010102T000000Z").write_bytes(b"x")
@@ -233,7 +233,7 @@ async def test_a_manifest_that_changes_is_proven_again(
 
 
 @pytest.mark.long
-def test_the_command_rotates_by_what_is_sealed_with_the_key(machine: Machine) -> None:
+def test_the_command_counts_only_backups_sealed_with_the_key(machine: Machine) -> None:
     machine.fill()
     for _ in range(3):
         assert machine.run("backup", "--no-rotate").exit_code == 0

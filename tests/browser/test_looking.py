@@ -171,7 +171,7 @@ async def test_a_name_leads_to_the_user(world: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/room", "/members", "/event"])
-async def test_whatever_a_text_holds_it_is_text(world: World, path: str) -> None:
+async def test_any_text_is_shown_as_text(world: World, path: str) -> None:
     page = await world.get(path, {"room": MARKUP, "seq": 2})
     assert page.elements <= HARMLESS
     assert not [name for name in page.attributes if name.startswith("on")]
@@ -206,7 +206,7 @@ async def test_a_long_text_is_cut_off_in_a_list(world: World) -> None:
         ("/none", {}, 404),
     ],
 )
-async def test_what_is_not_there_or_makes_no_sense(
+async def test_missing_and_invalid_addresses_are_refused(
     world: World, path: str, query: dict[str, str], status: int
 ) -> None:
     answer = await world.ask(path, query)

@@ -96,7 +96,7 @@ def logged() -> Iterator[list[str]]:
     logger.remove(sink)
 
 
-async def test_each_look_is_noted_without_what_was_seen(world: World, logged: list[str]) -> None:
+async def test_each_look_is_logged_without_the_contents(world: World, logged: list[str]) -> None:
     async def audit(running: Server) -> str:
         return (running._data / "audit/audit.log").read_text()
 

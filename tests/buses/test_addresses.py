@@ -12,7 +12,7 @@ MARKS = "/?#"  # what ends the part of an address that has user, password, host 
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_of_redis(mark: str) -> None:
+def test_addresses_of_redis(mark: str) -> None:
     plugin = RedisBusPlugin(RedisBusPlugin.Config(uri=f"redis://:hunter2{mark}x@127.0.0.1:1"))
     with pytest.raises(StartupError, match="percent-encoded") as caught:
         plugin.provide_bus()
@@ -20,7 +20,7 @@ def test_of_redis(mark: str) -> None:
 
 
 @pytest.mark.parametrize("mark", MARKS)
-async def test_of_postgresql(mark: str) -> None:
+async def test_hosts_of_postgresql(mark: str) -> None:
     uri = f"postgresql://u:hunter2{mark}x@127.0.0.1:1/"
     bus = PostgresBusPlugin(PostgresBusPlugin.Config(uri=uri)).provide_bus()
     with pytest.raises(BusUnavailable, match="percent-encoded") as caught:

@@ -85,13 +85,15 @@ def test_an_address_that_cannot_be_read_is_refused(kind: str, uri: str, text: st
         ("redis", "redis://127.0.0.1:{port}"),
     ],
 )
-async def test_why_nobody_answers_is_said(kind: str, uri: str, logged: list[str]) -> None:
+async def test_the_reason_for_no_answer_is_reported(kind: str, uri: str, logged: list[str]) -> None:
     async with opened(bus(kind, uri.format(port=free_port()))):
         await until_said(logged, f"bus {kind}: away")
     assert any("onnect call failed" in line or "onnection refused" in line for line in logged)
 
 
-async def test_a_wrong_password_is_said_in_short(replica_set: Mongod, logged: list[str]) -> None:
+async def test_a_wrong_password_is_reported_in_short(
+    replica_set: Mongod, logged: list[str]
+) -> None:
     uri = replica_set.uri.replace("//", "//me:a-secret@")
     async with opened(bus("mongo", uri)):
         await until_said(logged, "Authentication failed.\n")
@@ -138,7 +140,7 @@ async def test_a_password_that_is_for_tls_never_goes_without_it(logged: list[str
     assert not any(b"CONNECT" in line for line in got)
 
 
-def test_a_file_of_authorities_that_is_none_refuses_to_start(tmp_path: Path) -> None:
+def test_an_invalid_file_of_authorities_refuses_to_start(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match=r"plugin\.nats_bus\.ca_file: .*No such file"):
         bus("nats", "tls://127.0.0.1:4222", ca_file=str(tmp_path / "nothing.pem"))
 

@@ -198,7 +198,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("settings", FINE.values(), ids=FINE)
-def test_what_passes_starts_and_passes_beside_the_server(
+def test_a_configuration_that_passes_starts_and_passes_beside_the_server(
     folder: Path, tmp_path: Path, settings: dict[str, str]
 ) -> None:
     settings = {"server.data": str(tmp_path / "data"), **settings}

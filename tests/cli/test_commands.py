@@ -127,7 +127,7 @@ def test_check_tells_of_settings_whose_plugin_is_off(run: Run) -> None:
     assert "[plugin.box] is not used: box is not listed in plugins.enabled." in result.stdout
 
 
-def test_config_prints_what_is_in_effect_without_secrets(run: Run) -> None:
+def test_config_prints_the_settings_in_effect_without_secrets(run: Run) -> None:
     result = run("config", *CHAT, "--set", "server.port=1", env={"LOG_LEVEL": "error"})
     assert result.exit_code == 0
     assert "hunter2" not in result.output

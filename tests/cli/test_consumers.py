@@ -19,7 +19,7 @@ def receiver() -> HookReceiver:
     return HookReceiver()
 
 
-def test_what_could_not_be_handled_is_listed_and_tried_again(
+def test_dead_letters_are_listed_and_tried_again(
     tmp_path: Path, run: Run, receiver: HookReceiver
 ) -> None:
     given = receiver.settings(attempts=1) | {"plugins__enabled": "sqlite,password,metrics,webhooks"}
@@ -71,7 +71,7 @@ def test_an_unknown_consumer_is_refused(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("given", [(), ("--seq=3",), ("--all", "--room=r"), ("--all", "--seq=3")])
-def test_nothing_is_discarded_unless_it_is_said_what(given: tuple[str, ...], run: Run) -> None:
+def test_discarding_requires_a_selection(given: tuple[str, ...], run: Run) -> None:
     result = run("consumers", "discard", "p.sink", *given)
     assert result.exit_code == 2
     assert "--room ID" in result.stderr

@@ -188,7 +188,7 @@ def test_make_run_starts_the_mongod_that_was_named() -> None:
     assert "exec .venv/bin/chatserver dev" in makefile
 
 
-def test_config_shows_what_runs(tmp_path: Path) -> None:
+def test_config_shows_the_settings_of_the_running_server(tmp_path: Path) -> None:
     """As beside `make run`, with no option of its own."""
     secret = "mongodb://me:hunter2@db/"
     given = (

@@ -35,7 +35,7 @@ def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
     assert "password.expired" in table and "ok" in table
 
 
-def test_what_never_ran_and_what_failed_is_said() -> None:
+def test_jobs_that_never_ran_or_failed_are_listed_as_such() -> None:
     from chatserver.cli.jobs import _row
     from chatserver.cluster.jobs import LastRun, Unreadable
     from chatserver.hooks.types import Job

@@ -62,7 +62,7 @@ async def test_accounts_change_while_the_server_runs_on_a_database_of_its_own(
         assert not server.take_errors()
 
 
-async def test_what_commands_do_cuts_people_off_and_is_in_the_servers_audit_log(
+async def test_commands_end_connections_and_are_in_the_servers_audit_log(
     tmp_path: Path, mongod: Mongod
 ) -> None:
     data, uri = tmp_path / "data", f"{mongod.uri}&appName=audit"

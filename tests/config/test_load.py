@@ -76,7 +76,7 @@ def test_only_one_final_newline_goes(tmp_path: Path) -> None:
     assert loaded.config.server.name == "a b \n"
 
 
-def test_what_is_text_for_a_plugin_is_still_known_to_be_text() -> None:
+def test_a_plugins_value_from_the_environment_is_still_marked_as_text() -> None:
     loaded = load(environ={"CHATSERVER_PLUGIN__MONGO__POOL": "5"})
     assert isinstance(loaded.config.plugin["mongo"]["pool"], Text)
 
@@ -92,7 +92,7 @@ def test_our_own_variable_wins_over_log_level() -> None:
     assert load(environ=environ).config.logging.level == "debug"
 
 
-def test_what_kubernetes_says_of_a_service_of_our_name_is_not_ours() -> None:
+def test_variables_of_kubernetes_about_a_service_of_our_name_are_ignored() -> None:
     environ = {
         "CHATSERVER_SERVICE_HOST": "10.0.0.1",
         "CHATSERVER_SERVICE_PORT_HTTP": "4000",

@@ -187,7 +187,7 @@ SECRET = "hunter2hunter2"
         f"batch op errors occurred, full error: {{'op': {{'body': '{SECRET}'}}}}",
     ],
 )
-def test_what_looks_like_a_credential_is_blotted_out(
+def test_text_that_looks_like_a_credential_is_masked(
     text: str, start: Start, tmp_path: Path
 ) -> None:
     assert SECRET not in redact(text)

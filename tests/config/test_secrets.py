@@ -29,7 +29,7 @@ def test_other_names(name: str) -> None:
         ("", ""),
     ],
 )  # fmt: skip
-def test_of_an_address_only_the_secret_parts_are_hidden(value: str, shown: str) -> None:
+def test_only_the_secret_parts_of_an_address_are_hidden(value: str, shown: str) -> None:
     assert hide("uri", value) == shown
 
 

@@ -34,7 +34,7 @@ async def test_passwords_are_hashed_beside_each_other_and_one_of_the_first_becom
         ]
 
 
-async def test_of_two_who_want_one_name_at_the_same_time_one_gets_it() -> None:
+async def test_one_of_two_simultaneous_registrations_gets_the_name() -> None:
     service = make_service(MemoryStore(), config())
     async with running(service):
         one, other = await asyncio.gather(

@@ -88,7 +88,7 @@ async def test_the_last_owner_stays_one() -> None:
         assert await code_of(accounts.set_role("bob", ServerRole.GUEST)) == "user.last_owner"
 
 
-async def test_an_owner_who_is_locked_out_is_none_who_remains() -> None:
+async def test_a_locked_out_owner_does_not_count_as_a_remaining_owner() -> None:
     async with told(MemoryStore()) as (service, _):
         await two_owners(service)
         await service.accounts.lock("bob", True)
@@ -247,7 +247,7 @@ async def test_a_deletion_that_was_interrupted_is_finished_by_another(done: str)
     raise AssertionError("there is no end to it")
 
 
-async def test_plugins_are_told_of_everything_that_becomes_of_accounts() -> None:
+async def test_plugins_are_told_of_every_change_of_an_account() -> None:
     async with told(MemoryStore()) as (service, heard):
         accounts, removal = service.accounts, service.removal
         owner, _ = await accounts.register("root", PASSWORD, address="192.0.2.1")
@@ -332,7 +332,7 @@ async def test_refused_attempts_are_told_once_a_minute_with_their_number() -> No
     assert all(each.outcome == "limited" and not each.ok for each in heard)
 
 
-async def test_who_looks_for_another_owner_for_too_long_has_lost_the_turn() -> None:
+async def test_a_search_for_another_owner_that_takes_too_long_loses_the_turn() -> None:
     """Two processes at a time would each find the other owner, and take both away."""
     other = b"of another process"
 

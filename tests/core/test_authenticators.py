@@ -49,7 +49,7 @@ class Elsewhere:
         return []
 
 
-async def test_one_whose_sessions_outlive_a_restore_is_found() -> None:
+async def test_the_suite_finds_sessions_that_outlive_a_restore() -> None:
     suite = AuthenticatorContract()
     broken: Any = Elsewhere
     with pytest.raises(AssertionError, match="u1"):

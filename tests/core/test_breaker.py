@@ -47,7 +47,7 @@ async def refused(hooks: HookCalls, draft: Draft, author: User) -> bool:
 # -- whom it stops -----------------------------------------------------------------------------------
 
 
-async def test_what_raises_for_one_user_refuses_nobody_else(logged: list[str]) -> None:
+async def test_a_plugin_that_raises_for_one_user_refuses_nobody_else(logged: list[str]) -> None:
     hooks = hooks_of(("check_message", "p", fails_for_crafted), breaker_failures=5)
     for _ in range(20):
         assert await refused(hooks, CRAFTED, USER)
@@ -65,7 +65,7 @@ async def test_messages_that_make_a_check_raise_do_not_stop_other_rooms(tmp_path
         await messages.post(other, theirs, "c1", "hello")
 
 
-async def test_what_hangs_for_one_user_refuses_only_that_user(logged: list[str]) -> None:
+async def test_a_plugin_that_hangs_for_one_user_refuses_only_that_user(logged: list[str]) -> None:
     hooks = hooks_of(
         ("check_message", "p", hangs_for_crafted), breaker_failures=3, deadline_seconds=SHORT
     )
@@ -79,7 +79,7 @@ async def test_what_hangs_for_one_user_refuses_only_that_user(logged: list[str])
     }
 
 
-async def test_what_hangs_for_everybody_is_not_asked(logged: list[str]) -> None:
+async def test_a_plugin_that_hangs_for_everybody_is_not_called(logged: list[str]) -> None:
     asked = []
 
     async def hang(draft: Draft) -> None:
@@ -126,7 +126,7 @@ async def test_an_observer_that_fails_for_one_user_is_told_of_the_others(
     await hooks.shutdown()
 
 
-async def test_who_guesses_passwords_does_not_hide_the_logins_of_others(logged: list[str]) -> None:
+async def test_guesses_of_passwords_do_not_hide_logins_of_others(logged: list[str]) -> None:
     told = []
 
     async def observe(attempt: LoginAttempt) -> None:
@@ -193,7 +193,7 @@ async def test_a_plugin_that_never_ends_is_left_behind(logged: list[str]) -> Non
     assert not deadline._left
 
 
-async def test_what_a_plugin_left_behind_raises_is_logged(logged: list[str]) -> None:
+async def test_an_exception_of_a_plugin_left_behind_is_logged(logged: list[str]) -> None:
     async def check(draft: Draft) -> None:
         try:
             await asyncio.Event().wait()
@@ -357,7 +357,7 @@ def test_while_it_is_open_tries_are_rare(clock: Clock) -> None:
     assert len(breaker._failed) == 2
 
 
-def test_what_it_remembers_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_breakers_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatserver.hooks.breaker.USERS", 10)
     breaker = Breaker(2, 60)
     fail(breaker, *(f"user{number}" for number in range(100)))
@@ -409,7 +409,7 @@ async def two_rooms(
         yield server, mine, theirs, me, other
 
 
-async def test_the_configuration_says_what_happens_to_a_message(tmp_path: Path) -> None:
+async def test_the_configuration_decides_on_a_message_after_a_failure(tmp_path: Path) -> None:
     async with two_rooms(tmp_path / "1", way="raises", on_failure="pass") as (
         server,
         room,
@@ -431,7 +431,7 @@ async def test_on_failure_is_one_of_two_words(tmp_path: Path) -> None:
             pass
 
 
-async def test_who_looks_at_no_messages_has_no_on_failure(tmp_path: Path) -> None:
+async def test_a_plugin_without_message_hooks_has_no_on_failure(tmp_path: Path) -> None:
     settings = {"plugin__with_settings__on_failure": "pass"}
     with pytest.raises(StartupError, match=r"plugin\.with_settings\.on_failure: unknown key"):
         Server(loaded(tmp_path, "memory", "password", "with_settings", **settings))

@@ -43,7 +43,7 @@ def raise_(error: BaseException) -> Callable[[], None]:
         (raise_(asyncio.CancelledError()), "the driver gave it up"),
     ],
 )
-async def test_whatever_ends_it_it_comes_back(
+async def test_a_bus_comes_back_after_any_failure(
     end: Callable[[], None], reason: str, logged: list[str]
 ) -> None:
     link, restored = Link(end), asyncio.Semaphore(0)

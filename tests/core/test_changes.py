@@ -14,7 +14,7 @@ def node(store: Store) -> Service:
     return make_service(store, config(**NEVER))
 
 
-async def test_who_is_removed_or_demoted_is_so_on_every_node_that_looks() -> None:
+async def test_removal_and_demotion_hold_on_every_node_that_checks() -> None:
     store = MemoryStore()
     here, there = node(store), node(store)
     async with running(here), running(there):
@@ -32,7 +32,7 @@ async def test_who_is_removed_or_demoted_is_so_on_every_node_that_looks() -> Non
         assert other.role(ada.id) is None
 
 
-async def test_what_a_newer_version_announces_is_passed_over() -> None:
+async def test_changes_of_a_newer_version_are_skipped() -> None:
     store, seen = MemoryStore(), list[str]()
 
     async def recheck(name: str) -> None:
@@ -46,7 +46,7 @@ async def test_what_a_newer_version_announces_is_passed_over() -> None:
     assert seen == ["ada"]
 
 
-async def test_what_one_user_does_a_thousand_times_hides_nothing_of_others() -> None:
+async def test_a_thousand_changes_of_one_user_hide_none_of_others() -> None:
     store, seen = MemoryStore(), list[str]()
     here, there = Changes(store, None), Changes(store, None)
 
@@ -60,7 +60,7 @@ async def test_what_one_user_does_a_thousand_times_hides_nothing_of_others() -> 
     assert seen == ["ada", "bob"]
 
 
-async def test_who_asks_for_a_turn_is_heard_once_by_the_others() -> None:
+async def test_a_request_for_a_turn_reaches_the_other_nodes_once() -> None:
     store, seen = MemoryStore(), list[str]()
     here, there = Changes(store, None), Changes(store, None)
 

@@ -104,7 +104,7 @@ def play(steps: Sequence[Step]) -> None:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(STEPS)
-def test_whatever_happens_nothing_is_left_out(steps: Sequence[Step]) -> None:
+def test_no_event_is_left_out_under_any_fault(steps: Sequence[Step]) -> None:
     play(steps)
 
 
@@ -154,7 +154,7 @@ WEAK: list[tuple[type, str, object]] = [
 @pytest.mark.parametrize(
     ("owner", "name", "instead"), WEAK, ids=[getattr(weak[2], "__name__", "") for weak in WEAK]
 )
-def test_what_is_broken_is_found_out(
+def test_a_broken_consumer_is_found_out(
     monkeypatch: pytest.MonkeyPatch, owner: type, name: str, instead: object
 ) -> None:
     monkeypatch.setattr(owner, name, instead)

@@ -49,7 +49,7 @@ def test_every_event_of_every_room_comes_in_order() -> None:
     run(test)
 
 
-def test_what_this_node_writes_is_handled_at_once() -> None:
+def test_events_of_this_node_are_handled_at_once() -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()
         async with node(store, sink) as made:
@@ -62,7 +62,7 @@ def test_what_this_node_writes_is_handled_at_once() -> None:
     run(test)
 
 
-def test_it_begins_with_what_happens_from_now_on_where_it_should() -> None:
+def test_a_consumer_may_begin_with_events_from_now_on() -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()
         await write(store, "old", 1, 5)
@@ -265,7 +265,7 @@ def test_no_pause_is_longer_than_the_consumer_says(logged: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("asked", "attempts"), [(40_000, 3), (10**9, 2)])
-def test_who_fails_says_when_to_try_again(asked: int, attempts: int, logged: list[str]) -> None:
+def test_an_error_may_say_when_to_try_again(asked: int, attempts: int, logged: list[str]) -> None:
     async def test() -> None:
         store, sink = MemoryStore(), Sink()
         await write(store, "r", 1, 1)
@@ -373,7 +373,7 @@ def test_a_replay_begins_where_it_is_told_and_never_skips() -> None:
     run(test)
 
 
-def test_what_cannot_be_done_again_is_refused() -> None:
+def test_an_impossible_replay_or_retry_is_refused() -> None:
     async def test() -> None:
         store = MemoryStore()
         await write(store, "a", 1, 10)

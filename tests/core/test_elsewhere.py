@@ -32,7 +32,7 @@ async def elsewhere(built: Scene) -> Reader:
     return reader
 
 
-async def test_who_writes_is_seen_on_other_nodes() -> None:
+async def test_typing_is_seen_on_other_nodes() -> None:
     async with scene(Wire()) as built:
         reader = await elsewhere(built)
         somebody = UserRef("u", "somebody")
@@ -45,7 +45,7 @@ async def test_who_writes_is_seen_on_other_nodes() -> None:
         }
 
 
-async def test_who_follows_nothing_there_is_not_told_who_writes() -> None:
+async def test_typing_is_not_sent_to_nodes_without_followers() -> None:
     async with scene(Wire()) as built:
         reader = Reader(built.second, built.owner)
         built.readers.append(reader)
@@ -88,7 +88,7 @@ async def test_without_a_bus_nobody_is_told_elsewhere() -> None:
         assert reader.pipe.received == []
 
 
-async def test_who_was_let_in_on_one_node_is_in_on_the_others_at_once() -> None:
+async def test_a_member_added_on_one_node_is_in_on_the_others_at_once() -> None:
     async with scene() as built:
         await elsewhere(built)  # so that the second node keeps the room in memory, and follows it
         guest = await add_user(built.first, "guest")
@@ -100,7 +100,7 @@ async def test_who_was_let_in_on_one_node_is_in_on_the_others_at_once() -> None:
         await built.second.messages.post(guest, room, "c", "I am here")
 
 
-async def test_who_was_not_let_in_is_refused_by_what_the_store_has() -> None:
+async def test_a_user_who_was_not_added_is_refused_after_a_look_at_the_store() -> None:
     async with scene() as built:
         await elsewhere(built)
         guest = await add_user(built.first, "guest")

@@ -75,7 +75,7 @@ async def wait_again_and_again(deaf: Deaf) -> None:
         await deaf()
 
 
-def test_who_loses_some_cancellations_gets_further_ones(logged: list[str]) -> None:
+def test_a_task_that_loses_cancellations_gets_further_ones(logged: list[str]) -> None:
     async def test() -> None:
         tasks = [asyncio.create_task(wait_again_and_again(Deaf(times))) for times in range(TRIES)]
         await asyncio.sleep(0)
@@ -87,7 +87,7 @@ def test_who_loses_some_cancellations_gets_further_ones(logged: list[str]) -> No
     assert logged == []
 
 
-def test_who_loses_all_of_them_is_named_and_left(logged: list[str]) -> None:
+def test_a_task_that_loses_all_cancellations_is_named_and_left(logged: list[str]) -> None:
     async def test() -> None:
         deaf, good = Deaf(FOR_EVER), Deaf(0)
         names = {"stubborn": deaf, "good": good}
@@ -105,7 +105,7 @@ def test_who_loses_all_of_them_is_named_and_left(logged: list[str]) -> None:
     assert logged == ["ERROR stubborn does not end: it is left behind\n"]
 
 
-def test_who_ends_something_else_is_cancelled_once() -> None:
+def test_a_cancelled_caller_of_end_is_cancelled_once() -> None:
     async def test() -> None:
         cancelled = 0
 
@@ -187,7 +187,7 @@ def test_hints_end_whatever_is_read_for_them(times: int, logged: list[str]) -> N
 
 
 @pytest.mark.parametrize("times", [1, FOR_EVER])
-def test_what_ships_changes_ends_whatever_it_waits_for(
+def test_a_shipper_ends_whatever_it_waits_for(
     times: int, tmp_path: Path, logged: list[str]
 ) -> None:
     async def test() -> None:

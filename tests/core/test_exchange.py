@@ -59,7 +59,7 @@ async def frame(built: Scene, *items: Any, **differs: Any) -> bytes:
     return packed
 
 
-async def test_what_another_node_wrote_comes_at_once() -> None:
+async def test_events_of_another_node_come_at_once() -> None:
     async with scene(Wire()) as built:
         reader = await built.reader()
         start = built.room.head
@@ -75,7 +75,7 @@ async def test_more_than_one_query_holds_comes_at_once() -> None:
         await built.expect(reader, start)
 
 
-async def test_who_reads_the_log_is_told_of_all_rooms_on_all_nodes() -> None:
+async def test_readers_of_the_log_are_told_of_all_rooms_on_all_nodes() -> None:
     async with scene(Wire()) as built:
         told: list[str] = []
         built.first.watch_news(told.extend)
@@ -187,9 +187,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("payload", STRANGE.values(), ids=list(STRANGE))
-async def test_what_is_not_ours_is_counted_and_that_is_all(
-    logged: list[str], payload: bytes
-) -> None:
+async def test_foreign_frames_are_only_counted(logged: list[str], payload: bytes) -> None:
     wire = Wire()
     async with scene(wire) as built:
         reader = await built.reader()
@@ -268,7 +266,7 @@ async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
         max_size=400,
     )
 )
-def test_what_is_packed_is_unpacked(items: list[Any]) -> None:
+def test_packed_items_are_unpacked(items: list[Any]) -> None:
     ours = Envelopes(KEY, "epoch", "node")
     frames = list(ours.pack(encode(item) for item in items))
     assert all(0 < len(each) <= BUS_FRAME_BYTES for each in frames)
@@ -283,7 +281,7 @@ def test_what_is_packed_is_unpacked(items: list[Any]) -> None:
             ours.unpack(each[:-1])
 
 
-def test_what_is_too_large_for_a_frame_is_left_out() -> None:
+def test_items_too_large_for_a_frame_are_left_out() -> None:
     items = [b'["a"]', b'"%b"' % (b"x" * 7000), b'["b"]']
     frames = list(Envelopes(KEY, "epoch", "node").pack(items))
     assert b"x" not in b"".join(frames)

@@ -46,7 +46,7 @@ def test_changes_of_unknown_messages_change_nothing() -> None:
 
 
 @given(steps=STEPS, start=st.integers(0, 40))
-def test_what_is_applied_again_changes_nothing(
+def test_an_event_applied_twice_changes_nothing(
     steps: list[tuple[str, int, int]], start: int
 ) -> None:
     log = message_log(steps)

@@ -74,7 +74,7 @@ def owners(users: list[User]) -> list[str]:
 
 
 @pytest.mark.parametrize("held", ["scan", "get", "add", "swap", "put"])
-async def test_of_two_nodes_that_go_step_by_step_together_one_makes_the_owner(held: str) -> None:
+async def test_one_of_two_nodes_in_lockstep_makes_the_owner(held: str) -> None:
     store, barrier = MemoryStore(), asyncio.Barrier(2)
     nodes = [node(Together(store, held, barrier)) for _ in range(2)]
     made = await asyncio.gather(
@@ -86,7 +86,7 @@ async def test_of_two_nodes_that_go_step_by_step_together_one_makes_the_owner(he
 
 
 @pytest.mark.parametrize("done", [False, True])
-async def test_wherever_a_node_dies_the_next_account_finds_or_becomes_the_owner(done: bool) -> None:
+async def test_after_any_crash_the_next_account_finds_or_becomes_the_owner(done: bool) -> None:
     for calls in range(1, 30):
         store = MemoryStore()
         with_end = True
@@ -105,7 +105,7 @@ async def test_wherever_a_node_dies_the_next_account_finds_or_becomes_the_owner(
 
 
 @pytest.mark.parametrize("done", [False, True])
-async def test_wherever_a_node_dies_who_signs_in_next_is_the_owner(done: bool) -> None:
+async def test_after_any_crash_the_next_to_sign_in_is_the_owner(done: bool) -> None:
     for calls in range(1, 30):
         store = MemoryStore()
         try:
@@ -120,7 +120,7 @@ async def test_wherever_a_node_dies_who_signs_in_next_is_the_owner(done: bool) -
         assert user.role is ServerRole.OWNER, calls
 
 
-async def test_whoever_was_demoted_is_not_made_owner_again() -> None:
+async def test_a_demoted_owner_is_not_made_owner_again() -> None:
     store = MemoryStore()
     accounts = node(store).accounts
     await accounts.add("ada", PASSWORD)
@@ -162,7 +162,7 @@ async def test_a_node_that_looked_just_before_the_first_account_came_still_heals
     assert (await node(Late()).accounts.add("bob", PASSWORD)).role is ServerRole.OWNER
 
 
-async def test_a_guest_who_signs_in_while_nobody_is_owner_stays_one() -> None:
+async def test_a_guest_who_signs_in_while_there_is_no_owner_stays_a_guest() -> None:
     store = MemoryStore()
     accounts = node(store).accounts
     await accounts.add("guest", PASSWORD, role=ServerRole.GUEST)
@@ -236,11 +236,9 @@ async def race(make_store: MakeStore) -> None:
             await store.close()
 
 
-async def test_of_two_nodes_on_one_mongodb_one_makes_the_owner(
-    mongod: Mongod, tmp_path: Path
-) -> None:
+async def test_one_of_two_nodes_on_mongodb_makes_the_owner(mongod: Mongod, tmp_path: Path) -> None:
     await race(of_mongo(mongod, tmp_path))
 
 
-async def test_of_two_nodes_on_one_postgresql_one_makes_the_owner(postgres: Postgres) -> None:
+async def test_one_of_two_nodes_on_postgresql_makes_the_owner(postgres: Postgres) -> None:
     await race(of_postgres(postgres))

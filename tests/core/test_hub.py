@@ -38,7 +38,7 @@ async def test_events_of_one_turn_are_one_write_and_encoded_once() -> None:
         assert len(writes) == 3 and len(set(writes)) == 1
 
 
-async def test_what_is_known_already_is_dropped_and_a_hole_is_not_crossed() -> None:
+async def test_known_events_are_dropped_and_a_gap_is_not_crossed() -> None:
     async with scene() as built:
         reader = await built.reader()
         head = built.room.head
@@ -51,7 +51,7 @@ async def test_what_is_known_already_is_dropped_and_a_hole_is_not_crossed() -> N
         assert built.room.stale and built.room.head == head + 1
 
 
-async def test_what_another_node_wrote_arrives_when_heads_are_compared() -> None:
+async def test_events_of_another_node_arrive_when_heads_are_compared() -> None:
     async with scene() as built:
         reader = await built.reader()
         start = built.room.head
@@ -62,7 +62,7 @@ async def test_what_another_node_wrote_arrives_when_heads_are_compared() -> None
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 30, 31, 32])
-async def test_a_reader_that_comes_back_gets_what_it_missed(after: int) -> None:
+async def test_a_resuming_reader_gets_the_missed_events(after: int) -> None:
     async with scene() as built:
         await built.post(30)
         assert built.room.head == 32
@@ -80,7 +80,7 @@ async def test_a_burst_beyond_the_soft_bound_is_read_from_the_log_and_complete()
         assert not reader.pipe.paused
 
 
-async def test_who_does_not_read_is_bounded_and_catches_up_exactly() -> None:
+async def test_a_client_that_does_not_read_is_bounded_and_catches_up_exactly() -> None:
     async with scene() as built:
         slow, quick = await built.reader(), await built.reader()
         start = built.room.head
@@ -97,7 +97,7 @@ async def test_who_does_not_read_is_bounded_and_catches_up_exactly() -> None:
         assert [frame["sys"] for frame in slow.pipe.received if "sys" in frame] == ["lagging"]
 
 
-async def test_who_does_not_read_a_replay_is_bounded() -> None:
+async def test_a_client_that_does_not_read_a_replay_is_bounded() -> None:
     async with scene() as built:
         await built.post(200)
         reader = Reader(built.first, built.owner)
@@ -111,7 +111,7 @@ async def test_who_does_not_read_a_replay_is_bounded() -> None:
         await built.expect(reader, 0)
 
 
-async def test_who_stalls_again_while_catching_up_still_gets_all_of_it() -> None:
+async def test_a_client_that_stalls_again_while_catching_up_gets_every_event() -> None:
     async with scene() as built:
         reader = await built.reader()
         start = built.room.head
@@ -123,7 +123,7 @@ async def test_who_stalls_again_while_catching_up_still_gets_all_of_it() -> None
         await built.expect(reader, start)
 
 
-async def test_events_that_cannot_be_encoded_are_read_by_those_who_come_back(
+async def test_events_that_cannot_be_encoded_are_read_by_resuming_clients(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A node without memory must not leave a hole: it does not announce events it could not hand over."""
@@ -139,7 +139,7 @@ async def test_events_that_cannot_be_encoded_are_read_by_those_who_come_back(
         await built.expect(await built.reader(start), start)
 
 
-async def test_who_cannot_be_written_to_is_cut_off_and_nobody_else() -> None:
+async def test_only_the_connection_that_cannot_be_written_to_is_cut_off() -> None:
     async with scene() as built:
         readers = [await built.reader() for _ in range(3)]
         start = built.room.head
@@ -177,7 +177,7 @@ async def test_a_listener_that_raises_is_cut_off_and_nobody_else(
         await built.expect(readers[2], start)
 
 
-async def test_what_is_in_no_log_reaches_all_but_the_one_that_raises(
+async def test_ephemeral_frames_reach_all_listeners_except_one_that_raises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with scene() as built:
@@ -220,7 +220,7 @@ async def test_over_the_hard_bound_the_connection_is_closed() -> None:
         assert reader.pipe.most_buffered < HARD + SOFT
 
 
-async def test_who_reads_nothing_for_long_is_closed() -> None:
+async def test_a_client_that_reads_nothing_for_long_is_closed() -> None:
     async with scene(slow_seconds=1.0) as built:
         reader = await built.reader()
         reader.pipe.stuck = True
@@ -246,7 +246,7 @@ async def test_ephemeral_news_is_for_those_at_the_head() -> None:
         assert heard == [False, True, False]
 
 
-async def test_who_was_removed_gets_nothing_that_comes_after() -> None:
+async def test_a_removed_member_gets_no_later_event() -> None:
     """Also where the removal and what comes after it arrive in one batch from another node."""
     async with scene() as built:
         user = await built.member("member")

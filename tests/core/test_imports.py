@@ -136,7 +136,7 @@ PUBLIC = {name: getattr(chatserver, name) for name in chatserver.__all__}
 @pytest.mark.parametrize(
     "name", [name for name, it in PUBLIC.items() if inspect.isclass(it) or inspect.isfunction(it)]
 )
-def test_a_public_name_says_what_it_is(name: str) -> None:
+def test_a_public_name_has_a_docstring(name: str) -> None:
     text = PUBLIC[name].__doc__
     assert text
     assert not text.startswith(f"{name}("), "that is what Python makes of a tuple's fields"

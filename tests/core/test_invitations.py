@@ -52,7 +52,7 @@ async def refused(awaited: Awaitable[Any]) -> str:
     return caught.value.code
 
 
-async def test_what_others_fill_keeps_nobody_from_making_and_joining_rooms() -> None:
+async def test_rooms_that_others_add_do_not_keep_users_from_making_and_joining_rooms() -> None:
     async with scene(rooms_per_user=2, invited_rooms_per_user=3) as at:
         public = await at.create(at.other, kind=RoomKind.PUBLIC)
         await at.create(at.stranger, at.victim)
@@ -69,7 +69,7 @@ async def test_what_others_fill_keeps_nobody_from_making_and_joining_rooms() -> 
         assert await at.joined() == 5
 
 
-async def test_who_is_in_all_rooms_they_may_make_can_be_invited() -> None:
+async def test_a_user_in_all_rooms_they_may_make_can_be_invited() -> None:
     async with scene(rooms_per_user=1) as at:
         await at.create(at.victim)
         room = await at.invite(at.stranger)
@@ -77,14 +77,14 @@ async def test_who_is_in_all_rooms_they_may_make_can_be_invited() -> None:
         assert await refused(at.create(at.victim)) == "limit.count"
 
 
-async def test_ones_own_rooms_take_no_places_of_invitations() -> None:
+async def test_a_users_own_rooms_take_no_places_of_invitations() -> None:
     async with scene(invited_rooms_per_user=1) as at:
         for _ in range(3):
             await at.create(at.victim)
         await at.invite(at.stranger)
 
 
-async def test_who_leaves_what_they_were_put_into_can_be_invited_again() -> None:
+async def test_a_user_who_leaves_rooms_of_invitations_can_be_invited_again() -> None:
     async with scene(invited_rooms_per_user=1) as at:
         room = await at.invite(at.stranger)
         assert await refused(at.invite(at.other)) == "limit.count"
@@ -103,14 +103,14 @@ async def test_one_person_cannot_take_all_places_for_invitations() -> None:
         assert await at.joined() == 7
 
 
-async def test_a_removal_gives_no_place_back_to_who_did_it() -> None:
+async def test_a_removal_gives_no_place_back_to_the_remover() -> None:
     async with scene(rooms_per_inviter=1) as at:
         room = await at.invite(at.stranger)
         await at.service.rooms.kick(at.stranger, room, at.victim.id)
         assert await refused(at.invite(at.stranger)) == "limit.count"
 
 
-async def test_a_role_that_another_gives_makes_a_room_not_ones_own() -> None:
+async def test_a_role_given_by_another_does_not_make_the_room_the_users_own() -> None:
     async with scene(rooms_per_user=1) as at:
         room = await at.invite(at.stranger)
         await at.service.rooms.appoint(at.stranger, room, at.victim.id, RoomRole.OWNER)
@@ -147,7 +147,9 @@ async def test_no_rate_is_a_rate_without_a_limit() -> None:
         await at.create(at.stranger, at.victim, at.other, at.admin)
 
 
-async def test_who_invites_is_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_remembered_inviters_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(invitations, "INVITERS", 2)
     async with scene() as at:
         for number in range(5):

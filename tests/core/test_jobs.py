@@ -88,7 +88,7 @@ def test_a_job_runs_at_once_and_then_in_its_rhythm() -> None:
     run(test)
 
 
-def test_one_that_is_hurried_runs_at_once_but_not_again_and_again() -> None:
+def test_a_hurried_job_runs_at_once_but_not_repeatedly() -> None:
     async def test() -> None:
         work = Work()
         node = Node(MemoryStore(), work.job)
@@ -107,7 +107,7 @@ def test_one_that_is_hurried_runs_at_once_but_not_again_and_again() -> None:
     run(test)
 
 
-def test_one_that_failed_is_not_hurried_before_its_pause_is_over() -> None:
+def test_a_failed_job_is_not_hurried_before_its_pause_is_over() -> None:
     async def test() -> None:
         work = Work(error=True)
         node = Node(MemoryStore(), work.job)
@@ -252,7 +252,7 @@ def test_a_clock_that_was_wrong_delays_a_job_by_one_period_at_most(hours: int) -
     "record",
     [b"", b"\xff\xfe", b"[1]", b'{"at":"x","seconds":1,"failures":0,"node":"n"}', b"[" * 10**5],
 )
-def test_a_record_that_cannot_be_read_is_said_and_kept_and_the_job_runs(
+def test_an_unreadable_record_is_logged_and_kept_and_the_job_runs(
     record: bytes, logged: list[str]
 ) -> None:
     async def test() -> None:
@@ -274,7 +274,7 @@ def test_a_record_that_cannot_be_read_is_said_and_kept_and_the_job_runs(
     assert line.startswith("ERROR record p.work of job cannot be read: it is kept as unreadable/")
 
 
-def test_a_fault_of_our_own_is_said_and_the_job_goes_on(logged: list[str]) -> None:
+def test_an_error_of_the_server_is_logged_and_the_job_continues(logged: list[str]) -> None:
     async def test() -> None:
         store, work, asked = MemoryStore(), Work(), 0
         get = store.get

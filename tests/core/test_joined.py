@@ -30,7 +30,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_asks_meanwhile_waits_for_the_same_call() -> None:
+async def test_further_callers_wait_for_the_same_call() -> None:
     joined, slow = SingleFlight[int](), Slow()
     waiting = [asyncio.create_task(joined.run("key", slow)) for _ in range(3)]
     other = asyncio.create_task(joined.run("other", slow))
@@ -41,7 +41,7 @@ async def test_who_asks_meanwhile_waits_for_the_same_call() -> None:
     assert await joined.run("key", slow) == 3
 
 
-async def test_who_is_cancelled_leaves_the_others_their_call() -> None:
+async def test_a_cancelled_caller_leaves_the_call_to_the_others() -> None:
     joined, slow = SingleFlight[int](), Slow()
     first, second = (asyncio.create_task(joined.run("key", slow)) for _ in range(2))
     await turns()
@@ -68,7 +68,7 @@ async def test_the_last_one_that_is_cancelled_ends_it_and_the_next_begins_anew()
     assert asyncio.all_tasks() == before
 
 
-async def test_what_it_raises_when_nobody_waits_any_more_is_no_complaint(
+async def test_an_exception_without_waiters_is_not_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     complaints: list[object] = []
@@ -92,7 +92,7 @@ async def test_what_it_raises_when_nobody_waits_any_more_is_no_complaint(
     assert complaints == []
 
 
-async def test_all_get_what_it_raises_and_the_next_tries_again() -> None:
+async def test_all_callers_get_the_exception_and_the_next_tries_again() -> None:
     joined = SingleFlight[int]()
     tries = 0
 

@@ -158,7 +158,7 @@ def test_a_store_that_is_away_for_long_stops_the_holder() -> None:
     run(test)
 
 
-def test_who_is_alone_on_a_store_waits_for_nobody() -> None:
+def test_a_single_node_on_a_store_waits_for_nobody() -> None:
     async def test() -> None:
         nodes = Nodes()
         nodes.begin(0)

@@ -108,7 +108,7 @@ def client_ids(events: Sequence[AnyEvent]) -> list[str]:
     return [event.client_id for event in events if isinstance(event, MessagePosted)]
 
 
-async def test_what_waits_goes_out_in_one_batch_in_order() -> None:
+async def test_waiting_entries_go_out_in_one_batch_in_order() -> None:
     store = Recording()
     node = Node(store)
     for number in range(10):
@@ -179,7 +179,7 @@ async def test_nodes_that_write_at_the_same_time_leave_no_hole() -> None:
             assert (await store.read(event.room, event.seq - 1, 1)) == [event]
 
 
-async def test_what_stands_before_a_taken_position_is_not_written_again() -> None:
+async def test_events_before_a_taken_position_are_not_written_again() -> None:
     store = Recording()
     node = Node(store)
     await store.append([posted("b", 1, "other"), posted("b", 2, "other")])
@@ -267,7 +267,7 @@ def test_a_far_node_gets_its_turn_in_a_room_that_a_near_one_writes_to_all_the_ti
     assert answered > 0.7 if asks else answered < 0.2
 
 
-async def test_who_gives_way_in_one_room_goes_on_in_others() -> None:
+async def test_a_node_that_gives_way_in_one_room_continues_in_others() -> None:
     store = Recording()
     node = Node(store)
     node.log.give_way(node.room("a"))
@@ -306,7 +306,7 @@ async def test_a_repeated_send_is_answered_with_the_first() -> None:
     assert "same" not in client_ids(second.written)
 
 
-async def test_a_repeat_of_what_is_under_way_is_the_same_send() -> None:
+async def test_a_repeat_of_a_pending_send_is_the_same_send() -> None:
     store = Recording()
     store.gate.clear()
     node = Node(store)
@@ -369,7 +369,7 @@ async def test_a_state_change_is_the_last_of_its_room_in_a_batch() -> None:
     assert [node.event(name).seq for name in ("c1", "renamed", "c2")] == [1, 2, 3]
 
 
-async def test_who_is_refused_leaves_no_hole(logged: list[str]) -> None:
+async def test_a_refused_append_leaves_no_gap(logged: list[str]) -> None:
     def refuse() -> None:
         raise ChatError("room.forbidden")
 

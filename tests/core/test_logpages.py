@@ -102,7 +102,7 @@ async def test_they_hold_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None
         assert pages[0] and pages[0] == pages[1] == pages[2]
 
 
-async def test_who_comes_from_other_positions_shares_all_but_the_first_page(
+async def test_clients_at_other_positions_share_all_but_the_first_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with room_of(3 * PAGE_EVENTS) as built:
@@ -142,7 +142,7 @@ async def test_forms_share_the_read_and_streams_of_a_group_the_execution(
         assert set(executed.values()) == {1} and len(executed) == built.room.head
 
 
-async def test_who_is_removed_meanwhile_gets_nothing_of_a_page_that_others_get() -> None:
+async def test_a_member_removed_meanwhile_gets_nothing_of_a_shared_page() -> None:
     async with room_of(2 * PAGE_EVENTS) as built:
         user = await add_user(built.first, "member")
         await built.first.rooms.invite(built.owner, built.room, user.id)
@@ -191,7 +191,7 @@ async def test_pages_are_kept_for_a_moment_and_let_go(monkeypatch: pytest.Monkey
         assert work.encoded[1] == 2
 
 
-async def test_what_is_kept_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cached_pages_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatserver.delivery.logpages.KEEP_BYTES", 100_000)
     async with room_of(4 * PAGE_EVENTS) as built:
         await built.expect(await built.reader(0), 0)

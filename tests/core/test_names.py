@@ -78,7 +78,9 @@ def test_names_that_people_have_are_names(name: str) -> None:
         ("한あ", "scripts"),
     ],
 )
-def test_what_hides_or_mixes_is_no_name(name: str, reason: str) -> None:
+def test_names_with_invisible_characters_or_mixed_scripts_are_refused(
+    name: str, reason: str
+) -> None:
     with pytest.raises(ChatError) as refused:
         clean_person_name(name)
     assert refused.value.code == "request.invalid"
@@ -97,7 +99,7 @@ def test_user_names_of_one_script_are_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["аda", "pаypal", "αda", "ада1x", "あ한", "1٣", "a\u0435b"])
-def test_user_names_of_mixed_scripts_are_none(name: str) -> None:
+def test_user_names_of_mixed_scripts_are_refused(name: str) -> None:
     with pytest.raises(ChatError) as refused:
         clean_username(name)
     assert refused.value.detail == {"field": "username", "reason": "scripts"}
@@ -135,7 +137,7 @@ def test_names_that_differ_have_different_skeletons(one: str, other: str) -> Non
 
 
 @given(st.text(max_size=60))
-def test_whatever_is_given_is_a_name_that_stays_one_or_is_refused(text: str) -> None:
+def test_any_text_is_a_stable_name_or_refused(text: str) -> None:
     for clean in (clean_person_name, clean_username):
         try:
             name = clean(text)
@@ -193,7 +195,7 @@ async def test_plugins_show_their_accounts_under_any_name() -> None:
         assert await refused(service.accounts.register("eve", PASSWORD, "Build b0t")) == taken
 
 
-async def test_where_shown_names_may_be_shared_user_names_still_differ() -> None:
+async def test_user_names_differ_even_if_display_names_may_be_shared() -> None:
     settings = config(**{"server.unique_names": False})
     async with running(make_service(MemoryStore(), settings)) as service:
         await service.accounts.register("alice", PASSWORD, "Aya")
@@ -202,7 +204,7 @@ async def test_where_shown_names_may_be_shared_user_names_still_differ() -> None
         assert await refused(service.accounts.register("a1ice", PASSWORD)) == of_username
 
 
-async def test_of_two_names_that_look_alike_on_two_nodes_at_once_one_is_taken() -> None:
+async def test_one_of_two_similar_names_chosen_at_once_on_two_nodes_is_taken() -> None:
     for _ in range(10):
         store = MemoryStore()
         nodes = [make_service(store, config()) for _ in range(2)]

@@ -83,7 +83,7 @@ STEPS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(steps=STEPS, seed=st.integers(0, 2**32))
 @mock.patch.object(online, "PARTS", 3)  # there are six users
-def test_whatever_the_bus_did_all_nodes_know_who_is_online_soon_after(
+def test_all_nodes_agree_on_presence_soon_after_any_fault_of_the_bus(
     steps: list[tuple[str, int, str, int]], seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -102,7 +102,7 @@ def test_whatever_the_bus_did_all_nodes_know_who_is_online_soon_after(
 @settings(max_examples=300, deadline=None)
 @given(steps=STEPS, seed=st.integers(0, 2**32))
 @mock.patch.object(online, "PARTS", 3)  # there are six users
-def test_what_changed_is_said_to_who_wants_to_know(
+def test_changes_are_reported_to_listeners(
     steps: list[tuple[str, int, str, int]], seed: int
 ) -> None:
     """Every change of a user's presence is announced, in any order of reports."""
@@ -119,7 +119,7 @@ def test_what_changed_is_said_to_who_wants_to_know(
         told = world.known(0)
 
 
-def test_who_comes_back_soon_has_not_gone() -> None:
+def test_a_user_who_reconnects_soon_stays_online() -> None:
     world = World()
     world.arrive(0, "u1")
     world.turns(2)
@@ -180,7 +180,7 @@ def test_nodes_that_agree_say_little_and_each_change_once() -> None:
     assert envelopes.Moved(True, ["somebody else"]) in world.said
 
 
-def test_whoever_asks_again_and_again_is_told_all_only_now_and_then() -> None:
+def test_a_node_that_asks_repeatedly_is_told_all_only_at_intervals() -> None:
     node = Online()
     node.arrived("u")
     parts = 0
@@ -198,7 +198,7 @@ def crowd() -> Iterator[Online]:
     yield node
 
 
-def test_all_of_a_large_node_fits_into_frames(crowd: Online) -> None:
+def test_the_presence_of_a_large_node_fits_into_frames(crowd: Online) -> None:
     crowd.heard("other", envelopes.Ask(crowd.node), 0.0)
     encoded = [envelopes.encode(item) for item in crowd.turn(0.0)]
     assert max(map(len, encoded)) < BUS_FRAME_BYTES - 200

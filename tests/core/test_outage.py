@@ -37,7 +37,7 @@ def watched(store: Any) -> Outage:
     return Outage(store, "mongo")
 
 
-async def test_an_outage_is_said_once_and_its_end(logged: list[str]) -> None:
+async def test_an_outage_is_reported_once_and_so_is_its_end(logged: list[str]) -> None:
     away = watched(Failing(500))
     for _ in range(3):
         away.failed(StoreUnavailable(reason="x"), refused=2)
@@ -49,7 +49,9 @@ async def test_an_outage_is_said_once_and_its_end(logged: list[str]) -> None:
     assert "6 events were refused meanwhile" in end
 
 
-async def test_a_long_one_is_said_again(logged: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_outage_is_reported_again(
+    logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outage, "SAY_SECONDS", -1.0)
     away = watched(Failing(3))
     away.failed(StoreUnavailable())

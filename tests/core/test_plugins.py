@@ -157,7 +157,7 @@ async def test_a_plugin_that_is_fine_starts(tmp_path: Path) -> None:
     await start(loaded(tmp_path, "memory", "password", "with_settings"))
 
 
-def test_the_list_of_plugins_says_what_is_wrong_with_each(tmp_path: Path) -> None:
+def test_the_list_of_plugins_has_the_problem_of_each(tmp_path: Path) -> None:
     rows = {row.name: row for row in survey(loaded(tmp_path, "memory", "password").config)}
     assert "broken on purpose" in rows["raises_at_import"].problem
     assert rows["with_settings"].problem == "not listed in plugins.enabled"
@@ -259,7 +259,7 @@ async def test_a_health_check_that_answers_garbage_is_an_error(tmp_path: Path) -
         await server.drain()
 
 
-async def test_who_blocks_the_loop_is_named(tmp_path: Path, logged: list[str]) -> None:
+async def test_a_plugin_that_blocks_the_loop_is_named(tmp_path: Path, logged: list[str]) -> None:
     settings = {"plugin__bad_message_hook__way": "blocks", "plugins__deadline_seconds": 5.0}
     enabled = ("memory", "password", "bad_message_hook")
     async with running(loaded(tmp_path, *enabled, **settings)) as (server, room, user):
@@ -278,7 +278,7 @@ async def test_who_blocks_the_loop_is_named(tmp_path: Path, logged: list[str]) -
 # -- dispatch ----------------------------------------------------------------------------------------
 
 
-async def test_each_plugin_gets_what_the_one_before_it_returned() -> None:
+async def test_each_plugin_gets_the_draft_of_the_previous_one() -> None:
     def adding(text: str) -> Callable[..., Any]:
         async def change(draft: Draft) -> Draft:
             return Draft(room="elsewhere", body=draft.body + text, reply_to="other")
@@ -351,7 +351,9 @@ async def test_an_observers_queue_is_bounded_and_counts_what_it_drops() -> None:
     assert told == [str(number) for number in range(10)]
 
 
-async def test_what_an_observer_leaves_undone_at_the_end_is_counted(logged: list[str]) -> None:
+async def test_events_that_an_observer_did_not_handle_at_the_end_are_counted(
+    logged: list[str],
+) -> None:
     async def observe(attempt: LoginAttempt) -> None:
         await asyncio.sleep(1)
 

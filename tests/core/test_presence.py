@@ -61,7 +61,7 @@ def told(reader: Reader) -> list[dict[str, bool]]:
     return [frame["users"] for frame in frames]
 
 
-async def test_who_asks_is_told_of_changes() -> None:
+async def test_a_watching_connection_is_told_of_changes() -> None:
     async with two_nodes() as built:
         reader = await built.reader()
         guest = await built.member("guest")
@@ -136,7 +136,7 @@ async def test_a_node_that_stops_says_that_its_users_are_gone() -> None:
                 await asyncio.sleep(0.005)
 
 
-async def test_who_comes_and_goes_between_two_turns_costs_nothing() -> None:
+async def test_a_user_who_comes_and_goes_between_two_turns_costs_nothing() -> None:
     async with two_nodes() as built:
         reader = await built.reader()
         guest = await built.member("guest")
@@ -170,7 +170,7 @@ async def test_rooms_that_are_left_do_not_count() -> None:
             await presence.watch(reader.subscriber, built.owner, first.id, [built.owner.id])
 
 
-async def test_who_lags_is_told_once_they_read_again() -> None:
+async def test_a_lagging_connection_is_told_once_it_reads_again() -> None:
     async with two_nodes() as built:
         reader = await built.reader()
         guest = await built.member("guest")
@@ -185,7 +185,7 @@ async def test_who_lags_is_told_once_they_read_again() -> None:
         await turns(built, lambda: told(reader) == [{guest.id: True}])
 
 
-async def test_who_lags_to_the_end_leaves_nothing_behind() -> None:
+async def test_a_connection_that_lags_to_its_end_leaves_nothing_behind() -> None:
     async with two_nodes() as built:
         reader = await built.reader()
         guest = await built.member("guest")
@@ -201,7 +201,7 @@ async def test_who_lags_to_the_end_leaves_nothing_behind() -> None:
         assert built.first.presence._due == set()
 
 
-async def test_who_left_the_room_is_told_of_no_more() -> None:
+async def test_a_user_who_left_the_room_gets_no_more_presence() -> None:
     async with two_nodes() as built:
         reader = await built.reader()
         guest = await built.member("guest")
@@ -213,7 +213,7 @@ async def test_who_left_the_room_is_told_of_no_more() -> None:
         assert await ask(reader, built, guest) == {}
 
 
-async def test_who_does_not_follow_the_room_may_not_ask_and_is_told_no_more() -> None:
+async def test_presence_is_only_for_connections_that_follow_the_room() -> None:
     async with two_nodes() as built:
         guest = await built.member("guest")
         reader = connect(built, built.first, built.owner)
@@ -227,7 +227,7 @@ async def test_who_does_not_follow_the_room_may_not_ask_and_is_told_no_more() ->
         assert told(reader) == []
 
 
-async def test_who_may_not_read_the_room_learns_nothing() -> None:
+async def test_a_user_without_the_right_to_read_the_room_learns_nothing() -> None:
     async with two_nodes() as built:
         stranger = await add_user(built.first, "stranger")
         with pytest.raises(ChatError, match=r"room\.not_found"):

@@ -228,7 +228,7 @@ def test_a_broken_stream_is_found_out(
     expect_broken(MemoryStore, STREAMS)
 
 
-def test_a_node_that_reads_only_what_is_hinted_at_is_found_out(
+def test_a_node_that_reads_only_hinted_rooms_is_found_out(
     logged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fetch_the_last(hints: Hints, wanted: dict[Room, int]) -> None:

@@ -44,7 +44,7 @@ def test_more_than_the_burst_takes_a_full_bucket_and_owes_the_rest(clock: list[f
     assert bucket.take() == 0
 
 
-def test_what_was_done_already_is_owed(clock: list[float]) -> None:
+def test_operations_that_ran_already_are_owed(clock: list[float]) -> None:
     bucket = Bucket(1, 10)
     bucket.owe(12)
     assert bucket.left == -2
@@ -71,7 +71,7 @@ def test_without_a_limit_for_addresses(clock: list[float]) -> None:
         rates.take(None, "192.0.2.1")
 
 
-def test_who_was_not_seen_for_longest_makes_room(
+def test_the_least_recently_seen_key_is_dropped(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate, "USERS", 2)

@@ -121,7 +121,7 @@ async def test_a_page_that_is_kept_is_not_served_when_a_text_in_it_was_replaced(
         )
 
 
-async def test_a_node_that_was_behind_hands_out_no_text_with_what_replaced_it() -> None:
+async def test_a_node_that_was_behind_sends_no_replaced_text_with_its_replacement() -> None:
     async with scene() as built:
         reader = Reader(built.second, built.owner)
         built.readers.append(reader)
@@ -166,7 +166,7 @@ async def test_a_page_in_which_a_text_is_replaced_while_it_is_made_is_made_again
         assert pages._size == sum(kept.size for kept in pages._kept.values())
 
 
-def test_where_the_texts_are_that_an_event_replaces() -> None:
+def test_places_of_the_texts_that_an_event_replaces() -> None:
     """For a message in the tail all positions are known, for an older one only those in the tail."""
     room = Room("r")
     for seq in range(1, 30):
@@ -306,7 +306,7 @@ async def test_a_cold_page_costs_one_call_of_the_store() -> None:
     assert calls == ["shown", "ranges"], "the second is its own"
 
 
-def test_what_is_no_text_of_these_events_is_left_alone() -> None:
+def test_texts_of_other_events_are_left_alone() -> None:
     log: list[AnyEvent] = [posted("r", 5), joined("r", 6, "u1"), posted("r", 7)]
     found = list(log)
     redact(found, [1, 4, 6, 8, 99])

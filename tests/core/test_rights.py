@@ -153,7 +153,7 @@ async def refusal(attempt: Attempt, service: Service, user: User, room: str) -> 
     return caught.value
 
 
-async def test_a_private_room_is_as_good_as_none() -> None:
+async def test_a_private_room_seems_not_to_exist() -> None:
     async with scene() as built:
         service = built.service
         for name in ("outsider", "server-guest", "server-admin"):
@@ -167,7 +167,7 @@ async def test_a_private_room_is_as_good_as_none() -> None:
             assert built.private.id not in [view.id for view in seen.rooms]
 
 
-async def test_a_direct_room_of_others_is_as_good_as_none() -> None:
+async def test_a_direct_room_of_others_seems_not_to_exist() -> None:
     async with scene() as built:
         service, people = built.service, built.people
         direct = await service.rooms.create(
@@ -180,7 +180,7 @@ async def test_a_direct_room_of_others_is_as_good_as_none() -> None:
                 assert vars(hidden) == vars(absent), what
 
 
-async def test_after_a_removal_a_private_room_is_as_good_as_none() -> None:
+async def test_after_a_removal_a_private_room_seems_not_to_exist() -> None:
     async with scene() as built:
         service, member = built.service, built.people["member"]
         await service.rooms.kick(built.people["admin"], built.private, member.id)
@@ -246,7 +246,7 @@ async def test_the_last_owner_stays_one_while_others_are_in_the_room() -> None:
         assert (room.role(owner.id), room.role(admin.id)) == (None, RoomRole.OWNER)
 
 
-async def test_of_two_owners_who_leave_at_the_same_time_one_stays() -> None:
+async def test_one_of_two_owners_who_leave_at_once_stays() -> None:
     async with scene() as built:
         owner, admin = built.people["owner"], built.people["admin"]
         rooms, room = built.service.rooms, built.private
@@ -274,7 +274,7 @@ async def test_staff_can_remove_even_the_last_owner() -> None:
         assert built.public.role(owner.id) is None
 
 
-async def test_who_left_gets_no_role_back_by_a_late_appointment() -> None:
+async def test_a_user_who_left_gets_no_role_by_a_late_appointment() -> None:
     async with scene() as built:
         owner, member = built.people["owner"], built.people["member"]
         rooms, room = built.service.rooms, built.private
@@ -286,7 +286,7 @@ async def test_who_left_gets_no_role_back_by_a_late_appointment() -> None:
         assert room.role(member.id) is None
 
 
-async def test_who_became_owner_meanwhile_is_not_removed_by_an_admin() -> None:
+async def test_a_user_who_became_owner_meanwhile_is_not_removed_by_an_admin() -> None:
     async with scene() as built:
         people, rooms, room = built.people, built.service.rooms, built.private
         member = people["member"].id

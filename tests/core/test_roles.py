@@ -21,7 +21,7 @@ FOR_CLIENTS = (
 
 
 @pytest.mark.parametrize("roles", [["connections"], ["consumers", "jobs"]])
-async def test_a_node_answers_what_its_roles_say(tmp_path: Path, roles: list[str]) -> None:
+async def test_a_node_serves_the_addresses_of_its_roles(tmp_path: Path, roles: list[str]) -> None:
     enabled = ("memory", "password", "metrics", "graphql")
     async with Server(loaded(tmp_path, *enabled, server__roles=roles)).opened() as server:
         url = f"http://127.0.0.1:{server.listen()}"

@@ -248,7 +248,7 @@ async def test_public_rooms_are_read_once_for_all(slow_clocks: None) -> None:
         assert at.calls["public_rooms"] == 1
 
 
-async def test_who_changes_rooms_all_the_time_has_the_others_read_no_more_often(
+async def test_a_user_who_changes_rooms_all_the_time_causes_no_further_reads_for_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("chatserver.service.public.KEPT_SECONDS", 1e9)
@@ -290,7 +290,7 @@ async def test_public_rooms_behind_the_first_ones_are_listed_too(
             assert at.calls["public_rooms"] <= 4, "whatever is asked for, in steps of some rooms"
 
 
-async def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cached_lists_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatserver.service.roomlist.KNOWN_ROOMS", 10)
     async with nodes() as at:
         for number in range(8):
@@ -306,7 +306,7 @@ async def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 # -- other nodes ---------------------------------------------------------------------------------------
 
 
-async def test_what_another_node_does_shows_at_once() -> None:
+async def test_changes_on_another_node_show_at_once() -> None:
     async with nodes() as at:
         room, rooms = await at.room(kind=RoomKind.PUBLIC), at.first.rooms
         assert await at.listed() == []
@@ -324,7 +324,7 @@ async def test_what_another_node_does_shows_at_once() -> None:
         assert [each.id for each in found] == [room.id]
 
 
-async def test_what_is_read_on_another_node_is_read() -> None:
+async def test_a_room_read_on_another_node_is_read_here() -> None:
     async with nodes() as at:
         room = await at.room()
         await at.first.rooms.invite(at.owner, room, at.member.id)
@@ -337,7 +337,7 @@ async def test_what_is_read_on_another_node_is_read() -> None:
         assert (view.read, view.unread, view.mentions) == (5, 1, 1)
 
 
-async def test_what_is_posted_on_another_node_is_listed_once_the_room_here_is_too_old() -> None:
+async def test_posts_of_another_node_are_listed_once_the_cached_room_is_too_old() -> None:
     async with nodes() as at:
         room = await at.room()
         await at.first.rooms.invite(at.owner, room, at.member.id)
@@ -387,7 +387,7 @@ async def test_a_store_that_fails_once_does_no_harm() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_what_is_unread_is_what_the_log_has_behind_the_marker(
+async def test_unread_messages_are_those_behind_the_marker(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same counts come from memory and from the store, on either node, in any order."""

@@ -69,7 +69,7 @@ def test_the_newest_page_is_the_fold_of_the_log(
         assert room.recent == logs.newest(log, PAGE)
 
 
-def test_what_was_read_too_long_ago_is_not_kept() -> None:
+def test_an_old_page_is_not_kept() -> None:
     room = Room("r")
     for seq in range(1, 20):
         room.apply(posted("r", seq), 3)
@@ -109,7 +109,7 @@ def test_the_tail_gives_all_after_a_position_or_nothing(tail: int) -> None:
                     assert found == log[after : room.head][:limit]
 
 
-def test_the_tail_takes_what_leads_up_to_it_and_nothing_else() -> None:
+def test_the_tail_takes_only_the_events_that_lead_up_to_it() -> None:
     log = [posted("r", seq) for seq in range(1, 9)]
 
     def room() -> Room:
@@ -219,7 +219,7 @@ async def test_a_room_that_is_followed_meanwhile_does_not_jump() -> None:
     assert room.head == 3
 
 
-def test_what_only_a_newer_version_can_read_is_passed_over() -> None:
+def test_events_that_only_a_newer_version_can_read_are_skipped() -> None:
     room = Room("r")
     room.apply(described("r", 1), 10)
     room.apply(joined("r", 2, "u1"), 10)

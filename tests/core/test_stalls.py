@@ -36,13 +36,13 @@ def looks(until: float, period: float = PERIOD) -> list[float]:
 
 @pytest.mark.parametrize("tells", [True, False])
 @pytest.mark.parametrize("ran", [0.0, 1.0])
-def test_who_sleeps_or_computes_blocks(ran: float, tells: bool) -> None:
+def test_sleeping_and_computing_block(ran: float, tells: bool) -> None:
     scene = Scene(tells=tells)
     told = {at: scene.look(at, ran * at) for at in looks(3.0)}
     assert {at: stall.is_ours for at, stall in told.items() if stall} == {1.0: True}  # once
 
 
-def test_who_has_to_wait_does_not_block() -> None:
+def test_a_loop_that_has_to_wait_does_not_block() -> None:
     scene = Scene()
     told = [scene.look(at, 0.1 * at, 0.9 * at) for at in looks(9.0)]
     [stall] = [stall for stall in told if stall]
@@ -50,7 +50,7 @@ def test_who_has_to_wait_does_not_block() -> None:
     assert stall.withheld == pytest.approx(0.9 * stall.seconds)
 
 
-def test_who_waits_and_then_blocks_as_well_is_told_of_twice() -> None:
+def test_waiting_and_then_blocking_is_reported_twice() -> None:
     scene = Scene()
     told = [scene.look(at, 0.0, min(at, 2.0)) for at in looks(6.0)]
     assert [(stall.is_ours, stall.seconds) for stall in told if stall] == [
@@ -59,7 +59,7 @@ def test_who_waits_and_then_blocks_as_well_is_told_of_twice() -> None:
     ]
 
 
-def test_what_is_withheld_for_a_little_while_hides_no_block_and_is_not_told() -> None:
+def test_a_short_withheld_processor_hides_no_block_and_is_not_reported() -> None:
     scene = Scene()
     told = [scene.look(at, 0.7 * at, 0.3 * at) for at in looks(3.0)]
     assert [(stall.is_ours, stall.seconds) for stall in told if stall] == [(True, 1.5)]
@@ -88,7 +88,7 @@ def test_a_thread_that_could_not_look_for_the_lock_was_not_stopped() -> None:
         assert stall is not None and stall.is_ours is True
 
 
-def test_what_was_slept_before_the_beat_hides_no_block_after_it() -> None:
+def test_sleep_before_the_beat_hides_no_block_after_it() -> None:
     scene = Scene()
     scene.look(0.25)
     scene.beat = Beat(29.9, scene.beat.spent)

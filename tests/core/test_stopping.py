@@ -40,7 +40,7 @@ class Clock:
         return self.now
 
 
-def test_an_error_that_repeats_is_said_once_a_minute_with_its_number(errors: list[str]) -> None:
+def test_a_repeated_error_is_logged_once_a_minute_with_its_count(errors: list[str]) -> None:
     clock = Clock()
     reports = Repeated(60.0, clock)
     for _ in range(190_000):
@@ -54,7 +54,7 @@ def test_an_error_that_repeats_is_said_once_a_minute_with_its_number(errors: lis
     assert len(errors) == 3
 
 
-def test_of_ever_new_errors_only_so_many_are_remembered(errors: list[str]) -> None:
+def test_the_number_of_remembered_errors_is_bounded(errors: list[str]) -> None:
     reports = Repeated(60.0, Clock())
     for number in range(3 * KINDS):
         reports.error(str(number), "new")
@@ -88,7 +88,7 @@ async def test_a_callback_that_fails_each_turn_is_logged_once_and_the_loop_goes_
     assert errors[1].strip() == "without an exception"
 
 
-def test_what_dependencies_log_again_and_again_is_said_once_a_minute(errors: list[str]) -> None:
+def test_repeated_errors_of_dependencies_are_logged_once_a_minute(errors: list[str]) -> None:
     clock = Clock()
     intercept = Intercept()
     intercept._repeats = Repeated(60.0, clock)

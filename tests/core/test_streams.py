@@ -114,7 +114,7 @@ async def test_operations_of_one_connection_share_writes_and_count_as_one() -> N
         assert built.first.hub.connections() == 1
 
 
-async def test_what_comes_while_a_group_executes_is_executed_together_after_it() -> None:
+async def test_events_during_an_execution_are_executed_together_afterwards() -> None:
     async with scene() as built:
         readers = [await listen(built, Gated) for _ in range(2)]
         start = built.room.head
@@ -128,7 +128,7 @@ async def test_what_comes_while_a_group_executes_is_executed_together_after_it()
         assert Gated.executed == [[start + 1], [start + 2, start + 3, start + 4]]
 
 
-async def test_who_is_ahead_of_the_group_is_left_out_until_it_is_there() -> None:
+async def test_a_stream_ahead_of_its_group_is_left_out_until_the_group_is_there() -> None:
     async with scene() as built:
         first = await listen(built, Gated)
         start = built.room.head
@@ -222,7 +222,7 @@ async def test_a_connection_that_never_reads_is_closed() -> None:
 # -- the end ---------------------------------------------------------------------------------------
 
 
-async def test_who_was_removed_gets_nothing_more_also_of_what_is_executed_already() -> None:
+async def test_a_removed_member_gets_no_results_even_if_already_executed() -> None:
     async with scene() as built:
         user = await built.member("member")
         stays, goes = await listen(built, Gated), await listen(built, Gated, user=user)
@@ -236,7 +236,7 @@ async def test_who_was_removed_gets_nothing_more_also_of_what_is_executed_alread
         assert goes.subscriber.feeds == set()
 
 
-async def test_who_was_removed_got_all_before_it() -> None:
+async def test_a_removed_member_got_every_event_before_the_removal() -> None:
     async with scene() as built:
         user = await built.member("member")
         goes = await listen(built, user=user)
@@ -407,7 +407,7 @@ async def test_a_room_has_one_group_of_a_key() -> None:
 # -- entering --------------------------------------------------------------------------------------
 
 
-async def test_what_cannot_be_served_is_a_gap_and_nothing_is_made() -> None:
+async def test_a_position_that_cannot_be_served_is_a_gap_without_a_group() -> None:
     def unasked(room: Room) -> StreamReader:
         raise AssertionError("not to be followed")
 
@@ -445,7 +445,7 @@ async def test_streams_of_a_connection_are_counted() -> None:
 # -- what is in no log -------------------------------------------------------------------------------
 
 
-async def test_what_passes_is_heard_as_structs() -> None:
+async def test_ephemeral_events_reach_streams_as_structs() -> None:
     async with scene() as built:
         hub, room = built.first.hub, built.room
         reader, author = await listen(built), await listen(built)

@@ -53,7 +53,7 @@ def loop(block: str, folder: Path) -> Iterator[Loop]:
 
 
 @pytest.mark.parametrize("block", ["sleep", "compute", "keep_the_lock"])
-def test_who_blocks_is_named_whatever_they_do(block: str, tmp_path: Path) -> None:
+def test_a_blocking_plugin_is_named_whatever_it_does(block: str, tmp_path: Path) -> None:
     with loop(block, tmp_path) as made:
         made.wait_for(BLOCKED)
 

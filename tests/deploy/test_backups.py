@@ -58,9 +58,7 @@ def test_each_container_is_confined(pod: dict[str, Any], deploy: Path) -> None:
         assert container["resources"]["limits"]["memory"]
 
 
-def test_what_it_sets_are_settings_whose_files_are_mounted(
-    pod: dict[str, Any], tmp_path: Path
-) -> None:
+def test_its_variables_are_settings_with_mounted_files(pod: dict[str, Any], tmp_path: Path) -> None:
     volumes = {each["name"] for each in pod["volumes"]}
     for container in containers(pod):
         assert {each["name"] for each in container["volumeMounts"]} <= volumes
@@ -83,7 +81,7 @@ def unit_commands(deploy: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("what", ["systemd", "kubernetes"])
-def test_what_they_run_makes_a_backup_and_proves_it(
+def test_its_commands_make_and_verify_a_backup(
     what: str, deploy: Path, pod: dict[str, Any], tmp_path: Path
 ) -> None:
     commands = (

@@ -34,7 +34,7 @@ def _make_venv(checkout: Path, python3: str | None) -> subprocess.CompletedProce
     )
 
 
-def test_no_python_at_all_is_said(checkout: Path) -> None:
+def test_a_missing_python_is_reported(checkout: Path) -> None:
     run = _make_venv(checkout, None)
     assert run.returncode == 1
     assert "no python3 on the PATH" in run.stderr

@@ -197,7 +197,7 @@ async def get(url: str, token: str) -> tuple[int, Any]:
     return await asyncio.to_thread(fetch)
 
 
-async def test_the_authenticator_lets_in_who_knows_the_password(folder: Path) -> None:
+async def test_the_authenticator_accepts_the_password(folder: Path) -> None:
     settings = {"plugin.one_password.password": PASSWORD}
     async with server(folder, "one_password", **settings).opened() as opened:
         accounts = opened.service.accounts
@@ -221,7 +221,7 @@ async def test_the_authenticator_lets_in_who_knows_the_password(folder: Path) ->
             await accounts.session(second)
 
 
-async def test_the_file_carries_what_is_said(folder: Path) -> None:
+async def test_the_file_bus_carries_events(folder: Path) -> None:
     shared = MemoryStore()
     settings = {"plugin.file_bus.path": str(folder / "bus"), "delivery.repair_seconds": 60.0}
     nodes = [

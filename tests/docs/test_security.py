@@ -110,7 +110,7 @@ def test_the_page_counts_right() -> None:
     assert tuple(map(int, said.groups())) == counts
 
 
-def test_what_is_met_is_tested_and_what_is_not_says_why() -> None:
+def test_met_requirements_have_tests_and_all_have_reasons() -> None:
     for row in rows():
         assert row.how.strip(), row.id
         assert row.status != "met" or row.tests != "–", row.id

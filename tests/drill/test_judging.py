@@ -26,7 +26,7 @@ def test_nothing_is_lost_where_all_is_there() -> None:
     assert lost(SENT, {"r": log(1, 2, 3, 4, 5)}) == []
 
 
-def test_what_is_behind_the_end_of_its_log_is_lost() -> None:
+def test_a_message_behind_the_end_of_its_log_is_lost() -> None:
     assert lost(SENT, {"r": log(1, 2)}) == [Sent("c3", 3.0), Sent("c4", 4.0)]
     assert len(lost(SENT, {"r": []})) == 3
 
@@ -69,7 +69,7 @@ def test_the_sizes_are_whole_rooms() -> None:
     assert [len(moments) for _, moments in Plan(2000, moments=2).sizes()] == [2, 1]
 
 
-def test_the_page_has_each_fall_and_what_follows() -> None:
+def test_the_page_has_each_fall_and_the_figures_from_it() -> None:
     text = page(outcome(fall(1000, 2.0), fall(11_000, 3.0)), when=datetime(2026, 1, 2, tzinfo=UTC))
     assert "| 11,000 | between two rounds | 100 | 10 | 1.0 s | 1.5 s | 3.0 s |" in text
     assert "**RPO 1.0 s**" in text and "**RTO 3.0 s**" in text

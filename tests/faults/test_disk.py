@@ -144,7 +144,7 @@ async def fail_in_traffic(folder: Path, store: str, seed: int) -> tuple[trial.Ou
 
 
 @pytest.mark.parametrize("store", STORES)
-async def test_what_cannot_be_synced_is_not_acknowledged(
+async def test_messages_that_cannot_be_synced_are_not_acknowledged(
     tmp_path: Path, store: str, seed: int
 ) -> None:
     outcome, told = await fail_in_traffic(tmp_path, store, seed)

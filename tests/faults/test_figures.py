@@ -48,7 +48,7 @@ def test_a_sheet_collects_what_several_runs_measured(
     assert figures.totals() == [("MongoDB", "3,000")]
 
 
-def test_what_another_process_measured_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_of_another_process_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
     measure("9 one", "1 s")
     theirs = figures.sheet()
     monkeypatch.setattr(figures, "_rows", {})

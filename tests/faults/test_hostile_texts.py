@@ -37,7 +37,7 @@ def room(shared_server: ChatServer, token: str) -> str:
     ],
 )
 @pytest.mark.parametrize("is_signed_in", [False, True])
-async def test_what_cannot_be_read_ends_its_connection(
+async def test_an_unreadable_frame_ends_its_connection(
     server: ChatServer, token: str, payload: bytes, code: int, is_signed_in: bool
 ) -> None:
     guest = await Guest.enter(server, token if is_signed_in else "")
@@ -60,7 +60,7 @@ async def test_what_cannot_be_read_ends_its_connection(
         pytest.param(SEND % (b"$where", b"c", b'"x"'), id="no room"),
     ],
 )
-async def test_what_is_wrong_is_answered_and_the_connection_stays(
+async def test_an_invalid_operation_is_answered_and_the_connection_stays(
     server: ChatServer, token: str, payload: bytes
 ) -> None:
     guest = await Guest.enter(server, token)
@@ -85,7 +85,9 @@ async def test_an_id_of_1e400_is_no_number(server: ChatServer, token: str) -> No
     guest.drop()
 
 
-async def test_of_duplicate_keys_one_counts(server: ChatServer, token: str, room: str) -> None:
+async def test_one_of_several_duplicate_keys_counts(
+    server: ChatServer, token: str, room: str
+) -> None:
     guest = await Guest.enter(server, token)
     twice = b'{"id":1,"op":"send","room":"x","room":"%s","client_id":"d-1","body":"a","body":"b"}'
     await guest.send(frame(0x81, twice % room.encode()))

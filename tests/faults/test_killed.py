@@ -83,7 +83,7 @@ async def test_nothing_acknowledged_is_lost_and_everybody_catches_up(
         assert server.stop() == 0
 
 
-async def test_control_a_store_in_memory_loses_what_it_acknowledged(
+async def test_control_a_store_in_memory_loses_acknowledged_messages(
     tmp_path: Path, seed: int
 ) -> None:
     with ChatServer(tmp_path, store="memory") as server:

@@ -58,7 +58,7 @@ def costly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
         yield server
 
 
-def test_time_does_not_tell_who_exists(costly: ChatServer) -> None:
+def test_response_times_do_not_reveal_accounts(costly: ChatServer) -> None:
     """By a sign test over interleaved pairs, which a busy machine does not upset."""
     costly.register("alice")
 

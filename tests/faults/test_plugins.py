@@ -204,7 +204,7 @@ def test_an_observer_fails_alone(trial: Trial, hook: str, how: str) -> None:
         eventually(lambda: trial.blocked() > blocked)
 
 
-def test_who_hangs_again_and_again_is_not_asked_for_a_while(trial: Trial) -> None:
+def test_a_plugin_that_hangs_repeatedly_is_not_called_for_a_while(trial: Trial) -> None:
     counted = trial.counted("check_message", "circuit_open")
     trial.break_("check_message", "hang")
     assert [trial.send().status_code for _ in range(7)] == [503] * 7
@@ -213,7 +213,7 @@ def test_who_hangs_again_and_again_is_not_asked_for_a_while(trial: Trial) -> Non
     eventually(lambda: trial.send().status_code == 201)
 
 
-def test_what_one_user_does_to_a_plugin_refuses_nobody_else(tmp_path: Path) -> None:
+def test_a_plugin_that_fails_for_one_user_refuses_nobody_else(tmp_path: Path) -> None:
     settings = {
         "plugins__enabled": "memory,password,metrics,broken",
         "plugins__folder": PLUGINS,

@@ -133,7 +133,7 @@ async def test_it_is_in_force_on_the_other_node(cluster: Cluster, kind: str) -> 
     assert max(waits) < MOST_SECONDS
 
 
-async def test_what_is_written_sees_it_at_once(cluster: Cluster) -> None:
+async def test_a_write_is_refused_at_once(cluster: Cluster) -> None:
     """A write through any node is checked against every change stored before it."""
     victim = await asyncio.to_thread(Victim, cluster, "writer")
 
@@ -152,7 +152,7 @@ async def test_what_is_written_sees_it_at_once(cluster: Cluster) -> None:
     assert await asyncio.to_thread(post, 2) == 404
 
 
-async def test_who_is_removed_hears_nothing_that_comes_after(cluster: Cluster) -> None:
+async def test_a_removed_member_hears_no_later_event(cluster: Cluster) -> None:
     victim = await asyncio.to_thread(Victim, cluster, "listener")
     guest = await Guest.enter(cluster.there, victim.token)
     await guest.ask(op="sub", rooms={victim.room: None})

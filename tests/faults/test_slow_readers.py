@@ -69,7 +69,9 @@ class Compared:
 
 
 @pytest.mark.parametrize("load", [ONE_ROOM, MANY_ROOMS] if IS_LONG else [ONE_ROOM])
-async def test_who_never_reads_costs_little_and_only_itself(tmp_path: Path, load: Load) -> None:
+async def test_a_client_that_never_reads_costs_little_and_harms_no_other(
+    tmp_path: Path, load: Load
+) -> None:
     limits = {
         "limits__slow_seconds": SLOW_SECONDS,
         "limits__connections_per_user": 1000,
@@ -91,7 +93,7 @@ async def test_who_never_reads_costs_little_and_only_itself(tmp_path: Path, load
     assert compared.memory() < MOST_EACH
 
 
-async def test_the_kernel_takes_little_of_what_is_not_read(tmp_path: Path) -> None:
+async def test_the_kernel_buffers_little_unread_data(tmp_path: Path) -> None:
     load = Load(rooms=1, clients=1, rate=1000, size=5000, seconds=0.02, parts=1)
     with ChatServer(tmp_path, store="memory", limits__slow_seconds=SLOW_SECONDS) as server:
         async with Crowd(server, load) as crowd:

@@ -90,7 +90,7 @@ def look(server: ChatServer, rooms: list[str], newcomer: str) -> None:
             assert server.get(f"/api/v1/rooms/{room}{path}", token).status_code == 200
 
 
-async def test_what_a_newer_version_writes_breaks_no_room(
+async def test_events_of_a_newer_version_break_no_room(
     tmp_path: Path, database: Mongod, seed: int
 ) -> None:
     settings = {

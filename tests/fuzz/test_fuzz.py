@@ -31,7 +31,7 @@ def test_hostile_input_meets_no_500_no_traceback_and_no_silence(tmp_path: Path) 
     assert set(found.cases) == {"http", "raw", "socket", "graphql", "graphql socket", "command"}
 
 
-def test_the_fuzzer_finds_what_it_looks_for(tmp_path: Path) -> None:
+def test_the_fuzzer_finds_planted_faults(tmp_path: Path) -> None:
     found = Findings()
     found.answered("http", 500, b"", "GET /")
     found.answered("http", 503, b"", "GET /")

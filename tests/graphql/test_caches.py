@@ -64,7 +64,7 @@ async def test_a_normalised_cache_never_goes_back(
         assert await node.ended() == 0
 
 
-async def test_a_repeated_send_answers_with_what_became_of_the_message(people: People) -> None:
+async def test_a_repeated_send_answers_with_the_present_message(people: People) -> None:
     (ada,) = await people("ada")
     room = await ada.make_room()
     given = {"roomId": room, "clientId": "once", "body": "old"}
@@ -194,7 +194,7 @@ async def test_an_account_that_is_gone_keeps_the_name_it_had(
     assert found["room"]["messages"] == [{"author": {"name": "bob"}}]
 
 
-async def test_it_is_still_executed_once_for_all_who_follow(
+async def test_a_live_event_is_still_executed_once_for_all_followers(
     server: Running, people: People
 ) -> None:
     ada, bob = await people("ada", "bob")

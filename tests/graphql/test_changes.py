@@ -53,7 +53,9 @@ def test_a_change_that_breaks_clients_is_on_the_page() -> None:
         ("type User { id: ID! }", "type User { id: ID! more: Int }", 0),
     ],
 )
-def test_what_breaks_is_found_and_may_be_said(before: str, after: str, broken: int) -> None:
+def test_breaking_changes_are_found_and_may_be_on_the_page(
+    before: str, after: str, broken: int
+) -> None:
     """A control: the comparison finds what it is for."""
     query = "type Query { user: User } "
     old, new = build_schema(query + before), build_schema(query + after)
@@ -71,7 +73,7 @@ def test_every_mutation_takes_input_and_nothing_else_that_is_not_deprecated() ->
         assert lasting == ([] if name == "logout" else ["input"]), name
 
 
-def test_what_is_deprecated_is_on_the_page() -> None:
+def test_deprecated_fields_are_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for kind in build([own_part()]).type_map.values():
         if not (is_object_type(kind) or is_interface_type(kind)) or kind.name.startswith("__"):

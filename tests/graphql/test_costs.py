@@ -61,12 +61,12 @@ def execution() -> Execution:
 
 
 @pytest.mark.parametrize("name", ORDINARY)
-def test_what_ordinary_apps_ask_for_is_allowed(execution: Execution, name: str) -> None:
+def test_queries_of_ordinary_apps_are_allowed(execution: Execution, name: str) -> None:
     assert prepared(execution, ORDINARY[name]).cost.total <= execution.config.cost
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_would_take_long_is_not(execution: Execution, name: str) -> None:
+def test_expensive_queries_are_refused(execution: Execution, name: str) -> None:
     with pytest.raises(Refused, match=r"graphql\.(cost|invalid)"):
         prepared(execution, HOSTILE[name])
 

@@ -75,7 +75,7 @@ def test_only_known_documents_need_some() -> None:
         GraphQLConfig(documents_only=True)
 
 
-def test_what_is_asked_for_often_stays_ready() -> None:
+def test_a_frequent_document_stays_ready() -> None:
     config = GraphQLConfig(documents_kept_chars=100)
     documents = Documents(build([own_part()]), config)
     first = documents.get("{ __typename }")

@@ -83,7 +83,7 @@ async def test_another_type_is_not_to_be_had(server: Running, accept: str) -> No
         ({"query": "{ __typename }", "documentId": "x"}, "graphql.document_unknown"),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_executed(
+async def test_documents_that_cannot_be_executed(
     server: Running, body: dict[str, object], expected: str
 ) -> None:
     """As application/json, a well-formed request gets a result, with 200; the other type has statuses."""
@@ -122,7 +122,9 @@ async def test_what_cannot_be_executed(
     ],
 )
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL])
-async def test_what_is_no_request(server: Running, body: bytes, accept: str) -> None:
+async def test_a_body_that_is_no_request_is_refused(
+    server: Running, body: bytes, accept: str
+) -> None:
     answer = await send(server, body=body, Accept=accept)
     assert (answer.status_code, code(answer)) == (400, "request.invalid")
 

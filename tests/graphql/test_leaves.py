@@ -116,7 +116,7 @@ async def test_fields_come_in_the_order_they_were_asked_for() -> None:
     assert type(found.data["thing"]["open"]) is bool
 
 
-def test_what_has_a_resolver_or_is_no_leaf_is_not_read_directly() -> None:
+def test_fields_with_a_resolver_or_a_selection_are_not_read_directly() -> None:
     made = schema()
     readers = Leaves(made).of("Thing")
     assert set(readers) == {

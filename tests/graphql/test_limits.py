@@ -201,7 +201,7 @@ def test_a_long_document_that_is_allowed_is_soon_ready(name: str) -> None:
     assert best < REFUSED_SECONDS
 
 
-async def test_the_limit_is_said(people: People) -> None:
+async def test_a_refusal_has_the_limit(people: People) -> None:
     (ada,) = await people("Ada")
     answer = await ada.answer("{ rooms(first: 100) { nodes { messages(last: 100) { id body } } } }")
     (error,) = answer["errors"]
@@ -230,7 +230,7 @@ async def test_the_limit_is_said(people: People) -> None:
         ('{ search(text: "a", first: 2) { nodes { id } } }', {}, 504),
     ],
 )
-def test_what_an_operation_costs(
+def test_the_cost_of_an_operation(
     execution: Execution, text: str, variables: dict[str, object], cost: int
 ) -> None:
     just_enough, too_little = GraphQLConfig(cost=cost), GraphQLConfig(cost=max(1, cost - 1))
@@ -240,7 +240,7 @@ def test_what_an_operation_costs(
             prepared(made(too_little), text, **variables)
 
 
-def test_what_tools_ask_for_passes(execution: Execution) -> None:
+def test_queries_of_tools_pass(execution: Execution) -> None:
     prepared(execution, get_introspection_query())
     fragments = "".join(f" fragment f{n} on User {{ id username }}" for n in range(20))
     prepared(execution, "{ me { " + many("...f#", 20) + " } }" + fragments)
@@ -250,7 +250,9 @@ def test_what_tools_ask_for_passes(execution: Execution) -> None:
     "query", ["{ __schema { types { name } } }", '{ __type(name: "User") { name } }']
 )
 @pytest.mark.parametrize("shown_to", ["all", "signed_in", "none"])
-async def test_who_is_shown_the_schema(start: Start, query: str, shown_to: str) -> None:
+async def test_the_schema_is_shown_to_the_configured_users(
+    start: Start, query: str, shown_to: str
+) -> None:
     server = start({"plugin.graphql.introspection": shown_to})
     ada, nobody = Asker(server, await server.person("ada")), Asker(server)
     for asker, is_shown in ((ada, shown_to != "none"), (nobody, shown_to == "all")):
@@ -264,12 +266,12 @@ async def test_who_is_shown_the_schema(start: Start, query: str, shown_to: str) 
         assert ("me" in hint) is is_shown  # names are no secret of who sees the schema
 
 
-async def test_by_default_the_schema_is_for_those_who_are_signed_in() -> None:
+async def test_by_default_only_signed_in_users_see_the_schema() -> None:
     assert GraphQLConfig().introspection == "signed_in"
     assert load("development", environ={}).config.plugin["graphql"]["introspection"] == "all"
 
 
-async def test_what_takes_too_long_is_given_up(start: Start) -> None:
+async def test_an_operation_that_takes_too_long_is_aborted(start: Start) -> None:
     server = start({"plugin.graphql.seconds": 0.5})
     (person,) = await server.people("ada")
     ada = Asker(server, person)

@@ -61,7 +61,7 @@ async def test_a_room_one_may_not_see_is_not_there(
 @pytest.mark.parametrize(
     "name", ["changeRoom", "removeMember", "setMemberRole", "editMessage", "deleteMessage", "pinMessage", "unpinMessage"]
 )  # fmt: skip
-async def test_what_a_member_may_not_do(people: People, name: str) -> None:
+async def test_changes_that_a_member_may_not_make(people: People, name: str) -> None:
     ada, bob = await people("Ada", "Bob")
     room = await ada.make_room("Team", "PRIVATE", bob.id)
     message = await ada.post(room, "Hello")

@@ -47,7 +47,7 @@ async def test_a_wrong_hash_is_refused(server: Running) -> None:
     assert (answer.status_code, said(answer)[2]) == (400, "request.invalid")
 
 
-async def test_what_is_not_valid_is_not_kept(server: Running) -> None:
+async def test_invalid_documents_are_not_kept(server: Running) -> None:
     text = "query Bad { nonsense }"
     await server.http("POST", "/graphql", {"query": text, **named(text)})
     answer = await server.http("POST", "/graphql", named(text))
@@ -63,7 +63,7 @@ async def test_it_can_be_off(start: Start) -> None:
     assert answer.json()["data"] == {"__typename": "Query"}
 
 
-def test_nobody_drives_out_what_others_keep() -> None:
+def test_a_client_cannot_displace_documents_of_others() -> None:
     kept = Persisted(1000)
     kept.keep(hash_of("mine"), "mine", "ada")
     for number in range(1000):

@@ -53,7 +53,7 @@ async def test_it_begins_with_all_and_goes_on_with_changes(server: Running, peop
         assert await told(speaker, "1") == {bob.id: False}
 
 
-async def test_of_nobody_it_is_told_too(server: Running, people: People) -> None:
+async def test_a_subscription_to_nobody_has_a_result_too(server: Running, people: People) -> None:
     ada, cid = await people("ada", "cid")
     room = await ada.make_room()
     async with Speaker(server.port) as speaker:
@@ -62,7 +62,7 @@ async def test_of_nobody_it_is_told_too(server: Running, people: People) -> None
         assert await watching(speaker, "2", room) == {}
 
 
-async def test_it_says_who_it_is_and_nothing_to_others(server: Running, people: People) -> None:
+async def test_presence_has_the_users_for_members_only(server: Running, people: People) -> None:
     ada, bob = await people("ada", "bob")
     room = await ada.make_room("Attic", "PRIVATE", bob.id)
     async with Speaker(server.port) as speaker:
@@ -79,7 +79,7 @@ async def test_it_says_who_it_is_and_nothing_to_others(server: Running, people: 
         await speaker.silent("room")
 
 
-async def test_several_in_a_room_are_each_told_what_they_asked_for(
+async def test_subscribers_in_a_room_each_get_their_own_selection(
     server: Running, people: People
 ) -> None:
     ada, bob, cid = await people("ada", "bob", "cid")
@@ -102,7 +102,9 @@ async def test_several_in_a_room_are_each_told_what_they_asked_for(
         await speaker.silent("cid")
 
 
-async def test_who_may_not_read_the_room_learns_nothing(server: Running, people: People) -> None:
+async def test_a_user_without_the_right_to_read_the_room_learns_nothing(
+    server: Running, people: People
+) -> None:
     ada, bob, cid = await people("ada", "bob", "cid")
     room = await ada.make_room("Attic", "PRIVATE", bob.id)
     async with Speaker(server.port) as speaker:
@@ -112,7 +114,7 @@ async def test_who_may_not_read_the_room_learns_nothing(server: Running, people:
             assert await speaker.error_code(name) == "room.not_found"
 
 
-async def test_who_is_removed_is_told_of_nobody_any_more(server: Running, people: People) -> None:
+async def test_a_removed_member_gets_no_more_presence(server: Running, people: People) -> None:
     ada, bob, cid = await people("ada", "bob", "cid")
     room = await ada.make_room("Attic", "PRIVATE", bob.id, cid.id)
     other = await ada.make_room("Cellar", "PRIVATE", bob.id, cid.id)
@@ -191,7 +193,7 @@ async def test_it_works_over_server_sent_events(server: Running, people: People)
         assert event.data["errors"][0]["extensions"]["code"] == "auth.required"
 
 
-def test_what_changes_while_a_resolver_awaits_is_told_once_as_it_is_then() -> None:
+def test_a_change_during_a_resolver_is_sent_once_in_its_latest_state() -> None:
     service, teller, operation = mock.Mock(), mock.Mock(), mock.Mock()
     operation.listener.watches = set()
     service.presence.watch_members.return_value = {"a": False, "b": True}

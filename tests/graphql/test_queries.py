@@ -10,7 +10,7 @@ from tests.graphql.speaker import Speaker
 ROOM = "query ($id: ID!) { room(id: $id) { %s } }"
 
 
-async def test_who_am_i(people: People, nobody: Asker) -> None:
+async def test_the_signed_in_user(people: People, nobody: Asker) -> None:
     (ada,) = await people("Ada")
     query = "{ me { id username name role at disabled } }"
     me = (await ada.ask(query))["me"]
@@ -52,7 +52,7 @@ async def test_guests_find_nobody(people: People) -> None:
 @pytest.mark.parametrize(
     "query", ["{ rooms { nodes { id } } }", '{ room(id: "r") { id } }', '{ search(text: "a") { nodes { id } } }']
 )  # fmt: skip
-async def test_who_is_nobody_reads_nothing(nobody: Asker, query: str) -> None:
+async def test_a_request_without_a_session_reads_nothing(nobody: Asker, query: str) -> None:
     assert await nobody.code(query) == "auth.required"
 
 
@@ -109,7 +109,7 @@ async def test_pages_of_messages(people: People) -> None:
     assert await ada.code(bad, id=room) == "request.invalid"
 
 
-async def test_all_of_a_message(people: People) -> None:
+async def test_every_field_of_a_message(people: People) -> None:
     ada, bob = await people("Ada", "Bob")
     room = await ada.make_room("Lounge", "PUBLIC", bob.id)
     first = await ada.post(room, "first")
@@ -246,7 +246,7 @@ async def test_a_search_needs_a_text(people: People, text: str) -> None:
     assert await ada.code(search, text=text) == "request.invalid"
 
 
-async def test_members_are_online_who_have_a_connection_of_any_kind(people: People) -> None:
+async def test_members_with_a_connection_of_any_kind_are_online(people: People) -> None:
     ada, bob, cid = await people("Ada", "Bob", "Cid")
     room = await ada.make_room("Lounge", "PRIVATE", bob.id, cid.id)
     assert bob.person is not None and cid.person is not None

@@ -129,7 +129,7 @@ async def test_new_documents_cost_more_than_known_ones(start: Start) -> None:
     assert await ada.code(f"{{ nonsense }} {padding}") == "limit.rate"
 
 
-async def test_who_is_not_signed_in_counts_by_address(start: Start) -> None:
+async def test_requests_without_a_session_count_by_address(start: Start) -> None:
     server = start({"limits.anonymous_per_second": 0.3})
     ada = Asker(server, await server.person("ada"))  # signing in counts, too
     nobody = Asker(server)
@@ -139,7 +139,7 @@ async def test_who_is_not_signed_in_counts_by_address(start: Start) -> None:
 
 
 @pytest.mark.parametrize("introspection", ["__schema { types { name } }", ME[1:-1]])
-async def test_what_costs_much_counts_for_more(start: Start, introspection: str) -> None:
+async def test_an_expensive_operation_counts_for_more(start: Start, introspection: str) -> None:
     server = start()
     ada = Asker(server, await server.person("ada"))
     cost = (await ada.answer("{" + introspection + "}"))["extensions"]["cost"]

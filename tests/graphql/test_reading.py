@@ -51,7 +51,7 @@ async def test_one_new_document_is_read_in_a_turn(documents: Documents) -> None:
     assert [task.result() for task in tasks] == [documents.get(text) for text in texts]
 
 
-async def test_one_that_was_read_waits_for_none(documents: Documents) -> None:
+async def test_a_known_document_waits_for_no_other(documents: Documents) -> None:
     reader = Reader(documents, Persisted(1000))
     ready = "{ me { id } } # ready"
     await asked(reader, ready)

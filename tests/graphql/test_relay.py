@@ -55,7 +55,7 @@ async def test_nodes_are_found_by_the_ids_that_they_have_everywhere(people: Peop
     assert await bob.ask(NODE, id="none") == {"node": None}
 
 
-async def test_a_node_one_may_not_see_is_none(people: People, nobody: Asker) -> None:
+async def test_a_node_that_the_user_may_not_see_is_null(people: People, nobody: Asker) -> None:
     ada, bob, guest = await people("ada", "bob", "guest")
     room = await ada.make_room("Attic", "PRIVATE")
     message = (await ada.post(room, "secret"))["id"]
@@ -269,7 +269,7 @@ LISTS = {
     "cursor", ["!!!", "", "é", "Zg==", "Zg\n", "_-8", "x" * 500, "LTE", "YWIvZA"]
 )
 @pytest.mark.parametrize("where", LISTS)
-async def test_a_cursor_that_is_none_is_refused(people: People, where: str, cursor: str) -> None:
+async def test_an_invalid_cursor_is_refused(people: People, where: str, cursor: str) -> None:
     (ada,) = await people("ada")
     given = {"r": await ada.make_room()} if "$r" in LISTS[where] else {}
     assert await ada.code(LISTS[where], c=cursor, **given) == "request.invalid"

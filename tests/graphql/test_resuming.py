@@ -113,7 +113,7 @@ async def test_nothing_is_told_twice_or_lost_across_kill_9_under_load(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_what_happens_before_the_first_event_is_not_lost_with_the_connection(
+async def test_events_before_the_first_delivery_survive_a_lost_connection(
     resuming: Path, tmp_path: Path, client: str
 ) -> None:
     enabled = "sqlite,password,metrics,graphql"
@@ -258,7 +258,7 @@ SENT = {
 }
 
 
-async def test_the_page_says_of_each_close_code_who_comes_back(resuming: Path) -> None:
+async def test_the_page_tells_for_each_close_code_which_clients_come_back(resuming: Path) -> None:
     rows = {int(code): (ours, alone) for code, ours, alone in ROW.findall(PAGE.read_text())}
     assert rows.keys() == SENT
     async with Node(resuming / "codes.mjs", *sorted(rows)) as tried:

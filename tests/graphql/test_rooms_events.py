@@ -75,7 +75,9 @@ async def test_each_room_goes_on_after_its_own_seq(server: Running, people: Peop
         await speaker.silent("1")
 
 
-async def test_a_gap_is_of_one_room_which_goes_on_after_it(server: Running, people: People) -> None:
+async def test_a_gap_concerns_one_room_which_continues_after_it(
+    server: Running, people: People
+) -> None:
     (ada,) = await people("ada")
     one, two = await ada.make_room("One"), await ada.make_room("Two")
     async with Speaker(server.port) as speaker:
@@ -92,7 +94,7 @@ async def test_a_gap_is_of_one_room_which_goes_on_after_it(server: Running, peop
         assert [(each["roomId"], each["head"]) for each in gaps] == [(one, 3), (two, 2)]
 
 
-async def test_a_room_one_may_not_read_is_said_and_the_others_go_on(
+async def test_a_room_that_may_not_be_read_is_reported_and_the_others_continue(
     server: Running, people: People
 ) -> None:
     ada, bob = await people("ada", "bob")
@@ -125,7 +127,7 @@ async def test_a_room_one_may_not_read_is_said_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("count", "code"), [(0, "request.invalid"), (1501, "limit.count"), (-2, "request.invalid")]
 )
-async def test_how_many_rooms_there_may_be(
+async def test_the_number_of_rooms_is_bounded(
     server: Running, people: People, count: int, code: str
 ) -> None:
     (ada,) = await people("ada")
@@ -161,7 +163,7 @@ async def test_a_thousand_rooms_in_one_subscription(start: Start) -> None:
         assert await speaker.run("{ __typename }") == {"data": {"__typename": "Query"}}
 
 
-async def test_who_follows_the_same_room_shares_what_is_executed(
+async def test_followers_of_the_same_room_share_the_execution(
     server: Running, people: People
 ) -> None:
     ada, bob = await people("ada", "bob")
@@ -251,7 +253,7 @@ async def test_the_resuming_client_keeps_the_place_of_each_room(
 # -- who is typing -------------------------------------------------------------------------------------
 
 
-async def test_the_others_are_told_who_types(server: Running, people: People) -> None:
+async def test_the_others_are_told_of_typing_users(server: Running, people: People) -> None:
     ada, bob = await people("ada", "bob")
     room = await ada.make_room("Attic", "PRIVATE", bob.id)
 
@@ -292,7 +294,7 @@ async def test_typing_too_often_is_not_told(server: Running, people: People) -> 
         assert 1 <= len(told) <= 10
 
 
-async def test_typing_is_for_those_who_may_post(people: People, nobody: Asker) -> None:
+async def test_typing_needs_the_right_to_post(people: People, nobody: Asker) -> None:
     ada, bob = await people("ada", "bob")
     room = await ada.make_room("Lounge")
     assert await bob.code(TYPE, input={"roomId": room}) == "room.forbidden"

@@ -111,7 +111,7 @@ async def test_the_token_comes_by_header_or_cookie(server: Running, people: Peop
         b'{"type":"ping","payload":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_001,
     ],
 )
-async def test_a_message_that_is_none(server: Running, text: bytes) -> None:
+async def test_an_invalid_message(server: Running, text: bytes) -> None:
     async with Speaker(server.port) as speaker:
         speaker.text(text)
         assert await speaker.closed() == 4400
@@ -130,7 +130,7 @@ async def test_a_message_that_is_none(server: Running, text: bytes) -> None:
         '{"query":"{ __typename }","extensions":7}',
     ],
 )
-async def test_a_subscribe_that_is_none(server: Running, people: People, payload: str) -> None:
+async def test_an_invalid_subscribe(server: Running, people: People, payload: str) -> None:
     (ada,) = await people("ada")
     async with Speaker(server.port) as speaker:
         await speaker.init(token(ada))
@@ -257,7 +257,7 @@ async def test_ping_and_pong(server: Running) -> None:
         ("subscription { a: userEvents { __typename } userEvents { __typename } }", None),
     ],
 )
-async def test_what_is_not_executed_ends_with_an_error(
+async def test_an_operation_that_is_not_executed_ends_with_an_error(
     server: Running, people: People, text: str, code: str | None
 ) -> None:
     (ada,) = await people("ada")
@@ -268,7 +268,7 @@ async def test_what_is_not_executed_ends_with_an_error(
         await speaker.silent("1")
 
 
-async def test_what_a_resolver_refuses_is_a_result(server: Running, people: People) -> None:
+async def test_a_refusal_by_a_resolver_is_a_result(server: Running, people: People) -> None:
     (ada,) = await people("ada")
     async with Speaker(server.port) as speaker:
         await speaker.init(token(ada))

@@ -112,7 +112,7 @@ async def test_a_query_has_one_result(server: Running, people: People, method: s
         ('subscription { roomEvents(roomId: "x") { __typename } }', "room.not_found"),
     ],
 )
-async def test_what_is_not_executed_is_a_result_too(
+async def test_an_operation_that_is_not_executed_has_a_result_too(
     server: Running, people: People, text: str, code: str
 ) -> None:
     (ada,) = await people("ada")
@@ -125,7 +125,7 @@ async def test_what_is_not_executed_is_a_result_too(
         assert await events.event() is None
 
 
-async def test_who_is_not_signed_in_is_told(server: Running, nobody: Asker) -> None:
+async def test_a_request_without_a_session_is_refused(server: Running, nobody: Asker) -> None:
     text = "subscription { userEvents { __typename } }"
     for headers, code in (
         ({}, "auth.required"),
@@ -146,7 +146,7 @@ async def test_a_get_changes_nothing(server: Running, people: People) -> None:
     assert (await ada.ask("{ me { id } }"))["me"]["id"] == ada.id
 
 
-async def test_what_is_no_request_is_refused_as_elsewhere(server: Running, people: People) -> None:
+async def test_an_invalid_request_is_refused_as_elsewhere(server: Running, people: People) -> None:
     (ada,) = await people("ada")
     assert ada.person is not None
     accept = {"Accept": "text/event-stream"}
@@ -169,7 +169,7 @@ async def test_what_is_no_request_is_refused_as_elsewhere(server: Running, peopl
     )
 
 
-async def test_who_is_removed_is_told(server: Running, people: People) -> None:
+async def test_a_removed_member_is_told(server: Running, people: People) -> None:
     ada, bob = await people("ada", "bob")
     room = await ada.make_room("Attic", "PRIVATE", bob.id)
     async with stream(bob, EVENTS, room=room, after=0) as events:

@@ -135,7 +135,7 @@ async def test_no_operation_stops_the_loop(full: Running, known: dict[str, Any],
     assert best < STALL_SECONDS
 
 
-async def test_nor_does_catching_up_with_a_dear_selection(
+async def test_catching_up_with_an_expensive_selection_does_not_stop_the_loop(
     full: Running, known: dict[str, Any]
 ) -> None:
     ada, room = await prepared(full, known)

@@ -91,7 +91,7 @@ async def test_without_a_seq_it_begins_now(server: Running, people: People) -> N
 
 
 @pytest.mark.parametrize(("after", "epoch"), [(4, None), (10**6, None), (0, "other"), (2, "other")])
-async def test_what_cannot_be_served_is_a_gap(
+async def test_a_position_that_cannot_be_served_is_a_gap(
     server: Running, people: People, after: int, epoch: str | None
 ) -> None:
     (ada,) = await people("ada")
@@ -110,7 +110,7 @@ async def test_what_cannot_be_served_is_a_gap(
         assert await speaker.seqs("1", 1) == [4]
 
 
-async def test_who_does_not_read_misses_nothing(start: Start) -> None:
+async def test_a_client_that_does_not_read_misses_nothing(start: Start) -> None:
     server = start({"limits.buffer_soft_bytes": 65536, "limits.buffer_hard_bytes": 1 << 20})
     ada = Asker(server, await server.person("ada"))
     room = await ada.make_room()
@@ -134,7 +134,7 @@ async def test_who_does_not_read_misses_nothing(start: Start) -> None:
 # -- how they end ----------------------------------------------------------------------------------
 
 
-async def test_who_is_removed_is_told_and_hears_no_more(server: Running, people: People) -> None:
+async def test_a_removed_member_is_told_and_hears_no_more(server: Running, people: People) -> None:
     ada, bob = await people("ada", "bob")
     room = await ada.make_room("Attic", "PRIVATE", bob.id)
     other = await ada.make_room("Cellar", "PRIVATE", bob.id)
@@ -269,7 +269,7 @@ async def test_the_same_selection_is_executed_once(start: Start) -> None:
             assert (await speaker.room_event(name))["message"]["body"] == 'Hello "all"\n'
 
 
-async def test_who_sees_something_else_is_another_group(start: Start) -> None:
+async def test_users_with_different_results_are_in_different_groups(start: Start) -> None:
     server = with_slow(start)
     ada, bob = (Asker(server, person) for person in await server.people("ada", "bob"))
     room = await ada.make_room()

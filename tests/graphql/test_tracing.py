@@ -46,7 +46,7 @@ async def test_an_operation_and_its_resolvers_have_spans(
         assert not any(secret in span.to_json() for span in spans)
 
 
-async def test_without_the_setting_there_are_none(
+async def test_without_the_setting_there_are_no_spans(
     start: Start, exporter: InMemorySpanExporter
 ) -> None:
     exporter.clear()
@@ -54,7 +54,7 @@ async def test_without_the_setting_there_are_none(
     assert not exporter.get_finished_spans()
 
 
-def test_what_is_missing_is_said() -> None:
+def test_a_missing_package_is_named() -> None:
     program = (
         "import sys\nsys.modules['opentelemetry'] = None\n"
         "from chatserver_plugins.graphql.tracing import Tracing\n"

@@ -107,7 +107,7 @@ async def test_a_batch_in_several_parts_keeps_its_order(
         assert sum(len(record.value or b"") for record in reader.of(room.id)) > BATCH_BYTES
 
 
-async def test_what_the_brokers_refuse_becomes_a_dead_letter(
+async def test_an_event_that_the_brokers_refuse_becomes_a_dead_letter(
     tmp_path: Path, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = Client.send_batch

@@ -25,7 +25,7 @@ class Silent:
         return set()
 
 
-async def test_why_it_failed_is_not_why_it_failed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reason_is_not_that_of_an_earlier_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatserver_plugins.kafka.producer.Client", Silent)
     monkeypatch.setattr(last_words, "text", "no such host")
     producer = Producer(Config(brokers=["127.0.0.1:1"], timeout_ms=1000))

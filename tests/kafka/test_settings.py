@@ -40,7 +40,7 @@ def test_the_password_is_not_shown() -> None:
     assert is_secret("password")
 
 
-def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
     for key in ("ca_file", "certificate_file"):
         for name in ("missing.pem", "empty.pem"):
@@ -49,6 +49,6 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
                 options(config)
 
 
-def test_tls_checks_who_the_broker_is() -> None:
+def test_tls_checks_the_name_of_the_broker() -> None:
     context = options(KafkaPlugin.Config(tls=True, **BROKERS))["ssl_context"]
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

@@ -59,7 +59,7 @@ def port() -> Iterator[Port]:
 
 
 @pytest.mark.parametrize("places", [(0, 2), (1,), (2, 0), (0, 1, 2)])
-def test_only_those_get_some_that_shall(port: Port, places: Sequence[int]) -> None:
+def test_only_willing_workers_get_connections(port: Port, places: Sequence[int]) -> None:
     port.steering.to((0,))
     port.steering.to(places)
     port.connect(MANY)
@@ -68,14 +68,14 @@ def test_only_those_get_some_that_shall(port: Port, places: Sequence[int]) -> No
     assert {place for place in range(3) if got[place]} == set(places)
 
 
-def test_where_nobody_shall_everybody_does(port: Port) -> None:
+def test_without_a_willing_worker_all_get_connections(port: Port) -> None:
     port.steering.to((1,))
     port.steering.to(())
     port.connect(MANY)
     assert min(port.accept()) > 0
 
 
-def test_what_waits_already_stays_and_is_served(port: Port) -> None:
+def test_waiting_connections_stay_and_are_served(port: Port) -> None:
     port.steering.to((0,))
     port.connect(MANY // 2)
     port.steering.to((1, 2))
@@ -87,7 +87,9 @@ def test_what_waits_already_stays_and_is_served(port: Port) -> None:
     assert {each.recv(1) for each in port.clients} == {b"x"}  # none was reset
 
 
-def test_a_system_that_cannot_is_said_once_and_goes_on(port: Port, logged: list[str]) -> None:
+def test_a_system_without_steering_is_reported_once_and_works(
+    port: Port, logged: list[str]
+) -> None:
     no_listener = socket.socket(socket.AF_UNIX)
     steering = Steering([[no_listener], [no_listener]])
     steering.to((1,))

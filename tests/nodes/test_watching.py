@@ -55,7 +55,7 @@ def lines(notes: Path) -> int:
 
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "sys.exit(0)"])
-async def test_who_ends_again_and_again_is_started_ever_more_slowly(
+async def test_a_worker_that_ends_repeatedly_is_started_ever_more_slowly(
     place: Place, notes: Path, end: str
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -67,12 +67,14 @@ async def test_who_ends_again_and_again_is_started_ever_more_slowly(
     assert await watching in (0, signal.SIGKILL)  # as it may end by itself first
 
 
-async def test_who_cannot_start_at_all_ends_the_others(place: Place, notes: Path) -> None:
+async def test_a_worker_that_cannot_start_at_all_ends_the_others(place: Place, notes: Path) -> None:
     workers = [worker(place, notes, "time.sleep(600)"), worker(place, notes, "sys.exit(3)")]
     assert await watch(workers, SOON_SECONDS) == 3
 
 
-async def test_who_cannot_start_a_second_time_is_tried_again(place: Place, notes: Path) -> None:
+async def test_a_worker_that_cannot_start_a_second_time_is_tried_again(
+    place: Place, notes: Path
+) -> None:
     fails_later = "os.kill(os.getpid(), 9) if os.path.getsize(sys.argv[1]) < 3 else sys.exit(1)"
     watching = asyncio.create_task(watch([worker(place, notes, fails_later)], SOON_SECONDS))
     await started(notes, 3)
@@ -86,14 +88,16 @@ os.write(json.loads(os.environ["_CHATSERVER_WORKER"])["serving"], b"1")
 """
 
 
-async def test_who_has_served_is_started_again_however_it_ends(place: Place, notes: Path) -> None:
+async def test_a_worker_that_has_served_is_started_again_after_any_end(
+    place: Place, notes: Path
+) -> None:
     watching = asyncio.create_task(watch([worker(place, notes, "sys.exit(1)", first=SERVES)], 60))
     await started(notes, 3)
     os.kill(os.getpid(), signal.SIGTERM)
     assert await watching in (0, 1)
 
 
-async def test_who_was_told_to_end_is_no_error(
+async def test_the_end_of_a_worker_that_was_told_to_end_is_no_error(
     place: Place, notes: Path, logged: list[str]
 ) -> None:
     drained = worker(place, notes, "sys.exit(0)", first=SERVES)
@@ -104,7 +108,7 @@ async def test_who_was_told_to_end_is_no_error(
     assert logged == []
 
 
-async def test_who_takes_long_to_fail_could_not_start_either(
+async def test_a_worker_that_fails_slowly_at_its_first_start_ends_the_others(
     place: Place, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatserver.cluster.workers.parent.HEALTHY_SECONDS", 0.01)
@@ -138,7 +142,7 @@ async def test_when_a_worker_cannot_be_started_for_a_while_it_is_later(
     assert await watching in (0, 1, signal.SIGKILL)
 
 
-async def test_who_does_not_stop_in_time_is_killed(place: Place, notes: Path) -> None:
+async def test_a_worker_that_does_not_stop_in_time_is_killed(place: Place, notes: Path) -> None:
     deaf = worker(place, notes, "time.sleep(600)", first="signal.signal(15, signal.SIG_IGN)")
     watching = asyncio.create_task(watch([deaf], 0.3))
     await started(notes, 1)

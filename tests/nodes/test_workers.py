@@ -152,7 +152,9 @@ async def test_a_worker_that_drains_gets_no_new_connections(server: ChatServer) 
     assert server.errors() == []
 
 
-def test_a_worker_that_stands_still_gets_none_until_it_goes_on(server: ChatServer) -> None:
+def test_a_worker_that_stands_still_gets_no_connections_until_it_continues(
+    server: ChatServer,
+) -> None:
     worker = server.process.children()[0]
     worker.send_signal(signal.SIGSTOP)
     log = server.folder / "logs/combined.log"
@@ -206,7 +208,7 @@ def test_workers_that_refuse_to_start_end_the_server(tmp_path: Path) -> None:
     assert "without a bus" in done.stderr
 
 
-def test_a_closed_terminal_is_nothing_to_who_was_told_to_ignore_it() -> None:
+def test_workers_told_to_ignore_a_closed_terminal_continue() -> None:
     assert signal.SIGHUP in stop_signals()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

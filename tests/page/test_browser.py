@@ -232,7 +232,7 @@ class Line:
 
 
 @pytest.mark.parametrize("code", [4301, 4408])
-def test_what_was_missed_comes_with_the_reconnect(
+def test_missed_messages_come_with_the_reconnect(
     two: tuple[Person, Person, str], code: int
 ) -> None:
     aya, ben, _ = two
@@ -469,7 +469,7 @@ def test_people_are_invited_and_talked_to_alone(
     dan.in_room("Ben")
 
 
-def test_who_may_pins_messages(two: tuple[Person, Person, str]) -> None:
+def test_a_user_with_the_right_pins_messages(two: tuple[Person, Person, str]) -> None:
     aya, ben, _ = two
     aya.say("the address")
     ben.sees("the address")

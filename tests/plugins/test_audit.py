@@ -61,7 +61,7 @@ def post(seq: int) -> MessagePosted:
     return MessagePosted(**head(seq), id=f"r1-{seq}", body="", client_id=str(seq))
 
 
-async def test_every_event_login_and_look_is_written_without_what_was_said(tmp_path: Path) -> None:
+async def test_every_event_login_and_look_is_logged_without_texts(tmp_path: Path) -> None:
     plugin = AuditPlugin(AuditPlugin.Config(events="all"), data=tmp_path / "audit")
     await plugin.startup()
     for event in EVENTS:
@@ -126,7 +126,7 @@ async def test_every_event_login_and_look_is_written_without_what_was_said(tmp_p
         ("all", [event.__struct_config__.tag for event in EVENTS]),
     ],
 )
-async def test_of_the_events_in_rooms_what_is_wanted_is_told(
+async def test_only_the_configured_room_events_are_logged(
     events: str, written: list[str], tmp_path: Path
 ) -> None:
     settings = {"plugins.enabled": ["memory", "password", "audit"], "plugin.audit.events": events}
@@ -155,7 +155,7 @@ def test_two_processes_write_one_file_and_lose_nothing(tmp_path: Path) -> None:
     ]
 
 
-def test_what_root_makes_belongs_to_the_owner_of_the_folder(
+def test_files_made_by_root_belong_to_the_owner_of_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[Path, tuple[int, int]] = {}
@@ -214,7 +214,7 @@ async def test_many_entries_are_written_in_order_over_restarts(tmp_path: Path) -
     assert [entry["seq"] for entry in lines(tmp_path / "audit.log")] == list(range(5000))
 
 
-async def test_what_could_not_be_written_is_written_later(
+async def test_entries_that_could_not_be_written_are_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plugin = AuditPlugin(AuditPlugin.Config(), data=tmp_path)

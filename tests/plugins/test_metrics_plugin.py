@@ -82,7 +82,7 @@ async def test_each_kind_of_measure_is_shown_under_its_own_name() -> None:
     assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
 
 
-async def test_openmetrics_is_spoken_to_whoever_asks_for_it() -> None:
+async def test_clients_that_accept_openmetrics_get_it() -> None:
     scrape = Scrape()
     scrape.measures.counter("messages_processed_total", "Messages", ("type",)).add(1, ("send",))
     reply = await scrape.reply("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")

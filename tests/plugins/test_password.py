@@ -148,7 +148,7 @@ async def test_a_success_forgives_the_account_but_not_the_address(records) -> No
     assert await attempt(authenticator, "u1", GOOD, "ada", "192.0.2.2")
 
 
-async def test_guesses_from_elsewhere_do_not_keep_out_who_signed_in_here_before(records) -> None:
+async def test_guesses_from_elsewhere_do_not_lock_out_a_known_network(records) -> None:
     authenticator = make(records)
     await authenticator.set_password("u1", GOOD)
     assert await attempt(authenticator, "u1", GOOD, address="2001:db8:0:1::1")
@@ -188,7 +188,7 @@ async def test_a_device_that_somebody_took_guesses_no_faster_than_a_network(reco
             await attempt(authenticator, "u1", "wrong", device=other)
 
 
-async def test_however_many_addresses_guess_one_account_is_guessed_slowly(records) -> None:
+async def test_guesses_from_many_addresses_at_one_account_are_slow(records) -> None:
     authenticator = make(records)
     await authenticator.set_password("u1", GOOD)
     for user, account in (("u1", "ada"), (None, "nobody")):
@@ -279,7 +279,7 @@ async def test_the_loop_goes_on_while_passwords_are_hashed(records) -> None:
     assert turns > 10
 
 
-async def test_an_unknown_account_costs_what_a_known_one_costs(records) -> None:
+async def test_an_unknown_account_costs_as_much_as_a_known_one(records) -> None:
     authenticator = make(
         records,
         memory_kib=4096,

@@ -59,7 +59,7 @@ def test_no_more_keys_are_kept_than_allowed() -> None:
     ]
 
 
-def test_who_fails_once_under_many_names_makes_nobody_forget_who_failed_often() -> None:
+def test_failures_under_many_names_do_not_displace_a_key_with_many_failures() -> None:
     clock = Clock()
     limit, delay = FailureLimit(10, 300, 50, clock), GrowingDelay(5, 900, 50, clock)
     for _ in range(20):
@@ -86,7 +86,7 @@ def test_each_further_failure_doubles_the_wait_up_to_the_longest() -> None:
     assert delay.wait_ms(b"a") == 0
 
 
-def test_whoever_never_stops_makes_one_attempt_in_the_longest_wait() -> None:
+def test_endless_attempts_get_one_in_each_longest_wait() -> None:
     clock = Clock()
     delay, attempts = GrowingDelay(20, 900, 10, clock), 0
     end = clock.now + 86400 * SECOND
@@ -144,7 +144,7 @@ def test_an_ipv4_address_counts_as_itself_however_it_is_written(address: IPv4Add
 
 
 @given(st.text())
-def test_whatever_is_given_as_account_or_address_has_a_small_key(text: str) -> None:
+def test_any_account_or_address_has_a_small_key(text: str) -> None:
     assert len(key(address_network(text))) == 16
 
 

@@ -242,7 +242,7 @@ class NoRecords:
 
 
 @given(MALFORMED)
-def test_what_cannot_be_a_token_never_reaches_the_store(token: str) -> None:
+def test_a_malformed_token_never_reaches_the_store(token: str) -> None:
     sessions = Node(NoRecords()).sessions
     assert asyncio.run(sessions.user(token)) is None
     asyncio.run(sessions.close(token))

@@ -87,5 +87,5 @@ def test_the_list_is_one_that_can_be_looked_through() -> None:
 
 
 @given(st.text(max_size=1100), st.lists(st.text(max_size=40), max_size=4))
-def test_whatever_is_given_is_answered(password: str, words: list[str]) -> None:
+def test_any_password_gets_an_answer(password: str, words: list[str]) -> None:
     weakness(password, words)

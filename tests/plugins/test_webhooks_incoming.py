@@ -170,7 +170,7 @@ async def test_a_hook_has_a_rate(tmp_path: Path) -> None:
         assert statuses == [201, 201, 429, 429]
 
 
-async def test_a_private_room_takes_who_was_invited(tmp_path: Path) -> None:
+async def test_a_hook_may_post_to_a_private_room_after_an_invitation(tmp_path: Path) -> None:
     async with hooks(tmp_path, RoomKind.PRIVATE) as made:
         status, answer = await made.post({"body": "let me in"})
         assert (status, answer["error"]["code"]) == (403, "room.forbidden")
@@ -181,7 +181,7 @@ async def test_a_private_room_takes_who_was_invited(tmp_path: Path) -> None:
         assert (await made.post({"body": "thank you"}))[0] == 201
 
 
-async def test_a_room_that_is_not_there_is_said(tmp_path: Path) -> None:
+async def test_a_missing_room_is_named(tmp_path: Path) -> None:
     async with hooks(tmp_path, room="nowhere") as made:
         status, answer = await made.post({"body": "hello"})
         assert (status, answer["error"]["code"]) == (404, "room.not_found")

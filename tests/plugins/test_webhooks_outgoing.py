@@ -49,7 +49,7 @@ async def test_rooms_that_are_not_public_stay_inside(tmp_path: Path, receiver: R
 
 
 @pytest.mark.parametrize("status", [500, 302, 404, 204])
-async def test_what_is_not_taken_is_tried_again(
+async def test_a_refused_delivery_is_tried_again(
     tmp_path: Path, receiver: Receiver, status: int
 ) -> None:
     async with chat(tmp_path, receiver) as made:
@@ -147,7 +147,7 @@ async def test_a_receiver_that_is_gone_gets_all_when_it_is_back(
         assert receiver.seqs(room.id) == [*range(1, last + 1)]
 
 
-async def test_who_is_not_public_is_not_posted_to(
+async def test_an_address_that_is_not_public_gets_no_posts(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for uri in (receiver.uri, receiver.uri.replace("127.0.0.1", "localhost")):

@@ -53,7 +53,7 @@ async def test_a_certificate_for_another_name_is_not_believed(
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-async def test_a_file_of_authorities_that_is_none_refuses_to_start(
+async def test_an_invalid_file_of_authorities_refuses_to_start(
     tmp_path: Path, authority: trustme.CA, content: str | None
 ) -> None:
     file = tmp_path / "ca.pem"

@@ -59,7 +59,7 @@ async def test_trying_for_a_taken_name_leaves_nothing_behind(start: Start) -> No
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "@me", ".dot", "x" * 33, "a/b", "a\0b", "$ne"])
-async def test_names_that_are_none_are_refused(server: Running, name: str) -> None:
+async def test_invalid_names_are_refused(server: Running, name: str) -> None:
     answer = await server.register(name)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "request.invalid")
 
@@ -131,7 +131,7 @@ async def test_too_many_wrong_logins_have_to_wait(start: Start) -> None:
     assert int(answer.headers["retry-after"]) * 1000 >= error["after_ms"] > 0
 
 
-async def test_where_somebody_signed_in_before_others_guesses_keep_nobody_out(start: Start) -> None:
+async def test_guesses_of_others_do_not_lock_out_a_known_client(start: Start) -> None:
     server = start({"plugin.password.failures_per_address": 3})
     device = cookie(await server.register("anna"), "chat_device")
     assert device["httponly"] and device["samesite"] == "Lax"

@@ -41,7 +41,9 @@ ERROR = {"code", "message", "retry"}
         b'{"id": 1,\x00 "op": "ping"}',
     ],
 )
-async def test_what_is_no_json_object_ends_the_connection(server: Running, payload: bytes) -> None:
+async def test_a_frame_without_a_json_object_ends_the_connection(
+    server: Running, payload: bytes
+) -> None:
     anna = await server.person("anna")
     async with anna.connect() as client:
         client.text(payload)
@@ -219,7 +221,7 @@ async def test_unknown_fields_are_ignored(server: Running) -> None:
         assert await client.ok("ping", future={"deep": [1, None]}, **{"$where": "1"}) == {}
 
 
-async def test_of_a_key_that_comes_twice_the_last_counts(server: Running) -> None:
+async def test_the_last_of_two_equal_keys_counts(server: Running) -> None:
     anna = await server.person("anna")
     async with anna.connect() as client:
         client.text(b'{"id": 1, "id": 2, "op": "ping"}')

@@ -85,7 +85,7 @@ def generous(start: Start) -> Running:
         ("POST", "/api/v1/rooms/1/join"),
     ],
 )
-async def test_who_is_not_signed_in_is_told_so_before_the_body(
+async def test_a_request_without_a_session_is_refused_before_its_body(
     generous: Running, method: str, path: str, size: int | None
 ) -> None:
     for fields in ((), ("Authorization: Bearer wrong",)):
@@ -147,7 +147,7 @@ async def test_a_connection_serves_again_after_a_small_body_that_was_refused(
         assert await sent.head() == (200, "")
 
 
-async def test_of_a_large_body_that_was_refused_nothing_is_kept(generous: Running) -> None:
+async def test_nothing_of_a_refused_large_body_is_kept(generous: Running) -> None:
     async with upload(generous, "POST", "/api/v1/rooms", LARGE) as sent:
         assert await sent.head() == (401, "auth.required")
         sent.send(b"x" * 1_000_000 + b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -161,7 +161,7 @@ async def test_chunks_from_strangers_are_read_up_to_a_limit(generous: Running) -
         assert await sent.head() == (413, "request.too_large")
 
 
-async def test_who_is_signed_in_may_send_a_large_body(generous: Running) -> None:
+async def test_a_signed_in_user_may_send_a_large_body(generous: Running) -> None:
     anna = await generous.person("anna")
     answer = await anna.http("POST", "/api/v1/rooms", {"name": "r", "padding": "x" * 3_000_000})
     assert answer.status_code == 201
@@ -207,7 +207,7 @@ async def test_a_plugin_s_route_reads_large_bodies_of_users_alone(
     assert (await anna.http("POST", "/small", content=b"x" * 101)).status_code == 413
 
 
-async def test_to_hang_up_on_a_client_that_is_gone_is_no_error() -> None:
+async def test_closing_the_connection_of_a_lost_client_is_no_error() -> None:
     """As when it goes while its answer is written, before the rest of its body is thrown away."""
     ours, theirs = socket.socketpair()
     with closing(theirs):

@@ -56,9 +56,7 @@ async def test_auth_signs_in(server: Running) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "x" * 4096, "$gt", "a b\u0000ü"])
-async def test_auth_with_a_token_that_is_none_ends_the_connection(
-    server: Running, token: str
-) -> None:
+async def test_auth_with_an_invalid_token_ends_the_connection(server: Running, token: str) -> None:
     async with Client(server.port) as client:
         assert await client.code("auth", token=token) == "auth.invalid"
         assert await client.closed() == 4451
@@ -78,7 +76,7 @@ async def test_a_connection_is_one_user_s(server: Running) -> None:
         assert (await client.ok("auth", token=anna.token))["user"] == anna.user
 
 
-async def test_who_does_not_sign_in_in_time_is_sent_away(start: Start) -> None:
+async def test_a_client_that_does_not_sign_in_in_time_is_closed(start: Start) -> None:
     server = start({"limits.auth_seconds": 1.5})
     anna = await server.person("anna")
     async with Client(server.port) as stranger, Client(server.port) as known:
@@ -142,7 +140,7 @@ async def test_a_cookie_without_an_origin_is_not_upgraded(server: Running) -> No
     assert (refusal.value.status, refusal.value.code) == (403, "request.origin")
 
 
-async def test_a_plain_request_is_told_what_the_address_is_for(server: Running) -> None:
+async def test_a_plain_request_is_told_the_purpose_of_the_address(server: Running) -> None:
     answer = await server.http("GET", "/ws")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "request.invalid")
 

@@ -135,7 +135,7 @@ def slow_down(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.server.store, "append", slow_append)
 
 
-async def test_who_becomes_a_guest_follows_public_rooms_no_longer(server: Running) -> None:
+async def test_a_user_who_becomes_a_guest_follows_public_rooms_no_longer(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     async with anna.connect() as a, ben.connect() as b:
         room = (await a.ok("create", name="Lounge"))["id"]
@@ -148,7 +148,7 @@ async def test_who_becomes_a_guest_follows_public_rooms_no_longer(server: Runnin
         assert await b.code("sub", rooms={room: None}) == "room.not_found"
 
 
-async def test_what_another_process_changes_ends_connections_here_too(start: Start) -> None:
+async def test_changes_by_another_process_end_connections_here_too(start: Start) -> None:
     server = start()
     anna, ben = await server.people("anna", "ben")
 

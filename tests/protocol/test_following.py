@@ -39,7 +39,7 @@ class SlowRoom:
         await self._running.run(go)
 
 
-async def test_who_is_removed_while_subscribing_hears_nothing(start: Start) -> None:
+async def test_a_member_removed_while_subscribing_hears_nothing(start: Start) -> None:
     running = start()
     anna, ben = await running.people("anna", "ben")
     async with anna.connect() as owner, ben.connect() as member:

@@ -107,7 +107,9 @@ async def test_refusals_are_the_usual_ones(
         assert without_date(answer) == without_date(await long.answer())
 
 
-async def test_who_may_not_read_a_private_room_learns_nothing(server: Running) -> None:
+async def test_a_user_without_the_right_to_read_a_private_room_learns_nothing(
+    server: Running,
+) -> None:
     anna, ben = await server.people("anna", "ben")
     async with anna.connect() as client:
         hidden = (await client.ok("create", name="Secret", kind="private"))["id"]

@@ -318,7 +318,9 @@ def _comparable(answer: httpx.Response) -> dict[str, str]:
     }
 
 
-async def test_nobody_is_put_into_more_rooms_than_others_may_put_one(start: Start) -> None:
+async def test_users_are_not_added_to_more_rooms_than_the_limit_of_invitations(
+    start: Start,
+) -> None:
     server = start({"limits.invited_rooms_per_user": 2})
     anna, ben, cara = await server.people("anna", "ben", "cara")
     new = {"name": "more", "kind": "private", "members": [cara.id]}
@@ -330,7 +332,7 @@ async def test_nobody_is_put_into_more_rooms_than_others_may_put_one(start: Star
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "limit.count")
 
 
-async def test_a_direct_room_is_found_again_by_who_is_in_no_more_rooms(start: Start) -> None:
+async def test_a_user_at_the_limit_of_rooms_finds_a_direct_room_again(start: Start) -> None:
     server = start({"limits.rooms_per_user": 1})
     anna, ben = await server.people("anna", "ben")
     direct = {"kind": "direct", "members": [ben.id]}

@@ -40,7 +40,7 @@ def is_bare(answer: httpx.Response) -> bool:
     return answer.status_code == 200 and set(answer.json()) == {"status", "timestamp"}
 
 
-async def test_without_a_listener_of_their_own_those_on_the_machine_are_told_all(
+async def test_without_an_internal_listener_loopback_sees_the_details(
     start: Start,
 ) -> None:
     server = start({"plugins.enabled": PLUGINS})

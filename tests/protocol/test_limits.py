@@ -128,7 +128,7 @@ async def test_a_user_is_in_so_many_rooms_and_a_room_has_so_many_members(start: 
         await a.ok("join", room=other)
 
 
-async def test_while_the_store_is_away_who_is_too_many_is_refused_without_asking_it(
+async def test_while_the_store_is_away_connections_beyond_the_limit_are_refused_without_it(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatserver.roomlog.log.TRIED_EVENTS", 1)
@@ -174,7 +174,7 @@ async def test_pages_are_bounded(start: Start) -> None:
     assert len(page["messages"]) == 3
 
 
-async def test_who_asks_and_does_not_read_is_answered_when_they_do(start: Start) -> None:
+async def test_a_client_that_does_not_read_is_answered_when_it_does(start: Start) -> None:
     """Pages pile up neither in the server nor in a closed connection."""
     server = start({"limits.buffer_soft_bytes": 200_000, "limits.history_page": 200})
     anna = await server.person("anna")

@@ -40,7 +40,7 @@ async def test_pages_of_messages_say_that_older_ones_were_left_out(start: Start)
         assert [message["client_id"] for message in found] == [str(n) for n in range(COUNT)]
 
 
-async def test_a_short_page_says_nothing_of_older_ones(server: Running) -> None:
+async def test_a_short_page_does_not_mention_older_messages(server: Running) -> None:
     anna = await server.person("anna")
     async with anna.connect() as client:
         room = (await client.ok("create", name="short"))["id"]

@@ -62,7 +62,7 @@ async def test_a_request_is_told_in_full(server: Running) -> None:
         ({"Authorization": "Bearer t", "Cookie": "chat_session=c"}, "t", False),
     ],
 )
-async def test_it_says_by_what_the_token_came(
+async def test_a_request_tells_how_the_token_came(
     server: Running, headers: dict[str, str], token: str, has_cookie: bool
 ) -> None:
     shown = (await server.http("GET", "/door", headers=headers)).json()
@@ -84,7 +84,7 @@ async def test_a_post_acts_for_its_user_through_the_service(server: Running) -> 
     assert page["head"] == int(answer.text)
 
 
-async def test_who_is_nobody_gets_the_usual_error(server: Running) -> None:
+async def test_a_request_without_a_session_gets_the_usual_error(server: Running) -> None:
     for headers, code in (({}, "auth.required"), ({"Authorization": "Bearer x"}, "auth.invalid")):
         answer = await server.http("POST", "/door?room=x", headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
@@ -162,7 +162,7 @@ async def test_each_part_arrives_at_once_and_the_clients_end_is_noticed(server: 
     await until(lambda: gauge(server.server, "chatserver_streams_active") == 0)
 
 
-async def test_who_does_not_read_holds_up_the_stream_and_is_cut_off(start: Start) -> None:
+async def test_a_client_that_does_not_read_holds_up_its_stream_and_is_cut_off(start: Start) -> None:
     server = start(ENABLED | {"limits.slow_seconds": 1.0})
     log = plugin(server).log
     _, writer = await open_stream(server, "floods")

@@ -139,7 +139,7 @@ async def fill(server: Running, client: Client) -> None:
 
 
 @pytest.mark.parametrize("slow_seconds", [0.5, 60.0])
-async def test_who_does_not_read_is_closed(start: Start, slow_seconds: float) -> None:
+async def test_a_client_that_does_not_read_is_closed(start: Start, slow_seconds: float) -> None:
     """After a while below the hard bound, at once beyond it."""
     limits = {"limits.slow_seconds": slow_seconds, "limits.buffer_soft_bytes": 100_000}
     server = start(ENABLED | limits)
@@ -157,7 +157,7 @@ async def test_who_does_not_read_is_closed(start: Start, slow_seconds: float) ->
         await other.ok("echo")
 
 
-async def test_who_reads_again_in_time_stays(start: Start) -> None:
+async def test_a_client_that_reads_again_in_time_stays(start: Start) -> None:
     server = start(ENABLED | {"limits.slow_seconds": 60.0, "limits.buffer_soft_bytes": 100_000})
     async with door(server) as client:
         client.pause()
@@ -181,7 +181,7 @@ async def test_draining_settles_and_closes_with_4301(start: Start) -> None:
     assert plugin(server).log == ["closed 4301"]
 
 
-async def test_who_does_not_settle_is_closed_in_time(start: Start) -> None:
+async def test_a_socket_that_does_not_settle_is_closed_in_time(start: Start) -> None:
     server = start(ENABLED | {"delivery.append_seconds": 0.1})
     async with door(server) as client:
         client.begin("slow")

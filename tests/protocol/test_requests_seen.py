@@ -108,7 +108,7 @@ async def test_the_access_log_has_each_request_without_its_secrets(
     assert "secret" not in str(lines) and anna.token not in str(lines)
 
 
-async def test_the_access_log_knows_who_asks_a_plugin(
+async def test_the_access_log_has_the_user_of_a_plugins_route(
     start: Start, lines: list[dict[str, Any]]
 ) -> None:
     server = start(ENABLED | {"logging.access": True})
@@ -185,7 +185,7 @@ async def test_browsers_are_told_to_use_tls_over_tls_alone(start: Start) -> None
 @pytest.mark.parametrize(
     "settings", [{}, {"server.trusted_proxies": ["127.0.0.1"], "server.hsts_seconds": 0}]
 )
-async def test_nothing_is_said_of_tls_to_others_or_where_it_is_off(
+async def test_no_header_of_tls_without_tls_or_if_it_is_off(
     start: Start, settings: dict[str, object]
 ) -> None:
     server = start(settings)

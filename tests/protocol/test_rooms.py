@@ -102,7 +102,7 @@ async def test_joining_and_leaving(server: Running) -> None:
         await a.quiet()
 
 
-async def test_who_is_removed_hears_no_more_at_once(server: Running) -> None:
+async def test_a_removed_member_hears_no_more_at_once(server: Running) -> None:
     anna, ben = await server.people("anna", "ben")
     async with anna.connect() as a, ben.connect() as b:
         room = await create(a, kind="private", members=[ben.id])

@@ -181,7 +181,7 @@ def test_the_short_way_knows_a_part_of_the_grammar_alone() -> None:
             grammar.check(head)
 
 
-def test_what_is_torn_is_known_before_its_end() -> None:
+def test_a_malformed_head_is_recognised_before_its_end() -> None:
     for part in (b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nHost: x\n", b"GET /\rX", b"GET /\0"):
         assert grammar.is_torn(part)
         for cut in range(1, len(part)):

@@ -19,7 +19,7 @@ async def room_with(client: Client, messages: int) -> str:
     return room
 
 
-async def test_a_replay_gives_exactly_what_was_missed_then_live(server: Running) -> None:
+async def test_a_replay_gives_exactly_the_missed_events_then_live_ones(server: Running) -> None:
     anna = await server.person("anna")
     async with anna.connect() as client:
         room = await room_with(client, 10)

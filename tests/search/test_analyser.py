@@ -39,7 +39,7 @@ def found_in(query: str, text: str) -> bool:
         ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
     ],
 )
-def test_what_reads_alike_is_alike(text: str, folded: str) -> None:
+def test_equal_looking_texts_fold_alike(text: str, folded: str) -> None:
     assert fold(text) == folded
 
 

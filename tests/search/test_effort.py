@@ -82,7 +82,7 @@ async def test_a_page_ends_when_its_time_is_over_and_the_next_one_goes_on(
         assert not any(found)
 
 
-async def test_turns_are_given_by_what_the_processor_did(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_turns_are_measured_in_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effort, "SLICE_SECONDS", 0.0)
     turns = 0
 

@@ -28,6 +28,6 @@ def test_in_many_rooms_fewer_tokens_are_looked_up(
 
 
 @pytest.mark.parametrize("rooms", [1, 100, 1000, 100_000])
-def test_how_much_is_looked_up_has_a_bound(rooms: int) -> None:
+def test_the_number_of_looked_up_pages_is_bounded(rooms: int) -> None:
     groups = Wanted(parse(LONG), [f"u{number}" for number in range(10)]).groups(rooms)
     assert 1 <= sum(map(len, groups)) <= max(1200 / rooms, 12 if rooms <= 100 else 1)

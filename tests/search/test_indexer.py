@@ -103,7 +103,7 @@ async def all_found(service: Service, user: User, text: str, limit: int) -> list
     ("seed", "events", "rejected", "seconds"),
     [(0, 550, 500, 60.0), (1, 550, 5, 60.0), (2, 30, 500, 0.0)],
 )
-async def test_a_search_finds_what_reading_everything_finds(
+async def test_a_search_equals_a_reading_of_everything(
     seed: int, events: int, rejected: int, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where pages end before they are full, as enough was looked at, or there is no time left."""

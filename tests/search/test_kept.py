@@ -39,7 +39,7 @@ async def test_a_page_is_read_once() -> None:
     assert store.places == [place(0), place(1), place(2)]
 
 
-async def test_what_is_not_there_is_looked_for_again() -> None:
+async def test_a_missing_page_is_looked_for_again() -> None:
     store = await filled(1)
     kept = KeptPages(store)
     for _ in range(2):
@@ -47,7 +47,7 @@ async def test_what_is_not_there_is_looked_for_again() -> None:
     assert store.places == [place(0), place(7), place(7)]
 
 
-async def test_what_was_used_longest_ago_goes_first() -> None:
+async def test_the_least_recently_used_page_goes_first() -> None:
     store = await filled(4)
     kept = KeptPages(store, most_bytes=3 * (len(PAGE) + PLACE_BYTES))
     await kept.get([place(0), place(1), place(2)])

@@ -82,7 +82,7 @@ async def test_answers_come_newest_first_with_edits_at_their_message() -> None:
     assert await asked(store, []) == list(range(8, 0, -1))
 
 
-async def test_times_leave_out_what_is_far_from_them() -> None:
+async def test_times_leave_out_distant_segments() -> None:
     noon = segments.seconds(at(0))
     for noted in (True, False):
         store = await made(log(["word"] * 64), noted=noted)
@@ -109,7 +109,7 @@ async def test_an_edit_is_found_though_its_segment_is_newer_than_the_times() -> 
     st.integers(1, 40),
     st.integers(),
 )
-def test_the_index_finds_what_reading_everything_finds(
+def test_the_index_finds_the_same_as_a_reading_of_everything(
     size: int, upto: int, top: int, noted: bool, at_first: int, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -177,7 +177,7 @@ class Counting(MemoryStore):
         return await super().index_pages(places)
 
 
-async def test_what_is_older_than_a_page_of_answers_is_not_read() -> None:
+async def test_segments_older_than_a_full_page_are_not_read() -> None:
     store, rooms = Counting(), [f"room{number}" for number in range(50)]
     for room in rooms:
         await index(store, log(["word"] * 1000, room), 1000, room)  # 4 segments

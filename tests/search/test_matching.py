@@ -67,7 +67,7 @@ def test_phrases_are_found_as_by_a_pattern(query: str, text: str) -> None:
 
 
 @given(texts, texts, texts)
-def test_what_a_text_contains_is_found(before: str, query: str, behind: str) -> None:
+def test_words_and_phrases_of_a_text_are_found(before: str, query: str, behind: str) -> None:
     folded = fold(query)
     assert piece((), folded).is_in(Text(before + folded + behind))
 

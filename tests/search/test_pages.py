@@ -37,7 +37,7 @@ def test_each_token_has_its_own(
         assert found(page, token) == [part for part in each if part != ([], [])]
 
 
-def test_a_list_that_reads_like_a_token_is_none() -> None:
+def test_a_list_named_like_a_token_is_not_found_as_one() -> None:
     page = made({"b": [10, 10 + ord("a"), 20 + ord("a")]}, {})
     assert b"\na\n" in page
     assert found(page, "a") == []

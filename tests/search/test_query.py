@@ -59,7 +59,7 @@ from chatserver.search.query import QUERY_CHARS, TERMS, parse
         ("chatserver", "chat\u00adserver", True),
     ],
 )
-def test_what_matches(query: str, text: str, matches: bool) -> None:
+def test_matching_texts(query: str, text: str, matches: bool) -> None:
     asked, folded = parse(query), analysed(text)
     there = tokens(folded)
     by_index = all(token in there for term in asked.terms for token in term.tokens)
@@ -94,7 +94,7 @@ def test_days() -> None:
 
 
 @pytest.mark.parametrize("text", ["after:2026-02-30", "before:soon", "before:20260101", "to:ada"])
-def test_what_is_no_condition_is_words(text: str) -> None:
+def test_a_prefix_that_is_no_condition_is_words(text: str) -> None:
     found = parse(text)
     assert (found.since, found.until) == (None, None)
     assert [token for term in found.terms for token in term.tokens] == text.replace("-", ":").split(
@@ -105,7 +105,7 @@ def test_what_is_no_condition_is_words(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", " \n", '""', '"', '" "', "\u200d", '"\ufe0f"', "x" * (QUERY_CHARS + 1)]
 )
-def test_what_asks_for_nothing_is_refused(text: str) -> None:
+def test_an_empty_query_is_refused(text: str) -> None:
     with pytest.raises(ChatError) as refused:
         parse(text)
     assert refused.value.code == "request.invalid"

@@ -37,7 +37,7 @@ from tests.search.indexing import filled, log
         (106_496, 114_688, (98_304, 114_688)),
     ],
 )
-def test_which_segment_is_next(indexed: int, head: int, segment: tuple[int, int] | None) -> None:
+def test_the_next_segment(indexed: int, head: int, segment: tuple[int, int] | None) -> None:
     assert next_segment(indexed, head) == segment
 
 
@@ -53,7 +53,7 @@ def test_parts_lead_to_the_head_without_a_gap(head: int, more: int) -> None:
 
 
 @given(st.integers(0, 200_000), st.integers(0, 2000))
-def test_the_cover_is_what_was_made_however_the_log_grew(head: int, step: int) -> None:
+def test_the_cover_consists_of_made_segments_however_the_log_grew(head: int, step: int) -> None:
     made: set[Segment] = set()
     indexed = 0
     for reach in (*range(0, head, max(step, 200)), head):
@@ -69,7 +69,7 @@ def test_the_cover_is_what_was_made_however_the_log_grew(head: int, step: int) -
 
 
 @given(st.integers(0, 200_000))
-def test_what_is_dropped_is_not_needed_any_more(head: int) -> None:
+def test_dropped_segments_are_not_needed_any_more(head: int) -> None:
     kept: dict[Segment, int] = {}  # and since when
     indexed = 0
     while segment := next_segment(indexed, head):
@@ -94,7 +94,7 @@ def test_a_token_has_a_page_in_each_segment() -> None:
     assert len(below) == len(set(below)), "segments of two sizes have the same slots"
 
 
-def test_a_part_adds_the_same_whoever_makes_it() -> None:
+def test_every_node_adds_the_same_for_a_part() -> None:
     events = log([f"word{n % 7} 東京{n}" for n in range(512)])
     first, second = (list(filled(events, Segment(0, 256)).pages()) for _ in range(2))
     assert first == second

@@ -94,7 +94,7 @@ async def append_again(machine: Machine) -> int:
             await asyncio.sleep(0.1)
 
 
-async def test_it_refuses_keeps_what_was_acknowledged_and_goes_on(
+async def test_a_full_disk_refuses_keeps_acknowledged_events_and_recovers(
     io_loop: Any, machine: Machine
 ) -> None:
     store = machine.store

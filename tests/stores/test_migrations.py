@@ -62,7 +62,7 @@ async def written(place: Place) -> None:
     await store.close()
 
 
-async def test_a_plan_says_what_opening_would_do_and_does_nothing(
+async def test_a_plan_lists_the_steps_of_opening_and_changes_nothing(
     io_loop: Any, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = await place.store().plan()
@@ -181,7 +181,7 @@ def test_the_command_shows_and_does_it(tmp_path: Path, monkeypatch: pytest.Monke
         assert (status, "a newer server wrote it" in said) == (1, True)
 
 
-def test_the_command_does_not_take_what_a_server_has(tmp_path: Path) -> None:
+def test_the_command_does_not_open_a_store_in_use(tmp_path: Path) -> None:
     assert migrate(tmp_path)[0] == 0
     with sqlite3.connect(tmp_path / "data/sqlite/chat.db") as file:
         file.execute("PRAGMA user_version = 0")

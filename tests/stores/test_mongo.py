@@ -117,7 +117,7 @@ async def test_newest_events_are_found_by_skipping(io_loop: Any, replica_set: Mo
         assert unread["documents"] <= 100
 
 
-async def test_of_a_message_that_was_edited_often_one_text_is_read(
+async def test_only_one_text_of_an_often_edited_message_is_read(
     io_loop: Any, replica_set: Mongod
 ) -> None:
     database = f"test_{secrets.token_hex(8)}"
@@ -147,7 +147,7 @@ async def test_of_a_message_that_was_edited_often_one_text_is_read(
         assert read == [2]
 
 
-async def test_to_look_for_replaced_texts_reads_entries_of_an_index(
+async def test_finding_replaced_texts_reads_only_an_index(
     io_loop: Any, replica_set: Mongod
 ) -> None:
     database = f"test_{secrets.token_hex(8)}"
@@ -286,7 +286,7 @@ async def test_a_bad_address_is_named(io_loop: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("uri", ["host", "host:27017", "http://host:27017", "mongodb:/host"])
-def test_what_is_no_address_is_refused_before_the_start(uri: str) -> None:
+def test_an_invalid_address_is_refused_before_the_start(uri: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="uri: expected mongodb://"):
         msgspec.convert({"uri": uri}, MongoPlugin.Config)
 
@@ -313,7 +313,7 @@ def test_zlib_is_never_offered(plugin: type[MongoPlugin | MongoBusPlugin], asked
         ((9, 0, 0), False),
     ],
 )
-def test_which_servers_leak(version: tuple[int, ...], leaking: bool) -> None:
+def test_versions_of_servers_that_leak(version: tuple[int, ...], leaking: bool) -> None:
     assert leaks(version, {"compression": ["zlib"]}) is leaking
     assert not leaks(version, {})
 

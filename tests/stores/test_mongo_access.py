@@ -60,7 +60,7 @@ async def test_the_address_for_the_operator_lets_in(io_loop: Any, folder: Path) 
         await store.close()
 
 
-async def test_what_lets_in_is_for_its_owner_alone(io_loop: Any, folder: Path) -> None:
+async def test_only_the_owner_can_read_the_credentials(io_loop: Any, folder: Path) -> None:
     folder.mkdir()
     (folder / "keyfile").write_text("a" * 64 + "\n")
     (folder / "keyfile").chmod(0o644)  # as after a copy by hand

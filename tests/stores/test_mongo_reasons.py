@@ -126,7 +126,7 @@ async def test_tls(io_loop: Any, tmp_path: Path, authority: trustme.CA, ca_file:
         assert "plugin.mongo.uri" in said and "tlscafile" in said.lower()
 
 
-async def test_an_address_that_is_none_is_not_quoted(io_loop: Any, tmp_path: Path) -> None:
+async def test_an_invalid_address_is_not_quoted(io_loop: Any, tmp_path: Path) -> None:
     said = await refusal(f"mongodb://me:p@{PASSWORD}:w/x@host/", tmp_path)
     assert "percent-encoded" in said
 

@@ -80,7 +80,7 @@ async def test_scans_of_other_spaces_are_other_queries(io_loop: Any, replica_set
 
 
 @pytest.mark.parametrize("most", [1, 7, 40, 4000])
-async def test_scans_at_once_find_what_each_finds_alone(
+async def test_combined_scans_find_the_same_as_single_ones(
     io_loop: Any, replica_set: Mongod, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     monkeypatch.setattr(scans, "MOST_RECORDS", most)

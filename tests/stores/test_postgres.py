@@ -104,7 +104,7 @@ def _read(part: dict[str, Any]) -> int:
     return round(rows * part["Actual Loops"])
 
 
-async def test_what_is_asked_is_found_by_skipping(
+async def test_queries_find_their_rows_by_skipping(
     io_loop: Any, config: PostgresPlugin.Config
 ) -> None:
     rooms = [f"r{n}" for n in range(GROUPS)]
@@ -133,7 +133,7 @@ async def test_what_is_asked_is_found_by_skipping(
     assert public <= 2 * 4, "of ten rooms"
 
 
-async def test_of_a_message_that_was_edited_often_one_text_is_read(
+async def test_only_one_text_of_an_often_edited_message_is_read(
     io_loop: Any, config: PostgresPlugin.Config
 ) -> None:
     async with opened(config) as store:
@@ -190,7 +190,7 @@ async def test_nodes_that_start_together_make_the_schema_once(
 
 
 @pytest.mark.parametrize("uri", ["host", "host:5432", "mysql://host/chat", "host=/tmp dbname=chat"])
-def test_what_is_no_address_is_refused_before_the_start(uri: str) -> None:
+def test_an_invalid_address_is_refused_before_the_start(uri: str) -> None:
     with pytest.raises(msgspec.ValidationError, match="uri: expected postgresql://"):
         msgspec.convert({"uri": uri}, PostgresPlugin.Config)
 
@@ -280,9 +280,7 @@ async def test_a_killed_server_comes_back_with_everything(io_loop: Any, own: Pos
         assert await store.read("r", 0, 200) == [posted("r", seq) for seq in range(1, 101)]
 
 
-async def test_what_was_given_up_holds_nobody_up(
-    io_loop: Any, config: PostgresPlugin.Config
-) -> None:
+async def test_abandoned_calls_hold_nobody_up(io_loop: Any, config: PostgresPlugin.Config) -> None:
     """Another node stands still with the turn to append, until the server ends its transaction."""
     config = msgspec.structs.replace(config, timeout_ms=1000)
     async with opened(config) as store, connected(config) as other:

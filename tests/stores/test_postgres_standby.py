@@ -34,7 +34,7 @@ async def execute(server: Postgres, *statements: str) -> None:
     await connection.close()
 
 
-async def test_what_is_on_one_side_only_is_not_acknowledged(
+async def test_a_write_without_its_standby_is_not_acknowledged(
     io_loop: Any, pair: tuple[Postgres, Postgres]
 ) -> None:
     primary, standby = pair

@@ -79,9 +79,7 @@ def untouched(tmp_path: Path) -> Iterator[Path]:
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_where_there_is_nothing_yet_nothing_is_made(
-    io_loop: Any, postgres: Postgres, untouched: Path
-) -> None:
+async def test_reading_makes_no_store(io_loop: Any, postgres: Postgres, untouched: Path) -> None:
     schema = f"test_{secrets.token_hex(8)}"
     stores = {
         "schema is not up to date": SqlitePlugin(SqlitePlugin.Config(), untouched).provide_store(),

@@ -257,7 +257,7 @@ async def test_a_search_in_vain_goes_on_in_the_next_page(make_store: MakeStore) 
                 assert pages > 1 or not index  # what is read anyway is looked at first
 
 
-async def test_more_than_a_tail_without_an_index_is_said(
+async def test_a_search_without_an_index_is_marked_partial(
     make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatserver.search.finder.TAIL_EVENTS", 20)
@@ -277,7 +277,7 @@ async def test_more_than_a_tail_without_an_index_is_said(
 
 
 @pytest.mark.parametrize("before", ["x", "2026-01-01/x/y", "now/1/r", "9" * 30 + "x", "2026-13-01"])
-async def test_a_place_that_is_none(before: str) -> None:
+async def test_an_invalid_cursor_of_a_search_is_refused(before: str) -> None:
     async with talk(MemoryPlugin(MemoryPlugin.Config()).provide_store) as begun:
         for room in (None, begun.rooms["team"]):
             with pytest.raises(ChatError) as refused:
@@ -286,7 +286,7 @@ async def test_a_place_that_is_none(before: str) -> None:
 
 
 @pytest.mark.parametrize("index", [False, True])
-async def test_what_was_said_in_a_room_is_for_those_who_are_in_it_now(index: bool) -> None:
+async def test_messages_of_a_room_are_found_only_by_its_present_members(index: bool) -> None:
     async with talk(MemoryPlugin(MemoryPlugin.Config()).provide_store) as begun:
         service, bob = begun.service, begun.people["bob"]
         if index:

@@ -211,7 +211,7 @@ async def check(talk: Talk, asked: Asked) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 6, 24])
-async def test_a_search_finds_what_comparing_every_text_finds(
+async def test_a_search_equals_a_comparison_of_every_text(
     make_store: MakeStore, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     for name, value in SMALL.items() if seed else ():

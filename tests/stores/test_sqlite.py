@@ -140,7 +140,7 @@ async def test_a_second_server_on_the_file_is_refused(
         await store.ping()
 
 
-async def test_a_second_server_is_refused_by_whatever_name(
+async def test_a_second_server_is_refused_under_any_name_of_the_file(
     io_loop: Any, path: Path, tmp_path: Path
 ) -> None:
     """SQLite would write two logs, and damage the file."""
@@ -164,7 +164,7 @@ async def test_a_second_server_is_refused_by_whatever_name(
         await store.ping()
 
 
-async def test_as_long_as_one_here_has_it_open_no_other_process_gets_it(
+async def test_the_file_stays_locked_until_its_last_store_here_closes(
     io_loop: Any, path: Path, tmp_path: Path
 ) -> None:
     """The system lets go of some locks when their process closes the file anywhere."""
@@ -331,7 +331,7 @@ async def test_a_full_disk_loses_nothing_and_is_come_back_from(
     assert "can be written again" in told[1]
 
 
-async def test_what_was_acknowledged_survives_kill_9(io_loop: Any, path: Path) -> None:
+async def test_acknowledged_events_survive_kill_9(io_loop: Any, path: Path) -> None:
     with process(WRITER, path, 1_000_000) as writer:
         assert writer.stdout is not None
         for _ in range(30):
@@ -595,7 +595,7 @@ async def test_reading_a_message_does_not_get_slower_with_its_edits(
     assert taken == pytest.approx(few, rel=0.1)
 
 
-async def test_to_look_for_replaced_texts_does_not_cost_a_step_for_each_event(
+async def test_finding_replaced_texts_does_not_cost_a_step_for_each_event(
     io_loop: Any, path: Path
 ) -> None:
     async with opened(path) as store:

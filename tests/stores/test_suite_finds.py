@@ -169,7 +169,7 @@ class TestMutant(StoreContract):
 """
 
 SYNCED = "test_nothing_is_acknowledged_before_it_is_synced"
-KILLED = "test_what_was_acknowledged_survives_kill_9"
+KILLED = "test_acknowledged_events_survive_kill_9"
 LATE = "test_what_has_to_be_durable_fails_in_time[append]"
 IN_ORDER = "test_a_reader_sees_no_event_before_those_that_come_before_it"
 LONG_KEYS = "test_keys_and_spaces_as_long_as_they_may_be"

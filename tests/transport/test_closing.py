@@ -38,7 +38,7 @@ async def test_the_client_closes_without_a_code(server: Server) -> None:
     client.drop()
 
 
-async def test_the_server_closes_behind_what_waits(server: Server) -> None:
+async def test_the_server_closes_behind_waiting_frames(server: Server) -> None:
     client = await Client.connect(server.port, receive_buffer=4096)
     handler = await server.accepted()
     large = b"x" * 800_000

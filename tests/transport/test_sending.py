@@ -60,7 +60,7 @@ async def test_a_frame_that_cannot_be_kept_ends_the_connection(
     client.drop()
 
 
-async def test_a_close_that_cannot_be_said_is_done(
+async def test_a_connection_closes_even_if_the_close_frame_cannot_be_sent(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await Client.connect(server.port)
@@ -71,7 +71,7 @@ async def test_a_close_that_cannot_be_said_is_done(
     client.drop()
 
 
-async def test_what_cannot_be_taken_in_ends_the_connection(
+async def test_data_that_cannot_be_buffered_ends_the_connection(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of what a client says may be passed over."""
@@ -85,7 +85,7 @@ async def test_what_cannot_be_taken_in_ends_the_connection(
     client.drop()
 
 
-async def test_a_client_that_never_reads_holds_what_it_was_sent(server: Server) -> None:
+async def test_frames_for_a_client_that_never_reads_are_held(server: Server) -> None:
     client = await Client.connect(server.port, receive_buffer=4096)
     handler = await server.accepted()
     sent = 0
