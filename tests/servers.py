@@ -96,7 +96,7 @@ class Mongod:
         return self._process is not None and self._process.poll() is None
 
     def freeze(self) -> None:
-        """Stop it in its tracks: connections stay open, nothing is answered."""
+        """Stop its processes (SIGSTOP): connections stay open, nothing is answered."""
         self._signal(signal.SIGSTOP)
         assert self._process is not None
         # Its threads stop one after the other; one might answer still.
@@ -227,7 +227,7 @@ class Postgres:
         return self._process is not None and self._process.poll() is None
 
     def freeze(self) -> None:
-        """Stop it in its tracks: connections stay open, nothing is answered."""
+        """Stop its processes (SIGSTOP): connections stay open, nothing is answered."""
         self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -277,7 +277,7 @@ def _as_nobody() -> list[str]:
 
 
 def free_port() -> int:
-    """One that no other call gives, nor the kernel to a connection that goes out.
+    """A port that no other call returns, and that the kernel gives to no outgoing connection.
 
     So a server may be started on it later, or again.
     """

@@ -82,7 +82,7 @@ class Machine:
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Its exit status, and what it said on standard error."""
+    """Its exit status, and its standard error."""
     _, said = process.communicate(timeout=60)
     return process.returncode, said
 

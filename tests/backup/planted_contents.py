@@ -1,4 +1,4 @@
-"""Backups as only a program writes them that has the key, and is wrong: all their checksums fit."""
+"""Faulty backups by a program that has the key: all their checksums fit."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Lines = list[Line]
 
 
 def rewritten_stream(stream: str, change: Callable[[Lines], Sequence[Line]]) -> Way:
-    """As only a program writes it that has the key, and is wrong."""
+    """A faulty backup by a program that has the key."""
 
     def way(of: Three) -> None:
         manifest = peek(of.this)
@@ -33,13 +33,13 @@ def rewritten_stream(stream: str, change: Callable[[Lines], Sequence[Line]]) -> 
 
 
 def in_room(lines: Lines, number: int, **changes: Any) -> Lines:
-    """One of the events of a room otherwise than it was."""
+    """One event of a room is changed."""
     ours = [line for line in lines if getattr(line, "room", "") == "room1"]
     return [changed(line, **changes) if line is ours[number] else line for line in lines]
 
 
 def no_description(lines: Lines) -> Lines:
-    """A room that begins with somebody who joins."""
+    """A room whose first event is a member who joins."""
     [first, second, *_] = [line for line in lines if getattr(line, "room", "") == "room1"]
     return [changed(second, seq=1) if line is first else line for line in lines]
 

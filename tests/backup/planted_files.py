@@ -65,7 +65,7 @@ def a_pipe_for_an_increment(of: Three) -> None:
 
 
 def cut_at_a_frame(of: Three) -> None:
-    """Parts have one frame each but for the last: of that, only the header is left."""
+    """Each part has one frame, except the last, of which only the header is left."""
     part = parts(of.this, "ends")[-1]
     part.write_bytes(part.read_bytes()[:9])
 
@@ -94,7 +94,7 @@ def a_newer_manifest(of: Three) -> None:
 
 
 def all_of_an_older_one(of: Three) -> None:
-    """As an older copy of the disk would bring it."""
+    """The state of an older copy of the disk."""
     shutil.rmtree(of.this)
     shutil.copytree(of.older, of.this)
 

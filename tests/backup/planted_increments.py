@@ -1,4 +1,4 @@
-"""Ways to break what came after a backup: gaps, files and frames that are doubled or out of order."""
+"""Ways to break a backup's increments: gaps, files and frames doubled or out of order."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -64,7 +64,7 @@ def an_empty_ledger(of: Three) -> None:
 
 
 def a_ledger_of_less(of: Three) -> None:
-    """Somebody who has not the key wrote it."""
+    """It was written without the key."""
     path, known = of.this / LEDGER, b'{"frames":{},"until":""}'
     proof = path.read_bytes().split(b"\n")[1]
     path.write_bytes(known + b"\n" + proof + b"\n")

@@ -1,4 +1,4 @@
-"""Ways to break what a backup says about itself; without a key its checksum fits all the same."""
+"""Ways to break a backup's manifest; without a key its checksum still fits."""
 
 from chatserver.copies.backup.manifest import FILE, peek
 from tests.backup.planted_files import an_older_part, older_records
@@ -86,7 +86,7 @@ def not_encrypted(of: Three) -> None:
 
 
 def an_older_part_with_its_checksum(of: Three) -> None:
-    """As somebody does who cannot open it, or a program that mixes up two backups."""
+    """By somebody who cannot open it, or a program that mixes up two backups."""
     an_older_part(of)
     streams, older = peek(of.this).streams, peek(of.older).streams
     rewritten(of.this, streams=streams | {"events": [older["events"][0], *streams["events"][1:]]})

@@ -1,4 +1,4 @@
-"""Backups of one store to break, and what breaking them takes."""
+"""Backups of one store to break, and helpers to break them."""
 
 import shutil
 from collections.abc import Callable
@@ -34,7 +34,7 @@ Way = Callable[[Three], None]
 
 
 async def three(store: Store, shelf: Shelf, key: Key | None) -> Three:
-    """Each with three files of what came after it."""
+    """Each backup has three files of increments."""
     await seed(store, rooms=2, messages=3)
     paths = []
     for _ in range(3):
@@ -71,7 +71,7 @@ def changed(struct: Any, **changes: Any) -> Any:
 
 
 def rewritten(path: Path, by: Key | None = None, **changes: Any) -> None:
-    """With a checksum that fits for who has this key."""
+    """With a checksum that fits this key."""
     found = changed(peek(path), **changes)
     (path / FILE).unlink()
     manifests.write_manifest(path, found, by)

@@ -52,7 +52,7 @@ def log(room: str, number: int, messages: int) -> list[AnyEvent]:
 
 
 async def contents(store: Store) -> Contents:
-    """All that a copy has of a store: every room's log, every record."""
+    """The contents of a store that a copy has: every room's log, every record."""
     ends = await source.positions(store)
     logs = await asyncio.gather(*(store.read(room, 0, ends[room]) for room in ends))
     records = {
@@ -87,7 +87,7 @@ def sent(room: str, seqs: Sequence[int]) -> list[AnyEvent]:
 
 
 async def keep_writing(store: Store) -> None:
-    """Accounts, then what they say, then markers that point to it: in the order of a server."""
+    """Accounts, then their messages, then read markers: in the order of a server."""
     for number in range(10_000):
         room = f"room{number % 20}"
         await store.put("user", f"late{number}", b"{}")

@@ -35,7 +35,7 @@ UNTIL = b'{"ev":"until","at":"2026-01-02T03:04:05.678Z","records":true}\n'
 
 @pytest.fixture
 def archive(empty: Empty, tmp_path: Path) -> Lines:
-    """The lines of a good one."""
+    """The lines of a valid archive."""
 
     async def make() -> None:
         async with empty("memory") as store:
@@ -66,7 +66,7 @@ def first(lines: Lines, kind: bytes) -> int:
 
 
 def sealed(lines: Lines) -> Lines:
-    """With a hash over all that fits what is there."""
+    """With a final hash that fits the lines."""
     digest = hashlib.sha256(b"".join(lines[:-1])).hexdigest().encode()
     return [*lines[:-1], re.sub(rb'"sha256":"\w+"', b'"sha256":"' + digest + b'"', lines[-1])]
 

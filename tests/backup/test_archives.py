@@ -28,7 +28,7 @@ SESSION = ("plugin/password", "session/u1/secret")
 
 
 async def exported(empty: Empty, path: Path) -> Contents:
-    """An archive of a small installation, and what is in that."""
+    """An archive of a small installation, and the contents of that."""
     async with empty("memory") as store:
         await seed(store)
         await epoch(store)
@@ -111,7 +111,7 @@ async def exported_while_written(store: Store, folder: Path) -> list[Path]:
 
 
 async def test_lines_may_be_written_in_another_way(empty: Empty, tmp_path: Path) -> None:
-    """As a program may that has read docs/archive.md, and nothing else."""
+    """In any form that docs/archive.md allows."""
     wanted = await exported(empty, tmp_path / "ours")
     rooms: dict[str, list[bytes]] = {}
     spaces: dict[str, list[bytes]] = {}

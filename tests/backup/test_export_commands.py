@@ -121,7 +121,7 @@ def test_killed_again_and_again_an_import_comes_to_its_end(machine: Machine) -> 
 
 
 def killed(machine: Machine, number: int, *command: str, data: Path) -> int:
-    """How a command ended that is killed at its write of this number."""
+    """The exit status of a command that is killed at its write of this number."""
     module = ("tests.backup.dying", str(number))
     return ended(machine.start(*command, data=data, module=module))[0]
 

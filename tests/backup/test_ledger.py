@@ -34,7 +34,7 @@ KEYS = pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
 
 @pytest.fixture(autouse=True)
 def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records are looked at in every round."""
+    """Records are compared in every round."""
     monkeypatch.setattr("chatserver.copies.backup.shipper.SHARE", 1e9)
 
 
@@ -180,7 +180,7 @@ def test_a_ledger_is_on_the_disk_before_it_replaces_the_last_one(
 async def test_a_ledger_that_cannot_be_written_fails_the_round(
     empty: Callable[[str], Any], shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the figures would name as shipped what nobody would miss."""
+    """Otherwise the metrics would report a loss as shipped."""
     async with empty("memory") as store:
         await shipped(store, shelf, KEY, rounds=0)
         [path] = shelf.all()
@@ -264,7 +264,7 @@ def test_commands_find_the_loss_say_it_and_go_on_when_told_to(machine: Machine) 
 
 @pytest.mark.long
 def test_a_node_killed_while_it_writes_leaves_complete_rounds(machine: Machine) -> None:
-    """With kill -9, at whatever moment of a round that is."""
+    """With kill -9, at any moment of a round."""
     machine.fill()
     assert machine.run("backup").exit_code == 0
     [path] = machine.shelf.all()

@@ -1,4 +1,4 @@
-"""With many records each round looks at some of them: events do not wait, and no record is forgotten."""
+"""With many records each round compares some of them: events do not wait, and no record is forgotten."""
 
 import time
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class Rounds:
         await self.shipper.end()
 
     async def until(self, done: Callable[[], Any]) -> int:
-        """So many rounds until this was so."""
+        """The number of rounds until the condition holds."""
         for number in range(1, ROUNDS):
             await self.shipper.round()
             if await done():
@@ -64,7 +64,7 @@ class Rounds:
         raise AssertionError(f"not in {ROUNDS} rounds")
 
     async def all_of_it(self) -> None:
-        """Until the figure says that all that is there now is shipped."""
+        """Ship rounds until the metric reports that all present records are shipped."""
         now = time.time()
 
         async def done() -> bool:

@@ -39,7 +39,7 @@ SEALED = Settings(part_bytes=1 << 20, key=KEY)
 
 @pytest.fixture(autouse=True)
 def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records are looked at in every round."""
+    """Records are compared in every round."""
     monkeypatch.setattr("chatserver.copies.backup.shipper.SHARE", 1e9)
 
 
@@ -151,7 +151,7 @@ async def test_after_a_crash_written_rounds_count_and_the_next_continues(
 async def test_changes_beside_two_copies_have_different_keys(
     empty: Callable[[str], Any], shelf: Shelf, tmp_path: Path
 ) -> None:
-    """Encrypted with one key, one of the two would tell about the other."""
+    """With the same key, the ciphertext of one would reveal the other."""
     async with empty("memory") as store:
         await seed(store, rooms=1, messages=3)
         path, _ = await take(store, shelf, SEALED)

@@ -37,11 +37,11 @@ class Sides:
         return CliRunner().invoke(main, self.command(), prog_name="chatserver")
 
     def killed(self, number: int) -> int:
-        """How it ended, killed at its write of this number."""
+        """The exit status of the command, killed at its write of this number."""
         return self.end("tests.backup.dying", str(number))[0]
 
     def end(self, *module: str, limit: str = "unlimited") -> tuple[int, str]:
-        """How it ended in a process of its own, in which no file may be larger than so many KiB."""
+        """Exit status and output of the command in a new process; `limit` bounds its files, in KiB."""
         program = [sys.executable, "-m", *module, *self.command()]
         process = subprocess.Popen(
             ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash", *program],

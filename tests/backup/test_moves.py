@@ -35,7 +35,7 @@ class ReadOnly:
 
 
 class Busy(ReadOnly):
-    """A source to which something comes whenever a pass begins; so many times."""
+    """A source that gets a new event at the beginning of each of so many passes."""
 
     def __init__(self, store: Store, times: int) -> None:
         super().__init__(store)
@@ -55,7 +55,7 @@ async def more(store: Store, room: str) -> None:
 
 
 async def everything(store: Store) -> tuple[dict[str, Any], dict[tuple[str, str], bytes | None]]:
-    """All that a move takes along, sessions too."""
+    """The contents that a move copies, including sessions."""
     ends = await source.positions(store)
     logs = await asyncio.gather(*(store.read(room, 0, ends[room]) for room in ends))
     records = {
@@ -257,7 +257,7 @@ async def test_a_value_that_the_target_cannot_hold_is_named(kind: str, empty: Em
 
 
 class Careless:
-    """A target that keeps one event otherwise than it was given."""
+    """A target that changes one event when it stores it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -84,7 +84,7 @@ async def test_the_server_goes_on_with_a_first_backup_that_root_made(
 
 
 def test_a_backup_by_root_leaves_nothing_of_roots(data: Path, place: Path) -> None:
-    """Not even a lock of the folder or of the database is left, where no server has made one yet."""
+    """No lock of the folder or of the database is left if no server had made one before."""
     machine = Machine(place)
     machine.fill()
     hand_over(data, OTHER)
@@ -151,7 +151,7 @@ def test_a_missing_right_is_refused_with_the_remedy(
 async def test_a_server_says_at_once_that_its_folder_is_anothers(
     place: Path, empty: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the minute that a server waits which has just started."""
+    """Before the end of the minute that a newly started server waits."""
     config = loaded(place, verify=False)
     folder = place / "data/backups"
     folder.mkdir(parents=True)

@@ -59,7 +59,7 @@ def fields(event: Any) -> dict[str, Any]:
 
 
 def in_clear(path: Path) -> bool:
-    """Whether anything beside a backup can be read without the key."""
+    """Whether changes beside a backup can be read without the key."""
     try:
         return any(increments.read(path, None, bytes.fromhex(manifest_of(path)["salt"])))
     except BackupError:

@@ -1,4 +1,4 @@
-"""Where a server spends its time: samples of its event loop's thread, added up by function.
+"""A server's time by function, from samples of its event loop's thread.
 
 py-spy takes them from outside, so the server runs as it does without; it is no dependency of the
 project (`pip install py-spy`) and may need root.

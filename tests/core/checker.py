@@ -133,7 +133,7 @@ def replaced(log: Sequence[AnyEvent]) -> set[int]:
 def is_without_text(
     event: Mapping[str, Any], wanted: Sequence[Mapping[str, Any]], gone: Collection[int]
 ) -> bool:
-    """Whether it is the event that is wanted but for its text, which was taken away."""
+    """Whether `event` is the wanted one without its text, which was replaced."""
     if not wanted or event["seq"] not in gone or not event.get("redacted"):
         return False
     without = {key: value for key, value in wanted[0].items() if key != "mentions"}

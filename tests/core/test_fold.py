@@ -1,4 +1,4 @@
-"""How a log becomes messages."""
+"""The fold of a log into messages."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -210,7 +210,7 @@ async def test_work_in_the_background_is_told_while_many_sends_are_under_way() -
 
 
 def test_a_slow_node_gets_its_turn_in_rooms_that_a_quick_one_writes_to() -> None:
-    """When it has read the new events there are more: one successful batch must write all that waits."""
+    """New events come while it reads: one successful batch must write all waiting entries."""
     seconds, each = 3, 100  # sends a second of each node, in ten rooms
 
     async def race() -> int:

@@ -23,6 +23,6 @@ print("get_class_annotations" in called, "read_event" in called)
 
 
 def test_threads_find_all_kinds_of_events_ready_to_be_read() -> None:
-    """Where two of them made the same kind ready, msgspec would crash the process."""
+    """If two threads prepared the same kind at once, msgspec would crash the process."""
     done = subprocess.run([sys.executable, "-c", READS], check=True, capture_output=True, text=True)
     assert done.stdout == "False True\n"

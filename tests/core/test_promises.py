@@ -174,7 +174,7 @@ class NoPositions(MemoryStore):
 
 
 class NoClientIds(MemoryStore):
-    """Does not know a repeated send from a new one."""
+    """A store that takes a repeated send for a new one."""
 
     async def append(self, events: Sequence[AnyEvent]) -> Appended:
         self._sent.clear()

@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where several processes share the tests, each gives its figures to the one that prints them."""
+    """If several processes share the tests, each passes its figures to the one that prints them."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[FIGURES] = figures.sheet().decode()
 

@@ -93,7 +93,7 @@ def no_file_grows_over(size: int) -> Iterator[None]:
 
 @asynccontextmanager
 async def failing_syncs(*pids: int) -> AsyncIterator[None]:
-    """As long as this lasts, no sync of these processes and of their children succeeds (EIO)."""
+    """While the context is open, syncs of these processes and their children fail (EIO)."""
     inject = ["-e", f"trace={SYNCS}", "-e", f"inject={SYNCS}:error=EIO", "-e", "signal=none"]
     strace = await asyncio.create_subprocess_exec(
         *(needs("strace"), "-f", *inject, "-o", os.devnull),

@@ -1,4 +1,4 @@
-"""How large the faults are: short in the test suite, long with FAULTS=long."""
+"""The size of the faults: short in the test suite, long with FAULTS=long."""
 
 import os
 from typing import NamedTuple

@@ -177,7 +177,7 @@ def test_a_message_fails_closed(trial: Trial, hook: str, how: str) -> None:
         assert trial.counted(hook, reason) == counted + 1
         assert trial.named(hook)
     else:
-        # Whether a call that blocked is in time is seen only when it is over: both are right.
+        # The deadline of a blocking call is checked only at its end, so both answers are right.
         assert answer.status_code in (201, 503)
     if how == "block":
         eventually(lambda: trial.blocked() > blocked)

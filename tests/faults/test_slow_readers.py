@@ -57,7 +57,7 @@ class Compared:
         return worst_part(self.alone), worst_part(self.beside)
 
     def is_settled(self) -> bool:
-        """Whether it can be said that the others are not slowed."""
+        """Whether there are enough rounds to tell that the others are not slowed."""
         if len(self.alone) < LEAST_ROUNDS:
             return False
         alone, beside = self.p99()

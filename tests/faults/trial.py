@@ -76,7 +76,7 @@ async def run_in_turn(fleet: Fleet, faults: Mapping[str, Fault]) -> dict[str, Ou
 
 
 async def strike(fleet: Fleet, fault: Fault) -> tuple[float, float]:
-    """When the fault began, and the time from its end until all that was sent by then was everywhere."""
+    """The beginning of the fault, and the time from its end until all earlier sends had reached all."""
     when = fleet.history.now()
     await fault()
     over = fleet.history.now()

@@ -33,7 +33,7 @@ State = Callable[[Speaker, str, str], Awaitable[None]]
 
 
 async def opened(speaker: Speaker, token: str, room: str) -> None:
-    """Has said nothing."""
+    """A connection that has sent nothing."""
 
 
 async def initialising(speaker: Speaker, token: str, room: str) -> None:

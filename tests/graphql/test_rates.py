@@ -1,4 +1,4 @@
-"""How often somebody may ask, whatever the way: one rate of a user, one of an address."""
+"""The rates of requests over all interfaces: one of a user, one of an address."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which events reach which topic, in the order of their room."""
+"""Events reach their topic in the order of their room."""
 
 from pathlib import Path
 from typing import Any

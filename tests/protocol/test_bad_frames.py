@@ -163,7 +163,7 @@ async def test_a_field_of_the_wrong_type_is_answered(server: Running, op: str) -
 
 
 def _fits(op: str, name: str, right: object, wrong: object) -> bool:
-    """Whether a value is fine after all."""
+    """Whether a value of another type is valid nevertheless."""
     if op == "sub":
         return isinstance(wrong, dict)
     return (type(wrong) is type(right) and wrong in (1, [])) or (

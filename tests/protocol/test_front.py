@@ -190,7 +190,7 @@ LONG = "Accept-Charset: utf-8"  # a field that the short way does not know
 async def break_list(
     running: Server, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> list[int]:
-    """Have all lists fail. The result grows by one for each that is asked for."""
+    """Make all lists fail. The result has one entry for each requested list."""
     asked: list[int] = []
 
     async def visible(*given: object) -> object:

@@ -41,7 +41,7 @@ def built(events: Sequence[AnyEvent], segment: Segment, room: str = "r") -> Iter
 
 
 def filled(events: Sequence[AnyEvent], segment: Segment) -> Builder:
-    """With what the newest part has."""
+    """A builder with the events of the segment's newest part."""
     builder = Builder(segment)
     for each in events[segment.newest : segment.end]:
         builder.add(each)

@@ -1,4 +1,4 @@
-"""How texts are folded and cut into tokens."""
+"""The folding of texts, and their tokens."""
 
 import string
 
@@ -18,7 +18,7 @@ MIXED = st.text(st.one_of(CJK, st.sampled_from(string.printable + "。、・「�
 
 
 def found_in(query: str, text: str) -> bool:
-    """By the index and on the text: both have to say so, as a message is found by both."""
+    """The index and the comparison of the text must agree, as a message is found by both."""
     asked, folded = parse(query), analysed(text)
     there = tokens(folded)
     by_index = all(token in there for term in asked.terms for token in term.tokens)

@@ -1,4 +1,4 @@
-"""A search costs the one who searches: others get their turns, and its pages end in time."""
+"""A search does not delay others: they get their turns, and its pages end in time."""
 
 import asyncio
 from time import thread_time
@@ -24,7 +24,7 @@ async def fill(store: MemoryStore, user: User, body: str, messages: int = MESSAG
 
 
 async def longest_turn(task: "asyncio.Task[object]") -> float:
-    """The processor's seconds for which nobody else had a turn, at the most."""
+    """The longest processor time, in seconds, without a turn for others."""
     longest = 0.0
     while not task.done():
         began = thread_time()
@@ -50,7 +50,7 @@ async def pages(service: Service, user: User, text: str) -> list[list[str]]:
 async def test_others_get_their_turn_while_long_texts_are_looked_at(
     indexed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of it at once takes 300 ms; a turn is of 20 ms, and here may be of five times that."""
+    """The whole search takes 300 ms; a turn takes 20 ms, and here may take five times as long."""
     monkeypatch.setattr(effort, "SECONDS", 60.0)
     store = MemoryStore()
     async with running(make_service(store, config())) as service:
@@ -105,7 +105,7 @@ async def test_turns_are_measured_in_processor_time(monkeypatch: pytest.MonkeyPa
 
 
 async def test_many_searches_take_no_longer_turns_than_one() -> None:
-    """Twenty at a time, of 10 ms a stretch: together in one turn they would take 200 ms."""
+    """Twenty searches of 10 ms: in one turn they would take 200 ms."""
     turns, running = Turns(), []
 
     async def search() -> None:

@@ -106,7 +106,7 @@ async def all_found(service: Service, user: User, text: str, limit: int) -> list
 async def test_a_search_equals_a_reading_of_everything(
     seed: int, events: int, rejected: int, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where pages end before they are full, as enough was looked at, or there is no time left."""
+    """This includes pages that end early, after enough candidates or for want of time."""
     monkeypatch.setattr(merge, "REJECTED", rejected)
     monkeypatch.setattr(effort, "SECONDS", seconds)
     store = MemoryStore()
@@ -150,7 +150,7 @@ class Asked(MemoryStore):
 
 
 async def test_messages_are_read_when_a_page_of_them_is_known() -> None:
-    """And not after each step through the index, of which a word needs several that is rare."""
+    """Messages are not read after each step through the index, of which a rare word needs several."""
     store = Asked()
     async with running(make_service(store, config())) as service:
         service.indexer.pause()
@@ -238,7 +238,7 @@ class Stalling(MemoryStore):
 
 @pytest.mark.parametrize("done", [520, 544, 640, 768])
 async def test_a_node_that_was_overtaken_takes_nothing_away(done: int) -> None:
-    """The segment that it was to extend may have been dropped meanwhile."""
+    """The segment to extend may have been dropped meanwhile."""
     events, store = log([f"word{number % 9}" for number in range(1000)]), Stalling()
 
     def indexer() -> Indexer:

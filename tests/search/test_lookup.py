@@ -21,7 +21,7 @@ from tests.search.indexing import at, index, log
 
 
 class Search:
-    """Of rooms; `reach` says how many candidates of one are wanted."""
+    """A lookup in rooms; `reach` is the number of candidates wanted from one room."""
 
     def __init__(self, store: MemoryStore, groups: Groups, **limits: object) -> None:
         self._store, self._groups, self._limits = store, groups, limits

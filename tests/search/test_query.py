@@ -1,4 +1,4 @@
-"""How a query typed by a user is parsed."""
+"""The parsing of a query typed by a user."""
 
 import pytest
 from hypothesis import given

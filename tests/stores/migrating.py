@@ -1,4 +1,4 @@
-"""A further step of each store's schema, and a process that stays in the middle of it.
+"""A further step of each store's schema, and a process that stops in the middle of it.
 
     python -m tests.stores.migrating STORE SETTINGS FOLDER
 
@@ -35,7 +35,7 @@ FOREVER_SECONDS = 600
 
 
 class Statements:
-    """Those of SQLite's step; between the two it may stop."""
+    """The two statements of SQLite's step; it may stop between them."""
 
     def __init__(self, stop: bool) -> None:
         self._stop = stop

@@ -69,7 +69,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]
 
 
 async def append_until_refused(store: Store, head: int) -> int:
-    """The head that was acknowledged."""
+    """The acknowledged head."""
     end = time.monotonic() + LIMIT_SECONDS
     with contextlib.suppress(StoreUnavailable):
         while time.monotonic() < end:
@@ -82,7 +82,7 @@ async def append_until_refused(store: Store, head: int) -> int:
 
 
 async def append_again(machine: Machine) -> int:
-    """One more message as soon as that is possible; its number."""
+    """Post a message as soon as that is possible; returns its number."""
     store = machine.store
     async with asyncio.timeout(LIMIT_SECONDS):
         while True:

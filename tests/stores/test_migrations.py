@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Place(NamedTuple):
-    """Where one store keeps its data."""
+    """The place of one store's data."""
 
     kind: str
     settings: dict[str, Any]
@@ -36,7 +36,7 @@ class Place(NamedTuple):
         return migrating.store(*self)
 
     def add_step(self, monkeypatch: pytest.MonkeyPatch) -> str:
-        """As a newer server has it; gives how a plan names it."""
+        """The schema of a newer server; returns its name in a plan."""
         module = migrating.SCHEMAS[self.kind]
         steps = migrating.with_one_more(self.kind)
         monkeypatch.setattr(module, "MIGRATIONS", steps)

@@ -61,7 +61,7 @@ def plan(
     pipeline: list[dict[str, Any]],
     index: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """How the server ran a pipeline: its stages' names, keys and documents examined."""
+    """The server's plan of a pipeline: names of stages, keys and documents examined."""
     command: dict[str, Any] = {"aggregate": "events", "pipeline": pipeline, "cursor": {}}
     command |= {"hint": index} if index else {}
     with pymongo.MongoClient[dict[str, Any]](server.uri) as client:

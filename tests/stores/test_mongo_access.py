@@ -75,7 +75,7 @@ async def test_only_the_owner_can_read_the_credentials(io_loop: Any, folder: Pat
 
 
 async def test_nobody_can_make_the_first_account(io_loop: Any, folder: Path) -> None:
-    """Not even from this machine: a new mongod would take it from there."""
+    """Not even from this machine, where a new mongod would accept it."""
     note_pid(folder, 0)
     (folder / "keyfile").touch(0o600)
     (folder / "keyfile").write_text("a" * 64)
@@ -121,7 +121,7 @@ async def test_data_from_before_there_were_accounts_gets_one(io_loop: Any, folde
 
 
 async def test_a_new_password_is_taken_over(io_loop: Any, folder: Path) -> None:
-    """As where the file is from a copy, and the database is not."""
+    """For a password file from a copy, with another database."""
     first = make(folder)
     await first.open()
     await first.append([posted("r", 1)])

@@ -154,7 +154,7 @@ async def test_a_text_that_cannot_be_stored_fails_for_its_caller_alone(
 async def test_a_space_has_the_next_query_while_one_is_under_way(
     io_loop: Any, replica_set: Mongod
 ) -> None:
-    """Who comes later waits for no answer to others."""
+    """A later scan does not wait for the answers to earlier ones."""
     async with filled(replica_set) as (store, queries):
         queries.go_on.clear()
         first = begun(store, range(3))

@@ -1,4 +1,4 @@
-"""A store that is open to be read, beside the one that writes."""
+"""A store open for reading, beside a process that writes."""
 
 import secrets
 from collections.abc import Iterator

@@ -112,7 +112,7 @@ def at(day: int) -> str:
 
 
 class Talk:
-    """People, rooms, and what was said there long ago."""
+    """Users, rooms, and old messages in them."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -233,7 +233,7 @@ async def test_pages_stay_while_messages_come(make_store: MakeStore, upto: str, 
 
 
 async def test_a_search_in_vain_goes_on_in_the_next_page(make_store: MakeStore) -> None:
-    """The words are in every text, the phrase in the oldest: no page looks at all of them."""
+    """The words are in every text, the phrase only in the oldest: no page compares all texts."""
     async with talk(make_store) as begun:
         room, ada = begun.rooms["team"], begun.people["ada"]
         texts = ["say yes", *["yes say"] * 1300]
@@ -306,7 +306,7 @@ async def test_messages_of_a_room_are_found_only_by_its_present_members(index: b
 
 
 async def test_a_public_room_is_found_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than are listed at once; by its name or by its id."""
+    """There are more rooms than one list has; the room is found by name or id."""
     monkeypatch.setattr("chatserver.service.public.PUBLIC_ROOMS", 2)
     async with talk(MemoryPlugin(MemoryPlugin.Config()).provide_store) as begun:
         service, ada, cid = begun.service, begun.people["ada"], begun.people["cid"]

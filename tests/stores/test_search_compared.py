@@ -78,7 +78,7 @@ Term = Run | Words | Phrase
 
 
 class Asked(NamedTuple):
-    """By somebody, in one room or in all of theirs."""
+    """A search by a user, in one room or in all their rooms."""
 
     user: User
     room: Room | None
@@ -187,7 +187,7 @@ class Talk:
 
 
 async def check(talk: Talk, asked: Asked) -> None:
-    """All pages together have each answer once, and nothing that never was one."""
+    """All pages together have each answer once, and no text that never was an answer."""
     always = sometimes = talk.answers(asked)
     found: list[str] = []
     cursor = None

@@ -367,7 +367,7 @@ def unsynced(trace: str) -> int:
 def test_nothing_is_acknowledged_before_it_is_synced(
     path: Path, tmp_path: Path, weak: bool
 ) -> None:
-    """As the system calls say. Without the setting that syncs, the same test must find it."""
+    """It checks the system calls. Without the setting that syncs, the same test must fail."""
     program = WRITER
     if weak:
         program = "from chatserver_plugins.sqlite import database\n" + WRITER.replace(
@@ -387,7 +387,7 @@ def test_nothing_is_acknowledged_before_it_is_synced(
 
 @contextmanager
 def always_reading(path: Path) -> Iterator[None]:
-    """One reads whenever another stops."""
+    """A reader begins whenever another stops."""
     stop = threading.Event()
 
     def read() -> None:

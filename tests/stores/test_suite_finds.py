@@ -191,7 +191,7 @@ MUTANTS = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_suite_finds(name: str, tmp_path: Path) -> None:
-    """And where the same store does it right, the same test passes."""
+    """If the same store is correct, the same test passes."""
     source, test, fails = MUTANTS[name]
     (tmp_path / "test_mutant.py").write_text(START + source)
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)

@@ -1,4 +1,4 @@
-"""How frames reach a client: straight, in parts, in order, and bounded by what was given."""
+"""Frames reach a client at once or in parts, in order, within the bound."""
 
 import asyncio
 import gc
@@ -74,7 +74,7 @@ async def test_a_connection_closes_even_if_the_close_frame_cannot_be_sent(
 async def test_data_that_cannot_be_buffered_ends_the_connection(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of what a client says may be passed over."""
+    """No frame of a client may be skipped."""
     client = await Client.connect(server.port)
     handler = await server.accepted()
     monkeypatch.setattr(frames.FrameReader, "feed", no_memory)

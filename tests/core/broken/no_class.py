@@ -1,1 +1,1 @@
-"""Has no class Plugin."""
+"""A plugin without the class Plugin."""

@@ -1,4 +1,4 @@
-"""Has a setting with the name of one of the server's own."""
+"""A plugin whose setting has the name of one of the server's own."""
 
 from typing import Any
 

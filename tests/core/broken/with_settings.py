@@ -1,4 +1,4 @@
-"""Has a setting, declared with annotations that are texts."""
+"""A plugin with a setting, declared with annotations that are texts."""
 
 from __future__ import annotations
 
