@@ -1,4 +1,4 @@
-"""The files and names that the page about the architecture speaks of exist."""
+"""The files and names that the pages about the architecture and its internals speak of exist."""
 
 import ast
 import re
@@ -10,7 +10,11 @@ import pytest
 from tests.docs.pages import ROOT, prose
 
 PAGE = ROOT / "docs/architecture.md"
-REFERENCES = sorted(set(re.findall(r"`([\w/]+\.py(?::[\w.]+)?)`", prose(PAGE))))
+PAGES = [PAGE, *sorted((ROOT / "docs/internals").glob("*.md"))]
+REFERENCES = sorted(
+    {found for page in PAGES for found in re.findall(r"`([\w/]+\.py(?::[\w.]+)?)`", prose(page))}
+)
+SCREENS, SCREEN_LINES = 3, 50
 
 
 @pytest.mark.parametrize("reference", REFERENCES)
@@ -21,8 +25,13 @@ def test_it_exists(reference: str) -> None:
     assert not name or name in names(files[0]), "there is no such name in it"
 
 
-def test_the_page_names_enough_to_be_worth_it() -> None:
-    assert len(REFERENCES) > 30
+def test_the_page_fits_on_three_screens() -> None:
+    assert len(PAGE.read_text(encoding="utf-8").splitlines()) <= SCREENS * SCREEN_LINES
+
+
+def test_the_page_leads_to_all_internals() -> None:
+    linked = set(re.findall(r"\]\((internals/[\w.]+)\)", PAGE.read_text(encoding="utf-8")))
+    assert linked == {f"internals/{page.name}" for page in PAGES[1:]}
 
 
 def test_the_page_names_every_file_and_folder_of_the_core_and_every_plugin() -> None:
