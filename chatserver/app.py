@@ -210,7 +210,7 @@ class Server:
         """Move the clients away, finish the work under way, close the port."""
         if self._gate is None:
             return
-        self._gate.draining = True
+        self._gate.begin_draining()
         logger.info("draining {} connections", self.service.hub.connections())
         await self.service.hub.drain(self.config.server.drain_seconds, self._settled)
         await self.service.log.drain()

@@ -33,7 +33,7 @@ class Connection(Protocol):
         """End the connection with 4301. All messages read from the client are answered by now."""
 
 
-class Elsewhere(Protocol):
+class OtherNodes(Protocol):
     """The other nodes, to which notices that are in no log are sent."""
 
     def tell_room(self, payload: Any) -> None: ...
@@ -43,10 +43,10 @@ class Elsewhere(Protocol):
 class Hub:
     """All connections of this node, by user, and the channels of the rooms that they follow."""
 
-    def __init__(self, outlet: Outlet, elsewhere: Elsewhere | None, measures: Measures) -> None:
-        """`elsewhere` is None if there is no bus to other nodes."""
+    def __init__(self, outlet: Outlet, other_nodes: OtherNodes | None, measures: Measures) -> None:
+        """`other_nodes` is None if there is no bus to other nodes."""
         self.outlet, self.channels = outlet, Channels(outlet)
-        self._elsewhere = elsewhere
+        self._other_nodes = other_nodes
         self._users: dict[str, set[Subscriber]] = {}
         self._connections: set[Connection] = set()
         self._gone: asyncio.Event | None = None
@@ -141,8 +141,8 @@ class Hub:
     def tell_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to all live listeners, on other nodes too; lagging ones miss it."""
         self.say_in_room(room, payload, but=but)
-        if self._elsewhere is not None:
-            self._elsewhere.tell_room(payload)
+        if self._other_nodes is not None:
+            self._other_nodes.tell_room(payload)
 
     def say_in_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to all live listeners on this node."""
@@ -152,8 +152,8 @@ class Hub:
     def tell_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to every connection of a user, on other nodes too."""
         self.say_to_user(user, payload, but=but)
-        if self._elsewhere is not None:
-            self._elsewhere.tell_user(user, payload)
+        if self._other_nodes is not None:
+            self._other_nodes.tell_user(user, payload)
 
     def say_to_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to every connection of a user on this node."""

@@ -98,6 +98,10 @@ class Gate:
             and self._by_address.get(address, 0) < limits.connections_per_address
         )
 
+    def begin_draining(self) -> None:
+        """Take no further connections, as the server stops."""
+        self.draining = True
+
     def enter(self, address: str) -> None:
         self._by_address[address] = self._by_address.get(address, 0) + 1
 
