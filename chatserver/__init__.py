@@ -2,6 +2,14 @@
 
 from chatserver.cluster.bus.link import BusLink
 from chatserver.delivery.encoding import text_frame
+from chatserver.delivery.notices import (
+    Mentioned,
+    PresenceNow,
+    ReadMoved,
+    RoomAdded,
+    RoomRemoved,
+    TypingNow,
+)
 from chatserver.delivery.outlet import Outlet, Pipe
 from chatserver.delivery.streams import Group, Stream
 from chatserver.delivery.subscriber import Feed, News, Subscriber
@@ -87,16 +95,7 @@ from chatserver.service.inspection import Inspected, Inspection
 from chatserver.service.rights import may_read
 from chatserver.service.search import Found, cursor_of
 from chatserver.service.service import Service
-from chatserver.service.views import (
-    MemberView,
-    Mentioned,
-    PresenceNow,
-    ReadMoved,
-    RoomAdded,
-    RoomRemoved,
-    RoomView,
-    TypingNow,
-)
+from chatserver.service.views import MemberView, RoomView
 from chatserver.version import __version__
 
 __all__ = [

@@ -13,21 +13,13 @@ from wrapping import item, joined
 from chatserver import errors
 from chatserver.config import LimitsConfig
 from chatserver.config.settings import describe, type_text
+from chatserver.delivery.notices import PresenceNow, ReadMoved, RoomAdded, RoomRemoved, TypingNow
 from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.search import Found
-from chatserver.service.views import (
-    MemberView,
-    PresenceNow,
-    ReadMoved,
-    RoomAdded,
-    RoomList,
-    RoomRemoved,
-    RoomView,
-    TypingNow,
-)
+from chatserver.service.views import MemberView, RoomList, RoomView
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Number = int | float | None

@@ -79,7 +79,7 @@ class News:
     __slots__ = ("_frame", "payload")
 
     def __init__(self, payload: Any) -> None:
-        self.payload = payload  # a struct of `service/views.py`
+        self.payload = payload  # a struct of `notices.py`
         self._frame: bytes | None = None
 
     @property

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from chatserver.delivery.hub import Hub
+from chatserver.delivery.notices import ReadMoved
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store, Unread
 from chatserver.model import User
 from chatserver.roomlog.room import Room
-from chatserver.service.views import ReadMoved
 
 MARKERS = "read"  # record space: "user/room" -> seq as decimal digits
 MARKER_TRIES = 10  # each lost try means that another writer moved the marker forward

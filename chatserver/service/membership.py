@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Hub
+from chatserver.delivery.notices import RoomAdded, RoomRemoved
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.model import (
     AnyEvent,
@@ -25,7 +26,7 @@ from chatserver.roomlog.room import Room
 from chatserver.service.markers import ReadMarkers
 from chatserver.service.rights import Right, demand, demand_other_owner, outranks
 from chatserver.service.roomlist import RoomLists
-from chatserver.service.views import RoomAdded, RoomRemoved, room_name
+from chatserver.service.views import room_name
 
 
 class Membership:

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chatserver.cluster.bus.announcer import Announcer
 from chatserver.cluster.bus.online import Online
+from chatserver.delivery.notices import PresenceNow
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import ChatError
 from chatserver.model import User
 from chatserver.roomlog.room import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
-from chatserver.service.views import PresenceNow
 
 TURN_SECONDS = 1.0
 WATCHED_USERS = 200  # by one connection, in all of its rooms: some 40 KiB

@@ -14,6 +14,7 @@ from chatserver.cluster.bus.online import Online
 from chatserver.config import Config
 from chatserver.copies.installation import bus_key
 from chatserver.delivery.hub import Hub
+from chatserver.delivery.notices import Mentioned
 from chatserver.delivery.outlet import Outlet
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.calls import HookCalls
@@ -42,7 +43,6 @@ from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
 from chatserver.service.typing_now import Typing
-from chatserver.service.views import Mentioned
 
 
 class Service:

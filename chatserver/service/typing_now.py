@@ -3,12 +3,12 @@
 from collections import OrderedDict
 
 from chatserver.delivery.hub import Hub
+from chatserver.delivery.notices import TypingNow
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.model import User, UserRef
 from chatserver.roomlog.room import Room
 from chatserver.runtime.rate import Bucket
 from chatserver.service.rights import Right, demand
-from chatserver.service.views import TypingNow
 
 PER_SECOND, BURST = 1.0, 5.0  # notices of one user; each goes to everybody in the room
 USERS = 20_000  # whose rate is remembered; the oldest are forgotten first

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from chatserver.delivery.notices import TypingNow
 from chatserver.errors import ChatError
 from chatserver.model import MemberJoined, RoomChanged, RoomKind, UserRef
-from chatserver.service.views import TypingNow
 from tests.core.buses import Wire
 from tests.core.clients import Reader
 from tests.core.nodes import add_user

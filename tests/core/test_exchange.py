@@ -19,11 +19,11 @@ from chatserver.cluster.bus.envelopes import (
 )
 from chatserver.cluster.bus.hints import FETCH_EVENTS
 from chatserver.copies.installation import bus_key
+from chatserver.delivery.notices import RoomRemoved, TypingNow
 from chatserver.interfaces import BUS_FRAME_BYTES
 from chatserver.model import ServerRole, UserRef
 from chatserver.runtime.measure import Counter
 from chatserver.service.service import Service
-from chatserver.service.views import RoomRemoved, TypingNow
 from tests.core.buses import Wire
 from tests.core.scene import Scene, scene
 

@@ -9,11 +9,11 @@ from typing import NoReturn
 import msgspec
 import pytest
 
+from chatserver.delivery.notices import TypingNow
 from chatserver.delivery.subscriber import News, Subscriber
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
 from chatserver.model import AnyEvent, UserRef
 from chatserver.roomlog.room import Room
-from chatserver.service.views import TypingNow
 from chatserver.testing.samples import posted
 from tests.core.clients import Reader
 from tests.core.scene import HARD, SOFT, Scene, scene

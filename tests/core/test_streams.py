@@ -9,11 +9,11 @@ from itertools import chain
 import msgspec
 import pytest
 
+from chatserver.delivery.notices import ReadMoved, TypingNow
 from chatserver.delivery.streams import EVENTS_AT_ONCE, Payloads
 from chatserver.errors import CLOSE_INTERNAL, CLOSE_SLOW, ChatError, StoreUnavailable
 from chatserver.model import AnyEvent, User
 from chatserver.roomlog.room import Room
-from chatserver.service.views import ReadMoved, TypingNow
 from chatserver.testing.samples import posted
 from tests.core.clients import FakePipe
 from tests.core.scene import SOFT, Scene, scene

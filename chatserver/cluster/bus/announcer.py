@@ -20,12 +20,12 @@ from chatserver.cluster.bus.envelopes import (
     UserChanged,
     encode,
 )
+from chatserver.delivery.notices import Mentioned
 from chatserver.errors import BusUnavailable
 from chatserver.interfaces import Bus
 from chatserver.model import AnyEvent
 from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.measure import Measures
-from chatserver.service.views import Mentioned
 
 PACE_SECONDS = 0.005  # between two calls of the bus: under load one frame carries many hints
 PUBLISH_SECONDS = 3.0

@@ -14,8 +14,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from chatserver.delivery.notices import Mentioned, ReadMoved, RoomAdded, RoomRemoved, TypingNow
 from chatserver.interfaces import BUS_FRAME_BYTES
-from chatserver.service.views import Mentioned, ReadMoved, RoomAdded, RoomRemoved, TypingNow
 
 SEAL_BYTES = 16
 SEAL_DIGITS = 2 * SEAL_BYTES

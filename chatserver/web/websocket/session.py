@@ -8,6 +8,7 @@ from typing import Any
 from loguru import logger
 
 from chatserver import errors
+from chatserver.delivery.notices import RoomRemoved
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.model import MessagePosted, User
@@ -30,7 +31,6 @@ from chatserver.roomlog.entries import Outcome
 from chatserver.roomlog.room import Room
 from chatserver.runtime.rate import Bucket, too_fast
 from chatserver.service.rights import may_read
-from chatserver.service.views import RoomRemoved
 from chatserver.version import __version__
 from chatserver.web.gate import Gate
 from chatserver.web.websocket import ops

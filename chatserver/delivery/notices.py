@@ -1,0 +1,52 @@
+"""Notices to connections that are in no log."""
+
+import msgspec
+
+from chatserver.model import RoomKind, UserRef
+
+
+class RoomAdded(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.added"):
+    """Tells a user's connections that the user is in a room now."""
+
+    room: str
+    name: str | None
+    kind: RoomKind
+    head: int
+
+
+class RoomRemoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="room.removed"):
+    """Tells a user's connections that the user is in a room no longer."""
+
+    room: str
+
+
+class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="read"):
+    """Tells a user's other connections how far the user has read."""
+
+    room: str
+    seq: int
+
+
+class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
+    """Tells of a message that mentions the user.
+
+    Not in chat.v1, whose clients follow their rooms and see it in the message.
+    """
+
+    room: str
+    seq: int
+    message: str
+    author: UserRef
+
+
+class TypingNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="typing"):
+    """Tells the others in a room that somebody is typing."""
+
+    room: str
+    user: UserRef
+
+
+class PresenceNow(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="presence"):
+    """Tells a watching connection which users have come online, or gone offline."""
+
+    users: dict[str, bool]
