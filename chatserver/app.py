@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from chatserver import logging
+from chatserver.cluster import installation
 from chatserver.cluster.consumers import Consumers
 from chatserver.cluster.jobs import Jobs
 from chatserver.cluster.leases import Leases, node_name
 from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
-from chatserver.copies import installation
 from chatserver.errors import StartupError
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.context import Context

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from chatserver.cluster import installation
 from chatserver.config import LimitsConfig
-from chatserver.copies import installation
 from chatserver.delivery.channel import Channels
 from chatserver.delivery.subscriber import Feed, Subscriber
 from chatserver.errors import ChatError

@@ -11,8 +11,8 @@ from chatserver.cluster.bus.announcer import Announcer
 from chatserver.cluster.bus.exchange import Exchange
 from chatserver.cluster.bus.hints import Hints
 from chatserver.cluster.bus.online import Online
+from chatserver.cluster.installation import bus_key
 from chatserver.config import Config
-from chatserver.copies.installation import bus_key
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.notices import Mentioned
 from chatserver.delivery.outlet import Outlet

@@ -11,8 +11,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from chatserver.cli import main
+from chatserver.cluster.installation import epoch
 from chatserver.copies.backup.shelf import Shelf
-from chatserver.copies.installation import epoch
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.seed import Contents, contents, seed

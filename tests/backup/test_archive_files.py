@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from chatserver.cluster.installation import epoch
 from chatserver.copies.archive import files
 from chatserver.copies.archive.errors import ArchiveError, Corrupted
 from chatserver.copies.archive.exporting import export
 from chatserver.copies.archive.importing import import_archive
-from chatserver.copies.installation import epoch
 from tests.backup.seed import seed
 
 Empty = Callable[[str], Any]

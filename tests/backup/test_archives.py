@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from chatserver import Store, StoreUnavailable
+from chatserver.cluster.installation import bus_key, epoch
 from chatserver.copies.archive import patience, source
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.exporting import export
 from chatserver.copies.archive.importing import import_archive
-from chatserver.copies.installation import bus_key, epoch
 from chatserver.errors import StartupError
 from chatserver.testing.samples import posted
 from tests.backup.conftest import KINDS

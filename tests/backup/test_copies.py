@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chatserver.cluster.installation import bus_key, epoch
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.lines import Record
 from chatserver.copies.backup.reading import Backup
@@ -13,7 +14,6 @@ from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.take import Settings, take
 from chatserver.copies.backup.verify import verify
-from chatserver.copies.installation import bus_key, epoch
 from chatserver.errors import StartupError
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import PRIVATE, contents, keep_writing, seed

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chatserver.cluster.installation import META
 from chatserver.cluster.leases import Leases
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.backup import increments, job
@@ -19,7 +20,6 @@ from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
 from chatserver.copies.backup.take import Settings, take
-from chatserver.copies.installation import META
 from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
 from tests.backup.conftest import KEY

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chatserver import Store
+from chatserver.cluster.installation import epoch
 from chatserver.copies.archive import patience
 from chatserver.copies.archive.errors import ArchiveError, Corrupted
 from chatserver.copies.archive.target import Target
@@ -17,7 +18,6 @@ from chatserver.copies.backup.restore import Filling, restore
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
 from chatserver.copies.backup.take import Settings, take
-from chatserver.copies.installation import epoch
 from chatserver.errors import StartupError
 from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import described, posted

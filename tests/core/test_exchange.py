@@ -18,7 +18,7 @@ from chatserver.cluster.bus.envelopes import (
     encode,
 )
 from chatserver.cluster.bus.hints import FETCH_EVENTS
-from chatserver.copies.installation import bus_key
+from chatserver.cluster.installation import bus_key
 from chatserver.delivery.notices import RoomRemoved, TypingNow
 from chatserver.interfaces import BUS_FRAME_BYTES
 from chatserver.model import ServerRole, UserRef

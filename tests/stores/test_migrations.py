@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from chatserver import StartupError, Store
 from chatserver.cli import main
-from chatserver.copies import installation
+from chatserver.cluster import installation
 from chatserver.testing.samples import posted
 from chatserver_plugins.mongo import MongoPlugin, mongod
 from tests.servers import Mongod, Postgres, mongod_program

@@ -7,9 +7,7 @@ a move then copies the changes since.
 import secrets
 from typing import NamedTuple
 
-from chatserver.copies.archive.errors import ArchiveError
-from chatserver.copies.archive.patience import Readable
-from chatserver.copies.installation import (
+from chatserver.cluster.installation import (
     EPOCH,
     FILLING,
     META,
@@ -18,6 +16,8 @@ from chatserver.copies.installation import (
     decode_claim,
     encode_claim,
 )
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.archive.patience import Readable
 from chatserver.interfaces import Store
 
 TAKEN_OVER = "another run of this command has taken over"

@@ -1,7 +1,7 @@
 """Transient records, which copies leave out as they are useless or harmful in another store."""
 
+from chatserver.cluster.installation import META
 from chatserver.cluster.leases import SPACE as LEASES
-from chatserver.copies.installation import META
 from chatserver.service.changes import SPACE as CHANGED
 
 SESSIONS = "session/"  # prefix of keys in the space of a plugin that authenticates

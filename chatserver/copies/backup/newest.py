@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 from loguru import logger
 
+from chatserver.cluster.installation import META
 from chatserver.cluster.quarantine import UNREADABLE
 from chatserver.copies.backup.manifest import Manifest
 from chatserver.copies.backup.shelf import made
-from chatserver.copies.installation import META
 from chatserver.interfaces import Store
 
 KEY = "backup"  # a record of the installation itself, which is not copied
