@@ -15,6 +15,7 @@ from chatserver.hooks.types import AccountChange, Actor, Deed
 from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.runtime.clock import now_text
+from chatserver.runtime.ids import new_id
 from chatserver.runtime.rate import AddressRate
 from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
@@ -24,7 +25,6 @@ from chatserver.service.names import clean_person_name, clean_username, skeleton
 from chatserver.service.owners import Owners
 from chatserver.service.rights import demand_staff
 from chatserver.service.similar import Similar
-from chatserver.service.texts import new_id
 
 PASSWORD_CHARS = 1024  # a longer password is refused before any work is done
 DELETED_NAME = "deleted user"

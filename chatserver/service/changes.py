@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 from chatserver.interfaces import Store
-from chatserver.service.texts import new_id
+from chatserver.runtime.ids import new_id
 
 SPACE = "changed"  # record space: any unique key -> kind/id
 # Added to the time for which nodes cache sessions this makes about half a second, so a change is in force

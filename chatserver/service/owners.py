@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.model import ServerRole, User
+from chatserver.runtime.ids import new_id
 from chatserver.service.directory import USERS, decode_user
-from chatserver.service.texts import new_id
 
 SPACE = "founding"  # record space, shared with the choice of the first owner
 KEY = "turn"  # the process that may take an owner's role away now: a unique text, or FREE

@@ -17,6 +17,7 @@ from chatserver.model import MemberChanged, RoomChanged, RoomKind, RoomRole, Use
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
+from chatserver.runtime.ids import new_id
 from chatserver.service.accounts import Accounts
 from chatserver.service.changes import Changes
 from chatserver.service.invitations import Invitations
@@ -31,7 +32,7 @@ from chatserver.service.rights import (
     may_read,
 )
 from chatserver.service.roomlist import JOINED_ROOMS, JoinedPage, RoomLists
-from chatserver.service.texts import clean_name, new_id
+from chatserver.service.texts import clean_name
 from chatserver.service.views import MemberView, RoomList, RoomView, room_name, view_of
 
 MEMBER_PAGE = 1000

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from chatserver.errors import ChatError
 from chatserver.interfaces import Store
 from chatserver.model import User
+from chatserver.runtime.ids import time_of_id
 from chatserver.service.directory import USERS, decode_user
 from chatserver.service.names import skeletons
-from chatserver.service.texts import time_of_id
 
 SPACE = "skeleton"  # record space: skeleton -> id
 PROGRESS_SPACE, PROGRESS_KEY = "founding", "skeletons"  # the last id entered, or DONE

@@ -1,16 +1,13 @@
-"""Rules for texts (bodies, names of rooms, reactions), and ids that the server makes.
+"""Rules for texts: bodies, names of rooms, reactions.
 
 Names of people: `names.py`.
 """
 
 import re
-import secrets
-import time
 import unicodedata
 
 from chatserver.errors import ChatError
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 # The pattern tests the @ before the character in front of it, so the engine looks only at the @s.
 _MENTION = re.compile(r"@(?<![\w@.-]@)([\w](?:[\w.-]{0,30}[\w])?)")
 # Marks of direction, and blanks of zero width. Joiners are not here: they are parts of words and emoji.
@@ -19,22 +16,6 @@ _INVISIBLE = frozenset(
 )
 _VISIBLE = re.compile("[^\\s\u200c\u200d\u2800\u3164]")
 MENTIONS = 50  # looked up in one message
-
-
-def new_id() -> str:
-    """20 characters: milliseconds since 1970 and 52 random bits, so that ids sort by age."""
-    number = (time.time_ns() // 1_000_000) << 52 | secrets.randbits(52)
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
-
-
-def time_of_id(text: str) -> float:
-    """The Unix time at which `new_id` made the id; 0 for another text."""
-    if len(text) != 20 or not set(text) <= set(_ALPHABET):
-        return 0.0
-    number = 0
-    for char in text[:10]:
-        number = number << 5 | _ALPHABET.index(char)
-    return (number >> 2) / 1000
 
 
 def clean_name(text: str | None) -> str:

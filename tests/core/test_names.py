@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from chatserver.errors import ChatError
 from chatserver.hooks.types import Actor
 from chatserver.model import ServerRole, User
+from chatserver.runtime.ids import new_id
 from chatserver.service import similar
 from chatserver.service.names import clean_person_name, clean_username, skeletons
-from chatserver.service.texts import clean_name, new_id
+from chatserver.service.texts import clean_name
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import config, make_service, running
 

@@ -10,7 +10,7 @@ from loguru import logger
 
 from chatserver.cluster.quarantine import UNREADABLE, set_aside
 from chatserver.interfaces import Store
-from chatserver.service.texts import new_id
+from chatserver.runtime.ids import new_id
 
 KNOWN_ROOMS = 50_000  # rooms whose positions are kept in memory
 EVERY_ROOM = b"1"  # in the record `begun`: all rooms, in place of a list of ids
