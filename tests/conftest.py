@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from loguru import logger
 from tornado.ioloop import IOLoop
 
+from tests.virtual_time import VirtualLoop
+
 NESTED_TURNS = 30  # of the loop, enough for the six generators of a streamed answer of httpx
 
 # The time of an example depends on how busy the machine is, not on the code under test.
@@ -48,9 +50,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def io_loop() -> Iterator[IOLoop]:
+def io_loop(request: pytest.FixtureRequest) -> Iterator[IOLoop]:
     """The loop that pytest-tornasync runs a test on, made without calls that Tornado retires."""
-    loop = IOLoop(make_current=False)
+    is_virtual = request.node.get_closest_marker("virtual_time") is not None
+    given = {"asyncio_loop": VirtualLoop()} if is_virtual else {}
+    loop = IOLoop(make_current=False, **given)
     yield loop
     loop.run_sync(_close_generators)
     loop.close()

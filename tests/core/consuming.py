@@ -1,7 +1,7 @@
 """A node with one consumer, and what that was handed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest import mock
@@ -14,12 +14,7 @@ from chatserver.hooks.types import Consumer
 from chatserver.model import AnyEvent
 from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import posted
-from tests.core.nodes import VirtualLoop, config
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(test())  # type: ignore[arg-type]
+from tests.core.nodes import config
 
 
 class Sink:

@@ -15,29 +15,6 @@ from chatserver.model import ServerRole, User
 from chatserver.runtime.measure import Measures
 from chatserver.service.service import Service
 
-MOST_TURNS = 100_000  # of a loop; a run of a test takes some thousands
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._now = 0.0
-        self._turns = 0
-        self._wait = self._selector.select  # type: ignore[attr-defined]
-        self._selector.select = self._jump  # type: ignore[attr-defined]
-
-    def time(self) -> float:
-        return self._now
-
-    def _jump(self, timeout: float | None = None) -> Any:
-        self._turns += 1
-        if timeout is None or self._turns > MOST_TURNS:
-            raise RuntimeError("there is no end to it")
-        self._now += max(timeout, 0)
-        return self._wait(0)
-
 
 class NoPasswords:
     """An authenticator that lets everybody in; a token is the user's id."""

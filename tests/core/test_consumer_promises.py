@@ -20,8 +20,9 @@ from chatserver.errors import ChatError
 from chatserver.model import AnyEvent
 from chatserver_plugins.memory import MemoryStore
 from tests.core.checker import Broken
-from tests.core.consuming import Node, Sink, run, write
+from tests.core.consuming import Node, Sink, write
 from tests.core.nodes import FaultyStore
+from tests.virtual_time import run
 
 Step = tuple[str, int, Sequence[tuple[str, float]]]
 
@@ -34,7 +35,7 @@ SETTLE_SECONDS = 700  # longer than two of the longest pauses
 
 @pytest.fixture(autouse=True)
 def many_turns(logged: list[str]) -> Iterator[None]:
-    with mock.patch("tests.core.nodes.MOST_TURNS", 2_000_000):
+    with mock.patch("tests.virtual_time.MOST_TURNS", 2_000_000):
         yield
 
 

@@ -16,15 +16,16 @@ from chatserver.model import AnyEvent
 from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.memory import MemoryStore
-from tests.core.consuming import Node, Sink, node, nothing, run, write
+from tests.core.consuming import Node, Sink, node, nothing, write
 from tests.core.nodes import config, hook_calls
+from tests.virtual_time import run
 
 SWEEP = 5.0
 
 
 @pytest.fixture(autouse=True)
 def many_turns() -> Iterator[None]:
-    with mock.patch("tests.core.nodes.MOST_TURNS", 2_000_000):
+    with mock.patch("tests.virtual_time.MOST_TURNS", 2_000_000):
         yield
 
 

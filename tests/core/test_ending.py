@@ -1,7 +1,7 @@
 """A task that swallows one cancellation, or all, does not hold up a node's stop, and is named."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -23,15 +23,11 @@ from chatserver.runtime.cancelling import (
 )
 from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
-from tests.core.nodes import VirtualLoop, config, make_service
+from tests.core.nodes import config, make_service
+from tests.virtual_time import run
 
 FOR_EVER = 1000
 LONGEST = max(TRIES * AGAIN_SECONDS, END_SECONDS)
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(test())  # type: ignore[arg-type]
 
 
 class Deaf:

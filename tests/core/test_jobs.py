@@ -1,7 +1,6 @@
 """Jobs run once in the cluster, in their rhythm, and one that fails is named and does not stop others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,15 +18,11 @@ from chatserver.hooks.guard import Guard
 from chatserver.hooks.types import Job
 from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
-from tests.core.nodes import FaultyStore, VirtualLoop, config
+from tests.core.nodes import FaultyStore, config
 from tests.core.test_plugins import loaded
+from tests.virtual_time import run
 
 EVERY = 1000.0
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(test())  # type: ignore[arg-type]
 
 
 class Node:

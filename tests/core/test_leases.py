@@ -1,21 +1,16 @@
 """One of several nodes on a store holds a lease; when it falls silent, another takes it over."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from chatserver.cluster.leases import EXPIRE_BEATS, HOLD_BEATS, SPACE, Lease, Leases
 from chatserver_plugins.memory import MemoryStore
-from tests.core.nodes import FaultyStore, VirtualLoop
+from tests.core.nodes import FaultyStore
+from tests.virtual_time import run
 
 BEAT = 2.0
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(test())  # type: ignore[arg-type]
 
 
 class Nodes:

@@ -21,7 +21,8 @@ from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.memory import MemoryStore
-from tests.core.nodes import FaultyStore, VirtualLoop, config
+from tests.core.nodes import FaultyStore, config
+from tests.virtual_time import run
 
 
 class Recording(MemoryStore):
@@ -226,8 +227,7 @@ def test_a_slow_node_gets_its_turn_in_rooms_that_a_quick_one_writes_to() -> None
         assert len(far.outcomes) == len(near.outcomes) == seconds * each
         return answered
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        assert runner.run(race()) > seconds * each / 2
+    assert run(race) > seconds * each / 2
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -262,8 +262,7 @@ def test_a_far_node_gets_its_turn_in_a_room_that_a_near_one_writes_to_all_the_ti
         assert len(far.outcomes) == seconds * far_each
         return answered
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        answered = runner.run(race())
+    answered = run(race)
     assert answered > 0.7 if asks else answered < 0.2
 
 

@@ -24,9 +24,9 @@ from chatserver_plugins.sqlite import SqlitePlugin
 from tests.core import world
 from tests.core.checker import Broken
 from tests.core.clients import Reader
-from tests.core.nodes import VirtualLoop
 from tests.core.streaming import PausingReader, StreamReader
 from tests.servers import PATIENT_MS, Mongod, Postgres
+from tests.virtual_time import run
 
 pytestmark = pytest.mark.long
 
@@ -66,8 +66,7 @@ def run_virtually(
     readers: Sequence[world.ReaderKind] = WEBSOCKETS,
     bus_faults: Sequence[Sequence[world.Fault]] | None = None,
 ) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(world.run(store, script, faults, readers, 20.0, bus_faults))
+    run(lambda: world.run(store, script, faults, readers, 20.0, bus_faults))
 
 
 def unexpected(logged: list[str]) -> list[str]:

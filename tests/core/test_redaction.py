@@ -27,10 +27,11 @@ from chatserver.service.history import EventPage
 from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.clients import Reader
-from tests.core.consuming import Sink, node, run
+from tests.core.consuming import Sink, node
 from tests.core.logs import STEPS, message_log
 from tests.core.nodes import add_user
 from tests.core.scene import Scene, scene
+from tests.virtual_time import run
 
 SECRETS = ("said first", "said second", "gone")
 

@@ -31,13 +31,13 @@ from chatserver.testing.samples import described, event, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import (
     FaultyStore,
-    VirtualLoop,
     add_user,
     config,
     make_service,
     running,
 )
 from tests.search.indexing import at, built, index, log
+from tests.virtual_time import run
 
 WORDS = ["東京", "京都", "ラーメン", "Hello", "world", "入門", "x"]
 
@@ -326,6 +326,4 @@ def test_it_takes_its_time_while_others_need_the_processor(pressed: bool) -> Non
         assert await store.indexed(rooms) == dict.fromkeys(rooms, 8)
         return loop.time() - began
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        took = runner.run(index())
-    assert (took > len(rooms) * PRESSED_SECONDS / 2) == pressed
+    assert (run(index) > len(rooms) * PRESSED_SECONDS / 2) == pressed
