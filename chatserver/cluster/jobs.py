@@ -109,14 +109,15 @@ class Jobs:
                 await asyncio.sleep(RESTART_SECONDS)
 
     async def _repeat(self, plugin: str, job: Job) -> None:
+        loop = asyncio.get_running_loop()
         last = await self._last_run(job)
         wait, least = _until_due(job, last), 0.0
         while True:
             await self._due(job, wait, wait if last and last.failures else min(least, wait))
-            began = time.monotonic()
+            began = loop.time()
             last = await self._run(plugin, job, last.failures if last else 0)
             self._hurried[job.name].clear()
-            wait, least = max(0.0, _pause(job, last) - (time.monotonic() - began)), RETRY_SECONDS
+            wait, least = max(0.0, _pause(job, last) - (loop.time() - began)), RETRY_SECONDS
 
     async def _due(self, job: Job, wait: float, least: float) -> None:
         """Sleep for `wait` seconds; for only `least` seconds if the job is hurried."""
@@ -127,7 +128,8 @@ class Jobs:
 
     async def _run(self, plugin: str, job: Job, failures: int) -> LastRun:
         """Run the job once, under its deadline, and note the outcome."""
-        at, started = now_text(), time.monotonic()
+        loop = asyncio.get_running_loop()
+        at, started = now_text(), loop.time()
         call = Call(plugin, job.run, ())
         try:
             await self._guard.run("register_jobs", call, {}, deadline=job.deadline)
@@ -137,7 +139,7 @@ class Jobs:
         else:
             failures = 0
             self._succeeded[(job.name,)] = time.time()
-        seconds = time.monotonic() - started
+        seconds = loop.time() - started
         self._runs.add(labels=(job.name, "error" if failures else "ok"))
         self._seconds.add(seconds, (job.name,))
         last = LastRun(at=at, seconds=seconds, failures=failures, node=self._leases.node)

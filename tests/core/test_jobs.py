@@ -83,6 +83,20 @@ def test_a_job_runs_at_once_and_then_in_its_rhythm() -> None:
     run(test)
 
 
+def test_the_time_that_a_run_takes_does_not_delay_the_next_one() -> None:
+    async def test() -> None:
+        work = Work(seconds=50)
+        node = Node(MemoryStore(), work.job)
+        node.start()
+        await asyncio.sleep(3.5 * EVERY)
+        assert work.gaps == [1000, 1000, 1000]
+        [(_, last)] = await node.jobs.last_runs()
+        assert last is not None and last.seconds == 50
+        await node.stop()
+
+    run(test)
+
+
 def test_a_hurried_job_runs_at_once_but_not_repeatedly() -> None:
     async def test() -> None:
         work = Work()
@@ -297,14 +311,12 @@ async def test_a_job_without_a_period_refuses_to_start(tmp_path: Path) -> None:
         Server(loaded(tmp_path, "memory", "password", "bad_job"))
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("role", ["connections", "jobs"])
 async def test_jobs_run_where_the_role_is(tmp_path: Path, role: str) -> None:
     given = loaded(tmp_path, "memory", "password", server__roles=[role])
     async with Server(given).opened() as server, server.working():
-        for _ in range(100 if role == "jobs" else 5):
-            [(job, last)] = await server.jobs.last_runs()
-            if last is not None:
-                break
-            await asyncio.sleep(0.05)
+        await asyncio.sleep(10)
+        [(job, last)] = await server.jobs.last_runs()
         assert job.name == "password.expired"
         assert (last is not None) is (role == "jobs")
