@@ -28,7 +28,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
-    def run_in_executor(self, *given: object) -> NoReturn:  # type: ignore[override]
+    def run_in_executor(self, *given: object) -> NoReturn:
         raise RuntimeError("virtual time does not wait for a thread")
 
     def _jump(self, timeout: float | None = None) -> Any:

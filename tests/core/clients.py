@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from chatserver.delivery.subscriber import Subscriber
@@ -10,6 +10,8 @@ from chatserver.model import User
 from chatserver.roomlog.room import Room
 from chatserver.service.rights import Right, demand, may_read
 from chatserver.service.service import Service
+
+PATIENCE_SECONDS = 30.0  # a scene's repair would take 60
 
 
 def texts(data: bytes) -> Iterator[bytes]:
@@ -34,6 +36,7 @@ class FakePipe:
         self.received: list[dict[str, Any]] = []
         self.most_buffered = 0
         self._buffer = b""
+        self._changed = asyncio.Event()
 
     @property
     def buffered(self) -> int:
@@ -55,12 +58,19 @@ class FakePipe:
 
     def close(self, code: int, reason: str) -> None:
         self.closed = code
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition on what was received, or on `closed`."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
 
     async def end(self) -> int:
         """The code it is closed with, once that is so."""
-        async with asyncio.timeout(60):
-            while self.closed is None:
-                await asyncio.sleep(0.005)
+        await self.until(lambda: self.closed is not None)
+        assert self.closed is not None
         return self.closed
 
     def pause_reading(self) -> None:
@@ -75,6 +85,7 @@ class FakePipe:
     def _hand_over(self) -> None:
         data, self._buffer = self._buffer, b""
         self.received += [json.loads(text) for text in texts(data)]
+        self._changed.set()
 
 
 class Span:

@@ -13,6 +13,7 @@ from tests.core.clients import Reader
 from tests.core.nodes import FaultyStore, add_user, config, make_service, running
 
 SOFT, HARD = 2000, 8000
+SETTLE_SECONDS = 0.1  # many times the pause between two batches of a log
 
 
 class Scene:
@@ -57,10 +58,8 @@ class Scene:
     async def expect(self, reader: Reader, after: int) -> None:
         """The reader gets exactly the log after a position, in order."""
         wanted = [event.seq for event in await self.log(after)]
-        async with asyncio.timeout(60):
-            while len(reader.pipe.events(self.room.id)) < len(wanted):
-                await asyncio.sleep(0.005)
-        await asyncio.sleep(0.01)
+        await reader.pipe.until(lambda: len(reader.pipe.events(self.room.id)) >= len(wanted))
+        await asyncio.sleep(SETTLE_SECONDS)  # nothing more may come
         assert [event["seq"] for event in reader.pipe.events(self.room.id)] == wanted
 
 

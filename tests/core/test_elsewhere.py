@@ -11,17 +11,19 @@ from chatserver.model import MemberJoined, RoomChanged, RoomKind, UserRef
 from tests.core.buses import Wire
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
-from tests.core.scene import Scene, scene
+from tests.core.scene import SETTLE_SECONDS, Scene, scene
+
+pytestmark = pytest.mark.virtual_time
 
 
 async def heard(reader: Reader, kind: str) -> dict[str, Any]:
     """The first thing of this kind that the reader is told."""
-    async with asyncio.timeout(30):
-        while True:
-            for frame in reader.pipe.received:
-                if frame.get("ev") == kind:
-                    return frame
-            await asyncio.sleep(0.005)
+
+    def found() -> list[dict[str, Any]]:
+        return [frame for frame in reader.pipe.received if frame.get("ev") == kind]
+
+    await reader.pipe.until(lambda: found() != [])
+    return found()[0]
 
 
 async def elsewhere(built: Scene) -> Reader:
@@ -84,7 +86,7 @@ async def test_without_a_bus_nobody_is_told_elsewhere() -> None:
         reader = await elsewhere(built)
         await built.post(1)
         await built.first.rooms.mark_read(built.owner, built.room, built.room.head)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(SETTLE_SECONDS)
         assert reader.pipe.received == []
 
 

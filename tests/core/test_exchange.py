@@ -1,6 +1,7 @@
 """Hints between nodes: events arrive at once, and nothing depends on it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -25,9 +26,11 @@ from chatserver.model import ServerRole, UserRef
 from chatserver.runtime.measure import Counter
 from chatserver.service.service import Service
 from tests.core.buses import Wire
-from tests.core.scene import Scene, scene
+from tests.core.scene import SETTLE_SECONDS, Scene, scene
+from tests.waiting import until
 
-SOON_SECONDS = 30.0  # repair would take 60 in these scenes
+pytestmark = pytest.mark.virtual_time
+SOON_SECONDS = 1.0  # repair would take 60 in these scenes
 
 
 def counted(service: Service, name: str, *labels: str) -> float:
@@ -37,10 +40,8 @@ def counted(service: Service, name: str, *labels: str) -> float:
     return counter.values.get(labels, 0)
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(SOON_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.005)
+async def soon(condition: Callable[[], object]) -> None:
+    await until(condition, SOON_SECONDS)
 
 
 KEY = b"a key that is known to nobody else"
@@ -80,19 +81,19 @@ async def test_readers_of_the_log_are_told_of_all_rooms_on_all_nodes() -> None:
         told: list[str] = []
         built.first.watch_news(told.extend)
         await built.post(1)
-        await until(lambda: told == [built.room.id])
+        await soon(lambda: told == [built.room.id])
         await built.post(1, on=built.second)  # nobody follows the room on the first node
-        await until(lambda: len(told) > 1)
+        await soon(lambda: len(told) > 1)
         assert set(told) == {built.room.id}
 
 
 async def test_many_messages_are_few_frames() -> None:
     wire = Wire()
     async with scene(wire) as built:
-        await until(lambda: built.second.exchange and not built.second.log._task)
+        await soon(lambda: built.second.exchange and not built.second.log._task)
         before = len(wire.frames)
         await built.post(200, on=built.second)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(SETTLE_SECONDS)
         assert 1 <= len(wire.frames) - before <= 10
 
 
@@ -103,7 +104,7 @@ async def test_a_room_that_nobody_here_follows_costs_no_query() -> None:
         with mock.patch.object(built.store.behind, "ranges", side_effect=reads.append):
             await built.post(5, on=built.second)
             wire.carry(await frame(built, Head("nowhere", 7), Head(built.room.id, 10**6)))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(SETTLE_SECONDS)
         assert reads == []
 
 
@@ -111,7 +112,7 @@ async def test_a_room_that_nobody_here_follows_is_as_new_when_it_is_needed() -> 
     async with scene(Wire()) as built:
         posted = built.room.head + 3
         await built.post(3, on=built.second)
-        await until(lambda: built.room.stale)
+        await soon(lambda: built.room.stale)
         room = await built.first.rooms.get(built.room.id, built.owner)
         assert room.head == posted
 
@@ -127,7 +128,7 @@ async def test_a_hint_for_nothing_costs_one_query() -> None:
         ) as ranges:
             for _ in range(100):
                 wire.carry(await frame(built, Head(built.room.id, 2**53)))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(SETTLE_SECONDS)
         assert 1 <= ranges.call_count <= 3
         assert built.room.head == head and not built.room.stale
         assert counted(built.first, "_received", "taken") == before + 100
@@ -141,7 +142,7 @@ async def test_a_bus_that_comes_back_has_heads_compared() -> None:
         mine, theirs = wire.buses
         wire.buses.remove(mine)
         await built.post(3, on=built.second)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(SETTLE_SECONDS)
         assert reader.pipe.events(built.room.id) == []
         wire.buses.append(mine)
         mine.restored()
@@ -154,7 +155,7 @@ async def test_a_change_of_an_account_comes_at_once() -> None:
         reader = await built.reader()
         with mock.patch("chatserver.service.service.LOOK_SECONDS", 60.0):
             await built.second.accounts.set_role(built.owner.username, ServerRole.GUEST)
-            await until(
+            await soon(
                 lambda: reader.subscriber.user and reader.subscriber.user.role is ServerRole.GUEST
             )
 
@@ -165,7 +166,7 @@ async def test_a_store_that_is_away_leaves_it_to_the_comparison(logged: list[str
         start = built.room.head
         built.store.arm([("before", 0.0)])
         await built.post(1, on=built.second)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(SETTLE_SECONDS)
         assert reader.pipe.events(built.room.id) == []
         await built.post(1, on=built.second)
         await built.expect(reader, start)
@@ -207,7 +208,7 @@ async def test_another_installation_or_a_forger_on_the_same_bus_is_not_heard() -
         for differs in ({"epoch": "another"}, {"key": KEY}):
             wire.carry(await frame(built, Head(built.room.id, 10**6), typing, **differs))
         assert counted(built.first, "_received", "foreign") == 2
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(SETTLE_SECONDS)
         assert reader.pipe.received == []
 
 
@@ -244,10 +245,10 @@ async def test_a_bus_that_hangs_costs_a_bounded_queue_and_no_message() -> None:
                 for number in range(100):
                     announcer.user_changed(f"u{number}")
                     assert len(announcer._items) <= 20
-                await until(lambda: counted(built.second, "_dropped") >= 80)
+                await soon(lambda: counted(built.second, "_dropped") >= 80)
             reader = await built.reader()
             start = built.room.head
-            await until(lambda: not announcer._task)
+            await soon(lambda: not announcer._task)
             await built.post(1, on=built.second)
             await built.expect(reader, start)
 
@@ -298,4 +299,4 @@ async def test_a_node_does_not_hear_itself() -> None:
     async with scene(Wire()) as built:
         await built.reader()
         await built.post(1)
-        await until(lambda: counted(built.first, "_received", "own") >= 1)
+        await soon(lambda: counted(built.first, "_received", "own") >= 1)

@@ -1,7 +1,6 @@
 """Delivery: encoded once, bounded for each connection, caught up from the log where it lags."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
@@ -16,7 +15,9 @@ from chatserver.model import AnyEvent, UserRef
 from chatserver.roomlog.room import Room
 from chatserver.testing.samples import posted
 from tests.core.clients import Reader
-from tests.core.scene import HARD, SOFT, Scene, scene
+from tests.core.scene import HARD, SETTLE_SECONDS, SOFT, Scene, scene
+
+pytestmark = pytest.mark.virtual_time
 
 
 def no_memory(*args: object) -> NoReturn:
@@ -104,7 +105,7 @@ async def test_a_client_that_does_not_read_a_replay_is_bounded() -> None:
         built.readers.append(reader)
         reader.pipe.stuck = True
         await reader.follow(built.room.id, 0)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(SETTLE_SECONDS)
         await built.post(50)
         assert reader.pipe.most_buffered < SOFT
         reader.drain()
@@ -274,7 +275,7 @@ async def replaying(built: Scene, after: int) -> AsyncIterator[tuple[Reader, asy
 
     built.first.hub.outlet.pages._read = late
     reader = await built.reader(after)
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(SETTLE_SECONDS)
     yield reader, gate
     built.first.hub.outlet.pages._read = read
 
@@ -294,7 +295,7 @@ async def test_a_room_left_while_it_is_replayed_is_silent() -> None:
         async with replaying(built, 0) as (reader, gate):
             reader.subscriber.leave(built.room)
             gate.set()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(SETTLE_SECONDS)
             assert reader.pipe.events(built.room.id) == []
         assert built.room.followers == 0
 
@@ -306,7 +307,7 @@ async def test_a_connection_closed_while_replaying_leaves_nothing_behind() -> No
         async with replaying(built, 0) as (reader, _):
             assert len(asyncio.all_tasks()) > len(before)
             reader.close()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(SETTLE_SECONDS)
             assert asyncio.all_tasks() == before
         assert (built.room.followers, built.first.hub.channels.open(built.room)) == (0, None)
         assert built.first.hub.connections() == 0
@@ -321,12 +322,11 @@ async def test_a_connection_closed_while_it_does_not_read_leaves_nothing_behind(
         for _ in range(20):
             await built.post(1)
         reader.close()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(SETTLE_SECONDS)
         assert asyncio.all_tasks() == before
 
 
-async def test_a_replay_goes_on_when_the_store_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.delivery.subscriber.RETRY_SECONDS", 0.02)
+async def test_a_replay_goes_on_when_the_store_is_back() -> None:
     async with scene() as built:
         await built.post(50)
         reader = await built.reader(0)
@@ -348,9 +348,13 @@ async def test_a_replay_that_crashes_closes_the_connection(logged: list[str]) ->
 async def test_draining_moves_everybody_within_the_spread() -> None:
     async with scene() as built:
         readers = [await built.reader() for _ in range(30)]
-        started = time.perf_counter()
-        await built.first.hub.drain(0.2, built.first.log.drain)
-        assert 0.1 < time.perf_counter() - started < 10
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        draining = asyncio.create_task(built.first.hub.drain(0.2, built.first.log.drain))
+        await asyncio.sleep(0.1)
+        assert 10 < sum(reader.pipe.closed is not None for reader in readers) < 20
+        await draining
+        assert loop.time() - started == pytest.approx(0.2)
         for reader in readers:
             assert reader.pipe.closed == CLOSE_DRAINING
             assert {"sys": "drain", "after_ms": 200} in reader.pipe.received

@@ -10,23 +10,20 @@ import msgspec
 import pytest
 
 from chatserver.delivery.encoding import event_frames
-from chatserver.delivery.logpages import PAGE_EVENTS
+from chatserver.delivery.logpages import KEEP_SECONDS, PAGE_EVENTS
 from chatserver.delivery.streams import Payloads
 from chatserver.model import AnyEvent
 from chatserver.roomlog.room import Room
 from chatserver.service.service import Service
 from tests.core.clients import Reader
 from tests.core.nodes import add_user
-from tests.core.scene import SOFT, Scene, scene
+from tests.core.scene import SETTLE_SECONDS, SOFT, Scene, scene
 from tests.core.streaming import StreamReader
 from tests.core.test_streams import expect as expect_stream
 from tests.core.test_streams import listen
+from tests.waiting import until
 
-
-@pytest.fixture(autouse=True)
-def _kept_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a machine that is busy with something else changes nothing."""
-    monkeypatch.setattr("chatserver.delivery.logpages.KEEP_SECONDS", 600.0)
+pytestmark = pytest.mark.virtual_time
 
 
 class Reads:
@@ -95,9 +92,7 @@ async def test_they_hold_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None
             await reader.follow(built.room.id, 0)
             # Something of its own waits: it is not joined to a copy of the page.
             reader.subscriber.say(b'{"sys":"hello"}')
-        async with asyncio.timeout(60):
-            while sum(map(len, map(b"".join, got))) < 3 * 2 * PAGE_EVENTS * 100:
-                await asyncio.sleep(0.005)
+        await until(lambda: sum(map(len, map(b"".join, got))) >= 3 * 2 * PAGE_EVENTS * 100)
         pages = [{id(write) for write in writes if len(write) > 1000} for writes in got]
         assert pages[0] and pages[0] == pages[1] == pages[2]
 
@@ -154,7 +149,7 @@ async def test_a_member_removed_meanwhile_gets_nothing_of_a_shared_page() -> Non
 
         built.first.hub.outlet.pages._read = late
         stays, goes = await built.reader(0), await built.reader(0, user)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(SETTLE_SECONDS)
         await built.first.rooms.kick(built.owner, built.room, user.id)
         gate.set()
         await built.expect(stays, 0)
@@ -177,16 +172,13 @@ async def test_a_slow_one_takes_nothing_from_the_others_and_is_bounded() -> None
 
 
 async def test_pages_are_kept_for_a_moment_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.delivery.logpages.KEEP_SECONDS", 0.5)
     async with room_of(3 * PAGE_EVENTS) as built:
         work = Work(built.first, monkeypatch)
         pages = built.first.hub.outlet.pages
         await built.expect(await built.reader(0), 0)
-        assert pages._size == sum(kept.size for kept in pages._kept.values())
-        async with asyncio.timeout(60):
-            while pages._kept:
-                await asyncio.sleep(0.05)
-        assert pages._size == 0 and pages._timer is None
+        assert pages._kept and pages._size == sum(kept.size for kept in pages._kept.values())
+        await asyncio.sleep(2 * KEEP_SECONDS)
+        assert not pages._kept and pages._size == 0 and pages._timer is None
         await built.expect(await built.reader(0), 0)
         assert work.encoded[1] == 2
 

@@ -33,6 +33,8 @@ from tests.core.nodes import add_user
 from tests.core.scene import Scene, scene
 from tests.virtual_time import run
 
+pytestmark = pytest.mark.virtual_time
+
 SECRETS = ("said first", "said second", "gone")
 
 

@@ -16,8 +16,10 @@ from chatserver.model import AnyEvent, User
 from chatserver.roomlog.room import Room
 from chatserver.testing.samples import posted
 from tests.core.clients import FakePipe
-from tests.core.scene import SOFT, Scene, scene
+from tests.core.scene import SETTLE_SECONDS, SOFT, Scene, scene
 from tests.core.streaming import Listening, StreamReader
+
+pytestmark = pytest.mark.virtual_time
 
 
 class One(StreamReader):
@@ -64,10 +66,8 @@ def seqs(reader: StreamReader, number: int = 0) -> list[int]:
 
 async def expect(built: Scene, reader: StreamReader, after: int, number: int = 0) -> None:
     wanted = [event.seq for event in await built.log(after)]
-    async with asyncio.timeout(60):
-        while len(seqs(reader, number)) < len(wanted):
-            await asyncio.sleep(0.005)
-    await asyncio.sleep(0.01)
+    await reader.pipe.until(lambda: len(seqs(reader, number)) >= len(wanted))
+    await asyncio.sleep(SETTLE_SECONDS)  # nothing more may come
     assert seqs(reader, number) == wanted
 
 
@@ -75,7 +75,7 @@ async def expect(built: Scene, reader: StreamReader, after: int, number: int = 0
 async def nothing_left(built: Scene) -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(SETTLE_SECONDS)
     assert asyncio.all_tasks() == before
     assert (built.room.followers, built.first.hub.channels.open(built.room)) == (0, None)
     assert built.first.hub.of_user(built.owner.id) == []
@@ -177,7 +177,7 @@ async def test_an_empty_payload_sends_nothing() -> None:
         await built.post(6)
         late, live = await listen(built, Odd, 2), await listen(built, Odd)
         await built.post(4)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(SETTLE_SECONDS)
         assert seqs(late) == [3, 5, 7, 9, 11]
         assert seqs(live) == [9, 11]
 
@@ -286,7 +286,7 @@ async def test_payloads_must_be_as_many_as_events(logged: list[str], count: int)
     async with scene() as built:
         live, late = await listen(built, Miscounting), await listen(built, Miscounting, 1)
         await built.post(1)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(SETTLE_SECONDS)
         for reader in (live, late):
             assert [type(error) for error in reader.operations.popitem()[1].errors] == [ValueError]
     assert logged
@@ -305,11 +305,7 @@ async def test_a_stream_that_cannot_be_framed_ends_alone(logged: list[str]) -> N
 
 
 @pytest.mark.parametrize("pauses", [False, True])
-async def test_execution_goes_on_when_the_store_is_back(
-    monkeypatch: pytest.MonkeyPatch, pauses: bool
-) -> None:
-    monkeypatch.setattr("chatserver.delivery.streams.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("chatserver.delivery.subscriber.RETRY_SECONDS", 0.01)
+async def test_execution_goes_on_when_the_store_is_back(pauses: bool) -> None:
     down = 3
 
     class Failing(One):
@@ -373,7 +369,7 @@ async def test_a_group_ends_with_the_last_of_its_streams() -> None:
             reader = await listen(built, Gated)
             head = built.room.head
             built.first.log.publish(built.room, [posted(built.room.id, head + 1, "u1")])
-            await asyncio.sleep(0.01)  # it has begun
+            await asyncio.sleep(SETTLE_SECONDS)  # it has begun
             assert len(built.first.hub.channels.of(built.room).groups) == 1
             reader.close()
 
