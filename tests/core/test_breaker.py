@@ -65,6 +65,7 @@ async def test_messages_that_make_a_check_raise_do_not_stop_other_rooms(tmp_path
         await messages.post(other, theirs, "c1", "hello")
 
 
+@pytest.mark.virtual_time
 async def test_a_plugin_that_hangs_for_one_user_refuses_only_that_user(logged: list[str]) -> None:
     hooks = hooks_of(
         ("check_message", "p", hangs_for_crafted), breaker_failures=3, deadline_seconds=SHORT
@@ -79,6 +80,7 @@ async def test_a_plugin_that_hangs_for_one_user_refuses_only_that_user(logged: l
     }
 
 
+@pytest.mark.virtual_time
 async def test_a_plugin_that_hangs_for_everybody_is_not_called(logged: list[str]) -> None:
     asked = []
 
@@ -107,6 +109,7 @@ async def test_answers_of_a_wrong_type_count(answer: object, logged: list[str]) 
     }
 
 
+@pytest.mark.virtual_time
 async def test_an_observer_that_fails_for_one_user_is_told_of_the_others(
     logged: list[str],
 ) -> None:
@@ -126,6 +129,7 @@ async def test_an_observer_that_fails_for_one_user_is_told_of_the_others(
     await hooks.shutdown()
 
 
+@pytest.mark.virtual_time
 async def test_guesses_of_passwords_do_not_hide_logins_of_others(logged: list[str]) -> None:
     told = []
 
@@ -156,6 +160,7 @@ async def test_an_observer_that_raises_is_told_of_everything(logged: list[str]) 
 # -- the deadline ------------------------------------------------------------------------------------
 
 
+@pytest.mark.virtual_time
 async def test_a_plugin_that_loses_its_cancellation_is_late(logged: list[str]) -> None:
     async def check(draft: Draft) -> None:
         try:
@@ -172,6 +177,7 @@ async def test_a_plugin_that_loses_its_cancellation_is_late(logged: list[str]) -
     }
 
 
+@pytest.mark.virtual_time
 async def test_a_plugin_that_never_ends_is_left_behind(logged: list[str]) -> None:
     ends = asyncio.Event()
     cancelled = []
@@ -193,6 +199,7 @@ async def test_a_plugin_that_never_ends_is_left_behind(logged: list[str]) -> Non
     assert not deadline._left
 
 
+@pytest.mark.virtual_time
 async def test_an_exception_of_a_plugin_left_behind_is_logged(logged: list[str]) -> None:
     async def check(draft: Draft) -> None:
         try:
@@ -208,6 +215,7 @@ async def test_an_exception_of_a_plugin_left_behind_is_logged(logged: list[str])
     assert any("broken while it cleans up" in line for line in logged)
 
 
+@pytest.mark.virtual_time
 async def test_a_plugins_own_time_outs_work(logged: list[str]) -> None:
     """The hook goes on in the task in which it began."""
     seen = []
@@ -227,6 +235,7 @@ async def test_a_plugins_own_time_outs_work(logged: list[str]) -> None:
     assert seen == ["its own", "a group"]
 
 
+@pytest.mark.virtual_time
 async def test_a_time_out_of_its_own_that_it_raises_is_its_exception(logged: list[str]) -> None:
     async def check(draft: Draft) -> None:
         async with asyncio.timeout(SHORT):
@@ -253,6 +262,7 @@ async def test_a_call_that_does_not_wait_takes_no_timer() -> None:
         assert call_at.call_count == timers
 
 
+@pytest.mark.virtual_time
 async def test_clients_that_go_away_do_not_open_the_breaker() -> None:
     async def slow(draft: Draft) -> None:
         await asyncio.sleep(0.05)

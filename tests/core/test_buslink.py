@@ -7,6 +7,8 @@ import pytest
 
 from chatserver import BusLink
 
+pytestmark = pytest.mark.virtual_time
+
 
 class Link(BusLink):
     """Ends its first connection in some way, and keeps the next one."""
@@ -89,10 +91,7 @@ async def test_a_driver_that_loses_a_cancellation_ends_all_the_same(times: int) 
     assert "bus test" not in names
 
 
-async def test_a_driver_that_does_not_end_is_named(
-    monkeypatch: pytest.MonkeyPatch, logged: list[str]
-) -> None:
-    monkeypatch.setattr("chatserver.runtime.cancelling.AGAIN_SECONDS", 0.05)
+async def test_a_driver_that_does_not_end_is_named(logged: list[str]) -> None:
     link, restored = Deaf(7), asyncio.Event()
     await link.open(lambda frame: None, restored.set)
     async with asyncio.timeout(60):
@@ -102,13 +101,10 @@ async def test_a_driver_that_does_not_end_is_named(
         (left,) = (task for task in asyncio.all_tasks() if task.get_name() == "bus test")
         while not left.done():
             left.cancel()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
 
 
-async def test_a_silent_server_is_asked_until_the_connection_ends(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("chatserver.cluster.bus.link.IDLE_SECONDS", 0.001)
+async def test_a_silent_server_is_asked_until_the_connection_ends() -> None:
     ended, asked = asyncio.Event(), 0
 
     async def ask() -> None:
@@ -122,9 +118,7 @@ async def test_a_silent_server_is_asked_until_the_connection_ends(
     assert asked == 3
 
 
-async def test_a_server_that_does_not_answer_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.cluster.bus.link.IDLE_SECONDS", 0.001)
-
+async def test_a_server_that_does_not_answer_ends_the_wait() -> None:
     async def ask() -> None:
         raise OSError("no answer")
 

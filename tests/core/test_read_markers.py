@@ -8,6 +8,8 @@ from chatserver.model import RoomKind, ServerRole
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, add_user, config, make_service, running
 
+pytestmark = pytest.mark.virtual_time
+
 
 @pytest.mark.parametrize("is_member", [True, False])
 async def test_a_marker_is_not_moved_back_by_a_slower_device(is_member: bool) -> None:
