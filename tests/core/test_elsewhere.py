@@ -14,6 +14,7 @@ from tests.core.nodes import add_user
 from tests.core.scene import SETTLE_SECONDS, Scene, scene
 
 pytestmark = pytest.mark.virtual_time
+SOON_SECONDS = 0.5  # nodes say something each second anyway
 
 
 async def heard(reader: Reader, kind: str) -> dict[str, Any]:
@@ -22,7 +23,7 @@ async def heard(reader: Reader, kind: str) -> dict[str, Any]:
     def found() -> list[dict[str, Any]]:
         return [frame for frame in reader.pipe.received if frame.get("ev") == kind]
 
-    await reader.pipe.until(lambda: found() != [])
+    await reader.pipe.until(lambda: found() != [], SOON_SECONDS)
     return found()[0]
 
 
@@ -31,6 +32,7 @@ async def elsewhere(built: Scene) -> Reader:
     reader = Reader(built.second, built.owner)
     built.readers.append(reader)
     await reader.follow(built.room.id, None)
+    await asyncio.sleep(SETTLE_SECONDS)  # so that no node is about to say something anyway
     return reader
 
 

@@ -132,7 +132,7 @@ async def test_a_node_that_stops_says_that_its_users_are_gone() -> None:
         connect(built, built.first, guest)
         await turns(built, lambda: guest.id in built.second.presence.online)
         await built.first.stop()
-        await until(lambda: guest.id not in built.second.presence.online)
+        await until(lambda: guest.id not in built.second.presence.online, online.BEAT_SECONDS)
 
 
 async def test_a_user_who_comes_and_goes_between_two_turns_costs_nothing() -> None:
