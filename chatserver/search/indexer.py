@@ -55,7 +55,7 @@ class Indexer:
         lagging = [room for room, head in heads.items() if next_segment(known[room], head)]
         for start in range(0, len(lagging), SWEEP_ROOMS):
             await self._catch_up(lagging[start : start + SWEEP_ROOMS], heads)
-        if time.monotonic() >= self._next_sweep:
+        if asyncio.get_running_loop().time() >= self._next_sweep:
             await self._sweep()
 
     async def catch_up(self) -> None:
@@ -70,7 +70,7 @@ class Indexer:
         rooms = await self._store.list_rooms(self._swept, SWEEP_ROOMS)
         self._swept = rooms[-1] if rooms else ""
         if not rooms:
-            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            self._next_sweep = asyncio.get_running_loop().time() + SWEEP_SECONDS
             return False
         await self._catch_up(rooms, await self._store.heads(rooms))
         return True

@@ -23,7 +23,7 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.fold import fold
 from chatserver.search import directory, effort, merge
 from chatserver.search.analyser import analysed
-from chatserver.search.indexer import PRESSED_SECONDS, Indexer
+from chatserver.search.indexer import PRESSED_SECONDS, SWEEP_SECONDS, Indexer
 from chatserver.search.query import parse
 from chatserver.search.segments import cover
 from chatserver.service.service import Service
@@ -38,6 +38,9 @@ from tests.core.nodes import (
 )
 from tests.search.indexing import at, built, index, log
 from tests.virtual_time import run
+from tests.waiting import until
+
+pytestmark = pytest.mark.virtual_time
 
 WORDS = ["東京", "京都", "ラーメン", "Hello", "world", "入門", "x"]
 
@@ -168,14 +171,16 @@ async def test_messages_are_read_when_a_page_of_them_is_known() -> None:
         assert store.reads == 1
 
 
+async def has_indexed(store: MemoryStore, heads: dict[str, int]) -> bool:
+    return await store.indexed(list(heads)) == heads
+
+
 async def test_it_is_made_of_rooms_that_nobody_has_opened() -> None:
     store = MemoryStore()
     async with running(make_service(store, config())) as service:
         user = await add_user(service, "ada")
         rooms = await fill(store, user, 5, 100, 1)
-        async with asyncio.timeout(30):
-            while await store.indexed(rooms) != dict.fromkeys(rooms, 96):
-                await asyncio.sleep(0.02)
+        await until(lambda: has_indexed(store, dict.fromkeys(rooms, 96)))
         assert not service.room_cache.heads()
 
 
@@ -183,12 +188,11 @@ async def test_messages_get_into_it_while_the_server_runs() -> None:
     store = MemoryStore()
     async with running(make_service(store, config())) as service:
         user = await add_user(service, "ada")
+        await asyncio.sleep(SWEEP_SECONDS / 4)  # the first sweep is over
         room = await service.rooms.create(user, RoomKind.PRIVATE, "room")
         for number in range(30):
             await service.messages.post(user, room, str(number), "word")
-        async with asyncio.timeout(30):
-            while await store.indexed([room.id]) != {room.id: 32}:
-                await asyncio.sleep(0.02)
+        await until(lambda: has_indexed(store, {room.id: 32}), SWEEP_SECONDS / 2)
         assert len((await service.search.find(user, "word")).messages) == 30
 
 
