@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 60.0  # far longer than a busy machine takes
@@ -18,3 +19,12 @@ async def until(condition: Callable[[], object], seconds: float = PATIENCE_SECON
             if answer:
                 return
             await asyncio.sleep(POLL_SECONDS)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Like `until`, for tests of processes, which have no loop."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(5 * POLL_SECONDS)  # a condition often asks a server

@@ -19,6 +19,7 @@ from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.verify import verified_at
 from chatserver.runtime.measure import Gauge, Measures
 from tests.backup.seed import seed
+from tests.waiting import until
 
 KEY = bytes(range(32)).hex()
 
@@ -56,12 +57,6 @@ def figures(measures: Measures) -> dict[str, Any]:
         for measure in measures
         if isinstance(measure, Gauge) and measure.name.startswith("chatserver_backup")
     }
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not true():
-            await asyncio.sleep(0.05)
 
 
 async def test_a_server_makes_one_has_it_verified_and_tells_of_it(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from chatserver_plugins.memory import MemoryStore
 from tests.backup.conftest import KEY
 from tests.backup.planting import rewritten
 from tests.backup.seed import seed
-from tests.backup.test_job import figures, loaded, until, working
+from tests.backup.test_job import figures, loaded, working
+from tests.waiting import until
 
 ELSEWHERE = "backup.folder is not the same place on all nodes"
 

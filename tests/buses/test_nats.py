@@ -12,6 +12,7 @@ from chatserver.testing.buses import refuses
 from chatserver_plugins.nats_bus.bus import NatsBus
 from chatserver_plugins.nats_bus.config import Config
 from tests.buses.servers import BusServer
+from tests.waiting import until
 
 
 class Closed:
@@ -42,8 +43,7 @@ async def test_after_a_pause_that_a_publish_did_not_wait_for_a_node_still_hears(
     await other.open(lambda frame: None, lambda: None)
     try:
         async with asyncio.timeout(60):
-            while not (one.is_connected() and other.is_connected()):
-                await asyncio.sleep(0.01)
+            await until(lambda: one.is_connected() and other.is_connected())
             nats.freeze()
             await refuses(one)
             nats.thaw()

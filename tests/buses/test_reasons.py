@@ -20,6 +20,7 @@ from chatserver_plugins.postgres_bus import PostgresBusPlugin
 from chatserver_plugins.redis_bus import RedisBusPlugin
 from tests.buses.servers import BusServer, nats_server
 from tests.servers import Mongod, free_port
+from tests.waiting import until
 
 PLUGINS: dict[str, Any] = {
     "mongo": MongoBusPlugin,
@@ -27,7 +28,6 @@ PLUGINS: dict[str, Any] = {
     "postgres": PostgresBusPlugin,
     "redis": RedisBusPlugin,
 }
-SECONDS = 60.0
 
 
 def bus(kind: str, uri: str, **settings: object) -> Bus:
@@ -49,9 +49,7 @@ async def opened(*buses: Bus) -> AsyncIterator[list[Node]]:
 
 
 async def until_said(logged: list[str], text: str) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not any(text in line for line in logged):
-            await asyncio.sleep(0.02)
+    await until(lambda: any(text in line for line in logged))
 
 
 @pytest.mark.parametrize("kind", PLUGINS)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.test_jobs import wait_until
 from tests.faults.receiving import HookReceiver
 from tests.faults.server import ChatServer
+from tests.waiting import wait_until
 
 NAME = "webhooks.tickets"
 

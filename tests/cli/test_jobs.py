@@ -1,19 +1,11 @@
 """`chatserver jobs`, over a store that a server has used."""
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.cli.conftest import Run
 from tests.faults.server import ChatServer
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+from tests.waiting import wait_until
 
 
 def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:

@@ -22,6 +22,7 @@ from chatserver.logging.repeated import KINDS, Repeated
 from chatserver.process.stopping import LoopErrors, Stop
 from chatserver.web import accepting
 from tests.faults.server import ChatServer
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -275,8 +276,7 @@ async def test_accepting_goes_on_when_there_is_memory_again(
         with monkeypatch.context() as starving:
             starving.setattr(loop, "add_reader", add)
             stop = accepting.accept(listener, lambda found, address: taken.put_nowait(found))
-            while tried < 4:
-                await asyncio.sleep(0.01)
+            await until(lambda: tried >= 4)
         with socket.create_connection(listener.getsockname()):
             async with asyncio.timeout(60):
                 (await taken.get()).close()

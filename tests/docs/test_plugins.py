@@ -30,6 +30,7 @@ from chatserver.hooks.specs import Hooks
 from chatserver.model import RoomKind
 from chatserver_plugins.memory import MemoryStore
 from tests.docs.pages import ROOT, Block, blocks
+from tests.waiting import until
 
 PAGE = ROOT / "docs/plugins.md"
 PASSWORD = "correct horse battery"
@@ -102,8 +103,11 @@ async def test_the_tally_counts_and_keeps_its_secret(folder: Path) -> None:
         for number in range(3):
             await service.messages.post(user, room, str(number), "Hello")
         url = f"http://127.0.0.1:{port}/tally"
-        while await get(url, "a long secret") != (200, {user.id: 3}):
-            await asyncio.sleep(0.01)
+
+        async def is_counted() -> bool:
+            return await get(url, "a long secret") == (200, {user.id: 3})
+
+        await until(is_counted)
         assert await get(url, "another secret") == (403, {})
         counter = next(m for m in opened.measures if m.name == "tally_messages_total")
         assert getattr(counter, "values") == {(): 3}  # noqa: B009 - a gauge has none
@@ -118,9 +122,7 @@ async def test_the_scribe_copies_messages_in_their_order(folder: Path) -> None:
         room = await service.rooms.create(user, RoomKind.PUBLIC, "Lounge")
         for number in range(3):
             await service.messages.post(user, room, str(number), f"Hello {number}")
-        async with asyncio.timeout(60):
-            while not copy.exists() or copy.read_text().count("\n") < 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: copy.exists() and copy.read_text().count("\n") >= 3)
     lines = [json.loads(line) for line in copy.read_text().splitlines()]
     assert [line["body"] for line in lines] == ["Hello 0", "Hello 1", "Hello 2"]
 
@@ -236,9 +238,7 @@ async def test_the_file_bus_carries_events(folder: Path) -> None:
         there = await two.service.rooms.get(room.id)
         there.add_follower()
         await one.service.messages.post(user, room, "1", "Hello")
-        async with asyncio.timeout(60):
-            while there.head < room.head:
-                await asyncio.sleep(0.01)
+        await until(lambda: there.head >= room.head)
 
 
 def test_the_package_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

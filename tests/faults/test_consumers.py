@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from tests.faults.receiving import HookReceiver
 from tests.faults.server import ChatServer, http
 from tests.servers import Mongod
+from tests.waiting import wait_until
 
 MESSAGES = 150  # in each of two rooms
 TAKEOVER_SECONDS = 15
@@ -28,13 +29,6 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 def receiver() -> Iterator[HookReceiver]:
     with HookReceiver() as receiver:
         yield receiver
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def post(server: ChatServer, token: str, room: str, first: int, count: int) -> None:

@@ -4,7 +4,7 @@ At start the server refuses, later it goes on; the plugin is named in the log an
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ from chatserver.hooks import calls
 from tests.faults.figures import record
 from tests.faults.scale import IS_LONG
 from tests.faults.server import PASSWORD, PLUGINS, ChatServer, http
+from tests.waiting import wait_until
 
 FAULT = "28 broken plugins"
 DEADLINE = 0.5
@@ -148,14 +149,7 @@ def goes_on(request: pytest.FixtureRequest) -> Iterator[None]:
         trial = request.getfixturevalue("trial")
         trial.mend()
         assert trial.send().status_code == 201
-        eventually(lambda: trial.health().status_code == 200)
-
-
-def eventually(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + BLOCK_SECONDS + 10
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        wait_until(lambda: trial.health().status_code == 200)
 
 
 REASONS = {"raise": "error", "hang": "timeout", "garbage": "garbage"}
@@ -180,7 +174,7 @@ def test_a_message_fails_closed(trial: Trial, hook: str, how: str) -> None:
         # The deadline of a blocking call is checked only at its end, so both answers are right.
         assert answer.status_code in (201, 503)
     if how == "block":
-        eventually(lambda: trial.blocked() > blocked)
+        wait_until(lambda: trial.blocked() > blocked)
         assert trial.named("blocks the event loop at Plugin._go_wrong")
     if how == "hang":
         assert seconds < DEADLINE + 1
@@ -198,10 +192,10 @@ def test_an_observer_fails_alone(trial: Trial, hook: str, how: str) -> None:
     answer = trial.send() if hook == "on_event" else trial.login()
     assert answer.is_success, "the action stands"
     if reason:
-        eventually(lambda: trial.counted(hook, reason) > counted)
+        wait_until(lambda: trial.counted(hook, reason) > counted)
         assert trial.named(hook)
     if how == "block":
-        eventually(lambda: trial.blocked() > blocked)
+        wait_until(lambda: trial.blocked() > blocked)
 
 
 def test_a_plugin_that_hangs_repeatedly_is_not_called_for_a_while(trial: Trial) -> None:
@@ -210,7 +204,7 @@ def test_a_plugin_that_hangs_repeatedly_is_not_called_for_a_while(trial: Trial) 
     assert [trial.send().status_code for _ in range(7)] == [503] * 7
     assert trial.counted("check_message", "circuit_open") == counted + 2
     trial.mend()
-    eventually(lambda: trial.send().status_code == 201)
+    wait_until(lambda: trial.send().status_code == 201)
 
 
 def test_a_plugin_that_fails_for_one_user_refuses_nobody_else(tmp_path: Path) -> None:
@@ -253,7 +247,7 @@ def test_a_hanging_observer_loses_only_its_own_events(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["raise", "hang", "garbage", "no-json"])
 def test_a_health_check_that_fails_is_named(trial: Trial, how: str) -> None:
     trial.break_("health_check", how)
-    eventually(lambda: trial.health().status_code == 503)
+    wait_until(lambda: trial.health().status_code == 503)
     checks = trial.health().json()["checks"]
     assert (checks["broken"]["status"], checks["database"]["status"]) == ("error", "ok")
 
@@ -308,7 +302,7 @@ def test_the_server_stops_in_order_though_a_job_takes_no_notice(tmp_path: Path) 
     (folder / "stubborn.py").write_text(STUBBORN)
     settings = {"plugins__enabled": "memory,password,metrics,stubborn", "plugins__folder": folder}
     with ChatServer(tmp_path, store="memory", **settings) as server:
-        eventually(lambda: (tmp_path / "data/stubborn/begun").exists())
+        wait_until(lambda: (tmp_path / "data/stubborn/begun").exists())
         assert server.stop() == 0
         said = [line["message"] for line in server.errors()]
         assert any(line.startswith("job/stubborn.job does not end") for line in said)

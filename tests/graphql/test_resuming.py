@@ -25,8 +25,8 @@ from tests.graphql.node import Node
 from tests.graphql.speaker import Speaker
 from tests.graphql.test_restarts import send
 from tests.graphql.test_subscriptions import token as token_of
-from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.running import Running
+from tests.waiting import until
 
 MODULES = ROOT / "plugins/graphql/clients"
 PAGE = ROOT / "docs/graphql.md"
@@ -123,9 +123,11 @@ async def test_events_before_the_first_delivery_survive_a_lost_connection(
         async with node(resuming, client, server.url, token, EVENTS, room=room) as follower:
             assert await follower.line() == {"started": True}
             live = "chatserver_graphql_subscriptions 1"
-            async with asyncio.timeout(ANSWER_SECONDS):
-                while live not in await asyncio.to_thread(metrics, server):
-                    await asyncio.sleep(0.02)
+
+            async def is_live() -> bool:
+                return live in await asyncio.to_thread(metrics, server)
+
+            await until(is_live)
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
             first = await asyncio.to_thread(send, server, token, room, "first")

@@ -1,6 +1,5 @@
 """graphql-transport-ws frame by frame: the allowed order of messages, and the close codes for others."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,9 @@ from chatserver.app import Server
 from tests.graphql.asker import Asker
 from tests.graphql.conftest import PLUGINS, People, Start
 from tests.graphql.speaker import EVENTS, Speaker
-from tests.protocol.client import ANSWER_SECONDS, BINARY, Refused
+from tests.protocol.client import BINARY, Refused
 from tests.protocol.running import Running
+from tests.waiting import until
 
 LOCAL = Path(__file__).parent / "local"
 ME = "query Me { me { id } }"
@@ -26,9 +26,7 @@ async def until_followed(server: Running, room: str) -> None:
         channel = running.service.hub.channels.open(await running.service.rooms.get(room))
         return channel is not None and bool(channel.groups)
 
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while not await server.run(is_followed):
-            await asyncio.sleep(0.01)
+    await until(lambda: server.run(is_followed))
 
 
 async def test_an_event_arrives(server: Running, people: People) -> None:

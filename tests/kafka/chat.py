@@ -1,17 +1,13 @@
 """A server that writes to Kafka, in the process of the test."""
 
-import asyncio
-import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from chatserver import MessagePosted, Room, RoomKind, User
 from chatserver.app import Server
 from chatserver.config import load
 from tests.kafka.broker import Broker
-from tests.kafka.reading import DEADLINE
 
 
 class Chat:
@@ -67,13 +63,3 @@ async def chat(
     )
     async with Server(loaded).opened() as server, server.working():
         yield Chat(server, await server.service.accounts.add(name, "a long password"))
-
-
-async def until(happened: Callable[[], Any]) -> None:
-    """Wait for something that a function says, or a coroutine function."""
-    async with asyncio.timeout(DEADLINE):
-        while True:
-            answer = happened()
-            if await answer if inspect.isawaitable(answer) else answer:
-                return
-            await asyncio.sleep(0.02)

@@ -9,8 +9,9 @@ from aiokafka.errors import MessageSizeTooLargeError
 from chatserver import Room, RoomKind
 from chatserver_plugins.kafka.client import BATCH_BYTES, Client
 from tests.kafka.broker import Broker
-from tests.kafka.chat import chat, until
+from tests.kafka.chat import chat
 from tests.kafka.reading import reading
+from tests.waiting import until
 
 
 async def test_events_of_a_room_are_in_one_partition_in_order(

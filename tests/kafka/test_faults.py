@@ -10,8 +10,9 @@ import pytest
 from chatserver_plugins.kafka import producer
 from tests.faults.server import ChatServer
 from tests.kafka.broker import Broker
-from tests.kafka.chat import Chat, chat, until
+from tests.kafka.chat import Chat, chat
 from tests.kafka.reading import Reader, reading
+from tests.waiting import until
 
 MESSAGES = 60
 

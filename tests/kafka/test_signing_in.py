@@ -9,7 +9,8 @@ import trustme
 from loguru import logger
 
 from tests.kafka.broker import Broker
-from tests.kafka.chat import chat, until
+from tests.kafka.chat import chat
+from tests.waiting import until
 
 TOPIC = "events"
 USER, PASSWORD = "chat", "correct horse"

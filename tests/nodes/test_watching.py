@@ -13,6 +13,7 @@ from chatserver.cluster.workers.parent import Worker
 from chatserver.cluster.workers.parent import watch as watch_and_steer
 from chatserver.cluster.workers.place import Place
 from chatserver.cluster.workers.steering import Steering
+from tests.waiting import until
 
 SOON_SECONDS = 60.0
 BEGIN = "import os, signal, sys, time"
@@ -45,9 +46,7 @@ def worker(place: Place, notes: Path, then: str, *, first: str = "") -> Worker:
 
 
 async def started(notes: Path, times: int) -> None:
-    async with asyncio.timeout(SOON_SECONDS):
-        while lines(notes) < times:
-            await asyncio.sleep(0.01)
+    await until(lambda: lines(notes) >= times)
 
 
 def lines(notes: Path) -> int:
@@ -133,9 +132,7 @@ async def test_when_a_worker_cannot_be_started_for_a_while_it_is_later(
     watching = asyncio.create_task(watch([away], SOON_SECONDS))
     await started(notes, 1)
     program.unlink()
-    async with asyncio.timeout(SOON_SECONDS):
-        while not any("worker 1 cannot be started" in line for line in logged):
-            await asyncio.sleep(0.01)
+    await until(lambda: any("worker 1 cannot be started" in line for line in logged))
     program.symlink_to(sys.executable)
     await started(notes, lines(notes) + 1)
     os.kill(os.getpid(), signal.SIGTERM)

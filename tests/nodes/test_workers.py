@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.faults.raw import Guest
 from tests.faults.server import ChatServer, http
 from tests.nodes.conftest import SMALL, sharing
 from tests.servers import Mongod
+from tests.waiting import wait_until
 
 SOON_SECONDS = 60.0
 
@@ -29,7 +29,7 @@ SOON_SECONDS = 60.0
 def server(tmp_path: Path, on_mongo: dict[str, object]) -> Iterator[ChatServer]:
     """A server of two workers."""
     with ChatServer(tmp_path, workers=2, **on_mongo) as server:
-        until(lambda: up(server) == 2)
+        wait_until(lambda: up(server) == 2)
         yield server
 
 
@@ -37,15 +37,8 @@ def server(tmp_path: Path, on_mongo: dict[str, object]) -> Iterator[ChatServer]:
 def lasting(replica_set: Mongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
     """The same, for tests that leave it alone."""
     with ChatServer(tmp_path_factory.mktemp("lasting"), workers=2, **sharing(replica_set)) as one:
-        until(lambda: up(one) == 2)
+        wait_until(lambda: up(one) == 2)
         yield one
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SOON_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)
 
 
 def up(server: ChatServer) -> float:
@@ -68,7 +61,7 @@ def test_workers_share_a_port_and_answer_for_each_other(lasting: ChatServer) -> 
         server.post(
             f"/api/v1/rooms/{room}/messages", token, {"client_id": f"{number}", "body": "hello"}
         )
-    until(lambda: len(posted(server, room, token)) == 40)
+    wait_until(lambda: len(posted(server, room, token)) == 40)
     shares: list[float] = []
 
     def are_told() -> bool:  # a worker that is busy for a second is left out of an answer
@@ -76,9 +69,9 @@ def test_workers_share_a_port_and_answer_for_each_other(lasting: ChatServer) -> 
         shares[:] = (server.metric(name, worker=each, type="message.posted") for each in "12")
         return sum(shares) == 40
 
-    until(are_told)
+    wait_until(are_told)
     assert all(share > 0 for share in shares), "one of them got nothing"
-    until(lambda: of_worker(server, 1, "process_resident_memory_bytes") > 0)
+    wait_until(lambda: of_worker(server, 1, "process_resident_memory_bytes") > 0)
     text = http.get(server.url + "/metrics").text
     types = re.findall(r"^# TYPE (\S+)", text, re.M)
     assert len(types) == len(set(types)), "a family stands there twice"
@@ -97,8 +90,8 @@ async def test_a_worker_that_dies_is_started_again_and_nothing_is_lost(server: C
     def kill_one() -> None:
         victim = server.process.children()[0]
         victim.kill()
-        until(lambda: victim.pid not in [each.pid for each in server.process.children()])
-        until(lambda: len(server.process.children()) == 2 and up(server) == 2)
+        wait_until(lambda: victim.pid not in [each.pid for each in server.process.children()])
+        wait_until(lambda: len(server.process.children()) == 2 and up(server) == 2)
 
     async with Fleet(server, SMALL, 1) as fleet:
         outcome = await trial.run(fleet, lambda: asyncio.to_thread(kill_one), seconds=SMALL.seconds)
@@ -143,12 +136,12 @@ async def test_a_worker_that_drains_gets_no_new_connections(server: ChatServer) 
             guests.callback((await Guest.enter(server, token)).drop)
         worker.send_signal(signal.SIGTERM)
         logs = [server.folder / f"logs/worker-{each}/combined.log" for each in (1, 2)]
-        until(lambda: any("draining" in log.read_text() for log in logs))
-        until(lambda: [ready(server) for _ in range(20)] == [200] * 20)
+        wait_until(lambda: any("draining" in log.read_text() for log in logs))
+        wait_until(lambda: [ready(server) for _ in range(20)] == [200] * 20)
         assert worker.is_running(), "it drains no more"
     worker.wait(SOON_SECONDS)
-    until(lambda: up(server) == 2)
-    until(lambda: are_both_asked(server))
+    wait_until(lambda: up(server) == 2)
+    wait_until(lambda: are_both_asked(server))
     assert server.errors() == []
 
 
@@ -158,11 +151,11 @@ def test_a_worker_that_stands_still_gets_no_connections_until_it_continues(
     worker = server.process.children()[0]
     worker.send_signal(signal.SIGSTOP)
     log = server.folder / "logs/combined.log"
-    until(lambda: "stands still: new connections go to the others" in log.read_text())
+    wait_until(lambda: "stands still: new connections go to the others" in log.read_text())
     assert [ready(server) for _ in range(40)] == [200] * 40
     worker.send_signal(signal.SIGCONT)
-    until(lambda: "goes on" in log.read_text())
-    until(lambda: are_both_asked(server))
+    wait_until(lambda: "goes on" in log.read_text())
+    wait_until(lambda: are_both_asked(server))
 
 
 def ready(server: ChatServer) -> int:

@@ -7,6 +7,7 @@ import pytest
 from tests.protocol.client import Client, Refused
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
+from tests.waiting import until
 
 
 async def test_the_server_says_hello_first(server: Running) -> None:
@@ -166,10 +167,9 @@ async def test_an_address_has_only_so_many_connections(start: Start) -> None:
             async with anna.connect() as third:
                 assert await third.closed() == 4454
             await first.ok("ping")
-        while await _is_refused(anna.connect()):  # until the end of the second is noticed
-            await asyncio.sleep(0.01)
+        await until(lambda: _is_let_in(anna.connect()))  # once the end of the second is noticed
 
 
-async def _is_refused(client: Client) -> bool:
+async def _is_let_in(client: Client) -> bool:
     async with client:
-        return not client.hello
+        return bool(client.hello)

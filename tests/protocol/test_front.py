@@ -13,6 +13,7 @@ from chatserver.web.base import BaseHandler
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Person, Running
+from tests.waiting import until
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -227,9 +228,7 @@ async def test_lists_of_rooms_in_a_row_need_no_handler(
     async with line(server) as short:
         short.send(get(LIST, anna.token) * 3 + get(f"{LIST}?limit=5", anna.token))
         assert [(await short.answer())[0] for _ in range(4)] == [200] * 4
-    async with asyncio.timeout(ANSWER_SECONDS):  # a handler ends after its answer
-        while not handled:
-            await asyncio.sleep(0.01)
+    await until(lambda: handled)  # a handler ends after its answer
     assert handled == [LIST]
 
 

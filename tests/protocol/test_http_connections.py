@@ -20,6 +20,7 @@ from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
 from tests.protocol.test_plugin_routes import ENABLED
+from tests.waiting import until
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close sends a reset
 
@@ -30,6 +31,15 @@ async def visitors(server: Running) -> int:
         return running._gate.visitors._count
 
     return await server.run(count)
+
+
+async def counts_visitors(server: Running, count: int) -> None:
+    """Wait until the server counts so many, as it notices ends a little later."""
+
+    async def is_reached() -> bool:
+        return await visitors(server) == count
+
+    await until(is_reached)
 
 
 async def dropped(server: Running) -> float:
@@ -89,8 +99,7 @@ async def test_a_client_that_reads_nothing_is_cut_off(
     before = await dropped(server)
     await asyncio.gather(*(is_cut_off(server, request * 60, tls) for _ in range(3)))
     assert await dropped(server) == before + 3
-    while await visitors(server):
-        await asyncio.sleep(0.02)
+    await counts_visitors(server, 0)
 
 
 def certificate(folder: Path, authority: trustme.CA) -> dict[str, object]:
@@ -156,8 +165,7 @@ async def test_an_address_has_so_many_connections_and_others_are_not_touched(sta
             assert status(await stack.enter_async_context(asked(server))) == 200
         assert status(await stack.enter_async_context(asked(server))) == 503
         assert status(await stack.enter_async_context(asked(server, "127.0.0.2"))) == 200
-    while await visitors(server):
-        await asyncio.sleep(0.02)
+    await counts_visitors(server, 0)
     async with asked(server) as head:
         assert status(head) == 200
 
@@ -212,11 +220,9 @@ async def test_a_stream_is_counted_once_and_its_connection_again_behind_it(start
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(f"GET /door/stream?way={way} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         await reader.readuntil(end)
-        while await visitors(server) != counted:
-            await asyncio.sleep(0.02)
+        await counts_visitors(server, counted)
         writer.close()
-        while await visitors(server):
-            await asyncio.sleep(0.02)
+        await counts_visitors(server, 0)
 
 
 @pytest.mark.parametrize(
@@ -292,8 +298,7 @@ async def test_an_upgrade_that_is_cut_off_is_no_error(start: Start) -> None:
         reset(client)
     async with anna.connect() as there:
         await there.ok("ping")
-    while await visitors(server):
-        await asyncio.sleep(0.02)
+    await counts_visitors(server, 0)
     assert server.take_errors() == []
 
 
@@ -312,8 +317,7 @@ async def test_requests_of_a_client_that_is_gone_are_not_done(start: Start) -> N
     client = socket.create_connection(("127.0.0.1", server.port))
     client.sendall(b"".join(post(number) for number in range(90)))
     reset(client)
-    while await visitors(server):
-        await asyncio.sleep(0.02)
+    await counts_visitors(server, 0)
     head = (await anna.http("GET", f"/api/v1/rooms/{room}")).json()["head"]
     assert head < 45, "a client that is gone still sends messages"
 

@@ -1,7 +1,6 @@
 """HTTP addresses of plugins: their requests and answers, and how their streams end."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from chatserver.runtime.measure import Counter, Gauge
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
+from tests.waiting import until
 
 ENABLED = {
     "plugins.folder": str(Path(__file__).parent / "plugins"),
@@ -26,12 +26,6 @@ def server(start: Start) -> Running:
 
 def plugin(server: Running) -> Any:
     return next(each.instance for each in server.server._plugins.all if each.name == "doors")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_request_is_told_in_full(server: Running) -> None:

@@ -10,7 +10,8 @@ from chatserver.web.plugin_sockets import PluginSocket, PluginUpgrade
 from tests.protocol.client import ANSWER_SECONDS, BINARY, Client, Refused
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
-from tests.protocol.test_plugin_routes import ENABLED, counter, gauge, plugin, until
+from tests.protocol.test_plugin_routes import ENABLED, counter, gauge, plugin
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from chatserver import UnknownEvent, UserRef, errors
 from chatserver.app import Server
 from chatserver.protocol import OPS
 from chatserver.web.api import ROUTES
-from tests.protocol.client import ANSWER_SECONDS, Client
+from tests.protocol.client import Client
 from tests.protocol.running import PASSWORD, Person, Running
+from tests.waiting import until
 
 DOCS = Path(__file__).parents[2] / "docs"
 sys.path.insert(0, str(DOCS))
@@ -314,9 +315,7 @@ async def connected(server: Running, person: Person, room: str) -> None:
         subscribers = node.service.hub.of_user(person.id)
         return any(feed.room.id == room for one in subscribers for feed in one.feeds)
 
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while not await server.run(follows):
-            await asyncio.sleep(0.05)
+    await until(lambda: server.run(follows))
 
 
 async def cut(node: Any, user: str) -> None:

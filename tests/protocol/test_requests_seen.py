@@ -1,6 +1,5 @@
 """Requests as operators see them: an id for each, an access log, and warnings about proxies."""
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ from loguru import logger
 from chatserver.logging.repeated import Repeated
 from chatserver.web import access
 from tests.faults.server import ChatServer
-from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import PASSWORD, Running
 from tests.protocol.test_plugin_routes import ENABLED
+from tests.waiting import until
 
 FRESH = re.compile(r"[0-9a-f]{12}")
 
@@ -37,9 +36,7 @@ def lines() -> Iterator[list[dict[str, Any]]]:
 
 async def logged(lines: list[dict[str, Any]], count: int) -> None:
     """A request is logged once it is answered, so its client may be ahead."""
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while len(lines) < count:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(lines) >= count)
 
 
 @pytest.fixture
