@@ -1,6 +1,5 @@
 """The base of all HTTP handlers: credentials, JSON in and out, errors, metrics, headers."""
 
-import time
 from asyncio import Future
 from collections.abc import Awaitable
 from typing import Any, ClassVar, TypeVar, cast
@@ -43,6 +42,7 @@ class BaseHandler(RequestHandler):
     needs_user = False  # answer only signed-in users
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
     open_bytes: ClassVar[int | None] = None  # of a body before sign-in; more needs a session
+    has_body = False  # true in the subclass that `bodies.py` makes for requests with a body
 
     def initialize(self, gate: Gate) -> None:
         self.gate = gate
@@ -68,10 +68,6 @@ class BaseHandler(RequestHandler):
         self.gate.check_rate(self.address)
         if self.request.method not in ("GET", "HEAD") and self.access.is_foreign(self.request):
             raise ChatError("request.origin")
-
-    @property
-    def has_body(self) -> bool:
-        return getattr(type(self), "_stream_request_body", False)
 
     async def admit_body(self) -> None:
         """Check the body that the head announces before it is read. Raises `ChatError` to refuse it."""
@@ -306,16 +302,15 @@ class BaseHandler(RequestHandler):
             )
 
     def on_finish(self) -> None:
-        started = self.request._start_time
         method = self.request.method or "?"
         status = self.get_status()
         if status >= 500:
             logger.warning("{} {} answered {}", method, self.route, status)
         else:
             logger.debug("{} {} answered {}", method, self.route, status)
-        seconds = time.time() - started
+        seconds = self.request.request_time()
         known = method if method in _METHODS else "?"
-        self.gate.http_seconds.add(seconds, (known, self.route, str(self._status_code)))
+        self.gate.http_seconds.add(seconds, (known, self.route, str(status)))
         if self.gate.config.logging.access:
             sent = getattr(self.request.connection, "sent", 0)
             self.gate.access_line(

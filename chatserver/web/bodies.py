@@ -16,8 +16,7 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.routing import _RoutingDelegate
-from tornado.web import Application, _HandlerDelegate
+from tornado.web import Application, _HandlerDelegate, stream_request_body
 
 from chatserver.errors import ChatError
 from chatserver.web.base import BaseHandler
@@ -30,7 +29,7 @@ class BodiesAfterHeads(Application):
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        return _Routing(self, server_conn, request_conn)
+        return _Routing(super().start_request(server_conn, request_conn), request_conn)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         found = super().find_handler(request, **kwargs)
@@ -45,19 +44,31 @@ class BodiesAfterHeads(Application):
         return _Body(found)
 
 
-class _Routing(_RoutingDelegate):
+class _Routing(HTTPMessageDelegate):
     """Tornado's delegate, which also answers if Tornado cannot parse an address or a host."""
+
+    def __init__(self, delegate: HTTPMessageDelegate, connection: HTTPConnection) -> None:
+        self._delegate, self._connection = delegate, connection
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         try:
-            return super().headers_received(start_line, headers)
+            return self._delegate.headers_received(start_line, headers)
         except HTTPInputError:
-            self.delegate = HTTPMessageDelegate()
+            self._delegate = HTTPMessageDelegate()  # ignores the body
             error = ChatError("request.invalid", "The address or the host cannot be read.")
-            cast(Connection, self.request_conn).refuse(error)
+            cast(Connection, self._connection).refuse(error)
             return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self._delegate.on_connection_close()
 
 
 class _Body:
@@ -76,8 +87,8 @@ class _Body:
 
 def _streaming(handler: type[BaseHandler]) -> type[BaseHandler]:
     """A subclass of the handler that is prepared before its body is read."""
-    found: type[BaseHandler] | None = handler.__dict__.get("_streaming")
+    found: type[BaseHandler] | None = handler.__dict__.get("streaming")
     if found is None:
-        found = type(handler.__name__, (handler,), {"_stream_request_body": True})
-        handler._streaming = found  # type: ignore[attr-defined]
+        found = stream_request_body(type(handler.__name__, (handler,), {"has_body": True}))
+        handler.streaming = found  # type: ignore[attr-defined]
     return found

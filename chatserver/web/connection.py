@@ -157,6 +157,7 @@ class Serving(HTTP1ServerConnection):
     """The requests of one client, one after the other."""
 
     stream: IOStream
+    requests: "asyncio.Task[None]"  # done once the connection is closed
 
     def __init__(self, stream: IOStream, front: Host, context: Any) -> None:
         super().__init__(stream, front.conn_params, context)
@@ -173,6 +174,14 @@ class Serving(HTTP1ServerConnection):
         self._gate.visitors.enter(self.address)
 
     # -- called by the server ----------------------------------------------------------------------
+
+    def start_serving(self, delegate: HTTPServerConnectionDelegate) -> None:
+        self.requests = asyncio.create_task(self._answer_all(delegate))
+
+    async def close(self) -> None:
+        """Close the connection, and wait for the end of its last request."""
+        self.stream.close()
+        await asyncio.wait([self.requests])
 
     def step_out(self) -> None:
         """Stop counting the connection among visitors, as it becomes a lasting one (socket or stream)."""
@@ -195,7 +204,7 @@ class Serving(HTTP1ServerConnection):
     def look(self, now: float, patience: float) -> None:
         """Close the connection if the client has read next to nothing for `patience` seconds."""
         stream: Any = self.stream
-        if stream.closed() or not stream._write_buffer:
+        if stream.closed() or not stream.writing():
             self._mark = None
             return
         taken: int = stream._total_write_done_index
@@ -210,7 +219,7 @@ class Serving(HTTP1ServerConnection):
 
     # -- requests ----------------------------------------------------------------------------------
 
-    async def _server_request_loop(self, delegate: HTTPServerConnectionDelegate) -> None:
+    async def _answer_all(self, delegate: HTTPServerConnectionDelegate) -> None:
         try:
             self.stream.set_nodelay(True)
             while not self._stops and await self._serve(delegate):  # noqa: ASYNC110

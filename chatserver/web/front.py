@@ -116,9 +116,8 @@ class Front(HTTPServer):
         left = [cast(Serving, serving) for serving in self._connections]
         for serving in left:
             serving.finish_up()
-        ends = [cast(Any, serving)._serving_future for serving in left]
-        if ends:
-            await asyncio.wait(ends, timeout=FINISH_SECONDS)
+        if left:
+            await asyncio.wait([each.requests for each in left], timeout=FINISH_SECONDS)
         for serving in left:
             serving.stream.close()
         for task in [*self._refusing]:
