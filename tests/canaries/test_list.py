@@ -1,14 +1,18 @@
-"""The list of private names against the sources, the libraries and the tests."""
+"""The list of private names against the sources, the libraries, the tests and setup.cfg."""
 
+import configparser
 import gc
 import importlib
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
-from tests.canaries.finding import Use, in_source, names_of, uses
-from tests.canaries.listed import LISTED, OWN, place, tested
+from tests.canaries.finding import ROOT, Use, in_source, names_of, uses
+from tests.canaries.listed import DISTRIBUTIONS, LISTED, OWN, place, tested
 
 ALL = [(owner, name) for owner, names in LISTED.items() for name in names]
 
@@ -53,6 +57,21 @@ def test_what_is_relied_on_in_every_listed_name_is_tested() -> None:
     for path in Path(__file__).parent.glob("test_*.py"):
         importlib.import_module(f"{__package__}.{path.stem}")
     assert tested == set(ALL)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS.values())
+def test_versions_that_were_not_tested_are_left_out(name: str) -> None:
+    """setup.cfg bounds the library from above, and what is installed is within the bounds."""
+    setup = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    texts = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+    lines = [line.split(" #")[0].strip() for text in texts for line in text.splitlines()]
+    requirements = [Requirement(line) for line in lines if line and line[0] != "#"]
+    (specifier,) = (each.specifier for each in requirements if each.name == name)
+    installed = Version(metadata.version(name))
+    assert installed in specifier
+    next_minor = f"{installed.major}.{installed.minor + 1}"
+    assert next_minor not in specifier, f"{name} {next_minor} was not tested, and is not left out"
 
 
 @pytest.mark.parametrize(
