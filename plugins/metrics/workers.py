@@ -1,21 +1,18 @@
 """The figures of all workers of a server in one answer, whichever of them is asked."""
 
 import asyncio
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 ASK_SECONDS = 1.0  # of the two that a plugin has (plugins.deadline_seconds)
 ANSWER_BYTES = 16 * 1024 * 1024
 
 # The query `workers=own` asks for the figures of one worker alone.
 REQUEST = "GET {path}?workers=own HTTP/1.0\r\nHost: localhost\r\n\r\n"
-UP = """\
-# HELP chatserver_worker_up 1 if the worker answers
-# TYPE chatserver_worker_up gauge
-chatserver_worker_up {}
-"""
-_BLOCK = re.compile(r"\n(?=# HELP )")
-_NAME = re.compile(r"(\{| )")  # what ends a sample's name: its labels, or its value
 
 
 async def together(ports: Sequence[int], path: str) -> bytes:
@@ -23,11 +20,40 @@ async def together(ports: Sequence[int], path: str) -> bytes:
 
     Nothing is added up: readers can sum over the label.
     """
-    texts = await asyncio.gather(*(_ask(port, path) for port in ports))
-    metrics: dict[str, list[str]] = {}  # by name: the two lines about it, and its samples
-    for number, text in enumerate(texts, 1):
-        _add(metrics, number, UP.format(int(text is not None)) + (text or ""))
-    return "".join(f"{line}\n" for lines in metrics.values() for line in lines).encode()
+    pages = await asyncio.gather(*(_ask(port, path) for port in ports))
+    # In a thread: it takes 18 µs of the processor for each sample.
+    return await asyncio.to_thread(generate_latest, Pages(pages))
+
+
+class Pages(Collector):
+    """The metrics on the workers' pages. A page is None if its worker does not answer."""
+
+    def __init__(self, pages: Sequence[str | None]) -> None:
+        self._pages = pages
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("chatserver_worker_up", "1 if the worker answers", labels=["worker"])
+        metrics: dict[tuple[str, str], Metric] = {}
+        for number, page in enumerate(self._pages, 1):
+            worker = str(number)
+            found = _metrics(page)
+            up.add_metric([worker], bool(found))
+            for metric in found:
+                for sample in metric.samples:
+                    sample.labels["worker"] = worker
+                # A counter and a gauge may have one name here: without the counter's `_total`.
+                whole = metrics.setdefault((metric.name, metric.type), metric)
+                if whole is not metric:
+                    whole.samples += metric.samples
+        return [up, *metrics.values()]
+
+
+def _metrics(page: str | None) -> list[Metric]:
+    """The metrics on a page. A page that cannot be read counts as none."""
+    try:
+        return [*text_string_to_metric_families(page or "")]
+    except ValueError:
+        return []
 
 
 async def _ask(port: int, path: str) -> str | None:
@@ -52,17 +78,3 @@ async def _answer(port: int, request: bytes) -> bytes:
         return answer
     finally:
         writer.close()
-
-
-def _add(metrics: dict[str, list[str]], worker: int, text: str) -> None:
-    for block in _BLOCK.split(text):
-        about, kind, *samples = block.removesuffix("\n").split("\n")
-        lines = metrics.setdefault(about.split(" ")[2], [about, kind])
-        lines += (_labelled(sample, worker) for sample in samples)
-
-
-def _labelled(sample: str, worker: int) -> str:
-    """A line of the format, with one label more."""
-    name, end, rest = _NAME.split(sample, 1)
-    label = f'worker="{worker}"'
-    return f"{name}{{{label},{rest}" if end == "{" else f"{name}{{{label}}} {rest}"
