@@ -13,7 +13,7 @@ from operator import add
 from chatserver.search import normalisation
 from chatserver.search.normalisation import nfkc, ranges
 
-TEXT_CHARS = 10_000  # indexed of a folded text; words beyond them cannot be found
+TEXT_CHARS = 10_000  # a folded text is indexed up to here; words beyond cannot be found
 TOKEN_CHARS = 64  # a longer word is cut to its first 64 characters
 
 # Katakana is folded to hiragana, and typographic quotes to ASCII quotes.

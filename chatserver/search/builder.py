@@ -29,7 +29,7 @@ class Builder:
                 offsets = self._posted.get(token)
                 if offsets is None:
                     self._posted[token] = array("H", (offset,))
-                    # `slot_in` written out: it would be called a hundred times for each message.
+                    # `slot_in` inlined: it would be called a hundred times for each message.
                     self._on_page[self._slots + crc32(token.encode()) % self._slots].append(token)
                 else:
                     offsets.append(offset)
@@ -54,7 +54,7 @@ class Builder:
         self._times[place + 1] = max(self._times[place + 1], at)
 
     def pages(self) -> Iterator[tuple[int, bytes]]:
-        """Slots, ascending, and the bytes to append to each one's page; slots without any are left out."""
+        """Pairs (slot, bytes to append to its page), by ascending slot; slots without new bytes are left out."""
         edited: defaultdict[int, dict[str, Sequence[int]]] = defaultdict(dict)
         times = (self._start, *self._times)
         for token, messages in (*sorted(self._edited.items()), (TIMES, times)):

@@ -1,4 +1,4 @@
-"""Candidates of one room: messages that may match, newest first, known as segment after segment is read."""
+"""Candidates of one room: messages that may match, newest first, collected segment by segment."""
 
 from bisect import bisect_right
 from collections import deque
@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """Some candidates, ascending; neither they nor any candidate that follows was posted after `bound`."""
+    """Seqs of some candidates, ascending. None in this or a later piece was posted after `bound`."""
 
     bound: int
     seqs: list[int]
@@ -40,7 +40,7 @@ class Candidates:
         """The room is indexed up to `end`. Candidates have seq <= `top` and, if known, a time in the span."""
         self._end, self._top, self._span = end, top, span
         self._edited: set[int] = set()  # seqs of edited messages in segments yet to be read
-        self._read = ANY_SEQ  # segments that begin here or later have been read
+        self._read = ANY_SEQ  # segments that begin at this seq or later have been read
         self._below = top  # the highest seq that unread segments may still contribute
         self.reached = 0  # the end of the newest segment with a message as old as the span
         self._unread: list[Known] = []  # the newest is the last
@@ -48,12 +48,12 @@ class Candidates:
 
     @property
     def known(self) -> int:
-        """The next known candidate was not posted after this second; -1 if none is known."""
+        """Latest second at which the next known candidate may have been posted; -1 if none is known."""
         return self._pieces[0].bound if self._pieces else -1
 
     @property
     def bound(self) -> int | None:
-        """No candidate still to come was posted after this second; None when there are no more."""
+        """Latest second at which a remaining candidate may have been posted; None if none remains."""
         if self._unread:
             return max(self.known, self._unread[-1].latest)
         return self.known if self._pieces else None
@@ -74,7 +74,7 @@ class Candidates:
         return taken, not seqs
 
     def add_tail(self, found: Iterable[int], after: int, latest: int) -> None:
-        """Take in messages posted or edited behind the seq `after`, none later than the second `latest`.
+        """Add messages posted or edited behind the seq `after`, none later than the second `latest`.
 
         Call it before any segment is read.
         """
@@ -101,7 +101,7 @@ class Candidates:
         return self._unread
 
     def read(self, posted: Sequence[int], edited: Collection[int]) -> None:
-        """Take in the newest unread segment's hits: seqs posted in it, and seqs of messages edited in it."""
+        """Add the newest unread segment's hits: seqs posted in it, and seqs of messages edited in it."""
         known = self._unread.pop()
         self._read = known.segment.first
         if edited:

@@ -1,4 +1,4 @@
-"""A room's directory: for each segment its times, and the oldest message that it leads to.
+"""A room's directory: each segment's times, and the oldest message that its postings name.
 
 A search goes from the newest segment to the oldest, in many rooms at once; the directory lets it leave
 most segments unread. It is one page for each room, derived from the log like all others. If it is missing
@@ -67,7 +67,7 @@ _decode = msgspec.msgpack.Decoder(list[Known]).decode
 
 
 async def read(store: Store, rooms: Sequence[str]) -> Directories:
-    """The directories of these rooms, by two queries at the same time."""
+    """The directories of these rooms, read by two concurrent queries."""
     indexed, pages = await asyncio.gather(
         store.indexed(rooms), store.index_pages([(room, SLOT, 0) for room in rooms])
     )

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SECONDS = 0.3  # of processor time for comparing texts; then the page ends, and its cursor goes on from there
-SLICE_SECONDS = 0.01  # of processor time between two yields; one text may take up to 10 ms more
+SECONDS = 0.3  # processor time for comparing texts; after it the page ends, and its cursor continues from there
+SLICE_SECONDS = 0.01  # processor time between two yields; one text may take up to 10 ms more
 
 
 class Turns:
-    """Lets one search at a time go on, in each turn of the loop: a hundred take no longer turns than one."""
+    """Lets one search proceed in each turn of the event loop: a hundred searches block it no longer than one."""
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -32,7 +32,7 @@ class Turns:
         self._is_turning = False
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():  # nobody has given up meanwhile
+            if not turn.done():  # the search was not cancelled meanwhile
                 turn.set_result(None)
                 self._is_turning = True
                 asyncio.get_running_loop().call_soon(self._next)
@@ -51,7 +51,7 @@ class Effort:
         return self._spent >= SECONDS
 
     async def each(self, items: Iterable[T]) -> AsyncIterator[T]:
-        """The items; the time until the next one is asked for counts. Others get their turns in between."""
+        """Yield the items. The time spent on each one counts; other searches take turns in between."""
         await self._turns.take()
         began = thread_time()
         for item in items:

@@ -18,11 +18,11 @@ from chatserver.search.query import Query
 from chatserver.search.reading import Groups
 from chatserver.search.segments import SIZES
 
-LOOKED_UP = 12  # tokens of a query, in up to FEW_ROOMS rooms; each candidate's text is compared later anyway
-FEW_ROOMS = 100  # in more, fewer tokens are looked up: a token takes four pages or more in each
-TAIL_EVENTS = 2000  # read of one room's tail: an index is further behind only while it is built
-TAILS_EVENTS = 20_000  # read of all rooms' tails together
-READ_EVENTS = 400  # of tails read at once: some 12 MB at the most
+LOOKED_UP = 12  # tokens, in up to FEW_ROOMS rooms; each candidate's text is compared later anyway
+FEW_ROOMS = 100  # in more, fewer tokens are looked up: each takes four or more pages a room
+TAIL_EVENTS = 2000  # read of one room's tail; an index is further behind only while it is built
+TAILS_EVENTS = 20_000  # events read of all rooms' tails together
+READ_EVENTS = 400  # events of tails in one read: some 12 MB at the most
 
 
 class Wanted(NamedTuple):
@@ -33,7 +33,7 @@ class Wanted(NamedTuple):
     span: Span | None = None
 
     def groups(self, rooms: int) -> Groups:
-        """Groups of tokens to look up in so many rooms. Every answer has a token of each; others may too."""
+        """Groups of tokens to look up in that many rooms. Every answer has a token of each group."""
         most = max(LOOKED_UP * FEW_ROOMS // max(rooms, FEW_ROOMS), 1)
         tokens = dict.fromkeys(token for term in self.query.terms for token in term.tokens)
         groups: list[Sequence[str]] = [(token,) for token in list(tokens)[:most]]
@@ -41,7 +41,7 @@ class Wanted(NamedTuple):
             groups.append([segments.author_token(author) for author in self.authors])
         return groups
 
-    def is_said(self, event: MessagePosted | MessageEdited) -> bool:
+    def matches(self, event: MessagePosted | MessageEdited) -> bool:
         if self.authors and event.author.id not in self.authors:
             return False
         return self.query.matches(analysed(event.body))
@@ -62,7 +62,7 @@ class _Tail(NamedTuple):
     """Matches in the part of a log behind the index: seqs of messages posted or edited there."""
 
     found: Collection[int] = ()
-    latest: int = 0  # the second of the newest of these posts and edits
+    latest: int = 0  # time of the newest of these posts and edits, in seconds
 
 
 class Finder:
@@ -76,7 +76,7 @@ class Finder:
     ) -> Located:
         """Begin a search in these rooms. `before`, a seq, is for one room only."""
         heads = {room: room.head for room in rooms}
-        # This comes before the pages: whatever counts as indexed now is in pages read afterwards.
+        # Read before the pages, so that the pages have everything that counts as indexed here.
         index = await directory.read(self._store, [room.id for room in rooms])
         limit = min(TAIL_EVENTS, max(TAILS_EVENTS // max(len(rooms), 1), 1))
         ends = {room: min(index.indexed.get(room.id, 0), head) for room, head in heads.items()}
@@ -97,20 +97,20 @@ class Finder:
     async def _tails(
         self, after: Mapping[Room, int], heads: Mapping[Room, int], wanted: Wanted, effort: Effort
     ) -> dict[Room, _Tail]:
-        """The tails of the rooms that have one."""
+        """Each room's tail; rooms that are fully indexed are left out."""
         behind = {room: heads[room] - after[room] for room in after if after[room] < heads[room]}
         kept = {room: room.since(after[room], limit) for room, limit in behind.items()}
         missing = [(room, behind[room]) for room, known in kept.items() if known is None]
         read = {room: events async for room, events in self._read(after, missing)}
         tails: dict[Room, _Tail] = {}
         for room, events in kept.items():
-            tails[room] = await _said(read[room] if events is None else events, wanted, effort)
+            tails[room] = await _matching(read[room] if events is None else events, wanted, effort)
         return tails
 
     async def _read(
         self, after: Mapping[Room, int], missing: Iterable[tuple[Room, int]]
     ) -> AsyncIterator[tuple[Room, list[AnyEvent]]]:
-        """Read the given number of events of each room, from behind `after` on."""
+        """Read the given number of events of each room, beginning behind `after`."""
         for some in _together(missing):
             room, count = some[0]
             if len(some) == 1 and count > READ_EVENTS:
@@ -138,7 +138,7 @@ def _together(missing: Iterable[tuple[Room, int]]) -> Iterator[list[tuple[Room, 
     with more than READ_EVENTS is a group by itself.
     """
     group: list[tuple[Room, int]] = []
-    for room, count in sorted(missing, key=itemgetter(1)):  # so the last one has the most
+    for room, count in sorted(missing, key=itemgetter(1)):  # so a group's last room has the most
         if group and count * (len(group) + 1) > READ_EVENTS:
             yield group
             group = []
@@ -147,14 +147,14 @@ def _together(missing: Iterable[tuple[Room, int]]) -> Iterator[list[tuple[Room, 
         yield group
 
 
-async def _said(events: Sequence[AnyEvent], wanted: Wanted, effort: Effort) -> _Tail:
+async def _matching(events: Sequence[AnyEvent], wanted: Wanted, effort: Effort) -> _Tail:
     """The messages whose text or edited text matches; once the effort is spent, all messages."""
     found: set[int] = set()
     latest = 0
     async for event in effort.each(events):
         if not isinstance(event, MessagePosted | MessageEdited):
             continue
-        if effort.is_spent or wanted.is_said(event):
+        if effort.is_spent or wanted.matches(event):
             seq = event.seq
             if isinstance(event, MessageEdited):
                 seq = message_seq(event.room, event.message) or 0

@@ -17,33 +17,34 @@ from chatserver.search.builder import Builder
 from chatserver.search.directory import Known
 from chatserver.search.segments import SIZES, Segment, next_segment, superseded
 
-LOOK_SECONDS = 1.0  # from one look to the next
-READ_EVENTS = 500  # in one read
-WRITE_PAGES = 250  # in one write: one or two megabytes
-SWEEP_ROOMS = 500  # looked at together in a sweep, which goes through all the rooms of the store
-SWEEP_SECONDS = 20.0  # from one sweep to the next
-SLICE_SECONDS = 0.001  # of work without a rest
-# Seconds of rest after each second of work: on an idle node; and on one that is busy, which shows in a
-# loop that wakes late or in many sends under way.
+LOOK_SECONDS = 1.0  # between two looks
+READ_EVENTS = 500  # read at once
+WRITE_PAGES = 250  # written at once: one or two megabytes
+SWEEP_ROOMS = 500  # in one step of a sweep, which visits all rooms of the store
+SWEEP_SECONDS = 20.0  # between two sweeps
+SLICE_SECONDS = 0.001  # work without a rest
+# Seconds of rest after each second of work, on an idle and on a busy node. A node is busy if its loop wakes
+# late or many sends are under way.
 IDLE_REST, BUSY_REST = 1.0, 30.0
 LATE_SECONDS = 0.002
-PRESSED_SECONDS = 0.1  # from one segment to the next, while many sends are under way
+PRESSED_SECONDS = 0.1  # between two segments, while many sends are under way
 
 
 class Indexer:
-    """One node's indexer: looks at the rooms in memory every second, at all others now and then."""
+    """One node's indexer: checks the rooms in memory every second, and all others in periodic sweeps."""
 
     def __init__(self, store: Store, cache: RoomCache, is_pressed: Callable[[], bool]) -> None:
-        """`is_pressed` tells whether other work needs the processor more."""
+        """`is_pressed` returns whether other work needs the processor more."""
         self._store, self._cache, self._is_pressed = store, cache, is_pressed
-        self._known: dict[str, int] = {}  # rooms in memory, indexed up to these seqs at least
+        # Rooms in memory, each with a seq up to which it is indexed at least.
+        self._known: dict[str, int] = {}
         self._swept = ""  # the last room that the present sweep looked at
         self._next_sweep = 0.0
         self._rest = IDLE_REST
         self._paused = False
 
     def pause(self) -> None:
-        """Stop indexing, for tests of other things."""
+        """Stop indexing; only tests call this."""
         self._paused = True
 
     async def look(self) -> None:
@@ -135,7 +136,7 @@ class Indexer:
             return {}
         newest = segment.before.newest
         found = await self._store.index_pages([(room, slot, newest) for slot in slots])
-        # A node that goes on drops these pages, but only after it has indexed the room up to here.
+        # A faster node drops these pages, but only after it has marked the room as indexed up to here.
         if (await self._store.indexed([room])).get(room, 0) >= segment.end:
             return None
         return {slot: data for slot, data in zip(slots, found, strict=True) if data}
@@ -143,7 +144,7 @@ class Indexer:
     async def _with_times(
         self, room: str, done: int, known: directory.Directory
     ) -> directory.Directory:
-        """The directory with all times known; rebuilt if an older index or two racing nodes left gaps."""
+        """The directory with all times; rebuilt if an older index or two racing nodes left gaps."""
         if all(each.has_times for each in known):
             return known
         places = [directory.times_place(room, each.segment) for each in known]
@@ -161,7 +162,7 @@ class Indexer:
         if found is None or len(found) < end - after:
             found = await self._store.read(room, after, end - after)
         if len(found) < end - after:
-            raise StoreUnavailable  # `heads` said that they are there
+            raise StoreUnavailable  # `heads` has counted them
         return found
 
     async def _paced(self, work: Iterable[None]) -> None:

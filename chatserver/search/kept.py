@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from chatserver.interfaces import IndexPlace, Store
 
 KEEP_BYTES = 32 << 20  # for all rooms together
-PLACE_BYTES = 300  # taken by a place and its entry, beside the page
+PLACE_BYTES = 300  # memory of a place and its entry, beside the page
 
 
 class KeptPages:
@@ -22,7 +22,7 @@ class KeptPages:
         self._size = 0
 
     async def get(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
-        """Like `Store.index_pages`, by at most one query."""
+        """Like `Store.index_pages`; makes at most one query."""
         found: list[bytes | None] = []
         missing: dict[IndexPlace, bytes | None] = {}
         for place in places:
@@ -46,7 +46,7 @@ class KeptPages:
 
     def _keep(self, place: IndexPlace, data: bytes) -> None:
         if place in self._kept:
-            return  # somebody else read it meanwhile
+            return  # another search read it meanwhile
         self._kept[place] = data
         self._size += len(data) + PLACE_BYTES
         while self._size > self._most:

@@ -1,7 +1,7 @@
 """Tests whether a text contains a query's terms, in time linear in the length of the text.
 
 Users write both the query and the text, so nothing here backtracks. The text is rewritten once for each
-kind of term; then a term matches exactly if one string contains another.
+kind of term; then a term matches if and only if one string contains another.
 """
 
 import re
@@ -15,9 +15,9 @@ from chatserver.search.analyser import MARKS, UNSPACED, WORD
 # No text contains a lone surrogate. EDGE marks where words begin and end, SIGN replaces signs.
 _EDGE, _SIGN = "\ud800", "\udc00"
 
-# Signs join the parts of don't or chat-server. Marks are no signs: they are part of a word.
+# Signs join the parts of don't or chat-server. Marks are not signs: they are part of a word.
 SIGNS = re.compile(rf"(?:[^\w\s{MARKS}{UNSPACED}]|_)+")
-_SIGNS_BUT_UNDERLINE = re.compile(rf"[^\w\s{MARKS}{UNSPACED}]+")  # twice as quick
+_SIGNS_BUT_UNDERLINE = re.compile(rf"[^\w\s{MARKS}{UNSPACED}]+")  # twice as fast as SIGNS
 _WORDS = re.compile(f"({WORD})")
 _ASCII_SIGNS, _ASCII_WORDS = re.compile(r"[^a-z0-9\s]+"), re.compile("([a-z0-9]+)")
 _SPACES = re.compile(r"\s+")
@@ -27,9 +27,9 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 class Form(Enum):
     """Form of a text in which one kind of term is looked for."""
 
-    PLAIN = "plain"  # folded, as it is
-    WORDS = "words"  # the edges of words are marked, and signs in a row are one
-    SPACED = "spaced"  # the edges of words are marked, and spaces in a row are one
+    PLAIN = "plain"  # folded, otherwise unchanged
+    WORDS = "words"  # the edges of words are marked, and consecutive signs are one
+    SPACED = "spaced"  # the edges of words are marked, and consecutive spaces are one
 
 
 class Text:
@@ -69,7 +69,7 @@ class Term(NamedTuple):
     tokens: tuple[str, ...]
     needle: str
     form: Form = Form.PLAIN
-    parts: tuple[str, ...] = ()  # of the needle; a matching text contains each of them unchanged
+    parts: tuple[str, ...] = ()  # of the needle; a matching text has each of them unchanged
     optional: int = 0
 
     def is_in(self, text: Text) -> bool:
@@ -87,13 +87,13 @@ def piece(tokens: tuple[str, ...], folded: str) -> Term:
 
 
 def words(tokens: tuple[str, ...], units: Sequence[str]) -> Term:
-    """A term for one whole word, or for several joined by signs, no matter which."""
+    """A term for one whole word, or for several joined by any signs."""
     edged = (f"{_EDGE}{word}{_EDGE}" for word in units)
     return Term(tokens, _SIGN.join(edged), Form.WORDS, tuple(dict.fromkeys(units)))
 
 
 def phrase(tokens: tuple[str, ...], folded: str) -> Term:
-    """A term for a phrase: the number of spaces does not matter, and it begins and ends at whole words.
+    """A term for a phrase of whole words; the number of spaces between them does not matter.
 
     In scripts without spaces a space may come from the end of a line, so there it may be missing.
     """

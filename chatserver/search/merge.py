@@ -14,13 +14,13 @@ from chatserver.search.effort import Effort
 from chatserver.search.finder import Located
 from chatserver.search.segments import seconds
 
-REJECTED = 500  # candidates that one page may reject; the next page goes on from there
-# Messages read at first beyond those wanted, as some turn out not to match, or not to be the newest. In many
-# rooms more of them are not the newest, since the times of candidates are known only roughly.
+REJECTED = 500  # candidates that one page may reject; the next page continues behind them
+# Extra messages in the first read, since some do not match or are not the newest. With many rooms, more of
+# them are not the newest, since the times of candidates are known only roughly.
 SPARE, SPARE_OF_MANY = 2, 30
 AT_ONCE = 800  # messages in one read …
-READ_CHARS = 1 << 20  # … but about so many characters at most, going by those read before
-OF_ONE = 16  # messages of one room in a read of many rooms, as the times of candidates are known only roughly
+READ_CHARS = 1 << 20  # … but about this many characters at most, estimated from earlier reads
+OF_ONE = 16  # messages of one room in a read of many, since times are only roughly known
 
 
 class Place(NamedTuple):
@@ -41,17 +41,17 @@ Judge = Callable[[Message], bool]  # whether the message is an answer, regardles
 
 
 class Stream:
-    """The answers of one room; `waiting` holds those that were read and are not given out yet."""
+    """The answers of one room; `waiting` holds those read but not yet returned."""
 
     def __init__(self, room: Room, candidates: Candidates) -> None:
         self.room, self.candidates = room, candidates
         self.waiting: deque[tuple[Place, Message]] = deque()
-        self.reached: Place | None = None  # the place of the last candidate that was looked at
+        self.reached: Place | None = None  # the place of the last candidate examined
         self.earliest: str | None = None  # the lowest `Place.at` of the answers up to there
 
 
 class Merge:
-    """One page in the making."""
+    """Builds one page of answers."""
 
     def __init__(
         self,
@@ -62,15 +62,15 @@ class Merge:
         behind: Place | None,
         effort: Effort,
     ) -> None:
-        """Give the answers behind the place `behind`, or all. `place_of` sees one message at a time."""
+        """Collect the answers behind the place `behind`, or all if it is None."""
         self._effort = effort
         self._seen = self._chars = 0  # messages read, and their characters
         self._lookup, self._behind = located.lookup, behind
         self._read, self._is_answer, self._place_of = read, is_answer, place_of
         self._rejected = 0
         self._spare = SPARE if len(located.rooms) == 1 else SPARE_OF_MANY
-        self._ready: list[Stream] = []  # streams with answers waiting, by the place of the first
-        # Streams that may get more answers, by the second after which none of those was posted.
+        self._ready: list[Stream] = []  # streams with waiting answers, by their first one's place
+        # Streams without waiting answers that may get some, by the latest second those may have.
         self._hungry: list[tuple[int, Stream]] = []
         streams = [Stream(room, found) for room, found in located.rooms.items()]
         for stream in streams:
@@ -79,18 +79,18 @@ class Merge:
         self._sort(streams)
 
     async def page(self, limit: int) -> tuple[list[tuple[Place, Message]], Place | None]:
-        """At most `limit` messages, and the place to go on behind; None if there are no more."""
+        """At most `limit` messages, and the place behind which the next page begins; None at the end."""
         found: list[tuple[Place, Message]] = []
         while len(found) < limit:
             before = self._before()
             if before and await self._feed(before, limit - len(found)):
                 continue
-            # No answer behind the place that such a stream has reached can be given out yet.
+            # Answers behind the place that such a stream has reached have to wait for it.
             unable = before if self._ready else [stream for _, stream in self._hungry]
             stopped = max((stream.reached for stream in unable if stream.reached), default=None)
             if not self._ready or (stopped and _first_place(self._ready[-1]) < stopped):
-                # The last answer given out may be older than the place a stream has reached: go on
-                # behind both.
+                # The last answer returned may be older than the place a stream has reached: the next
+                # page begins behind both.
                 if stopped and found:
                     stopped = min(stopped, found[-1][0])
                 return found, stopped
@@ -101,7 +101,7 @@ class Merge:
         return found, found[-1][0] if more else None
 
     def _sort(self, streams: Iterable[Stream]) -> None:
-        """Put each stream among the ready or the hungry ones; a stream at its end goes to neither."""
+        """Add each stream to the ready or the hungry ones; an exhausted stream to neither."""
         for stream in streams:
             if stream.waiting:
                 insort(self._ready, stream, key=_first_place)
@@ -112,7 +112,7 @@ class Merge:
         """The hungry streams whose next answer may come before the first of the ready ones."""
         if self._ready:
             first: Place | None = _first_place(self._ready[-1])
-        elif self._is_enough():  # then the page ends at the place that one of them has reached
+        elif self._is_enough():  # then the page ends at the farthest place reached
             first = max((each.reached for _, each in self._hungry if each.reached), default=None)
         else:
             first = None
@@ -121,7 +121,7 @@ class Merge:
         return [stream for _, stream in self._hungry[start:]]
 
     async def _feed(self, streams: Sequence[Stream], wanted: int) -> bool:
-        """Read messages of these streams, or more of the index; False if this page may look at no more."""
+        """Read messages of these streams, or more of the index; False if the page's limits are reached."""
         if self._is_enough():
             streams = [stream for stream in streams if stream.reached is None]
             if not streams:
@@ -129,7 +129,7 @@ class Merge:
         # Each read of messages is a round trip to the store: first know as many candidates as a page needs.
         is_short = self._lookup.bound >= 0 and self._in_sight() < wanted
         if not is_short and (taken := self._take(streams, self._most(wanted))):
-            self._spare *= 2  # a further read means that this one was too small
+            self._spare *= 2  # if another read follows, this one was too small
             await self._look_at(taken)
         else:
             await self._lookup.read_on()
@@ -149,13 +149,13 @@ class Merge:
         return max(most, OF_ONE)
 
     def _in_sight(self) -> int:
-        """Number of answers read, plus candidates that come before all unknown ones."""
+        """Number of waiting answers, plus candidates that come before all unknown ones."""
         answers = sum(len(stream.waiting) for stream in self._ready)
         bound = self._lookup.bound
         return answers + sum(stream.candidates.ready(bound) for _, stream in self._hungry)
 
     def _take(self, streams: Sequence[Stream], size: int) -> Mapping[Stream, list[str]]:
-        """The ids of the next candidates, up to where a candidate not known yet may come first."""
+        """The ids of the next candidates, stopping where an unknown candidate may come first."""
         taken: defaultdict[Stream, list[str]] = defaultdict(list)
         most = 1 if self._effort.is_spent else max(size // len(streams), OF_ONE)
         heap = [(-stream.candidates.known, place, stream) for place, stream in enumerate(streams)]

@@ -22,7 +22,7 @@ def ranges(chars: Iterable[str]) -> str:
 # Stacks of marks longer than in any language: Unicode lets a process assume at most 30
 # (https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format).
 _STACK = re.compile(f"[{ranges(MARKS)}\uff9e\uff9f]{{31,}}")
-# Marks that normalisation never reorders, nor moves others across.
+# Marks that normalisation never reorders, and never moves others across.
 _FIXED = re.compile(f"([{ranges(mark for mark in MARKS if not unicodedata.combining(mark))}])")
 
 

@@ -1,9 +1,9 @@
 """The format of index pages: a page holds the postings of some tokens of a segment.
 
 One token's postings are found without decoding the others. A page has one block of bytes for each part of
-the segment, in order. A block has a head; the tokens, ascending, with a line feed around each; the end of
-each token's list; the lists themselves, which are offsets of messages, as gaps; and, by token (also with
-line feeds around it), the seqs of messages to which an edit gave the token. Lists are MessagePack.
+the segment, in order. A block has a head; the tokens, ascending, with a line feed around each; the table
+with the end of each token's list; the lists, which are offsets of messages stored as gaps; and, by token
+(also with line feeds around it), the seqs of messages to which an edit gave the token. Lists are MessagePack.
 """
 
 import struct
@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-# The starts of the ends of lists, of the lists, and of the edits, and the end of the block; all in bytes.
+# Byte offsets in the block: the table of ends, the lists, the edits, and the end of the block.
 _HEAD = struct.Struct("<IIII")
-SHORT = (1 << 16) - 1  # up to so many bytes of lists, an end takes two bytes; else four
+SHORT = (1 << 16) - 1  # up to this many bytes of lists, an end takes two bytes; else four
 _SHORT_ENDS, _LONG_ENDS = struct.Struct("<HH"), struct.Struct("<II")  # the ends of two lists
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -25,7 +25,7 @@ _decode_edits = msgspec.msgpack.Decoder(dict[str, list[int]]).decode
 
 
 def encoded(posted: Mapping[str, "array[int]"], edited: Mapping[str, Sequence[int]]) -> bytes:
-    """One part's block of a page. `posted` has ascending offsets by token; tokens have no line feeds."""
+    """One part's block of a page. `posted` maps tokens, which have no line feeds, to ascending offsets."""
     names = "".join([f"\n{token}" for token in posted]).encode() + b"\n"
     lists = [_encode(_gaps(offsets)) for offsets in posted.values()]
     ends = list(accumulate(map(len, lists)))
@@ -40,7 +40,7 @@ def encoded(posted: Mapping[str, "array[int]"], edited: Mapping[str, Sequence[in
 
 
 def _gaps(offsets: "array[int]") -> list[int]:
-    """Each offset as its distance from the one before, which mostly takes one byte."""
+    """Each offset's distance from the one before, which mostly takes one byte."""
     if len(offsets) == 1:  # the usual case
         return offsets.tolist()
     return [offsets[0], *(b - a for a, b in pairwise(offsets))]
@@ -73,7 +73,7 @@ def look_up(data: bytes, mark: bytes) -> Sequence[Found]:
         end = start + size
         if at < end:
             posted = b""
-            if at < start + table:  # else the match is not among the tokens, perhaps by chance
+            if at < start + table:  # a match elsewhere is not a posted token, and may be chance
                 place = data.count(b"\n", start + _HEAD.size, at)
                 ends = _SHORT_ENDS if edits - lists <= SHORT else _LONG_ENDS
                 posted = _list(data, start + table, start + lists, place, ends)

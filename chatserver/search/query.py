@@ -1,6 +1,6 @@
 """The query language: words, phrases in quotes, and conditions such as `from:name`.
 
-There are no syntax errors: text that only looks like a condition is looked for as words.
+There are no syntax errors: a malformed condition is searched for as words.
 """
 
 import re
@@ -15,7 +15,7 @@ from chatserver.search.normalisation import nfkc
 
 QUERY_CHARS = 200
 FOLDED_CHARS = 2 * QUERY_CHARS  # some characters are folded to eighteen
-TERMS = 30  # of a query; further ones are ignored
+TERMS = 30  # used of a query; further ones are ignored
 
 _ITEM = re.compile(r'(?:(from|in|before|after):)?(?:"([^"]*)"?|([^\s"]+))', re.IGNORECASE)
 _QUOTES = str.maketrans("“”„«»", '"""""')
@@ -26,8 +26,8 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 class Query(NamedTuple):
     """A parsed query. All terms must match, and any one of `authors` (user names) and of `rooms` (names).
 
-    Empty `authors` or `rooms` mean all. Messages are at or after `since` and before `until`, times as
-    messages have them.
+    Empty `authors` or `rooms` mean all. Messages are at or after `since` and before `until`; both
+    are written like `Message.at`.
     """
 
     terms: tuple[Term, ...]
@@ -89,9 +89,9 @@ def parse(text: str) -> Query:
 
 
 def _signs(text: str) -> Term:
-    """A term for a text without tokens, which is looked for unchanged but for quotes around it.
+    """A term for a text without tokens: it is searched for as it is, without quotes around it.
 
-    Raises `ChatError` request.invalid if nothing is left of it.
+    Raises `ChatError` request.invalid if nothing is left.
     """
     signs = fold(text).strip().strip('"').strip()
     if not signs:

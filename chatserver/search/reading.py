@@ -14,7 +14,7 @@ from chatserver.search.pages import Found, look_up, marked, offsets
 
 
 class Token(NamedTuple):
-    """A token as pages have it, and its hash."""
+    """A token in the form that pages hold (`pages.marked`), and its hash."""
 
     mark: bytes
     digest: int
@@ -22,7 +22,7 @@ class Token(NamedTuple):
 
 # A message must have a token of every group.
 Groups = Sequence[Sequence[str]]
-Group = Sequence[Token]  # one group, ready for looking up
+Group = Sequence[Token]  # one group, prepared for `look_up`
 
 
 def as_group(tokens: Iterable[str]) -> Group:
@@ -34,16 +34,25 @@ NONE: Set[int] = frozenset()
 
 
 class Reading:
-    """One segment, and the messages of it that are left as more postings are read."""
+    """One segment and its messages that may still match, fewer as more postings are read."""
 
-    __slots__ = ("_edited", "_newest", "_posted", "_slots", "events", "known", "lacks", "room")
+    __slots__ = (
+        "_edited",
+        "_newest",
+        "_posted",
+        "_slots",
+        "events",
+        "has_missing_pages",
+        "known",
+        "room",
+    )
 
     def __init__(self, room: str, known: Known) -> None:
         self.room, self.known = room, known
         segment = known.segment
         self.events = segment.end - segment.first
         self._newest, self._slots = segment.newest, segment.lowest_slot
-        self.lacks = False  # a page was missing
+        self.has_missing_pages = False  # of a dropped segment, or empty, which are not stored
         self._posted: Collection[int] | None = None  # offsets; None: all
         self._edited: Set[int] | None = None  # seqs; None: all
 
@@ -62,7 +71,7 @@ class Reading:
     def narrow(
         self, groups: Sequence[Group], pages: Iterator[bytes | None]
     ) -> Sequence[int] | None:
-        """Keep only messages that have a token of each group; takes the pages at each group's `places`.
+        """Keep only messages that have a token of each group; consumes the pages at each group's `places`.
 
         Returns the size of each group's postings, in bytes; None if no message is left.
         """
@@ -78,7 +87,8 @@ class Reading:
         lists = [[each.posted for each in some] for some in found]
         sizes = [*map(_size, lists)]
         for _, some_lists in sorted(zip(sizes, lists, strict=True), key=itemgetter(0)):
-            self._posted = _within(self._posted, some_lists)  # the shortest leaves least to compare
+            # Shortest first: it leaves the least to compare.
+            self._posted = _within(self._posted, some_lists)
         return sizes
 
     def _found(self, group: Group, pages: Iterator[bytes | None]) -> list[Found]:
@@ -87,20 +97,20 @@ class Reading:
         for token in group:
             data = next(pages)
             if data is None:
-                self.lacks = True
+                self.has_missing_pages = True
             else:
                 found += look_up(data, token.mark)
         return found
 
     def narrow_times(self, span: Span, data: bytes | None, *, is_newest: bool) -> None:
-        """Keep only messages whose block overlaps the span, and all that edits lead to.
+        """Keep only messages whose block overlaps the span; keep all edited messages.
 
-        In the newest segment that reaches back to the span (`is_newest`), blocks later in the log than all
-        that begin within the span are dropped. An earlier block stays even if a clock that was ahead dated it
-        later.
+        In the newest segment that reaches back to the span (`is_newest`), blocks behind the last one with a
+        message no later than the span's end are dropped too. An earlier block stays, even if a fast clock
+        dated all its messages later.
         """
         if data is None:
-            self.lacks = True
+            self.has_missing_pages = True
             return
         segment = self.known.segment
         times = [*segments.times(segment, data)]
@@ -125,7 +135,7 @@ class Reading:
         ]
 
     def edited(self) -> Collection[int]:
-        """The seqs of the messages that edits in the segment lead to."""
+        """The seqs of messages edited in the segment that may still match."""
         return self._edited or ()
 
 

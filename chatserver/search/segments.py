@@ -8,8 +8,8 @@ a segment: its pages are those of its earlier parts with the newest part's bytes
 one page of each size, and little is rewritten as a room grows. Events behind the last segment are the
 log's tail, which a search reads directly.
 
-An edit is indexed at the edit's own seq and leads to its message. Nothing is removed from a segment: whether
-a message still has the tokens is decided when its text is read.
+An edit is indexed at its own seq, and its postings name the message. Nothing is removed from a segment: a
+search checks against the message's present text whether it still has the tokens.
 
 A segment's tokens are spread over its pages by a hash, so that each token is on exactly one of them.
 """
@@ -24,10 +24,10 @@ from chatserver.search.pages import look_up, marked
 GROWTH = 4  # factor from one size of parts to the next
 SIZES = (8, 32, 128, 512, 2048, 8192, 32768)  # of parts, in events: offsets fit 16 bits
 LARGEST = SIZES[-1]  # a part of this size is a segment by itself
-PAGE_EVENTS = 8  # of a part, for each page: a part adds 1 to 4 KB to a page
-BLOCK = 16  # messages that share one earliest and one latest time, unless a part has fewer
+PAGE_EVENTS = 8  # of a part for each of its pages: a part adds 1 to 4 KB to a page
+BLOCK = 16  # consecutive events that share one range of times; fewer in the smallest parts
 NEVER = (1 << 32) - 1  # later than any time, in seconds
-TIMES = "\0"  # the token that stands for the times; no text has it
+TIMES = "\0"  # the token under which times are stored; no text has it
 
 _TIMES_MARK = marked(TIMES)
 # Size of the parts by the number of events of a segment: unambiguous, as a row has at most three parts.
@@ -35,7 +35,7 @@ _SIZE_OF = {number * size: size for size in SIZES for number in range(1, GROWTH)
 
 
 class Segment(NamedTuple):
-    """The part of a log with first < seq <= end."""
+    """The events of a log with first < seq <= end."""
 
     first: int
     end: int
@@ -47,7 +47,7 @@ class Segment(NamedTuple):
 
     @property
     def newest(self) -> int:
-        """The seq before its newest part. Its pages are stored under this; no others of the size are."""
+        """The seq before its newest part. Its pages are stored under it; no other segment of its size has it."""
         return self.end - self.size
 
     @property
@@ -86,7 +86,7 @@ def _row(newest: int, size: int) -> int:
 
 
 def cover(indexed: int) -> list[Segment]:
-    """The segments of an index up to this seq, ascending: the fewest and largest that can be there."""
+    """The segments of an index up to this seq, ascending: the fewest and largest possible."""
     whole = indexed - indexed % LARGEST
     found = [Segment(first, first + LARGEST) for first in range(0, whole, LARGEST)]
     first = whole
