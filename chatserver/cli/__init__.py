@@ -1,4 +1,4 @@
-"""The `chatserver` command. Each subcommand has a file of its own, imported when it is called.
+"""The `chatserver` command. Each subcommand has its own file, imported when it is called.
 
 Exit status: 0 done, 1 refused (the reason on standard error), 2 wrong usage, 143 stopped by SIGTERM.
 """
@@ -18,7 +18,7 @@ COMMANDS = (
 
 
 class Commands(click.Group):
-    """Subcommands by their module's name; a refusal of any of them becomes text and status 1."""
+    """Finds subcommands by their module's name; turns a refusal into text and status 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -36,11 +36,11 @@ class Commands(click.Group):
         except StartupError as error:
             refuse(str(error))
         except ChatError as error:
-            refuse(told(error))
+            refuse(text_of(error))
         raise click.exceptions.Exit(1)
 
 
-def told(error: ChatError) -> str:
+def text_of(error: ChatError) -> str:
     """The error's text for the user, with the store's own reason for operators."""
     if isinstance(error, StoreUnavailable) and error.__cause__ is not None:
         return f"{error.text.rstrip('.')}: {error.reason}"
@@ -48,7 +48,7 @@ def told(error: ChatError) -> str:
 
 
 def refuse(text: str) -> None:
-    """Print the reasons of a refusal on standard error, one line each."""
+    """Print the reasons for a refusal on standard error, one line each."""
     for line in text.splitlines():
         click.secho(f"chatserver: {line}", err=True, fg="red")
 
@@ -56,7 +56,7 @@ def refuse(text: str) -> None:
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="chatserver COMMAND --help tells about one command.",
+    epilog="chatserver COMMAND --help describes one command.",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="chatserver")
 @click.pass_context

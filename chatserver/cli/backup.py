@@ -1,4 +1,4 @@
-"""`chatserver backup`: make one, look at them, verify one."""
+"""`chatserver backup`: make, list and verify backups."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ where = click.option(
     "--to", "folder", metavar="DIR", help="Folder of the backups, instead of backup.folder."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on one line.")
-WHOLE_UNTIL = "whole until {}: `chatserver restore --incomplete` brings that much back"
+WHOLE_UNTIL = "complete until {}: `chatserver restore --incomplete` restores up to then"
 
 
 @click.group(invoke_without_command=True)
 @where
-@click.option("--no-rotate", is_flag=True, help="Remove none, however old.")
+@click.option("--no-rotate", is_flag=True, help="Keep old backups.")
 @configured
 @click.pass_context
 def command(
@@ -37,10 +37,10 @@ def command(
     folder: str | None,
     no_rotate: bool,
 ) -> None:
-    """Make a backup, and remove those that are too old.
+    """Make a backup, and remove old ones.
 
-    It is consistent also while servers work: it has the log of every room up to some event, and no
-    record in it points beyond that event.
+    The backup is consistent even while servers run: it has the log of every room up to some event, and
+    no record in it points beyond that event.
 
     \b
     chatserver backup -c production
@@ -53,8 +53,8 @@ def command(
     path, manifest = make(loaded)
     click.echo(f"{path}: {summary(manifest)}")
     if not no_rotate:
-        for gone in rotate(loaded):
-            click.echo(f"{gone}: removed")
+        for removed in rotate(loaded):
+            click.echo(f"{removed}: removed")
 
 
 @command.command()
@@ -71,11 +71,11 @@ def verify(
 ) -> None:
     """Restore a backup into a scratch store, and check all of it.
 
-    Without BACKUP it is the newest in backup.folder. The scratch store is a file in the folder for
+    Without BACKUP, verify the newest one in backup.folder. The scratch store is a file in the folder for
     temporary files (TMPDIR), about as large as the store that was copied.
 
-    Exits with 0 if the backup is complete, and with 1 if anything is changed, cut off or missing, or the
-    backup is not sealed with the key.
+    Exits with 0 if the backup is complete, and with 1 if anything is changed, truncated or missing, or
+    the backup is not sealed with the key.
 
     \b
     chatserver backup verify -c production
@@ -103,13 +103,13 @@ def verify(
     if as_json:
         print_json(described(found.manifest, found.folder) | reached._asdict())
     else:
-        going_on = "" if reached.closed else ", and is being written or was cut off by a crash"
-        click.echo(f"{found.folder}: whole: {summary(found.manifest)}")
+        going_on = "" if reached.closed else ", and is still written or was truncated by a crash"
+        click.echo(f"{found.folder}: complete: {summary(found.manifest)}")
         click.echo(f"{found.folder}: reaches until {reached.until}{going_on}")
     try:
         note_verified(found.folder)
-    except BackupError as error:  # such as a read-only disk; the backup is verified all the same
-        click.echo(f"not noted in the backup: {error}", err=True)
+    except BackupError as error:  # such as a read-only disk; the backup is verified nevertheless
+        click.echo(f"the verification is not noted in the backup: {error}", err=True)
 
 
 async def _far_enough(broken: Backup, error: BrokenIncrements) -> StartupError:
@@ -130,7 +130,7 @@ def list_(
 ) -> None:
     """List the backups, oldest first.
 
-    Exits with 1 if the folder holds none, as it may be the wrong folder.
+    Exits with 1 if the folder holds no backup, as it may be the wrong folder.
 
     \b
     chatserver backup list -c production
@@ -146,7 +146,7 @@ def list_(
         return
     print_table(
         ("backup", "holds", "verified"),
-        ((path.name, told(path, loaded), verified_at(path) or "") for path in paths),
+        ((path.name, described_or_error(path, loaded), verified_at(path) or "") for path in paths),
     )
 
 
@@ -160,17 +160,17 @@ def there(shelf: Shelf) -> list[Path]:
     if not shelf.folder.is_dir():
         raise BackupError(f"{shelf.folder}: there is no such folder")
     if is_backup(shelf.folder):
-        raise BackupError(f"{shelf.folder}: it is a backup itself: name the folder that holds it")
+        raise BackupError(f"{shelf.folder}: this is a backup: name the folder that holds it")
     raise BackupError(f"{shelf.folder}: there is no backup in it")
 
 
 def directed(folder: str | None) -> dict[str, object]:
-    """The settings that --to stands for."""
+    """The settings that --to overrides."""
     return {} if folder is None else {"backup.folder": folder}
 
 
 def make(loaded: Loaded) -> tuple[Path, Manifest]:
-    """Copy a configuration's store to its folder of backups."""
+    """Copy a configuration's store to its backup folder."""
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_untouched, run_quietly
     from chatserver.copies.archive.claims import whole_epoch
@@ -186,8 +186,8 @@ def make(loaded: Loaded) -> tuple[Path, Manifest]:
                 return await take(store, shelf, settings, show)
 
     made = run_quietly(work())
-    if said := shelf.out_of_reach():
-        click.echo(said, err=True)
+    if advice := shelf.out_of_reach():
+        click.echo(advice, err=True)
     return made
 
 
@@ -223,7 +223,7 @@ def opened(path: Path, loaded: Loaded) -> Backup:
     return Backup(path, configured_key(loaded.config.backup))
 
 
-def told(path: Path, loaded: Loaded) -> str:
+def described_or_error(path: Path, loaded: Loaded) -> str:
     """A summary of a backup, or the reason why it cannot be read."""
     from chatserver.copies.archive.errors import ArchiveError
 
@@ -262,7 +262,7 @@ def described(manifest: Manifest, path: Path) -> dict[str, object]:
 
 
 def print_json(found: object) -> None:
-    """Print JSON on one line."""
+    """Print a value as JSON on one line."""
     import json
 
     click.echo(json.dumps(found))

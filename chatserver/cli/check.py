@@ -1,4 +1,4 @@
-"""`chatserver check`: a trial of the server's start."""
+"""`chatserver check`: checks that the server would start."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def command(
 ) -> None:
     """Check that the server would start, without starting it.
 
-    Makes everything that needs no other server: plugins, hooks, the GraphQL schema, TLS files, the
+    Checks everything that needs no other server: plugins, hooks, the GraphQL schema, TLS files, the
     page, the key of backups. With --connect it also tries the store, the bus and the port; a server
-    that passes this starts. Nothing is changed. Prints each problem with its path; exits with 1 if
+    that passes will start. Nothing is changed. Prints each problem with its path; exits with 1 if
     there is one.
 
     \b
@@ -58,7 +58,7 @@ def command(
 def verdict(
     source: str | None, overrides: dict[str, object], connect: bool
 ) -> tuple[list[str], list[str]]:
-    """The problems, and notes for the operator."""
+    """Problems, and notes for the operator."""
     from chatserver.errors import StartupError
 
     try:
@@ -68,7 +68,7 @@ def verdict(
     config = loaded.config
     try:
         found = list(problems(config))
-        notes = [f"Configuration and {len(config.plugins.enabled)} plugins are in order."]
+        notes = [f"Configuration and {len(config.plugins.enabled)} plugins are valid."]
         if not found:
             notes += tried(loaded, connect)
     except StartupError as error:
@@ -77,7 +77,7 @@ def verdict(
 
 
 def tried(loaded: Loaded, connect: bool) -> list[str]:
-    """Begin as the server would; returns notes for the operator. Raises `StartupError`."""
+    """Rehearse the server's start; returns notes for the operator. Raises `StartupError`."""
     from chatserver.cli.rehearsal import rehearse, rehearse_connected
     from chatserver.cli.stores import run_quietly
 
@@ -89,7 +89,7 @@ def tried(loaded: Loaded, connect: bool) -> list[str]:
 
 
 def problems(config: Config) -> Iterator[str]:
-    """Problems that would stop a start: those of each plugin, then those of all together."""
+    """Problems that would prevent a start: of single plugins, then of all together."""
     from msgspec.structs import replace
 
     from chatserver.errors import StartupError
@@ -127,7 +127,7 @@ def problems(config: Config) -> Iterator[str]:
 
 
 def idle_sections(config: Config) -> Iterator[str]:
-    """A line for each section whose plugin is off: no mistake, but seldom intended."""
+    """A line for each section whose plugin is off: allowed, but rarely intended."""
     for name in config.plugin:
         if name not in config.plugins.enabled:
             yield f"[plugin.{name}] is not used: {name} is not listed in plugins.enabled."

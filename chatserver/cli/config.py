@@ -11,7 +11,7 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.config.text import Row
+    from chatserver.config.text import SettingRow
 
 
 @click.command()
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.option("--default", is_flag=True, help="Print every setting at its default instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one setting a line.")
 def command(source: str | None, overrides: dict[str, object], default: bool, as_json: bool) -> None:
-    """Print the configuration in effect as TOML, secrets hidden, with where each value is from.
+    """Print the configuration in effect as TOML: secrets hidden, each value with its origin.
 
-    If no configuration is named and a server runs on the data folder, it prints that server's
+    If no configuration is named and a server runs on the data folder, print that server's
     configuration.
 
     \b
@@ -40,10 +40,10 @@ def command(source: str | None, overrides: dict[str, object], default: bool, as_
     import msgspec
 
     for row in rows:
-        click.echo(msgspec.json.encode(row._asdict(), enc_hook=str))  # texts as they came
+        click.echo(msgspec.json.encode(row._asdict(), enc_hook=str))  # texts as they are
 
 
-def shown(source: str | None, overrides: dict[str, object]) -> list[Row]:
+def shown(source: str | None, overrides: dict[str, object]) -> list[SettingRow]:
     """The settings in effect; if no configuration is named, those of a server on the data folder."""
     from chatserver.config.text import effective
     from chatserver.hooks.loading import plugin_settings

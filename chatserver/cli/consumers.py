@@ -1,4 +1,4 @@
-"""`chatserver consumers`: lists the plugins that read the log, with their lag; replays and retries."""
+"""`chatserver consumers`: lists the plugins that read the log and their lag; replays and retries."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import msgspec
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one a line.")
-room_option = click.option("--room", metavar="ID", help="Of this room alone.")
+room_option = click.option("--room", metavar="ID", help="Only this room.")
 
 
 @click.group()
 def command() -> None:
-    """Look after plugins that read the log: webhooks, exports and the like.
+    """Inspect and control the plugins that read the log, such as webhooks and exports.
 
-    Works beside running servers, but not on an embedded database that one of them has open. The
-    requests of `replay` and `retry` are kept in the store; the node that runs the consumer, or the
-    next one that does, carries them out within seconds.
+    Works beside running servers, but not on an embedded database that one of them has open. Requests
+    to replay or retry are kept in the store; the node that runs the consumer carries them out within
+    seconds.
 
     \b
     chatserver consumers list -c production
@@ -36,7 +36,7 @@ def command() -> None:
 @json_option
 @configured
 def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> None:
-    """List all, with the events each has not looked at, and its dead letters.
+    """List all consumers, with their lag in events and their dead letters.
 
     \b
     chatserver consumers list --json
@@ -62,20 +62,20 @@ def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> No
     metavar="SEQ",
     type=click.IntRange(min=1),
     default=1,
-    help="Number of the first event, in each of the rooms.  [default: 1]",
+    help="Seq of the first event, in each room.  [default: 1]",
 )
 @configured
 def replay(
     name: str, room: str | None, seq: int, source: str | None, overrides: dict[str, object]
 ) -> None:
-    """Have events handled again that were handled already.
+    """Repeat events that were handled already.
 
     \b
     chatserver consumers replay webhooks.tickets
     chatserver consumers replay webhooks.tickets --room 01J --from 1042
     """
     with_server(source, overrides, lambda server: server.consumers.replay(name, room, seq - 1))
-    click.echo(f"{name} begins again at {seq} in {room or 'all rooms'}.")
+    click.echo(f"{name} repeats events from {seq} on in {room or 'all rooms'}.")
 
 
 @command.command()
@@ -86,7 +86,7 @@ def replay(
 def dead(
     name: str, room: str | None, as_json: bool, source: str | None, overrides: dict[str, object]
 ) -> None:
-    """List the events that a consumer has given up.
+    """List a consumer's dead letters: the events that it has given up.
 
     \b
     chatserver consumers dead webhooks.tickets
@@ -111,22 +111,22 @@ def dead(
 @room_option
 @configured
 def retry(name: str, room: str | None, source: str | None, overrides: dict[str, object]) -> None:
-    """Have dead letters tried again, one after the other, until three in a row have failed.
+    """Retry dead letters, one by one, until three in a row have failed.
 
     \b
     chatserver consumers retry webhooks.tickets
     """
     with_server(source, overrides, lambda server: server.consumers.retry_dead(name, room))
-    click.echo(f"{name} tries its dead letters again.")
+    click.echo(f"{name} retries its dead letters.")
 
 
 @command.command()
 @click.argument("name")
 @room_option
 @click.option(
-    "--seq", metavar="SEQ", type=click.IntRange(min=1), help="The one of this event in the room."
+    "--seq", metavar="SEQ", type=click.IntRange(min=1), help="Only the dead letter of this event."
 )
-@click.option("--all", "everything", is_flag=True, help="Those of all rooms.")
+@click.option("--all", "everything", is_flag=True, help="The dead letters of all rooms.")
 @configured
 def discard(
     name: str,
@@ -138,16 +138,16 @@ def discard(
 ) -> None:
     """Discard dead letters for good: the events stay in the log, and can still be replayed.
 
-    Takes effect at once. A letter that is being retried at the moment may still be handled.
+    Takes effect at once. A letter in the middle of a retry may still be handled.
 
     \b
     chatserver consumers discard webhooks.tickets --room 01J --seq 1042
     chatserver consumers discard webhooks.tickets --all
     """
     if everything is (room is not None):
-        raise click.UsageError("Say which: either --room ID or --all.")
+        raise click.UsageError("Give either --room ID or --all.")
     if seq is not None and room is None:
-        raise click.UsageError("--seq is the number of an event in a room: say --room ID, too.")
+        raise click.UsageError("--seq is an event of one room: give --room ID too.")
     count = with_server(
         source, overrides, lambda server: server.consumers.discard_dead(name, room, seq)
     )

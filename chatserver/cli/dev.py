@@ -1,4 +1,4 @@
-"""`chatserver dev`: everything at once for work on one machine."""
+"""`chatserver dev`: a server for development."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--store",
     metavar="PLUGIN",
-    help="Plugin that stores: mongo, sqlite, memory, …  [default: mongo]",
+    help="Store plugin: mongo, sqlite, memory, …  [default: mongo]",
 )
 @click.option(
     "--reload/--no-reload", default=True, show_default=True, help="Restart when code changes."
@@ -59,7 +59,7 @@ def command(
 
 
 def served(loaded: Loaded, reload: bool) -> int:
-    """The exit status of the server, once it has ended."""
+    """Run the server; returns its exit status."""
     if reload:
         from chatserver.cli.reload import run_reloading
 
@@ -76,13 +76,13 @@ def another_port(loaded: Loaded) -> str:
 
 
 def with_store(config: Config, store: str) -> list[str]:
-    """The enabled plugins, with this one in place of the store's."""
+    """The enabled plugins, with this store plugin instead of the configured one."""
     from chatserver.hooks.loading import survey
 
     stores = {row.name for row in survey(config) if "provide_store" in row.hooks}
     if store not in stores:
         known = ", ".join(sorted(stores)) or "none"
         raise click.BadParameter(
-            f"no plugin {store!r} stores (there are: {known})", param_hint="--store"
+            f"there is no store plugin {store!r} (there are: {known})", param_hint="--store"
         )
     return [store, *(name for name in config.plugins.enabled if name not in stores)]

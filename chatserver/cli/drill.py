@@ -1,4 +1,4 @@
-"""`chatserver drill`: measures the loss and the time of a restore after all data is lost."""
+"""`chatserver drill`: measures loss and recovery time after all data is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
     from chatserver.copies.drill.course import Plan
-    from chatserver.copies.drill.outcome import Outcome
+    from chatserver.copies.drill.outcome import DrillResult
 
 MESSAGES = 100_000
 
@@ -24,19 +24,19 @@ MESSAGES = 100_000
     type=click.IntRange(min=2000),
     default=MESSAGES,
     show_default=True,
-    help="In the store at the larger of two sizes, in thousands; the smaller is a tenth.",
+    help="Messages in the store at the larger of two sizes, in thousands; the smaller is a tenth.",
 )
 @click.option(
     "--moments",
     type=click.IntRange(1, 3),
     default=3,
     show_default=True,
-    help="How often it is killed at the smaller size.",
+    help="Number of kills at the smaller size.",
 )
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="File for the page."
 )
-@click.option("--most-rpo", type=float, metavar="SECONDS", help="Fail if more is lost.")
+@click.option("--most-rpo", type=float, metavar="SECONDS", help="Fail if the RPO is greater.")
 @click.option(
     "--most-rto",
     type=float,
@@ -53,14 +53,14 @@ def command(
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
-    """Measure how much a loss of all data costs: in messages, and in time until the server is back.
+    """Measure the cost of losing all data: lost messages, and time until the server is back.
 
-    It makes an installation of its own on the store of the configuration: a folder below TMPDIR, and
-    with PostgreSQL and MongoDB a schema or database `chatserver_drill_…` on that server. No other
-    data is read or written, but that server is kept busy. The installation is removed afterwards.
+    The drill makes its own installation on the configured store: a folder below TMPDIR, and with
+    PostgreSQL or MongoDB a schema or database `chatserver_drill_…` on that server. It reads and writes
+    no other data, but it keeps that server busy. It removes its installation afterwards.
 
-    There it fills the store, makes a backup and lets users write. Several times it kills the server,
-    removes all data, restores, and compares the restored messages with the acknowledged ones.
+    It fills the store, makes a backup and lets users write. Several times it kills the server, removes
+    all data, restores, and compares the restored messages with the acknowledged ones.
 
     \b
     chatserver drill -c production
@@ -80,7 +80,7 @@ def command(
     demand(outcome, most_rpo, most_rto)
 
 
-def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outcome:
+def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> DrillResult:
     """Run the drill in a temporary folder."""
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_folder
@@ -94,7 +94,7 @@ def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Outco
     with scratch_folder("chatserver-drill-") as folder:
         name = f"chatserver_drill_{secrets.token_hex(4)}"
         scratch = Scratch(source, overrides, Path(folder), name)
-        say(f"it uses {scratch.touches}, and nothing else")
+        say(f"the drill uses only {scratch.touches}")
         with progress("rooms filled") as show:
             return run_quietly(Drill(scratch, plan, say, show).run())
 
@@ -107,7 +107,7 @@ def write(report: Path, text: str) -> None:
         raise StartupError(f"--report {report}: {error.strerror}") from error
 
 
-def demand(outcome: Outcome, most_rpo: float | None, most_rto: float | None) -> None:
+def demand(outcome: DrillResult, most_rpo: float | None, most_rto: float | None) -> None:
     """Raises `StartupError` if the loss or the time exceeds its limit."""
     from chatserver.copies.drill.report import BIG
 

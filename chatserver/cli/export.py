@@ -1,4 +1,4 @@
-"""`chatserver export`: everything in the store as an archive."""
+"""`chatserver export`: writes everything in the store to an archive."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def command(source: str | None, overrides: dict[str, object], path: str | None) -> None:
     """Write everything in the store to one file, in an open format.
 
-    It works beside running servers. The archive holds all messages, accounts and the hashes of
-    passwords, but no sessions: keep it as you keep the store.
+    Works beside running servers. The archive holds all messages, accounts and password hashes, but no
+    sessions: protect it like the store.
 
     \b
     chatserver export -c production --to chat.jsonl.gz
@@ -48,7 +48,7 @@ def command(source: str | None, overrides: dict[str, object], path: str | None) 
 
 
 def default_name() -> str:
-    """The name of the archive where none is given."""
+    """The name of an archive if none is given."""
     from datetime import UTC, datetime
 
     return f"chatserver-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl.gz"
@@ -75,7 +75,7 @@ async def export(loaded: Loaded, path: str) -> Counts:
 
 
 def forget_stdout() -> None:
-    """Drop the rest of the buffer, which would fail once more at the end of the process."""
+    """Drop the rest of the buffer, whose write would fail again at the end of the process."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`chatserver import`: an archive into an empty store."""
+"""`chatserver import`: fills an empty store from an archive."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def command(file: Path, source: str | None, overrides: dict[str, object]) -> None:
     """Fill an empty installation from an archive, read it back and compare.
 
-    The archive is checked before anything is written. If it is interrupted, run it again: it goes
-    on. No server starts on the installation until it is done. Everybody has to sign in again, and
-    clients load their rooms anew.
+    The archive is checked before anything is written. After an interruption, run the import again: it
+    continues. No server starts on the installation before it has finished. Everybody has to sign in
+    again, and clients reload their rooms.
 
     \b
     chatserver import chat.jsonl.gz -c production

@@ -1,4 +1,4 @@
-"""`chatserver jobs`: the periodic jobs, and how each ran last."""
+"""`chatserver jobs`: lists the periodic jobs and their last runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatserver.cli.opened import with_server
 from chatserver.cli.options import configured
 
 if TYPE_CHECKING:
-    from chatserver.cluster.jobs import LastRun, Unreadable
+    from chatserver.cluster.jobs import LastRun, UnreadableRun
     from chatserver.hooks.types import Job
 
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @configured
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one job a line.")
 def command(source: str | None, overrides: dict[str, object], as_json: bool) -> None:
-    """List the jobs that plugins have done periodically, with the last run of each.
+    """List the periodic jobs of plugins, each with its last run.
 
     Works beside running servers, but not on an embedded database that one of them has open.
 
@@ -41,13 +41,13 @@ def command(source: str | None, overrides: dict[str, object], as_json: bool) -> 
     )
 
 
-def _row(job: Job, last: LastRun | Unreadable | None) -> tuple[str, ...]:
-    from chatserver.cluster.jobs import Unreadable
+def _row(job: Job, last: LastRun | UnreadableRun | None) -> tuple[str, ...]:
+    from chatserver.cluster.jobs import UnreadableRun
 
     every = f"{job.every:g} s"
     if last is None:
         return job.name, every, "never", "", "", ""
-    if isinstance(last, Unreadable):
+    if isinstance(last, UnreadableRun):
         return job.name, every, "unreadable", "", "", ""
     outcome = f"failed, {last.failures} in a row" if last.failures else "ok"
     return job.name, every, last.at, f"{last.seconds:.1f} s", last.node, outcome

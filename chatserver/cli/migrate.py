@@ -1,4 +1,4 @@
-"""`chatserver migrate`: the store's schema, brought up to date."""
+"""`chatserver migrate`: updates the store's schema."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @configured
-@click.option("--plan", "only_plan", is_flag=True, help="Only print what would be done.")
+@click.option("--plan", "only_plan", is_flag=True, help="Only print the steps.")
 def command(source: str | None, overrides: dict[str, object], only_plan: bool) -> None:
     """Bring the schema of the store up to date, as a server does when it starts.
 
-    It can be interrupted: an unfinished step is repeated. If several run at the same time, one works
-    and the others wait. If the data belongs to one process, stop the server first; --plan works
-    beside it.
+    An interrupted migration can be repeated. If several run at the same time, one works and the
+    others wait. If the data belongs to one process, stop the server first; --plan works beside it.
 
     \b
     chatserver migrate --plan -c production

@@ -1,4 +1,4 @@
-"""`chatserver move`: a whole installation from one store to another."""
+"""`chatserver move`: moves an installation from one store to another."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
     from chatserver.config import Loaded
-    from chatserver.copies.archive.moving import Moved
+    from chatserver.copies.archive.moving import MoveResult
     from chatserver.interfaces import Store
 
 
 @click.command()
-@click.option("--from", "source", metavar="CONFIG", required=True, help="Whose store is copied.")
-@click.option("--to", "target", metavar="CONFIG", required=True, help="Whose store is filled.")
+@click.option(
+    "--from", "source", metavar="CONFIG", required=True, help="Configuration of the source."
+)
+@click.option(
+    "--to", "target", metavar="CONFIG", required=True, help="Configuration of the target."
+)
 def command(source: str, target: str) -> None:
     """Copy everything from the store of one configuration to that of another, and compare.
 
-    The source is only read, and its servers may run. The target has to be empty at first. Run it
+    The source is only read, and its servers may run. The target must be empty at first. Run the move
     again after an interruption, or after changes in the source: it copies the missing data. So run
     it beside the servers first, which may take long; stop them; run it again, which takes seconds;
-    and start them on the target. Clients go on where they were, and sessions stay valid.
+    and start them on the target. Clients continue where they were, and sessions stay valid.
 
     \b
     chatserver move --from old.toml --to new.toml
     """
     from chatserver.cli.stores import run_quietly
 
-    with told("--from"):
+    with naming("--from"):
         origin = load_configuration(source, {})
-    with told("--to"):
+    with naming("--to"):
         goal = load_configuration(target, {})
     moved = run_quietly(move(origin, goal))
     click.echo(
@@ -46,7 +50,7 @@ def command(source: str, target: str) -> None:
     click.echo("If servers still run on the source, stop them and run this once more.")
 
 
-async def move(origin: Loaded, goal: Loaded) -> Moved:
+async def move(origin: Loaded, goal: Loaded) -> MoveResult:
     from chatserver.cli.progress import progress
     from chatserver.copies.archive import moving
 
@@ -61,28 +65,28 @@ async def sides(origin: Loaded, goal: Loaded) -> AsyncIterator[tuple[Store, Stor
 
     demand_two_folders(origin, goal)
     async with AsyncExitStack() as stack:
-        with told("--from"):
+        with naming("--from"):
             source = await stack.enter_async_context(opened_untouched(origin))
-        with told("--to"):
+        with naming("--to"):
             target = await stack.enter_async_context(opened_to_write(goal))
         yield source, target
 
 
 def demand_two_folders(origin: Loaded, goal: Loaded) -> None:
-    """A folder belongs to one process, and to one of the two. Raises `StartupError`."""
+    """Raises `StartupError` if both configurations have the same data folder."""
     from chatserver.cli.stores import store_of
     from chatserver.process.folders import is_same
 
     source, target = (Path(side.config.server.data).absolute() for side in (origin, goal))
-    if is_same(source, target) and all(store_of(it).is_private() for it in (origin, goal)):
+    if is_same(source, target) and all(store_of(loaded).is_private() for loaded in (origin, goal)):
         raise StartupError(
-            f"--to: server.data: {target} is the data folder of --from: give it another"
+            f"--to: server.data: {target} is also the data folder of --from: choose another"
         )
 
 
 @contextmanager
-def told(option: str) -> Iterator[None]:
-    """Errors say which of the two configurations they are about."""
+def naming(option: str) -> Iterator[None]:
+    """Prefix errors with the option of the configuration that they concern."""
     try:
         yield
     except StartupError as error:

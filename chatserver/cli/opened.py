@@ -1,4 +1,4 @@
-"""Opens the store for a command as the server would, also beside a server if the store allows."""
+"""Opens the store for a command as the server would, also beside a server if the store allows that."""
 
 from __future__ import annotations
 

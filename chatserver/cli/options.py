@@ -1,4 +1,4 @@
-"""Options that several commands share, and the configuration they lead to."""
+"""Options that several commands share, and the configuration made from them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def load_configuration(
     host: str | None = None,
     port: int | None = None,
 ) -> Loaded:
-    """The configuration with what the command line says on top."""
+    """The configuration, overridden by the command line."""
     from chatserver.config import load
 
     direct = {"server.host": host, "server.port": port}

@@ -1,4 +1,4 @@
-"""`chatserver plugins`: which there are, which are on, and why one is off."""
+"""`chatserver plugins`: lists the plugins, on or off, with the reasons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from chatserver.hooks.loading import Row
+    from chatserver.hooks.loading import PluginRow
 
 
 @click.command()
@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """List all plugins: version, on or off and why, order, hooks, settings.
 
-    Exits with 1 if one that is on cannot be used.
+    Exits with 1 if an enabled plugin cannot be used.
 
     \b
     chatserver plugins -c production
@@ -40,7 +40,7 @@ def command(
     ctx.exit(1 if any(row.enabled and row.problem for row in rows) else 0)
 
 
-def show(rows: list[Row]) -> None:
+def show(rows: list[PluginRow]) -> None:
     from chatserver.cli.table import print_table
 
     print_table(

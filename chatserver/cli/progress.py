@@ -18,7 +18,7 @@ LINE_SECONDS = 5.0
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function to call with (number done, total). Progress goes to standard error."""
+    """Yields a function to call with (number done, total). Prints to standard error."""
     if sys.stderr.isatty():
         yield from _bar(what)
     else:
@@ -38,10 +38,10 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 def _lines(what: str) -> Callable[[int, int], None]:
     due = time.monotonic() + LINE_SECONDS
 
-    def show(done: int, of: int) -> None:
+    def show(done: int, total: int) -> None:
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + LINE_SECONDS
-            click.echo(f"{what}: {done:,} of {of:,}", err=True)
+            click.echo(f"{what}: {done:,} of {total:,}", err=True)
 
     return show

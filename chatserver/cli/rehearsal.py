@@ -1,6 +1,6 @@
-"""The work of `chatserver check`: all steps of a server's start, without serving anybody.
+"""The work of `chatserver check`: all steps of a server's start, without serving.
 
-Nothing is changed: a store whose schema a server would change is only asked for its plan, not opened.
+Nothing is changed: if opening a store would change its schema, only its plan is read.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ IN_MEMORY = "memory"  # the plugin that stores in memory only
 
 
 def rehearse(loaded: Loaded) -> Server:
-    """Make all that needs no other server: hooks, routes, schemas, page, keys. Raises `StartupError`."""
+    """Make what needs no other server: hooks, routes, schemas, page, keys. Raises `StartupError`."""
     server = Server(loaded)
     server.prepare()
     checked_key(loaded.config.backup)
@@ -33,19 +33,19 @@ def rehearse(loaded: Loaded) -> Server:
 async def rehearse_connected(loaded: Loaded) -> list[str]:
     """Rehearse, then open the store, start the plugins, reach the bus, take the port.
 
-    Returns notes for the operator. Steps that only one process can do are left out if a server runs on the
-    same data folder. Raises `StartupError`.
+    Returns notes for the operator. If a server runs on the same data folder, steps that only one process
+    can do are skipped. Raises `StartupError`.
     """
     server = rehearse(loaded)
     running = _folders(loaded)
     notes = [*_port(loaded, running), *await _bus(server.hooks.provide_bus())]
     if running and server.store.is_private():
-        return [*notes, f"The store is not tried: {running}."]
+        return [*notes, f"The store was not tried: {running}."]
     return [*notes, *await _store(loaded, server)]
 
 
 def _folders(loaded: Loaded) -> str:
-    """A note on the server that has the data folder, else "". Raises `StartupError` if it is unusable."""
+    """A note if a server has the data folder, else "". Raises `StartupError` if it is unusable."""
     folder = Path(loaded.config.server.data).absolute()
     demand_writable(folder, "server.data")
     if loaded.config.logging.folder:
@@ -65,14 +65,14 @@ def _port(loaded: Loaded, running: str) -> list[str]:
     except PortTaken as error:
         if not running:
             raise
-        return [f"A server runs on this data folder, and has the port, or another one: {error}."]
+        return [f"A server runs on this data folder, and it or another one has the port: {error}."]
     for each in sockets:
         each.close()
     return []
 
 
 async def _bus(bus: Bus | None) -> list[str]:
-    """Note a bus that does not answer: a server starts without it, but that is seldom intended."""
+    """Note a bus that does not answer: a server starts without it, but that is rarely intended."""
     if bus is None:
         return []
     reached = asyncio.Event()
@@ -81,9 +81,7 @@ async def _bus(bus: Bus | None) -> list[str]:
         async with asyncio.timeout(BUS_SECONDS):
             await reached.wait()
     except TimeoutError:
-        return [
-            f"The bus does not answer within {BUS_SECONDS:g} s: a server would work without it."
-        ]
+        return [f"The bus does not answer within {BUS_SECONDS:g} s: a server would run without it."]
     finally:
         await bus.close()
     return []
@@ -112,7 +110,7 @@ async def _opened(server: Server) -> None:
 
 
 def _in_memory(loaded: Loaded, store: str, folder: str) -> Loaded:
-    """The configuration with a store in memory, for trying the other plugins."""
+    """The configuration with a store in memory, to try the other plugins."""
     config = loaded.config
     names = [IN_MEMORY if name == store else name for name in config.plugins.enabled]
     return loaded._replace(

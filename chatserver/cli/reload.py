@@ -1,6 +1,6 @@
-"""Restart on changes of the code: stop in order, then start the same process anew.
+"""Restarts on changes of the code: stops in order, then starts the same process anew.
 
-The process replaces itself, so its id stays, and no parent stands between it and signals.
+The process replaces itself, so it keeps its id, and no parent has to forward signals.
 """
 
 import os
@@ -25,7 +25,7 @@ _RESTARTED = "_CHATSERVER_RESTARTED"  # marks a restarted process
 
 
 class Watcher:
-    """Notices when a Python file below some folders is new, changed or gone."""
+    """Finds new, changed and deleted Python files below some folders."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._folders = list(folders)
@@ -48,14 +48,14 @@ class Watcher:
             for path in folder.rglob("*.py"):
                 try:
                     yield path, path.stat().st_mtime_ns
-                except OSError:  # gone meanwhile
+                except OSError:  # deleted meanwhile
                     continue
 
 
 def run_reloading(loaded: Loaded) -> int:
-    """As `app.run`, but begins again whenever the code changes and can be compiled.
+    """Like `app.run`, but restarts whenever the code changes and compiles.
 
-    A new start that fails waits for the next change; the first one ends as without reloading.
+    A failed restart waits for the next change; a failed first start ends the process as usual.
     """
     watcher = Watcher(watched(loaded.config.plugins.folder))
     restarted = os.environ.pop(_RESTARTED, "") != ""
@@ -92,7 +92,7 @@ def run_reloading(loaded: Loaded) -> int:
 
 
 def watched(plugin_folder: str) -> list[Path]:
-    """The folders of the server, of its own plugins and of local ones."""
+    """The folders of the server, of its plugins and of local plugins."""
     folders = [Path(chatserver.__file__).parent]
     try:
         import chatserver_plugins
@@ -106,7 +106,7 @@ def watched(plugin_folder: str) -> list[Path]:
 
 
 def fits(changed: list[Path]) -> bool:
-    """Whether files changed and all of them compile; those that do not are reported."""
+    """Whether files changed and all of them compile; reports those that do not."""
     for path in changed:
         try:
             compile(path.read_bytes(), path, "exec")

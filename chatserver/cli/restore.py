@@ -32,16 +32,16 @@ def command(
 ) -> None:
     """Fill an empty installation from a backup.
 
-    BACKUP is a backup, or the folder of all backups: then the newest one that covers the TIME is
-    restored. The changes written beside it since (backup.ship_seconds) are restored as well, up to
-    the TIME.
+    BACKUP is a backup, or a folder of backups, from which the newest one that covers the TIME is
+    restored. The later changes written beside it (backup.ship_seconds) are restored too, up to the
+    TIME.
 
-    If anything is changed, cut off or missing, nothing is restored. If only the changes beside the
+    If anything is changed, truncated or missing, nothing is restored. If only the changes beside the
     backup are broken, --incomplete restores them up to the first broken one, and prints the reason.
 
     No server may run on the installation. Existing data is never touched: a store that is not empty
-    is refused. After an interruption, run it again with the same BACKUP and TIME: it continues.
-    Afterwards everybody has to sign in again, and clients load their rooms again.
+    is refused. After an interruption, run the restore again with the same BACKUP and TIME: it
+    continues. Afterwards everybody has to sign in again, and clients reload their rooms.
 
     \b
     chatserver restore backups -c production
@@ -61,11 +61,11 @@ def command(
         f"from {found.folder}."
     )
     if found.lost:
-        click.echo(f"What came later is missing: {found.lost}", err=True)
+        click.echo(f"Later changes are missing: {found.lost}", err=True)
 
 
 def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str]:
-    """Restore into a configuration's store. Returns the result, and the time that it reaches."""
+    """Restore into a configuration's store. Returns the result and the time up to which it is complete."""
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_to_write, run_quietly
     from chatserver.copies.backup.moment import demand_reached, reach

@@ -1,4 +1,4 @@
-"""An empty store in a temporary folder, for commands that try something out."""
+"""Empty stores in temporary folders, for trial runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def scratch_store() -> AsyncIterator[Store]:
         settings = {
             "server.data": folder,
             "plugins.enabled": ["sqlite", "password"],
-            "plugin.sqlite.timeout_ms": 60_000,  # nobody waits for a message here
+            "plugin.sqlite.timeout_ms": 60_000,  # no client waits here
         }
         store = store_of(load(environ={}, overrides=settings))
         await store.open()
@@ -43,7 +43,7 @@ async def scratch_store() -> AsyncIterator[Store]:
             yield store
         except StoreUnavailable as error:
             raise StartupError(
-                f"the scratch store {folder} does not take it all: {reason(error)}: set TMPDIR to a "
+                f"the scratch store {folder} cannot hold all data: {reason(error)}: set TMPDIR to a "
                 "folder with more room"
             ) from error
         finally:

@@ -13,7 +13,7 @@ from chatserver.cli.options import configured, listening, load_configuration
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes that serve, on one port. The store must be one that several share.",
+    help="Number of processes that share the port. They must be able to share the store.",
 )
 @click.pass_context
 def command(

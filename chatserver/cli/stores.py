@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 def run_quietly(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`. The log goes to the console: a server may be writing the files.
+    """The result of `work`. The log goes only to the console, as a server may be writing the files.
 
-    SIGTERM ends it as Ctrl+C does, so that its temporary files are removed.
+    SIGTERM ends the work as Ctrl+C does, so that its temporary files are removed.
     """
     from chatserver.config import LoggingConfig
     from chatserver.logging import setup
@@ -32,7 +32,7 @@ def run_quietly(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(_stoppable(work))
     except asyncio.CancelledError:
-        sys.exit(128 + signal.SIGTERM)  # as a shell says it
+        sys.exit(128 + signal.SIGTERM)  # as shells report it
     finally:
         writer.close()
 
@@ -53,7 +53,7 @@ def store_of(loaded: Loaded) -> Store:
 
 @asynccontextmanager
 async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
-    """The store, open. Data that belongs to one process is refused while a server has it."""
+    """The store, open. Refuses data that belongs to one process while a server has it."""
     from chatserver.app import Server
 
     server = Server(loaded)
@@ -70,14 +70,14 @@ async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
-    """The store, open for reading, also beside a server that has the data for itself."""
+    """The store, open for reading, even while a server has the data to itself."""
     store = store_of(loaded)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         try:
             if store.is_private():
                 stack.callback(data_folder(loaded).close)
-        except StartupError as taken:  # by a server, mostly
+        except StartupError as taken:  # mostly by a server
             await _open_beside(store, taken)
         else:
             await store.open()
@@ -85,7 +85,7 @@ async def opened_to_copy(loaded: Loaded) -> AsyncIterator[Store]:
 
 
 async def _open_beside(store: Store, taken: StartupError) -> None:
-    """Open beside another process. Raises `StartupError` with both reasons, as either may be the cause."""
+    """Open beside another process. Raises `StartupError` with both errors, as either may be the cause."""
     try:
         await store.open_to_read()
     except StartupError as error:

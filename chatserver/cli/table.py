@@ -9,11 +9,11 @@ from rich.text import Text
 
 from chatserver.logging.text import visible
 
-PIPED_WIDTH = 200  # without a terminal rich assumes 80, and would cut cells short
+PIPED_WIDTH = 200  # without a terminal rich assumes 80, and would truncate cells
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print the rows under their headings; no cell is cut if the output is piped."""
+    """Print the rows under their headings; piped cells are never truncated."""
     console = Console()
     if not console.is_terminal:
         console.width = PIPED_WIDTH

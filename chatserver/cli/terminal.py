@@ -1,6 +1,6 @@
-"""Ctrl+C under make: the terminal sends it to all programs in its foreground, and make ends with an error.
+"""Ctrl+C under make: the terminal sends the signal to all foreground programs, and make ends with an error.
 
-So a server that make has started takes the foreground for itself, and gives it back at its end.
+So a server started by make takes the foreground for itself, and gives it back at its end.
 """
 
 import os
@@ -14,16 +14,16 @@ from contextlib import contextmanager, suppress
 def own_foreground() -> Iterator[None]:
     """Take the foreground of the terminal for this process if make shares it; else do nothing.
 
-    Ctrl+Z does nothing meanwhile: it would stop this process, and not make, for which a shell waits.
+    Ctrl+Z does nothing meanwhile: it would stop this process but not make, for which the shell waits.
     """
     group = _group_of_make()
     if group is None:
         yield
         return
-    # A group that is not in the foreground gets this signal when it asks for it.
+    # A background group gets this signal when it asks for the foreground.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-    with suppress(OSError):  # a terminal that is gone needs nothing
+    with suppress(OSError):  # the terminal is gone
         if os.getpgrp() != os.getpid():
             os.setpgid(0, 0)
         os.tcsetpgrp(0, os.getpgrp())

@@ -1,4 +1,4 @@
-"""`chatserver user`: accounts, straight in the store. The server may not be listening for it."""
+"""`chatserver user`: makes and changes accounts directly in the store, without the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGE = 1000
 password_file = click.option(
     "--password-file",
     type=click.Path(dir_okay=False, allow_dash=True),
-    help="File with the password, - for standard input; asked for otherwise.",
+    help="File with the password, - for standard input. Default: ask for it.",
 )
 
 
@@ -34,16 +34,16 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the accoun
 def command() -> None:
     """Make and change accounts.
 
-    They are changed in the store, by the same rules as over the network, and running servers
-    know of it within a second. With an embedded database the server must be stopped: a data
-    folder belongs to one process.
+    Accounts are changed in the store, by the same rules as over the network; running servers notice
+    within a second. With an embedded database, stop the server first: a data folder belongs to one
+    process.
     """
 
 
 @command.command()
 @click.argument("username")
 @click.option("--role", type=ROLES, help="Role on the server; the first account becomes owner.")
-@click.option("--name", help="Name that is shown; the user name otherwise.")
+@click.option("--name", help="Shown name; by default the user name.")
 @password_file
 @as_json
 @configured
@@ -108,7 +108,7 @@ def passwd(
 def role(
     username: str, role: str, as_json: bool, source: str | None, overrides: dict[str, object]
 ) -> None:
-    """Give an account another role on the server. The last owner stays one.
+    """Give an account another role on the server. The last owner keeps the role.
 
     \b
     chatserver user role ada owner
@@ -128,7 +128,7 @@ def role(
 @as_json
 @configured
 def lock(username: str, as_json: bool, source: str | None, overrides: dict[str, object]) -> None:
-    """Lock an account out: its sessions end, and nobody can sign in to it.
+    """Lock an account: its sessions end, and nobody can sign in to it.
 
     \b
     chatserver user lock ada
@@ -136,7 +136,7 @@ def lock(username: str, as_json: bool, source: str | None, overrides: dict[str, 
     user = with_accounts(
         source, overrides, lambda accounts: accounts.lock(username, True, by=operator())
     )
-    say(user, as_json, f"{user.username} is locked out.")
+    say(user, as_json, f"{user.username} is locked.")
 
 
 @command.command()
@@ -144,7 +144,7 @@ def lock(username: str, as_json: bool, source: str | None, overrides: dict[str, 
 @as_json
 @configured
 def unlock(username: str, as_json: bool, source: str | None, overrides: dict[str, object]) -> None:
-    """Let an account in again that was locked out.
+    """Unlock a locked account.
 
     \b
     chatserver user unlock ada
@@ -158,7 +158,7 @@ def unlock(username: str, as_json: bool, source: str | None, overrides: dict[str
 @command.command()
 @click.argument("username")
 @click.argument("new", required=False)
-@click.option("--name", help="Name that is shown from now on.")
+@click.option("--name", help="New shown name.")
 @as_json
 @configured
 def rename(
@@ -169,9 +169,9 @@ def rename(
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
-    """Give an account another user name, or another name that is shown.
+    """Give an account another user name or shown name.
 
-    Its messages keep the name that was shown then. Others can take the old user name.
+    Its messages keep the name shown at their time. Others can take the old user name.
 
     \b
     chatserver user rename ada ada.lovelace
@@ -189,7 +189,7 @@ def rename(
 
 @command.command()
 @click.argument("username")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 @configured
 def delete(
@@ -197,8 +197,8 @@ def delete(
 ) -> None:
     """Delete an account for good.
 
-    Nobody can sign in to it, its sessions, password and read markers are removed, and it leaves
-    its rooms. Its messages stay, under its id and the name that was shown then.
+    Nobody can sign in to it any more, its sessions, password and read markers are removed, and it
+    leaves its rooms. Its messages stay, with its id and the name shown at their time.
 
     \b
     chatserver user delete ada --yes
@@ -243,7 +243,7 @@ def state(user: User) -> str:
 
 
 def operator() -> Actor:
-    """The operator who runs this command, by the system's user name."""
+    """The operator who runs this command, with the system's user name."""
     import getpass
     import os
 
@@ -252,7 +252,7 @@ def operator() -> Actor:
     name = os.environ.get("SUDO_USER")
     try:
         return Actor(operator=name or getpass.getuser())
-    except (OSError, KeyError):  # as in a container whose user has no name
+    except (OSError, KeyError):  # such as a container's user without a name
         return Actor(operator=str(os.getuid()))
 
 
@@ -276,7 +276,7 @@ async def everybody(accounts: Accounts) -> list[User]:
 
 
 def read_password(path: str | None) -> str:
-    """Read a password from the file, without its final newline, or from the terminal, twice and unseen."""
+    """Read a password from a file, without its final newline, or from the terminal, twice and hidden."""
     if path is None:
         if not sys.stdin.isatty():
             raise click.UsageError("No terminal to ask for the password: use --password-file.")

@@ -1,7 +1,7 @@
-"""Records of the installation itself in its store: epoch, format, the key of its bus, the claim of a command.
+"""An installation's own records in its store: epoch, format, the key of its bus, the claim of a command.
 
 A command that fills a store claims it first (`chatserver/copies/archive/claims.py`). No server starts on the store
-until the command is done.
+before the command has finished.
 """
 
 import secrets
@@ -13,17 +13,17 @@ from chatserver.errors import StartupError
 from chatserver.interfaces import Store
 
 META = "meta"  # record space of the installation itself
-EPOCH = "epoch"  # positions in rooms mean nothing in another epoch
-BUS_KEY = "bus_key"  # the key with which nodes seal their frames
+EPOCH = "epoch"  # seqs are valid only within one epoch
+BUS_KEY = "bus_key"  # key for sealing the frames between nodes
 FILLING = "filling"  # a `Claim`
-FORMAT = "format"  # version of the meaning of records and events, beside the schema of the store
-KNOWN_FORMAT = 1  # raised, and written, by a change that older servers must not meet
+FORMAT = "format"  # version of the meaning of records and events, independent of the store's schema
+KNOWN_FORMAT = 1  # raised by each change that older servers would misread
 
 
 class Stage(StrEnum):
-    """The stage that the filling of a store has reached."""
+    """How far the filling of a store has come."""
 
-    CLAIMED = "claimed"  # it may turn out not to be empty
+    CLAIMED = "claimed"  # not yet known to be empty
     FILLING = "filling"
     FILLED = "filled"
     SERVED = "served"  # a server has started on it
@@ -63,7 +63,7 @@ async def enter(store: Store) -> None:
             return
         if not claim.is_whole:
             raise StartupError(
-                f"the installation is being filled from {claim.origin}, or that was interrupted: "
+                f"the installation is being filled from {claim.origin}, or the filling was interrupted: "
                 f"{claim.way_out}"
             )
         served = msgspec.structs.replace(claim, stage=Stage.SERVED)
@@ -78,18 +78,18 @@ async def _demand_known(store: Store) -> None:
     )  # the first servers noted no format
     if found > KNOWN_FORMAT:
         raise StartupError(
-            f"the installation has format {found}, and this server knows none above {KNOWN_FORMAT}: a "
-            "newer server has used it; start that one"
+            f"the installation has format {found}, and this server reads formats up to {KNOWN_FORMAT}: "
+            "start the newer server that has used it"
         )
 
 
 async def epoch(store: Store) -> str:
-    """The installation's epoch, made at its first start. Raises `StartupError` while it is filled."""
+    """The installation's epoch, made at the first start. Raises `StartupError` during a filling."""
     await enter(store)
     fresh = secrets.token_hex(8)
     await store.add(META, FORMAT, str(KNOWN_FORMAT).encode())
     await store.add(META, EPOCH, fresh.encode())
-    await enter(store)  # a command that claimed it in between may not have seen the epoch
+    await enter(store)  # a command that claimed the store in between may not have seen the epoch
     found = await store.get(META, EPOCH)
     return fresh if found is None else found.decode()
 

@@ -1,4 +1,4 @@
-"""Periodic jobs of plugins: run once in the cluster, contained, and with a record of their last run."""
+"""Periodic jobs of plugins: each runs on one node at a time, contained, with a record of its last run."""
 
 import asyncio
 import time
@@ -20,8 +20,8 @@ from chatserver.runtime.clock import now_text
 from chatserver.runtime.measure import Measures
 
 SPACE = "job"  # record space: name -> LastRun
-RETRY_SECONDS = 60.0  # after a failure, doubled with each further one, up to the job's own period
-RESTART_SECONDS = 5.0  # until a job is started again after an unexpected error
+RETRY_SECONDS = 60.0  # after a failure; doubles with each further one, up to the job's period
+RESTART_SECONDS = 5.0  # before a job is restarted after an unexpected error
 BOUNDS = (0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0)
 
 _encode = msgspec.json.encode
@@ -30,14 +30,14 @@ _encode = msgspec.json.encode
 class LastRun(msgspec.Struct, frozen=True, kw_only=True):
     """The last run of a job: time, node and outcome. `failures` is the number of failures in a row."""
 
-    at: str  # the time at which it began
+    at: str  # when it began
     seconds: float
     failures: int
     node: str
 
 
-class Unreadable(msgspec.Struct, frozen=True):
-    """In place of a last run whose record cannot be read."""
+class UnreadableRun(msgspec.Struct, frozen=True):
+    """Stands for a last run whose record cannot be read."""
 
     unreadable: bool = True
 
@@ -63,7 +63,7 @@ class Jobs:
         self._runs = measures.counter("chatserver_jobs_total", "Runs of jobs", ("job", "outcome"))
         self._unreadable = measures.counter(
             "chatserver_job_records_unreadable_total",
-            "Last runs that could not be read and were set aside",
+            "Records of last runs that could not be read and were moved to quarantine",
             ("job",),
         )
         self._seconds = measures.histogram(
@@ -89,11 +89,11 @@ class Jobs:
             self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
 
     def hurry(self, name: str) -> None:
-        """Run a job of this node early, but after a failure not before the pause is over."""
+        """Run a job of this node early, but never before the pause after a failure is over."""
         if name in self._hurried:
             self._hurried[name].set()
 
-    async def last_runs(self) -> list[tuple[Job, LastRun | Unreadable | None]]:
+    async def last_runs(self) -> list[tuple[Job, LastRun | UnreadableRun | None]]:
         """Each job with its last run in the cluster, if there was one."""
         found = await self._store.get_many(SPACE, [job.name for _, job in self._jobs])
         runs = {name: _read(record) for name, record in found.items()}
@@ -105,7 +105,7 @@ class Jobs:
             try:
                 await lease.while_held(lambda: self._repeat(plugin, job))
             except Exception:
-                logger.exception("job {} failed, it begins again", job.name)
+                logger.exception("job {} failed and is restarted", job.name)
                 await asyncio.sleep(RESTART_SECONDS)
 
     async def _repeat(self, plugin: str, job: Job) -> None:
@@ -120,7 +120,7 @@ class Jobs:
             wait, least = max(0.0, _pause(job, last) - (loop.time() - began)), RETRY_SECONDS
 
     async def _due(self, job: Job, wait: float, least: float) -> None:
-        """Sleep for `wait` seconds; for only `least` seconds if the job is hurried."""
+        """Sleep for `wait` seconds, or only `least` seconds if the job is hurried."""
         await asyncio.sleep(least)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait - least):
@@ -146,7 +146,7 @@ class Jobs:
         try:
             await self._store.put(SPACE, job.name, _encode(last))
         except StoreUnavailable:
-            logger.warning("job {}: the store does not answer, its run is not noted", job.name)
+            logger.warning("job {}: its run is not recorded: the store does not answer", job.name)
         return last
 
     async def _last_run(self, job: Job) -> LastRun | None:
@@ -157,7 +157,7 @@ class Jobs:
                 await asyncio.sleep(1)
 
     async def _look_up(self, job: Job) -> LastRun | None:
-        """The last run; None also if its record cannot be read, so that the job goes on."""
+        """The last run; None if there is none, or if its record cannot be read, so that the job continues."""
         record = await self._store.get(SPACE, job.name)
         if record is None:
             return None
@@ -169,12 +169,12 @@ class Jobs:
         return None
 
 
-def _read(record: bytes) -> LastRun | Unreadable:
+def _read(record: bytes) -> LastRun | UnreadableRun:
     try:
         last = _decode(record)
         datetime.fromisoformat(last.at)
     except (*UNREADABLE, ValueError):
-        return Unreadable()
+        return UnreadableRun()
     return last
 
 
@@ -183,7 +183,7 @@ def _lease(job: Job) -> str:
 
 
 def _pause(job: Job, last: LastRun) -> float:
-    """Seconds from the beginning of the last run to that of the next."""
+    """Seconds between the beginnings of the last run and the next one."""
     if not last.failures:
         return job.every
     doubled: float = RETRY_SECONDS * 2.0 ** min(last.failures - 1, 20)
@@ -191,9 +191,9 @@ def _pause(job: Job, last: LastRun) -> float:
 
 
 def _until_due(job: Job, last: LastRun | None) -> float:
-    """Seconds left of the pause, for a node that did not run the job last.
+    """Seconds left of the pause after another node's last run.
 
-    The clock of the node that did may have been wrong, so the wait is limited to one pause.
+    That node's clock may have been wrong, so the wait is limited to one pause.
     """
     if last is None:
         return 0.0

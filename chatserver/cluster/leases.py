@@ -1,8 +1,8 @@
-"""Leases: they choose one of all nodes on a store for work that only one may do.
+"""Leases: each gives work that only one node may do to one of the nodes on a store.
 
-A lease is a small record that its holder rewrites every few seconds. No clocks of different machines are
-compared: a node measures, by its own monotonic clock, for how long it has seen the record unchanged. The
-holder gives up earlier than others may take over.
+A lease is a small record that its holder rewrites every few seconds. Clocks of different machines are never
+compared: a node measures with its own monotonic clock how long the record has been unchanged. The holder
+stops earlier than others may take over.
 """
 
 import asyncio
@@ -21,26 +21,26 @@ from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import cancel_or_name, cancel_until_done
 
 SPACE = "lease"  # record space: name -> Claim
-BEAT_SECONDS = 2.0  # between two looks at the records
-HOLD_BEATS = 4  # without a successful renewal, the holder stops after so many beats …
-EXPIRE_BEATS = 6  # … and another node takes over after so many at the earliest
+BEAT_SECONDS = 2.0  # between two reads of the records
+HOLD_BEATS = 4  # without a successful renewal, the holder stops after this many beats …
+EXPIRE_BEATS = 6  # … and another node takes over after this many at the earliest
 
 _encode = msgspec.json.encode
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """The record of a lease. `beat` grows with every renewal; `owner` is empty once it is released."""
+class LeaseRecord(msgspec.Struct, frozen=True):
+    """The record of a lease. `beat` grows with every renewal; `owner` is empty after its release."""
 
     owner: str
     beat: int
 
 
-_decode = msgspec.json.Decoder(Claim).decode
-UNKNOWN = Claim("unknown", 0)  # for a record that cannot be read: a node may act under it
+_decode = msgspec.json.Decoder(LeaseRecord).decode
+UNKNOWN = LeaseRecord("unknown", 0)  # for an unreadable record: a node may be acting under it
 
 
 def node_name() -> str:
-    """A readable name for this process, unique for ever."""
+    """A readable name for this process that no other process ever has."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
@@ -53,17 +53,17 @@ class Lease:
         self._until = 0.0
         self._gained = asyncio.Event()
         self.seen: bytes | None = None  # the record as last read …
-        self.since = 0.0  # … and the time since which it is unchanged
+        self.since = 0.0  # … and since when it has been unchanged
 
     @property
     def held(self) -> bool:
-        """Whether this node may act now."""
+        """Whether this node holds the lease, so that it may act now."""
         return self._ticks() < self._until
 
     async def while_held(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work whenever this node holds the lease; cancel it when the lease is lost.
 
-        Returns, or raises, when the work does.
+        Returns or raises as soon as the work does.
         """
         while True:
             await self._gained.wait()
@@ -112,11 +112,11 @@ class Leases:
         self._on_failure = on_failure
 
     def lease(self, name: str) -> Lease:
-        """The lease of this name, which this node tries to get from the next beat on."""
+        """The lease with this name; this node tries to acquire it from the next beat on."""
         return self._leases.setdefault(name, Lease(name, self._ticks))
 
     async def holder(self, name: str) -> str:
-        """The node that holds the lease, by its record; "" if none does."""
+        """Name of the node that holds the lease, from its record; "" if none does."""
         record = await self._store.get(SPACE, name)
         return _read(record).owner
 
@@ -124,7 +124,7 @@ class Leases:
         self._task = asyncio.create_task(self._run(), name="leases")
 
     async def stop(self) -> None:
-        """Release all leases, so that other nodes need not wait. The work under them must have ended."""
+        """Release all leases, so that others take over at once. The work under them must have ended."""
         if self._task is None:
             return
         await cancel_or_name([self._task])
@@ -164,8 +164,10 @@ class Leases:
             lease.lose()
             if now - lease.since < self._expire:
                 return
-            logger.warning("{} is taken over from {}, which is silent", lease.name, claim.owner)
-        mine = _encode(Claim(self.node, claim.beat + 1))
+            logger.warning(
+                "lease {} is taken over from {}, which is silent", lease.name, claim.owner
+            )
+        mine = _encode(LeaseRecord(self.node, claim.beat + 1))
         if await self._write(lease.name, record, mine):
             # This node counts from before the write, others from after it.
             lease.seen, lease.since = mine, now
@@ -175,7 +177,7 @@ class Leases:
         if lease.held and lease.seen is not None:
             lease.lose()
             beat = _decode(lease.seen).beat + 1
-            await self._write(lease.name, lease.seen, _encode(Claim("", beat)))
+            await self._write(lease.name, lease.seen, _encode(LeaseRecord("", beat)))
 
     async def _write(self, name: str, old: bytes | None, new: bytes) -> bool:
         if old is None:
@@ -183,9 +185,9 @@ class Leases:
         return await self._store.swap(SPACE, name, old, new)
 
 
-def _read(record: bytes | None) -> Claim:
+def _read(record: bytes | None) -> LeaseRecord:
     if record is None:
-        return Claim("", 0)
+        return LeaseRecord("", 0)
     try:
         return _decode(record)
     except UNREADABLE:

@@ -1,4 +1,4 @@
-"""Quarantine for records that cannot be read, as another program or a person wrote them."""
+"""Quarantine for unreadable records, which another program or a person wrote."""
 
 from hashlib import sha256
 
@@ -17,4 +17,4 @@ async def set_aside(store: Store, space: str, key: str, record: bytes) -> None:
     kept = f"{PREFIX}{key}/{sha256(record).hexdigest()[:16]}"
     await store.put(space, kept, record)
     await store.delete(space, key)
-    logger.error("record {} of {} cannot be read: it is kept as {}", key, space, kept)
+    logger.error("record {} of {} cannot be read and is kept as {}", key, space, kept)

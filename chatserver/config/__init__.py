@@ -1,9 +1,8 @@
-"""The configuration of a server, and how it is loaded.
+"""The configuration of a server, and its loading.
 
 defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. `sections.py` declares every
-key, `sources.py` finds and merges the values, `settings.py` converts them and names mistakes, `text.py`
-writes configurations as TOML. A plugin's section is checked by the plugin manager, against the plugin's
-own `Config`.
+key, `sources.py` finds and merges the values, `settings.py` converts them and reports mistakes, `text.py`
+writes configurations as TOML. The plugin loader checks a plugin's section against the plugin's `Config`.
 """
 
 import os
@@ -37,13 +36,13 @@ __all__ = [
 
 
 class Loaded(NamedTuple):
-    """A configuration, and the origin of each value that is not a default."""
+    """A configuration, and the origin of each value that is not the default."""
 
     config: Config
     origin: dict[str, str]
 
     def where(self, key: str) -> str:
-        """A key as messages name it: with its file, or as its environment variable."""
+        """A key for messages: with its file, or as its environment variable."""
         return Sources.locate(self.origin, key)
 
 
@@ -53,10 +52,10 @@ def load(
     environ: Mapping[str, str] = os.environ,
     overrides: Mapping[str, object] | None = None,
 ) -> Loaded:
-    """Read the configuration; a StartupError names each mistake with its path.
+    """Read the configuration. Raises `StartupError`, with the path of each mistake.
 
-    `source` is a path, or a name such as `production` (see `sources.find`); without one CHATSERVER_CONFIG
-    is used. `overrides` maps dotted keys to values; text is read as in the environment.
+    `source` is a path, or a name such as `production` (see `sources.find`); without it, CHATSERVER_CONFIG
+    is used. `overrides` maps dotted keys to values; text values are parsed like environment variables.
     """
     sources = Sources(Config)
     sources.add_file(source or environ.get("CHATSERVER_CONFIG") or None)

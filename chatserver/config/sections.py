@@ -57,7 +57,8 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         list[str],
         Meta(
-            description="Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."
+            description="Addresses and networks of proxies whose X-Forwarded-For and "
+            "X-Forwarded-Proto are trusted."
         ),
     ] = field(default_factory=list)
     allowed_origins: Annotated[
@@ -68,7 +69,7 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         list[str],
         Meta(
             description="Names that requests may have in their Host header, such as chat.example.org; "
-            "others get 421. Empty: any. /health/… and the internal listener answer for all."
+            "others get 421. Empty: any. /health/… and the internal listener accept every name."
         ),
     ] = field(default_factory=list)
     hsts_seconds: Annotated[
@@ -115,21 +116,24 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     ] = ""
     tls_key: Annotated[str, Meta(description="File with the certificate's private key (PEM).")] = ""
     static: Annotated[
-        str, Meta(description="Folder to serve as the page; empty serves the one built in.")
+        str, Meta(description="Folder to serve as the page; empty serves the built-in one.")
     ] = ""
     debug: Annotated[
-        bool, Meta(description="For development: fresh static files, the event loop watched.")
+        bool,
+        Meta(
+            description="For development: static files are not cached, and the event loop is watched."
+        ),
     ] = False
 
     def __post_init__(self) -> None:
         if not self.roles:
-            raise ValueError("roles: a node without any would do nothing")
+            raise ValueError("roles: expected at least one, as a node without roles does nothing")
         for key in ("trusted_proxies", "internal_networks"):
             for address in getattr(self, key):
                 try:
                     ipaddress.ip_network(address)
                 except ValueError:
-                    raise ValueError(f"{key}: {address!r} is no address or network") from None
+                    raise ValueError(f"{key}: {address!r} is not an address or network") from None
         for host in self.allowed_hosts:
             if not _HOST.fullmatch(host):
                 raise ValueError(
@@ -142,7 +146,7 @@ class ServerConfig(Section, frozen=True, kw_only=True):
                 )
         if bool(self.tls_certificate) != bool(self.tls_key):
             missing = "tls_key" if self.tls_certificate else "tls_certificate"
-            raise ValueError(f"{missing}: required, TLS takes both tls_certificate and tls_key")
+            raise ValueError(f"{missing}: required, TLS needs both tls_certificate and tls_key")
 
 
 class LimitsConfig(Section, frozen=True, kw_only=True):
@@ -160,15 +164,15 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     http_connections: Annotated[
         Count,
         Meta(
-            description="Most HTTP connections of this node, besides those that `connections` counts; "
-            "more get 503."
+            description="Most HTTP connections of this node, in addition to those that `connections` "
+            "counts; more get 503."
         ),
     ] = 15000
     http_connections_per_address: Annotated[
         Count,
         Meta(
-            description="Most HTTP connections from one address (of IPv6: one /64) on this node, and never "
-            "more than half of what the limit of open files allows; trusted proxies have no limit."
+            description="Most HTTP connections from one address (IPv6: one /64) on this node, and at most "
+            "half of the limit of open files; trusted proxies have no limit."
         ),
     ] = 10000
     connections_per_user: Annotated[
@@ -198,7 +202,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
         ),
     ] = 20.0
     auth_seconds: Annotated[
-        Seconds, Meta(description="Time a WebSocket connection has to sign in.")
+        Seconds, Meta(description="Time for a WebSocket connection to sign in.")
     ] = 10.0
     header_seconds: Annotated[
         Seconds,
@@ -207,11 +211,9 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             "idle."
         ),
     ] = 10.0
-    body_seconds: Annotated[Seconds, Meta(description="Time an HTTP request's body may take.")] = (
-        10.0
-    )
+    body_seconds: Annotated[Seconds, Meta(description="Time for an HTTP request's body.")] = 10.0
     frame_seconds: Annotated[
-        Seconds, Meta(description="Time a WebSocket message may take to come in.")
+        Seconds, Meta(description="Time for a WebSocket message to arrive.")
     ] = 10.0
     heartbeat_seconds: Annotated[
         Seconds,
@@ -227,7 +229,9 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             "interfaces of this node.",
         ),
     ] = 1000.0
-    operations_burst: Annotated[Count, Meta(description="Operations of one user at once.")] = 2000
+    operations_burst: Annotated[
+        Count, Meta(description="Most operations of one user in a burst.")
+    ] = 2000
     anonymous_per_second: Annotated[
         float,
         Meta(
@@ -292,7 +296,7 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
 
 
 class DeliveryConfig(Section, frozen=True, kw_only=True):
-    """The writing and delivery of events."""
+    """Writing and delivery of events."""
 
     batch_events: Annotated[Count, Meta(description="Most events in one write to the store.")] = (
         1000
@@ -328,7 +332,7 @@ class DeliveryConfig(Section, frozen=True, kw_only=True):
 
 
 class LoggingConfig(Section, frozen=True, kw_only=True):
-    """The level, form and files of the log."""
+    """Level, format and files of the log."""
 
     level: Annotated[
         Literal["trace", "debug", "info", "success", "warning", "error", "critical"],
@@ -336,7 +340,7 @@ class LoggingConfig(Section, frozen=True, kw_only=True):
     ] = "info"
     console: Annotated[
         Literal["auto", "pretty", "json", "off"],
-        Meta(description="Form of the console; auto is pretty on a terminal and json elsewhere."),
+        Meta(description="Format on the console; auto is pretty on a terminal and json elsewhere."),
     ] = "auto"
     folder: Annotated[
         str, Meta(description="Folder of error.log and combined.log; empty writes no files.")
@@ -370,7 +374,7 @@ class BackupConfig(Section, frozen=True, kw_only=True):
         ),
     ] = ""
     every_hours: Annotated[
-        float, Meta(ge=0, description="Hours between two backups by the server; 0: it makes none.")
+        float, Meta(ge=0, description="Hours between two backups by the server; 0: no backups.")
     ] = 0.0
     keep_days: Annotated[
         float,
@@ -388,7 +392,7 @@ class BackupConfig(Section, frozen=True, kw_only=True):
         ),
     ] = 0
     verify: Annotated[
-        bool, Meta(description="Verify each backup that the server makes, in a process of its own.")
+        bool, Meta(description="Verify each backup that the server makes, in a separate process.")
     ] = True
     ship_seconds: Annotated[
         float,
@@ -403,9 +407,11 @@ class BackupConfig(Section, frozen=True, kw_only=True):
     ] = 64
     key: Annotated[
         str,
-        Meta(description="Key to encrypt with: 32 bytes in base64 or hexadecimal. Empty: plain."),
+        Meta(
+            description="Encryption key: 32 bytes in base64 or hexadecimal. Empty: no encryption."
+        ),
     ] = ""
-    key_file: Annotated[str, Meta(description="File that holds the key instead.")] = ""
+    key_file: Annotated[str, Meta(description="File with the key, instead of `key`.")] = ""
 
     def __post_init__(self) -> None:
         if self.key and self.key_file:
@@ -416,13 +422,11 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
     """The enabled plugins, and limits for them."""
 
     enabled: Annotated[
-        list[str], Meta(description="Names of the plugins that are on, in the order they run.")
+        list[str], Meta(description="Names of the enabled plugins, in the order of their calls.")
     ] = field(default_factory=lambda: ["mongo", "password", "metrics", "audit"])
-    folder: Annotated[
-        str, Meta(description="Folder of local plugin files; empty looks nowhere.")
-    ] = ""
+    folder: Annotated[str, Meta(description="Folder of local plugin files; empty: none.")] = ""
     deadline_seconds: Annotated[
-        Seconds, Meta(description="Time one plugin has in one change or check of an action.")
+        Seconds, Meta(description="Time for one plugin to change or check one action.")
     ] = 2.0
     breaker_failures: Annotated[
         Count,
@@ -436,7 +440,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
         Seconds, Meta(description="Seconds for which the plugin is then not called.")
     ] = 30.0
     observer_queue: Annotated[
-        Count, Meta(description="Events that may wait for one observing plugin; more are dropped.")
+        Count, Meta(description="Most events that wait for one observing plugin; more are dropped.")
     ] = 10000
 
 

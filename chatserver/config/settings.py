@@ -1,6 +1,6 @@
-"""Settings as typed structs: convert raw tables into one, name every mistake by its path, describe one.
+"""Settings as typed structs: converts raw tables into structs, reports mistakes by path, describes keys.
 
-Knows neither the sections of the core (`sections.py`) nor where raw values come from.
+It does not depend on the core's sections (`sections.py`) or on the origin of raw values.
 """
 
 import difflib
@@ -18,20 +18,20 @@ from chatserver.errors import StartupError
 T = TypeVar("T", bound=msgspec.Struct)
 
 HIDDEN = "***"
-TABLES = dict[str, dict[str, Any]]  # sections that are converted elsewhere; kept raw
+TABLES = dict[str, dict[str, Any]]  # raw sections, which are converted elsewhere
 _SECRET = re.compile(r"(?:^|_)(?:password|secret|token|key|uri)$")
 _USER_INFO = re.compile(r"(?<=://)\S*@")
 _SECRET_PARAMETER = re.compile(r"([?&][^=&\s]*(?:password|secret|token|key)[^=&\s]*=)[^&\s]*", re.I)
 
 
 class Text(str):
-    """A value that came as text (environment, command line): numbers and lists are read from it."""
+    """A value given as text (environment, command line), from which numbers and lists are parsed."""
 
     __slots__ = ()
 
 
 class Table(dict[str, Any]):
-    """A raw table that knows where its keys come from: `locate` makes the full path of a key."""
+    """A raw table with the origins of its keys: `locate` makes the full path of a key."""
 
     def __init__(self, raw: Mapping[str, Any], locate: Callable[[str], str]) -> None:
         super().__init__(raw)
@@ -39,7 +39,7 @@ class Table(dict[str, Any]):
 
 
 class Setting(NamedTuple):
-    """One key as the reference shows it. `default` is `msgspec.NODEFAULT` if the key is required."""
+    """One key, for the reference. `default` is `msgspec.NODEFAULT` if the key is required."""
 
     key: str
     type: str
@@ -50,8 +50,7 @@ class Setting(NamedTuple):
 def convert(raw: Mapping[str, Any], kind: type[T], where: Callable[[str], str] | str = "") -> T:
     """The struct `kind` from a raw table, or a StartupError with one line for each mistake.
 
-    `where` makes the full path from a key of the table: a function, or a prefix put before it (a
-    `Table` adds the file).
+    `where` makes the full path from a key of the table: a function, or a prefix (a `Table` adds the file).
     """
     problems: list[str] = []
     result = _struct(raw, kind, _locator(raw, where), problems)
@@ -66,7 +65,7 @@ def is_secret(name: str) -> bool:
 
 
 def hide(name: str, value: Any) -> Any:
-    """The value without secrets: an address loses only its user part and secret parameters."""
+    """The value without secrets; an address loses only its user part and secret parameters."""
     if not value or not is_secret(name):
         return value
     if name.endswith("uri") and isinstance(value, str):
@@ -77,7 +76,7 @@ def hide(name: str, value: Any) -> Any:
 def describe(kind: type[msgspec.Struct], prefix: str = "") -> list[Setting]:
     """Each key of a settings struct, in the order of declaration; nested structs are left out.
 
-    Those of named tables (`dict[str, Struct]`) have NAME for the name.
+    Keys of named tables (`dict[str, Struct]`) contain NAME.
     """
     found: list[Setting] = []
     for field in msgspec.structs.fields(kind):
@@ -175,7 +174,7 @@ def _made(
     problems: list[str],
     prefix: str,
 ) -> T | None:
-    """The struct itself. An error of its `__post_init__` begins with the wrong key, if there is one."""
+    """Make the struct. An error of its `__post_init__` begins with the wrong key, if there is one."""
     try:
         return kind(**values)
     except (ValueError, TypeError) as error:

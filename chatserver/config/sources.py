@@ -1,4 +1,4 @@
-"""Sources of settings: a TOML file, the environment, the command line; merged into one tree."""
+"""Merges the sources of settings (TOML file, environment, command line) into one tree."""
 
 import os
 import re
@@ -19,7 +19,7 @@ SOURCE = "CHATSERVER_CONFIG"
 COMMAND_LINE = "command line"
 SYSTEM = Path("/etc/chatserver")
 ALIASES = {"LOG_LEVEL": "logging.level", "APP_VERSION": "logging.version"}
-# Kubernetes tells every pod about the service `chatserver` in variables of these names.
+# Kubernetes describes the service `chatserver` to every pod in variables with these names.
 _SERVICE_LINK = re.compile(
     r"CHATSERVER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
 )
@@ -28,7 +28,7 @@ _SERVICE_LINK = re.compile(
 class Sources:
     """The merged raw tree, and the origin of each key that was set. Later additions win.
 
-    Values that cannot be used are left out of the tree, with a line each in `problems`.
+    Invalid values are left out of the tree, each with a line in `problems`.
     """
 
     def __init__(self, kind: type[msgspec.Struct]) -> None:
@@ -42,7 +42,7 @@ class Sources:
         }
 
     def add_file(self, source: str | None) -> None:
-        """Read a TOML file: a path, or a name that `find` knows."""
+        """Read a TOML file, given by a path or by a name for `find`."""
         if source is None:
             return
         try:
@@ -54,7 +54,7 @@ class Sources:
             self._set(key, value, label)
 
     def add_environment(self, environ: Mapping[str, str]) -> None:
-        """Read every variable with our prefix; `…_FILE` names a file that holds the value."""
+        """Read every variable with our prefix; `…_FILE` names a file with the value."""
         for name, alias in ALIASES.items():
             if environ.get(name):
                 self._set(alias.split("."), Text(environ[name]), name)
@@ -79,7 +79,7 @@ class Sources:
         self._set(key, Text(_content(name, value) if from_file else value), name)
 
     def add_overrides(self, overrides: Mapping[str, object]) -> None:
-        """Take what the command line sets, by dotted key."""
+        """Add the values of the command line, by dotted key."""
         for key, value in overrides.items():
             if not all(key.split(".")):
                 self.problems.append(f"{COMMAND_LINE}: {key}: expected a key such as server.port")
@@ -100,17 +100,19 @@ class Sources:
 
     @staticmethod
     def locate(origin: Mapping[str, str], key: str) -> str:
-        """A key with its origin; a table has that of its first key, or of the table around it."""
+        """A key with its origin; a table has the origin of its first key, or of the enclosing table."""
         found = origin.get(key) or next(_within(origin, key), None)
         if found is not None and _is_variable(found):
             return found
         parent = key.rpartition(".")[0]
         if found is None and parent:
-            found = next((it for it in _within(origin, parent) if not _is_variable(it)), None)
+            found = next(
+                (label for label in _within(origin, parent) if not _is_variable(label)), None
+            )
         return f"{found}: {key}" if found else key
 
     def _variable(self, name: str) -> tuple[list[str], bool]:
-        """The key that a variable sets, and whether the variable names a file."""
+        """The key that a variable sets, and whether its value is the name of a file."""
         key = name.removeprefix(PREFIX).lower().split("__")
         plugin = key[0] == "plugin"
         if len(key) < (3 if plugin else 2) or not all(key):
@@ -140,11 +142,11 @@ class Sources:
 
 
 def find(source: str) -> tuple[str, Path]:
-    """The file that `source` means, and its path as messages name it. Raises `StartupError`.
+    """The file for `source`, preceded by its path for messages. Raises `StartupError`.
 
-    A bare name is looked up, the first one wins: NAME.toml and config/NAME.toml in the working
-    directory, chatserver/NAME.toml in the user's configuration folder (XDG_CONFIG_HOME, else
-    ~/.config), /etc/chatserver/NAME.toml, and last the configurations that came with the server.
+    A bare name is looked up in these places, and the first file wins: NAME.toml and config/NAME.toml in the
+    working directory, chatserver/NAME.toml in the user's configuration folder (XDG_CONFIG_HOME, else
+    ~/.config), /etc/chatserver/NAME.toml, and the configurations shipped with the server.
     """
     if "/" in source or source.endswith(".toml"):
         return source, Path(source)
@@ -159,7 +161,7 @@ def find(source: str) -> tuple[str, Path]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that no file can have
+    except OSError:  # an impossible file name
         return False
 
 
@@ -167,7 +169,7 @@ def _places(name: str) -> Iterator[Path]:
     yield Path(name)
     yield Path("config", name)
     home = os.environ.get("XDG_CONFIG_HOME", "")
-    with suppress(RuntimeError):  # a user without a home has no configuration there
+    with suppress(RuntimeError):  # a user without a home folder
         yield (Path(home) if home else Path.home() / ".config") / "chatserver" / name
     yield SYSTEM / name
     folder = packaged("chatserver_config")

@@ -26,13 +26,13 @@ def render_default() -> str:
             lines.append(f"{setting.key} = {toml_value(setting.default)}")
     lines += [
         "",
-        "# Each plugin has a section of its own, [plugin.NAME]: see docs/configuration.md.",
+        "# Each plugin has its own section, [plugin.NAME]: see docs/configuration.md.",
     ]
     return "\n".join(lines) + "\n"
 
 
-class Row(NamedTuple):
-    """One setting in effect, as it may be shown: secrets are hidden in `value`."""
+class SettingRow(NamedTuple):
+    """One setting in effect, for display: secrets are hidden in `value`."""
 
     section: str
     key: str
@@ -40,14 +40,16 @@ class Row(NamedTuple):
     source: str
 
 
-def effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+def effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> list[SettingRow]:
     """All settings in effect. `plugins` has each plugin's settings, with their defaults."""
     tables: dict[str, Mapping[str, Any]] = {
         name: msgspec.structs.asdict(getattr(loaded.config, name)) for name, _ in sections()
     }
     tables |= {f"plugin.{name}": table for name, table in plugins.items()}
     return [
-        Row(name, key, hidden(key, value), _source(loaded.origin.get(f"{name}.{key}", "default")))
+        SettingRow(
+            name, key, hidden(key, value), _source(loaded.origin.get(f"{name}.{key}", "default"))
+        )
         for name, table in tables.items()
         for key, value in table.items()
     ]
@@ -58,8 +60,8 @@ def render_effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -
     return render_rows(effective(loaded, plugins))
 
 
-def render_rows(rows: Iterable[Row]) -> str:
-    """Like `render_effective`, for rows made before."""
+def render_rows(rows: Iterable[SettingRow]) -> str:
+    """Like `render_effective`, for given rows."""
     lines: list[str] = []
     for name, table in itertools.groupby(rows, lambda row: row.section):
         lines += ["", f"[{'.'.join(_key(part) for part in name.split('.', 1))}]"]
@@ -68,7 +70,7 @@ def render_rows(rows: Iterable[Row]) -> str:
 
 
 def _source(label: str) -> str:
-    """The origin of a value; a file by its whole path, as names and relative paths may mislead."""
+    """The origin of a value; a file by its absolute path, as a relative one may mislead."""
     is_file = "/" in label or label.endswith(".toml")
     return str(Path(label).absolute()) if is_file else label
 
@@ -81,7 +83,7 @@ def sections() -> Iterator[tuple[str, type[msgspec.Struct]]]:
 
 
 def toml_value(value: Any) -> str:
-    """A value in TOML's own notation."""
+    """A value in TOML notation."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,1 +1,1 @@
-"""The plugin seam: hook specifications, loading and checking plugins, calling them, and containing their failures."""
+"""Plugins: hook specifications, loading, checks, calls, and containment of failures."""

@@ -1,14 +1,14 @@
-"""The circuit breaker for a plugin that fails: it opens for one user, or for all.
+"""A circuit breaker for failing plugins, which opens for one user or for all.
 
 One user's messages must not stop the others. So a plugin that fails for one user is no longer called for
-that user; only after failures for several users in a row is it not called at all.
+that user; only after failures for several users in a row is the plugin not called at all.
 """
 
 import time
 from collections import OrderedDict
 
-USERS = 1000  # whose failures are remembered; the oldest are forgotten first
-PROBE_SECONDS = 3.0  # while it is open, a user without failures may try this often
+USERS = 1000  # with remembered failures; the oldest are forgotten first
+PROBE_SECONDS = 3.0  # between tries of a user without failures while the breaker is open
 
 
 class Strikes:
@@ -25,8 +25,9 @@ class Breaker:
 
     `failures` in a row for one user, without an answer to that user in between, open it for that user.
     Failures for `failures` different users, without an answer to anybody in between, open it for all.
-    Both last `seconds`; the first answer afterwards closes it. Meanwhile a user for whom the plugin has
-    not failed may try every PROBE_SECONDS, so that a person with several accounts stops nobody for long.
+    Both last `seconds`; the first answer afterwards closes the breaker. While it is open, a user for whom the
+    plugin has not failed may try every PROBE_SECONDS, so that a person with several accounts stops nobody for
+    long.
     """
 
     def __init__(self, failures: int, seconds: float) -> None:

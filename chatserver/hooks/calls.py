@@ -1,6 +1,6 @@
 """Typed dispatch of hooks, compiled once from pluggy's registrations: one method for each hook.
 
-pluggy checks and orders the hooks. `guard.py` contains the calls, `observers.py` tells the observers.
+pluggy checks and orders the hooks. `guard.py` contains the calls, `observers.py` queues those of observers.
 """
 
 import asyncio
@@ -117,7 +117,9 @@ class HookCalls:
                 async with asyncio.timeout(STARTUP_SECONDS):
                     await call(context=context(call.plugin))
             except TimeoutError as error:
-                raise StartupError(f"plugin {call.plugin}: startup: no end to it") from error
+                raise StartupError(
+                    f"plugin {call.plugin}: startup did not finish within {STARTUP_SECONDS:g} s"
+                ) from error
             except (Exception, SystemExit) as error:
                 raise StartupError(f"plugin {call.plugin}: startup: {error}") from error
             self._started.append(call.plugin)
@@ -139,7 +141,7 @@ class HookCalls:
         for call in self._calls["change_message"]:
             changed = await self._ask("change_message", call, draft, user, _is_change)
             if changed is not None:
-                # The room and the edited message are the author's choice, not a plugin's.
+                # A plugin may change the text, but not the room or the edited message.
                 draft = Draft(
                     room=draft.room,
                     body=changed.body,
@@ -159,7 +161,7 @@ class HookCalls:
     async def _ask(
         self, hook: str, call: Call, draft: Draft, user: User, is_answer: Callable[[Any], bool]
     ) -> Any:
-        """The plugin's answer; None also if it fails and its `on_failure` is `pass`."""
+        """The plugin's answer; None if it has none, or if it fails and its `on_failure` is `pass`."""
         given = {"draft": draft, "user": user}
         try:
             return await self.guard.run(hook, call, given, user=user.id, is_answer=is_answer)
@@ -177,7 +179,7 @@ class HookCalls:
             self._observers.tell("on_event", call, {"event": event}, event.author.id)
 
     def on_login(self, attempt: LoginAttempt) -> None:
-        # By address, not by account: an attacker's failures must not hide the account's own attempts.
+        # The queue counts by address: an attacker's failures must not displace the account's own attempts.
         for call in self._calls["on_login"]:
             self._observers.tell("on_login", call, {"attempt": attempt}, attempt.address)
 
@@ -218,10 +220,10 @@ class HookCalls:
     ) -> Any:
         calls = self._calls[hook]
         if not calls:
-            raise StartupError(f"plugins.enabled: no plugin brings a {what}")
+            raise StartupError(f"plugins.enabled: no plugin provides a {what}")
         if len(calls) > 1:
             names = " and ".join(call.plugin for call in calls)
-            raise StartupError(f"plugins.enabled: {names} both bring a {what}; list one")
+            raise StartupError(f"plugins.enabled: {names} both provide a {what}; list one")
         answer = _call_at_start(hook, calls[0], given(calls[0]))
         for name, method in vars(kind).items():
             if callable(method) and name[0] != "_" and not callable(getattr(answer, name, None)):
@@ -239,7 +241,7 @@ class HookCalls:
         for call in self._calls[hook]:
             items = _call_at_start(hook, call, given(call))
             if not isinstance(items, Sequence):
-                raise StartupError(f"plugin {call.plugin}: {hook} returned no list")
+                raise StartupError(f"plugin {call.plugin}: {hook} did not return a list")
             for item in items:
                 if not isinstance(item, kind):
                     raise StartupError(
@@ -258,17 +260,17 @@ def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:
     try:
         return call(**given)
     except StartupError as error:
-        named = str(error).startswith("plugin")  # with the path of a setting, too
+        named = str(error).startswith("plugin")  # also for errors that begin with a setting's path
         raise StartupError(str(error) if named else f"plugin {call.plugin}: {error}") from error
     except (Exception, SystemExit) as error:
         raise StartupError(f"plugin {call.plugin}: {hook}: {error!r}") from error
 
 
 def consumer_problems(consumer: Consumer) -> Iterator[str]:
-    """The mistakes in a consumer's description."""
+    """Mistakes in a consumer's fields, one text each."""
     for kind in consumer.kinds:
         if kind not in EVENT_KINDS:
-            yield f"there is no event {kind}"
+            yield f"there is no kind of event {kind!r}"
     if min(consumer.batch, consumer.rooms_at_once, consumer.attempts or 1) < 1:
         yield "batch, rooms_at_once and attempts must be at least 1"
     if min(consumer.backoff, consumer.longest_pause, consumer.deadline) <= 0:

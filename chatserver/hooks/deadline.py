@@ -12,7 +12,7 @@ from loguru import logger
 
 T = TypeVar("T")
 
-_left: set[asyncio.Task[Any]] = set()  # keeps references, as nothing else does
+_left: set[asyncio.Task[Any]] = set()  # references that keep the tasks alive
 
 
 class Late(Exception):
@@ -22,8 +22,8 @@ class Late(Exception):
 async def finish(awaited: Awaitable[T], seconds: float, *, leave: bool) -> T:
     """The result of `awaited`, whose first step runs at once. Raises `Late`, or the error of `awaited`.
 
-    After `seconds` it is cancelled. With `leave` the call ends then, and a coroutine that goes on waiting
-    is continued in a task of its own. Otherwise the call waits for its end.
+    After `seconds` the coroutine is cancelled. With `leave` the call then ends at once, and a coroutine that
+    keeps waiting continues in its own task. Otherwise the call waits for its end.
     """
     work = awaited if isinstance(awaited, Coroutine) else _whole(awaited)
     try:
@@ -82,7 +82,7 @@ class _Rest(Awaitable[T]):
             return result
 
     def _leave(self, waits_for: object) -> None:
-        """Leave a coroutine that goes on after its cancellation: it may be cleaning up, or never end."""
+        """Leave a coroutine that keeps running after cancellation: it may be cleaning up, or never end."""
         task = asyncio.create_task(_whole(_Rest(self._work, waits_for, None)), name="late plugin")
         _left.add(task)
         task.add_done_callback(_ended)
@@ -91,4 +91,4 @@ class _Rest(Awaitable[T]):
 def _ended(task: asyncio.Task[Any]) -> None:
     _left.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.opt(exception=error).error("a plugin that was given up failed")
+        logger.opt(exception=error).error("a plugin call that missed its deadline failed later")

@@ -1,4 +1,4 @@
-"""The extras of the package: optional dependencies, and how to install one that is missing."""
+"""The package's extras: optional dependencies, and how to install a missing one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,13 @@ from chatserver.errors import StartupError
 
 
 def how_to_install(extra: str) -> str:
-    """The command that installs an extra. It names no package of an index: we are on none."""
+    """The command that installs an extra, from a checkout or wheel, as the package is on no index."""
     return f"pip install '.[{extra}]' in the checkout, or 'FILE.whl[{extra}]' with the wheel"
 
 
 @contextmanager
 def from_extra(extra: str, module: str) -> Iterator[None]:
-    """Around imports that need `module`, which `extra` installs.
+    """Wraps imports that need `module`, which `extra` installs.
 
     Use it in a hook, not at the top of a file, so that a plugin can be listed without its extra. Raises
     `StartupError` if the module is missing.

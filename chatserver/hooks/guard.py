@@ -15,30 +15,30 @@ from chatserver.runtime.measure import Measures
 
 # Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
 ANSWERING = ("change_message", "check_message", "register_routes", "register_consumers")
-# Hooks that are called no matter how often they failed: one client's requests must not close an address for
+# Hooks that are always called, however often they failed: one client's requests must not close a route for
 # all others, and jobs and consumers pause by themselves. The guard also waits for their end, as a job or a
-# delivery must not run twice at a time.
+# delivery must not run twice at the same time.
 WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
 
 
 class Call(NamedTuple):
     """One plugin's implementation of one hook, and the arguments it takes.
 
-    `passes`: if it fails, a message goes on as if the plugin were not there (`on_failure`).
+    `passes`: if the call fails, the message is handled as if the plugin were not there (`on_failure`).
     """
 
     plugin: str
     function: Callable[..., Any]
     arguments: Sequence[str]
     passes: bool = False
-    kinds: Collection[str] | None = None  # of events, for `on_event`; None: all
+    kinds: Collection[str] | None = None  # of events, for `on_event`; None means all
 
     def __call__(self, **given: Any) -> Any:
         return self.function(*[given[name] for name in self.arguments])
 
 
 class PluginFailed(ChatError):
-    """A plugin raised, hung or returned a wrong answer. The user learns only that a part failed."""
+    """A plugin raised, hung or returned an invalid answer. The user is told only that a plugin failed."""
 
     def __init__(self) -> None:
         super().__init__("plugin.failed", after_ms=1000)
@@ -53,7 +53,7 @@ class Guard:
 
     def __init__(self, settings: PluginsConfig, measures: Measures) -> None:
         self._settings = settings
-        # One for each plugin and hook: a hook that works must not hide one that fails.
+        # One for each plugin and hook, as a working hook must not hide a failing one.
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._seconds = measures.histogram(
             "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
@@ -63,7 +63,7 @@ class Guard:
         )
         self._passed = measures.counter(
             "chatserver_hook_passed_total",
-            "Messages that went on although a plugin failed, by its on_failure",
+            "Messages that passed although a plugin failed, by its on_failure",
             ("plugin", "hook"),
         )
 
@@ -79,14 +79,14 @@ class Guard:
     ) -> Any:
         """Await one plugin under a deadline; its errors are logged and counted by its name.
 
-        `user` is the user whose message or action it is about: failures for one user stop no other. Raises
-        `PluginFailed`, also for an answer that `is_answer` does not accept.
+        `user` is the id of the user for whom the plugin is called: failures for one user stop no other.
+        Raises `PluginFailed`, also for an answer that `is_answer` rejects.
         """
         breaker = self._breaker(hook, call.plugin)
         if breaker is not None and not breaker.admits(user):
             self.count(hook, call.plugin, "circuit_open")
             raise PluginFailed
-        # An exception is no failure for the breaker: it refuses one message, and costs no time.
+        # Exceptions do not count for the breaker: each refuses one message and costs no time.
         failed: bool | None = False
         started = time.perf_counter()
         try:
@@ -103,7 +103,7 @@ class Guard:
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                failed = None  # the caller is gone, which is not the plugin's fault
+                failed = None  # the caller was cancelled, which is not the plugin's fault
                 raise
             self._crashed(hook, call.plugin, error)
         finally:
@@ -120,7 +120,7 @@ class Guard:
         self.count(hook, plugin, "error")
 
     def note_passed(self, hook: str, plugin: str) -> None:
-        """Count a message that goes on although the plugin failed."""
+        """Count a message that passes although the plugin failed."""
         self._passed.add(labels=(plugin, hook))
 
     def _breaker(self, hook: str, plugin: str) -> Breaker | None:
@@ -138,7 +138,7 @@ class Guard:
         raise PluginFailed from error
 
     def fail(self, hook: str, plugin: str, reason: str, text: str) -> NoReturn:
-        """The plugin broke the hook's contract. Raises `PluginFailed`."""
+        """Log and count a broken contract of the hook. Always raises `PluginFailed`."""
         logger.error("plugin {}: {} {}", plugin, hook, text)
         self.count(hook, plugin, reason)
         raise PluginFailed

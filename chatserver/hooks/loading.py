@@ -1,7 +1,7 @@
-"""The plugins of a server: found, validated, and registered in the order of the configuration.
+"""Finds the plugins of a server, validates them, and registers them in the order of the configuration.
 
-Discovery (entry points and a folder of files), validation of settings and hooks, registration with pluggy.
-`chatserver.hooks.calls` calls the registered hooks.
+Plugins come from entry points and a folder of files. Their settings and hooks are validated, and the hooks
+registered with pluggy. `chatserver.hooks.calls` calls the registered hooks.
 """
 
 import difflib
@@ -27,7 +27,7 @@ from chatserver.hooks.types import Settings
 from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
-# A setting of each plugin that has one of MESSAGE_HOOKS, beside the plugin's own settings.
+# An additional setting of each plugin that has one of MESSAGE_HOOKS.
 ON_FAILURE = "on_failure"
 MESSAGE_HOOKS = ("change_message", "check_message")
 OnFailure = Annotated[
@@ -49,13 +49,13 @@ class Source(NamedTuple):
 
 
 class Plugin(NamedTuple):
-    """A plugin that is on, made from its settings."""
+    """An enabled plugin, made from its settings."""
 
     name: str
     instance: Any
 
 
-class Row(NamedTuple):
+class PluginRow(NamedTuple):
     """One plugin's row in `chatserver plugins`. `order` counts from 1; 0 means off."""
 
     name: str
@@ -76,7 +76,7 @@ class Plugins:
         self._pluggy.add_hookspecs(Hooks)
         self._config, self._data = config, data
         self.all: list[Plugin] = []
-        self._passing: set[str] = set()  # plugins whose failures stop no message
+        self._passing: set[str] = set()  # names of plugins whose failures stop no message
         sources = discover(config)
         problems = stray_sections(config, sources)
         for name in config.plugins.enabled:
@@ -115,11 +115,13 @@ class Plugins:
         }
 
     def _kinds(self, impl: pluggy.HookImpl, hook: str) -> Collection[str] | None:
-        """The kinds of events that a plugin wants; None for all."""
+        """The kinds of events that a plugin observes; None means all."""
         kinds = getattr(impl.plugin, "event_kinds", None) if hook == "on_event" else None
         for kind in kinds or ():
             if kind not in EVENT_KINDS:
-                raise StartupError(f"plugin {impl.plugin_name}: event_kinds: no event is {kind!r}")
+                raise StartupError(
+                    f"plugin {impl.plugin_name}: event_kinds: there is no kind of event {kind!r}"
+                )
         return kinds
 
     def _register(self, source: Source) -> Plugin:
@@ -153,7 +155,7 @@ def hook_names() -> list[str]:
 def settings_type(kind: type[Any]) -> type[Settings]:
     """The class of a plugin's settings. Raises `TypeError` if its `Config` is not one.
 
-    A plugin that looks at messages also has `on_failure`.
+    A plugin that checks or changes messages also has `on_failure`.
     """
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):
@@ -164,9 +166,9 @@ def settings_type(kind: type[Any]) -> type[Settings]:
 
 @functools.cache
 def _with_policy(kind: type[Settings]) -> type[Settings]:
-    """A class with the same settings and ON_FAILURE, which the server itself reads."""
+    """A class with the same settings and ON_FAILURE, which the server reads."""
     if ON_FAILURE in kind.__struct_fields__:
-        raise TypeError(f"its Config may not have {ON_FAILURE}, which is the server's")
+        raise TypeError(f"its Config may not have {ON_FAILURE}, which the server adds")
     made: type[Settings] = msgspec.defstruct(  # type: ignore[assignment]
         kind.__name__,
         [(ON_FAILURE, OnFailure, "refuse")],
@@ -188,13 +190,13 @@ def discover(config: Config) -> dict[str, Source]:
         found[entry.name] = Source(entry.name, *label, entry.load)
     for path in _local_files(config.plugins.folder):
         if path.stem in found:
-            raise StartupError(f"{path}: there is an installed plugin {path.stem!r} already")
+            raise StartupError(f"{path}: an installed plugin is named {path.stem!r} too")
         found[path.stem] = Source(path.stem, str(path), __version__, _file_loader(path))
     return found
 
 
 def stray_sections(config: Config, sources: Mapping[str, Source]) -> list[str]:
-    """A line for each section `[plugin.NAME]` without such a plugin, most likely a typing error."""
+    """A line for each section `[plugin.NAME]` without such a plugin, most likely a typo."""
     return [
         f"{_place(section, f'plugin.{name}')}: there is no plugin {name!r}{_hint(sources)}"
         for name, section in config.plugin.items()
@@ -202,7 +204,7 @@ def stray_sections(config: Config, sources: Mapping[str, Source]) -> list[str]:
     ]
 
 
-def survey(config: Config) -> list[Row]:
+def survey(config: Config) -> list[PluginRow]:
     """One row for every plugin, on or off, with its problem if it has one."""
     enabled = config.plugins.enabled
     rows = []
@@ -217,12 +219,14 @@ def survey(config: Config) -> list[Row]:
         except StartupError as error:
             problem = str(error)
         order = enabled.index(source.name) + 1 if source.name in enabled else 0
-        rows.append(Row(source.name, *source[1:3], order > 0, order, hooks, settings, problem))
+        rows.append(
+            PluginRow(source.name, *source[1:3], order > 0, order, hooks, settings, problem)
+        )
     return sorted(rows, key=lambda row: (not row.enabled, row.order, row.name))
 
 
 def load_class(source: Source) -> type[Any]:
-    """Import a plugin. Raises `StartupError` with its name, whatever is wrong with it."""
+    """Import a plugin. Raises `StartupError` with its name for any mistake."""
     try:
         kind = source.load()
     except (Exception, SystemExit) as error:
@@ -237,7 +241,7 @@ def load_class(source: Source) -> type[Any]:
 
 
 def plugin_settings(config: Config) -> dict[str, Mapping[str, Any]]:
-    """The settings of each plugin that is on, and the raw settings of the others."""
+    """The settings of enabled plugins, and the raw settings of the others."""
     sources = discover(config)
     tables: dict[str, Mapping[str, Any]] = {}
     for name in config.plugins.enabled:
@@ -263,7 +267,7 @@ def _file_loader(path: Path) -> Callable[[], type[Any]]:
         spec = importlib.util.spec_from_file_location(f"chatserver_local_{path.stem}", path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # annotations given as text are looked up there
+        sys.modules[spec.name] = module  # text annotations are resolved there
         spec.loader.exec_module(module)
         kind: type[Any] = module.Plugin
         return kind
@@ -272,7 +276,7 @@ def _file_loader(path: Path) -> Callable[[], type[Any]]:
 
 
 def _check_hooks(name: str, kind: type[Any]) -> None:
-    """Check that hooks are `async def` or not, as specified; pluggy checks only names and arguments."""
+    """Check that each hook is `async def` or plain, as specified; pluggy checks only names and arguments."""
     hooks = hook_names()
     for attribute in dir(kind):
         method = getattr(kind, attribute, None)

@@ -1,4 +1,4 @@
-"""Calls of the `on_` hooks: each observing plugin has a bounded queue and a task of its own."""
+"""Calls of the `on_` hooks: each observing plugin has its own bounded queue and task."""
 
 import asyncio
 from typing import Any
@@ -47,13 +47,13 @@ class Observer:
             try:
                 await self._guard.run(hook, call, given, user=user)
             except PluginFailed:
-                pass  # logged and counted where it happened; the action stands
+                pass  # logged and counted already; the observed action stands
             finally:
                 self._queue.task_done()
 
 
 class Observers:
-    """The queues of all observing plugins, each made when it is needed first."""
+    """The queues of all observing plugins, each made on first use."""
 
     def __init__(self, guard: Guard, bound: int, measures: Measures) -> None:
         self._guard, self._bound = guard, bound
@@ -65,7 +65,7 @@ class Observers:
         )
 
     def tell(self, hook: str, call: Call, given: dict[str, Any], user: str) -> None:
-        """Queue an observation of what `user` did; if the queue is full it is dropped and counted."""
+        """Queue an observation of an action of `user`; if the queue is full, drop and count it."""
         observer = self._observers.get(call.plugin)
         if observer is None:
             observer = self._observers[call.plugin] = Observer(

@@ -33,7 +33,7 @@ class Space:
 
 
 def _check(key: str) -> None:
-    """Refuse keys that some stores cannot keep, with every store, and before anything is written."""
+    """Raise `ValueError` for a key that some store cannot keep, whatever store is in use."""
     if len(key) * 4 > RECORD_KEY_BYTES and (size := len(key.encode())) > RECORD_KEY_BYTES:
         raise ValueError(
             f"a record's key has at most {RECORD_KEY_BYTES} bytes, not {size}: {key[:40]}…"

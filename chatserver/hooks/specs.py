@@ -1,9 +1,10 @@
 """Every hook, and nothing else. The first word of a name is its rule:
 
-`provide_` exactly one plugin answers (of a bus: one or none), `register_` all add up, `change_` each may
-replace the draft, `check_` the first refusal stops, `on_` all are told. `change_`, `check_`, `on_`,
-`startup` and `shutdown` are `async def`, the others plain functions; the order is that of the
-configuration. A plugin takes any subset of a hook's arguments, by name.
+`provide_` exactly one plugin answers (for a bus: one or none), `register_` all results are combined,
+`change_` each plugin may replace the draft, `check_` the first refusal stops, `on_` all plugins are
+called. `change_`, `check_`, `on_`, `startup` and `shutdown` are `async def`, the others plain functions;
+plugins are called in the order of the configuration. A plugin takes any subset of a hook's arguments, by
+name.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Hooks:
 
     @hookspec
     def provide_authenticator(self, records: Records) -> Authenticator:
-        """The check of passwords and sessions.
+        """The authenticator, which checks passwords and sessions.
 
         Runs once at start, before the store is open. Return the authenticator; `records` is the
         plugin's own space in the store, usable from `startup` on. An error refuses to start, as
@@ -57,15 +58,15 @@ class Hooks:
     def provide_bus(self) -> Bus:
         """The bus between the nodes of this server.
 
-        Runs once at start, before anything is opened; a server may do without. Return the bus,
-        unopened: the server calls `open` and `close`. An error refuses to start, as do two plugins
+        Runs once at start, before anything is opened; the bus is optional. Return the bus, unopened:
+        the server calls `open` and `close`. An error refuses to start, as do two plugins
         with a bus.
         """
         raise NotImplementedError
 
     @hookspec
     def register_routes(self, context: Context) -> Sequence[Route]:
-        """Further HTTP addresses.
+        """Additional HTTP routes.
 
         Runs once at start. Return routes; a path that is taken refuses to start, as does an
         error. Order does not matter.
@@ -74,10 +75,10 @@ class Hooks:
 
     @hookspec
     def register_health_checks(self) -> Sequence[HealthCheck]:
-        """Further checks of GET /health.
+        """Additional checks of GET /health.
 
-        Runs once at start. Return named async functions, which run when somebody asks, but at most
-        four times a second, under a deadline: one that raises makes the answer 503. A name that is
+        Runs once at start. Return named async functions. They run on each request, but at most
+        four times a second, under a deadline; if one raises, the answer is 503. A name that is
         taken refuses to start, as does an error. Order does not matter.
         """
         raise NotImplementedError
@@ -86,7 +87,7 @@ class Hooks:
     def register_graphql(self) -> Sequence[GraphQLPart]:
         """Types and fields of the GraphQL schema.
 
-        Runs once at start, also where no plugin serves GraphQL. Return the parts; a name that is
+        Runs once at start, even if no plugin serves GraphQL. Return the parts; a name that is
         taken refuses to start, as does an error, and a type or field that does not fit the others.
         Order does not matter.
         """
@@ -94,13 +95,13 @@ class Hooks:
 
     @hookspec
     def register_jobs(self, context: Context) -> Sequence[Job]:
-        """Work that is done periodically, once for all nodes.
+        """Periodic jobs, each run once for all nodes.
 
-        Runs once at start. Return named jobs; each is run by one node with the role `jobs` at a
-        time. If that node dies another one takes over within seconds, and no run is left out. A job
-        that never ran is run at once. A name that is taken refuses to start, as does an error. A run
-        that raises or misses its deadline is logged and counted, and tried again after a minute,
-        then two, four, … up to its period; other jobs go on. Order does not matter.
+        Runs once at start. Return named jobs; one node with the role `jobs` at a time runs each.
+        If that node dies, another one takes over within seconds, and no run is skipped. A job that
+        never ran runs at once. A name that is taken refuses to start, as does an error. A run
+        that raises or misses its deadline is logged and counted, and retried after a minute, then
+        after two, four, … up to its period; other jobs are not affected. Order does not matter.
         """
         raise NotImplementedError
 
@@ -108,10 +109,10 @@ class Hooks:
     def register_consumers(self, context: Context) -> Sequence[Consumer]:
         """Durable readers of the log, for plugins that must not miss an event.
 
-        Runs once at start. Return named consumers; each is run by one node with the role
-        `consumers` at a time; if it dies another one takes over. Its position in each room is kept in
-        the store. A name that is taken refuses to start, as does an error. `Consumer` describes the effect
-        of an error in `handle`; other consumers, and other rooms, go on. Order does not matter.
+        Runs once at start. Return named consumers; one node with the role `consumers` at a time
+        runs each; if it dies, another one takes over. The store keeps the consumer's position in each
+        room. A name that is taken refuses to start, as does an error. `Consumer` describes the effect of
+        an error in `handle`; other consumers and other rooms are not affected. Order does not matter.
         """
         raise NotImplementedError
 
@@ -120,7 +121,7 @@ class Hooks:
         """Rewrite a message before it is checked and stored.
 
         Runs for each new and each edited message, after the rights of `user` were checked. Return
-        another draft, or None to leave it as it is. An error refuses the message
+        another draft, or None to leave it unchanged. An error refuses the message
         (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each plugin gets what
         the one before it returned.
         """
@@ -137,38 +138,38 @@ class Hooks:
 
     @hookspec
     async def on_event(self, event: AnyEvent) -> None:
-        """Take note of something that happened in a room.
+        """Observe an event of a room.
 
         Runs after the event is durable, once for each event that this node wrote, in order for
         each room. The return value is ignored. An error is logged and counted; the event stands.
-        Each plugin has a bounded queue of its own; events that find it full are dropped and counted.
-        A plugin object with an attribute `event_kinds` (such as `{"member.joined"}`) is told of those only.
+        Each plugin has its own bounded queue; if it is full, events are dropped and counted. A
+        plugin object with an attribute `event_kinds` (such as `{"member.joined"}`) gets only those kinds.
         """
 
     @hookspec
     async def on_login(self, attempt: LoginAttempt) -> None:
-        """Take note of an attempt to sign in.
+        """Observe an attempt to sign in.
 
-        Runs after each attempt, good or bad. Attempts that the rate limit refused are told once a minute
-        for each account and network. The return value is ignored. An error is logged and
-        counted; the answer stands. Queue and order as `on_event`.
+        Runs after each attempt, successful or not. Attempts refused by the rate limit are reported once a
+        minute for each account and network. The return value is ignored. An error is logged and
+        counted; the answer stands. Queue and order are those of `on_event`.
         """
 
     @hookspec
     async def on_account(self, change: AccountChange) -> None:
-        """Take note of a change of an account.
+        """Observe a change of an account.
 
-        Runs after the change is in force: an account made, changed, locked or deleted, sessions ended, over
-        the network and by the command line alike. The return value is ignored. An error is logged and
-        counted; the change stands. Queue and order as `on_event`.
+        Runs after the change took effect: an account made, changed, locked or deleted, or its sessions
+        ended, over the network or by the command line. The return value is ignored. An error is logged and
+        counted; the change stands. Queue and order are those of `on_event`.
         """
 
     @hookspec
     async def on_look(self, look: Look) -> None:
-        """Take note of a member of the staff who looks through the data.
+        """Observe a staff member's look at the data.
 
-        Runs when the data has been read, before it is shown. The return value is ignored.
-        An error is logged and counted; the answer stands. Queue and order as `on_event`.
+        Runs after the data was read, before it is shown. The return value is ignored.
+        An error is logged and counted; the answer stands. Queue and order are those of `on_event`.
         """
 
     @hookspec
@@ -183,7 +184,7 @@ class Hooks:
     async def shutdown(self) -> None:
         """End what `startup` began.
 
-        Runs once, after the last connection is gone and before the store is closed, only if
-        `startup` of this plugin succeeded or is missing. The return value is ignored. An error
+        Runs once, after the last connection has closed and before the store is closed, only if this
+        plugin's `startup` succeeded or is missing. The return value is ignored. An error
         is logged; the others still run. Order reversed.
         """

@@ -18,7 +18,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way in. `message` is the id of the message that it edits, None for a new one."""
+    """A new or edited message, before it is stored. `message` is the edited one's id, None for a new one."""
 
     room: str
     body: str
@@ -38,9 +38,9 @@ Outcome: TypeAlias = Literal["ok", "wrong", "locked", "limited"]
 class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt to sign in. `user` is the id, or None if there is no such account.
 
-    `outcome` tells success from a wrong password or name, a locked account (the password was right), and too
-    many failures before. Of the last kind one a minute is told for each account and network; `times` is the
-    number of attempts since the one told before.
+    `outcome` is success, a wrong password or name, a locked account (the password was right), or too many
+    earlier failures. The last kind is reported once a minute for each account and network; `times` is the
+    number of attempts since the last report.
     """
 
     user: str | None
@@ -65,7 +65,7 @@ Deed: TypeAlias = Literal[
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """The origin of a change of an account: a user, from an address, or an operator.
+    """The origin of a change of an account: a user at an address, or an operator.
 
     `operator` is the system's name of the user who runs a command on the machine. No field is set if the
     server acts by itself.
@@ -79,7 +79,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     """A change of the account `user`: made, changed, deleted, or its sessions ended.
 
-    `role` is its new role if one was given, `was` the one before.
+    `role` is its new role if the change gave one, `was` the earlier role.
     """
 
     what: Deed
@@ -93,10 +93,9 @@ Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """A look of a member of the staff at the data, regardless of the rights in rooms.
+    """A staff member's look at the data, which needs no rights in rooms.
 
-    `user` and `address` are those of the member of the staff; `room` and `of` are the ids of the room and
-    the user that were looked at.
+    `user` and `address` are the staff member's; `room` and `of` are the ids of the room and user looked at.
     """
 
     user: str
@@ -107,7 +106,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealthCheck(msgspec.Struct, frozen=True):
-    """One line of GET /health. `check` returns further values to show, or raises."""
+    """One line of GET /health. `check` returns values to show with it, or raises."""
 
     name: str
     check: Callable[[], Awaitable[Mapping[str, Any]]]
@@ -116,8 +115,8 @@ class HealthCheck(msgspec.Struct, frozen=True):
 class Request(Protocol):
     """An HTTP request as a plugin's route sees it.
 
-    It may be kept as long as the answer or the socket needs it, but it holds all the headers: for a socket
-    that lives for days, keep only the values that you need.
+    Keep it as long as the answer or the socket needs it. It holds all headers, so for a socket that lives
+    for days, keep only the values you need.
     """
 
     @property
@@ -129,7 +128,7 @@ class Request(Protocol):
 
     @property
     def address(self) -> str:
-        """The client's address, as told by trusted proxies."""
+        """The client's address, taken from trusted proxies."""
 
     @property
     def body(self) -> bytes:
@@ -148,11 +147,11 @@ class Request(Protocol):
 
     @property
     def has_cookie(self) -> bool:
-        """Whether the token came by the cookie, which a browser sends with any page's requests."""
+        """Whether the token came in the cookie, which a browser sends with any page's requests."""
 
     @property
     def is_foreign(self) -> bool:
-        """Whether the request comes from a page of another origin. Only GET gets as far as a plugin."""
+        """Whether the request comes from a page of another origin. Of those, only a GET reaches a plugin."""
 
     def header(self, name: str) -> str | None:
         """The value of a header, by its name in any case; None if it is missing."""
@@ -167,12 +166,12 @@ class Request(Protocol):
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of a plugin's route.
 
-    A body that is an async iterator is streamed: each part is sent before the next one is asked for, and
-    the client must read it within `limits.slow_seconds`. When the client goes away or the server stops, the
+    A body that is an async iterator is streamed: each part is sent before the next one is requested,
+    and the client must read it within `limits.slow_seconds`. If the client leaves or the server stops, the
     iterator is cancelled where it waits, and its `aclose` is awaited.
 
-    `session` is a session token for a browser to keep, as after `POST /api/v1/login`; an empty one makes a
-    browser forget its token.
+    `session` is a session token for a browser to keep, as after `POST /api/v1/login`; an empty one deletes
+    the browser's token.
     """
 
     body: bytes | AsyncIterator[bytes]
@@ -189,11 +188,11 @@ class Socket(Protocol):
     `limits.buffer_soft_bytes` for `limits.slow_seconds`, is closed with 4408.
     """
 
-    on_drained: Callable[[], None] | None  # to be set; called when `buffered` is back at 0
+    on_drained: Callable[[], None] | None  # set it to be called when `buffered` is back at 0
 
     @property
     def buffered(self) -> int:
-        """Bytes that wait because the peer does not read. At 0 again, `on_drained()` is called."""
+        """Number of bytes that wait for the peer to read. Back at 0, it calls `on_drained()`."""
 
     def send(self, frames: bytes) -> None:
         """Send complete frames (`chatserver.text_frame`), now or as soon as the peer reads.
@@ -202,7 +201,7 @@ class Socket(Protocol):
         """
 
     def close(self, code: int, reason: str) -> None:
-        """Close after the buffered frames. `SocketEnd.on_close` is called once the peer has agreed."""
+        """Close after the buffered frames. `SocketEnd.on_close` is called once the peer has confirmed."""
 
     def pause_reading(self) -> None:
         """Stop reading: the client's messages then wait on its side."""
@@ -214,22 +213,21 @@ class SocketEnd(Protocol):
     """The plugin's end of a WebSocket connection. An exception closes this socket with 4400."""
 
     def on_text(self, payload: bytes) -> None:
-        """A text message, valid UTF-8, of `limits.frame_bytes` at most."""
+        """Handle a text message, valid UTF-8, at most `limits.frame_bytes` long."""
 
     def on_binary(self, payload: bytes) -> None:
-        """A binary message."""
+        """Handle a binary message."""
 
     def on_close(self, code: int | None, reason: str | None) -> None:
-        """The connection is gone. Called once; `code` is None if it broke, else from who closed first."""
+        """Called once, after the end. `code` is from the side that closed first; None if it broke."""
 
     def on_drain(self, after_ms: int) -> None:
-        """The server stops: the socket is closed with 4301 within so many milliseconds."""
+        """Called when the server stops: it closes the socket with 4301 within `after_ms` milliseconds."""
 
     async def settle(self) -> None:
         """Return when all received messages are answered.
 
-        Awaited before the close with 4301, when nothing more is read, for at most
-        `delivery.append_seconds`.
+        Awaited before the close with 4301, after the last read, for at most `delivery.append_seconds`.
         """
 
 
@@ -254,14 +252,14 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP address of a plugin: an exact path, a handler for each method, and upgrades.
 
     HEAD is answered as GET. A request from a page of another origin is refused unless it is a GET.
-    With `every_node` the address exists also on nodes that take no connections (`server.roles`). With
-    `internal` it is only for operators: at the listener for them (`server.internal_port`), and for requests
-    that come directly from `server.internal_networks`; others get 404.
+    With `every_node` the address also exists on nodes that take no connections (`server.roles`). With
+    `internal` it is only for operators: on the internal listener (`server.internal_port`), and for requests
+    directly from `server.internal_networks`; others get 404.
 
-    `body_bytes` is the largest body that is read, if that is to be less than `limits.http_body_bytes`.
-    More than 65,536 bytes are read only from requests with a valid session.
+    `body_bytes` limits the body further than `limits.http_body_bytes`. Bodies of more than 65,536 bytes are
+    read only from requests with a valid session.
 
-    `show_error` makes the JSON body of an error, also if the server itself refuses a request.
+    `show_error` makes the JSON body of an error, even of an error of the server itself.
     """
 
     path: str
@@ -278,7 +276,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def handlers(self) -> dict[str, Handler]:
-        """The handlers by the method's name in small letters."""
+        """The handlers, by the method's name in lower case."""
         found = {name: getattr(self, name) for name in ("get", "post", "put", "patch", "delete")}
         return {name: handler for name, handler in found.items() if handler is not None}
 
@@ -286,9 +284,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Periodic work, on one node at a time.
 
-    `name` begins with the plugin's name. `run` is called every `every` seconds, counted from the beginning
-    of one run to that of the next, and has `deadline` seconds. It may be cancelled at any time, and running
-    it again after that must do no harm.
+    `name` begins with the plugin's name. `run` is called every `every` seconds, counted between beginnings
+    of runs, and has `deadline` seconds. A run may be cancelled at any time, and repeating it afterwards must
+    do no harm.
     """
 
     name: str
@@ -303,18 +301,18 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     `handle` gets at most `batch` events of one room in a call, ascending; `rooms_at_once` calls for
     different rooms may run at the same time. Each event comes at least once: again after an error, a crash,
     or a move to another node. `kinds` (such as `message.posted`) and `rooms` (ids) select the events; empty
-    means all. `start` is the first position, in the consumer's first run and in rooms that `rooms` did not
-    name before: events from now on, or from the room's beginning.
+    means all. `start` is the first position in the consumer's first run, and in rooms newly added to `rooms`:
+    new events only, or the room's beginning.
 
     An attempt fails if `handle` raises or takes more than `deadline` seconds. The next attempt comes after
-    `backoff` seconds, then after twice as many, up to `longest_pause`; the batch is then handed over event
-    by event. After `attempts` an event becomes a dead letter and the next one is handled; None tries for
-    ever. A `ChatError` is logged without a traceback, and its `after_ms` (limited to `longest_pause`) is
+    `backoff` seconds, then after twice as many, up to `longest_pause`; the batch is then handled event
+    by event. After `attempts` an event becomes a dead letter and the next one is handled; None retries
+    forever. A `ChatError` is logged without a traceback, and its `after_ms` (limited to `longest_pause`) is
     the least pause before the next attempt. `ReceiverBusy` extends that pause to all rooms;
     `Undeliverable` makes the event a dead letter at once.
     """
 
-    name: str  # begins with the plugin's
+    name: str  # begins with the plugin's name
     handle: Callable[[Sequence[AnyEvent]], Awaitable[None]]
     kinds: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
@@ -330,16 +328,16 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
 class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the GraphQL schema.
 
-    `sdl` is in the schema language; it describes each type and field, and adds to others' types
+    `sdl` is in the schema language; it describes each type and field, and extends types of other parts
     with `extend type`. `resolvers` maps `Type.field` to a function of `(parent, info, **arguments)`,
     which may be `async def`; a field without one is the parent's attribute of that name in snake
     case. `kinds` maps the name of an enum, or of a type of an interface or a union, to the class
-    in Python. `costs` maps a `Type.field` that takes more work than others to how many fields
-    it counts for; `lengths` maps one that is a list to how long that usually is, or at most if it
-    has an argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
+    in Python. `costs` maps a costly `Type.field` to the number of fields that it counts
+    for; `lengths` maps a list field to its usual length, or to its greatest length if it has an
+    argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
     """
 
-    name: str  # the part's subject, for messages about mistakes in it
+    name: str  # subject of the part, for error messages
     sdl: str
     resolvers: Mapping[str, Callable[..., Any]] = {}
     kinds: Mapping[str, type] = {}

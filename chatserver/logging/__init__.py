@@ -1,4 +1,4 @@
-"""Logs: one line for each entry, to the console and to files, for loguru and the standard library alike.
+"""Logs: one line for each entry of loguru or the standard library, to the console and to files.
 
 This module builds the entries; `text.py` keeps secrets and control characters out of them, and `writer.py`
 writes them. No entry may show a secret: a traceback's variables are never printed, and texts that look like
@@ -23,22 +23,22 @@ from chatserver.config.settings import HIDDEN, is_secret
 from chatserver.errors import StartupError
 from chatserver.logging.repeated import Repeated, kind_of
 from chatserver.logging.text import CONTROL, pretty, redact
-from chatserver.logging.writer import FOLDER_MODE, LogFile, Stream, Target, Writer
+from chatserver.logging.writer import FOLDER_MODE, ConsoleTarget, LogFile, Target, Writer
 from chatserver.version import __version__
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-STACK_CHARS = 16000  # so that a deep recursion's traceback does not fill the disk
+STACK_CHARS = 16000  # so that the traceback of a deep recursion does not fill the disk
 MESSAGE_CHARS = 8000
 _ERROR = 40
 _json = msgspec.json.Encoder()
 
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""Id of the HTTP request under way; entries of its task, and of tasks that this one starts, have it."""
+"""Id of the present HTTP request, on entries of its task and of tasks started by it."""
 connection_id: ContextVar[str] = ContextVar("connection_id", default="")
-"""Id of the WebSocket connection, in the same way."""
+"""Id of the WebSocket connection, on entries of its task and of tasks started by it."""
 
 
 def setup(
@@ -49,7 +49,7 @@ def setup(
     console: TextIO | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Writer:
-    """Start logging as configured. The writer's `close` writes the waiting lines, and so does exit.
+    """Start logging as configured. `close` of the returned writer writes the waiting lines, as does exit.
 
     Raises `StartupError`, which names the file that cannot be written.
     """
@@ -58,7 +58,7 @@ def setup(
     base = {"service": service, "version": config.version or version or __version__}
     kind = _console_kind(config, stream)
     colour = kind == "pretty" and stream.isatty() and not environ.get("NO_COLOR")
-    screen = Stream(stream) if kind != "off" else None
+    screen = ConsoleTarget(stream) if kind != "off" else None
     writer = Writer([*(file for _, file in files), *([screen] if screen else [])])
 
     def sink(message: "Message") -> None:
@@ -84,13 +84,13 @@ def setup(
 
 
 def json_line(entry: Mapping[str, Any]) -> str:
-    """An entry as one line of JSON, with control characters escaped for terminals and readers of lines."""
+    """An entry as one line of JSON, with control characters escaped for terminals and line readers."""
     text = _json.encode(entry).decode()
     return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def describe(record: "Record", base: Mapping[str, str]) -> dict[str, Any]:
-    """An entry as it is written: fields in reading order, no secrets."""
+    """The fields of an entry, in reading order, without secrets."""
     entry: dict[str, Any] = {
         "timestamp": record["time"].astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
         "level": record["level"].name.lower(),
@@ -117,10 +117,10 @@ def describe(record: "Record", base: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Intercept(logging.Handler):
-    """Passes entries of the standard library's loggers on to loguru, under the loggers' own names.
+    """Passes entries of the standard library's loggers to loguru, under the loggers' own names.
 
-    Repeated errors of dependencies are logged once a minute: a callback that fails in each turn of the loop
-    would fill the disk.
+    Repeated errors of dependencies are logged once a minute, as a callback that fails in each turn of the
+    loop would fill the disk.
     """
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ def _intercept(level: str) -> None:
     logging.basicConfig(handlers=[Intercept()], level=max(number, logging.INFO), force=True)
     for ours in ("chatserver", "chatserver_plugins"):
         logging.getLogger(ours).setLevel(number)
-    # Requests are logged by the server itself, without their query.
+    # The server logs requests itself, without their queries.
     logging.getLogger("tornado.access").disabled = True
     logging.captureWarnings(True)
 

@@ -16,7 +16,7 @@ _REDACTED = (
         ),
         r"\1***",
     ),
-    # the driver's errors quote the document that was to be written
+    # the driver's errors quote the document of the failed write
     (re.compile(r"(?i)(full error: )\{[^\r\n]*"), r"\1***"),
 )
 _HINT = re.compile(r"(?i)://|bearer|basic|cookie|password|secret|token|key|session|full error")
@@ -27,7 +27,7 @@ _ELSEWHERE = {"timestamp", "level", "message", "service", "version", "logger", "
 
 
 def redact(text: str) -> str:
-    """The text without parts that look like credentials: a second line of defence, not the first."""
+    """The text without parts that look like credentials: only a second line of defence."""
     if not _HINT.search(text):
         return text
     for pattern, replacement in _REDACTED:

@@ -11,10 +11,10 @@ UNKNOWN: Final = 2**31
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of open files as far as allowed; returns the new limit.
+    """Raise the soft limit of open files as far as possible; returns the new limit.
 
-    Systems commonly set it to 1,024 for old programs that use select(2), with a hard limit that is high
-    enough for servers.
+    Systems commonly set it to 1,024, for old programs that use select(2), with a hard limit high enough for
+    servers.
     """
     if sys.platform == "win32":
         return UNKNOWN
@@ -25,7 +25,7 @@ def raise_limit() -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
-        except (OSError, ValueError):  # macOS refuses more than it can serve
+        except (OSError, ValueError):  # macOS refuses more than its own limit
             pass
     return UNKNOWN if soft == resource.RLIM_INFINITY else soft
 
@@ -35,8 +35,8 @@ def warn_if_few(descriptors: int, limits: LimitsConfig, spare: int) -> None:
     wanted = limits.connections + spare
     if descriptors < wanted:
         logger.warning(
-            "at most {} files may be open at once (ulimit -n, LimitNOFILE), but limits.connections takes "
-            "{}: beyond the smaller number new connections are refused",
+            "at most {} files may be open at once (ulimit -n, LimitNOFILE), but limits.connections needs "
+            "{}: new connections are refused earlier",
             descriptors,
             wanted,
         )

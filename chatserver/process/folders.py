@@ -1,4 +1,4 @@
-"""The folders of the server: its data folder, which it locks, and those installed with it."""
+"""The server's folders: its data folder, which it locks, and folders installed with it."""
 
 import contextlib
 import fcntl
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from chatserver.errors import FolderInUse, StartupError
 
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may point anywhere
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link could point anywhere
 
 
 def packaged(package: str) -> Path | None:
     """The folder of an installed package without code (the page, the configurations).
 
-    Also works in an editable install, where `importlib.resources` does not.
+    Also works in an editable install, unlike `importlib.resources`.
     """
     spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec is not None else None
@@ -22,7 +22,7 @@ def packaged(package: str) -> Path | None:
 
 
 def is_same(one: Path, other: Path) -> bool:
-    """Whether both are the same folder, perhaps by a link or a second mount."""
+    """Whether both are the same folder, even if reached by a link or a second mount."""
     try:
         return one.samefile(other)
     except OSError:  # one does not exist yet
@@ -30,7 +30,7 @@ def is_same(one: Path, other: Path) -> bool:
 
 
 def no_folder(path: Path, error: OSError) -> str:
-    """The reason why `path` could not be made or used as a folder, in words for operators."""
+    """The reason, for operators, why `path` could not be made or used as a folder."""
     for place in (path, *path.parents):
         if place.exists() and not place.is_dir():
             return f"{'it' if place == path else place} is a file, expected a folder"
@@ -38,16 +38,16 @@ def no_folder(path: Path, error: OSError) -> str:
 
 
 def demand_writable(path: Path, setting: str) -> None:
-    """Raises `StartupError` if the folder could not be made, or not be written to. Makes nothing."""
+    """Raises `StartupError` if the folder cannot be made or written to. Does not make it."""
     place = next(place for place in (path, *path.parents) if place.exists())
     if not place.is_dir():
         raise StartupError(f"{setting}: {no_folder(path, OSError())}")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise StartupError(f"{setting}: {path}: nothing can be written in {place}")
+        raise StartupError(f"{setting}: {path}: the folder {place} is not writable")
 
 
 def give_back(descriptor: int, folder: Path) -> None:
-    """Give a file that root made to the owner of its folder: that user's server needs it later.
+    """Give a file made by root to the owner of its folder, whose server needs it later.
 
     Raises `OSError`.
     """
@@ -57,7 +57,7 @@ def give_back(descriptor: int, folder: Path) -> None:
 
 
 class DataFolder:
-    """The data folder, locked for one process: a second server on it is refused.
+    """The data folder, locked for one process; a second server is refused.
 
     The lock is held as long as this object is open, and ends with the process.
     """

@@ -1,4 +1,4 @@
-"""Notes which store a data folder holds, so that nobody starts an empty server with another by mistake."""
+"""Notes which store a data folder holds, so that no server starts empty with another store by mistake."""
 
 import contextlib
 from pathlib import Path
@@ -15,7 +15,7 @@ NOTE = ".store"  # the file in the data folder that names the store's plugin
 
 
 class Holding:
-    """The note in one data folder, for the store's present plugin. The folder must be locked."""
+    """The note in one data folder, for the configured store plugin. The folder must be locked."""
 
     def __init__(self, folder: Path, plugin: str) -> None:
         self._folder, self._plugin = folder, plugin
@@ -23,7 +23,7 @@ class Holding:
         self._lasting = False
 
     def holder(self, config: Config) -> str:
-        """The plugin whose data is here, "" without data. Raises `StartupError`."""
+        """The plugin whose data the folder holds, "" if none. Raises `StartupError`."""
         try:
             return self._note.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
@@ -32,7 +32,7 @@ class Holding:
             raise StartupError(f"server.data: {self._note}: {error}") from error
 
     async def demand(self, config: Config, store: Store) -> None:
-        """Raises `StartupError` if another store's data is here. Call it before `store.open`."""
+        """Raises `StartupError` if the folder holds another store's data. Call it before `store.open`."""
         holder = self.holder(config)
         own = holder == self._plugin or _filled(self._folder / self._plugin)
         self._lasting = own or bool(await store.plan())  # a store in memory plans no steps
@@ -40,21 +40,21 @@ class Holding:
             return
         if holder not in ("", self._plugin):
             raise StartupError(
-                f"server.data: {self._folder} holds the data of the store {holder}, and "
-                f"{self._plugin} is chosen, which would begin with nothing: choose {holder} "
-                f"(--store {holder}, or plugins.enabled), or another folder (--data); `chatserver "
-                "move` takes what is here to another store"
+                f"server.data: {self._folder} holds the data of the store {holder}, but the configured "
+                f"store is {self._plugin}, which would start empty: choose {holder} (--store {holder}, "
+                "or plugins.enabled), or another folder (--data); `chatserver move` copies the data "
+                "to another store"
             )
         if not holder:
             self._write("")
 
     def note(self) -> None:
-        """Note that the store of this plugin is here. Call it once the store is open."""
+        """Note this plugin as the folder's store. Call it once the store is open."""
         if self._lasting:
             self._write(self._plugin)
 
     def _found(self, config: Config) -> str:
-        """The plugin whose data a server without notes left here, below the plugin's name."""
+        """The plugin whose data an older server left here without a note, in a folder named after it."""
         if _filled(self._folder / self._plugin):
             return self._plugin
         sources = discover(config)
@@ -73,7 +73,7 @@ class Holding:
                 file.write(text and f"{text}\n")
                 give_back(file.fileno(), self._folder)
             temporary.replace(self._note)
-        except OSError as error:  # a full disk; the note only helps against a later wrong choice
+        except OSError as error:  # such as a full disk; the note only prevents a later mistake
             logger.warning("cannot write {}: {}", self._note, error.strerror)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from loguru import logger
 
 from chatserver.config import Loaded
-from chatserver.config.text import Row, effective
+from chatserver.config.text import SettingRow, effective
 from chatserver.errors import FolderInUse, StartupError
 from chatserver.hooks.loading import plugin_settings
 from chatserver.process.folders import DataFolder
@@ -26,7 +26,7 @@ def noted(loaded: Loaded) -> Iterator[None]:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(rows, enc_hook=str))  # texts as they came
+            file.write(msgspec.json.encode(rows, enc_hook=str))  # texts as they are
     except OSError as error:
         logger.warning("cannot write {}: {}", path, error.strerror)
     try:
@@ -36,10 +36,10 @@ def noted(loaded: Loaded) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def read_running(folder: Path) -> list[Row] | None:
-    """The configuration of the server that runs on this data folder; None if none runs there."""
+def read_running(folder: Path) -> list[SettingRow] | None:
+    """The configuration of the server that runs on this data folder; None if none runs."""
     try:
-        rows = msgspec.json.decode((folder / NOTE).read_bytes(), type=list[Row])
+        rows = msgspec.json.decode((folder / NOTE).read_bytes(), type=list[SettingRow])
         DataFolder(folder.absolute()).close()
     except FolderInUse:
         return rows

@@ -1,4 +1,4 @@
-"""Stopping the server: signals, a time limit, and errors of the loop, also when memory is short."""
+"""Stopping the server: signals, a time limit, and errors of the loop, even if memory is short."""
 
 import asyncio
 import math
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chatserver.logging.repeated import Repeated, kind_of
 
-BALLAST: Final = 2 * 1024 * 1024  # bytes freed at a stop, so that it has memory to work with
+BALLAST: Final = 2 * 1024 * 1024  # bytes freed at a stop, as memory may be exhausted then
 
 
 _ABOUT: Final = ("task", "future", "handle", "transport", "protocol", "asyncgen")
@@ -16,8 +16,8 @@ _ABOUT: Final = ("task", "future", "handle", "transport", "protocol", "asyncgen"
 class Stop:
     """Receives the signals that stop the server, and makes sure that the process ends.
 
-    `seconds` after the first signal the kernel kills the process (SIGALRM), whatever it does then: that
-    takes no memory, no thread and no turn of the loop.
+    `seconds` after the first signal the kernel kills the process (SIGALRM), whatever it is doing: that needs
+    no memory, no thread and no turn of the loop.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,13 +26,13 @@ class Stop:
         self._ballast: bytearray | None = bytearray(BALLAST)
 
     def watch(self, signals: list[signal.Signals]) -> None:
-        """Have these signals call `now`, on this loop."""
+        """Call `now` on these signals, on this loop."""
         loop = asyncio.get_running_loop()
         for number in signals:
             loop.add_signal_handler(number, self.now)
 
     def now(self) -> None:
-        """Stop. Further calls change nothing."""
+        """Request the stop. Further calls have no effect."""
         if self._ballast is not None:
             self._ballast = None
             if hasattr(signal, "alarm"):
@@ -43,7 +43,7 @@ class Stop:
             asyncio.get_running_loop().call_later(0.1, self.now)
 
     async def wait(self) -> None:
-        """Returns when the server is to stop."""
+        """Wait until a stop is requested."""
         await self._event.wait()
 
     @staticmethod
@@ -71,4 +71,4 @@ class LoopErrors:
             about = [repr(context[key])[:300] for key in _ABOUT if key in context]
             self._reports.error(kind_of(text, error), ": ".join([text, *about]), error)
         except MemoryError:
-            pass  # there is no memory to log it with
+            pass  # no memory left to log it

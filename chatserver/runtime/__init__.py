@@ -1,1 +1,1 @@
-"""Small parts that any other may use: the clock, measures, single-flight calls, and cancelling tasks."""
+"""Small utilities for all packages: the clock, measures, rate limits, single-flight, cancelling tasks."""

@@ -1,4 +1,4 @@
-"""Cancels tasks that run a plugin or a driver, which may resist cancellation."""
+"""Cancels tasks of plugins and drivers, which may resist cancellation."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -6,16 +6,16 @@ from typing import Any
 
 from loguru import logger
 
-END_SECONDS = 5.0  # after its cancellation; then the task is left behind
-AGAIN_SECONDS = 1.0  # until a task that has not ended is cancelled once more …
-TRIES = 5  # … and so often at most
+END_SECONDS = 5.0  # after a cancellation; then the task is left behind
+AGAIN_SECONDS = 1.0  # before a task that has not ended is cancelled again …
+TRIES = 5  # … this many times at most
 
 
 async def end(tasks: Mapping[str, asyncio.Task[None]]) -> list[str]:
-    """Cancel tasks once and wait END_SECONDS at most; log those that have not ended, return their names.
+    """Cancel tasks once and wait at most END_SECONDS. Logs and returns the names of those still running.
 
-    For tasks that themselves cancel their work again and again, as `Lease.while_held` does: a second
-    cancellation would end these attempts instead of the work.
+    For tasks that cancel their work repeatedly themselves, as `Lease.while_held` does: a second cancellation
+    would end their attempts instead of the work.
     """
     for task in tasks.values():
         task.cancel()
@@ -23,12 +23,12 @@ async def end(tasks: Mapping[str, asyncio.Task[None]]) -> list[str]:
         await asyncio.wait(tasks.values(), timeout=END_SECONDS)
     names = [name for name, task in tasks.items() if not task.done()]
     for name in names:
-        logger.error("{} does not end: its plugin takes no notice of being cancelled", name)
+        logger.error("{} does not end: its plugin ignores its cancellation", name)
     return names
 
 
 async def cancel(tasks: Iterable[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
-    """Cancel tasks, several times if need be; returns those that have not ended after TRIES.
+    """Cancel tasks, several times if necessary. Returns those that have not ended after TRIES.
 
     Once is not enough for drivers: before Python 3.12 `asyncio.wait_for` loses a cancellation that comes
     together with the awaited result (https://github.com/python/cpython/issues/86296).

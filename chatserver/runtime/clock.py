@@ -1,4 +1,4 @@
-"""The time as events and accounts carry it."""
+"""The present time, in the format of events and accounts."""
 
 import time
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ _latest: tuple[int, str] = (0, "")  # cached, as thousands of calls come within 
 
 
 def now_text() -> str:
-    """The time now: RFC 3339, UTC, milliseconds."""
+    """The present time: RFC 3339, UTC, milliseconds."""
     global _latest
     milliseconds = time.time_ns() // 1_000_000
     if milliseconds != _latest[0]:

@@ -1,6 +1,6 @@
-"""Counters, gauges and histograms of the core: plain numbers that cost nothing to keep.
+"""Counters, gauges and histograms of the core: plain numbers that cost almost nothing.
 
-The core only counts. The `metrics` plugin reads the numbers when a client asks for them.
+The core only counts. The `metrics` plugin reads the numbers at each scrape.
 """
 
 from bisect import bisect_left
@@ -27,7 +27,7 @@ class Counter:
 
 
 class Gauge:
-    """A number that is read only on demand; with labels, one number for each of their values."""
+    """A number that is read only on demand, or one for each combination of label values."""
 
     kind = "gauge"
 
@@ -42,7 +42,7 @@ class Gauge:
 
 
 class Histogram:
-    """Number of values at or below each bound; the last bucket is +Inf."""
+    """Counts values at or below each bound; the last bucket is +Inf."""
 
     kind = "histogram"
 

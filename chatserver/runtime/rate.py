@@ -6,10 +6,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from chatserver.errors import ChatError
 
-ADDRESSES = 20_000  # whose rate is remembered; the oldest are forgotten first
+ADDRESSES = 20_000  # with remembered buckets; the oldest are forgotten first
 USERS = 50_000  # likewise; one bucket takes about 150 bytes
 UNLIMITED = 1e9  # a second
-ANONYMOUS_BURST = 10  # an address without a session may do the work of so many seconds at once
+ANONYMOUS_BURST = 10  # seconds' worth of operations that an address without a session may do
 
 
 class Bucket:
@@ -23,9 +23,9 @@ class Bucket:
         self._at = time.monotonic()
 
     def take(self, count: float = 1) -> float:
-        """Take `count` tokens and return 0; if they are not there, return the seconds until they are.
+        """Take `count` tokens and return 0, or take none and return the seconds until enough are there.
 
-        More than the burst can be taken only from a full bucket, which then owes the rest.
+        More than the burst can be taken only from a full bucket, whose balance then is negative.
         """
         now = time.monotonic()
         tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
@@ -38,12 +38,12 @@ class Bucket:
         return 0
 
     def owe(self, count: float) -> None:
-        """Take tokens for operations done already, whether they are there or not."""
+        """Take tokens for operations that were done already; the balance may become negative."""
         self._tokens -= count
 
     @property
     def left(self) -> float:
-        """Number of tokens in the bucket; below 0 if it owes some."""
+        """Number of tokens in the bucket, negative if it owes some."""
         return min(self._burst, self._tokens + (time.monotonic() - self._at) * self._rate)
 
 
@@ -55,7 +55,7 @@ class AddressRate:
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def take(self, address: str) -> None:
-        """Count one from this address. Raises `ChatError` limit.rate."""
+        """Count one operation from this address. Raises `ChatError` limit.rate."""
         if not self._rate:
             return
         _demand(self.bucket(address).take())
@@ -74,12 +74,12 @@ class AddressRate:
 class Rates:
     """Limits of the operations of each user, and of each address without a session, on this node.
 
-    A user has one bucket for all connections and all doors. A door that serves several operations in one
-    request takes as many tokens.
+    A user has one bucket for all connections and interfaces. A request with several operations takes as many
+    tokens.
     """
 
     def __init__(self, per_second: float, burst: float, anonymous_per_second: float) -> None:
-        """`anonymous_per_second` of 0 sets no limit for addresses without a session."""
+        """An `anonymous_per_second` of 0 sets no limit for addresses without a session."""
         self._per_second, self._burst = per_second, burst
         self._users: OrderedDict[str, Bucket] = OrderedDict()
         rate = anonymous_per_second or UNLIMITED
@@ -97,7 +97,7 @@ class Rates:
         return bucket
 
     def of(self, user: str | None, address: str) -> Bucket:
-        """The bucket of a user id; that of the address if nobody is signed in."""
+        """The bucket of a user id, or of the address if nobody is signed in."""
         return self._addresses.bucket(address) if user is None else self.of_user(user)
 
     def take(self, user: str | None, address: str = "", count: float = 1) -> None:
@@ -116,7 +116,7 @@ def _demand(wait: float) -> None:
 
 
 def address_network(address: str) -> str:
-    """The network that a client's address counts for in limits: one IPv4 address, or one IPv6 /64.
+    """The network by which limits count a client's address: one IPv4 address, or one IPv6 /64.
 
     A single customer commonly has a /64 or more (RFC 6177), so a limit for single IPv6 addresses would have
     no effect.

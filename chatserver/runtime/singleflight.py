@@ -15,9 +15,9 @@ class _Call(Generic[Result]):
 
 
 class SingleFlight(Generic[Result]):
-    """The calls under way, by key (single-flight): the same key must mean the same call.
+    """Calls in progress, by key: the same key must mean the same call.
 
-    Nothing is kept once a call is done. If it raises, all waiting callers get the error.
+    A result is not cached after its call. If the call raises, all waiting callers get the error.
     """
 
     __slots__ = ("_calls",)
@@ -26,9 +26,9 @@ class SingleFlight(Generic[Result]):
         self._calls: dict[Hashable, _Call[Result]] = {}
 
     async def run(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        """The result of the call with this key; `make` begins it if none is under way.
+        """The result of the call with this key; `make` begins it if none is in progress.
 
-        If a waiting caller is cancelled, the call goes on for the others; it is cancelled with the last one.
+        If a waiting caller is cancelled, the call continues for the others; with the last one it ends.
         """
         call = self._calls.get(key)
         if call is None:
@@ -46,6 +46,6 @@ class SingleFlight(Generic[Result]):
 
 
 def _look_at(task: "asyncio.Task[Any]") -> None:
-    """Retrieve a task's error, of which asyncio would complain if no caller waits any more."""
+    """Retrieve a task's error, or asyncio would log it if no caller waits any more."""
     if not task.cancelled():
         task.exception()

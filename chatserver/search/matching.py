@@ -32,7 +32,7 @@ class Form(Enum):
     SPACED = "spaced"  # the edges of words are marked, and consecutive spaces are one
 
 
-class Text:
+class FoldedText:
     """A text returned by `analyser.analysed`, in the forms in which terms are looked for."""
 
     def __init__(self, folded: str) -> None:
@@ -72,7 +72,7 @@ class Term(NamedTuple):
     parts: tuple[str, ...] = ()  # of the needle; a matching text has each of them unchanged
     optional: int = 0
 
-    def is_in(self, text: Text) -> bool:
+    def is_in(self, text: FoldedText) -> bool:
         """Whether the text contains the term. Takes time in proportion to the length of the text."""
         if not all(part in text.plain for part in self.parts):
             return False  # the usual case, decided before the text is rewritten

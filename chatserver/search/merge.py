@@ -40,7 +40,7 @@ Read = Callable[[Sequence[tuple[Room, str]]], Awaitable[Mapping[tuple[str, str],
 Judge = Callable[[Message], bool]  # whether the message is an answer, regardless of its place
 
 
-class Stream:
+class RoomAnswers:
     """The answers of one room; `waiting` holds those read but not yet returned."""
 
     def __init__(self, room: Room, candidates: Candidates) -> None:
@@ -69,10 +69,10 @@ class Merge:
         self._read, self._is_answer, self._place_of = read, is_answer, place_of
         self._rejected = 0
         self._spare = SPARE if len(located.rooms) == 1 else SPARE_OF_MANY
-        self._ready: list[Stream] = []  # streams with waiting answers, by their first one's place
+        self._ready: list[RoomAnswers] = []  # with waiting answers, by their first one's place
         # Streams without waiting answers that may get some, by the latest second those may have.
-        self._hungry: list[tuple[int, Stream]] = []
-        streams = [Stream(room, found) for room, found in located.rooms.items()]
+        self._hungry: list[tuple[int, RoomAnswers]] = []
+        streams = [RoomAnswers(room, found) for room, found in located.rooms.items()]
         for stream in streams:
             if behind is not None and stream.room.id == behind.room:
                 stream.earliest = behind.at
@@ -100,7 +100,7 @@ class Merge:
         more = self._ready or self._hungry
         return found, found[-1][0] if more else None
 
-    def _sort(self, streams: Iterable[Stream]) -> None:
+    def _sort(self, streams: Iterable[RoomAnswers]) -> None:
         """Add each stream to the ready or the hungry ones; an exhausted stream to neither."""
         for stream in streams:
             if stream.waiting:
@@ -108,7 +108,7 @@ class Merge:
             elif (bound := stream.candidates.bound) is not None:
                 insort(self._hungry, (bound, stream), key=itemgetter(0))
 
-    def _before(self) -> list[Stream]:
+    def _before(self) -> list[RoomAnswers]:
         """The hungry streams whose next answer may come before the first of the ready ones."""
         if self._ready:
             first: Place | None = _first_place(self._ready[-1])
@@ -120,7 +120,7 @@ class Merge:
         start = bisect_left(self._hungry, second, key=itemgetter(0))
         return [stream for _, stream in self._hungry[start:]]
 
-    async def _feed(self, streams: Sequence[Stream], wanted: int) -> bool:
+    async def _feed(self, streams: Sequence[RoomAnswers], wanted: int) -> bool:
         """Read messages of these streams, or more of the index; False if the page's limits are reached."""
         if self._is_enough():
             streams = [stream for stream in streams if stream.reached is None]
@@ -154,9 +154,9 @@ class Merge:
         bound = self._lookup.bound
         return answers + sum(stream.candidates.ready(bound) for _, stream in self._hungry)
 
-    def _take(self, streams: Sequence[Stream], size: int) -> Mapping[Stream, list[str]]:
+    def _take(self, streams: Sequence[RoomAnswers], size: int) -> Mapping[RoomAnswers, list[str]]:
         """The ids of the next candidates, stopping where an unknown candidate may come first."""
-        taken: defaultdict[Stream, list[str]] = defaultdict(list)
+        taken: defaultdict[RoomAnswers, list[str]] = defaultdict(list)
         most = 1 if self._effort.is_spent else max(size // len(streams), OF_ONE)
         heap = [(-stream.candidates.known, place, stream) for place, stream in enumerate(streams)]
         heapify(heap)
@@ -169,7 +169,7 @@ class Merge:
                 heappush(heap, (-stream.candidates.known, place, stream))
         return taken
 
-    async def _look_at(self, taken: Mapping[Stream, Sequence[str]]) -> None:
+    async def _look_at(self, taken: Mapping[RoomAnswers, Sequence[str]]) -> None:
         wanted = [(stream.room, id) for stream, ids in taken.items() for id in ids]
         messages = await self._read(wanted)
         pairs = [(stream, (stream.room.id, id)) for stream, ids in taken.items() for id in ids]
@@ -179,7 +179,7 @@ class Merge:
                 self._chars += len(message.body)
                 self._judge(stream, message)
 
-    def _judge(self, stream: Stream, message: Message) -> None:
+    def _judge(self, stream: RoomAnswers, message: Message) -> None:
         place = self._place_of(message)
         if stream.earliest is not None and stream.earliest < place.at:
             place = place._replace(at=stream.earliest)
@@ -200,5 +200,5 @@ def _is_behind(place: Place, other: Place) -> bool:
     return place.seq < other.seq if place.room == other.room else place < other
 
 
-def _first_place(stream: Stream) -> Place:
+def _first_place(stream: RoomAnswers) -> Place:
     return stream.waiting[0][0]

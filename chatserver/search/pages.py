@@ -47,11 +47,11 @@ def _gaps(offsets: "array[int]") -> list[int]:
 
 
 def offsets(posted: bytes) -> Iterable[int]:
-    """Decode `Found.posted` to ascending offsets."""
+    """Decode `Postings.posted` to ascending offsets."""
     return accumulate(_decode_gaps(posted)) if posted else ()
 
 
-class Found(NamedTuple):
+class Postings(NamedTuple):
     """One token's postings in one part of a segment."""
 
     posted: bytes  # decoded by `offsets`; its length grows with the number of offsets
@@ -63,9 +63,9 @@ def marked(token: str) -> bytes:
     return f"\n{token}\n".encode()
 
 
-def look_up(data: bytes, mark: bytes) -> Sequence[Found]:
+def look_up(data: bytes, mark: bytes) -> Sequence[Postings]:
     """A token's postings in each part that has the token; `data` is a page of blocks made by `encoded`."""
-    found: list[Found] = []
+    found: list[Postings] = []
     at = data.find(mark)  # mostly -1
     start = 0
     while at >= 0:
@@ -79,7 +79,7 @@ def look_up(data: bytes, mark: bytes) -> Sequence[Found]:
                 posted = _list(data, start + table, start + lists, place, ends)
             edited = _edited(data[start + edits : end], mark) if edits < size else ()
             if posted or edited:
-                found.append(Found(posted, edited))
+                found.append(Postings(posted, edited))
             at = data.find(mark, end)
         start = end
     return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from chatserver.errors import ChatError
 from chatserver.search.analyser import UNIT, fold, wanted
-from chatserver.search.matching import SIGNS, Term, Text, phrase, piece, words
+from chatserver.search.matching import SIGNS, FoldedText, Term, phrase, piece, words
 from chatserver.search.normalisation import nfkc
 
 QUERY_CHARS = 200
@@ -38,7 +38,7 @@ class Query(NamedTuple):
 
     def matches(self, folded: str) -> bool:
         """Whether a text returned by `analyser.analysed` contains all terms."""
-        text = Text(folded)
+        text = FoldedText(folded)
         return all(term.is_in(text) for term in self.terms)
 
     def covers(self, at: str) -> bool:

@@ -10,7 +10,7 @@ from chatserver.interfaces import IndexPlace
 from chatserver.search import segments
 from chatserver.search.candidates import Span
 from chatserver.search.directory import Known
-from chatserver.search.pages import Found, look_up, marked, offsets
+from chatserver.search.pages import Postings, look_up, marked, offsets
 
 
 class Token(NamedTuple):
@@ -91,9 +91,9 @@ class Reading:
             self._posted = _within(self._posted, some_lists)
         return sizes
 
-    def _found(self, group: Group, pages: Iterator[bytes | None]) -> list[Found]:
+    def _found(self, group: Group, pages: Iterator[bytes | None]) -> list[Postings]:
         """The group's postings in the segment, from the next pages, one for each token."""
-        found: list[Found] = []
+        found: list[Postings] = []
         for token in group:
             data = next(pages)
             if data is None:

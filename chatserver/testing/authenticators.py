@@ -6,7 +6,7 @@
             return lambda records: MyAuthenticator(records)
 
 `make_authenticator` returns a function that makes one over records (`chatserver.Records`), as
-`provide_authenticator` does. Where not every password can be set, give the fixture `password` as well.
+`provide_authenticator` does. If not every password can be set, give the fixture `password` as well.
 """
 
 import secrets

@@ -9,9 +9,8 @@
         def make_bus(self):
             return lambda port: MyBus(f"mine://127.0.0.1:{port}")
 
-`address` is where the server of the bus listens, and `make_bus` a function that makes a node's bus,
-not open yet, which reaches that server at a port of 127.0.0.1. The suite puts a link between them,
-and cuts it.
+`address` is the address of the bus's server. `make_bus` is a function that makes a node's bus, not open
+yet, which reaches that server at a port of 127.0.0.1. The suite puts a link between them, and cuts it.
 """
 
 import asyncio
@@ -27,8 +26,8 @@ from chatserver.testing.samples import TRICKY_TEXTS
 
 MakeBus = Callable[[int], Bus]
 
-SOON_SECONDS = 60.0  # for a busy machine; on an idle one it takes milliseconds
-GIVES_UP_SECONDS = 5.0  # within which a publish succeeds or fails
+SOON_SECONDS = 60.0  # for a busy machine; an idle one takes milliseconds
+GIVES_UP_SECONDS = 5.0  # time limit for a publish to succeed or fail
 QUIET_SECONDS = 0.2
 
 
@@ -214,7 +213,7 @@ async def joined(make_bus: MakeBus, link: Link, count: int) -> AsyncIterator[Seq
 
 
 async def refuses(bus: Bus) -> None:
-    """Wait until a publish fails, soon, though perhaps not the first one."""
+    """Wait until a publish fails; the first ones may still succeed."""
     async with asyncio.timeout(SOON_SECONDS):
         while True:
             try:
@@ -226,7 +225,7 @@ async def refuses(bus: Bus) -> None:
 
 
 async def loses(bus: Bus) -> None:
-    """Wait until the bus notices by itself that nothing arrives any more."""
+    """Wait until the bus notices by itself that it is cut off."""
     deadline = asyncio.get_running_loop().time() + SOON_SECONDS
     while bus.is_connected():
         assert asyncio.get_running_loop().time() < deadline, "the bus did not notice"

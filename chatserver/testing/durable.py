@@ -1,4 +1,4 @@
-r"""Durability of a store that keeps files, when its process or its machine dies. Needs Linux and strace.
+r"""Contract of stores with files: durability if the process or machine dies. Needs Linux and strace.
 
     class TestMyStoreOnDisk(DurableContract):
         @pytest.fixture
@@ -9,9 +9,9 @@ r"""Durability of a store that keeps files, when its process or its machine dies
         def program(self, tmp_path):
             return f"from my_store import MyStore\ndef make(): return MyStore({str(tmp_path / 'data')!r})"
 
-`program` is Python source that defines `make`, which makes the same store as `make_store` in a process of
-its own, where the suite opens it, writes, and kills it. Whether a server behind a store syncs
-can't be seen from here: that is for its settings, and for a test that cuts its power.
+`program` is Python source that defines `make`, which makes the same store as `make_store` in another
+process. There the suite opens the store and writes, then kills the process. The suite cannot see whether a
+store's server syncs: that depends on its settings, and takes a test that cuts its power.
 """
 
 import os
@@ -109,7 +109,7 @@ class DurableContract:
 
 
 def _killed(source: str) -> int:
-    """The number of the last batch that a writer acknowledged before it was killed."""
+    """Number of the last batch that a writer acknowledged before it was killed."""
     command = [sys.executable, "-c", source]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:  # noqa: S603
         assert writer.stdout is not None
@@ -123,7 +123,7 @@ def _killed(source: str) -> int:
 
 
 def acknowledgements(trace: str) -> Iterator[bool]:
-    """For each printed line, whether bytes were written since the last one and all of them are synced.
+    """For each printed line, whether bytes were written since the last one and all are synced.
 
     `trace` is the output of `strace -f -y`. A checkpoint may also write to other files.
     """
@@ -144,10 +144,10 @@ def acknowledgements(trace: str) -> Iterator[bool]:
 
 
 class _Files:
-    """The files of a process: written since the last acknowledgement, and not synced yet."""
+    """A process's files that were written since the last acknowledgement and are not synced yet."""
 
     def __init__(self) -> None:
-        self.waiting: dict[str, str] = {}  # by thread: the file of a sync that has not returned
+        self.waiting: dict[str, str] = {}  # by thread, the file of a sync that has not returned
         self._written: set[str] = set()
         self._dirty: set[str] = set()
         self._always_synced: set[str] = set()
@@ -168,7 +168,7 @@ class _Files:
             if path not in self._always_synced:
                 self._dirty.add(path)
         elif call["name"] == "msync":
-            self._written.add("memory")  # strace does not say of which file
+            self._written.add("memory")  # strace does not show the file
         elif "unfinished" in line:
             self.waiting[call["pid"]] = path
         else:

@@ -1,4 +1,4 @@
-"""Contract of stores on the search index: pages by their places, and the seq up to which it reaches."""
+"""Contract of stores for the search index: pages by place, and the seq up to which rooms are indexed."""
 
 import asyncio
 from collections.abc import Iterable

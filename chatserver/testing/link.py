@@ -1,14 +1,14 @@
-"""A way to a server that tests can cut: a TCP proxy on loopback, on the loop of the test."""
+"""A link to a server that tests can cut: a TCP proxy on loopback, on the test's loop."""
 
 import asyncio
 import contextlib
 
 
 class Link:
-    """Passes on what connects to `port`, until it is cut or frozen. `async with Link(host, port)`."""
+    """Forwards connections to its `port`, until it is cut or frozen. `async with Link(host, port)`."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Where the server is."""
+        """Forward to the server at `host` and `port`."""
         self._host, self._port = host, port
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -36,14 +36,14 @@ class Link:
         self._flows.set()
 
     async def mend(self) -> None:
-        """Take connections, at the same port as before."""
+        """Accept connections again, at the same port."""
         self._flows.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._meet, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     def freeze(self) -> None:
-        """Pass nothing on any more: connections stay, new ones are made, nothing is answered."""
+        """Stop forwarding: connections stay, new ones are accepted, no data passes."""
         self._flows.clear()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,7 +58,7 @@ class Link:
                 finally:
                     there[1].transport.abort()
         except asyncio.CancelledError:
-            pass  # cut: asyncio would log it as an error of the server
+            pass  # the link was cut; asyncio would log this as an error of the server
         finally:
             writer.transport.abort()
             self._tasks.discard(task)

@@ -1,4 +1,4 @@
-"""Contract of stores on appending to the log and reading it back."""
+"""Contract of stores for appending to the log and reading it."""
 
 import asyncio
 from typing import Any
@@ -36,7 +36,7 @@ from chatserver.testing.samples import (
 
 
 def one_of_each(room: str) -> list[AnyEvent]:
-    """The log of a room that has every kind of event."""
+    """The log of a room with every kind of event."""
     return [
         described(room, 1, name=None, kind=RoomKind.DIRECT),
         joined(room, 2, "u2", RoomRole.OWNER),
@@ -54,7 +54,7 @@ def one_of_each(room: str) -> list[AnyEvent]:
 
 
 class Voted(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="test.voted"):
-    """A kind that only a newer version has, with the fields of changes of a message and of a member."""
+    """A kind of event of a newer version, with the fields of changes of messages and members."""
 
     room: str
     seq: int
@@ -86,13 +86,13 @@ class LogContract:
         assert await store.append([*log, voted, posted("r", 5)]) == Appended(5)
         found = await store.read("r", 0, 100)
         assert found[:3] + found[4:] == [*log, posted("r", 5)]
-        assert found[3] in (unknown, voted), "one that is only in memory is what it was"
+        assert found[3] in (unknown, voted), "an event kept only in memory is unchanged"
         assert [one.seq for one in (await store.ranges([("r", 2)], 100))[0]] == [3, 4, 5]
         assert await store.changes({"r": ["r-3"]}) == []
         assert await store.members(["r"]) == [log[1]]
         assert await store.memberships("u3") == []
         kept = event(UnknownEvent, "r", 6, unknown="test.voted", fields={"choice": 2})
-        assert await store.append([kept]) == Appended(1), "as a backup has it"
+        assert await store.append([kept]) == Appended(1), "appended as read from a backup"
         assert await store.read("r", 5, 100) == [kept]
 
     async def test_an_empty_batch_is_stored(self, store: Store) -> None:
@@ -257,7 +257,7 @@ class LogContract:
     async def test_a_reader_sees_no_event_before_those_that_come_before_it(
         self, store: Store, other: Store
     ) -> None:
-        """Holds within a room, and within a batch over several rooms, while they are written."""
+        """This holds within a room, and within a batch over several rooms, during the write."""
         count, size, rooms = 40, 60, ("r", "s", "t")
         stands = asyncio.Event()
 
@@ -275,8 +275,8 @@ class LogContract:
                 assert seen[0] >= later.get("s", 0) and seen[1] >= later.get("t", 0)
                 after = max(0, seen[0] - 2 * size)
                 found = [each.seq for each in await other.read("r", after, 3 * size)]
-                assert found == list(range(after + 1, after + len(found) + 1)), "there is a hole"
-                await asyncio.sleep(0)  # a store in memory never yields to other tasks by itself
+                assert found == list(range(after + 1, after + len(found) + 1)), "there is a gap"
+                await asyncio.sleep(0)  # a store in memory never yields to other tasks
 
         async with asyncio.TaskGroup() as group:
             for work in (write_all(), look(), look()):
@@ -300,7 +300,7 @@ class LogContract:
 
 
 async def write(store: Store, author: str, count: int) -> None:
-    """Post in batches, as a node does: at a conflict read the head and number again."""
+    """Post in batches, as a node does: after a conflict read the head and number the events anew."""
     sent, head = 0, 0
     while sent < count:
         numbers = range(sent, min(sent + 3, count))

@@ -1,4 +1,4 @@
-"""Contract of stores with large numbers and sizes: nothing is cut, left out or forgotten."""
+"""Contract of stores for large numbers and sizes: nothing is truncated, left out or lost."""
 
 import asyncio
 import random
@@ -18,12 +18,12 @@ from chatserver import (
 from chatserver.interfaces import RECORD_KEY_BYTES, RECORD_SPACE_BYTES
 from chatserver.testing.samples import described, event, joined, posted
 
-MANY = 1010  # more than a store may want to take or give at once
+MANY = 1010  # more than a store may read or write at once
 AT_ONCE = 100
 
 
 async def together(calls: Sequence[Awaitable[object]]) -> None:
-    """Some at a time, as a server with many clients does it."""
+    """Await the calls, some at a time, as a server with many clients does."""
     for start in range(0, len(calls), AT_ONCE):
         await asyncio.gather(*calls[start : start + AT_ONCE])
 
@@ -87,7 +87,7 @@ class ManyContract:
         assert await store.changes(each) == of_each
 
     async def test_many_replaced_texts(self, store: Store) -> None:
-        """Of each message, then of the first one."""
+        """The texts of each message, then of the first one."""
         half = MANY // 2
         log: list[Any] = [posted("r", seq) for seq in range(1, half + 1)]
         log += [
@@ -144,7 +144,7 @@ class ManyContract:
         assert await store.scan("s", long) == [*values.items()]
 
     async def test_keys_and_spaces_as_long_as_they_may_be(self, store: Store) -> None:
-        """With incompressible bytes, and keys that differ in the last byte or the last character."""
+        """Uses incompressible bytes, and keys that differ in the last byte or the last character."""
         noise = random.Random(1)  # noqa: S311
         starts = [
             noise.randbytes(RECORD_KEY_BYTES // 2).hex()[:-1],

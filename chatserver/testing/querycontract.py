@@ -1,4 +1,4 @@
-"""Contract of stores on messages, rooms, members and unread counts."""
+"""Contract of stores for messages, rooms, members and unread counts."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def by_seq(events: list[MemberEvent]) -> list[MemberEvent]:
 
 
 def _without_text(event: AnyEvent) -> AnyEvent:
-    """The event as it is shown after its text was replaced."""
+    """The event that is shown after its text was replaced."""
     assert isinstance(event, MessagePosted | MessageEdited)
     return msgspec.structs.replace(event, body="", mentions=(), redacted=True)
 

@@ -1,4 +1,4 @@
-"""Contract of stores on records."""
+"""Contract of stores for records."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Events and texts for tests. Everything an event needs has a value; give what matters."""
+"""Events and texts for tests. Every field of an event has a default; give only those that matter."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 AT = "2026-01-02T03:04:05.678Z"
 
-# Texts that a store may not stumble over: ends of strings, other planes, parts that combine,
-# both sides of the surrogates, the last code point, what a query language could take for its own.
+# Texts that a store must handle: ends of strings, other planes, combining characters, both sides of the
+# surrogates, the last code point, and texts that look like a query language.
 TRICKY_TEXTS = (
     "\0",
     "a\0b",
@@ -44,17 +44,17 @@ TRICKY_TEXTS = (
     " ",
 )
 
-# Texts that a store may not take for one another: by case, width, accents, spaces, ends of strings.
+# Texts that a store must distinguish: by case, width, accents, spaces, ends of strings.
 ALIKE_TEXTS = ("a", "A", "a ", " a", "a\0", "\uff41", "\u00e1", "a\u0301", "\u00c1", "aa")
 
 
 def user(id: str = "u1") -> UserRef:
-    """A user as events show one, whose name follows from the id."""
+    """A user as in events; the name is derived from the id."""
     return UserRef(id=id, name=f"Name of {id}")
 
 
 def posted(room: str, seq: int, author: str = "u1", **fields: Any) -> MessagePosted:
-    """A message. Its client_id is unique, its body short, unless given."""
+    """A message; by default with a unique client_id and a short body."""
     given: dict[str, Any] = {
         "id": f"{room}-{seq}",
         "body": f"text {seq}",
@@ -66,7 +66,7 @@ def posted(room: str, seq: int, author: str = "u1", **fields: Any) -> MessagePos
 
 
 def joined(room: str, seq: int, member: str, role: RoomRole = RoomRole.MEMBER) -> MemberJoined:
-    """A user joins the room, by themselves."""
+    """The event of a user who joins the room."""
     return MemberJoined(
         room=room, seq=seq, at=AT, author=user(member), user=user(member), role=role
     )
@@ -80,6 +80,6 @@ def described(
 
 
 def event(kind: Callable[..., T], room: str, seq: int, **fields: Any) -> T:
-    """Any other event, by the author u1."""
+    """An event of any other kind, by the author u1."""
     given: dict[str, Any] = {"room": room, "seq": seq, "at": AT, "author": user()}
     return kind(**(given | fields))

@@ -1,4 +1,4 @@
-"""Contract of stores whose server does not answer: each call ends in time, with `StoreUnavailable`.
+"""Contract of stores with a silent server: each call ends in time, with `StoreUnavailable`.
 
     class TestMyStoreInSilence(SilenceContract):
         @pytest.fixture
@@ -15,9 +15,9 @@
                     await store.close()
             return silenced
 
-`silenced` returns what opens a store, with the time limit that it has by default, and from then on keeps it
-waiting: connections stay, and nothing comes back. For a file it is enough that another process holds
-its lock. The suite is not for a store that waits for nothing, as one in memory.
+`silenced` returns a context manager that opens a store with its default time limit, and then keeps it
+waiting: connections stay open without answers. For a file it suffices that another process holds its lock.
+The suite is not for stores that never wait, such as stores in memory.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from chatserver.testing.samples import posted
 
 Silenced = Callable[[], AbstractAsyncContextManager[Store]]
 
-# A call has to end within this time: the contract says 2–3 s, and a machine may be three times slower.
+# Time limit for a call: the contract says 2–3 s, and the machine may be three times slower.
 OVER_SECONDS = 10.0
 AT_ONCE = 30
 
@@ -57,7 +57,7 @@ class SilenceContract:
             assert isinstance(await _outcome(call()), StoreUnavailable)
 
     async def test_every_call_is_over_in_time(self, silenced: Silenced) -> None:
-        """A call that reads may succeed all the same, if the data is at hand."""
+        """A call that reads may still succeed, if the store has the data in memory."""
         async with silenced() as store:
             calls: list[Awaitable[object]] = [
                 store.append([]),

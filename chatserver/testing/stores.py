@@ -5,9 +5,8 @@
         def make_store(self, tmp_path):
             return lambda: MyStore(tmp_path / "data")
 
-`make_store` returns a function; each call of it makes a store that is not open yet, all of them
-over the same data, which is empty at first. Several are open at the same time, as with several
-nodes of a server.
+`make_store` returns a function; each call makes a store that is not open yet, over the same data,
+which is empty at first. Several stores are open at the same time, as with several nodes of a server.
 """
 
 from collections.abc import Callable, Iterator

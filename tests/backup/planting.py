@@ -14,7 +14,7 @@ from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.manifest import FILE, peek
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.runtime.measure import Measures
 from tests.backup.seed import seed, sent
 
@@ -38,7 +38,7 @@ async def three(store: Store, shelf: Shelf, key: Key | None) -> Three:
     await seed(store, rooms=2, messages=3)
     paths = []
     for _ in range(3):
-        path, _ = await take(store, shelf, Settings(part_bytes=PART_BYTES, key=key))
+        path, _ = await take(store, shelf, BackupSettings(part_bytes=PART_BYTES, key=key))
         paths.append(path)
         for number in range(3):
             shipper = Shipper(store, shelf, key, 1.0, Measures())

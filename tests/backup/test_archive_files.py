@@ -105,13 +105,13 @@ def test_cut_off_anywhere(archive: Lines, empty: Empty, tmp_path: Path) -> None:
     for size in [*range(1, len(whole), len(whole) // 20), len(whole) - 1]:
         path.write_bytes(whole[:size])
         lines = whole[:size].count(b"\n")
-        assert refused(empty, path) == f"line {lines + 1}: the archive is cut off"
+        assert refused(empty, path) == f"line {lines + 1}: the archive is truncated"
     path.write_bytes(b"".join(archive[:5]))
-    assert refused(empty, path) == "line 6: the archive is cut off"
+    assert refused(empty, path) == "line 6: the archive is truncated"
     packed = gzip.compress(whole)
     for size in range(20, len(packed), len(packed) // 20):
         path.write_bytes(packed[:size])
-        assert re.match(r"line \d+: it cannot be read: ", refused(empty, path))
+        assert re.match(r"line \d+: the file cannot be read: ", refused(empty, path))
     path.write_bytes(packed[:1000] + bytes([packed[1000] ^ 1]) + packed[1001:])
     assert re.match(r"line \d+: ", refused(empty, path))
 
@@ -119,15 +119,15 @@ def test_cut_off_anywhere(archive: Lines, empty: Empty, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        (SESSION, "space plugin/password: such a record has no place in an archive"),
-        (NO_NUMBER, "space read: expected the number of an event"),
-        (TOO_LARGE, "space read: expected the number of an event"),
-        (NO_ROOM, "room r: it has to begin with what the room is"),
-        (GONE, "space user: such a record has no place in an archive"),
-        (UNTIL, "this line has no place here"),
-        (b"\n", "this is no line of an archive"),
-        (b'{"ev":"nonsense"}\n', "this is no line of an archive"),
-        (b"\xff\n", "this is no line of an archive"),
+        (SESSION, "space plugin/password: such a record is not allowed in an archive"),
+        (NO_NUMBER, "space read: expected the seq of an event"),
+        (TOO_LARGE, "space read: expected the seq of an event"),
+        (NO_ROOM, "room r: its log must begin with the room's description"),
+        (GONE, "space user: such a record is not allowed in an archive"),
+        (UNTIL, "such a line is not allowed here"),
+        (b"\n", "this is not a line of an archive"),
+        (b'{"ev":"nonsense"}\n', "this is not a line of an archive"),
+        (b"\xff\n", "this is not a line of an archive"),
     ],
 )
 def test_entries_that_do_not_belong_in_an_archive(
@@ -147,7 +147,7 @@ def test_a_record_that_comes_twice_is_named_where_all_hashes_fit(
     line = re.sub(rb'"value":"[^"]*"', b'"value":"eA=="', archive[number])
     path = tmp_path / "twice.jsonl"
     path.write_bytes(b"".join(sealed([*archive[: number + 1], line, *archive[number + 1 :]])))
-    assert re.match(rf"line {number + 2}: space .*: this record came before", refused(empty, path))
+    assert re.match(rf"line {number + 2}: space .*: this record occurs twice", refused(empty, path))
 
 
 def test_an_event_that_is_missing_is_named_where_all_hashes_fit(
@@ -163,12 +163,12 @@ def test_other_files_and_newer_archives(archive: Lines, empty: Empty, tmp_path: 
     path = tmp_path / "other"
     for text in (b"hello\nworld\n", b'{"ev":"end"}\n', b"[" * 100_000 + b"\n", b"\n\n"):
         path.write_bytes(text)
-        assert refused(empty, path) == "line 1: this is no archive of chatserver"
+        assert refused(empty, path) == "line 1: this is not an archive of chatserver"
     path.write_bytes(b"")
-    assert refused(empty, path) == "line 1: it is empty"
+    assert refused(empty, path) == "line 1: the file is empty"
     path.write_bytes(b'{"ev":"archive","version":2,"server":"9.9","more":[]}\n{"ev":"new"}\n')
     assert "version 2, " in refused(empty, path, ArchiveError)
-    assert "chatserver 9.9 wrote it" in refused(empty, path, ArchiveError)
+    assert "use chatserver 9.9, which wrote it" in refused(empty, path, ArchiveError)
     path.unlink()
     assert refused(empty, path, ArchiveError) == "No such file or directory"
     assert refused(empty, Path(os.devnull), ArchiveError).startswith("it has to be a file")
@@ -186,12 +186,12 @@ def test_a_file_is_never_replaced_and_never_there_before_it_is_complete(
 
     there = tmp_path / "there"
     there.write_bytes(b"mine")
-    asyncio.run(attempt(there, "there is a file already"))
+    asyncio.run(attempt(there, "the file exists already"))
     assert there.read_bytes() == b"mine"
     asyncio.run(attempt(tmp_path / "none" / "chat.jsonl", "there is no folder"))
-    asyncio.run(attempt(Path(), "it is a folder"))
+    asyncio.run(attempt(Path(), "this is a folder"))
     with files.new_file(tmp_path / "new") as file:
-        asyncio.run(attempt(tmp_path / "new", "another command is writing it"))
+        asyncio.run(attempt(tmp_path / "new", "another command is writing this file"))
         file.write(b"mine")
     assert (tmp_path / "new").read_bytes() == b"mine"
     (tmp_path / "new").unlink()

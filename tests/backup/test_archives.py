@@ -173,7 +173,7 @@ async def test_there_is_nothing_to_export_where_no_server_was_or_only_a_part_is(
     async with empty("memory") as part:
         with pytest.raises(Stopped):
             await import_archive(tmp_path / "chat.jsonl", Writes(part, stop_at=5))
-        with pytest.raises(ArchiveError, match="only a part is there to copy"):
+        with pytest.raises(ArchiveError, match="the store is incomplete"):
             await export(part, tmp_path / "part.jsonl")
     assert names(tmp_path) == ["chat.jsonl"]
 
@@ -256,7 +256,7 @@ async def test_foreign_writes_during_the_command_are_found(empty: Empty, tmp_pat
             await paused.paused.wait()
             await meddle(store, kind)
             paused.resume.set()
-            with pytest.raises(ArchiveError, match=r"in the store (is another one|are others)"):
+            with pytest.raises(ArchiveError, match="in the store differ"):
                 await importing
             with pytest.raises(StartupError, match="being filled"):
                 await epoch(store)

@@ -70,7 +70,10 @@ def test_encrypted_with_a_key_from_the_environment(machine: Machine) -> None:
     for command in (("backup", "verify"), ("restore", str(machine.shelf.folder))):
         refused = machine.run(*command, CHATSERVER_BACKUP__KEY=KEY_TEXT)
         assert refused.exit_code == 1
-        assert f"{plain}: it is not encrypted, so anybody may have changed it" in refused.stderr
+        assert (
+            f"{plain}: the backup is not encrypted, so anybody may have changed it"
+            in refused.stderr
+        )
     key = machine.folder / "key"
     key.write_text(KEY_TEXT)
     whole = machine.run("backup", "verify", str(path), CHATSERVER_BACKUP__KEY_FILE=str(key))
@@ -90,7 +93,7 @@ def test_a_folder_without_backups_is_an_error(machine: Machine) -> None:
     assert path.name in machine.run("backup", "list").stdout
     machine.shelf.folder = path
     inside = machine.run("backup", "list")
-    assert inside.exit_code == 1 and f"{path}: it is a backup itself" in inside.stderr
+    assert inside.exit_code == 1 and f"{path}: this is a backup" in inside.stderr
 
 
 def test_json_output_about_backups(machine: Machine) -> None:
@@ -142,7 +145,7 @@ def test_a_broken_one_is_named(machine: Machine) -> None:
         assert f"{part}: has " in broken.stderr
     for other in (machine.folder, machine.folder / "none"):
         none = machine.run("backup", "verify", str(other))
-        assert none.exit_code == 1 and f"{other}: it is no backup" in none.stderr
+        assert none.exit_code == 1 and f"{other}: this is not a backup" in none.stderr
 
 
 def test_there_is_no_backup_of_nothing_or_of_half_an_installation(machine: Machine) -> None:
@@ -158,7 +161,7 @@ def test_there_is_no_backup_of_nothing_or_of_half_an_installation(machine: Machi
     assert status == -signal.SIGKILL
     half = machine.run("backup", data=fresh)
     assert half.exit_code == 1
-    assert "only a part is there to copy" in half.stderr
+    assert "the store is incomplete" in half.stderr
     assert "finish it with `chatserver restore`" in half.stderr
     assert machine.shelf.all() == [whole]
 
@@ -171,8 +174,11 @@ def test_a_backup_on_a_disk_that_is_only_read_is_whole_all_the_same(
     [path] = machine.shelf.all()
     (path / "verified").mkdir()  # as much as a file that cannot be written, for root too
     verified = machine.run("backup", "verify")
-    assert verified.exit_code == 0 and f"{path}: whole" in verified.stdout
-    assert f"not noted in the backup: {path}/verified: Is a directory" in verified.stderr
+    assert verified.exit_code == 0 and f"{path}: complete" in verified.stdout
+    assert (
+        f"the verification is not noted in the backup: {path}/verified: Is a directory"
+        in verified.stderr
+    )
 
 
 def test_a_verification_without_disk_space_reports_that(
@@ -184,7 +190,7 @@ def test_a_verification_without_disk_space_reports_that(
     with no_file_grows_over(500_000):
         full = machine.run("backup", "verify")
     assert full.exit_code == 1
-    assert re.search(r"the scratch store .* does not take it all: .*: set TMPDIR", full.stderr)
+    assert re.search(r"the scratch store .* cannot hold all data: .*: set TMPDIR", full.stderr)
     monkeypatch.setattr(tempfile, "tempdir", str(machine.folder / "none"))
     none = machine.run("backup", "verify")
     assert none.exit_code == 1 and "no folder can be made below TMPDIR: No such" in none.stderr

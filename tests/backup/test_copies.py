@@ -12,14 +12,14 @@ from chatserver.copies.archive.lines import Record
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.shelf import Shelf
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.copies.backup.verify import verify
 from chatserver.errors import StartupError
 from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import PRIVATE, contents, keep_writing, seed
 
-PLAIN = Settings(part_bytes=1 << 20)
-SEALED = Settings(part_bytes=1 << 20, key=KEY, configuration="[server]\n")
+PLAIN = BackupSettings(part_bytes=1 << 20)
+SEALED = BackupSettings(part_bytes=1 << 20, key=KEY, configuration="[server]\n")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,7 +12,7 @@ from chatserver.copies.archive.errors import ArchiveError, Corrupted
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.shelf import Shelf
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.copies.backup.verify import verify
 from tests.backup.conftest import KEY
 from tests.backup.seed import seed
@@ -64,7 +64,7 @@ async def test_a_hundred_corruptions_are_all_found(
 ) -> None:
     async with empty("memory") as store:
         await seed(store, rooms=2, messages=5)
-        whole, manifest = await take(store, shelf, Settings(part_bytes=PART_BYTES, key=key))
+        whole, manifest = await take(store, shelf, BackupSettings(part_bytes=PART_BYTES, key=key))
     assert len(manifest.streams["events"]) > 5
     missed = []
     for number in range(100):
@@ -92,12 +92,12 @@ async def test_a_part_of_another_backup_is_found_though_every_checksum_fits(
     """An attacker with write access can forge a manifest without the key, but cannot open sealed parts."""
     async with empty("memory") as store:
         await seed(store, rooms=2, messages=5)
-        settings = Settings(part_bytes=1 << 20, key=KEY)
+        settings = BackupSettings(part_bytes=1 << 20, key=KEY)
         first, _ = await take(store, shelf, settings)
         second, manifest = await take(store, shelf, settings)
     name = manifest.streams[stream][0].name
     shutil.copy(first / name, second / name)
     backup = Backup(second, KEY)
-    with pytest.raises(Corrupted, match="does not open with the key"):
+    with pytest.raises(Corrupted, match="does not match the key"):
         async for _ in backup.lines(stream):
             pass

@@ -23,7 +23,7 @@ def test_exported_and_imported(machine: Machine) -> None:
     assert filled.stdout.startswith("Imported and verified ")
     assert read(fresh) == shown(read(machine.data))
     refused = machine.run("export", "--to", str(path))
-    assert refused.exit_code == 1 and "there is a file already" in refused.stderr
+    assert refused.exit_code == 1 and "the file exists already" in refused.stderr
 
 
 def test_a_destination_that_cannot_be_is_named(machine: Machine) -> None:
@@ -32,9 +32,9 @@ def test_a_destination_that_cannot_be_is_named(machine: Machine) -> None:
     file.write_text("")
     for path, said in (
         (machine.folder / "none" / "chat.jsonl", f"there is no folder {machine.folder / 'none'}"),
-        (machine.folder, "it is a folder: name a new file in it"),
-        (Path("/"), "it is a folder"),
-        (file, "there is a file already"),
+        (machine.folder, "this is a folder: name a new file in it"),
+        (Path("/"), "this is a folder"),
+        (file, "the file exists already"),
         (file / "chat.jsonl", "Not a directory"),
         (machine.folder / ("n" * 300), "File name too long"),
     ):

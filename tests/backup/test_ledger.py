@@ -21,7 +21,7 @@ from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.runtime.measure import Measures
 from chatserver_plugins.sqlite import SqlitePlugin
 from tests.backup.conftest import KEY
@@ -41,7 +41,7 @@ def all_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
 async def shipped(store: Any, shelf: Shelf, key: Key | None, rounds: int = 3) -> list[Any]:
     """A backup with so many rounds beside it, in one file each; the contents after each."""
     await seed(store, rooms=1, messages=3)
-    await take(store, shelf, Settings(part_bytes=1 << 20, key=key))
+    await take(store, shelf, BackupSettings(part_bytes=1 << 20, key=key))
     found = [await contents(store)]
     for _ in range(rounds):
         shipper = Shipper(store, shelf, key, 1.0, Measures())
@@ -58,7 +58,7 @@ async def test_a_new_backup_has_a_ledger_and_each_round_renews_it(
     key: Key | None, empty: Callable[[str], Any], shelf: Shelf
 ) -> None:
     async with empty("memory") as store:
-        path, manifest = await take(store, shelf, Settings(part_bytes=1 << 20, key=key))
+        path, manifest = await take(store, shelf, BackupSettings(part_bytes=1 << 20, key=key))
         salt = bytes.fromhex(manifest.salt)
         assert manifest.ledger and read_ledger(path, key, salt) == Ledger({})
         shipper = Shipper(store, shelf, key, 1.0, Measures())
@@ -83,7 +83,9 @@ async def test_an_incomplete_restore_goes_as_far_as_it_is_whole(
     [path] = shelf.all()
     files = increments.files(path)
     files[1].unlink()
-    with pytest.raises(BrokenIncrements, match=f"{files[1]}: it is cut off or missing: 0 of "):
+    with pytest.raises(
+        BrokenIncrements, match=f"{files[1]}: the file is truncated or missing: it has 0 of "
+    ):
         await reach(Backup(path, key))
     backup = choose(shelf.folder, key, None, incomplete=True)
     async with empty("memory") as fresh:
@@ -96,7 +98,7 @@ async def test_an_incomplete_restore_goes_as_far_as_it_is_whole(
     async with empty("memory") as fresh:
         await restore(backup, fresh)
         assert await contents(fresh) == after[0]
-    assert backup.lost == f"{path / FILE}: it is missing"
+    assert backup.lost == f"{path / FILE}: the ledger is missing"
 
 
 @KEYS
@@ -211,7 +213,7 @@ async def test_a_backup_of_before_there_were_ledgers_gets_one_with_the_next_roun
         await shipper.round()
         await shipper.end()
     shutil.rmtree(path / increments.FOLDER)
-    with pytest.raises(BrokenIncrements, match="cut off or missing"):
+    with pytest.raises(BrokenIncrements, match="truncated or missing"):
         await reach(Backup(path, KEY))
 
 
@@ -221,7 +223,7 @@ def test_drafts_of_a_crash_are_removed_and_a_ledger_without_the_key_is_refused(
     write_ledger(tmp_path, Ledger({"00001-aa": 3}, "now"), KEY, b"salt", "a")
     assert read_ledger(tmp_path, KEY, b"salt") == Ledger({"00001-aa": 3}, "now")
     for key, salt in ((None, b"salt"), (Key(bytes(32)), b"salt"), (KEY, b"other")):
-        with pytest.raises(ArchiveError, match="its checksum does not fit"):
+        with pytest.raises(ArchiveError, match="the checksum is wrong"):
             read_ledger(tmp_path, key, salt)
     with (tmp_path / FILE).open("r+b") as file:
         file.truncate(1 << 30)
@@ -250,14 +252,14 @@ def test_commands_find_the_loss_say_it_and_go_on_when_told_to(machine: Machine) 
     fresh = machine.folder / "fresh"
     verified = machine.run("backup", "verify")
     assert verified.exit_code == 1
-    assert "it is cut off or missing: 0 of " in verified.stderr
+    assert "the file is truncated or missing: it has 0 of " in verified.stderr
     ended_at = Backup(path, None).manifest.ended
-    assert f"whole until {ended_at}: `chatserver restore --incomplete`" in verified.stderr
+    assert f"complete until {ended_at}: `chatserver restore --incomplete`" in verified.stderr
     refused = machine.run("restore", str(path), data=fresh)
-    assert refused.exit_code == 1 and "it is cut off or missing" in refused.stderr
+    assert refused.exit_code == 1 and "the file is truncated or missing" in refused.stderr
     assert not fresh.exists(), "nothing was begun"
     gone_on = machine.run("restore", "--incomplete", str(path), data=fresh)
-    assert gone_on.exit_code == 0 and "What came later is missing: " in gone_on.stderr
+    assert gone_on.exit_code == 0 and "Later changes are missing: " in gone_on.stderr
     assert f"as of {ended_at}" in gone_on.stdout
     assert read(fresh) == before
 

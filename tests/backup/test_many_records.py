@@ -13,14 +13,14 @@ from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.errors import StoreUnavailable
 from chatserver.runtime.measure import Gauge, Measures
 from tests.backup.conftest import KEY
 from tests.backup.seed import contents, seed, sent
 
 Empty = Callable[[str], Any]
-SEALED = Settings(part_bytes=1 << 20, key=KEY)
+SEALED = BackupSettings(part_bytes=1 << 20, key=KEY)
 USERS = 100  # with a marker each: ten pages of accounts and ten of markers
 ROUNDS = 200  # many more than any of it takes
 

@@ -25,7 +25,7 @@ from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.copies.backup.verify import verify
 from chatserver.runtime.clock import now_text
 from chatserver.runtime.measure import Gauge, Measures
@@ -34,7 +34,7 @@ from tests.backup.conftest import KEY, KINDS
 from tests.backup.seed import contents, seed
 
 NAMES = ("", "records_")  # of what, in figures
-SEALED = Settings(part_bytes=1 << 20, key=KEY)
+SEALED = BackupSettings(part_bytes=1 << 20, key=KEY)
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +163,7 @@ async def test_changes_beside_two_copies_have_different_keys(
     [one], [other] = increments.files(path), increments.files(copied.folder / path.name)
     assert one.name != other.name
     one.write_bytes(other.read_bytes())
-    with pytest.raises(Corrupted, match="does not open with the key"):
+    with pytest.raises(Corrupted, match="does not match the key"):
         await reach(Backup(path, KEY))
 
 
@@ -246,7 +246,7 @@ async def test_fifty_corruptions_of_increments_are_all_found(
 ) -> None:
     async with empty("memory") as store:
         await seed(store, rooms=1, messages=3)
-        path, _ = await take(store, shelf, Settings(part_bytes=1 << 20, key=key))
+        path, _ = await take(store, shelf, BackupSettings(part_bytes=1 << 20, key=key))
         for _ in range(3):
             async with shipping(store, shelf, key) as shipper:
                 for number in range(4):
@@ -285,11 +285,11 @@ async def test_a_moment_that_the_backup_does_not_have_is_refused(
         await seed(store, rooms=1, messages=3)
         path, _ = await take(store, shelf, SEALED)
     backup = Backup(path, KEY)
-    with pytest.raises(BackupError, match="take one from before 2001-01-01"):
+    with pytest.raises(BackupError, match="choose one from before 2001-01-01"):
         await demand_reached(backup, read_moment("2001-01-01T00:00:00Z"))
-    with pytest.raises(BackupError, match=f"reaches until {backup.manifest.ended}: leave out"):
+    with pytest.raises(BackupError, match=f"changes end at {backup.manifest.ended}: leave out"):
         await demand_reached(backup, read_moment("2999-01-01T00:00:00Z"))
-    with pytest.raises(BackupError, match="all backups in it are from after 2001-01-01"):
+    with pytest.raises(BackupError, match="all backups in this folder are later than 2001-01-01"):
         choose(shelf.folder, KEY, read_moment("2001-01-01T00:00:00Z"))
 
 
@@ -315,7 +315,7 @@ async def test_a_missing_backup_or_another_key_is_reported_until_there_is_a_back
         async with shipping(store, shelf) as shipper:
             with pytest.raises(BackupError, match="no backup yet"):
                 await shipper.round()
-            await take(store, shelf, Settings(part_bytes=1 << 20, key=Key(bytes(32))))
+            await take(store, shelf, BackupSettings(part_bytes=1 << 20, key=Key(bytes(32))))
             with pytest.raises(BackupError, match="another key"):
                 await shipper.round()
             path, _ = await take(store, shelf, SEALED)

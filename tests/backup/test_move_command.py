@@ -107,10 +107,10 @@ def test_an_impossible_move_is_refused_with_the_side_at_fault(sides: Sides) -> N
     filled(sides.folder)
     target = sides.target
     sides.target = sides.configured("same", data=sides.folder / "source")
-    assert "is the data folder of --from: give it another" in sides.run().stderr
+    assert "is also the data folder of --from: choose another" in sides.run().stderr
     (sides.folder / "link").symlink_to(sides.folder / "source")
     sides.target = sides.configured("same", data=sides.folder / "link")
-    assert "link is the data folder of --from: give it another" in sides.run().stderr
+    assert "link is also the data folder of --from: choose another" in sides.run().stderr
     sides.target = sides.folder / "none.toml"
     assert "--to: " in sides.run().stderr
     sides.target = target

@@ -17,7 +17,7 @@ from chatserver.copies.backup.job import BackupJob
 from chatserver.copies.backup.owner import Owner, hand_over, owner_for, reason
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.copies.backup.verify import note_verified
 from chatserver.runtime.measure import Measures
 from tests.backup.machine import Machine
@@ -70,7 +70,7 @@ async def test_the_server_goes_on_with_a_first_backup_that_root_made(
     shelf = Shelf(data / "backups", owner_for(data / "backups", data))
     async with empty("memory") as store:
         await seed(store, rooms=1, messages=3)
-        path, _ = await take(store, shelf, Settings(part_bytes=1 << 20))
+        path, _ = await take(store, shelf, BackupSettings(part_bytes=1 << 20))
         note_verified(path)
         assert owners(shelf.folder) == {OTHER.uid}
         with as_the_server():
@@ -78,7 +78,7 @@ async def test_the_server_goes_on_with_a_first_backup_that_root_made(
             shipper = Shipper(store, own, None, 1.0, Measures())
             await shipper.round()
             await shipper.end()
-            newer, _ = await take(store, own, Settings(part_bytes=1 << 20))
+            newer, _ = await take(store, own, BackupSettings(part_bytes=1 << 20))
             note_verified(path)
         assert increments.files(path) and newer.is_dir()
 

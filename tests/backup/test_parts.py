@@ -138,5 +138,7 @@ def test_a_manifest_rewritten_without_the_key_is_found(tmp_path: Path) -> None:
 
 def test_a_newer_backup_is_refused_with_the_version_that_wrote_it(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest(None, version=3), None)
-    with pytest.raises(BackupError, match=r"version 3, .* up to 2: chatserver 9\.9 wrote it"):
+    with pytest.raises(
+        BackupError, match=r"version 3, .* up to 2: use chatserver 9\.9, which wrote it"
+    ):
         read_manifest(tmp_path, None)

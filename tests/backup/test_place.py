@@ -37,7 +37,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def made(store: Any, shelf: Shelf, key: Key | None = KEY) -> Path:
-    path, _ = await take(store, shelf, Settings(part_bytes=1 << 20, key=key))
+    path, _ = await take(store, shelf, BackupSettings(part_bytes=1 << 20, key=key))
     return path
 
 
@@ -84,7 +84,7 @@ async def test_one_is_lacking_where_neither_it_nor_a_newer_one_is_there(
 ) -> None:
     async with empty("memory") as store:
         assert await lacking(store, []) is None, "nobody has made one"
-        path, manifest = await take(store, shelf, Settings(part_bytes=1 << 20))
+        path, manifest = await take(store, shelf, BackupSettings(part_bytes=1 << 20))
         await note_newest(store, manifest, "node 1")
         assert await lacking(store, shelf.all()) is None
         assert await lacking(store, []) == Newest(path.name, "node 1")
@@ -108,7 +108,7 @@ async def test_a_node_with_an_older_one_goes_on_beside_it_until_there_is_a_new_o
         old = await made(store, shelf)
         old = old.rename(old.with_name("chatserver-20260101T000000Z"))
         rewritten(old, KEY, name=old.name)
-        _, manifest = await take(store, other, Settings(part_bytes=1 << 20, key=KEY))
+        _, manifest = await take(store, other, BackupSettings(part_bytes=1 << 20, key=KEY))
         await note_newest(store, manifest, "node 1")
         shipper = Shipper(store, shelf, KEY, 1.0, measures, lambda: asked.append(True))
         for _ in range(3):
@@ -132,7 +132,7 @@ async def test_a_backup_with_broken_increments_is_replaced_by_a_new_one(
         for file in increments.files(path):
             file.unlink()
         shipper = Shipper(store, shelf, KEY, 1.0, Measures(), lambda: asked.append(True))
-        with pytest.raises(ArchiveError, match="it is cut off or missing"):
+        with pytest.raises(ArchiveError, match="the file is truncated or missing"):
             await shipper.round()
         assert asked
         await made(store, shelf)
@@ -166,7 +166,7 @@ async def test_a_node_that_does_not_act_sees_that_its_folder_is_another(
     monkeypatch.setattr("chatserver.copies.backup.shipper.WATCH_SECONDS", 0.01)
     measures = Measures()
     async with empty("memory") as store:
-        _, manifest = await take(store, Shelf(tmp_path / "one"), Settings(part_bytes=1 << 20))
+        _, manifest = await take(store, Shelf(tmp_path / "one"), BackupSettings(part_bytes=1 << 20))
         await note_newest(store, manifest, "node 1")
         shipper = Shipper(store, Shelf(tmp_path / "two"), None, 1.0, measures)
         shipper.start(Leases(store, "node 2"))  # it has no lease, as those are not started

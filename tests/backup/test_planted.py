@@ -81,7 +81,7 @@ async def test_a_plain_backup_of_the_first_version_can_be_read(
         first.setattr("chatserver.copies.backup.seal.Plain", lambda _, stream: Plain(b"", stream))
         async with empty("memory") as store:
             path, _, _, _ = await three(store, shelf, None)
-    assert "its checksum does not fit" in await found(path, None, empty)
+    assert "the checksum is wrong" in await found(path, None, empty)
     rewritten(path, version=1, ledger=False)
     (path / LEDGER).unlink()
     assert await found(path, None, empty) == ""

@@ -26,7 +26,7 @@ from tests.backup.seed import Contents, contents, seed, sent
 from tests.backup.writes import Stopped, Writes
 
 Empty = Callable[[str], Any]
-SEALED = Settings(part_bytes=1 << 20, key=KEY)
+SEALED = BackupSettings(part_bytes=1 << 20, key=KEY)
 LATER = read_moment("2999-01-01T00:00:00Z")
 
 
@@ -166,7 +166,7 @@ async def test_foreign_writes_during_the_command_are_found(
         head = (await fresh.heads([room])).get(room, 0)
         assert head < heads["room0"]
         await fresh.append(sent(room, [head + 1]))
-        with pytest.raises(ArchiveError, match=f"room {room}: its log in the store is another one"):
+        with pytest.raises(ArchiveError, match=f"room {room}: its log in the store differs"):
             await restore(backup, fresh)
         with pytest.raises(StartupError, match="being filled"):
             await epoch(fresh)

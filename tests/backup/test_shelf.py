@@ -61,7 +61,7 @@ def test_a_backup_cut_off_by_a_crash_is_not_listed_and_removed_by_the_next(shelf
 def test_one_at_a_time(shelf: Shelf) -> None:
     with (
         shelf.draft(NOW),
-        pytest.raises(BackupError, match="another backup is being made"),
+        pytest.raises(BackupError, match="another process is making a backup"),
         shelf.draft(NOW),
     ):
         pass

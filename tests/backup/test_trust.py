@@ -21,7 +21,7 @@ from chatserver.copies.backup.moment import choose, read_moment
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.copies.backup.trust import Trust
 from chatserver.runtime.measure import Measures
 from tests.backup.conftest import KEY
@@ -36,7 +36,7 @@ KEY_TEXT = bytes(range(32)).hex()
 
 
 async def made(store: Store, shelf: Shelf, key: Key | None) -> Path:
-    path, _ = await take(store, shelf, Settings(part_bytes=1 << 20, key=key))
+    path, _ = await take(store, shelf, BackupSettings(part_bytes=1 << 20, key=key))
     return path
 
 

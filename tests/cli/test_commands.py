@@ -81,7 +81,7 @@ def test_dev_puts_another_store_in_the_place_of_the_first(run: Run, server: Serv
 def test_dev_knows_which_plugins_store(run: Run, server: Server) -> None:
     result = run("dev", *CHAT, "--store", "login")
     assert result.exit_code == 2
-    assert "no plugin 'login' stores" in result.stderr
+    assert "there is no store plugin 'login'" in result.stderr
     assert "shelf" in result.stderr
 
 
@@ -191,7 +191,7 @@ def test_users_are_locked_renamed_and_deleted(run: Run, server: Server) -> None:
         )
     ]
     assert said == [
-        "ada is locked out.\n",
+        "ada is locked.\n",
         "ada can sign in again.\n",
         "ada is lovelace now, shown as Ada L.\n",
         "lovelace is deleted.\n",

@@ -48,14 +48,14 @@ def test_dead_letters_are_listed_and_tried_again(
         assert nothing.exit_code == 1
         assert f"{NAME} has no dead letter 2 in {room}." in nothing.stderr
         retried = run("consumers", "retry", NAME, "--room", room, *sets)
-        assert retried.output == f"{NAME} tries its dead letters again.\n"
+        assert retried.output == f"{NAME} retries its dead letters.\n"
         with receiver:
             server.start()
             wait_until(lambda: receiver.seqs[room] == [1])
             assert server.stop() == 0
             assert rows("dead", NAME) == []
             replayed = run("consumers", "replay", NAME, "--room", room, "--from", "2", *sets)
-            assert replayed.output == f"{NAME} begins again at 2 in {room}.\n"
+            assert replayed.output == f"{NAME} repeats events from 2 on in {room}.\n"
             server.start()
             wait_until(lambda: receiver.seqs[room] == [1, 2])
             assert server.stop() == 0

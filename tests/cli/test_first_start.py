@@ -88,7 +88,10 @@ def test_another_store_on_a_folder_with_data_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "data/.store").read_text() == "sqlite\n"
     done = dev(tmp_path, "--store", "mongo")
     assert done.returncode == 1
-    assert f"{tmp_path}/data holds the data of the store sqlite, and mongo is chosen" in done.stderr
+    assert (
+        f"{tmp_path}/data holds the data of the store sqlite, but the configured store is mongo"
+        in done.stderr
+    )
     assert "--store sqlite" in done.stderr and "--data" in done.stderr and "move" in done.stderr
     assert not (tmp_path / "data/mongo").exists()
     served_once(tmp_path, "sqlite")  # what holds the data starts as before
@@ -101,7 +104,7 @@ def test_data_of_a_version_without_the_note_is_found_by_its_folder(tmp_path: Pat
     (tmp_path / "data/mongo/db").mkdir(parents=True)
     done = dev(tmp_path, "--store", "sqlite")
     assert done.returncode == 1
-    assert "holds the data of the store mongo, and sqlite is chosen" in done.stderr
+    assert "holds the data of the store mongo, but the configured store is sqlite" in done.stderr
 
 
 def test_a_command_that_fills_a_store_is_refused_as_well(tmp_path: Path) -> None:

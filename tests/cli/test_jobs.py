@@ -29,7 +29,7 @@ def test_the_last_run_of_each_job_is_listed(tmp_path: Path, run: Run) -> None:
 
 def test_jobs_that_never_ran_or_failed_are_listed_as_such() -> None:
     from chatserver.cli.jobs import _row
-    from chatserver.cluster.jobs import LastRun, Unreadable
+    from chatserver.cluster.jobs import LastRun, UnreadableRun
     from chatserver.hooks.types import Job
 
     async def nothing() -> None: ...
@@ -38,4 +38,4 @@ def test_jobs_that_never_ran_or_failed_are_listed_as_such() -> None:
     assert _row(job, None) == ("p.work", "90 s", "never", "", "", "")
     last = LastRun(at="2026-01-01T00:00:00.000Z", seconds=1.25, failures=3, node="n")
     assert _row(job, last)[-1] == "failed, 3 in a row"
-    assert _row(job, Unreadable())[2] == "unreadable"
+    assert _row(job, UnreadableRun())[2] == "unreadable"

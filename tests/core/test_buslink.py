@@ -42,7 +42,7 @@ def raise_(error: BaseException) -> Callable[[], None]:
         (lambda: None, "the connection was closed"),
         (raise_(OSError("no route")), "OSError: no route"),
         (raise_(TimeoutError()), "TimeoutError: no answer"),
-        (raise_(asyncio.CancelledError()), "the driver gave it up"),
+        (raise_(asyncio.CancelledError()), "the driver closed it"),
     ],
 )
 async def test_a_bus_comes_back_after_any_failure(
@@ -97,7 +97,7 @@ async def test_a_driver_that_does_not_end_is_named(logged: list[str]) -> None:
     async with asyncio.timeout(60):
         await restored.wait()
         await link.close()
-        assert any("bus test: does not end" in line for line in logged)
+        assert any("bus test: its task does not end" in line for line in logged)
         (left,) = (task for task in asyncio.all_tasks() if task.get_name() == "bus test")
         while not left.done():
             left.cancel()

@@ -158,7 +158,7 @@ def test_an_event_that_fails_again_and_again_becomes_a_dead_letter(logged: list[
             assert await made.consumers.dead("p.sink", "another") == []
 
     run(test)
-    assert any("room r event 4 is given up" in line for line in logged)
+    assert any("room r event 4 becomes a dead letter" in line for line in logged)
 
 
 def test_a_dead_letter_that_still_fails_holds_up_no_other() -> None:
@@ -250,7 +250,7 @@ def test_an_event_that_no_attempt_can_help_is_given_up_at_once(logged: list[str]
             assert [(each.seq, each.error) for each in letters] == [(4, "sink.too_large")]
 
     run(test)
-    assert any("room r event 4 is given up" in line for line in logged)
+    assert any("room r event 4 becomes a dead letter" in line for line in logged)
 
 
 def test_no_pause_is_longer_than_the_consumer_says(logged: list[str]) -> None:
@@ -420,7 +420,7 @@ def test_records_that_cannot_be_read_stop_nothing_and_lose_nothing(logged: list[
 
     run(test)
     assert sum("ask/1 of consumer/p.sink cannot be read" in line for line in logged) == 1
-    assert any("consumer/p.sink: its position in a cannot be read" in line for line in logged)
+    assert any("consumer/p.sink: its position in room a cannot be read" in line for line in logged)
 
 
 def test_a_handler_that_loses_its_cancellation_holds_up_nobody() -> None:
@@ -470,7 +470,7 @@ def test_after_a_crash_nothing_is_left_out_and_little_comes_again() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"kinds": ("message.sent",)}, "there is no event message.sent"),
+        ({"kinds": ("message.sent",)}, "there is no kind of event 'message.sent'"),
         ({"batch": 0}, "must be at least 1"),
         ({"attempts": -1}, "must be at least 1"),
         ({"backoff": 0.0}, "must be above 0"),

@@ -12,7 +12,14 @@ import pytest
 
 from chatserver import StartupError
 from chatserver.app import Server
-from chatserver.cluster.jobs import RESTART_SECONDS, RETRY_SECONDS, SPACE, Jobs, LastRun, Unreadable
+from chatserver.cluster.jobs import (
+    RESTART_SECONDS,
+    RETRY_SECONDS,
+    SPACE,
+    Jobs,
+    LastRun,
+    UnreadableRun,
+)
 from chatserver.cluster.leases import Leases
 from chatserver.hooks.guard import Guard
 from chatserver.hooks.types import Job
@@ -268,7 +275,7 @@ def test_an_unreadable_record_is_logged_and_kept_and_the_job_runs(
         store, work = MemoryStore(), Work()
         await store.put(SPACE, "p.work", record)
         node = Node(store, work.job)
-        assert await node.jobs.last_runs() == [(work.job, Unreadable())]
+        assert await node.jobs.last_runs() == [(work.job, UnreadableRun())]
         node.start()
         await asyncio.sleep(2.5 * EVERY)
         assert len(work.times) == 3
@@ -280,7 +287,7 @@ def test_an_unreadable_record_is_logged_and_kept_and_the_job_runs(
 
     run(test)
     [line] = [line for line in logged if "cannot be read" in line]
-    assert line.startswith("ERROR record p.work of job cannot be read: it is kept as unreadable/")
+    assert line.startswith("ERROR record p.work of job cannot be read and is kept as unreadable/")
 
 
 def test_an_error_of_the_server_is_logged_and_the_job_continues(logged: list[str]) -> None:
@@ -303,7 +310,7 @@ def test_an_error_of_the_server_is_logged_and_the_job_continues(logged: list[str
             await node.stop()
 
     run(test)
-    assert sum("job p.work failed, it begins again" in line for line in logged) == 2
+    assert sum("job p.work failed and is restarted" in line for line in logged) == 2
 
 
 async def test_a_job_without_a_period_refuses_to_start(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from chatserver.service.outage import Outage
 class Failing:
     """A store whose `ping` fails so many times, and may be waited for."""
 
-    def __init__(self, times: int, reason: str = "nobody listens at db:27017") -> None:
+    def __init__(self, times: int, reason: str = "no server listens at db:27017") -> None:
         self.times, self._reason = times, reason
 
     async def ping(self) -> None:
@@ -44,7 +44,7 @@ async def test_an_outage_is_reported_once_and_so_is_its_end(logged: list[str]) -
     await over(away)
     begin, end = logged
     assert begin.startswith("ERROR the store mongo does not answer since 20")
-    assert "nobody listens at db:27017" in begin and "store.unavailable" in begin
+    assert "no server listens at db:27017" in begin and "store.unavailable" in begin
     assert end.startswith("WARNING the store mongo answers again after ")
     assert "6 events were refused meanwhile" in end
 

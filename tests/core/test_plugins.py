@@ -65,9 +65,9 @@ REFUSED = {
     "raises_at_construction": "broken on purpose",
     "bad_config_class": "its Config must derive from chatserver.Settings",
     "raises_at_startup": "startup: broken on purpose",
-    "hangs_at_startup": "startup: no end to it",
-    "second_store": "both bring a store",
-    "registers_nothing": "register_routes returned no list",
+    "hangs_at_startup": "startup did not finish within",
+    "second_store": "both provide a store",
+    "registers_nothing": "register_routes did not return a list",
     "registers_garbage": "register_health_checks returned str, not HealthCheck",
     "empty_route": "/nothing answers nothing",
     "takes_route": "/health is an address of the server itself",
@@ -109,12 +109,12 @@ async def test_settings_of_no_plugin_refuse_to_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("enabled", "text"),
     [
-        (["password"], "no plugin brings a store"),
-        (["memory"], "no plugin brings a check of passwords"),
+        (["password"], "no plugin provides a store"),
+        (["memory"], "no plugin provides a check of passwords"),
         (["memory", "password", "memroy"], "there is no plugin 'memroy'"),
         (["memory", "password", "memory"], "'memory' is listed twice"),
         (["memory", "password", "no_real_bus"], "no_real_bus: provide_bus returned object, which"),
-        (["memory", "password", "no_real_bus", "second_bus"], "both bring a bus"),
+        (["memory", "password", "no_real_bus", "second_bus"], "both provide a bus"),
         (["no_real_store", "password"], "no_real_store: provide_store returned object, which has"),
     ],
 )

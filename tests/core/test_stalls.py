@@ -3,7 +3,7 @@
 import pytest
 
 from chatserver.process.watchdog.processor import Spent
-from chatserver.process.watchdog.stalls import LOCK_TURNS, Beat, Stall, Stalls
+from chatserver.process.watchdog.stalls import LOCK_TURNS, Sample, Stall, Stalls
 
 PERIOD = 0.25
 
@@ -12,7 +12,7 @@ class Scene:
     """A loop whose last beat was at 0, and a thread that looks at it."""
 
     def __init__(self, *, tells: bool = True) -> None:
-        self.beat = Beat(0.0, Spent(ran=5.0, waited=7.0, turns=100) if tells else None)
+        self.beat = Sample(0.0, Spent(ran=5.0, waited=7.0, turns=100) if tells else None)
         self.stalls = Stalls(0.0, Spent(), PERIOD)
 
     def look(
@@ -27,7 +27,7 @@ class Scene:
         """`ran` and `waited` since the beat; `turns` of the thread that looks, in all."""
         before = self.beat.spent
         spent = before and Spent(before.ran + ran, before.waited + waited, 0, ready)
-        return self.stalls.look(self.beat, Beat(at, spent), Spent(turns=turns))
+        return self.stalls.look(self.beat, Sample(at, spent), Spent(turns=turns))
 
 
 def looks(until: float, period: float = PERIOD) -> list[float]:
@@ -91,6 +91,6 @@ def test_a_thread_that_could_not_look_for_the_lock_was_not_stopped() -> None:
 def test_sleep_before_the_beat_hides_no_block_after_it() -> None:
     scene = Scene()
     scene.look(0.25)
-    scene.beat = Beat(29.9, scene.beat.spent)
+    scene.beat = Sample(29.9, scene.beat.spent)
     told = [scene.look(at) for at in (30.0, 30.25, 30.5, 30.75, 31.0)]
     assert [stall.is_ours for stall in told if stall] == [True]

@@ -51,7 +51,7 @@ def test_a_repeated_error_is_logged_once_a_minute_with_its_count(errors: list[st
     clock.now = 60.0
     for _ in range(5):
         reports.error("kind", "it failed")
-    assert errors[2].strip() == "it failed (189999 more times since it was last said)"
+    assert errors[2].strip() == "it failed (189999 more times since the last message)"
     assert len(errors) == 3
 
 
@@ -59,7 +59,7 @@ def test_the_number_of_remembered_errors_is_bounded(errors: list[str]) -> None:
     reports = Repeated(60.0, Clock())
     for number in range(3 * KINDS):
         reports.error(str(number), "new")
-    assert len(reports._said) == KINDS and len(errors) == 3 * KINDS
+    assert len(reports._logged) == KINDS and len(errors) == 3 * KINDS
 
 
 async def test_a_callback_that_fails_each_turn_is_logged_once_and_the_loop_goes_on(
@@ -114,7 +114,7 @@ def test_repeated_errors_of_dependencies_are_logged_once_a_minute(errors: list[s
     finally:
         log.removeHandler(intercept)
     heads = [text.splitlines()[0] for text in errors]
-    assert len(heads) == 6 and heads[2].endswith("(999 more times since it was last said)")
+    assert len(heads) == 6 and heads[2].endswith("(999 more times since the last message)")
 
 
 def test_an_error_that_cannot_be_logged_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:

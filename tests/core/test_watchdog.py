@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-BLOCKED, STARVED = "the server blocks the event loop", "the machine gave it no processor"
+BLOCKED, STARVED = "the server blocks the event loop", "had no processor"
 SPIN = "import os\nos.sched_setaffinity(0, {%d})\nwhile os.getppid() == %d: pass"
 
 

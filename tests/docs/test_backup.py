@@ -62,7 +62,7 @@ def test_every_step_works(terminal: Terminal, tmp_path: Path) -> None:
     [backup] = (tmp_path / "backups").glob("chatserver-*")
     assert "encrypted" in made and "not encrypted" not in made
     assert backup.name in made and backup.name in listed
-    assert ": whole: " in verified
+    assert ": complete: " in verified
     assert restored.startswith("Restored ") and then.startswith("Restored ")
     people = terminal.run("chatserver user list -c chat.toml")
     assert "ada" in people and "late" not in people

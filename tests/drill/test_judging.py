@@ -10,7 +10,7 @@ import pytest
 from chatserver.cli.drill import demand, write
 from chatserver.copies.drill.course import Drill, Plan
 from chatserver.copies.drill.load import People, Place, Sent, lost
-from chatserver.copies.drill.outcome import Copied, Fall, Outcome
+from chatserver.copies.drill.outcome import Copied, DrillResult, Fall
 from chatserver.copies.drill.report import page
 from chatserver.copies.drill.scratch import Scratch
 from chatserver.errors import StartupError
@@ -48,8 +48,8 @@ def fall(messages: int, rto: float, rpo: float = 1.0) -> Fall:
     return Fall(messages, "between two rounds", 100, 10, rpo, rto / 2, rto)
 
 
-def outcome(*falls: Fall) -> Outcome:
-    return Outcome("sqlite", 2.0, [Copied(1000, 0.5)], [*falls])
+def outcome(*falls: Fall) -> DrillResult:
+    return DrillResult("sqlite", 2.0, [Copied(1000, 0.5)], [*falls])
 
 
 def test_the_worst_of_each_size_makes_the_slope() -> None:

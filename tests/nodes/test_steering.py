@@ -96,7 +96,7 @@ def test_a_system_without_steering_is_reported_once_and_works(
     steering.to((1,))
     no_listener.close()
     assert len(logged) == 1
-    assert "workers that drain or stand still keep their share" in logged[0]
+    assert "workers that drain or stand still keep getting connections" in logged[0]
 
 
 def test_a_program_may_be_for_more_workers_than_any_machine_has_cores() -> None:

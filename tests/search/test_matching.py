@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chatserver.errors import ChatError
 from chatserver.search.analyser import EMOJI, MARKS, UNIT, UNSPACED, analysed, fold, tokens
-from chatserver.search.matching import SIGNS, Text, phrase, piece, words
+from chatserver.search.matching import SIGNS, FoldedText, phrase, piece, words
 from chatserver.search.normalisation import nfkc
 from chatserver.search.query import parse
 from chatserver.service.texts import mentioned_names
@@ -51,7 +51,7 @@ def test_words_are_found_as_by_a_pattern(query: str, text: str) -> None:
     units = [word for _, _, word in UNIT.findall(fold(query)) if word]
     if units:
         expected = words_by_pattern(units).search(folded)
-        assert words((), units).is_in(Text(folded)) is (expected is not None)
+        assert words((), units).is_in(FoldedText(folded)) is (expected is not None)
 
 
 @settings(max_examples=1500)
@@ -63,13 +63,13 @@ def test_phrases_are_found_as_by_a_pattern(query: str, text: str) -> None:
     folded, asked = analysed(text), fold(query).strip()
     if UNIT.search(asked):
         expected = phrase_by_pattern(asked).search(folded)
-        assert phrase((), asked).is_in(Text(folded)) is (expected is not None)
+        assert phrase((), asked).is_in(FoldedText(folded)) is (expected is not None)
 
 
 @given(texts, texts, texts)
 def test_words_and_phrases_of_a_text_are_found(before: str, query: str, behind: str) -> None:
     folded = fold(query)
-    assert piece((), folded).is_in(Text(before + folded + behind))
+    assert piece((), folded).is_in(FoldedText(before + folded + behind))
 
 
 def test_signs_are_the_same_characters_as_by_a_pattern() -> None:

@@ -2,8 +2,7 @@
 
 A frame is a seal, then `{"epoch", "node", "items": […]}`; an item is `[kind, …]`. The seal is made with
 a key that the store keeps for its nodes: a frame with another seal is dropped before it is parsed. Items
-of a kind that this version does not know are skipped, so that nodes of different versions understand
-each other as far as they can.
+of unknown kinds are skipped, so that nodes of different versions can work together.
 """
 
 import hmac
@@ -75,13 +74,13 @@ class Beat(Item, frozen=True, array_like=True, tag="beat"):
 
 
 class Ask(Item, frozen=True, array_like=True, tag="ask"):
-    """Asks a node for its online users; `*` asks all nodes."""
+    """Asks a node for its online users; `*` means all nodes."""
 
     node: Id
 
 
 class Part(Item, frozen=True, array_like=True, tag="part"):
-    """One part of the node's users: exactly these users of the part are online."""
+    """One part of the node's users: of that part, exactly these are online."""
 
     number: Annotated[int, Meta(ge=0, le=255)]
     users: list[Id]
@@ -124,7 +123,7 @@ class Envelopes:
         self._room = BUS_FRAME_BYTES - SEAL_DIGITS - len(self._head) - len(b"]}")
 
     def pack(self, items: Iterable[bytes]) -> Iterator[bytes]:
-        """As few frames as possible with these encoded items. An item too large for a frame is left out."""
+        """Frames with these encoded items, as few as possible. An item too large for a frame is left out."""
         some: list[bytes] = []
         size = 0
         for item in items:

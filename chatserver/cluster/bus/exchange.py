@@ -50,20 +50,20 @@ class Exchange:
             "chatserver_bus_frames_received_total", "Frames received over the bus", ("kind",)
         )
         self._unknown = measures.counter(
-            "chatserver_bus_items_unknown_total", "Parts of frames that this version does not know"
+            "chatserver_bus_items_unknown_total", "Items of kinds that this version does not know"
         )
         measures.gauge(
             "chatserver_bus_connected", "1 if frames arrive", lambda: float(bus.is_connected())
         )
 
     async def open(self, key: bytes, epoch: str) -> None:
-        """Take part in the installation of this epoch. Raises `StartupError`."""
+        """Open the bus for the installation with this epoch. Raises `StartupError`."""
         self._envelopes = Envelopes(key, epoch, self._online.node)
         self._announcer.open(self._envelopes)
         await self._bus.open(self._receive, self._hints.compare)
 
     async def close(self) -> None:
-        """Send the items that still wait, then stop."""
+        """Send the waiting items, then close the bus."""
         if self._envelopes is None:
             return
         await self._announcer.close()

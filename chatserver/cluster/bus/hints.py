@@ -1,7 +1,7 @@
 """Hints from other nodes about new events and changed users, kept until this node has read the store.
 
-A hint costs nothing if nobody on this node follows the room. Needless hints cost one query now and then, as
-new hints are gathered while the last ones are looked at.
+A hint costs nothing if nobody on this node follows the room. Many hints cost few queries, as new ones are
+gathered while a query runs.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.runtime.cancelling import cancel_or_name
 
-PACE_SECONDS = 0.005  # between two looks: under load one query serves many hints
-FETCH_ROOMS = 100  # looked at in one query
-FETCH_EVENTS = 200  # read of each room; the rest comes in the next query
+PACE_SECONDS = 0.005  # between two rounds: under load one query serves many hints
+FETCH_ROOMS = 100  # per query
+FETCH_EVENTS = 200  # per room and query; the next query reads the rest
 
 
 class Hints:
-    """Rooms and users to look at, and the one task that looks at them."""
+    """Rooms and users that may have changed, and the task that reads them from the store."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Hints:
         self._task: asyncio.Task[None] | None = None
 
     def head(self, room: str, seq: int) -> None:
-        """A room has events up to `seq`."""
+        """Note that a room has events up to `seq`."""
         found = self._cache.known(room)
         if found is None or seq <= found.head:
             return
@@ -53,13 +53,13 @@ class Hints:
         self._wake()
 
     def user(self, user: str) -> None:
-        """Something about a user has changed."""
+        """Note that a user has changed."""
         if self._hub.of_user(user):
             self._users.add(user)
             self._wake()
 
     def compare(self) -> None:
-        """Hints may have been lost: compare the heads of all rooms that are followed here."""
+        """Compare the heads of all rooms that are followed here, as hints may have been lost."""
         self._compare = True
         self._wake()
 
@@ -77,9 +77,9 @@ class Hints:
                 try:
                     await self._look()
                 except StoreUnavailable:
-                    logger.debug("hints are left to the next comparison: the store is away")
+                    logger.debug("the store does not answer: hints are left to the next comparison")
                 except Exception:
-                    logger.exception("hints could not be followed")
+                    logger.exception("reading announced events failed")
                 await asyncio.sleep(PACE_SECONDS)
         finally:
             self._task = None

@@ -1,4 +1,4 @@
-"""A base for most buses: one task that connects, receives until the connection breaks, and begins again."""
+"""A base for most buses: a task that connects, receives until the connection breaks, and reconnects."""
 
 import asyncio
 import random
@@ -11,11 +11,11 @@ from chatserver.runtime.cancelling import cancel_until_done
 
 RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 5.0  # plus up to half of it, so that not all nodes reconnect at once
-IDLE_SECONDS = 2.0  # between two questions whether the server behind the bus is there
+IDLE_SECONDS = 2.0  # between two checks that the bus's server answers
 
 
 class BusLink(ABC):
-    """A `Bus` without the two methods that depend on the server behind it: `carry` and `publish`."""
+    """A `Bus` except for the two methods that depend on its server: `carry` and `publish`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -23,14 +23,14 @@ class BusLink(ABC):
         self._restored: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._connected = False
-        self._failed = False  # a failure was logged since the link was last up: log no more
+        self._failed = False  # since the link was last up a failure was logged, which is enough
 
     @abstractmethod
     async def carry(self) -> None:
         """Connect, subscribe, call `up()`; then `receive` each frame until the connection is lost.
 
-        Then return or raise, with the connection closed. A server that stops answering counts as lost after
-        some seconds. The link calls this again after a pause.
+        Then close the connection and return or raise. A connection to a server that stops answering counts as
+        lost after some seconds. The link calls this again after a pause.
         """
 
     @abstractmethod
@@ -38,21 +38,21 @@ class BusLink(ABC):
         """See `Bus.publish`."""
 
     def up(self) -> None:
-        """The connection is up: frames arrive from now on."""
+        """Note that the connection is up: frames arrive from now on."""
         self._connected, self._failed = True, False
         logger.info("bus {}: connected", self._name)
         if self._restored is not None:
             self._restored()
 
     def receive(self, frame: bytes) -> None:
-        """A frame has arrived."""
+        """Pass on a frame that has arrived."""
         if self._receive is not None:
             self._receive(frame)
 
     async def until_ended(self, ended: asyncio.Event, ask: Callable[[], Awaitable[object]]) -> None:
         """Return when the connection has `ended`; for drivers that do not notice a silent server.
 
-        Every IDLE_SECONDS `ask` makes sure that the server answers: it raises if it does not.
+        `ask` is called every IDLE_SECONDS, and raises if the server does not answer.
         """
         while not ended.is_set():
             try:
@@ -75,7 +75,7 @@ class BusLink(ABC):
         self._receive = self._restored = None
         if self._task is not None:
             if not await cancel_until_done(self._task):
-                logger.error("bus {}: does not end", self._name)
+                logger.error("bus {}: its task does not end", self._name)
             self._task = None
         self._connected = False
 
@@ -89,7 +89,7 @@ class BusLink(ABC):
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
-                self._note_loss("the driver gave it up")  # cancelled by the driver, not by us
+                self._note_loss("the driver closed it")  # cancelled by the driver, not by us
             except Exception as error:
                 self._note_loss(f"{type(error).__name__}: {str(error) or 'no answer'}")
             if self._connected:

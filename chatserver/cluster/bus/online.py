@@ -1,8 +1,8 @@
 """Online users: those connected to this node, and those that other nodes report. No I/O.
 
-Nodes report changes, and every few seconds a checksum over all their users. A node that computes another
-checksum asks for the users and gets them in parts, each of which replaces its old content. So whatever a bus
-loses, repeats or reorders is corrected within seconds. A node that falls silent is forgotten.
+Nodes report changes, and every few seconds a checksum over all their users. A node with another checksum asks
+for the users and gets them in parts, each of which replaces its old content. So any loss, repetition or
+reordering on the bus is corrected within seconds. A node that falls silent is forgotten.
 """
 
 import secrets
@@ -14,10 +14,10 @@ from chatserver.cluster.bus.envelopes import Ask, Beat, Moved, OnlineItem, Part
 
 LINGER_SECONDS = 5.0  # a user who reloads a page, or moves to another node, stays online
 BEAT_SECONDS = 5.0
-EXPIRY_SECONDS = 20.0  # a node that says nothing for so long is forgotten
-PARTS = 256  # of a node's users; up to some 70,000 users a part fits a frame
+EXPIRY_SECONDS = 20.0  # a node that is silent for this long is forgotten
+PARTS = 256  # into which a node's users are split; with up to 70,000 users a part fits a frame
 MOVED_USERS = 100  # in one item: some 2,400 bytes
-EVERYBODY = "*"  # addresses all nodes, for a node that knows no other yet
+EVERYBODY = "*"  # addresses all nodes, while a node knows no other yet
 
 
 class Users:
@@ -29,7 +29,7 @@ class Users:
         self.heard_at = 0.0
 
     def put(self, user: str, is_on: bool) -> bool:
-        """Add or remove the user; True if that changed the set."""
+        """Add or remove the user. Returns whether that changed the set."""
         part = self.parts[_part_of(user)]
         if (user in part) is is_on:
             return False
@@ -39,13 +39,13 @@ class Users:
 
 
 class Online:
-    """The online users of all nodes, as far as this node knows. Times are of any monotonic clock."""
+    """The online users of all known nodes. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self.node = secrets.token_hex(8)
         self.changed: set[str] = set()  # users who came or went; the reader empties it
         self._here = Users()
-        self._leaving: dict[str, float] = {}  # users without a connection, and when they go offline
+        self._leaving: dict[str, float] = {}  # users without a connection: when they go offline
         self._elsewhere: dict[str, Users] = {}
         self._nodes_of: dict[str, int] = {}  # number of nodes to which each user is connected
         self._unsaid: dict[str, bool] = {}
@@ -59,16 +59,16 @@ class Online:
     # -- this node ---------------------------------------------------------------------------------
 
     def arrived(self, user: str) -> None:
-        """The user has a connection to this node."""
+        """Note that the user has a connection to this node."""
         self._leaving.pop(user, None)
         self._put(user, True)
 
     def left(self, user: str, now: float) -> None:
-        """The user's last connection to this node is gone; they stay online for LINGER_SECONDS."""
+        """Note that the user has no connection left here; they stay online for LINGER_SECONDS."""
         self._leaving[user] = now + LINGER_SECONDS
 
     def turn(self, now: float) -> list[OnlineItem]:
-        """Drop users and nodes whose time is over. Returns the items to send to other nodes now."""
+        """Drop expired users and nodes. Returns the items to send to other nodes now."""
         self._let_go(now)
         items = list(self._news())
         if now >= self._next_beat:
@@ -112,7 +112,7 @@ class Online:
     # -- other nodes -------------------------------------------------------------------------------
 
     def heard(self, node: str, item: OnlineItem, now: float) -> None:
-        """Take in an item from another node."""
+        """Handle an item from another node."""
         if isinstance(item, Ask):
             self._asked = self._asked or item.node in (self.node, EVERYBODY)
             return

@@ -1,4 +1,4 @@
-"""Consumers: durable readers of the log for plugins. One node at a time runs each; it misses no event.
+"""Consumers: durable readers of the log for plugins. One node at a time runs each; none misses an event.
 
 `reader.py` runs a consumer, `records.py` holds its records in the store, `due.py` the queue of rooms.
 """
@@ -19,11 +19,11 @@ from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import end
 from chatserver.runtime.measure import Measures
 
-RESTART_SECONDS = 5.0  # until a reader is started again after an unexpected error
+RESTART_SECONDS = 5.0  # before a reader is restarted after an unexpected error
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """A consumer's lag (number of events not looked at) and number of dead letters."""
+    """A consumer's lag (number of events not handled yet) and number of dead letters."""
 
     name: str
     node: str
@@ -51,7 +51,7 @@ class Consumers:
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
         measures.gauge(
             "chatserver_consumer_lag_events",
-            "Events that a consumer on this node has not looked at",
+            "Events that a consumer on this node has not handled yet",
             self._lags,
             ("consumer",),
         )
@@ -64,7 +64,7 @@ class Consumers:
         }
 
     async def stop(self) -> None:
-        """Stop all consumers. The node that runs one next handles its interrupted events again."""
+        """Stop all consumers. The next node that runs one repeats its interrupted events."""
         for name in await end(self._tasks):
             self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
 
@@ -91,7 +91,7 @@ class Consumers:
         ]
 
     async def replay(self, name: str, room: str | None, after: int) -> None:
-        """Have events with seq > `after` handled again, of one room or of all.
+        """Replay events with seq > `after`, of one room or of all.
 
         The node that runs the consumer begins within seconds. Raises `ChatError` room.not_found,
         request.invalid.
@@ -107,7 +107,7 @@ class Consumers:
         await reader.records.ask(Ask(what="replay", room=room, after=after))
 
     async def retry_dead(self, name: str, room: str | None) -> None:
-        """Have dead letters tried again. Raises `ChatError` room.not_found."""
+        """Request a retry of dead letters. Raises `ChatError` room.not_found."""
         reader = self._reader(name)
         if room is not None:
             await self._head(room)
@@ -119,8 +119,8 @@ class Consumers:
     async def discard_dead(self, name: str, room: str | None, seq: int | None = None) -> int:
         """Discard dead letters for good: all, those of a room, or one. Returns their number.
 
-        Takes effect at once, also while the consumer runs; a letter that is being retried at the moment may
-        still be handled. The events stay in the log. Raises `ChatError` room.not_found, and
+        Takes effect at once, also while the consumer runs; a letter in the middle of a retry may still be
+        handled. The events stay in the log. Raises `ChatError` room.not_found, and
         request.not_found if there is nothing to discard.
         """
         reader = self._reader(name)
@@ -157,7 +157,7 @@ class Consumers:
             try:
                 await lease.while_held(reader.run)
             except Exception:
-                logger.exception("consumer {} failed, it begins again", reader.name)
+                logger.exception("consumer {} failed and is restarted", reader.name)
                 await asyncio.sleep(RESTART_SECONDS)
 
     def _lags(self) -> Mapping[tuple[str, ...], float]:

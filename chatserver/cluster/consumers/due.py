@@ -1,8 +1,8 @@
-"""The queue of rooms with events for a consumer: a room is in it once, and one task at a time works on it."""
+"""The queue of rooms with events for a consumer: each room at most once, with one task at a time."""
 
 import asyncio
 
-BOUND = 10_000  # rooms that wait, and as many that pause; the next sweep finds the others again
+BOUND = 10_000  # waiting rooms, and as many pausing; the next sweep finds others again
 
 
 class DueRooms:
@@ -17,7 +17,7 @@ class DueRooms:
         self.is_closed = False
 
     def add(self, room: str) -> None:
-        """Queue the room; if it is being worked on or pauses, it is queued after that."""
+        """Queue the room; if a task works on it or it pauses, queue it after that."""
         if room in self._pausing or room in self._queued:
             return
         if room in self._busy:
@@ -27,7 +27,7 @@ class DueRooms:
             self._queue.put_nowait(room)
 
     def pause(self, room: str, seconds: float) -> None:
-        """Hold the room back for so many seconds, then queue it."""
+        """Hold the room back for `seconds`, then queue it."""
         if len(self._pausing) < BOUND and not self.is_closed:
             loop = asyncio.get_running_loop()
             self._pausing[room] = loop.call_later(seconds, self._resume, room)
@@ -46,7 +46,7 @@ class DueRooms:
             self.add(room)
 
     def close(self) -> None:
-        """End all pauses and take in no more rooms."""
+        """End all pauses and accept no more rooms."""
         self.is_closed = True
         for timer in self._pausing.values():
             timer.cancel()

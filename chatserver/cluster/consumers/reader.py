@@ -21,12 +21,12 @@ from chatserver.model import AnyEvent
 from chatserver.runtime.clock import now_text
 from chatserver.runtime.measure import Measures
 
-PAGE = 1000  # rooms looked at with three queries
-SWEEP_SECONDS = 5.0  # between two looks at all rooms, which find what other nodes wrote …
+PAGE = 1000  # rooms compared with three queries
+SWEEP_SECONDS = 5.0  # between two sweeps of all rooms, which find other nodes' events …
 SWEEP_SHARE = 10  # … and which take at most a tenth of the time
-FLUSH_SECONDS = 1.0  # after a crash, the events handled in the last second are handled again
+FLUSH_SECONDS = 1.0  # after a crash, the last second's events are handled again
 RETRY_FAILURES = 3  # in a row end a retry of dead letters: the receiver seems to accept none
-STORE_SECONDS = 1.0  # until the store is asked again after it did not answer
+STORE_SECONDS = 1.0  # before the next try, if the store did not answer
 
 
 class Figures:
@@ -40,12 +40,14 @@ class Figures:
             "chatserver_consumer_failures_total", "Attempts that failed", ("consumer",)
         )
         self.dead = measures.counter(
-            "chatserver_consumer_dead_letters_total", "Events that were given up", ("consumer",)
+            "chatserver_consumer_dead_letters_total",
+            "Events that became dead letters",
+            ("consumer",),
         )
 
 
 class Trouble:
-    """A room with a failing event: the number of attempts, and the seq up to which events go one by one."""
+    """A room with a failing event: number of attempts, and the seq up to which events go one by one."""
 
     def __init__(self, until: int) -> None:
         self.until = until
@@ -53,14 +55,14 @@ class Trouble:
 
 
 class Reader:
-    """One consumer. `run` is called when this node has its lease."""
+    """Runs one consumer. `run` is called while this node has the lease."""
 
     def __init__(
         self, plugin: str, consumer: Consumer, store: Store, guard: Guard, figures: Figures
     ) -> None:
         self.name = consumer.name
         self.records = ConsumerRecords(store, consumer.name)
-        self.lag: int | None = None  # as the last sweep found it; None if this node does not run it
+        self.lag: int | None = None  # found by the last sweep; None if another node runs it
         self._consumer, self._store, self._guard = consumer, store, guard
         self._figures = figures
         self._call = Call(plugin, consumer.handle, ("events",))
@@ -92,7 +94,7 @@ class Reader:
         return not self._rooms or room in self._rooms
 
     async def lag_now(self) -> int:
-        """Number of events not looked at, in all rooms, by the positions in the store."""
+        """Number of events not handled yet, in all rooms, by the positions in the store."""
         total = 0
         async for heads in self._pages():
             at = await self.records.positions(list(heads))
@@ -102,7 +104,7 @@ class Reader:
     # -- the tasks of a run ---------------------------------------------------------------------------
 
     async def _begin(self) -> None:
-        """Set the first positions, in a consumer's first run ever and for rooms that were added since.
+        """Set the first positions, in the consumer's first run and for rooms added to its `rooms` since.
 
         Rooms that are created later are read from the start.
         """
@@ -117,7 +119,7 @@ class Reader:
         await self.records.set_begun(self._rooms)
 
     async def _read(self) -> None:
-        """Read until an operator asks for something; all other work stops for that."""
+        """Read until an operator's request comes; then stop all other work."""
         due = self._due = DueRooms()
         self._positions = Positions(self.records)
         self._troubles = {}
@@ -136,10 +138,12 @@ class Reader:
             try:
                 await self._positions.flush()
             except StoreUnavailable:
-                logger.warning("consumer {}: some events will be repeated", self.name)
+                logger.warning(
+                    "consumer {}: positions not written, some events will be repeated", self.name
+                )
 
     async def _sweep(self, due: DueRooms) -> None:
-        """Find rooms with events not looked at, written by any node. Returns when an ask comes."""
+        """Find rooms with new events, written by any node. Returns when an operator's request comes."""
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
@@ -216,7 +220,7 @@ class Reader:
             if last >= trouble.until:
                 del self._troubles[room]
         self._positions.note(room, last)
-        due.add(room)  # there may be more
+        due.add(room)  # there may be more events
 
     async def _shown(self, room: str, after: int, limit: int) -> list[AnyEvent]:
         (found,) = await self._store.shown([(room, after)], limit)
@@ -236,7 +240,7 @@ class Reader:
             self._figures.failures.add(labels=(self.name,))
             first = events[0]
             logger.warning(
-                "consumer {}: room {} from {} on: {}", self.name, first.room, first.seq, error
+                "consumer {}: room {} from event {} on: {}", self.name, first.room, first.seq, error
             )
             if isinstance(error, ReceiverBusy):
                 self._rest.begin(self._asked(error))
@@ -250,7 +254,7 @@ class Reader:
         return spent or isinstance(error, Undeliverable)
 
     def _pause(self, attempts: int, error: ChatError) -> float:
-        """Seconds to pause: doubled each time, varied at random, at least as long as the error asks for."""
+        """Seconds to pause: doubled each time, with jitter, and at least as long as the error asks for."""
         longest = self._consumer.longest_pause
         doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
         drawn = min(doubled, longest) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
@@ -259,7 +263,7 @@ class Reader:
     def _asked(self, error: ChatError) -> float:
         """The pause in seconds that an error asks for, at most the consumer's `longest_pause`."""
         if isinstance(error, PluginFailed):
-            return 0.0  # the pause in the error of a crashed plugin is meant for users
+            return 0.0  # a crashed plugin's `after_ms` is meant for users
         return min((error.after_ms or 0) / 1000, self._consumer.longest_pause)
 
     async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
@@ -268,12 +272,14 @@ class Reader:
         )
         await self.records.bury(letter)
         self._figures.dead.add(labels=(self.name,))
-        logger.error("consumer {}: room {} event {} is given up", self.name, event.room, event.seq)
+        logger.error(
+            "consumer {}: room {} event {} becomes a dead letter", self.name, event.room, event.seq
+        )
 
     # -- asks of operators ---------------------------------------------------------------------------
 
     async def _answer(self, ask: Ask) -> None:
-        """Do what an operator asked for; the consumer's other tasks do not run meanwhile."""
+        """Carry out an operator's request; the consumer's other tasks do not run meanwhile."""
         logger.info("consumer {}: {} of {}", self.name, ask.what, ask.room or "all rooms")
         if ask.what == "retry":
             await self._retry(ask.room)
@@ -289,7 +295,7 @@ class Reader:
         await self.records.write_positions(ahead)
 
     async def _retry(self, room: str | None) -> None:
-        """Try dead letters one after the other; those that fail again stay."""
+        """Retry dead letters, one by one; those that fail again stay."""
         failures = 0
         async for letter in self.records.dead(room):
             if not await self.records.is_dead(letter):

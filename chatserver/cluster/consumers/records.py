@@ -1,4 +1,4 @@
-"""Records of a consumer in the store: positions, dead letters, and the asks of operators."""
+"""Records of a consumer in the store: positions, dead letters, and requests of operators."""
 
 import asyncio
 from collections import OrderedDict
@@ -13,10 +13,10 @@ from chatserver.interfaces import Store
 from chatserver.runtime.ids import new_id
 
 KNOWN_ROOMS = 50_000  # rooms whose positions are kept in memory
-EVERY_ROOM = b"1"  # in the record `begun`: all rooms, in place of a list of ids
+EVERY_ROOM = b"1"  # in the record `begun`, instead of a list of ids: all rooms
 WRITES = 32  # records written at the same time
 PAGE = 1000
-NO_LETTER = "record.unreadable"  # the error of a dead letter whose record cannot be read
+NO_LETTER = "record.unreadable"  # the error shown for a dead letter with an unreadable record
 
 _encode = msgspec.json.encode
 
@@ -26,7 +26,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
     room: str
     seq: int
-    at: str  # the time when it became a dead letter
+    at: str  # time of its becoming a dead letter
     attempts: int
     error: str  # a code
 
@@ -46,8 +46,8 @@ _decode_ask = msgspec.json.Decoder(Ask).decode
 class ConsumerRecords:
     """One consumer's space of records: `at/ROOM`, `dead/ROOM/SEQ`, `ask/…`, `begun`.
 
-    Records that cannot be read do not stop the consumer: such a position counts as 0, a dead letter still
-    has its room and number in its key, and an ask is skipped.
+    Unreadable records do not stop the consumer: such a position counts as 0, a dead letter's key still has
+    the room and seq, and a request is skipped.
     """
 
     def __init__(self, store: Store, consumer: str) -> None:
@@ -55,7 +55,7 @@ class ConsumerRecords:
         self._space = f"consumer/{consumer}"
 
     async def begun(self) -> frozenset[str] | None:
-        """The rooms that it read when it last began, empty for all rooms; None if it never began."""
+        """Ids of the rooms of its last run, empty for all rooms; None if it never ran."""
         record = await self._store.get(self._space, "begun")
         if record is None or record == EVERY_ROOM:
             return None if record is None else frozenset()
@@ -91,11 +91,11 @@ class ConsumerRecords:
             )
 
     def _position(self, room: str, record: bytes) -> int:
-        """Parse a position. An unreadable one counts as 0: repeated events do less harm than skipped ones."""
+        """Parse a position. An unreadable one is 0: repeated events do less harm than skipped ones."""
         try:
             return int(record)
         except ValueError:
-            text = "{}: its position in {} cannot be read: all of the room counts as new"
+            text = "{}: its position in room {} cannot be read: the whole room counts as new"
             logger.error(text, self._space, room)
             return 0
 
@@ -130,7 +130,7 @@ class ConsumerRecords:
         await self._store.put(self._space, f"ask/{new_id()}", _encode(ask))
 
     async def asked(self) -> list[tuple[str, Ask]]:
-        """The open asks, each with its key, which goes to `answered` when it is done."""
+        """The open requests, each with its key for `answered`."""
         asks = []
         for key, value in await self._store.scan(self._space, "ask/", limit=PAGE):
             try:
@@ -144,7 +144,7 @@ class ConsumerRecords:
 
 
 class Positions:
-    """A consumer's positions while it runs. `flush` writes the noted ones."""
+    """A running consumer's positions. `flush` writes the noted ones."""
 
     def __init__(self, records: ConsumerRecords) -> None:
         self._records = records
@@ -166,7 +166,7 @@ class Positions:
         self._keep(room, seq)
 
     async def flush(self) -> None:
-        """Write the noted positions. Raises `StoreUnavailable`; then they stay noted for the next flush."""
+        """Write the noted positions. Raises `StoreUnavailable` and then keeps them for the next flush."""
         written = dict(self._unwritten)
         await self._records.write_positions(written)
         for room, seq in written.items():

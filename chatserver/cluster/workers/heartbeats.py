@@ -1,4 +1,4 @@
-"""Heartbeats of a worker to its parent over a pipe: every second that it serves, and when it drains."""
+"""Heartbeats of a worker to its parent over a pipe: one a second while it serves, one when it drains."""
 
 import asyncio
 import os
@@ -8,9 +8,9 @@ from contextlib import suppress
 from loguru import logger
 
 BEAT_SECONDS = 1.0
-SILENT_BEATS = 4  # after so many beats without a heartbeat a worker stands still
+SILENT_BEATS = 4  # without a heartbeat, after which a worker counts as stalled
 SERVES, DRAINS = b"1", b"0"
-STEER_SECONDS = 0.25  # for the parent, to direct new connections to other workers
+STEER_SECONDS = 0.25  # time for the parent to direct new connections to other workers
 
 
 class Heartbeats:
@@ -22,12 +22,12 @@ class Heartbeats:
         self._task: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
-        """Send heartbeats as long as the loop turns. A worker that ends before this could not start."""
+        """Send heartbeats while the loop runs. A worker that ends before this call could not start."""
         self._say(SERVES)
-        self._task = asyncio.create_task(self._go_on(), name="heartbeats")
+        self._task = asyncio.create_task(self._repeat(), name="heartbeats")
 
     async def drain(self) -> None:
-        """Tell the parent; returns when it has had time to direct new connections elsewhere."""
+        """Tell the parent of the drain; returns once it has had time to direct new connections elsewhere."""
         self._end()
         self._say(DRAINS)
         await asyncio.sleep(STEER_SECONDS)
@@ -36,7 +36,7 @@ class Heartbeats:
         self._end()
         os.close(self._pipe)
 
-    async def _go_on(self) -> None:
+    async def _repeat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             self._say(SERVES)
@@ -46,21 +46,21 @@ class Heartbeats:
             self._task.cancel()
             self._task = None
 
-    def _say(self, sign: bytes) -> None:
-        # If the parent is gone, another pipe tells; if it stands still, it needs no heartbeat.
+    def _say(self, state: bytes) -> None:
+        # Another pipe shows the end of the parent. A parent that stands still needs no heartbeat.
         with suppress(BrokenPipeError, BlockingIOError):
-            os.write(self._pipe, sign)
+            os.write(self._pipe, state)
 
 
-class Hearing:
+class HeartbeatMonitor:
     """The parent's end of the pipe, and the state that one process of a worker reported."""
 
     def __init__(self, worker: int, changed: Callable[[], None]) -> None:
-        """`changed` is called after each heartbeat. The caller must call `close` in the end."""
+        """`changed` is called after each heartbeat. The caller must call `close` at the end."""
         self._worker, self._changed = worker, changed
         self._last = b""
-        self._missed = 0  # beats of ours since the last heartbeat
-        self._pipe, self.theirs = os.pipe()
+        self._missed = 0  # number of our beats since the last heartbeat
+        self._pipe, self.worker_end = os.pipe()
         os.set_blocking(self._pipe, False)
         asyncio.get_running_loop().add_reader(self._pipe, self._hear)
 
@@ -70,13 +70,13 @@ class Hearing:
 
     @property
     def takes_connections(self) -> bool:
-        """Whether the worker serves, as far as is known, and does not stand still."""
+        """Whether the worker serves, by its last heartbeat, and is not stalled."""
         return self._last == SERVES and self._missed < SILENT_BEATS
 
     def beat(self) -> None:
         """Count one more beat of `BEAT_SECONDS`.
 
-        Beats are counted by this process, so if it stands still itself, no worker is blamed.
+        This process counts the beats, so a stall of its own makes no worker look stalled.
         """
         if self._last != SERVES:
             return
@@ -84,27 +84,27 @@ class Hearing:
         if self._missed == SILENT_BEATS:
             logger.warning("worker {} stands still: new connections go to the others", self._worker)
 
-    def let_go(self) -> None:
-        """Close the worker's end here, once the worker has it, or is not to have it."""
-        os.close(self.theirs)
+    def close_worker_end(self) -> None:
+        """Close this process's copy of the worker's end, once the worker has started or cannot start."""
+        os.close(self.worker_end)
 
     def close(self) -> None:
-        self._read()  # it may have sent a last heartbeat
+        self._read()  # the worker may have sent a last heartbeat
         asyncio.get_running_loop().remove_reader(self._pipe)
         os.close(self._pipe)
 
     def _hear(self) -> None:
-        if not self._read():  # it has ended, or is about to
+        if not self._read():  # the worker has ended or is about to
             asyncio.get_running_loop().remove_reader(self._pipe)
         self._changed()
 
     def _read(self) -> bool:
-        """Read the heartbeats that have come; False at the end of the pipe."""
+        """Read the waiting heartbeats; False at the end of the pipe."""
         try:
-            said = os.read(self._pipe, 4096)
+            received = os.read(self._pipe, 4096)
         except BlockingIOError:
             return True
-        if self._missed >= SILENT_BEATS and said:
-            logger.info("worker {} goes on", self._worker)
-        self._last, self._missed = said[-1:] or self._last, 0
-        return bool(said)
+        if self._missed >= SILENT_BEATS and received:
+            logger.info("worker {} runs again", self._worker)
+        self._last, self._missed = received[-1:] or self._last, 0
+        return bool(received)

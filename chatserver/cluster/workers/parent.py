@@ -1,7 +1,7 @@
 """Several workers on one machine behind one port: a parent that starts, watches and stops them.
 
-Each worker is a process and a node like any other. The parent opens the sockets and keeps them, so
-that connections wait for a worker that is started again, and are not refused.
+Each worker is a process and a node like any other. The parent opens the sockets and keeps them, so that
+connections wait while a worker restarts and are not refused.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from loguru import logger
 
 from chatserver import logging
 from chatserver.app import STOP_SECONDS, Server, stop_signals
-from chatserver.cluster.workers.heartbeats import BEAT_SECONDS, Hearing
+from chatserver.cluster.workers.heartbeats import BEAT_SECONDS, HeartbeatMonitor
 from chatserver.cluster.workers.place import VARIABLE, Place
 from chatserver.cluster.workers.steering import Steering
 from chatserver.config import Config, Loaded
@@ -28,14 +28,14 @@ from chatserver.process.folders import DataFolder
 from chatserver.version import __version__
 from chatserver.web.listening import bind, bind_internal, bind_own
 
-RETRY_SECONDS = 0.2  # before a worker that has ended is started again …
+RETRY_SECONDS = 0.2  # before a worker that has ended is restarted …
 LONGEST_RETRY_SECONDS = 5.0  # … and at most, if it ends again and again
-HEALTHY_SECONDS = 10.0  # a worker that served so long did not end because of its start
-GRACE_SECONDS = 15.0  # beyond the time for a drain, before a worker is killed
+HEALTHY_SECONDS = 10.0  # a worker that served this long did not fail at its start
+GRACE_SECONDS = 15.0  # after the time for a drain; then a worker is killed
 
 
 class Worker:
-    """One worker, which is started again when it ends."""
+    """One worker, restarted when it ends."""
 
     def __init__(self, place: Place, command: Sequence[str]) -> None:
         self.number = place.number
@@ -44,34 +44,37 @@ class Worker:
         self._place = place
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
-        self._hearing: Hearing | None = None  # of the present process
-        self.changed: Callable[[], None] = lambda: None  # told that `takes_connections` may differ
+        self._monitor: HeartbeatMonitor | None = None  # of the present process
+        # Called when `takes_connections` may have changed.
+        self.changed: Callable[[], None] = lambda: None
 
     @property
     def takes_connections(self) -> bool:
-        return self._hearing is not None and self._hearing.takes_connections
+        return self._monitor is not None and self._monitor.takes_connections
 
     def beat(self) -> None:
-        """To be called every `BEAT_SECONDS`."""
-        if self._hearing is not None:
-            self._hearing.beat()
+        """Call this every `BEAT_SECONDS`."""
+        if self._monitor is not None:
+            self._monitor.beat()
 
     async def run(self) -> int:
-        """Run the worker until it is stopped; returns the exit status. Ends if it cannot start even once."""
+        """Run the worker until it is stopped, or if it never starts. Returns the exit status."""
         pause, first = RETRY_SECONDS, True
         while True:
             started = time.monotonic()
             status, has_served = await self._live()
             if self._stopping.is_set():
-                # The signal may have come before its handler was set, when there was nothing to drain.
+                # The signal may have come before its handler was set; then there was nothing to drain.
                 return 0 if status == -signal.SIGTERM else status
             if first and status > 0 and not has_served:
-                return status  # it has logged the reason
+                return status  # the worker has logged the reason
             first = False
             if has_served and time.monotonic() - started > HEALTHY_SECONDS:
                 pause = RETRY_SECONDS
-            level = "ERROR" if status else "INFO"  # 0: an operator let this one drain
-            logger.log(level, "worker {} ended with status {}: starting again", self.number, status)
+            level = "ERROR" if status else "INFO"  # 0: an operator had this worker drain
+            logger.log(
+                level, "worker {} ended with status {} and is restarted", self.number, status
+            )
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
                 return 0
@@ -80,23 +83,23 @@ class Worker:
 
     async def _live(self) -> tuple[int, bool]:
         """Run one process to its end; returns its exit status, and whether it has served."""
-        hearing = self._hearing = Hearing(self.number, lambda: self.changed())
+        monitor = self._monitor = HeartbeatMonitor(self.number, lambda: self.changed())
         status = 1
         try:
             try:
-                self._process = await self._start(hearing.theirs)
+                self._process = await self._start(monitor.worker_end)
             finally:
-                hearing.let_go()
+                monitor.close_worker_end()
             if self._stopping.is_set():
                 self._signal(signal.SIGTERM)
             status = await self._process.wait()
-        except OSError as error:  # no memory, no more processes
+        except OSError as error:  # such as no memory, or too many processes
             logger.error("worker {} cannot be started: {}", self.number, error)
         finally:
-            hearing.close()
-            self._hearing = None
+            monitor.close()
+            self._monitor = None
             self.changed()
-        return status, hearing.has_served
+        return status, monitor.has_served
 
     async def _start(self, serving: int) -> asyncio.subprocess.Process:
         place = msgspec.json.encode(msgspec.structs.replace(self._place, serving=serving))
@@ -107,18 +110,18 @@ class Worker:
         )
 
     def stop(self) -> None:
-        """Let it drain, and do not start it again."""
+        """Let the worker drain, and do not restart it."""
         self._stopping.set()
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        logger.warning("worker {} did not stop in time: killed", self.number)
+        logger.warning("worker {} did not stop in time and is killed", self.number)
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
-            # The object's own method first asks whether the process has ended. If it has, that answer takes
-            # the exit status away from the task that waits for it.
+            # `Process.send_signal` first polls the process. If it has ended, the poll takes the exit status
+            # away from the task that waits for it.
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)
 
@@ -142,8 +145,8 @@ def check_shared(loaded: Loaded) -> None:
     server = Server(loaded)
     if server.store.is_private():
         raise StartupError(
-            "--workers: this store is for one process alone. Several share a MongoDB whose address "
-            "is given (plugin.mongo.uri), or a PostgreSQL"
+            "--workers: this store is for one process only. Several can share PostgreSQL, or a "
+            "MongoDB with an address (plugin.mongo.uri)"
         )
     if server.service.exchange is None:
         seconds = loaded.config.delivery.repair_seconds
@@ -175,8 +178,8 @@ async def _serve(config: Config, count: int) -> int:
 
 
 def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list[socket.socket]]:
-    """The sockets for clients, a list for each worker, and one socket of its own for each."""
-    # Bound unshared first: shared sockets would not notice another server at the port.
+    """Each worker's list of sockets for clients, and each worker's own socket."""
+    # First bound unshared, as shared sockets would not notice another server at the port.
     for each in (*bind(config), *bind_internal(config)):
         each.close()
     shared = [bind(config, shared=True)]

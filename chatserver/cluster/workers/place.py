@@ -1,4 +1,4 @@
-"""The place of a worker of `chatserver serve --workers`, which it gets from its parent."""
+"""The place that a worker of `chatserver serve --workers` gets from its parent."""
 
 import os
 import socket
@@ -16,16 +16,16 @@ class Place(msgspec.Struct, frozen=True):
     """A worker's place among the others. Sockets and pipes are numbers of inherited files."""
 
     number: int  # from 1
-    ports: tuple[int, ...]  # on loopback, one for each worker, where only it answers
-    sockets: tuple[int, ...]  # where clients connect
-    own: int  # the socket on this worker's own port of `ports`
+    ports: tuple[int, ...]  # on loopback, one for each worker, at which only that worker answers
+    sockets: tuple[int, ...]  # to which clients connect
+    own: int  # the socket on this worker's own one of `ports`
     parent: int  # a pipe that ends when the parent does
     serving: int = (
         -1
     )  # a pipe by which the parent is told whether this worker serves: `heartbeats.py`
 
     def listeners(self) -> list[socket.socket]:
-        """The sockets that clients come to."""
+        """The sockets to which clients connect."""
         return [socket.socket(fileno=number) for number in self.sockets]
 
     def own_listener(self) -> socket.socket:
@@ -37,13 +37,13 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def place_of_this_process() -> Place | None:
-    """The place of this process; None if it is not a worker. Removes it from the environment of children."""
+    """The place of this process; None if it is not a worker. Removes it from the environment."""
     text = os.environ.pop(VARIABLE, None)
     return None if text is None else msgspec.json.decode(text, type=Place)
 
 
 def of_worker(loaded: Loaded, number: int) -> Loaded:
-    """The configuration for a worker: with files of its own, but the shared folder of backups."""
+    """A worker's configuration: with its own files, but the shared folder of backups."""
     config = loaded.config
     replace, data = msgspec.structs.replace, Path(config.server.data)
     folder = config.logging.folder

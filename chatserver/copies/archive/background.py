@@ -1,4 +1,4 @@
-"""Blocking work beside an event loop: files are written and read in a thread, one piece ahead."""
+"""Blocking work beside an event loop: a thread writes and reads files, one piece ahead."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -44,7 +44,7 @@ class Writing:
 
 
 async def ahead(pieces: Iterable[T]) -> AsyncGenerator[T, None]:
-    """The items of a blocking iterator; the next one is made in a thread while one is worked on."""
+    """The items of a blocking iterator; a thread makes the next one while the caller uses the last."""
     iterator = iter(pieces)
     making = asyncio.ensure_future(asyncio.to_thread(_next, iterator))
     try:

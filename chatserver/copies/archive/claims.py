@@ -1,7 +1,7 @@
 """Claims on a store: one command at a time may fill it, from one origin, until a server starts on it.
 
-The same command may claim it again from the same origin, after an interruption and also after it was done:
-a move then copies the changes since.
+The same command may claim the store again from the same origin, after an interruption and also after it
+finished: a move then copies the changes since.
 """
 
 import secrets
@@ -41,7 +41,7 @@ async def whole_epoch(store: Readable) -> str:
     raw = await store.get(META, FILLING)
     if raw is not None and not (found := decode_claim(raw)).is_whole:
         raise ArchiveError(
-            f"only a part is there to copy: it is being filled from {found.origin}, or that was "
+            f"the store is incomplete: it is being filled from {found.origin}, or the filling was "
             f"interrupted: {found.way_out}"
         )
     epoch = await known_epoch(store)
@@ -51,7 +51,7 @@ async def whole_epoch(store: Readable) -> str:
 
 
 async def is_same(one: Readable, other: Readable) -> bool:
-    """Whether both are the same store. A copy has the same epoch, but a claim of its own."""
+    """Whether both are the same store. A copy has the same epoch, but another claim."""
     first, second = [
         (await store.get(META, EPOCH), await store.get(META, FILLING)) for store in (one, other)
     ]
@@ -61,7 +61,7 @@ async def is_same(one: Readable, other: Readable) -> bool:
 async def claim(store: Store, origin: Origin) -> Claim:
     """Claim a store that is empty, or was claimed from the same origin before.
 
-    If several runs claim it, the last one has it, and the others notice (`check`). Raises `ArchiveError`.
+    The last of several runs gets the claim, and the others notice (`check`). Raises `ArchiveError`.
     """
     mine = Claim(*origin, Stage.CLAIMED, secrets.token_hex(8))
     while True:
@@ -101,16 +101,16 @@ async def complete(store: Store, mine: Claim, epoch: str) -> None:
 
 
 async def demand_empty(store: Store) -> None:
-    """Raises `ArchiveError` if the store is not empty, and names its content."""
-    there = []
+    """Raises `ArchiveError`, which lists the store's content, unless the store is empty."""
+    content = []
     if await store.list_rooms("", 1):
-        there.append("rooms")
+        content.append("rooms")
     if any(space != META for space in await store.spaces()):
-        there.append("records")
+        content.append("records")
     if await known_epoch(store) is not None:
-        there.append("an epoch, so a server has used it")
-    if there:
-        raise ArchiveError(f"the installation is not empty: it has {', '.join(there)}")
+        content.append("an epoch, so a server has used it")
+    if content:
+        raise ArchiveError(f"the installation is not empty: it has {', '.join(content)}")
 
 
 def _check_mine(found: Claim, origin: Origin) -> None:
@@ -123,7 +123,7 @@ def _check_mine(found: Claim, origin: Origin) -> None:
             f"the installation is not empty: `chatserver {found.by}` filled it from {found.origin}"
         )
     raise ArchiveError(
-        f"the installation is not empty: it is being filled from {found.origin}, or that was "
+        f"the installation is not empty: it is being filled from {found.origin}, or the filling was "
         f"interrupted: {found.way_out}"
     )
 

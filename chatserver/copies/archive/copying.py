@@ -1,7 +1,7 @@
 """One pass over the whole store, consistent also while others write to it.
 
-First it reads the records, then the head of each room, then the rooms' logs up to these heads: so no record
-points to a missing event. At last it reads the records that are new since then: so no event names a missing
+It reads the records, then the head of each room, then the rooms' logs up to these heads, so that no record
+points to a missing event. Finally it reads the records that are new since, so that no event names a missing
 account.
 """
 
@@ -50,7 +50,11 @@ class Copying:
     async def late(self) -> AsyncIterator[list[Record]]:
         """Records that are new since `records`, without markers, which may point behind the copied logs."""
         async for page in source.records(self._store):
-            new = [it for it in page if _key(it) not in self._keys and it.space != MARKERS]
+            new = [
+                record
+                for record in page
+                if _key(record) not in self._keys and record.space != MARKERS
+            ]
             self._records += len(new)
             yield new
 

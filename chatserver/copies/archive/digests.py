@@ -12,7 +12,7 @@ Progress = Callable[[int, int], None]  # called with the number done and the tot
 Phases = Callable[[str], AbstractContextManager[Progress]]  # called with the name of each phase
 
 
-def silent(done: int, of: int) -> None:
+def silent(done: int, total: int) -> None:
     """A `Progress` that shows nothing."""
 
 
@@ -33,7 +33,7 @@ class SpaceDigests:
             self.add_line(record.space, encode([record]))
 
     def add_line(self, space: str, line: bytes) -> None:
-        """Add a record's line, with its newline."""
+        """Add a record's line, which includes its newline."""
         number = int.from_bytes(hashlib.sha256(line).digest(), "big")
         self._counts[space] = self._counts.get(space, 0) + 1
         self._sums[space] = (self._sums.get(space, 0) + number) % (1 << 256)

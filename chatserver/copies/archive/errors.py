@@ -1,11 +1,11 @@
-"""Errors of copies of an installation. The text names the place and what to do about it."""
+"""Errors of copies of an installation. The text names the place and the remedy."""
 
 from chatserver.errors import StartupError
 
 
 class ArchiveError(StartupError):
-    """A copy cannot be made, read or filled in."""
+    """A copy cannot be made, read or restored."""
 
 
 class Corrupted(ArchiveError):
-    """A copy is not as it was written: changed, truncated or incomplete."""
+    """A copy was changed, truncated or is incomplete."""

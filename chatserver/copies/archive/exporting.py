@@ -13,9 +13,9 @@ from chatserver.copies.archive.patience import Patient, Readable
 
 
 async def export(store: Readable, path: Path, progress: Progress = silent) -> Counts:
-    """Write a new file, compressed if its name ends with `.gz`; others may use the store meanwhile.
+    """Write a new file, compressed if its name ends with `.gz`. Servers may use the store meanwhile.
 
-    Raises `ArchiveError`; then there is no file.
+    Raises `ArchiveError` and then leaves no file.
     """
     with files.new_file(path) as file:
         return await export_to(store, file.write, progress)

@@ -14,7 +14,7 @@ from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.lines import End, Record, RoomEnd, encode
 from chatserver.copies.archive.passing import is_of_nodes
 from chatserver.copies.archive.patience import Patient, patiently
-from chatserver.copies.archive.reader import Content, Reader
+from chatserver.copies.archive.reader import ArchiveReader, Content
 from chatserver.copies.archive.target import Target
 from chatserver.interfaces import Store
 from chatserver.model import Event
@@ -42,10 +42,10 @@ async def import_archive(path: Path, store: Store, phases: Phases = silently) ->
     return checked.end
 
 
-async def check(path: Path, progress: Progress) -> Reader:
+async def check(path: Path, progress: Progress) -> ArchiveReader:
     """Read and check a whole archive. Raises `ArchiveError`."""
     with files.old_file(path) as file:
-        reader = Reader(file.data, str(path))
+        reader = ArchiveReader(file.data, str(path))
         async with aclosing(ahead(reader)) as pieces:
             async for _ in pieces:
                 progress(file.position(), file.size)
@@ -53,9 +53,9 @@ async def check(path: Path, progress: Progress) -> Reader:
 
 
 class _Filling:
-    """Fills a store, and keeps the digests that its content must have.
+    """Fills a store, and computes the digests that its content must have.
 
-    The archive's own digests may differ, as its lines may be written in another way.
+    The archive's own digests may differ, as its lines may be formatted in another way.
     """
 
     def __init__(self, target: Target) -> None:
@@ -67,7 +67,7 @@ class _Filling:
     async def fill(self, path: Path, end: End, progress: Progress) -> None:
         done, total = 0, end.events + end.records
         with files.old_file(path) as file:
-            async with aclosing(ahead(Reader(file.data, str(path)))) as pieces:
+            async with aclosing(ahead(ArchiveReader(file.data, str(path)))) as pieces:
                 async for lines in pieces:
                     done += await self._add(lines)
                     progress(done, total)
@@ -77,11 +77,11 @@ class _Filling:
         rooms = await digests.of_rooms(store, await source.positions(store), progress)
         for room in self._rooms.keys() | rooms.keys():
             if self._rooms.get(room) != rooms.get(room):
-                raise ArchiveError(f"room {room}: its log in the store is another one")
+                raise ArchiveError(f"room {room}: its log in the store differs")
         spaces, wanted = await digests.of_spaces(store, is_of_nodes), self._spaces.ends()
         for space in wanted.keys() | spaces.keys():
             if wanted.get(space) != spaces.get(space):
-                raise ArchiveError(f"space {space}: its records in the store are others")
+                raise ArchiveError(f"space {space}: its records in the store differ")
 
     async def _add(self, lines: Sequence[Content]) -> int:
         """Write the lines. Returns the number of events and records among them."""

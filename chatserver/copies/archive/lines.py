@@ -1,6 +1,6 @@
 """The JSON lines that copies of an installation consist of: archives, backups, increments.
 
-Each line is an object whose `ev` tells its kind: an event as clients get it, or one of these.
+Each line is an object whose `ev` names its kind: an event as clients get it, or one of these.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ import msgspec
 from chatserver.copies.archive.errors import Corrupted
 from chatserver.model import AnyEvent
 
-SEQ_DIGITS = 20  # at most, in the number of an event
+SEQ_DIGITS = 20  # at most, in the seq of an event
 VERSION = 1  # of archives; backups have their own version in the manifest
 
 
@@ -24,7 +24,7 @@ class Record(msgspec.Struct, frozen=True, tag_field="ev", tag="record", omit_def
 
 
 class RoomEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="room"):
-    """The log of a room up to `seq`, and the SHA-256 over its events, each as its line."""
+    """The log of a room up to `seq`, and the SHA-256 over the lines of its events."""
 
     room: str
     seq: int
@@ -46,7 +46,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="ev", tag="archive"):
     id: str
     at: str
     server: str
-    epoch: str  # of the numbers of events; an import gets a new one
+    epoch: str  # of the source, in which seqs are valid; an import gets a new one
 
 
 class End(msgspec.Struct, frozen=True, tag_field="ev", tag="end"):
@@ -72,7 +72,7 @@ class Follows(msgspec.Struct, frozen=True, tag_field="ev", tag="follows"):
 
 
 class Closed(msgspec.Struct, frozen=True, tag_field="ev", tag="closed"):
-    """Ends increments that were closed in order: nothing was to follow."""
+    """Ends increments that were closed in order: no frame follows."""
 
 
 def is_marker(record: Record) -> bool:
@@ -99,7 +99,7 @@ def decode(pieces: Iterable[bytes]) -> Iterable[list[Line]]:
         if newline:
             yield decode_lines(whole)
     if rest:
-        raise Corrupted("its last line is cut off")
+        raise Corrupted("the last line is truncated")
 
 
 def decode_lines(text: bytes) -> list[Line]:
@@ -107,4 +107,4 @@ def decode_lines(text: bytes) -> list[Line]:
     try:
         return _decoder.decode_lines(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Corrupted(f"a line in it says nothing: {error}") from None
+        raise Corrupted(f"a line is invalid: {error}") from None

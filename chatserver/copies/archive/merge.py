@@ -15,7 +15,7 @@ async def flat(pages: AsyncIterator[list[Record]]) -> AsyncIterator[Record]:
 async def merged(
     left: AsyncIterator[Record], right: AsyncIterator[Record]
 ) -> AsyncIterator[tuple[str, Record | None, Record | None]]:
-    """Each key with the record of either side, or None. Both sides are one space, by ascending key."""
+    """Each key with its record on either side, or None. Both sides are of one space, by ascending key."""
     one, other = await anext(left, None), await anext(right, None)
     while one is not None or other is not None:
         if other is None or (one is not None and one.key < other.key):

@@ -1,4 +1,4 @@
-"""Transient records, which copies leave out as they are useless or harmful in another store."""
+"""Transient records. Copies leave them out: in another store they are useless or harmful."""
 
 from chatserver.cluster.installation import META
 from chatserver.cluster.leases import SPACE as LEASES
@@ -8,10 +8,10 @@ SESSIONS = "session/"  # prefix of keys in the space of a plugin that authentica
 
 
 def is_of_nodes(space: str, key: str) -> bool:
-    """Whether the record belongs to the nodes of one installation: notices, leases, their key."""
+    """Whether the record belongs to an installation's nodes: a notice, a lease, or their key."""
     return space in (CHANGED, LEASES, META)
 
 
 def is_passing(space: str, key: str) -> bool:
-    """Whether the record is one of the nodes', or a session: sessions end with a restore."""
+    """Whether the record belongs to the nodes or is a session: a restore ends all sessions."""
     return is_of_nodes(space, key) or (space.startswith("plugin/") and key.startswith(SESSIONS))

@@ -1,4 +1,4 @@
-"""Reads from a store that are tried again for a while if the store does not answer."""
+"""Reads from a store, retried for a while if the store does not answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ from chatserver.model import AnyEvent
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0  # a lost primary has a successor long before
+PATIENCE_SECONDS = 60.0  # a lost primary is replaced much sooner
 RETRY_SECONDS = 0.5
 
 
@@ -35,7 +35,7 @@ class Readable(Protocol):
 async def patiently(call: Callable[[], Awaitable[T]], *, quietly: bool = False) -> T:
     """The result of `call`, which must be safe to repeat. Raises `StoreUnavailable` after PATIENCE_SECONDS.
 
-    The first retry is logged, unless it is one of many calls at the same time: `quietly`.
+    The first retry is logged, except with `quietly`, which is for one of many concurrent calls.
     """
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while True:
@@ -51,7 +51,7 @@ async def patiently(call: Callable[[], Awaitable[T]], *, quietly: bool = False) 
 
 
 def complain(error: StoreUnavailable) -> None:
-    """Log a retry; without it a minute of waiting would look like a hang."""
+    """Log a retry; otherwise a minute of waiting would look like a hang."""
     logger.warning("{}: trying again, for up to {:g} s", reason(error), PATIENCE_SECONDS)
 
 
@@ -61,9 +61,9 @@ def reason(error: StoreUnavailable) -> str:
 
 
 class Patient:
-    """A store for reading, whose calls are tried again instead of failing at once.
+    """A store for reading, whose failed calls are retried.
 
-    With `name`, which tells two stores apart, a call that fails for long raises an `ArchiveError`.
+    With `name`, which distinguishes two stores, a call that still fails raises an `ArchiveError`.
     """
 
     def __init__(self, store: Readable, name: str = "") -> None:

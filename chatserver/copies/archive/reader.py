@@ -1,9 +1,9 @@
 """Reads an archive and checks all of it.
 
-Checked are: every hash and every count; that the events of each room are numbered 1, 2, … up to the end that
-the archive gives, and that the first describes the room; that no record occurs twice, and that a read marker
+It checks every hash and every count; that the events of each room are numbered 1, 2, … up to the end given
+in the archive, and that the first describes the room; that no record occurs twice, and that a read marker
 is a number; that only lines allowed in an archive occur; and that nothing follows its end. The error names
-the line of the first mistake.
+the first invalid line.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from chatserver.model import AnyEvent, Event, RoomChanged
 from chatserver.service.markers import MARKERS
 
 BLOCK_BYTES = 1 << 20
-LINE_BYTES = 64 << 20  # a longer line is refused: that of the largest record has a third of it
+LINE_BYTES = 64 << 20  # a longer line is refused; the largest record's line has a third of this
 READ_ERRORS = (OSError, EOFError, zlib.error)  # raised by a file that is opened with gzip
 
 Content = AnyEvent | Record | RoomEnd | SpaceEnd
@@ -45,8 +45,8 @@ class _Beginning(msgspec.Struct):
     server: str = "?"
 
 
-class Reader:
-    """One pass through an archive; `name` is the file's, for errors. It blocks.
+class ArchiveReader:
+    """One pass through an archive; `name` is the file's name, for errors. Blocks.
 
     Iterate once, over lists of the lines between the first and the last, each checked together with those
     before it. Afterwards `end`, `rooms` and `spaces` describe the whole archive. Raises `Corrupted`, and
@@ -81,7 +81,9 @@ class Reader:
             yield contents
         if not self._ended:
             self._number += 1
-            raise self._wrong("the archive is cut off" if self._number > 1 else "it is empty")
+            raise self._wrong(
+                "the archive is truncated" if self._number > 1 else "the file is empty"
+            )
 
     def _read(self) -> Iterator[bytes]:
         """Blocks of whole lines; the first block is the first line."""
@@ -92,7 +94,7 @@ class Reader:
             raise self._wrong(str(error)) from None
         except READ_ERRORS as error:
             self._number += 1
-            raise self._wrong(f"it cannot be read: {error}") from error
+            raise self._wrong(f"the file cannot be read: {error}") from error
 
     def _decoded(self, block: bytes, texts: list[bytes]) -> list[Line]:
         if self._number == 0:
@@ -110,8 +112,8 @@ class Reader:
                 good = False
             if not good:
                 self._number = number
-                raise self._wrong("this is no line of an archive")
-        raise self._wrong("these are no lines of an archive")
+                raise self._wrong("this is not a line of an archive")
+        raise self._wrong("these are not lines of an archive")
 
     def _check_version(self, text: bytes) -> None:
         try:
@@ -120,16 +122,16 @@ class Reader:
             begins = _Beginning("", 0)
         if begins.ev != "archive":
             self._number = 1
-            raise self._wrong("this is no archive of chatserver")
+            raise self._wrong("this is not an archive of chatserver")
         if begins.version > VERSION:
             raise ArchiveError(
-                f"{self._name}: line 1: the archive is of version {begins.version}, and this server "
-                f"knows them up to {VERSION}: chatserver {begins.server} wrote it, use that one"
+                f"{self._name}: line 1: the archive has version {begins.version}, and this server "
+                f"reads versions up to {VERSION}: use chatserver {begins.server}, which wrote it"
             )
 
     def _check(self, text: bytes, line: Line) -> None:
         if self._ended:
-            raise self._wrong("something follows the end")
+            raise self._wrong("the file continues after the end of the archive")
         if isinstance(line, Event):
             self._add_event(text, line)
         elif isinstance(line, Record):
@@ -143,63 +145,65 @@ class Reader:
         elif isinstance(line, Header) and self._number == 1:
             self.header = line
         else:
-            raise self._wrong("this line has no place here")
+            raise self._wrong("such a line is not allowed here")
         self._hash.update(text)
 
     def _add_event(self, text: bytes, event: AnyEvent) -> None:
         if self._room is None:
             if event.room in self.rooms:
-                raise self._wrong(f"room {event.room}: its log goes on after its end")
+                raise self._wrong(f"room {event.room}: its log continues after its end")
             self._room, self._seq, self._log = event.room, 0, hashlib.sha256()
         self._demand_room(event.room)
         self._seq += 1
         if event.seq != self._seq:
             raise self._wrong(f"room {event.room}: event {self._seq} is missing")
         if event.seq == 1 and not isinstance(event, RoomChanged):
-            raise self._wrong(f"room {event.room}: it has to begin with what the room is")
+            raise self._wrong(f"room {event.room}: its log must begin with the room's description")
         self._log.update(text)
         self._events += 1
 
     def _end_room(self, end: RoomEnd) -> None:
         self._demand_room(end.room)
         if end != RoomEnd(end.room, self._seq, self._log.hexdigest()):
-            raise self._wrong(f"room {end.room}: its log is another one")
+            raise self._wrong(f"room {end.room}: its log does not match its hash")
         self.rooms[end.room] = end
         self._room = None
 
     def _add_record(self, text: bytes, record: Record) -> None:
         self._demand_room(None)
         if record.value is None or is_passing(record.space, record.key):
-            raise self._wrong(f"space {record.space}: such a record has no place in an archive")
+            raise self._wrong(f"space {record.space}: such a record is not allowed in an archive")
         if record.space == MARKERS and not is_marker(record):
-            raise self._wrong(f"space {MARKERS}: expected the number of an event")
+            raise self._wrong(f"space {MARKERS}: expected the seq of an event")
         known = len(self._keys)
         self._keys.add(hash((record.space, record.key)))
         if len(self._keys) == known:
-            raise self._wrong(f"space {record.space}: this record came before")
+            raise self._wrong(f"space {record.space}: this record occurs twice")
         self._digests.add_line(record.space, text)
 
     def _end_space(self, end: SpaceEnd) -> None:
         self._demand_room(None)
         if end.space in self.spaces or self._digests.end(end.space) != end:
-            raise self._wrong(f"space {end.space}: its records are others")
+            raise self._wrong(f"space {end.space}: its records do not match their hash")
         self.spaces[end.space] = end
 
     def _end(self, end: End) -> None:
         self._demand_room(None)
         if self._digests.ends() != self.spaces:
-            raise self._wrong("a space has no end")
+            raise self._wrong("the end line of a space is missing")
         records = sum(space.records for space in self.spaces.values())
         counts = (len(self.rooms), self._events, records)
         if (end.rooms, end.events, end.records) != counts:
-            raise self._wrong("there are not as many rooms, events or records as it says")
+            raise self._wrong(
+                "the archive has fewer or more rooms, events or records than it states"
+            )
         if end.sha256 != self._hash.hexdigest():
-            raise self._wrong("the archive was changed: its hash is another one")
+            raise self._wrong("the archive was changed: it does not match its hash")
         self.end, self._ended = end, True
 
     def _demand_room(self, room: str | None) -> None:
         if self._room != room:
-            raise self._wrong(f"room {self._room or room}: its log has no end, or no beginning")
+            raise self._wrong(f"room {self._room or room}: its log has no end or no beginning")
 
     def _wrong(self, text: str) -> Corrupted:
         return Corrupted(f"{self._name}: line {self._number}: {text}")
@@ -218,6 +222,6 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         if newline:
             yield whole + newline
         if len(rest) > LINE_BYTES:
-            raise Corrupted("this is no line of an archive: it is too long")
+            raise Corrupted("this is not a line of an archive: it is too long")
     if rest:
-        raise Corrupted("the archive is cut off")
+        raise Corrupted("the archive is truncated")

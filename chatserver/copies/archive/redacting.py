@@ -1,7 +1,6 @@
-"""Redacted logs of rooms: without texts that were replaced before the log's end.
+"""Redacted logs of rooms, without texts that were replaced before the log's end.
 
-They are for files that leave the installation. Backups and moves are exact copies and read the logs
-themselves.
+They are for files that leave the installation. Backups and moves are exact copies and read the plain logs.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -17,8 +16,8 @@ async def events(
 ) -> AsyncIterator[tuple[str, list[AnyEvent]]]:
     """Like `source.events`, redacted. Logs of several pieces are read twice.
 
-    The event that replaces a text comes behind it, perhaps in a later piece. `Store.shown` cannot be used
-    here: a message that was edited after the end would be left without any text.
+    An event that replaces a text comes later in the log, perhaps in a later piece. `Store.shown` cannot be
+    used here: a message that was edited after the end would be left without any text.
     """
     newest: dict[tuple[str, str], int] = {}
     reached = ""
@@ -35,7 +34,7 @@ async def events(
 
 
 def _note(newest: dict[tuple[str, str], int], events: Iterable[AnyEvent]) -> None:
-    """Note the seq of each message's newest text, as `as_it_stands` takes it."""
+    """Note the seq of each message's newest text, for `as_it_stands`."""
     for event in events:
         if isinstance(event, MessageDeleted):
             newest[event.room, event.message] = 0

@@ -8,13 +8,13 @@ from chatserver.copies.archive.passing import is_passing
 from chatserver.copies.archive.patience import Readable
 from chatserver.model import AnyEvent
 
-PAGE = 1000  # rooms, records
-EVENTS = 2000  # at once, of one room or of many small ones together: some 500 KB
+PAGE = 1000  # rooms or records in one read
+EVENTS = 2000  # in one read, of one room or of many small ones: some 500 KB
 
 Events = Callable[
     [Readable, Mapping[str, int], Mapping[str, int]],
     AsyncIterator[tuple[str, list[AnyEvent]]],
-]  # as `events` below
+]  # the signature of `events`
 LeftOut = Callable[[str, str], bool]  # whether to leave out the record of this space and key
 
 
@@ -27,7 +27,7 @@ async def records(store: Readable) -> AsyncIterator[list[Record]]:
 
 async def records_of(store: Readable, space: str, left_out: LeftOut) -> AsyncIterator[list[Record]]:
     """The records of one space, in pages."""
-    value = await store.get(space, "")  # a scan begins after it
+    value = await store.get(space, "")  # a scan begins after the empty key
     page = [] if value is None else [("", value)]
     page += await store.scan(space, "", limit=PAGE)
     while page:
@@ -48,7 +48,7 @@ async def positions(store: Readable) -> dict[str, int]:
 async def events(
     store: Readable, ends: Mapping[str, int], begins: Mapping[str, int]
 ) -> AsyncIterator[tuple[str, list[AnyEvent]]]:
-    """The events of each room after its begin (default 0) up to its end, in pieces, ascending.
+    """The events of each room after its begin (default 0) up to its end, ascending, in pieces.
 
     The pieces of a room follow each other. Raises `ArchiveError` if an event is missing.
     """
@@ -90,7 +90,7 @@ def _demand_whole(room: str, begin: int, end: int, piece: Sequence[AnyEvent]) ->
 def _groups(
     ends: Mapping[str, int], begins: Mapping[str, int]
 ) -> Iterator[list[tuple[str, int, int]]]:
-    """Rooms with something to read: each large one alone, small ones of like size together."""
+    """Rooms with events to read: each large one alone, small ones of similar size together."""
     wanted = [
         (room, begins.get(room, 0), end) for room, end in ends.items() if begins.get(room, 0) < end
     ]

@@ -1,6 +1,6 @@
 """Fills a store with events and records, reliably even if the answer to a write is lost.
 
-Such a write may have happened. So the target reads the heads of the rooms again, and goes on from there.
+Such a write may have succeeded, so the target reads the heads of the rooms again and continues from there.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from chatserver.interfaces import Appended, Store
 from chatserver.model import AnyEvent, MessagePosted
 
 BATCH = 2000  # events in one write
-CHARACTERS = 2 << 20  # of bodies in one write, which has to end within the store's time limit
+CHARACTERS = 2 << 20  # of bodies in one write, which must end within the store's time limit
 WRITES = 200  # records written at the same time
 
 Heads = dict[str, int]
 
 
 async def nobody_else() -> None:
-    """A `check` for a store that no other command can fill."""
+    """A `check` for a store that no other command can fill: it never raises."""
 
 
 class Target:
     """A store that nobody else writes to, with the heads of its rooms.
 
     `name` is the source's name, for errors; `check` is called before every write, and raises if another
-    command fills the store by now.
+    command has started to fill the store.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Target:
         deadline = loop.time() + patience.PATIENCE_SECONDS
         while events:
             try:
-                with self._taken(f"room {events[0].room}: what follows event {events[0].seq - 1}"):
+                with self._taken(f"room {events[0].room}: events from {events[0].seq} on"):
                     result = await self._store.append(events)
             except StoreUnavailable as error:
                 if loop.time() > deadline:
@@ -97,14 +97,14 @@ class Target:
 
     @contextmanager
     def _taken(self, what: str) -> Iterator[None]:
-        """Name data that a store refuses: stores have bounds, such as MongoDB's 16 MiB of a document."""
+        """Name data that the store refuses: stores have limits, such as MongoDB's 16 MiB for a document."""
         try:
             yield
         except StoreUnavailable:
             raise
         except Exception as error:
             raise ArchiveError(
-                f"{self._name}: {what}: the store does not take it: {error}"
+                f"{self._name}: {what}: the store refuses to write this: {error}"
             ) from error
 
     async def _after(self, batch: list[AnyEvent], result: Appended) -> list[AnyEvent]:

@@ -1,4 +1,4 @@
-"""Writes an archive, line by line, to a function that takes bytes."""
+"""Writes an archive, line by line, to a function that accepts bytes."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -1,9 +1,9 @@
 """Changes of a store since a backup: found by comparing, and written beside the backup.
 
-No writer has to report its changes: the heads of all rooms and the values of all records are compared with
-the backup's, so it does not matter which process wrote them. A round compares only some of the records, and
-the next goes on from there, so that events do not wait for a million records. Read markers are most of
-these and matter least, so all other records are compared apart from them.
+The heads of all rooms and the values of all records are compared with the backup's, so no process has to
+report its writes. A round compares only some of the records, and the next round continues there, so that
+events do not wait for a million records. Most records are read markers, which matter least, so all other
+records are compared separately.
 """
 
 import math
@@ -28,14 +28,14 @@ Changes: TypeAlias = AsyncGenerator[list[Record], None]
 
 
 class Shipped(NamedTuple):
-    """The times up to which all events, and all records, are beside the backup; RFC 3339, "" for never."""
+    """Times up to which all events and all records are beside the backup, in RFC 3339; "" for never."""
 
     events: str
     records: str
 
 
 class Increment:
-    """A backup, and the increment file that is being written beside it."""
+    """A backup and the increment file written beside it."""
 
     def __init__(self, backup: Backup) -> None:
         self.path = backup.folder
@@ -55,7 +55,7 @@ class Increment:
         self._file = await in_thread(self._backup.new_increment)
 
     async def add_records(self, store: Store, now: str, seconds: float | None) -> None:
-        """Compare records for about so many seconds, from where the last call stopped.
+        """Compare records for about `seconds` seconds, from where the last call stopped.
 
         None compares all of them, from the beginning. Raises `StoreUnavailable`, `BackupError`.
         """
@@ -92,7 +92,7 @@ class Increment:
             await in_thread(file.close)
 
     async def abandon(self) -> None:
-        """Leave the file as a crash would."""
+        """Close the file without a closing frame, as a crash would leave it."""
         await self._stop()
         if self._file is not None:
             self._file.abandon()
@@ -102,9 +102,9 @@ class Increment:
             await look.stop()
 
     async def _write(self, lines: Sequence[Line]) -> None:
-        """Write the lines durably, and only then note them as present."""
+        """Write the lines durably, then note them as present."""
         if self._file is None:
-            raise BackupError(f"{self.path}: its increments are closed")
+            raise BackupError(f"{self.path}: the increments of this backup are closed")
         await in_thread(self._file.write, lines)
         self._note(lines)
 
@@ -119,7 +119,7 @@ class Increment:
 
 
 class Look:
-    """A scan over the records of some spaces, page by page, that begins again at its end."""
+    """A repeated scan over the records of some spaces, page by page."""
 
     def __init__(self, wanted: Callable[[str], bool]) -> None:
         self.complete = ""  # the time at which the last complete scan began
@@ -148,14 +148,14 @@ class Look:
 
 
 async def _changes(store: Store, known: Digests, wanted: Callable[[str], bool]) -> Changes:
-    """New and changed records, a list for each page; at the end the removed ones."""
-    gone = dict.fromkeys(each for each in known if wanted(each[0]))
+    """New and changed records, one list for each page; then the removed ones."""
+    deleted = dict.fromkeys(each for each in known if wanted(each[0]))
     for space in filter(wanted, await store.spaces()):
         async for page in source.records_of(store, space, is_passing):
             changed = []
             for record in page:
-                gone.pop((record.space, record.key), None)
+                deleted.pop((record.space, record.key), None)
                 if known.get((record.space, record.key)) != hash(record.value):
                     changed.append(record)
             yield changed
-    yield [Record(space, key) for space, key in gone]
+    yield [Record(space, key) for space, key in deleted]

@@ -1,8 +1,8 @@
 """Frames: sealed chunks in a file, one after another, each with its length before it.
 
 A frame is `kind` (1 byte: more, last), length (4 bytes), the first 4 bytes of a SHA-256 over those
-five, then the sealed chunk. The header's checksum tells a truncated file, which ends within a frame, from
-a changed one.
+five, then the sealed chunk. The header's checksum distinguishes a truncated file, which ends within a frame,
+from a changed one.
 """
 
 import errno
@@ -15,7 +15,7 @@ from typing import BinaryIO
 from chatserver.copies.archive.errors import Corrupted
 
 HEADER_BYTES = 9
-MOST_BYTES = 64 << 20  # of a chunk; a header with a larger length is broken
+MOST_BYTES = 64 << 20  # of a chunk; a header with a greater length is invalid
 MORE, LAST = b"\x00", b"\x01"
 
 
@@ -28,7 +28,7 @@ def open_file(path: Path) -> BinaryIO:
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "it is no file")
+        raise OSError(errno.EINVAL, "not a regular file")
     return file
 
 
@@ -46,13 +46,13 @@ def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
     if not header:
         return None
     if len(header) < HEADER_BYTES:
-        raise CutOff("it is cut off")
+        raise CutOff("the file is truncated")
     start, size = header[:5], int.from_bytes(header[1:5], "big")
     if header[5:] != _check(start) or size > MOST_BYTES or start[:1] not in (MORE, LAST):
-        raise Corrupted("it is damaged")
+        raise Corrupted("the file is damaged")
     sealed = file.read(size)
     if len(sealed) < size:
-        raise CutOff("it is cut off")
+        raise CutOff("the file is truncated")
     return sealed, start[:1] == LAST
 
 

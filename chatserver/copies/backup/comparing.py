@@ -1,4 +1,4 @@
-"""Compares the logs of a store with the lengths and hashes that a backup gives for its own."""
+"""Compares the logs of a store with the lengths and hashes in a backup."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from chatserver.copies.backup.take import ENDS
 
 
 async def ends_of(backup: Backup) -> dict[str, RoomEnd]:
-    """The length and the hash of each room's log. Raises `Corrupted`."""
+    """The length and hash of each room's log in the backup. Raises `Corrupted`."""
     return {
         line.room: line
         async for lines in backup.lines(ENDS)

@@ -8,27 +8,27 @@ from chatserver.copies.backup.key import Key, configured_key
 from chatserver.copies.backup.owner import owner_for
 from chatserver.copies.backup.seal import seal_for
 from chatserver.copies.backup.shelf import Shelf
-from chatserver.copies.backup.take import Settings
+from chatserver.copies.backup.take import BackupSettings
 
 
 def shelf_of(config: Config) -> Shelf:
-    """The configured folder of backups; files that root makes there are handed over to the server's user."""
+    """The configured folder of backups; root hands the files it makes there over to the server's user."""
     data = Path(config.server.data)
     folder = Path(config.backup.folder or data / "backups")
     return Shelf(folder, owner_for(folder, data))
 
 
 def checked_key(config: BackupConfig) -> Key | None:
-    """The key. Raises `BackupError`, also if the library for encryption is missing."""
+    """The configured key. Raises `BackupError`, also if the library for encryption is missing."""
     key = configured_key(config)
     seal_for(key, b"", "")  # raises now if the library is missing
     return key
 
 
-def settings_of(loaded: Loaded, share: float = 1.0) -> Settings:
+def settings_of(loaded: Loaded, share: float = 1.0) -> BackupSettings:
     """Settings for writing a backup; `share` as in pace.py. Raises `BackupError`."""
     config = loaded.config
-    return Settings(
+    return BackupSettings(
         part_bytes=config.backup.part_mb << 20,
         key=checked_key(config.backup),
         configuration=render_effective(loaded, config.plugin),

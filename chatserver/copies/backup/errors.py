@@ -1,4 +1,4 @@
-"""Errors of backups. The text names the file and what to do."""
+"""Errors of backups. The text names the file and the remedy."""
 
 from chatserver.copies.archive.errors import ArchiveError, Corrupted
 
@@ -12,4 +12,4 @@ class Unsealed(BackupError):
 
 
 class BrokenIncrements(Corrupted):
-    """An increment is changed, truncated or missing; the backup itself may be whole."""
+    """An increment is changed, truncated or missing; the backup itself may be complete."""

@@ -1,4 +1,4 @@
-"""Metrics of the backups in a folder, no matter which process made them."""
+"""Metrics of the backups in a folder, whichever process made them."""
 
 import math
 import time
@@ -14,11 +14,11 @@ from chatserver.copies.backup.trust import Trust
 from chatserver.copies.backup.verify import verified_at
 from chatserver.runtime.measure import Measures
 
-FRESH_SECONDS = 10.0  # so a scrape, which reads all metrics, looks at the disk once
+FRESH_SECONDS = 10.0  # so that a scrape, which reads all metrics, reads the disk once
 
 
 class _Seen(msgspec.Struct, frozen=True):
-    """Facts about the backups that are ours. Times are Unix times; 0 is never."""
+    """Facts about our own backups. Times are Unix times; 0 means never."""
 
     manifest: Manifest | None = None
     succeeded: float = 0.0

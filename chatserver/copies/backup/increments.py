@@ -1,13 +1,13 @@
 """Increments: changes since a backup, in files beside it that grow while the server works.
 
-A file is a row of frames (`frames.py`). A frame holds some JSON lines, compressed and sealed, and is durable
-before the next one begins. The first line of a file names the files before it with their numbers of
-frames, and the ledger (`ledger.py`) has the numbers after the last round. So a lost frame is noticed, while
-the frame that a crash truncated is not expected.
+A file is a sequence of frames (`chunks.py`). A frame holds some JSON lines, compressed and sealed, and is
+durable before the next one begins. The first line of a file names the files before it with their numbers of
+frames, and the ledger (`ledger.py`) has the numbers after the last round. So a lost frame is noticed, and a
+frame truncated by a crash is not missed.
 
 A file's name is a number and a random part. Each file is encrypted with a key derived from its name; the
 random part keeps two servers that continue two copies of a folder from using the same key. The line `Until`
-ends a round: all that was durable at its time is in the file. A file that was closed in order ends with a
+ends a round: everything durable at its time is in the file. A file that was closed in order ends with a
 frame marked as the last one.
 """
 
@@ -39,7 +39,7 @@ class IncrementFile:
     """A new increment file, open for writing. All calls block."""
 
     def __init__(self, backup: Path, key: Key | None, salt: bytes) -> None:
-        """Begin a file beside the backup, durable with its first frame. Raises `BackupError`."""
+        """Begin a file beside the backup; it is durable with its first frame. Raises `BackupError`."""
         folder = backup / FOLDER
         self._backup, self._key, self._salt = backup, key, salt
         before = self._before = {each.name: frames_in(each) for each in files(backup)}
@@ -67,7 +67,7 @@ class IncrementFile:
             raise
 
     def write(self, lines: Sequence[Line], *, last: bool = False) -> None:
-        """Append one frame durably. Raises `BackupError`; then the file is as it was before."""
+        """Append one frame durably. Raises `BackupError` and then leaves the file unchanged."""
         text = encode(lines)
         if len(text) > MOST_BYTES and len(lines) > 1:
             self.write(lines[: len(lines) // 2])
@@ -120,9 +120,10 @@ def read(
 ) -> Iterator[list[Line]]:
     """The lines of each frame, in order. Raises `BrokenIncrements` at the first broken or missing frame.
 
-    With `ledger`, a missing ledger raises too, after all frames were given.
+    With `ledger`, a missing ledger raises too, after all frames were yielded.
     """
-    known, problem = _known(backup, key, salt, ledger)  # before the files, which may grow meanwhile
+    # Read before the files, which may grow meanwhile.
+    known, problem = _known(backup, key, salt, ledger)
     found: dict[str, int] = {}
     try:
         for path in files(backup):
@@ -142,26 +143,26 @@ def read(
 
 
 def _known(backup: Path, key: Key | None, salt: bytes, demanded: bool) -> tuple[Ledger, str]:
-    """The ledger, and "" or the reason why it cannot be used; then the ledger is empty."""
+    """The ledger and "", or an empty ledger and the reason why the real one cannot be used."""
     try:
         known = read_ledger(backup, key, salt)
     except Corrupted as error:
         return Ledger({}), str(error)
     if known is None:
-        return Ledger({}), f"{backup / LEDGER}: it is missing" if demanded else ""
+        return Ledger({}), f"{backup / LEDGER}: the ledger is missing" if demanded else ""
     return known, ""
 
 
 def _demand(
     backup: Path, found: Mapping[str, int], wanted: Mapping[str, int], until: str = ""
 ) -> None:
-    """Raises `Corrupted` if a file has fewer frames than are known to have been written."""
+    """Raises `Corrupted` if a file has fewer frames than were written."""
     for name, frames in wanted.items():
         if found.get(name, 0) < frames:
-            written = f"; all until {until} had been written" if until else ""
+            written = f"; all changes until {until} had been written" if until else ""
             raise Corrupted(
-                f"{backup / FOLDER / name}: it is cut off or missing: {found.get(name, 0)} of "
-                f"{frames} frames are there{written}"
+                f"{backup / FOLDER / name}: the file is truncated or missing: it has "
+                f"{found.get(name, 0)} of {frames} frames{written}"
             )
 
 
@@ -171,7 +172,7 @@ def frames_in(path: Path) -> int:
 
 
 def _frames(path: Path) -> Iterator[tuple[bytes, bool]]:
-    """A file's sealed chunks, each with whether it is the last. A frame truncated by a crash is left out."""
+    """A file's sealed chunks, each with a flag on the last one. A frame truncated by a crash is left out."""
     try:
         with open_file(path) as file:
             while (found := read_frame(file)) is not None:
@@ -189,7 +190,7 @@ def _lines(path: Path, seal: Seal, number: int, last: bool, sealed: bytes) -> li
         data = zlib.decompressobj().decompress(seal.open(number, last, sealed), MOST_BYTES)
         return [line for lines in decode([data]) for line in lines]
     except zlib.error:
-        raise Corrupted(f"{path}: it cannot be unpacked") from None
+        raise Corrupted(f"{path}: a frame cannot be decompressed") from None
     except Corrupted as error:
         raise Corrupted(f"{path}: {error}") from None
 

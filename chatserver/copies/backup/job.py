@@ -1,4 +1,4 @@
-"""Backups that a server makes by itself: one job for all nodes, see `chatserver.cluster.jobs`."""
+"""Backups that a server makes by itself, in one job of all nodes: see `chatserver.cluster.jobs`."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from chatserver.interfaces import Store
 from chatserver.runtime.measure import Measures
 
 NAME = "backup"
-SHARE = 0.5  # of the node's time at most; the rest is for clients
+SHARE = 0.5  # of the node's time, at most; the rest is for clients
 START_SECONDS = 60.0  # after a start, while the server's clients are reconnecting
 DEADLINE_SECONDS = 12 * 3600.0
 STOP_SECONDS = 10.0
@@ -30,7 +30,7 @@ _QUIET = {"LOG_LEVEL": "warning", "PYTHONUNBUFFERED": "1"}
 
 
 class BackupJob:
-    """Makes a backup, removes old ones, and has the new one verified in a separate process."""
+    """Makes a backup, removes old ones, and verifies the new one in a separate process."""
 
     def __init__(
         self, loaded: Loaded, store: Store, measures: Measures, node: str = "unknown"
@@ -60,22 +60,24 @@ class BackupJob:
         await self._note(manifest)
         kept = self._config
         days, count, is_ours = kept.keep_days, kept.keep_count, self._trust.is_ours
-        gone = await asyncio.to_thread(self._shelf.rotate, datetime.now(UTC), days, count, is_ours)
-        for old in gone:
-            logger.info("backup {} is too old: removed", old)
+        removed = await asyncio.to_thread(
+            self._shelf.rotate, datetime.now(UTC), days, count, is_ours
+        )
+        for old in removed:
+            logger.info("old backup {} removed", old)
         if self._config.verify:
             await self._verify(path)
 
     async def _note(self, manifest: Manifest) -> None:
-        """Tell the other nodes which backup is the newest; warn if the one before is not in this folder."""
-        there = await asyncio.to_thread(self._shelf.all)
-        others = [path for path in there if path.name != manifest.name]
+        """Record this backup as the newest of all nodes; warn if the one before is not in this folder."""
+        backups = await asyncio.to_thread(self._shelf.all)
+        others = [path for path in backups if path.name != manifest.name]
         if (newest := await lacking(self._store, others)) is not None:
             warn(newest, self._shelf.folder)
         await note_newest(self._store, manifest, self._node)
 
     async def _verify(self, path: Path) -> None:
-        """Verify in another process: a restore keeps a core busy for a while, and this one serves clients."""
+        """Verify in another process: a restore keeps a core busy, and this process serves clients."""
         environ = {name: value for name, value in os.environ.items() if "CHATSERVER" not in name}
         given = {
             "CHATSERVER_BACKUP__KEY": self._config.key,
@@ -89,12 +91,12 @@ class BackupJob:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, said = await process.communicate()
+            _, output = await process.communicate()
         finally:
-            if process.returncode is None:  # we were cancelled
+            if process.returncode is None:  # this task was cancelled
                 await _stopped(process)
         if process.returncode:
-            reason = said.decode(errors="replace").strip() or f"status {process.returncode}"
+            reason = output.decode(errors="replace").strip() or f"status {process.returncode}"
             raise BackupError(f"{path} could not be verified: {reason}")
 
 

@@ -23,11 +23,11 @@ class Key:
 
     @property
     def id(self) -> str:
-        """An identifier that tells keys apart and reveals nothing else about them."""
+        """An identifier that distinguishes keys and reveals nothing else about them."""
         return self.derive(b"", b"id")[:8].hex()
 
     def derive(self, salt: bytes, purpose: bytes) -> bytes:
-        """32 bytes for one purpose in the backup with this salt."""
+        """A 32-byte key for one purpose in the backup with this salt."""
         extracted = hmac.digest(salt or bytes(32), self._secret, "sha256")
         return hmac.digest(extracted, b"chatserver backup " + purpose + b"\x01", "sha256")
 

@@ -1,9 +1,9 @@
 """The ledger of a backup's increments: `ledger.json` in its folder, renewed by every round.
 
-Like the manifest it has two lines: the number of frames of each increment file, as JSON, and a proof (HMAC)
-over it with the backup's key and salt. It is renewed after the frames are on the disk, and replaced
-atomically: after a crash there may be more frames than it names, never fewer. So fewer frames, or a missing
-ledger, are a loss.
+Like the manifest it has two lines: the number of frames of each increment file, as JSON, and an HMAC over
+that line with the backup's key and salt. It is replaced atomically after the frames are on the disk, so
+after a crash there may be more frames than it states, never fewer. Fewer frames, or a missing ledger, mean
+a loss.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ MOST_BYTES = 16 << 20
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """`frames` by the name of the file; `until` is the time of the last round, "" before the first."""
+    """`frames` maps file names to numbers of frames; `until` is the time of the last round, or ""."""
 
     frames: dict[str, int]
     until: str = ""
@@ -49,11 +49,11 @@ def write_ledger(backup: Path, ledger: Ledger, key: Key | None, salt: bytes, wri
 
 
 def read_ledger(backup: Path, key: Key | None, salt: bytes) -> Ledger | None:
-    """The ledger; None if there is none. Raises `Corrupted` if it is damaged or its proof does not fit."""
+    """The ledger; None if there is none. Raises `Corrupted` if it is damaged or its HMAC is wrong."""
     path = backup / FILE
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise Corrupted(f"{path}: it is too large for a ledger")
+            raise Corrupted(f"{path}: the file is too large for a ledger")
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return None
@@ -64,11 +64,11 @@ def read_ledger(backup: Path, key: Key | None, salt: bytes) -> Ledger | None:
         or lines[2]
         or not hmac.compare_digest(lines[1], _proof(lines[0], key, salt))
     ):
-        raise Corrupted(f"{path}: its checksum does not fit")
+        raise Corrupted(f"{path}: the checksum is wrong")
     try:
         return msgspec.json.decode(lines[0], type=Ledger)
     except msgspec.MsgspecError:
-        raise Corrupted(f"{path}: it is damaged") from None
+        raise Corrupted(f"{path}: the file is damaged") from None
 
 
 def clear_drafts(backup: Path) -> None:
@@ -78,7 +78,7 @@ def clear_drafts(backup: Path) -> None:
 
 
 def _proof(line: bytes, key: Key | None, salt: bytes) -> bytes:
-    """The proof of a line, for this backup. Without a key it guards against accidents only, as all seals."""
+    """The HMAC of a line, for this backup. Without a key it guards against accidents only, like all seals."""
     secret = hashlib.sha256(salt).digest() if key is None else key.derive(salt, b"ledger")
     return hmac.digest(secret, line, "sha256").hex().encode()
 

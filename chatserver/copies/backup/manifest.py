@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 FILE = "manifest.json"
 FORMAT = "chatserver-backup"
-VERSION = 2  # in version 1 the seal of a plain chunk did not include the backup's salt
+VERSION = 2  # in version 1 a plain chunk's seal did not include the backup's salt
 MOST_BYTES = 16 << 20
 _HEX = re.compile("([0-9a-f]{2})+")
 
 
 class Part(NamedTuple):
-    """One file of a stream, as it is in the folder."""
+    """One file of a stream."""
 
     name: str
     size: int
@@ -57,7 +57,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """The backup's id: unique even among backups of the same name or the same content."""
+        """The backup's id, unique even among backups of the same name or content."""
         digest = hashlib.sha256(self.salt.encode())
         for parts in self.streams.values():
             for part in parts:
@@ -70,7 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Head(msgspec.Struct):
-    """Fields that every version has, so that a manifest of a newer version can be recognised as one."""
+    """Fields of every version, so that a manifest of a newer version is recognised."""
 
     format: str
     version: int
@@ -96,34 +96,34 @@ def write_manifest(folder: Path, manifest: Manifest, key: Key | None) -> None:
 
 
 def read_manifest(folder: Path, key: Key | None) -> Manifest:
-    """The manifest of a backup. Raises `BackupError`, and `Corrupted` if it is not as it was written.
+    """The manifest of a backup. Raises `BackupError`, and `Corrupted` if it was changed.
 
     With a key, plain backups are refused (`Unsealed`): anyone with write access could have planted one.
     """
     path = folder / FILE
     lines = _read(path).split(b"\n")
     if len(lines) != 3 or lines[2]:
-        raise Corrupted(f"{path}: it is damaged")
+        raise Corrupted(f"{path}: the file is damaged")
     head = _decoded(path, lines[0], _Head)
     if head.format != FORMAT:
-        raise Corrupted(f"{path}: it is no manifest of a backup")
+        raise Corrupted(f"{path}: this is not the manifest of a backup")
     if head.version > VERSION:
         raise BackupError(
-            f"{path}: the backup is of version {head.version}, and this server knows them up to "
-            f"{VERSION}: chatserver {head.server} wrote it, use that one"
+            f"{path}: the backup has version {head.version}, and this server reads versions up to "
+            f"{VERSION}: use chatserver {head.server}, which wrote it"
         )
     _check_key(folder, head.key, key)
     manifest = _decoded(path, lines[0], Manifest)
     if not _HEX.fullmatch(manifest.salt):
-        raise Corrupted(f"{path}: it is damaged")
+        raise Corrupted(f"{path}: the file is damaged")
     proof = _proof(lines[0], manifest.salt, key)
     if not hmac.compare_digest(lines[1], proof):
-        raise Corrupted(f"{path}: its checksum does not fit")
+        raise Corrupted(f"{path}: the checksum is wrong")
     return manifest
 
 
 def peek(folder: Path) -> Manifest:
-    """A backup's manifest without checking its proof, to choose among backups. Raises `BackupError`."""
+    """A backup's manifest, its HMAC unchecked, to choose among backups. Raises `BackupError`."""
     path = folder / FILE
     return _decoded(path, _read(path).partition(b"\n")[0], Manifest)
 
@@ -132,8 +132,8 @@ def _check_key(folder: Path, wanted: str | None, key: Key | None) -> None:
     path = folder / FILE
     if wanted is None and key is not None:
         raise Unsealed(
-            f"{folder}: it is not encrypted, so anybody may have changed it: leave out the key "
-            "(backup.key_file) to take it all the same"
+            f"{folder}: the backup is not encrypted, so anybody may have changed it: leave out the "
+            "key (backup.key_file) to use it nevertheless"
         )
     if wanted is not None and key is None:
         raise BackupError(f"{path}: the backup is encrypted: give its key (backup.key_file)")
@@ -144,7 +144,7 @@ def _check_key(folder: Path, wanted: str | None, key: Key | None) -> None:
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise Corrupted(f"{path}: it is too large for a manifest")
+            raise Corrupted(f"{path}: the file is too large for a manifest")
         return path.read_bytes()
     except OSError as error:
         raise Corrupted(f"{path}: {reason(path, error)}") from None
@@ -154,7 +154,7 @@ def _decoded(path: Path, line: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(line, type=kind)
     except msgspec.MsgspecError:
-        raise Corrupted(f"{path}: it is damaged") from None
+        raise Corrupted(f"{path}: the file is damaged") from None
 
 
 def _proof(line: bytes, salt: str, key: Key | None) -> bytes:

@@ -16,7 +16,7 @@ EXAMPLE = "2026-11-25T10:00:00Z"
 
 
 class Moment(NamedTuple):
-    """A time as it was given, and the last instant that belongs to it; both as events have it."""
+    """A given time, and the last instant that belongs to it; both in the format of events."""
 
     first: str
     last: str
@@ -46,21 +46,23 @@ def choose(
 ) -> Backup:
     """The backup at `path`; if that is a folder of backups, the newest that is not later than the moment.
 
-    `incomplete` accepts broken increments and uses those that are whole. Raises `BackupError`.
+    `incomplete` accepts broken increments and uses those before the first broken one. Raises `BackupError`.
     """
     if is_backup(path):
         return Backup(path, key, incomplete=incomplete)
     backups = Shelf(path).all()
     if not backups:
-        raise BackupError(f"{path}: it is no backup, and there is none in it")
+        raise BackupError(f"{path}: this is not a backup, and the folder holds none")
     for backup in reversed(backups):
         if moment is None or peek(backup).ended <= moment.last:
             return Backup(backup, key, incomplete=incomplete)
-    raise BackupError(f"{path}: all backups in it are from after {moment.first if moment else ''}")
+    raise BackupError(
+        f"{path}: all backups in this folder are later than {moment.first if moment else ''}"
+    )
 
 
 async def reach(backup: Backup) -> Reach:
-    """The time that a backup with its increments reaches. Raises `Corrupted`."""
+    """The time up to which a backup with its increments is complete. Raises `Corrupted`."""
     found = Reach(backup.manifest.ended, closed=True)
     async for lines in backup.increments():
         closed = any(isinstance(line, Closed) for line in lines)
@@ -73,11 +75,11 @@ async def demand_reached(backup: Backup, moment: Moment) -> None:
     """Raises `BackupError` if the backup and its increments do not cover the moment."""
     if moment.last < backup.manifest.ended:
         raise BackupError(
-            f"{backup.folder}: it was complete at {backup.manifest.ended}: take one from before "
-            f"{moment.first}"
+            f"{backup.folder}: this backup was complete at {backup.manifest.ended}: choose one from "
+            f"before {moment.first}"
         )
     until = (await reach(backup)).until
     if moment.first > until:
         raise BackupError(
-            f"{backup.folder}: it reaches until {until}: leave out --at to restore all that is there"
+            f"{backup.folder}: its changes end at {until}: leave out --at to restore all of them"
         )

@@ -1,6 +1,6 @@
-"""A record in the store that names the newest backup of all nodes; each node compares it with its own folder.
+"""A record in the store names the newest backup of all nodes; each node looks for that backup in its folder.
 
-If `backup.folder` is not the same place on all nodes, a node that takes over finds that it lacks the newest.
+If `backup.folder` is not the same place on all nodes, a node that takes over notices the missing backup.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from chatserver.copies.backup.manifest import Manifest
 from chatserver.copies.backup.shelf import made
 from chatserver.interfaces import Store
 
-KEY = "backup"  # a record of the installation itself, which is not copied
+KEY = "backup"  # a record of the installation's nodes, which is not copied
 
 
 class Newest(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ async def note_newest(store: Store, manifest: Manifest, node: str) -> None:
 async def lacking(
     store: Store, ours: Collection[Path], foreign: Collection[Path] = ()
 ) -> Newest | None:
-    """The newest backup if this node's folder has neither it nor a newer one of ours; else None.
+    """The newest backup if this node's folder lacks it and has no newer one of ours; else None.
 
     A backup in `foreign` (sealed with an earlier key, for instance) counts as present. Raises
     `StoreUnavailable`.

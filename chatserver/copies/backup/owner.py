@@ -1,7 +1,7 @@
-"""Ownership of backup files, and advice for operators if it is wrong.
+"""Ownership of backup files, and advice for operators if the owner is wrong.
 
 A server that runs as an unprivileged user must be able to continue a backup that root made. So root hands
-the files over to that user before the backup gets its name.
+its files over to that user before the backup gets its name.
 """
 
 import contextlib
@@ -60,9 +60,9 @@ def hand_over_new(folder: Path, owner: Owner | None) -> None:
 
 def reason(path: Path, error: OSError) -> str:
     """The system's message; if access was denied, also the file's owner and the command to change it."""
-    said = error.strerror or str(error)
+    message = error.strerror or str(error)
     if error.errno not in (errno.EACCES, errno.EPERM) or os.geteuid() == ROOT:
-        return said
+        return message
     for each in (path, *path.parents):
         owner = _owner(each)
         if owner is None:
@@ -71,10 +71,10 @@ def reason(path: Path, error: OSError) -> str:
             break
         me = Owner(os.geteuid(), os.getegid())
         return (
-            f"{said}: {each} belongs to {owner.user}, and this process runs as {me.user}: "
+            f"{message}: {each} belongs to {owner.user}, and this process runs as {me.user}: "
             f"chown -R {me.user}: {each}"
         )
-    return said
+    return message
 
 
 def _owner(path: Path) -> Owner | None:

@@ -1,11 +1,11 @@
-"""Limits the share of a node's time that copying takes while the node serves."""
+"""Limits the share of a serving node's time that copying takes."""
 
 import asyncio
 import time
 
 
 class Pace:
-    """`await pace()` after each piece of work; at share 0.5 half of the time is left to others."""
+    """`await pace()` after each piece of work pauses: at share 0.5 for as long as the work took."""
 
     def __init__(self, share: float = 1.0) -> None:
         self._idle = 1 / share - 1

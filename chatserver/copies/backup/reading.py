@@ -22,12 +22,12 @@ from chatserver.copies.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
 class Backup:
     """One complete backup. Raises `BackupError` if the folder holds none, or it is not sealed with the key.
 
-    `incomplete` reads the increments up to the first broken frame; `lost` then says what is wrong there.
+    `incomplete` reads the increments up to the first broken frame; `lost` then has that frame's error.
     """
 
     def __init__(self, folder: Path, key: Key | None, *, incomplete: bool = False) -> None:
         if not is_backup(folder):
-            raise BackupError(f"{folder}: it is no backup: there is no {FILE} in it")
+            raise BackupError(f"{folder}: this is not a backup: there is no {FILE} in it")
         self.folder = folder
         self.key = key
         self.lost = ""
@@ -35,14 +35,14 @@ class Backup:
         self.manifest: Manifest = read_manifest(folder, key)
         if is_name(folder.name) and folder.name != self.manifest.name:
             raise Corrupted(
-                f"{folder}: it is {self.manifest.name}, by the name of another backup: rename it"
+                f"{folder}: this is backup {self.manifest.name}: give the folder that name again"
             )
         missing = {CONFIG, RECORDS, EVENTS, LATE, ENDS} - self.manifest.streams.keys()
         if missing:
             raise Corrupted(f"{folder / FILE}: {', '.join(sorted(missing))} is missing")
         names = {part.name for parts in self.manifest.streams.values() for part in parts}
         if any(Path(name).name != name for name in names):  # a path to another folder
-            raise Corrupted(f"{folder / FILE}: it names files of somewhere else")
+            raise Corrupted(f"{folder / FILE}: it names files outside the backup")
 
     def check_files(self) -> None:
         """Compare every part with the manifest; blocks. Raises `Corrupted`."""
@@ -51,12 +51,12 @@ class Backup:
                 check_part(self.folder, part)
 
     def configuration(self) -> str:
-        """The settings that the server ran with, without secrets. Raises `Corrupted`."""
+        """The settings of the server, without secrets. Raises `Corrupted`."""
         pieces = read_parts(self.folder, self.manifest.streams[CONFIG], self._seal(CONFIG))
         return b"".join(pieces).decode()
 
     async def lines(self, *streams: str) -> AsyncIterator[list[Line]]:
-        """The lines of these streams, in lists. Raises `Corrupted`."""
+        """The lines of these streams, in lists of bounded size. Raises `Corrupted`."""
         for stream in streams:
             parts: list[Part] = self.manifest.streams[stream]
             async for lines in read_lines(self.folder, parts, self._seal(stream)):

@@ -1,7 +1,7 @@
 """Fills an empty store from a backup.
 
-Progress is kept only in the store itself: a restore that is repeated after an interruption reads the whole
-backup again, and writes the missing events and all records.
+Progress is kept only in the store: a restore repeated after an interruption reads the whole backup again, and
+writes the missing events and all records.
 """
 
 import secrets
@@ -40,7 +40,7 @@ async def restore(
 ) -> Restored:
     """Fill a store that no server uses with the backup's content, up to a moment if one is given.
 
-    No server starts on the store until this is done; then it starts with a new epoch and without sessions.
+    No server starts on the store before this has finished. The store then has a new epoch and no sessions.
     After an interruption, call it again with the same backup and moment; in that case the logs are compared
     with the backup's at the end. Raises `ArchiveError`, and `Corrupted` if the backup is broken.
     """
@@ -58,7 +58,7 @@ async def restore(
 
 
 def _origin(backup: Backup, moment: Moment | None) -> Origin:
-    """The origin to claim the store for: backup and moment. Only a restore of the same two may continue."""
+    """The origin for the claim on the store. Only a restore of the same backup and moment may continue."""
     manifest = backup.manifest
     until = f" as of {moment.last}" if moment else ""
     return Origin("restore", f"the backup {manifest.name} ({manifest.id}){until}")
@@ -75,7 +75,7 @@ async def _fill_logs(backup: Backup, filling: "Filling", progress: Progress) -> 
 
 
 async def _fill_records(backup: Backup, filling: "Filling", moment: Moment | None) -> int:
-    """Restore the records. Returns the number of those in the backup itself."""
+    """Restore the records. Returns the number of records in the backup without its increments."""
     records = 0
     async for lines in backup.lines(RECORDS, LATE):
         records += len(lines)
@@ -89,21 +89,21 @@ async def _fill_records(backup: Backup, filling: "Filling", moment: Moment | Non
 
 
 async def _demand_same(backup: Backup, store: Store, heads: Heads) -> None:
-    """Raises `ArchiveError` if events that were in the store before are not those of this backup."""
-    there = Patient(store)
-    found = await source.positions(there)
+    """Raises `ArchiveError` if events that were in the store before differ from the backup's."""
+    patient = Patient(store)
+    found = await source.positions(patient)
     for room in found.keys() | heads.keys():
         if found.get(room) != heads.get(room):
             raise _is_another(room)
     ends = await ends_of(backup)
     whole = [end for end in ends.values() if heads.get(end.room, 0) >= end.seq]
-    for room in await differing(there, whole):
+    for room in await differing(patient, whole):
         raise _is_another(room)
 
 
 def _is_another(room: str) -> ArchiveError:
     return ArchiveError(
-        f"room {room}: its log in the store is another one: somebody else wrote there: begin again "
+        f"room {room}: its log in the store differs, so somebody else wrote there: begin again "
         "with an empty store"
     )
 
@@ -114,14 +114,14 @@ class Filling:
     def __init__(self, target: Target, name: Path, moment: Moment | None) -> None:
         self.heads: Heads = {}  # the last seq read of each room
         self._target, self._name, self._moment = target, name, moment
-        self._ended: set[str] = set()  # rooms in which an event after the moment was met
+        self._ended: set[str] = set()  # rooms in which an event after the moment was read
         self._waiting: list[AnyEvent] = []
 
     async def add_events(self, lines: Sequence[Line], *, again: bool = False) -> None:
-        """Raises `Corrupted` for a gap, and for a repeated event unless `again` allows those."""
+        """Raises `Corrupted` for a gap, and for a repeated event unless `again` is true."""
         events = [line for line in lines if isinstance(line, Event)]
         if len(events) < len(lines):
-            raise Corrupted(f"{self._name}: there is something else among the events")
+            raise Corrupted(f"{self._name}: a stream of events has other lines")
         for event in events:
             if self._is_wanted(event):
                 self._add(event, again)
@@ -147,7 +147,7 @@ class Filling:
         records = [line for line in lines if isinstance(line, Record)]
         for record in records:
             if record.space == MARKERS and not is_marker(record):
-                raise Corrupted(f"{self._name}: space {MARKERS}: expected the number of an event")
+                raise Corrupted(f"{self._name}: space {MARKERS}: expected the seq of an event")
         wanted = [each for record in records if (each := _restored(record, self.heads))]
         await self._target.put(wanted)
 
@@ -170,7 +170,7 @@ def _covers(line: Line, moment: Moment) -> bool:
 
 
 def _restored(record: Record, heads: Heads) -> Record | None:
-    """The record to write: a read marker is limited to its room's head."""
+    """The record to write: a read marker is at most its room's head."""
     if is_passing(record.space, record.key):
         return None
     if record.space != MARKERS or record.value is None:

@@ -1,8 +1,8 @@
-"""Seals: each chunk of a stream carries a proof that it was written, unchanged, at this place of this stream.
+"""Seals: each chunk of a stream carries a proof that it is unchanged and at its place in its stream.
 
 Encrypted: AES-256-GCM, as in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015,
 "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"). The nonce is the chunk's
-number and whether it is the last; every stream has a key of its own, so no nonce is used twice. Changed,
+number and a flag on the last one; every stream has its own key, so no nonce is used twice. Changed,
 moved, repeated or missing chunks are refused, and so is a stream without its end. Plain: SHA-256 over the
 backup's salt, the stream, number, last and data, which guards against accidents only.
 """
@@ -17,7 +17,7 @@ from chatserver.copies.backup.key import Key
 from chatserver.hooks.extras import how_to_install
 
 SALT_BYTES = 16
-_PLACE_BYTES = 12  # a nonce of AES-GCM: 11 bytes of number, and one that marks the last chunk
+_PLACE_BYTES = 12  # a nonce of AES-GCM: number (11 bytes), flag of the last chunk (1 byte)
 DIGEST_BYTES = 32
 
 
@@ -32,7 +32,7 @@ class Seal(Protocol):
 
 
 class Plain:
-    """Detects accidental damage; hides nothing."""
+    """Detects accidental damage; does not encrypt."""
 
     def __init__(self, salt: bytes, stream: str) -> None:
         self._start = salt + stream.encode()
@@ -43,7 +43,7 @@ class Plain:
     def open(self, number: int, last: bool, sealed: bytes) -> bytes:
         digest, data = sealed[:DIGEST_BYTES], sealed[DIGEST_BYTES:]
         if not hmac.compare_digest(digest, self._digest(number, last, data)):
-            raise Corrupted("its checksum does not fit")
+            raise Corrupted("the checksum is wrong")
         return data
 
     def _digest(self, number: int, last: bool, data: bytes) -> bytes:
@@ -51,7 +51,7 @@ class Plain:
 
 
 class Encrypted:
-    """Hides the data, and detects deliberate changes."""
+    """Encrypts the data, and detects deliberate changes."""
 
     def __init__(self, key: Key, salt: bytes, stream: str) -> None:
         self._cipher = _cipher(key.derive(salt, stream.encode()))
@@ -66,7 +66,7 @@ class Encrypted:
         try:
             data: bytes = self._cipher.decrypt(_place(number, last), sealed, None)
         except (InvalidTag, ValueError):  # ValueError: shorter than the tag
-            raise Corrupted("it does not open with the key") from None
+            raise Corrupted("the data does not match the key") from None
         return data
 
 

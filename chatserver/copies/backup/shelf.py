@@ -1,8 +1,8 @@
 """The shelf: the folder with all backups, complete ones and drafts, and the rotation of old ones.
 
-A backup is a folder that gets its name once all of it is on the disk; before that, and while it is being
-removed, its name begins with a dot. One process at a time makes or removes backups, under a lock; folders
-with such names that it finds were left by a crash, and it removes them.
+A backup is a folder that gets its name once all its data is on the disk; before that, and during its removal,
+its name begins with a dot. One process at a time makes or removes backups, under a lock. Any folder with such
+a name was left by a crash, so that process removes it.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 NEVER = datetime.min.replace(tzinfo=UTC)
 PARTIAL, REMOVED = ".partial-", ".removed-"
 LOCK = ".lock"
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may point anywhere
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW  # a link could point anywhere
 
 
 class Shelf:
@@ -63,9 +63,9 @@ class Shelf:
 
     @contextmanager
     def draft(self, now: datetime) -> Iterator[Path]:
-        """A new folder to fill. It becomes a backup at the end of the block, unless that raised.
+        """A new folder to fill. It becomes a backup at the end of the block, unless the block raised.
 
-        Raises `BackupError`: disk full, no right to write, another process at work.
+        Raises `BackupError`: disk full, no permission to write, another process at work.
         """
         with self._locked():
             name = self._free_name(now)
@@ -93,31 +93,31 @@ class Shelf:
     ) -> list[Path]:
         """Remove backups older than `keep_days`, and the oldest beyond `keep_count`; 0 sets no limit.
 
-        Only backups that are ours count, and the newest of them always stays. Others are removed when they
-        are older than `keep_days`, or than all of ours that `keep_count` keeps. Returns the removed ones.
+        Only our own backups count, and their newest always stays. Foreign ones are removed if they are older
+        than `keep_days`, or than all of ours that `keep_count` keeps. Returns the removed ones.
         """
         with self._locked():
-            there = self.all()
-            ours = [each for each in there if is_ours(each)]
-            spared = (ours or there)[-1:]
+            backups = self.all()
+            ours = [each for each in backups if is_ours(each)]
+            spared = (ours or backups)[-1:]
             kept = ours[-keep_count:] if keep_count else ours
             full = 0 < keep_count <= len(ours)
             oldest = now - timedelta(days=keep_days) if keep_days else NEVER
-            gone = [
+            outdated = [
                 each
-                for each in there
+                for each in backups
                 if each not in spared
                 and (made(each) < oldest or (full and _place(each) < _place(kept[0])))
             ]
-            for each in gone:
+            for each in outdated:
                 self._remove(each)
-            return gone
+            return outdated
 
     def _remove(self, backup: Path) -> None:
         try:
             removed = self.folder / (REMOVED + backup.name)
             backup.rename(removed)
-            if removed.is_symlink() or not removed.is_dir():  # planted, or left there by mistake
+            if removed.is_symlink() or not removed.is_dir():  # planted, or put there by mistake
                 removed.unlink()
             else:
                 shutil.rmtree(removed)
@@ -146,7 +146,7 @@ class Shelf:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
-            raise BackupError(f"{self.folder}: another backup is being made there") from None
+            raise BackupError(f"{self.folder}: another process is making a backup there") from None
         try:
             self._clear()
             yield
@@ -161,7 +161,7 @@ class Shelf:
 
 
 def is_name(name: str) -> bool:
-    """Whether a shelf gives such a name to a backup."""
+    """Whether the name has the form of a backup's name."""
     found = _NAME.fullmatch(name)
     if found is None:
         return False
@@ -172,10 +172,10 @@ def is_name(name: str) -> bool:
 
 
 def made(backup: Path) -> datetime:
-    """The time at which a backup was begun, by its name. Raises `BackupError`."""
+    """The time at which a backup was begun, from its name. Raises `BackupError`."""
     found = _NAME.fullmatch(backup.name)
     if found is None:
-        raise BackupError(f"{backup}: it has not the name of a backup")
+        raise BackupError(f"{backup}: this is not the name of a backup")
     return datetime.fromisoformat(found[1])
 
 

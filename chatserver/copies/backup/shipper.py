@@ -1,7 +1,7 @@
 """The shipper: every few seconds it writes the changes since the newest backup beside it, as increments.
 
-It takes a bounded share of the node's time, however much there is to write: after a long round the next one
-waits, and many records are spread over several rounds (`changes.py`).
+It takes a bounded share of the node's time: after a long round the next one waits, and many records are
+spread over several rounds (`changes.py`).
 """
 
 import asyncio
@@ -31,17 +31,17 @@ from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import end
 from chatserver.runtime.measure import Measures
 
-LEASE = "job/backup"  # the backup job's: the node that makes backups has them in its folder
+LEASE = "job/backup"  # of the backup job, as the node that makes backups has them in its folder
 WATCH_SECONDS = 30.0  # between two checks that the newest backup is in this node's folder
-SHARE = 0.1  # of the time, at most, for events; and as much for records
+SHARE = 0.1  # of the time, at most, for events; and the same for records
 
 
 class NoBackupYet(BackupError):
-    """There is no backup to write beside, as in the first minute of every installation."""
+    """There is no backup yet, as in the first minute of every installation."""
 
 
 class Shipper:
-    """Keeps the newest backup that is sealed with the key up to date, no matter which process made it."""
+    """Keeps the newest backup sealed with the key up to date, whichever process made it."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class Shipper:
         measures: Measures,
         hurry: Callable[[], None] = lambda: None,
     ) -> None:
-        """`hurry` asks for a new backup if this node's folder has none that can be continued."""
+        """`hurry` is called for a new backup if no backup in this node's folder can be continued."""
         self._store, self._shelf, self._key, self._seconds = store, shelf, key, seconds
         self._trust, self._hurry = Trust(shelf, key), hurry
-        self._named: set[Path] = set()  # foreign backups that a warning named
-        self._lacked = ""  # the newest backup, if it was looked for and is not here
+        self._named: set[Path] = set()  # foreign backups already named in a warning
+        self._lacked = ""  # name of the newest backup, if it is missing here
         self._acting = self._broken = False
         self._since = 0.0
         self._watch: asyncio.Task[None] | None = None
@@ -68,12 +68,12 @@ class Shipper:
         self._failing = ""
         measures.gauge(
             "chatserver_backup_shipped_timestamp_seconds",
-            "Time up to which the backup that this node keeps up to date has all events; 0: it keeps none",
+            "Time up to which the backup that this node keeps up to date has all events; 0: none",
             lambda: self._shipped,
         )
         measures.gauge(
             "chatserver_backup_records_shipped_timestamp_seconds",
-            "Time up to which it has all records (accounts, read markers) as well; 0: it keeps none",
+            "Time up to which that backup has all records (accounts, read markers); 0: this node keeps none",
             lambda: self._records_shipped,
         )
         measures.gauge(
@@ -120,7 +120,7 @@ class Shipper:
                 due = max(began + self._seconds, self._events_due)
                 await asyncio.sleep(due - time.monotonic())
         finally:
-            self._shipped = self._records_shipped = 0.0  # from now on another node writes
+            self._shipped = self._records_shipped = 0.0  # another node writes from now on
             self._acting = self._broken = False
             await self.end()
 
@@ -139,18 +139,18 @@ class Shipper:
         await self._add()
 
     def _none(self, foreign: dict[Path, str]) -> BackupError:
-        """The error that says why no backup here can be continued."""
+        """The error with the reason why no backup here can be continued."""
         if foreign:
-            said = next(reversed(foreign.values()))
-            return BackupError(f"no backup there is ours to write changes beside: {said}")
+            cause = next(reversed(foreign.values()))
+            return BackupError(f"no backup there is ours to write changes beside: {cause}")
         return NoBackupYet(f"{self._shelf.folder}: there is no backup yet to write changes beside")
 
     def _name(self, ours: dict[Path, Manifest], foreign: dict[Path, str]) -> None:
         """Warn once of each foreign backup that is newer than ours."""
         newest = made(next(reversed(ours))) if ours else None
-        for path, said in foreign.items():
+        for path, cause in foreign.items():
             if newest and path not in self._named and made(path) >= newest:
-                logger.warning("changes are not written beside a newer backup: {}", said)
+                logger.warning("changes are not written beside a newer backup: {}", cause)
                 self._named.add(path)
 
     async def _look(self, ours: Collection[Path], foreign: Collection[Path]) -> bool:
@@ -162,7 +162,7 @@ class Shipper:
         return newest is not None
 
     async def _keep_watch(self) -> None:
-        """Look for the newest backup, on nodes that do not write as well: they may have to take over."""
+        """Look for the newest backup, also on nodes that do not write: they may have to take over."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
@@ -187,7 +187,7 @@ class Shipper:
         logger.info("changes are written beside {}", backup.folder)
 
     async def _add(self, *, whole: bool = False) -> None:
-        """Write all new events, and as many records as there is time for, or all of them if `whole`."""
+        """Write all new events, and as many records as the time allows; all records if `whole`."""
         assert self._increment is not None
         now = at_text(datetime.now(UTC))
         if whole or time.monotonic() >= self._records_due:
@@ -206,11 +206,11 @@ class Shipper:
         self._shipped, self._records_shipped = unix(shipped.events), unix(shipped.records)
 
     async def _try(self) -> None:
-        """Run one round; an error is logged once, and the next round tries again."""
+        """Run one round; log a repeated error once. The next round tries again."""
         try:
             await self.round()
         except StoreUnavailable:
-            logger.warning("the store does not answer: its changes are not beside the backup")
+            logger.warning("changes are not written beside the backup: the store does not answer")
         except ArchiveError as error:
             if str(error) != self._failing:
                 level = "WARNING" if isinstance(error, NoBackupYet) else "ERROR"
@@ -235,14 +235,14 @@ class Shipper:
             logger.warning("{}", error)
 
     async def _abandon(self) -> None:
-        """Leave the file as it is; its frames count. The next round begins another file."""
+        """Close the file without a closing frame; its frames stay valid. The next round begins a new one."""
         if self._increment is not None:
             increment, self._increment = self._increment, None
             await increment.abandon()
 
 
 def _cost(began: float) -> float:
-    """Seconds of which the time since `began` is the share SHARE."""
+    """The time since `began`, divided by SHARE: the seconds that this work has to last for."""
     return (time.monotonic() - began) / SHARE
 
 

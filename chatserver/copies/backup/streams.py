@@ -1,4 +1,4 @@
-"""Streams of a backup for use in an event loop: runs `parts.py` in a thread."""
+"""Streams of a backup for an event loop: runs `parts.py` in a thread."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +13,7 @@ from chatserver.copies.backup.seal import Seal
 
 
 class StreamWriter:
-    """Takes bytes and writes parts."""
+    """Accepts bytes and writes parts."""
 
     def __init__(self, folder: Path, name: str, seal: Seal, part_bytes: int) -> None:
         self._parts = PartsWriter(folder, name, seal, part_bytes)
@@ -21,12 +21,12 @@ class StreamWriter:
         self.write = self._writing.write
 
     async def close(self) -> list[Part]:
-        """Write the rest and return the parts, durable by then. Raises `OSError`."""
+        """Write the rest and return the parts, which are then durable. Raises `OSError`."""
         await self._writing.flush()
         return await asyncio.to_thread(self._parts.close)
 
     async def abandon(self) -> None:
-        """Stop writing and close the file; writing has ended when this returns. Never raises."""
+        """Stop writing and close the file; when this returns, nothing is written any more. Never raises."""
         await self._writing.abandon()
         self._parts.abandon()
 

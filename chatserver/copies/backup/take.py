@@ -1,4 +1,4 @@
-"""Makes a backup: writes the lines that a `Copying` reads as streams into a draft (`shelf.py`)."""
+"""Makes a backup: writes the lines from a `Copying` as streams into a draft (`shelf.py`)."""
 
 import asyncio
 import secrets
@@ -26,20 +26,20 @@ from chatserver.version import __version__
 # The streams, in the order they are written. `late` has records that were written during the copying.
 CONFIG, RECORDS, EVENTS, LATE, ENDS = "config", "records", "events", "late", "ends"
 
-LINES = 1000  # encoded in one go
+LINES = 1000  # encoded at once
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class BackupSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings for writing a backup. `configuration` is kept in the backup, so it must not hold secrets."""
 
     part_bytes: int
     key: Key | None = None
     configuration: str = ""
-    share: float = 1.0  # of the time, see pace.py
+    share: float = 1.0  # of the node's time, see pace.py
 
 
 async def take(
-    store: Store, shelf: Shelf, settings: Settings, progress: Progress = silent
+    store: Store, shelf: Shelf, settings: BackupSettings, progress: Progress = silent
 ) -> tuple[Path, Manifest]:
     """Copy the store while others use it; returns the backup. Raises `BackupError`."""
     begun, since = datetime.now(UTC), time.monotonic()
@@ -65,21 +65,21 @@ async def take(
 
 
 def at_text(time: datetime) -> str:
-    """A time as events have it: RFC 3339, UTC, milliseconds."""
+    """A time in the format of events: RFC 3339, UTC, milliseconds."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _Copy:
     """The streams of one backup, one after another."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: BackupSettings) -> None:
         self._folder, self._settings = folder, settings
         self.salt = secrets.token_bytes(SALT_BYTES)
         self.streams: dict[str, list[Part]] = {}
         self._pace = Pace(settings.share)
 
     async def all_of(self, store: Store, progress: Progress) -> Counts:
-        """Write all streams, in the order whose reason `Copying` gives. Returns the counts."""
+        """Write all streams, in the order that `Copying` explains. Returns the counts."""
         copying = Copying(store)
         async with self._stream(CONFIG) as writer:
             await writer.write(self._settings.configuration.encode())

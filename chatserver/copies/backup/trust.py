@@ -1,7 +1,7 @@
-"""Tells our backups (sealed with the key, or plain if no key is configured) from foreign ones.
+"""Distinguishes our backups (sealed with the key, or plain if no key is configured) from foreign ones.
 
 Anyone with write access to the folder can plant a plain backup, or one sealed with another key. A foreign
-backup gets no increments, counts in no metric, and takes no place of ours when old ones are removed.
+backup gets no increments, counts in no metric, and never displaces one of ours in the rotation.
 """
 
 from pathlib import Path
@@ -15,14 +15,14 @@ from chatserver.copies.backup.shelf import Shelf
 
 
 class Sorted(NamedTuple):
-    """The backups of a folder, oldest first; `foreign` ones with the reason, which names the folder."""
+    """The backups of a folder, oldest first; `foreign` has the reason for each foreign one."""
 
     ours: dict[Path, Manifest]
     foreign: dict[Path, str]
 
 
 class Trust:
-    """Sorts backups into ours and foreign ones. A manifest is proven again only after it changed."""
+    """Sorts backups into ours and foreign ones. A manifest is checked again only after it changed."""
 
     def __init__(self, shelf: Shelf, key: Key | None) -> None:
         self._shelf, self._key = shelf, key
@@ -34,8 +34,8 @@ class Trust:
         for path in self._seen.keys() - found.keys():
             self._seen.pop(path, None)  # with a default, as two threads may do this at once
         return Sorted(
-            {path: it for path, it in found.items() if isinstance(it, Manifest)},
-            {path: it for path, it in found.items() if isinstance(it, str)},
+            {path: proof for path, proof in found.items() if isinstance(proof, Manifest)},
+            {path: proof for path, proof in found.items() if isinstance(proof, str)},
         )
 
     def is_ours(self, path: Path) -> bool:

@@ -27,8 +27,8 @@ VERIFIED = "verified"  # a file beside the manifest
 async def verify(backup: Backup, scratch: Store, progress: Progress = silent) -> None:
     """Restore into `scratch`, an empty store, and check all of it. Raises `BackupError`.
 
-    Checked are every file, the counts, the digest of every room's log, and the promises of a log: numbers
-    1 … n without gaps, each (author, client_id) once, a room's description first.
+    It checks every file, the counts, each room's digest, and the rules for a log: seqs 1 … n without gaps,
+    each (author, client_id) once, the room's description first.
     """
     await asyncio.to_thread(backup.check_files)
     heads, records = await restore(backup, scratch, progress)
@@ -36,11 +36,13 @@ async def verify(backup: Backup, scratch: Store, progress: Progress = silent) ->
     events = sum(end.seq for end in ends.values())
     counts = backup.manifest.counts
     if (len(ends), events, records) != (counts.rooms, counts.events, counts.records):
-        raise Corrupted(f"{backup.folder}: it does not hold as many events or records as it says")
+        raise Corrupted(
+            f"{backup.folder}: its numbers of events and records are not those of its manifest"
+        )
     if any(heads.get(room, 0) < end.seq for room, end in ends.items()):
-        raise Corrupted(f"{backup.folder}: logs in it end too early")
+        raise Corrupted(f"{backup.folder}: some logs end too early")
     for room in await differing(scratch, list(ends.values())):
-        raise Corrupted(f"{backup.folder}: room {room}: its log is another one")
+        raise Corrupted(f"{backup.folder}: room {room}: its log does not match its hash")
     await _demand_whole(scratch, heads, ends)
     await _demand_described(backup, scratch, heads)
 
@@ -55,7 +57,9 @@ async def _demand_described(backup: Backup, store: Store, heads: Heads) -> None:
     """Raises `Corrupted` if a room's log does not begin with the room's description."""
     async for room, events in source.events(store, dict.fromkeys(heads, 1), {}):
         if not isinstance(events[0], RoomChanged | UnknownEvent):
-            raise Corrupted(f"{backup.folder}: room {room}: it does not begin with what it is")
+            raise Corrupted(
+                f"{backup.folder}: room {room}: its log does not begin with the room's description"
+            )
 
 
 def note_verified(backup: Path) -> None:

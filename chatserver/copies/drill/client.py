@@ -6,15 +6,15 @@ from typing import Any
 
 from chatserver.errors import StartupError
 
-SECONDS = 10.0  # longer than the time limit of a store that hangs
+SECONDS = 10.0  # longer than the server waits for a hanging store
 
 
-class Refused(StartupError):
-    """The server refused a request, or is gone."""
+class RequestFailed(StartupError):
+    """The server refused a request or did not answer."""
 
 
 class Client:
-    """One user's connection, made again after it was lost."""
+    """One user's connection, reopened after a loss."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
@@ -27,11 +27,11 @@ class Client:
         self._enter("login", username, password)
 
     def post(self, path: str, **body: str) -> Any:
-        """The answer to a request below /api/v1. Raises `Refused`."""
+        """The answer to a request below /api/v1. Raises `RequestFailed`."""
         return self._ask("POST", f"/api/v1/{path}", json.dumps(body))
 
     def get(self, path: str) -> Any:
-        """Raises `Refused`."""
+        """Raises `RequestFailed`."""
         return self._ask("GET", path, None)
 
     def close(self) -> None:
@@ -48,7 +48,9 @@ class Client:
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise Refused(f"{method} {path}: {error!r}") from error
+            raise RequestFailed(f"{method} {path}: {error!r}") from error
         if not 200 <= answer.status < 300:
-            raise Refused(f"{method} {path}: {answer.status} {text[:200].decode(errors='replace')}")
+            raise RequestFailed(
+                f"{method} {path}: {answer.status} {text[:200].decode(errors='replace')}"
+            )
         return json.loads(text) if text else None

@@ -1,8 +1,8 @@
 """One drill, from an empty store to its end.
 
-At each of two sizes: fill, serve, back up, and have people write; then kill the server with its data
-at some moment, restore, serve again, and compare. Moments are told from what the server writes beside
-the backup in rounds: right before the next one most is lost.
+At each of two sizes it fills the store, serves, makes a backup and lets users write; then it kills the
+server with its data at some moment, restores, serves again, and compares. Moments are relative to the rounds
+in which the server writes changes beside the backup: the loss is greatest right before a round.
 """
 
 import asyncio
@@ -12,49 +12,49 @@ from typing import Any, NamedTuple
 
 from chatserver.copies.drill.filling import ROOM_MESSAGES, Progress
 from chatserver.copies.drill.load import People, Place, Sent, lost
-from chatserver.copies.drill.outcome import Copied, Fall, Outcome
+from chatserver.copies.drill.outcome import Copied, DrillResult, Fall
 from chatserver.copies.drill.scratch import Scratch
 from chatserver.copies.drill.served import until
 from chatserver.errors import StartupError
 
-ROUNDS = 2  # written before a moment is chosen: users are writing by then
-LATE_SECONDS = 120.0  # beyond the interval; then a round counts as missing
+ROUNDS = 2  # written before a kill; by then users are writing
+LATE_SECONDS = 120.0  # after the interval; a later round counts as missing
 BEFORE, BETWEEN, DURING = "right before a round", "between two rounds", "while a round is written"
-# The share of the interval that has passed since the last round began to be written.
+# The share of the interval that has passed since the last round began.
 MOMENTS = {BEFORE: 0.97, BETWEEN: 0.5, DURING: 0.0}
 
 Say = Callable[[str], None]
 
 
 class Plan(NamedTuple):
-    """The extent of a drill; `messages` make whole rooms, at least two."""
+    """The extent of a drill. `messages` fill whole rooms, at least two."""
 
     messages: int  # at the larger size; the smaller is a tenth
-    moments: int = len(MOMENTS)  # at the smaller size; at the larger one only the worst
+    moments: int = len(MOMENTS)  # at the smaller size; at the larger one only the worst is tried
 
     def sizes(self) -> list[tuple[int, list[str]]]:
-        """Each size, as a number of messages, with the moments that are tried at it."""
+        """Each size, as a number of messages, with the moments to try at it."""
         rooms = self.messages // ROOM_MESSAGES
         smaller = max(rooms // 10, 1) * ROOM_MESSAGES
         return [(smaller, list(MOMENTS)[: self.moments]), (rooms * ROOM_MESSAGES, [BEFORE])]
 
 
 class Drill:
-    """A drill, which runs once."""
+    """One drill, for a single run."""
 
     def __init__(self, scratch: Scratch, plan: Plan, say: Say, progress: Progress) -> None:
         if not scratch.ship_seconds:
             raise StartupError(
-                "backup.ship_seconds is 0: all that came since the last backup would be lost"
+                "backup.ship_seconds is 0: everything since the last backup would be lost"
             )
         self._scratch, self._plan = scratch, plan
         self._say, self._progress = say, progress
         self._people = People(scratch.port)
-        self._outcome = Outcome(scratch.store_name, scratch.ship_seconds, [], [])
+        self._outcome = DrillResult(scratch.store_name, scratch.ship_seconds, [], [])
         self._messages = 0
         self._filled = 0  # events
 
-    async def run(self) -> Outcome:
+    async def run(self) -> DrillResult:
         """Run the drill. Raises `StartupError` if a step fails, or the result is not as promised."""
         try:
             for messages, moments in self._plan.sizes():
@@ -78,7 +78,7 @@ class Drill:
         await asyncio.to_thread(
             self._people.come_back if self._people.rooms else self._people.settle
         )
-        # Before the backup, so that it has their accounts: records are shipped less often than messages.
+        # Accounts are made before the backup, since records are shipped less often than messages.
         began = time.monotonic()
         await self._scratch.backup()
         copied = Copied(messages, time.monotonic() - began)
@@ -95,13 +95,13 @@ class Drill:
         await self._scratch.server.start()
         await asyncio.to_thread(self._people.come_back)
         served = time.monotonic()
-        gone = await self.compare(sent, events)
+        missing = await self.compare(sent, events)
         fall = Fall(
             messages=self._messages,
             moment=moment,
             acknowledged=len(sent),
-            lost=len(gone),
-            rpo=max((ended - each.at for each in gone), default=0.0),
+            lost=len(missing),
+            rpo=max((ended - each.at for each in missing), default=0.0),
             restoring=restored - began,
             rto=served - began,
         )
@@ -118,7 +118,7 @@ class Drill:
         await self._scratch.server.kill()
         sent = await asyncio.to_thread(self._people.end)
         if not sent:
-            raise StartupError("nobody could write")
+            raise StartupError("no user could write")
         return sent, ended
 
     async def _next_round(self) -> None:
@@ -133,16 +133,16 @@ class Drill:
             raise StartupError("the server writes nothing beside the backup") from None
 
     async def compare(self, sent: dict[Place, Sent], events: int) -> list[Sent]:
-        """The lost ones of the acknowledged messages; `events` is the number of restored events.
+        """The acknowledged messages that are lost; `events` is the number of restored events.
 
-        Raises `StartupError` if the other messages are not as they were.
+        Raises `StartupError` if other messages have changed.
         """
         logs: dict[str, list[Any]] = await asyncio.to_thread(self._people.logs)
         try:
-            gone = lost(sent, logs)
+            missing = lost(sent, logs)
         except ValueError as error:
             raise StartupError(f"after the restore: {error}") from error
         expected = self._filled + sum(map(len, logs.values()))
         if events != expected:
             raise StartupError(f"after the restore: {events:,} events, expected {expected:,}")
-        return gone
+        return missing

@@ -23,18 +23,18 @@ from chatserver.service.directory import USERS
 from chatserver.service.markers import MARKERS
 
 ROOM_MESSAGES = 1000
-MEMBERS = 10  # of each room, with a marker each
+MEMBERS = 10  # of each room, each with a read marker
 BODY = "What people write is rarely longer than this, and often shorter; some of it repeats. " * 2
 TRIES = 5
 RETRY_SECONDS = 1.0
 
-Progress = Callable[[int, int], None]  # rooms done, of how many
+Progress = Callable[[int, int], None]  # called with the number of rooms done and the total
 
 
 async def fill(store: Store, rooms: range, progress: Progress) -> int:
-    """Write the rooms of these numbers, with 1,000 messages each; returns the number of events.
+    """Write the rooms with these numbers, 1,000 messages each; returns the number of events.
 
-    Each room brings an account and ten read markers with it.
+    Each room adds an account and ten read markers.
     """
     written = 0
     for number in rooms:
@@ -69,7 +69,7 @@ def room_log(number: int) -> Iterator[AnyEvent]:
 
 
 def members(room: int) -> list[UserRef]:
-    """The members of a room. Each account is in ten consecutive rooms; its number is that of the first."""
+    """The members of a room. Each account is in ten consecutive rooms, and numbered after the first."""
     return [person(number) for number in range(max(room - MEMBERS + 1, 0), room + 1)]
 
 
@@ -86,7 +86,7 @@ async def _records(store: Store, number: int) -> None:
 
 
 async def _append(store: Store, events: Sequence[AnyEvent]) -> None:
-    """Append a room's events, also if the store is slow for a moment: nobody else writes there."""
+    """Append a room's events; retries a slow store, which is safe as nobody else writes to the room."""
     room = events[0].room
     for attempt in range(TRIES):
         try:

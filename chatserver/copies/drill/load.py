@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chatserver.copies.drill.client import Client, Refused
+from chatserver.copies.drill.client import Client, RequestFailed
 
 PEOPLE = 8
 ROOMS = 4
-PAUSE_SECONDS = 0.04  # between one user's messages: about 150 a second of all users
+PAUSE_SECONDS = 0.04  # between two messages of a user: all users send about 150 a second
 PASSWORD = "only for this drill"  # noqa: S105
 PAGE = 1000
 
@@ -18,14 +18,14 @@ Place = tuple[str, int]  # a room and a seq
 
 
 class Sent(NamedTuple):
-    """A message that was acknowledged; `at` is of the monotonic clock."""
+    """An acknowledged message; `at` is a time of the monotonic clock."""
 
     client_id: str
     at: float
 
 
-class Writer(threading.Thread):
-    """Sends one message after the other until it is stopped; repeats failed ones, as clients do."""
+class WritingUser(threading.Thread):
+    """Sends messages, one by one, until stopped; repeats failed ones, as clients do."""
 
     def __init__(self, client: Client, name: str, rooms: Sequence[str]) -> None:
         super().__init__(name=name, daemon=True)
@@ -39,7 +39,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         number = 0
         while not self._stopped.wait(PAUSE_SECONDS):
-            with contextlib.suppress(Refused):
+            with contextlib.suppress(RequestFailed):
                 self._send(self._rooms[number % len(self._rooms)], f"{self.name} {number}")
                 number += 1
 
@@ -50,18 +50,18 @@ class Writer(threading.Thread):
 
 
 class People:
-    """All users who write, with an account each, in the same few rooms."""
+    """All users who write, each with an account, in the same few rooms."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.rooms: list[str] = []
         self._clients: list[Client] = []
-        self._writers: list[Writer] = []
+        self._writers: list[WritingUser] = []
         self._shift = 0
-        self._back = 0  # the seq of the first message after they came back, in the first room
+        self._back = 0  # seq of the first message after the restore, in the first room
 
     def settle(self) -> None:
-        """Make the accounts and the rooms. Raises `Refused`."""
+        """Make the accounts and the rooms. Raises `RequestFailed`."""
         self._clients = [Client(self._port) for _ in range(PEOPLE)]
         for name, client in self._named():
             client.sign_up(name, PASSWORD)
@@ -73,7 +73,7 @@ class People:
                 client.post(f"rooms/{room}/join")
 
     def come_back(self) -> None:
-        """Sign in, as after a restore, until a message is acknowledged. Raises `Refused`."""
+        """Sign in again and send a message that is acknowledged. Raises `RequestFailed`."""
         self._shift += 1
         self.leave()
         self._clients = [Client(self._port) for _ in range(PEOPLE)]
@@ -87,7 +87,8 @@ class People:
     def begin(self) -> None:
         """Let all users begin to write."""
         self._writers = [
-            Writer(client, f"{name} {self._shift}", self.rooms) for name, client in self._named()
+            WritingUser(client, f"{name} {self._shift}", self.rooms)
+            for name, client in self._named()
         ]
         for writer in self._writers:
             writer.start()
@@ -105,7 +106,7 @@ class People:
         return sent
 
     def logs(self) -> dict[str, list[Any]]:
-        """All events of their rooms from before they came back. Raises `Refused`."""
+        """All events of their rooms from before the restore. Raises `RequestFailed`."""
         logs = {room: list(self._events(room)) for room in self.rooms}
         del logs[self.rooms[0]][self._back - 1 :]
         return logs
@@ -128,16 +129,15 @@ class People:
 def lost(sent: Mapping[Place, Sent], logs: Mapping[str, Sequence[Any]]) -> list[Sent]:
     """The acknowledged messages that are not in the logs. Raises `ValueError` if a log is wrong.
 
-    A log has to be a beginning of the former one: without gaps, and with the same message at each
-    acknowledged number.
+    A log must be a prefix of the former one: no gaps, and the same message at each acknowledged seq.
     """
     for room, events in logs.items():
         if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
-            raise ValueError(f"room {room}: its numbers have a hole")
-    gone = []
+            raise ValueError(f"room {room}: its log has a gap")
+    missing = []
     for (room, seq), message in sent.items():
         if seq > len(logs[room]):
-            gone.append(message)
+            missing.append(message)
         elif logs[room][seq - 1].get("client_id") != message.client_id:
             raise ValueError(f"room {room}: event {seq} is not the one that was acknowledged")
-    return gone
+    return missing

@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 
 class Fall(NamedTuple):
-    """One end of the server and its data, and the way back. All times in seconds."""
+    """One loss of the server and its data, and the restore. All times in seconds."""
 
     messages: int  # in the store, to the nearest thousand
     moment: str
-    acknowledged: int  # messages sent before the end
+    acknowledged: int  # messages acknowledged before the loss
     lost: int
-    rpo: float  # how long before the end the first lost message was acknowledged
+    rpo: float  # from the acknowledgement of the first lost message to the loss
     restoring: float
-    rto: float  # from the end, until a user who signs in again has a message acknowledged
+    rto: float  # from the loss to the first acknowledged message of a user who signed in again
 
 
 class Copied(NamedTuple):
@@ -22,8 +22,8 @@ class Copied(NamedTuple):
     seconds: float
 
 
-class Outcome(NamedTuple):
-    """All of a drill, in the order in which it happened."""
+class DrillResult(NamedTuple):
+    """The results of a drill, in their order."""
 
     store: str
     ship_seconds: float
@@ -32,12 +32,12 @@ class Outcome(NamedTuple):
 
     @property
     def rpo(self) -> float:
-        """The worst."""
+        """The worst recovery point, in seconds."""
         return max(fall.rpo for fall in self.falls)
 
     @property
     def rto(self) -> float:
-        """The worst."""
+        """The worst recovery time, in seconds."""
         return max(fall.rto for fall in self.falls)
 
     def sizes(self) -> list[tuple[int, float]]:

@@ -1,21 +1,21 @@
-"""A drill as a page of Markdown."""
+"""Writes the result of a drill as a Markdown page."""
 
 import os
 import platform
 from datetime import UTC, datetime
 
-from chatserver.copies.drill.outcome import Fall, Outcome
+from chatserver.copies.drill.outcome import DrillResult, Fall
 from chatserver.version import __version__
 
-BIG = 10_000_000  # messages up to which is extrapolated
+BIG = 10_000_000  # messages for which the RTO is extrapolated
 
 
-def page(outcome: Outcome, *, when: datetime) -> str:
-    """The whole page."""
+def page(outcome: DrillResult, *, when: datetime) -> str:
+    """The result as Markdown; `when` is the time of the drill."""
     return "\n".join([*_head(outcome, when), *_falls(outcome), *_copies(outcome), *_sum(outcome)])
 
 
-def _head(outcome: Outcome, when: datetime) -> list[str]:
+def _head(outcome: DrillResult, when: datetime) -> list[str]:
     return [
         f"# Drill on {outcome.store}",
         "",
@@ -27,7 +27,7 @@ def _head(outcome: Outcome, when: datetime) -> list[str]:
     ]
 
 
-def _falls(outcome: Outcome) -> list[str]:
+def _falls(outcome: DrillResult) -> list[str]:
     return [
         "| messages | killed | acknowledged | lost | RPO | restored in | RTO |",
         "|---:|---|---:|---:|---:|---:|---:|",
@@ -43,7 +43,7 @@ def _row(fall: Fall) -> str:
     )
 
 
-def _copies(outcome: Outcome) -> list[str]:
+def _copies(outcome: DrillResult) -> list[str]:
     return [
         "| messages | backup made in |",
         "|---:|---:|",
@@ -52,7 +52,7 @@ def _copies(outcome: Outcome) -> list[str]:
     ]
 
 
-def _sum(outcome: Outcome) -> list[str]:
+def _sum(outcome: DrillResult) -> list[str]:
     sizes = " and ".join(
         f"{seconds:.1f} s at {messages:,}" for messages, seconds in outcome.sizes()
     )

@@ -1,4 +1,4 @@
-"""The installation of a drill, and the commands that work on it, as an operator types them."""
+"""The installation of a drill, and the operator's commands on it."""
 
 import asyncio
 import re
@@ -24,14 +24,14 @@ _RESTORED = re.compile(r"^Restored ([\d,]+) events", re.MULTILINE)
 class Scratch:
     """A scratch installation on a configuration's store, apart from the configured installation.
 
-    It has the store's plugin and `password`, and those settings that a restore depends on. All of its files
-    are in `folder`, which is empty at first.
+    It has the store's plugin, `password`, and the settings that matter for a restore. All its files are in
+    `folder`, which is empty at first.
     """
 
     def __init__(
         self, source: str | None, overrides: Mapping[str, object], folder: Path, name: str
     ) -> None:
-        """Raises `StartupError` if there can be no such installation."""
+        """Raises `StartupError` if the configuration allows no scratch installation."""
         self._source, self.folder, self.port = source, folder, free_port()
         self.data, self.backups = folder / "data", folder / "backups"
         meant = load(source, overrides=overrides)
@@ -75,10 +75,10 @@ class Scratch:
 
     async def restore(self) -> int:
         """Restore the newest backup with its increments. Returns the number of events."""
-        said = await self._run("restore", str(self.backups))
-        found = _RESTORED.search(said)
+        output = await self._run("restore", str(self.backups))
+        found = _RESTORED.search(output)
         if found is None:
-            raise StartupError(f"chatserver restore said {said!r}")
+            raise StartupError(f"chatserver restore said {output!r}")
         return int(found[1].replace(",", ""))
 
     async def _run(self, name: str, *arguments: str) -> str:
@@ -86,14 +86,14 @@ class Scratch:
             *self._command(name, *arguments), stdin=DEVNULL, stdout=PIPE, stderr=PIPE
         )
         try:
-            said, wrong = await process.communicate()
+            output, errors = await process.communicate()
         finally:
-            if process.returncode is None:  # we were interrupted
+            if process.returncode is None:  # this task was cancelled
                 process.kill()
                 await process.communicate()
         if process.returncode:
-            raise StartupError(f"chatserver {name}: {wrong.decode(errors='replace').strip()}")
-        return said.decode()
+            raise StartupError(f"chatserver {name}: {errors.decode(errors='replace').strip()}")
+        return output.decode()
 
     def _command(self, name: str, *arguments: str) -> Sequence[str]:
         source = ["-c", self._source] if self._source else []
@@ -147,7 +147,7 @@ def store_plugin(config: Config) -> str:
     found = (row.name for row in survey(config) if row.enabled and "provide_store" in row.hooks)
     name = next(found, None)
     if name is None:
-        raise StartupError("plugins.enabled: none of them stores")
+        raise StartupError("plugins.enabled: none of these plugins provides a store")
     return name
 
 

@@ -1,4 +1,4 @@
-"""The server of a drill: a separate process, which is killed together with its children."""
+"""The server of a drill: a separate process, killed together with its children."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,10 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from chatserver.copies.drill.client import Client, Refused
+from chatserver.copies.drill.client import Client, RequestFailed
 from chatserver.errors import StartupError
 
-START_SECONDS = 300.0  # long, as the database in the scratch folder is made first
+START_SECONDS = 300.0  # long, as a database may be made in the scratch folder first
 LOOK_SECONDS = 0.02
 GONE_SECONDS = 30.0
 
@@ -32,8 +32,8 @@ class Served:
         deadline = time.monotonic() + START_SECONDS
         while not await asyncio.to_thread(self._is_ready):
             if self._process.returncode is not None:
-                _, said = await self._process.communicate()
-                raise StartupError(f"the server ended: {said.decode(errors='replace')}")
+                _, output = await self._process.communicate()
+                raise StartupError(f"the server ended: {output.decode(errors='replace')}")
             if time.monotonic() > deadline:
                 raise StartupError(f"the server is not ready after {START_SECONDS:g} s")
             await asyncio.sleep(LOOK_SECONDS)
@@ -46,7 +46,7 @@ class Served:
             await process.communicate()
 
     async def kill(self) -> None:
-        """Kill the server and its children at once, as the loss of its machine would, if it runs."""
+        """Kill the server and its children at once, like a loss of the machine, if it runs."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -61,7 +61,7 @@ class Served:
         client = Client(self._port)
         try:
             client.get("/health/ready")
-        except Refused:
+        except RequestFailed:
             return False
         finally:
             client.close()

@@ -1,7 +1,7 @@
-"""Notices when code blocks the event loop, and names the plugin at fault.
+"""Detects code that blocks the event loop, and names the plugin at fault.
 
-A loop may also stand still because other processes have the processor: `stalls.py` tells the two cases
-apart, by the figures of the system that `processor.py` reads.
+A loop may also stand still because other processes use the processor: `stalls.py` distinguishes the two cases
+by the system's figures, which `processor.py` reads.
 """
 
 import asyncio
@@ -14,18 +14,18 @@ from types import FrameType
 from loguru import logger
 
 from chatserver.process.watchdog.processor import ProcessorTime
-from chatserver.process.watchdog.stalls import Beat, Stall, Stalls
+from chatserver.process.watchdog.stalls import Sample, Stall, Stalls
 from chatserver.runtime.measure import Measures
 
 BEAT_SECONDS = 0.25
-QUIET_SECONDS = 10.0  # between two warnings that the machine is busy, as that lasts for a while
+QUIET_SECONDS = 10.0  # between two warnings that the machine is busy, which may last
 
 
 class Watchdog:
-    """A thread that looks at the loop's thread when the loop does not turn."""
+    """A thread that inspects the loop's thread when the loop stands still."""
 
     def __init__(self, measures: Measures, plugins: Iterable[tuple[str, str]]) -> None:
-        """`plugins`: the name of each plugin, and the package with its code."""
+        """`plugins` has each plugin's name and the package with its code."""
         self._plugins = list(plugins)
         loop_thread = threading.current_thread()
         self._loop_thread = loop_thread.ident or 0
@@ -51,7 +51,7 @@ class Watchdog:
         self._stop.set()
         if self._task is not None:
             self._task.cancel()
-            self._thread.join()  # it looks at nothing any more
+            self._thread.join()  # so that it reads nothing after this
         self._processor.close()
 
     async def _turn(self) -> None:
@@ -59,15 +59,15 @@ class Watchdog:
             self._beat = self._new_beat()
             await asyncio.sleep(BEAT_SECONDS)
 
-    def _new_beat(self) -> Beat:
-        return Beat(time.monotonic(), self._processor.read())
+    def _new_beat(self) -> Sample:
+        return Sample(time.monotonic(), self._processor.read())
 
     def _watch(self) -> None:
         mine = ProcessorTime(threading.current_thread())
         stalls = Stalls(time.monotonic(), mine.read(), BEAT_SECONDS)
         while not self._stop.wait(BEAT_SECONDS):
             beat = self._beat
-            now = Beat(time.monotonic(), self._processor.read())
+            now = Sample(time.monotonic(), self._processor.read())
             stall = stalls.look(beat, now, mine.read())
             if stall is not None and stall.is_ours:
                 self._tell(sys._current_frames().get(self._loop_thread))
@@ -81,8 +81,8 @@ class Watchdog:
             return
         self._warned = now
         logger.warning(
-            "the event loop stood still for {:.1f} s, for {:.1f} of which the machine gave it no "
-            "processor: too much else runs there",
+            "the event loop stood still for {:.1f} s, and for {:.1f} s of that had no processor: "
+            "other processes on the machine use too much",
             stall.seconds,
             stall.withheld,
         )
@@ -90,8 +90,8 @@ class Watchdog:
     def _tell(self, frame: FrameType | None) -> None:
         culprit, place = "", "?"
         if frame is not None:
-            # The line where the function begins: to ask for the present line of a frame that another
-            # thread runs can end the process (CPython 3.11).
+            # The line where the function begins: reading the present line of a frame that another thread
+            # runs can crash the process (CPython 3.11).
             code = frame.f_code
             place = f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
         while frame is not None and not culprit:

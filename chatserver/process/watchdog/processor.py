@@ -8,26 +8,26 @@ from typing import NamedTuple
 
 
 class Spent(NamedTuple):
-    """Times of one thread since it began, in seconds. Some systems tell only the first."""
+    """Times of one thread since it began, in seconds. Some systems report only the first."""
 
     ran: float = 0.0
-    waited: float = 0.0  # ready, while others ran; a wait counts once it is over
+    waited: float = 0.0  # time ready to run while others ran; a wait counts once it is over
     turns: int = 0  # number of times it got a processor
-    is_ready: bool = False  # it runs, or waits for a processor
+    is_ready: bool = False  # running, or waiting for a processor
 
 
 class ProcessorTime:
-    """The times of one thread of this process, for any other to read."""
+    """Reads the times of one thread of this process, from any other thread."""
 
     def __init__(self, thread: threading.Thread) -> None:
         self._clock = _clock_of(thread)
-        # Linux tells all of it: "stat" in proc(5), and Documentation/scheduler/sched-stats.rst.
+        # Linux reports all of them: "stat" in proc(5), and Documentation/scheduler/sched-stats.rst.
         self._files: list[int] = []
         with suppress(OSError):
             self._files = _opened(f"/proc/self/task/{thread.native_id}", "schedstat", "stat")
 
     def read(self) -> Spent | None:
-        """The times now; None if the system tells nothing, or the thread is gone."""
+        """The present times; None if the system reports none, or the thread has ended."""
         with suppress(OSError):
             if self._files:
                 times, state = (os.pread(file, 1000, 0) for file in self._files)

@@ -1,16 +1,16 @@
-"""Tells a blocked loop from one without a processor. Pure: no threads, no clocks."""
+"""Distinguishes a blocked loop from one without a processor. Pure: no threads, no clocks."""
 
 from typing import NamedTuple
 
 from chatserver.process.watchdog.processor import Spent
 
 STALL_SECONDS = 1.0
-# A thread that waits for Python's lock wakes at each switch interval, hundreds of times a second; a thread
-# that only slept too long got a processor once or twice.
+# A thread that waits for Python's lock wakes at each switch interval, hundreds of times a second; one that
+# only overslept got a processor once or twice.
 LOCK_TURNS = 20
 
 
-class Beat(NamedTuple):
+class Sample(NamedTuple):
     """A moment, and the times of the loop's thread up to then."""
 
     at: float
@@ -18,7 +18,7 @@ class Beat(NamedTuple):
 
 
 class Stall(NamedTuple):
-    """The time for which the loop has stood still; for `withheld` of it there was no processor."""
+    """A stall: how long the loop has stood still, and for how much of that it had no processor."""
 
     seconds: float
     withheld: float
@@ -33,28 +33,28 @@ class Stall(NamedTuple):
 
 
 class Stalls:
-    """Judges the looks of a thread that means to look every `period` seconds."""
+    """Judges stalls, from a thread that samples every `period` seconds."""
 
     def __init__(self, now: float, mine: Spent | None, period: float) -> None:
         self._period = period
         self._looked, self._mine = now, mine
-        self._beat: Beat | None = None
-        self._overslept = 0.0  # seconds that this thread overslept, since the beat
-        self._ran, self._ran_at = -1.0, now  # by the loop's thread; first look that saw this
-        self._told: set[bool] = set()  # verdicts (is it ours?) already told of this stall
+        self._beat: Sample | None = None
+        self._overslept = 0.0  # seconds that the sampling thread overslept since the last heartbeat
+        self._ran, self._ran_at = -1.0, now  # loop's processor time; its first sample
+        self._reported: set[bool] = set()  # verdicts already returned for this stall, by `is_ours`
 
-    def look(self, beat: Beat, now: Beat, mine: Spent | None) -> Stall | None:
-        """A stall that has not been told yet, or None; `beat` is the loop's last heartbeat."""
+    def look(self, beat: Sample, now: Sample, mine: Spent | None) -> Stall | None:
+        """A stall not reported before, or None; `beat` is the loop's last heartbeat."""
         if beat is not self._beat:
             self._beat, self._overslept = beat, 0.0
-            self._told.clear()
+            self._reported.clear()
         self._note_own_sleep(min(now.at - self._looked, now.at - beat.at), mine)
         self._looked, self._mine = now.at, mine
         stall = Stall(now.at - beat.at, self._withheld(beat, now))
         is_ours = stall.is_ours
-        if is_ours is None or is_ours in self._told:
+        if is_ours is None or is_ours in self._reported:
             return None
-        self._told.add(is_ours)
+        self._reported.add(is_ours)
         return stall
 
     def _note_own_sleep(self, seconds: float, mine: Spent | None) -> None:
@@ -62,10 +62,10 @@ class Stalls:
         if turns < LOCK_TURNS:
             self._overslept += max(0.0, seconds - self._period)
 
-    def _withheld(self, beat: Beat, now: Beat) -> float:
-        """Seconds without a processor, as the system counts them, or as this thread's own sleep shows.
+    def _withheld(self, beat: Sample, now: Sample) -> float:
+        """Seconds without a processor, from the system's figures or from this thread's own oversleeping.
 
-        The latter is for a stopped process, for which the system counts no wait.
+        The latter covers a stopped process, for which the system counts no wait.
         """
         before, after = beat.spent, now.spent
         if before is None or after is None:
