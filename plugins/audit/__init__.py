@@ -20,7 +20,7 @@ FILE_NAME = "audit.log"
 
 
 class AuditPlugin:
-    """Writes `audit.log` in the plugin's data folder, readable by the server's user alone."""
+    """Writes `audit.log` in the plugin's data folder, readable only by the server's user."""
 
     class Config(Settings, frozen=True, kw_only=True):
         events: Annotated[
@@ -31,10 +31,10 @@ class AuditPlugin:
             ),
         ] = "administration"
         max_bytes: Annotated[
-            int, msgspec.Meta(description="Size at which a new file is begun.", ge=1024)
+            int, msgspec.Meta(description="Size in bytes at which a new file begins.", ge=1024)
         ] = 16 * 1024 * 1024
         keep: Annotated[
-            int, msgspec.Meta(description="Older files kept beside the newest.", ge=0, le=1000)
+            int, msgspec.Meta(description="Number of older files kept.", ge=0, le=1000)
         ] = 5
         flush_seconds: Annotated[
             float,

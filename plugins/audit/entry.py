@@ -1,6 +1,6 @@
-"""The lines of the audit log. Fields that are not named here are not written.
+"""The lines of the audit log. Only fields named here are written.
 
-`docs/operating.md` lists the kinds; a test compares it with what is here.
+`docs/operating.md` lists the kinds; a test compares the list with this module.
 """
 
 from datetime import UTC, datetime
@@ -9,14 +9,14 @@ import msgspec
 
 from chatserver import AccountChange, AnyEvent, LoginAttempt, Look, MessagePosted, Outcome, UserRef
 
-# The room events that are audited: changes of who may do what, and deletions.
+# The audited room events: changes of rights, and deletions.
 ADMINISTRATION = frozenset(
     ("member.joined", "member.left", "member.changed", "room.changed", "message.deleted")
 )
 
 
 class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that happened in a room: ids and roles, never what was said."""
+    """An event in a room: ids and roles, never texts of messages."""
 
     at: str
     kind: str
@@ -32,7 +32,7 @@ class EventEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class LoginEntry(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="login"
 ):
-    """Somebody tried to sign in."""
+    """An attempt to sign in."""
 
     at: str
     user: str | None
@@ -46,19 +46,19 @@ class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """A change of an account."""
 
     at: str
-    kind: str  # account. and what it was
+    kind: str  # `account.` and the change
     user: str
     role: str | None = None
     was: str | None = None
     by: str | None = None  # a user's id
     address: str | None = None
-    operator: str | None = None  # of a command, by the name that the system knows them by
+    operator: str | None = None  # the system's name of the user who ran a command
 
 
 class LookEntry(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="look"
 ):
-    """Somebody of the staff looked through the data."""
+    """A staff member's look at the data."""
 
     at: str
     user: str
@@ -72,7 +72,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def event_entry(event: AnyEvent) -> bytes:
-    """The line about an event."""
+    """The line for an event."""
     user = getattr(event, "user", None)
     return _line(
         EventEntry(
@@ -92,7 +92,7 @@ def event_entry(event: AnyEvent) -> bytes:
 
 
 def login_entry(attempt: LoginAttempt) -> bytes:
-    """The line about an attempt to sign in."""
+    """The line for an attempt to sign in."""
     return _line(
         LoginEntry(
             at=_now(),
@@ -106,7 +106,7 @@ def login_entry(attempt: LoginAttempt) -> bytes:
 
 
 def account_entry(change: AccountChange) -> bytes:
-    """The line about a change of an account."""
+    """The line for a change of an account."""
     return _line(
         AccountEntry(
             at=_now(),
@@ -122,7 +122,7 @@ def account_entry(change: AccountChange) -> bytes:
 
 
 def look_entry(look: Look) -> bytes:
-    """The line about a look at the data."""
+    """The line for a look at the data."""
     return _line(
         LookEntry(
             at=_now(),

@@ -1,7 +1,7 @@
-"""A file that only its owner reads, which is put aside when it has grown. All calls block.
+"""A rotated file that only its owner can read. All calls block.
 
-A server and commands beside it may write the same file: each write is made under a lock, to whatever
-file has the name then.
+A server and commands beside it may write the same file: each write happens under a lock, to the file that has
+the name at that time.
 """
 
 import fcntl
@@ -19,13 +19,13 @@ class RotatingFile:
         self._file: int | None = None
 
     def write(self, data: bytes) -> None:
-        """Append all of `data` or, with an `OSError`, nothing of it."""
+        """Append all of `data`, or raise `OSError` and append nothing."""
         with self._locked() as file:
             size = os.fstat(file).st_size
             if not size or size + len(data) <= self._max_bytes:
                 _append(file, data, size)
                 return
-            self._put_aside()
+            self._rotate()
         self.write(data)
 
     def open(self) -> None:
@@ -35,7 +35,7 @@ class RotatingFile:
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             if is_new:
                 _give_to_owner_of(self._path.parent, self._path)
-            if os.fstat(self._file).st_mode & 0o077:  # it may be from before
+            if os.fstat(self._file).st_mode & 0o077:  # the file may be older than this rule
                 os.fchmod(self._file, 0o600)
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class RotatingFile:
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
-        """The file that has the name now, for this process alone."""
+        """The file that has the name now, locked for this process."""
         while True:
             self.open()
             file = self._file
@@ -56,7 +56,7 @@ class RotatingFile:
             fcntl.flock(file, fcntl.LOCK_EX)
             if self._is_current(file):
                 break
-            self.close()  # which ends the lock: another process has put this one aside
+            self.close()  # and unlock it: another process has rotated this file
         try:
             yield file
         finally:
@@ -75,7 +75,7 @@ class RotatingFile:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _give_to_owner_of(folder.parent, folder)
 
-    def _put_aside(self) -> None:
+    def _rotate(self) -> None:
         if self._keep == 0:
             self._path.unlink()
         else:
@@ -101,7 +101,7 @@ def _append(file: int, data: bytes, size: int) -> None:
 
 
 def _give_to_owner_of(folder: Path, made: Path) -> None:
-    """Files made by a command that root runs must be writable for the server."""
+    """Give files made by root's commands to the folder's owner, so that the server can write them."""
     if os.geteuid() == 0:
         owner = folder.stat()
         os.chown(made, owner.st_uid, owner.st_gid)

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chatserver_plugins.audit.file import RotatingFile
 
-MAX_LINES = 1000  # about 200 KB; more wait in the server's queue for this plugin
+MAX_LINES = 1000  # about 200 KB; further ones wait in the server's queue for this plugin
 
 _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Lines wait at most `flush_seconds`. Lines that cannot be written are kept, up to `MAX_LINES`."""
+    """Collects lines for at most `flush_seconds`; keeps unwritable ones, up to `MAX_LINES`."""
 
     def __init__(self, file: RotatingFile, flush_seconds: float) -> None:
         self._file = file
@@ -24,11 +24,11 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
 
     async def open(self) -> None:
-        """Raises `OSError` if the file cannot be written."""
+        """Open the file. Raises `OSError` if it cannot be written."""
         await self._do(self._file.open)
 
     async def add(self, line: bytes) -> None:
-        """Raises `OSError`, and drops the line, if too many wait because writing fails."""
+        """Add a line. Raises `OSError` and drops it if too many wait because writing fails."""
         if len(self._lines) >= MAX_LINES:
             await self.flush()
         self._lines.append(line)
@@ -36,7 +36,7 @@ class Writer:
             self._timer = asyncio.create_task(self._flush_later())
 
     async def flush(self) -> None:
-        # The server may stop waiting at its deadline: then the lines must still be kept or written.
+        # The server may stop waiting at its deadline; the lines must then still be written or kept.
         await asyncio.shield(self._flush())
 
     async def _flush(self) -> None:
@@ -49,7 +49,7 @@ class Writer:
                 raise
 
     async def close(self) -> None:
-        """Write what waits. Raises `OSError` if that fails."""
+        """Write the waiting lines. Raises `OSError` if that fails."""
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.gather(self._timer, return_exceptions=True)
@@ -67,7 +67,7 @@ class Writer:
             try:
                 await self.flush()
             except OSError:
-                _log.exception("%d lines of the audit log wait to be written", len(self._lines))
+                _log.exception("%d lines of the audit log are not written yet", len(self._lines))
 
     async def _do(self, work: Callable[[], object]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,7 +1,7 @@
-"""The data browser: rooms, events, users and sessions of whatever store is on, to read.
+"""The data browser: read-only pages for rooms, events, users and sessions in any store.
 
-For development. Staff of the server see everything here, private rooms included, so each look is
-logged and told to plugins by `chatserver.Inspection`, the only way this plugin has to the data.
+For development. Staff of the server see everything here, including private rooms, so `chatserver.Inspection`,
+through which this plugin reads all data, logs each look and reports it to plugins.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,12 @@ from chatserver_plugins.browser.door import Door
 
 
 class BrowserPlugin:
-    """Serves /_admin/data, which the nginx site hides from the world."""
+    """Serves /_admin/data, which the nginx site does not expose."""
 
     class Config(Settings, frozen=True, kw_only=True):
-        rows: Annotated[int, msgspec.Meta(description="Lines on a page.", ge=5, le=200)] = 50
+        rows: Annotated[
+            int, msgspec.Meta(description="Number of lines on a page.", ge=5, le=200)
+        ] = 50
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -1,6 +1,6 @@
-"""The door: who may come in, which page is at which address, and errors as pages.
+"""Routes of the browser: access rights, the pages' addresses, and errors as pages.
 
-There are only answers to GET: nothing can be changed here.
+Only GET is answered, so nothing can be changed.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ HTML = "text/html; charset=utf-8"
 
 
 class Door:
-    """The addresses below `HOME`."""
+    """The routes below `HOME`."""
 
     def __init__(self, service: Service, rows: int) -> None:
         self._service = service
@@ -54,9 +54,10 @@ class Door:
         return answer
 
     async def _looking(self, request: Request) -> Inspection:
-        """Raises `ChatError` auth.required, auth.invalid, user.forbidden, request.origin.
+        """The data, for a signed-in staff member.
 
-        A page of another origin sees nothing, even of one that the server trusts.
+        Raises `ChatError` auth.required, auth.invalid, user.forbidden, request.origin. Pages of other origins
+        see nothing, even if the server trusts them.
         """
         if request.header("Origin") is not None and request.has_cookie:
             raise ChatError("request.origin")

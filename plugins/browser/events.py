@@ -20,7 +20,7 @@ HEADINGS = ("seq", "at", "by", "event", "what")
 
 
 def kind(event: AnyEvent) -> str:
-    """The name of its kind, as `message.posted`."""
+    """The name of the event's kind, such as `message.posted`."""
     return str(event.__struct_config__.tag)
 
 
@@ -31,7 +31,7 @@ def row(event: AnyEvent) -> tuple[str, ...]:
         time(event.at),
         user_link(event.author.id, event.author.name),
         kind(event),
-        _said(event),
+        _content(event),
     )
 
 
@@ -50,7 +50,7 @@ def pretty(event: AnyEvent) -> str:
     return msgspec.json.format(msgspec.json.encode(event), indent=2).decode()
 
 
-def _said(event: AnyEvent) -> Markup:
+def _content(event: AnyEvent) -> Markup:
     if isinstance(event, MessagePosted):
         return theirs(event.body)
     if isinstance(event, RoomChanged):

@@ -12,7 +12,7 @@ FoundT = TypeVar("FoundT")
 
 
 async def find(look: Inspection, query: Mapping[str, str]) -> Reply:
-    """Leads on to the page. Raises `ChatError` request.not_found."""
+    """A redirect to the page. Raises `ChatError` request.not_found."""
     wanted = word(query, "for").strip()
     room, dash, seq = wanted.rpartition("-")
     is_message = dash and seq.isascii() and seq.isdigit()
@@ -25,11 +25,11 @@ async def find(look: Inspection, query: Mapping[str, str]) -> Reply:
     )
     if user:
         return _to("user", user=user.id)
-    raise ChatError("request.not_found", "There is no room, message or user of this id or name.")
+    raise ChatError("request.not_found", "There is no room, message or user with this id or name.")
 
 
 async def _found(found: Awaitable[FoundT]) -> FoundT | None:
-    """It, or None if there is no such thing."""
+    """The result, or None if there is no such object."""
     try:
         return await found
     except ChatError as error:

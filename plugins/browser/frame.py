@@ -21,7 +21,7 @@ def page(title: str, *content: str) -> bytes:
 
 
 def refusal(error: ChatError) -> bytes:
-    """A page that says why nothing is shown."""
+    """A page with the error."""
     parts = [element("p", error.text), element("p", element("code", error.code))]
     if error.meaning.status == 401:
         parts.append(element("p", link("Sign in", "/"), ", then come back to this address."))
@@ -35,7 +35,7 @@ def pager(*links: tuple[str, Markup | None]) -> Markup:
 
 
 def field(label: str, name: str, address: str, size: int = 34, **hidden: str) -> Markup:
-    """A form with one field, which goes to an address by GET."""
+    """A form with one field, submitted to an address by GET."""
     kept = (void("input", type="hidden", name=name, value=value) for name, value in hidden.items())
     about = {"placeholder": label, "aria_label": label}
     entry = void("input", name=name, size=str(size), maxlength="256", **about)

@@ -1,22 +1,22 @@
-"""Markup that is made of texts which may hold anything: whatever is not `Markup` yet is escaped."""
+"""Markup made of untrusted texts: every text that is not `Markup` is escaped."""
 
 import unicodedata
 from collections.abc import Iterable
 from html import escape
 from urllib.parse import urlencode
 
-_JOINER = "\u200d"  # holds the parts of an emoji together
+_JOINER = "\u200d"  # joins the parts of an emoji
 _UNSEEN = frozenset(("Cc", "Cf", "Co", "Cn", "Zl", "Zp"))
 
 
 class Markup(str):
-    """Text that goes into a page as it stands."""
+    """Text that goes into a page unescaped."""
 
     __slots__ = ()
 
 
 def element(tag: str, /, *content: str, **attributes: str) -> Markup:
-    """An element. In attributes' names an underscore is a hyphen, and none at the end (`class_`)."""
+    """An element. In attributes' names an underscore becomes a hyphen; a final one is dropped (`class_`)."""
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for key, value in attributes.items()
@@ -25,27 +25,27 @@ def element(tag: str, /, *content: str, **attributes: str) -> Markup:
 
 
 def void(tag: str, /, **attributes: str) -> Markup:
-    """An element that has no content and no end."""
+    """An element without content or end tag."""
     return Markup(element(tag, **attributes).removesuffix(f"</{tag}>"))
 
 
 def join(parts: Iterable[str]) -> Markup:
-    """The parts one behind the other; what is no markup is escaped."""
+    """The parts, concatenated; texts that are not markup are escaped."""
     return Markup("".join(part if isinstance(part, Markup) else text(part) for part in parts))
 
 
 def text(value: str) -> Markup:
-    """A text as a page shows it, whatever is in it."""
+    """Any text, in a form that a page can show."""
     return Markup(escape(visible(value)))
 
 
 def theirs(value: str, most: int = 200) -> Markup:
-    """A text of a user, cut off where it is long; its direction turns nothing around it."""
+    """A user's text, truncated to `most` characters; its direction does not affect text around it."""
     return element("bdi", value if len(value) <= most else f"{value[:most]}…")
 
 
 def time(at: str) -> Markup:
-    """A time as events have it."""
+    """A time in the format of events."""
     return element("time", at)
 
 
@@ -62,7 +62,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> Markup:
 
 
 def visible(value: str) -> str:
-    """The text with what nobody would see, or what turns the direction of the rest, spelled out."""
+    """The text, with invisible characters and direction marks replaced by their names."""
     if value.isascii() and value.isprintable():
         return value
     return "".join(_shown(char) for char in value)

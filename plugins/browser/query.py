@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from chatserver import ChatError
 
-MOST_CHARACTERS = 256  # of an id or a name; longer ones are nobody's
+MOST_CHARACTERS = 256  # of an id or a name; longer ones do not exist
 MOST = 2**53
 
 
 def word(query: Mapping[str, str], name: str) -> str:
-    """An id or a name; empty if it is not there. Raises `ChatError` request.invalid."""
+    """An id or a name; empty if it is missing. Raises `ChatError` request.invalid."""
     value = query.get(name, "")
     if len(value) > MOST_CHARACTERS:
         raise ChatError("request.invalid", f"{name} has at most {MOST_CHARACTERS} characters.")
@@ -17,10 +17,10 @@ def word(query: Mapping[str, str], name: str) -> str:
 
 
 def number(query: Mapping[str, str], name: str) -> int | None:
-    """A number from 0 on; None if it is not there. Raises `ChatError` request.invalid."""
+    """A number of at least 0; None if it is missing. Raises `ChatError` request.invalid."""
     value = query.get(name, "").strip()
     if not value:
         return None
     if not value.isascii() or not value.isdigit() or int(value[:17]) > MOST or len(value) > 17:
-        raise ChatError("request.invalid", f"{name}: expected a whole number from 0 on.")
+        raise ChatError("request.invalid", f"{name}: expected a whole number of at least 0.")
     return int(value)

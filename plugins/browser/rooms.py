@@ -1,4 +1,4 @@
-"""The pages about rooms: all of them, the log of one, one event, and who is in a room."""
+"""The pages about rooms: all rooms, one room's log, one event, and a room's members."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ Query = Mapping[str, str]
 
 
 class RoomPages:
-    """Each method is a page, with `rows` lines at most."""
+    """Each method is a page with at most `rows` lines."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
@@ -44,7 +44,7 @@ class RoomPages:
         )
 
     async def one(self, look: Inspection, query: Query) -> bytes:
-        """The newest part of the log, or that after or from a seq on."""
+        """The newest part of the log, or the part after or from a seq."""
         room = await look.room(word(query, "room"))
         seq, after = number(query, "seq"), number(query, "after")
         newest = max(room.head - self._rows, 0)
@@ -61,7 +61,7 @@ class RoomPages:
     def _ways(
         self, room: Inspected, found: Sequence[AnyEvent], after: int
     ) -> list[tuple[str, Markup | None]]:
-        """Links to the other parts of the log, if there are any."""
+        """Links to other parts of the log; None for parts that do not exist."""
         last = found[-1].seq if found else after
         newest = max(room.head - self._rows, 0)
         targets = {

@@ -1,4 +1,4 @@
-"""The pages about users: all of them, one with the rooms and sessions, and the sessions of all."""
+"""The pages about users: all users, one user with rooms and sessions, and all sessions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ Query = Mapping[str, str]
 
 
 class UserPages:
-    """Each method is a page, with `rows` lines at most in each of its tables."""
+    """Each method is a page with tables of at most `rows` lines."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
@@ -95,7 +95,7 @@ def _pager(
 
 
 def _role(user: User) -> str:
-    return f"{user.role}, locked out" if user.disabled else user.role
+    return f"{user.role}, locked" if user.disabled else user.role
 
 
 def _session(session: StoredSession) -> Sequence[str]:

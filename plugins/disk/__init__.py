@@ -1,4 +1,4 @@
-"""A health check of the disk that holds the data folder: full disks are seen before they stop a store."""
+"""A health check of the data folder's disk, which warns before a full disk stops a store."""
 
 import asyncio
 import shutil
@@ -15,7 +15,7 @@ class DiskConfig(chatserver.Settings, frozen=True, kw_only=True):
     """The disk to watch, and the least free space."""
 
     path: Annotated[
-        str, Meta(description="A folder on the disk to watch; empty is the server's data folder.")
+        str, Meta(description="A folder on the disk to watch; empty: the server's data folder.")
     ] = ""
     min_free_percent: Annotated[
         float,
@@ -39,7 +39,7 @@ class DiskPlugin:
         return [chatserver.HealthCheck("disk", self.check)]
 
     async def check(self) -> Mapping[str, Any]:
-        """Raises `ChatError` limit.count if too little is free."""
+        """The free space. Raises `ChatError` limit.count if it is too little."""
         # A network file system that hangs must not hang the event loop.
         usage = await asyncio.to_thread(shutil.disk_usage, self._path)
         free = 100 * usage.free / usage.total

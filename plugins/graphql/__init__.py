@@ -1,4 +1,4 @@
-"""GraphQL at one address: the same service through another door."""
+"""GraphQL at one address: another interface to the same service."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from chatserver_plugins.graphql.subscriptions import Subscriptions
 
 
 class GraphQLPlugin:
-    """Serves what all plugins together registered."""
+    """Serves the schema made of the parts that all plugins registered."""
 
     Config = GraphQLConfig
 

@@ -1,4 +1,4 @@
-"""One request as resolvers see it (`info.context`): who asks, the service, and what is loaded for it."""
+"""One request, for resolvers (`info.context`): its user, the service, and its loaders."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +17,7 @@ from chatserver import (
     User,
     address_network,
 )
-from chatserver_plugins.graphql.loaders import Loader, Stir
+from chatserver_plugins.graphql.loaders import Activity, Loader
 
 PlaceT = TypeVar("PlaceT")
 PartT = TypeVar("PartT")
@@ -45,7 +45,7 @@ class MessageKey(NamedTuple):
 
 
 class Asking:
-    """The state of one request: its user, its loaders. A socket makes one for each operation."""
+    """The state of one request. A socket makes one for each operation."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class Asking:
         token: str | None = None,
         address: str = "",
     ) -> None:
-        """`problem`: the reason why there is no `user`, unless nobody tried to sign in."""
+        """`problem` is the reason why there is no `user`; None if the request has no credentials."""
         self.service, self.token, self.address = service, token, address
         self._user, self._problem = user, problem
-        self.session: str | None = None  # for `Reply.session`, where a mutation signs in or out
-        self.stir = Stir()
+        self.session: str | None = None  # for `Reply.session`, if a mutation signs in or out
+        self.activity = Activity()
         self.refresh()
 
     @property
@@ -80,13 +80,13 @@ class Asking:
         return self._user.id if self._user is not None else address_network(self.address)
 
     def take(self, operations: int) -> None:
-        """Count operations in the rate of who asks. Raises `ChatError` limit.rate."""
+        """Count operations in the rate of the user or address. Raises `ChatError` limit.rate."""
         if operations:
             user = None if self._user is None else self._user.id
             self.service.rates.take(user, self.address, operations)
 
     def owe(self, operations: int) -> None:
-        """Count operations that happened already."""
+        """Count operations that were done already."""
         if operations:
             self._bucket.owe(operations)
 
@@ -105,23 +105,23 @@ class Asking:
         return self._user is None and self._problem is None
 
     def refresh(self) -> None:
-        """Load anew from here on: something was changed."""
-        self.users: Loader[str, User] = Loader(self._users, self.stir)
-        self.rooms: Loader[str, Room] = Loader(self._rooms, self.stir)
-        self.views: Loader[str, RoomView] = Loader(self._views, self.stir)
-        self.pages: Loader[PageKey, Page] = Loader(self._pages, self.stir)
-        self.events: Loader[EventsKey, EventPage] = Loader(self._events, self.stir)
-        self.messages: Loader[MessageKey, Message] = Loader(self._messages, self.stir)
-        self.standing: Loader[MessageKey, Message] = Loader(self._standing, self.stir)
+        """Drop all loaded values, after a change."""
+        self.users: Loader[str, User] = Loader(self._users, self.activity)
+        self.rooms: Loader[str, Room] = Loader(self._rooms, self.activity)
+        self.views: Loader[str, RoomView] = Loader(self._views, self.activity)
+        self.pages: Loader[PageKey, Page] = Loader(self._pages, self.activity)
+        self.events: Loader[EventsKey, EventPage] = Loader(self._events, self.activity)
+        self.messages: Loader[MessageKey, Message] = Loader(self._messages, self.activity)
+        self.standing: Loader[MessageKey, Message] = Loader(self._standing, self.activity)
         self._posted: dict[str, MessagePosted] = {}
-        self._known: dict[str, Message] = {}  # by id, of events whose messages were loaded ahead
-        self._of_posted: Loader[str, Message] = Loader(self._as_they_stand, self.stir)
+        self._known: dict[str, Message] = {}  # messages loaded in advance for events, by id
+        self._of_posted: Loader[str, Message] = Loader(self._as_they_stand, self.activity)
 
     def message_of(self, event: MessagePosted) -> Message | Awaitable[Message]:
-        """The message of an event as it stands now, for who was given the event.
+        """The present message of an event, for a client that got the event.
 
-        Caches of clients know a message by its id, so one id must never show an older text. Of an
-        event that is new it is found out without waiting.
+        Clients cache messages by id, so no id may ever show an older text. The message of a new event is
+        found without waiting.
         """
         message = self._known.get(event.id) or self._at_hand(event)
         if message is not None:
@@ -130,7 +130,7 @@ class Asking:
         return self._of_posted.load(event.id)
 
     def without_message(self, events: Sequence[AnyEvent]) -> list[MessagePosted]:
-        """Those of the events whose messages `message_of` would have to wait for."""
+        """The events whose messages `message_of` would have to wait for."""
         return [
             event
             for event in events
@@ -138,7 +138,7 @@ class Asking:
         ]
 
     async def load_messages(self, events: Sequence[MessagePosted]) -> None:
-        """Load messages so that `message_of` need not wait: a task for each event costs more than this."""
+        """Load messages in advance for `message_of`, which costs less than a task for each event."""
         self._known |= await self.service.history.as_they_stand(events)
 
     def _at_hand(self, event: MessagePosted) -> Message | None:
@@ -172,7 +172,7 @@ class Asking:
             [User, Sequence[tuple[Room, PlaceT]], int], Awaitable[list[PartT | ChatError]]
         ],
     ) -> dict[Any, PartT | ChatError]:
-        """Read for all keys of (room, place, size) that have one size at once."""
+        """Read for all keys (room, place, size), with one call for each size."""
         rooms = await self._rooms(list(dict.fromkeys(room for room, _, _ in keys)))
         found: dict[Any, PartT | ChatError] = {}
         by_size: dict[int, list[tuple[Any, tuple[Room, PlaceT]]]] = {}
@@ -197,7 +197,7 @@ class Asking:
     async def _standing(
         self, keys: Sequence[MessageKey]
     ) -> Mapping[MessageKey, Message | ChatError]:
-        """Messages as they stand, without a check of rights: the same events were given to all readers."""
+        """Present messages, without a check of rights: all readers got the same events."""
         found = await self.service.history.standing(await self._places(keys))
         return {key: found.get(key) or ChatError("message.not_found") for key in keys}
 

@@ -37,14 +37,14 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
         ),
     ] = 10000
     batch: Annotated[
-        Count, Meta(description="Most operations in one request; 1 accepts no lists of them.")
+        Count, Meta(description="Most operations in one request; 1 accepts no lists.")
     ] = 10
     operations: Annotated[
         Count, Meta(description="Most operations at the same time on one WebSocket.")
     ] = 100
     queue: Annotated[
         Count,
-        Meta(description="Events of a user that may wait in a subscription to be executed."),
+        Meta(description="Most events of a user that wait for execution in a subscription."),
     ] = 100
     keep_alive_seconds: Annotated[
         float,
@@ -58,7 +58,7 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
         float,
         Meta(
             gt=0,
-            description="Time one request may take; plugins.deadline_seconds must be longer.",
+            description="Time limit for one request; plugins.deadline_seconds must be longer.",
         ),
     ] = 1.8
     opentelemetry: Annotated[
@@ -70,7 +70,7 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     ] = False
     documents: Annotated[
         str,
-        Meta(description="JSON file of documents that clients may name by id; empty has none."),
+        Meta(description="JSON file of documents that clients may name by id; empty: none."),
     ] = ""
     documents_only: Annotated[bool, Meta(description="Execute only these documents.")] = False
     documents_kept_chars: Annotated[
@@ -92,4 +92,4 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.documents_only and not self.documents:
-            raise ValueError("documents_only: without documents nothing could be executed")
+            raise ValueError("documents_only: expected documents, as nothing else is executed")

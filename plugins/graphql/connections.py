@@ -1,4 +1,4 @@
-"""Pages of long lists, as the Relay specification has them (https://relay.dev/graphql/connections.htm)."""
+"""Pages of long lists, as in the Relay specification (https://relay.dev/graphql/connections.htm)."""
 
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chatserver import ChatError
 
-CURSOR_CHARS = 400  # ours are shorter; more is not decoded
+CURSOR_CHARS = 400  # our cursors are shorter; longer ones are not decoded
 
 
 class Edge(NamedTuple):
@@ -26,15 +26,15 @@ class Connection(NamedTuple):
     edges: list[Edge]
     nodes: Sequence[Any]
     page_info: PageInfo
-    partial: bool = False  # of a search: the index is still being made
+    partial: bool = False  # in a search, if the index is still being built
 
 
 def page(
     items: Sequence[Any], first: int, key: Callable[[Any], str], *, after: str | None
 ) -> Connection:
-    """A page of `first` items. `items` are those after the cursor, one more than fit if there is one.
+    """A page of `first` items. `items` are those after the cursor, plus one if there are more.
 
-    `key` says the place of an item, which its cursor holds.
+    `key` returns an item's place, which its cursor encodes.
     """
     shown = items[:first]
     edges = [Edge(cursor(key(item)), item) for item in shown]
@@ -50,7 +50,7 @@ def page(
 def page_back(
     items: Sequence[Any], last: int, key: Callable[[Any], str], *, before: str | None
 ) -> Connection:
-    """A page of `last` items. `items` are those before the cursor, one more than fit if there is one."""
+    """A page of `last` items. `items` are those before the cursor, plus one if there are more."""
     shown = items[-last:]
     whole = page(shown, len(shown), key, after=None)
     info = whole.page_info._replace(
@@ -62,9 +62,9 @@ def page_back(
 def page_until(
     shown: Sequence[Any], end: str | None, key: Callable[[Any], str], *, after: str | None
 ) -> Connection:
-    """A page of these items; `end` is the place behind which to go on, if there may be more.
+    """A page of these items; `end` is the place behind which the next page begins, if there may be more.
 
-    It may be behind the last item, if the ones in between did not match.
+    `end` may be behind the last item, if the items in between did not match.
     """
     whole = page(shown, len(shown), key, after=after)
     if end is None:
@@ -75,7 +75,7 @@ def page_until(
 
 
 def cursor(place: str) -> str:
-    """A text that means nothing to clients."""
+    """An opaque text that encodes a place."""
     return urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
@@ -104,4 +104,4 @@ def id_place(given: str | None, name: str = "after") -> str | None:
 
 
 def no_cursor(name: str) -> ChatError:
-    return ChatError("request.invalid", f"{name}: this is no cursor of such a list.")
+    return ChatError("request.invalid", f"{name}: this is not a cursor of such a list.")

@@ -1,7 +1,7 @@
 """The cost of executing an operation, estimated from the schema, the variables and the usual lengths of lists.
 
-The unit is a field that is resolved. What is read from the store counts for more, a look at the
-schema for less, as it is in memory.
+The unit is one resolved field. Reads from the store count for more, fields of the schema for less, as it is
+in memory.
 """
 
 from collections import OrderedDict
@@ -36,17 +36,17 @@ from graphql import (
 
 from chatserver_plugins.graphql.limits import INTROSPECTION, Fragments, Place, Steps, response_name
 
-SIZES = ("first", "last")  # arguments that say how long a list may get
-LIST = 10  # how long a list is taken to be of which nothing is known
-SCHEMA = 500.0  # of each `__schema` and `__type`, beside what is selected in it
-SCHEMA_FIELD = 0.25  # of each field below: it takes four microseconds
-PER_OPERATION = 100  # so much cost counts as one operation in the rate of a user
+SIZES = ("first", "last")  # arguments that limit a list's length
+LIST = 10  # assumed length of a list if nothing is known of it
+SCHEMA = 500.0  # for each `__schema` and `__type`, in addition to its selections
+SCHEMA_FIELD = 0.25  # for each field in them, which takes four microseconds
+PER_OPERATION = 100  # cost that counts as one operation in a user's rate
 HUGE = 1e9
-KEPT = 500  # operations whose cost is known, as no variable changes it
+KEPT = 500  # cached costs, of operations whose variables do not affect them
 
 
 class Cost(NamedTuple):
-    """`operations` is for how many it counts in the rate of a user: a mutation for each of its root fields."""
+    """`operations` is the number counted in the user's rate; a mutation counts each of its root fields."""
 
     total: int
     operations: int
@@ -58,7 +58,7 @@ class Costs:
     def __init__(
         self, schema: GraphQLSchema, costs: Mapping[str, int], lengths: Mapping[str, int]
     ) -> None:
-        """By `Type.field`: what fields count for that are not 1, and how long lists are at most or usually."""
+        """By `Type.field`: `costs` of fields other than 1, and greatest or usual `lengths` of lists."""
         self._schema, self._costs = schema, costs
         self._lengths = {**lengths, **_schema_lengths(schema)}
         self._known: OrderedDict[int, tuple[OperationDefinitionNode, Cost]] = OrderedDict()
@@ -69,7 +69,7 @@ class Costs:
         fragments: Fragments,
         variables: Mapping[str, Any],
     ) -> Cost:
-        """The cost of a valid operation. Raises `Refused` graphql.cost where it cannot be told."""
+        """The cost of a valid operation. Raises `Refused` graphql.cost if it cannot be estimated."""
         known = self._known.get(id(operation))
         if known is not None and known[0] is operation:
             return known[1]
@@ -88,7 +88,7 @@ class Costs:
 
 
 class _Estimate:
-    """The estimate of one operation with its variables. A fragment in several places is reckoned once."""
+    """The estimate of one operation with its variables. A fragment in several places is estimated once."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class _Estimate:
         return self._of(place, root, False), len(self._named(place, root))
 
     def _of(self, place: Place, parent: Any, sized: bool) -> float:
-        """`sized`: the list in which the parent stands, or will stand, is accounted for."""
+        """`sized`: the length of the list that holds the parent is included already."""
         if not is_abstract_type(parent):
             return self._of_object(place, parent, sized)
         kinds = self._schema.get_possible_types(parent)
@@ -134,7 +134,7 @@ class _Estimate:
         return named
 
     def _fields(self, place: Place, kind: GraphQLObjectType) -> Iterator[FieldNode]:
-        """The fields that an object of this type is asked for."""
+        """The selected fields of an object of this type."""
         seen: set[str] = set()
         waiting = list(place)
         while waiting:
@@ -176,7 +176,7 @@ class _Estimate:
         return own + times * max(usual, self._of(inside, kind, size is not None and not is_list))
 
     def _size(self, node: FieldNode, field: GraphQLField, place: str) -> float | None:
-        """The length of a field's list by its arguments, given ones before defaults; None if none says it."""
+        """The length of a field's list by its arguments or their defaults; None if none limits it."""
         names = [name for name in SIZES if name in field.args]
         if not names:
             return None
@@ -184,7 +184,7 @@ class _Estimate:
         defaults = [_default(field.args[name]) for name in names]
         size: float = LIST
         for values in (given, defaults):
-            # A number with a fraction of zero is an Int too.
+            # A number such as 5.0 is an Int too.
             numbers = [value for value in values if isinstance(value, int | float)]
             if numbers:
                 size = max(*numbers, 1)
@@ -216,7 +216,7 @@ def _number(node: ValueNode | None) -> int | None:
 
 
 def _schema_lengths(schema: GraphQLSchema) -> dict[str, float]:
-    """Lengths of the lists that introspection shows: exact ones, or averages."""
+    """Lengths of the lists in introspection: exact ones, or averages."""
     kinds = list(schema.type_map.values())
     fields = [
         field

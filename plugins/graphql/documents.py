@@ -1,4 +1,4 @@
-"""Documents made ready: read, checked and validated once, kept as long as they are asked for."""
+"""A cache of documents: parsed, checked and validated once, and kept while in use."""
 
 import json
 from collections import OrderedDict
@@ -29,7 +29,7 @@ from chatserver_plugins.graphql.limits import (
     fragments_of,
 )
 
-ERRORS = 20  # of one document are shown
+ERRORS = 20  # shown of one document
 NO_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
 RULES = (*specified_rules, MaxIntrospectionDepthRule)
 
@@ -39,8 +39,8 @@ class Operation(NamedTuple):
 
     node: OperationDefinitionNode
     name: str
-    introspects: bool = False  # asks for the schema
-    is_fixed: bool = False  # asks for nothing else, and always for the same
+    introspects: bool = False  # selects the schema
+    is_fixed: bool = False  # selects only the schema, and always the same
 
     @property
     def type(self) -> OperationType:
@@ -55,7 +55,7 @@ class Document(NamedTuple):
     fragments: Fragments
 
     def operation(self, name: str | None) -> Operation:
-        """The operation of a name, or the only one. Raises `Refused` graphql.operation."""
+        """The operation with this name, or the only one. Raises `Refused` graphql.operation."""
         if not name and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         if not name:
@@ -73,7 +73,7 @@ class Documents:
         """Raises `StartupError` if the known documents cannot be read."""
         self._schema, self._config = schema, config
         self._ready: OrderedDict[str, Document] = OrderedDict()
-        self._chars = 0  # of the texts of these
+        self._chars = 0  # of the texts of the cached documents
         self._known: dict[str, Document] = {}
         for name, text in _read(config.documents).items():
             try:
@@ -86,24 +86,24 @@ class Documents:
         return name in self._known
 
     def known(self, name: str) -> Document:
-        """One of the documents that the operator knows. Raises `Refused`."""
+        """One of the operator's documents. Raises `Refused`."""
         if name not in self._known:
             raise Refused("graphql.document_unknown")
         return self._known[name]
 
     def demand_known(self, text: str | None) -> None:
-        """Raises `Refused` where no others are executed. Without a `text`, an id was asked for."""
+        """Raises `Refused` if only the operator's documents are executed; `text` is None for an id."""
         if self._config.documents_only:
             raise Refused(
                 "graphql.document_unknown" if text is None else "graphql.document_required"
             )
 
     def is_ready(self, text: str) -> bool:
-        """Whether it takes next to nothing to get the document of this text."""
+        """Whether the document of this text is cached."""
         return text in self._ready
 
     def get(self, text: str, *, hide_names: bool = False) -> Document:
-        """The document of a text. Raises `Refused`, with a hint at like names unless these are hidden."""
+        """The document of a text. Raises `Refused`, which suggests similar names unless these are hidden."""
         self.demand_known(text)
         found = self._ready.get(text)
         if found is None:
@@ -143,9 +143,9 @@ class Documents:
 
 
 def _forget_tokens(document: DocumentNode) -> None:
-    """Drop the tokens that a document was read from, and places that no error tells.
+    """Drop a document's tokens, and positions that no error message needs.
 
-    Tokens refer to each other in circles. Together they are most of what the garbage collector would look through.
+    Tokens refer to each other in cycles, and are most of what the garbage collector would have to scan.
     """
     waiting: list[Node] = [document]
     while waiting:
@@ -181,5 +181,7 @@ def _read(path: str) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise StartupError(f"plugin.graphql.documents: {path}: {error}") from error
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise StartupError(f"plugin.graphql.documents: {path}: expected ids with documents")
+        raise StartupError(
+            f"plugin.graphql.documents: {path}: expected an object with a document for each id"
+        )
     return found

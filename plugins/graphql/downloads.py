@@ -1,4 +1,4 @@
-"""Modules for clients, served to whoever writes one: below the path, under `clients/`."""
+"""Modules for authors of clients, served below the path, under `clients/`."""
 
 from collections.abc import Sequence
 from importlib.resources import files

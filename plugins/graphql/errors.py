@@ -1,4 +1,4 @@
-"""The errors that GraphQL adds to the core's, and how any error is shown in a result."""
+"""GraphQL's own errors in addition to the core's, and the form of errors in results."""
 
 import traceback
 from typing import Any
@@ -16,28 +16,28 @@ CODES: dict[str, Meaning] = {
     "graphql.variables": Meaning(400, "never", "The variables do not fit the operation."),
     "graphql.tokens": Meaning(400, "never", "The document is too long."),
     "graphql.depth": Meaning(400, "never", "The document is nested too deeply."),
-    "graphql.aliases": Meaning(400, "never", "The document names too many fields anew, or again."),
-    "graphql.cost": Meaning(400, "never", "The operation asks for too much at once."),
-    "graphql.batch": Meaning(400, "never", "There are too many operations in one request."),
-    "graphql.operations": Meaning(
-        429, "later", "There are too many operations on this connection."
+    "graphql.aliases": Meaning(
+        400, "never", "The document has too many aliases or repeated fields."
     ),
+    "graphql.cost": Meaning(400, "never", "The operation costs too much."),
+    "graphql.batch": Meaning(400, "never", "The request has too many operations."),
+    "graphql.operations": Meaning(429, "later", "The connection has too many operations."),
     "graphql.time": Meaning(503, "later", "The operation took too long."),
-    "graphql.introspection": Meaning(400, "never", "The schema is not shown to you here."),
+    "graphql.introspection": Meaning(400, "never", "You may not query the schema here."),
     "graphql.document_unknown": Meaning(400, "never", "There is no such document here."),
     "graphql.persisted_unknown": Meaning(200, "later", "PersistedQueryNotFound"),
     "graphql.persisted_off": Meaning(200, "never", "PersistedQueryNotSupported"),
     "graphql.document_required": Meaning(400, "never", "Only documents known here are executed."),
-    "graphql.get": Meaning(405, "never", "By GET there are queries only."),
+    "graphql.get": Meaning(405, "never", "GET executes only queries."),
     "graphql.preflight": Meaning(
-        403, "never", "A header is missing that no foreign page can send."
+        403, "never", "A header is missing that pages of other origins cannot send."
     ),
     "graphql.not_acceptable": Meaning(406, "never", "None of the accepted media types is served."),
 }
 
 
 class Refused(ChatError):
-    """A request that is not executed. `errors` says why, in more detail than one code can."""
+    """A request that is not executed. `errors` has more details than one code."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Refused(ChatError):
 
 
 def shown(error: GraphQLError, debug: bool) -> dict[str, Any]:
-    """An error that a resolver raised, as a client may see it."""
+    """An error raised by a resolver, in the form for clients."""
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
@@ -81,12 +81,12 @@ def shown_alone(error: ChatError) -> list[dict[str, Any]]:
 
 
 def error_body(error: ChatError) -> bytes:
-    """The body of an answer with this error alone, also of answers given before GraphQL is asked."""
+    """The body of an answer with only this error, also for requests that the server itself refuses."""
     return msgspec.json.encode({"errors": shown_alone(error)})
 
 
 def error_extensions(error: ChatError) -> dict[str, Any]:
-    """The code, the way to react and the details of an error, as at the other doors."""
+    """The code, the advice on retries and the details of an error, as in the other interfaces."""
     extensions: dict[str, Any] = {"code": error.code, "retry": error.meaning.retry}
     if error.after_ms is not None:
         extensions["after_ms"] = error.after_ms

@@ -1,4 +1,4 @@
-"""Executing the operation of a subscription, once for each event."""
+"""Executes the operation of a subscription, once for each event."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -16,14 +16,14 @@ from chatserver_plugins.graphql.pace import PacedExecutor, is_no_list
 class EventExecutor(PacedExecutor):
     """Executes one operation for any number of events. Only long lists wait for their turn.
 
-    The fields of a selection are collected once. graphql-core's own memory of that knows it by a
-    list that it makes anew for each event, so that it would grow and never help.
+    The fields of a selection are collected once. graphql-core's own cache of them is keyed by a list that is
+    new for each event, so it would only grow.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        # Shared with the copies that execute an event each. The document keeps the nodes alive.
-        self.cost = 1  # at least, of each event
+        # Shared with the copies that execute one event each. The document keeps the nodes alive.
+        self.cost = 1  # of each event, at least
         self._selected: dict[tuple[object, ...], CollectedFields] = {}
 
     def collect_and_execute_subfields(self, *arguments: Any) -> Any:
@@ -41,7 +41,7 @@ class EventExecutor(PacedExecutor):
 
 
 def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[GraphQLError]:
-    """The executor of a subscription's events, or the errors in its variables."""
+    """An executor for a subscription's events, or the errors in its variables."""
     made = EventExecutor.made(
         execution.schema,
         ready.document.node,
@@ -62,10 +62,10 @@ def build_executor(execution: Execution, ready: Ready) -> EventExecutor | list[G
 def execute_event(
     executor: EventExecutor, event: object, asking: Asking
 ) -> ExecutionResult | Awaitable[ExecutionResult]:
-    """The result of one event; an error graphql.cost in its place if it is too large."""
+    """The result of one event, or an error graphql.cost if it is too large."""
     once = cast("EventExecutor", executor.build_per_event_executor(event))
     once.context_value = asking
-    asking.stir.pace = once.pace
+    asking.activity.pace = once.pace
     made = cast("ExecutionResult | Awaitable[ExecutionResult]", once.execute_operation(False))
     return _checked(once, made) if isinstance(made, ExecutionResult) else _awaited_once(once, made)
 
@@ -77,7 +77,7 @@ async def _awaited_once(once: EventExecutor, made: "Awaitable[ExecutionResult]")
 def _checked(once: EventExecutor, outcome: ExecutionResult) -> ExecutionResult:
     if not once.is_too_much:
         return outcome
-    refused = Refused("graphql.cost", "What is selected of this event is too large.")
+    refused = Refused("graphql.cost", "The selected part of this event is too large.")
     error = GraphQLError(refused.text, path=[], original_error=refused)
     return ExecutionResult(None, [error])
 
@@ -85,10 +85,10 @@ def _checked(once: EventExecutor, outcome: ExecutionResult) -> ExecutionResult:
 def begun(
     made: "ExecutionResult | Awaitable[ExecutionResult]", seconds: float
 ) -> "asyncio.Future[ExecutionResult]":
-    """An execution under way; `TimeoutError` after so long.
+    """A running execution, which raises `TimeoutError` after `seconds`.
 
-    The caller has to shield it: cancelled before it has begun, graphql-core would leave
-    coroutines behind that never began.
+    The caller must shield it: if it is cancelled before it has begun, graphql-core leaves coroutines behind
+    that never began.
     """
     future = asyncio.ensure_future(_awaited(made, seconds))
     future.add_done_callback(_look_at)
@@ -105,6 +105,6 @@ async def _awaited(
 
 
 def _look_at(future: "asyncio.Future[ExecutionResult]") -> None:
-    """It may be that nobody wants to know any more; asyncio would complain of an error."""
+    """Retrieve an error, or asyncio would log it if nobody waits any more."""
     if not future.cancelled():
         future.exception()

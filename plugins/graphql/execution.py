@@ -1,4 +1,4 @@
-"""Executing operations: all doors of the plugin come through here."""
+"""Executes operations, for all transports of the plugin."""
 
 import asyncio
 import time
@@ -24,20 +24,20 @@ from chatserver_plugins.graphql.measures import OperationMeasures
 from chatserver_plugins.graphql.pace import PacedExecutor, TracedExecutor, is_no_list
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.persisted import Persisted
-from chatserver_plugins.graphql.reading import Reader
+from chatserver_plugins.graphql.reading import DocumentReader
 from chatserver_plugins.graphql.tracing import Tracing
 from chatserver_plugins.graphql.turns import Pace
 
-EVENTS = 10  # an event of a subscription may cost a tenth of an operation: there are more of them
-LONGER = 2  # times the cost allowed that an operation may resolve, where lists are unusually long
-LARGE = 1000  # an operation of this cost waits for the others of the same user that are as large
-SHOWN_SCHEMAS = 8  # answers of the schema that are kept, about 100 kB each
+EVENTS = 10  # an event of a subscription may cost a tenth of an operation, as there are more events
+LONGER = 2  # times the allowed cost may be resolved, if lists are unusually long
+LARGE = 1000  # operations of this cost run one by one for each user
+SHOWN_SCHEMAS = 8  # cached answers to schema queries, about 100 kB each
 
 Result = dict[str, Any]  # data, errors, extensions
 
 
 class Ready(NamedTuple):
-    """An operation that may be executed: valid, within the limits."""
+    """An operation ready for execution: valid, and within the limits."""
 
     document: Document
     operation: Operation
@@ -46,7 +46,7 @@ class Ready(NamedTuple):
 
 
 class Budget:
-    """The cost that the operations of one request may reach together."""
+    """The limit on the total cost of one request's operations."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.left = limit, limit
@@ -59,7 +59,7 @@ class Budget:
 
 
 class Execution:
-    """One schema, with all that is kept about its documents."""
+    """One schema, with the caches of its documents."""
 
     def __init__(
         self,
@@ -75,24 +75,24 @@ class Execution:
         self.measures = OperationMeasures(measures)
         self._costs = costs
         self.pace, self.leaves = Pace(), Leaves(schema)
-        self._reader = Reader(self.documents, Persisted(config.persisted_chars))
+        self._reader = DocumentReader(self.documents, Persisted(config.persisted_chars))
         self.most_resolved = LONGER * config.cost  # fields, of one operation or one event
         self._tracing = Tracing(config.opentelemetry)
         self._schemas: OrderedDict[int, tuple[Operation, ExecutionResult]] = OrderedDict()
-        # By who asks: of one's large operations one is executed at a time.
+        # By user or address: each one's large operations are executed one by one.
         self._large: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self, params: Params, asking: Asking, budget: Budget | None = None) -> Ready:
         """The operation, ready to be executed. Raises `Refused`, `ChatError` limit.rate.
 
-        `charge` is to be called before it is executed. `budget` is that of the whole request.
+        Call `charge` before its execution. `budget` is that of the whole request.
         """
         return self.ready(await self._document(params, asking), params, asking, budget)
 
     def ready(
         self, found: Document, params: Params, asking: Asking, budget: Budget | None = None
     ) -> Ready:
-        """The same, of a document that was read."""
+        """Like `prepare`, for a parsed document."""
         operation = found.operation(params.name)
         if operation.introspects and not self._shows_schema(asking):
             raise Refused("graphql.introspection")
@@ -116,16 +116,16 @@ class Execution:
         return Budget(self.config.cost)
 
     def charge(self, asking: Asking, *ready: Ready) -> None:
-        """Count these operations in the rate of who asks. Raises `ChatError` limit.rate.
+        """Count these operations in the rate of the user or address. Raises `ChatError` limit.rate.
 
-        One was counted already, when the request came.
+        One operation was counted already, when the request came.
         """
         operations = sum(each.cost.operations for each in ready) - 1
         if operations > 0:
             asking.take(operations)
 
     def deadline(self) -> float:
-        """The time (of the loop) by which an operation that begins now must have ended."""
+        """The loop's time by which an operation that begins now must end."""
         return asyncio.get_running_loop().time() + self.config.seconds
 
     async def run(self, ready: Ready, asking: Asking, until: float) -> Result:
@@ -176,7 +176,7 @@ class Execution:
     async def _execute_in_turn(
         self, ready: Ready, asking: Asking, until: float
     ) -> tuple[ExecutionResult, int]:
-        """Several large operations at a time would make long turns of the loop."""
+        """Execute large operations one by one, as several together would make long turns of the loop."""
         lock = self._large.setdefault(asking.source, asyncio.Lock())
         async with asyncio.timeout_at(until):
             await lock.acquire()
@@ -188,7 +188,7 @@ class Execution:
     async def _execute(
         self, ready: Ready, asking: Asking, until: float
     ) -> tuple[ExecutionResult, int]:
-        """The outcome, and how many fields it took."""
+        """The outcome, and the number of fields resolved."""
         operation = ready.operation
         known = self._schemas.get(id(operation.node))
         if known is not None and known[0] is operation:
@@ -213,7 +213,7 @@ class Execution:
             )
             if isinstance(executor, list):
                 return ExecutionResult(None, executor), 0
-            asking.stir.pace = self.pace
+            asking.activity.pace = self.pace
             outcome = executor.start()
             if not isinstance(outcome, ExecutionResult):
                 async with asyncio.timeout_at(until):
@@ -228,7 +228,7 @@ class Execution:
         return outcome, resolved
 
     def _keep_schema(self, operation: Operation, outcome: ExecutionResult) -> ExecutionResult:
-        """Keep the answer as it is sent: as objects it would be half of all that a small server has."""
+        """Keep the answer encoded: as objects it would be half of all objects of a small server."""
         encoded: Any = msgspec.Raw(msgspec.json.encode(outcome.data))
         kept = ExecutionResult(encoded, None)
         self._schemas[id(operation.node)] = (operation, kept)
@@ -247,5 +247,5 @@ class Execution:
 
 
 def is_awaitable(value: object) -> TypeGuard[Any]:
-    """Resolvers return coroutines and futures; graphql-core's own test looks at much more."""
+    """Whether the value is a coroutine or future; graphql-core's own test is much slower."""
     return isinstance(value, CoroutineType | asyncio.Future)

@@ -1,4 +1,4 @@
-"""GraphiQL for browsers, from an installed package: nothing is loaded from elsewhere or runs inline."""
+"""GraphiQL for browsers, from an installed package: no foreign or inline scripts."""
 
 import importlib.util
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chatserver import Reply, Request, Route
 
-# Brings GraphiQL and React as files; it is never imported.
+# The package has GraphiQL and React as files; it is never imported.
 PACKAGE = "graphene_django_graphiql_static"
 THEIRS = {
     "react.js": "react.production.min.js",
@@ -19,12 +19,12 @@ THEIRS = {
 }
 OURS = ("explorer.js", "explorer.css")
 KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
-# Its fonts are inline, which the policy of our pages forbids; without them the system's are used.
+# Its fonts are inline, which our pages' policy forbids; the system's fonts are used instead.
 _FONTS = re.compile(rb"@font-face\s*\{[^}]*\}")
 
 
 class Explorer:
-    """The page at `path`, and its files below it."""
+    """The page at `path`, and its files below that."""
 
     def __init__(self, path: str) -> None:
         self._path = path.rstrip("/")
@@ -59,7 +59,7 @@ class Explorer:
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a browser asks for a page, rather than a client for the result of a query."""
+    """Whether the request is from a browser for a page, rather than from a client for a result."""
     return "query" not in request.query and "text/html" in (request.header("Accept") or "")
 
 

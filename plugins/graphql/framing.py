@@ -1,4 +1,4 @@
-"""How operations' results look on a socket, and as server-sent events."""
+"""The forms of results on a socket and as server-sent events."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ class SocketFraming(Framing):
 class EventFraming(Framing):
     """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-    Those of a room have its seq as their id, with which a client that comes back says where it was.
+    Events of a room have their seq as id, which a reconnecting client sends back to resume.
     """
 
     __slots__ = ()

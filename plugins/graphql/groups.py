@@ -1,7 +1,7 @@
-"""Executing a room's events once for all subscriptions that select the same.
+"""Executes a room's events once for all subscriptions with the same selection.
 
-The group itself is the core's (`chatserver.Group`): it says when which events are executed, and for
-whom. Here they are, and the frames of a group's members, which differ by the operation's id alone.
+The core's `chatserver.Group` decides when which events are executed, and for which members. This module
+executes them, and makes the members' frames, which differ only in the operation's id.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from chatserver_plugins.graphql.execution import Execution
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.selections import Selection
 
-PART_FIELDS = 1000  # of events in one turn of the loop: some 10 ms
+PART_FIELDS = 1000  # of events, in one turn of the loop: some 10 ms
 
 
-class Key(NamedTuple):
+class GroupKey(NamedTuple):
     """Identifies a group: subscriptions with equal keys get equal payloads."""
 
     text: str
     variables: bytes
-    user: str | None  # where the result depends on it
+    user: str | None  # set if the result depends on the user
 
 
 class Encoder:
@@ -54,15 +54,15 @@ class Encoder:
         shows_messages: bool,
     ) -> None:
         self._shows_messages = shows_messages
-        self.members: set[RoomStream] = set()  # those that catch up too
+        self.members: set[RoomStream] = set()  # including those that still catch up
         self._execution, self._service, self._executor = execution, service, executor
         self._payloads: Sequence[bytes] = ()
         self._pieces: dict[int, list[bytes]] = {}
 
     def encode(self, events: Sequence[AnyEvent]) -> Sequence[bytes] | Awaitable[list[bytes]]:
-        """A result for each event. Awaits only where a resolver does.
+        """A result for each event; awaitable only if a resolver awaits.
 
-        Raises `StoreUnavailable`, and `TimeoutError` where it takes too long.
+        Raises `StoreUnavailable`, and `TimeoutError` after the time limit.
         """
         at_once = max(1, PART_FIELDS // self._executor.cost)
         if len(events) > at_once:
@@ -105,7 +105,7 @@ class Encoder:
         return [encoded(self._execution, outcome) for outcome in outcomes]
 
     def pieces(self, payloads: Sequence[bytes], length: int) -> list[bytes]:
-        """The parts of the frames of these payloads that all members with ids of one length share."""
+        """The parts of these payloads' frames that all members with ids of one length share."""
         if payloads is self._payloads and length in self._pieces:
             return self._pieces[length]
         if payloads is not self._payloads:
@@ -115,7 +115,7 @@ class Encoder:
 
 
 class RoomStream(Stream):
-    """One operation's part in a group."""
+    """One operation's membership in a group."""
 
     __slots__ = ("_batch", "encoder", "operation")
 
@@ -140,8 +140,8 @@ class RoomStream(Stream):
     def take(self, payloads: Sequence[bytes], last: int) -> None:
         super().take(payloads, last)
         if len(payloads) > 1:
-            # Little would be joined with it any more, and 500 copies at once cost more memory to
-            # get than the write does.
+            # Large frames are written at once: little more would be joined with them, and 500 copies
+            # waiting at the same time cost more than the write.
             self.subscriber.flush()
 
     def on_error(self, error: Exception) -> None:
@@ -151,7 +151,7 @@ class RoomStream(Stream):
         self.subscriber.unfollow(self)
 
     def lose(self, error: ChatError) -> None:
-        """The user may no longer read the room."""
+        """End the operation, as the user may no longer read the room."""
         self.operation.refuse(error)
 
 
@@ -163,7 +163,7 @@ class Groups:
 
     def __init__(self, execution: Execution, service: Service) -> None:
         self._execution, self._service = execution, service
-        self._encoders: WeakValueDictionary[tuple[str, Key], Encoder] = WeakValueDictionary()
+        self._encoders: WeakValueDictionary[tuple[str, GroupKey], Encoder] = WeakValueDictionary()
 
     def stream(
         self,
@@ -173,9 +173,9 @@ class Groups:
         operation: Operation,
         kind: type[StreamT],
     ) -> StreamT:
-        """A place for an operation in the group that it belongs to."""
+        """A stream for an operation, in the group that it belongs to."""
         user = operation.listener.user
-        key = Key(
+        key = GroupKey(
             selection.text,
             _encoded_variables(selection, executor),
             user.id if user and selection.is_personal else None,
@@ -197,7 +197,7 @@ class Groups:
 
 
 def encoded(execution: Execution, outcome: ExecutionResult) -> bytes:
-    """Raises `StoreUnavailable`: the event is then executed again."""
+    """Raises `StoreUnavailable`; then the event is executed again."""
     for error in outcome.errors or ():
         if isinstance(error.original_error, StoreUnavailable):
             raise error.original_error

@@ -1,7 +1,7 @@
 """GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/), one request at a time.
 
-No page of another origin may make a browser do something: a POST must have a content type that
-such a page cannot send unasked, and a GET with the cookie a header that it cannot add.
+No page of another origin may act through a browser: a POST must have a content type that such a page cannot
+send without a preflight, and a GET with the cookie must have a header that it cannot add.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from chatserver_plugins.graphql.media import GRAPHQL, JSON, Accepted, accepted, 
 from chatserver_plugins.graphql.params import Params, params_of, params_of_query, read_json
 from chatserver_plugins.graphql.sse import EventDoor, last_event
 
-# A page of another origin can add none of these to a request without being asked for leave first.
+# A page of another origin can send none of these without a preflight.
 PREFLIGHT_HEADERS = ("GraphQL-Preflight", "Apollo-Require-Preflight", "X-Apollo-Operation-Name")
 
 
-class Answer(NamedTuple):
-    """A result, and the status that it has as application/graphql-response+json."""
+class HttpResult(NamedTuple):
+    """A result, and its status as application/graphql-response+json."""
 
     result: Result
     status: int
@@ -75,13 +75,13 @@ class HttpDoor:
         return _signed(_reply(answer.result, accept.media, answer.status), asking)
 
     async def _is_stream(self, accept: Accepted, params: Params, asking: Asking) -> bool:
-        """A stream is what is preferred, or all that a subscription can be answered with."""
+        """Whether a stream is preferred, or is the only way to answer a subscription."""
         if accept.prefers_events or not accept.takes_events:
             return accept.prefers_events
         try:
             return await self._execution.kind(params, asking) == "subscription"
         except Refused:
-            return False  # whatever is wrong with it is said in the answer
+            return False  # the answer has the error
 
     def _stream(self, request: Request, params: Params, asking: Asking) -> Reply:
         """Raises `ChatError` request.origin, request.invalid, limit.count."""
@@ -92,7 +92,7 @@ class HttpDoor:
 
     async def _answer(
         self, params: Params, asking: Asking, *, only_queries: bool = False
-    ) -> Answer:
+    ) -> HttpResult:
         """Raises `ChatError` limit.rate."""
         execution = self._execution
         try:
@@ -100,15 +100,15 @@ class HttpDoor:
             if only_queries and ready.operation.type.value != "query":
                 raise Refused("graphql.get")
             execution.charge(asking, ready)
-            return Answer(await execution.run(ready, asking, execution.deadline()), 200)
+            return HttpResult(await execution.run(ready, asking, execution.deadline()), 200)
         except Refused as error:
             return self._refusal(error)
 
     async def _answer_all(self, body: list[Any], media: str, request: Request) -> Reply:
-        """One after the other; all are prepared and counted before the first is carried out."""
+        """Execute operations one by one; all are prepared and counted before the first one is executed."""
         execution = self._execution
         if not body:
-            raise Refused("graphql.batch", "There is no operation in the list.")
+            raise Refused("graphql.batch", "The list has no operations.")
         if len(body) > execution.config.batch:
             raise Refused("graphql.batch", detail={"limit": execution.config.batch})
         batch = [params_of(item) for item in body]
@@ -137,16 +137,16 @@ class HttpDoor:
         ready = await self._execution.prepare(params, asking, budget)
         if ready.operation.type.value == "subscription":
             raise Refused(
-                "graphql.operation", "Subscriptions take a WebSocket or server-sent events."
+                "graphql.operation", "Subscriptions need a WebSocket or server-sent events."
             )
         return ready
 
-    def _refusal(self, error: Refused) -> Answer:
+    def _refusal(self, error: Refused) -> HttpResult:
         self._execution.measures.refused(error.code)
-        return Answer({"errors": error.shown(), **_cost(error)}, error.meaning.status)
+        return HttpResult({"errors": error.shown(), **_cost(error)}, error.meaning.status)
 
     async def _asking(self, request: Request) -> Asking:
-        """The asker of a request. Raises `ChatError` limit.rate."""
+        """The state for a request. Raises `ChatError` limit.rate."""
         try:
             user = await request.user()
         except ChatError as error:
@@ -167,7 +167,7 @@ class HttpDoor:
             raise Refused("graphql.preflight")
 
     def _refuse(self, error: ChatError) -> Reply:
-        """The answer to a request that cannot be executed: the error's status, whatever the media type."""
+        """The answer to a request that is not executed, with the error's status, whatever the media type."""
         self._execution.measures.refused(error.code)
         headers = {}
         if error.meaning.status == 429:
@@ -183,8 +183,8 @@ class HttpDoor:
 def _reply(
     result: Result | Sequence[Result], media: str, status: int, headers: Mapping[str, str] = {}
 ) -> Reply:
-    # As application/json, a result with an error in it still is a result, so clients can tell it
-    # from the answer of something on the way.
+    # As application/json, a result with errors has status 200 too, so that clients can distinguish it
+    # from an error of a proxy.
     return Reply(
         body=msgspec.json.encode(result),
         status=status if media == GRAPHQL or status == 405 else 200,
@@ -199,7 +199,7 @@ def _signed(reply: Reply, asking: Asking) -> Reply:
 
 
 def _cost(error: Refused) -> Result:
-    """Says what a request would have cost, where that is why it was refused."""
+    """The cost of a request refused for its cost, as a result's extension."""
     if error.code != "graphql.cost" or "cost" not in error.detail:
         return {}
     cost = {"requested": error.detail["cost"], "limit": error.detail["limit"]}
@@ -207,8 +207,8 @@ def _cost(error: Refused) -> Result:
 
 
 def _is_cross_site(request: Request) -> bool:
-    """Whether a page of another site made the request. For events a browser sends no preflight, but
-    most say where a request comes from.
+    """Whether a page of another site made the request. Browsers send no preflight for event streams, but
+    most send the request's origin.
     """
     return request.header("Sec-Fetch-Site") not in (None, "same-origin", "none")
 

@@ -1,4 +1,4 @@
-"""The inputs of mutations, with the same bounds as at the other doors."""
+"""The inputs of mutations, with the same bounds as in the other interfaces."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -92,7 +92,7 @@ def read(given: dict[str, Any], kind: type[InputT]) -> InputT:
 
 
 def read_room(given: dict[str, Any] | None, room_id: str | None) -> OneRoom:
-    """A room that is given as an input, or as older clients do. Raises `ChatError` request.invalid."""
+    """A room given as an input, or by older clients as an id. Raises `ChatError` request.invalid."""
     if (given is None) == (room_id is None):
         raise ChatError("request.invalid", "input: expected a room.")
     return read({"roomId": room_id} if given is None else given, OneRoom)
@@ -103,7 +103,7 @@ def bounded(name: str, value: int | None, default: int, most: int) -> int:
     if value is None:
         return default
     if value < 1:
-        raise ChatError("request.invalid", f"{name}: expected a whole number from 1 on.")
+        raise ChatError("request.invalid", f"{name}: expected a whole number of at least 1.")
     if value > most:
         raise ChatError("request.invalid", f"{name}: at most {most}.", detail={"limit": most})
     return value
@@ -112,5 +112,5 @@ def bounded(name: str, value: int | None, default: int, most: int) -> int:
 def position(name: str, value: int | None) -> int | None:
     """A seq. Raises `ChatError` request.invalid below 0."""
     if value is not None and value < 0:
-        raise ChatError("request.invalid", f"{name}: expected a whole number from 0 on.")
+        raise ChatError("request.invalid", f"{name}: expected a whole number of at least 0.")
     return value

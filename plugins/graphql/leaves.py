@@ -1,7 +1,7 @@
-"""Fields that are one attribute of the object above them, read directly.
+"""Reads fields that are attributes of their parent object directly.
 
-graphql-core makes a path, an info and four calls for each field, which takes some eight microseconds.
-An attribute of the right type needs none of it, and most of a large answer is made of these.
+graphql-core makes a path, an info and four calls for each field, which takes some eight microseconds. An
+attribute of the right type needs none of these, and large answers consist mostly of such fields.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from graphql import (
 
 Read = Callable[[Any], Any]
 INT_MOST = 2**31 - 1
-# Python's types whose values go into the answer as they are.
+# Python's types whose values go unchanged into the answer.
 PLAIN: dict[GraphQLLeafType, type] = {
     GraphQLString: str,
     GraphQLID: str,
@@ -33,7 +33,7 @@ PLAIN: dict[GraphQLLeafType, type] = {
 
 
 class NotSimple(Exception):
-    """A value that graphql-core has to look at: it is an error, or missing where it may not be."""
+    """A value that graphql-core must handle: an error, or None for a required field."""
 
 
 class Attribute:
@@ -59,9 +59,9 @@ class Leaves:
                 }
 
     def of(self, kind: str) -> Mapping[str, Read]:
-        """By field of a type: functions from the object to what goes into the answer.
+        """For fields of a type, functions from the object to the value in the answer.
 
-        They may raise anything. The field is then to be resolved in the general way, which says what is wrong.
+        They may raise anything. The field is then resolved in the general way, which reports the error.
         """
         return self._by_type[kind]
 

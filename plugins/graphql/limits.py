@@ -1,7 +1,7 @@
 """Bounds on the shape of a document, checked in one pass before it is validated.
 
-Validation compares fields of the same name pair by pair, so what could make that slow has to be
-refused first. What the document costs to execute is the matter of `costs`.
+Validation compares fields of the same name in pairs, so documents that would make it slow are refused first.
+`costs` limits the cost of execution.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,32 +22,32 @@ from chatserver_plugins.graphql.errors import Refused
 INTROSPECTION = ("__schema", "__type")
 # Bounds of one document. Validation takes half a millisecond for each operation, and compares fragments in pairs.
 OPERATIONS, FRAGMENTS = 20, 50
-PAIRS = 2_000  # of fields with one name that validation compares, each some microseconds
-STEPS = 20_000  # fields looked at; where fragments meet in many ways, there are more than tokens
-VALUES, VALUES_DEPTH = 5_000, 32  # in the variables of an operation; each is looked at for its type
+PAIRS = 2_000  # of fields with one name, which validation compares in some microseconds each
+STEPS = 20_000  # fields visited; if fragments are combined in many ways, there are more than tokens
+VALUES, VALUES_DEPTH = 5_000, 32  # in the variables of an operation; each one's type is checked
 
 Fragments = Mapping[str, FragmentDefinitionNode]
 Place = tuple[SelectionSetNode, ...]
 
 
 class Steps:
-    """A budget of steps for looking at a document."""
+    """A budget of steps for traversing a document."""
 
     def __init__(self, code: str) -> None:
-        """`code` is the error where it is too much."""
+        """`code` is the error's code when the budget is exceeded."""
         self._left, self._code = STEPS, code
 
     def take(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise Refused(self._code, "The fragments of the document meet in too many ways.")
+            raise Refused(self._code, "The document combines its fragments in too many ways.")
 
 
 def check_shape(document: DocumentNode, *, depth: int, aliases: int) -> None:
     """Raise `Refused` graphql.tokens, graphql.depth, graphql.aliases.
 
-    Fields that stand in the same place with the same name are executed as one, but compared in
-    pairs; where they are of different types of a union, that is how unions are asked for.
+    Fields with the same name in the same place are executed as one, but compared in pairs. For different
+    types of a union they are allowed, as queries of unions need them.
     """
     fragments = fragments_of(document)
     operations = [
@@ -64,7 +64,7 @@ def check_shape(document: DocumentNode, *, depth: int, aliases: int) -> None:
 
 
 def check_variables(given: Mapping[str, Any]) -> None:
-    """Raise `Refused` graphql.variables if there are more values than anybody needs."""
+    """Raise `Refused` graphql.variables if there are too many values."""
     waiting: list[tuple[Any, int]] = [(given, 0)]
     left = VALUES
     while waiting:
@@ -74,7 +74,7 @@ def check_variables(given: Mapping[str, Any]) -> None:
         left -= len(value)
         if left < 0 or level > VALUES_DEPTH:
             detail: dict[str, object] = {"limit": VALUES, "depth": VALUES_DEPTH}
-            raise Refused("graphql.variables", "The variables hold too much.", detail=detail)
+            raise Refused("graphql.variables", "The variables have too many values.", detail=detail)
         inside = value.values() if isinstance(value, dict) else value
         waiting.extend((each, level + 1) for each in inside)
 
@@ -88,7 +88,7 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 
 
 def fields_of(place: Sequence[SelectionSetNode], fragments: Fragments) -> Iterator[FieldNode]:
-    """All fields of one place, those of its fragments too; each fragment once."""
+    """All fields of one place, including those of fragments, each of which is visited once."""
     seen: set[str] = set()
     waiting = list(reversed(place))
     while waiting:
@@ -109,7 +109,7 @@ def response_name(field: FieldNode) -> str:
 
 
 class _Shape:
-    """Counts aliases and pairs, in each place once."""
+    """Counts aliases and pairs, once for each place."""
 
     def __init__(self, fragments: Fragments, aliases: int) -> None:
         self._fragments, self._limit = fragments, aliases
@@ -144,9 +144,7 @@ class _Shape:
         if len(self._renamed) > self._limit:
             raise Refused("graphql.aliases", detail={"limit": self._limit})
         if self._pairs > PAIRS:
-            raise Refused(
-                "graphql.aliases", "The document asks for the same fields too many times."
-            )
+            raise Refused("graphql.aliases", "The document repeats the same fields too many times.")
 
 
 class _Depths:
@@ -174,6 +172,6 @@ class _Depths:
 
     def _of_fragment(self, name: str) -> int:
         if name not in self._known and name in self._fragments:
-            self._known[name] = 0  # a fragment in itself is an error that validation finds
+            self._known[name] = 0  # validation reports a fragment that contains itself
             self._known[name] = self.of(self._fragments[name].selection_set)
         return self._known.get(name, 0)

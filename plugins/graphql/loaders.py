@@ -1,4 +1,4 @@
-"""Loading many rows at once: what is asked for one by one before an operation has to wait is fetched together."""
+"""Loads many rows at once: all keys requested before an operation has to wait are fetched together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,17 +9,17 @@ from chatserver_plugins.graphql.turns import Pace
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
-WOKEN = 25  # of those who wait, each with an object to complete, at a time
-CALM_TURNS = 3  # looks without anything going on, after which all has been asked for
+WOKEN = 25  # waiting callers at a time, each with an object to complete
+CALM_TURNS = 3  # checks in a row without activity, after which all keys have been requested
 Fetch = Callable[[Sequence[KeyT]], Awaitable[Mapping[KeyT, ValueT | ChatError]]]
 
 
-class Stir:
-    """The activity in an operation: while there is some, more keys may be asked for soon."""
+class Activity:
+    """The activity in an operation: while there is some, more keys may be requested soon."""
 
     def __init__(self) -> None:
-        self.waking = 0  # loaders that hand out what they have got
-        self.pace: Pace | None = None  # at which it is executed
+        self.waking = 0  # number of loaders that are delivering results
+        self.pace: Pace | None = None  # of the operation's execution
 
     @property
     def is_over(self) -> bool:
@@ -29,11 +29,11 @@ class Stir:
 class Loader(Generic[KeyT, ValueT]):
     """Fetches each key once. Made for one request, so that no later one gets stale values."""
 
-    def __init__(self, fetch: "Fetch[KeyT, ValueT]", stir: Stir) -> None:
-        """`fetch` gets the keys of a batch and returns a value for each; a `ChatError` in place of
-        one is raised to whoever asked for it. It is called when the `stir` is over.
+    def __init__(self, fetch: "Fetch[KeyT, ValueT]", activity: Activity) -> None:
+        """`fetch` gets the keys of a batch and returns a value for each. A `ChatError` instead of a value is
+        raised in the callers of `load`. `fetch` is called when the `activity` is over.
         """
-        self._fetch, self._stir = fetch, stir
+        self._fetch, self._activity = fetch, activity
         self._known: dict[KeyT, ValueT | Exception] = {}
         self._waiting: dict[KeyT, list[asyncio.Future[ValueT]]] = {}
         self._fetching: dict[KeyT, list[asyncio.Future[ValueT]]] = {}
@@ -53,13 +53,13 @@ class Loader(Generic[KeyT, ValueT]):
         return future
 
     def _look(self, calm: int) -> None:
-        """Look again in two turns: who is woken together with the caller has to ask first."""
+        """Check again in two turns, as tasks woken together with the caller may request keys first."""
         loop = asyncio.get_running_loop()
         loop.call_soon(loop.call_soon, self._dispatch, calm)
 
     def _dispatch(self, calm: int) -> None:
-        """`calm` is how often in a row nothing was going on, which has to be so some times."""
-        if not self._stir.is_over:
+        """`calm` is the number of checks in a row without activity; it must reach CALM_TURNS."""
+        if not self._activity.is_over:
             self._look(0)
         elif calm + 1 < CALM_TURNS:
             self._look(calm + 1)
@@ -76,25 +76,25 @@ class Loader(Generic[KeyT, ValueT]):
         except Exception as error:
             outcomes = dict.fromkeys(wanted, error)
         self._known |= outcomes
-        self._stir.waking += 1
+        self._activity.waking += 1
         try:
             futures = [(future, outcomes[key]) for key in wanted for future in wanted[key]]
             for key in wanted:
                 del self._fetching[key]
             for start in range(0, len(futures), WOKEN):
-                if start and self._stir.pace is not None:
-                    await self._stir.pace.turn(self._stir, 2 * WOKEN)
+                if start and self._activity.pace is not None:
+                    await self._activity.pace.turn(self._activity, 2 * WOKEN)
                 for future, outcome in futures[start : start + WOKEN]:
                     _settle(future, outcome)
         finally:
-            self._stir.waking -= 1
+            self._activity.waking -= 1
 
 
 def _settle(future: "asyncio.Future[ValueT]", outcome: ValueT | Exception) -> None:
-    if future.done():  # whoever waited is gone
+    if future.done():  # the caller was cancelled
         return
     if isinstance(outcome, Exception):
         future.set_exception(outcome)
-        future.exception()  # asyncio complains of one that nobody looks at
+        future.exception()  # retrieved, or asyncio would log it
     else:
         future.set_result(outcome)

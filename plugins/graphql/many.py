@@ -1,4 +1,4 @@
-"""One subscription to the events of several rooms: a stream of each, all in one order of their own."""
+"""One subscription to the events of several rooms, with a stream for each."""
 
 import asyncio
 from collections import deque
@@ -10,20 +10,20 @@ from chatserver_plugins.graphql.groups import RoomStream
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.telling import Teller
 
-AT_ONCE = 50  # rooms that are followed before others get their turn: a millisecond or two
-NOT_FOLLOWED = ("room.not_found", "room.forbidden", "request.invalid")  # of one room alone
+AT_ONCE = 50  # rooms followed before a yield to the loop: a millisecond or two
+NOT_FOLLOWED = ("room.not_found", "room.forbidden", "request.invalid")  # of one room only
 
 
 class StreamGap(NamedTuple):
-    """Missing events cannot be served: the client has to load the present state."""
+    """Missing events cannot be served: the client must load the present state."""
 
     head: int | None
     epoch: str
-    room: str  # empty where it is of the user's events
+    room: str  # empty for a gap in the user's notices
 
 
 class RoomGone(NamedTuple):
-    """A room that the user may not read, or no longer."""
+    """A room that the user may not read (any more)."""
 
     room: str
     code: str
@@ -37,7 +37,7 @@ class RoomPosition(NamedTuple):
 
 
 class ManyStream(RoomStream):
-    """One room's stream in such a subscription. It can end without ending the others."""
+    """One room's stream in such a subscription. It can end without the others."""
 
     __slots__ = ("many",)
 
@@ -60,11 +60,11 @@ class ManyRooms:
         stream: Callable[[Room], ManyStream],
         teller: Teller,
     ) -> None:
-        """`teller` sends gaps and lost rooms, which are in no log."""
+        """`teller` sends gaps and lost rooms, which are not in the log."""
         self._service, self._operation = service, operation
         self._stream, self._teller = stream, teller
         self._streams: set[ManyStream] = set()
-        self._waiting: deque[object] = deque()  # one for each room at the most
+        self._waiting: deque[object] = deque()  # at most one for each room
 
     async def follow(self, positions: Sequence[RoomPosition], epoch: str | None) -> None:
         """Follow all rooms, in this order. Raises `ChatError` limit.count, request.invalid."""
@@ -91,7 +91,7 @@ class ManyRooms:
             stream.leave()
 
     def lose(self, stream: ManyStream, error: ChatError) -> None:
-        """One room may no longer be read: the others go on."""
+        """Drop a room that may no longer be read; the others continue."""
         self._streams.discard(stream)
         stream.leave()
         self._tell(RoomGone(stream.room.id, error.code))
@@ -122,4 +122,4 @@ class ManyRooms:
         if len(rooms) > limit:
             raise ChatError("limit.count", f"rooms: at most {limit}.", detail={"limit": limit})
         if not rooms or len(set(rooms)) < len(rooms):
-            raise ChatError("request.invalid", "rooms: expected rooms, each of them once.")
+            raise ChatError("request.invalid", "rooms: expected rooms, each only once.")

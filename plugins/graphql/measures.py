@@ -31,11 +31,11 @@ class OperationMeasures:
         self._seconds.add(seconds, (label, type))
 
     def subscribed(self, name: str) -> None:
-        """A subscription is open. How long it lasts is up to the client."""
+        """Count an opened subscription; its duration is up to the client."""
         self._operations.add(labels=(self._label(name), "subscription", "ok"))
 
     def refused(self, reason: str) -> None:
-        """`reason` is the code of the error."""
+        """Count a refused request; `reason` is the error's code."""
         self._refused.add(labels=(reason,))
 
     def _label(self, name: str) -> str:
@@ -50,7 +50,7 @@ class OperationMeasures:
 
 
 class Fed(Protocol):
-    """A door with subscriptions."""
+    """A transport with subscriptions."""
 
     @property
     def subscriptions(self) -> int: ...
@@ -65,12 +65,12 @@ def show_sizes(measures: Measures, groups: Sized, *doors: Fed) -> None:
     """Register gauges for open subscriptions and groups, computed at each scrape."""
     measures.gauge(
         "chatserver_graphql_subscriptions",
-        "Subscriptions that are open",
+        "Open subscriptions",
         lambda: sum(door.subscriptions for door in doors),
     )
     measures.gauge(
         "chatserver_graphql_groups",
-        "Groups of subscriptions that are executed once",
+        "Groups of subscriptions that share their executions",
         lambda: len(groups.sizes()),
     )
     measures.gauge(

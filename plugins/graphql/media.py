@@ -7,8 +7,8 @@ from chatserver_plugins.graphql.errors import Refused
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENT_STREAM = "text/event-stream"
-# The media types served, by the patterns of an Accept header that it fits, the closest one first. Who does
-# not ask for the newer type gets the one that every client knows, and nobody a stream unasked.
+# Each media type served, with the matching patterns of an Accept header, the most specific first. A client
+# that does not name the newer type gets the one that every client knows; streams are never a default.
 OFFERS = {
     GRAPHQL: (GRAPHQL,),
     JSON: (JSON, "application/*", "*/*"),
@@ -17,7 +17,7 @@ OFFERS = {
 
 
 class Accepted(NamedTuple):
-    """`media` is preferred. `takes_events`: a stream of events may be the answer, if need be."""
+    """`media` is preferred. `takes_events`: the client also accepts a stream of events."""
 
     media: str
     takes_events: bool
@@ -30,8 +30,8 @@ class Accepted(NamedTuple):
 def accepted(header: str | None) -> Accepted:
     """The media types that a client accepts, by quality and then by order. Raises `Refused` graphql.not_acceptable.
 
-    The closest pattern says what the quality of a media type is; of equal quality, one that is
-    named counts before one that a pattern fits (RFC 9110, section 12.5.1, leaves that open).
+    The most specific pattern gives a media type's quality. At equal quality a type that is named comes before
+    one that a pattern matches (RFC 9110, section 12.5.1, leaves that open).
     """
     if header is None or not header.strip():
         return Accepted(JSON, takes_events=False)

@@ -1,7 +1,6 @@
-"""Operations of a connection that lasts: queries, mutations and subscriptions beside each other.
+"""Operations of a lasting connection: concurrent queries, mutations and subscriptions.
 
-The same for a socket, which has many, and for an answer of server-sent events, which has one: how
-something is said is the `Framing`'s matter.
+A socket has many, an answer of server-sent events has one. They differ in their `Framing`.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ class Pieces(Protocol):
 
 
 class Framing(ABC):
-    """How the results of one operation are sent."""
+    """Makes the frames with the results of one operation."""
 
     __slots__ = ()
 
@@ -41,14 +40,14 @@ class Framing(ABC):
 
     @abstractmethod
     def error(self, errors: Sequence[object]) -> bytes:
-        """End with an error: the operation was not executed, or cannot go on."""
+        """The end with an error: the operation was not executed, or cannot continue."""
 
     @abstractmethod
     def complete(self) -> bytes:
-        """End without an error."""
+        """The end without an error."""
 
 
-class Source(Protocol):
+class EventSource(Protocol):
     """Feeds a subscription with events."""
 
     def leave(self) -> None:
@@ -56,10 +55,10 @@ class Source(Protocol):
 
 
 class OperationFeed(Protocol):
-    """A room that an operation follows."""
+    """The feed of a room that an operation follows."""
 
     def lose(self, error: ChatError) -> None:
-        """The user may no longer read the room."""
+        """End the feed, as the user may no longer read the room."""
 
 
 class Watch(Source, Protocol):
@@ -83,11 +82,11 @@ class UserSource(Source, Protocol):
         """Deliver a notice."""
 
     def skip(self) -> None:
-        """Notices may have been missed."""
+        """Note that notices may have been missed."""
 
 
 class Listener(Subscriber):
-    """A connection, as delivery sees it."""
+    """A connection, for delivery."""
 
     __slots__ = ("user_sources", "watches")
 
@@ -105,7 +104,7 @@ class Listener(Subscriber):
             source.take(news.payload)
 
     def on_lagging(self) -> None:
-        """The rooms' events are read again from the log; of the rest, `on_drained` tells."""
+        """Rooms' events are read again from the log; `on_drained` reports the loss of other notices."""
 
     def on_drained(self) -> None:
         missed = self.is_lagging
@@ -132,8 +131,8 @@ class Operation:
     ) -> None:
         self.listener, self.framing, self._on_end = listener, framing, on_end
         self.is_over = False
-        self.source: Source | None = None  # of a subscription, once it is open
-        self.task: asyncio.Task[None] | None = None  # while it is executed or opened
+        self.source: EventSource | None = None  # of an open subscription
+        self.task: asyncio.Task[None] | None = None  # while executing or opening
 
     def next(self, payload: bytes) -> None:
         if not self.is_over:
@@ -143,12 +142,12 @@ class Operation:
         self._end(self.framing.complete())
 
     def refuse(self, error: ChatError) -> None:
-        """End it with an error about the operation as a whole."""
+        """End with an error about the whole operation."""
         errors = error.shown() if isinstance(error, Refused) else shown_alone(error)
         self._end(self.framing.error(errors))
 
     def fail(self, error: Exception) -> None:
-        """End it with the error for an exception."""
+        """End with the error for an exception."""
         if isinstance(error, ChatError):
             self.refuse(error)
         elif isinstance(error, TimeoutError):
@@ -157,7 +156,7 @@ class Operation:
             self.refuse(ChatError("server.internal"))
 
     def stop(self) -> None:
-        """The client wants no more of it, or is gone."""
+        """Stop, as the client unsubscribed or left."""
         self._end(b"")
         if self.task is not None:
             self.task.cancel()

@@ -1,8 +1,8 @@
-"""Executing large operations in parts, between which the loop does other things.
+"""Executes large operations in parts, between which the loop does other work.
 
-graphql-core resolves all that is in memory in one go, and completes all that awaited one thing in
-one turn of the loop: ten thousand fields would stop everybody for a tenth of a second. How much
-may be done in a turn is the matter of `turns`.
+graphql-core resolves everything in memory at once, and everything that awaited one result in one turn of the
+loop: ten thousand fields would block all users for a tenth of a second. `turns` decides how much is done in
+each turn.
 """
 
 from collections.abc import AsyncIterable, Awaitable, Iterable
@@ -26,21 +26,21 @@ from chatserver_plugins.graphql.turns import PART_FIELDS, Pace
 
 
 class PacedExecutor(Executor[Any]):
-    """Executes one operation at the common pace, and counts what it resolves."""
+    """Executes one operation at the common pace, and counts resolved fields."""
 
     def __init__(
         self, *arguments: Any, pace: Pace, leaves: Leaves, most: float, **named: Any
     ) -> None:
-        """Of more than `most` fields nothing further is resolved: `is_too_much` is true then."""
+        """After `most` fields nothing more is resolved, and `is_too_much` is true."""
         super().__init__(*arguments, **named)
         self.pace, self._leaves, self._most = pace, leaves, most
-        self.resolved = 0.0  # fields, those of the schema for less
+        self.resolved = 0.0  # fields; those of the schema count for less
         self.worked = 0  # fields, and items of lists
-        self.parts = 0  # of lists, one in the other, that are being completed now
+        self.parts = 0  # of nested lists that are being completed
 
     @classmethod
     def made(cls, *arguments: Any, **named: Any) -> Self | list[GraphQLError]:
-        """As `build`, which says less of its result."""
+        """Like `build`, with a precise type."""
         return cast("Self | list[GraphQLError]", cls.build(*arguments, **named))
 
     def start(self) -> ExecutionResult | Awaitable[ExecutionResult]:
@@ -63,7 +63,7 @@ class PacedExecutor(Executor[Any]):
         grouped_field_set: GroupedFieldSet,
         position_context: None,
     ) -> Any:
-        """Read what is simple directly; the rest is resolved by graphql-core."""
+        """Read plain attributes directly; graphql-core resolves the rest."""
         self._count(parent_type, len(grouped_field_set))
         readers = self._leaves.of(parent_type.name)
         results: dict[str, Any] = {}
@@ -72,7 +72,7 @@ class PacedExecutor(Executor[Any]):
             try:
                 results[name] = readers[details[0].node.name.value](source_value)
             except Exception:
-                results[name] = None  # keeps its place
+                results[name] = None  # keeps the field's place
                 rest[name] = details
         if not rest:
             return results
@@ -96,7 +96,7 @@ class PacedExecutor(Executor[Any]):
         )
 
     def _count(self, parent_type: GraphQLObjectType, fields: int) -> None:
-        """Count the fields of an object together: one by one would take a quarter of a small query."""
+        """Count the fields of an object together, as single counts would take a quarter of a small query."""
         self.resolved += fields * (SCHEMA_FIELD if parent_type.name[:2] == "__" else 1)
         self.work(fields)
 
@@ -121,7 +121,8 @@ class PacedExecutor(Executor[Any]):
         self, kind: GraphQLObjectType, selected: FieldDetailsList, path: Path, value: Any
     ) -> Any:
         await self.pace.turn(
-            self.context_value.stir, len(self.collect_subfields(kind, selected).grouped_field_set)
+            self.context_value.activity,
+            len(self.collect_subfields(kind, selected).grouped_field_set),
         )
         if self.is_too_much:
             return {}
@@ -140,13 +141,13 @@ class PacedExecutor(Executor[Any]):
         listed = _List(self, item_type, field_details_list, info, path, items)
         pace = self.pace
         is_due = pace.is_free or (self.parts > 0 and not pace.is_overdrawn)
-        if is_due and listed.go_on(max(pace.left, PART_FIELDS)):
+        if is_due and listed.complete_some(max(pace.left, PART_FIELDS)):
             return listed.gathered() if listed.awaited else listed.results
         return listed.finish()
 
 
 class TracedExecutor(PacedExecutor):
-    """The same, with a span around each root field."""
+    """A `PacedExecutor` with a span around each root field."""
 
     def __init__(self, *arguments: Any, spans: RootSpans, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -175,7 +176,7 @@ async def _completed(results: dict[str, Any], others: Awaitable[dict[str, Any]])
 
 
 class _List:
-    """A list whose items are completed, as many at a time as the pace allows."""
+    """A list whose items are completed in parts that the pace allows."""
 
     def __init__(
         self,
@@ -187,13 +188,13 @@ class _List:
         items: Iterable[Any],
     ) -> None:
         self.results: list[Any] = []
-        self.awaited: list[int] = []  # places in it that have to be awaited
+        self.awaited: list[int] = []  # indexes of results that must be awaited
         self._executor, self._items = executor, iter(items)
         self._item_type, self._selected = item_type, field_details_list
         self._info, self._path = info, path
 
-    def go_on(self, fields: int) -> bool:
-        """Complete items until about so many fields were resolved; true at the end of the list."""
+    def complete_some(self, fields: int) -> bool:
+        """Complete items until about `fields` fields were resolved; true at the end of the list."""
         executor = self._executor
         until = executor.worked + fields
         executor.parts += 1
@@ -204,7 +205,7 @@ class _List:
                 if executor.worked >= until:
                     return executor.is_too_much
         except Exception:
-            # An item that may not be null: the whole list is given up, and what it began is awaited.
+            # A non-null item failed: the whole list fails, and its started results are awaited.
             rest = [self.results[place] for place in self.awaited]
             rest += [item for item in self._items if executor.is_awaitable(item)]
             if rest:
@@ -217,8 +218,8 @@ class _List:
     async def finish(self) -> list[Any]:
         executor = self._executor
         while True:
-            await executor.pace.turn(executor.context_value.stir, PART_FIELDS)
-            if self.go_on(PART_FIELDS):
+            await executor.pace.turn(executor.context_value.activity, PART_FIELDS)
+            if self.complete_some(PART_FIELDS):
                 return await self.gathered()
 
     async def gathered(self) -> list[Any]:
@@ -244,5 +245,5 @@ class _List:
 
 
 def is_no_list(value: object) -> TypeGuard[AsyncIterable[Any]]:
-    """Nothing here is an asynchronous list."""
+    """False: this schema has no asynchronous lists."""
     return False

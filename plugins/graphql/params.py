@@ -1,4 +1,4 @@
-"""The parameters of a request (document, variables, operation name), the same for all doors."""
+"""The parameters of a request (document, variables, operation name), for all transports."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,8 +14,8 @@ class Params(NamedTuple):
     text: str | None
     variables: Mapping[str, Any] | None
     name: str | None
-    document: str | None = None  # the id of a known document
-    hash: str | None = None  # of the text, by which it may be known from before
+    document: str | None = None  # id of an operator's document
+    hash: str | None = None  # of the text, which may be kept from an earlier request
 
 
 def read_json(body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""The server's own part of the schema, given by the same hook as those of other plugins."""
+"""The server's own part of the schema, registered by the same hook as other plugins' parts."""
 
 from importlib.resources import files
 
@@ -29,12 +29,12 @@ USER_EVENTS = (
 )
 MESSAGE_CHANGES = LOG_ENTRIES[1:7]
 COSTS = {
-    "Query.search": 500,  # messages that it may look at in vain
-    "Mutation.login": 1000,  # a hash of a password takes as long
+    "Query.search": 500,  # messages that may be read without a match
+    "Mutation.login": 1000,  # takes as long as the hash of a password
     "Mutation.register": 1000,
     "Query.node": 10,
-    "Query.nodes": 100,  # as many as there may be
-    "Room.messages": 10,  # a part of a read of the store
+    "Query.nodes": 100,  # the greatest number of ids
+    "Room.messages": 10,  # share of a read of the store
     "Room.messagesConnection": 10,
     "Room.events": 10,
     "Room.message": 5,
@@ -47,7 +47,7 @@ LENGTHS = {
     "Room.messagesConnection": rooms.MESSAGES_MOST,
     "Room.events": rooms.EVENTS_MOST,
     "Room.members": rooms.MEMBERS_MOST,
-    # Usual lengths; an operation that finds much more is stopped.
+    # Usual lengths; an operation with much longer lists is stopped.
     "Message.mentions": 2,
     "Message.reactions": 3,
     "Reaction.users": 5,
@@ -141,7 +141,7 @@ def own_part() -> GraphQLPart:
             **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},
             "StreamGap": many.StreamGap,
             "RoomGone": many.RoomGone,
-            # Those that `node` may find.
+            # The types that `node` may return.
             "User": chatserver.User,
             "Room": chatserver.RoomView,
             "Message": chatserver.Message,

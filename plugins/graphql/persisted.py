@@ -1,7 +1,7 @@
-"""Documents that clients have sent once and name by their hash from then on, as Apollo's clients do
+"""Documents that clients send once and later name by hash, as Apollo's clients do
 (https://www.apollographql.com/docs/apollo-server/performance/apq).
 
-Kept in memory: a client that names one which is not there sends its text again.
+They are kept in memory; if one is missing, the client sends its text again.
 """
 
 from collections import OrderedDict
@@ -10,23 +10,23 @@ from hashlib import sha256
 from chatserver import ChatError
 from chatserver_plugins.graphql.errors import Refused
 
-SHARE = 10  # of the whole that one client may take
+SHARE = 10  # one client may use this fraction of the whole
 
 
 class Persisted:
-    """Texts by hash. Who stores too many loses their own oldest, not those of others."""
+    """Texts by hash. A client that stores too many loses its own oldest ones, not those of others."""
 
     def __init__(self, chars: int) -> None:
         """`chars` of all texts together; 0 keeps none."""
         self._most = chars
         self._chars = 0
         self._texts: dict[str, str] = {}
-        self._owners: dict[str, str] = {}  # whose each hash is
+        self._owners: dict[str, str] = {}  # owner of each hash
         self._shares: dict[str, OrderedDict[str, int]] = {}
         self._sizes: dict[str, int] = {}  # characters of each owner
 
     def text(self, hash: str, given: str | None) -> str:
-        """The text to execute: what is given, or what is kept under the hash.
+        """The text to execute: the given one, or the one kept under the hash.
 
         Raises `Refused` graphql.persisted_unknown, graphql.persisted_off, `ChatError`
         request.invalid if the text has another hash.
@@ -45,7 +45,7 @@ class Persisted:
         return given
 
     def keep(self, hash: str, text: str, owner: str) -> None:
-        """Keep a text that was found to be valid, with its hash, for this client."""
+        """Keep a valid text with its hash, for this client."""
         share = self._most // SHARE
         if hash in self._texts or len(text) > share:
             return

@@ -1,4 +1,4 @@
-"""From the parameters of a request to its document: one known before, or a new one that is read now."""
+"""Finds the document of a request: a known one, or a new one, which it parses."""
 
 import asyncio
 from typing import Protocol
@@ -7,24 +7,24 @@ from chatserver_plugins.graphql.documents import Document, Documents
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.persisted import Persisted
 
-NEW_CHARS = 200  # so many characters of a new document count as one operation: it takes 1 ms
+NEW_CHARS = 200  # of a new document that count as one operation, as they take 1 ms
 
 
 class Asker(Protocol):
-    """Who sends a document, as far as reading it is concerned."""
+    """The sender of a document."""
 
     @property
     def source(self) -> str:
-        """The key that limits count by."""
+        """The key under which limits count."""
 
     def take(self, operations: int) -> None:
         """Count operations in the rate. Raises `ChatError` limit.rate."""
 
 
-class Reader:
-    """Finds the documents that requests mean.
+class DocumentReader:
+    """Finds the documents of requests.
 
-    In each turn of the loop it reads one new document: the longest take some ten milliseconds.
+    In each turn of the loop it parses one new document: the longest take some ten milliseconds.
     """
 
     def __init__(self, documents: Documents, persisted: Persisted) -> None:
@@ -33,7 +33,7 @@ class Reader:
         self._reading = asyncio.Lock()
 
     async def document(self, params: Params, asker: Asker, *, hide_names: bool) -> Document:
-        """Raises `Refused`, with a hint at like names unless these are hidden; `ChatError` limit.rate."""
+        """Raises `Refused`, which suggests similar names unless these are hidden; `ChatError` limit.rate."""
         if params.document is not None:
             return self.documents.known(params.document)
         text, hash = params.text, params.hash

@@ -1,4 +1,4 @@
-"""Runs the operations of connections that last."""
+"""Runs the operations of lasting connections."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from chatserver_plugins.graphql.subscriptions import Subscriptions
 
 
 class Runner:
-    """Runs an operation of any type to its results."""
+    """Runs operations of all types."""
 
     def __init__(self, execution: Execution, subscriptions: Subscriptions) -> None:
         self._execution, self._subscriptions = execution, subscriptions
@@ -30,9 +30,10 @@ class Runner:
         after: int | None = None,
         only_queries: bool = False,
     ) -> None:
-        """Returns at once. `after` is where a room's events go on, if that is known otherwise.
+        """Start an operation and return at once.
 
-        `only_queries`: no mutations.
+        `after` is the seq after which a room's events resume, if the transport knows it. `only_queries`
+        refuses mutations.
         """
         run = self._run(operation, params, asking, after, only_queries)
         operation.task = asyncio.create_task(run)

@@ -1,4 +1,4 @@
-"""The schema, put together from the parts of all plugins."""
+"""Builds the schema from the parts of all plugins."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from chatserver_plugins.graphql.leaves import Attribute
 
 
 def build(parts: Sequence[GraphQLPart]) -> GraphQLSchema:
-    """The executable schema. Raises `StartupError` with the name of the part that does not fit."""
+    """The executable schema. Raises `StartupError` with the name of an invalid part."""
     _check_names(parts)
     kinds: dict[str, type] = {}
     for part in parts:
@@ -41,7 +41,7 @@ def build(parts: Sequence[GraphQLPart]) -> GraphQLSchema:
 
 
 def _check_names(parts: Sequence[GraphQLPart]) -> None:
-    """Each part must be readable by itself, and define nothing that is another's."""
+    """Each part must be valid on its own, and define nothing that another part defines."""
     owners: dict[str, str] = {}
     for part in parts:
         try:
@@ -58,7 +58,7 @@ def _check_names(parts: Sequence[GraphQLPart]) -> None:
 
 
 def _defined(definition: ast.DefinitionNode) -> list[str]:
-    """The types or directives that a definition makes, or the fields that it adds to a type."""
+    """The names of types or directives that a definition makes, or of fields that it adds to a type."""
     name = getattr(definition, "name", None)
     if not isinstance(name, NameNode):
         return []
@@ -80,11 +80,13 @@ def _bind(schema: GraphQLSchema, part: GraphQLPart) -> None:
         name, _, field = place.partition(".")
         owner = schema.get_type(name)
         if not is_object_type(owner) or field not in owner.fields:
-            raise StartupError(f"GraphQL part {part.name}: there is no field {place} that costs")
+            raise StartupError(
+                f"GraphQL part {part.name}: there is no field {place} to declare a cost for"
+            )
 
 
 def _bind_others(schema: GraphQLSchema, kinds: Mapping[str, type]) -> None:
-    """Bind defaults where no resolver is given: attributes, arguments by name, types by class."""
+    """Bind defaults for fields and types without resolvers: attributes, arguments by name, types by class."""
     names = {kind: name for name, kind in kinds.items()}
 
     def type_of(value: object, info: object, abstract: object) -> str:
@@ -111,7 +113,7 @@ def _snake_case(name: str) -> str:
 
 
 def build_costs(schema: GraphQLSchema, parts: Sequence[GraphQLPart]) -> Costs:
-    """The costs of operations of this schema, from the costs of fields that its parts declare."""
+    """Costs of operations of this schema, from the costs of fields declared by its parts."""
     costs: dict[str, int] = {}
     lengths: dict[str, int] = {}
     for part in parts:

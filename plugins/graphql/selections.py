@@ -1,7 +1,6 @@
-"""Normalises what a subscription selects, once a document, so that equal subscriptions can be grouped.
+"""Normalises the selection of a subscription, once for each document, so that equal ones can be grouped.
 
-Two operations select the same if they differ in nothing but the room, where they begin, and how
-their text is laid out.
+Two selections are equal if they differ only in the room, the start position and the layout of the text.
 """
 
 from collections import OrderedDict
@@ -25,7 +24,7 @@ from graphql import (
 
 from chatserver_plugins.graphql.documents import Document, Operation
 
-KEPT = 500  # of as many operations
+KEPT = 500  # selections
 # Fields with the same result for every reader of the room; any other field may depend on the user.
 SAME_FOR_ALL = frozenset(
     {
@@ -53,25 +52,25 @@ SAME_FOR_ALL = frozenset(
         "Subscription.roomsEvents",
     }
 )
-MESSAGE_FIELDS = ("message", "body")  # of MessagePosted: show the message as it stands
-SAME_FOR_ALL_FIELDS = frozenset({"roomId", "messageId"})  # of any event
+MESSAGE_FIELDS = ("message", "body")  # of MessagePosted: show the present message
+SAME_FOR_ALL_FIELDS = frozenset({"roomId", "messageId"})  # of every kind of event
 
 
 class Selection(NamedTuple):
-    """`text` is the same for the same selection. `is_personal`: the result depends on the user."""
+    """`text` is equal for equal selections. `is_personal`: the result depends on the user."""
 
-    field: FieldNode  # of the subscription itself: validation sees to it that there is one
+    field: FieldNode  # of the subscription's root; validation ensures that there is exactly one
     text: str
-    variables: frozenset[str]  # those that what is selected depends on
+    variables: frozenset[str]  # on which the selection depends
     is_personal: bool
-    shows_messages: bool  # of events in which they were posted
+    shows_messages: bool  # of MessagePosted events
 
 
 class Selections:
-    """The selections of the documents used last."""
+    """A cache of the selections of documents."""
 
     def __init__(self, schema: GraphQLSchema, resolved: Collection[str]) -> None:
-        """`resolved` are the fields, `Type.field`, that a resolver makes."""
+        """`resolved` are the fields (`Type.field`) with resolvers."""
         self._schema = schema
         self._personal = frozenset(filter(_may_be_personal, resolved))
         self._known: OrderedDict[int, tuple[Operation, Selection]] = OrderedDict()
@@ -104,7 +103,7 @@ class Selections:
 
 
 class _Reader(Visitor):
-    """Removes the start position of a room's events, and records everything else."""
+    """Removes the start position of a room's events, and records properties of the selection."""
 
     def __init__(self, schema: GraphQLSchema, types: TypeInfo, personal: frozenset[str]) -> None:
         super().__init__()

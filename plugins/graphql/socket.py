@@ -1,4 +1,4 @@
-"""graphql-transport-ws on a WebSocket: who may speak, and which operations run."""
+"""graphql-transport-ws on a WebSocket: authentication and operations."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,27 +23,27 @@ from chatserver_plugins.graphql.operations import Listener, Operation
 from chatserver_plugins.graphql.params import params_of
 from chatserver_plugins.graphql.running import Runner
 
-# The core's close codes, translated into codes of graphql-transport-ws: its clients would retry after
-# the core's own codes, or take them for something else.
+# The core's close codes, translated into codes of graphql-transport-ws, as its clients would retry after
+# the core's own codes, or misinterpret them.
 TRANSLATED = {
     4400: (wire.FAILED, "the server made a mistake"),
     4451: (wire.FORBIDDEN, "the session has ended"),
     4452: (wire.FORBIDDEN, "the account is locked"),
 }
 CLOSE_RATE = 4429
-RATE_STRIKES = 200  # messages in a row that came too fast, after which the socket is closed
-TOO_MANY_CONNECTIONS = 4454  # as at /ws
-CODES = frozenset({*wire.CLOSES, 4301, 4400, TOO_MANY_CONNECTIONS})  # that are told apart
+RATE_STRIKES = 200  # messages in a row above the rate, after which the socket is closed
+TOO_MANY_CONNECTIONS = 4454  # as on /ws
+CODES = frozenset({*wire.CLOSES, 4301, 4400, TOO_MANY_CONNECTIONS})  # with their own label
 
 
 class SocketPipe:
-    """A socket as delivery sees it."""
+    """A socket, for delivery."""
 
     __slots__ = ("_socket", "pause_reading", "resume_reading", "send")
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket
-        self.send = socket.send  # called for each delivery: without a step in between
+        self.send = socket.send  # bound directly, as it is called for each delivery
         self.pause_reading, self.resume_reading = socket.pause_reading, socket.resume_reading
 
     @property
@@ -64,7 +64,7 @@ class SocketDoors:
         self._sockets: set[GraphQLSocket] = set()
         self._closed = measures.counter(
             "chatserver_graphql_sockets_closed_total",
-            "GraphQL sockets that were closed, by whom first",
+            "Closed GraphQL sockets, by the side that closed first",
             ("code",),
         )
 
@@ -95,7 +95,7 @@ class SocketDoors:
 
 
 class GraphQLSocket:
-    """One connection: waits for `connection_init`, checks who it is, then runs operations."""
+    """One connection: waits for `connection_init`, authenticates the user, then runs operations."""
 
     __slots__ = (
         "_address",
@@ -122,7 +122,7 @@ class GraphQLSocket:
         runner: Runner,
         on_closed: Callable[["GraphQLSocket", int | None], None],
     ) -> None:
-        """`on_closed` gets the close code."""
+        """`on_closed` is called with the socket and the close code."""
         self._token, self._address = request.token, request.address
         self._socket, self._service, self._config = socket, service, config
         self._runner, self._on_closed = runner, on_closed
@@ -181,7 +181,7 @@ class GraphQLSocket:
         self._on_closed(self, code)
 
     def on_drain(self, after_ms: int) -> None:
-        """Nothing to send: the protocol has no frame for it, and the close code makes clients reconnect."""
+        """Send nothing: the protocol has no frame for a drain, and the close code makes clients reconnect."""
 
     async def settle(self) -> None:
         tasks = [operation.task for operation in self._operations.values() if operation.task]
@@ -233,7 +233,7 @@ class GraphQLSocket:
         return self._service.rates.of(None if user is None else user.id, self._address)
 
     def _strike(self) -> bool:
-        """Another message that came too fast; whether it was one too many."""
+        """Count a message above the rate. Returns whether that closed the socket."""
         self._strikes += 1
         if self._strikes <= RATE_STRIKES:
             return False

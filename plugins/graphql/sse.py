@@ -19,7 +19,7 @@ KEEP_ALIVE = b":\n\n"
 
 
 def last_event(request: Request) -> int | None:
-    """The seq that a client which comes back has seen last. Raises `ChatError` request.invalid."""
+    """The seq that a reconnecting client has seen last. Raises `ChatError` request.invalid."""
     given = request.header("Last-Event-ID")
     if not given:
         return None
@@ -32,7 +32,7 @@ class EventPipe:
     """Buffers frames until the next part of the answer is written."""
 
     def __init__(self) -> None:
-        self.buffered = 0  # what was taken counts until the client has it
+        self.buffered = 0  # bytes, which count until the client has received them
         self.closed = False
         self._waiting: list[bytes] = []
         self._news = asyncio.Event()
@@ -48,13 +48,13 @@ class EventPipe:
         self._news.set()
 
     def pause_reading(self) -> None:
-        """The request was read before."""
+        """Do nothing: the request was read completely before."""
 
     def resume_reading(self) -> None:
-        """The request was read before."""
+        """Do nothing: the request was read completely before."""
 
     async def take(self, seconds: float) -> bytes:
-        """All waiting frames; after so long without one, a comment that keeps the connection open."""
+        """All waiting frames, or after `seconds` without one a comment that keeps the connection open."""
         if not self._waiting and not self.closed:
             self._news.clear()
             try:
@@ -71,7 +71,7 @@ class EventPipe:
 
 
 class EventDoor:
-    """Answers with the events of one operation."""
+    """Answers requests with the events of one operation."""
 
     def __init__(self, service: Service, config: GraphQLConfig, runner: Runner) -> None:
         self._service, self._config, self._runner = service, config, runner
@@ -80,7 +80,7 @@ class EventDoor:
     def reply(
         self, params: Params, asking: Asking, after: int | None, *, only_queries: bool
     ) -> Reply:
-        """`after` is where a room's events go on, if the client comes back.
+        """`after` is the seq after which a room's events resume, if the client reconnects.
 
         Raises `ChatError` limit.count if the user has as many connections as they may.
         """
@@ -109,7 +109,7 @@ class EventDoor:
             while not (pipe.closed or (operation.is_over and not pipe.buffered)):
                 part = await pipe.take(self._config.keep_alive_seconds)
                 if part:
-                    yield part  # what follows is asked for when the client has it
+                    yield part  # the next part is requested when the client has this one
                 pipe.arrived()
                 listener.on_drained()
                 listener.flush()

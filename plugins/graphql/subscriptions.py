@@ -1,4 +1,4 @@
-"""The fields of `Subscription`: from a valid operation to its source."""
+"""The fields of `Subscription`: opens the source of a valid operation."""
 
 import asyncio
 from collections import deque
@@ -40,7 +40,7 @@ class Subscriptions:
     async def open(
         self, operation: Operation, ready: Ready, asking: Asking, after: int | None
     ) -> None:
-        """Feed an operation. `after` counts before the one that it has. Raises `ChatError`."""
+        """Feed an operation. `after` overrides the operation's own argument. Raises `ChatError`."""
         asking.user  # noqa: B018 - raises if nobody is signed in
         selection = self._selections.of(ready.document, ready.operation)
         executor = build_executor(self._execution, ready)
@@ -61,7 +61,7 @@ class Subscriptions:
             case "presence":
                 await self._presence(operation, executor, **arguments)
             case name:
-                raise Refused("graphql.operation", f"Nothing feeds {name}.")
+                raise Refused("graphql.operation", f"The subscription {name} has no source.")
 
     def _arguments(self, selection: Selection, executor: EventExecutor) -> dict[str, Any]:
         root = self._execution.schema.subscription_type
@@ -155,10 +155,10 @@ class Subscriptions:
 
 
 class UserEvents:
-    """The user's notices for one subscription, delivered one at a time though resolvers may await."""
+    """The user's notices for one subscription, delivered one by one, as resolvers may await."""
 
     def __init__(self, teller: Teller, operation: Operation, gap: StreamGap, bound: int) -> None:
-        """With more than `bound` notices waiting, they are dropped, and `gap` is sent instead."""
+        """If more than `bound` notices wait, they are dropped, and `gap` is sent instead."""
         self._teller, self._operation = teller, operation
         self._gap, self._bound = gap, bound
         self._waiting: deque[object] = deque()

@@ -14,7 +14,7 @@ from chatserver_plugins.graphql.operations import Operation
 
 
 class Teller:
-    """Keeps the order, though resolvers may await. Its owner queues the results that wait meanwhile."""
+    """Keeps the order, even if resolvers await. Its owner queues further events meanwhile."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """OpenTelemetry spans of queries and mutations: one for the operation, one for each field of its root.
 
-Spans say which operation and which fields took how long. What clients give as arguments is in none
-of them: it may be a password or a message. Fields below have none: there may be thousands.
+Spans show the time of operations and root fields. They never contain arguments, which may be passwords or
+messages. Deeper fields have no spans, as there may be thousands.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ class RootSpans:
         self._trace, self._tracer = trace, tracer
 
     def around(self, name: str, execute: Callable[[], Any]) -> Any:
-        """The result of `execute`, or an awaitable of it; the span ends when the result is there."""
+        """The result of `execute`, or an awaitable of it; the span ends with the result."""
         span = self._tracer.start_span(name, attributes={"graphql.path": name})
         with self._trace.use_span(span):
             result = execute()
@@ -39,15 +39,15 @@ class RootSpans:
 
 
 class Tracing:
-    """Makes the spans of each operation, or none if it is off."""
+    """Makes the spans of each operation; none if tracing is off."""
 
     def __init__(self, is_on: bool) -> None:
-        """Raises `StartupError` if it is on and OpenTelemetry is missing."""
+        """Raises `StartupError` if tracing is on and OpenTelemetry is missing."""
         self._trace = _trace() if is_on else None
 
     @contextmanager
     def operation(self, operation: Operation) -> Iterator[RootSpans | None]:
-        """A span around one operation, and what makes those of its root fields."""
+        """A span around one operation; yields a maker of its root fields' spans."""
         if self._trace is None:
             yield None
             return

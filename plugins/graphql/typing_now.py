@@ -1,4 +1,4 @@
-"""One subscription to the typing notices of a room. They are in no log."""
+"""One subscription to the typing notices of a room, which are not in the log."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class TypingStream(Stream):
         group = service.connections.group(room, TypingStream, _nothing)
         super().__init__(group, operation.listener)
         self._teller, self.operation = teller, operation
-        self._due: dict[str, TypingNow] = {}  # at most one thing of each user
+        self._due: dict[str, TypingNow] = {}  # at most one notice of each user
 
     def hear(self, news: News) -> None:
         now, user = news.payload, self.operation.listener.user

@@ -1,7 +1,7 @@
 """Presence of chosen members of a room, for one subscription.
 
-The core watches for a connection: once for all that its subscriptions want to know of a room. Each
-of them is told what is new to it.
+The core watches once for each connection, for all its subscriptions to a room together. Each subscription
+gets only the changes that are new to it.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,14 +14,14 @@ from chatserver_plugins.graphql.telling import Teller
 
 
 class UserPresence(NamedTuple):
-    """A user who is online, or not any more."""
+    """A user who came online or went offline."""
 
     user_id: str
     online: bool
 
 
 class PresenceWatch(Feed):
-    """One subscription. It follows the room only to notice its loss, and takes no events."""
+    """One subscription. It follows the room only to notice its loss, and ignores its events."""
 
     __slots__ = (
         "_channel",
@@ -60,7 +60,7 @@ class PresenceWatch(Feed):
         self._due = {user: now[user] for user in self.users}
         self._told = dict(self._due)
         self._teller.tell(self._next)
-        for watch in watches - {self}:  # the core takes all of it as told to the connection
+        for watch in watches - {self}:  # the core counts the state as sent to the whole connection
             watch.take(now)
 
     def take(self, now: Mapping[str, bool]) -> None:
@@ -68,7 +68,7 @@ class PresenceWatch(Feed):
         users = self.users & now.keys()
         news = {user: now[user] for user in users if self._told.get(user) is not now[user]}
         if news:
-            self._told |= news
+            self._reported |= news
             self._due |= news
             self._teller.tell(self._next)
 
@@ -79,14 +79,14 @@ class PresenceWatch(Feed):
         if not any(watch.room is self._room for watch in listener.watches):
             self._service.presence.unwatch(listener, self._room)
         elif self._is_open:
-            with suppress(ChatError):  # the room is lost: the others are about to end as well
+            with suppress(ChatError):  # the room is lost, so the other watches are about to end too
                 now = self._watch()
                 for watch in listener.watches:
                     watch.take(now)
         listener.unfollow(self)
 
     def lose(self, error: ChatError) -> None:
-        """The user may no longer read the room."""
+        """End the subscription, as the user may no longer read the room."""
         self.operation.refuse(error)
 
     def _watch(self) -> dict[str, bool]:
@@ -103,7 +103,7 @@ class PresenceWatch(Feed):
         due, self._due = self._due, {}
         return [UserPresence(user, online) for user, online in due.items()]
 
-    # -- as a feed, of which nothing is ever pushed --------------------------------------------------
+    # -- as a feed that never pushes -------------------------------------------------------------------
 
     @property
     def room(self) -> Room:
@@ -111,10 +111,10 @@ class PresenceWatch(Feed):
 
     @property
     def position(self) -> int:
-        return 0  # everybody has all of it
+        return 0  # no subscriber ever lags
 
     def add_listener(self, subscriber: Subscriber, after: int) -> None:
-        """Nothing is pushed."""
+        """Do nothing, as nothing is pushed."""
 
     def drop_listener(self, subscriber: Subscriber) -> int | None:
         return None

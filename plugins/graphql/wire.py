@@ -1,6 +1,6 @@
-"""The messages of graphql-transport-ws, as https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md has them.
+"""The messages of graphql-transport-ws: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 
-No I/O: it parses messages and makes frames.
+Parses messages and makes frames, without I/O.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from chatserver import text_frame
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
 
-# Why a socket is closed. Clients connect again after some of these, and give up after others.
-INVALID: Final = 4400  # a message that is none
+# Close codes. Clients reconnect after some of these, and give up after others.
+INVALID: Final = 4400  # an invalid message
 UNAUTHORIZED: Final = 4401  # an operation before the acknowledgement
-FORBIDDEN: Final = 4403  # no session, or no longer
+FORBIDDEN: Final = 4403  # no valid session
 NO_SUBPROTOCOL: Final = 4406
 INIT_TIMEOUT: Final = 4408
 ID_IN_USE: Final = 4409
 INIT_TWICE: Final = 4429
-FAILED: Final = 4500  # the server made a mistake
+FAILED: Final = 4500  # an internal error
 TRY_AGAIN_LATER: Final = 1013
 CLOSES: Final = frozenset(
     {
@@ -82,7 +82,7 @@ def pong(payload: Payload | None) -> bytes:
 
 
 def encoded_id(id: str) -> bytes:
-    """An id as it stands in frames."""
+    """An id, encoded for frames."""
     return msgspec.json.encode(id)
 
 
@@ -100,7 +100,7 @@ def complete_frame(id: bytes) -> bytes:
 
 
 def pieces(payloads: Sequence[bytes], length: int) -> list[bytes]:
-    """`next` frames of these payloads without their id: joined by one of `length` bytes they are whole."""
+    """Parts of `next` frames of these payloads, to be joined by an id of `length` bytes."""
     found, rest = [], b""
     for payload in payloads:
         frame = text_frame(_next(bytes(length), payload))

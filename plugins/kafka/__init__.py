@@ -1,4 +1,4 @@
-"""Kafka: the events of rooms written to topics, in order. See docs/kafka.md."""
+"""Kafka: writes the events of rooms to topics, in order. See docs/kafka.md."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class KafkaPlugin:
-    """One consumer of the log, which writes through one connection to the brokers."""
+    """One consumer of the log, which writes through one producer."""
 
     Config = settings.Config
 

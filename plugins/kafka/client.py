@@ -1,4 +1,4 @@
-"""aiokafka's producer, extended: it can be abandoned, and tells why it does not connect."""
+"""aiokafka's producer, extended: it can be abandoned, and reports why it does not connect."""
 
 import asyncio
 import contextlib
@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaProducer
 from chatserver import StartupError
 from chatserver_plugins.kafka.config import Config
 
-BATCH_BYTES = 256 * 1024  # brokers take 1 MiB unless they are told otherwise
-CLOSE_SECONDS = 1.0  # for what is on its way when the producer is given up
-TRIES = 3  # of a request within the time that a batch has
+BATCH_BYTES = 256 * 1024  # brokers accept 1 MiB by default
+CLOSE_SECONDS = 1.0  # for requests in progress when the producer is abandoned
+TRIES = 3  # of a request, within a batch's time limit
 
 
 class LastWords(logging.Handler):
-    """Keeps aiokafka's last log message: it gives the reason of a failed connection nowhere else."""
+    """Keeps aiokafka's last log message, the only place with the reason of a failed connection."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -34,14 +34,14 @@ _theirs.propagate = False
 
 
 class Client(AIOKafkaProducer):  # type: ignore[misc]
-    """An idempotent producer: brokers drop repeats, and take records only in the order of sending."""
+    """An idempotent producer: brokers drop repeats, and accept records only in the order of sending."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__(**options)
-        self.ended = asyncio.Event()  # given up: nobody should wait for it
+        self.ended = asyncio.Event()  # abandoned, so that callers stop waiting
 
     async def abandon(self) -> None:
-        """Close, and forget unsent records: `stop` would wait until the brokers have them."""
+        """Close, and drop unsent records; `stop` would wait until the brokers have them."""
         self._closed = True
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -79,11 +79,11 @@ def _tls(config: Config) -> ssl.SSLContext:
         key = "certificate_file"
         if config.certificate_file:
             context.load_cert_chain(config.certificate_file, password=_no_passphrase)
-    except OSError as error:  # what is wrong inside of a file is one, too
+    except OSError as error:  # errors in a file's content too
         raise StartupError(f"plugin.kafka.{key}: {error}") from error
     return context
 
 
 def _no_passphrase() -> str:
-    """In place of a question at the terminal."""
+    """Replaces a question at the terminal."""
     raise OSError("the private key must not be encrypted")

@@ -8,18 +8,18 @@ from msgspec import Meta, field
 import chatserver
 
 _BROKER = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # what Kafka allows
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # allowed by Kafka
 _ROOM = re.compile(r"[0-9a-z]{1,64}")
 ROOM = "{room}"
 
 
 class Config(chatserver.Settings, frozen=True, kw_only=True):
-    """Where the brokers are, how to sign in there, and what is written to which topic."""
+    """The brokers, the credentials, and the selection of events and topics."""
 
     brokers: Annotated[list[str], Meta(description="Addresses of some brokers, as host:9092.")]
     topic: Annotated[
         str,
-        Meta(description="Topic that is written to; {room} in it stands for the room's id."),
+        Meta(description="Topic to write to; {room} stands for the room's id."),
     ] = "chatserver.events"
     events: Annotated[
         list[str], Meta(description="Kinds of events, such as message.posted; empty means all.")
@@ -51,7 +51,7 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     ] = 30_000
     tls: Annotated[bool, Meta(description="Use TLS to the brokers.")] = False
     ca_file: Annotated[
-        str, Meta(description="File with the authorities to trust; empty: those of the system.")
+        str, Meta(description="File with the trusted authorities; empty: those of the system.")
     ] = ""
     certificate_file: Annotated[
         str, Meta(description="File with a client's certificate and its private key, as PEM.")
@@ -73,12 +73,12 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
             raise ValueError("topic: expected 1 to 249 of A-Z a-z 0-9 . _ - and {room}")
         for room in self.rooms:
             if not _ROOM.fullmatch(room):
-                raise ValueError(f"rooms: {room!r} is no id of a room")
+                raise ValueError(f"rooms: {room!r} is not the id of a room")
         if not self.tls and (self.ca_file or self.certificate_file):
             raise ValueError("tls: must be true for ca_file and certificate_file to be used")
         if self.sasl != "none" and not (self.username and self.password):
             raise ValueError(f"sasl: {self.sasl} needs username and password")
         if self.sasl == "none" and (self.username or self.password):
-            raise ValueError("sasl: none makes no use of username and password")
+            raise ValueError("sasl: none does not use username and password")
         if self.sasl == "plain" and not self.tls:
-            raise ValueError("sasl: plain sends the password as it is, and needs tls")
+            raise ValueError("sasl: plain sends the password unencrypted, and needs tls")

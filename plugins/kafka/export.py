@@ -9,14 +9,14 @@ from chatserver import AnyEvent, Consumer, Service
 from chatserver_plugins.kafka.config import ROOM, Config
 from chatserver_plugins.kafka.producer import Producer, Record
 
-LONGEST_PAUSE = 10.0  # an attempt costs little, and brokers that are back should be found soon
+LONGEST_PAUSE = 10.0  # attempts are cheap, and recovered brokers should be found soon
 SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the producer's
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Export:
-    """The consumer: each batch is of one room, and done once the brokers have it."""
+    """The consumer: each batch has events of one room, and is done once the brokers have it."""
 
     def __init__(self, config: Config, service: Service, producer: Producer) -> None:
         self._config, self._service, self._producer = config, service, producer
@@ -27,13 +27,13 @@ class Export:
             rooms=tuple(config.rooms),
             start=config.start,
             rooms_at_once=config.rooms_at_once,
-            attempts=None,  # brokers that are away are waited for, however long
+            attempts=None,  # wait for the brokers, however long they are away
             longest_pause=LONGEST_PAUSE,
             deadline=config.timeout_ms / 1000 + SPARE_SECONDS,
         )
 
     async def write(self, events: Sequence[AnyEvent]) -> None:
-        """Raises `ChatError` if the brokers have not taken all of them."""
+        """Write events. Raises `ChatError` if the brokers have not accepted all of them."""
         room = events[0].room
         if self._config.rooms or await self._is_wanted(room):
             topic = self._config.topic.replace(ROOM, room)
@@ -45,7 +45,7 @@ class Export:
 
 
 def record_of(event: AnyEvent) -> Record:
-    """The event as clients get it, with its kind and number in the headers as well."""
+    """A record with the event as clients get it; the headers have its kind and seq too."""
     kind = str(event.__struct_config__.tag)
     return Record(
         value=_encode(event),

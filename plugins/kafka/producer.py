@@ -1,8 +1,7 @@
 """Writes batches of one room, in order, through a connection that all rooms share.
 
-A producer that failed may have lost count of its records, so it is given up, and the next batch makes
-another one. The consumer hands over unconfirmed events again: a reader may see some twice, but never
-misses one of a room.
+A producer that failed may have lost count of its records, so it is abandoned, and the next batch makes
+another one. The consumer repeats unconfirmed events: a reader may see some twice, but never misses one.
 """
 
 import asyncio
@@ -24,15 +23,15 @@ from chatserver import ChatError, Meaning, Undeliverable
 from chatserver_plugins.kafka.client import Client, last_words, options
 from chatserver_plugins.kafka.config import Config
 
-RETRY_SECONDS = 1.0  # between two attempts to connect, whoever makes them
+RETRY_SECONDS = 1.0  # between two attempts to connect, for all rooms
 NOT_SIGNED_IN = "the brokers do not accept the name or the password"
 
-UNAVAILABLE = Meaning(503, "later", "The Kafka brokers have not taken it.")
-REFUSED = Meaning(413, "never", "The Kafka brokers do not take an event of this kind or size.")
+UNAVAILABLE = Meaning(503, "later", "The Kafka brokers have not accepted the event.")
+REFUSED = Meaning(413, "never", "The Kafka brokers do not accept an event of this kind or size.")
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException)
-_SILENT = (KafkaConnectionError, TimeoutError)  # why, aiokafka has said in its log
+_SILENT = (KafkaConnectionError, TimeoutError)  # aiokafka gives the reason only in its log
 
-_partition = DefaultPartitioner()  # of equal keys and numbers the one that Java's clients choose
+_partition = DefaultPartitioner()  # chooses the same partition as Java's clients
 
 
 class Record(NamedTuple):
@@ -42,7 +41,7 @@ class Record(NamedTuple):
 
 
 class Producer:
-    """Where events go. Nothing is connected until the first batch comes."""
+    """Sends records to the brokers. It connects for the first batch."""
 
     def __init__(self, config: Config) -> None:
         """Raises `StartupError`."""
@@ -54,10 +53,10 @@ class Producer:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def send(self, topic: str, key: bytes, records: Sequence[Record]) -> None:
-        """Returns when the brokers have all of them, in this order.
+        """Return once the brokers have all records, in this order.
 
-        Raises `ChatError` kafka.unavailable, or `Undeliverable` kafka.refused. Then some, from the
-        first on, may be there. For one key only one call at a time.
+        Raises `ChatError` kafka.unavailable or `Undeliverable` kafka.refused; then the first ones may have
+        been written. Allows one call at a time for each key.
         """
         try:
             async with asyncio.timeout(self._seconds):
@@ -81,7 +80,7 @@ class Producer:
     async def _write(
         self, client: Client, topic: str, partition: int, key: bytes, records: Sequence[Record]
     ) -> None:
-        """Write, and end if the client is abandoned meanwhile; abandon it if anything fails."""
+        """Write, or end if the client is abandoned meanwhile. Abandons it after any failure."""
         writing = asyncio.ensure_future(_write_all(client, topic, partition, key, records))
         ended = asyncio.ensure_future(client.ended.wait())
         try:
@@ -113,13 +112,13 @@ class Producer:
         try:
             await client.start()
         except (LookupError, ValueError) as error:
-            # In a broker's "no" to SCRAM, aiokafka looks for what only a "yes" has.
+            # aiokafka cannot parse a broker's refusal of SCRAM.
             self._give_up(client)
             raise AuthenticationFailedError(NOT_SIGNED_IN) from error
         except BaseException:
             self._give_up(client)
             raise
-        last_words.text = ""  # what was said before is over
+        last_words.text = ""  # earlier messages do not matter any more
         return client
 
     def _give_up(self, client: Client) -> None:
@@ -135,14 +134,14 @@ class Producer:
 async def _write_all(
     client: Client, topic: str, partition: int, key: bytes, records: Sequence[Record]
 ) -> None:
-    """Write part by part, each after the brokers have the one before, so that none overtakes."""
+    """Write part by part, each after the brokers have the one before, which keeps their order."""
     part = client.create_batch()
     for record in records:
         if _append(part, key, record):
             continue
         await _deliver(client, topic, partition, part)
         part = client.create_batch()
-        _append(part, key, record)  # the first one always fits
+        _append(part, key, record)  # the first record always fits
     await _deliver(client, topic, partition, part)
 
 
@@ -158,7 +157,7 @@ async def _deliver(client: Client, topic: str, partition: int, part: Any) -> Non
 
 
 def _text(error: Exception) -> str:
-    """The reason in words. It never has a record's content, as no error of aiokafka does."""
+    """The reason in words. No error of aiokafka contains a record's content."""
     name = type(error).__name__
     if isinstance(error, _SILENT) and last_words.text:
         return f"{name}: {last_words.text}"

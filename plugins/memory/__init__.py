@@ -1,4 +1,4 @@
-"""A store in memory: for tests and demonstrations. Everything is gone when the server stops."""
+"""A store in memory: for tests and demonstrations. Everything is lost when the server stops."""
 
 import chatserver
 from chatserver_plugins.memory.store import MemoryStore
@@ -8,7 +8,7 @@ class MemoryPlugin:
     """Provides the store."""
 
     class Config(chatserver.Settings, frozen=True):
-        """There is nothing to set."""
+        """No settings."""
 
     def __init__(self, config: Config) -> None:
         self.config = config

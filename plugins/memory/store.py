@@ -1,4 +1,4 @@
-"""The store contract over lists and dicts. Several services may share one `MemoryStore`."""
+"""A store over lists and dicts. Several services may share one `MemoryStore`."""
 
 import asyncio
 from collections import defaultdict
@@ -45,10 +45,10 @@ ENDED = (ReactionRemoved, PinRemoved)
 
 
 class MemoryStore:
-    """Keeps everything until the object is gone; `open` and `close` change nothing."""
+    """Keeps everything as long as the object exists; `open` and `close` have no effect."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str, list[AnyEvent]] = {}  # the event of seq n is at n - 1
+        self._rooms: dict[str, list[AnyEvent]] = {}  # the event with seq n is at index n - 1
         self._sent: dict[tuple[str, str], MessagePosted] = {}
         # By room, then by message, ascending by seq.
         self._changes: defaultdict[str, dict[str, list[MessageChange]]] = defaultdict(dict)
@@ -61,24 +61,22 @@ class MemoryStore:
 
     def for_trial(self) -> str:
         """See `chatserver.Store`."""
-        return "everything is in memory, and gone when the server stops"
+        return "everything is in memory, and lost when the server stops"
 
     async def plan(self) -> list[str]:
         return []
 
     async def open(self) -> None:
-        """There is nothing to connect to."""
+        """Do nothing: there is nothing to connect to."""
 
     async def open_to_read(self) -> None:
-        raise StartupError("plugin.memory: what is in a server's memory only that server can read")
+        raise StartupError("plugin.memory: only the server itself can read its memory")
 
     async def close(self) -> None:
-        """Keep what is stored: another service may be using it."""
+        """Keep the data, as another service may be using it."""
 
     def scratch(self, name: str) -> dict[str, object]:
-        raise StartupError(
-            "plugin.memory: what is in a server's memory does not outlive the server"
-        )
+        raise StartupError("plugin.memory: a store in memory does not outlive its server")
 
     async def erase(self) -> None:
         self._changes.clear()
@@ -86,16 +84,16 @@ class MemoryStore:
             kept.clear()
 
     async def ping(self) -> None:
-        """Memory is always there."""
+        """Do nothing: memory is always available."""
 
     async def append(self, events: Sequence[AnyEvent]) -> Appended:
-        await asyncio.sleep(0)  # let writers race as they do on a real store
+        await asyncio.sleep(0)  # lets writers race as on a real store
         for stored, event in enumerate(events):
             log = self._rooms.get(event.room, [])
             if event.seq <= len(log):
                 return Appended(stored, Conflict.POSITION)
             if event.seq > len(log) + 1:
-                raise ValueError(f"event {event.seq} would leave a hole after {len(log)}")
+                raise ValueError(f"event {event.seq} would leave a gap after {len(log)}")
             if isinstance(event, MessagePosted):
                 key = (event.author.id, event.client_id)
                 if key in self._sent:
@@ -122,7 +120,7 @@ class MemoryStore:
         return found
 
     def _is_replaced(self, event: AnyEvent) -> bool:
-        """Whether the text of the event was replaced; false if it has none."""
+        """Whether the event's text was replaced; False if it has none."""
         if isinstance(event, MessagePosted):
             message = event.id
         elif isinstance(event, MessageEdited):
@@ -281,7 +279,7 @@ class MemoryStore:
 
 
 def _slot(event: MessageChange) -> tuple[object, ...]:
-    """Changes that have the same one replace each other."""
+    """A key; changes with the same key replace each other."""
     match event:
         case ReactionAdded() | ReactionRemoved():
             return event.room, event.message, ReactionAdded, event.emoji, event.author.id

@@ -16,7 +16,7 @@ from chatserver_plugins.metrics.workers import together
 class MetricsPlugin:
     """Answers in the Prometheus text format, or in OpenMetrics if the request prefers that.
 
-    With several workers on one port, whichever gets the request answers for all of them.
+    With several workers on one port, the one that gets the request answers for all.
     """
 
     class Config(Settings, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class MetricsPlugin:
         max_series: Annotated[
             int,
             msgspec.Meta(
-                description="Label combinations shown of one measure; the others are only counted, "
+                description="Most label combinations shown of one metric; others are only counted, "
                 "in chatserver_metrics_omitted_series.",
                 ge=1,
             ),

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class MeasureCollector(Collector):
-    """Reads the measures at each scrape. One that cannot be read is left out, the others stand."""
+    """Reads the measures at each scrape, without those that raise."""
 
     def __init__(self, measures: Measures, version: str, max_series: int) -> None:
         self._measures = measures
@@ -38,19 +38,19 @@ class MeasureCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield InfoMetricFamily(
-            "chatserver", "The version that runs", value={"version": self._version}
+            "chatserver", "The running version", value={"version": self._version}
         )
         omitted = 0
         for measure in self._measures:
             try:
                 yield self._family(measure)
-            except Exception:  # a plugin's figure must not cost the operator all others
+            except Exception:  # a plugin's broken metric must not hide all others
                 self._note_failure(measure.name)
             if not isinstance(measure, Gauge):
                 omitted += max(0, len(measure.values) - self._max_series)
         yield GaugeMetricFamily(
             "chatserver_metrics_omitted_series",
-            "Label combinations beyond the limit of one measure",
+            "Label combinations beyond the limit of one metric",
             value=omitted,
         )
 
@@ -89,5 +89,5 @@ class MeasureCollector(Collector):
 
 
 def _label(value: object) -> str:
-    """Any text as UTF-8 that can be sent, of bounded length."""
+    """The value as text of bounded length that can be encoded as UTF-8."""
     return str(value)[:MAX_LABEL_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The lag of the event loop: the first figure to look at when everything is slow."""
+"""The lag of the event loop: the first metric to check if everything is slow."""
 
 import asyncio
 import time
@@ -10,18 +10,18 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 
 
 class LoopLag:
-    """Schedules a call in a quarter of a second, and measures how late it comes."""
+    """Repeatedly schedules a call in a quarter of a second, and measures its delay."""
 
     def __init__(self, measures: Measures) -> None:
         self._seconds = measures.histogram(
             "chatserver_event_loop_lag_seconds",
-            "How late the event loop ran a timer",
+            "Delay of a timer of the event loop",
             bounds=BOUNDS,
         )
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        # Not loop.time(): uvloop's stands still within a turn of the loop.
+        # Not loop.time(), which uvloop does not advance within a turn of the loop.
         due = time.monotonic() + SAMPLE_SECONDS
         self._timer = asyncio.get_running_loop().call_later(SAMPLE_SECONDS, self._sample, due)
 

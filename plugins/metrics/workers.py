@@ -1,4 +1,4 @@
-"""The figures of all workers of a server in one answer, whichever of them is asked."""
+"""Combines the metrics of all workers of a server, whichever of them is scraped."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -8,17 +8,17 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-ASK_SECONDS = 1.0  # of the two that a plugin has (plugins.deadline_seconds)
+ASK_SECONDS = 1.0  # half of a plugin's deadline (plugins.deadline_seconds)
 ANSWER_BYTES = 16 * 1024 * 1024
 
-# The query `workers=own` asks for the figures of one worker alone.
+# The query `workers=own` asks for the metrics of one worker only.
 REQUEST = "GET {path}?workers=own HTTP/1.0\r\nHost: localhost\r\n\r\n"
 
 
 async def together(ports: Sequence[int], path: str) -> bytes:
-    """All workers' figures in the text format, each with the label `worker`.
+    """All workers' metrics in the text format, each sample with the label `worker`.
 
-    Nothing is added up: readers can sum over the label.
+    Samples are not added up: readers can sum over the label.
     """
     pages = await asyncio.gather(*(_ask(port, path) for port in ports))
     # In a thread: it takes 18 µs of the processor for each sample.
@@ -57,7 +57,7 @@ def _metrics(page: str | None) -> list[Metric]:
 
 
 async def _ask(port: int, path: str) -> str | None:
-    """One worker's figures, or None if it does not answer."""
+    """One worker's metrics, or None if it does not answer."""
     try:
         async with asyncio.timeout(ASK_SECONDS):
             answer = await _answer(port, REQUEST.format(path=path).encode())
@@ -68,7 +68,7 @@ async def _ask(port: int, path: str) -> str | None:
 
 
 async def _answer(port: int, request: bytes) -> bytes:
-    """All that a port answers before it closes, as far as ANSWER_BYTES."""
+    """The answer of a port until it closes, at most ANSWER_BYTES."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)

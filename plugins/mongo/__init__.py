@@ -7,9 +7,9 @@ from chatserver_plugins.mongo import config as settings
 from chatserver_plugins.mongo.store import MongoStore
 
 NO_ADDRESS = (
-    "plugin.mongo.uri: no address of MongoDB, and plugin.mongo.embedded is off, so none is started: set "
+    "plugin.mongo.uri: no address of MongoDB is set, and plugin.mongo.embedded is off: set "
     "CHATSERVER_PLUGIN__MONGO__URI, or CHATSERVER_PLUGIN__MONGO__URI_FILE to a file that holds it, as the "
-    "server has it. Is it the server's user and environment that this runs in? See docs/operating.md, "
+    "server does. Does this command run with the server's user and environment? See docs/operating.md, "
     "Commands"
 )
 

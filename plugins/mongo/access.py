@@ -1,8 +1,8 @@
-"""Access to a private mongod: its key file, and the account of the server and of its operator.
+"""Access to a private mongod: its key file, and the account for the server and its operator.
 
 Both are kept in files beside the database that only their owner can read. The key file gives all rights
-(MongoDB's own account `__system`): with it the account is made, once, also in a database that was used
-without accounts before.
+(MongoDB's own account `__system`); with it the account is made once, even in a database that had no accounts
+before.
 """
 
 import base64
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from chatserver import StartupError
 
 USER = "chatserver"
-KEY_BYTES = 96  # in base64 128 characters, of the 6 to 1024 that MongoDB takes
+KEY_BYTES = 96  # 128 characters in base64; MongoDB accepts 6 to 1024
 
 
 class Access:
@@ -27,13 +27,13 @@ class Access:
         self._address = folder / "uri"
 
     def make(self) -> None:
-        """Make what is missing. Raises `StartupError`."""
+        """Make missing files. Raises `StartupError`."""
         key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
         _written_once(self.key_file, key)
         _written_once(self._password, secrets.token_hex(32))
 
     def system(self, host: str) -> str:
-        """The address with which the account is made, and the replica set."""
+        """The address for making the account and the replica set."""
         key = quote(self.key_file.read_text().strip(), safe="")
         return (
             f"mongodb://__system:{key}@{host}/?directConnection=true&authSource=local"
@@ -51,7 +51,7 @@ class Access:
         }
 
     def address(self, host: str, replica_set: str) -> str:
-        """The address for everybody. Without a password where a server before accounts runs it."""
+        """The address for clients, without a password if an older server without accounts runs the mongod."""
         options = f"?replicaSet={replica_set}"
         try:
             password = self._password.read_text().strip()
@@ -60,7 +60,7 @@ class Access:
         return f"mongodb://{USER}:{password}@{host}/{options}&authSource=admin"
 
     def note_address(self, address: str) -> None:
-        """Keep it for an operator: `mongosh "$(cat …/uri)"`. Raises `OSError`."""
+        """Write the address to a file for operators: `mongosh "$(cat …/uri)"`. Raises `OSError`."""
         temporary = self._address.with_suffix(".new")
         temporary.unlink(missing_ok=True)
         _write(temporary, address)
@@ -68,11 +68,11 @@ class Access:
 
 
 def _written_once(path: Path, text: str) -> None:
-    """Write a new file, whole or not at all; one that is there is only made private again."""
+    """Write a new file, completely or not at all; an existing one is only made private again."""
     temporary = path.with_suffix(".new")
     try:
         if path.exists():
-            path.chmod(0o600)  # mongod takes no key file that others can read
+            path.chmod(0o600)  # mongod refuses a key file that others can read
             return
         temporary.unlink(missing_ok=True)
         _write(temporary, text)

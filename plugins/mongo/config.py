@@ -9,25 +9,25 @@ import chatserver
 
 
 def offers_zlib(uri: str) -> bool:
-    """Whether an address asks for zlib, under whatever spelling the driver reads."""
+    """Whether an address offers zlib compression, in any spelling that the driver accepts."""
     options = parse_qsl(uri.partition("?")[2])
     return any(name.lower() == "compressors" and "zlib" in value.lower() for name, value in options)
 
 
 class Config(chatserver.Settings, frozen=True):
-    """Where the database is and how to reach it."""
+    """The address of the database, and how to connect."""
 
     uri: Annotated[
         str,
         Meta(
-            description="Address, as mongodb://host:27017/?replicaSet=rs0. Empty: see `embedded`."
+            description="Address, such as mongodb://host:27017/?replicaSet=rs0. Empty: see `embedded`."
         ),
     ] = ""
     embedded: Annotated[
         bool,
         Meta(
-            description="Without an address, start a private mongod in the data folder. It is for "
-            "trying out; `production` has it off."
+            description="Without an address, start a private mongod in the data folder. Only for "
+            "trials; off in `production`."
         ),
     ] = True
     database: Annotated[
@@ -35,11 +35,11 @@ class Config(chatserver.Settings, frozen=True):
     ] = "chatserver"
     driver: Annotated[
         Literal["motor", "pymongo"],
-        Meta(description="The library: Motor, or PyMongo's own asynchronous interface."),
+        Meta(description="Library: Motor, or PyMongo's own asynchronous interface."),
     ] = "motor"
     timeout_ms: Annotated[
         int,
-        Meta(description="No call takes longer, in milliseconds; then it fails.", ge=100, le=60000),
+        Meta(description="Time limit for each call, in milliseconds.", ge=100, le=60000),
     ] = 2500
     start_seconds: Annotated[
         int, Meta(description="Seconds to wait for the database at start.", ge=0, le=600)
@@ -47,14 +47,14 @@ class Config(chatserver.Settings, frozen=True):
     mongod: Annotated[
         str,
         Meta(
-            description="Path of the private mongod. Empty: the newest of the one on the PATH and "
+            description="Path of the private mongod. Empty: the newer of the one on the PATH and "
             "the one that the extra `mongod` installs."
         ),
     ] = ""
 
     def __post_init__(self) -> None:
         if self.uri and not self.uri.startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError("uri: expected mongodb://… or mongodb+srv://…, or nothing")
+            raise ValueError("uri: expected mongodb://… or mongodb+srv://…, or an empty text")
         if offers_zlib(self.uri):
-            # Many versions of mongod leak memory through it (see store.py).
-            raise ValueError("uri: must not ask for zlib compression")
+            # Many versions of mongod leak memory through zlib (see store.py).
+            raise ValueError("uri: must not offer zlib compression")

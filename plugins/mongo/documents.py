@@ -1,11 +1,11 @@
 """Events as BSON documents and back, the indexes over them, and the queries' pipelines.
 
-A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. The `_id` of a
-posted message is who sent it with which client_id, so that the index over `_id`, which every
-collection has, keeps repeats out. Only a change of a message has `message`, only a member event
-has `user`, only a room's description has `kind`: the partial indexes rely on that, and a posted
-message, by far the most frequent event, is in just one index besides. An edit and a deletion
-have `replaces`, the seq of their message; servers of the version before write none.
+A document is the event's wire form: `{ev, room, seq, at, author: {id, name}, …}`. The `_id` of a posted
+message consists of its author and client_id, so that the index over `_id`, which every collection has,
+excludes repeats. Only a change of a message has `message`, only a member event has `user`, only a room's
+description has `kind`: the partial indexes rely on that, and a posted message, by far the most frequent
+event, is in just one other index. Edits and deletions have `replaces`, the seq of their message; servers of
+the version before do not write it.
 """
 
 from collections import defaultdict
@@ -27,8 +27,8 @@ from chatserver import (
 
 Document = dict[str, Any]
 
-# A query that names a field of a partial index with this condition may use the index, and without
-# a look at the documents ($exists would need one).
+# A query with this condition on the field of a partial index can use the index without reading the documents,
+# which $exists would require.
 ANY = {"$gte": ""}
 OURS = ("_id", "part", "replaces")  # fields that events do not have
 
@@ -38,14 +38,14 @@ def _partial(field: str, *keys: tuple[str, int]) -> IndexModel:
 
 
 BY_SEQ = [("room", 1), ("seq", -1)]
-BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]  # servers of the version before name it
+BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]  # hinted at by servers of the version before
 BY_KIND = [("room", 1), ("message", 1), ("ev", 1), ("seq", 1)]
 BY_REPLACED = [("room", 1), ("replaces", 1), ("message", 1), ("ev", 1), ("seq", 1)]
 # Edits and deletions: before MongoDB 6 a partial index takes no $in.
 REPLACING = {"$gte": "message.deleted", "$lte": "message.edited"}
 
-# seq descends, so that the newest event of a group comes first: MongoDB then skips from group to
-# group (DISTINCT_SCAN) for `newest`.
+# seq descends, so that a group's newest event comes first: for `newest` MongoDB then skips from group to
+# group (DISTINCT_SCAN).
 INDEXES = (
     IndexModel(BY_SEQ, unique=True),
     _partial("message", *BY_MESSAGE),
@@ -59,10 +59,10 @@ INDEXES = (
 
 
 def document(event: AnyEvent) -> Document:
-    """An event as it is stored."""
+    """The document for an event."""
     made: Document = msgspec.to_builtins(event)
     if isinstance(event, MessagePosted):
-        # First, where mongod wants it: it copies documents that have it elsewhere.
+        # First in the document: mongod copies documents with `_id` elsewhere.
         return {"_id": message_key(event.author.id, event.client_id), **made}
     if isinstance(event, MessageEdited | MessageDeleted):
         seq = message_seq(event.room, event.message)
@@ -76,7 +76,7 @@ def message_key(author: str, client_id: str) -> Document:
 
 
 def events(documents: Sequence[Document], kind: Any) -> list[Any]:
-    """`kind` is the struct of the events, or the union of their structs."""
+    """The events in documents; `kind` is their struct, or the union of their structs."""
     try:
         return [msgspec.convert(document, kind) for document in documents]
     except msgspec.ValidationError:
@@ -89,12 +89,12 @@ def _without_ours(document: Document) -> Document:
 
 
 def conflict(error: Mapping[str, Any]) -> Conflict:
-    """Which rule a write error of the code DUPLICATE_KEY speaks of."""
+    """The rule broken, by a write error with the code DUPLICATE_KEY."""
     return Conflict.CLIENT_ID if "_id" in error["keyPattern"] else Conflict.POSITION
 
 
 def newest(match: Document, *group: str) -> list[Document]:
-    """The event of the highest seq of each group. `group` holds the index's keys before seq."""
+    """The event with the highest seq of each group. `group` has the index's keys before seq."""
     return [
         {"$match": match},
         {"$sort": dict.fromkeys(group, 1) | {"seq": -1}},
@@ -117,7 +117,7 @@ def members(rooms: Sequence[str]) -> list[Document]:
 
 
 def changed(messages: Mapping[str, Sequence[str]], *kinds: str) -> Document:
-    """Matches changes of these kinds of the message ids of each room, by the index BY_KIND."""
+    """Matches changes of these kinds to each room's messages with these ids, by the index BY_KIND."""
     places: list[Document] = [
         {"room": room, "message": {"$in": list(wanted)}, "ev": {"$in": list(kinds)}}
         for room, wanted in messages.items()
@@ -127,10 +127,10 @@ def changed(messages: Mapping[str, Sequence[str]], *kinds: str) -> Document:
 
 
 def replacing(room: str, first: int, last: int, others: Collection[int]) -> list[Document]:
-    """Each matches edits and deletions by the index BY_REPLACED.
+    """Queries for edits and deletions by the index BY_REPLACED.
 
-    Together: those of messages from `first` to `last`, of those at the seqs `others`, and all that have
-    no `replaces`.
+    Together they match those of messages from `first` to `last` and at the seqs `others`, and all without
+    `replaces`.
     """
     seqs: list[Any] = [{"$gte": first, "$lte": last}, None]
     if others:
@@ -139,9 +139,9 @@ def replacing(room: str, first: int, last: int, others: Collection[int]) -> list
 
 
 def newest_of_kinds(match: Document) -> list[Document]:
-    """The highest seq and the number of the changes of each kind of each message.
+    """The highest seq and the number of changes, for each message and kind.
 
-    Entries of the index are all that is read for it.
+    Only entries of the index are read for it.
     """
     each = {"room": "$room", "message": "$message", "ev": "$ev"}
     return [
@@ -172,9 +172,9 @@ def standing_reactions(match: Document) -> list[Document]:
 
 
 def pages(collection: str, wanted: Sequence[tuple[str, int | None]], limit: int) -> list[Document]:
-    """The newest posted messages of each (room, before); `part` says of which.
+    """The newest posted messages of each (room, before); `part` is the pair's number.
 
-    Several searches as one: each goes through the index by itself.
+    One pipeline with several searches, each of which uses the index.
     """
     parts: list[list[Document]] = [
         [
@@ -193,7 +193,7 @@ def pages(collection: str, wanted: Sequence[tuple[str, int | None]], limit: int)
 
 
 def ranges(wanted: Sequence[tuple[str, int]], limit: int) -> Document:
-    """So many events after each (room, seq): there are no holes, so the last one's seq is known."""
+    """`limit` events after each (room, seq). Logs have no gaps, so the last seq is known."""
     return {
         "$or": [
             {"room": room, "seq": {"$gt": after, "$lte": after + limit}} for room, after in wanted
@@ -211,8 +211,8 @@ def heads(rooms: Sequence[str]) -> list[Document]:
 
 
 def unread(user: str, after: Mapping[str, int]) -> list[Document]:
-    """Messages of others behind a seq of each room, and how many of them mention the user."""
-    # A user id could begin with "$": in an expression only $literal keeps it a plain text.
+    """Numbers of others' messages behind a seq of each room, and of those that mention the user."""
+    # A user id could begin with "$", which in an expression only $literal keeps as text.
     mentioned = {"$in": [{"$literal": user}, {"$ifNull": ["$mentions", []]}]}
     return [
         {

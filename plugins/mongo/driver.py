@@ -1,7 +1,7 @@
-"""The one place that reaches a driver: Motor, or PyMongo's own async API.
+"""The only module that uses a driver: Motor, or PyMongo's own async API.
 
-Both give collections with the same methods; what differs (aggregation, closing) is hidden here,
-and whatever goes wrong on the way to the server becomes `StoreUnavailable`.
+Both have collections with the same methods. This module hides their differences (aggregation, closing), and
+turns every failure to reach the server into `StoreUnavailable`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ T = TypeVar("T")
 DURABLE = WriteConcern(w="majority", j=True)
 MAJORITY = ReadConcern("majority")
 DUPLICATE_KEY = 11000  # the code of a write error
-GRACE_SECONDS = 0.1  # the driver's own limit comes first and knows more
+GRACE_SECONDS = 0.1  # the driver's own limit comes first, with a better error
 
 
 class Database:
@@ -53,11 +53,11 @@ class Database:
         )
 
     def collection(self, name: str, read_concern: ReadConcern = MAJORITY) -> Any:
-        """A collection whose writes are durable, and whose reads are if not said otherwise."""
+        """A collection with durable writes, and by default reads of durable data only."""
         return self._database.get_collection(name, read_concern=read_concern)
 
     async def run(self, call: Awaitable[T]) -> T:
-        """The result of a call of a collection. Raises `DuplicateKeyError` or `StoreUnavailable`."""
+        """The result of a collection's call. Raises `DuplicateKeyError` or `StoreUnavailable`."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await call
@@ -67,11 +67,11 @@ class Database:
             raise StoreUnavailable(reason=plain(error, self._servers)) from error
 
     async def command(self, command: Mapping[str, Any]) -> Document:
-        """Run a database command on the primary. Write errors are left in the answer."""
+        """Run a database command on the primary. Write errors stay in the answer."""
         return await self.run(self._database.command(command))
 
     async def ask(self, command: Mapping[str, Any]) -> Document:
-        """Like `command`, but a refusal is an answer too: see its `ok`."""
+        """Like `command`, but returns a refusal as an answer too (see its `ok`)."""
         return await self.run(self._database.command(command, check=False))
 
     async def find(
@@ -82,9 +82,10 @@ class Database:
         limit: int = 0,
         index: Sort | None = None,
     ) -> list[Document]:
-        """The documents without their `_id`; `limit` 0 means all. `index` is the one to use.
+        """The documents without their `_id`; `limit` 0 means all. `index` is the index to use.
 
-        A query of many parts (`$or`) should name it: to choose one for each takes longer than to find.
+        A query of many parts (`$or`) should name its index, as choosing one for each part takes longer than
+        the search.
         """
         cursor = collection.find(
             query, {"_id": 0}, sort=sort, limit=limit, batch_size=limit, hint=index
@@ -94,7 +95,7 @@ class Database:
     async def aggregate(
         self, collection: Any, pipeline: Sequence[Document], index: Sort | None = None
     ) -> list[Document]:
-        """`index` is the one to use, as with `find`."""
+        """The results of a pipeline. `index` is the index to use, as in `find`."""
         return await self.run(self._aggregate(collection, pipeline, index))
 
     async def _aggregate(
@@ -108,14 +109,14 @@ class Database:
         return found
 
     async def create_indexes(self, collection: str, indexes: Sequence[pymongo.IndexModel]) -> None:
-        """Make what is missing, however long that takes on a large collection."""
+        """Make missing indexes, without a time limit, as a large collection takes long."""
         with pymongo.timeout(None):
             await self._database.get_collection(collection).create_indexes(list(indexes))
 
     async def update_all(
         self, collection: str, query: Document, change: Sequence[Document]
     ) -> None:
-        """Change all documents that match, however long that takes. Raises `StoreUnavailable`."""
+        """Change all matching documents, without a time limit. Raises `StoreUnavailable`."""
         with pymongo.timeout(None):
             try:
                 await self.collection(collection).update_many(query, list(change))
@@ -123,7 +124,7 @@ class Database:
                 raise StoreUnavailable(reason=plain(error, self._servers)) from error
 
     async def drop(self) -> None:
-        """Remove the whole database, however long that takes. Raises `StoreUnavailable`."""
+        """Remove the whole database, without a time limit. Raises `StoreUnavailable`."""
         with pymongo.timeout(None):
             try:
                 await self._client.drop_database(self._database.name)
@@ -139,6 +140,6 @@ class Database:
 def _client_class(driver: Literal["motor", "pymongo"]) -> Any:
     if driver == "pymongo":
         return pymongo.AsyncMongoClient
-    from motor.motor_asyncio import AsyncIOMotorClient  # only where it is chosen
+    from motor.motor_asyncio import AsyncIOMotorClient  # only if it is configured
 
     return AsyncIOMotorClient

@@ -1,7 +1,7 @@
-"""A private mongod of the server: a replica set of one in the data folder, kept alive, with a password.
+"""A private mongod: a replica set of one member in the data folder, kept alive, with a password.
 
-Its port stays the same as long as nobody else takes it. What runs is noted in `mongod.pid`, so
-that a server that was killed leaves nothing in the way of the next.
+Its port stays the same unless another process takes it. `mongod.pid` notes the running process, so that a
+server can stop the mongod of one that was killed.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from chatserver_plugins.mongo import mongod
 from chatserver_plugins.mongo.access import USER, Access
 from chatserver_plugins.mongo.driver import Database
 
-START_SECONDS = 60  # the journal of a killed one is replayed first
+START_SECONDS = 60  # a killed mongod replays its journal first
 TIMEOUT_MS = 2000
 WATCH_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 30.0  # between attempts to start one that ends at once
+LONGEST_PAUSE_SECONDS = 30.0  # between attempts to start a mongod that ends at once
 HEALTHY_SECONDS = 10.0
 USER_EXISTS = 51003  # the code of an error
 
@@ -29,7 +29,7 @@ logger = logging.getLogger("chatserver.mongo")
 
 
 class PrivateMongod:
-    """Starts, watches and stops it. `folder` is made if it is missing."""
+    """Starts, watches and stops the mongod. Makes `folder` if it is missing."""
 
     def __init__(self, folder: Path, program: str = "") -> None:
         self._folder = folder.absolute()
@@ -47,7 +47,7 @@ class PrivateMongod:
         return self._process.pid if self._process else None
 
     async def start(self) -> str:
-        """Start it and give its address once it takes writes. Raises `StartupError`."""
+        """Start the mongod. Returns its address once it accepts writes. Raises `StartupError`."""
         programs = mongod.find_all(self._program)
         try:
             self._dbpath.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class PrivateMongod:
         return address
 
     async def _started(self, programs: list[str]) -> "subprocess.Popen[bytes]":
-        """The first of the programs that takes the data, once it takes writes. Raises `StartupError`."""
+        """Start the first program that can use the data; it then accepts writes. Raises `StartupError`."""
         for number, program in enumerate(programs, 1):
             self._program = program
             process = self._spawn()
@@ -78,20 +78,20 @@ class PrivateMongod:
             except StartupError:
                 if process.returncode != mongod.NEEDS_ANOTHER_VERSION or number == len(programs):
                     raise
-                logger.warning("%s is of a version that does not take this data", program)
+                logger.warning("the version of %s cannot use this data", program)
             else:
                 break
         return process
 
     def running(self) -> str | None:
-        """The address of the mongod that a server runs on this folder now; None without one."""
+        """The address of the mongod that runs on this folder; None without one."""
         pid, port = self._noted()
         if not mongod.running(pid, self._dbpath):
             return None
         return self._access.address(f"127.0.0.1:{port}", mongod.REPLICA_SET)
 
     def is_new(self) -> bool:
-        """Whether this folder never had a mongod."""
+        """Whether no mongod has ever run on this folder."""
         return not self._dbpath.exists()
 
     async def stop(self) -> None:
@@ -133,7 +133,7 @@ class PrivateMongod:
             temporary = self._note.with_suffix(".new")
             temporary.write_text(f"{process.pid} {self._port}\n")
             temporary.replace(self._note)
-        except OSError as error:  # a full disk; only the next server would miss it
+        except OSError as error:  # such as a full disk; only the next server needs the file
             logger.error("cannot write %s: %s", self._note, error.strerror)
         return process
 
@@ -159,14 +159,14 @@ class PrivateMongod:
     def _why_it_ended(self, status: int) -> str:
         if status == mongod.NEEDS_ANOTHER_VERSION:
             return (
-                f"plugin.mongo: {self._program} does not take the data in {self._dbpath}, which a "
-                "mongod of another major version has written: use that one (plugin.mongo.mongod), "
-                "or upgrade one major version at a time"
+                f"plugin.mongo: {self._program} cannot use the data in {self._dbpath}, which a mongod of "
+                "another major version has written: use that version (plugin.mongo.mongod), or "
+                "upgrade one major version at a time"
             )
         return f"mongod ended at once, see the end of {self._folder / 'mongod.log'}"
 
     async def _make_account(self, admin: Database) -> None:
-        """With the password of the file, also where there is one with another. Raises `StartupError`."""
+        """Make the account, or set its password to the one in the file. Raises `StartupError`."""
         account = self._access.account()
         there = await admin.command({"usersInfo": USER})
         if [user.get("customData") for user in there["users"]] == [account["customData"]]:
@@ -175,7 +175,9 @@ class PrivateMongod:
         if not made["ok"] and made.get("code") == USER_EXISTS:
             made = await admin.ask({"updateUser": USER, **account})
         if not made["ok"]:
-            raise StartupError(f"plugin.mongo: mongod makes no account: {made.get('errmsg')}")
+            raise StartupError(
+                f"plugin.mongo: mongod refuses to make the account: {made.get('errmsg')}"
+            )
 
     async def _is_primary(self, admin: Database) -> bool:
         hello = await admin.command({"hello": 1})
@@ -186,7 +188,7 @@ class PrivateMongod:
         if not answer["ok"]:
             config = {"_id": mongod.REPLICA_SET, "members": members}
             await admin.ask({"replSetInitiate": config})
-        elif answer["config"]["members"][0]["host"] != self._host:  # the port is a new one
+        elif answer["config"]["members"][0]["host"] != self._host:  # the port has changed
             config = answer["config"] | {"members": members}
             await admin.ask({"replSetReconfig": config, "force": True})
         return False
@@ -210,7 +212,7 @@ class PrivateMongod:
             started = time.monotonic()
             try:
                 process = self._spawn()
-            except OSError as error:  # no memory, no process: later, then
+            except OSError as error:  # no memory or too many processes: retry later
                 logger.error("mongod cannot be started: %s", error.strerror)
 
 

@@ -1,7 +1,7 @@
 """The search index of every room, in the collections `search_index` and `search_index_pages`.
 
-A page's `_id` is its room and slot and first, so that those of one slot lie together, and many are found
-by one query without going through others.
+A page's `_id` consists of room, slot and first, so that pages of one slot are adjacent, and one query finds
+many of them directly.
 """
 
 import struct
@@ -16,7 +16,7 @@ from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
 
 INDEXED, PAGES = "search_index", "search_index_pages"
 
-_pack = struct.Struct(">IQ").pack  # as bytes in the order of the numbers
+_pack = struct.Struct(">IQ").pack  # as bytes that sort like the numbers
 
 
 class MongoIndex:
@@ -41,7 +41,7 @@ class MongoIndex:
 
         try:
             await self._database.run(advance())
-        except DuplicateKeyError:  # somebody else made it at the same time: now it is there
+        except DuplicateKeyError:  # another node has just made it
             await self._database.run(advance())
 
     async def _keep(self, pages: Sequence[IndexPage]) -> None:
@@ -61,7 +61,7 @@ class MongoIndex:
                 "writeConcern": DURABLE.document,
             }
         )
-        # A page that another node wrote just now is the same page.
+        # A page that another node has just written is equal.
         errors = [each for each in result.get("writeErrors", ()) if each["code"] != DUPLICATE_KEY]
         if errors or "writeConcernError" in result:
             raise StoreUnavailable

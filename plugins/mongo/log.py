@@ -32,7 +32,7 @@ REACTIONS, PINS = ("reaction.added", "reaction.removed"), ("pin.added", "pin.rem
 
 
 class MongoLog:
-    """Reads see only what a majority has; those that number events see everything."""
+    """Reads see only what a majority has, except those that number events, which see everything."""
 
     _database: Database
 
@@ -45,9 +45,9 @@ class MongoLog:
         return self._database.collection(NAME, LOCAL)
 
     async def settle(self) -> None:
-        """Return once everything that this primary has is durable.
+        """Return once all data of this primary is durable.
 
-        An update that meets no document writes nothing, but waits as any write does.
+        An update that matches no document writes nothing, but waits like any write.
         https://www.mongodb.com/docs/manual/reference/write-concern/
         """
         nothing = {"_id": ""}
@@ -61,7 +61,7 @@ class MongoLog:
         except InvalidDocument:
             if len(events) == 1:
                 raise
-        # More than one message to the server can hold: nothing of it was sent.
+        # Too large for one message to the server, so nothing was sent.
         half = len(events) // 2
         first = await self.append(events[:half])
         if first.conflict:
@@ -70,8 +70,8 @@ class MongoLog:
         return Appended(half + rest.stored, rest.conflict)
 
     async def _insert(self, batch: list[documents.Document]) -> Appended:
-        # The bare command costs half the processor time of insert_many, which makes an _id for
-        # every document and keeps account of each; where there is none the server makes one.
+        # The bare command takes half the processor time of insert_many, which makes an _id for every
+        # document; here the server makes missing ones.
         result = await self._database.command(
             {
                 "insert": NAME,
@@ -93,7 +93,7 @@ class MongoLog:
         if not rooms:
             return {}
         found = await self._database.aggregate(self._latest, documents.heads(rooms))
-        # Reads up to these heads must find every event, and none may be rolled back.
+        # Reads up to these heads must find every event, and no event may be rolled back.
         await self.settle()
         return {head["_id"]: head["seq"] for head in found}
 
@@ -124,7 +124,7 @@ class MongoLog:
             parts = [await self.read(*wanted[0], limit)]
         else:
             parts = await self.ranges(wanted, limit)
-        # After the events were read, so that no text slips through that is replaced in between.
+        # Done after reading the events, so that no text replaced in between is missed.
         await replaced.redact(self._database, self._events, parts)
         return parts
 
@@ -187,7 +187,7 @@ class MongoLog:
     async def _newest_of_kinds(
         self, messages: Mapping[str, Sequence[str]], *kinds: str
     ) -> dict[tuple[str, str], dict[str, int]]:
-        """The highest seq of each kind of change, by (room, message); messages without changes are left out."""
+        """The highest seq of each kind of change, by (room, message), for messages with changes."""
         return documents.seqs_by_message(await self._by_kind(messages, *kinds))
 
     async def _by_kind(
@@ -222,7 +222,7 @@ class MongoLog:
         query = {"_id": {"$in": [documents.message_key(*key) for key in keys]}}
         found = await self._database.find(self._latest, query, [])
         if found:
-            await self.settle()  # a repeat is acknowledged as a first send is
+            await self.settle()  # a repeat is acknowledged like a first send
         messages = documents.events(found, MessagePosted)
         return {(message.author.id, message.client_id): message for message in messages}
 
@@ -246,7 +246,7 @@ class MongoLog:
         return public
 
     async def _once_public(self, after: str, limit: int) -> list[str]:
-        """Ids of rooms that are or were public; each has few descriptions, so few come twice."""
+        """Ids of rooms that are or were public; some occur several times, once for each description."""
         query = {"kind": RoomKind.PUBLIC.value, "room": {"$gt": after}}
         rooms: dict[str, None] = {}
         while len(rooms) < limit:
@@ -260,7 +260,7 @@ class MongoLog:
     async def list_rooms(self, after: str, limit: int) -> list[str]:
         if limit < 1:
             return []
-        # Every room has a first event: the index over (room, seq) is skipped through to each.
+        # Every room has a first event, found by skipping through the index over (room, seq).
         query = {"room": {"$gt": after}, "seq": 1}
         cursor = self._events.find(
             query, {"_id": 0, "room": 1}, sort=[("room", 1)], limit=limit, batch_size=limit

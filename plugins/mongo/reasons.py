@@ -1,4 +1,4 @@
-"""Why MongoDB cannot do what the server asks, in an operator's words; never with a secret."""
+"""Reasons for failures of MongoDB, worded for operators and without secrets."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,14 +19,14 @@ ASKS_FOR_LOGIN = "requires authentication"
 
 
 class Servers(ServerHeartbeatListener):
-    """The last `hello` of each server, or the error that the driver met instead."""
+    """The last `hello` of each server, or the driver's error."""
 
     def __init__(self, uri: str) -> None:
         self._wanted = _option(uri, "replicaset")
         self._found: dict[str, Any] = {}  # a `Hello` or an exception, by host:port
 
     def started(self, event: ServerHeartbeatStartedEvent) -> None:
-        """Nothing is known yet. Like the others called in a thread of the driver, or on the loop."""
+        """Do nothing. Like the others, this is called in a thread of the driver or on the loop."""
 
     def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
         self._found["{}:{}".format(*event.connection_id)] = event.reply
@@ -35,7 +35,7 @@ class Servers(ServerHeartbeatListener):
         self._found["{}:{}".format(*event.connection_id)] = event.reply
 
     def reasons(self) -> Iterator[str]:
-        """The reason for each server that cannot be used, then what the others lack."""
+        """The reason for each unusable server, then the problem of the others."""
         members = []
         for place, found in sorted(self._found.items()):
             if isinstance(found, BaseException):
@@ -47,15 +47,15 @@ class Servers(ServerHeartbeatListener):
             else:
                 return  # there is a primary
         if members:
-            yield f"the replica set has no primary now: {', '.join(members)} answer, and wait for one"
+            yield f"the replica set has no primary now: {', '.join(members)} answer but are not primary"
 
     def _of_member(self, place: str, hello: Any) -> str:
         said = hello.document
         name = said.get("setName")
         if said.get("isreplicaset") and not name:
             return (
-                f"the replica set of {place} is not initiated, or it was removed from it: run rs.initiate() "
-                "there once"
+                f"the replica set of {place} is not initiated, or the server was removed from it: run "
+                "rs.initiate() there once"
             )
         if self._wanted and name != self._wanted:
             there = f"is in the replica set {name!r}" if name else "is in no replica set"
@@ -64,13 +64,13 @@ class Servers(ServerHeartbeatListener):
 
 
 def _option(uri: str, name: str) -> str:
-    """An option of an address, or nothing."""
+    """The value of an option in an address, or an empty text."""
     options = parse_qsl(uri.partition("?")[2])
     return next((value for key, value in options if key.lower() == name), "")
 
 
 def plain(error: BaseException, servers: Servers) -> str:
-    """The reason of an error of the driver, or of a time-out of ours."""
+    """The reason for an error of the driver, or for a time-out of ours."""
     if isinstance(error, OperationFailure):
         if error.code in AUTHENTICATION_FAILED:
             return (
@@ -78,20 +78,20 @@ def plain(error: BaseException, servers: Servers) -> str:
             )
         if error.code == UNAUTHORIZED:
             if ASKS_FOR_LOGIN in str(error):
-                return "it asks for a user and a password, and the address has none"
-            return f"the user may not do this: {_said(error)}"
-        return _said(error)
+                return "the server asks for a user and a password, and the address has none"
+            return f"the user may not do this: {_message(error)}"
+        return _message(error)
     if reasons := list(servers.reasons()):
         return "; ".join(reasons)
     if isinstance(error, NotPrimaryError):
         return "the server at the address is not the primary, or its replica set is not initiated"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return _said(error)
+    return _message(error)
 
 
-def _said(error: BaseException) -> str:
-    """The message of the server or the driver, without the document or the topology appended to it."""
+def _message(error: BaseException) -> str:
+    """The message of the server or driver, without the appended document or topology."""
     details = getattr(error, "details", None)
     if isinstance(error, PyMongoError) and isinstance(details, dict) and details.get("errmsg"):
         return str(details["errmsg"])
@@ -104,15 +104,15 @@ def _of_connection(place: str, error: BaseException) -> str:
     text = str(error)
     low = text.lower()
     if "certificate verify failed" in low or "hostname mismatch" in low:
-        return f"the TLS certificate of {place} is not to be trusted, or is another host's (tlsCAFile?)"
+        return f"the TLS certificate of {place} is not trusted, or is another host's (tlsCAFile?)"
     if "ssl handshake failed" in low or "wrong_version_number" in low or "[ssl" in low:
-        return f"{place} does not take part in TLS as the address asks for it (tls=true?)"
+        return f"{place} does not speak TLS, which the address demands (tls=true?)"
     if "connection closed" in low or "connection reset" in low:
         return f"{place} closes the connection: does it speak TLS only, and the address has no tls=true?"
     if "connection refused" in low or "connect call failed" in low:
-        return f"nobody listens at {place}"
+        return f"no server listens at {place}"
     if "name or service not known" in low or "nodename nor servname" in low or "errno -2" in low:
-        return f"there is no host of the name in {place}"
+        return f"there is no host with the name in {place}"
     if "timed out" in low or "timeout" in low:
         return f"{place} does not answer in time"
     return f"{place}: {text.partition(' (configured timeouts')[0]}"

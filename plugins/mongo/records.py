@@ -1,7 +1,7 @@
 """Small values under (space, key), in the collection `records`.
 
-The `_id` is `{s: space, k: key}`. MongoDB compares such ids field by field and texts by their
-UTF-8 bytes, which is the order of code points, so the keys of a prefix are one range of the index.
+The `_id` is `{s: space, k: key}`. MongoDB compares such ids field by field, and texts by their UTF-8 bytes,
+which is the order of code points, so the keys with one prefix are one range of the index.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class MongoRecords:
 
         try:
             await self._database.run(update())
-        except DuplicateKeyError:  # somebody else made it at the same time: now it is there
+        except DuplicateKeyError:  # another node has just made it
             await self._database.run(update())
 
     async def add(self, space: str, key: str, value: bytes) -> bool:

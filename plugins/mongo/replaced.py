@@ -1,4 +1,4 @@
-"""Removes from events the texts that an edit or a deletion has replaced."""
+"""Removes texts from events that an edit or a deletion has replaced."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from chatserver_plugins.mongo.driver import Database
 
 
 async def redact(database: Database, collection: Any, parts: Sequence[list[AnyEvent]]) -> None:
-    """Redact in place; each part is of one room and without holes. One query for all."""
+    """Redact in place, by one query; each part is from one room and has no gaps."""
     places: list[documents.Document] = []
     edits: list[list[MessageEdited]] = []
     for part in parts:
@@ -30,14 +30,14 @@ async def redact(database: Database, collection: Any, parts: Sequence[list[AnyEv
     for part, edited in zip(parts, edits, strict=True):
         messages = (message_seq(*key) for key in newest if part and key[0] == part[0].room)
         chatserver.redact(part, [seq for seq in messages if seq is not None])
-        # An edit stands as long as its text is the newest.
+        # An edit keeps its text as long as it is the newest.
         chatserver.redact(
             part, [each.seq for each in edited if newest.get((each.room, each.message)) != each.seq]
         )
 
 
 def _places(part: Sequence[AnyEvent], edits: Sequence[MessageEdited]) -> list[documents.Document]:
-    """Where the changes of the texts of these events are."""
+    """Queries for the changes of these events' texts."""
     first, last = part[0].seq, part[-1].seq
     seqs = {message_seq(event.room, event.message) for event in edits}
     others = [seq for seq in seqs if seq is not None and not first <= seq <= last]

@@ -1,7 +1,7 @@
-"""Scans of records: those of one space that come at the same time are one query.
+"""Scans of records: concurrent scans of one space share one query.
 
-A query takes the driver some 200 µs, and each record that it finds less than one. So when many users ask for their
-lists of rooms at once, one query for several of them costs a few times less, here and in mongod.
+A query takes the driver some 200 µs, and each record found less than one. So when many users ask for their
+lists of rooms at once, one query for several of them costs several times less, here and in mongod.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 from chatserver import StoreUnavailable
 from chatserver_plugins.mongo.driver import Database, Document
 
-MOST_RANGES = 8  # in one query: the first caller waits until it has found the records of all
-MOST_RECORDS = 4000  # of a query for several ranges
+MOST_RANGES = 8  # in one query, as the first caller waits for the records of all
+MOST_RECORDS = 4000  # found by a query for several ranges
 BY_ID = [("_id", 1)]
 FIRST_SURROGATE, AFTER_SURROGATES = 0xD800, 0xE000
 
 Row = tuple[str, bytes]
 
 
-class Range(NamedTuple):
+class KeyRange(NamedTuple):
     """At most `limit` records with keys after `after`, or from `first` on if that is None, and below `end`."""
 
     first: str
@@ -30,7 +30,7 @@ class Range(NamedTuple):
     limit: int
 
     def query(self, space: str) -> Document:
-        """The filter that its records pass."""
+        """The filter for the range's records."""
         after, first = self.after, self.first
         ids = (
             {"$gte": record_id(space, first)} if after is None else {"$gt": record_id(space, after)}
@@ -40,9 +40,9 @@ class Range(NamedTuple):
         return {"_id": ids}
 
     def part(self, rows: Sequence[Row], keys: Sequence[str], *, cut: bool) -> list[Row] | None:
-        """Its rows among those of several ranges, by ascending key.
+        """The range's rows among those of several ranges, by ascending key.
 
-        With `cut` further rows may follow the last one; None if some of them may be of this range.
+        With `cut` the rows are incomplete; None if rows of this range may be missing.
         """
         after, first = self.after, self.first
         start = bisect_left(keys, first) if after is None else bisect_right(keys, after)
@@ -53,9 +53,9 @@ class Range(NamedTuple):
 
 
 class Joining(NamedTuple):
-    """A scan that the query of another caller answers; with None it has to be a query of its own."""
+    """A scan that another caller's query answers; if `found` is None, the scan needs its own query."""
 
-    range: Range
+    range: KeyRange
     found: "asyncio.Future[list[Row] | None]"
 
 
@@ -64,9 +64,9 @@ class Scans:
 
     def __init__(self, database: Database, records: Any) -> None:
         self._database, self._records = database, records
-        self._gathering: dict[str, list[Joining]] = {}  # by space: scans that join the first one
+        self._gathering: dict[str, list[Joining]] = {}  # by space: scans that join the first
 
-    async def rows(self, space: str, wanted: Range) -> list[Row]:
+    async def rows(self, space: str, wanted: KeyRange) -> list[Row]:
         """The records of a range, by ascending key. Raises `StoreUnavailable`."""
         joining = self._gathering.get(space)
         if joining is None:
@@ -75,15 +75,15 @@ class Scans:
             found = await self._join(space, joining, wanted)
         return await self._find(space, [wanted], wanted.limit) if found is None else found
 
-    async def _join(self, space: str, joining: list[Joining], wanted: Range) -> list[Row] | None:
+    async def _join(self, space: str, joining: list[Joining], wanted: KeyRange) -> list[Row] | None:
         mine = Joining(wanted, asyncio.get_running_loop().create_future())
         joining.append(mine)
         if len(joining) + 1 == MOST_RANGES:
             self._close(space, joining)
         return await mine.found
 
-    async def _lead(self, space: str, wanted: Range) -> list[Row] | None:
-        """The records, with those that others ask for; None if nobody else does, or not all are found."""
+    async def _lead(self, space: str, wanted: KeyRange) -> list[Row] | None:
+        """Query for this scan and those that join; None if none joined, or some rows may be missing."""
         joining: list[Joining] = []
         parts: list[list[Row] | None] = []
         self._gathering[space] = joining
@@ -100,30 +100,30 @@ class Scans:
             raise
         finally:
             self._close(space, joining)
-            # If this caller was cancelled, the others ask by themselves.
+            # If this caller was cancelled, the others make their own queries.
             for each, part in zip_longest(joining, parts[1:]):
                 if not each.found.done():
                     each.found.set_result(part)
 
     def _close(self, space: str, joining: list[Joining]) -> None:
-        """Let the next scan of the space begin a query."""
+        """Make the next scan of the space begin a new query."""
         if self._gathering.get(space) is joining:
             del self._gathering[space]
 
-    async def _find_all(self, space: str, ranges: Sequence[Range]) -> list[list[Row] | None]:
-        """The records of each range; None for ranges behind the most that one query finds."""
+    async def _find_all(self, space: str, ranges: Sequence[KeyRange]) -> list[list[Row] | None]:
+        """The records of each range; None for ranges beyond the limit of one query."""
         most = min(sum(each.limit for each in ranges), MOST_RECORDS)
         try:
             rows = await self._find(space, ranges, most)
-        except ValueError:  # there is a text that is none in BSON: that fails for its caller alone
+        except ValueError:  # one text is not valid in BSON: only its own caller must fail
             return [None] * len(ranges)
         keys = [key for key, _ in rows]
         return [each.part(rows, keys, cut=len(rows) == most) for each in ranges]
 
-    async def _find(self, space: str, ranges: Sequence[Range], most: int) -> list[Row]:
+    async def _find(self, space: str, ranges: Sequence[KeyRange], most: int) -> list[Row]:
         queries = [each.query(space) for each in ranges]
         several = len(queries) > 1
-        # To choose an index for many ranges would take longer than to find their records.
+        # Choosing an index for many ranges would take longer than finding their records.
         cursor = self._records.find(
             {"$or": queries} if several else queries[0],
             sort=BY_ID,
@@ -135,9 +135,9 @@ class Scans:
         return [(record["_id"]["k"], bytes(record["value"])) for record in found]
 
 
-def range_of(prefix: str, after: str, limit: int) -> Range:
-    """The keys with this prefix that follow `after`."""
-    return Range(prefix, after if after >= prefix else None, _after_prefix(prefix), limit)
+def range_of(prefix: str, after: str, limit: int) -> KeyRange:
+    """The range of keys with this prefix that follow `after`."""
+    return KeyRange(prefix, after if after >= prefix else None, _after_prefix(prefix), limit)
 
 
 def record_id(space: str, key: str) -> Document:
@@ -145,7 +145,7 @@ def record_id(space: str, key: str) -> Document:
 
 
 def _after_prefix(prefix: str) -> str | None:
-    """The least text above every text with this prefix; None if there is none."""
+    """The least text above all texts with this prefix; None if there is none."""
     shorter = prefix.rstrip("\U0010ffff")
     if not shorter:
         return None

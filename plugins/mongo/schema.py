@@ -1,8 +1,8 @@
-"""Migrations of the database, one step after the other.
+"""Migrations of the database, step by step.
 
-The collection `schema` holds the version, and the lock under which it changes: MongoDB has none
-of its own. The holder renews the lock every few seconds, by the server's clock; if it dies, another
-server goes on. So every step can be repeated, and starts from any half of it that is there.
+The collection `schema` holds the version, and the lock under which it changes, as MongoDB has no locks. The
+holder renews the lock every few seconds, by the database's clock; if it dies, another server continues. So
+every step can be repeated after it was done in part.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from chatserver_plugins.mongo import documents, log
 from chatserver_plugins.mongo.driver import Database, Document
 
 NAME = "schema"
-LEASE_MS = 10_000  # a lock that was not renewed for so long is free
+LEASE_MS = 10_000  # a lock that was not renewed for this long is free
 RENEW_SECONDS = 2.0
 RETRY_SECONDS = 0.2
 
@@ -30,7 +30,7 @@ logger = logging.getLogger("chatserver.mongo")
 
 
 class Step(NamedTuple):
-    """A migration to the next version. `apply` may find half of it already done."""
+    """A migration to the next version. `apply` may find it done in part."""
 
     title: str
     apply: Callable[[Database], Awaitable[None]]
@@ -46,19 +46,19 @@ async def _index_pages(database: Database) -> None:
 
 
 async def _drop_index_pages(database: Database) -> None:
-    """They follow from the log, and are made again in other collections."""
+    """Drop pages, which the indexer makes again in other collections."""
     for name in ("index_pages", "indexed"):
         await database.run(database.collection(name).drop())
 
 
 async def _drop_search_pages(database: Database) -> None:
-    """As above: the new one has fewer and longer pages."""
+    """Drop pages; the new index has fewer and longer ones."""
     for name in ("search_pages", "search_rooms"):
         await database.run(database.collection(name).drop())
 
 
 async def _note_replaced(database: Database) -> None:
-    """As `documents.document` does; what is no message's id of the room is found without it."""
+    """Add `replaces` as `documents.document` does; changes with invalid message ids stay without it."""
     await _index_events(database)
     number = {"$arrayElemAt": [{"$split": ["$message", "-"]}, -1]}
     seq = {"$convert": {"input": number, "to": "long", "onError": None}}
@@ -85,27 +85,27 @@ async def version(database: Database) -> int:
     done: int = found["number"] if found else 0
     if done > len(MIGRATIONS):
         raise StartupError(
-            f"plugin.mongo: the database has version {done}, and this server knows none above "
-            f"{len(MIGRATIONS)}: a newer server has used it; start that one"
+            f"plugin.mongo: the database has version {done}, and this server knows versions up to "
+            f"{len(MIGRATIONS)}: start the newer server that has used it"
         )
     return done
 
 
 def plan(done: int) -> list[str]:
-    """The steps that a database of this version lacks."""
+    """Titles of the steps that a database of this version lacks."""
     steps = list(enumerate(MIGRATIONS, 1))[done:]
     return [f"mongo: version {number}: {step.title}" for number, step in steps]
 
 
 async def migrate(database: Database) -> None:
-    """Take the steps that are missing, one server at a time. Raises `StartupError` as `version`."""
+    """Apply missing steps, one server at a time. Raises `StartupError` like `version`."""
     if await version(database) < len(MIGRATIONS):
         async with _locked(database):
             while (done := await version(database)) < len(MIGRATIONS):
                 logger.info("migrating: %s", plan(done)[0])
                 await MIGRATIONS[done].apply(database)
                 await _set_version(database, done + 1)
-    # A copy by other tools may lack the indexes that keep positions unique; existing ones are left alone.
+    # A copy by other tools may lack the indexes that keep positions unique; existing ones do not change.
     await _index_events(database)
 
 
@@ -117,13 +117,13 @@ async def _set_version(database: Database, number: int) -> None:
 
 @asynccontextmanager
 async def _locked(database: Database) -> AsyncIterator[None]:
-    """Hold the lock; waits as long as another server that is alive has it."""
+    """Hold the lock; waits while another running server has it."""
     holder = secrets.token_hex(8)
     for attempt in count():
         if await _take(database, holder):
             break
         if attempt == 0:
-            logger.info("another server changes the schema: waiting")
+            logger.info("waiting for another server, which changes the schema")
         await asyncio.sleep(RETRY_SECONDS)
     renewal = asyncio.create_task(_renew(database, holder))
     try:
@@ -131,7 +131,7 @@ async def _locked(database: Database) -> AsyncIterator[None]:
     finally:
         renewal.cancel()
         await asyncio.wait([renewal])
-        with suppress(StoreUnavailable):  # it becomes free by itself
+        with suppress(StoreUnavailable):  # the lease expires
             collection = database.collection(NAME)
             await database.run(collection.delete_one({"_id": "lock", "holder": holder}))
 
@@ -140,7 +140,7 @@ async def _take(database: Database, holder: str) -> bool:
     """Take or renew the lock; False if another server has it."""
     free = {
         "$or": [{"$lt": ["$until", "$$NOW"]}, {"$eq": ["$holder", holder]}]
-    }  # none is below all
+    }  # None sorts below all numbers
     until = {"$add": ["$$NOW", LEASE_MS]}
     change: list[Document] = [
         {
@@ -157,7 +157,7 @@ async def _take(database: Database, holder: str) -> bool:
                 {"_id": "lock"}, change, upsert=True, return_document=ReturnDocument.AFTER
             )
         )
-    except DuplicateKeyError:  # two made it at the same time
+    except DuplicateKeyError:  # another server has just made it
         return False
     return bool(found["holder"] == holder)
 
@@ -165,5 +165,5 @@ async def _take(database: Database, holder: str) -> bool:
 async def _renew(database: Database, holder: str) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
-        with suppress(StoreUnavailable):  # until the lease is over there is time for another try
+        with suppress(StoreUnavailable):  # there is time for another try before the lease expires
             await _take(database, holder)

@@ -1,4 +1,4 @@
-"""The store as a whole: connecting, what is made at start, health."""
+"""The whole store: connection, preparation at start, health."""
 
 import asyncio
 import contextlib
@@ -19,14 +19,12 @@ from chatserver_plugins.mongo.log import MongoLog
 from chatserver_plugins.mongo.records import MongoRecords
 
 RETRY_SECONDS = 0.2
-NOT_READABLE = (
-    "in a user or a password each of :/?#[]@% has to be percent-encoded, and a port is a number"
-)
+NOT_READABLE = "in a user name or password, :/?#[]@% must be percent-encoded; a port is a number"
 
-# Up to these, a server that accepts zlib gives parts of its memory to anybody who can connect.
+# Up to these versions, a server that accepts zlib leaks parts of its memory to anybody who can connect.
 LAST_LEAKING = {6: (6, 0, 26), 7: (7, 0, 27), 8: (8, 0, 16)}
 
-# A bad address, a file it names that is not there, no rights, nobody there.
+# A bad address, a missing file in it, missing rights, or no server.
 UNUSABLE = (PyMongoError, StoreUnavailable, ValueError, OSError)
 
 logger = logging.getLogger("chatserver.mongo")
@@ -47,13 +45,13 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         if self._private is None:
             return ""
         return (
-            "this is a private mongod in the data folder, for trying out: nobody keeps it up to date or "
-            "watches it. Set plugin.mongo.uri to a MongoDB of your own before people rely on it"
+            "this is a private mongod in the data folder, for trials: nobody updates or monitors it. Set "
+            "plugin.mongo.uri to a MongoDB of your own before people rely on it"
         )
 
     async def plan(self) -> list[str]:
         if self._private and self._private.is_new():
-            mongod.find(self._config.mongod)  # what cannot be started makes no store
+            mongod.find(self._config.mongod)  # a missing program makes no store
             return schema.plan(0)
         running = self._private.running() if self._private else None
         try:
@@ -79,11 +77,11 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     async def open_to_read(self) -> None:
         running = self._private.running() if self._private else None
         if self._private and running is None:
-            raise StartupError("plugin.mongo: no server keeps a mongod on this data folder")
+            raise StartupError("plugin.mongo: no server runs a mongod on this data folder")
         try:
             await self._connect(running)
             if steps := schema.plan(await schema.version(self._database)):
-                raise StartupError(f"plugin.mongo: its schema is not up to date: {steps[0]}")
+                raise StartupError(f"plugin.mongo: the schema is not up to date: {steps[0]}")
         except UNUSABLE as error:
             await self.close()
             raise _refusal(error) from error
@@ -92,7 +90,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
             raise
 
     async def _connect(self, uri: str | None = None) -> None:
-        """To the primary at this address, else to the one in the settings or a private one."""
+        """Connect to the primary at this address, or at the configured one, or to a private mongod."""
         config = self._config
         if uri is None:
             uri = await self._private.start() if self._private else config.uri
@@ -116,7 +114,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         await self.settle()
 
     async def _reach(self) -> None:
-        """Wait for a primary: at start the database may come up later than we do."""
+        """Wait for a primary, as the database may start later than this server."""
         deadline = time.monotonic() + self._config.start_seconds
         while True:
             try:
@@ -128,12 +126,12 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
 
     async def _warn_of_leaks(self) -> None:
         build = await self._database.command({"buildInfo": 1})
-        # The answer names the compressors that both sides have. Asking changes nothing on this connection.
+        # The answer names the compressors that both sides have; the connection does not change.
         hello = await self._database.command({"hello": 1, "compression": ["zlib"]})
         version = tuple(build["versionArray"][:3])
         if leaks(version, hello):
             logger.warning(
-                "mongod %s with zlib compression gives parts of its memory to strangers: "
+                "mongod %s with zlib compression leaks parts of its memory to anybody who can connect: "
                 "upgrade it, or set net.compression.compressors to snappy,zstd",
                 build["version"],
             )
@@ -146,9 +144,9 @@ def leaks(version: tuple[int, ...], hello: dict[str, Any]) -> bool:
 
 
 def _refusal(error: Exception) -> StartupError:
-    """The error in plain words, without the driver's message about an address: it may quote a password."""
+    """The error in plain words, without the driver's message on a bad address, which may quote a password."""
     if isinstance(error, StoreUnavailable):
         return StartupError(f"plugin.mongo.uri: {error.reason}")
     if isinstance(error, InvalidURI | ValueError):
-        return StartupError(f"plugin.mongo.uri: it is no address: {NOT_READABLE}")
+        return StartupError(f"plugin.mongo.uri: not an address: {NOT_READABLE}")
     return StartupError(f"plugin.mongo.uri: {error}")

@@ -1,6 +1,6 @@
 """The bus through PyMongo: frames are inserted into a small collection, and watched by a change stream.
 
-The collection is capped: frames are never read from it, and disappear by themselves.
+The collection is capped, so old frames are removed automatically; they are never read from it.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from chatserver import BusLink, BusUnavailable, StartupError
 from chatserver_plugins.mongo_bus.config import Config
 
 CAPPED_BYTES = 4 * 1024 * 1024
-QUIET_SECONDS = 1.0  # after which MongoDB answers that there is nothing
-SPARE_SECONDS = 0.5  # PyMongo gives up first, as it knows why
-CLOSE_SECONDS = 0.5  # to a server that does not answer nothing can be said in order
+QUIET_SECONDS = 1.0  # after which MongoDB answers without frames
+SPARE_SECONDS = 0.5  # PyMongo times out first, with a better error
+CLOSE_SECONDS = 0.5  # a server that does not answer prevents an orderly close
 
 INSERTS = [{"$match": {"operationType": "insert"}}]
 
-# A change stream shows what a majority has. A write that does not wait for that is shown only with
+# A change stream shows only majority-committed writes. A write that does not wait for that appears only with
 # the next sync of the journal, up to 100 ms later.
 MAJORITY = WriteConcern("majority")
 
@@ -31,7 +31,7 @@ FAILURES = (PyMongoError, OSError, TimeoutError)
 
 
 class MongoBus(BusLink):
-    """Needs a replica set, of which one member is enough."""
+    """Needs a replica set; one member is enough."""
 
     def __init__(self, config: Config) -> None:
         super().__init__("mongo")
@@ -83,7 +83,7 @@ class MongoBus(BusLink):
     async def _collection(self, client: Client) -> Any:
         database = client.get_database(self._config.database, write_concern=MAJORITY)
         name = self._config.collection
-        with contextlib.suppress(CollectionInvalid):  # it is there
+        with contextlib.suppress(CollectionInvalid):  # it exists already
             await database.create_collection(name, capped=True, size=CAPPED_BYTES)
         return database.get_collection(name)
 
@@ -106,5 +106,5 @@ class MongoBus(BusLink):
 
 
 def _text(error: PyMongoError) -> str:
-    """Without what PyMongo knows of all members, and the whole of an answer."""
+    """The error's text, without the appended topology and server answer."""
     return str(error).partition(", full error:")[0].partition(", Timeout:")[0]

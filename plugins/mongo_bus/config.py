@@ -9,13 +9,13 @@ import chatserver
 
 
 class Config(chatserver.Settings, frozen=True, kw_only=True):
-    """Where MongoDB is, and which collection is ours."""
+    """The address of MongoDB, and the collection for frames."""
 
     uri: Annotated[
         str,
         Meta(
-            description="Address of a replica set, as mongodb://host:27017/?replicaSet=rs0; the "
-            "store's own will do.",
+            description="Address of a replica set, such as mongodb://host:27017/?replicaSet=rs0; may be "
+            "the store's.",
             min_length=1,
         ),
     ]
@@ -25,15 +25,15 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     collection: Annotated[
         str,
         Meta(
-            description="Name of the collection that frames pass through; made if it is missing.",
+            description="Name of the collection for frames; made if it is missing.",
             pattern="^[A-Za-z_][A-Za-z0-9_]{0,99}$",
         ),
     ] = "bus"
     timeout_ms: Annotated[
         int,
         Meta(
-            description="No call takes longer, in milliseconds; nor does MongoDB stay silent "
-            "longer than this and a second.",
+            description="Time limit for each call, in milliseconds. MongoDB counts as lost if it is "
+            "silent for a second longer.",
             ge=100,
             le=60000,
         ),
@@ -44,5 +44,5 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
             raise ValueError("uri: expected mongodb://… or mongodb+srv://…")
         for name, value in parse_qsl(self.uri.partition("?")[2]):
             if name.lower() == "compressors" and "zlib" in value.lower():
-                # Many versions of mongod leak memory through it, as the plugin mongo says.
-                raise ValueError("uri: must not ask for zlib compression")
+                # Many versions of mongod leak memory through zlib: see the plugin mongo.
+                raise ValueError("uri: must not offer zlib compression")

@@ -12,10 +12,10 @@ from nats.errors import Error, NoServersError
 from chatserver import BusLink, BusUnavailable, StartupError
 from chatserver_plugins.nats_bus.config import Config
 
-CLOSE_SECONDS = 1.0  # to a server that does not answer nothing can be said in order
-WAITING_BYTES = 8 * 1024 * 1024  # that arrived and were not looked at; more are dropped
+CLOSE_SECONDS = 1.0  # a server that does not answer prevents an orderly close
+WAITING_BYTES = 8 * 1024 * 1024  # received but not handled yet; more are dropped
 
-# nats-py may write to a connection that is closed already, for which uvloop raises RuntimeError.
+# nats-py may write to a closed connection, for which uvloop raises RuntimeError.
 FAILURES = (Error, OSError, TimeoutError, RuntimeError)
 
 
@@ -23,15 +23,15 @@ class BusClient(Client):
     """The client of nats-py, with two changes."""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """Speaks TLS if the address says so, not only if the server asks for it: an attacker in between
-        could claim that the server does not."""
+        """Use TLS if the address demands it, even if the server does not: an attacker in between could
+        pretend that it has no TLS."""
         assert self._current_server is not None
         if self._current_server.uri.scheme == "tls":
             info["tls_required"] = True
         await super()._process_info(info, initial_connection)
 
     async def _process_pong(self) -> None:
-        """Ignores an answer that nobody waits for any more. nats-py would stop reading for good, silently."""
+        """Ignore an answer that nobody waits for; otherwise nats-py would silently stop reading."""
         if self._pongs and self._pongs[0].done():
             self._pongs.pop(0)
         else:
@@ -39,7 +39,7 @@ class BusClient(Client):
 
 
 class NatsBus(BusLink):
-    """Keeps nothing in NATS: it needs neither JetStream nor any rights but on its subject."""
+    """Keeps nothing in NATS: it needs no JetStream, and only rights on its subject."""
 
     def __init__(self, config: Config) -> None:
         super().__init__("nats")
@@ -48,7 +48,7 @@ class NatsBus(BusLink):
         self._seconds = config.timeout_ms / 1000
         try:
             self._tls = ssl.create_default_context(cafile=config.ca_file or None)
-        except OSError as error:  # what is wrong inside of the file is one, too
+        except OSError as error:  # errors in the file's content too
             raise StartupError(f"plugin.nats_bus.ca_file: {error}") from error
         self._client: Any = None  # while connected
 
@@ -73,7 +73,7 @@ class NatsBus(BusLink):
         errors: list[Exception] = []
 
         async def note(error: Exception) -> None:
-            # It is raised where it matters; nats-py would log it with a traceback each time.
+            # Raised below if it matters; nats-py would log each one with a traceback.
             errors[:] = [error]
 
         async def end() -> None:
@@ -86,7 +86,7 @@ class NatsBus(BusLink):
                     name="chatserver",
                     no_echo=True,
                     tls=self._tls,
-                    # A connection that is made anew in silence would hide that frames were lost.
+                    # A silent reconnection would hide a loss of frames.
                     allow_reconnect=False,
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0,
@@ -98,7 +98,7 @@ class NatsBus(BusLink):
             raise (errors or [error])[-1] from error
 
     async def _ask(self, client: Any) -> None:
-        """A round trip: what was sent before has arrived. Raises if there is no answer."""
+        """Make a round trip, after which everything sent before has arrived. Raises without an answer."""
         await client.flush(timeout=self._seconds)
 
     async def _take(self, message: Any) -> None:

@@ -9,7 +9,7 @@ import chatserver
 
 
 class Config(chatserver.Settings, frozen=True, kw_only=True):
-    """Where NATS is, and which subject is ours."""
+    """The address of NATS, and the subject for frames."""
 
     uri: Annotated[
         str,
@@ -24,13 +24,13 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
         Meta(description="Subject of this server's nodes.", pattern=r"^[\w-]+(\.[\w-]+)*$"),
     ] = "chatserver"
     ca_file: Annotated[
-        str, Meta(description="File with the authorities to trust; empty: those of the system.")
+        str, Meta(description="File with the trusted authorities; empty: those of the system.")
     ] = ""
     timeout_ms: Annotated[
         int,
         Meta(
-            description="No call takes longer, in milliseconds; nor does NATS stay silent longer "
-            "when it is asked whether it is there.",
+            description="Time limit for each call and each check that NATS answers, in "
+            "milliseconds.",
             ge=100,
             le=60000,
         ),
@@ -46,5 +46,5 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return parts.scheme in ("nats", "tls") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # what stands for the port is none
+    except ValueError:  # the port is not a number
         return False

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from chatserver import Authenticator, Context, Job, Records, Settings, hookimpl
-from chatserver_plugins.password.authenticator import Limits, PasswordAuthenticator
+from chatserver_plugins.password.authenticator import LoginLimits, PasswordAuthenticator
 from chatserver_plugins.password.hashing import Hasher
 from chatserver_plugins.password.limiter import FailureLimit, GrowingDelay
 from chatserver_plugins.password.places import Places
@@ -15,9 +15,9 @@ from chatserver_plugins.password.sweep import SWEEP_SECONDS, Sweep
 
 
 class PasswordPlugin:
-    """The default authenticator. Limits on failures and the token cache are per node."""
+    """The default authenticator. Each node has its own limits on failures and token cache."""
 
-    # The defaults of memory, passes and lanes are the OWASP Password Storage Cheat Sheet's.
+    # The defaults of memory, passes and lanes are from the OWASP Password Storage Cheat Sheet.
     class Config(Settings, frozen=True, kw_only=True):
         memory_kib: Annotated[
             int, msgspec.Meta(description="Memory of one argon2id hash, in KiB.", ge=8, le=4194304)
@@ -63,20 +63,20 @@ class PasswordPlugin:
             ),
         ] = 0.4
         cache_size: Annotated[
-            int, msgspec.Meta(description="Valid tokens kept in memory at most.", ge=1)
+            int, msgspec.Meta(description="Most valid tokens kept in memory.", ge=1)
         ] = 10_000
         failures_per_account: Annotated[
             int,
             msgspec.Meta(
-                description="Failed logins to one account from one network, or one device that it "
-                "knows, in `failure_seconds`.",
+                description="Most failed logins to one account from one network, or one known device, "
+                "in `failure_seconds`.",
                 ge=1,
             ),
         ] = 10
         failures_per_address: Annotated[
             int,
             msgspec.Meta(
-                description="Failed logins from one address (IPv6: from one /64 network) in "
+                description="Most failed logins from one address (IPv6: from one /64 network) in "
                 "`failure_seconds`.",
                 ge=1,
             ),
@@ -87,23 +87,23 @@ class PasswordPlugin:
         failures_of_strangers: Annotated[
             int,
             msgspec.Meta(
-                description="Failed logins to one account, from all networks and devices where it "
-                "never signed in, after which each further one doubles the wait.",
+                description="Failed logins to one account, from all unknown networks and devices, after "
+                "which each further one doubles the wait.",
                 ge=1,
             ),
         ] = 20
         longest_wait_seconds: Annotated[
             int,
             msgspec.Meta(
-                description="Longest wait of strangers, and seconds until one of their failed "
-                "logins is forgiven.",
+                description="Longest wait for unknown networks and devices, and seconds until one of "
+                "their failed logins is forgiven.",
                 ge=1,
             ),
         ] = 900
         failure_keys: Annotated[
             int,
             msgspec.Meta(
-                description="Accounts, and addresses, whose failures are remembered at most.", ge=1
+                description="Most accounts, and most addresses, with remembered failures.", ge=1
             ),
         ] = 20_000
 
@@ -135,7 +135,7 @@ class PasswordPlugin:
             self._hasher,
             self._sessions,
             Places(records),
-            Limits(
+            LoginLimits(
                 here=FailureLimit(config.failures_per_account, seconds, keys),
                 addresses=FailureLimit(config.failures_per_address, seconds, keys),
                 strangers=GrowingDelay(

@@ -1,4 +1,4 @@
-"""The contract of `chatserver.Authenticator`, put together from hashing, limits and sessions."""
+"""Implements `chatserver.Authenticator` with hashing, limits and sessions."""
 
 import contextlib
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ def _key(user: str) -> str:
 Counted: TypeAlias = Sequence[tuple[Limit, Key]]
 
 
-class Limits(NamedTuple):
+class LoginLimits(NamedTuple):
     """Limits on failed logins."""
 
-    here: FailureLimit  # to one account, from one network or known device
-    addresses: FailureLimit  # from one network, to all accounts
-    strangers: GrowingDelay  # to one account, from all networks and devices that it does not know
+    here: FailureLimit  # for one account, from one network or known device
+    addresses: FailureLimit  # from one network, for all accounts
+    strangers: GrowingDelay  # for one account, from all unknown networks and devices
 
 
 class PasswordAuthenticator:
-    """Passwords and sessions in `records`; nobody learns from it which accounts there are."""
+    """Passwords and sessions in `records`; answers never reveal which accounts exist."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class PasswordAuthenticator:
         hasher: Hasher,
         sessions: Sessions,
         places: Places,
-        limits: Limits,
+        limits: LoginLimits,
     ) -> None:
         self._records = records
         self._hasher = hasher
@@ -63,7 +63,7 @@ class PasswordAuthenticator:
         assert secret is not None
         encoded = await self._hasher.hash(secret)
         await self._records.put(_key(user), encoded.encode("ascii"))
-        await self._places.forget(user)  # whoever knew the old one may have signed in from there
+        await self._places.forget(user)  # with the old password, others may have signed in
 
     async def verify(
         self, user: str | None, password: str, *, account: str, address: str, device: str = ""
@@ -73,7 +73,7 @@ class PasswordAuthenticator:
         wait_ms = max(limit.wait_ms(key) for limit, key in counted)
         if wait_ms:
             raise ChatError("limit.rate", after_ms=wait_ms)
-        # Counted beforehand, so that a thousand guesses at the same time are not one.
+        # Counted in advance, so that a thousand concurrent guesses do not count as one.
         for limit, key in counted:
             limit.count(key)
         try:
@@ -94,8 +94,8 @@ class PasswordAuthenticator:
         return await self._places.new_device(user)
 
     async def _counted(self, user: str, account: str, network: str, device: str) -> Counted:
-        """The limits that an attempt counts against. `limits.strangers` is left out
-        for a device or a network that the account knows.
+        """The limits that an attempt counts against, without `limits.strangers` for a device or network that
+        the account knows.
         """
         limits = self._limits
         if device and await self._places.is_device(user, device):
@@ -105,13 +105,13 @@ class PasswordAuthenticator:
             (limits.addresses, limiter.key(network)),
         ]
         if any(limit.wait_ms(key) for limit, key in here):
-            return here  # is refused anyway
+            return here  # the attempt is refused anyway
         if await self._places.is_known(user, "network", network):
             return here
         return [*here, (limits.strangers, limiter.key(account))]
 
     async def _matches(self, user: str | None, password: str) -> bool:
-        """The same steps whether or not there is such a user and it has a password."""
+        """Verify a password, in the same steps if the user or password does not exist."""
         secret = secret_bytes(password)
         if secret is None:
             return False

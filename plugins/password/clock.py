@@ -1,4 +1,4 @@
-"""The clock that sessions expire by."""
+"""The clock for the expiry of sessions."""
 
 import time
 
@@ -7,9 +7,9 @@ _STARTED_TICKS = time.monotonic()
 
 
 def cautious_now() -> float:
-    """Unix time by the system's clock, or by what has passed since the start: what is less.
+    """Unix time by the system's clock, or by the time elapsed since the start, whichever is less.
 
-    A clock that jumps ahead while the server runs ends nobody's session, and one that was ahead at the
-    start does not either once it is set right.
+    So a clock that jumps ahead while the server runs ends no session, and neither does one that was ahead at
+    the start, once it is corrected.
     """
     return min(time.time(), _STARTED + time.monotonic() - _STARTED_TICKS)

@@ -12,8 +12,8 @@ import argon2
 from chatserver import ChatError
 
 MIN_CHARACTERS = 8  # NIST SP 800-63B-3, 5.1.1.2
-MAX_BYTES = 1024  # far above any passphrase; bounds what a request can make the server hash
-RETRY_MS = 1000  # a full queue of the default length is worked off in about this time
+MAX_BYTES = 1024  # far above any passphrase; bounds the work for one request
+RETRY_MS = 1000  # a full queue of the default length takes about this time
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,7 +22,7 @@ T = TypeVar("T")
 def secret_bytes(password: str) -> bytes | None:
     """The bytes of a password that are hashed, or None if it is too long.
 
-    NFC, so that it does not matter which keyboard composed an accent or a dakuten (RFC 8265, 4.2).
+    Normalised to NFC, as keyboards compose accents and dakuten differently (RFC 8265, 4.2).
     """
     if len(password) > MAX_BYTES:
         return None
@@ -31,7 +31,7 @@ def secret_bytes(password: str) -> bytes | None:
 
 
 class Hasher:
-    """Hashes and verifies in a few threads of its own: argon2 lets go of the GIL.
+    """Hashes and verifies in its own threads, as argon2 releases the GIL.
 
     At most `threads` run and `waiting` wait; beyond that a call raises `limit.rate`.
     """
@@ -48,7 +48,7 @@ class Hasher:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
         self._limit = threads + waiting
         self._active = 0
-        # Verifying against it takes what it takes for an account that exists.
+        # Verifying against this takes as long as for an existing account.
         self.dummy = self._argon2.hash(secrets.token_bytes(32))
 
     async def hash(self, secret: bytes) -> str:
@@ -58,7 +58,7 @@ class Hasher:
         return await self._run(self._verify, encoded, secret)
 
     def outdated(self, encoded: str) -> bool:
-        """Whether this hash was made with other parameters than today's."""
+        """Whether this hash was made with other parameters than the present ones."""
         return self._argon2.check_needs_rehash(encoded)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Rate limits on failed logins, in bounded memory.
 
-`FailureLimit` is the generic cell rate algorithm (ITU-T I.371): per key one number, the time at which
-all its failures will be forgiven. `GrowingDelay` makes each further failure wait longer.
+`FailureLimit` is the generic cell rate algorithm (ITU-T I.371): it keeps one number for each key, the time at
+which all its failures are forgiven. `GrowingDelay` lengthens the wait with each further failure.
 """
 
 import time
@@ -14,8 +14,8 @@ Key = bytes
 State = TypeVar("State")
 
 SECOND = 1_000_000_000
-# Keys looked at to find one that may be forgotten. Of the oldest few the lightest goes, so that whoever
-# fails once under thousands of names does not make the server forget a key that failed often.
+# Keys compared to find one to forget: the lightest of the oldest few. So an attacker who fails once under
+# thousands of names does not make the server forget a key that failed often.
 LOOKED_AT = 16
 
 
@@ -29,20 +29,20 @@ def key(*texts: str) -> Key:
 
 
 class Limit(Protocol):
-    """Counts the failures of keys, and says how long a key has to wait."""
+    """Counts the failures of keys, and computes how long a key has to wait."""
 
     def wait_ms(self, key: Key) -> int:
-        """0 if another attempt may be made now, else the milliseconds until one may."""
+        """Milliseconds until the next attempt is allowed; 0 if it is allowed now."""
 
     def count(self, key: Key) -> None:
-        """Note a failure, or an attempt that is under way and may become one."""
+        """Count a failure, or an attempt in progress that may become one."""
 
     def take_back(self, key: Key) -> None:
-        """The attempt counted last was no failure."""
+        """Undo the last count, as the attempt was not a failure."""
 
 
 class _Table(Generic[State]):
-    """A state for each key, and room for `max_keys` of them."""
+    """A state for each key, for at most `max_keys` keys."""
 
     def __init__(self, max_keys: int, weight: Callable[[State], float]) -> None:
         self._max_keys, self._weight = max_keys, weight
@@ -61,7 +61,7 @@ class _Table(Generic[State]):
             self._forget_one(but=key)
 
     def replace(self, key: Key, state: State) -> None:
-        """Keeps its age."""
+        """Replace the state; the key keeps its age."""
         self._states[key] = state
 
     def drop(self, key: Key) -> None:
@@ -74,12 +74,12 @@ class _Table(Generic[State]):
         lightest = min(weights, key=lambda found: weights[found])
         for found, weight in weights.items():
             if weight > weights[lightest]:
-                self._states.move_to_end(found)  # looked at again when others have been
+                self._states.move_to_end(found)  # compared again after the others
         del self._states[lightest]
 
 
 class FailureLimit:
-    """At most `limit` failures at once per key, and `limit` more in each `seconds` from then on."""
+    """At most `limit` failures of a key at once, and `limit` more in each `seconds` afterwards."""
 
     def __init__(
         self,
@@ -97,18 +97,18 @@ class FailureLimit:
         return len(self._forgiven_at)
 
     def wait_ms(self, key: Key) -> int:
-        """0 if another attempt may be made now, else the milliseconds until one may."""
+        """Milliseconds until the next attempt is allowed; 0 if it is allowed now."""
         now = self._clock()
         after = max(self._forgiven_at.get(key) or 0, now) + self._step
         return max(0, -((now + self._window - after) // 1_000_000))
 
     def count(self, key: Key) -> None:
-        """Note a failure, or an attempt that is under way and may become one."""
+        """Count a failure, or an attempt in progress that may become one."""
         begin = max(self._forgiven_at.get(key) or 0, self._clock())
         self._forgiven_at.put(key, begin + self._step)
 
     def take_back(self, key: Key) -> None:
-        """The attempt counted last was no failure."""
+        """Undo the last count, as the attempt was not a failure."""
         forgiven_at = self._forgiven_at.get(key)
         if forgiven_at is not None:
             self._forgiven_at.replace(key, forgiven_at - self._step)
@@ -119,15 +119,15 @@ class FailureLimit:
 
 class _Delayed(NamedTuple):
     failures: float
-    at: int  # of the last one
-    until: int  # no further attempt before
+    at: int  # time of the last failure
+    until: int  # no attempt is allowed before
 
 
 class GrowingDelay:
-    """`free` failures per key; each one after that doubles the wait, from a second to `longest_seconds`.
+    """Allows `free` failures of a key; each further one doubles the wait, from a second to `longest_seconds`.
 
-    One failure is forgiven in each `longest_seconds`. So an attacker who goes on for ever, from any number
-    of addresses, makes one attempt in `longest_seconds`.
+    One failure is forgiven in each `longest_seconds`. So a persistent attacker, from any number of addresses,
+    makes one attempt in `longest_seconds`.
     """
 
     def __init__(
@@ -145,20 +145,20 @@ class GrowingDelay:
         return len(self._states)
 
     def wait_ms(self, key: Key) -> int:
-        """0 if another attempt may be made now, else the milliseconds until one may."""
+        """Milliseconds until the next attempt is allowed; 0 if it is allowed now."""
         state = self._states.get(key)
         return 0 if state is None else max(0, -((self._clock() - state.until) // 1_000_000))
 
     def count(self, key: Key) -> None:
-        """Note a failure, or an attempt that is under way and may become one."""
+        """Count a failure, or an attempt in progress that may become one."""
         now = self._clock()
         failures = self._failures(key, now) + 1
-        beyond = min(failures - self._free, 64)  # a float of more digits has no use
+        beyond = min(failures - self._free, 64)  # bounded, as a greater power would overflow
         delay = 0 if beyond <= 0 else min(self._longest, int(SECOND * 2 ** (beyond - 1)))
         self._states.put(key, _Delayed(failures, now, now + delay))
 
     def take_back(self, key: Key) -> None:
-        """The attempt counted last was no failure."""
+        """Undo the last count, as the attempt was not a failure."""
         state = self._states.get(key)
         if state is not None:
             failures = max(0.0, state.failures - 1)

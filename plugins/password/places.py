@@ -1,7 +1,7 @@
-"""Where each account has signed in before: networks, and devices that hold a token for it.
+"""Known places of each account: networks it signed in from, and devices that hold a token for it.
 
-From there its user gets in while strangers are kept waiting (OWASP, "Slow Down Online Guessing Attacks
-with Device Cookies"). The store holds hashes alone. A place lets nobody in without the password.
+From there its user can sign in while strangers have to wait (OWASP, "Slow Down Online Guessing Attacks with
+Device Cookies"). The store holds only hashes. Nobody gets in from a known place without the password.
 """
 
 import contextlib
@@ -14,10 +14,10 @@ from typing import Literal
 from chatserver import Records, StoreUnavailable
 from chatserver_plugins.password.clock import cautious_now
 
-PREFIX = "known/"  # of all keys; then the user's id, what it is, and a hash
-KEPT = 16  # networks, and devices, of one account; those not used for longest make room
+PREFIX = "known/"  # of all keys; the user's id, the kind of place and a hash follow
+KEPT = 16  # networks, and devices, of one account; the least recently used are dropped
 KNOWN_SECONDS = 90 * 86400.0  # after the last use
-RENEW_SECONDS = 86400.0  # a use is noted, but not with a write for each login
+RENEW_SECONDS = 86400.0  # between two writes of a place's last use
 PAGE = 1000
 
 Kind = Literal["network", "device"]
@@ -31,16 +31,16 @@ class Places:
         self._records, self._clock = records, clock
 
     async def is_known(self, user: str, kind: Kind, place: str) -> bool:
-        """Whether the user id signed in from there; costs one read for any user."""
+        """Whether the user signed in from this place before; costs one read, also for unknown users."""
         seen = await self._records.get(_key(user, kind, place))
         return seen is not None and self._clock() < float(seen) + KNOWN_SECONDS
 
     async def is_device(self, user: str, device: str) -> bool:
-        """Whether the user id signed in on the device of this token."""
+        """Whether the user signed in on the device of this token before."""
         return bool(_DEVICE.fullmatch(device)) and await self.is_known(user, "device", device)
 
     async def remember(self, user: str, kind: Kind, place: str) -> None:
-        """Note that the user has just signed in from there. Errors of the store are ignored."""
+        """Note that the user has just signed in from this place. Ignores errors of the store."""
         with contextlib.suppress(StoreUnavailable):
             key, now = _key(user, kind, place), self._clock()
             seen = await self._records.get(key)
@@ -51,13 +51,13 @@ class Places:
                 await self._make_room(_prefix(user, kind))
 
     async def new_device(self, user: str) -> str:
-        """A token for the device on which the user id has just signed in."""
+        """Make a token for the device on which the user has just signed in."""
         device = secrets.token_urlsafe(24)
         await self.remember(user, "device", device)
         return device
 
     async def forget(self, user: str) -> None:
-        """All places of the user id."""
+        """Remove all places of the user."""
         while page := await self._records.scan(f"{PREFIX}{user}/", limit=PAGE):
             for key, _ in page:
                 await self._records.delete(key)

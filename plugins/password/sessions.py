@@ -1,4 +1,4 @@
-"""Session tokens: issued, looked up, renewed, revoked. The store holds only their hashes.
+"""Issues, looks up, renews and revokes session tokens. The store holds only their hashes.
 
 A token is `USER.SECRET` with 256 random bits, so one prefix holds all sessions of a user.
 """
@@ -17,10 +17,10 @@ from chatserver import Records, StoredSession, StoreUnavailable
 from chatserver_plugins.password.clock import cautious_now
 
 SECRET_BYTES = 32
-RENEW_SECONDS = 86400.0  # a use prolongs the session, but not with a write for each request
+RENEW_SECONDS = 86400.0  # between two writes that prolong a session in use
 PAGE = 1000
-PREFIX = "session/"  # of all keys; then come the user's id, a slash, and the token's hash
-SHOWN_DIGITS = 12  # of a hash: enough to tell a user's sessions apart, and useless otherwise
+PREFIX = "session/"  # of all keys; the user's id, a slash and the token's hash follow
+SHOWN_DIGITS = 12  # of a hash: enough to distinguish a user's sessions, useless otherwise
 AFTER_DIGITS = "~"  # above every digit
 
 _USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -28,8 +28,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_-]{43}")
 
 
 class Session(msgspec.Struct, frozen=True):
-    """Unix times of a session. It expires some time after `renewed`, by each node's settings and clock: a
-    change of the settings holds at once, and a node with a wrong clock misleads no other."""
+    """Unix times of a session. Each node computes its expiry from `renewed`, with its own settings and clock.
+    So a change of settings takes effect at once, and a wrong clock affects only its own node."""
 
     created: float
     renewed: float
@@ -40,7 +40,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def renewed_at(value: bytes) -> float:
-    """When the session of a record was used last, as far as that is written."""
+    """Unix time of a session's last recorded use, from its record."""
     return _decode(value).renewed
 
 
@@ -49,7 +49,7 @@ def _prefix(user: str) -> str:
 
 
 def _place(token: str) -> tuple[str, str] | None:
-    """The user and the record key that a token stands for; None if it can't be a token."""
+    """The user and record key of a token; None if it cannot be a token."""
     if _TOKEN.fullmatch(token) is None:
         return None
     user = token.partition(".")[0]
@@ -57,7 +57,7 @@ def _place(token: str) -> tuple[str, str] | None:
 
 
 class Sessions:
-    """All sessions of the server, with a short memory of the tokens that were valid just now."""
+    """All sessions of the server, with a short-lived cache of valid tokens."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class Sessions:
         self._cache_size = cache_size
         self._clock = clock
         self._ticks = ticks
-        # token -> (user, trusted until). All are trusted equally long, so the order is by age.
+        # token -> (user, trusted until), by age, as all are trusted equally long.
         self._cache: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._revocations = 0
         self.ending: Callable[[str], Awaitable[None]] | None = (
-            None  # tells whose sessions are ended
+            None  # called with the user whose sessions end
         )
 
     async def open(self, user: str) -> str:
@@ -103,7 +103,7 @@ class Sessions:
         return await self._look_up(token)
 
     async def stored(self, user: str | None, after: str, limit: int) -> list[StoredSession]:
-        """See `chatserver.Authenticator`. An id is the user's, and how the hash begins."""
+        """See `chatserver.Authenticator`. A session's id is the user's id and the hash's first digits."""
         prefix = PREFIX if user is None else _prefix(user)
         last = f"{PREFIX}{after}{AFTER_DIGITS}" if after else ""
         return [self._shown(*row) for row in await self._records.scan(prefix, last, limit)]
@@ -155,7 +155,7 @@ class Sessions:
         return True
 
     async def _make_room(self, user: str) -> None:
-        """Drop what has expired and, where there are too many, those unused for longest."""
+        """Drop expired sessions and, if too many remain, the least recently used."""
         expired_at = self._clock() - self.lifetime
         found = await self._records.scan(_prefix(user), limit=PAGE)
         kept = sorted((_decode(value).renewed, key) for key, value in found)
@@ -166,7 +166,7 @@ class Sessions:
             if index < surplus or renewed <= expired_at
         ]
         if gone:
-            if self.ending is not None:  # first, so that an error leaves nothing untold
+            if self.ending is not None:  # called first, so that no error can suppress it
                 await self.ending(user)
             await self._revoke(user, gone)
 
@@ -178,7 +178,7 @@ class Sessions:
             self._forget(user)
 
     def _forget(self, user: str) -> None:
-        """Ask the store again for each token of this user, also for those being looked up now."""
+        """Drop this user's tokens from the cache, also those being looked up now."""
         self._revocations += 1
         start = f"{user}."
         for token in [token for token in self._cache if token.startswith(start)]:

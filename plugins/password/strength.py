@@ -1,7 +1,7 @@
-"""Finds passwords that are too easy to guess: an offline check, of new passwords only.
+"""Finds passwords that are too easy to guess, offline; only new passwords are checked.
 
 NIST SP 800-63B-3, 5.1.1.2: common values, repetitive and sequential characters, words of the context.
-`common.txt` holds what is tried first everywhere, one a line, sorted, in small letters.
+`common.txt` has the passwords tried first in attacks, one a line, sorted, in lower case.
 """
 
 import unicodedata
@@ -19,13 +19,13 @@ Reason = Literal["short", "long", "common", "context", "simple"]
 TEXTS: dict[Reason, str] = {
     "short": f"A password has at least {MIN_CHARACTERS} characters.",
     "long": f"A password has at most {MAX_BYTES} bytes.",
-    "common": "This password is one of those that are guessed first: choose another one.",
+    "common": "This password is one of the first to be guessed: choose another one.",
     "context": "This password is little more than your name or the server's: choose another one.",
     "simple": "This password is little more than a sequence or a repetition: choose another one.",
 }
-DECORATION = 6  # characters around a common word, such as a year and a !, that make it no better
-FREE = 4  # characters that no word and no sequence explains: fewer are guessed at once
-WORD = 3  # letters; shorter names are in many good passwords
+DECORATION = 6  # characters around a common word, such as a year and a !, that do not help
+FREE = 4  # least number of characters outside words and sequences
+WORD = 3  # letters; shorter names occur in many good passwords
 KEYBOARD = (
     "1234567890",
     "qwertyuiop",
@@ -71,7 +71,7 @@ def _common() -> frozenset[str]:
 
 
 def _cores(folded: str) -> Iterator[str]:
-    """The password without what people put around a word, and with the letters they replace."""
+    """The password without common additions to a word, and with common substitutions undone."""
     for text in (folded, _trimmed(folded, str.isalnum), _trimmed(folded, str.isalpha)):
         if text and len(folded) - len(text) <= DECORATION:
             half = text[: len(text) // 2]
@@ -95,7 +95,7 @@ def _is_of_context(folded: str, words: Sequence[str]) -> bool:
 
 
 def _parts(words: Sequence[str]) -> Iterator[str]:
-    """The names, whole and word by word."""
+    """The names, as a whole and word by word."""
     for name in words:
         folded = unicodedata.normalize("NFKC", name).casefold()
         letters = "".join(char if char.isalnum() else " " for char in folded)
@@ -103,7 +103,7 @@ def _parts(words: Sequence[str]) -> Iterator[str]:
 
 
 def _free(folded: str) -> int:
-    """Number of characters that do not follow from the one before them."""
+    """Number of characters that are not predictable from the one before them."""
     return 1 + sum(not _follows(before, char) for before, char in pairwise(folded))
 
 

@@ -1,4 +1,4 @@
-"""Removes expired sessions from the store, of users who never came back to sign in again."""
+"""Removes expired sessions of users who never signed in again."""
 
 import time
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from chatserver import Records
 from chatserver_plugins.password.sessions import PAGE, PREFIX, renewed_at
 
 SWEEP_SECONDS = 86400.0
-SPARE_SECONDS = 86400.0  # kept so long after it expired: some node's clock may be a little behind
+SPARE_SECONDS = 86400.0  # after the expiry, as some node's clock may be slow
 LAST_KEY = "swept"  # record: Unix time of the last sweep
 
 
 class Sweep:
-    """One look at all sessions, every SWEEP_SECONDS.
+    """Checks all sessions every SWEEP_SECONDS.
 
-    A clock that is wrong by years would end everybody's session. So a node removes nothing unless
-    its clock has gone on since the last sweep, on whatever node that was, about as far as it must.
+    A clock that is wrong by years would end all sessions. So a node removes nothing unless its clock has
+    advanced about as far as expected since the last sweep, on any node.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The one place that reaches asyncpg: connections, deadlines, and what errors mean."""
+"""The only module that uses asyncpg: connections, deadlines, and the meaning of errors."""
 
 import asyncio
 import contextlib
@@ -14,18 +14,18 @@ from chatserver_plugins.postgres.config import Config
 FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # among others: no host takes writes
+    asyncpg.InternalClientError,  # for instance, no host accepts writes
     OSError,
     TimeoutError,
 )
 
-# Each query has its index. What the planner may do instead, when a table has grown and its
-# statistics have not, is only ever worse.
+# Each query has its index. Other plans, which the planner may choose while the statistics of a grown table
+# are old, are always worse.
 PLANS = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 
 
 async def connect(config: Config) -> Any:
-    """A connection without a limit on statements, to the member that takes writes.
+    """A connection without a time limit on statements, to the member that accepts writes.
 
     Raises one of `FAILURES`, or ValueError for a bad address.
     """
@@ -57,21 +57,21 @@ class Database:
             max_size=config.connections,
             timeout=self._seconds,
             target_session_attrs="read-write",
-            # The server ends what we have given up, so that it holds no lock for long.
+            # The database cancels statements that we gave up, so that they hold no locks for long.
             server_settings=_session(config) | {"statement_timeout": str(config.timeout_ms)},
             reset=_keep,
         )
 
     async def open(self) -> None:
-        """Connects to nothing yet."""
+        """Make the pool; it connects on first use."""
         await self._pool
 
     def deadline(self) -> float:
-        """When a call that begins now has to end, in the loop's time."""
+        """The loop's time at which a call that begins now must end."""
         return asyncio.get_running_loop().time() + self._seconds
 
     async def fetch(self, query: str, *values: Any, deadline: float | None = None) -> list[Any]:
-        """The rows that one statement gives; it is its own transaction.
+        """The rows of one statement, which is its own transaction.
 
         Raises `UniqueViolationError` or `StoreUnavailable`.
         """
@@ -79,15 +79,15 @@ class Database:
         deadline = deadline or self.deadline()
         try:
             connection = await self._pool.acquire(timeout=max(deadline - loop.time(), 0))
-            # The timeout of asyncpg would have the server cancel the statement. A commit that
-            # waits for a replica would then be seen by others without being on the replica.
+            # asyncpg's own timeout makes the database cancel the statement. A commit that waits for a
+            # replica would then be visible to others without being on the replica.
             timer = loop.call_at(deadline, _end, connection)
             try:
                 rows: list[Any] = await connection.fetch(query, *values)
                 return rows
             except UniqueViolationError:
                 raise
-            except BaseException:  # a new one may reach another member, or none
+            except BaseException:  # a new connection may reach another member, or none
                 _end(connection)
                 raise
             finally:
@@ -103,9 +103,9 @@ class Database:
 
 
 def _end(connection: Any) -> None:
-    with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
+    with contextlib.suppress(asyncpg.InterfaceError):  # the connection has ended already
         connection.terminate()
 
 
 async def _keep(connection: Any) -> None:
-    """Instead of asyncpg's reset: no call of ours changes a connection's session."""
+    """Replaces asyncpg's reset, which is not needed, as no call changes a connection's session."""

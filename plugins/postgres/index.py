@@ -17,7 +17,7 @@ ON CONFLICT (room) DO UPDATE SET upto = greatest(search_index.upto, excluded.upt
 """
 INDEXED = "SELECT room, upto FROM search_index WHERE room = ANY ($1::bytea[])"
 
-# OFFSET 0 keeps the planner from joining in another order than from place to place.
+# OFFSET 0 forces the planner to look up place after place.
 PAGES = """
 SELECT wanted.number, found.data
 FROM unnest($1::bytea[], $2::integer[], $3::bigint[])

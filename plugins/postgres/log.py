@@ -23,11 +23,11 @@ from chatserver_plugins.postgres import statements
 from chatserver_plugins.postgres.driver import Database
 from chatserver_plugins.postgres.schema import APPENDING
 
-AFTER_ALL = (1 << 63) - 1  # no seq is as high
+AFTER_ALL = (1 << 63) - 1  # above every seq
 
-# A commit is seen by others once it is on this server's disk and on its synchronous replicas, but
-# one whose wait for a replica was cut off (by a restart, say) is seen without being there. Writing
-# something behind it, and waiting for that, makes sure. Alone, a server has nothing to wait for.
+# A commit is visible to others once it is on this server's disk and on its synchronous replicas. But if its
+# wait for a replica was interrupted (such as by a restart), it is visible without being on the replica.
+# Waiting for a later write ensures that it is there. A server without replicas has nothing to wait for.
 SETTLE = """
 SELECT pg_logical_emit_message(true, 'chatserver', '')
 WHERE current_setting('synchronous_standby_names') <> ''
@@ -38,10 +38,10 @@ class PostgresLog:
     """The methods of `chatserver.Store` about the log."""
 
     _database: Database
-    _lock: int  # the second half of the advisory lock for appending
+    _lock: int  # second half of the advisory lock's key for appending
 
     async def settle(self) -> None:
-        """Return once everything that can be read is durable."""
+        """Return once all visible data is durable."""
         await self._database.fetch(SETTLE)
 
     async def append(self, events: Sequence[AnyEvent]) -> Appended:
@@ -57,7 +57,7 @@ class PostgresLog:
         return Appended(len(batch), conflict)
 
     async def _insert(self, batch: Sequence[AnyEvent], deadline: float) -> None:
-        """Write all of it, or nothing."""
+        """Write all events or none."""
         columns = statements.columns(batch)
         await self._database.fetch(
             statements.APPEND, APPENDING, self._lock, *columns, deadline=deadline
@@ -79,7 +79,7 @@ class PostgresLog:
         if not rooms:
             return {}
         found = await self._database.fetch(statements.HEADS, _encoded(rooms))
-        await self.settle()  # what is read up to a head afterwards must stay
+        await self.settle()  # events read up to these heads must never disappear
         return {room.decode(): seq for room, seq in found}
 
     async def read(self, room: str, after: int, limit: int) -> list[AnyEvent]:
@@ -107,7 +107,7 @@ class PostgresLog:
     async def _parts(
         self, statement: str, decoder: Any, wanted: Sequence[tuple[str, int]], limit: int
     ) -> list[list[Any]]:
-        """For each (room, seq) the events that the statement finds for it."""
+        """The events that the statement finds for each (room, seq)."""
         parts: list[list[Any]] = [[] for _ in wanted]
         if not wanted or limit < 1:
             return parts
@@ -135,17 +135,17 @@ class PostgresLog:
             parts = [await self.read(*wanted[0], limit)]
         else:
             parts = await self.ranges(wanted, limit)
-        # After the events were read, so that no text slips through that is replaced in between.
-        newest = await self._texts(dict.fromkeys(key for part in parts for key in _said(part)))
+        # Done after reading the events, so that no text replaced in between is missed.
+        newest = await self._texts(dict.fromkeys(key for part in parts for key in _text_keys(part)))
         if newest:
             for part in parts:
                 redact(part, _replaced(part, newest))
         return parts
 
     async def _texts(self, messages: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        """Those of these (room, message) whose text was replaced.
+        """The pairs (room, message) whose text was replaced.
 
-        Each with the seq of the newest edit, or 0 if the message is deleted.
+        Each has the seq of the newest edit, or 0 if the message is deleted.
         """
         if not (keys := list(messages)):
             return {}
@@ -166,7 +166,7 @@ class PostgresLog:
         authors, sent = zip(*keys, strict=True)
         found = await self._database.fetch(statements.REPEATS, _encoded(authors), _encoded(sent))
         if found:
-            await self.settle()  # a repeat is acknowledged as a first send is
+            await self.settle()  # a repeat is acknowledged like a first send
         messages: list[MessagePosted] = _decoded(statements.message, found)
         return {(message.author.id, message.client_id): message for message in messages}
 
@@ -209,7 +209,7 @@ class PostgresLog:
 
 
 def _before_repeat(events: Sequence[AnyEvent]) -> tuple[Sequence[AnyEvent], Conflict | None]:
-    """The events before the first that breaks a rule together with one before it in the batch."""
+    """The events before the first that conflicts with an earlier one in the batch, and the conflict."""
     positions: set[tuple[str, int]] = set()
     sent: set[tuple[str, str]] = set()
     for index, event in enumerate(events):
@@ -225,7 +225,7 @@ def _before_repeat(events: Sequence[AnyEvent]) -> tuple[Sequence[AnyEvent], Conf
     return events, None
 
 
-def _said(events: Sequence[AnyEvent]) -> Iterator[tuple[str, str]]:
+def _text_keys(events: Sequence[AnyEvent]) -> Iterator[tuple[str, str]]:
     """The (room, message) of each text."""
     for event in events:
         if isinstance(event, MessagePosted):
@@ -235,7 +235,7 @@ def _said(events: Sequence[AnyEvent]) -> Iterator[tuple[str, str]]:
 
 
 def _replaced(events: Sequence[AnyEvent], newest: Mapping[tuple[str, str], int]) -> Iterator[int]:
-    """The seqs of the events whose text was replaced; `newest` is as of `PostgresLog._texts`."""
+    """The seqs of events whose text was replaced; `newest` is the result of `PostgresLog._texts`."""
     for event in events:
         if isinstance(event, MessagePosted):
             if (event.room, event.id) in newest:

@@ -22,7 +22,7 @@ WHERE space = $1 AND key >= $2 AND key > $3 AND key < $4
 ORDER BY key LIMIT $5
 """
 
-# Steps from space to space by the index.
+# Skips from space to space by the index.
 SPACES = """
 WITH RECURSIVE found (space) AS (
     (SELECT space FROM records ORDER BY space LIMIT 1)
@@ -71,7 +71,7 @@ class PostgresRecords:
         if limit < 1:
             return []
         begin = prefix.encode()
-        # No byte of UTF-8 is 0xFF: the last can be increased, and all texts are below.
+        # No byte of UTF-8 is 0xFF, so the last byte can be increased, and all texts are below b"\xff".
         end = begin[:-1] + bytes((begin[-1] + 1,)) if begin else b"\xff"
         found = await self._database.fetch(SCAN, space.encode(), begin, after.encode(), end, limit)
         return [(row["key"].decode(), bytes(row["value"])) for row in found]

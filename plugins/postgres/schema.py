@@ -1,13 +1,12 @@
-"""The tables, and the steps that made them what they are.
+"""The tables, and the migrations that made them.
 
-All keys are `bytea`, holding UTF-8: a PostgreSQL text can't hold NUL, and bytes are compared in the
-order of code points whatever the database's collation. `body` is the event's wire form as JSON;
-what the other columns hold is only there for the indexes. Only a posted message has `client_id`
-(and `author`, `mentions`), only a change of one has `message`, only a member event has `member`, only
-a room's description has `room_kind`: the partial indexes rely on that, and a posted message, by
-far the most frequent event, is in just two of them.
+All keys are `bytea` with UTF-8: a PostgreSQL text cannot hold NUL, and bytes are compared in the order of
+code points, whatever the database's collation. `body` is the event's wire form as JSON; the other columns
+exist only for the indexes. Only a posted message has `client_id` (and `author`, `mentions`), only a change of
+one has `message`, only a member event has `member`, only a room's description has `room_kind`: the partial
+indexes rely on that, and a posted message, by far the most frequent event, is in just two of them.
 
-A step that has been released is never changed; a new one is added behind it.
+A released step is never changed; new ones are added behind it.
 """
 
 import logging
@@ -70,8 +69,8 @@ MIGRATIONS: tuple[Step, ...] = (
     ),
     Step(
         "keep pages of a search index in one piece each",
-        # Most have 2 to 4 KB, which would go to another table, compressed: that is slower to read, and they
-        # hardly shrink. Those that are there stay as they are.
+        # Most pages have 2 to 4 KB. PostgreSQL would compress them into another table, which is slower to
+        # read, and they hardly shrink. Existing pages do not change.
         """
         ALTER TABLE index_pages ALTER COLUMN data SET STORAGE EXTERNAL;
         ALTER TABLE index_pages SET (toast_tuple_target = 8160);
@@ -79,7 +78,7 @@ MIGRATIONS: tuple[Step, ...] = (
     ),
     Step(
         "drop the search index, to make one of fewer pages",
-        # Under other names: a server of the version before, if there is one yet, must not write into it.
+        # With new names, as a server of the version before, which may still run, must not write into them.
         """
         DROP TABLE indexed, index_pages;
         CREATE TABLE search_index (room bytea PRIMARY KEY, upto bigint NOT NULL);
@@ -96,7 +95,7 @@ MIGRATIONS: tuple[Step, ...] = (
     ),
     Step(
         "index changes of messages by their kind",
-        # Which is how a body begins: {"ev":"message.edited" and so on.
+        # The kind is in the beginning of a body: {"ev":"message.edited" and so on.
         """
         CREATE INDEX events_change_kinds ON events (room, message, substring(body, 1, 22), seq)
             WHERE message IS NOT NULL;
@@ -107,49 +106,49 @@ MIGRATIONS: tuple[Step, ...] = (
 
 logger = logging.getLogger("chatserver.postgres")
 
-# The first halves of advisory locks; the second is the schema's.
+# The first halves of advisory locks' keys; the second is the schema's number.
 MIGRATING, APPENDING = 0x63686D67, 0x63686170
 
 
 def lock_number(schema: str) -> int:
-    """The second half of an advisory lock's key: signed, 32 bits."""
+    """The second half of an advisory lock's key for a schema: signed, 32 bits."""
     return zlib.crc32(schema.encode()) - (1 << 31)
 
 
 def check(done: int, schema: str) -> None:
-    """Raises `StartupError` if that version is newer than this server."""
+    """Raises `StartupError` if the schema's version is newer than this server."""
     if done > len(MIGRATIONS):
         raise StartupError(
             f"plugin.postgres: the schema {schema} has version {done}, and this server knows "
-            f"none above {len(MIGRATIONS)}: a newer server has used it; start that one"
+            f"versions up to {len(MIGRATIONS)}: start the newer server that has used it"
         )
 
 
 async def plan(connection: Any, schema: str) -> list[str]:
-    """The steps that the schema lacks. Raises `StartupError` if the data is of a newer version."""
+    """Titles of the steps that the schema lacks. Raises `StartupError` if its version is newer."""
     done = await version(connection, schema)
     check(done, schema)
     return planned(done)
 
 
 def planned(done: int) -> list[str]:
-    """The steps that a schema of this version lacks."""
+    """Titles of the steps that a schema of this version lacks."""
     steps = list(enumerate(MIGRATIONS, 1))[done:]
     return [f"postgres: version {number}: {step.title}" for number, step in steps]
 
 
 async def migrate(connection: Any, schema: str) -> None:
-    """Bring the schema to the newest version, one transaction a step; the first step makes it.
+    """Bring the schema to the newest version, with one transaction for each step; the first step makes it.
 
-    Where several servers start at once, one migrates and the others wait. Raises `StartupError` if the
-    data has a newer version, and leaves it unchanged.
+    If several servers start at once, one migrates and the others wait. Raises `StartupError` if the data
+    has a newer version, and leaves it unchanged.
     """
     while await _step(connection, schema):
         pass
 
 
 async def _step(connection: Any, schema: str) -> bool:
-    """Take one step, if there is one to take."""
+    """Apply the next step; False if there is none."""
     async with connection.transaction():
         await connection.execute(
             "SELECT pg_advisory_xact_lock($1, $2)", MIGRATING, lock_number(schema)
@@ -176,7 +175,7 @@ async def version(connection: Any, schema: str) -> int:
 
 
 async def _begin(connection: Any, schema: str) -> None:
-    # Asked first: even with IF NOT EXISTS it takes the right to make schemas.
+    # Checked first: even with IF NOT EXISTS, CREATE SCHEMA needs the right to make schemas.
     if await connection.fetchval("SELECT to_regnamespace($1)", f'"{schema}"') is None:
         await connection.execute(f'CREATE SCHEMA "{schema}"')
     await connection.execute("CREATE TABLE installation (version integer NOT NULL)")

@@ -1,4 +1,4 @@
-"""Events as rows and back, and the statements about them."""
+"""Events as rows and back, and the statements for them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ room_changed = msgspec.json.Decoder(RoomChanged)
 
 
 def events(decoder: Any, bodies: Iterable[bytes]) -> list[Any]:
-    """`decoder` is one of those above; events that it cannot read are left out, or become unknown."""
+    """Decode bodies with a decoder from above; unreadable events are left out, or become unknown ones."""
     bodies = list(bodies)
     try:
         return [decoder.decode(body) for body in bodies]
@@ -59,14 +59,14 @@ def _row(event: AnyEvent) -> tuple[Any, ...]:
 
 
 def _array(texts: Iterable[str]) -> str:
-    r"""As PostgreSQL writes a `bytea[]`: {"\\x61","\\x62"}. An array of arrays has to be square."""
+    r"""The literal of a `bytea[]`: {"\\x61","\\x62"}. A nested array would have to be rectangular."""
     items = ",".join(rf'"\\x{text.encode().hex()}"' for text in texts)
     return f"{{{items}}}"
 
 
-# One statement, so that a server that stops in the middle of it holds nobody up. All batches take
-# turns: each is one transaction with two unique keys a row, and two that wait for each other's rows
-# would be a deadlock, which anybody could bring about by sending the same twice on two nodes.
+# One statement, so that a server that stops in the middle blocks nobody. Batches run one by one, under a
+# lock: each is a transaction with two unique keys a row, and two that wait for each other's rows would be a
+# deadlock, which a user could cause by sending the same messages twice on two nodes.
 APPEND = """
 WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock($1, $2))
 INSERT INTO events (room, seq, author, client_id, mentions, message, member, room_kind, body)
@@ -144,7 +144,7 @@ CROSS JOIN LATERAL (
 
 
 def _kind(tag: str) -> str:
-    """The beginning of the body of such an event, as the index `events_change_kinds` has it."""
+    """The beginning of such an event's body, as in the index `events_change_kinds`."""
     start = f'{{"ev":"{tag}","room":'[:22]
     return f"'{start}'::bytea"
 
@@ -160,11 +160,11 @@ def _of_asked(
     return f"""
     SELECT {columns} FROM events
     WHERE room = {of} AND message = {message} AND message IS NOT NULL
-        AND substring(body, 1, 22) IN ({", ".join(kinds)})"""  # noqa: S608 - of names
+        AND substring(body, 1, 22) IN ({", ".join(kinds)})"""  # noqa: S608 - only names of columns
 
 
-# Bodies are bytes in JSON, which PostgreSQL need not be able to read: NUL, or letters that a database
-# of another encoding lacks. Quotes in JSON texts are escaped, so these keys are where they look to be.
+# Bodies are JSON in bytes, which PostgreSQL cannot always parse: NUL, or letters that the database's encoding
+# lacks. Quotes in JSON texts are escaped, so these keys cannot occur inside of texts.
 _AUTHOR = """substring(
     body, position('"author":{"id":' in body), position(',"name":' in body) - position('"author":{"id":' in body)
 )"""
@@ -214,7 +214,7 @@ FROM ({_of_asked("count(*) AS count", _EDITED, of="$1", message="$2")}) AS edits
 
 
 def author_key(user: str) -> bytes:
-    """As TALLY takes a user id."""
+    """A user id in the form for TALLY."""
     return b'"author":{"id":' + _encode(user)
 
 
@@ -236,7 +236,7 @@ CROSS JOIN LATERAL (
 ) AS newest
 """
 
-# Skips from room to room, and only as far as the outer query asks for rows: see
+# Skips from room to room, only as far as the outer query needs rows: see
 # https://www.postgresql.org/docs/current/queries-with.html#QUERIES-WITH-RECURSIVE
 PUBLIC_ROOMS = """
 WITH RECURSIVE once_public (room) AS (
@@ -260,7 +260,7 @@ LIMIT $2
 """
 
 
-# Skips as well; the last room has none that follows.
+# Skips from room to room as well.
 LIST_ROOMS = """
 WITH RECURSIVE found (room) AS (
     (SELECT room FROM events WHERE room > $1 ORDER BY room LIMIT 1)
@@ -293,7 +293,7 @@ def _newest_member_events(given: str, group: str, value: str) -> str:
         ) AS following
     )
     SELECT body FROM newest
-    """  # noqa: S608 - of names of columns
+    """  # noqa: S608 - only names of columns
 
 
 MEMBERS = f"""

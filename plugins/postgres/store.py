@@ -1,4 +1,4 @@
-"""The store as a whole: connecting, what is made and checked at start, health."""
+"""The whole store: connection, preparation and checks at start, health."""
 
 import asyncio
 from typing import Any
@@ -17,11 +17,10 @@ RETRY_SECONDS = 0.2
 DURABLE = ("on", "remote_apply")
 
 NO_ADDRESS = (
-    "it is no address: a port is a number, and in a password each of :/?#[]@% has to be "
-    "percent-encoded"
+    "not an address: a port is a number, and in a password :/?#[]@% must be percent-encoded"
 )
 
-# Errors that waiting does not cure: a bad name, password or right.
+# Errors that waiting does not help: a wrong name or password, or a missing right.
 REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
@@ -62,7 +61,7 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
 
     async def open_to_read(self) -> None:
         if steps := await self.plan():
-            raise StartupError(f"plugin.postgres: its schema is not up to date: {steps[0]}")
+            raise StartupError(f"plugin.postgres: the schema is not up to date: {steps[0]}")
         self._database = Database(self._config)
         await self._database.open()
 
@@ -84,11 +83,11 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
             raise StoreUnavailable from error
 
     async def ping(self) -> None:
-        # A real write: a server that is full or only reads still answers questions.
+        # A real write, as a server that is full or read-only still answers queries.
         await self._database.fetch("UPDATE installation SET version = version")
 
     async def _reach(self) -> Any:
-        """Wait for a server that takes writes: at start it may come up later than we do."""
+        """Wait for a server that accepts writes, as the database may start later than this server."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._config.start_seconds
         while True:
@@ -96,7 +95,7 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
                 return await connect(self._config)
             except REFUSALS as error:
                 raise StartupError(f"plugin.postgres.uri: {error}") from error
-            except ValueError:  # it may quote what it took for the port: a piece of a password
+            except ValueError:  # the error may quote part of a password as the port
                 raise StartupError(f"plugin.postgres.uri: {NO_ADDRESS}") from None
             except FAILURES as error:
                 if loop.time() > deadline:
@@ -110,5 +109,5 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
             if value not in good:
                 raise StartupError(
                     f"plugin.postgres.uri: the database has {name} = {value}, with which it "
-                    "loses what it has confirmed"
+                    "may lose acknowledged writes"
                 )

@@ -11,8 +11,8 @@ from chatserver import BusLink, BusUnavailable
 from chatserver_plugins.postgres_bus.config import Config
 
 NO_ADDRESS = (
-    "plugin.postgres_bus.uri is no address: a port is a number, and in a password each of :/?#[]@% "
-    "has to be percent-encoded"
+    "plugin.postgres_bus.uri is not an address: a port is a number, and in a password :/?#[]@% must "
+    "be percent-encoded"
 )
 
 FAILURES = (
@@ -23,20 +23,20 @@ FAILURES = (
     TimeoutError,
 )
 
-# One statement, so that all frames are one transaction: a commit that notifies takes a lock of
-# the whole database for a moment.
+# One statement makes all frames one transaction, as each commit that notifies briefly locks the whole
+# database.
 NOTIFY = "SELECT pg_notify($1, frame) FROM unnest($2::text[]) AS frame"
 
 
 class PostgresBus(BusLink):
-    """Makes no tables. A pooler in between has to keep a connection for this one alone."""
+    """Makes no tables. A pooler in between must reserve a connection for the bus."""
 
     def __init__(self, config: Config) -> None:
         super().__init__("postgres")
         self._uri, self._channel = config.uri, config.channel
         self._seconds = config.timeout_ms / 1000
         self._connection: Any = None  # while connected
-        self._lock = asyncio.Lock()  # a connection does one thing at a time
+        self._lock = asyncio.Lock()  # a connection runs one statement at a time
 
     async def carry(self) -> None:
         ended = asyncio.Event()
@@ -62,7 +62,7 @@ class PostgresBus(BusLink):
             )
         except FAILURES:
             raise
-        except ValueError:  # it may quote what it took for the port: a piece of a password
+        except ValueError:  # the error may quote part of a password as the port
             raise BusUnavailable(NO_ADDRESS) from None
 
     def _take(self, connection: Any, pid: int, channel: str, frame: str) -> None:
@@ -83,6 +83,6 @@ class PostgresBus(BusLink):
             async with asyncio.timeout(self._seconds), self._lock:
                 await connection.execute(statement, *values)
         except BaseException:
-            with contextlib.suppress(asyncpg.InterfaceError):  # it has ended by itself
+            with contextlib.suppress(asyncpg.InterfaceError):  # the connection has ended already
                 connection.terminate()
             raise

@@ -8,13 +8,13 @@ import chatserver
 
 
 class Config(chatserver.Settings, frozen=True, kw_only=True):
-    """Where PostgreSQL is, and which channel is ours."""
+    """The address of PostgreSQL, and the channel for frames."""
 
     uri: Annotated[
         str,
         Meta(
-            description="Address, as postgresql://user@host:5432/chatserver?sslmode=verify-full; "
-            "the store's own will do. Of several hosts the one that takes writes is used.",
+            description="Address, such as postgresql://user@host:5432/chatserver?sslmode=verify-full; may "
+            "be the store's. Of several hosts, the one that accepts writes is used.",
             min_length=1,
         ),
     ]
@@ -24,8 +24,8 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     timeout_ms: Annotated[
         int,
         Meta(
-            description="No call takes longer, in milliseconds; nor does PostgreSQL stay silent "
-            "longer when it is asked whether it is there.",
+            description="Time limit for each call and each check that PostgreSQL answers, in "
+            "milliseconds.",
             ge=100,
             le=60000,
         ),

@@ -1,4 +1,4 @@
-"""Redis (or Valkey) as the bus between nodes, through its publish and subscribe."""
+"""Redis (or Valkey) as the bus between nodes, through publish and subscribe."""
 
 import chatserver
 from chatserver_plugins.redis_bus import config as settings

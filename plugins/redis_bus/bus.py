@@ -11,19 +11,19 @@ from redis.exceptions import RedisError
 from chatserver import BusLink, BusUnavailable, StartupError
 from chatserver_plugins.redis_bus.config import Config
 
-IDLE_SECONDS = 2.0  # without a frame, after which Redis is asked whether it is there
+IDLE_SECONDS = 2.0  # without a frame, before a check that Redis answers
 
 NO_ADDRESS = (
-    "it is no address, such as redis://host:6379/0: in a password each of :/?#[]@% has to be "
+    "expected an address such as redis://host:6379/0; in a password, :/?#[]@% must be "
     "percent-encoded"
 )
 
-# RuntimeError is what uvloop says of a connection that was reset since it was last used.
+# uvloop raises RuntimeError for a connection that was reset since its last use.
 FAILURES = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
 class RedisBus(BusLink):
-    """Keeps nothing in Redis; any number of servers may use one, each with a channel of its own."""
+    """Keeps nothing in Redis; several installations may share one, each with its own channel."""
 
     def __init__(self, config: Config) -> None:
         super().__init__("redis")
@@ -34,11 +34,11 @@ class RedisBus(BusLink):
                 config.uri,
                 socket_timeout=self._seconds,
                 socket_connect_timeout=self._seconds,
-                # A connection that is made anew in silence would hide that frames were lost.
+                # A silent reconnection would hide a loss of frames.
                 retry=Retry(NoBackoff(), 0),
                 client_name="chatserver",
             )
-        except ValueError:  # it may quote what it took for the port: a piece of a password
+        except ValueError:  # the error may quote part of a password as the port
             raise StartupError(f"plugin.redis_bus.uri: {NO_ADDRESS}") from None
 
     async def carry(self) -> None:
@@ -51,7 +51,7 @@ class RedisBus(BusLink):
             await listener.aclose()
 
     async def _take(self, listener: Any) -> None:
-        """The next message; if there is none for a while, a sign of life. Raises if there is neither."""
+        """Take the next message, or after a while the answer to a ping. Raises if neither comes."""
         message = await listener.get_message(timeout=IDLE_SECONDS)
         if message is None:
             await listener.ping()

@@ -8,12 +8,12 @@ import chatserver
 
 
 class Config(chatserver.Settings, frozen=True, kw_only=True):
-    """Where Redis is, and which channel is ours."""
+    """The address of Redis, and the channel for frames."""
 
     uri: Annotated[
         str,
         Meta(
-            description="Address, as redis://user:password@host:6379 or rediss:// for TLS.",
+            description="Address, such as redis://user:password@host:6379, or rediss:// for TLS.",
             min_length=1,
         ),
     ]
@@ -23,8 +23,8 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
     timeout_ms: Annotated[
         int,
         Meta(
-            description="No call takes longer, in milliseconds; nor does Redis stay silent longer "
-            "when it is asked whether it is there.",
+            description="Time limit for each call and each check that Redis answers, in "
+            "milliseconds.",
             ge=100,
             le=60000,
         ),

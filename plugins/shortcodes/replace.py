@@ -15,7 +15,7 @@ def replace_outside_code(text: str, table: Mapping[str, str]) -> str:
 
 
 def _split_code(text: str) -> Iterator[tuple[str, bool]]:
-    """Text and code in turn. Code ends at as many backticks as it began with (CommonMark 6.1)."""
+    """Alternating text and code. Code ends with as many backticks as it began with (CommonMark 6.1)."""
     parts = _BACKTICKS.split(text)
     runs: dict[int, deque[int]] = {}
     for place in range(1, len(parts), 2):
@@ -50,5 +50,5 @@ def _replace(text: str, table: Mapping[str, str]) -> str:
 
 
 def _joined(before: str) -> bool:
-    """A colon after these belongs to something else: `std::fire::x`, `host:8080`, `a/b:c:d`."""
+    """Whether a colon after this text is not a shortcode's: `std::fire::x`, `host:8080`, `a/b:c:d`."""
     return before[-1:].isascii() and (before[-1:].isalnum() or before[-1:] in (":", "/", "_"))

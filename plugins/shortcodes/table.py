@@ -1,4 +1,4 @@
-"""The built-in names, as GitHub and Slack have them."""
+"""The built-in names, the same as on GitHub and Slack."""
 
 EMOJI = {
     "+1": "👍",

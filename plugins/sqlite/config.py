@@ -8,7 +8,7 @@ import chatserver
 
 
 class Config(chatserver.Settings, frozen=True):
-    """Where the file is."""
+    """The database file, and the time limit."""
 
     path: Annotated[
         str,
@@ -19,5 +19,5 @@ class Config(chatserver.Settings, frozen=True):
     ] = ""
     timeout_ms: Annotated[
         int,
-        Meta(description="No call takes longer, in milliseconds; then it fails.", ge=100, le=60000),
+        Meta(description="Time limit for each call, in milliseconds.", ge=100, le=60000),
     ] = 2500

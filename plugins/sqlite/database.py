@@ -1,9 +1,8 @@
-"""One file: the connection that writes, those that read, and who may have it open.
+"""One database file: its writing connection, its reading connections, and its lock.
 
-SQLite lets one connection write at a time. Here one thread does all of it, in groups: whatever
-waits becomes one transaction, with one wait for the disk. It alone makes checkpoints as well:
-two connections that do can damage the file in versions before 3.51.3
-(https://sqlite.org/wal.html#walresetbug).
+SQLite lets one connection write at a time. Here one thread makes all writes, in groups: all waiting jobs
+become one transaction, with one wait for the disk. Only this thread makes checkpoints, as two connections
+that make them can damage the file in versions before 3.51.3 (https://sqlite.org/wal.html#walresetbug).
 """
 
 import asyncio
@@ -30,17 +29,17 @@ from chatserver_plugins.sqlite.lock import FileLock, demand_one_name
 
 T = TypeVar("T")
 
-OLDEST = (3, 38, 0)  # STRICT tables and the JSON functions
+OLDEST = (3, 38, 0)  # has STRICT tables and JSON functions
 READERS = 3
-SYNCHRONOUS = "FULL"  # a transaction has ended when the disk has it
-BUSY_SECONDS = 1.0  # a backup or a shell may hold the file for a moment
+SYNCHRONOUS = "FULL"  # a transaction ends once it is on the disk
+BUSY_SECONDS = 1.0  # a backup or a shell may lock the file for a moment
 STOP_SECONDS = 10.0
-CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times before
-# A checkpoint cannot start the log over while anybody reads; where somebody always does, it would grow
-# for ever. From here on the writer waits until those who read are through.
+CHECKPOINT_PAGES = 32_000  # 128 MiB: under load most pages are written many times until then
+# A checkpoint cannot restart the log while a reader is active, so with constant reads the log would grow
+# forever. Above this size the writer waits for the readers to finish.
 LOG_BYTES = 512 << 20
 WRITER_CACHE_KIB = 64 * 1024
-READER_CACHE_KIB = 8 * 1024  # each write empties it: what is read again comes from the system
+READER_CACHE_KIB = 8 * 1024  # small, as each write empties it, and the system caches pages too
 
 
 class Database:
@@ -58,7 +57,7 @@ class Database:
         self._failing = False
 
     async def plan(self) -> list[str]:
-        """The steps that the file's schema lacks. Raises `StartupError` that names the file."""
+        """Titles of the steps that the file's schema lacks. Raises `StartupError`, which names the file."""
         try:
             return await asyncio.to_thread(self._plan)
         except (OSError, sqlite3.Error, StartupError) as error:
@@ -73,11 +72,11 @@ class Database:
             return schema.plan(schema.version_of(connection))
 
     async def open(self) -> None:
-        """Raises `StartupError` that names the file."""
+        """Open the file. Raises `StartupError`, which names the file."""
         connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
         try:
             connections = await asyncio.shield(connecting)
-        except asyncio.CancelledError:  # the thread goes on, and makes folder and file
+        except asyncio.CancelledError:  # the thread continues, and makes folder and file
             await asyncio.wait([connecting])
             for connection in [] if connecting.exception() else connecting.result():
                 connection.close()
@@ -91,10 +90,10 @@ class Database:
         self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
 
     async def open_to_read(self) -> None:
-        """Open only to read, beside the process that writes and without hindering it. Raises `StartupError`."""
+        """Open for reading only, without blocking a process that writes. Raises `StartupError`."""
         if steps := await self.plan():
             raise StartupError(
-                f"plugin.sqlite.path: {self._path}: its schema is not up to date: {steps[0]}"
+                f"plugin.sqlite.path: {self._path}: the schema is not up to date: {steps[0]}"
             )
         try:
             readers = await asyncio.to_thread(self._connect_to_read)
@@ -103,21 +102,19 @@ class Database:
         self._readers = [Worker(reader, self._reads, read, 1) for reader in readers]
 
     async def close(self) -> None:
-        """Write what waits and let go of the file. Never raises."""
+        """Write all waiting changes and release the file. Never raises."""
         for _ in self._readers:
             self._reads.put(None)
         for worker in self._readers:
             await asyncio.to_thread(worker.thread.join, STOP_SECONDS)
         self._readers = []
-        if self._writer is not None:  # the last one to close brings all into the one file
+        if self._writer is not None:  # the last connection to close moves the log into the file
             writer, self._writer = self._writer, None
             self._writes.put(None)
             await asyncio.to_thread(writer.thread.join, STOP_SECONDS)
             if writer.thread.is_alive():
-                logger.error(
-                    "%s does not answer: what was not acknowledged may be lost", self._path
-                )
-                return  # it may write yet, so nobody else may; the lock goes with the process
+                logger.error("%s does not answer: unacknowledged writes may be lost", self._path)
+                return  # the thread may still write, so the lock is kept until the process ends
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -141,7 +138,7 @@ class Database:
     async def write(self, run: Run[T], *, is_statement: bool = False) -> T:
         """The result of `run`, once its changes are durable. Raises `StoreUnavailable`.
 
-        It shares a transaction with others, and runs again if that transaction failed. With `is_statement`
+        It shares a transaction with others, and is repeated if that transaction failed. With `is_statement`
         it is a single statement and runs outside of any transaction.
         """
         if self._writer is None:
@@ -170,7 +167,7 @@ class Database:
                 job.interrupt()
 
     def _write(self, writer: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
-        """In the writer's thread."""
+        """Run the jobs; called in the writer's thread."""
         results = write(writer, jobs)
         with suppress(OSError, sqlite3.Error):
             if self._log.stat().st_size > LOG_BYTES:
@@ -180,7 +177,7 @@ class Database:
     # -- opening, in a thread ----------------------------------------------------------------------
 
     def _connect(self) -> list[sqlite3.Connection]:
-        """The writer, then the readers."""
+        """The writing connection, then the reading ones."""
         if sqlite3.sqlite_version_info < OLDEST:
             oldest = ".".join(map(str, OLDEST))
             raise StartupError(f"SQLite {sqlite3.sqlite_version} is older than {oldest}")
@@ -205,7 +202,7 @@ class Database:
         return readers
 
     def _read_only(self) -> sqlite3.Connection:
-        """It never makes a checkpoint beside the writer, not even as the last one to close."""
+        """A read-only connection, which never makes a checkpoint, not even as the last one to close."""
         return sqlite3.connect(
             f"{self._path.as_uri()}?mode=ro",
             timeout=BUSY_SECONDS,
@@ -227,11 +224,11 @@ class Database:
         schema.check(writer)
         (mode,) = writer.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
-            raise StartupError("it has to be on a local disk (no write-ahead log is possible)")
+            raise StartupError("the file must be on a local disk (no write-ahead log is possible)")
         schema.migrate(writer)
-        schema.touch(writer)  # where nothing can be written, say so now
+        schema.touch(writer)  # fails now if the file cannot be written
         writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        # Entries that a killed server left in the log may not be on the disk yet, and readers see them now.
+        # Readers see a killed server's log entries, which may not be on the disk yet.
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -8,7 +8,7 @@ import msgspec
 from chatserver import IndexPage, IndexPlace
 from chatserver_plugins.sqlite.log import SqliteLog, as_json
 
-# As all queries, these give one row; that of the pages has all their data joined to one blob.
+# Like all queries, these return one row; the one for pages joins their data into one blob.
 INDEXED = """
     SELECT json_group_array(json_array(room, upto)) FROM indexed
     WHERE room IN (SELECT value FROM json_each(?))"""
@@ -24,11 +24,11 @@ ADVANCE = """
     ON CONFLICT (room) DO UPDATE SET upto = max(upto, excluded.upto)"""
 DROP = "DELETE FROM index_pages WHERE room = ? AND slot < ? AND first < ?"
 
-_decode_sizes = msgspec.json.Decoder(list[tuple[int, int]]).decode  # by places' numbers
+_decode_sizes = msgspec.json.Decoder(list[tuple[int, int]]).decode  # (place's number, page's size)
 
 
 class SqliteIndex(SqliteLog):
-    """The methods of `chatserver.Store` about the search index, beside those about the log."""
+    """The methods of `chatserver.Store` about the search index, in addition to those about the log."""
 
     async def index(self, room: str, upto: int, pages: Sequence[IndexPage]) -> None:
         number = (await self._numbers_for([room]))[room]
@@ -47,7 +47,7 @@ class SqliteIndex(SqliteLog):
 
     async def index_pages(self, places: Sequence[IndexPlace]) -> list[bytes | None]:
         numbers = await self._known({room for room, _, _ in places})
-        # A room without a number has no pages; none has the number 0.
+        # A room without a number has no pages; no room has the number 0.
         asked = as_json([(numbers.get(room, 0), slot, first) for room, slot, first in places])
 
         def read(connection: sqlite3.Connection) -> list[bytes | None]:

@@ -1,8 +1,7 @@
-"""Threads that run functions on a connection to SQLite, and their results back in the event loop.
+"""Threads that run functions on connections to SQLite, and return the results to the event loop.
 
-A statement runs without Python's global lock, but takes it again for every row that it gives, which
-under load takes some milliseconds each time. So a function should run few statements that each give
-one row.
+A statement runs without Python's global lock, but acquires it for every returned row, which under load takes
+some milliseconds each time. So a function should run few statements that each return one row.
 """
 
 import asyncio
@@ -25,22 +24,22 @@ logger = logging.getLogger("chatserver.sqlite")
 class Job(Generic[T]):
     """A function, and the future of its result.
 
-    One that `is_statement` changes something by one statement alone, which is a transaction as it is.
+    A job that `is_statement` makes its changes by one statement, which is a transaction by itself.
     """
 
     def __init__(self, run: Run[T], *, is_statement: bool = False) -> None:
         self.run, self.is_statement = run, is_statement
         self.future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()  # so that no other job of the connection is interrupted
+        self._lock = threading.Lock()  # guards against interrupting another job of the connection
 
     @property
     def given_up(self) -> bool:
-        """Nobody waits for it any more."""
+        """Whether no caller waits any more."""
         return self.future.done()
 
     def read(self, connection: sqlite3.Connection) -> "Result":
-        """Run it by itself; it can be interrupted."""
+        """Run the job alone; it can be interrupted."""
         with self._lock:
             self._connection = connection
         try:
@@ -52,7 +51,7 @@ class Job(Generic[T]):
                 self._connection = None
 
     def interrupt(self) -> None:
-        """End its statement, if it runs one."""
+        """Interrupt its statement, if one is running."""
         with self._lock:
             if self._connection is not None:
                 self._connection.interrupt()
@@ -63,7 +62,7 @@ Work = Callable[[sqlite3.Connection, Sequence[Job[Any]]], list[Result]]
 
 
 class Worker:
-    """A thread with a connection of its own. Several may take jobs from one queue."""
+    """A thread with its own connection. Several workers may share one queue."""
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Worker:
     ) -> None:
         self._connection, self._queue, self._work, self._group = connection, queue, work, group
         self._loop = asyncio.get_running_loop()
-        # A disk that hangs must not keep the process from ending.
+        # A hanging disk must not prevent the end of the process.
         self.thread = threading.Thread(target=self._run, name="sqlite", daemon=True)
         self.thread.start()
 
@@ -82,12 +81,12 @@ class Worker:
         while (jobs := self._take()) is not None:
             wanted = [job for job in jobs if not job.given_up]
             results = self._work(self._connection, wanted)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
                 self._loop.call_soon_threadsafe(_settle, results)
         self._connection.close()
 
     def _take(self) -> list[Job[Any]] | None:
-        """At least one job, with all others that wait; None at the end."""
+        """At least one job, with others that wait; None at the end."""
         job = self._queue.get()
         if job is None:
             return None
@@ -115,12 +114,12 @@ def _settle(results: Sequence[Result]) -> None:
 
 
 def read(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
-    """Run the jobs one by one; an error of one is its own."""
+    """Run the jobs one by one; an error affects only its own job."""
     return [job.read(connection) for job in jobs]
 
 
 def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Result]:
-    """Run the jobs in one transaction: it is durable before any of them has its result."""
+    """Run the jobs in one transaction, which is durable before any job gets its result."""
     if not jobs:
         return []
     if len(jobs) == 1 and jobs[0].is_statement:
@@ -133,14 +132,14 @@ def write(connection: sqlite3.Connection, jobs: Sequence[Job[Any]]) -> list[Resu
         if connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-        if len(jobs) > 1:  # one must not cost the others theirs
+        if len(jobs) > 1:  # a failing job must not fail the others
             return [result for job in jobs for result in write(connection, [job])]
         return [(jobs[0], None, error)]
     return [(job, value, None) for job, value in zip(jobs, values, strict=True)]
 
 
 def _write_alone(connection: sqlite3.Connection, job: Job[Any]) -> Result:
-    """Without BEGIN and COMMIT: after each of them Python's lock would have to be had again."""
+    """Run one statement without BEGIN and COMMIT, each of which would acquire Python's lock again."""
     try:
         return job, job.run(connection), None
     except Exception as error:

@@ -22,11 +22,11 @@ from chatserver_plugins.sqlite.database import Database
 
 T = TypeVar("T")
 
-ROOMS_KNOWN = 200_000  # whose numbers are kept in memory: some 150 bytes each
+ROOMS_KNOWN = 200_000  # with cached numbers: some 150 bytes each
 
 
 class SqliteLog:
-    """The numbers of rooms never change, so they are cached."""
+    """The methods of `chatserver.Store` about the log. Rooms' numbers never change, so they are cached."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -95,9 +95,9 @@ class SqliteLog:
         return Tally(0, 0, 0)
 
     async def _triples(self, messages: Mapping[str, Sequence[str]]) -> list[list[Any]]:
-        """The values of statements about the messages, each about a part of them.
+        """Parameters of statements about the messages, each for a part of them.
 
-        Only some sizes are in use, so that the statements stay prepared.
+        Only some sizes are used, so that the statements stay prepared.
         """
         numbers = await self._known(messages)
         keys = [(room, each) for room in numbers for each in dict.fromkeys(messages[room])]
@@ -168,13 +168,13 @@ class SqliteLog:
     async def _for_each(
         self, kind: Any, query: str, wanted: Sequence[tuple[str, int]], limit: int
     ) -> list[list[Any]]:
-        """For each (room, seq) the events that a query made by `events_for_each` gives for it."""
+        """The events for each (room, seq), by a query made by `events_for_each`."""
         numbers = await self._known({room for room, _ in wanted})
         asked = as_json([(numbers.get(room), seq) for room, seq in wanted])
         return await self._events(list[kind], query, max(limit, 0), asked)
 
     async def _one(self, kind: type[T], query: str, *values: Any) -> T:
-        """The one JSON value of a query."""
+        """The single JSON value that a query returns."""
 
         def run(connection: sqlite3.Connection) -> T:
             (found,) = connection.execute(query, values).fetchone()
@@ -185,7 +185,7 @@ class SqliteLog:
     # -- rooms' numbers --------------------------------------------------------------------------
 
     async def _numbers_for(self, rooms: Collection[str]) -> dict[str, int]:
-        """The numbers of these rooms, made durably for those that have none."""
+        """The numbers of these rooms; rooms without a number get one, durably."""
         known, missing = self._look_up(rooms)
         if missing:
             made = await self._database.write(
@@ -195,11 +195,11 @@ class SqliteLog:
         return known
 
     async def _names(self, rooms: Collection[str]) -> dict[int, str]:
-        """Those of these rooms that have numbers, by number."""
+        """The names of those rooms that have a number, by number."""
         return {number: room for room, number in (await self._known(rooms)).items()}
 
     async def _known(self, rooms: Collection[str]) -> dict[str, int]:
-        """The numbers of those of these rooms that have one."""
+        """The numbers of those rooms that have one."""
         known, missing = self._look_up(rooms)
         if missing:
             found = await self._database.read(lambda connection: rows.numbers(connection, missing))
@@ -207,7 +207,7 @@ class SqliteLog:
         return known
 
     def _look_up(self, rooms: Collection[str]) -> tuple[dict[str, int], list[str]]:
-        """The numbers that are in memory, and the rooms whose are not."""
+        """Cached numbers, and the rooms without a cached number."""
         known = {room: self._numbers[room] for room in rooms if room in self._numbers}
         return known, [room for room in rooms if room not in known]
 
@@ -219,5 +219,5 @@ class SqliteLog:
 
 
 def as_json(value: Any) -> str:
-    """A value for a statement that takes JSON."""
+    """A value as JSON, for a statement's parameter."""
     return msgspec.json.encode(value).decode()

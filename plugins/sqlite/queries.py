@@ -1,7 +1,7 @@
-"""The statements about events. Each gives one row, with all events in it: see jobs.py for why.
+"""The statements for events. Each returns one row with all events: jobs.py explains why.
 
-Lists of rooms' numbers go in as a JSON text; SQLite cuts texts from JSON at a zero character, so
-texts go in one by one. Nothing but places for them is ever put together to a statement.
+Lists of rooms' numbers are passed as JSON. SQLite truncates texts in JSON at a zero character, so texts are
+passed one by one. Only placeholders are ever inserted into statements.
 """
 
 # ruff: noqa: S608
@@ -16,19 +16,19 @@ COLUMNS = (
     *("room", "seq", "author", "client_id", "mentions"),
     *("message", "member", "kind", "listed", "event"),
 )
-MANY = 500  # texts, or pairs of them, that one statement asks for
+MANY = 500  # texts, or pairs of them, in one statement
 ANY_SEQ = 2**63 - 1
 
 
 def events(query: str) -> str:
-    """All that a query with the one column `event` gives, in its order; nulls are left out."""
+    """All results of a query with the one column `event`, in its order; nulls are left out."""
     return f"SELECT group_concat(event) FROM ({query})"
 
 
 def events_for_each(query: str) -> str:
-    """The events of a query for each value of a JSON list, `asked.value`, as a list of their own.
+    """A list of a query's events for each value (`asked.value`) of a JSON list.
 
-    The list comes after the query's own values.
+    The JSON list comes after the query's own values.
     """
     return f"""
         SELECT group_concat('[' || coalesce(({events(query)}), '') || ']')
@@ -36,13 +36,13 @@ def events_for_each(query: str) -> str:
 
 
 def parts(of: Collection[T]) -> Iterator[list[T]]:
-    """The items in parts, each of the size that one statement takes."""
+    """The items in parts, each of the size for one statement."""
     items = list(of)
     return (items[n : n + MANY] for n in range(0, len(items), MANY))
 
 
 def places(count: int, one: str = "?") -> str:
-    """Placeholders for so many values."""
+    """Placeholders for `count` values."""
     return ", ".join([one] * count)
 
 
@@ -52,7 +52,7 @@ MESSAGES = events("""
     SELECT event FROM events INDEXED BY positions
     WHERE room = ? AND seq < ? AND client_id IS NOT NULL ORDER BY seq DESC LIMIT ?""")
 
-# For each [room, seq]; nothing for a room that is null.
+# For each [room, seq]; no events for a null room.
 RANGES = events_for_each("""
     SELECT event FROM events INDEXED BY positions
     WHERE room = asked.value ->> 0 AND seq > asked.value ->> 1 ORDER BY seq LIMIT ?""")
@@ -78,8 +78,8 @@ ROOMS = events("""
         SELECT event FROM events WHERE room = value AND kind IS NOT NULL ORDER BY seq DESC LIMIT 1
     ) AS event FROM json_each(?)""")
 
-# A room that was public at any time has `listed` in some description; the newest one decides. They
-# come in the order of `once`: CROSS JOIN leaves it the outer loop.
+# A room that was ever public has `listed` in some description; the newest description decides. CROSS JOIN
+# keeps `once` as the outer loop, and so its order.
 PUBLIC_ROOMS = events("""
     SELECT newest.event AS event
     FROM (
@@ -92,7 +92,7 @@ PUBLIC_ROOMS = events("""
     )
     WHERE newest.listed IS NOT NULL LIMIT ?""")
 
-# A number without events is of a room whose first event was not written.
+# A number without events belongs to a room whose first event was not written.
 LIST_ROOMS = """
     SELECT group_concat(hex(name)) FROM (
         SELECT name FROM rooms
@@ -100,7 +100,7 @@ LIST_ROOMS = """
         ORDER BY name LIMIT ?
     )"""
 
-# These two step from group to group by the index; GROUP BY would read every entry of each.
+# These two skip from group to group by the index; GROUP BY would read every entry.
 MEMBERS = events("""
     WITH RECURSIVE groups (room, member) AS (
         SELECT asked.value, (
@@ -145,23 +145,23 @@ UNREAD = """
 
 
 def names(found: str | None) -> list[str]:
-    """The texts that a statement gave in hexadecimal digits, so that they make one."""
+    """The texts in a statement's result, where they are joined as hexadecimal digits."""
     return [] if found is None else [bytes.fromhex(text).decode() for text in found.split(",")]
 
 
 def _prefix(kind: str) -> str:
-    """The beginning of an event of this kind, as the index `change_kinds` has it."""
+    """The beginning of an event of this kind, as in the index `change_kinds`."""
     return f'{{"ev":"{kind}","room":'[:PREFIX]
 
 
-PREFIX = 22  # characters, by which the kinds of changes differ
+PREFIX = 22  # characters, which distinguish the kinds of changes
 _EDITED, _DELETED = f"'{_prefix('message.edited')}'", f"'{_prefix('message.deleted')}'"
 _REACTED, _UNREACTED = f"'{_prefix('reaction.added')}'", f"'{_prefix('reaction.removed')}'"
 _PINNED, _UNPINNED = f"'{_prefix('pin.added')}'", f"'{_prefix('pin.removed')}'"
 
 
 def _of_asked(columns: str, *kinds: str) -> str:
-    """A query for changes of these kinds of the message that `asked` names."""
+    """A query for changes of these kinds to the message named by `asked`."""
     return f"""
         SELECT {columns} FROM events INDEXED BY change_kinds
         WHERE room = asked.room AND message = asked.message
@@ -173,14 +173,14 @@ def _newest(*kinds: str) -> str:
 
 
 def _asked(count: int) -> str:
-    """So many triples of a number, room and message; those of nulls fill up."""
+    """`count` triples (number, room, message), padded with nulls."""
     return f"""
         WITH asked (number, room, message) AS MATERIALIZED (VALUES {places(count, "(?, ?, ?)")})"""
 
 
 @cache
 def changes(count: int) -> str:
-    """Of so many triples the changes that count. SQLite gives the row that has the `max` of a group."""
+    """The effective changes of `count` triples. SQLite returns the row with the `max` of a group."""
     return f"""{_asked(count)}
         SELECT group_concat(event) FROM (
             SELECT {_newest(_EDITED)} AS event FROM asked
@@ -196,7 +196,7 @@ def changes(count: int) -> str:
         )"""
 
 
-# The number that a message's id ends with, as the index `replaced` has it.
+# The number at the end of a message's id, as in the index `replaced`.
 _MESSAGE_SEQ = """CAST(substr(
     CAST(message AS BLOB), length(CAST(rtrim(message, '0123456789') AS BLOB)) + 1
 ) AS INTEGER)"""
@@ -212,7 +212,7 @@ def _next_replaced(room: str, after: str, upto: str) -> str:
 
 
 def _later(kind: str, condition: str) -> str:
-    """Whether the message of `edited` has such a change."""
+    """A condition: the message of `edited` has such a change."""
     return f"""EXISTS (
         SELECT 1 FROM events AS later INDEXED BY change_kinds
         WHERE later.room = edited.room AND later.message = edited.message
@@ -220,9 +220,9 @@ def _later(kind: str, condition: str) -> str:
 
 
 def _replaced(room: str, after: str, upto: str) -> str:
-    """The seqs of the events from `after` to `upto` whose text was replaced, as one text.
+    """The seqs of events after `after` up to `upto` whose text was replaced, as one text.
 
-    Steps from message to message by the index, however often each was edited.
+    Skips from message to message by the index, however often each was edited.
     """
     return f"""
         WITH RECURSIVE replaced (seq) AS (
@@ -240,13 +240,13 @@ def _replaced(room: str, after: str, upto: str) -> str:
         )"""
 
 
-# [events], and the seqs of those whose text was replaced: of a room, a seq and a limit.
+# Events, and the seqs of those whose text was replaced; parameters: room, seq, limit.
 SHOWN = f"""
     SELECT group_concat(event), ({_replaced("?1", "?2", "?2 + ?3")}) FROM (
         SELECT event FROM events WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3
     )"""
 
-# The same for each [room, seq], of a limit and a list of them.
+# The same for each [room, seq]; parameters: limit, JSON list.
 _FROM, _AFTER = "asked.value ->> 0", "(asked.value ->> 1)"
 SHOWN_FOR_EACH = f"""
     SELECT
@@ -259,7 +259,7 @@ SHOWN_FOR_EACH = f"""
 
 
 def tally() -> str:
-    """[edits, others] of one triple, then how many of the others are by a user, given in JSON."""
+    """Numbers of edits, of other changes, and of those by a user (given in JSON), for one triple."""
     others = (_REACTED, _UNREACTED, _PINNED, _UNPINNED)
     return f"""{_asked(1)}
         SELECT json_array(
@@ -270,7 +270,7 @@ def tally() -> str:
 
 
 def repeats(count: int) -> str:
-    """Of so many pairs of author and client_id."""
+    """The messages of `count` pairs (author, client_id)."""
     return events(f"""
         SELECT event FROM (VALUES {places(count, "(?, ?)")}) AS asked
         CROSS JOIN events INDEXED BY client_ids
@@ -278,16 +278,16 @@ def repeats(count: int) -> str:
 
 
 def numbers(count: int) -> str:
-    """`number:name` of so many rooms, the name in hexadecimal digits."""
+    """`number:name` of `count` rooms, the names in hexadecimal digits."""
     return f"""
         SELECT group_concat(id || ':' || hex(name)) FROM rooms WHERE name IN ({places(count)})"""
 
 
 @cache
 def insert(rows: int) -> str:
-    """So many rows in one statement: FAIL keeps those before the one that breaks a rule.
+    """Insert `rows` rows in one statement: FAIL keeps those before one that breaks a rule.
 
-    Only some sizes are in use, so that the statements stay prepared; rows of nulls fill up.
+    Only some sizes are used, so that the statements stay prepared; missing rows are nulls.
     """
     values = places(rows, f"({places(len(COLUMNS))})")
     return f"""

@@ -16,7 +16,7 @@ DELETE = "DELETE FROM records WHERE space = ? AND key = ?"
 
 
 def pairs(query: str) -> str:
-    """Wrap a query for `key, value` so that it returns all rows as one text of hexadecimal digits."""
+    """Wrap a query for `key, value` so that it returns all rows as one text in hexadecimal digits."""
     return f"SELECT group_concat(hex(key) || ':' || hex(value)) FROM ({query})"  # noqa: S608
 
 
@@ -25,7 +25,7 @@ SCAN = pairs("""
     WHERE space = ? AND key >= ? AND key < ? AND key <> ? ORDER BY key LIMIT ?""")
 
 
-# Steps from space to space.
+# Skips from space to space.
 SPACES = """
     WITH RECURSIVE found (space) AS (
         SELECT min(space) FROM records
@@ -37,14 +37,17 @@ SPACES = """
 
 
 def get_many(count: int) -> str:
-    """Of so many keys of a space."""
+    """The records of `count` keys of a space."""
     return pairs(f"""
         SELECT key, value FROM records
         WHERE space = ? AND key IN ({queries.places(count)})""")  # noqa: S608
 
 
 class SqliteRecords:
-    """SQLite compares texts by their UTF-8 bytes, which is the order of code points."""
+    """The methods of `chatserver.Store` about records.
+
+    SQLite compares texts by their UTF-8 bytes, which is the order of code points.
+    """
 
     _database: Database
 
@@ -74,7 +77,7 @@ class SqliteRecords:
         return await self._change(DELETE, space, key)
 
     async def _change(self, statement: str, *values: str | bytes) -> bool:
-        """Whether the statement changed anything."""
+        """Run a statement; returns whether it changed anything."""
         return await self._database.write(
             lambda connection: connection.execute(statement, values).rowcount > 0
         )
@@ -82,7 +85,7 @@ class SqliteRecords:
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000
     ) -> list[tuple[str, bytes]]:
-        # Only `after` itself is left out; where it is not of the prefix that changes nothing.
+        # Only `after` itself is excluded, which has no effect if it lacks the prefix.
         values = (space, max(after, prefix), _after_prefix(prefix), after, max(limit, 0))
         return await self._pairs(SCAN, *values)
 
@@ -103,7 +106,7 @@ class SqliteRecords:
 
 
 def _after_prefix(prefix: str) -> str | bytes:
-    """The least value above every text with this prefix; bytes are above all texts."""
+    """The least value above all texts with this prefix; bytes sort above all texts."""
     shorter = prefix.rstrip("\U0010ffff")
     if not shorter:
         return b""

@@ -30,7 +30,7 @@ _encode = msgspec.json.encode
 
 
 def row(room: int, event: AnyEvent) -> Row:
-    """`room` is the room's number."""
+    """The row of an event; `room` is the room's number."""
     author = client_id = mentioned = message = member = kind = listed = None
     if isinstance(event, MessagePosted):
         author, client_id = event.author.id, event.client_id
@@ -52,7 +52,7 @@ def events(cursor: sqlite3.Cursor, kind: Any) -> list[Any]:
 
 
 def decoded(found: str | None, kind: Any) -> list[Any]:
-    """The events, or lists of them, that a statement gave as one text."""
+    """The events, or lists of events, in a statement's result."""
     text = f"[{found or ''}]"
     try:
         events: list[Any] = msgspec.json.decode(text, type=list[kind])
@@ -80,7 +80,7 @@ def shown_for_each(connection: sqlite3.Connection, asked: str, limit: int) -> li
 
 
 def _readable(found: Sequence[Any], kind: Any) -> list[Any]:
-    """Events that this version cannot read become unknown ones, or are left out."""
+    """The events; those that this version cannot read become unknown ones, or are left out."""
     if get_origin(kind) is list:
         return [_readable(part, get_args(kind)[0]) for part in found]
     events = (read_event(fields, kind) for fields in found)
@@ -88,9 +88,9 @@ def _readable(found: Sequence[Any], kind: Any) -> list[Any]:
 
 
 def mentions(users: Sequence[str]) -> bytes:
-    """Users as `mentions` has them: one user's are in it exactly if the user is among them.
+    """Users in the form of `mentions`: it contains a single user's form if and only if it has the user.
 
-    JSON has no zero byte, so those mark where each begins and ends.
+    JSON has no zero bytes, so these separate users.
     """
     return b"\0" + b"\0".join(map(_encode, users)) + b"\0"
 
@@ -117,7 +117,7 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> Appended:
 
 
 def numbers(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
-    """The numbers of those of the rooms that have one."""
+    """The numbers of those rooms that have one."""
     found: dict[str, int] = {}
     for part in queries.parts(rooms):
         (text,) = connection.execute(queries.numbers(len(part)), part).fetchone()
@@ -128,7 +128,7 @@ def numbers(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, i
 
 
 def numbers_for(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
-    """The numbers of all the rooms; those that have none get one."""
+    """The numbers of all these rooms; rooms without a number get one."""
     found = numbers(connection, rooms)
     for room in rooms:
         if room not in found:

@@ -1,7 +1,7 @@
-"""The tables, made and brought up to date one version after the other.
+"""The tables, and the migrations from version to version.
 
-`PRAGMA user_version` says which version a file has. Each step is one transaction, so one that is
-interrupted leaves the version before it.
+`PRAGMA user_version` is a file's version. Each step is one transaction, so an interrupted one leaves the
+version before it.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chatserver import StartupError
 
-APPLICATION_ID = 0x63686174  # in the file's header; a file of another program is left alone
+APPLICATION_ID = 0x63686174  # in the file's header; other programs' files are refused
 
 logger = logging.getLogger("chatserver.sqlite")
 
@@ -26,13 +26,13 @@ class Step(NamedTuple):
 
 # Version n is the result of the first n steps. A released step is never changed.
 #
-# `events` is in the order of writing; `event` is the JSON text as clients get it. The other columns
-# are what the indexes need, and null where an event has no such thing: `author`, `client_id` and
-# `mentions` belong to posted messages, `message` to changes of one, `member` to member events,
-# `kind` to descriptions of rooms, and `listed` (the room's name again) to those of public ones.
+# `events` is in the order of writing; `event` is the JSON text as clients get it. The other columns exist for
+# the indexes, and are null for other events: `author`, `client_id` and `mentions` belong to posted messages,
+# `message` to changes of one, `member` to member events, `kind` to descriptions of rooms, and `listed` (the
+# room's name) to those of public rooms.
 #
-# Rooms are numbered: with numbers instead of names the index that every event is in is a third the
-# size, and a batch of many rooms writes fewer of its pages.
+# Rooms are numbered: with numbers instead of names, the index over all events has a third of the size, and a
+# batch of many rooms writes fewer of its pages.
 MIGRATIONS: tuple[Step, ...] = (
     Step(
         "make the tables of rooms, events and records",
@@ -86,7 +86,7 @@ MIGRATIONS: tuple[Step, ...] = (
     ),
     Step(
         "index changes of messages by their kind",
-        # Which is how an event begins: {"ev":"message.edited" and so on.
+        # The kind is in the beginning of an event: {"ev":"message.edited" and so on.
         (
             """CREATE INDEX change_kinds ON events (room, message, substr(event, 1, 22), seq)
                 WHERE message IS NOT NULL""",
@@ -95,7 +95,8 @@ MIGRATIONS: tuple[Step, ...] = (
     ),
     Step(
         "index edits and deletions by the message that they change",
-        # A message's id ends with its seq. By bytes, because a text has a length up to a zero only.
+        # A message's id ends with its seq. Computed in bytes, as the length of a text ends at a zero
+        # character.
         (
             """CREATE INDEX replaced ON events (room, CAST(substr(
                     CAST(message AS BLOB), length(CAST(rtrim(message, '0123456789') AS BLOB)) + 1
@@ -110,29 +111,29 @@ MIGRATIONS: tuple[Step, ...] = (
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Raises `StartupError` if the file is another program's, or of a newer server."""
+    """Raises `StartupError` if the file belongs to another program or a newer server."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and (application or tables):
-        raise StartupError("it is a database of another program")
+        raise StartupError("this is the database of another program")
     if (version := version_of(connection)) > len(MIGRATIONS):
         raise StartupError(
-            f"its data is of version {version}, and this server knows them up to "
-            f"{len(MIGRATIONS)}: a newer server wrote it, use that one"
+            f"the data has version {version}, and this server knows versions up to "
+            f"{len(MIGRATIONS)}: start the newer server that has used it"
         )
 
 
 def plan(version: int) -> list[str]:
-    """The steps that a file of this version lacks."""
+    """Titles of the steps that a file of this version lacks."""
     steps = list(enumerate(MIGRATIONS, 1))[version:]
     return [f"sqlite: version {number}: {step.title}" for number, step in steps]
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Apply what is missing, one transaction a step."""
+    """Apply missing steps, each in one transaction."""
     while (version := version_of(connection)) < len(MIGRATIONS):
         with _transaction(connection):
-            if version_of(connection) == version:  # nobody else was faster
+            if version_of(connection) == version:  # no other process was faster
                 logger.info("migrating: %s", plan(version)[0])
                 for statement in MIGRATIONS[version].statements:
                     connection.execute(statement)
@@ -141,7 +142,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit all changes made inside, or none after an error. No other process can write meanwhile."""
+    """Commit all changes of the block, or none after an error. No other process can write meanwhile."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -159,5 +160,5 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def touch(connection: sqlite3.Connection) -> None:
-    """Write without changing anything: the first page of the file, to the disk."""
+    """Write the first page of the file to the disk, unchanged."""
     connection.execute(f"PRAGMA user_version = {version_of(connection)}")

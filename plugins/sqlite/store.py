@@ -1,4 +1,4 @@
-"""The store as a whole."""
+"""The whole store."""
 
 from pathlib import Path
 

@@ -1,16 +1,16 @@
-"""Webhooks: events posted to other systems, and messages taken from them. See docs/webhooks.md."""
+"""Webhooks: posts events to other systems, and accepts messages from them. See docs/webhooks.md."""
 
 from collections.abc import Sequence
 
 from chatserver import Consumer, Context, Route, hookimpl
 from chatserver_plugins.webhooks.bots import Bots
 from chatserver_plugins.webhooks.config import WebhooksConfig
-from chatserver_plugins.webhooks.incoming import Door
+from chatserver_plugins.webhooks.incoming import IncomingHook
 from chatserver_plugins.webhooks.outgoing import Sender
 
 
 class WebhooksPlugin:
-    """Each hook of the configuration is one consumer, or one address."""
+    """Each configured hook is one consumer or one route."""
 
     Config = WebhooksConfig
 
@@ -29,7 +29,7 @@ class WebhooksPlugin:
     def register_routes(self, context: Context) -> Sequence[Route]:
         bots = Bots(context.records, context.service)
         incoming = self._config.incoming.items()
-        return [Door(name, hook, context, bots).route for name, hook in incoming]
+        return [IncomingHook(name, hook, context, bots).route for name, hook in incoming]
 
     @hookimpl
     async def shutdown(self) -> None:

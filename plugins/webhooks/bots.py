@@ -1,4 +1,4 @@
-"""The accounts as which incoming hooks write. Nobody can sign in to them."""
+"""The accounts of incoming hooks. Nobody can sign in to them."""
 
 import secrets
 
@@ -6,9 +6,9 @@ from chatserver import ChatError, Records, ServerRole, Service, User
 
 
 class Bots:
-    """One account for each incoming hook, made when it is needed first.
+    """One account for each incoming hook, made on first use.
 
-    Its user name ends in random letters: nobody can have taken it, or take it before the hook does.
+    Its user name ends with random letters, so that nobody else can have taken it.
     """
 
     def __init__(self, records: Records, service: Service) -> None:
@@ -22,7 +22,7 @@ class Bots:
 
     async def _find(self, hook: str, name: str) -> User:
         key = f"bot/{hook}"
-        # The name is written down first: so a crash, or another node, leaves no second account.
+        # The name is recorded first, so that neither a crash nor another node makes a second account.
         await self._records.add(key, f"{hook[:20]}-{secrets.token_hex(4)}".encode())
         username = (await self._records.get(key) or b"").decode()
         found = await self._accounts.by_name(username)

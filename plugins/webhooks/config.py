@@ -1,4 +1,4 @@
-"""The settings: one table for each hook, under its name."""
+"""The settings, with one table for each hook, under its name."""
 
 import ipaddress
 import re
@@ -15,11 +15,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Outgoing(Settings, frozen=True, kw_only=True):
-    """Events that are posted to an address."""
+    """An address to which events are posted."""
 
-    uri: Annotated[
-        str, Meta(description="Address that events are posted to: http://… or https://….")
-    ]
+    uri: Annotated[str, Meta(description="Address to post events to: http://… or https://….")]
     secret: Annotated[
         str,
         Meta(description="Secret that signs requests: text, or whsec_ and base64.", min_length=16),
@@ -32,17 +30,19 @@ class Outgoing(Settings, frozen=True, kw_only=True):
     ] = field(default_factory=list)
     allowed_networks: Annotated[
         list[str],
-        Meta(description="Networks that are not public and yet may be posted to."),
+        Meta(description="Private networks that events may be posted to."),
     ] = field(default_factory=list)
     ca_file: Annotated[
         str,
-        Meta(description="File with the authorities to trust for https; empty: the system's."),
+        Meta(
+            description="File with the trusted authorities for https; empty: those of the system."
+        ),
     ] = ""
     timeout_seconds: Annotated[
-        float, Meta(gt=0, description="Time the receiver has to answer.")
+        float, Meta(gt=0, description="Time limit for the receiver's answer.")
     ] = 10.0
     attempts: Annotated[
-        int, Meta(ge=1, description="Attempts, over hours, before an event is given up.")
+        int, Meta(ge=1, description="Attempts, over hours, before an event becomes a dead letter.")
     ] = 50
     rooms_at_once: Annotated[
         int, Meta(ge=1, le=100, description="Rooms whose events are posted at the same time.")
@@ -56,16 +56,17 @@ class Outgoing(Settings, frozen=True, kw_only=True):
             try:
                 ipaddress.ip_network(network)
             except ValueError:
-                raise ValueError(f"allowed_networks: {network!r} is no network") from None
+                raise ValueError(f"allowed_networks: {network!r} is not a network") from None
         _check_rooms("rooms", self.rooms)
 
 
 class Incoming(Settings, frozen=True, kw_only=True):
-    """An address where messages for a room may be posted."""
+    """A route at which messages for a room may be posted."""
 
     room: Annotated[str, Meta(description="Id of the room that messages go to.")]
     token_sha256: Annotated[
-        str, Meta(description="SHA-256 of the token, in hexadecimal: the token itself is not kept.")
+        str,
+        Meta(description="SHA-256 of the token, in hexadecimal; the token itself is not stored."),
     ]
     name: Annotated[
         str, Meta(description="Display name of the author.", min_length=1, max_length=200)
@@ -73,7 +74,7 @@ class Incoming(Settings, frozen=True, kw_only=True):
     per_minute: Annotated[
         float, Meta(gt=0, description="Lasting rate of messages, a minute, on each node.")
     ] = 60.0
-    burst: Annotated[int, Meta(ge=1, description="Messages at once, on each node.")] = 20
+    burst: Annotated[int, Meta(ge=1, description="Messages in a burst, on each node.")] = 20
 
     def __post_init__(self) -> None:
         if not _SHA256.fullmatch(self.token_sha256):
@@ -95,4 +96,4 @@ class WebhooksConfig(Settings, frozen=True, kw_only=True):
 def _check_rooms(key: str, rooms: list[str]) -> None:
     for room in rooms:
         if not _ROOM.fullmatch(room):
-            raise ValueError(f"{key}: {room!r} is no id of a room")
+            raise ValueError(f"{key}: {room!r} is not the id of a room")

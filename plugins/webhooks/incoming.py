@@ -1,4 +1,4 @@
-"""Takes messages from other systems: POST /hooks/NAME with a token."""
+"""Accepts messages from other systems: POST /hooks/NAME with a token."""
 
 import base64
 import hmac
@@ -12,13 +12,13 @@ from chatserver_plugins.webhooks.bots import Bots
 from chatserver_plugins.webhooks.config import Incoming
 
 IN_THE_ADDRESS = (
-    "The token belongs into the header Authorization, as Bearer TOKEN; or into the address before the "
-    "host, as https://hook:TOKEN@host/. Behind a ? it would end up in logs: take another token now."
+    "Send the token in the header Authorization, as Bearer TOKEN, or in the address before the host, "
+    "as https://hook:TOKEN@host/. After a ? it ends up in logs: replace this token now."
 )
 
 
 class Given(msgspec.Struct, frozen=True):
-    """The body. `text` is what many systems that post to chats call it."""
+    """The body. `text` is the name that many systems use."""
 
     body: str = ""
     text: str = ""
@@ -35,7 +35,7 @@ _decode = msgspec.json.Decoder(Given).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Door:
+class IncomingHook:
     """One incoming hook."""
 
     def __init__(self, name: str, config: Incoming, context: Context, bots: Bots) -> None:
@@ -78,7 +78,7 @@ class Door:
         return given
 
     async def _enter(self, user: User, room: Room) -> None:
-        """Join a public room. To any other room the account has to be invited."""
+        """Join a public room. Raises `ChatError` for other rooms, to which the account must be invited."""
         if room.role(user.id) is None:
             try:
                 await self._service.rooms.join(user, room)
@@ -90,7 +90,7 @@ class Door:
 
 
 def _token(request: Request) -> str | None:
-    """The token from the header alone: cookies belong to the page, and addresses end up in logs."""
+    """The token from the header only: cookies belong to the page, and addresses end up in logs."""
     scheme, _, given = (request.header("Authorization") or "").partition(" ")
     if scheme.lower() == "bearer":
         return given.strip() or None

@@ -1,4 +1,4 @@
-"""Restricts the addresses that may be posted to. A name is resolved once, and the checked address used."""
+"""Restricts the addresses of receivers. A name is resolved once, and the checked address is used."""
 
 import socket
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from typing import Any
 from tornado.netutil import DefaultLoopResolver
 
 Network = IPv4Network | IPv6Network
-NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: leads to the IPv4 address in its last four bytes
+NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: routed to the IPv4 address in the last four bytes
 
 
 class NotAllowed(OSError):
-    """None of the receiver's addresses may be connected to."""
+    """All addresses of the receiver are forbidden."""
 
 
 class GuardedResolver(DefaultLoopResolver):
-    """Leaves out addresses that are not public, but for those in the given networks."""
+    """Resolves names to public addresses, and to addresses in the given networks."""
 
     def initialize(self, allowed: Sequence[str] = ()) -> None:
         self._allowed: list[Network] = [ip_network(network) for network in allowed]
@@ -40,7 +40,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _target(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The address that it leads to, where it is an IPv4 address in another form."""
+    """The IPv4 address inside an IPv6 address that contains one, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in NAT64:

@@ -1,4 +1,4 @@
-"""Posts events to a receiver, one by one, signed. The consumer tries failed deliveries again."""
+"""Posts events to a receiver, one by one, signed. The consumer retries failed deliveries."""
 
 import ssl
 import time
@@ -22,9 +22,9 @@ from chatserver_plugins.webhooks.config import Outgoing
 from chatserver_plugins.webhooks.network import GuardedResolver
 from chatserver_plugins.webhooks.signing import key_of, signed_headers
 
-ANSWER_BYTES = 65536  # of an answer that are read; nobody looks at them
+ANSWER_BYTES = 65536  # read of an answer, and ignored
 SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the request's
-BUSY = (429, 503)  # with a Retry-After it is the receiver that wants a pause, not the event
+BUSY = (429, 503)  # with a Retry-After, all deliveries to the receiver pause
 LONGEST_SECONDS = 86400.0  # of a Retry-After; the consumer waits less
 
 
@@ -39,15 +39,15 @@ class Payload(msgspec.Struct, frozen=True):
 _encode = msgspec.json.Encoder().encode
 
 
-class Answer:
-    """The head of an answer. The body is not read: it may be of any length, or never end."""
+class ResponseHead:
+    """The head of an answer. The body is ignored, as it may be of any length or never end."""
 
     def __init__(self) -> None:
-        self.status = 0  # none has come
+        self.status = 0  # no answer yet
         self._retry_after = ""
 
     def read(self, line: str) -> None:
-        """The next line of the head."""
+        """Parse the next line of the head."""
         name, _, value = line.partition(":")
         if line.startswith("HTTP/"):
             self.status = int(line.split()[1])
@@ -60,7 +60,7 @@ class Answer:
 
     @property
     def after_ms(self) -> int | None:
-        """When to try again, in seconds or as a date: RFC 9110, 10.2.3."""
+        """Milliseconds of the Retry-After, given in seconds or as a date (RFC 9110, 10.2.3)."""
         text = self._retry_after
         try:
             if text.isdecimal():
@@ -87,14 +87,14 @@ class Sender:
             handle=self.send,
             kinds=tuple(config.events),
             rooms=tuple(config.rooms),
-            batch=1,  # of several, all would come again if the last one failed
+            batch=1,  # with several, all would be repeated if the last one failed
             rooms_at_once=config.rooms_at_once,
             attempts=config.attempts,
             deadline=config.timeout_seconds + SPARE_SECONDS,
         )
 
     async def send(self, events: Sequence[AnyEvent]) -> None:
-        """Raises `ChatError` if the receiver has not taken them."""
+        """Post the events. Raises `ChatError` if the receiver has not accepted them."""
         if self._config.rooms or await self._is_public(events[0].room):
             for event in events:
                 await self._post(event)
@@ -112,7 +112,7 @@ class Sender:
         kind = str(event.__struct_config__.tag)
         body = _encode(Payload(type=kind, timestamp=event.at, data=event))
         headers = signed_headers(self._key, f"{event.room}-{event.seq}", int(time.time()), body)
-        answer = Answer()
+        answer = ResponseHead()
         request = HTTPRequest(
             self._config.uri,
             method="POST",
@@ -143,7 +143,7 @@ class Sender:
         return self._client
 
 
-def _refusal(answer: Answer, error: Exception) -> ChatError:
+def _refusal(answer: ResponseHead, error: Exception) -> ChatError:
     """The error to report for a failed delivery."""
     if answer.status:
         text = f"the receiver answers {answer.status}"
@@ -157,8 +157,8 @@ def _refusal(answer: Answer, error: Exception) -> ChatError:
 
 
 def _trusting(name: str, file: str) -> ssl.SSLContext | None:
-    """None for the authorities of the system."""
+    """A context that trusts the file's authorities; None without a file, for those of the system."""
     try:
         return ssl.create_default_context(cafile=file) if file else None
-    except OSError as error:  # what is wrong inside of the file is one, too
+    except OSError as error:  # errors in the file's content too
         raise StartupError(f"plugin.webhooks.outgoing.{name}.ca_file: {error}") from error

@@ -1,4 +1,4 @@
-"""Signatures as in the Standard Webhooks specification 1.0: https://www.standardwebhooks.com"""
+"""Signatures of the Standard Webhooks specification 1.0: https://www.standardwebhooks.com"""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ PREFIX = "whsec_"
 
 
 def key_of(secret: str) -> bytes:
-    """The key that a secret stands for. Raises `ValueError`, as settings do."""
+    """The signing key of a secret. Raises `ValueError`, as settings do."""
     if not secret.startswith(PREFIX):
         return secret.encode()
     try:

@@ -1,4 +1,4 @@
-"""Refuses messages that contain words the operator does not want."""
+"""Refuses messages that contain words from the operator's list."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from chatserver_plugins.wordfilter.matcher import Matcher
 
 
 class WordFilterPlugin:
-    """Checks new and edited messages. The author is not told which word it was."""
+    """Checks new and edited messages. The author does not learn which word was found."""
 
     class Config(Settings, frozen=True, kw_only=True):
         words: Annotated[

@@ -1,4 +1,4 @@
-"""Finds words in a text by looking up its parts in sets: the time does not grow with the list."""
+"""Finds words in a text by looking up its parts in sets, so the time does not grow with the list."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from chatserver import nfkc
 
 # Scripts without spaces: Thai to Lao, Myanmar, Khmer, kana, Han (with 々〆), Hangul, and the planes
-# of rare Han. A word there has no edges to look for.
+# of rare Han. Words have no visible edges there.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
@@ -17,7 +17,7 @@ _WORD = re.compile(rf"[^\W_{_UNSPACED}]+")
 
 
 def fold(text: str) -> str:
-    """Without case, width and invisible signs (Unicode 3.13, D146: compatibility caseless)."""
+    """The text without case, width and invisible characters (Unicode 3.13, D146: compatibility caseless)."""
     visible = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
     return nfkc(nfkc(visible).casefold())
 
@@ -34,7 +34,7 @@ class Matcher:
                 self._phrases.add(parts)
             else:
                 self._substrings.add(entry)
-        # By their first part, so that most places of a text are passed at once.
+        # By their first part, which rules out most places of a text at once.
         self._phrase_lengths = _lengths(self._phrases)
         self._substring_lengths = _lengths(self._substrings)
 

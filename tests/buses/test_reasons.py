@@ -66,7 +66,7 @@ def test_another_kind_of_address_is_refused(kind: str, uri: str) -> None:
         ("nats", "nats://127.0.0.1:port", "uri: expected nats"),
         ("nats", "nats://127.0.0.1:4222,127.0.0.1:4223", "uri: expected nats"),
         ("mongo", "mongodb://me:p@ss@127.0.0.1", "mongo_bus.uri: Username and password must be"),
-        ("redis", "redis://127.0.0.1:port", "redis_bus.uri: it is no address"),
+        ("redis", "redis://127.0.0.1:port", "redis_bus.uri: expected an address"),
     ],
 )
 def test_an_address_that_cannot_be_read_is_refused(kind: str, uri: str, text: str) -> None:

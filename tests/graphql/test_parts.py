@@ -79,7 +79,7 @@ BAD: dict[str, dict[str, Any]] = {
     "User is defined by chat": {"sdl": 'type User { "A." a: Int }'},
     "Query.me is defined by chat": {"sdl": 'extend type Query { "A." me: Int }'},
     "no field Query.b to resolve": {"sdl": FIELD, "resolvers": {"Query.b": len}},
-    "no field Query.c that costs": {"sdl": FIELD, "costs": {"Query.c": 5}},
+    "no field Query.c to declare a cost for": {"sdl": FIELD, "costs": {"Query.c": 5}},
     "no enum or type D": {"sdl": FIELD, "kinds": {"D": int}},
 }
 

@@ -11,7 +11,7 @@ from chatserver_plugins.graphql.errors import Refused
 from chatserver_plugins.graphql.params import Params
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.persisted import Persisted
-from chatserver_plugins.graphql.reading import NEW_CHARS, Reader
+from chatserver_plugins.graphql.reading import NEW_CHARS, DocumentReader
 from chatserver_plugins.graphql.schema import build
 
 
@@ -32,14 +32,14 @@ def documents() -> Documents:
     return Documents(build([own_part()]), GraphQLConfig())
 
 
-def asked(reader: Reader, text: str, asker: Asker | None = None) -> asyncio.Task[Document]:
+def asked(reader: DocumentReader, text: str, asker: Asker | None = None) -> asyncio.Task[Document]:
     params = Params(text, None, None)
     return asyncio.create_task(reader.document(params, asker or Asker(), hide_names=False))
 
 
 async def test_one_new_document_is_read_in_a_turn(documents: Documents) -> None:
     texts = [f"{{ me {{ id }} }} # {number}" for number in range(5)]
-    reader = Reader(documents, Persisted(1000))
+    reader = DocumentReader(documents, Persisted(1000))
     tasks = [asked(reader, text) for text in texts]
     before, turns = 0, 0
     while not all(task.done() for task in tasks):
@@ -64,7 +64,7 @@ async def test_a_known_document_waits_for_no_other(documents: Documents) -> None
 
 
 async def test_after_one_that_cannot_be_read_comes_the_next(documents: Documents) -> None:
-    reader = Reader(documents, Persisted(1000))
+    reader = DocumentReader(documents, Persisted(1000))
     wrong, right = asked(reader, "{ nobody }"), asked(reader, "{ me { id } } # after a wrong one")
     with pytest.raises(Refused) as refused:
         await wrong
@@ -73,7 +73,7 @@ async def test_after_one_that_cannot_be_read_comes_the_next(documents: Documents
 
 
 async def test_a_long_document_counts_once_as_several_operations(documents: Documents) -> None:
-    reader, asker = Reader(documents, Persisted(1000)), Asker(left=3)
+    reader, asker = DocumentReader(documents, Persisted(1000)), Asker(left=3)
     text = "{ me { id } }" + " " * 3 * NEW_CHARS
     for _ in range(2):
         await asked(reader, text, asker)

@@ -18,7 +18,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"brokers": ["example.org"]}, "brokers: expected host:port, got 'example.org'"),
     ({"topic": "my topic"}, "topic: expected 1 to 249 of"),
     ({"topic": "chat.{kind}"}, "topic: expected 1 to 249 of"),
-    ({"rooms": ["my room"]}, "rooms: 'my room' is no id of a room"),
+    ({"rooms": ["my room"]}, "rooms: 'my room' is not the id of a room"),
     ({"room_kinds": ["secret"]}, "room_kinds: expected a list of one of public, private, direct"),
     ({"ca_file": "ca.pem"}, "tls: must be true for ca_file"),
     ({"sasl": "plain", "username": "u", "password": "p"}, "sasl: plain sends the password"),

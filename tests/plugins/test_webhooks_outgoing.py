@@ -13,7 +13,7 @@ from chatserver import RoomKind, StartupError
 from chatserver.config.settings import convert
 from chatserver_plugins.webhooks import WebhooksConfig
 from chatserver_plugins.webhooks.network import GuardedResolver, NotAllowed
-from chatserver_plugins.webhooks.outgoing import Answer
+from chatserver_plugins.webhooks.outgoing import ResponseHead
 from chatserver_plugins.webhooks.signing import key_of, signed_headers
 
 
@@ -114,7 +114,7 @@ async def test_a_busy_receiver_is_left_alone_by_all_rooms(
     ],
 )
 def test_when_to_try_again(header: str, seconds: int | None) -> None:
-    answer = Answer()
+    answer = ResponseHead()
     answer.read("HTTP/1.1 503 Service Unavailable")
     answer.read(f"retry-AFTER: {header}")
     assert answer.after_ms == (None if seconds is None else 1000 * seconds)
@@ -193,8 +193,8 @@ MISTAKES = [
     ({"uri": "ftp://x"}, "outgoing.t.uri: expected http"),
     ({"secret": "short"}, "outgoing.t.secret: expected text of a length of at least 16, got ***"),
     ({"secret": "whsec_%%%%%%%%%%%%%%%%"}, "outgoing.t.secret: expected base64 after whsec_"),
-    ({"allowed_networks": ["everywhere"]}, "allowed_networks: 'everywhere' is no network"),
-    ({"rooms": ["my room"]}, "outgoing.t.rooms: 'my room' is no id of a room"),
+    ({"allowed_networks": ["everywhere"]}, "allowed_networks: 'everywhere' is not a network"),
+    ({"rooms": ["my room"]}, "outgoing.t.rooms: 'my room' is not the id of a room"),
     ({"evnts": []}, "outgoing.t.evnts: unknown key (did you mean events?)"),
     ({"uri": None}, "outgoing.t.uri: expected text, got None"),
 ]
@@ -211,6 +211,8 @@ def test_mistakes_are_named_with_their_path(change: dict[str, object], text: str
 async def test_an_event_that_is_not_there_refuses_to_start(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    with pytest.raises(StartupError, match=r"webhooks\.tickets: there is no event message\.sent"):
+    with pytest.raises(
+        StartupError, match=r"webhooks\.tickets: there is no kind of event 'message\.sent'"
+    ):
         async with chat(tmp_path, receiver, events=["message.sent"]):
             pass

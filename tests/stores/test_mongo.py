@@ -273,7 +273,7 @@ async def test_a_server_that_is_away_at_start_is_named_and_why(
 ) -> None:
     monkeypatch.setattr("chatserver_plugins.mongo.driver.GRACE_SECONDS", 60)
     away = Mongod(tmp_path, free_port())
-    reason = f"nobody listens at 127.0.0.1:{away.port}"
+    reason = f"no server listens at 127.0.0.1:{away.port}"
     with pytest.raises(StartupError, match=rf"plugin\.mongo\.uri: {reason}"):
         async with opened(away, driver=driver, timeout_ms=200, start_seconds=0):
             pass

@@ -70,13 +70,13 @@ async def test_a_wrong_set_and_tls_where_there_is_none(
         in await refusal(f"mongodb://{place}/?replicaSet=other", tmp_path, driver)
     )
     said = await refusal(f"mongodb://{place}/?tls=true", tmp_path, driver)
-    assert f"{place} does not take part in TLS" in said
+    assert f"{place} does not speak TLS" in said
 
 
 async def test_nobody_and_no_host(io_loop: Any, tmp_path: Path) -> None:
     port = free_port()
     said = await refusal(f"mongodb://me:{PASSWORD}@127.0.0.1:{port}/", tmp_path)
-    assert f"nobody listens at 127.0.0.1:{port}" in said
+    assert f"no server listens at 127.0.0.1:{port}" in said
     assert "no host" in await refusal("mongodb://no-such-host.invalid/", tmp_path)
 
 
@@ -97,7 +97,7 @@ async def test_passwords_and_rights(io_loop: Any, tmp_path: Path) -> None:
         said = await refusal(f"mongodb://me:{PASSWORD}@{place}", tmp_path)
         assert "the login is refused: the user, the password or authSource" in said
         said = await refusal(f"mongodb://{place}", tmp_path)
-        assert "it asks for a user and a password, and the address has none" in said
+        assert "the server asks for a user and a password, and the address has none" in said
         with pymongo.MongoClient((folder / "uri").read_text().strip()) as operator:
             operator["admin"].command("createUser", "me", pwd=PASSWORD, roles=["read"])
         said = await refusal(f"mongodb://me:{PASSWORD}@{place}&authSource=admin", tmp_path)
@@ -121,7 +121,7 @@ async def test_tls(io_loop: Any, tmp_path: Path, authority: trustme.CA, ca_file:
         place = f"127.0.0.1:{port}"
         assert "does it speak TLS only" in await refusal(f"mongodb://{place}/", tmp_path)
         said = await refusal(f"mongodb://{place}/?tls=true", tmp_path)
-        assert "is not to be trusted" in said
+        assert "is not trusted" in said
         said = await refusal(f"mongodb://{place}/?tls=true&tlsCAFile=/no/ca.pem", tmp_path)
         assert "plugin.mongo.uri" in said and "tlscafile" in said.lower()
 

@@ -201,7 +201,7 @@ async def test_a_newer_schema_is_left_alone(io_loop: Any, config: PostgresPlugin
     newer = len(schema.MIGRATIONS) + 1
     async with connected(config) as connection:
         await connection.execute("UPDATE installation SET version = $1", newer)
-        with pytest.raises(StartupError, match=f"has version {newer}.* a newer server"):
+        with pytest.raises(StartupError, match=f"has version {newer}.* the newer server"):
             async with opened(config):
                 pass
         assert await schema.version(connection, config.schema) == newer

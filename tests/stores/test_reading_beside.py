@@ -86,7 +86,7 @@ async def test_reading_makes_no_store(io_loop: Any, postgres: Postgres, untouche
         "plugin.postgres: its schema": PostgresPlugin(
             PostgresPlugin.Config(uri=postgres.uri, schema=schema)
         ).provide_store(),
-        "no server keeps a mongod": MongoPlugin(MongoPlugin.Config(), untouched).provide_store(),
+        "no server runs a mongod": MongoPlugin(MongoPlugin.Config(), untouched).provide_store(),
         "only that server can read": MemoryStore(),
     }
     for text, store in stores.items():

@@ -1,33 +1,33 @@
 import type { Client, ClientOptions, ExecutionResult, Sink } from 'graphql-ws';
 
-/** What could not be served: load what is there now. The subscription goes on after `head` by itself. */
+/** Events that could not be served: load the present state. The subscription continues after `head`. */
 export interface Gap {
   roomId: string | undefined;
   head: number;
-  /** Where the subscription selects it. */
+  /** Set if the subscription selects it. */
   epoch: string | undefined;
 }
 
 export interface ResumingOptions
   extends Omit<ClientOptions, 'retryAttempts' | 'retryWait' | 'shouldRetry'> {
-  /** Before the first try again; 500. Each further one waits twice as long, with jitter. */
+  /** Wait before the first retry; default 500. Each further wait is twice as long, with jitter. */
   minDelayMs?: number;
-  /** The longest wait; 30000. */
+  /** The longest wait; default 30000. */
   maxDelayMs?: number;
-  /** Called for each StreamGap, before the subscription is handed it. */
+  /** Called for each StreamGap, before the subscription gets it. */
   onGap?: (gap: Gap) => void;
 }
 
 export type CreateClient = (options: ClientOptions) => Client;
 
-/** Close codes after which no further try can help. */
+/** Close codes after which no retry can help. */
 export const FATAL: ReadonlySet<number>;
-/** Codes from 4450 on that may be tried again. */
+/** Codes from 4450 on after which a retry may help. */
 export const NOT_FATAL: ReadonlySet<number>;
-/** Whether a connection that was closed with this code may be tried again. */
+/** Whether to retry after a close with this code. */
 export function mayRetry(code: number): boolean;
 
-/** A client like createClient's of graphql-ws, whose subscriptions go on where they were. */
+/** A client like that of graphql-ws's createClient, whose subscriptions resume where they were. */
 export function resumingClient(createClient: CreateClient, options: ResumingOptions): Client;
 
 /** Apollo Client's link for subscriptions: GraphQLWsLink over a resumingClient. */
@@ -37,7 +37,7 @@ export function resumingLink<Link>(
   options: ResumingOptions,
 ): Link;
 
-/** What urql's subscriptionExchange takes as forwardSubscription. */
+/** The forwardSubscription for urql's subscriptionExchange. */
 export function forwardResuming(client: Client): (request: {
   query?: string;
   variables?: Record<string, unknown>;

@@ -1,30 +1,30 @@
 /**
- * A client of graphql-ws whose subscriptions to rooms go on where they were: after a lost connection
- * nothing is told twice and nothing is left out. It has no dependency of its own. Types: resuming.d.ts.
+ * A client of graphql-ws whose subscriptions to rooms resume where they were: after a lost connection no
+ * event is repeated and none is missing. It has no dependencies of its own. Types: resuming.d.ts.
  *
  * Apollo Client:  const link = resumingLink(GraphQLWsLink, createClient, { url, connectionParams });
  * urql:           const client = resumingClient(createClient, { url, connectionParams });
  *                 subscriptionExchange({ forwardSubscription: forwardResuming(client) });
  */
 
-const MIN_DELAY_MS = 500; // before the first try again; twice as long before each further one
-const MAX_DELAY_MS = 30_000; // so that a server that was away for a day is found within half a minute
-const KEEP_ALIVE_MS = 10_000; // a connection that is dead and does not know it is found out by a ping
+const MIN_DELAY_MS = 500; // before the first retry; doubles with each further one
+const MAX_DELAY_MS = 30_000; // so that after any outage the server is found within half a minute
+const KEEP_ALIVE_MS = 10_000; // pings detect a dead connection
 const BEYOND_ANY_HEAD = 2 ** 31 - 1;
 
-/** Close codes after which no further try can help: a mistake of the client, or there is no session. */
+/** Close codes after which no retry can help: a mistake of the client, or no session. */
 export const FATAL = new Set([
   1002, 1003, 1007, 1009, 4004, 4005, 4400, 4401, 4403, 4406, 4409, 4429,
 ]);
 /** Codes from 4450 on are final, except these: an error of the server, terminate(). */
 export const NOT_FATAL = new Set([4499, 4500]);
 
-/** Whether a connection that was closed with this code may be tried again. */
+/** Whether to retry after a close with this code. */
 export function mayRetry(code) {
   return !FATAL.has(code) && (code < 4450 || NOT_FATAL.has(code));
 }
 
-/** A client like createClient's of graphql-ws. `options` are its, and those in resuming.d.ts. */
+/** A client like that of graphql-ws's createClient, with the same options and those in resuming.d.ts. */
 export function resumingClient(createClient, options) {
   const { minDelayMs = MIN_DELAY_MS, maxDelayMs = MAX_DELAY_MS, onGap, ...theirs } = options;
   const delay = (attempt) => {
@@ -51,7 +51,7 @@ export function resumingClient(createClient, options) {
   return { ...client, subscribe, iterate: (payload) => iterate(subscribe, payload) };
 }
 
-/** Apollo Client's link for subscriptions; GraphQLWsLink is that of '@apollo/client/link/subscriptions'. */
+/** Apollo Client's link for subscriptions; GraphQLWsLink is from '@apollo/client/link/subscriptions'. */
 export function resumingLink(GraphQLWsLink, createClient, options) {
   return new GraphQLWsLink(resumingClient(createClient, options));
 }
@@ -63,14 +63,14 @@ export function forwardResuming(client) {
   });
 }
 
-/** One subscription, over as many connections as it takes. */
+/** One subscription, over any number of connections. */
 class Resuming {
   constructor(client, payload, sink, { delay, onGap }) {
     this.client = client;
     this.sink = sink;
     this.delay = delay;
     this.onGap = onGap;
-    // graphql-ws sends this object again on each new connection, as it is then.
+    // graphql-ws sends this object, in its present state, on each new connection.
     this.payload = { ...payload, variables: { ...payload.variables } };
     this.place = placeIn(payload.query, this.payload.variables);
     this.attempt = 0;
@@ -97,7 +97,7 @@ class Resuming {
     this.release();
   }
 
-  /** Without a seq to go on from, what happens before the first event would be lost with the connection. */
+  /** Finds a seq to resume from, so that a connection lost before the first event loses no events. */
   findHead() {
     let head;
     this.release = this.client.subscribe(
@@ -125,7 +125,7 @@ class Resuming {
     const { variables } = this.payload;
     const name = this.place.epoch;
     const known = (name === null ? this.epoch : variables[name]) ?? epoch;
-    // Seqs of another installation mean nothing: the server is made to say where to go on.
+    // Seqs of another epoch are not valid: the server has to answer with a gap.
     if (known !== epoch) this.place.reset();
     this.epoch = epoch;
     if (name !== null) variables[name] = epoch;
@@ -166,13 +166,13 @@ class Resuming {
 
   failed(problem) {
     if (this.isOver) return;
-    this.release(); // else graphql-ws takes it for one that still needs the connection
+    this.release(); // else graphql-ws keeps the connection for it
     if (!isLater(problem)) {
       this.fail(problem);
       return;
     }
-    const told = Array.isArray(problem) ? (problem[0].extensions.after_ms ?? 0) : 0;
-    this.timer = setTimeout(() => this.start(), Math.max(told, this.delay(this.attempt++)));
+    const asked = Array.isArray(problem) ? (problem[0].extensions.after_ms ?? 0) : 0;
+    this.timer = setTimeout(() => this.start(), Math.max(asked, this.delay(this.attempt++)));
   }
 
   fail(problem) {
@@ -187,7 +187,7 @@ class Resuming {
   }
 }
 
-/** Where `roomEvents` is: it ends at a gap. */
+/** The position of `roomEvents`, which ends at a gap. */
 class RoomPlace {
   endsAtGaps = true;
 
@@ -216,7 +216,7 @@ class RoomPlace {
   take(event) {
     const after = this.variables[this.after];
     if (event === null) {
-      // It happened, and could not be shown: `errors` says why. Events have no holes.
+      // The event could not be shown: `errors` has the reason. Seqs have no gaps.
       if (after != null) this.variables[this.after] = after + 1;
       return {};
     }
@@ -231,7 +231,7 @@ class RoomPlace {
   }
 }
 
-/** Where each room of `roomsEvents` is: after a gap the server goes on by itself. */
+/** The position in each room of `roomsEvents`, which continues after a gap. */
 class RoomsPlace {
   endsAtGaps = false;
 
@@ -242,7 +242,7 @@ class RoomsPlace {
     this.name = demandVariable('roomsEvents', given, 'rooms');
     this.rooms = new Map(variables[this.name].map((room) => [room.id, { ...room }]));
     for (const { id, after } of this.rooms.values()) {
-      if (after == null) throw new TypeError(`to resume, give \`after\` of room ${id}: its head, say`);
+      if (after == null) throw new TypeError(`to resume, give \`after\` for room ${id}, such as its head`);
     }
     variables[this.name] = [...this.rooms.values()];
   }
@@ -277,7 +277,7 @@ class RoomsPlace {
   }
 }
 
-/** The seqs after which a subscription goes on; null where there are none. */
+/** The position after which a subscription resumes; null if it is not one to rooms. */
 function placeIn(query, variables) {
   const found = /(?:(\w+)\s*:\s*)?\b(roomEvents|roomsEvents)\s*\(([^)]*)\)/.exec(query);
   if (found === null) return null;
@@ -316,13 +316,13 @@ function isSubscription(query) {
   return /(?:^|\})\s*subscription\b/.test(plain);
 }
 
-/** Whether the connection is lost, or there is none yet. What the app's own functions throw is its matter. */
+/** Whether the connection is lost or not open yet; false for errors thrown by the app's functions. */
 function isLost(problem) {
   if (typeof problem?.code === 'number') return mayRetry(problem.code);
   return problem?.type === 'error' && !(problem instanceof Error);
 }
 
-/** Whether the same may be asked for again later: the connection is lost, or the server says so. */
+/** Whether the same request may be retried later: the connection is lost, or the server says so. */
 function isLater(problem) {
   return Array.isArray(problem) ? problem[0]?.extensions?.retry === 'later' : isLost(problem);
 }

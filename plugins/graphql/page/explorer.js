@@ -1,10 +1,10 @@
-// Starts GraphiQL on the page. Whoever is signed in on the chat's page asks as that user.
+// Starts GraphiQL on the page. A user who is signed in on the chat's page is signed in here too.
 
 /* global GraphiQL, React, ReactDOM */
 
 const place = document.getElementById("explorer");
-const FIRST = `# Whoever is signed in on the chat's page asks as that user.
-# Else put {"Authorization": "Bearer TOKEN"} into Headers.
+const FIRST = `# If you are signed in on the chat's page, you are signed in here too.
+# Otherwise put {"Authorization": "Bearer TOKEN"} into Headers.
 
 query Newest {
   me {
@@ -25,7 +25,7 @@ query Newest {
 }
 `;
 
-// Queries and mutations go by HTTP; subscriptions over a WebSocket (graphql-transport-ws), one each.
+// Queries and mutations use HTTP; each subscription uses its own WebSocket (graphql-transport-ws).
 const ask = GraphiQL.createFetcher({ url: place.dataset.url });
 
 function fetcher(params, options = {}) {

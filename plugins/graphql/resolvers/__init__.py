@@ -1,1 +1,1 @@
-"""Resolvers of the server's own part of the schema: they translate, the service decides."""
+"""Resolvers of the server's own part of the schema; the service makes all decisions."""

@@ -75,7 +75,7 @@ def posted_message(parent: MessagePosted, info: Any) -> Message | Awaitable[Mess
 
 
 def posted_body(parent: MessagePosted, info: Any) -> str | Awaitable[str]:
-    """The text of the event. One that a later change replaced is shown to nobody."""
+    """The text of the event; empty if a later change replaced it."""
     message = posted_message(parent, info)
     return (
         _body(parent, message) if isinstance(message, Message) else _awaited_body(parent, message)
@@ -91,6 +91,6 @@ def _body(event: MessagePosted, message: Message) -> str:
 
 
 def message_of_change(parent: MessageChange, info: Any) -> Awaitable[Message]:
-    """The message as it stands now, perhaps after later changes."""
+    """The present message, perhaps after later changes."""
     asking: Asking = info.context
     return asking.standing.load(MessageKey(parent.room, parent.message))

@@ -35,7 +35,7 @@ class TypingPayload(NamedTuple):
 class ChangePayload(NamedTuple):
     seq: int
     room: RoomView
-    message_id: str | None = None  # of what was changed, if that was a message
+    message_id: str | None = None  # of the changed message, if there is one
 
 
 class MessagePayload(NamedTuple):

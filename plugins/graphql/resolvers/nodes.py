@@ -1,4 +1,4 @@
-"""`node` and `nodes`: anything with an id of its own, found by it (https://relay.dev/graphql/objectidentification.htm)."""
+"""`node` and `nodes`: objects by id (https://relay.dev/graphql/objectidentification.htm)."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Pages of a room's messages in both directions, over a history that is read newest first."""
+"""Pages of a room's messages in both directions, from a history that is read newest first."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,23 +11,23 @@ from chatserver_plugins.graphql.inputs import bounded
 
 MOST = 100
 DEFAULT = 50
-WINDOW = 100  # seqs looked through at once for the messages after one
-WINDOWS = 20  # of one page; where so many hold too few messages, it is a short one
+WINDOW = 100  # seqs read at once for the messages after one
+WINDOWS = 20  # for one page; if they have too few messages, the page is short
 
 
-class Range(NamedTuple):
-    """The seqs between which a page's messages are, without the ends."""
+class SeqRange(NamedTuple):
+    """The seqs between which a page's messages are, both excluded."""
 
     after: int
     before: int | None  # None: up to the newest
 
 
-class Part(NamedTuple):
-    """Messages, ascending; whether there are more on the side that was not reached, and from where."""
+class Slice(NamedTuple):
+    """Messages, ascending; whether more follow in the page's direction, and from which seq."""
 
     messages: Sequence[Message]
     more: bool
-    end: int = 0  # forwards: the seq after which to go on
+    end: int = 0  # forwards: the seq after which the next page begins
 
 
 async def page(
@@ -40,7 +40,7 @@ async def page(
     before: str | None,
 ) -> Connection:
     """The first messages of a range if `first` is given, else the last. Raises `ChatError` request.invalid."""
-    within = Range(_seq("after", after) or 0, _seq("before", before))
+    within = SeqRange(_seq("after", after) or 0, _seq("before", before))
     if first is None:
         count = bounded("last", last, DEFAULT, MOST)
         part = await _newest(asking, room, within, count)
@@ -54,18 +54,18 @@ async def page(
     return Connection(edges, part.messages, info)
 
 
-async def _newest(asking: Asking, room: str, within: Range, count: int) -> Part:
+async def _newest(asking: Asking, room: str, within: SeqRange, count: int) -> Slice:
     found = await asking.pages.load(PageKey(room, within.before, count))
     kept = [message for message in found.messages if message.seq > within.after]
     if len(kept) < len(found.messages) or not kept:
-        return Part(kept, more=False)
-    # Seq 1 is what made the room, so a message at 2 is the first one.
+        return Slice(kept, more=False)
+    # Seq 1 describes the room, so a message at 2 is the first one.
     rest = await asking.pages.load(PageKey(room, kept[0].seq, 1))
-    return Part(kept, more=any(message.seq > within.after for message in rest.messages))
+    return Slice(kept, more=any(message.seq > within.after for message in rest.messages))
 
 
-async def _oldest(asking: Asking, room: str, head: int, within: Range, count: int) -> Part:
-    """Of at most WINDOW seqs all messages are read at once, so the first ones are among them."""
+async def _oldest(asking: Asking, room: str, head: int, within: SeqRange, count: int) -> Slice:
+    """The first messages of the range, found by reading all messages of WINDOW seqs at a time."""
     found: list[Message] = []
     after, size = within.after, min(WINDOW, asking.service.config.limits.history_page)
     stop = min(head, within.before - 1 if within.before is not None else head)
@@ -74,14 +74,14 @@ async def _oldest(asking: Asking, room: str, head: int, within: Range, count: in
             break
         upto = min(after + size, stop)
         read = await asking.pages.load(PageKey(room, upto + 1, size))
-        if read.more and size > 1:  # too large together: the older ones were left out
+        if read.more and size > 1:  # too large together, so older ones were left out
             size = max(1, size // 4)
             continue
         found += [message for message in read.messages if message.seq > after]
         after = upto
     if len(found) > count:
-        return Part(found[:count], more=True)
-    return Part(found, more=after < stop, end=after)
+        return Slice(found[:count], more=True)
+    return Slice(found, more=after < stop, end=after)
 
 
 def _seq(name: str, given: str | None) -> int | None:

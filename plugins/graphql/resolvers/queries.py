@@ -9,8 +9,8 @@ from chatserver_plugins.graphql.connections import Connection
 from chatserver_plugins.graphql.inputs import bounded
 
 PAGE, PAGE_MOST = 50, 100
-JOINED, PUBLIC = "joined", "public"  # parts of the list, as the service names places in it
-JOINED_MARK, PUBLIC_MARK = "0", "1"  # in cursors: one's own rooms come first
+JOINED, PUBLIC = "joined", "public"  # parts of the list, by the service's names
+JOINED_MARK, PUBLIC_MARK = "0", "1"  # in cursors: the user's rooms come first
 
 
 def me(parent: object, info: Any) -> User | None:

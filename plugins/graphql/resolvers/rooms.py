@@ -15,7 +15,7 @@ EVENTS_MOST = 500
 MEMBERS, MEMBERS_MOST = 100, 500
 
 
-# A list of rooms brings what is unread along; without a coroutine for each field it takes half the time.
+# A list of rooms includes the unread counts; without a coroutine for each field it takes half the time.
 
 
 def read(parent: RoomView, info: Any) -> int | Awaitable[int | None] | None:
@@ -75,7 +75,7 @@ async def members(
     last: int | None = None,
     before: str | None = None,
 ) -> Connection:
-    """Forwards by `first` and `after`, backwards where `last` or `before` is given."""
+    """Pages forwards by `first` and `after`, or backwards if `last` or `before` is given."""
     asking: Asking = info.context
     room = await asking.rooms.load(parent.id)
     place = connections.id_place(after) or ""

@@ -1,4 +1,4 @@
-"""The fields of `User`. Its parent is an account, or what an event or a room knows of one."""
+"""The fields of `User`. The parent is an account, or a reference to one in an event or a room."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -11,7 +11,7 @@ Known = User | UserRef | MemberView
 
 
 def name(parent: Known, info: Any) -> str | Awaitable[str]:
-    """The present name, wherever the parent comes from: one id has one name."""
+    """The present name, for every kind of parent, so that one id has one name."""
     asking: Asking = info.context
     if isinstance(parent, User):
         return parent.name
