@@ -41,10 +41,14 @@ def _hooks() -> Iterator[str]:
 
 
 def _types() -> Iterator[str]:
-    own = [*vars(types).items(), *vars(context).items()]
+    modules = (types, context)
+    own = [
+        (name, kind)
+        for module in modules
+        for name, kind in vars(module).items()
+        if inspect.isclass(kind) and kind.__module__ == module.__name__
+    ]
     for name, kind in own:
-        if not inspect.isclass(kind) or kind.__module__ not in (types.__name__, context.__name__):
-            continue
         fields = _fields(kind)
         yield f"### `{name}`\n\n{_text(kind)}" + (f"\n\n{fields}" if fields else "")
 

@@ -61,7 +61,7 @@ class OperationFeed(Protocol):
         """End the feed, as the user may no longer read the room."""
 
 
-class Watch(Source, Protocol):
+class Watch(EventSource, Protocol):
     """Watches members of a room for a subscription."""
 
     @property
@@ -75,7 +75,7 @@ class Watch(Source, Protocol):
         """Send the changes that are new to this subscription."""
 
 
-class UserSource(Source, Protocol):
+class UserSource(EventSource, Protocol):
     """Feeds a subscription with the notices that a user gets outside of any log."""
 
     def take(self, event: object) -> None:

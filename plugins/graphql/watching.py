@@ -68,7 +68,7 @@ class PresenceWatch(Feed):
         users = self.users & now.keys()
         news = {user: now[user] for user in users if self._told.get(user) is not now[user]}
         if news:
-            self._reported |= news
+            self._told |= news
             self._due |= news
             self._teller.tell(self._next)
 

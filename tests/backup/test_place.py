@@ -19,7 +19,7 @@ from chatserver.copies.backup.newest import Newest, lacking, note_newest
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.runtime.measure import Measures
 from chatserver_plugins.memory import MemoryStore
 from tests.backup.conftest import KEY

@@ -17,7 +17,7 @@ from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import Filling, restore
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.shipper import Shipper
-from chatserver.copies.backup.take import Settings, take
+from chatserver.copies.backup.take import BackupSettings, take
 from chatserver.errors import StartupError
 from chatserver.runtime.measure import Measures
 from chatserver.testing.samples import described, posted

@@ -52,7 +52,7 @@ async def test_one_new_document_is_read_in_a_turn(documents: Documents) -> None:
 
 
 async def test_a_known_document_waits_for_no_other(documents: Documents) -> None:
-    reader = Reader(documents, Persisted(1000))
+    reader = DocumentReader(documents, Persisted(1000))
     ready = "{ me { id } } # ready"
     await asked(reader, ready)
     others = [asked(reader, f"{{ me {{ id }} }} # other {number}") for number in range(3)]
