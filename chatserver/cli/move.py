@@ -73,7 +73,7 @@ async def sides(origin: Loaded, goal: Loaded) -> AsyncIterator[tuple[Store, Stor
 
 
 def demand_two_folders(origin: Loaded, goal: Loaded) -> None:
-    """Raises `StartupError` if both configurations have the same data folder."""
+    """Raises `StartupError` if both stores need the same data folder for themselves."""
     from chatserver.cli.stores import store_of
     from chatserver.process.folders import is_same
 

@@ -179,7 +179,7 @@ class HookCalls:
             self._observers.tell("on_event", call, {"event": event}, event.author.id)
 
     def on_login(self, attempt: LoginAttempt) -> None:
-        # The queue counts by address: an attacker's failures must not displace the account's own attempts.
+        # The breaker counts by address: an attacker's failures must not hide the account's own attempts.
         for call in self._calls["on_login"]:
             self._observers.tell("on_login", call, {"attempt": attempt}, attempt.address)
 

@@ -140,8 +140,8 @@ class RoomStream(Stream):
     def take(self, payloads: Sequence[bytes], last: int) -> None:
         super().take(payloads, last)
         if len(payloads) > 1:
-            # Large frames are written at once: little more would be joined with them, and 500 copies
-            # waiting at the same time cost more than the write.
+            # A batch is written at once: little more would be joined with it, and memory for 500
+            # waiting copies costs more than the writes.
             self.subscriber.flush()
 
     def on_error(self, error: Exception) -> None:

@@ -81,7 +81,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         try:
             await self._connect(running)
             if steps := schema.plan(await schema.version(self._database)):
-                raise StartupError(f"plugin.mongo: the schema is not up to date: {steps[0]}")
+                raise StartupError(f"plugin.mongo: its schema is not up to date: {steps[0]}")
         except UNUSABLE as error:
             await self.close()
             raise _refusal(error) from error

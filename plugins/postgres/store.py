@@ -61,7 +61,7 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
 
     async def open_to_read(self) -> None:
         if steps := await self.plan():
-            raise StartupError(f"plugin.postgres: the schema is not up to date: {steps[0]}")
+            raise StartupError(f"plugin.postgres: its schema is not up to date: {steps[0]}")
         self._database = Database(self._config)
         await self._database.open()
 

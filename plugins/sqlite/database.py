@@ -93,7 +93,7 @@ class Database:
         """Open for reading only, without blocking a process that writes. Raises `StartupError`."""
         if steps := await self.plan():
             raise StartupError(
-                f"plugin.sqlite.path: {self._path}: the schema is not up to date: {steps[0]}"
+                f"plugin.sqlite.path: {self._path}: its schema is not up to date: {steps[0]}"
             )
         try:
             readers = await asyncio.to_thread(self._connect_to_read)

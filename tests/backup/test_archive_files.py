@@ -171,7 +171,7 @@ def test_other_files_and_newer_archives(archive: Lines, empty: Empty, tmp_path: 
     assert "use chatserver 9.9, which wrote it" in refused(empty, path, ArchiveError)
     path.unlink()
     assert refused(empty, path, ArchiveError) == "No such file or directory"
-    assert refused(empty, Path(os.devnull), ArchiveError).startswith("it has to be a file")
+    assert refused(empty, Path(os.devnull), ArchiveError).startswith("expected a regular file")
 
 
 def test_a_file_is_never_replaced_and_never_there_before_it_is_complete(

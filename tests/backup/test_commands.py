@@ -273,7 +273,7 @@ def test_beside_a_server_whose_data_is_its_own(machine: Machine, store: str) -> 
 def test_only_the_server_can_copy_its_memory_store(machine: Machine) -> None:
     with Running(machine.data):
         status, said = ended(machine.start("backup", "--set=plugins.enabled=memory,password"))
-    assert status == 1 and "only that server can read" in said
+    assert status == 1 and "only the server itself can read" in said
 
 
 def test_a_full_disk_is_reported_and_leaves_no_partial_file(machine: Machine) -> None:

@@ -91,7 +91,7 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
     logging.FileHandler: {"_open": (WRITER,)},
 }
 # Private names of the project itself that are used on another object than `self`.
-OWN = {("chatserver/web/plugin_request.py", "_user"), ("plugins/graphql/watching.py", "_users")}
+OWN = {("chatserver/web/plugin_request.py", "_user")}
 
 # Libraries with names above, or with parts that test_graphql.py relies on; as the package index has them.
 DISTRIBUTIONS = {

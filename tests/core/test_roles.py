@@ -38,5 +38,5 @@ async def test_a_node_serves_the_addresses_of_its_roles(tmp_path: Path, roles: l
 
 
 def test_a_node_does_something(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match=r"server\.roles: a node without any"):
+    with pytest.raises(StartupError, match=r"server\.roles: expected at least one"):
         loaded(tmp_path, "memory", "password", server__roles=[])

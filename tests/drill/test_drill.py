@@ -100,6 +100,6 @@ def test_it_measures_and_leaves_no_trace(installation: Installation, tmp_path: P
     for _, _, acknowledged, _, _, restoring, rto in falls:
         assert int(acknowledged.replace(",", "")) > 0
         assert 0 < float(restoring) <= float(rto)
-    assert re.search(r"^drill: it uses the folder \S+", done.stderr, re.M)
+    assert re.search(r"^drill: the drill uses only the folder \S+", done.stderr, re.M)
     assert installation.others() == others
     assert installation.contents() == before

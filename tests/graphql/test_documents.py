@@ -55,8 +55,8 @@ async def test_known_documents_as_the_only_ones(start: Start, file: Path) -> Non
     ("text", "reason"),
     [
         ("{", "documents.json"),
-        ("[]", "expected ids"),
-        ('{"a": 1}', "expected ids"),
+        ("[]", "expected an object"),
+        ('{"a": 1}', "expected an object"),
         ('{"a": "{ nonsense }"}', "a: Cannot query field 'nonsense'"),
         ('{"deep": "{ rooms { nodes { __typename } } }"}', "deep: The document is nested"),
     ],

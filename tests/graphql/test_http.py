@@ -226,7 +226,7 @@ async def test_several_operations_in_one_request(people: People) -> None:
     for count in (0, 11):
         refused = await send(ada.server, body=[QUERY] * count)
         assert (refused.status_code, code(refused)) == (400, "graphql.batch")
-        text = "too many operations" if count else "no operation in the list"
+        text = "too many operations" if count else "no operations"
         assert text in refused.json()["errors"][0]["message"]
     ten = (await send(ada.server, body=[QUERY] * 10)).json()
     assert [without_cost(each) for each in ten] == [{"data": {"__typename": "Query"}}] * 10

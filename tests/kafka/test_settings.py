@@ -23,7 +23,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"ca_file": "ca.pem"}, "tls: must be true for ca_file"),
     ({"sasl": "plain", "username": "u", "password": "p"}, "sasl: plain sends the password"),
     ({"sasl": "scram-sha-512", "username": "u"}, "sasl: scram-sha-512 needs username and password"),
-    ({"password": "p"}, "sasl: none makes no use of"),
+    ({"password": "p"}, "sasl: none does not use"),
     ({"timeout_ms": 10}, "timeout_ms: expected a whole number from 1000 to 300000, got 10"),
     ({"topics": []}, "topics: unknown key (did you mean topic?)"),
 ]

@@ -190,7 +190,7 @@ def serve(folder: Path, *, port: int = 0, **settings: object) -> subprocess.Comp
 def test_a_store_for_one_process_alone_is_refused(tmp_path: Path, store: str) -> None:
     done = serve(tmp_path, plugins__enabled=f"{store},password,metrics")
     assert done.returncode == 1
-    assert "--workers: this store is for one process alone" in done.stderr
+    assert "--workers: this store is for one process only" in done.stderr
 
 
 def test_workers_that_refuse_to_start_end_the_server(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ async def test_a_missing_room_is_named(tmp_path: Path) -> None:
     ("name", "change", "text"),
     [
         ("builds", {"token_sha256": "abc"}, "token_sha256: expected 64 of 0-9 a-f"),
-        ("builds", {"room": "A room"}, "room: 'A room' is no id"),
+        ("builds", {"room": "A room"}, "room: 'A room' is not the id"),
         ("Builds!", {}, "incoming: a name has 1 to 32 of a-z"),
     ],
 )

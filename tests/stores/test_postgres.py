@@ -423,7 +423,7 @@ async def test_a_right_that_is_missing_is_named(io_loop: Any, postgres: Postgres
 async def test_a_server_that_forgets_is_refused(io_loop: Any, own: Postgres) -> None:
     own.stop()
     await asyncio.to_thread(own.start, fsync="off")
-    with pytest.raises(StartupError, match="fsync = off, with which it loses"):
+    with pytest.raises(StartupError, match="fsync = off, with which it may lose"):
         async with opened(PostgresPlugin.Config(uri=own.uri)):
             pass
 

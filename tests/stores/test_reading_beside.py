@@ -87,7 +87,7 @@ async def test_reading_makes_no_store(io_loop: Any, postgres: Postgres, untouche
             PostgresPlugin.Config(uri=postgres.uri, schema=schema)
         ).provide_store(),
         "no server runs a mongod": MongoPlugin(MongoPlugin.Config(), untouched).provide_store(),
-        "only that server can read": MemoryStore(),
+        "only the server itself can read": MemoryStore(),
     }
     for text, store in stores.items():
         with pytest.raises(StartupError, match=text):

@@ -14,7 +14,7 @@ from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.lines import End, Record, RoomEnd, encode
 from chatserver.copies.archive.passing import is_of_nodes
 from chatserver.copies.archive.patience import Patient, patiently
-from chatserver.copies.archive.reader import ArchiveReader, Content
+from chatserver.copies.archive.reader import Content, Reader
 from chatserver.copies.archive.target import Target
 from chatserver.interfaces import Store
 from chatserver.model import Event
@@ -42,10 +42,10 @@ async def import_archive(path: Path, store: Store, phases: Phases = silently) ->
     return checked.end
 
 
-async def check(path: Path, progress: Progress) -> ArchiveReader:
+async def check(path: Path, progress: Progress) -> Reader:
     """Read and check a whole archive. Raises `ArchiveError`."""
     with files.old_file(path) as file:
-        reader = ArchiveReader(file.data, str(path))
+        reader = Reader(file.data, str(path))
         async with aclosing(ahead(reader)) as pieces:
             async for _ in pieces:
                 progress(file.position(), file.size)
@@ -67,7 +67,7 @@ class _Filling:
     async def fill(self, path: Path, end: End, progress: Progress) -> None:
         done, total = 0, end.events + end.records
         with files.old_file(path) as file:
-            async with aclosing(ahead(ArchiveReader(file.data, str(path)))) as pieces:
+            async with aclosing(ahead(Reader(file.data, str(path)))) as pieces:
                 async for lines in pieces:
                     done += await self._add(lines)
                     progress(done, total)

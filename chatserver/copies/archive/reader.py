@@ -45,7 +45,7 @@ class _Beginning(msgspec.Struct):
     server: str = "?"
 
 
-class ArchiveReader:
+class Reader:
     """One pass through an archive; `name` is the file's name, for errors. Blocks.
 
     Iterate once, over lists of the lines between the first and the last, each checked together with those
