@@ -154,7 +154,7 @@ def test_a_worker_that_stands_still_gets_no_connections_until_it_continues(
     wait_until(lambda: "stands still: new connections go to the others" in log.read_text())
     assert [ready(server) for _ in range(40)] == [200] * 40
     worker.send_signal(signal.SIGCONT)
-    wait_until(lambda: "goes on" in log.read_text())
+    wait_until(lambda: "runs again" in log.read_text())
     wait_until(lambda: are_both_asked(server))
 
 
