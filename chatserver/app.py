@@ -28,9 +28,9 @@ from chatserver.hooks.types import Job
 from chatserver.interfaces import Store
 from chatserver.process.descriptors import UNKNOWN, raise_limit, warn_if_few
 from chatserver.process.folders import DataFolder
-from chatserver.process.held_store import Holding
 from chatserver.process.running_config import noted
 from chatserver.process.stopping import LoopErrors, Stop
+from chatserver.process.store_note import Holding
 from chatserver.process.watchdog import Watchdog
 from chatserver.runtime.cancelling import cancel
 from chatserver.runtime.measure import Measures

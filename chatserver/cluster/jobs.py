@@ -1,4 +1,4 @@
-"""Periodic jobs of plugins: each runs on one node at a time, contained, with a record of its last run."""
+"""Periodic jobs of plugins and of the server: each runs on one node at a time, contained, with a record of its last run."""
 
 import asyncio
 import time

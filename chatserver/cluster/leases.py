@@ -20,7 +20,7 @@ from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import cancel_or_name, cancel_until_done
 
-SPACE = "lease"  # record space: name -> Claim
+SPACE = "lease"  # record space: name -> LeaseRecord
 BEAT_SECONDS = 2.0  # between two reads of the records
 HOLD_BEATS = 4  # without a successful renewal, the holder stops after this many beats …
 EXPIRE_BEATS = 6  # … and another node takes over after this many at the earliest
@@ -159,15 +159,15 @@ class Leases:
         now = self._ticks()
         if record != lease.seen:
             lease.seen, lease.since = record, now
-        claim = _read(record)
-        if claim.owner not in ("", self.node):
+        held = _read(record)
+        if held.owner not in ("", self.node):
             lease.lose()
             if now - lease.since < self._expire:
                 return
             logger.warning(
-                "lease {} is taken over from {}, which is silent", lease.name, claim.owner
+                "lease {} is taken over from {}, which is silent", lease.name, held.owner
             )
-        mine = _encode(LeaseRecord(self.node, claim.beat + 1))
+        mine = _encode(LeaseRecord(self.node, held.beat + 1))
         if await self._write(lease.name, record, mine):
             # This node counts from before the write, others from after it.
             lease.seen, lease.since = mine, now

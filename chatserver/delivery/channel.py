@@ -25,7 +25,7 @@ class Channels:
         """The room's channel; a new one, to be followed at once, if nobody follows the room."""
         return self._open.get(room.id) or Channel(self._outlet, room, self._open)
 
-    def open(self, room: Room) -> "Channel | None":
+    def existing(self, room: Room) -> "Channel | None":
         """The room's channel, if anybody follows it."""
         return self._open.get(room.id)
 
@@ -106,12 +106,12 @@ class Channel(Feed):
     def position(self) -> int:
         return self._room.head
 
-    def hold(self) -> None:
+    def add_follower(self) -> None:
         if self._followed.setdefault(self._room.id, self) is not self:
             raise RuntimeError("the room has another channel: ask `Channels.of` for it")
         self._room.add_follower()
 
-    def release(self) -> None:
+    def drop_follower(self) -> None:
         self._room.drop_follower()
         if not self._room.followers:
             del self._followed[self._room.id]

@@ -26,7 +26,7 @@ class Connection(Protocol):
     def announce_drain(self, after_ms: int) -> None:
         """Tell the client that it will have to move within so many milliseconds."""
 
-    def hold(self) -> None:
+    def stop_reading(self) -> None:
         """Stop reading from the client."""
 
     def send_away(self) -> None:
@@ -123,7 +123,7 @@ class Hub:
                 self.outlet.pages.forget(room.id, advance.replaced)
             except MemoryError:
                 self.outlet.pages.clear()
-        channel = self.channels.open(room)
+        channel = self.channels.existing(room)
         if channel is not None:
             channel.hand_out(advance)
             left = advance.events[-1]
@@ -140,22 +140,22 @@ class Hub:
 
     def tell_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to all live listeners, on other nodes too; lagging ones miss it."""
-        self.say_in_room(room, payload, but=but)
+        self.tell_room_here(room, payload, but=but)
         if self._other_nodes is not None:
             self._other_nodes.tell_room(payload)
 
-    def say_in_room(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
+    def tell_room_here(self, room: Room, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to all live listeners on this node."""
-        if channel := self.channels.open(room):
+        if channel := self.channels.existing(room):
             channel.say(News(payload), but)
 
     def tell_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to every connection of a user, on other nodes too."""
-        self.say_to_user(user, payload, but=but)
+        self.tell_user_here(user, payload, but=but)
         if self._other_nodes is not None:
             self._other_nodes.tell_user(user, payload)
 
-    def say_to_user(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
+    def tell_user_here(self, user: str, payload: Any, *, but: Subscriber | None = None) -> None:
         """Send a notice once to every connection of a user on this node."""
         news = News(payload)
         for subscriber in self.of_user(user):
@@ -189,7 +189,7 @@ class Hub:
         self, connections: list[Connection], settled: Callable[[], Awaitable[None]]
     ) -> None:
         for connection in connections:
-            connection.hold()
+            connection.stop_reading()
         await settled()
         for connection in connections:
             connection.send_away()

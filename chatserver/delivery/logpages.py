@@ -44,7 +44,7 @@ class LogPages:
         self._making: SingleFlight[Page[Any]] = SingleFlight()
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()  # oldest first
         self._under_way: Counter[Key] = Counter()
-        self._turn = 0  # grows when a text that may be in a page under way is replaced
+        self._version = 0  # grows when a text that may be in a page under way is replaced
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -76,13 +76,13 @@ class LogPages:
                 self._size -= self._kept.pop(key).size
         for name, _, after in self._under_way:
             if name == room and _meet(after, _end(after), replaced):
-                self._turn += 1
+                self._version += 1
 
     def clear(self) -> None:
         """Drop all pages, also those under way once they are made."""
         self._kept.clear()
         self._size = 0
-        self._turn += 1
+        self._version += 1
 
     async def _make(
         self,
@@ -92,9 +92,11 @@ class LogPages:
     ) -> Page[Form]:
         """Make a page; again if a text was replaced meanwhile, as later callers must not get the old one."""
         for _ in range(TRIES):
-            turn = self._turn
-            page = await self._making.run((key, turn), lambda: self._make_once(key, room, encode))
-            if turn == self._turn:
+            version = self._version
+            page = await self._making.run(
+                (key, version), lambda: self._make_once(key, room, encode)
+            )
+            if version == self._version:
                 break
         return page
 
@@ -104,7 +106,7 @@ class LogPages:
         room: Room,
         encode: Callable[[Sequence[AnyEvent], int], Awaitable[Page[Form]]],
     ) -> Page[Form]:
-        turn, after = self._turn, key[2]
+        version, after = self._version, key[2]
         self._under_way[key] += 1
         try:
             events = await self._read(room, after, _end(after) - after)
@@ -112,7 +114,7 @@ class LogPages:
         finally:
             self._under_way[key] -= 1
             self._under_way += Counter()  # removes entries with a count of 0
-        if turn == self._turn:
+        if version == self._version:
             self._keep(key, page)
         return page
 

@@ -68,15 +68,15 @@ class Group:
 
     # -- followers -----------------------------------------------------------------------------
 
-    def hold(self) -> None:
+    def add_follower(self) -> None:
         """Count a follower."""
         if self._groups.setdefault(self._key, self) is not self:
             raise RuntimeError("the channel has another group of this key: ask it for that one")
         self._followers += 1
-        self.channel.hold()
+        self.channel.add_follower()
 
-    def release(self) -> None:
-        self.channel.release()
+    def drop_follower(self) -> None:
+        self.channel.drop_follower()
         self._followers -= 1
         if self._followers:
             return
@@ -244,11 +244,11 @@ class Stream(Feed):
     def position(self) -> int:
         return self.group.position
 
-    def hold(self) -> None:
-        self.group.hold()
+    def add_follower(self) -> None:
+        self.group.add_follower()
 
-    def release(self) -> None:
-        self.group.release()
+    def drop_follower(self) -> None:
+        self.group.drop_follower()
 
     def add_listener(self, subscriber: Subscriber, after: int) -> None:
         self.seq = after

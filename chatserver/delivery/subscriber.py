@@ -61,11 +61,11 @@ class Feed(ABC):
         """
 
     @abstractmethod
-    def hold(self) -> None:
+    def add_follower(self) -> None:
         """Count a follower, live or not, for which the room is kept in memory and current."""
 
     @abstractmethod
-    def release(self) -> None:
+    def drop_follower(self) -> None:
         """Count a follower less."""
 
     def fail(self, subscriber: "Subscriber", error: Exception) -> None:
@@ -181,7 +181,7 @@ class Subscriber:
     def announce_drain(self, after_ms: int) -> None:
         self.say(b'{"sys":"drain","after_ms":%d}' % after_ms)
 
-    def hold(self) -> None:
+    def stop_reading(self) -> None:
         self.pipe.pause_reading()
 
     def send_away(self) -> None:
@@ -205,7 +205,7 @@ class Subscriber:
     def follow(self, feed: Feed, after: int) -> None:
         """Follow a feed after the seq `after`: live at once, or after catching up with newer events."""
         self.unfollow(feed)
-        feed.hold()
+        feed.add_follower()
         self.feeds.add(feed)
         if after >= feed.position and not self.is_lagging:
             feed.add_listener(self, after)
@@ -220,7 +220,7 @@ class Subscriber:
         feed.drop_listener(self)
         if self._behind:
             self._behind.pop(feed, None)
-        feed.release()
+        feed.drop_follower()
 
     def leave(self, room: Room) -> None:
         """Unfollow all feeds of a room."""

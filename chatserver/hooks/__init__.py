@@ -1,1 +1,8 @@
-"""Plugins: hook specifications, loading, checks, calls, and containment of failures."""
+"""The plugin seam: every hook, and calling plugins without being harmed by them.
+
+specs.py, types.py, context.py   hooks, their arguments and results, the parts of a server that plugins get
+loading.py                       finds and checks plugins
+calls.py, observers.py           one method a hook; queues of observers
+guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again
+records.py, extras.py            a plugin's records; its optional dependencies
+"""

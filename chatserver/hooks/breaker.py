@@ -1,4 +1,6 @@
-"""A circuit breaker for failing plugins, which opens for one user or for all.
+"""A circuit breaker for plugins that do not answer in time, which opens for one user or for all.
+
+Time-outs and answers of a wrong type count as failures; an exception is an answer, and resets the count.
 
 One user's messages must not stop the others. So a plugin that fails for one user is no longer called for
 that user; only after failures for several users in a row is the plugin not called at all.

@@ -142,12 +142,7 @@ class HookCalls:
             changed = await self._ask("change_message", call, draft, user, _is_change)
             if changed is not None:
                 # A plugin may change the text, but not the room or the edited message.
-                draft = Draft(
-                    room=draft.room,
-                    body=changed.body,
-                    reply_to=draft.reply_to,
-                    message=draft.message,
-                )
+                draft = msgspec.structs.replace(draft, body=changed.body)
         return draft
 
     async def check_message(self, draft: Draft, user: User) -> None:

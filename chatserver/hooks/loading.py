@@ -148,7 +148,7 @@ class Plugins:
 
 
 def hook_names() -> list[str]:
-    """The names of all hooks, in the order of `hookspecs.py`."""
+    """The names of all hooks, in the order of `specs.py`."""
     return [name for name in vars(Hooks) if not name.startswith("_")]
 
 

@@ -39,8 +39,9 @@ class Hooks:
     def provide_store(self) -> Store:
         """The store of this server.
 
-        Runs once at start, before anything is opened. Return the store object, unopened: the
-        server calls `open` and `close`. An error refuses to start, as do two plugins with a store.
+        Runs at start, before anything is opened, and may run several times. Return a new store
+        object each time, unopened: the server calls `open` and `close` of one, and asks others
+        only for `is_private` and `plan`. An error refuses to start, as do two plugins with a store.
         """
         raise NotImplementedError
 

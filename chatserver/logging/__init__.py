@@ -1,7 +1,7 @@
 """Logs: one line for each entry of loguru or the standard library, to the console and to files.
 
-This module builds the entries; `text.py` keeps secrets and control characters out of them, and `writer.py`
-writes them. No entry may show a secret: a traceback's variables are never printed, and texts that look like
+This module builds the entries; `text.py` keeps secrets and control characters out of them, `repeated.py` counts
+equal errors instead of repeating them, and `writer.py` writes them. No entry may show a secret: a traceback's variables are never printed, and texts that look like
 credentials are replaced.
 """
 

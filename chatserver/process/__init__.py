@@ -1,1 +1,7 @@
-"""This process and its data folder: signals, limits, locks, and the watchdog of the event loop."""
+"""This process and its data folder.
+
+folders.py, store_note.py   the data folder and its lock; a note of the store that it holds
+running_config.py           a note of the configuration that a server runs with
+stopping.py, descriptors.py   signals and a time limit; the limit of open files
+watchdog/                   names the code that blocks the event loop
+"""

@@ -1,1 +1,7 @@
-"""The log of every room: numbering and appending events, a room's state in memory, and folding events into messages."""
+"""The log of every room, and the rooms in memory.
+
+log.py, entries.py   numbers and appends events in batches; entries that wait for it
+room.py, cache.py    one room in memory: its state at a position; all rooms in memory
+fold.py              folds events into messages
+redaction.py         removes replaced texts from events
+"""

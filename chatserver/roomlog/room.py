@@ -82,9 +82,7 @@ class Room:
         self.tail_from = 0  # the tail holds the events with seq > tail_from, up to head
         # By message: the seq of the newest edit in the tail; negative for a deletion.
         self._texts: dict[str, int] = {}
-        self.followers = (
-            0  # feeds of local connections: they get each event, and keep the room current
-        )
+        self.followers = 0  # feeds of local connections, for which the room is kept current
         self.holders = 0  # appends and other tasks under way that need the room in memory
         self.numbered = 0  # the highest seq of an append under way
         self.closed = False  # an append under way changes rights: other appends wait for it

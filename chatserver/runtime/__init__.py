@@ -1,1 +1,8 @@
-"""Small utilities for all packages: the clock, measures, rate limits, single-flight, cancelling tasks."""
+"""Small parts for all packages.
+
+clock.py, ids.py        the time of events; ids that the server makes
+measure.py              counters, gauges and histograms
+rate.py                 rate limits
+singleflight.py         one call for callers that want the same result
+cancelling.py           cancels tasks that may resist
+"""

@@ -1,4 +1,13 @@
 """Full-text search of messages: the analyser, the query language, and the index over the log.
 
+    analyser.py, normalisation.py   texts to tokens; one form of equal texts
+    query.py, matching.py           a query's terms, and whether a text contains them
+    segments.py, directory.py       the parts of a room's index, and what the room knows of them
+    pages.py, page_cache.py         pages of postings; those read last, in memory
+    builder.py, indexer.py          makes the index, in the background
+    lookup.py, reading.py           looks tokens up, segment by segment
+    candidates.py, merge.py         candidates of one room, and of many rooms in order
+    finder.py, effort.py            a page of answers; a limit on processor time
+
 Nothing here checks rights: the service passes only rooms that the asking user may read.
 """

@@ -12,8 +12,8 @@ from chatserver.search import directory, segments
 from chatserver.search.analyser import analysed
 from chatserver.search.candidates import Candidates, Span
 from chatserver.search.effort import Effort
-from chatserver.search.kept import KeptPages
 from chatserver.search.lookup import Lookup
+from chatserver.search.page_cache import PageCache
 from chatserver.search.query import Query
 from chatserver.search.reading import Groups
 from chatserver.search.segments import SIZES
@@ -69,7 +69,7 @@ class Finder:
     """Finds candidates; the caller checks rights."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._pages = store, KeptPages(store)
+        self._store, self._pages = store, PageCache(store)
 
     async def locate(
         self, rooms: Sequence[Room], wanted: Wanted, before: int | None, effort: Effort

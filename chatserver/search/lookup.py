@@ -7,7 +7,7 @@ from chatserver.interfaces import Store
 from chatserver.search import directory
 from chatserver.search.candidates import Candidates, Span
 from chatserver.search.directory import Directory, Known
-from chatserver.search.kept import KeptPages
+from chatserver.search.page_cache import PageCache
 from chatserver.search.reading import TIMES, Group, Groups, Reading, as_group
 from chatserver.search.segments import may_be_dropped
 
@@ -27,7 +27,7 @@ class Lookup:
     def __init__(
         self,
         store: Store,
-        pages: KeptPages,
+        pages: PageCache,
         rooms: Mapping[str, Candidates],
         groups: Groups,
         span: Span | None,

@@ -10,10 +10,13 @@
     changes.py                 telling all nodes that a user's rights changed
     rights.py                  the rights of a user in a room: the only place where they are decided
     messages.py, texts.py      posting and changing messages; rules for texts
-    rooms.py, membership.py, public.py   rooms, their members, the list of public rooms
+    rooms.py, membership.py    rooms; events that change their members and descriptions
+    invitations.py             limits of memberships
+    roomlist.py, public.py     the list of a user's rooms; public rooms
     history.py, search.py      reading messages and events
     following.py, markers.py, presence.py, typing_now.py
                                following rooms, read markers, online users, typing notices
+    outage.py                  logs outages of the store
     inspection.py              looking at all data, for staff of the server
     views.py                   rooms and members as users see them
 

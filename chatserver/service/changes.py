@@ -1,4 +1,4 @@
-"""Tells all nodes on a store, and commands beside them, that a user's rights changed.
+"""Short notes to all nodes on a store, and to commands beside them: a right changed, or a node wants its turn.
 
 Each change, of an account or of a member of a room, is a small record that every node finds within a
 second and that is removed a minute later. A bus, if there is one, announces it too, so that nodes look at

@@ -28,14 +28,14 @@ class Invitations:
     def __init__(self, store: Store, limits: LimitsConfig) -> None:
         self._store, self._limits = store, limits
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def turn(self, user: User) -> asyncio.Lock:
+    def lock(self, user: User) -> asyncio.Lock:
         """The lock to hold from a check until its memberships are written.
 
         Otherwise many requests at the same moment would all find room for one more.
         """
-        return self._turns.setdefault(user.id, asyncio.Lock())
+        return self._locks.setdefault(user.id, asyncio.Lock())
 
     async def check_own(self, user: User) -> None:
         """Raises `ChatError` limit.count if the user can make or join no further room."""

@@ -17,7 +17,7 @@ from chatserver.roomlog.room import Room
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
 
-TURN_SECONDS = 1.0
+TICK_SECONDS = 1.0
 WATCHED_USERS = 200  # by one connection, in all of its rooms: some 40 KiB
 TOLD_AT_ONCE = 50  # connections; then other tasks get their turn of the loop
 
@@ -81,9 +81,9 @@ class Presence:
         if watch is not None:
             self._set(watch, {name: m for name, m in watch.rooms.items() if name != room.id})
 
-    async def turn(self) -> None:
-        """Tell other nodes and watching connections of changes; to be called every TURN_SECONDS."""
-        items = self.online.turn(asyncio.get_running_loop().time())
+    async def tick(self) -> None:
+        """Tell other nodes and watching connections of changes; to be called every TICK_SECONDS."""
+        items = self.online.tick(asyncio.get_running_loop().time())
         if self._announcer is not None:
             for item in items:
                 self._announcer.say(item)

@@ -200,7 +200,7 @@ class RoomService:
                 "A direct room is between two users.",
                 detail={"field": "members", "reason": "direct"},
             )
-        async with self._invitations.turn(user):
+        async with self._invitations.lock(user):
             if kind is RoomKind.DIRECT:
                 return await self._create_direct(user, others)
             return await self._create(user, kind, clean_name(name), topic.strip(), others)
@@ -232,7 +232,7 @@ class RoomService:
         if room.role(user.id) is not None:
             return
         demand(user, room, Right.JOIN)
-        async with self._invitations.turn(user):
+        async with self._invitations.lock(user):
             await self._invitations.check_own(user)
             await self._membership.admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
 
@@ -247,7 +247,7 @@ class RoomService:
         invited = await self._accounts.get(other)
         if room.role(invited.id) is not None:
             return
-        async with self._invitations.turn(user):
+        async with self._invitations.lock(user):
             await self._invitations.check_invited(user, [invited])
             await self._membership.admit(user, room, invited, RoomRole.MEMBER, Right.INVITE)
 

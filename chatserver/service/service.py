@@ -36,7 +36,7 @@ from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
-from chatserver.service.presence import TURN_SECONDS, Presence
+from chatserver.service.presence import TICK_SECONDS, Presence
 from chatserver.service.removal import Removal
 from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
@@ -124,7 +124,7 @@ class Service:
         self._tasks = [
             self._repeated(self._compare_heads, self.config.delivery.repair_seconds),
             self._repeated(self.changes.look, LOOK_SECONDS),
-            self._repeated(self.presence.turn, TURN_SECONDS),
+            self._repeated(self.presence.tick, TICK_SECONDS),
         ]
 
     async def join(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from chatserver import Authenticator, Records
-from chatserver.copies.archive.passing import is_passing
+from chatserver.copies.archive.transient import is_transient
 
 MakeAuthenticator = Callable[[Records], Authenticator]
 
@@ -30,7 +30,7 @@ class KeptRecords:
 
     def restored(self) -> "KeptRecords":
         """The records after a restore, without those that a restore leaves out."""
-        kept = {key: it for key, it in self.values.items() if not is_passing("plugin/it", key)}
+        kept = {key: it for key, it in self.values.items() if not is_transient("plugin/it", key)}
         return KeptRecords(kept)
 
     async def get(self, key: str) -> bytes | None:

@@ -17,7 +17,13 @@ from chatserver.protocol import error_body
 from chatserver.service.service import Service
 from chatserver.web.access import Access, bearer_token, cookie_token, session_cookies
 from chatserver.web.gate import Gate
-from chatserver.web.heads import DEFAULT_HEADERS, ErrorReply, http_date, identified, json_answer
+from chatserver.web.response_heads import (
+    DEFAULT_HEADERS,
+    ErrorReply,
+    http_date,
+    identified,
+    json_answer,
+)
 
 BodyT = TypeVar("BodyT")
 encode = msgspec.json.encode

@@ -31,7 +31,7 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, Unsatisfi
 from chatserver.errors import ChatError
 from chatserver.web import grammar
 from chatserver.web.gate import Gate
-from chatserver.web.heads import identified, refusal
+from chatserver.web.response_heads import identified, refusal
 
 READ_PAST: Final = 262144  # bytes of an unwanted body that are skipped to keep the connection open
 THROWN_AWAY: Final = 16 * 1024 * 1024  # bytes read so that a client gets to see its answer

@@ -24,7 +24,7 @@ from chatserver.web.accepting import accept
 from chatserver.web.connection import Serving, Short, refuse
 from chatserver.web.gate import Gate
 from chatserver.web.grammar import MOST_FIELDS
-from chatserver.web.heads import identified, json_answer
+from chatserver.web.response_heads import identified, json_answer
 
 NEWEST_ROUTE: Final = "/api/v1/rooms/ID/messages"
 LIST_ROUTE: Final = "/api/v1/rooms"

@@ -13,7 +13,7 @@ from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import AddressRate
 from chatserver.service.service import Service
 from chatserver.web.access import Access
-from chatserver.web.heads import transport_security
+from chatserver.web.response_heads import transport_security
 from chatserver.web.visitors import Visitors
 from chatserver.web.websocket.heartbeat import Heartbeat
 

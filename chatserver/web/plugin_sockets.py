@@ -173,7 +173,7 @@ class PluginSocket:
             except (Exception, SystemExit) as error:
                 self._crashed(error)
 
-    def hold(self) -> None:
+    def stop_reading(self) -> None:
         self._held = True
         self._transport.pause_reading()
 

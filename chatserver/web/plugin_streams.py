@@ -74,7 +74,7 @@ class Stream:
     def announce_drain(self, after_ms: int) -> None:
         """Does nothing: an HTTP client can be sent only the plugin's own parts."""
 
-    def hold(self) -> None:
+    def stop_reading(self) -> None:
         """Does nothing: the request was read before."""
 
     def send_away(self) -> None:

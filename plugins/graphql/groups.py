@@ -126,13 +126,13 @@ class RoomStream(Stream):
         self.encoder, self.operation = encoder, operation
         self._batch = operation.framing.batch
 
-    def hold(self) -> None:
-        super().hold()
+    def add_follower(self) -> None:
+        super().add_follower()
         self.encoder.members.add(self)
 
-    def release(self) -> None:
+    def drop_follower(self) -> None:
         self.encoder.members.discard(self)
-        super().release()
+        super().drop_follower()
 
     def wrap(self, payloads: Sequence[bytes], last: int) -> bytes:
         return self._batch(self.encoder, payloads, last)

@@ -122,8 +122,8 @@ class PresenceWatch(Feed):
     async def frames(self, subscriber: Subscriber, after: int) -> list[tuple[bytes, int]]:
         return []
 
-    def hold(self) -> None:
-        self._channel.hold()
+    def add_follower(self) -> None:
+        self._channel.add_follower()
 
-    def release(self) -> None:
-        self._channel.release()
+    def drop_follower(self) -> None:
+        self._channel.drop_follower()

@@ -12,7 +12,7 @@ from chatserver.cluster.installation import bus_key, epoch
 from chatserver.copies.archive import moving, patience, source
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.moving import NotStill, move
-from chatserver.copies.archive.passing import is_of_nodes
+from chatserver.copies.archive.transient import is_of_nodes
 from chatserver.errors import StartupError
 from chatserver.testing.samples import posted
 from tests.backup.seed import PRIVATE, seed, sent

@@ -48,10 +48,10 @@ async def test_a_connection_that_is_gone_follows_nothing() -> None:
     async with scene() as built:
         before = len(built.first.connections)
         reader = await built.reader()
-        assert built.first.hub.channels.open(built.room) is not None
+        assert built.first.hub.channels.existing(built.room) is not None
         reader.close()
         assert len(built.first.connections) == before
-        assert built.first.hub.channels.open(built.room) is None
+        assert built.first.hub.channels.existing(built.room) is None
         assert built.room.followers == 0
 
 
@@ -59,12 +59,12 @@ async def test_a_room_has_one_channel_while_it_is_followed() -> None:
     async with scene() as built:
         channels = built.first.hub.channels
         one, two = channels.of(built.room), channels.of(built.room)
-        one.hold()
+        one.add_follower()
         assert channels.of(built.room) is one
         with pytest.raises(RuntimeError, match="another channel"):
-            two.hold()
-        one.release()
-        two.hold()
+            two.add_follower()
+        one.drop_follower()
+        two.add_follower()
         assert channels.of(built.room) is two
 
 

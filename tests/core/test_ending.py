@@ -124,7 +124,7 @@ def test_a_cancelled_caller_of_end_is_cancelled_once() -> None:
 
 
 @pytest.mark.parametrize("times", [1, FOR_EVER])
-@pytest.mark.parametrize("part", ["changes.look", "presence.turn", "indexer.look"])
+@pytest.mark.parametrize("part", ["changes.look", "presence.tick", "indexer.look"])
 def test_a_service_stops_whatever_its_tasks_wait_for(
     part: str, times: int, logged: list[str]
 ) -> None:

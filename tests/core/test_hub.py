@@ -191,7 +191,7 @@ async def test_ephemeral_frames_reach_all_listeners_except_one_that_raises(
             heard.append(listener)
 
         monkeypatch.setattr(Subscriber, "hear", hear)
-        built.first.hub.say_in_room(built.room, object())
+        built.first.hub.tell_room_here(built.room, object())
         assert set(heard) == {readers[0].subscriber, readers[2].subscriber}
         assert await readers[1].pipe.end() == CLOSE_INTERNAL
 
@@ -309,7 +309,7 @@ async def test_a_connection_closed_while_replaying_leaves_nothing_behind() -> No
             reader.close()
             await asyncio.sleep(SETTLE_SECONDS)
             assert asyncio.all_tasks() == before
-        assert (built.room.followers, built.first.hub.channels.open(built.room)) == (0, None)
+        assert (built.room.followers, built.first.hub.channels.existing(built.room)) == (0, None)
         assert built.first.hub.connections() == 0
         assert built.first.hub.of_user(built.owner.id) == []
 

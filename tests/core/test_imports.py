@@ -2,8 +2,10 @@
 
 import ast
 import inspect
+import re
 from collections import deque
 from collections.abc import Container, Iterator, Mapping, Set
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,22 @@ def test_a_plugin_leaves_the_hub_to_the_service() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr in inner:
                 assert not ast.unparse(node.value).endswith("service"), f"{path}:{node.lineno}"
+
+
+# -- lists of files ----------------------------------------------------------------------------------
+
+LISTED = [
+    path
+    for path in files(CORE)
+    if path.name == "__init__.py"
+    and ".py" in str(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))))
+]
+
+
+@pytest.mark.parametrize("path", LISTED, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_a_package_that_lists_its_files_names_all_of_them(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    named = set(re.findall(r"[\w*]+\.py", text))
+    there = {each.name for each in path.parent.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert [name for name in there if not any(fnmatch(name, each) for each in named)] == []
+    assert {name for name in named if "*" not in name} - there <= {"interfaces.py"}

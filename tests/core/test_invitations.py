@@ -155,7 +155,7 @@ async def test_the_number_of_remembered_inviters_is_bounded(
         for number in range(5):
             await at.invite(await add_user(at.service, f"user{number}"))
         assert len(at.service.rooms._invitations._buckets) == 2
-        assert not at.service.rooms._invitations._turns
+        assert not at.service.rooms._invitations._locks
 
 
 async def test_rooms_that_were_left_are_bounded_too() -> None:

@@ -46,7 +46,7 @@ class World:
                     self._carry(node)
 
     def _carry(self, sender: Online) -> None:
-        for item in sender.turn(self.now):
+        for item in sender.tick(self.now):
             self.said.append(item)
             for other in self.nodes:
                 if other is not sender:
@@ -186,7 +186,7 @@ def test_a_node_that_asks_repeatedly_is_told_all_only_at_intervals() -> None:
     parts = 0
     for second in range(20):
         node.heard("other", envelopes.Ask(node.node), float(second))
-        parts += sum(isinstance(item, envelopes.Part) for item in node.turn(float(second)))
+        parts += sum(isinstance(item, envelopes.Part) for item in node.tick(float(second)))
     assert parts == online.PARTS * 20 / BEAT_SECONDS
 
 
@@ -200,5 +200,5 @@ def crowd() -> Iterator[Online]:
 
 def test_the_presence_of_a_large_node_fits_into_frames(crowd: Online) -> None:
     crowd.heard("other", envelopes.Ask(crowd.node), 0.0)
-    encoded = [envelopes.encode(item) for item in crowd.turn(0.0)]
+    encoded = [envelopes.encode(item) for item in crowd.tick(0.0)]
     assert max(map(len, encoded)) < BUS_FRAME_BYTES - 200

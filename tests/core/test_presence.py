@@ -52,7 +52,7 @@ async def turns(built: Scene, condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             for service in (built.first, built.second):
-                await service.presence.turn()
+                await service.presence.tick()
             await asyncio.sleep(0.005)
 
 
@@ -85,9 +85,9 @@ async def test_a_user_is_online_as_long_as_one_of_their_connections_is_there() -
         await turns(built, lambda: told(reader) == [{guest.id: True}])
         connect(built, built.first, guest).close()
         here = connect(built, built.first, guest)
-        await built.first.presence.turn()
+        await built.first.presence.tick()
         there.close()
-        await built.second.presence.turn()
+        await built.second.presence.tick()
         assert await ask(reader, built, guest) == {guest.id: True}
         assert told(reader) == [{guest.id: True}]
         here.close()
@@ -142,7 +142,7 @@ async def test_a_user_who_comes_and_goes_between_two_turns_costs_nothing() -> No
         await ask(reader, built, guest)
         for _ in range(10):
             connect(built, built.first, guest).close()
-        await built.first.presence.turn()
+        await built.first.presence.tick()
         assert told(reader) == []
 
 
@@ -179,7 +179,7 @@ async def test_a_lagging_connection_is_told_once_it_reads_again() -> None:
             await built.post(1)
             await asyncio.sleep(0)
         connect(built, built.first, guest)
-        await built.first.presence.turn()
+        await built.first.presence.tick()
         reader.drain()
         await turns(built, lambda: told(reader) == [{guest.id: True}])
 
@@ -194,9 +194,9 @@ async def test_a_connection_that_lags_to_its_end_leaves_nothing_behind() -> None
             await built.post(1)
             await asyncio.sleep(0)
         connect(built, built.first, guest)
-        await built.first.presence.turn()
+        await built.first.presence.tick()
         reader.close()
-        await built.first.presence.turn()
+        await built.first.presence.tick()
         assert built.first.presence._due == set()
 
 
@@ -207,7 +207,7 @@ async def test_a_user_who_left_the_room_gets_no_more_presence() -> None:
         await ask(reader, built, guest)
         await built.first.rooms.leave(guest, built.room)
         connect(built, built.first, guest)
-        await built.first.presence.turn()
+        await built.first.presence.tick()
         assert told(reader) == []
         assert await ask(reader, built, guest) == {}
 
@@ -222,7 +222,7 @@ async def test_presence_is_only_for_connections_that_follow_the_room() -> None:
         await ask(reader, built, guest)
         reader.subscriber.leave(built.room)
         connect(built, built.first, guest)
-        await built.first.presence.turn()
+        await built.first.presence.tick()
         assert told(reader) == []
 
 

@@ -77,7 +77,7 @@ async def nothing_left(built: Scene) -> AsyncIterator[None]:
     yield
     await asyncio.sleep(SETTLE_SECONDS)
     assert asyncio.all_tasks() == before
-    assert (built.room.followers, built.first.hub.channels.open(built.room)) == (0, None)
+    assert (built.room.followers, built.first.hub.channels.existing(built.room)) == (0, None)
     assert built.first.hub.of_user(built.owner.id) == []
 
 
@@ -391,12 +391,12 @@ async def test_a_room_has_one_group_of_a_key() -> None:
         connections, reader = built.first.connections, await listen(built)
         first = connections.group(built.room, "key", reader.encode)
         second = connections.group(built.room, "key", reader.encode)
-        first.hold()
+        first.add_follower()
         assert connections.group(built.room, "key", reader.encode) is first
         with pytest.raises(RuntimeError, match="another group"):
-            second.hold()
-        first.release()
-        second.hold()
+            second.add_follower()
+        first.drop_follower()
+        second.add_follower()
         assert connections.group(built.room, "key", reader.encode) is second
 
 

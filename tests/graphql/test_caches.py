@@ -203,7 +203,7 @@ async def test_a_live_event_is_still_executed_once_for_all_followers(
     async def groups(server: Server) -> list[int]:
         loaded = server.service.room_cache.known(room)
         assert loaded is not None
-        channel = server.service.hub.channels.open(loaded)
+        channel = server.service.hub.channels.existing(loaded)
         assert channel is not None
         return [len(group.streams) for group in channel.groups.values()]
 

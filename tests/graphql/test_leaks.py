@@ -103,7 +103,7 @@ def is_of(server: Server, each: Any) -> bool:
 
 
 def _groups(server: Server, room: Room) -> int:
-    channel = server.service.hub.channels.open(room)
+    channel = server.service.hub.channels.existing(room)
     return len(channel.groups) if channel else 0
 
 

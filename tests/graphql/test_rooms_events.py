@@ -172,7 +172,7 @@ async def test_followers_of_the_same_room_share_the_execution(
     async def groups(server: Server) -> list[int]:
         loaded = server.service.room_cache.known(one)
         assert loaded is not None
-        channel = server.service.hub.channels.open(loaded)
+        channel = server.service.hub.channels.existing(loaded)
         assert channel is not None
         return [len(group.streams) for group in channel.groups.values()]
 

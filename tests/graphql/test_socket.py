@@ -23,7 +23,7 @@ def token(asker: Asker) -> str:
 
 async def until_followed(server: Running, room: str) -> None:
     async def is_followed(running: Server) -> bool:
-        channel = running.service.hub.channels.open(await running.service.rooms.get(room))
+        channel = running.service.hub.channels.existing(await running.service.rooms.get(room))
         return channel is not None and bool(channel.groups)
 
     await until(lambda: server.run(is_followed))

@@ -255,7 +255,7 @@ async def test_the_same_selection_is_executed_once(start: Start) -> None:
         async def groups(server: Server) -> list[int]:
             loaded = server.service.room_cache.known(room)
             assert loaded is not None
-            channel = server.service.hub.channels.open(loaded)
+            channel = server.service.hub.channels.existing(loaded)
             assert channel is not None
             return sorted(len(group.streams) for group in channel.groups.values())
 

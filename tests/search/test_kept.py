@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chatserver.interfaces import IndexPage, IndexPlace
-from chatserver.search.kept import PLACE_BYTES, KeptPages
+from chatserver.search.page_cache import PLACE_BYTES, PageCache
 from chatserver_plugins.memory import MemoryStore
 
 PAGE = b"x" * 100
@@ -33,7 +33,7 @@ def place(slot: int) -> IndexPlace:
 
 async def test_a_page_is_read_once() -> None:
     store = await filled(3)
-    kept = KeptPages(store)
+    kept = PageCache(store)
     assert await kept.get([place(0), place(1)]) == [PAGE, PAGE]
     assert await kept.get([place(1), place(2), place(1)]) == [PAGE, PAGE, PAGE]
     assert store.places == [place(0), place(1), place(2)]
@@ -41,7 +41,7 @@ async def test_a_page_is_read_once() -> None:
 
 async def test_a_missing_page_is_looked_for_again() -> None:
     store = await filled(1)
-    kept = KeptPages(store)
+    kept = PageCache(store)
     for _ in range(2):
         assert await kept.get([place(0), place(7)]) == [PAGE, None]
     assert store.places == [place(0), place(7), place(7)]
@@ -49,7 +49,7 @@ async def test_a_missing_page_is_looked_for_again() -> None:
 
 async def test_the_least_recently_used_page_goes_first() -> None:
     store = await filled(4)
-    kept = KeptPages(store, most_bytes=3 * (len(PAGE) + PLACE_BYTES))
+    kept = PageCache(store, most_bytes=3 * (len(PAGE) + PLACE_BYTES))
     await kept.get([place(0), place(1), place(2)])
     await kept.get([place(0)])
     await kept.get([place(3)])

@@ -13,8 +13,8 @@ from chatserver.interfaces import IndexPlace
 from chatserver.model import AnyEvent
 from chatserver.search import directory, lookup, segments
 from chatserver.search.candidates import ANY_SEQ, Candidates, Span
-from chatserver.search.kept import KeptPages
 from chatserver.search.lookup import Lookup
+from chatserver.search.page_cache import PageCache
 from chatserver.search.reading import Groups
 from chatserver_plugins.memory import MemoryStore
 from tests.search.indexing import at, index, log
@@ -35,7 +35,7 @@ class Search:
         for room in rooms:
             self.rooms[room].add_tail(carried, indexed.get(room, 0), segments.NEVER)
         span = self._limits.get("span")
-        pages = KeptPages(self._store)  # type: ignore[arg-type]
+        pages = PageCache(self._store)  # type: ignore[arg-type]
         self._lookup = Lookup(self._store, pages, self.rooms, self._groups, span)  # type: ignore[arg-type]
         self._lookup.plan(known)
 

@@ -69,7 +69,7 @@ SMALL = {
     "lookup.MOST_SEGMENTS": 3,
     "finder.LOOKED_UP": 1,
     "finder.FEW_ROOMS": 1,
-    "kept.KEEP_BYTES": 5000,
+    "page_cache.KEEP_BYTES": 5000,
     "indexer.READ_EVENTS": 7,
 }
 CLOCKS = (timedelta(), timedelta(milliseconds=700))  # of two servers

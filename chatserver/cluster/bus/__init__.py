@@ -1,6 +1,10 @@
 """News between the nodes of one installation, over a bus.
 
-`envelopes.py` packs news into sealed frames. `exchange.py` sends and receives them, `hints.py` reads
-announced events from the store, `online.py` keeps track of the users connected to each node. `link.py` is a
-base for plugins that provide a bus; the contract of a bus is in `interfaces.py`.
+    announcer.py  sends this node's news; exchange.py takes in that of other nodes
+    envelopes.py  packs news into sealed frames, and opens them
+    hints.py      reads announced events from the store
+    online.py     the users who are connected to each node
+    link.py       a base for plugins that provide a bus
+
+The contract of a bus is in `chatserver/interfaces.py`.
 """

@@ -103,8 +103,8 @@ class Exchange:
             case InRoom(news):
                 found = self._cache.known(news.room)
                 if found is not None:
-                    self._hub.say_in_room(found, news)
+                    self._hub.tell_room_here(found, news)
             case OfUser(user, news) | OfMention(user, news):
-                self._hub.say_to_user(user, news)
+                self._hub.tell_user_here(user, news)
             case Moved() | Beat() | Ask() | Part():
                 self._online.heard(node, item, asyncio.get_running_loop().time())

@@ -67,7 +67,7 @@ class Online:
         """Note that the user has no connection left here; they stay online for LINGER_SECONDS."""
         self._leaving[user] = now + LINGER_SECONDS
 
-    def turn(self, now: float) -> list[OnlineItem]:
+    def tick(self, now: float) -> list[OnlineItem]:
         """Drop expired users and nodes. Returns the items to send to other nodes now."""
         self._let_go(now)
         items = list(self._news())

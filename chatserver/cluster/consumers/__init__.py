@@ -1,6 +1,7 @@
 """Consumers: durable readers of the log for plugins. One node at a time runs each; none misses an event.
 
-`reader.py` runs a consumer, `records.py` holds its records in the store, `due.py` the queue of rooms.
+reader.py   runs a consumer; due.py: the queue of rooms; pause.py: a pause that its receiver asked for
+records.py  its records in the store
 """
 
 import asyncio

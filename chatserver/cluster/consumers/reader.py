@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from loguru import logger
 
 from chatserver.cluster.consumers.due import DueRooms
+from chatserver.cluster.consumers.pause import Pause
 from chatserver.cluster.consumers.records import Ask, ConsumerRecords, DeadLetter, Positions
-from chatserver.cluster.consumers.rest import Rest
 from chatserver.errors import ChatError, ReceiverBusy, StoreUnavailable, Undeliverable
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.types import Consumer
@@ -70,7 +70,7 @@ class Reader:
         self._due: DueRooms | None = None
         self._positions = Positions(self.records)
         self._troubles: dict[str, Trouble] = {}
-        self._rest = Rest()
+        self._rest = Pause()
 
     def wake(self, rooms: Iterable[str]) -> None:
         if self._due is not None:

@@ -6,7 +6,8 @@
     writer.py     writes an archive, reader.py reads one and checks all of it
     exporting.py, importing.py   from a store to a file and back; files.py: visible when complete
     moving.py     from store to store; merge.py: their records, side by side
-    passing.py    records that no copy has; patience.py: retries; background.py: threads
+    redacting.py  replaced texts, left out of archives; errors.py
+    transient.py  records that no copy has; patience.py: retries; background.py: threads
 
 Backups (`chatserver/copies/backup`) are built on this package. Nothing here opens a store or prints.
 """

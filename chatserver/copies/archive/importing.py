@@ -12,10 +12,10 @@ from chatserver.copies.archive.claims import Origin
 from chatserver.copies.archive.digests import Phases, Progress, SpaceDigests, silently
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.lines import End, Record, RoomEnd, encode
-from chatserver.copies.archive.passing import is_of_nodes
 from chatserver.copies.archive.patience import Patient, patiently
 from chatserver.copies.archive.reader import Content, Reader
 from chatserver.copies.archive.target import Target
+from chatserver.copies.archive.transient import is_of_nodes
 from chatserver.interfaces import Store
 from chatserver.model import Event
 

@@ -12,9 +12,9 @@ from chatserver.copies.archive.digests import Phases, silently
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.lines import Record
 from chatserver.copies.archive.merge import flat, merged
-from chatserver.copies.archive.passing import is_of_nodes
 from chatserver.copies.archive.patience import Patient, Readable, away, patiently
 from chatserver.copies.archive.target import BATCH, WRITES, Target
+from chatserver.copies.archive.transient import is_of_nodes
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent

@@ -26,7 +26,7 @@ from chatserver.copies.archive.lines import (
     decode_lines,
     is_marker,
 )
-from chatserver.copies.archive.passing import is_passing
+from chatserver.copies.archive.transient import is_transient
 from chatserver.model import AnyEvent, Event, RoomChanged
 from chatserver.service.markers import MARKERS
 
@@ -171,7 +171,7 @@ class Reader:
 
     def _add_record(self, text: bytes, record: Record) -> None:
         self._demand_room(None)
-        if record.value is None or is_passing(record.space, record.key):
+        if record.value is None or is_transient(record.space, record.key):
             raise self._wrong(f"space {record.space}: such a record is not allowed in an archive")
         if record.space == MARKERS and not is_marker(record):
             raise self._wrong(f"space {MARKERS}: expected the seq of an event")

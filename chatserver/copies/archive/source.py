@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.archive.lines import Record
-from chatserver.copies.archive.passing import is_passing
 from chatserver.copies.archive.patience import Readable
+from chatserver.copies.archive.transient import is_transient
 from chatserver.model import AnyEvent
 
 PAGE = 1000  # rooms or records in one read
@@ -21,7 +21,7 @@ LeftOut = Callable[[str, str], bool]  # whether to leave out the record of this 
 async def records(store: Readable) -> AsyncIterator[list[Record]]:
     """All records, in pages, by space and key, without transient ones (passing.py)."""
     for space in await store.spaces():
-        async for page in records_of(store, space, is_passing):
+        async for page in records_of(store, space, is_transient):
             yield page
 
 

@@ -9,6 +9,8 @@
                    changes.py finds the changes, shipper.py writes them; newest.py: the newest of all nodes
     moment.py      chooses the backup from which a moment is restored
     restore.py     fills a store; comparing.py compares its logs with the backup's; verify.py tries a restore
+    key.py         the backup key; configured.py: shelf and settings of a configuration; errors.py
+    pace.py        leaves processor time to others
     job.py         backups that a server makes by itself; figures.py: metrics of all backups
 
 A server that makes no backups does not import this package.

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from chatserver.copies.archive import source
 from chatserver.copies.archive.background import in_thread
 from chatserver.copies.archive.lines import Line, Record, RoomEnd, Until
-from chatserver.copies.archive.passing import is_passing
+from chatserver.copies.archive.transient import is_transient
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.increments import IncrementFile
 from chatserver.copies.backup.reading import Backup
@@ -151,7 +151,7 @@ async def _changes(store: Store, known: Digests, wanted: Callable[[str], bool]) 
     """New and changed records, one list for each page; then the removed ones."""
     deleted = dict.fromkeys(each for each in known if wanted(each[0]))
     for space in filter(wanted, await store.spaces()):
-        async for page in source.records_of(store, space, is_passing):
+        async for page in source.records_of(store, space, is_transient):
             changed = []
             for record in page:
                 deleted.pop((record.space, record.key), None)

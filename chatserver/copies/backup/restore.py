@@ -16,9 +16,9 @@ from chatserver.copies.archive.claims import Origin
 from chatserver.copies.archive.digests import Progress, silent
 from chatserver.copies.archive.errors import ArchiveError, Corrupted
 from chatserver.copies.archive.lines import Line, Record, Until, is_marker
-from chatserver.copies.archive.passing import is_passing
 from chatserver.copies.archive.patience import Patient, patiently
 from chatserver.copies.archive.target import BATCH, Heads, Target
+from chatserver.copies.archive.transient import is_transient
 from chatserver.copies.backup.comparing import differing, ends_of
 from chatserver.copies.backup.moment import Moment
 from chatserver.copies.backup.reading import Backup
@@ -171,7 +171,7 @@ def _covers(line: Line, moment: Moment) -> bool:
 
 def _restored(record: Record, heads: Heads) -> Record | None:
     """The record to write: a read marker is at most its room's head."""
-    if is_passing(record.space, record.key):
+    if is_transient(record.space, record.key):
         return None
     if record.space != MARKERS or record.value is None:
         return record

@@ -1,1 +1,8 @@
-"""The WebSocket transport: handshake, frames, reading, writing, and the sessions of chat.v1."""
+"""The WebSocket transport, and the protocol chat.v1 on it.
+
+upgrade.py, socket.py   from a request to a WebSocket; forgetting.py frees the request's memory
+transport.py            one WebSocket: inbox.py reads and outbox.py writes
+frames.py               frames (RFC 6455); deflate.py: their compression (RFC 7692)
+heartbeat.py            pings, and the end of connections that answer none
+session.py, ops.py      chat.v1 on it, one function for each operation
+"""

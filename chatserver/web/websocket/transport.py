@@ -1,6 +1,6 @@
 """The server's end of a WebSocket connection: RFC 6455 to the letter, and cheap per message.
 
-Tornado does the handshake. Then the transport takes over the bare socket: its inbox reads from it, and its
+Tornado does the forgetting. Then the transport takes over the bare socket: its inbox reads from it, and its
 outbox writes ready-made frames straight to it. TLS connections stay with Tornado's stream. The transport
 opens, keeps alive and closes a connection; the handler interprets the messages.
 """
@@ -15,14 +15,14 @@ from typing import Any, Final, Protocol, cast
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13, _WebSocketParams
 
-from chatserver.web.websocket import deflate, frames, handshake
+from chatserver.web.websocket import deflate, forgetting, frames
 from chatserver.web.websocket.frames import FrameError, FrameReader
 from chatserver.web.websocket.heartbeat import Beating, Heartbeat
 from chatserver.web.websocket.inbox import Inbox
 from chatserver.web.websocket.outbox import Outbox
 
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds that a peer has for its part of the closing handshake."""
+"""Seconds that a peer has for its part of the closing forgetting."""
 SILENT_INTERVALS: Final = 2
 
 _PING = frames.control_frame(frames.PING)
@@ -112,7 +112,7 @@ class Transport(WebSocketProtocol13):
         except Exception:
             handler.log_exception(*sys.exc_info())
             self._fail(frames.INTERNAL_ERROR, "")
-        handshake.forget(handler)
+        forgetting.forget(handler)
         if self._heartbeat is not None and not self._reported:
             self._slice = self._heartbeat.join(self)
         if self._socket is not None:
@@ -124,7 +124,7 @@ class Transport(WebSocketProtocol13):
         self.client_terminated = self.server_terminated = self._reported = True
         self._inbox.drop()
         self._outbox.drop()
-        handshake.forget(handler)
+        forgetting.forget(handler)
         self.handler = cast(Any, None)
 
     def _choose_subprotocol(self, handler: WebSocketHandler) -> None:
@@ -146,7 +146,7 @@ class Transport(WebSocketProtocol13):
     def _take_over(self, stream: IOStream) -> bytes:
         """Take over the stream's socket if possible.
 
-        Returns the bytes that the client sent right behind its handshake.
+        Returns the bytes that the client sent right behind its forgetting.
         """
         # Nagle's algorithm and delayed acknowledgements make an answer wait 44 ms.
         stream.set_nodelay(True)

@@ -12,6 +12,6 @@ def is_of_nodes(space: str, key: str) -> bool:
     return space in (CHANGED, LEASES, META)
 
 
-def is_passing(space: str, key: str) -> bool:
+def is_transient(space: str, key: str) -> bool:
     """Whether the record belongs to the nodes or is a session: a restore ends all sessions."""
     return is_of_nodes(space, key) or (space.startswith("plugin/") and key.startswith(SESSIONS))

@@ -13,7 +13,7 @@ KEEP_BYTES = 32 << 20  # for all rooms together
 PLACE_BYTES = 300  # memory of a place and its entry, beside the page
 
 
-class KeptPages:
+class PageCache:
     """Reads pages from a store unless they are cached; the least recently used are dropped first."""
 
     def __init__(self, store: Store, most_bytes: int = KEEP_BYTES) -> None:

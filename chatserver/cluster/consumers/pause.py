@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Rest:
+class Pause:
     """The pause; none at first. Tasks wait for `over` before they pass events on."""
 
     def __init__(self) -> None:
