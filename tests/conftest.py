@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from loguru import logger
 from tornado.ioloop import IOLoop
 
-from tests.virtual_time import VirtualLoop
+from tests.virtual_time import VirtualLoop, paced_by
 
 NESTED_TURNS = 30  # of the loop, enough for the six generators of a streamed answer of httpx
 
@@ -53,10 +54,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def io_loop(request: pytest.FixtureRequest) -> Iterator[IOLoop]:
     """The loop that pytest-tornasync runs a test on, made without calls that Tornado retires."""
     is_virtual = request.node.get_closest_marker("virtual_time") is not None
-    given = {"asyncio_loop": VirtualLoop()} if is_virtual else {}
-    loop = IOLoop(make_current=False, **given)
-    yield loop
-    loop.run_sync(_close_generators)
+    virtual = VirtualLoop() if is_virtual else None
+    loop = IOLoop(make_current=False, **({"asyncio_loop": virtual} if virtual else {}))
+    with paced_by(virtual) if virtual else nullcontext():
+        yield loop
+        loop.run_sync(_close_generators)
     loop.close()
 
 

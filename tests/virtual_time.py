@@ -7,8 +7,10 @@ test that waits for them cannot run on this loop. Neither does `time.monotonic()
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
+from unittest import mock
 
 T = TypeVar("T")
 
@@ -41,7 +43,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._wait(0)
 
 
+@contextmanager
+def paced_by(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Logs time their batches by this loop."""
+    with mock.patch("chatserver.roomlog.log.pace_clock", loop.time):
+        yield
+
+
 def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What the coroutine function returns, run on a virtual loop of its own."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, paced_by(runner.get_loop()):
         return runner.run(test())
