@@ -23,6 +23,7 @@ NAMES = {"mongo": "MongoDB", "postgres": "PostgreSQL"}
 LATENCY_SECONDS = 0.2  # more for each way
 RESET_SECONDS = 0.1
 SECONDS = 8 if IS_LONG else 2
+CONTROL_TRIALS = 5
 CONTROLLED = NAMES if IS_LONG else ["mongo"]
 BREAKS = f"9 connections to the store reset each {RESET_SECONDS * 1000:.0f} ms"
 
@@ -103,8 +104,14 @@ async def test_a_way_that_breaks_costs_no_message(tmp_path: Path, way: Way, seed
 async def test_control_under_a_new_client_id_they_are_doubled(
     tmp_path: Path, way: Way, seed: int
 ) -> None:
-    outcome = await break_in_traffic(tmp_path, way, seed, forgetful=True)
-    assert [line for line in outcome.findings if re.match(r"stored \d+ times", line)]
+    for number in range(CONTROL_TRIALS):  # a break may come when no answer is on its way
+        folder = tmp_path / f"{tmp_path.name}_{number}"
+        folder.mkdir()
+        outcome = await break_in_traffic(folder, way, seed + 100 * number, forgetful=True)
+        if any(re.match(r"stored \d+ times", line) for line in outcome.findings):
+            break
+    else:
+        pytest.fail("a checker that finds no doubles would not notice their loss")
     name = f"{BREAKS}, control: repeats under a new client_id"
     record_trial(outcome.row(name, NAMES[way.store], seed, control=True))
 
