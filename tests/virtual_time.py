@@ -51,6 +51,6 @@ def paced_by(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 def run(test: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What the coroutine function returns, run on a virtual loop of its own."""
+    """Run a coroutine function on a virtual loop of its own, and return its result."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner, paced_by(runner.get_loop()):
         return runner.run(test())

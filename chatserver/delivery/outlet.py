@@ -48,7 +48,7 @@ FlushedT = TypeVar("FlushedT", bound=Flushed)
 
 
 class Outlet:
-    """What all connections of this node share when they send."""
+    """The bounds, counters and pages that all connections of this node share, and their writes."""
 
     def __init__(self, limits: LimitsConfig, read: ReadEvents, measures: Measures) -> None:
         """`read` gives at most so many events of a room after a seq, replaced texts redacted."""

@@ -1,4 +1,4 @@
-"""What is relied on in nats-py, aiokafka and the standard library."""
+"""The parts that the server relies on in nats-py, aiokafka and the standard library."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ async def connected(kind: type[Client], place: str) -> AsyncIterator[Any]:
 
 
 @canary(Client, "_process_info", "_current_server")
-async def test_what_is_put_into_the_servers_info_counts() -> None:
+async def test_a_changed_field_of_the_servers_info_counts() -> None:
     seen: list[object] = []
 
     class Own(Client):

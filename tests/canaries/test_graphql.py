@@ -1,4 +1,4 @@
-"""What is relied on in graphql-core's executor, whose methods are public and yet not promised to stay."""
+"""The methods of graphql-core's executor that the server relies on: public, but not promised to stay."""
 
 import ast
 import asyncio
@@ -231,7 +231,7 @@ async def test_an_item_that_awaits_something_itself_says_so() -> None:
     assert outcome.data == {"dogs": [{"name": "Rex"}]}
 
 
-async def test_what_was_begun_in_vain_is_awaited_in_the_background() -> None:
+async def test_an_awaitable_begun_in_vain_is_awaited_in_the_background() -> None:
     ended = asyncio.Event()
 
     async def fails() -> None:

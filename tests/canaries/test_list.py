@@ -53,7 +53,7 @@ def test_our_own_names_on_other_objects_are_used(found: set[Use]) -> None:
     assert {(use.path, use.name) for use in found} >= OWN
 
 
-def test_what_is_relied_on_in_every_listed_name_is_tested() -> None:
+def test_every_listed_name_has_a_test() -> None:
     for path in Path(__file__).parent.glob("test_*.py"):
         importlib.import_module(f"{__package__}.{path.stem}")
     assert tested == set(ALL)

@@ -1,4 +1,4 @@
-"""What is relied on in one HTTP request's connection and handler."""
+"""The parts that the server relies on in one HTTP request's connection and handler."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

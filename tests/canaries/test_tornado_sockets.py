@@ -1,4 +1,4 @@
-"""What is relied on in Tornado's WebSockets."""
+"""The parts that the server relies on in Tornado's WebSockets."""
 
 from types import SimpleNamespace
 from typing import Any

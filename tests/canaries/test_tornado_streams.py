@@ -1,4 +1,4 @@
-"""What is relied on in IOStream and in the server that makes the streams."""
+"""The parts that the server relies on in IOStream and in the server that makes the streams."""
 
 import asyncio
 import socket
