@@ -47,9 +47,10 @@ if TYPE_CHECKING:
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
 # Of objects made and kept. A collection of the youngest takes a microsecond for each, and more on a busy
-# machine: fifty thousand, as graphql-core's validation leaves behind, stopped the loop for 0.15 s. The oldest
-# are looked at as often as Python does by itself: a quarter of a million of them, saved up, took 0.5 s.
-GC_THRESHOLDS = (3_000, 5, 10)
+# machine: fifty thousand, as graphql-core's validation leaves behind, stopped the loop for 0.15 s. Old garbage
+# is freed at once, too: that of many odd documents took 50 to 80 ms with Python's 10 in the last place. Python
+# looks through all old objects only when a quarter as many are new, so a large server does not do it more often.
+GC_THRESHOLDS = (3_000, 5, 2)
 # The interpreter's switch interval: a driver's thread gets the lock from the loop after this time. With
 # Python's default of 5 ms each batch, and each answer of the store, would wait that long.
 THREAD_SECONDS = 0.0005
