@@ -23,7 +23,7 @@ from chatserver.errors import (
     Undeliverable,
 )
 from chatserver.hooks.context import Context
-from chatserver.hooks.extras import from_extra, how_to_install
+from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.types import (
     AccountChange,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.hooks.extras import how_to_install
+from chatserver.hooks.dependencies import how_to_install
 
 ROOT = Path(__file__).parent.parent
 NAME = "pluggable-chatserver"

@@ -12,7 +12,7 @@ from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.config.settings import describe
-from chatserver.hooks.extras import how_to_install
+from chatserver.hooks.dependencies import how_to_install
 from chatserver_plugins.kafka import KafkaPlugin
 from chatserver_plugins.nats_bus import NatsBusPlugin
 from chatserver_plugins.postgres import PostgresPlugin

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from chatserver.copies.archive.errors import Corrupted
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.key import Key
-from chatserver.hooks.extras import how_to_install
+from chatserver.hooks.dependencies import how_to_install
 
 SALT_BYTES = 16
 _PLACE_BYTES = 12  # a nonce of AES-GCM: number (11 bytes), flag of the last chunk (1 byte)
