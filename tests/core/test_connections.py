@@ -1,11 +1,12 @@
 """Connections of any interface: signed in, counted by user, and forgotten with all that they followed."""
 
+from collections.abc import Sequence
 from unittest import mock
 
 import pytest
 
 from chatserver.errors import ChatError
-from chatserver.model import MessageEdited
+from chatserver.model import AnyEvent, MessageEdited
 from chatserver.roomlog.room import Advance
 from chatserver.testing.samples import event
 from tests.core.clients import Reader
@@ -79,3 +80,18 @@ async def test_pages_with_a_replaced_text_are_dropped_though_memory_is_short() -
         with mock.patch.object(pages, "forget", side_effect=MemoryError):
             built.first.hub.deliver(built.room, Advance(98, [edited], [(2, 2)]))
         assert not pages._kept and not pages._size
+
+
+async def test_a_page_under_way_when_all_are_dropped_is_made_again() -> None:
+    async with scene() as built:
+        pages, made = built.first.hub.outlet.pages, list[int]()
+        await built.post(3)
+
+        async def encode(events: Sequence[AnyEvent], limit: int) -> list[tuple[bytes, int]]:
+            made.append(len(events))
+            if len(made) == 1:
+                pages.clear()
+            return [(b"x", events[-1].seq)]
+
+        await pages.get(built.room, 0, "form", encode)
+        assert len(made) == 2

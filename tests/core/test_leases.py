@@ -1,11 +1,13 @@
 """One of several nodes on a store holds a lease; when it falls silent, another takes it over."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
 from chatserver.cluster.leases import EXPIRE_BEATS, HOLD_BEATS, SPACE, Lease, Leases
+from chatserver.errors import StoreUnavailable
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore
 from tests.virtual_time import run
@@ -205,5 +207,21 @@ def test_work_that_ends_or_fails_says_so() -> None:
         with pytest.raises(ValueError, match="on purpose"):
             await lease.while_held(fail)
         await nodes.nodes[0].stop()
+
+    run(test)
+
+
+def test_each_failure_of_the_store_is_reported() -> None:
+    async def test() -> None:
+        nodes, failures = Nodes(), list[StoreUnavailable]()
+        nodes.nodes[0] = nodes.node(0, on_failure=failures.append)
+        nodes.begin(0)
+        await asyncio.sleep(2 * BEAT)
+        assert failures == []
+        nodes.stores[0].arm(itertools.repeat(("before", 0.0)))
+        await asyncio.sleep(3 * BEAT)
+        assert len(failures) == 3
+        nodes.stores[0].heal()
+        await nodes.end()
 
     run(test)
