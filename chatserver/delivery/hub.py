@@ -84,7 +84,7 @@ class Hub:
         return len(self._connections)
 
     def sign_in(self, subscriber: Subscriber, user: User, token: str) -> bool:
-        """A connection is this user's, by the session of this token. Whether it is the user's first."""
+        """Sign a connection in, by the session of `token`. Returns whether it is the user's first."""
         subscriber.sign_in(user, token)
         mine = self._users.setdefault(user.id, set())
         mine.add(subscriber)
@@ -101,7 +101,7 @@ class Hub:
                 subscriber.lose(room)
 
     def remove(self, subscriber: Subscriber) -> bool:
-        """The subscriber's connection is gone. Whether it was its user's last one."""
+        """Forget a connection that is gone. Returns whether it was its user's last one."""
         self.discard(subscriber)
         was_last = False
         if subscriber.user is not None:
@@ -131,7 +131,7 @@ class Hub:
                 self._let_go(room, left.user.id)
 
     def _let_go(self, room: Room, user: str) -> None:
-        """Take connections of a member who left off the room, if they may no longer read it."""
+        """End the feeds of a member who has left, unless they may still read the room."""
         for subscriber in self.of_user(user):
             if any(feed.room is room for feed in subscriber.feeds):
                 subscriber.lose(room)

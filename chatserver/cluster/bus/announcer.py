@@ -92,7 +92,7 @@ class Announcer:
         if len(self._heads) + len(self._items) > WAITING_ITEMS:
             self._dropped.add(len(self._gathered()))
         if self._task is None:
-            self._task = asyncio.create_task(self._send(), name="exchange")
+            self._task = asyncio.create_task(self._send(), name="announcer")
 
     def _gathered(self) -> list[bytes]:
         items = [encode(Head(room, seq)) for room, seq in self._heads.items()] + self._items
