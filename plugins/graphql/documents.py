@@ -11,27 +11,21 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
-    parse,
-    specified_rules,
-    validate,
 )
-from graphql.language import DocumentNode, NameNode, Node, SelectionSetNode, Token, TokenKind
-from graphql.validation import MaxIntrospectionDepthRule
+from graphql.language import DocumentNode
 
 from chatserver import StartupError
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.errors import Refused
 from chatserver_plugins.graphql.limits import (
+    CHARS,
     INTROSPECTION,
     Fragments,
     check_shape,
     fields_of,
     fragments_of,
 )
-
-ERRORS = 20  # shown of one document
-NO_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
-RULES = (*specified_rules, MaxIntrospectionDepthRule)
+from chatserver_plugins.graphql.validation import errors_of, forget_tokens, parsed
 
 
 class Operation(NamedTuple):
@@ -119,10 +113,10 @@ class Documents:
     def _make(self, text: str, hide_names: bool = False) -> Document:
         node = self._parse(text)
         check_shape(node, depth=self._config.depth, aliases=self._config.aliases)
-        errors = validate(self._schema, node, RULES, max_errors=ERRORS, hide_suggestions=hide_names)
+        errors = errors_of(self._schema, node, hide_names=hide_names)
         if errors:
             raise Refused("graphql.invalid", errors=errors)
-        _forget_tokens(node)
+        forget_tokens(node)
         operations = [
             part for part in node.definitions if isinstance(part, OperationDefinitionNode)
         ]
@@ -132,34 +126,16 @@ class Documents:
 
     def _parse(self, text: str) -> DocumentNode:
         tokens = self._config.tokens
+        if len(text) > CHARS:
+            raise Refused("graphql.tokens", detail={"limit": tokens, "chars": CHARS})
         try:
-            return parse(text, max_tokens=tokens)
+            return parsed(text, tokens)
+        except RecursionError as error:
+            raise Refused("graphql.depth", detail={"limit": self._config.depth}) from error
         except GraphQLSyntaxError as error:
             if f"more than {tokens} tokens" in error.message:
                 raise Refused("graphql.tokens", detail={"limit": tokens}) from error
-            if "nested too deeply" in error.message:
-                raise Refused("graphql.depth", detail={"limit": self._config.depth}) from error
             raise Refused("graphql.parse", errors=[error]) from error
-
-
-def _forget_tokens(document: DocumentNode) -> None:
-    """Drop a document's tokens, and positions that no error message needs.
-
-    Tokens refer to each other in cycles, and are most of what the garbage collector would have to scan.
-    """
-    waiting: list[Node] = [document]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, NameNode | SelectionSetNode):
-            object.__setattr__(node, "loc", None)  # nodes are frozen
-        elif node.loc is not None:
-            node.loc.start_token = node.loc.end_token = NO_TOKEN
-        for key in node.keys:
-            inside = getattr(node, key, None)
-            if isinstance(inside, Node):
-                waiting.append(inside)
-            elif isinstance(inside, list | tuple):
-                waiting.extend(each for each in inside if isinstance(each, Node))
 
 
 def _described(node: OperationDefinitionNode, fragments: Fragments) -> Operation:

@@ -5,7 +5,7 @@ Validation compares fields of the same name in pairs, so documents that would ma
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -21,7 +21,9 @@ from chatserver_plugins.graphql.errors import Refused
 
 INTROSPECTION = ("__schema", "__type")
 # Bounds of one document. Validation takes half a millisecond for each operation, and compares fragments in pairs.
+CHARS = 65_536  # a long text belongs in the variables
 OPERATIONS, FRAGMENTS = 20, 50
+LEVELS = 100  # of nested selections of any kind; validation calls itself for each
 PAIRS = 2_000  # of fields with one name, which validation compares in some microseconds each
 STEPS = 20_000  # fields visited; if fragments are combined in many ways, there are more than tokens
 VALUES, VALUES_DEPTH = 5_000, 32  # in the variables of an operation; each one's type is checked
@@ -56,10 +58,13 @@ def check_shape(document: DocumentNode, *, depth: int, aliases: int) -> None:
     if len(operations) > OPERATIONS or len(fragments) > FRAGMENTS:
         raise Refused("graphql.tokens", "The document has too many operations or fragments.")
     depths = _Depths(fragments)
-    if any(depths.of(operation.selection_set) > depth for operation in operations):
+    if any(depths.of(operation.selection_set).fields > depth for operation in operations):
         raise Refused("graphql.depth", detail={"limit": depth})
+    for name in fragments:
+        depths.of_fragment(name)
+    parts = (*operations, *fragments.values())
     shape = _Shape(fragments, aliases)
-    for part in (*operations, *fragments.values()):
+    for part in parts:
         shape.check(part.selection_set)
 
 
@@ -147,31 +152,49 @@ class _Shape:
             raise Refused("graphql.aliases", "The document repeats the same fields too many times.")
 
 
+class _Depth(NamedTuple):
+    fields: int  # with what introspection selects counted as flat
+    levels: int  # of fields, inline fragments and spreads
+
+
 class _Depths:
-    """Depths of selections; each fragment is measured once. Introspection counts as flat."""
+    """Depths of selections; each fragment is measured once. Raises `Refused` beyond `LEVELS`."""
 
     def __init__(self, fragments: Fragments) -> None:
         self._fragments = fragments
-        self._known: dict[str, int] = {}
+        self._known: dict[str, _Depth] = {}
 
-    def of(self, selections: SelectionSetNode | None) -> int:
+    def of(self, selections: SelectionSetNode | None, above: int = 0) -> _Depth:
+        """The depth below a place that has so many levels above it."""
         if selections is None:
-            return 0
-        return max((self._of(selection) for selection in selections.selections), default=0)
+            return _Depth(0, 0)
+        _demand(above + 1)
+        fields = levels = 0
+        for selection in selections.selections:
+            inside = self._of(selection, above + 1)
+            fields, levels = max(fields, inside.fields), max(levels, inside.levels)
+        return _Depth(fields, levels + 1)
 
-    def _of(self, selection: object) -> int:
+    def _of(self, selection: object, above: int) -> _Depth:
         if isinstance(selection, FieldNode):
-            if selection.name.value in INTROSPECTION:
-                return 1
-            return 1 + self.of(selection.selection_set)
+            inside = self.of(selection.selection_set, above)
+            is_flat = selection.name.value in INTROSPECTION
+            return _Depth(1 if is_flat else inside.fields + 1, inside.levels)
         if isinstance(selection, InlineFragmentNode):
-            return self.of(selection.selection_set)
+            return self.of(selection.selection_set, above)
         if isinstance(selection, FragmentSpreadNode):
-            return self._of_fragment(selection.name.value)
-        return 0
+            return self.of_fragment(selection.name.value, above)
+        return _Depth(0, 0)
 
-    def _of_fragment(self, name: str) -> int:
+    def of_fragment(self, name: str, above: int = 0) -> _Depth:
         if name not in self._known and name in self._fragments:
-            self._known[name] = 0  # validation reports a fragment that contains itself
-            self._known[name] = self.of(self._fragments[name].selection_set)
-        return self._known.get(name, 0)
+            self._known[name] = _Depth(0, 0)  # validation reports a fragment that contains itself
+            self._known[name] = self.of(self._fragments[name].selection_set, above)
+        found = self._known.get(name, _Depth(0, 0))
+        _demand(above + found.levels)
+        return found
+
+
+def _demand(levels: int) -> None:
+    if levels > LEVELS:
+        raise Refused("graphql.depth", detail={"limit": LEVELS})

@@ -54,6 +54,8 @@ def document(rng: Random, knowns: list[str], only: str = "") -> str:
         return rng.choice(INTROSPECTION)
     if kind < 0.1:
         return values.text(rng)
+    if kind < 0.12:
+        return _chain(rng.randrange(1, 60), rng.randrange(1, 250))
     name = only or rng.choice(("query", "query", "mutation", "subscription"))
     root = {
         "query": SCHEMA.query_type,
@@ -72,6 +74,14 @@ def document(rng: Random, knowns: list[str], only: str = "") -> str:
             + text[place:]
         )
     return text
+
+
+def _chain(fragments: int, depth: int) -> str:
+    """Fragments that each nest selections, and the next fragment in them."""
+    return "{ ...f0 }" + "".join(
+        f" fragment f{n} on Query {{" + "... {" * depth + f"...f{n + 1}" + "}" * (depth + 1)
+        for n in range(fragments)
+    )
 
 
 def _selection(rng: Random, kind: Any, depth: int, knowns: list[str]) -> str:

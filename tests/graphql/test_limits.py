@@ -42,7 +42,16 @@ HOSTILE = {
     "one field again and again": ("{" + many("__typename", 900) + "}", "graphql.aliases"),
     "in fragments": ("{" + many("... on Query { __typename }", 150) + "}", "graphql.aliases"),
     "nested fields": ("{ me " * 400 + "}" * 400, "graphql.depth"),
-    "deeper than the parser follows": ("{ me " * 30_000, "graphql.depth"),
+    "deeper than the parser follows": ("{ me " * 12_000, "graphql.depth"),
+    "fragments nested in fragments": (
+        "{ ...f0 }"
+        + "".join(
+            f" fragment f{n} on Query {{" + "...{" * 20 + f"...f{n + 1}" + "}" * 21
+            for n in range(10)
+        )
+        + " fragment f10 on Query { me { id } }",
+        "graphql.depth",
+    ),
     "nested lists": ("{ room(id: " + "[" * 900 + "}", "graphql.depth"),
     "fragments in many places": (
         "{ ...f0 }"
@@ -78,6 +87,7 @@ HOSTILE = {
         "mutation { createRoom(input: {" + many("f#: 1", 300) + "}) { room { id } } }", "graphql.invalid",
     ),
     "newlines": ("\n" * 60_000 + "{ x }", "graphql.invalid"),
+    "a long text": ('{ room(id: "' + "\\n" * 100_000 + '") { id } }', "graphql.tokens"),
     "logins": (
         "mutation {" + many('a#: login(input: {username: "a", password: "#"}) { token }', 20) + "}",
         "graphql.cost",
