@@ -17,7 +17,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test test-quick bench autobahn fuzz faults lint format docs dist sbom locks clean
+.PHONY: help run test test-quick test-deploy bench autobahn fuzz faults lint format docs dist sbom locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -32,7 +32,12 @@ test: test-quick ## run the whole test suite
 
 test-quick: ## the same without the fault tests
 	@deploy/make-venv test
-	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults $(ARGS)
+	.venv/bin/python -m pytest -n auto $(SHARED) --ignore tests/faults --ignore tests/operation $(ARGS)
+
+test-deploy: ## run the files of deploy/ with the tools they are for (Debian, root)
+	@deploy/make-venv test
+	@deploy/make-tools
+	.venv/bin/python -m pytest -n 2 $(SHARED) tests/operation $(ARGS)
 
 bench: ## measure the server, beside the plain Tornado way
 	@deploy/make-venv test
@@ -81,5 +86,5 @@ locks: ## lock the versions and hashes of what the image and CI install
 	deploy/make-locks $(ARGS)
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
