@@ -14,6 +14,7 @@ Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_STATIC_URL = re.compile(r"(?:https?://[A-Za-z0-9.-]+(?::\d+)?)?/(?:[A-Za-z0-9._~-]+/)*")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +119,14 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     static: Annotated[
         str, Meta(description="Folder to serve as the page; empty serves the built-in one.")
     ] = ""
+    static_url: Annotated[
+        str,
+        Meta(
+            description="Address from which browsers get the page's files, such as that of a CDN that "
+            "gets them from this server's /static/; empty: this server. "
+            "Example: https://cdn.example.org/static/"
+        ),
+    ] = ""
     debug: Annotated[
         bool,
         Meta(
@@ -144,6 +153,11 @@ class ServerConfig(Section, frozen=True, kw_only=True):
                 raise ValueError(
                     f"allowed_origins: expected an origin such as https://chat.example.org, got {origin!r}"
                 )
+        if self.static_url and not _STATIC_URL.fullmatch(self.static_url):
+            raise ValueError(
+                "static_url: expected an address that ends in /, such as https://cdn.example.org/static/, "
+                f"got {self.static_url!r}"
+            )
         if bool(self.tls_certificate) != bool(self.tls_key):
             missing = "tls_key" if self.tls_certificate else "tls_certificate"
             raise ValueError(f"{missing}: required, TLS needs both tls_certificate and tls_key")

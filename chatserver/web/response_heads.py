@@ -15,11 +15,22 @@ import msgspec
 from chatserver.errors import ChatError
 from chatserver.protocol import ErrorBody, error_body
 
-# The page loads nothing from elsewhere and runs nothing inline.
+
+def content_policy(origin: str = "") -> str:
+    """The value of Content-Security-Policy: the page loads nothing from elsewhere and runs nothing inline.
+
+    `origin` is one from which its scripts, styles and pictures may come as well, such as https://cdn.example.org.
+    """
+    own = f"'self' {origin}".rstrip()
+    return (
+        f"default-src 'none'; script-src {own}; style-src {own}; img-src {own} data:; "
+        "connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    )
+
+
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": content_policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -37,7 +37,7 @@ def application(
     """
     config = gate.config
     database = SharedCheck(HealthCheck("database", gate.service.ping))
-    files = StaticFiles(config.server.static, config.server.debug)
+    files = StaticFiles(config.server.static, config.server.debug, config.server.static_url)
     clients: list[Address] = [
         (r"/ws", ChatSocket, "/ws", {}),
         *((path, handler, name, {}) for path, handler, name in api.ROUTES),

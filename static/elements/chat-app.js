@@ -4,7 +4,7 @@
  * Needs `session`, `store`, `connection`.
  */
 
-import { h } from "../lib/dom.js";
+import { h, LOGO } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import "./connection-status.js";
@@ -123,7 +123,7 @@ function welcome() {
   return h(
     "div",
     { class: "welcome", "data-testid": "welcome" },
-    h("img", { src: "/static/icon.svg", alt: "", width: "72", height: "72" }),
+    h("img", { src: LOGO, alt: "", width: "72", height: "72" }),
     h("h2", {}, t("welcome.title")),
     h("p", { class: "muted" }, t("welcome.lead")),
     h("p", { class: "muted keys" }, t("keys.hint")),

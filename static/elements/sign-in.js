@@ -1,6 +1,6 @@
 /** Signing in and signing up. Fires "signed-in" ({user}). Needs `api`; the attribute data-notice is shown above the form. */
 
-import { h } from "../lib/dom.js";
+import { h, LOGO } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { languageSelect } from "./language-select.js";
 import { View } from "./view.js";
@@ -33,7 +33,7 @@ class SignIn extends View {
       h(
         "main",
         { class: "sign-in-card" },
-        h("img", { src: "/static/icon.svg", alt: "", class: "sign-in-logo", width: "56", height: "56" }),
+        h("img", { src: LOGO, alt: "", class: "sign-in-logo", width: "56", height: "56" }),
         h("h1", {}, t(`${mode}.title`)),
         h("p", { class: "muted" }, t(`${mode}.lead`)),
         this.dataset.notice && h("p", { class: "notice", role: "status", "data-testid": "notice" }, this.dataset.notice),

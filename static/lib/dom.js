@@ -16,6 +16,9 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** The address of the page's own picture, wherever its files come from. */
+export const LOGO = new URL("../icon.svg", import.meta.url).href;
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A 24 × 24 line drawing; decoration only, the button around it carries the name. */

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,9 @@ EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/me"
 class Server:
     """`chatserver dev` as its own process; killed and started again on the same port and data."""
 
-    def __init__(self, data: Path, store: str) -> None:
+    def __init__(self, data: Path, store: str, settings: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
+        self._settings = settings or {}
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
         self._store = store
@@ -37,6 +38,8 @@ class Server:
         command = [sys.executable, "-m", "chatserver", "dev", "--store", self._store]
         command += ["--port", str(self.port), "--data", str(self._data / "data")]
         command += ["--set", "server.unique_names=false"]  # each test has an Aya of its own
+        for key, value in self._settings.items():
+            command += ["--set", f"{key}={value}"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._data)
         deadline = time.monotonic() + START_SECONDS

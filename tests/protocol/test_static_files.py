@@ -1,0 +1,130 @@
+"""The page's files under an address that is a digest of them, to be kept for ever by browsers and a CDN."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from chatserver import StartupError
+from chatserver.config import load
+from chatserver.errors import ChatError
+from chatserver.web.pages import StaticFiles
+from tests.protocol.conftest import Start
+
+STATIC = Path(__file__).parents[2] / "static"
+LASTING = "public, max-age=31536000, immutable"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(STATIC, tmp_path / "page"))
+
+
+def version_of(files: StaticFiles) -> str:
+    found = re.search(rb'src="[^"]*/static/([0-9a-f]{16})/app.js"', files.page().data)
+    assert found is not None
+    return found[1].decode()
+
+
+async def test_all_that_the_page_loads_may_be_kept_for_ever(start: Start) -> None:
+    server = start()
+    page = await server.http("GET", "/")
+    assert page.headers["cache-control"] == "no-cache"
+    names = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(names) == 7
+    for name in names:
+        answer = await server.http("GET", name)
+        assert answer.status_code == 200, name
+        lasts = answer.headers["cache-control"] == LASTING
+        assert (
+            lasts == bool(re.match(r"/static/[0-9a-f]{16}/", name)) == ("webmanifest" not in name)
+        )
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    script = next(name for name in names if name.endswith("app.js"))
+    inside = await server.http("GET", script.replace("app.js", "lib/socket.js"))
+    assert inside.headers["cache-control"] == LASTING
+    bare = await server.http("GET", "/static/app.js")
+    assert bare.headers["cache-control"] == "no-cache"
+    assert bare.content == (await server.http("GET", script)).content
+
+
+def test_any_change_changes_the_address(folder: Path) -> None:
+    first = version_of(StaticFiles(str(folder), debug=False))
+    assert first == version_of(StaticFiles(str(folder), debug=False))
+    (folder / "lib/new.js").write_text("")
+    second = version_of(StaticFiles(str(folder), debug=False))
+    (folder / "lib/new.js").rename(folder / "lib/other.js")
+    third = version_of(StaticFiles(str(folder), debug=False))
+    (folder / "lib/other.js").write_text("1")
+    fourth = version_of(StaticFiles(str(folder), debug=False))
+    assert len({first, second, third, fourth}) == 4
+
+
+def test_another_version_gets_this_ones_file_and_nobody_keeps_it(folder: Path) -> None:
+    files = StaticFiles(str(folder), debug=False)
+    version = version_of(files)
+    assert files.read(f"{version}/app.js").caching == LASTING
+    other = files.read("0123456789abcdef/app.js")
+    assert (other.caching, other.data) == ("no-cache", (STATIC / "app.js").read_bytes())
+    for path in (
+        version,
+        f"{version}/",
+        f"{version}/no.js",
+        f"{version}/{version}/app.js",
+        f"{version}/../app.js",
+    ):
+        with pytest.raises(ChatError, match=r"request\.not_found"):
+            files.read(path)
+
+
+def test_in_development_changed_files_are_served_at_once(folder: Path) -> None:
+    files = StaticFiles(str(folder), debug=True)
+    assert b'src="/static/app.js"' in files.page().data
+    (folder / "app.js").write_text("changed")
+    assert (files.read("app.js").data, files.read("app.js").caching) == (b"changed", "no-cache")
+
+
+async def test_files_from_another_origin(start: Start) -> None:
+    server = start({"server.static_url": "https://cdn.example.org/chat/static/"})
+    page = await server.http("GET", "/")
+    scripts = re.findall(r'src="([^"]+)"', page.text)
+    assert len(scripts) == 1
+    named = re.fullmatch(r"https://cdn\.example\.org/chat/static/(.+)/app\.js", scripts[0])
+    assert named is not None
+    version = named[1]
+    assert 'href="/static/manifest.webmanifest"' in page.text
+    policy = dict(
+        part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";")
+    )
+    for name in ("script-src", "style-src", "img-src"):
+        assert policy[name].split()[:2] == ["'self'", "https://cdn.example.org"]
+    assert policy["manifest-src"] == "'self'" and policy["connect-src"] == "'self' ws: wss:"
+    file = await server.http("GET", f"/static/{version}/app.js")
+    assert file.headers["cache-control"] == LASTING
+    assert file.headers["access-control-allow-origin"] == "*"
+    assert file.headers["cross-origin-resource-policy"] == "cross-origin"
+    other = await server.http("GET", "/api/v1/me")
+    assert "access-control-allow-origin" not in other.headers
+    assert "cdn.example.org" not in other.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("url", ["https://cdn.example.org/", "http://localhost:8080/x/", "/files/"])
+def test_an_address_for_the_files(url: str) -> None:
+    assert load(environ={}, overrides={"server.static_url": url}).config.server.static_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://cdn.example.org",
+        "cdn.example.org/",
+        "//cdn.example.org/",
+        "https://a b/",
+        'https://x/">/',
+        "/a;b/",
+    ],
+)
+def test_what_is_no_address_for_the_files_is_refused(url: str) -> None:
+    with pytest.raises(StartupError, match="static_url"):
+        load(environ={}, overrides={"server.static_url": url})
