@@ -356,6 +356,12 @@ class LoggingConfig(Section, frozen=True, kw_only=True):
         Literal["auto", "pretty", "json", "off"],
         Meta(description="Format on the console; auto is pretty on a terminal and json elsewhere."),
     ] = "auto"
+    fields: Annotated[
+        Literal["plain", "ecs"],
+        Meta(
+            description="Names of the fields of JSON lines: short ones, or those of the Elastic Common Schema."
+        ),
+    ] = "plain"
     folder: Annotated[
         str, Meta(description="Folder of error.log and combined.log; empty writes no files.")
     ] = "logs"

@@ -1,8 +1,8 @@
 """Logs: one line for each entry of loguru or the standard library, to the console and to files.
 
 This module builds the entries; `text.py` keeps secrets and control characters out of them, `repeated.py` counts
-equal errors instead of repeating them, and `writer.py` writes them. No entry may show a secret: a traceback's variables are never printed, and texts that look like
-credentials are replaced.
+equal errors instead of repeating them, `ecs.py` names them as Elasticsearch does, and `writer.py` writes them. No entry
+may show a secret: a traceback's variables are never printed, and texts that look like credentials are replaced.
 """
 
 import logging
@@ -21,6 +21,7 @@ from loguru import logger
 from chatserver.config import LoggingConfig
 from chatserver.config.settings import HIDDEN, is_secret
 from chatserver.errors import StartupError
+from chatserver.logging.ecs import renamed
 from chatserver.logging.repeated import Repeated, kind_of
 from chatserver.logging.text import CONTROL, pretty, redact
 from chatserver.logging.writer import FOLDER_MODE, ConsoleTarget, LogFile, Target, Writer
@@ -59,11 +60,12 @@ def setup(
     kind = _console_kind(config, stream)
     colour = kind == "pretty" and stream.isatty() and not environ.get("NO_COLOR")
     screen = ConsoleTarget(stream) if kind != "off" else None
+    is_ecs = config.fields == "ecs"
     writer = Writer([*(file for _, file in files), *([screen] if screen else [])])
 
     def sink(message: "Message") -> None:
         entry = describe(message.record, base)
-        line = json_line(entry)
+        line = json_line(renamed(entry) if is_ecs else entry)
         level = message.record["level"].no
         targets: list[Target] = [file for least, file in files if level >= least]
         if targets:
