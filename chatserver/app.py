@@ -20,7 +20,7 @@ from chatserver.cluster.leases import Leases, node_name
 from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
-from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.calls import HookCalls, provided_tracer
 from chatserver.hooks.context import Context
 from chatserver.hooks.loading import Plugins
 from chatserver.hooks.records import Space
@@ -35,6 +35,8 @@ from chatserver.process.watchdog import Watchdog
 from chatserver.runtime.cancelling import cancel
 from chatserver.runtime.measure import Measures
 from chatserver.service.service import Service
+from chatserver.tracing.ids import name_traces, trace_id
+from chatserver.tracing.store import traced_store
 from chatserver.version import __version__
 from chatserver.web.front import Front
 from chatserver.web.gate import SPARE_DESCRIPTORS, Gate
@@ -67,10 +69,14 @@ class Server:
         self._place = place
         self.config: Config = loaded.config
         self._data = Path(self.config.server.data).absolute()
-        self.measures = Measures()
         self._plugins = Plugins(self.config, self._data)
-        self.hooks = HookCalls(self._plugins.calls(), self.config.plugins, self.measures)
+        calls = self._plugins.calls()
+        tracer = self.tracer = provided_tracer(calls)
+        self.measures = Measures(None if tracer is None else trace_id(tracer))
+        self.hooks = HookCalls(calls, self.config.plugins, self.measures, tracer)
         self.store = self.hooks.provide_store()
+        if tracer is not None:
+            self.store = traced_store(self.store, tracer)
         authenticator = self.hooks.provide_authenticator(self._records)
         self.service = Service(
             self.config,
@@ -80,6 +86,7 @@ class Server:
             self.measures,
             bus=self.hooks.provide_bus(),
             store_name=self.store_plugin,
+            tracer=tracer,
         )
         self._graphql = self.hooks.register_graphql()
         self._leases = Leases(
@@ -162,7 +169,7 @@ class Server:
         Opens nothing, and may be called without an open store. `descriptors` is the number of files and
         sockets that this process may have open.
         """
-        gate = self._gate = Gate(self.config, self.service, self.measures, descriptors)
+        gate = self._gate = Gate(self.config, self.service, self.measures, descriptors, self.tracer)
         routes = self.hooks.register_routes(self._context)
         checks = self.hooks.register_health_checks()
         self._app = application(gate, routes, checks)
@@ -325,6 +332,8 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
         loop.add_reader(place.parent, stop.now)
     warn_if_few(descriptors, loaded.config.limits, SPARE_DESCRIPTORS)
     server = Server(loaded, place)
+    if server.tracer is not None:
+        name_traces(server.tracer)
     async with server.opened():
         watchdog = Watchdog(server.measures, server.plugin_packages())
         port = server.listen(descriptors)

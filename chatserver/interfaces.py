@@ -4,8 +4,9 @@ A contract is the docstring here; `chatserver.testing` holds the suites that che
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from chatserver.model import AnyEvent, MemberEvent, MessageChange, MessagePosted, RoomChanged
 
@@ -393,3 +394,46 @@ __all__ = [
     "Tally",
     "Unread",
 ]
+
+
+class Trace(NamedTuple):
+    """A place in a trace that is recorded: ids in hexadecimal digits, as in W3C Trace Context."""
+
+    trace: str
+    span: str
+
+
+class Span(Protocol):
+    """A part of the work for one request or operation, with its time. A span that is not ended is dropped."""
+
+    def active(self) -> AbstractContextManager[object]:
+        """While this lasts, spans that begin in the same task are children of this one."""
+
+    def set(self, name: str, value: str | int) -> None:
+        """Set an attribute."""
+
+    def end(self, error: str = "") -> None:
+        """End it now. `error` is a code or the name of an exception, never a text of a user."""
+
+
+class Tracer(Protocol):
+    """Records spans. Its methods are called in hot paths: they return at once and never raise."""
+
+    def begin(
+        self,
+        name: str,
+        kind: Literal["internal", "server", "client"] = "internal",
+        attributes: Mapping[str, str | int] = {},
+        *,
+        headers: Mapping[str, str] | None = None,
+        links: Sequence[Trace] = (),
+        is_root: bool = False,
+    ) -> Span:
+        """Begin a span: a child of the active one, unless `is_root`.
+
+        `headers` are those of a request, which may name the caller's trace; `links` are other places that led
+        to this work. Names and attributes hold no id or text of a user.
+        """
+
+    def current(self) -> Trace | None:
+        """The place of the active span; None if there is none, or if its trace is not recorded."""

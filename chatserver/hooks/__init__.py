@@ -4,5 +4,6 @@ specs.py, types.py, context.py   hooks, their arguments and results, the parts o
 loading.py                       finds and checks plugins
 calls.py, observers.py           one method a hook; queues of observers
 guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again
+traced_guard.py                  the same with spans of the calls, if there is a tracer
 records.py, dependencies.py      a plugin's records; its optional dependencies
 """

@@ -13,6 +13,7 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
+from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
@@ -28,12 +29,13 @@ from chatserver.hooks.types import (
     Request,
     Route,
 )
-from chatserver.interfaces import Authenticator, Bus, Records, Store
+from chatserver.interfaces import Authenticator, Bus, Records, Store, Tracer
 from chatserver.model import AnyEvent, User
 from chatserver.runtime.measure import Measures
 
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 STARTUP_SECONDS = 60.0  # for one plugin's `startup`; after this a plugin that hangs is named
+Calls = Mapping[str, tuple[Call, ...]]  # by hook
 ContextOf = Callable[[str], object]  # makes the `Context` of the plugin of this name
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
@@ -42,11 +44,17 @@ class HookCalls:
     """All hooks of a running server, one method each."""
 
     def __init__(
-        self, calls: Mapping[str, tuple[Call, ...]], settings: PluginsConfig, measures: Measures
+        self,
+        calls: Calls,
+        settings: PluginsConfig,
+        measures: Measures,
+        tracer: Tracer | None = None,
     ) -> None:
         self._calls = calls
         self._settings = settings
-        self.guard = Guard(settings, measures)
+        self.guard = (
+            Guard(settings, measures) if tracer is None else TracedGuard(settings, measures, tracer)
+        )
         self._observers = Observers(self.guard, settings.observer_queue, measures)
         self._started: list[str] = []
         self.messages_are_checked = bool(calls["change_message"] or calls["check_message"])
@@ -55,11 +63,12 @@ class HookCalls:
     # -- at start ------------------------------------------------------------------------------
 
     def provide_store(self) -> Store:
-        store: Store = self._one("provide_store", "store", Store, lambda call: {})
+        store: Store = _one(self._calls, "provide_store", "store", Store, lambda call: {})
         return store
 
     def provide_authenticator(self, records: Callable[[str], Records]) -> Authenticator:
-        found: Authenticator = self._one(
+        found: Authenticator = _one(
+            self._calls,
             "provide_authenticator",
             "check of passwords",
             Authenticator,
@@ -70,7 +79,7 @@ class HookCalls:
     def provide_bus(self) -> Bus | None:
         if not self._calls["provide_bus"]:
             return None
-        bus: Bus = self._one("provide_bus", "bus", Bus, lambda call: {})
+        bus: Bus = _one(self._calls, "provide_bus", "bus", Bus, lambda call: {})
         return bus
 
     def register_routes(self, context: ContextOf) -> list[tuple[str, Route]]:
@@ -210,24 +219,6 @@ class HookCalls:
 
         return answer
 
-    def _one(
-        self, hook: str, what: str, kind: type[Any], given: Callable[[Call], dict[str, Any]]
-    ) -> Any:
-        calls = self._calls[hook]
-        if not calls:
-            raise StartupError(f"plugins.enabled: no plugin provides a {what}")
-        if len(calls) > 1:
-            names = " and ".join(call.plugin for call in calls)
-            raise StartupError(f"plugins.enabled: {names} both provide a {what}; list one")
-        answer = _call_at_start(hook, calls[0], given(calls[0]))
-        for name, method in vars(kind).items():
-            if callable(method) and name[0] != "_" and not callable(getattr(answer, name, None)):
-                raise StartupError(
-                    f"plugin {calls[0].plugin}: {hook} returned {type(answer).__name__}, "
-                    f"which has no {name}"
-                )
-        return answer
-
     def _collect(
         self, hook: str, kind: type[Any], key: str, given: Callable[[Call], dict[str, Any]]
     ) -> list[tuple[str, Any]]:
@@ -249,6 +240,41 @@ class HookCalls:
                     raise StartupError(f"plugin {call.plugin}: {name} is taken by {taken}")
                 found[name] = (call.plugin, item)
         return list(found.values())
+
+
+def provided_tracer(calls: Calls) -> Tracer | None:
+    """The tracer that a plugin provides. Raises `StartupError`.
+
+    Asked before there is any `HookCalls`, as these are traced.
+    """
+    if not calls["provide_tracer"]:
+        return None
+    tracer: Tracer = _one(calls, "provide_tracer", "tracer", Tracer, lambda call: {})
+    return tracer
+
+
+def _one(
+    registered: Calls,
+    hook: str,
+    what: str,
+    kind: type[Any],
+    given: Callable[[Call], dict[str, Any]],
+) -> Any:
+    """What the only plugin with this hook returns, checked to have all methods of `kind`."""
+    calls = registered[hook]
+    if not calls:
+        raise StartupError(f"plugins.enabled: no plugin provides a {what}")
+    if len(calls) > 1:
+        names = " and ".join(call.plugin for call in calls)
+        raise StartupError(f"plugins.enabled: {names} both provide a {what}; list one")
+    answer = _call_at_start(hook, calls[0], given(calls[0]))
+    for name, method in vars(kind).items():
+        if callable(method) and name[0] != "_" and not callable(getattr(answer, name, None)):
+            raise StartupError(
+                f"plugin {calls[0].plugin}: {hook} returned {type(answer).__name__}, "
+                f"which has no {name}"
+            )
+    return answer
 
 
 def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:

@@ -24,7 +24,7 @@ from chatserver.hooks.types import (
     Refusal,
     Route,
 )
-from chatserver.interfaces import Authenticator, Bus, Records, Store
+from chatserver.interfaces import Authenticator, Bus, Records, Store, Tracer
 from chatserver.model import AnyEvent, User
 
 PROJECT = "chatserver"
@@ -62,6 +62,15 @@ class Hooks:
         Runs once at start, before anything is opened; the bus is optional. Return the bus, unopened:
         the server calls `open` and `close`. An error refuses to start, as do two plugins
         with a bus.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def provide_tracer(self) -> Tracer:
+        """The tracer, which records where requests and operations spend their time.
+
+        Runs once at start, before all other hooks; the tracer is optional. Return the tracer. Without one
+        tracing costs nothing. An error refuses to start, as do two plugins with a tracer.
         """
         raise NotImplementedError
 

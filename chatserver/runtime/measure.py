@@ -3,9 +3,10 @@
 The core only counts. The `metrics` plugin reads the numbers at each scrape.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 LATENCY_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -41,10 +42,21 @@ class Gauge:
         self.name, self.text, self.read, self.labels = name, text, read, labels
 
 
+class Exemplar(NamedTuple):
+    """One value of a bucket that a trace explains."""
+
+    trace: str
+    value: float
+    at: float  # seconds since 1970
+
+
 class Histogram:
     """Counts values at or below each bound; the last bucket is +Inf."""
 
     kind = "histogram"
+    exemplars: Mapping[
+        tuple[Labels, int], Exemplar
+    ] = {}  # by labels and bucket; none without a tracer
 
     def __init__(
         self,
@@ -61,6 +73,34 @@ class Histogram:
         counts[bisect_left(self.bounds, value)] += 1
         self.values[labels] = counts, total + value
 
+    def explain(self, value: float, trace: str, labels: Labels = ()) -> None:
+        """Name the trace in which a value came that was added."""
+
+
+class TracedHistogram(Histogram):
+    """Also keeps, of each bucket, the last value that came within a recorded trace."""
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        labels: Labels,
+        bounds: tuple[float, ...],
+        trace: Callable[[], str],
+    ) -> None:
+        super().__init__(name, text, labels, bounds)
+        self._trace = trace
+        self.exemplars: dict[tuple[Labels, int], Exemplar] = {}
+
+    def add(self, value: float, labels: Labels = ()) -> None:
+        super().add(value, labels)
+        if trace := self._trace():
+            self.explain(value, trace, labels)
+
+    def explain(self, value: float, trace: str, labels: Labels = ()) -> None:
+        bucket = bisect_left(self.bounds, value)
+        self.exemplars[labels, bucket] = Exemplar(trace, value, time.time())
+
 
 Measure = Counter | Gauge | Histogram
 MeasureT = TypeVar("MeasureT", Counter, Gauge, Histogram)
@@ -69,8 +109,10 @@ MeasureT = TypeVar("MeasureT", Counter, Gauge, Histogram)
 class Measures:
     """All measures of a server, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Callable[[], str] | None = None) -> None:
+        """`trace` returns the id of the active trace, "" if it is not recorded; None if nothing is traced."""
         self._all: dict[str, Measure] = {}
+        self._trace = trace
 
     def __iter__(self) -> Iterator[Measure]:
         return iter(self._all.values())
@@ -94,6 +136,8 @@ class Measures:
         labels: Labels = (),
         bounds: tuple[float, ...] = LATENCY_SECONDS,
     ) -> Histogram:
+        if self._trace is not None:
+            return self._keep(TracedHistogram(name, text, labels, bounds, self._trace))
         return self._keep(Histogram(name, text, labels, bounds))
 
     def _keep(self, measure: MeasureT) -> MeasureT:

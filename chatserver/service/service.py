@@ -18,10 +18,11 @@ from chatserver.delivery.notices import Mentioned
 from chatserver.delivery.outlet import Outlet
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.calls import HookCalls
-from chatserver.interfaces import Authenticator, Bus, Store
+from chatserver.interfaces import Authenticator, Bus, Store, Tracer
 from chatserver.model import AnyEvent, MessagePosted, User
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
+from chatserver.roomlog.traced_log import TracedLog
 from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import Rates
@@ -58,6 +59,7 @@ class Service:
         *,
         bus: Bus | None = None,
         store_name: str = "?",
+        tracer: Tracer | None = None,
     ) -> None:
         """`store_name` is that of the plugin that stores, for the log."""
         self.config, self.store, self.hooks = config, store, hooks
@@ -70,7 +72,8 @@ class Service:
         self.hub = Hub(Outlet(limits, self.room_cache.events, measures), announcer, measures)
         self.outage = Outage(store, store_name)
         self.changes = Changes(store, announcer)
-        self.log = Log(
+        make_log = Log if tracer is None else partial(TracedLog, tracer)
+        self.log = make_log(
             store,
             self.room_cache,
             config.delivery,

@@ -6,6 +6,7 @@
     routes.py                which handler answers which address
     gate.py, visitors.py, access.py   limits of connections; credentials and client addresses
     base.py, bodies.py, response_heads.py   shared by all handlers: errors, bodies, headers
+    traced_request.py        spans of requests, if there is a tracer
     certificates.py          the certificate of direct TLS
     api.py, health.py, pages.py    the HTTP API, health checks, the page and its files
     plugin_*.py              requests, streams and sockets that plugins answer

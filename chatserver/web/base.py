@@ -315,7 +315,7 @@ class BaseHandler(RequestHandler):
         else:
             logger.debug("{} {} answered {}", method, self.route, status)
         seconds = self.request.request_time()
-        known = method if method in _METHODS else "?"
+        known = method if method in METHODS else "?"
         self.gate.http_seconds.add(seconds, (known, self.route, str(status)))
         if self.gate.config.logging.access:
             sent = getattr(self.request.connection, "sent", 0)
@@ -324,7 +324,7 @@ class BaseHandler(RequestHandler):
             )
 
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 class NotFound(BaseHandler):

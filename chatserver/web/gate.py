@@ -8,6 +8,7 @@ from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import CLOSE_INTERNAL, ChatError
+from chatserver.interfaces import Tracer
 from chatserver.roomlog.room import NEWEST_PAGE
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import AddressRate
@@ -25,10 +26,16 @@ class Gate:
     """The entrance of one node."""
 
     def __init__(
-        self, config: Config, service: Service, measures: Measures, descriptors: int = 2**31
+        self,
+        config: Config,
+        service: Service,
+        measures: Measures,
+        descriptors: int = 2**31,
+        tracer: Tracer | None = None,
     ) -> None:
         """`descriptors` is the number of files and sockets that the process may have open."""
         self.config, self.service, self.measures = config, service, measures
+        self.tracer = tracer
         server, limits = config.server, config.limits
         self.access = Access(
             server.trusted_proxies,
@@ -69,6 +76,7 @@ class Gate:
             self.takes_connections
             and not self.draining
             and not self.config.logging.access
+            and self.tracer is None
             and not limits.requests_per_second
             and limits.history_page >= NEWEST_PAGE
         )

@@ -16,7 +16,9 @@ from chatserver.web.health import Health, Live, Ready, SharedCheck
 from chatserver.web.pages import PageHandler, StaticFiles
 from chatserver.web.plugin_routes import PluginRoute, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
+from chatserver.web.traced_request import TracedRequest
 from chatserver.web.websocket.socket import ChatSocket
+from chatserver.web.websocket.upgrade import Upgrade
 
 # Path, handler, name for metrics, and further attributes of the handler's class.
 Address = tuple[str, type[BaseHandler], str, dict[str, Any]]
@@ -58,7 +60,7 @@ def application(
         if not route.path.startswith("/"):
             raise StartupError(f"plugin {plugin}: the path {route.path!r} does not begin with /")
     table: list[Any] = [
-        (path, _named(handler, name, extra), {"gate": gate})
+        (path, _named(gate, handler, name, extra), {"gate": gate})
         for path, handler, name, extra in (own if gate.takes_connections else operators)
     ]
     for plugin, route in routes:
@@ -66,7 +68,7 @@ def application(
             table += _of_plugin(gate, plugin, route)
     return BodiesAfterHeads(
         table,
-        default_handler_class=_named(NotFound, "none", {}),
+        default_handler_class=_named(gate, NotFound, "none", {}),
         default_handler_args={"gate": gate},
         log_function=lambda handler: None,
         body_bytes=config.limits.http_body_bytes,
@@ -82,18 +84,22 @@ def _of_plugin(gate: Gate, plugin: str, route: Route) -> list[Any]:
     if route.show_error is not None:
         gate.error_forms[route.path] = route.show_error
     if route.socket is not None:
-        upgrade = _named(PluginUpgrade, name, {"plugin": plugin, "door": route.socket})
+        upgrade = _named(gate, PluginUpgrade, name, {"plugin": plugin, "door": route.socket})
         matcher = UpgradesAt(path) if route.handlers else PathMatches(path)
         rules.append(Rule(matcher, upgrade, {"gate": gate}))
     if route.handlers:
-        handler = _named(PluginRoute, name, serving(plugin, route))
+        handler = _named(gate, PluginRoute, name, serving(plugin, route))
         rules.append(Rule(PathMatches(path), handler, {"gate": gate}))
     return rules
 
 
-def _named(handler: type[BaseHandler], name: str, extra: dict[str, Any]) -> type[BaseHandler]:
+def _named(
+    gate: Gate, handler: type[BaseHandler], name: str, extra: dict[str, Any]
+) -> type[BaseHandler]:
     """The handler class for one route, with its pattern for metrics and further attributes."""
-    return type(handler.__name__, (handler,), {"route": name, **extra})
+    is_traced = gate.tracer is not None and not issubclass(handler, Upgrade)
+    bases = (TracedRequest, handler) if is_traced else (handler,)
+    return type(handler.__name__, bases, {"route": name, **extra})
 
 
 def _exact(path: str) -> str:

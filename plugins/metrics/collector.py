@@ -13,6 +13,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 from chatserver import Counter, Gauge, Histogram, Measures
@@ -72,8 +73,9 @@ class MeasureCollector(Collector):
                 histogram = HistogramMetricFamily(measure.name, measure.text, labels=measure.labels)
                 bounds = [*map(floatToGoString, measure.bounds), "+Inf"]
                 for labels, (counts, total) in self._series(measure.labels, measure.values):
-                    buckets = list(zip(bounds, accumulate(counts), strict=True))
-                    histogram.add_metric(labels, buckets, total)
+                    buckets = zip(bounds, accumulate(counts), strict=True)
+                    told = [_explained(measure, labels, *each) for each in enumerate(buckets)]
+                    histogram.add_metric(labels, told, total)
                 return histogram
 
     def _series(self, names: Labels, values: Mapping[Labels, V]) -> Iterable[tuple[Labels, V]]:
@@ -86,6 +88,16 @@ class MeasureCollector(Collector):
         if name not in self._failed:
             self._failed.add(name)
             _log.exception("measure %s cannot be shown", name)
+
+
+def _explained(
+    measure: Histogram, labels: Labels, number: int, bucket: tuple[str, int]
+) -> tuple[str, int] | tuple[str, int, Exemplar]:
+    """A bucket of these labels, with its exemplar if there is one; only OpenMetrics shows it."""
+    found = measure.exemplars.get((labels, number))
+    if found is None:
+        return bucket
+    return (*bucket, Exemplar({"trace_id": found.trace}, found.value, found.at))
 
 
 def _label(value: object) -> str:

@@ -33,6 +33,7 @@ FRONT = "chatserver/web/front.py"
 HANDSHAKE = "chatserver/web/websocket/forgetting.py"
 KAFKA = "plugins/kafka/client.py"
 NATS = "plugins/nats_bus/bus.py"
+TRACED = "chatserver/web/traced_request.py"
 TRANSPORT = "chatserver/web/websocket/transport.py"
 WRITER = "chatserver/logging/writer.py"
 
@@ -64,6 +65,7 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
     tornado.web: {"_HandlerDelegate": (BODIES,)},
     tornado.web.RequestHandler: {
         "_break_cycles": (BASE,),
+        "_execute": (TRACED,),
         "_finished": (BASE,),
         "_handle_request_exception": (BASE,),
         "_headers": (BASE, HANDSHAKE),

@@ -259,6 +259,35 @@ async def test_a_cookie_waits_beside_the_headers() -> None:
     assert made.request.connection.head[0][1]["Set-Cookie"] == "a=b; Path=/"
 
 
+@canary(RequestHandler, "_execute")
+async def test_one_coroutine_prepares_answers_and_finishes() -> None:
+    """`TracedRequest._execute` puts a span around all of it."""
+    steps: list[str] = []
+
+    class Own(RequestHandler):
+        async def _execute(self, transforms: Any, *args: bytes, **named: bytes) -> None:
+            steps.append("begun")
+            await super()._execute(transforms, *args, **named)
+            steps.append(f"ended with {self.get_status()}")
+
+        def prepare(self) -> None:
+            steps.append("prepared")
+
+        async def get(self) -> None:
+            steps.append("answered")
+            raise ValueError
+
+        def on_finish(self) -> None:
+            steps.append("finished")
+
+        def log_exception(self, *error: Any) -> None:
+            """It is expected."""
+
+    made = handler(Own)
+    await made._execute([])
+    assert steps == ["begun", "prepared", "answered", "finished", "ended with 500"]
+
+
 @canary(RequestHandler, "_break_cycles", "_finished")
 async def test_a_handler_that_has_finished_is_told_and_lets_go() -> None:
     """`BaseHandler._finish_at_once` does these steps itself."""

@@ -6,6 +6,7 @@ from chatserver.errors import CLOSE_VERSION, ChatError
 from chatserver.model import User
 from chatserver.protocol import VERSION
 from chatserver.web.websocket.session import Session
+from chatserver.web.websocket.traced_session import TracedSession
 from chatserver.web.websocket.upgrade import Upgrade
 
 
@@ -29,7 +30,8 @@ class ChatSocket(Upgrade):
 
     def connected(self) -> None:
         offered = self.request.headers.get("Sec-WebSocket-Protocol")
-        session = Session(self.gate, self.transport, self.address)
+        kind = Session if self.gate.tracer is None else TracedSession
+        session = kind(self.gate, self.transport, self.address)
         # From here on the transport calls the session, and this handler can be freed.
         self.transport.handler = cast(Any, session)
         if offered and self.selected_subprotocol is None:

@@ -1,0 +1,54 @@
+"""OpenTelemetry traces of requests, operations, hooks, the log and the store."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+from msgspec import Meta
+
+from chatserver import Settings, Tracer, from_extra, hookimpl
+
+
+class TracingPlugin:
+    """Provides the tracer, and sends its spans to a collector by OTLP.
+
+    If `opentelemetry-instrument` has set up OpenTelemetry already, that is used.
+    """
+
+    class Config(Settings, frozen=True, kw_only=True):
+        endpoint: Annotated[
+            str,
+            Meta(
+                description="Address to which spans are sent (OTLP over HTTP), such as "
+                "http://localhost:4318/v1/traces; empty: as OTEL_EXPORTER_OTLP_ENDPOINT says."
+            ),
+        ] = ""
+        ratio: Annotated[
+            float, Meta(ge=0, le=1, description="Share of traces that are recorded.")
+        ] = 0.1
+        trust_callers: Annotated[
+            bool,
+            Meta(
+                description="Continue the trace that a request names (header traceparent), and record "
+                "it if the caller does; any client can name one."
+            ),
+        ] = False
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._close: Callable[[], None] | None = None
+
+    @hookimpl
+    def provide_tracer(self) -> Tracer:
+        with from_extra("opentelemetry", "opentelemetry"):
+            from chatserver_plugins.tracing import tracer
+        self._close = tracer.set_up(self.config.endpoint, self.config.ratio)
+        return tracer.OpenTelemetryTracer(self.config.trust_callers)
+
+    @hookimpl
+    async def shutdown(self) -> None:
+        if self._close is not None:
+            await asyncio.to_thread(self._close)
+
+
+__all__ = ["TracingPlugin"]
