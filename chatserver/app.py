@@ -38,6 +38,7 @@ from chatserver.service.service import Service
 from chatserver.tracing.ids import name_traces, trace_id
 from chatserver.tracing.store import traced_store
 from chatserver.version import __version__
+from chatserver.vitals import Vitals
 from chatserver.web.front import Front
 from chatserver.web.gate import SPARE_DESCRIPTORS, Gate
 from chatserver.web.listening import bind, bind_internal, front, tls
@@ -109,6 +110,9 @@ class Server:
             self.hooks.guard,
             self._leases,
             self.measures,
+        )
+        self._vitals = Vitals(
+            self.config, self._data, self.store, self.measures, self.service.outage.failed
         )
         self._gate: Gate | None = None
         self._fronts: list[Front] = []
@@ -211,6 +215,8 @@ class Server:
                 stack.push_async_callback(self.consumers.stop)
                 self.consumers.start()
                 self.service.watch_news(self.consumers.wake)
+            stack.push_async_callback(self._vitals.stop)
+            self._vitals.start()
             self._leases.start()  # after the tasks that need leases
             yield
 

@@ -40,6 +40,24 @@ class Tally(NamedTuple):
     own: int
 
 
+class Replica(NamedTuple):
+    """Another copy of a store's data. `lag` in seconds is that of its newest write; None: unknown."""
+
+    name: str
+    up: bool
+    lag: float | None
+
+
+class Replication(NamedTuple):
+    """A replicated store's own view: the copies besides the one that takes writes, and the era of that one.
+
+    `era` changes with each failover, such as a term or a timeline; empty: unknown.
+    """
+
+    replicas: Sequence[Replica]
+    era: str = ""
+
+
 # The place of a page of a room's search index: room, slot, first. The numbers stand for the tokens and events
 # that the page covers. A plain tuple, as a search makes thousands.
 IndexPlace: TypeAlias = tuple[str, int, int]
@@ -68,6 +86,11 @@ class Store(Protocol):
 
     A store that is only for trying out may also have a method `for_trial() -> str`, which returns a sentence
     that says why nobody should rely on it. `chatserver serve` logs it as a warning.
+
+    A store that writes files on this machine may also have a method `folder() -> Path | None`: the folder, whose
+    free space metrics then show. A replicated one may have `async replication() -> Replication | None`, called
+    every few seconds for metrics; None: it has no replicas, or its account may not see them. It raises
+    `StoreUnavailable` as the other methods do.
     """
 
     def is_private(self) -> bool:
@@ -389,6 +412,8 @@ __all__ = [
     "IndexPage",
     "IndexPlace",
     "Records",
+    "Replica",
+    "Replication",
     "Store",
     "StoredSession",
     "Tally",

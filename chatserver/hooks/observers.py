@@ -6,6 +6,7 @@ from typing import Any
 from loguru import logger
 
 from chatserver.hooks.guard import Call, Guard, PluginFailed
+from chatserver.runtime.ages import QueueAge
 from chatserver.runtime.measure import Measures
 
 
@@ -16,10 +17,16 @@ class Observer:
         self.plugin = plugin
         self._queue: asyncio.Queue[tuple[str, Call, dict[str, Any], str]] = asyncio.Queue(bound)
         self._guard = guard
+        self._taken, self._age = 0, QueueAge()  # `_taken` counts those that are finished
+        self._working = False
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return self._queue.qsize()
+
+    def oldest_seconds(self) -> float:
+        """The age of the oldest observation that is not finished; 0 if there is none."""
+        return self._age.seconds(self._taken, len(self) + self._working)
 
     def tell(self, hook: str, call: Call, given: dict[str, Any], user: str) -> bool:
         if self._task is None:
@@ -44,11 +51,14 @@ class Observer:
     async def _work(self) -> None:
         while True:
             hook, call, given, user = await self._queue.get()
+            self._working = True
             try:
                 await self._guard.run(hook, call, given, user=user)
             except PluginFailed:
                 pass  # logged and counted already; the observed action stands
             finally:
+                self._working = False
+                self._taken += 1
                 self._queue.task_done()
 
 
@@ -62,6 +72,12 @@ class Observers:
             "chatserver_observer_queue",
             "Observations that wait for plugins",
             lambda: sum(map(len, self._observers.values())),
+        )
+        measures.gauge(
+            "chatserver_observer_oldest_seconds",
+            "Age of the oldest observation that a plugin has not finished, at most one scrape too low",
+            lambda: {(each.plugin,): each.oldest_seconds() for each in self._observers.values()},
+            ("plugin",),
         )
 
     def tell(self, hook: str, call: Call, given: dict[str, Any], user: str) -> None:

@@ -87,7 +87,7 @@ class Log:
         self._failed_at: float | None = None  # time of the last failure; None once the store works
         self._in_flight: dict[Key, list[Done]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._being_written = 0
+        self._batch: list[Entry] = []  # being written
         self._batch_due = 0.0  # pace_clock() at which the next batch goes, unless many wait
         self._seconds = measures.histogram(
             "chatserver_append_seconds", "From a send to its durable event"
@@ -100,6 +100,11 @@ class Log:
         )
         measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(cache))
         measures.gauge("chatserver_append_queue", "Appends that wait", lambda: len(self._waiting))
+        measures.gauge(
+            "chatserver_append_oldest_seconds",
+            "Age of the oldest append that is not durable yet; 0: none waits",
+            self._oldest_seconds,
+        )
 
     def submit(self, entry: Entry) -> None:
         """Queue an entry whose `check` has just passed.
@@ -137,7 +142,7 @@ class Log:
 
     def is_pressed(self) -> bool:
         """Whether so many appends are under way that background work should pause."""
-        return self._being_written + len(self._waiting) >= PACE_EVENTS
+        return len(self._batch) + len(self._waiting) >= PACE_EVENTS
 
     def is_failing(self) -> bool:
         """Whether the store failed within the last FAILING_SECONDS and has stored nothing since."""
@@ -188,6 +193,10 @@ class Log:
         for advance in room.advance(events, self._tail):
             self._deliver(room, advance)
 
+    def _oldest_seconds(self) -> float:
+        firsts = [queue[0].since for queue in (self._batch, self._waiting) if queue]
+        return time.perf_counter() - min(firsts) if firsts else 0.0
+
     # -- the lane ------------------------------------------------------------------------------
 
     def _joins_in_flight(self, entry: Entry) -> bool:
@@ -209,7 +218,7 @@ class Log:
                     durable = []
                     await self._pause()
                 batch = await self._take_batch(self._batch_size(len(durable)))
-                self._being_written = len(batch)
+                self._batch = batch
                 if batch:
                     self._batch_due = pace_clock() + PACE_SECONDS
                     writing = asyncio.create_task(self._write(batch))
@@ -222,7 +231,7 @@ class Log:
                     if self._waiting:  # only entries of rooms that give way
                         await asyncio.sleep(RETRY_SECONDS)
         finally:
-            self._task, self._being_written = None, 0
+            self._task, self._batch = None, []
 
     async def _pause(self) -> None:
         """Under load let more sends join the batch; a send after a quiet time is written at once."""

@@ -1,4 +1,4 @@
-"""The present time, in the format of events and accounts."""
+"""The present time, and its text in the format of events and accounts."""
 
 import time
 from datetime import UTC, datetime
@@ -14,3 +14,8 @@ def now_text() -> str:
         now = datetime.fromtimestamp(milliseconds / 1000, UTC)
         _latest = milliseconds, now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return _latest[1]
+
+
+def unix_time(text: str) -> float:
+    """The Unix time of an RFC 3339 time. Raises `ValueError` if it is none."""
+    return datetime.fromisoformat(text).timestamp()

@@ -7,8 +7,18 @@ from typing import Final
 from loguru import logger
 
 from chatserver.config import Config
+<<<<<<< HEAD
 from chatserver.errors import CLOSE_INTERNAL, ChatError
 from chatserver.interfaces import Tracer
+=======
+from chatserver.errors import (
+    CLOSE_FORBIDDEN,
+    CLOSE_INTERNAL,
+    CLOSE_SLOW,
+    CLOSE_UNAUTHENTICATED,
+    ChatError,
+)
+>>>>>>> c19e481 (Show disks, memory against its limit, the certificate's end, replicas and the ages of queues as metrics, and count only errors as WebSocket errors, so that alerts can be true)
 from chatserver.roomlog.room import NEWEST_PAGE
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import AddressRate
@@ -18,7 +28,16 @@ from chatserver.web.response_heads import transport_security
 from chatserver.web.visitors import Visitors
 from chatserver.web.websocket.heartbeat import Heartbeat
 
-BAD_CODES = (1002, 1007, 1008, 1009, 1011)  # RFC 6455 section 7.4.1: one side did something wrong
+BAD_CODES = (
+    1002,
+    1003,
+    1007,
+    1008,
+    1009,
+    1011,
+)  # RFC 6455 section 7.4.1: one side did something wrong
+# Codes of ours from 4400 on say so too, but these ends are rightful: no sign-in, and an account that is locked.
+RIGHTFUL_CODES = (CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN)
 SPARE_DESCRIPTORS: Final = 200  # for the store, files, and connections being refused
 
 
@@ -58,7 +77,14 @@ class Gate:
             "http_request_duration_seconds", "Time of HTTP requests", ("method", "route", "status")
         )
         self._socket_errors = measures.counter(
-            "websocket_errors_total", "WebSocket connections that ended badly", ("code",)
+            "websocket_errors_total",
+            "WebSocket connections that ended with an error, by the code of the side that closed first",
+            ("code",),
+        )
+        self._socket_ends = measures.counter(
+            "chatserver_websocket_closed_total",
+            "WebSocket connections that ended: clean, error, or vanished (broken, silent, or no longer reading)",
+            ("end",),
         )
         self._by_address: dict[str, int] = {}
         rate = config.limits.requests_per_second
@@ -121,6 +147,16 @@ class Gate:
             self._by_address.pop(address, None)
 
     def count_close(self, code: int | None) -> None:
-        """Count the end of a WebSocket connection; `code` is that of the side that closed first."""
-        if code is None or code >= CLOSE_INTERNAL or code in BAD_CODES:
-            self._socket_errors.add(labels=("none" if code is None else str(code),))
+        """Count the end of a WebSocket connection; `code` is that of the side that closed first.
+
+        None: the connection broke, or answered no heartbeat. A phone out of reach also ends as a slow reader,
+        if bytes waited for it.
+        """
+        if code is None or code == CLOSE_SLOW:
+            end = "vanished"
+        elif code in BAD_CODES or (code >= CLOSE_INTERNAL and code not in RIGHTFUL_CODES):
+            end = "error"
+            self._socket_errors.add(labels=(str(code),))
+        else:
+            end = "clean"
+        self._socket_ends.add(labels=(end,))

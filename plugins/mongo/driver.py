@@ -13,7 +13,7 @@ from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from chatserver import StoreUnavailable
+from chatserver import Replication, StoreUnavailable
 from chatserver_plugins.mongo.reasons import Servers, plain
 
 Document = dict[str, Any]
@@ -107,6 +107,10 @@ class Database:
             cursor = await cursor
         found: list[Document] = await cursor.to_list(None)
         return found
+
+    def replication(self) -> Replication | None:
+        """The replica set as the driver's heartbeats see it; None without a primary."""
+        return self._servers.replication()
 
     async def create_indexes(self, collection: str, indexes: Sequence[pymongo.IndexModel]) -> None:
         """Make missing indexes, without a time limit, as a large collection takes long."""

@@ -1,6 +1,8 @@
 """Reasons for failures of MongoDB, worded for operators and without secrets."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,6 +13,8 @@ from pymongo.monitoring import (
     ServerHeartbeatStartedEvent,
     ServerHeartbeatSucceededEvent,
 )
+
+from chatserver import Replica, Replication
 
 # Codes of errors: github.com/mongodb/mongo, src/mongo/base/error_codes.yml
 AUTHENTICATION_FAILED = (18, 8000)
@@ -24,15 +28,51 @@ class Servers(ServerHeartbeatListener):
     def __init__(self, uri: str) -> None:
         self._wanted = _option(uri, "replicaset")
         self._found: dict[str, Any] = {}  # a `Hello` or an exception, by host:port
+        self._heard: dict[str, float] = {}  # when the last `Hello` came
 
     def started(self, event: ServerHeartbeatStartedEvent) -> None:
         """Do nothing. Like the others, this is called in a thread of the driver or on the loop."""
 
     def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None:
-        self._found["{}:{}".format(*event.connection_id)] = event.reply
+        place = "{}:{}".format(*event.connection_id)
+        self._found[place], self._heard[place] = event.reply, time.time()
 
     def failed(self, event: ServerHeartbeatFailedEvent) -> None:
         self._found["{}:{}".format(*event.connection_id)] = event.reply
+
+    def replication(self) -> Replication | None:
+        """The members as the driver's heartbeats see them, every 10 s; None without a primary.
+
+        Hidden members are not seen. The lag is the staleness of the driver specification "Max Staleness": the
+        difference of the last writes, corrected by the difference of the times at which they were heard of.
+        """
+        found = {place: each for place, each in self._found.items() if hasattr(each, "document")}
+        newest = max(
+            (place for place, hello in found.items() if hello.is_writable),
+            key=lambda place: str(found[place].document.get("electionId")),
+            default=None,
+        )
+        if newest is None:
+            return None
+        primary = found[newest].document
+        others = {*primary.get("hosts", ()), *primary.get("passives", ())} - {primary.get("me")}
+        behind = self._behind(newest)
+        replicas = []
+        for place in sorted(others):
+            hello = found.get(place)
+            up = hello is not None and bool(hello.document.get("secondary"))
+            own = self._behind(place) if up else None
+            lag = None if own is None or behind is None else max(0.0, own - behind)
+            replicas.append(Replica(place, up, lag))
+        return Replication(replicas, era=str(primary.get("electionId", "")))
+
+    def _behind(self, place: str) -> float | None:
+        """Seconds from the member's last write to its last `hello`."""
+        wrote = self._found[place].document.get("lastWrite", {}).get("lastWriteDate")
+        if wrote is None:
+            return None
+        at: float = wrote.replace(tzinfo=UTC).timestamp()
+        return self._heard[place] - at
 
     def reasons(self) -> Iterator[str]:
         """The reason for each unusable server, then the problem of the others."""

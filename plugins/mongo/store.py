@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo.errors import InvalidURI, PyMongoError
 
-from chatserver import StartupError, StoreUnavailable
+from chatserver import Replication, StartupError, StoreUnavailable
 from chatserver_plugins.mongo import mongod, schema
 from chatserver_plugins.mongo.config import Config
 from chatserver_plugins.mongo.driver import Database
@@ -34,7 +34,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     """Keeps the log, its index and the records in one database; see `chatserver.Store` for the contract."""
 
     def __init__(self, config: Config, data: Path) -> None:
-        self._config = config
+        self._config, self._data = config, data
         self._private = None if config.uri else PrivateMongod(data, config.mongod)
 
     def is_private(self) -> bool:
@@ -112,6 +112,14 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
 
     async def ping(self) -> None:
         await self.settle()
+
+    def folder(self) -> Path | None:
+        """The folder of a private mongod, whose space metrics show."""
+        return self._data if self._private else None
+
+    async def replication(self) -> Replication | None:
+        """The members of the replica set; asks nobody, as the driver asks them anyway."""
+        return self._database.replication()
 
     async def _reach(self) -> None:
         """Wait for a primary, as the database may start later than this server."""

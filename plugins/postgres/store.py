@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from chatserver import StartupError, StoreUnavailable
+from chatserver import Replica, Replication, StartupError, StoreUnavailable
 from chatserver_plugins.postgres import schema
 from chatserver_plugins.postgres.config import Config
 from chatserver_plugins.postgres.driver import FAILURES, Database, connect
@@ -19,6 +19,20 @@ DURABLE = ("on", "remote_apply")
 NO_ADDRESS = (
     "not an address: a port is a number, and in a password :/?#[]@% must be percent-encoded"
 )
+
+# The first half of a WAL file's name is the timeline, which a promotion changes.
+TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+# A standby that says nothing has the lag of its last word, so the silence counts. Another account's rows have no
+# figures unless ours has the role pg_read_all_stats or pg_monitor. Of a standby that is gone only its slot is left.
+STANDBYS = """
+SELECT application_name || '@' || coalesce(host(client_addr), 'local') AS name, true AS up,
+    CASE WHEN replay_lsn >= pg_current_wal_lsn() THEN 0
+    ELSE extract(epoch FROM greatest(replay_lag, clock_timestamp() - reply_time)) END::float8 AS lag
+FROM pg_stat_replication WHERE state IS NULL OR state IN ('streaming', 'catchup')
+UNION ALL
+SELECT 'slot ' || slot_name, false, NULL FROM pg_replication_slots WHERE slot_type = 'physical' AND NOT active
+ORDER BY name
+"""
 
 # Errors that waiting does not help: a wrong name or password, or a missing right.
 REFUSALS = (
@@ -85,6 +99,11 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
     async def ping(self) -> None:
         # A real write, as a server that is full or read-only still answers queries.
         await self._database.fetch("UPDATE installation SET version = version")
+
+    async def replication(self) -> Replication | None:
+        (era,) = await self._database.fetch(TIMELINE)
+        rows = await self._database.fetch(STANDBYS)
+        return Replication([Replica(*row) for row in rows], era=era[0])
 
     async def _reach(self) -> Any:
         """Wait for a server that accepts writes, as the database may start later than this server."""

@@ -13,9 +13,14 @@ class SqliteStore(SqliteIndex, SqliteRecords):
 
     def __init__(self, path: Path, timeout_ms: int) -> None:
         super().__init__(Database(path, timeout_ms))
+        self._folder = path.parent
 
     def is_private(self) -> bool:
         return True
+
+    def folder(self) -> Path | None:
+        """The folder of the file, whose space metrics show."""
+        return self._folder
 
     async def plan(self) -> list[str]:
         return await self._database.plan()

@@ -12,8 +12,10 @@ from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Appended
 from chatserver.model import AnyEvent
 from chatserver.web.health import CHECK_SECONDS
+from tests.protocol.client import CLOSE, Client
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
+from tests.waiting import until
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -192,11 +194,23 @@ async def test_labels_hold_no_raw_path_and_no_invented_method(start: Start) -> N
     assert families["messages_processed"].type == "counter"
 
 
-async def test_connections_that_end_badly_are_counted(start: Start) -> None:
-    server = start()
+async def test_ends_of_connections_are_counted_by_what_they_are(start: Start) -> None:
+    server = start({"limits.auth_seconds": 0.2})
     anna = await server.person("anna")
     async with anna.connect() as client:
         client.text(b"nonsense")
         assert await client.closed() == 4450
+    async with anna.connect() as client:
+        client.frame(CLOSE, b"\x03\xe8")
+        assert await client.closed() == 1000
+    async with anna.connect():
+        pass  # gone without a word, like a phone out of reach
+    async with Client(server.port) as client:
+        assert await client.closed() == 4401  # no sign-in
+    await until(lambda: server.server.service.hub.connections() == 0)
     value = await samples(server)
     assert value("websocket_errors_total", code="4450") == 1
+    assert value("websocket_errors_total", code="4401") == 0
+    assert value("chatserver_websocket_closed_total", end="error") == 1
+    assert value("chatserver_websocket_closed_total", end="clean") == 2
+    assert value("chatserver_websocket_closed_total", end="vanished") == 1

@@ -153,7 +153,10 @@ async def test_a_client_that_does_not_read_is_closed(start: Start, slow_seconds:
         await until(lambda: counter(server.server, "chatserver_connections_dropped_total") == 1)
         client.resume()
         assert await client.closed() == 4408
-        await until(lambda: counter(server.server, "websocket_errors_total") == 1)
+        await until(lambda: counter(server.server, "chatserver_websocket_closed_total") == 1)
+        assert (
+            counter(server.server, "websocket_errors_total") == 0
+        )  # it may be a phone out of reach
         other.begin("flood", count=10)
         await other.ok("echo")
 

@@ -26,6 +26,7 @@ from chatserver.cluster.bus.online import Online
 from chatserver.delivery.hub import Hub
 from chatserver.interfaces import Bus
 from chatserver.roomlog.cache import RoomCache
+from chatserver.runtime.ages import OutageAge
 from chatserver.runtime.measure import Measures
 
 
@@ -54,6 +55,12 @@ class Exchange:
         )
         measures.gauge(
             "chatserver_bus_connected", "1 if frames arrive", lambda: float(bus.is_connected())
+        )
+        outage = OutageAge()
+        measures.gauge(
+            "chatserver_bus_outage_seconds",
+            "Time since a scrape first saw that no frames arrive; 0: they do",
+            lambda: outage.seconds(up=bus.is_connected()),
         )
 
     async def open(self, key: bytes, epoch: str) -> None:

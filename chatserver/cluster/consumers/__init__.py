@@ -5,6 +5,7 @@ records.py  its records in the store
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -54,6 +55,12 @@ class Consumers:
             "chatserver_consumer_lag_events",
             "Events that a consumer on this node has not handled yet",
             self._lags,
+            ("consumer",),
+        )
+        measures.gauge(
+            "chatserver_consumer_oldest_seconds",
+            "Age of the oldest event that a consumer on this node has not handled; 0: there is none",
+            self._ages,
             ("consumer",),
         )
 
@@ -164,6 +171,13 @@ class Consumers:
     def _lags(self) -> Mapping[tuple[str, ...], float]:
         return {
             (reader.name,): reader.lag
+            for reader in self._readers.values()
+            if reader.lag is not None
+        }
+
+    def _ages(self) -> Mapping[tuple[str, ...], float]:
+        return {
+            (reader.name,): 0.0 if reader.oldest is None else max(0.0, time.time() - reader.oldest)
             for reader in self._readers.values()
             if reader.lag is not None
         }

@@ -18,12 +18,13 @@ from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.types import Consumer
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent
-from chatserver.runtime.clock import now_text
+from chatserver.runtime.clock import now_text, unix_time
 from chatserver.runtime.measure import Measures
 
 PAGE = 1000  # rooms compared with three queries
 SWEEP_SECONDS = 5.0  # between two sweeps of all rooms, which find other nodes' events …
 SWEEP_SHARE = 10  # … and which take at most a tenth of the time
+OLDEST_ROOMS = 100  # whose next events are read for the age of the oldest, once in a sweep
 FLUSH_SECONDS = 1.0  # after a crash, the last second's events are handled again
 RETRY_FAILURES = 3  # in a row end a retry of dead letters: the receiver seems to accept none
 STORE_SECONDS = 1.0  # before the next try, if the store did not answer
@@ -63,6 +64,7 @@ class Reader:
         self.name = consumer.name
         self.records = ConsumerRecords(store, consumer.name)
         self.lag: int | None = None  # found by the last sweep; None if another node runs it
+        self.oldest: float | None = None  # Unix time of the oldest unhandled event, found likewise
         self._consumer, self._store, self._guard = consumer, store, guard
         self._figures = figures
         self._call = Call(plugin, consumer.handle, ("events",))
@@ -134,7 +136,7 @@ class Reader:
                     for task in tasks:
                         task.cancel()
         finally:
-            self._due, self.lag = None, None
+            self._due, self.lag, self.oldest = None, None, None
             try:
                 await self._positions.flush()
             except StoreUnavailable:
@@ -150,21 +152,32 @@ class Reader:
             try:
                 if await self.records.asked():
                     return
-                lag = 0
+                lag, next_events = 0, dict[str, int]()
                 async for heads in self._pages():
-                    lag += await self._compare(due, heads)
-                self.lag = lag
+                    behind = await self._compare(due, heads)
+                    lag += sum(behind.values())
+                    next_events |= {room: heads[room] - count for room, count in behind.items()}
+                self.lag, self.oldest = lag, await self._oldest(next_events)
                 pause = max(SWEEP_SECONDS, (loop.time() - started) * (SWEEP_SHARE - 1))
             except StoreUnavailable:
                 pause = STORE_SECONDS
             await asyncio.sleep(pause)
 
-    async def _compare(self, due: DueRooms, heads: dict[str, int]) -> int:
+    async def _compare(self, due: DueRooms, heads: dict[str, int]) -> dict[str, int]:
+        """Queue the rooms with unhandled events; the number of these events by room."""
         at = await self._positions.get(list(heads))
         behind = {room: head - at[room] for room, head in heads.items() if head > at[room]}
         for room in behind:
             due.add(room)
-        return sum(behind.values())
+        return behind
+
+    async def _oldest(self, positions: dict[str, int]) -> float | None:
+        """The time of the oldest event behind these positions, in at most OLDEST_ROOMS; None if there is none."""
+        if not positions:
+            return None
+        wanted = sorted(positions.items())[:OLDEST_ROOMS]
+        pages = await self._store.ranges(wanted, 1)
+        return min((unix_time(page[0].at) for page in pages if page), default=None)
 
     async def _pages(self) -> AsyncIterator[dict[str, int]]:
         """The heads of all rooms that the consumer reads, in pages."""
