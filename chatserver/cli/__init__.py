@@ -13,7 +13,7 @@ from chatserver.version import __version__
 
 COMMANDS = (
     *("dev", "serve", "check", "config", "plugins", "user", "jobs", "migrate"),
-    *("backup", "restore", "drill", "export", "import", "move", "consumers"),
+    *("backup", "restore", "drill", "export", "import", "move", "consumers", "probe"),
 )
 
 
