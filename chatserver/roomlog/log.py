@@ -98,6 +98,10 @@ class Log:
         self._conflicts = measures.counter(
             "chatserver_append_conflicts_total", "Batches that met a duplicate", ("conflict",)
         )
+        self._refused = measures.counter(
+            "chatserver_appends_refused_total",
+            "Appends refused because the store did not take them",
+        )
         measures.gauge("chatserver_rooms_loaded", "Rooms kept in memory", lambda: len(cache))
         measures.gauge("chatserver_append_queue", "Appends that wait", lambda: len(self._waiting))
         measures.gauge(
@@ -113,6 +117,7 @@ class Log:
         wait, as the others would only be refused later.
         """
         if len(self._waiting) >= self._most_waiting:
+            self._refused.add()
             raise StoreUnavailable("Too many messages wait for the store.")
         if entry.key is not None and self._joins_in_flight(entry):
             return
@@ -425,6 +430,7 @@ class Log:
         self._failed_at = time.monotonic()
         if isinstance(error, StoreUnavailable):
             self._on_failure(error, len(entries))
+        self._refused.add(len(entries))
         for entry in entries:
             entry.room.stale = True
             entry.room.numbered = 0

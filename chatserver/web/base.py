@@ -56,6 +56,7 @@ class BaseHandler(RequestHandler):
         self.access: Access = gate.access
         self.request_id = identified(self.request.headers.get("X-Request-Id", ""))
         self.asker: str | None = None  # the id of the user who asks, once it is known
+        self.answered_after: float | None = None  # seconds until a streamed answer began
         self._user: User | None = None
         self._received: bytearray | None = None
 
@@ -316,7 +317,9 @@ class BaseHandler(RequestHandler):
             logger.debug("{} {} answered {}", method, self.route, status)
         seconds = self.request.request_time()
         known = method if method in METHODS else "?"
-        self.gate.http_seconds.add(seconds, (known, self.route, str(status)))
+        # A stream may last for days, which is no slow answer.
+        answered = seconds if self.answered_after is None else self.answered_after
+        self.gate.http_seconds.add(answered, (known, self.route, str(status)))
         if self.gate.config.logging.access:
             sent = getattr(self.request.connection, "sent", 0)
             self.gate.access_line(

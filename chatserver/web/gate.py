@@ -7,18 +7,19 @@ from typing import Final
 from loguru import logger
 
 from chatserver.config import Config
-<<<<<<< HEAD
-from chatserver.errors import CLOSE_INTERNAL, ChatError
-from chatserver.interfaces import Tracer
-=======
 from chatserver.errors import (
+    CLOSE_BAD_FRAME,
+    CLOSE_CONNECTIONS,
     CLOSE_FORBIDDEN,
     CLOSE_INTERNAL,
+    CLOSE_RATE,
+    CLOSE_REJECTED,
     CLOSE_SLOW,
     CLOSE_UNAUTHENTICATED,
+    CLOSE_VERSION,
     ChatError,
 )
->>>>>>> c19e481 (Show disks, memory against its limit, the certificate's end, replicas and the ages of queues as metrics, and count only errors as WebSocket errors, so that alerts can be true)
+from chatserver.interfaces import Tracer
 from chatserver.roomlog.room import NEWEST_PAGE
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import AddressRate
@@ -36,6 +37,14 @@ BAD_CODES = (
     1009,
     1011,
 )  # RFC 6455 section 7.4.1: one side did something wrong
+OUR_BAD_CODES = (
+    CLOSE_INTERNAL,
+    CLOSE_RATE,
+    CLOSE_BAD_FRAME,
+    CLOSE_REJECTED,
+    CLOSE_VERSION,
+    CLOSE_CONNECTIONS,
+)
 # Codes of ours from 4400 on say so too, but these ends are rightful: no sign-in, and an account that is locked.
 RIGHTFUL_CODES = (CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN)
 SPARE_DESCRIPTORS: Final = 200  # for the store, files, and connections being refused
@@ -86,6 +95,8 @@ class Gate:
             "WebSocket connections that ended: clean, error, or vanished (broken, silent, or no longer reading)",
             ("end",),
         )
+        for code in (*BAD_CODES, *OUR_BAD_CODES):
+            self._socket_errors.add(0, (str(code),))  # else a rate would not see the first error
         self._by_address: dict[str, int] = {}
         rate = config.limits.requests_per_second
         self._requests = AddressRate(rate, 2 * rate)

@@ -43,6 +43,7 @@ class Stream:
         address, connections = self._handler.address, self._gate.service.connections
         serving = cast(Connection, self._handler.request.connection).serving
         serving.step_out()
+        self._handler.answered_after = self._handler.request.request_time()
         self._gate.enter(address)
         connections.add(self)
         self._task = asyncio.create_task(self._send())
