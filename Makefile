@@ -17,7 +17,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test test-quick test-deploy bench autobahn fuzz faults lint format docs dist sbom locks clean
+.PHONY: help run test test-quick test-deploy observe bench autobahn fuzz faults lint format docs dist sbom locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -38,6 +38,9 @@ test-deploy: ## run the files of deploy/ with the tools they are for (Debian, ro
 	@deploy/make-venv test
 	@deploy/make-tools
 	.venv/bin/python -m pytest -n 2 $(SHARED) tests/operation $(ARGS)
+
+observe: ## start Prometheus and Alertmanager beside `make run`
+	@exec deploy/observe/beside --server $(PORT) $(ARGS)
 
 bench: ## measure the server, beside the plain Tornado way
 	@deploy/make-venv test

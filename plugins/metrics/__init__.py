@@ -8,20 +8,24 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 
 from chatserver import Context, Reply, Request, Route, Settings, hookimpl
+from chatserver_plugins.metrics import numbers
 from chatserver_plugins.metrics.collector import MeasureCollector
 from chatserver_plugins.metrics.loop_lag import LoopLag
 from chatserver_plugins.metrics.workers import together
 
 
 class MetricsPlugin:
-    """Answers in the Prometheus text format, or in OpenMetrics if the request prefers that.
+    """Answers in the Prometheus text format, or in OpenMetrics if the request prefers that, and shows the numbers.
 
     With several workers on one port, the one that gets the request answers for all.
     """
 
     class Config(Settings, frozen=True, kw_only=True):
         path: Annotated[
-            str, msgspec.Meta(description="Path at which the metrics are served.", pattern="^/.+")
+            str,
+            msgspec.Meta(
+                description="Path at which the metrics are served.", pattern=r"^/[A-Za-z0-9/_.-]+$"
+            ),
         ] = "/metrics"
         max_series: Annotated[
             int,
@@ -46,7 +50,8 @@ class MetricsPlugin:
         self._registry.register(
             MeasureCollector(context.measures, context.version, self.config.max_series)
         )
-        return [Route(path=self.config.path, get=self.get, every_node=True, internal=True)]
+        own = Route(path=self.config.path, get=self.get, every_node=True, internal=True)
+        return [own, *numbers.routes(self.config.path)]
 
     @hookimpl
     async def startup(self, context: Context) -> None:

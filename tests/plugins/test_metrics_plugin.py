@@ -27,7 +27,7 @@ class Scrape:
             service=None,
         )
         self.plugin = MetricsPlugin(MetricsPlugin.Config(**settings))
-        (self.route,) = self.plugin.register_routes(self.context)
+        self.route, *_ = self.plugin.register_routes(self.context)
 
     async def reply(self, accept: str | None = None):
         request = SimpleNamespace(header={"Accept": accept}.get)
