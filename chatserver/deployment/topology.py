@@ -1,0 +1,326 @@
+"""Reads deploy/topology.toml: parts, machines, and the rules that say which part may speak to which."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from chatserver.deployment.lines import Lines, toml_lines
+from chatserver.deployment.problem import DeploymentError, Problem
+
+FILE = "topology.toml"
+Network = IPv4Network | IPv6Network
+T = TypeVar("T")
+
+
+class Port(msgspec.Struct, frozen=True):
+    """A named port of TCP or UDP."""
+
+    name: str
+    number: int
+    protocol: Literal["tcp", "udp"]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.protocol}"
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A program, or a service of others: then it has addresses, or is anywhere."""
+
+    about: str
+    addresses: tuple[str, ...] = ()
+    anywhere: bool = False
+
+
+class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind of machine. One that is `alone` runs a whole installation, so no other machine knows it."""
+
+    parts: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+    alone: bool = False
+    container_bridges: tuple[str, ...] = ()
+
+
+class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """New connections of one address; more are dropped."""
+
+    per_second: int
+    burst: int
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from", "target": "to"}):
+    """Each of `source` may open connections to each of `target` at these ports; parts, with groups resolved."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    ports: tuple[str, ...]
+    why: str
+    new_connections: Rate | None = None
+    kubernetes: bool = True
+
+
+class Pods(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part on Kubernetes. Without namespace: pods of the installation's own."""
+
+    namespace: str = ""
+    labels: dict[str, str] = {}
+    addresses: tuple[str, ...] = ()
+
+
+class Kubernetes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`private` are the networks that do not count as the internet."""
+
+    private: tuple[str, ...]
+    parts: dict[str, Pods]
+
+
+class Terraform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Machines of each module, and how a security group names parts of others."""
+
+    cloud: tuple[str, ...]
+    single: tuple[str, ...]
+    outside: dict[str, str]
+
+
+class Topology(msgspec.Struct, frozen=True, dict=True):
+    """The whole file, checked."""
+
+    ports: dict[str, Port]
+    parts: dict[str, Part]
+    hosts: dict[str, Host]
+    rules: tuple[Rule, ...]
+    kubernetes: Kubernetes
+    terraform: Terraform
+
+    @cached_property
+    def host_of(self) -> dict[str, str]:
+        """The machine of each part that we run; machines that are alone do not count."""
+        return {part: name for name, host in self.hosts.items() if not host.alone for part in host.parts}
+
+    def addresses(self, part: str) -> tuple[str, ...]:
+        """Networks of a part; empty for the internet."""
+        host = self.host_of.get(part)
+        return self.hosts[host].addresses if host else self.parts[part].addresses
+
+    @cached_property
+    def _allowed(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset(
+            (source, target, port)
+            for rule in self.rules
+            for source in rule.source
+            for target in rule.target
+            for port in rule.ports
+        )
+
+    def allows(self, source: str, target: str, port: str) -> bool:
+        """Whether one part may open connections to another at a named port. Raises KeyError for unknown names."""
+        _ = self.parts[source], self.parts[target], self.ports[port]
+        return (source, target, port) in self._allowed
+
+
+def read_topology(folder: Path) -> Topology:
+    """The topology of a folder such as deploy/. Raises `DeploymentError`."""
+    try:
+        text = (folder / FILE).read_text("utf-8")
+    except FileNotFoundError:
+        raise DeploymentError([Problem(FILE, 0, "topology.missing", "there is no such file")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeploymentError([Problem(FILE, 0, "topology.missing", str(error))]) from None
+    return parse_topology(text)
+
+
+def parse_topology(text: str) -> Topology:
+    """Raises `DeploymentError` with every problem that can be told."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = str(error).rpartition("line ")[2].partition(",")[0]
+        number = int(line) if line.isdigit() else text.count("\n") + 1
+        raise DeploymentError([Problem(FILE, number, "topology.syntax", str(error))]) from None
+    reader = _Reader(document, toml_lines(text))
+    topology = reader.read()
+    if topology is None or reader.problems:
+        raise DeploymentError(reader.problems)
+    return topology
+
+
+class _Reader:
+    """Converts the document piece by piece, so that each problem is told with its line."""
+
+    def __init__(self, document: dict[str, Any], lines: Lines) -> None:
+        self.document = document
+        self.lines = lines
+        self.problems: list[Problem] = []
+
+    def read(self) -> Topology | None:
+        known = ("ports", "parts", "hosts", "groups", "rules", "kubernetes", "terraform")
+        for name in self.document.keys() - set(known):
+            self.wrong("topology.name", f"expected one of {', '.join(known)}, got {name}", name)
+        ports = self.ports()
+        parts = self.table("parts", Part)
+        hosts = self.table("hosts", Host)
+        groups = self.table("groups", tuple[str, ...])
+        kubernetes = self.convert(Kubernetes, "kubernetes")
+        terraform = self.convert(Terraform, "terraform")
+        rules = [self.convert(Rule, "rules", i) for i in range(len(self.document.get("rules", [])))]
+        if self.problems or kubernetes is None or terraform is None:
+            return None
+        topology = Topology(
+            ports, parts, hosts, self.resolved(rules, groups, parts), kubernetes, terraform
+        )
+        self.check_hosts(topology)
+        self.check_rules(topology)
+        self.check_addresses(topology)
+        self.check_outputs(topology)
+        return topology
+
+    def wrong(self, code: str, message: str, *path: str | int) -> None:
+        dotted = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
+        text = f"{dotted.removeprefix('.')}: {message}"
+        self.problems.append(Problem(FILE, self.lines.of(*path), code, text))
+
+    def convert(self, kind: type[T], *path: str | int) -> T | None:
+        value: Any = self.document
+        for each in path:
+            try:
+                value = value[each]
+            except (KeyError, TypeError):
+                self.wrong("topology.value", "is missing", *path)
+                return None
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            message, _, place = str(error).partition(" - at `$")
+            field = place.strip("`.").partition("[")[0].partition(".")[0]
+            if " unknown field " in message:
+                field = message.rpartition(" ")[2].strip("`")
+            self.wrong("topology.value", message, *path, *([field] if field else []))
+            return None
+
+    def table(self, name: str, kind: type[T]) -> dict[str, T]:
+        raw = self.document.get(name, {})
+        if not isinstance(raw, dict):
+            self.wrong("topology.value", "expected a table", name)
+            return {}
+        converted = {key: self.convert(kind, name, key) for key in raw}
+        return {key: value for key, value in converted.items() if value is not None}
+
+    def ports(self) -> dict[str, Port]:
+        found = {}
+        for name, text in self.table("ports", str).items():
+            number, _, protocol = text.partition("/")
+            if number.isdigit() and 1 <= int(number) <= 65535 and protocol in ("tcp", "udp"):
+                found[name] = Port(name, int(number), "tcp" if protocol == "tcp" else "udp")
+            else:
+                self.wrong("topology.port", f"expected a port such as 443/tcp, got {text}", "ports", name)
+        return found
+
+    def resolved(
+        self, rules: list[Rule | None], groups: dict[str, tuple[str, ...]], parts: dict[str, Part]
+    ) -> tuple[Rule, ...]:
+        """The rules with the parts of their groups."""
+        for name, members in groups.items():
+            if name in parts:
+                self.wrong("topology.name", "a part has this name too", "groups", name)
+            self.names(members, parts, "groups", name)
+        found = []
+        for i, rule in enumerate(rules):
+            if rule is None:
+                continue
+            ends = []
+            for field, names in (("from", rule.source), ("to", rule.target)):
+                self.names(names, parts.keys() | groups.keys(), "rules", i, field)
+                members = [each for name in names for each in groups.get(name, (name,))]
+                ends.append(tuple(dict.fromkeys(each for each in members if each in parts)))
+            found.append(msgspec.structs.replace(rule, source=ends[0], target=ends[1]))
+        return tuple(found)
+
+    def names(self, names: tuple[str, ...], known: Any, *path: str | int) -> None:
+        if not names:
+            self.wrong("topology.value", "expected at least one name", *path)
+        for name in names:
+            if name not in known:
+                self.wrong("topology.name", f"{name} is not defined", *path)
+
+    def check_hosts(self, topology: Topology) -> None:
+        seen: dict[str, str] = {}
+        for name, host in topology.hosts.items():
+            self.names(host.parts, topology.parts, "hosts", name, "parts")
+            for part in host.parts:
+                if not host.alone and seen.setdefault(part, name) != name:
+                    self.wrong("topology.host", f"{part} is on {seen[part]} already", "hosts", name, "parts")
+            if bool(host.addresses) == host.alone:
+                what = "is not known to other machines, so it has none" if host.alone else "has none"
+                self.wrong("topology.address", f"this machine {what}", "hosts", name, "addresses")
+        for name, part in topology.parts.items():
+            ways = (name in seen) + bool(part.addresses) + part.anywhere
+            if ways != 1:
+                text = "expected to be on one machine, or to have addresses, or to be anywhere"
+                self.wrong("topology.host", text, "parts", name)
+
+    def check_rules(self, topology: Topology) -> None:
+        seen: dict[tuple[str, str, str], int] = {}
+        for i, rule in enumerate(topology.rules):
+            self.names(rule.ports, topology.ports, "rules", i, "ports")
+            for source in rule.source:
+                for target in rule.target:
+                    if source not in topology.host_of and target not in topology.host_of:
+                        self.wrong("topology.rule", f"neither {source} nor {target} is ours", "rules", i)
+                    for port in rule.ports:
+                        first = seen.setdefault((source, target, port), i)
+                        if first != i:
+                            line = self.lines.of("rules", first)
+                            text = f"{source} to {target} at {port} is permitted in line {line} already"
+                            self.wrong("topology.rule", text, "rules", i)
+        for name in topology.ports.keys() - {port for rule in topology.rules for port in rule.ports}:
+            self.wrong("topology.port", "no rule uses this port", "ports", name)
+
+    def check_addresses(self, topology: Topology) -> None:
+        """Addresses tell parts apart, so no two overlap."""
+        known: list[tuple[Network, str]] = []
+        for name, path in self.addressed(topology):
+            for text in self.networks(*path):
+                for other, owner in known:
+                    if owner != name and text.version == other.version and text.overlaps(other):
+                        self.wrong("topology.address", f"{text} overlaps with {other} of {owner}", *path)
+                known.append((text, name))
+        self.networks("kubernetes", "private")
+        for name in topology.kubernetes.parts:
+            self.networks("kubernetes", "parts", name, "addresses")
+
+    @staticmethod
+    def addressed(topology: Topology) -> Iterator[tuple[str, tuple[str, ...]]]:
+        for name in topology.hosts:
+            yield name, ("hosts", name, "addresses")
+        for name in topology.parts:
+            yield name, ("parts", name, "addresses")
+
+    def networks(self, *path: str) -> list[Network]:
+        """The networks at a key; none where it is missing or they are wrong, which is told."""
+        texts: Any = self.document
+        for each in path:
+            texts = texts.get(each, {})
+        found = []
+        for text in texts:
+            try:
+                found.append(ip_network(text))
+            except ValueError as error:
+                self.wrong("topology.address", str(error), *path)
+        return found
+
+    def check_outputs(self, topology: Topology) -> None:
+        for name in topology.kubernetes.parts:
+            self.names((name,), topology.parts, "kubernetes", "parts", name)
+        for module in ("cloud", "single"):
+            self.names(getattr(topology.terraform, module), topology.hosts, "terraform", module)
+        for name, text in topology.terraform.outside.items():
+            self.names((name,), topology.parts.keys() - topology.host_of, "terraform", "outside", name)
+            if text not in ("anywhere", "unfiltered") and not text.startswith(("var.", "prefix_list:")):
+                expected = "anywhere, unfiltered, var.NAME or prefix_list:REFERENCE"
+                self.wrong("topology.value", f"expected {expected}, got {text}", "terraform", "outside", name)
