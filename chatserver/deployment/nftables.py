@@ -46,7 +46,9 @@ def rule_set(topology: Topology, name: str) -> str:
             f'        iifname "{bridge}" meta l4proto {{ tcp, udp }} th dport 53 accept comment "names for containers"'
             for bridge in host.container_bridges
         ),
-        *_unique(line for peer, rule in incoming for line in _accept(topology, peer, rule, incoming=True)),
+        *_unique(
+            line for peer, rule in incoming for line in _accept(topology, peer, rule, incoming=True)
+        ),
         '        limit rate 5/minute burst 10 packets log prefix "chatserver drop in: "',
         "    }",
         "    chain forward {",
@@ -61,12 +63,19 @@ def rule_set(topology: Topology, name: str) -> str:
         *(f"        icmpv6 type {{ {types} }} accept" for types in _ICMPV6),
         '        udp sport 68 udp dport 67 accept comment "DHCP"',
         '        ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept comment "DHCPv6"',
-        *(f'        oifname "{bridge}" accept comment "to containers"' for bridge in host.container_bridges),
+        *(
+            f'        oifname "{bridge}" accept comment "to containers"'
+            for bridge in host.container_bridges
+        ),
         "        jump outgoing",
         '        limit rate 5/minute burst 10 packets log prefix "chatserver drop out: "',
         "    }",
         "    chain outgoing {",
-        *_unique(line for peer, rule in outgoing for line in _accept(topology, peer, rule, incoming=False)),
+        *_unique(
+            line
+            for peer, rule in outgoing
+            for line in _accept(topology, peer, rule, incoming=False)
+        ),
         "    }",
         "}",
     ]
@@ -99,7 +108,11 @@ def _set_name(part: str) -> str:
 
 
 def _sets(topology: Topology, host: Host, used: Iterable[str]) -> Iterator[str]:
-    named = {_set_name(part): topology.addresses(part) for part in used if not topology.parts[part].anywhere}
+    named = {
+        _set_name(part): topology.addresses(part)
+        for part in used
+        if not topology.parts[part].anywhere
+    }
     everyone = {a for part in _peers(topology, host) for a in topology.addresses(part)}
     if len(named) < len(set(used)):
         named[OTHERS] = tuple(everyone)
@@ -129,7 +142,9 @@ def _rate_set(rule: Rule) -> str:
 def _accept(topology: Topology, peer: str, rule: Rule, *, incoming: bool) -> Iterator[str]:
     side = "saddr" if incoming else "daddr"
     for protocol in ("tcp", "udp"):
-        ports = [topology.ports[each] for each in rule.ports if topology.ports[each].protocol == protocol]
+        ports = [
+            topology.ports[each] for each in rule.ports if topology.ports[each].protocol == protocol
+        ]
         if not ports:
             continue
         for digit, ip, _ in _FAMILIES:

@@ -54,7 +54,12 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     burst: int
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from", "target": "to"}):
+class Rule(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename={"source": "from", "target": "to"},
+):
     """Each of `source` may open connections to each of `target` at these ports; parts, with groups resolved."""
 
     source: tuple[str, ...]
@@ -94,6 +99,7 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     ports: dict[str, Port]
     parts: dict[str, Part]
     hosts: dict[str, Host]
+    groups: dict[str, tuple[str, ...]]
     rules: tuple[Rule, ...]
     kubernetes: Kubernetes
     terraform: Terraform
@@ -101,7 +107,9 @@ class Topology(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def host_of(self) -> dict[str, str]:
         """The machine of each part that we run; machines that are alone do not count."""
-        return {part: name for name, host in self.hosts.items() if not host.alone for part in host.parts}
+        return {
+            part: name for name, host in self.hosts.items() if not host.alone for part in host.parts
+        }
 
     def addresses(self, part: str) -> tuple[str, ...]:
         """Networks of a part; empty for the internet."""
@@ -129,7 +137,9 @@ def read_topology(folder: Path) -> Topology:
     try:
         text = (folder / FILE).read_text("utf-8")
     except FileNotFoundError:
-        raise DeploymentError([Problem(FILE, 0, "topology.missing", "there is no such file")]) from None
+        raise DeploymentError(
+            [Problem(FILE, 0, "topology.missing", "there is no such file")]
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DeploymentError([Problem(FILE, 0, "topology.missing", str(error))]) from None
     return parse_topology(text)
@@ -172,7 +182,7 @@ class _Reader:
         if self.problems or kubernetes is None or terraform is None:
             return None
         topology = Topology(
-            ports, parts, hosts, self.resolved(rules, groups, parts), kubernetes, terraform
+            ports, parts, hosts, groups, self.resolved(rules, groups, parts), kubernetes, terraform
         )
         self.check_hosts(topology)
         self.check_rules(topology)
@@ -218,7 +228,9 @@ class _Reader:
             if number.isdigit() and 1 <= int(number) <= 65535 and protocol in ("tcp", "udp"):
                 found[name] = Port(name, int(number), "tcp" if protocol == "tcp" else "udp")
             else:
-                self.wrong("topology.port", f"expected a port such as 443/tcp, got {text}", "ports", name)
+                self.wrong(
+                    "topology.port", f"expected a port such as 443/tcp, got {text}", "ports", name
+                )
         return found
 
     def resolved(
@@ -254,9 +266,17 @@ class _Reader:
             self.names(host.parts, topology.parts, "hosts", name, "parts")
             for part in host.parts:
                 if not host.alone and seen.setdefault(part, name) != name:
-                    self.wrong("topology.host", f"{part} is on {seen[part]} already", "hosts", name, "parts")
+                    self.wrong(
+                        "topology.host",
+                        f"{part} is on {seen[part]} already",
+                        "hosts",
+                        name,
+                        "parts",
+                    )
             if bool(host.addresses) == host.alone:
-                what = "is not known to other machines, so it has none" if host.alone else "has none"
+                what = (
+                    "is not known to other machines, so it has none" if host.alone else "has none"
+                )
                 self.wrong("topology.address", f"this machine {what}", "hosts", name, "addresses")
         for name, part in topology.parts.items():
             ways = (name in seen) + bool(part.addresses) + part.anywhere
@@ -271,14 +291,18 @@ class _Reader:
             for source in rule.source:
                 for target in rule.target:
                     if source not in topology.host_of and target not in topology.host_of:
-                        self.wrong("topology.rule", f"neither {source} nor {target} is ours", "rules", i)
+                        self.wrong(
+                            "topology.rule", f"neither {source} nor {target} is ours", "rules", i
+                        )
                     for port in rule.ports:
                         first = seen.setdefault((source, target, port), i)
                         if first != i:
                             line = self.lines.of("rules", first)
                             text = f"{source} to {target} at {port} is permitted in line {line} already"
                             self.wrong("topology.rule", text, "rules", i)
-        for name in topology.ports.keys() - {port for rule in topology.rules for port in rule.ports}:
+        for name in topology.ports.keys() - {
+            port for rule in topology.rules for port in rule.ports
+        }:
             self.wrong("topology.port", "no rule uses this port", "ports", name)
 
     def check_addresses(self, topology: Topology) -> None:
@@ -288,7 +312,9 @@ class _Reader:
             for text in self.networks(*path):
                 for other, owner in known:
                     if owner != name and text.version == other.version and text.overlaps(other):
-                        self.wrong("topology.address", f"{text} overlaps with {other} of {owner}", *path)
+                        self.wrong(
+                            "topology.address", f"{text} overlaps with {other} of {owner}", *path
+                        )
                 known.append((text, name))
         self.networks("kubernetes", "private")
         for name in topology.kubernetes.parts:
@@ -320,7 +346,17 @@ class _Reader:
         for module in ("cloud", "single"):
             self.names(getattr(topology.terraform, module), topology.hosts, "terraform", module)
         for name, text in topology.terraform.outside.items():
-            self.names((name,), topology.parts.keys() - topology.host_of, "terraform", "outside", name)
-            if text not in ("anywhere", "unfiltered") and not text.startswith(("var.", "prefix_list:")):
+            self.names(
+                (name,), topology.parts.keys() - topology.host_of, "terraform", "outside", name
+            )
+            if text not in ("anywhere", "unfiltered") and not text.startswith(
+                ("var.", "prefix_list:")
+            ):
                 expected = "anywhere, unfiltered, var.NAME or prefix_list:REFERENCE"
-                self.wrong("topology.value", f"expected {expected}, got {text}", "terraform", "outside", name)
+                self.wrong(
+                    "topology.value",
+                    f"expected {expected}, got {text}",
+                    "terraform",
+                    "outside",
+                    name,
+                )

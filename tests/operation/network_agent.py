@@ -60,7 +60,9 @@ def ask(opened: socket.socket) -> None:
         pass
 
 
-def tried(targets: list[tuple[str, int, str]], expected: set[int], rest: float, most: float) -> list[int]:
+def tried(
+    targets: list[tuple[str, int, str]], expected: set[int], rest: float, most: float
+) -> list[int]:
     """Indices of the targets that answered. Waits until all expected ones did, and then `rest` seconds for others."""
     ready = selectors.DefaultSelector()
     for index, target in enumerate(targets):
@@ -76,7 +78,9 @@ def tried(targets: list[tuple[str, int, str]], expected: set[int], rest: float, 
             opened = key.fileobj
             assert isinstance(opened, socket.socket)
             index, tcp = key.data
-            if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and (tcp or answer(opened)):
+            if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 and (
+                tcp or answer(opened)
+            ):
                 reached.add(index)
             ready.unregister(opened)
             opened.close()

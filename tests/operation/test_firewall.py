@@ -115,7 +115,9 @@ def build(wanted: dict[str, list[str]], parts: dict[str, tuple[str, ...]]) -> It
 
 def outside() -> dict[str, list[str]]:
     found = {
-        name: addresses(part.addresses, 5) for name, part in TOPOLOGY.parts.items() if part.addresses
+        name: addresses(part.addresses, 5)
+        for name, part in TOPOLOGY.parts.items()
+        if part.addresses
     }
     return found | {"internet": INTERNET}
 
@@ -175,14 +177,20 @@ def test_what_comes_in_is_filtered_whatever_the_sender_lets_out(separate: Networ
     separate.load()
     accept_all(separate, "output")
     hosts = separate.hosts()
-    assert separate.differences(lambda each: each.target not in hosts or separate.permitted(each)) == []
+    assert (
+        separate.differences(lambda each: each.target not in hosts or separate.permitted(each))
+        == []
+    )
 
 
 def test_what_goes_out_is_filtered_whatever_the_receiver_lets_in(separate: Network) -> None:
     separate.load()
     accept_all(separate, "input")
     hosts = separate.hosts()
-    assert separate.differences(lambda each: each.source not in hosts or separate.permitted(each)) == []
+    assert (
+        separate.differences(lambda each: each.source not in hosts or separate.permitted(each))
+        == []
+    )
 
 
 def test_one_machine_with_everything_shows_only_what_it_must(single: Network) -> None:
@@ -191,11 +199,23 @@ def test_one_machine_with_everything_shows_only_what_it_must(single: Network) ->
 
 
 MUTANTS = {
-    "the policy is accept": ("hook input priority filter; policy drop", "hook input priority filter; policy accept"),
-    "a rule is missing": ("ip saddr @app4 tcp dport 27017 accept", "ip saddr @app4 tcp dport 27018 accept"),
-    "a rule is missing for IPv6": ("ip6 saddr @app6 tcp dport 27017 accept", "ip6 saddr @app6 tcp dport 1 accept"),
+    "the policy is accept": (
+        "hook input priority filter; policy drop",
+        "hook input priority filter; policy accept",
+    ),
+    "a rule is missing": (
+        "ip saddr @app4 tcp dport 27017 accept",
+        "ip saddr @app4 tcp dport 27018 accept",
+    ),
+    "a rule is missing for IPv6": (
+        "ip6 saddr @app6 tcp dport 27017 accept",
+        "ip6 saddr @app6 tcp dport 1 accept",
+    ),
     "a rule is too wide": ("ip saddr @app4 tcp dport 27017 accept", "tcp dport 27017 accept"),
-    "members are strangers": ("ip saddr @mongo4 tcp dport 27017 accept", "ip saddr @app4 tcp dport 1 accept"),
+    "members are strangers": (
+        "ip saddr @mongo4 tcp dport 27017 accept",
+        "ip saddr @app4 tcp dport 1 accept",
+    ),
 }
 
 
@@ -217,7 +237,9 @@ def only(network: Network, *names: str) -> Network:
 
 
 @pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
-def test_an_address_that_opens_too_many_connections_is_slowed(separate: Network, family: int) -> None:
+def test_an_address_that_opens_too_many_connections_is_slowed(
+    separate: Network, family: int
+) -> None:
     """The burst is served, what exceeds it is dropped, and another address is served meanwhile."""
     separate.load()
     proxy = separate.machines["proxy"]
@@ -244,5 +266,3 @@ def test_loading_again_replaces_the_rules_and_leaves_other_tables(separate: Netw
     separate.load()
     separate.load()
     proxy.nft("delete table inet other")
-
-
