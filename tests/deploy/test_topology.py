@@ -28,7 +28,7 @@ DOCUMENT = [
     ("internet", "mongo", "mongodb", False),
     ("internet", "grafana", "grafana", False),
     ("proxy", "app", "app", True),
-    ("proxy", "app", "internal", False),
+    ("internet", "app", "internal", False),
     ("proxy", "mongo", "mongodb", False),
     ("app", "mongo", "mongodb", True),
     ("app", "postgres", "postgresql", True),

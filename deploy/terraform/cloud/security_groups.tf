@@ -111,6 +111,15 @@ resource "aws_vpc_security_group_egress_rule" "proxy_to_app_app" {
   to_port                      = 4000
 }
 
+resource "aws_vpc_security_group_egress_rule" "proxy_to_app_internal" {
+  referenced_security_group_id = aws_security_group.app.id
+  security_group_id            = aws_security_group.proxy.id
+  description                  = "operators, who the proxy lets through: metrics, details of /health, data browser"
+  ip_protocol                  = "tcp"
+  from_port                    = 9464
+  to_port                      = 9464
+}
+
 resource "aws_vpc_security_group_egress_rule" "proxy_to_internet_https_ipv4" {
   cidr_ipv4         = "0.0.0.0/0"
   security_group_id = aws_security_group.proxy.id
@@ -201,6 +210,15 @@ resource "aws_vpc_security_group_ingress_rule" "app_from_proxy_app" {
   ip_protocol                  = "tcp"
   from_port                    = 4000
   to_port                      = 4000
+}
+
+resource "aws_vpc_security_group_ingress_rule" "app_from_proxy_internal" {
+  referenced_security_group_id = aws_security_group.proxy.id
+  security_group_id            = aws_security_group.app.id
+  description                  = "operators, who the proxy lets through: metrics, details of /health, data browser"
+  ip_protocol                  = "tcp"
+  from_port                    = 9464
+  to_port                      = 9464
 }
 
 resource "aws_vpc_security_group_egress_rule" "app_to_postgres_postgresql" {
