@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also open the store, start the plugins, reach the bus, try the port.",
 )
+@click.option(
+    "--deploy",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Check a copy of deploy/ instead: its topology, what was generated from it, ports, images, secrets.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: problems and notes.")
 @click.pass_context
 def command(
@@ -29,6 +36,7 @@ def command(
     source: str | None,
     overrides: dict[str, object],
     connect: bool,
+    folder: Path | None,
     as_json: bool,
 ) -> None:
     """Check that the server would start, without starting it.
@@ -36,12 +44,18 @@ def command(
     Checks everything that needs no other server: plugins, hooks, the GraphQL schema, TLS files, the
     page, the key of backups. With --connect it also tries the store, the bus and the port; a server
     that passes will start. Nothing is changed. Prints each problem with its path; exits with 1 if
-    there is one.
+    there is one. With --deploy the files of a deployment are checked, not a configuration; each
+    problem has its file, its line and a code.
 
     \b
     chatserver check -c production
     chatserver check -c production --connect
+    chatserver check --deploy deploy
     """
+    if folder is not None:
+        if connect:
+            raise click.UsageError("--connect and --deploy exclude each other.")
+        check_folder(ctx, folder, as_json)
     found, notes = verdict(source, overrides, connect)
     if as_json:
         import msgspec
@@ -52,6 +66,22 @@ def command(
     else:
         for line in notes:
             click.echo(line)
+    ctx.exit(1 if found else 0)
+
+
+def check_folder(ctx: click.Context, folder: Path, as_json: bool) -> NoReturn:
+    """Print what is wrong with a copy of deploy/, and exit."""
+    from chatserver.deployment.check import check_deployment
+
+    found = check_deployment(folder)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"problems": found, "notes": []}))
+    elif found:
+        refuse("\n".join(f"{folder}/{each}" for each in found))
+    else:
+        click.echo(f"{folder}: nothing is wrong.")
     ctx.exit(1 if found else 0)
 
 

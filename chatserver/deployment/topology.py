@@ -245,11 +245,11 @@ class _Reader:
         for i, rule in enumerate(rules):
             if rule is None:
                 continue
-            ends = []
+            ends: list[tuple[str, ...]] = []
             for field, names in (("from", rule.source), ("to", rule.target)):
                 self.names(names, parts.keys() | groups.keys(), "rules", i, field)
-                members = [each for name in names for each in groups.get(name, (name,))]
-                ends.append(tuple(dict.fromkeys(each for each in members if each in parts)))
+                own = dict.fromkeys(each for name in names for each in groups.get(name, (name,)))
+                ends.append(tuple(each for each in own if each in parts))
             found.append(msgspec.structs.replace(rule, source=ends[0], target=ends[1]))
         return tuple(found)
 
@@ -278,8 +278,8 @@ class _Reader:
                     "is not known to other machines, so it has none" if host.alone else "has none"
                 )
                 self.wrong("topology.address", f"this machine {what}", "hosts", name, "addresses")
-        for name, part in topology.parts.items():
-            ways = (name in seen) + bool(part.addresses) + part.anywhere
+        for name, described in topology.parts.items():
+            ways = (name in seen) + bool(described.addresses) + described.anywhere
             if ways != 1:
                 text = "expected to be on one machine, or to have addresses, or to be anywhere"
                 self.wrong("topology.host", text, "parts", name)

@@ -121,7 +121,9 @@ def places() -> Iterator[Place]:
         )
     for name, part in TOPOLOGY.parts.items():
         if name not in TOPOLOGY.kubernetes.parts:
-            yield from (Place(name, End("", {}, str(ip_network(each)[1]))) for each in part.addresses)
+            yield from (
+                Place(name, End("", {}, str(ip_network(each)[1]))) for each in part.addresses
+            )
     yield from (Place("internet", End("", {}, each)) for each in ("203.0.113.7", "2001:db8::7"))
     yield from (
         Place("", End("", {}, each))

@@ -3,6 +3,7 @@
 Reads one request a line from standard input, and answers each with a line of JSON. It uses the standard library alone.
 """
 
+import contextlib
 import json
 import selectors
 import socket
@@ -54,10 +55,8 @@ def open_to(address: str, number: int, protocol: str) -> socket.socket:
 
 def ask(opened: socket.socket) -> None:
     """Send a datagram; the firewall refuses with EPERM, which is as good as dropped."""
-    try:
+    with contextlib.suppress(OSError):
         opened.send(b"?")
-    except OSError:
-        pass
 
 
 def tried(
