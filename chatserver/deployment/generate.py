@@ -30,7 +30,9 @@ def command(folder: Path, check: bool, may: tuple[str, str, str] | None) -> None
     try:
         topology = read_topology(folder)
     except DeploymentError as error:
-        raise click.ClickException(str(error)) from None
+        for each in error.problems:
+            click.echo(f"{folder / each.file}{str(each).removeprefix(each.file)}", err=True)
+        raise SystemExit(1) from None
     if may:
         answer(topology, *may)
         return

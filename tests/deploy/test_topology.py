@@ -1,7 +1,7 @@
 """deploy/topology.toml, what is generated from it, and how the reader refuses wrong values."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple
@@ -168,6 +168,13 @@ POLICIES = (ROOT / "deploy/kubernetes/base/network-policies.yaml").read_text("ut
 
 def test_the_network_policies_permit_what_the_topology_says_and_nothing_else() -> None:
     assert differences(POLICIES) == []
+
+
+def test_the_network_policies_fit_the_schema_of_kubernetes(need_tool: Callable[[str], str]) -> None:
+    path = ROOT / "deploy/kubernetes/base/network-policies.yaml"
+    command = [need_tool("kubernetes-validate"), "--strict", str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The generated firewalls, loaded by nft into one network namespace a machine: every pair is tried at every port."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import pytest
 
 from chatserver.deployment.nftables import TABLE
 from chatserver.deployment.topology import Port, read_topology
-from tests.operation.machines import Machine, machines
+from tests.operation.machines import Machine, machines, run
 from tests.tools import ROOT, need_root, need_tool
 
 FOLDER = ROOT / "deploy/firewall"
@@ -266,3 +267,98 @@ def test_loading_again_replaces_the_rules_and_leaves_other_tables(separate: Netw
     separate.load()
     separate.load()
     proxy.nft("delete table inet other")
+
+
+@pytest.fixture
+def container(single: Network) -> Iterator[Machine]:
+    """A container on the machine with everything, behind a bridge such as Podman makes."""
+    host = single.machines["single"].namespace
+    namespace = f"{host}c"
+    run("ip", "netns", "add", namespace)
+    made = Machine(namespace, ["10.88.0.2"])
+    try:
+        run("ip", "-n", host, "link", "add", "podman0", "type", "bridge")
+        run("ip", "-n", host, "addr", "add", "10.88.0.1/16", "dev", "podman0")
+        run("ip", "-n", host, "link", "set", "podman0", "up")
+        run(
+            "ip",
+            "-n",
+            host,
+            "link",
+            "add",
+            "veth0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            namespace,
+        )
+        run("ip", "-n", host, "link", "set", "veth0", "master", "podman0", "up")
+        run("ip", "-n", namespace, "addr", "add", "10.88.0.2/16", "dev", "eth0")
+        run("ip", "-n", namespace, "link", "set", "eth0", "up")
+        run("ip", "-n", namespace, "route", "add", "default", "via", "10.88.0.1")
+        # Neighbours outside ask for the container's address, and its machine answers.
+        for name in ("net.ipv4.ip_forward", "net.ipv4.conf.eth0.proxy_arp"):
+            run("ip", "netns", "exec", host, "sysctl", "-qw", f"{name}=1")
+        made.begin(do="listen", ports=list(PORTS))
+        made.result()
+        yield made
+    finally:
+        made.stop()
+        subprocess.run(["ip", "-n", host, "link", "del", "podman0"], check=False, timeout=60)
+        subprocess.run(["ip", "netns", "del", namespace], check=False, timeout=60)
+
+
+def reached(
+    source: Machine, targets: dict[str, tuple[str, int, str]], expected: set[str]
+) -> set[str]:
+    names = list(targets)
+    source.begin(
+        do="try",
+        targets=list(targets.values()),
+        expected=[index for index, name in enumerate(names) if name in expected],
+        rest=REST_SECONDS,
+        most=10.0,
+    )
+    return {names[index] for index in source.result()}
+
+
+def test_a_container_gets_out_as_its_machine_may_and_nobody_gets_in(
+    single: Network, container: Machine
+) -> None:
+    single.load()
+    made = single.machines
+    outwards = {
+        "webhook": (made["internet"].addresses[0], 443, "tcp"),
+        "names": (made["dns"].addresses[0], 53, "udp"),
+        "names of containers": ("10.88.0.1", 53, "udp"),
+        "mail": (made["mail"].addresses[0], 587, "tcp"),
+        "shell of the internet": (made["internet"].addresses[0], 22, "tcp"),
+        "redis of somebody": (made["mirror"].addresses[0], 6379, "tcp"),
+        "shell of the machine": ("10.88.0.1", 22, "tcp"),
+        "internal listener": ("10.88.0.1", 9464, "tcp"),
+    }
+    may = {"webhook", "names", "names of containers", "mail"}
+    assert reached(container, outwards, may) == may
+    assert reached(made["single"], {"app": ("10.88.0.2", 4000, "tcp")}, {"app"}) == {"app"}
+    # The machine would pass these on: without a firewall they arrive.
+    inwards = {str(port): ("10.88.0.2", port.number, port.protocol) for port in PORTS.values()}
+    run(
+        "ip",
+        "-n",
+        made["internet"].namespace,
+        "route",
+        "add",
+        "10.88.0.2/32",
+        "via",
+        made["single"].addresses[0],
+        "dev",
+        "eth0",
+        "onlink",
+    )
+    for name in ("internet", "operators"):
+        assert reached(made[name], inwards, set()) == set()
+    made["single"].open_firewall()
+    assert reached(made["internet"], inwards, set(inwards)) == set(inwards)

@@ -114,7 +114,7 @@ resource "aws_vpc_security_group_egress_rule" "proxy_to_app_app" {
 resource "aws_vpc_security_group_egress_rule" "proxy_to_app_internal" {
   referenced_security_group_id = aws_security_group.app.id
   security_group_id            = aws_security_group.proxy.id
-  description                  = "operators, who the proxy lets through: metrics, details of /health, data browser"
+  description                  = "operators that the proxy lets through: metrics, details of /health, data browser"
   ip_protocol                  = "tcp"
   from_port                    = 9464
   to_port                      = 9464
@@ -215,7 +215,7 @@ resource "aws_vpc_security_group_ingress_rule" "app_from_proxy_app" {
 resource "aws_vpc_security_group_ingress_rule" "app_from_proxy_internal" {
   referenced_security_group_id = aws_security_group.proxy.id
   security_group_id            = aws_security_group.app.id
-  description                  = "operators, who the proxy lets through: metrics, details of /health, data browser"
+  description                  = "operators that the proxy lets through: metrics, details of /health, data browser"
   ip_protocol                  = "tcp"
   from_port                    = 9464
   to_port                      = 9464

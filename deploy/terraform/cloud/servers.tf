@@ -7,6 +7,11 @@ data "aws_ami" "debian" {
   }
 }
 
+resource "aws_key_pair" "operators" {
+  key_name   = var.name
+  public_key = var.ssh_key
+}
+
 data "aws_iam_policy_document" "instance" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -67,6 +72,7 @@ resource "aws_launch_template" "app" {
   name_prefix            = "${var.name}-app-"
   image_id               = data.aws_ami.debian.id
   instance_type          = var.instance_type
+  key_name               = aws_key_pair.operators.key_name
   vpc_security_group_ids = [aws_security_group.app.id]
   ebs_optimized          = true
   iam_instance_profile {

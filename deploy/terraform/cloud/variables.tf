@@ -41,6 +41,11 @@ variable "operator_networks" {
   }
 }
 
+variable "ssh_key" {
+  description = "Public SSH key of the operators. Their networks need a way into the VPC: a VPN or a peering."
+  type        = string
+}
+
 variable "image" {
   description = "Image of the server, by its digest: registry.example.org/chatserver@sha256:…"
   type        = string

@@ -29,6 +29,7 @@ resource "aws_iam_instance_profile" "watching" {
 resource "aws_instance" "watching" {
   ami                         = data.aws_ami.debian.id
   instance_type               = "t3.small"
+  key_name                    = aws_key_pair.operators.key_name
   subnet_id                   = aws_subnet.private[0].id
   iam_instance_profile        = aws_iam_instance_profile.watching.name
   ebs_optimized               = true
