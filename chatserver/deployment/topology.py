@@ -153,7 +153,12 @@ def parse_topology(text: str) -> Topology:
         line = str(error).rpartition("line ")[2].partition(",")[0]
         number = int(line) if line.isdigit() else text.count("\n") + 1
         raise DeploymentError([Problem(FILE, number, "topology.syntax", str(error))]) from None
-    reader = _Reader(document, toml_lines(text))
+    return topology_of(document, toml_lines(text))
+
+
+def topology_of(document: dict[str, Any], lines: Lines) -> Topology:
+    """The topology of a parsed file. Raises `DeploymentError` with every problem that can be told."""
+    reader = _Reader(document, lines)
     topology = reader.read()
     if topology is None or reader.problems:
         raise DeploymentError(reader.problems)
@@ -178,7 +183,11 @@ class _Reader:
         groups = self.table("groups", tuple[str, ...])
         kubernetes = self.convert(Kubernetes, "kubernetes")
         terraform = self.convert(Terraform, "terraform")
-        rules = [self.convert(Rule, "rules", i) for i in range(len(self.document.get("rules", [])))]
+        listed = self.document.get("rules", [])
+        if not isinstance(listed, list):
+            self.wrong("topology.value", "expected [[rules]]", "rules")
+            return None
+        rules = [self.convert(Rule, "rules", index) for index in range(len(listed))]
         if self.problems or kubernetes is None or terraform is None:
             return None
         topology = Topology(

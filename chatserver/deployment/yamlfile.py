@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from chatserver.deployment.problem import DeploymentError, Problem
 
 Path = tuple[str | int, ...]
+_MOST = 200_000  # keys and items of a document; dashboards have a tenth of it
 
 
 class Document(NamedTuple):
@@ -60,6 +61,8 @@ def _plain(
 ) -> Any:
     import yaml
 
+    if len(lines) > _MOST:
+        raise yaml.YAMLError("aliases of aliases make it too large")
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
         merged: dict[str, Any] = {}
@@ -67,7 +70,13 @@ def _plain(
             name, line = str(key.value), key.start_mark.line + 1
             if key.tag == "tag:yaml.org,2002:merge":
                 for each in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                    merged |= _plain(each, path, lines, problems, file)
+                    more = _plain(each, path, lines, problems, file)
+                    if isinstance(more, dict):
+                        merged |= more
+                    else:
+                        problems.append(
+                            Problem(file, line, "yaml.syntax", "expected a mapping to merge")
+                        )
                 continue
             if name in found:
                 problems.append(Problem(file, line, "yaml.duplicate", f"{name} is there twice"))

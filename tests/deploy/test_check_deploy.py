@@ -221,6 +221,29 @@ def test_a_broken_file_is_refused_with_its_line(folder: Path, name: str) -> None
     assert found[0].code in run.output
 
 
+BOMB = "a0: &a0 [x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (BOMB, "yaml.syntax"),
+        ("a: &a [*a]\n", "yaml.syntax"),
+        ("<<: x\n", "yaml.syntax"),
+        ("services: {app: {ports: 5, image: []}}\n", ""),
+        ("services: {app: {ports: [{}, null, []]}}\n", "compose.port"),
+        ("apiVersion: v1\nkind: []\nspec: {image: 5, containers: x}\n", ""),
+        ("scrape_configs: 5\n", ""),
+        ("- 1\n---\n5\n---\n", ""),
+    ],
+)
+def test_odd_yaml_is_told_or_taken(folder: Path, text: str, code: str) -> None:
+    (folder / "odd.yaml").write_text(text)
+    assert {each.code for each in check_deployment(folder)} == ({code} if code else set())
+
+
 def test_a_missing_topology_and_a_missing_file_are_told(folder: Path) -> None:
     (folder / "firewall/mongo.nft").unlink()
     assert [(each.file, each.code) for each in check_deployment(folder)] == [

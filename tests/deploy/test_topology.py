@@ -1,10 +1,13 @@
 """deploy/topology.toml, what is generated from it, and how the reader refuses wrong values."""
 
+import copy
 import subprocess
+import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -13,7 +16,7 @@ from chatserver.deployment.generated import first_difference, generated
 from chatserver.deployment.lines import toml_lines
 from chatserver.deployment.problem import DeploymentError
 from chatserver.deployment.table import END, START, with_tables
-from chatserver.deployment.topology import Port, parse_topology, read_topology
+from chatserver.deployment.topology import Port, parse_topology, read_topology, topology_of
 from tests.deploy.policy_walk import End, Policies
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +64,8 @@ def test_the_ports_are_those_of_the_document() -> None:
 
 def test_what_is_generated_is_what_the_topology_says() -> None:
     command = [str(ROOT / "deploy/generate"), "--check"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    python = {"PYTHON": sys.executable}
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, env=python)
     assert run.returncode == 0, run.stderr
 
 
@@ -70,7 +74,7 @@ def test_a_changed_file_and_a_changed_topology_are_noticed(tmp_path: Path) -> No
     deploy.mkdir()
     (deploy / "topology.toml").write_text(TEXT)
     (deploy / "generate").write_text((ROOT / "deploy/generate").read_text())
-    python = {"PYTHON": str(ROOT / ".venv/bin/python")}
+    python = {"PYTHON": sys.executable}
 
     def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["sh", str(deploy / "generate"), *arguments]
@@ -312,6 +316,41 @@ def test_a_wrong_value_is_refused_with_its_line(name: str) -> None:
         code == wrong.code and wrong.line in line and wrong.says in message
         for code, line, message in told
     ), refused.value
+
+
+def places_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Each place in a parsed file."""
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (*path, key)
+            yield from places_of(each, (*path, key))
+
+
+ODD: list[Any] = [5, -1, "", "x", True, [], [1], ["x"], {}, {"a": 1}, [[]], [{}]]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_an_odd_value_anywhere_is_told_or_taken(odd: Any) -> None:
+    """Never another error than the one that names file and line."""
+    document = tomllib.loads(TEXT)
+    lines = toml_lines(TEXT)
+    refused = 0
+    every = list(places_of(document))
+    for path in every[:: max(1, len(every) // 150)] + [(each,) for each in document]:
+        changed = copy.deepcopy(document)
+        around: Any = changed
+        for key in path[:-1]:
+            around = around[key]
+        around[path[-1]] = odd
+        try:
+            topology_of(changed, lines)
+        except DeploymentError as error:
+            refused += 1
+            assert all(
+                each.line >= 1 and each.code.startswith("topology.") for each in error.problems
+            )
+            assert error.problems
+    assert refused > 100
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -271,6 +271,25 @@ def test_security_groups_permit_what_the_topology_says_and_nothing_else(
     assert used == set(hosts)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "from_port                    = 4000\n  to_port                      = 4000",
+            "from_port = 4001\n  to_port = 4001",
+        ),
+        ('cidr_ipv4         = "0.0.0.0/0"', 'cidr_ipv4         = "10.0.0.0/8"'),
+        ("aws_security_group.app.id", "aws_security_group.proxy.id"),
+        ('ip_protocol                  = "tcp"', 'ip_protocol                  = "udp"'),
+    ],
+)
+def test_a_wrong_security_group_is_noticed(tmp_path: Path, old: str, new: str) -> None:
+    text = (FOLDER / "cloud/security_groups.tf").read_text()
+    assert old in text
+    (tmp_path / "security_groups.tf").write_text(text.replace(old, new, 1))
+    assert actual(read(tmp_path)) != expected(TOPOLOGY.terraform.cloud)
+
+
 def test_ports_of_the_cloud_are_those_of_the_topology(modules: dict[str, Module]) -> None:
     blocks = modules["cloud"].blocks
     number = {name: port.number for name, port in TOPOLOGY.ports.items()}
@@ -392,6 +411,25 @@ def test_its_scripts_and_units_are_accepted_by_their_tools(template: str, tmp_pa
         environment = os.environ | {"QUADLET_UNIT_DIRS": str(tmp_path)}
         run = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
         assert run.returncode == 0, f"{name}: {run.stdout}{run.stderr}"
+
+
+def test_the_compose_file_takes_what_the_single_server_adds(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text(documents("single/cloud-init.yaml.tftpl")["/etc/chatserver/site.yaml"])
+    [unit] = [
+        content
+        for name, content in documents("single/cloud-init.yaml.tftpl").items()
+        if name.endswith("compose.service")
+    ]
+    [file] = re.findall(r"-f (deploy/\S+) -f /etc/chatserver/site.yaml up", unit)
+    command = [need_tool("podman-compose"), "-f", str(ROOT / file), "-f", str(site), "config"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    app = yaml.safe_load(run.stdout)["services"]["app"]
+    assert "backup_key" in app["secrets"] and "mongo_uri" in app["secrets"]
+    assert "CHATSERVER_BACKUP__TARGETS" in str(app["environment"]) and "TRUSTED_PROXIES" in str(
+        app["environment"]
+    )
 
 
 @pytest.mark.parametrize("operators6", [VALUES["operators6"], "::1"])
