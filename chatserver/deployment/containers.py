@@ -15,12 +15,14 @@ Path = tuple[str | int, ...]
 
 
 def check_document(file: str, document: Document, topology: Topology | None) -> Iterator[Problem]:
-    """Problems of a document, if it is a compose file or a manifest; otherwise none."""
+    """Problems of a document, if it is a compose file, a manifest or a kustomization; otherwise none."""
     value = document.value
     if not isinstance(value, dict):
         return
     if isinstance(value.get("services"), dict):
         yield from _compose(file, document, topology)
+    elif value.get("kind") in ("Kustomization", "Component"):
+        yield from _kustomization(file, document)
     elif "kind" in value and "apiVersion" in value:
         yield from _manifest(file, document, topology)
 
@@ -29,7 +31,7 @@ def check_image(file: str, line: int, image: str) -> Iterator[Problem]:
     """An image is named by its digest, unless it is built here, which a name without registry says."""
     name, _, digest = image.partition("@")
     last = name.rpartition("/")[2]
-    if digest or "$" in image:
+    if digest or "$" in image or ".example." in name:  # an example is told as such
         return
     if last.endswith(":latest"):
         yield Problem(
@@ -39,6 +41,16 @@ def check_image(file: str, line: int, image: str) -> Iterator[Problem]:
         yield Problem(
             file, line, "image.digest", f"{image} can change: name its digest, {image}@sha256:…"
         )
+
+
+def _kustomization(file: str, document: Document) -> Iterator[Problem]:
+    """Images are given their digest here; one that stays in the machine's own store needs none."""
+    images = document.value.get("images")
+    for index, image in enumerate(images if isinstance(images, list) else []):
+        if isinstance(image, dict) and not image.get("digest"):
+            name = str(image.get("newName") or image.get("name"))
+            tag = f":{image['newTag']}" if image.get("newTag") else ""
+            yield from check_image(file, document.line("images", index), name + tag)
 
 
 def _compose(file: str, document: Document, topology: Topology | None) -> Iterator[Problem]:

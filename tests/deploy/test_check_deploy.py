@@ -86,6 +86,16 @@ chat.test {
     }
 }
 """
+KUSTOMIZATION = f"""\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [../../base]
+images:
+  - name: chatserver
+    newName: registry.chat.test/chatserver
+    digest: {DIGEST.removeprefix("@")}
+  - {{name: mongo, newName: localhost/mongo, newTag: "8"}}
+"""
 PROMETHEUS = """\
 scrape_configs:
   - job_name: chatserver
@@ -98,6 +108,7 @@ FILES = {
     "proxy/nginx/chatserver.conf": NGINX,
     "proxy/haproxy/haproxy.cfg": HAPROXY,
     "proxy/caddy/Caddyfile": CADDY,
+    "kubernetes/overlays/single/kustomization.yaml": KUSTOMIZATION,
     "observe/prometheus.yml": PROMETHEUS,
     "observe/dashboard.json": "{}\n",
     "kubernetes/base/production.toml": '[server]\nname = "Chat"\n',
@@ -180,6 +191,12 @@ BROKEN = {
         "kubernetes/base/deployment.yaml", "containerPort: 4000", "containerPort: 4001", 11, "port.unknown"
     ),
     "manifest: a probe's port": Broken("kubernetes/base/deployment.yaml", "port: 4000}", "port: 80800}", 13, "port.unknown"),
+    "kustomization: without digest": Broken(
+        "kubernetes/overlays/single/kustomization.yaml", "    digest:", "    newTag:", 5, "image.digest"
+    ),
+    "kustomization: latest": Broken(
+        "kubernetes/overlays/single/kustomization.yaml", 'localhost/mongo, newTag: "8"', "mongo, newTag: latest", 8, "image.latest"
+    ),
     "nginx: listens": Broken("proxy/nginx/chatserver.conf", "listen [::]:443", "listen [::]:8443", 6, "port.mismatch"),
     "nginx: connects": Broken("proxy/nginx/chatserver.conf", "10.20.2.5:4000", "10.20.2.5:4001", 2, "port.mismatch"),
     "nginx: never closed": Broken("proxy/nginx/chatserver.conf", "return 404;\n    }", "return 404;", 4, "proxy.syntax"),

@@ -237,21 +237,24 @@ def only(network: Network, *names: str) -> Network:
     return Network({name: network.machines[name] for name in names}, network.parts)
 
 
+@pytest.mark.parametrize("port", ["http", "https"])
 @pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
 def test_an_address_that_opens_too_many_connections_is_slowed(
-    separate: Network, family: int
+    separate: Network, family: int, port: str
 ) -> None:
     """The burst is served, what exceeds it is dropped, and another address is served meanwhile."""
     separate.load()
     proxy = separate.machines["proxy"]
-    [rule] = [each for each in TOPOLOGY.rules if each.ports == ("http",) and each.new_connections]
+    [rule] = [each for each in TOPOLOGY.rules if each.ports == (port,) and each.new_connections]
     assert rule.new_connections
     count = rule.new_connections.burst * 3
     flooding = separate.machines["internet"]
-    flooding.begin(do="burst", address=proxy.addresses[family], port=80, count=count)
+    flooding.begin(
+        do="burst", address=proxy.addresses[family], port=TOPOLOGY.ports[port].number, count=count
+    )
     made = flooding.result()
     other = separate.machines["operators"]
-    target = (proxy.addresses[family], 80, "tcp")
+    target = (proxy.addresses[family], TOPOLOGY.ports[port].number, "tcp")
     other.begin(do="try", targets=[target], expected=[0], rest=0, most=MOST_SECONDS)
     assert other.result() == [0]
     assert rule.new_connections.burst <= made < count

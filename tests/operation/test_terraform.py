@@ -129,7 +129,7 @@ def test_every_reference_resolves(modules: dict[str, Module]) -> None:
     [
         ("var.hostname", "var.host"),
         ("aws_eip.server", "aws_eip.other"),
-        ("module.backups.bucket", "module.backups.name"),
+        ("module.backups.target", "module.backups.name"),
         ("data.aws_ami.debian", "data.aws_ami.ubuntu"),
     ],
 )
@@ -336,7 +336,7 @@ VALUES = {
     "name": "chatserver",
     "release_url": "https://example.org/chatserver.tar.gz",
     "release_sha256": "0" * 64,
-    "target": "s3://backups/chatserver",
+    "target": "s3://backups/chatserver?region=eu-central-1&lock=compliance&lock_days=14",
     "volume": "vol0123456789abcdef0",
     "operators4": "127.0.0.1, 192.0.2.0/24, 198.51.100.7/32",
     "operators6": "::1, 2001:db8:1::/64",

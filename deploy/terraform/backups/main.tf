@@ -23,6 +23,8 @@ variable "lock_days" {
 
 data "aws_caller_identity" "current" {}
 
+data "aws_region" "current" {}
+
 data "aws_iam_policy_document" "key" {
   #checkov:skip=CKV_AWS_109:The policy of a key applies to that key alone, which "*" stands for.
   #checkov:skip=CKV_AWS_111:The policy of a key applies to that key alone, which "*" stands for.
@@ -151,7 +153,7 @@ data "aws_iam_policy_document" "server" {
   statement {
     sid = "Objects"
     actions = [
-      "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
+      "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
       "s3:GetObjectRetention", "s3:PutObjectRetention",
     ]
     resources = ["${aws_s3_bucket.backups.arn}/*"]
@@ -163,9 +165,9 @@ data "aws_iam_policy_document" "server" {
   }
 }
 
-output "bucket" {
-  description = "Name of the bucket."
-  value       = aws_s3_bucket.backups.id
+output "target" {
+  description = "The bucket for backup.targets: a URL of the plugin s3."
+  value       = "s3://${aws_s3_bucket.backups.id}/${var.name}?region=${data.aws_region.current.region}&lock=compliance&lock_days=${var.lock_days}"
 }
 
 output "policy" {

@@ -5,7 +5,7 @@ output "address" {
 
 output "backup_target" {
   description = "For chatserver restore."
-  value       = "s3://${module.backups.bucket}/${var.name}"
+  value       = module.backups.target
 }
 
 output "backup_key_secret" {

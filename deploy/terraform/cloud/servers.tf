@@ -101,7 +101,7 @@ resource "aws_launch_template" "app" {
     database   = aws_db_instance.main.address
     secret     = aws_db_instance.main.master_user_secret[0].secret_arn
     backup_key = aws_secretsmanager_secret.backup_key.arn
-    target     = "s3://${module.backups.bucket}/${var.name}"
+    target     = module.backups.target
     proxies    = join(",", aws_subnet.public[*].cidr_block)
   }))
   tag_specifications {

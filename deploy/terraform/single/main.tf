@@ -76,8 +76,7 @@ resource "aws_instance" "server" {
     hostname       = var.hostname
     release_url    = var.release_url
     release_sha256 = var.release_sha256
-    target         = "s3://${module.backups.bucket}/${var.name}"
-    region         = var.region
+    target         = module.backups.target
     volume         = replace(aws_ebs_volume.data.id, "-", "")
     # Never without an element: nft 1.1.3 crashes where a set is emptied in the transaction that makes it.
     operators4 = join(", ", concat(["127.0.0.1"], [for each in var.operator_networks : each if !strcontains(each, ":")]))
@@ -121,5 +120,5 @@ output "address" {
 
 output "backup_target" {
   description = "For backup.targets, and for chatserver restore."
-  value       = "s3://${module.backups.bucket}/${var.name}"
+  value       = module.backups.target
 }
