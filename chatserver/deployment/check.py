@@ -16,7 +16,8 @@ from chatserver.deployment.containers import check_document, check_scraping
 from chatserver.deployment.generated import first_difference, generated
 from chatserver.deployment.problem import DeploymentError, Problem
 from chatserver.deployment.proxies import check_proxy
-from chatserver.deployment.topology import FILE, Topology, read_topology
+from chatserver.deployment.topology import FILE, Topology
+from chatserver.deployment.topologyfile import read_topology
 
 # Texts with values that an operator changes; others are programs, templates and pages.
 _VALUES = {

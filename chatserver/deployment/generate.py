@@ -9,7 +9,8 @@ import click
 from chatserver.deployment.generated import first_difference, generated
 from chatserver.deployment.problem import DeploymentError
 from chatserver.deployment.table import with_tables
-from chatserver.deployment.topology import FILE, Topology, read_topology
+from chatserver.deployment.topology import FILE, Topology
+from chatserver.deployment.topologyfile import read_topology
 
 
 @click.command()

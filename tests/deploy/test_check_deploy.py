@@ -13,7 +13,7 @@ from chatserver.cli import main
 from chatserver.deployment.check import check_deployment
 from chatserver.deployment.generated import generated
 from chatserver.deployment.proxies import check_proxy
-from chatserver.deployment.topology import parse_topology
+from chatserver.deployment.topologyfile import parse_topology
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 TEXT = (DEPLOY / "topology.toml").read_text("utf-8")

@@ -16,7 +16,8 @@ from chatserver.deployment.generated import first_difference, generated
 from chatserver.deployment.lines import toml_lines
 from chatserver.deployment.problem import DeploymentError
 from chatserver.deployment.table import END, START, with_tables
-from chatserver.deployment.topology import Port, parse_topology, read_topology, topology_of
+from chatserver.deployment.topology import Port
+from chatserver.deployment.topologyfile import parse_topology, read_topology, topology_of
 from tests.deploy.policy_walk import End, Policies
 
 ROOT = Path(__file__).parents[2]
@@ -230,6 +231,9 @@ WRONG = {
     "a rate of the wrong type": Wrong(
         "burst = 500", 'burst = "x"', "topology.value", "burst =", "Expected `int`"
     ),
+    "a rate of nothing": Wrong(
+        "burst = 500", "burst = 0", "topology.value", "burst =", "`int` >= 1"
+    ),
     "an unknown part": Wrong(
         'to = ["nats"]', 'to = ["nuts"]', "topology.name", "nuts", "nuts is not defined"
     ),
@@ -292,6 +296,25 @@ WRONG = {
     ),
     "an end of Terraform": Wrong(
         'mail = "anywhere"', 'mail = "all"', "topology.value", "mail =", "got all"
+    ),
+    "a quote that would end a text": Wrong(
+        'why = "names"', "why = 'a \" b'", "topology.value", "why = 'a", "expected at most 90"
+    ),
+    "a name that would be two": Wrong(
+        "[parts.redis]",
+        '[parts."redis a"]\nabout = "x"\n[parts.redis]',
+        "topology.name",
+        "redis a",
+        "such as",
+    ),
+    "a name of our own": Wrong(
+        "[groups]", '[groups]\nknown = ["nats"]', "topology.name", "known", "such as"
+    ),
+    "a bridge": Wrong(
+        '"docker0"', '"docker 0"', "topology.value", "container_bridges", "such as podman*"
+    ),
+    "a reference": Wrong(
+        'mail = "anywhere"', 'mail = "var.x }"', "topology.value", "mail =", "a reference"
     ),
     "a part of Kubernetes": Wrong(
         "[kubernetes.parts.dns]",

@@ -185,9 +185,13 @@ def test_no_code_is_made_of_text_and_no_program_started_through_a_shell() -> Non
     modules = {"pickle", "marshal", "shelve", "yaml", "xml", "jinja2", "mako"}
     functions = {"eval", "exec", "create_subprocess_shell", "os.system", "os.popen", "getoutput"}
     for path, tree in sources():
-        assert not imported(tree) & modules, path
+        # It reads the files of deploy/ for a command, as nodes alone.
+        reader = path == "chatserver/deployment/yamlfile.py"
+        assert imported(tree) & modules <= ({"yaml"} if reader else set()), path
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
+                if (name := ast.unparse(node.func)).startswith("yaml."):
+                    assert name in ("yaml.compose_all", "yaml.YAMLError"), path
                 assert called(node) not in functions, f"{path}:{node.lineno}"
                 assert "shell" not in {key.arg for key in node.keywords}, f"{path}:{node.lineno}"
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from chatserver.deployment.nftables import TABLE
-from chatserver.deployment.topology import Port, read_topology
+from chatserver.deployment.topology import Port
+from chatserver.deployment.topologyfile import read_topology
 from tests.operation.machines import Machine, machines, run
 from tests.tools import ROOT, need_root, need_tool
 

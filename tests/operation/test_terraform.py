@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from chatserver.deployment.topology import read_topology
+from chatserver.deployment.topologyfile import read_topology
 from tests.operation.machines import machines
 from tests.tools import ROOT, need_root, need_tool
 
