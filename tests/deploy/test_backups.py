@@ -45,7 +45,7 @@ def containers(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_each_container_is_confined(pod: dict[str, Any], deploy: Path) -> None:
-    [user] = re.findall(r"^USER (\d+):\d+$", (deploy / "Dockerfile").read_text(), re.M)
+    [user] = re.findall(r"^USER (\d+):\d+$", (deploy / "image/Containerfile").read_text(), re.M)
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] == int(user)
     assert pod["automountServiceAccountToken"] is False

@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose file, each by its own tool, and what those can't see."""
+"""The Containerfile and the compose file, each by its own tool, and what those can't see."""
 
 import re
 import subprocess
@@ -19,14 +19,14 @@ def services(deploy: Path) -> dict[str, Any]:
     return services
 
 
-def test_hadolint_accepts_the_dockerfile(need_tool: NeedTool, deploy: Path) -> None:
-    command = [need_tool("hadolint"), "--failure-threshold", "info", str(deploy / "Dockerfile")]
+def test_hadolint_accepts_the_containerfile(need_tool: NeedTool, deploy: Path) -> None:
+    command = [need_tool("hadolint"), "--failure-threshold", "info", str(deploy / "image/Containerfile")]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_the_dockerfile_copies_only_what_the_build_context_has(deploy: Path) -> None:
-    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (deploy / "Dockerfile").read_text(), re.M)
+def test_the_containerfile_copies_only_what_the_build_context_has(deploy: Path) -> None:
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (deploy / "image/Containerfile").read_text(), re.M)
     sources = {source for copy in copies for source in copy.split()}
     ignore = (deploy.parent / ".dockerignore").read_text().splitlines()
     assert sources == {line[1:] for line in ignore if line.startswith("!")}
@@ -34,7 +34,7 @@ def test_the_dockerfile_copies_only_what_the_build_context_has(deploy: Path) -> 
 
 
 def test_the_image_does_not_run_as_root(deploy: Path) -> None:
-    final = (deploy / "Dockerfile").read_text().rpartition("FROM ")[2]
+    final = (deploy / "image/Containerfile").read_text().rpartition("FROM ")[2]
     users = re.findall(r"^USER (\d+)", final, re.M)
     assert users and users[-1] != "0"
     assert "/health/live" in final

@@ -92,7 +92,7 @@ def test_the_image_has_the_extra_of_every_plugin() -> None:
 
 
 def test_the_image_installs_from_hashes_alone() -> None:
-    commands = (ROOT / "deploy/Dockerfile").read_text("utf-8").replace("\\\n", " ")
+    commands = (ROOT / "deploy/image/Containerfile").read_text("utf-8").replace("\\\n", " ")
     installs = re.findall(r"pip[^&\n]* (?:install|wheel) [^&\n]*", commands)
     assert len(installs) == 4
     for install in installs:
@@ -101,10 +101,10 @@ def test_the_image_installs_from_hashes_alone() -> None:
 
 def test_base_images_are_named_by_their_digest() -> None:
     digest = re.compile(r"@sha256:[0-9a-f]{64}$")
-    dockerfile = (ROOT / "deploy/Dockerfile").read_text("utf-8")
-    base = re.findall(r"^ARG BASE=(\S+)$", dockerfile, re.M)
+    containerfile = (ROOT / "deploy/image/Containerfile").read_text("utf-8")
+    base = re.findall(r"^ARG BASE=(\S+)$", containerfile, re.M)
     assert len(base) == 1 and digest.search(base[0])
-    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.M)) == {"${BASE}"}
+    assert set(re.findall(r"^FROM (\S+)", containerfile, re.M)) == {"${BASE}"}
     services = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
     for name, service in services.items():
         assert "build" in service or digest.search(service["image"]), name
