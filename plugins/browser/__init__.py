@@ -14,7 +14,7 @@ from chatserver_plugins.browser.door import Door
 
 
 class BrowserPlugin:
-    """Serves /_admin/data, which the nginx site does not expose."""
+    """Serves /_admin/data, which the proxies of deploy/ show to operators only."""
 
     class Config(Settings, frozen=True, kw_only=True):
         rows: Annotated[

@@ -2,11 +2,18 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import (
+    WSFrame,
+    WSInvalidStatusError,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
 
 from tests.faults.history import History
 
@@ -63,7 +70,9 @@ class Client:
         history: History,
         *,
         forgetful: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
+        """`options` go to picows' ws_connect: how a connection is made, such as its TLS."""
         self.name, self.token = name, token
         self.rooms = frozenset(rooms)
         self.positions: dict[str, int | None] = dict.fromkeys(self.rooms)
@@ -72,9 +81,11 @@ class Client:
         self.resume_seconds: list[float] = []  # from the loss of a connection to being live again
         self.complaints: list[str] = []  # what its user would have to be told: error codes
         self.connections = 0
+        self.refusals: list[int] = []  # HTTP statuses of upgrades that were refused
         self.is_live = asyncio.Event()
         self._urls = [url.replace("http", "ws", 1) + "/ws" for url in urls]
         self._history, self._forgetful = history, forgetful
+        self._options = options or {}
         self._asked: dict[int, tuple[Unsettled, float]] = {}
         self._subscribed = 0
         self._number = 0
@@ -113,6 +124,9 @@ class Client:
                 await self._connect(url)
             except (TimeoutError, OSError):
                 pass
+            except WSInvalidStatusError as error:
+                assert error.response is not None
+                self.refusals.append(int(error.response.status))
             except Exception as error:
                 if type(error).__module__.partition(".")[0] != "picows":
                     raise
@@ -127,6 +141,7 @@ class Client:
                 "Sec-WebSocket-Protocol": "chat.v1",
             },
             enable_auto_pong=False,
+            **self._options,
         )
         self._transport = transport
         self.connections += 1

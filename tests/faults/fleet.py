@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -27,13 +27,18 @@ class Fleet:
         *,
         others: Sequence[ChatServer] = (),
         forgetful: bool = False,
+        through: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
     ) -> None:
+        """With `through`, all clients connect to these addresses in place of the nodes'; see `Client`."""
         self.server, self.scale = server, scale
         self.servers = [server, *others]
         self.history = History()
         self.clients: list[Client] = []
         self._random = random.Random(seed)
         self._forgetful = forgetful
+        self._urls = [*through] or [server.url for server in self.servers]
+        self._options = options
         self._readers: dict[str, str] = {}  # room -> the token of one who may read it
 
     @property
@@ -42,9 +47,17 @@ class Fleet:
 
     async def __aenter__(self) -> "Fleet":
         members = await asyncio.to_thread(self._prepare)
-        urls = [server.url for server in self.servers]
+        urls = self._urls
         for name, (token, rooms) in members.items():
-            client = Client(name, urls, token, rooms, self.history, forgetful=self._forgetful)
+            client = Client(
+                name,
+                urls,
+                token,
+                rooms,
+                self.history,
+                forgetful=self._forgetful,
+                options=self._options,
+            )
             self.clients.append(client)
             urls = urls[1:] + urls[:1]
         async with asyncio.timeout(60):
