@@ -54,7 +54,9 @@ class WebSocket:
         self.status = int(head.split()[1])
 
     def __enter__(self) -> Self:
-        assert self.status == 101
+        if self.status != 101:
+            self.close()
+            raise AssertionError(f"the upgrade was answered with {self.status}")
         return self
 
     def __exit__(self, *error: object) -> None:

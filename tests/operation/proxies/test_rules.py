@@ -103,6 +103,7 @@ def test_health_is_detailed_for_operators_and_bare_for_the_world(running: Proxy)
 def test_a_large_body_is_refused_before_the_server_sees_it(running: Proxy) -> None:
     assert running.fetch("/", method="POST", content=b"x" * 1000).json() == {"length": 1000}
     assert running.fetch("/", method="POST", content=b"x" * (2 << 20)).status_code == 413
+    assert running.fetch("/").status_code == 200, "others are served as before"
 
 
 def test_a_websocket_passes_over_tls_with_its_origin(running: Proxy) -> None:
