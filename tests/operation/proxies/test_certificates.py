@@ -4,6 +4,7 @@ The authority is another Caddy on the machine. It looks for the challenge at por
 Encrypt does.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ https://acme.example.org:14000 {
     }
 }
 """
+PAGE = tools.ROOT / "docs/proxies.md"
 HOOKS = "/etc/letsencrypt/renewal-hooks/deploy"
 # Without a terminal it would sleep for up to eight minutes first, for the sake of the authority.
 RENEW = ("renew", "--force-renewal", "--no-random-sleep-on-renew")
@@ -139,8 +141,12 @@ def start_nginx(proxy: Nginx, machine: Machine) -> Callable[[], None]:
 
 
 def start_haproxy(proxy: HAProxy, machine: Machine) -> Callable[[], None]:
-    """It begins with a certificate of nobody, and passes the challenge to certbot."""
+    """It begins with the certificate of nobody that the docs make, and passes the challenge to certbot."""
     proxy.install()
+    commands = re.search(r"    (\(umask 077; openssl .*?\.pem\))\n", PAGE.read_text(), re.S)
+    assert commands is not None
+    made = machine.run("sh", "-c", commands[1].replace("YOUR.NAME", HOST))
+    assert made.returncode == 0, made.stderr
     proxy.start()
     hook = install_hook(machine, "chatserver-haproxy", f"kill -USR2 {proxy.process.pid}")
     first(
