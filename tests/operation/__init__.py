@@ -1,0 +1,1 @@
+"""Tests that run the files of deploy/ with the tools they are for."""

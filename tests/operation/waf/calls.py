@@ -1,0 +1,268 @@
+"""One request to each address of the HTTP API, each operation of GraphQL and each page, with odd but legal values."""
+
+import secrets
+from typing import Any
+from urllib.parse import quote
+
+from tests.operation.waf.traffic import PASSWORD, Traffic
+
+ODD_NAMES = (
+    *(
+        "ada-lovelace",
+        "x.y_z",
+        "union",
+        "select.from",
+        "山田太郎",
+        "rm-rf",
+        "admin",
+        "or-1",
+        "root",
+        "o",
+    ),
+    *(
+        "jan.old",
+        "dev.log",
+        "mr.cs",
+        "a.key",
+        "x.conf",
+        "app.config",
+        "php.ini",
+        "a..b",
+        "drop_table",
+    ),
+)
+LOOKED_UP = (
+    "O'Brien",
+    "Ada Lovelace",
+    "山田 太郎",
+    "Ada (Sales)",
+    "x@example.org",
+    "C:\\Users",
+    "<ada>",
+    "50%",
+    "a;b",
+)
+EMOJI = (
+    "👍",
+    "❤️",
+    "👩‍👩‍👧‍👦",
+    ":+1:",
+    "+1",
+    "<3",
+    "笑",
+    "(^o^)",
+    "¯\\_(ツ)_/¯",
+    "100%",
+    "w/",
+    "'",
+    "--",
+    "&",
+    "草",
+)
+USER = "{ id username name }"
+ROOM = "{ room { id name kind topic } }"
+
+
+async def call_every_address(
+    traffic: Traffic, tokens: list[str], room: str, hook: tuple[str, str]
+) -> None:
+    """Every address and method of the HTTP API. The first two tokens are of an owner and of a member."""
+    owner, member = ({"Authorization": f"Bearer {token}"} for token in tokens[:2])
+    rooms, one = "/api/v1/rooms", f"/api/v1/rooms/{room}"
+    ask = traffic.ask
+
+    async def me(headers: dict[str, str]) -> str:
+        found: str = (await ask("GET", "/api/v1/me", headers=headers)).json()["id"]
+        return found
+
+    for path in ("/", "/static/app.js", "/health", "/health/live", "/health/ready", "/nothing"):
+        await ask("GET", path)
+        await ask("HEAD", path)
+    await ask("POST", "/api/v1/login", json={"username": "nobody", "password": "' OR '1'='1' --"})
+    other, username = await me(member), ODD_NAMES[0]
+    for name in ODD_NAMES:
+        account = {"username": name, "password": "x' OR 1=1; -- é 山", "name": f"{name} & Co."}
+        made = await ask("POST", "/api/v1/register", json=account)
+        await ask("GET", f"/api/v1/users/{quote(name)}", headers=owner)
+        if made.status_code == 201:
+            mine = {"Authorization": f"Bearer {made.json()['token']}"}
+            await ask("POST", "/api/v1/logout", headers=mine)
+    for typed in LOOKED_UP:
+        await ask("GET", f"/api/v1/users/{quote(typed, safe='')}", headers=owner)
+    for disabled in (True, False):
+        path = f"/api/v1/users/{username}"
+        await ask("PUT", path, json={"disabled": disabled}, headers=owner)
+
+    await ask("GET", rooms, params={"limit": 3, "after": ""}, headers=owner)
+    new = {
+        "name": "<b> & 'c' -- /etc/passwd",
+        "kind": "private",
+        "topic": "SELECT 1",
+        "members": [other],
+    }
+    private = (await ask("POST", rooms, json=new, headers=owner)).json()["id"]
+    await ask("POST", rooms, json={"kind": "direct", "members": [other]}, headers=owner)
+    for headers in (owner, member):
+        await ask("GET", one, headers=headers)
+        await ask("POST", f"{one}/join", headers=headers)
+    await ask("PATCH", one, json={"name": None, "topic": "a=b;c|d `e` $(f)"}, headers=owner)
+    await ask("GET", f"{one}/members", params={"after": other, "limit": 100}, headers=owner)
+    await ask("PUT", f"{one}/members/{other}", json={"role": "admin"}, headers=owner)
+    await ask("DELETE", f"{rooms}/{private}/members/{other}", headers=owner)
+    await ask("POST", f"{rooms}/{private}/members", json={"user": other}, headers=owner)
+    await ask("POST", f"{rooms}/{private}/leave", headers=member)
+
+    messages = f"{one}/messages"
+    for client_id in (
+        "a.b-c_d:e/f",
+        "01HF7YAT31JZHS0QAYZ4Q7B3ZQ",
+        str(2**63),
+        "テスト-1",
+        "{uuid}",
+    ):
+        new = {"client_id": client_id, "body": "x", "reply_to": None}
+        message = (await ask("POST", messages, json=new, headers=owner)).json()["id"]
+    await ask("PATCH", f"{messages}/{message}", json={"body": "y"}, headers=owner)
+    for emoji in EMOJI:
+        path = f"{messages}/{message}/reactions"
+        await ask("POST", path, json={"emoji": emoji}, headers=owner)
+        await ask("DELETE", path, params={"emoji": emoji}, headers=owner)
+    for params in (
+        {},
+        {"before": 3, "limit": 10000},
+        {"around": 2**53},
+        {"limit": 0},
+        {"before": "x"},
+    ):
+        await ask("GET", messages, params=params, headers=owner)
+    await ask("GET", f"{one}/events", params={"after": 0, "limit": 1000}, headers=owner)
+    await ask("DELETE", f"{messages}/{message}", headers=owner)
+    await ask("POST", hook[0], json={"body": "built", "id": "1"}, auth=("hook", hook[1]))
+
+
+async def call_as_browsers_do(traffic: Traffic, count: int) -> None:
+    """Random session and device tokens in cookies and heads, and the heads of browsers."""
+    for number in range(count):
+        token, device = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
+        headers = {
+            "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+            "Accept-Language": "ja,en-US;q=0.7,en;q=0.3",
+            "Accept-Encoding": "gzip, deflate, br, zstd",
+            "Referer": "https://chat.example.org/",
+            "Origin": "https://chat.example.org",
+            "Sec-Fetch-Site": "same-origin",
+            "If-None-Match": f'"{secrets.token_hex(16)}"',
+            "Priority": "u=1, i",
+            "Cookie": f"__Host-chat_session={token}; chat_session={token}; chat_device={device}",
+        }
+        await traffic.ask("GET", "/api/v1/me" if number % 2 else "/", headers=headers)
+        await traffic.ask("GET", "/api/v1/me", headers={"Authorization": f"Bearer {token}"})
+        room = f"/api/v1/rooms/{secrets.token_hex(13)}/messages"
+        await traffic.ask("GET", room, headers={"Authorization": f"Bearer {token}"})
+
+
+async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -> None:
+    """Every field of Query, Mutation and Subscription, by variables and by literals."""
+    owner, member = tokens[:2]
+    ask = traffic.graphql
+    me = (await ask(f"{{ me {USER} }}", owner))["me"]
+    other = (await ask(f"{{ me {USER} }}", member))["me"]["id"]
+    posted = await _mutate(
+        traffic,
+        owner,
+        "sendMessage",
+        "{ message { id } }",
+        roomId=room,
+        clientId="g-1",
+        body="'; --",
+    )
+    message = posted["sendMessage"]["message"]["id"]
+    for method in ("POST", "GET"):
+        await ask("query A($i: ID!) { node(id: $i) { id } }", owner, method, i=message)
+        await ask("query B($i: [ID!]!) { nodes(ids: $i) { id } }", owner, method, i=[room, other])
+        await ask(f"query C($i: ID!) {{ user(id: $i) {USER} }}", owner, method, i=other)
+        await ask(f'{{ userByName(username: "union") {USER} }}', owner, method)
+        await ask("{ rooms(first: 5) { nodes { id name } } epoch }", owner, method)
+        await ask(
+            f'{{ room(id: "{room}") {{ id messages(last: 5) {{ nodes {{ body }} }} }} }}',
+            owner,
+            method,
+        )
+        await ask(
+            '{ search(text: "from:ada \\"select x\\" after:2026-01-31") { nodes { id } } }',
+            owner,
+            method,
+        )
+        await ask(
+            '{ __schema { types { name fields { name } } } __type(name: "Room") { name } }',
+            owner,
+            method,
+        )
+
+    await _mutate(
+        traffic,
+        "",
+        "register",
+        f"{{ user {USER} }}",
+        username="gql",
+        password=f"' OR 1=1 {PASSWORD}",
+        name="O'B",
+    )
+    await _mutate(traffic, "", "login", f"{{ user {USER} }}", username="gql", password="${jndi:x}")
+    signed_in = await _mutate(
+        traffic, "", "login", "{ token }", username="gql", password=f"' OR 1=1 {PASSWORD}"
+    )
+    await ask(f"mutation {{ logout {{ user {USER} }} }}", signed_in["login"]["token"])
+    await _mutate(
+        traffic, owner, "setUserDisabled", f"{{ user {USER} }}", username="gql", disabled=True
+    )
+    made = await _mutate(
+        traffic, owner, "createRoom", ROOM, name="a; ls -la | cat", topic="<i>", members=[other]
+    )
+    new = made["createRoom"]["room"]["id"]
+    await _mutate(
+        traffic, owner, "changeRoom", ROOM, roomId=new, name="x' OR 'a'='a", topic="/etc/shadow"
+    )
+    await _mutate(
+        traffic, owner, "setMemberRole", "{ seq }", roomId=new, userId=other, role="ADMIN"
+    )
+    await _mutate(traffic, owner, "removeMember", ROOM, roomId=new, userId=other)
+    await _mutate(traffic, owner, "inviteMember", ROOM, roomId=new, userId=other)
+    await _mutate(traffic, member, "leaveRoom", "{ __typename }", roomId=new)
+    await _mutate(traffic, member, "joinRoom", ROOM, roomId=new)
+    await ask(f'mutation {{ joinRoom(roomId: "{new}") {ROOM} }}', member)
+    await _mutate(traffic, owner, "markRead", "{ seq }", roomId=room, seq=1)
+    await _mutate(traffic, owner, "setTyping", "{ __typename }", roomId=room)
+    at = {"roomId": room, "messageId": message}
+    await _mutate(traffic, owner, "editMessage", "{ seq }", **at, body="<script>")
+    for emoji in EMOJI:
+        await _mutate(traffic, owner, "addReaction", "{ seq }", **at, emoji=emoji)
+        await _mutate(traffic, owner, "removeReaction", "{ seq }", **at, emoji=emoji)
+    await _mutate(traffic, owner, "pinMessage", "{ seq }", **at)
+    await _mutate(traffic, owner, "unpinMessage", "{ seq }", **at)
+    await _mutate(traffic, owner, "deleteMessage", "{ seq }", **at)
+    for document in (
+        f'subscription {{ roomEvents(roomId: "{room}", after: 0) {{ __typename }} }}',
+        f'subscription {{ roomsEvents(rooms: [{{ id: "{room}", after: 0 }}]) {{ __typename }} }}',
+        f'subscription {{ typing(roomId: "{room}") {{ __typename }} }}',
+        "subscription { userEvents { __typename } }",
+        f'subscription {{ presence(roomId: "{room}", userIds: ["{me["id"]}"]) {{ __typename }} }}',
+    ):
+        await ask(document, owner)  # refused by the server, which takes them as server-sent events
+
+
+async def _mutate(traffic: Traffic, token: str, field: str, selected: str, **given: Any) -> Any:
+    kind = f"{field[0].upper()}{field[1:]}Input"
+    if kind in ("JoinRoomInput", "LeaveRoomInput", "SetTypingInput"):
+        kind = "RoomInput"
+    kind = {
+        "InviteMemberInput": "MemberInput",
+        "RemoveMemberInput": "MemberInput",
+        "AddReactionInput": "ReactionInput",
+        "RemoveReactionInput": "ReactionInput",
+        "PinMessageInput": "MessageInput",
+        "UnpinMessageInput": "MessageInput",
+        "DeleteMessageInput": "MessageInput",
+    }.get(kind, kind)
+    document = f"mutation M($input: {kind}!) {{ {field}(input: $input) {selected} }}"
+    return await traffic.graphql(document, token, input=given)
