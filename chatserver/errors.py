@@ -30,6 +30,7 @@ CODES: dict[str, Meaning] = {
     "request.origin": Meaning(403, "never", "Requests from this origin are not accepted."),
     "auth.required": Meaning(401, "never", "Sign in first."),
     "auth.invalid": Meaning(401, "never", "The credentials are not valid."),
+    "auth.address": Meaning(403, "never", "Administration is not allowed from this address."),
     "auth.closed": Meaning(403, "never", "This server does not accept new accounts."),
     "user.exists": Meaning(409, "never", "This user name is taken."),
     "user.not_found": Meaning(404, "never", "There is no such user."),

@@ -101,6 +101,13 @@ class ServerConfig(Section, frozen=True, kw_only=True):
             "come through a proxy."
         ),
     ] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    admin_networks: Annotated[
+        list[str],
+        Meta(
+            description="Addresses and networks from which staff of the server may administrate accounts "
+            "and look into all data; elsewhere they get auth.address. Empty: any."
+        ),
+    ] = field(default_factory=list)
     migrate: Annotated[
         Literal["at_start", "by_command"],
         Meta(
@@ -137,7 +144,7 @@ class ServerConfig(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.roles:
             raise ValueError("roles: expected at least one, as a node without roles does nothing")
-        for key in ("trusted_proxies", "internal_networks"):
+        for key in ("trusted_proxies", "internal_networks", "admin_networks"):
             for address in getattr(self, key):
                 try:
                     ipaddress.ip_network(address)

@@ -6,6 +6,7 @@
     directory.py               finding accounts
     accounts.py, founding.py   accounts and sessions; choosing the first owner
     owners.py, removal.py      keeping the last owner; deleting accounts
+    administration.py          who may administrate, and from which addresses
     attempts.py                telling plugins of attempts to sign in
     changes.py                 telling all nodes that a user's rights changed
     rights.py                  the rights of a user in a room: the only place where they are decided

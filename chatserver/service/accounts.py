@@ -17,13 +17,13 @@ from chatserver.model import ServerRole, User
 from chatserver.runtime.clock import now_text
 from chatserver.runtime.ids import new_id
 from chatserver.runtime.rate import AddressRate
+from chatserver.service.administration import Administration
 from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
 from chatserver.service.directory import NAMES, USERS, Directory, decode_user, folded_name
 from chatserver.service.founding import Founding
 from chatserver.service.names import clean_person_name, clean_username, skeletons
 from chatserver.service.owners import Owners
-from chatserver.service.rights import demand_staff
 from chatserver.service.similar import Similar
 
 PASSWORD_CHARS = 1024  # a longer password is refused before any work is done
@@ -44,8 +44,10 @@ class Accounts(Directory):
         hub: Hub,
         changes: Changes,
         config: Config,
+        administration: Administration,
     ) -> None:
         super().__init__(store)
+        self._administration = administration
         self._authenticator, self._hooks = authenticator, hooks
         self._hub, self._config = hub, config.server
         self._founding, self._owners = Founding(store), Owners(store)
@@ -264,8 +266,11 @@ class Accounts(Directory):
     async def set_disabled(
         self, actor: User, username: str, disabled: bool, address: str | None = None
     ) -> User:
-        """Lock an account out, or let it in again. Staff of the server only; owners stay."""
-        demand_staff(actor)
+        """Lock an account out, or let it in again. Staff of the server only; owners stay.
+
+        `address` is the actor's. Raises `ChatError` user.forbidden, auth.address, user.not_found.
+        """
+        self._administration.demand(actor, address)
         user = await self._named(username)
         if user.role is ServerRole.OWNER:
             raise ChatError("user.forbidden", "An owner of the server cannot be locked out.")

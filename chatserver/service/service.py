@@ -30,6 +30,7 @@ from chatserver.search.finder import Finder
 from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
 from chatserver.search.indexer import Indexer
 from chatserver.service.accounts import Accounts
+from chatserver.service.administration import Administration
 from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.connections import Connections
 from chatserver.service.following import Following
@@ -39,7 +40,6 @@ from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.presence import TICK_SECONDS, Presence
 from chatserver.service.removal import Removal
-from chatserver.service.rights import demand_staff
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
@@ -84,7 +84,10 @@ class Service:
             on_failure=self.outage.failed,
         )
         self.changes.watch("turn", self._give_way)
-        self.accounts = Accounts(store, authenticator, hooks, self.hub, self.changes, config)
+        self.administration = Administration(config.server.admin_networks)
+        self.accounts = Accounts(
+            store, authenticator, hooks, self.hub, self.changes, config, self.administration
+        )
         self.history = History(store, self.room_cache, limits)
         online = Online()
         self.rooms = RoomService(
@@ -175,11 +178,11 @@ class Service:
         return user
 
     def inspect(self, user: User, address: str) -> Inspection:
-        """Read access to all data, regardless of the rights in rooms. Raises `ChatError` user.forbidden.
+        """Read access to all data, regardless of the rights in rooms. For staff of the server only.
 
-        For staff of the server only; `address` is the address of the user who looks.
+        `address` is the address of the user who looks. Raises `ChatError` user.forbidden, auth.address.
         """
-        demand_staff(user)
+        self.administration.demand(user, address)
         return Inspection(self.store, self.accounts, self.hooks, user, address)
 
     def watch_news(self, watcher: Callable[[Iterable[str]], None]) -> None:

@@ -1,6 +1,5 @@
 """Reads from a request its credentials, the client's address, and whether its page's origin is allowed."""
 
-import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 from tornado.httputil import HTTPServerRequest
 
 from chatserver.logging.repeated import Repeated
+from chatserver.runtime.networks import Networks, is_address
 
 COOKIE: Final = "chat_session"
 # Over TLS only. A browser accepts a cookie with this prefix only from the host itself, never from a
@@ -31,8 +31,8 @@ class Access:
         allowed_hosts: Sequence[str] = (),
         internal_networks: Sequence[str] = (),
     ) -> None:
-        self._proxies = _networks(trusted_proxies)
-        self._internal = _networks(internal_networks)
+        self._proxies = Networks(trusted_proxies)
+        self._internal = Networks(internal_networks)
         self._origins = frozenset(allowed_origins)
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
         self.is_proxy = lru_cache(4096)(self._is_proxy)
@@ -44,7 +44,7 @@ class Access:
 
     def is_internal(self, request: HTTPServerRequest) -> bool:
         """Whether the request comes from a network of operators, through no proxy."""
-        return _is_in(request.remote_ip or "", self._internal) and not any(
+        return (request.remote_ip or "") in self._internal and not any(
             name in request.headers for name in FORWARDED
         )
 
@@ -68,7 +68,7 @@ class Access:
             return address
         forwarded = request.headers.get("X-Forwarded-For", "")
         for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
-            if not _is_address(hop):
+            if not is_address(hop):
                 return address
             address = hop
             if not self.is_proxy(hop):
@@ -117,7 +117,7 @@ class Access:
         return headers.get("Origin") in self._origins and "Access-Control-Request-Method" in headers
 
     def _is_proxy(self, address: str) -> bool:
-        return _is_in(address, self._proxies)
+        return address in self._proxies
 
 
 def bearer_token(request: HTTPServerRequest) -> str | None:
@@ -152,28 +152,7 @@ def without_port(host: str) -> str:
     return name if colon and (port.isdigit() or not port) and not name.endswith(":") else host
 
 
-def _networks(texts: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    return [ipaddress.ip_network(text, strict=False) for text in texts]
-
-
-def _is_in(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    if not networks or not _is_address(address):
-        return False
-    found = ipaddress.ip_address(address)
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped  # a socket for both families shows an IPv4 peer this way
-    return any(found in network for network in networks)
-
-
 def device_token(request: HTTPServerRequest) -> str:
     """The token of the cookie that marks a device on which somebody signed in before; "" without one."""
     morsel = request.cookies.get(DEVICE_COOKIE) if "Cookie" in request.headers else None
     return morsel.value if morsel is not None else ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -56,7 +56,7 @@ class Door:
     async def _looking(self, request: Request) -> Inspection:
         """The data, for a signed-in staff member.
 
-        Raises `ChatError` auth.required, auth.invalid, user.forbidden, request.origin. Pages of other origins
+        Raises `ChatError` auth.required, auth.invalid, auth.address, user.forbidden, request.origin. Pages of other origins
         see nothing, even if the server trusts them.
         """
         if request.header("Origin") is not None and request.has_cookie:

@@ -116,6 +116,7 @@ export default {
   "error.request.media_type": "リクエストの形式が正しくありません。",
   "error.auth.required": "先にログインしてください。",
   "error.auth.invalid": "ユーザー名またはパスワードが正しくありません。",
+  "error.auth.address": "このアドレスからは管理操作を行えません。",
   "error.auth.closed": "このサーバーでは新規登録を受け付けていません。",
   "error.user.exists": "このユーザー名は既に使われています。",
   "error.user.not_found": "ユーザーが見つかりません。",
