@@ -202,7 +202,8 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     connections_per_address: Annotated[
         Count,
         Meta(
-            description="Most WebSocket connections and streamed answers to one address on this node."
+            description="Most WebSocket connections and streamed answers to one address (IPv6: one /64) on "
+            "this node."
         ),
     ] = 10000
     buffer_soft_bytes: Annotated[

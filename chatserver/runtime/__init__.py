@@ -3,6 +3,7 @@
 clock.py, ids.py        the time of events; ids that the server makes
 measure.py              counters, gauges and histograms
 ages.py                 ages of queues and outages for gauges
+networks.py             sets of networks
 rate.py                 rate limits
 singleflight.py         one call for callers that want the same result
 cancelling.py           cancels tasks that may resist

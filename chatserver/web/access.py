@@ -63,10 +63,13 @@ class Access:
 
     def address(self, request: HTTPServerRequest) -> str:
         """The client's address: behind trusted proxies, the last other one in X-Forwarded-For."""
-        address = request.remote_ip or ""
+        return self.behind(request.remote_ip or "", request.headers.get("X-Forwarded-For", ""))
+
+    def behind(self, peer: str, forwarded: str) -> str:
+        """The client's address, from that of the peer and the text of X-Forwarded-For."""
+        address = peer
         if not self.is_proxy(address):
             return address
-        forwarded = request.headers.get("X-Forwarded-For", "")
         for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
             if not is_address(hop):
                 return address

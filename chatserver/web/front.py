@@ -36,16 +36,20 @@ FINISH_SECONDS: Final = 5.0  # for answers under way when the server stops
 # answer.
 _ORDINARY = (
     rb"accept|accept-encoding|accept-language|cache-control|dnt|pragma|priority|referer"
-    rb"|sec-ch-ua(?:-[a-z-]+)?|sec-fetch-[a-z]+|sec-gpc|user-agent|x-forwarded-for|x-forwarded-host"
+    rb"|sec-ch-ua(?:-[a-z-]+)?|sec-fetch-[a-z]+|sec-gpc|user-agent|x-forwarded-host"
     rb"|x-real-ip"
 )
 _READ = re.compile(
     rb"GET /api/v1/rooms(?:/([0-9a-z]{1,64})/messages(?:\?limit=50)?)? HTTP/1\.1\r\n"
     rb"(?i:(?:host: ?((?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?)|authorization: ?bearer ([!-~]+)|connection: ?keep-alive"
     rb"|x-request-id: ?([a-z0-9._-]{1,64})|x-forwarded-proto: ?(https?)"
+    rb"|x-forwarded-for: ?([ -~]*+)"
     rb"|(?:" + _ORDINARY + rb"):[ -~]*+)\r\n)++\r\n"
 )
-_ONCE = (b"\r\nhost:", b"\r\nauthorization:", b"\r\nx-request-id:", b"\r\nx-forwarded-proto:")
+_ONCE = (
+    *(b"\r\nhost:", b"\r\nauthorization:", b"\r\nx-request-id:"),
+    *(b"\r\nx-forwarded-proto:", b"\r\nx-forwarded-for:"),
+)
 
 
 class Front(HTTPServer):
@@ -131,7 +135,7 @@ class Front(HTTPServer):
         request, gate = _READ.fullmatch(head), self.gate
         if request is None or not gate.answers_shortly:
             return None
-        room, host, token, given, scheme = request.groups(b"")
+        room, host, token, given, scheme, forwarded = request.groups(b"")
         fields = head.lower()
         if (
             not token
@@ -140,6 +144,7 @@ class Front(HTTPServer):
             or any(fields.count(name) > 1 for name in _ONCE)
             or not gate.access.is_own_host(host.decode())
             or (not serving.is_proxied and b"\r\nx-forwarded-" in fields)
+            or not gate.may_ask(serving.address, forwarded.decode())
         ):
             return None
         try:

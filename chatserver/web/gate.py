@@ -22,7 +22,7 @@ from chatserver.errors import (
 from chatserver.interfaces import Tracer
 from chatserver.roomlog.room import NEWEST_PAGE
 from chatserver.runtime.measure import Measures
-from chatserver.runtime.rate import AddressRate
+from chatserver.runtime.rate import AddressRate, address_network
 from chatserver.service.service import Service
 from chatserver.web.access import Access
 from chatserver.web.response_heads import transport_security
@@ -105,6 +105,12 @@ class Gate:
         """Count an HTTP request. Raises `ChatError` limit.rate."""
         self._requests.take(address)
 
+    def may_ask(self, peer: str, forwarded: str) -> bool:
+        """Count an HTTP request, by its peer and its X-Forwarded-For; whether it is within the limit."""
+        if not self.config.limits.requests_per_second:
+            return True
+        return not self._requests.bucket(self.access.behind(peer, forwarded)).take()
+
     @property
     def answers_shortly(self) -> bool:
         """Whether the commonest reads may be answered the short way, without a handler."""
@@ -114,7 +120,6 @@ class Gate:
             and not self.draining
             and not self.config.logging.access
             and self.tracer is None
-            and not limits.requests_per_second
             and limits.history_page >= NEWEST_PAGE
         )
 
@@ -140,7 +145,7 @@ class Gate:
         limits = self.config.limits
         return (
             len(self.service.connections) < limits.connections
-            and self._by_address.get(address, 0) < limits.connections_per_address
+            and self._by_address.get(address_network(address), 0) < limits.connections_per_address
         )
 
     def begin_draining(self) -> None:
@@ -148,14 +153,16 @@ class Gate:
         self.draining = True
 
     def enter(self, address: str) -> None:
-        self._by_address[address] = self._by_address.get(address, 0) + 1
+        network = address_network(address)
+        self._by_address[network] = self._by_address.get(network, 0) + 1
 
     def leave(self, address: str) -> None:
-        left = self._by_address.get(address, 0) - 1
+        network = address_network(address)
+        left = self._by_address.get(network, 0) - 1
         if left > 0:
-            self._by_address[address] = left
+            self._by_address[network] = left
         else:
-            self._by_address.pop(address, None)
+            self._by_address.pop(network, None)
 
     def count_close(self, code: int | None) -> None:
         """Count the end of a WebSocket connection; `code` is that of the side that closed first.

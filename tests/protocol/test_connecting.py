@@ -170,6 +170,21 @@ async def test_an_address_has_only_so_many_connections(start: Start) -> None:
         await until(lambda: _is_let_in(anna.connect()))  # once the end of the second is noticed
 
 
+async def test_a_network_of_ipv6_counts_as_one_address(start: Start) -> None:
+    settings = {"limits.connections_per_address": 2, "server.trusted_proxies": ["127.0.0.1"]}
+    server = start(settings)
+    anna = await server.person("anna")
+
+    def at(address: str) -> Client:
+        return anna.connect(headers={"X-Forwarded-For": address})
+
+    async with at("2001:db8::1"), at("2001:db8::2"):
+        async with at("2001:db8::3") as third:
+            assert await third.closed() == 4454
+        async with at("2001:db8:0:1::1") as elsewhere:
+            await elsewhere.ok("ping")
+
+
 async def _is_let_in(client: Client) -> bool:
     async with client:
         return bool(client.hello)

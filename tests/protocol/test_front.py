@@ -150,19 +150,52 @@ async def test_a_silent_connection_is_closed_in_time(start: Start) -> None:
         assert await served.ended()
 
 
+async def room_of_anna(running: Server) -> tuple[str, str]:
+    """The id of a room, and the token of a user in it, without a request."""
+    service = running.service
+    user, token = await service.accounts.register("anna", PASSWORD, None, "127.0.0.1")
+    return (await service.rooms.create(user, RoomKind.PUBLIC, "r", "", [])).id, token
+
+
 async def test_reads_of_the_newest_page_count_for_the_limit_of_requests(start: Start) -> None:
     server = start({"limits.requests_per_second": 0.01})
-
-    async def room_of_anna(running: Server) -> tuple[str, str]:
-        service = running.service
-        user, token = await service.accounts.register("anna", PASSWORD, None, "127.0.0.1")
-        return (await service.rooms.create(user, RoomKind.PUBLIC, "r", "", [])).id, token
-
     room, token = await server.run(room_of_anna)
     async with line(server) as short:
         for status in (200, 429):
             short.send(get(f"/api/v1/rooms/{room}/messages", token))
             assert (await short.answer())[0] == status
+
+
+async def test_reads_count_for_the_address_that_a_proxy_tells_and_are_still_answered_shortly(
+    start: Start,
+) -> None:
+    server = start({"limits.requests_per_second": 0.01, "server.trusted_proxies": ["127.0.0.1"]})
+    room, token = await server.run(room_of_anna)
+    long_way: list[str] = []
+
+    async def watch(running: Server) -> None:
+        assert running._gate is not None
+        check = running._gate.check_rate
+
+        def noting(address: str) -> None:
+            long_way.append(address)
+            check(address)
+
+        running._gate.check_rate = noting  # type: ignore[method-assign]
+
+    async def status_at(address: str) -> int:
+        proxied = f"X-Forwarded-For: {address}"
+        short.send(get(f"/api/v1/rooms/{room}/messages", token, proxied))
+        return (await short.answer())[0]
+
+    await server.run(watch)
+    async with line(server) as short:
+        for address in ("192.0.2.1", "192.0.2.2", "10.0.0.1, 192.0.2.3", "2001:db8::1"):
+            assert await status_at(address) == 200
+        assert long_way == []
+        for address in ("192.0.2.1", "2001:db8::2"):  # the latter is of the same /64
+            assert await status_at(address) == 429
+        assert long_way == ["192.0.2.1", "2001:db8::2"]
 
 
 async def test_a_server_that_drains_sends_readers_of_the_newest_page_on(start: Start) -> None:
