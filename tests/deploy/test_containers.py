@@ -20,13 +20,20 @@ def services(deploy: Path) -> dict[str, Any]:
 
 
 def test_hadolint_accepts_the_containerfile(need_tool: NeedTool, deploy: Path) -> None:
-    command = [need_tool("hadolint"), "--failure-threshold", "info", str(deploy / "image/Containerfile")]
+    command = [
+        need_tool("hadolint"),
+        "--failure-threshold",
+        "info",
+        str(deploy / "image/Containerfile"),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_the_containerfile_copies_only_what_the_build_context_has(deploy: Path) -> None:
-    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (deploy / "image/Containerfile").read_text(), re.M)
+    copies = re.findall(
+        r"^COPY (?!--from)(.+) \S+$", (deploy / "image/Containerfile").read_text(), re.M
+    )
     sources = {source for copy in copies for source in copy.split()}
     ignore = (deploy.parent / ".dockerignore").read_text().splitlines()
     assert sources == {line[1:] for line in ignore if line.startswith("!")}
