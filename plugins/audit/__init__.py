@@ -20,7 +20,7 @@ FILE_NAME = "audit.log"
 
 
 class AuditPlugin:
-    """Writes `audit.log` in the plugin's data folder, readable only by the server's user."""
+    """Writes `audit.log` in its folder, readable only by the server's user."""
 
     class Config(Settings, frozen=True, kw_only=True):
         events: Annotated[
@@ -40,6 +40,13 @@ class AuditPlugin:
             float,
             msgspec.Meta(description="Seconds that an entry may wait to be written.", gt=0, le=60),
         ] = 1.0
+        folder: Annotated[
+            str,
+            msgspec.Meta(
+                description="Folder of the log; nodes may share it. Empty: `audit` in the server's data "
+                "folder."
+            ),
+        ] = ""
 
     def __init__(self, config: Config, data: Path) -> None:
         kinds: dict[str, frozenset[str] | None] = {
@@ -48,7 +55,8 @@ class AuditPlugin:
             "none": frozenset(),
         }
         self.event_kinds = kinds[config.events]
-        file = RotatingFile(data / FILE_NAME, config.max_bytes, config.keep)
+        folder = Path(config.folder).absolute() if config.folder else data
+        file = RotatingFile(folder / FILE_NAME, config.max_bytes, config.keep)
         self._writer = Writer(file, config.flush_seconds)
 
     @hookimpl

@@ -140,6 +140,19 @@ async def test_only_the_configured_room_events_are_logged(
     assert [line["kind"] for line in lines(tmp_path / "audit" / "audit.log")] == written
 
 
+@pytest.mark.parametrize("folder", ["", "elsewhere/node-1"])
+async def test_the_log_is_in_its_folder(folder: str, tmp_path: Path) -> None:
+    configured = str(tmp_path / folder) if folder else ""
+    plugin = AuditPlugin(AuditPlugin.Config(folder=configured), data=tmp_path / "data/audit")
+    await plugin.startup()
+    await plugin.on_login(LoginAttempt(user="u1", address="192.0.2.1", ok=True))
+    await plugin.shutdown()
+    written = tmp_path / (folder or "data/audit") / "audit.log"
+    assert written.stat().st_mode & 0o077 == written.parent.stat().st_mode & 0o077 == 0
+    assert [line["kind"] for line in lines(written)] == ["login"]
+    assert (tmp_path / "data/audit").exists() == (not folder)
+
+
 def test_two_processes_write_one_file_and_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
     one, other = RotatingFile(path, 1000, 1000), RotatingFile(path, 1000, 1000)
