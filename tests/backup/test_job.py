@@ -84,6 +84,14 @@ def test_a_server_that_makes_none_has_no_job_and_no_figures(tmp_path: Path) -> N
     assert not figures(server.measures)
 
 
+def test_a_server_that_continues_those_of_a_timer_tells_of_them(tmp_path: Path) -> None:
+    server = Server(loaded(tmp_path, every_hours=0, ship_seconds=20))
+    shown = figures(server.measures)
+    assert shown["chatserver_backups"] == shown["last_success_timestamp_seconds"] == 0
+    both = Server(loaded(tmp_path, every_hours=24, ship_seconds=20))
+    assert shown.keys() == figures(both.measures).keys()
+
+
 def test_without_a_backup_the_figures_say_never(tmp_path: Path) -> None:
     measures = Measures()
     BackupFigures(Shelf(tmp_path / "none"), None, measures)

@@ -18,7 +18,7 @@ from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.backup.changes import Increment
 from chatserver.copies.backup.configured import checked_key, shelf_of
 from chatserver.copies.backup.errors import BackupError
-from chatserver.copies.backup.figures import unix
+from chatserver.copies.backup.figures import BackupFigures, unix
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.manifest import Manifest
 from chatserver.copies.backup.newest import lacking, warn
@@ -250,6 +250,7 @@ def configured_shipper(
     config: Config, store: Store, measures: Measures, hurry: Callable[[], None]
 ) -> Shipper:
     """The shipper that the configuration describes. Raises `BackupError` if the key is invalid."""
-    key = checked_key(config.backup)
-    seconds = config.backup.ship_seconds
-    return Shipper(store, shelf_of(config), key, seconds, measures, hurry)
+    key, shelf = checked_key(config.backup), shelf_of(config)
+    if not config.backup.every_hours:  # otherwise the job that makes backups shows them
+        BackupFigures(shelf, key, measures)
+    return Shipper(store, shelf, key, config.backup.ship_seconds, measures, hurry)
