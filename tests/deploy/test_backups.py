@@ -21,7 +21,7 @@ KUBERNETES = "1.34"  # of the schemas
 
 @pytest.fixture
 def documents(deploy: Path) -> list[dict[str, Any]]:
-    text = (deploy / "kubernetes/backup-cronjob.yaml").read_text()
+    text = (deploy / "kubernetes/base/backup.yaml").read_text()
     return list(yaml.safe_load_all(text))
 
 
@@ -58,7 +58,9 @@ def test_each_container_is_confined(pod: dict[str, Any], deploy: Path) -> None:
         assert container["resources"]["limits"]["memory"]
 
 
-def test_its_variables_are_settings_with_mounted_files(pod: dict[str, Any], tmp_path: Path) -> None:
+def test_its_variables_are_settings_with_mounted_files(
+    pod: dict[str, Any], deploy: Path, tmp_path: Path
+) -> None:
     volumes = {each["name"] for each in pod["volumes"]}
     for container in containers(pod):
         assert {each["name"] for each in container["volumeMounts"]} <= volumes
@@ -69,8 +71,9 @@ def test_its_variables_are_settings_with_mounted_files(pod: dict[str, Any], tmp_
             file = tmp_path / variable["name"]
             file.write_text("mongodb://db")
             given[variable["name"]] = str(file)
-        config = load("production", environ=given).config  # an unknown one is refused
-        assert config.backup.folder == given["CHATSERVER_BACKUP__FOLDER"]
+        settings = deploy / "kubernetes/base/production.toml"
+        config = load(str(settings), environ=given).config  # an unknown one is refused
+        assert config.backup.folder in mounts
         assert config.plugin["mongo"]["uri"] == "mongodb://db"
 
 
