@@ -85,3 +85,13 @@ def test_without_rules_nothing_is_written(folder: Path) -> None:
     shutil.rmtree(folder / "observe")
     assert generate(folder).returncode == 1
     assert not target.exists()
+
+
+def test_the_file_is_what_is_generated(tmp_path: Path) -> None:
+    """`deploy/kubernetes/make-prometheus-rule` was run after the last change of a rule."""
+    target = "kubernetes/components/monitoring/prometheus-rule.yaml"
+    shutil.copytree(tools.ROOT / "deploy", tmp_path / "deploy", ignore=lambda *_: ["secrets"])
+    assert generate(tmp_path / "deploy").returncode == 0
+    assert (tmp_path / "deploy" / target).read_text() == (
+        tools.ROOT / "deploy" / target
+    ).read_text()
