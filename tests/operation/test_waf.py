@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -86,6 +87,9 @@ def test_all_legal_requests_pass(world: World) -> None:
 
     asyncio.run(run())
     assert traffic.stopped == []
+    seen = Counter(rule for entry in world.site.matches() for rule in entry["rules"])
+    print(f"logged, but not blocked, by rule: {dict(seen)}")
+    assert "949110" not in seen
     assert traffic.sent >= LEGAL_REQUESTS
     print(
         f"{traffic.sent} legal requests, by status: {dict(traffic.statuses)}; {dict(traffic.errors)}"

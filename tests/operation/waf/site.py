@@ -118,8 +118,8 @@ class Site:
         """The entries of the firewall's log: address (`uri`) and the ids of the rules that matched."""
         path = self.folder / "waf.log"
         entries = []
-        for line in path.read_text().splitlines() if path.exists() else ():
-            found = json.loads(line)["transaction"]
+        for line in path.read_text(errors="replace").split("\n")[:-1] if path.exists() else ():
+            found = json.loads(line, strict=False)["transaction"]
             rules = [message["details"]["ruleId"] for message in found["messages"]]
             entries.append({"uri": found["request"]["uri"], "rules": rules})
         return entries
