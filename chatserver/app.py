@@ -17,6 +17,7 @@ from chatserver.cluster import installation
 from chatserver.cluster.consumers import Consumers
 from chatserver.cluster.jobs import Jobs
 from chatserver.cluster.leases import Leases, node_name
+from chatserver.cluster.nodes import Presentation
 from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
@@ -79,13 +80,14 @@ class Server:
         if tracer is not None:
             self.store = traced_store(self.store, tracer)
         authenticator = self.hooks.provide_authenticator(self._records)
+        bus = self.hooks.provide_bus()
         self.service = Service(
             self.config,
             self.store,
             authenticator,
             self.hooks,
             self.measures,
-            bus=self.hooks.provide_bus(),
+            bus=bus,
             store_name=self.store_plugin,
             tracer=tracer,
         )
@@ -103,6 +105,15 @@ class Server:
             self._leases,
             self.measures,
         )
+        self._presentation = Presentation(
+            self.store,
+            self._leases.node,
+            self.config.server.roles,
+            self._data,
+            on_failure=self.service.outage.failed,
+            bus=None if bus is None else bus.is_connected,
+            connections=self.service.hub.connections,
+        )
         self._ship = self._shipper()
         self.consumers = Consumers(
             self.hooks.register_consumers(self._context),
@@ -116,6 +127,7 @@ class Server:
         )
         self._gate: Gate | None = None
         self._fronts: list[Front] = []
+        self._port = 0  # set once it listens
         self.internal_port: int | None = None  # set once it listens for operators
 
     @asynccontextmanager
@@ -142,6 +154,7 @@ class Server:
             stack.push_async_callback(self.service.stop)
             await self.service.start()
             if not beside:
+                stack.push_async_callback(self._presentation.stop)
                 await self.service.join()
             yield self
 
@@ -150,6 +163,11 @@ class Server:
         """The name of the plugin that stores."""
         (call,) = self._plugins.calls()["provide_store"]
         return call.plugin
+
+    @property
+    def bus_plugin(self) -> str:
+        """The name of the plugin that provides the bus, "" without one."""
+        return next((call.plugin for call in self._plugins.calls()["provide_bus"]), "")
 
     async def holding(self) -> Holding | None:
         """The note of the store that the data folder holds, if there is one. Raises `StartupError`.
@@ -197,8 +215,8 @@ class Server:
             self._fronts.append(inner)
         self.internal_port = internal[0].getsockname()[1] if internal else None
         gate.heartbeat.start()
-        port: int = sockets[0].getsockname()[1]
-        return port
+        self._port = sockets[0].getsockname()[1]
+        return self._port
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -218,13 +236,21 @@ class Server:
             stack.push_async_callback(self._vitals.stop)
             self._vitals.start()
             self._leases.start()  # after the tasks that need leases
+            self._presentation.start(*self._addresses())
             yield
+
+    def _addresses(self) -> tuple[str, str]:
+        """HOST:PORT of the main listener and of the internal one, "" without it."""
+        server = self.config.server
+        inner = "" if self.internal_port is None else f"{server.internal_host}:{self.internal_port}"
+        return f"{server.host}:{self._port}", inner
 
     async def drain(self) -> None:
         """Move the clients away, finish the work under way, close the port."""
         if self._gate is None:
             return
         self._gate.begin_draining()
+        self._presentation.drain()
         logger.info("draining {} connections", self.service.hub.connections())
         await self.service.hub.drain(self.config.server.drain_seconds, self._settled)
         await self.service.log.drain()

@@ -77,6 +77,45 @@ RECORD_SPACE_BYTES = 255
 RECORD_KEY_BYTES = 1024
 
 
+class StoreMember(NamedTuple):
+    """One member of a replicated database. `lag_seconds` is None if it is unknown."""
+
+    name: str
+    role: str  # primary, secondary, other
+    healthy: bool
+    lag_seconds: float | None = None
+
+
+class PendingStep(NamedTuple):
+    """A step of a migration that is not applied yet. `seconds` is estimated from the rows it reads."""
+
+    title: str
+    rows: int = 0
+    seconds: float = 0.0
+
+
+class StoreFacts(NamedTuple):
+    """What operators ask about a store; see `Store`.
+
+    `software` is the database with its version, such as `PostgreSQL 16.4`. `schema` is the number of applied
+    migrations, and `known` the number that this server knows. `bytes` is the size on the disk, None if unknown.
+    `rows` has estimated numbers by table. `pending` are the steps that `open` would apply, and `bytes_needed`
+    the free space on the disk that they need. `warnings` are sentences on what is wrong with the database
+    itself, such as its version. `folder` is the folder with the data if it is on this machine, else empty.
+    """
+
+    software: str
+    schema: int
+    known: int
+    bytes: int | None = None
+    rows: Mapping[str, int] = {}
+    members: Sequence[StoreMember] = ()
+    pending: Sequence[PendingStep] = ()
+    bytes_needed: int = 0
+    warnings: Sequence[str] = ()
+    folder: str = ""
+
+
 class Store(Protocol):
     """Keeps the log of every room, and small records.
 
@@ -91,6 +130,9 @@ class Store(Protocol):
     free space metrics then show. A replicated one may have `async replication() -> Replication | None`, called
     every few seconds for metrics; None: it has no replicas, or its account may not see them. It raises
     `StoreUnavailable` as the other methods do.
+    A store may also have a method `async def facts(self) -> StoreFacts`, for `chatserver status` and
+    `upgrade-check`. Like `plan` it is called instead of `open`, also beside a running server, and changes
+    nothing; it also works on a schema that is not up to date. Raises `StartupError`.
     """
 
     def is_private(self) -> bool:
@@ -411,10 +453,13 @@ __all__ = [
     "Conflict",
     "IndexPage",
     "IndexPlace",
+    "PendingStep",
     "Records",
     "Replica",
     "Replication",
     "Store",
+    "StoreFacts",
+    "StoreMember",
     "StoredSession",
     "Tally",
     "Unread",

@@ -12,8 +12,9 @@ from chatserver.errors import ChatError, StartupError, StoreUnavailable
 from chatserver.version import __version__
 
 COMMANDS = (
-    *("dev", "serve", "check", "config", "plugins", "user", "jobs", "migrate"),
+    *("dev", "serve", "check", "status", "config", "plugins", "user", "jobs", "migrate"),
     *("backup", "restore", "drill", "export", "import", "move", "consumers", "probe"),
+    *("upgrade-check", "support-bundle", "completion"),
 )
 
 
@@ -26,7 +27,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"chatserver.cli.{cmd_name}")
+        module = importlib.import_module(f"chatserver.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -51,6 +51,19 @@ def store_of(loaded: Loaded) -> Store:
     return Server(loaded).store
 
 
+def impatient(loaded: Loaded) -> Loaded:
+    """The configuration with a store that does not wait for a database that is away."""
+    from msgspec.structs import replace
+
+    from chatserver.hooks.loading import plugin_settings
+
+    sections = dict(loaded.config.plugin)
+    for name, settings in plugin_settings(loaded.config).items():
+        if name in loaded.config.plugins.enabled and "start_seconds" in settings:
+            sections[name] = {**sections.get(name, {}), "start_seconds": 0}
+    return loaded._replace(config=replace(loaded.config, plugin=sections))
+
+
 @asynccontextmanager
 async def opened_to_write(loaded: Loaded) -> AsyncIterator[Store]:
     """The store, open. Refuses data that belongs to one process while a server has it."""

@@ -2,7 +2,8 @@
 
 defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. `sections.py` declares every
 key, `sources.py` finds and merges the values, `settings.py` converts them and reports mistakes, `text.py`
-writes configurations as TOML. The plugin loader checks a plugin's section against the plugin's `Config`.
+writes configurations as TOML, `renamed.py` has the old names of settings. The plugin loader checks a plugin's
+section against the plugin's `Config`.
 """
 
 import os
@@ -17,6 +18,7 @@ from chatserver.config.sections import (
     LoggingConfig,
     PluginsConfig,
     ServerConfig,
+    StatusConfig,
 )
 from chatserver.config.settings import Table, convert
 from chatserver.config.sources import Sources
@@ -31,6 +33,8 @@ __all__ = [
     "LoggingConfig",
     "PluginsConfig",
     "ServerConfig",
+    "StatusConfig",
+    "given_keys",
     "load",
 ]
 
@@ -70,3 +74,21 @@ def load(
     if sources.problems:
         raise StartupError("\n".join(sources.problems))
     return loaded
+
+
+def given_keys(
+    source: str | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> tuple[dict[str, str], list[str]]:
+    """The keys that are set, each with its origin, and the enabled plugins; also of an invalid configuration."""
+    sources = Sources(Config)
+    sources.add_file(source or environ.get("CHATSERVER_CONFIG") or None)
+    sources.add_environment(environ)
+    sources.add_overrides(overrides or {})
+    raw = sources.tree.get("plugins", {})
+    enabled = raw.get("enabled", PluginsConfig().enabled) if isinstance(raw, dict) else []
+    if isinstance(enabled, str):
+        enabled = [name.strip() for name in enabled.split(",")]
+    return dict(sources.origin), [name for name in enabled if isinstance(name, str)]

@@ -446,6 +446,22 @@ class BackupConfig(Section, frozen=True, kw_only=True):
             raise ValueError("key_file: key is set too, expected one of them")
 
 
+class StatusConfig(Section, frozen=True, kw_only=True):
+    """The sources that `chatserver status` asks besides the store."""
+
+    alertmanager: Annotated[
+        str,
+        Meta(
+            description="Address of an Alertmanager, such as http://127.0.0.1:9093, whose alerts "
+            "`chatserver status` shows. Empty: none is asked."
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.alertmanager and not self.alertmanager.startswith(("http://", "https://")):
+            raise ValueError("alertmanager: expected an address such as http://127.0.0.1:9093")
+
+
 class PluginsConfig(Section, frozen=True, kw_only=True):
     """The enabled plugins, and limits for them."""
 
@@ -480,5 +496,6 @@ class Config(Section, frozen=True, kw_only=True):
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
     backup: BackupConfig = field(default_factory=BackupConfig)
+    status: StatusConfig = field(default_factory=StatusConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     plugin: dict[str, dict[str, Any]] = field(default_factory=dict)

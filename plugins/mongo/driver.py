@@ -74,6 +74,10 @@ class Database:
         """Like `command`, but returns a refusal as an answer too (see its `ok`)."""
         return await self.run(self._database.command(command, check=False))
 
+    async def ask_admin(self, command: Mapping[str, Any]) -> Document:
+        """Like `ask`, on the database `admin`."""
+        return await self.run(self._client.get_database("admin").command(command, check=False))
+
     async def find(
         self,
         collection: Any,

@@ -32,7 +32,7 @@ class PrivateMongod:
     """Starts, watches and stops the mongod. Makes `folder` if it is missing."""
 
     def __init__(self, folder: Path, program: str = "") -> None:
-        self._folder = folder.absolute()
+        self.folder = self._folder = folder.absolute()
         self._dbpath = self._folder / "db"
         self._program = program
         self._note = self._folder / "mongod.pid"

@@ -9,8 +9,8 @@ from typing import Any
 
 from pymongo.errors import InvalidURI, PyMongoError
 
-from chatserver import Replication, StartupError, StoreUnavailable
-from chatserver_plugins.mongo import mongod, schema
+from chatserver import Replication, StartupError, StoreFacts, StoreUnavailable
+from chatserver_plugins.mongo import facts, mongod, schema
 from chatserver_plugins.mongo.config import Config
 from chatserver_plugins.mongo.driver import Database
 from chatserver_plugins.mongo.embedded import PrivateMongod
@@ -19,6 +19,7 @@ from chatserver_plugins.mongo.log import MongoLog
 from chatserver_plugins.mongo.records import MongoRecords
 
 RETRY_SECONDS = 0.2
+NOT_RUNNING = "plugin.mongo: no server runs a mongod on this data folder"
 NOT_READABLE = "in a user name or password, :/?#[]@% must be percent-encoded; a port is a number"
 
 # Up to these versions, a server that accepts zlib leaks parts of its memory to anybody who can connect.
@@ -62,6 +63,23 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
         finally:
             await self.close()
 
+    async def facts(self) -> StoreFacts:
+        """See `chatserver.Store`."""
+        running = self._private.running() if self._private else None
+        if self._private and running is None:
+            raise StartupError(NOT_RUNNING)
+        try:
+            await self._connect(running)
+            return await facts.facts(
+                self._database,
+                private=self._private is not None,
+                folder=str(self._private.folder) if self._private else "",
+            )
+        except UNUSABLE as error:
+            raise _refusal(error) from error
+        finally:
+            await self.close()
+
     async def open(self) -> None:
         try:
             await self._connect()
@@ -77,7 +95,7 @@ class MongoStore(MongoLog, MongoIndex, MongoRecords):
     async def open_to_read(self) -> None:
         running = self._private.running() if self._private else None
         if self._private and running is None:
-            raise StartupError("plugin.mongo: no server runs a mongod on this data folder")
+            raise StartupError(NOT_RUNNING)
         try:
             await self._connect(running)
             if steps := schema.plan(await schema.version(self._database)):

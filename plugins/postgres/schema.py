@@ -13,15 +13,23 @@ import logging
 import zlib
 from typing import Any, NamedTuple
 
-from chatserver import StartupError
+from chatserver import PendingStep, StartupError
 
 
 class Step(NamedTuple):
-    """A migration to the next version."""
+    """A migration to the next version.
+
+    `rate` is the number of events that it handles in a second, 0 if it does not read them.
+    """
 
     title: str
     statements: str
+    rate: int = 0
 
+
+# Events in a second, measured with 400,000 events on two shared cores with an SSD, the data in memory; a store that is
+# larger than the memory takes longer.
+INDEXED_KINDS = 2_200_000
 
 MIGRATIONS: tuple[Step, ...] = (
     Step(
@@ -101,6 +109,7 @@ MIGRATIONS: tuple[Step, ...] = (
             WHERE message IS NOT NULL;
         DROP INDEX events_changes;
         """,
+        INDEXED_KINDS,
     ),
 )
 
@@ -133,8 +142,20 @@ async def plan(connection: Any, schema: str) -> list[str]:
 
 def planned(done: int) -> list[str]:
     """Titles of the steps that a schema of this version lacks."""
+    return [step.title for step in pending(done, 0)]
+
+
+def pending(done: int, events: int) -> list[PendingStep]:
+    """The steps that a schema of this version lacks, with the time they take for this number of events."""
     steps = list(enumerate(MIGRATIONS, 1))[done:]
-    return [f"postgres: version {number}: {step.title}" for number, step in steps]
+    return [
+        PendingStep(
+            f"postgres: version {number}: {step.title}",
+            events if step.rate else 0,
+            events / step.rate if step.rate else 0.0,
+        )
+        for number, step in steps
+    ]
 
 
 async def migrate(connection: Any, schema: str) -> None:

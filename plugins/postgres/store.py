@@ -5,8 +5,8 @@ from typing import Any
 
 import asyncpg
 
-from chatserver import Replica, Replication, StartupError, StoreUnavailable
-from chatserver_plugins.postgres import schema
+from chatserver import Replica, Replication, StartupError, StoreFacts, StoreUnavailable
+from chatserver_plugins.postgres import facts, schema
 from chatserver_plugins.postgres.config import Config
 from chatserver_plugins.postgres.driver import FAILURES, Database, connect
 from chatserver_plugins.postgres.index import PostgresIndex
@@ -56,6 +56,16 @@ class PostgresStore(PostgresLog, PostgresIndex, PostgresRecords):
         connection = await self._reach()
         try:
             return await schema.plan(connection, self._config.schema)
+        except FAILURES as error:
+            raise StartupError(f"plugin.postgres: {error}") from error
+        finally:
+            connection.terminate()
+
+    async def facts(self) -> StoreFacts:
+        """See `chatserver.Store`."""
+        connection = await self._reach()
+        try:
+            return await facts.facts(connection, self._config.schema)
         except FAILURES as error:
             raise StartupError(f"plugin.postgres: {error}") from error
         finally:

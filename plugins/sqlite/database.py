@@ -7,14 +7,14 @@ that make them can damage the file in versions before 3.51.3 (https://sqlite.org
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from chatserver import StartupError, StoreUnavailable
-from chatserver_plugins.sqlite import schema
+from chatserver import StartupError, StoreFacts, StoreUnavailable
+from chatserver_plugins.sqlite import facts, schema
 from chatserver_plugins.sqlite.jobs import (
     GROUP,
     Job,
@@ -58,10 +58,24 @@ class Database:
 
     async def plan(self) -> list[str]:
         """Titles of the steps that the file's schema lacks. Raises `StartupError`, which names the file."""
+        return await self._looked(self._plan)
+
+    async def facts(self) -> StoreFacts:
+        """The file's version and sizes. Raises `StartupError`, which names the file."""
+        return await self._looked(self._facts)
+
+    async def _looked(self, look: Callable[[], T]) -> T:
         try:
-            return await asyncio.to_thread(self._plan)
+            return await asyncio.to_thread(look)
         except (OSError, sqlite3.Error, StartupError) as error:
             raise StartupError(f"plugin.sqlite.path: {self._path}: {_cause(error)}") from error
+
+    def _facts(self) -> StoreFacts:
+        if not self._path.exists():
+            return facts.empty(self._path)
+        demand_one_name(self._path)
+        with closing(self._read_only()) as connection:
+            return facts.facts(connection, self._path)
 
     def _plan(self) -> list[str]:
         if not self._path.exists():

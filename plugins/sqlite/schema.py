@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from chatserver import StartupError
+from chatserver import PendingStep, StartupError
 
 APPLICATION_ID = 0x63686174  # in the file's header; other programs' files are refused
 
@@ -18,11 +18,19 @@ logger = logging.getLogger("chatserver.sqlite")
 
 
 class Step(NamedTuple):
-    """A migration to the next version."""
+    """A migration to the next version.
+
+    `rate` is the number of events that it handles in a second, 0 if it does not read them.
+    """
 
     title: str
     statements: tuple[str, ...]
+    rate: int = 0
 
+
+# Events in a second, measured with 400,000 events on two shared cores with an SSD, the data in memory; a store that is
+# larger than the memory takes longer.
+INDEXED_KINDS, INDEXED_REPLACED = 3_500_000, 1_900_000
 
 # Version n is the result of the first n steps. A released step is never changed.
 #
@@ -92,6 +100,7 @@ MIGRATIONS: tuple[Step, ...] = (
                 WHERE message IS NOT NULL""",
             "DROP INDEX changes",
         ),
+        INDEXED_KINDS,
     ),
     Step(
         "index edits and deletions by the message that they change",
@@ -106,6 +115,7 @@ MIGRATIONS: tuple[Step, ...] = (
             """CREATE INDEX edits ON events (room, seq)
                 WHERE message IS NOT NULL AND substr(event, 1, 22) = '{"ev":"message.edited"'""",
         ),
+        INDEXED_REPLACED,
     ),
 )
 
@@ -125,8 +135,20 @@ def check(connection: sqlite3.Connection) -> None:
 
 def plan(version: int) -> list[str]:
     """Titles of the steps that a file of this version lacks."""
+    return [step.title for step in pending(version, 0)]
+
+
+def pending(version: int, events: int) -> list[PendingStep]:
+    """The steps that a file of this version lacks, with the time they take for this number of events."""
     steps = list(enumerate(MIGRATIONS, 1))[version:]
-    return [f"sqlite: version {number}: {step.title}" for number, step in steps]
+    return [
+        PendingStep(
+            f"sqlite: version {number}: {step.title}",
+            events if step.rate else 0,
+            events / step.rate if step.rate else 0.0,
+        )
+        for number, step in steps
+    ]
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chatserver import StoreFacts
 from chatserver_plugins.sqlite import schema
 from chatserver_plugins.sqlite.database import Database
 from chatserver_plugins.sqlite.index import SqliteIndex
@@ -24,6 +25,10 @@ class SqliteStore(SqliteIndex, SqliteRecords):
 
     async def plan(self) -> list[str]:
         return await self._database.plan()
+
+    async def facts(self) -> StoreFacts:
+        """See `chatserver.Store`."""
+        return await self._database.facts()
 
     async def open(self) -> None:
         await self._database.open()

@@ -2,14 +2,15 @@
 
 from chatserver.cluster.installation import META
 from chatserver.cluster.leases import SPACE as LEASES
+from chatserver.cluster.nodes import SPACE as NODES
 from chatserver.service.changes import SPACE as CHANGED
 
 SESSIONS = "session/"  # prefix of keys in the space of a plugin that authenticates
 
 
 def is_of_nodes(space: str, key: str) -> bool:
-    """Whether the record belongs to an installation's nodes: a notice, a lease, or their key."""
-    return space in (CHANGED, LEASES, META)
+    """Whether the record belongs to an installation's nodes: a notice, a lease, a node's record, or their key."""
+    return space in (CHANGED, LEASES, NODES, META)
 
 
 def is_transient(space: str, key: str) -> bool:
