@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chatserver.cli.names import backups
 from chatserver.cli.options import configured, load_configuration
 from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
+    from chatserver.cli.shapes import BackupShown
     from chatserver.config import Loaded
     from chatserver.copies.backup.errors import BrokenIncrements
     from chatserver.copies.backup.manifest import Manifest
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
 where = click.option(
     "--to", "folder", metavar="DIR", help="Folder of the backups, instead of backup.folder."
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on one line.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on one line.")
 WHOLE_UNTIL = "complete until {}: `chatserver restore --incomplete` restores up to then"
 
 
 @click.group(invoke_without_command=True)
 @where
 @click.option("--no-rotate", is_flag=True, help="Keep old backups.")
+@as_json
 @configured
 @click.pass_context
 def command(
@@ -36,6 +39,7 @@ def command(
     overrides: dict[str, object],
     folder: str | None,
     no_rotate: bool,
+    as_json: bool,
 ) -> None:
     """Make a backup, and remove old ones.
 
@@ -51,10 +55,17 @@ def command(
         return
     loaded = load_configuration(source, overrides | directed(folder))
     path, manifest = make(loaded)
-    click.echo(f"{path}: {summary(manifest)}")
-    if not no_rotate:
-        for removed in rotate(loaded):
-            click.echo(f"{removed}: removed")
+    if not as_json:
+        click.echo(f"{path}: {summary(manifest)}")
+    removed = [] if no_rotate else rotate(loaded)
+    if as_json:
+        from chatserver.cli.shapes import BackupMade
+
+        made = described(manifest, path)
+        print_json(BackupMade(made=made, removed=[str(each) for each in removed]))
+        return
+    for each in removed:
+        click.echo(f"{each}: removed")
 
 
 @command.command()
@@ -62,6 +73,7 @@ def command(
     "backup",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="[BACKUP]",
+    shell_complete=backups,
     required=False,
 )
 @as_json
@@ -81,6 +93,8 @@ def verify(
     chatserver backup verify -c production
     chatserver backup verify backups/chatserver-20261125T100000Z -c production
     """
+    from msgspec.structs import asdict
+
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_store
     from chatserver.cli.stores import run_quietly
@@ -101,7 +115,10 @@ def verify(
 
     reached = run_quietly(check())
     if as_json:
-        print_json(described(found.manifest, found.folder) | reached._asdict())
+        from chatserver.cli.shapes import BackupVerified
+
+        facts = asdict(described(found.manifest, found.folder))
+        print_json(BackupVerified(**facts, **reached._asdict()))
     else:
         going_on = "" if reached.closed else ", and is still written or was truncated by a crash"
         click.echo(f"{found.folder}: complete: {summary(found.manifest)}")
@@ -233,39 +250,44 @@ def described_or_error(path: Path, loaded: Loaded) -> str:
         return str(error)
 
 
-def listed(path: Path, loaded: Loaded) -> dict[str, object]:
+def listed(path: Path, loaded: Loaded) -> BackupShown:
     """A backup's facts for programs; `error` is the reason why it cannot be read."""
+    from msgspec.structs import replace
+
+    from chatserver.cli.shapes import BackupShown
     from chatserver.copies.archive.errors import ArchiveError
     from chatserver.copies.backup.verify import verified_at
 
     try:
         found = described(opened(path, loaded).manifest, path)
     except ArchiveError as error:
-        return {"backup": str(path), "error": str(error)}
-    return found | {"verified": verified_at(path)}
+        return BackupShown(backup=str(path), error=str(error))
+    return replace(found, verified=verified_at(path))
 
 
-def described(manifest: Manifest, path: Path) -> dict[str, object]:
-    """A backup's facts: times are RFC 3339, sizes are bytes."""
+def described(manifest: Manifest, path: Path) -> BackupShown:
+    """A backup's facts."""
+    from chatserver.cli.shapes import BackupShown
+
     counts = manifest.counts
-    return {
-        "backup": str(path),
-        "begun": manifest.begun,
-        "ended": manifest.ended,
-        "seconds": manifest.seconds,
-        "rooms": counts.rooms,
-        "events": counts.events,
-        "records": counts.records,
-        "bytes": manifest.bytes,
-        "key": manifest.key,
-    }
+    return BackupShown(
+        backup=str(path),
+        begun=manifest.begun,
+        ended=manifest.ended,
+        seconds=manifest.seconds,
+        rooms=counts.rooms,
+        events=counts.events,
+        records=counts.records,
+        bytes=manifest.bytes,
+        key=manifest.key,
+    )
 
 
 def print_json(found: object) -> None:
     """Print a value as JSON on one line."""
-    import json
+    import msgspec
 
-    click.echo(json.dumps(found))
+    click.echo(msgspec.json.encode(found))
 
 
 def summary(manifest: Manifest) -> str:

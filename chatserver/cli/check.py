@@ -60,7 +60,9 @@ def command(
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode({"problems": found, "notes": notes}))
+        from chatserver.cli.shapes import Checked
+
+        click.echo(msgspec.json.encode(Checked(problems=found, notes=notes)))
     elif found:
         refuse("\n".join(found))
     else:

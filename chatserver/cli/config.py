@@ -28,19 +28,22 @@ def command(source: str | None, overrides: dict[str, object], default: bool, as_
     chatserver config -c production
     chatserver config --default > chat.toml
     """
-    from chatserver.config.text import render_default, render_rows
+    from chatserver.config.text import default_rows, render_default, render_rows
 
-    if default:
+    if default and not as_json:
         click.echo(render_default(), nl=False)
         return
-    rows = shown(source, overrides)
+    rows = default_rows() if default else shown(source, overrides)
     if not as_json:
         click.echo(render_rows(rows), nl=False)
         return
     import msgspec
 
+    from chatserver.cli.shapes import SettingShown
+
     for row in rows:
-        click.echo(msgspec.json.encode(row._asdict(), enc_hook=str))  # texts as they are
+        shape = SettingShown(**row._asdict())
+        click.echo(msgspec.json.encode(shape, enc_hook=str))  # texts as they are
 
 
 def shown(source: str | None, overrides: dict[str, object]) -> list[SettingRow]:

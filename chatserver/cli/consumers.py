@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chatserver.cli.names import consumers
 from chatserver.cli.opened import with_server
 from chatserver.cli.options import configured
 
@@ -54,7 +55,7 @@ def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> No
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=consumers)
 @room_option
 @click.option(
     "--from",
@@ -79,7 +80,7 @@ def replay(
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=consumers)
 @room_option
 @json_option
 @configured
@@ -107,7 +108,7 @@ def dead(
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=consumers)
 @room_option
 @configured
 def retry(name: str, room: str | None, source: str | None, overrides: dict[str, object]) -> None:
@@ -121,7 +122,7 @@ def retry(name: str, room: str | None, source: str | None, overrides: dict[str, 
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=consumers)
 @room_option
 @click.option(
     "--seq", metavar="SEQ", type=click.IntRange(min=1), help="Only the dead letter of this event."

@@ -43,6 +43,9 @@ MESSAGES = 100_000
     metavar="SECONDS",
     help="Fail if 10 million messages would take longer.",
 )
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, one object, instead of the page."
+)
 @configured
 def command(
     messages: int,
@@ -50,6 +53,7 @@ def command(
     report: Path | None,
     most_rpo: float | None,
     most_rto: float | None,
+    as_json: bool,
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
@@ -74,10 +78,27 @@ def command(
     plan = Plan(messages, moments)
     outcome = tried(source, overrides, plan)
     text = page(outcome, when=datetime.now(UTC))
-    click.echo(text)
+    click.echo(encoded(outcome) if as_json else text)
     if report is not None:
         write(report, text)
     demand(outcome, most_rpo, most_rto)
+
+
+def encoded(outcome: DrillResult) -> bytes:
+    """The result as JSON."""
+    import msgspec
+
+    from chatserver.cli.shapes import DrillShown, FallShown
+
+    return msgspec.json.encode(
+        DrillShown(
+            store=outcome.store,
+            ship_seconds=outcome.ship_seconds,
+            rpo=outcome.rpo,
+            rto=outcome.rto,
+            falls=[FallShown(**fall._asdict()) for fall in outcome.falls],
+        )
+    )
 
 
 def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> DrillResult:

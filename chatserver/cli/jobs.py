@@ -30,9 +30,10 @@ def command(source: str | None, overrides: dict[str, object], as_json: bool) -> 
     if as_json:
         import msgspec
 
+        from chatserver.cli.shapes import JobShown
+
         for job, last in jobs:
-            shown = {"name": job.name, "every": job.every, "last": last}
-            click.echo(msgspec.json.encode(shown))
+            click.echo(msgspec.json.encode(JobShown(name=job.name, every=job.every, last=last)))
         return
     from chatserver.cli.table import print_table
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @configured
 @click.option("--plan", "only_plan", is_flag=True, help="Only print the steps.")
-def command(source: str | None, overrides: dict[str, object], only_plan: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object.")
+def command(
+    source: str | None, overrides: dict[str, object], only_plan: bool, as_json: bool
+) -> None:
     """Bring the schema of the store up to date, as a server does when it starts.
 
     An interrupted migration can be repeated. If several run at the same time, one works and the
@@ -28,12 +31,21 @@ def command(source: str | None, overrides: dict[str, object], only_plan: bool) -
     """
     loaded = load_configuration(source, overrides)
     steps = run_quietly(store_of(loaded).plan() if only_plan else migrate(loaded))
-    for step in steps or ["The schema is up to date."]:
-        click.echo(step)
+    if as_json:
+        import msgspec
+
+        from chatserver.cli.shapes import Steps
+
+        click.echo(msgspec.json.encode(Steps(steps=steps, done=not only_plan)))
+        return
+    for step in steps:
+        click.echo(step if only_plan else f"done: {step}")
+    if not steps:
+        click.echo("The schema is up to date.")
 
 
 async def migrate(loaded: Loaded) -> list[str]:
     """Change the schema; returns the steps taken."""
     steps = await store_of(loaded).plan()
     async with opened_to_write(loaded):
-        return [f"done: {step}" for step in steps]
+        return steps

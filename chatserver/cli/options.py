@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from chatserver.cli.names import configurations, settings
+
 if TYPE_CHECKING:
     from chatserver.config import Loaded
 
@@ -38,6 +40,7 @@ def configured(function: F) -> F:
             "--config",
             "source",
             metavar="FILE",
+            shell_complete=configurations,
             help="Configuration file, or a name such as production.  [env: CHATSERVER_CONFIG]",
         ),
         click.option(
@@ -46,11 +49,13 @@ def configured(function: F) -> F:
             multiple=True,
             metavar="KEY=VALUE",
             callback=_assignment,
+            shell_complete=settings,
             help="Set one setting, such as server.name=Lounge. Can be repeated.",
         ),
         click.option(
             "--data",
             metavar="DIR",
+            type=click.Path(file_okay=False),
             help="Folder for everything the server keeps.  [default: server.data, ./data]",
         ),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chatserver.cli.names import backups
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("backup", type=click.Path(file_okay=False, path_type=Path), metavar="BACKUP")
+@click.argument(
+    "backup",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="BACKUP",
+    shell_complete=backups,
+)
 @click.option("--at", metavar="TIME", help="Restore the state at this time; default: the latest.")
 @click.option(
     "--incomplete", is_flag=True, help="Restore broken increments up to the first broken frame."

@@ -150,7 +150,7 @@ def find(source: str) -> tuple[str, Path]:
     """
     if "/" in source or source.endswith(".toml"):
         return source, Path(source)
-    places = [*_places(f"{source}.toml")]
+    places = [folder / f"{source}.toml" for folder in folders()]
     for file in places:
         if _is_file(file):
             return str(file), file
@@ -165,16 +165,17 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _places(name: str) -> Iterator[Path]:
-    yield Path(name)
-    yield Path("config", name)
+def folders() -> Iterator[Path]:
+    """The folders in which `find` looks, in order."""
+    yield Path()
+    yield Path("config")
     home = os.environ.get("XDG_CONFIG_HOME", "")
     with suppress(RuntimeError):  # a user without a home folder
-        yield (Path(home) if home else Path.home() / ".config") / "chatserver" / name
-    yield SYSTEM / name
+        yield (Path(home) if home else Path.home() / ".config") / "chatserver"
+    yield SYSTEM
     folder = packaged("chatserver_config")
     if folder is not None:
-        yield folder / name
+        yield folder
 
 
 def _read(source: str) -> tuple[str, dict[str, Any]]:

@@ -55,6 +55,15 @@ def effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> list[
     ]
 
 
+def default_rows() -> list[SettingRow]:
+    """Every setting of the core at its default."""
+    return [
+        SettingRow(name, setting.key, setting.default, "default")
+        for name, kind in sections()
+        for setting in describe(kind)
+    ]
+
+
 def render_effective(loaded: Loaded, plugins: Mapping[str, Mapping[str, Any]]) -> str:
     """The settings in effect as TOML, secrets hidden, each with a comment that names its origin."""
     return render_rows(effective(loaded, plugins))

@@ -84,6 +84,10 @@ class Consumers:
     def __bool__(self) -> bool:
         return bool(self._readers)
 
+    def names(self) -> list[str]:
+        """The names of all consumers."""
+        return list(self._readers)
+
     # -- for operators -----------------------------------------------------------------------------
 
     async def states(self) -> list[State]:
