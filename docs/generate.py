@@ -17,11 +17,13 @@ from chatserver.config.text import render_default, sections, toml_value
 from chatserver.hooks.loading import settings_type
 
 sys.path.insert(0, str(Path(__file__).parent))
+import command_reference
 import graphql_reference
 import hook_reference
 import http_reference
 import metrics_reference
 import protocol_reference
+import release_record
 from wrapping import item
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +69,15 @@ def protocol() -> str:
     return _filled("docs/protocol.md", parts)
 
 
+def command_page() -> str:
+    """docs/commands.md with its generated parts."""
+    parts = command_reference.codes() | {
+        "commands": command_reference.reference(),
+        "shapes": command_reference.shapes_part(),
+    }
+    return _filled("docs/commands.md", parts)
+
+
 def outputs() -> dict[Path, str]:
     """Each generated file with what it should hold."""
     schemas = protocol_reference.schemas() | {"openapi.json": http_reference.openapi()}
@@ -74,6 +85,8 @@ def outputs() -> dict[Path, str]:
         **_with_part(ROOT / "docs/configuration.md", reference()),
         **_with_part(ROOT / "docs/plugins.md", hook_reference.reference()),
         ROOT / "config/default.toml": render_default(),
+        **release_record.record(plugins()),
+        ROOT / "docs/commands.md": command_page(),
         ROOT / "docs/protocol.md": protocol(),
         ROOT / "docs/graphql.md": _filled("docs/graphql.md", {"codes": graphql_reference.codes()}),
         ROOT / "docs/graphql-schema.md": graphql_reference.page(),
@@ -90,6 +103,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         return 1 if stale else 0
     for path, text in outputs().items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return 0
 

@@ -1,4 +1,4 @@
-"""Notes a server's configuration, without secrets, in its data folder, for `chatserver config`."""
+"""Notes a server's configuration, without secrets, and its version in its data folder, for commands."""
 
 import os
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from chatserver.config.text import SettingRow, effective
 from chatserver.errors import FolderInUse, StartupError
 from chatserver.hooks.loading import plugin_settings
 from chatserver.process.folders import DataFolder
+from chatserver.process.version_note import note_version
 
 NOTE = "running.json"
 
@@ -22,6 +23,7 @@ def noted(loaded: Loaded) -> Iterator[None]:
     """Note the configuration in effect while the block runs. A full disk is only logged."""
     path = Path(loaded.config.server.data).absolute() / NOTE
     rows = effective(loaded, plugin_settings(loaded.config))
+    note_version(path.parent)
     try:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -1,8 +1,10 @@
-"""GET /health for people, /health/live and /health/ready for orchestrators."""
+"""GET /health and /health/work for people, /health/live and /health/ready for orchestrators."""
 
 import asyncio
 import resource
+import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,27 @@ class Ready(HealthHandler):
             self.reply({"status": "error"}, 503)
         else:
             self.reply({"status": "ok"})
+
+
+class Work(HealthHandler):
+    """The threads and tasks of the process, for operators: their names, each with its number.
+
+    A task without a name of its own is shown as `() FUNCTION`.
+    """
+
+    async def get(self) -> None:
+        if not self.is_inside():
+            raise ChatError("request.not_found")
+        threads = Counter(thread.name for thread in threading.enumerate())
+        tasks = Counter(_name(task) for task in asyncio.all_tasks())
+        self.reply({"threads": dict(threads), "tasks": dict(tasks)})
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    name = task.get_name()
+    if not name.startswith("Task-"):
+        return name
+    return f"() {getattr(task.get_coro(), '__qualname__', '?')}"
 
 
 async def run(check: HealthCheck) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from chatserver.web import api
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BodiesAfterHeads
 from chatserver.web.gate import Gate
-from chatserver.web.health import Health, Live, Ready, SharedCheck
+from chatserver.web.health import Health, Live, Ready, SharedCheck, Work
 from chatserver.web.pages import PageHandler, StaticFiles
 from chatserver.web.plugin_routes import PluginRoute, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
@@ -48,6 +48,7 @@ def application(
     ]
     operators: list[Address] = [
         (r"/health", Health, "/health", {"checks": [database, *map(SharedCheck, checks)]}),
+        (r"/health/work", Work, "/health/work", {}),
         (r"/health/live", Live, "/health/live", {}),
         (r"/health/ready", Ready, "/health/ready", {"checks": [database]}),
     ]
