@@ -1,10 +1,12 @@
 # What one types while working on chatserver. `make` alone lists the targets.
 #   PYTHON=...  the interpreter for .venv         MONGOD=...  a mongod of your own
 #   PORT, DATA  of `make run`                     ARGS=...    more arguments for the command
+#   IMAGE=...   the name of the server's image
 
 PORT ?= 4000
 DATA ?= data
 ARGS ?=
+IMAGE ?= chatserver
 # Several processes share the tests, by module or class; what takes long begins first.
 SHARED = --dist loadscope --no-loadscope-reorder
 
@@ -17,7 +19,8 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help run test test-quick test-deploy observe bench autobahn fuzz faults lint format docs dist sbom locks clean
+.PHONY: help run test test-quick test-deploy observe bench autobahn fuzz faults lint format docs dist image sbom locks \
+	clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -81,8 +84,12 @@ dist: ## build the source distribution and the wheel
 	rm -rf dist
 	.venv/bin/python -m build $(if $(LOCKED),--no-isolation) --outdir dist .
 
-sbom: dist ## list what the image holds, as CycloneDX, in dist/sbom.cdx.json
-	deploy/make-sbom
+image: ## build the server's image (ENGINE: docker, podman or buildah)
+	deploy/image/build $(IMAGE) $(ARGS)
+
+sbom: ## list what the image holds, as CycloneDX, in dist/sbom.cdx.json
+	@mkdir -p dist
+	python3 deploy/image/sbom.py $(IMAGE) >dist/sbom.cdx.json
 
 locks: ## lock the versions and hashes of what the image and CI install
 	@deploy/make-venv test lint

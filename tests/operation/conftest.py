@@ -1,7 +1,6 @@
 """Fixtures that the tests of tests/operation share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,14 +26,6 @@ def base_image(engine: images.Engine) -> str:
 
 
 @pytest.fixture(scope="session")
-def server_image(
-    engine: images.Engine, base_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def server_image(engine: images.Engine, base_image: str) -> str:
     """The name of the server's image, built from this checkout on `base_image`."""
-    return images.make_server(engine, _shared(tmp_path_factory))
-
-
-def _shared(factory: pytest.TempPathFactory) -> Path:
-    """A folder of all processes of this run of the tests."""
-    base = factory.getbasetemp()
-    return base.parent if base.name.startswith("popen-") else base
+    return images.make_server(engine)

@@ -1,7 +1,7 @@
 """Container images for tests: a base made of Debian packages, and the server's image on it.
 
-No registry is asked. Each process of tests has a storage of its own; what takes minutes is made once: the base for all
-runs on the machine, the server's image for the processes of one run.
+No registry is asked. Each process of tests has a storage of its own. What takes minutes is made once on a machine: the
+base, and the server's image for each state of the checkout.
 """
 
 import contextlib
@@ -12,9 +12,10 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import SystemRandom
 
@@ -24,8 +25,6 @@ SUITE = "trixie"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
 BASE = "localhost/debian-python:trixie"
 SERVER = "localhost/chatserver:test"
-CONTAINERFILE = tools.ROOT / "deploy/image/Containerfile"
-SOURCE_DATE_EPOCH = 1_750_000_000  # any time of the past
 
 # How the container that is shipped is meant to run.
 CONFINED = ("--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges")
@@ -49,6 +48,9 @@ volume_path = "{folder}/volumes"
 
 [network]
 network_config_dir = "{folder}/networks"
+default_network = "{network}"
+default_subnet = "10.{second}.255.0/24"
+default_subnet_pools = [{{base = "10.{second}.0.0/16", size = 24}}]
 """
 
 _STORAGE_CONF = """
@@ -69,9 +71,13 @@ class Engine:
         processes = resource.getrlimit(resource.RLIMIT_NPROC)[1]
         containers, storage = folder / "containers.conf", folder / "storage.conf"
         containers.write_text(
-            # Without these limits the engine asks for higher ones than a container of a test runner may have.
+            # The engine's own default for these limits is higher than this process may set.
             _CONTAINERS_CONF.format(
-                folder=folder, files=_bounded(files), processes=_bounded(processes)
+                folder=folder,
+                files=_bounded(files),
+                processes=_bounded(processes),
+                network=unique("net"),
+                second=SystemRandom().randrange(100, 250),
             )
         )
         driver = "overlay" if _can_overlay(folder) else "vfs"
@@ -80,6 +86,7 @@ class Engine:
             "CONTAINERS_CONF": str(containers),
             "CONTAINERS_STORAGE_CONF": str(storage),
             "BUILDAH_ISOLATION": "chroot",
+            "ENGINE": "buildah",  # of deploy/image/build
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
 
@@ -99,30 +106,30 @@ class Engine:
         assert not check or done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done
 
-    def build(self, name: str, containerfile: Path, context: Path, *options: str) -> None:
-        """Build an image that pip can fill as it would on this machine."""
-        with tempfile.TemporaryDirectory() as folder:
-            self.run(
-                *(tools.need_tool("buildah"), "build", "--format", "docker", "--tag", name),
-                *("--file", str(containerfile), *pip_secrets(Path(folder)), *options, str(context)),
-                timeout=BUILD_SECONDS,
-            )
+    def add_programs(
+        self, name: str, programs: Mapping[str, str], folders: Mapping[str, int] | None = None
+    ) -> None:
+        """Make an image of `BASE` and programs of this machine, with the C libraries that they load.
 
-    def add_programs(self, name: str, *programs: str, base: str = BASE) -> None:
-        """Make an image of `base` and programs of this machine, with the C libraries that they load."""
+        `programs` gives each one's path in the image and its path here, `folders` the owner of each that is made.
+        """
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            root = Path(folder, "root")
-            for file in {each for program in programs for each in (program, *_libraries(program))}:
-                target = root / file.lstrip("/")
+            files = dict(programs)
+            for program in programs.values():
+                files |= {library: library for library in _libraries(program)}
+            for inside, here in files.items():
+                target = Path(folder, "root", inside.lstrip("/"))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, target)
-            # Libraries go where the loader looks last: the base's own of the same name are taken first.
-            Path(folder, "Containerfile").write_text(f"FROM {base}\nCOPY root/ /\n")
-            self.build(name, Path(folder, "Containerfile"), Path(folder))
+                shutil.copy(here, target)
+            lines = [f"FROM {BASE}", "COPY root/ /"]
+            for path, owner in (folders or {}).items():
+                lines.append(f"RUN mkdir -p {path} && chown {owner}:{owner} {path}")
+            Path(folder, "Containerfile").write_text("\n".join([*lines, ""]))
+            self.run(tools.need_tool("buildah"), "build", "--tag", name, folder)
 
     @contextlib.contextmanager
     def container(
-        self, image: str, *command: str, options: Sequence[str] = ("--network", "host")
+        self, image: str, *command: str, options: Sequence[str] = ()
     ) -> Iterator["Container"]:
         """A container in the background, removed at the end."""
         name = unique("test")
@@ -162,6 +169,10 @@ class Container:
     def is_running(self) -> bool:
         return self._state("Running") == "true"
 
+    def has_health_check(self) -> bool:
+        shown = self.engine.podman("inspect", "--format", "{{.Config.Healthcheck}}", self.name)
+        return shown.stdout.strip() not in ("", "<nil>", "<no value>")
+
     def is_healthy(self) -> bool:
         """Whether its health check passes now. (Without systemd nothing else runs the check.)"""
         return self.engine.podman("healthcheck", "run", self.name, check=False).returncode == 0
@@ -184,40 +195,53 @@ def make_base(engine: Engine) -> str:
     return BASE
 
 
-def make_server(engine: Engine, shared: Path) -> str:
-    """The name of the server's image. `shared` is a folder of all processes of this run, which builds it once."""
-    archive = shared / "chatserver-image.tar"
-    with locked(shared / "chatserver-image.lock"):
-        if not archive.exists():
-            build_server(engine, SERVER)
-            engine.podman("save", "--output", f"{archive}.part", SERVER, timeout=BUILD_SECONDS)
-            Path(f"{archive}.part").rename(archive)
+def make_server(engine: Engine) -> str:
+    """The name of the server's image. It is built once for each state of the checkout."""
+    archive = cache() / f"chatserver-{_state_of_checkout()}.tar"
+    with locked(cache() / "chatserver.lock"):
+        if archive.exists():
+            engine.podman("load", "--input", str(archive), timeout=BUILD_SECONDS)
             return SERVER
-    engine.podman("load", "--input", str(archive), timeout=BUILD_SECONDS)
+        build_server(engine, SERVER)
+        for old in cache().glob("chatserver-*.tar"):
+            old.unlink()
+        part = archive.with_suffix(".part")
+        engine.podman("save", "--output", str(part), SERVER, timeout=BUILD_SECONDS)
+        part.rename(archive)
     return SERVER
 
 
-def build_server(engine: Engine, name: str) -> None:
-    """Build the server's image from this checkout, on the base that `make_base` made."""
-    options = (
-        "--timestamp",
-        str(SOURCE_DATE_EPOCH),
-        "--build-arg",
-        f"BASE={BASE}",
-        "--layers=false",
-    )
-    engine.build(name, CONTAINERFILE, tools.ROOT, *options)
+def _state_of_checkout() -> str:
+    """A digest of all that the image is made from."""
+    digest = hashlib.sha256(debian(BASE_PACKAGES).name.encode())
+    git = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    digest.update(subprocess.run(git, check=True, capture_output=True, cwd=tools.ROOT).stdout)
+    ignore = (tools.ROOT / ".dockerignore").read_text().splitlines()
+    parts = [tools.ROOT / line[1:] for line in ignore if line.startswith("!")]
+    files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part])]
+    for file in sorted([*files, *(tools.ROOT / "deploy/image").iterdir()]):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(f"{file} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def build_server(engine: Engine, name: str, *options: str) -> None:
+    """Build the server's image from this checkout, on the base that `make_base` made.
+
+    pip gets the settings that it has on this machine.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        build = [str(tools.ROOT / "deploy/image/build"), name, "--build-arg", f"BASE={BASE}"]
+        engine.run(*build, *pip_secrets(Path(folder)), *options, timeout=BUILD_SECONDS)
 
 
 def debian(packages: Sequence[str]) -> Path:
     """A tar file with a minimal Debian and these packages, made once for this machine."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "chatserver-tests")
-    cache.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(json.dumps([SUITE, *sorted(packages)]).encode()).hexdigest()[:16]
-    made = cache / f"debian-{key}.tar"
-    with locked(cache / f"debian-{key}.lock"):
+    made = cache() / f"debian-{key}.tar"
+    with locked(cache() / f"debian-{key}.lock"):
         if not made.exists():
-            part = cache / f"debian-{key}.part.tar"
+            part = cache() / f"debian-{key}.part.tar"
             include = f"--include={','.join(packages)}"
             command = [
                 tools.need_tool("mmdebstrap"),
@@ -232,9 +256,17 @@ def debian(packages: Sequence[str]) -> Path:
     return made
 
 
+def cache() -> Path:
+    """A folder of this machine's user for what takes minutes to make."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(home, "chatserver-tests")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def pip_secrets(folder: Path) -> list[str]:
     """Options that let pip in a build reach the same index as pip on this machine; files go into `folder`."""
-    pip = [str(tools.ROOT / ".venv/bin/python"), "-m", "pip", "config", "list"]
+    pip = [sys.executable, "-m", "pip", "config", "list"]
     shown = subprocess.run(pip, check=True, capture_output=True, text=True).stdout
     settings = {}
     for line in shown.splitlines():
