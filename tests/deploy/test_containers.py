@@ -14,8 +14,14 @@ NeedTool = Callable[[str], str]
 
 
 @pytest.fixture
-def services(deploy: Path) -> dict[str, Any]:
-    services: dict[str, Any] = yaml.safe_load((deploy / "compose.yaml").read_text())["services"]
+def compose(deploy: Path) -> dict[str, Any]:
+    compose: dict[str, Any] = yaml.safe_load((deploy / "compose/compose.yaml").read_text())
+    return compose
+
+
+@pytest.fixture
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    services: dict[str, Any] = compose["services"]
     return services
 
 
@@ -31,10 +37,13 @@ def test_hadolint_accepts_the_containerfile(need_tool: NeedTool, deploy: Path) -
 
 
 def test_the_containerfile_copies_only_what_the_build_context_has(deploy: Path) -> None:
-    copies = re.findall(
-        r"^COPY (?!--from)(.+) \S+$", (deploy / "image/Containerfile").read_text(), re.M
-    )
+    text = (deploy / "image/Containerfile").read_text()
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M)
     sources = {source for copy in copies for source in copy.split()}
+    for folder, script in re.findall(
+        r"--mount=type=bind,source=(\S+),target=/mnt sh /mnt/(\S+)", text
+    ):
+        sources.add(f"{folder}/{script}")
     ignore = (deploy.parent / ".dockerignore").read_text().splitlines()
     assert sources == {line[1:] for line in ignore if line.startswith("!")}
     assert all((deploy.parent / source).exists() for source in sources)
@@ -50,58 +59,110 @@ def test_the_image_does_not_run_as_root(deploy: Path) -> None:
 def test_the_compose_file_fits_the_compose_schema(need_tool: NeedTool, deploy: Path) -> None:
     command = [need_tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
     run = subprocess.run(
-        [*command, str(deploy / "compose.yaml")], capture_output=True, text=True, timeout=60
+        [*command, str(deploy / "compose/compose.yaml")], capture_output=True, text=True, timeout=60
     )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("name", ["app", "mongo"])
-def test_each_container_is_confined(services: dict[str, Any], name: str) -> None:
-    service = services[name]
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    assert "cap_add" not in service and "privileged" not in service
-    assert "no-new-privileges:true" in service["security_opt"]
+def test_each_container_is_confined(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in service and "privileged" not in service, name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert {"mem_limit", "cpus", "pids_limit"} <= service.keys(), name
+        user = service.get("user", "of the image")
+        assert user == "of the image" if "CHATSERVER_IMAGE" in service["image"] else user[0] != "0"
 
 
-def test_the_database_is_reached_by_the_server_alone(deploy: Path) -> None:
-    compose = yaml.safe_load((deploy / "compose.yaml").read_text())
-    assert compose["services"]["mongo"]["networks"] == ["back"]
-    assert "ports" not in compose["services"]["mongo"]
-    assert compose["networks"]["back"]["internal"] is True
+def test_each_service_belongs_to_a_profile_and_gets_secrets_as_files(
+    compose: dict[str, Any],
+) -> None:
+    for name, service in compose["services"].items():
+        assert set(service["profiles"]) & {"app", "scale", "observe"}, name
+        assert set(service.get("secrets", [])) <= compose["secrets"].keys(), name
+        for variable, value in service.get("environment", {}).items():
+            secret = re.search("PASSWORD|URI|TOKEN|KEY", variable)
+            assert not secret or value.startswith("/run/secrets/"), (name, variable)
+
+
+def test_each_part_that_serves_has_a_health_check(services: dict[str, Any]) -> None:
+    """The server's is in the image; the exporter of MongoDB has no program to ask with."""
+    without = {name for name, service in services.items() if "healthcheck" not in service}
+    assert without == {"app", "app1", "app2", "app3", "mongodb-exporter"}
+
+
+def test_the_database_is_reached_by_what_needs_it_alone(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["store"]["internal"] is True
+    beside = {
+        name for name, each in compose["services"].items() if "store" in each.get("networks", [])
+    }
+    servers = {"app", "app1", "app2", "app3"}
+    members = {"mongo1", "mongo2", "mongo3"}
+    assert beside == servers | members | {"mongodb-exporter"}
+    for name in members:
+        assert compose["services"][name]["networks"] == ["store"]
+        assert "ports" not in compose["services"][name]
 
 
 def test_the_database_never_offers_zlib(services: dict[str, Any]) -> None:
-    command = " ".join(services["mongo"]["command"])
-    compressors = re.search(r"--networkMessageCompressors (\S+)", command)
-    assert compressors and "zlib" not in compressors[1]
+    for name in ("mongo1", "mongo2", "mongo3"):
+        command = " ".join(services[name]["entrypoint"])
+        compressors = re.search(r"--networkMessageCompressors (\S+)", command)
+        assert compressors and "zlib" not in compressors[1]
 
 
-def test_the_server_believes_the_proxy_on_the_host_alone(deploy: Path) -> None:
-    compose = yaml.safe_load((deploy / "compose.yaml").read_text())
+def test_the_server_believes_the_proxy_on_the_host_alone(compose: dict[str, Any]) -> None:
     app = compose["services"]["app"]
     [network] = compose["networks"]["front"]["ipam"]["config"]
     assert app["environment"]["CHATSERVER_SERVER__TRUSTED_PROXIES"] == network["gateway"]
-    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
-    assert all(port.startswith("127.0.0.1:") for port in app["ports"])
+    assert ip_address(default(network["gateway"])) in ip_network(default(network["subnet"]))
+    for service in compose["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_a_container_is_given_the_time_to_drain(services: dict[str, Any]) -> None:
-    assert int(services["app"]["stop_grace_period"].removesuffix("s")) > 30
+def test_nodes_believe_the_balancer_alone(compose: dict[str, Any]) -> None:
+    address = compose["services"]["balancer"]["networks"]["balanced"]["ipv4_address"]
+    [network] = compose["networks"]["balanced"]["ipam"]["config"]
+    assert ip_address(default(address)) in ip_network(default(network["subnet"]))
+    for name in ("app1", "app2", "app3"):
+        environment = compose["services"][name]["environment"]
+        assert environment["CHATSERVER_SERVER__TRUSTED_PROXIES"] == address
+
+
+def default(value: str) -> str:
+    """The value of a variable of compose that nobody sets."""
+    found = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
+    assert found
+    return found[1]
+
+
+def test_a_container_is_given_the_time_to_drain(services: dict[str, Any], deploy: Path) -> None:
+    """A server ends within 80 seconds after its drain: docs/operating.md."""
+    production = (deploy.parent / "config/production.toml").read_text()
+    drain = re.search(r"^drain_seconds = ([0-9.]+)$", production, re.M)
+    assert drain
+    for name in ("app", "app1", "app2", "app3"):
+        grace = int(services[name]["stop_grace_period"].removesuffix("s"))
+        assert grace >= float(drain[1]) + 80
 
 
 def test_make_secrets_writes_every_secret_once(
-    need_tool: NeedTool, deploy: Path, tmp_path: Path
+    need_tool: NeedTool, compose: dict[str, Any], deploy: Path, tmp_path: Path
 ) -> None:
     need_tool("openssl")
     folder = tmp_path / "secrets"
-    command = [str(deploy / "make-secrets"), str(folder)]
+    command = [str(deploy / "compose/make-secrets"), str(folder)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
-    secrets = yaml.safe_load((deploy / "compose.yaml").read_text())["secrets"].values()
-    assert {path.name for path in folder.iterdir()} == {Path(s["file"]).name for s in secrets}
+    written = {path.name for path in folder.iterdir()}
+    assert {Path(each["file"]).name for each in compose["secrets"].values()} <= written
+    assert Path(compose["services"]["mongodb-exporter"]["env_file"][0]).name in written
     assert folder.stat().st_mode & 0o077 == 0
-    uri = (folder / "mongo_uri").read_text()
-    assert (folder / "mongo_password").read_text() in uri
+    before = {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert before[folder / "mongo_password"] in before[folder / "mongo_uri"]
+    assert before[folder / "nats_token"] in before[folder / "nats_authorization"]
 
+    (folder / "grafana_password").unlink()
     subprocess.run(command, check=True, capture_output=True, timeout=60)
-    assert (folder / "mongo_uri").read_text() == uri
+    after = {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert {path for path in after if after[path] != before[path]} == {folder / "grafana_password"}
