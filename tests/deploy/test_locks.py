@@ -14,7 +14,16 @@ ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "deploy/locks"
 # The extras in each lock; the image needs all that plugins of ours import.
 EXTRAS = {
-    "image": {"backup", "postgres", "redis", "nats", "kafka", "graphiql", "deploy", "opentelemetry"},
+    "image": {
+        "backup",
+        "postgres",
+        "redis",
+        "nats",
+        "kafka",
+        "graphiql",
+        "deploy",
+        "opentelemetry",
+    },
     "ci": {"test", "lint"},
 }
 

@@ -21,7 +21,7 @@ MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
 CORE_RULES = Path("/usr/share/modsecurity-crs/rules")
 WAF = ROOT / "deploy/waf"
 INSTALLED = "/etc/nginx/chatserver-waf"  # where the files of WAF belong
-SITES = (ROOT / "deploy/proxy/nginx/chatserver.conf", ROOT / "deploy/nginx/chatserver.conf")
+SITE = ROOT / "deploy/proxy/nginx/chatserver.conf"
 
 
 class Site:
@@ -51,7 +51,7 @@ class Site:
         self._process: subprocess.Popen[bytes] | None = None
 
     def _site(self, upstream: int) -> str:
-        text = next(path for path in SITES if path.exists()).read_text()
+        text = SITE.read_text()
         for old, new in {
             r"^ *listen \[::\].*\n": "",
             r"\blisten 80;": f"listen 127.0.0.1:{self.http};",
