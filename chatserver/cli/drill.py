@@ -36,6 +36,12 @@ MESSAGES = 100_000
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="File for the page."
 )
+@click.option(
+    "--metrics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.prom",
+    help="File for the result as metrics, in the folder of node_exporter's textfile collector.",
+)
 @click.option("--most-rpo", type=float, metavar="SECONDS", help="Fail if the RPO is greater.")
 @click.option(
     "--most-rto",
@@ -51,6 +57,7 @@ def command(
     messages: int,
     moments: int,
     report: Path | None,
+    metrics: Path | None,
     most_rpo: float | None,
     most_rto: float | None,
     as_json: bool,
@@ -73,15 +80,23 @@ def command(
     from datetime import UTC, datetime
 
     from chatserver.copies.drill.course import Plan
+    from chatserver.copies.drill.metrics import write_metrics
     from chatserver.copies.drill.report import page
 
     plan = Plan(messages, moments)
-    outcome = tried(source, overrides, plan)
-    text = page(outcome, when=datetime.now(UTC))
-    click.echo(encoded(outcome) if as_json else text)
-    if report is not None:
-        write(report, text)
-    demand(outcome, most_rpo, most_rto)
+    outcome: DrillResult | None = None
+    success = False
+    try:
+        outcome = tried(source, overrides, plan)
+        text = page(outcome, when=datetime.now(UTC))
+        click.echo(encoded(outcome) if as_json else text)
+        if report is not None:
+            write(report, text)
+        demand(outcome, most_rpo, most_rto)
+        success = True
+    finally:
+        if metrics is not None:
+            write_metrics(metrics, outcome, success=success)
 
 
 def encoded(outcome: DrillResult) -> bytes:

@@ -1,7 +1,8 @@
 """A consumer gets every event of every room, in order, at least once, whatever fails on the way."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from unittest import mock
@@ -13,7 +14,8 @@ from chatserver.errors import CODES
 from chatserver.hooks.guard import Call
 from chatserver.hooks.types import Consumer
 from chatserver.model import AnyEvent
-from chatserver.runtime.measure import Measures
+from chatserver.runtime.clock import unix_time
+from chatserver.runtime.measure import Gauge, Measures
 from chatserver.testing.samples import described, joined, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.consuming import Node, Sink, node, nothing, write
@@ -134,6 +136,36 @@ def test_a_failing_room_holds_up_no_other_and_keeps_its_order(logged: list[str])
 
     run(test)
     assert any("consumer p.sink: room bad" in line for line in logged)
+
+
+def test_the_age_of_the_oldest_unhandled_event_is_that_of_the_event() -> None:
+    async def test() -> None:
+        store, sink = MemoryStore(), Sink()
+        await write(store, "bad", 1, 5)
+        await write(store, "good", 1, 5)
+        sink.fails = lambda event: (event.room, event.seq) == ("bad", 3)
+        async with node(store, sink, attempts=None) as made:
+
+            def age() -> float:
+                gauge = next(
+                    each
+                    for each in made.measures
+                    if each.name == "chatserver_consumer_oldest_seconds"
+                )
+                assert isinstance(gauge, Gauge)
+                read = gauge.read()
+                assert isinstance(read, Mapping)
+                return read["p.sink",]
+
+            await asyncio.sleep(3 * SWEEP)
+            (event,) = await store.read("bad", 2, 1)
+            assert age() == pytest.approx(time.time() - unix_time(event.at), abs=60)
+            sink.fails = lambda event: False
+            await asyncio.sleep(400)
+            assert sink.first("bad") == [1, 2, 3, 4, 5]
+            assert age() == 0
+
+    run(test)
 
 
 def test_an_event_that_fails_again_and_again_becomes_a_dead_letter(logged: list[str]) -> None:

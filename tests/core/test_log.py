@@ -17,7 +17,7 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.entries import Append, Outcome
 from chatserver.roomlog.log import PACE_EVENTS, Log
 from chatserver.roomlog.room import Room
-from chatserver.runtime.measure import Measures
+from chatserver.runtime.measure import Gauge, Measures
 from chatserver.testing.samples import described, posted
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import FaultyStore, config
@@ -449,13 +449,23 @@ async def test_while_the_store_is_away_some_wait_for_it_and_no_more(
         node.submit(f"c{number}")
     with pytest.raises(StoreUnavailable):
         node.submit("too many")
+    assert _read(node, "chatserver_appends_refused_total") == 1 + 5 + 1
+    assert _read(node, "chatserver_append_oldest_seconds") > 0
     await node.log.drain()
+    assert _read(node, "chatserver_append_oldest_seconds") == 0
     assert [node.event(f"c{number}").seq for number in range(3)] == [1, 2, 3]
     assert not node.log.is_failing()
     for number in range(3, 10):
         node.submit(f"c{number}")  # the store is back: as many as ever may wait
     await node.log.drain()
     assert node.event("c9").seq == 10
+
+
+def _read(node: Node, name: str) -> float:
+    (measure,) = (each for each in node.measures if each.name == name)
+    found = measure.read() if isinstance(measure, Gauge) else measure.values[()]
+    assert isinstance(found, float | int)
+    return found
 
 
 async def test_nobody_waits_longer_than_one_write_may_take() -> None:

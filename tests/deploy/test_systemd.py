@@ -12,7 +12,8 @@ NeedTool = Callable[[str], str]
 # systemd's score is 0 (tight) to 100 (open); what is left here is mostly that it uses the network.
 MOST_EXPOSURE = 15
 SERVICES = ("chatserver.service", "chatserver-backup.service")
-UNITS = (*SERVICES, "chatserver-backup.timer")
+PROBE = "chatserver-probe.service"
+UNITS = (*SERVICES, PROBE, "chatserver-backup.timer")
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_systemd_accepts_the_unit(need_tool: NeedTool, units: Path, name: str) -
     assert "chatserver" not in run.stderr, run.stderr
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", (*SERVICES, PROBE))
 def test_the_unit_is_confined(need_tool: NeedTool, units: Path, name: str) -> None:
     command = [need_tool("systemd-analyze"), "security", "--offline=true", "--no-pager"]
     run = subprocess.run(

@@ -1,13 +1,14 @@
 """HTTP addresses of plugins: their requests and answers, and how their streams end."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatserver.app import Server
-from chatserver.runtime.measure import Counter, Gauge
+from chatserver.runtime.measure import Counter, Gauge, Histogram
 from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
@@ -154,6 +155,21 @@ async def test_each_part_arrives_at_once_and_the_clients_end_is_noticed(server: 
     writer.close()
     await until(lambda: plugin(server).log == ["closed"])
     await until(lambda: gauge(server.server, "chatserver_streams_active") == 0)
+
+
+async def test_the_time_of_a_stream_is_that_until_it_begins(server: Running) -> None:
+    began = time.perf_counter()
+    _, writer = await open_stream(server, "waits")
+    answered = time.perf_counter() - began
+    await asyncio.sleep(0.2)
+    writer.close()
+    key = ("GET", "/door/stream", "200")
+    seconds = next(
+        each for each in server.server.measures if each.name == "http_request_duration_seconds"
+    )
+    assert isinstance(seconds, Histogram)
+    await until(lambda: key in seconds.values)
+    assert 0 < seconds.values[key][1] <= answered
 
 
 async def test_a_client_that_does_not_read_holds_up_its_stream_and_is_cut_off(start: Start) -> None:

@@ -3,7 +3,7 @@
     scratch.py    the installation, and the commands that work on it; served.py: its server's process
     filling.py    its content at the start; load.py: its users, who write through client.py
     course.py     one drill from its beginning to its end; outcome.py: its result
-    report.py     the result as a page
+    report.py     the result as a page; metrics.py: the result as metrics
 
 No real installation is read or written.
 """
