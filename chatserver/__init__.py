@@ -25,6 +25,7 @@ from chatserver.errors import (
 from chatserver.hooks.context import Context
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.specs import hookimpl
+from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
 from chatserver.hooks.types import (
     AccountChange,
     Actor,
@@ -112,6 +113,8 @@ __all__ = [
     "AnyEvent",
     "Appended",
     "Authenticator",
+    "BackupScheme",
+    "BackupTarget",
     "Bucket",
     "Bus",
     "BusLink",
@@ -197,6 +200,7 @@ __all__ = [
     "Tally",
     "Trace",
     "Tracer",
+    "TargetError",
     "TypingNow",
     "Undeliverable",
     "UnknownEvent",

@@ -47,6 +47,7 @@ from chatserver.web.routes import application
 
 if TYPE_CHECKING:
     from chatserver.copies.backup.shipper import Shipper
+    from chatserver.copies.targets.mirrors import Mirrors
 
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
@@ -115,6 +116,7 @@ class Server:
             connections=self.service.hub.connections,
         )
         self._ship = self._shipper()
+        self._mirrors = self._targets()
         self.consumers = Consumers(
             self.hooks.register_consumers(self._context),
             self.store,
@@ -229,6 +231,9 @@ class Server:
                 if self._ship is not None:
                     stack.push_async_callback(self._ship.stop)
                     self._ship.start(self._leases)
+                if self._mirrors is not None:
+                    stack.push_async_callback(self._mirrors.stop)
+                    self._mirrors.start(self._leases)
             if "consumers" in self.config.server.roles and self.consumers:
                 stack.push_async_callback(self.consumers.stop)
                 self.consumers.start()
@@ -293,6 +298,14 @@ class Server:
             self.jobs.hurry(NAME)
 
         return configured_shipper(self.config, self.store, self.measures, hurry)
+
+    def _targets(self) -> "Mirrors | None":
+        """The copies of all backups on other machines, if any are configured."""
+        if not self.config.backup.targets:
+            return None
+        from chatserver.copies.targets.mirrors import Mirrors, mirrors_of
+
+        return Mirrors(mirrors_of(self.config, self.hooks.register_backup_schemes()), self.measures)
 
     def _records(self, plugin: str) -> Space:
         return Space(self.store, f"plugin/{plugin}")

@@ -40,6 +40,8 @@ SHAPES: dict[str, tuple[str, type]] = {
     "upgrade-check": (OBJECT, findings.UpgradeReport),
     "support-bundle": (OBJECT, shapes.BundleMade),
 }
+# Shapes that a command prints besides.
+ALSO = [shapes.TargetShown]
 COMMON = {"source", "overrides", "data", "help"}
 
 
@@ -149,7 +151,7 @@ def _type(hint: Any) -> str:
 
 def _all_shapes() -> list[type]:
     found: list[type] = []
-    todo = [kind for _, kind in SHAPES.values()]
+    todo = [*(kind for _, kind in SHAPES.values()), *ALSO]
     while todo:
         kind = todo.pop(0)
         if kind not in found:

@@ -69,21 +69,16 @@ def command(
 
 
 @command.command()
-@click.argument(
-    "backup",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="[BACKUP]",
-    shell_complete=backups,
-    required=False,
-)
+@click.argument("backup", metavar="[BACKUP]", shell_complete=backups, required=False)
 @as_json
 @configured
 def verify(
-    backup: Path | None, source: str | None, overrides: dict[str, object], as_json: bool
+    backup: str | None, source: str | None, overrides: dict[str, object], as_json: bool
 ) -> None:
     """Restore a backup into a scratch store, and check all of it.
 
-    Without BACKUP, verify the newest one in backup.folder. The scratch store is a file in the folder for
+    Without BACKUP, verify the newest one in backup.folder. BACKUP may be the URL of a target, for its
+    newest one, or of a backup on it; it is downloaded to a folder below TMPDIR. The scratch store is a file in the folder for
     temporary files (TMPDIR), about as large as the store that was copied.
 
     Exits with 0 if the backup is complete, and with 1 if anything is changed, truncated or missing, or
@@ -92,17 +87,51 @@ def verify(
     \b
     chatserver backup verify -c production
     chatserver backup verify backups/chatserver-20261125T100000Z -c production
+    chatserver backup verify sftp://backup@host/backups -c production
     """
-    from msgspec.structs import asdict
+    from chatserver.cli.targets import is_url, located
+    from chatserver.copies.backup.configured import shelf_of
+    from chatserver.copies.backup.errors import BackupError
+    from chatserver.copies.backup.key import configured_key
+    from chatserver.copies.backup.verify import note_verified
+    from chatserver.copies.targets.urls import name_of
 
+    loaded = load_configuration(source, overrides)
+    place = backup if backup is not None else str(shelf_of(loaded.config).folder)
+    with located(place, loaded) as found:
+        reached = checked(found)
+        shown = f"{name_of(place)}: {found.manifest.name}" if is_url(place) else str(found.folder)
+    if as_json:
+        from msgspec.structs import asdict
+
+        from chatserver.cli.shapes import BackupVerified
+
+        facts = asdict(described(found.manifest, shown))
+        print_json(BackupVerified(**facts, **reached._asdict()))
+    else:
+        going_on = "" if reached.closed else ", and is still written or was truncated by a crash"
+        click.echo(f"{shown}: complete: {summary(found.manifest)}")
+        click.echo(f"{shown}: reaches until {reached.until}{going_on}")
+        if found.key is not None:
+            newest = configured_key(loaded.config.backup)
+            which = "the present" if newest and newest.id == found.key.id else "an old"
+            click.echo(f"{shown}: sealed with {which} key {found.key.id}")
+    if is_url(place):
+        return
+    try:
+        note_verified(found.folder)
+    except BackupError as error:  # such as a read-only disk; the backup is verified nevertheless
+        click.echo(f"the verification is not noted in the backup: {error}", err=True)
+
+
+def checked(found: Backup) -> Reach:
+    """Verify a backup in a scratch store. Returns its reach. Raises `StartupError`."""
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_store
     from chatserver.cli.stores import run_quietly
-    from chatserver.copies.backup.errors import BackupError, BrokenIncrements
+    from chatserver.copies.backup.errors import BrokenIncrements
     from chatserver.copies.backup.moment import reach
-    from chatserver.copies.backup.verify import note_verified, verify
-
-    found = chosen(backup, load_configuration(source, overrides))
+    from chatserver.copies.backup.verify import verify
 
     async def check() -> Reach:
         with progress("verified") as show:
@@ -113,20 +142,7 @@ def verify(
                     raise await _far_enough(found, error) from None
         return await reach(found)
 
-    reached = run_quietly(check())
-    if as_json:
-        from chatserver.cli.shapes import BackupVerified
-
-        facts = asdict(described(found.manifest, found.folder))
-        print_json(BackupVerified(**facts, **reached._asdict()))
-    else:
-        going_on = "" if reached.closed else ", and is still written or was truncated by a crash"
-        click.echo(f"{found.folder}: complete: {summary(found.manifest)}")
-        click.echo(f"{found.folder}: reaches until {reached.until}{going_on}")
-    try:
-        note_verified(found.folder)
-    except BackupError as error:  # such as a read-only disk; the backup is verified nevertheless
-        click.echo(f"the verification is not noted in the backup: {error}", err=True)
+    return run_quietly(check())
 
 
 async def _far_enough(broken: Backup, error: BrokenIncrements) -> StartupError:
@@ -139,27 +155,99 @@ async def _far_enough(broken: Backup, error: BrokenIncrements) -> StartupError:
 
 
 @command.command("list")
+@click.argument("url", metavar="[URL]", required=False)
 @where
 @as_json
 @configured
 def list_(
-    folder: str | None, source: str | None, overrides: dict[str, object], as_json: bool
+    url: str | None,
+    folder: str | None,
+    source: str | None,
+    overrides: dict[str, object],
+    as_json: bool,
 ) -> None:
-    """List the backups, oldest first.
+    """List the backups, oldest first, and what each of backup.targets holds.
 
-    Exits with 1 if the folder holds no backup, as it may be the wrong folder.
+    With the URL of a target, list the backups on it. Exits with 1 if the folder or target holds no backup,
+    as it may be the wrong one.
 
     \b
     chatserver backup list -c production
+    chatserver backup list sftp://backup@host/backups -c production
     """
-    from chatserver.cli.table import print_table
+    from chatserver.cli.targets import manifests, summaries
     from chatserver.copies.backup.configured import shelf_of
-    from chatserver.copies.backup.verify import verified_at
+    from chatserver.copies.backup.errors import BackupError
+    from chatserver.copies.backup.shelf import Shelf
+    from chatserver.copies.targets.urls import name_of
 
     loaded = load_configuration(source, overrides | directed(folder))
+    if url is not None:
+        name = name_of(url)
+        with manifests(url, loaded) as scratch:
+            if not (paths := Shelf(scratch).all()):
+                raise BackupError(f"{name}: there is no backup on it")
+            print_backups(paths, loaded, as_json, place=name)
+        return
     paths = there(shelf_of(loaded.config))
+    rows = summaries(loaded)
+    print_backups(paths, loaded, as_json, targets=[row._asdict() for row in rows])
+    if rows and not as_json:
+        from chatserver.cli.table import print_table
+
+        click.echo()
+        print_table(
+            ("target", "backups", "newest", "has all changes until"),
+            ((row.target, str(row.backups), row.newest, row.error or row.until) for row in rows),
+        )
+
+
+@command.command()
+@configured
+def copy(source: str | None, overrides: dict[str, object]) -> None:
+    """Copy all backups to backup.targets, as the server does by itself.
+
+    For installations in which a timer makes the backups. Removes old backups on the targets. Exits with 1 if
+    a target failed; the others are served nevertheless.
+
+    \b
+    chatserver backup copy -c production
+    """
+    from chatserver.cli.stores import run_quietly
+    from chatserver.cli.targets import mirrors
+
+    loaded = load_configuration(source, overrides)
+    if not (found := mirrors(loaded)):
+        raise StartupError("backup.targets: none is configured")
+
+    async def work() -> list[str]:
+        return [f"{mirror.name}: {mirror.failing}" for mirror in found if await mirror.once()]
+
+    if failed := run_quietly(work()):
+        raise StartupError("\n".join(failed))
+    for mirror in found:
+        click.echo(f"{mirror.name}: has everything")
+
+
+def print_backups(
+    paths: list[Path],
+    loaded: Loaded,
+    as_json: bool,
+    *,
+    place: str = "",
+    targets: list[dict[str, object]] | None = None,
+) -> None:
+    """Print the backups as a table or as JSON. `place` is the target that holds them, "" for a folder."""
+    from chatserver.cli.table import print_table
+    from chatserver.copies.backup.verify import verified_at
+
     if as_json:
-        print_json([listed(path, loaded) for path in paths])
+        from msgspec.structs import replace
+
+        found = [listed(path, loaded) for path in paths]
+        if place:
+            found = [replace(row, backup=f"{place}/{Path(row.backup).name}") for row in found]
+        print_json([*found, *(targets or ())])
         return
     print_table(
         ("backup", "holds", "verified"),
@@ -222,16 +310,6 @@ def rotate(loaded: Loaded) -> list[Path]:
     return shelf.rotate(datetime.now(UTC), kept.keep_days, kept.keep_count, trust.is_ours)
 
 
-def chosen(path: Path | None, loaded: Loaded) -> Backup:
-    """The backup at `path`, or the newest one without a path. Raises `BackupError`."""
-    from chatserver.copies.backup.configured import shelf_of
-    from chatserver.copies.backup.key import configured_key
-    from chatserver.copies.backup.moment import choose
-
-    folder = path if path is not None else shelf_of(loaded.config).folder
-    return choose(folder, configured_key(loaded.config.backup), None)
-
-
 def opened(path: Path, loaded: Loaded) -> Backup:
     """A backup, with the key of the configuration. Raises `BackupError`."""
     from chatserver.copies.backup.key import configured_key
@@ -259,19 +337,19 @@ def listed(path: Path, loaded: Loaded) -> BackupShown:
     from chatserver.copies.backup.verify import verified_at
 
     try:
-        found = described(opened(path, loaded).manifest, path)
+        found = described(opened(path, loaded).manifest, str(path))
     except ArchiveError as error:
         return BackupShown(backup=str(path), error=str(error))
     return replace(found, verified=verified_at(path))
 
 
-def described(manifest: Manifest, path: Path) -> BackupShown:
+def described(manifest: Manifest, place: str) -> BackupShown:
     """A backup's facts."""
     from chatserver.cli.shapes import BackupShown
 
     counts = manifest.counts
     return BackupShown(
-        backup=str(path),
+        backup=place,
         begun=manifest.begun,
         ended=manifest.ended,
         seconds=manifest.seconds,
@@ -293,7 +371,7 @@ def print_json(found: object) -> None:
 def summary(manifest: Manifest) -> str:
     """A backup's content and size, in one line."""
     counts, megabytes = manifest.counts, manifest.bytes / 1e6
-    sealed = "encrypted" if manifest.key else "not encrypted"
+    sealed = f"encrypted with key {manifest.key}" if manifest.key else "not encrypted"
     return (
         f"{counts.events:,} events of {counts.rooms:,} rooms, {counts.records:,} records, "
         f"{megabytes:,.1f} MB in {manifest.seconds:.1f} s, {sealed}"

@@ -52,6 +52,11 @@ MESSAGES = 100_000
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, one object, instead of the page."
 )
+@click.option(
+    "--target",
+    metavar="URL",
+    help="Restore from this target, as in backup.targets; it must hold no backup.",
+)
 @configured
 def command(
     messages: int,
@@ -61,6 +66,7 @@ def command(
     most_rpo: float | None,
     most_rto: float | None,
     as_json: bool,
+    target: str | None,
     source: str | None,
     overrides: dict[str, object],
 ) -> None:
@@ -72,6 +78,9 @@ def command(
 
     It fills the store, makes a backup and lets users write. Several times it kills the server, removes
     all data, restores, and compares the restored messages with the acknowledged ones.
+
+    With --target, the backups are copied there by the server, the disaster takes the local ones too, and the
+    restore reads the target.
 
     \b
     chatserver drill -c production
@@ -87,7 +96,7 @@ def command(
     outcome: DrillResult | None = None
     success = False
     try:
-        outcome = tried(source, overrides, plan)
+        outcome = tried(source, overrides, plan, target or "")
         text = page(outcome, when=datetime.now(UTC))
         click.echo(encoded(outcome) if as_json else text)
         if report is not None:
@@ -116,7 +125,7 @@ def encoded(outcome: DrillResult) -> bytes:
     )
 
 
-def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> DrillResult:
+def tried(source: str | None, overrides: dict[str, object], plan: Plan, target: str) -> DrillResult:
     """Run the drill in a temporary folder."""
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_folder
@@ -129,7 +138,7 @@ def tried(source: str | None, overrides: dict[str, object], plan: Plan) -> Drill
 
     with scratch_folder("chatserver-drill-") as folder:
         name = f"chatserver_drill_{secrets.token_hex(4)}"
-        scratch = Scratch(source, overrides, Path(folder), name)
+        scratch = Scratch(source, overrides, Path(folder), name, target)
         say(f"the drill uses only {scratch.touches}")
         with progress("rooms filled") as show:
             return run_quietly(Drill(scratch, plan, say, show).run())

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from chatserver.app import Server
+from chatserver.cli.targets import target_at
 from chatserver.config import Loaded
 from chatserver.copies.backup.configured import checked_key
 from chatserver.errors import FolderInUse, PortTaken, StartupError, StoreUnavailable
@@ -38,6 +39,7 @@ async def rehearse_connected(loaded: Loaded) -> list[str]:
     """
     server = rehearse(loaded)
     running = _folders(loaded)
+    await _targets(loaded)
     notes = [*_port(loaded, running), *await _bus(server.hooks.provide_bus())]
     if running and server.store.is_private():
         return [*notes, f"The store was not tried: {running}."]
@@ -85,6 +87,21 @@ async def _bus(bus: Bus | None) -> list[str]:
     finally:
         await bus.close()
     return []
+
+
+async def _targets(loaded: Loaded) -> None:
+    """Raises `StartupError` with all targets of backups that do not answer, or refuse what their URLs ask for."""
+    problems = []
+    for url in loaded.config.backup.targets:
+        target, _ = target_at(url, loaded.config)
+        try:
+            await target.folders()
+        except StartupError as error:
+            problems.append(f"backup.targets: {error}")
+        finally:
+            await target.close()
+    if problems:
+        raise StartupError("\n".join(problems))
 
 
 async def _store(loaded: Loaded, server: Server) -> list[str]:

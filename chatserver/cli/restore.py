@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,19 +17,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "backup",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="BACKUP",
-    shell_complete=backups,
-)
+@click.argument("backup", metavar="BACKUP", shell_complete=backups)
 @click.option("--at", metavar="TIME", help="Restore the state at this time; default: the latest.")
 @click.option(
     "--incomplete", is_flag=True, help="Restore broken increments up to the first broken frame."
 )
 @configured
 def command(
-    backup: Path,
+    backup: str,
     at: str | None,
     incomplete: bool,
     source: str | None,
@@ -39,7 +33,8 @@ def command(
     """Fill an empty installation from a backup.
 
     BACKUP is a backup, or a folder of backups, from which the newest one that covers the TIME is
-    restored. The later changes written beside it (backup.ship_seconds) are restored too, up to the
+    restored; or the URL of either on a target, as in backup.targets. From a URL it is downloaded first,
+    to a folder below TMPDIR; an interrupted download goes on where it stopped. The later changes written beside it (backup.ship_seconds) are restored too, up to the
     TIME.
 
     If anything is changed, truncated or missing, nothing is restored. If only the changes beside the
@@ -52,22 +47,23 @@ def command(
     \b
     chatserver restore backups -c production
     chatserver restore backups --at 2026-11-25T10:00:00Z -c production
+    chatserver restore 's3://bucket/prefix?region=eu-central-1' -c production
     """
-    from chatserver.copies.backup.key import configured_key
-    from chatserver.copies.backup.moment import choose, read_moment
+    from chatserver.cli.targets import is_url, located
+    from chatserver.copies.backup.moment import read_moment
+    from chatserver.copies.targets.urls import name_of
 
     loaded = load_configuration(source, overrides)
     moment = read_moment(at) if at is not None else None
-    key = configured_key(loaded.config.backup)
-    found = choose(backup, key, moment, incomplete=incomplete)
-    restored, until = fill(found, loaded, moment)
-    events = sum(restored.heads.values())
-    click.echo(
-        f"Restored {events:,} events of {len(restored.heads):,} rooms as of {until}, "
-        f"from {found.folder}."
-    )
-    if found.lost:
-        click.echo(f"Later changes are missing: {found.lost}", err=True)
+    with located(backup, loaded, moment, incomplete=incomplete) as found:
+        restored, until = fill(found, loaded, moment)
+        events = sum(restored.heads.values())
+        place = f"{name_of(backup)}: {found.manifest.name}" if is_url(backup) else found.folder
+        click.echo(
+            f"Restored {events:,} events of {len(restored.heads):,} rooms as of {until}, from {place}."
+        )
+        if found.lost:
+            click.echo(f"Later changes are missing: {found.lost}", err=True)
 
 
 def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str]:

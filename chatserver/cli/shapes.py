@@ -47,7 +47,7 @@ class BackupShown(msgspec.Struct, frozen=True, kw_only=True):
     """One backup. Times are RFC 3339, `bytes` is its size; `key` names its key, null if it is not encrypted.
 
     `verified` is the time of the last verification, null without one. A backup that cannot be read has only
-    `backup` and `error`.
+    `backup` and `error`. A list of backups ends with a `TargetShown` for each of backup.targets.
     """
 
     backup: str
@@ -75,6 +75,16 @@ class BackupVerified(BackupShown, frozen=True, kw_only=True):
 
     until: str
     closed: bool
+
+
+class TargetShown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target of backups holds; `error` is the reason why it cannot be read. Times are RFC 3339, or ""."""
+
+    target: str
+    backups: int
+    newest: str
+    until: str
+    error: str
 
 
 class FallShown(msgspec.Struct, frozen=True, kw_only=True):

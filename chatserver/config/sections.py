@@ -440,10 +440,46 @@ class BackupConfig(Section, frozen=True, kw_only=True):
         ),
     ] = ""
     key_file: Annotated[str, Meta(description="File with the key, instead of `key`.")] = ""
+    old_key_files: Annotated[
+        list[str],
+        Meta(
+            description="Files with earlier keys: backups made with them can be read, new ones have the "
+            "present key."
+        ),
+    ] = field(default_factory=list)
+    targets: Annotated[
+        list[str],
+        Meta(
+            description="Places to which all backups and shipped changes are copied, as URLs: "
+            "`s3://bucket/prefix?endpoint=…` (plugin `s3`), `sftp://user@host/path` (plugin `sftp`), "
+            "`file:///mnt/other`."
+        ),
+    ] = field(default_factory=list)
+    target_timeout_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="Time limit for a call of a target, without the time for its data, which must pass at "
+            "50 kB/s at least."
+        ),
+    ] = 30.0
+    target_check_hours: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Hours between two checks of each target, which read a backup back and compare "
+            "it; 0: never.",
+        ),
+    ] = 24.0
+    allow_plain_targets: Annotated[
+        bool,
+        Meta(description="Copy backups that are not encrypted to targets off this machine, too."),
+    ] = False
 
     def __post_init__(self) -> None:
         if self.key and self.key_file:
             raise ValueError("key_file: key is set too, expected one of them")
+        if self.old_key_files and not (self.key or self.key_file):
+            raise ValueError("old_key_files: expected a present key in key_file, too")
 
 
 class StatusConfig(Section, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
 from chatserver.hooks.traced_guard import TracedGuard
+from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
@@ -109,6 +110,10 @@ class HookCalls:
             if not (job.every > 0 and job.deadline > 0):
                 raise StartupError(f"plugin {plugin}: job {job.name}: its times must be above 0")
         return found
+
+    def register_backup_schemes(self) -> list[BackupScheme]:
+        found = self._collect("register_backup_schemes", BackupScheme, "name", lambda call: {})
+        return [scheme for _, scheme in found]
 
     def register_consumers(self, context: ContextOf) -> list[tuple[str, Consumer]]:
         """Each consumer with the plugin that brings it."""

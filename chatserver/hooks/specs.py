@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import pluggy
 
 from chatserver.hooks.context import Context
+from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
@@ -112,6 +113,16 @@ class Hooks:
         never ran runs at once. A name that is taken refuses to start, as does an error. A run
         that raises or misses its deadline is logged and counted, and retried after a minute, then
         after two, four, … up to its period; other jobs are not affected. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_backup_schemes(self) -> Sequence[BackupScheme]:
+        """Kinds of backup targets, by the scheme of their URLs, such as `s3`.
+
+        Runs once at start, and in the commands that read targets. Return schemes, each with a function that
+        makes a target from a URL in `backup.targets`. An error refuses to start, as does a scheme that two
+        plugins have.
         """
         raise NotImplementedError
 

@@ -21,6 +21,8 @@ EXTRAS = {
         "nats",
         "kafka",
         "graphiql",
+        "s3",
+        "sftp",
         "deploy",
         "opentelemetry",
     },

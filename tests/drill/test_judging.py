@@ -94,7 +94,7 @@ def test_bounds_that_are_not_kept_are_refused() -> None:
 class Elsewhere:
     """The part of a scratch installation that a drill needs to be built."""
 
-    port, store_name = 1, "sqlite"
+    port, store_name, target_name = 1, "sqlite", ""
 
     def __init__(self, ship_seconds: float = 1.0) -> None:
         self.ship_seconds = ship_seconds

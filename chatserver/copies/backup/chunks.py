@@ -45,15 +45,30 @@ def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
     header = file.read(HEADER_BYTES)
     if not header:
         return None
+    size = _size(header)
+    sealed = file.read(size)
+    if len(sealed) < size:
+        raise CutOff("the file is truncated")
+    return sealed, header[:1] == LAST
+
+
+def end_of_frame(file: BinaryIO, start: int) -> int:
+    """The offset behind the frame at offset `start`, which is not read. Raises as `read_frame` does."""
+    file.seek(start)
+    end = start + HEADER_BYTES + _size(file.read(HEADER_BYTES))
+    if end > os.fstat(file.fileno()).st_size:
+        raise CutOff("the file is truncated")
+    return end
+
+
+def _size(header: bytes) -> int:
+    """The length of the sealed chunk behind a header."""
     if len(header) < HEADER_BYTES:
         raise CutOff("the file is truncated")
     start, size = header[:5], int.from_bytes(header[1:5], "big")
     if header[5:] != _check(start) or size > MOST_BYTES or start[:1] not in (MORE, LAST):
         raise Corrupted("the file is damaged")
-    sealed = file.read(size)
-    if len(sealed) < size:
-        raise CutOff("the file is truncated")
-    return sealed, start[:1] == LAST
+    return size
 
 
 def _check(start: bytes) -> bytes:

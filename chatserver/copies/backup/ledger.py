@@ -50,15 +50,26 @@ def write_ledger(backup: Path, ledger: Ledger, key: Key | None, salt: bytes, wri
 
 def read_ledger(backup: Path, key: Key | None, salt: bytes) -> Ledger | None:
     """The ledger; None if there is none. Raises `Corrupted` if it is damaged or its HMAC is wrong."""
+    data = ledger_bytes(backup)
+    return None if data is None else parse_ledger(backup, data, key, salt)
+
+
+def ledger_bytes(backup: Path) -> bytes | None:
+    """The content of the ledger's file, unchecked; None if there is none. Raises `Corrupted`."""
     path = backup / FILE
     try:
         if path.stat().st_size > MOST_BYTES:
             raise Corrupted(f"{path}: the file is too large for a ledger")
-        lines = path.read_bytes().split(b"\n")
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise Corrupted(f"{path}: {error.strerror}") from None
+
+
+def parse_ledger(backup: Path, data: bytes, key: Key | None, salt: bytes) -> Ledger:
+    """The ledger with this content. Raises `Corrupted` if it is damaged or its HMAC is wrong."""
+    path, lines = backup / FILE, data.split(b"\n")
     if (
         len(lines) != 3
         or lines[2]

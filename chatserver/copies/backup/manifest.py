@@ -112,7 +112,7 @@ def read_manifest(folder: Path, key: Key | None) -> Manifest:
             f"{path}: the backup has version {head.version}, and this server reads versions up to "
             f"{VERSION}: use chatserver {head.server}, which wrote it"
         )
-    _check_key(folder, head.key, key)
+    key = key_of(folder, head.key, key)
     manifest = _decoded(path, lines[0], Manifest)
     if not _HEX.fullmatch(manifest.salt):
         raise Corrupted(f"{path}: the file is damaged")
@@ -128,7 +128,8 @@ def peek(folder: Path) -> Manifest:
     return _decoded(path, _read(path).partition(b"\n")[0], Manifest)
 
 
-def _check_key(folder: Path, wanted: str | None, key: Key | None) -> None:
+def key_of(folder: Path, wanted: str | None, key: Key | None) -> Key | None:
+    """The key with which the backup was sealed: `key` or one that it replaced. Raises `BackupError`."""
     path = folder / FILE
     if wanted is None and key is not None:
         raise Unsealed(
@@ -137,8 +138,11 @@ def _check_key(folder: Path, wanted: str | None, key: Key | None) -> None:
         )
     if wanted is not None and key is None:
         raise BackupError(f"{path}: the backup is encrypted: give its key (backup.key_file)")
-    if wanted is not None and key is not None and key.id != wanted:
+    if wanted is None or key is None:
+        return None
+    if (found := key.find(wanted)) is None:
         raise BackupError(f"{path}: the backup was encrypted with another key ({wanted})")
+    return found
 
 
 def _read(path: Path) -> bytes:

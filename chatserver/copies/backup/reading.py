@@ -11,7 +11,7 @@ from chatserver.copies.backup import increments
 from chatserver.copies.backup.errors import BackupError, BrokenIncrements
 from chatserver.copies.backup.increments import IncrementFile
 from chatserver.copies.backup.key import Key
-from chatserver.copies.backup.manifest import FILE, Manifest, Part, is_backup, read_manifest
+from chatserver.copies.backup.manifest import FILE, Manifest, Part, is_backup, key_of, read_manifest
 from chatserver.copies.backup.parts import check_part, read_parts
 from chatserver.copies.backup.seal import Seal, seal_for
 from chatserver.copies.backup.shelf import is_name
@@ -22,6 +22,8 @@ from chatserver.copies.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
 class Backup:
     """One complete backup. Raises `BackupError` if the folder holds none, or it is not sealed with the key.
 
+    `key` becomes the one that sealed it, which may be an older key.
+
     `incomplete` reads the increments up to the first broken frame; `lost` then has that frame's error.
     """
 
@@ -29,10 +31,10 @@ class Backup:
         if not is_backup(folder):
             raise BackupError(f"{folder}: this is not a backup: there is no {FILE} in it")
         self.folder = folder
-        self.key = key
         self.lost = ""
         self._incomplete = incomplete
         self.manifest: Manifest = read_manifest(folder, key)
+        self.key = key_of(folder, self.manifest.key, key)
         if is_name(folder.name) and folder.name != self.manifest.name:
             raise Corrupted(
                 f"{folder}: this is backup {self.manifest.name}: give the folder that name again"
@@ -65,7 +67,7 @@ class Backup:
     async def increments(self) -> AsyncGenerator[list[Line], None]:
         """The lines of the increments, frame by frame. Raises `BrokenIncrements`."""
         ledger = self.manifest.ledger
-        found = increments.read(self.folder, self.key, self._salt, ledger=ledger)
+        found = increments.read(self.folder, self.key, self.salt, ledger=ledger)
         try:
             async with aclosing(ahead(found)) as frames:
                 async for lines in frames:
@@ -77,14 +79,14 @@ class Backup:
 
     def new_increment(self) -> IncrementFile:
         """Begin a new increment file; blocks. Raises `BackupError`."""
-        return IncrementFile(self.folder, self.key, self._salt)
+        return IncrementFile(self.folder, self.key, self.salt)
 
     @property
-    def _salt(self) -> bytes:
+    def salt(self) -> bytes:
         """The salt of the seals."""
         if self.key is None and self.manifest.version == 1:
             return b""
         return bytes.fromhex(self.manifest.salt)
 
     def _seal(self, stream: str) -> Seal:
-        return seal_for(self.key, self._salt, stream)
+        return seal_for(self.key, self.salt, stream)

@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ class Shelf:
             return []
         except OSError as error:
             raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
-        return sorted((self.folder / name for name in names), key=_place)
+        return sorted((self.folder / name for name in names), key=in_order)
 
     def demand_usable(self) -> None:
         """Raises `BackupError` if the folder exists but this process may not write to it."""
@@ -99,19 +99,10 @@ class Shelf:
         with self._locked():
             backups = self.all()
             ours = [each for each in backups if is_ours(each)]
-            spared = (ours or backups)[-1:]
-            kept = ours[-keep_count:] if keep_count else ours
-            full = 0 < keep_count <= len(ours)
-            oldest = now - timedelta(days=keep_days) if keep_days else NEVER
-            outdated = [
-                each
-                for each in backups
-                if each not in spared
-                and (made(each) < oldest or (full and _place(each) < _place(kept[0])))
-            ]
-            for each in outdated:
+            removed = outdated(backups, ours, now, keep_days, keep_count)
+            for each in removed:
                 self._remove(each)
-            return outdated
+            return removed
 
     def _remove(self, backup: Path) -> None:
         try:
@@ -127,7 +118,7 @@ class Shelf:
 
     def _free_name(self, now: datetime) -> str:
         name = PREFIX + now.astimezone(UTC).strftime(_TIME)
-        same = [place for backup in self.all() if PREFIX + (place := _place(backup))[0] == name]
+        same = [place for backup in self.all() if PREFIX + (place := in_order(backup))[0] == name]
         return f"{name}-{same[-1][1] + 1}" if same else name
 
     @contextmanager
@@ -160,6 +151,22 @@ class Shelf:
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
+def outdated(
+    backups: Sequence[Path], ours: Sequence[Path], now: datetime, keep_days: float, keep_count: int
+) -> list[Path]:
+    """The backups to remove, by the rule of `Shelf.rotate`. Both lists are sorted, the oldest first."""
+    spared = (ours or backups)[-1:]
+    kept = ours[-keep_count:] if keep_count else ours
+    full = 0 < keep_count <= len(ours)
+    oldest = now - timedelta(days=keep_days) if keep_days else NEVER
+    return [
+        each
+        for each in backups
+        if each not in spared
+        and (made(each) < oldest or (full and in_order(each) < in_order(kept[0])))
+    ]
+
+
 def is_name(name: str) -> bool:
     """Whether the name has the form of a backup's name."""
     found = _NAME.fullmatch(name)
@@ -179,7 +186,7 @@ def made(backup: Path) -> datetime:
     return datetime.fromisoformat(found[1])
 
 
-def _place(backup: Path) -> tuple[str, int]:
+def in_order(backup: Path) -> tuple[str, int]:
     """Sort key: the order in which backups were made."""
     found = _NAME.fullmatch(backup.name)
     assert found is not None

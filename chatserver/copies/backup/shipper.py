@@ -40,6 +40,10 @@ class NoBackupYet(BackupError):
     """There is no backup yet, as in the first minute of every installation."""
 
 
+class OldKey(BackupError):
+    """The newest backup is sealed with a key that was replaced, as in the first minute after that."""
+
+
 class Shipper:
     """Keeps the newest backup sealed with the key up to date, whichever process made it."""
 
@@ -134,6 +138,11 @@ class Shipper:
             self._hurry()
             raise self._none(foreign)
         newest = next(reversed(ours))
+        if self._key is not None and ours[newest].key != self._key.id:
+            self._hurry()
+            raise OldKey(
+                f"{newest}: it has an old key: the changes wait for a backup with the new one"
+            )
         if self._increment is None or self._increment.path != newest:
             await self._begin(Backup(newest, self._key))
         await self._add()
@@ -213,7 +222,7 @@ class Shipper:
             logger.warning("changes are not written beside the backup: the store does not answer")
         except ArchiveError as error:
             if str(error) != self._failing:
-                level = "WARNING" if isinstance(error, NoBackupYet) else "ERROR"
+                level = "WARNING" if isinstance(error, NoBackupYet | OldKey) else "ERROR"
                 logger.log(level, "changes are not written beside the backup: {}", error)
             self._failing, self._broken = str(error), True
             await self._abandon()

@@ -50,12 +50,15 @@ class Drill:
         self._scratch, self._plan = scratch, plan
         self._say, self._progress = say, progress
         self._people = People(scratch.port)
-        self._outcome = DrillResult(scratch.store_name, scratch.ship_seconds, [], [])
+        self._outcome = DrillResult(
+            scratch.store_name, scratch.ship_seconds, [], [], scratch.target_name
+        )
         self._messages = 0
         self._filled = 0  # events
 
     async def run(self) -> DrillResult:
         """Run the drill. Raises `StartupError` if a step fails, or the result is not as promised."""
+        await self._scratch.demand_empty_target()
         try:
             for messages, moments in self._plan.sizes():
                 await self._grow(messages)
@@ -67,6 +70,7 @@ class Drill:
             self._people.leave()
             await self._scratch.server.kill()
             await self._scratch.destroy()
+            await self._scratch.clear_target()
         return self._outcome
 
     async def _grow(self, messages: int) -> None:
@@ -86,6 +90,10 @@ class Drill:
         self._say(f"backup in {copied.seconds:.1f} s")
 
     async def _fall(self, moment: str) -> Fall:
+        if self._scratch.target_name:
+            if not self._scratch.backups.exists():  # the last fall took it
+                await self._scratch.backup()
+            await self._scratch.await_target()
         sent, ended = await self._kill(moment)
         await self._scratch.destroy()
         self._say(f"killed {moment}, all data removed; {len(sent):,} messages were acknowledged")

@@ -29,6 +29,7 @@ class DrillResult(NamedTuple):
     ship_seconds: float
     copies: list[Copied]
     falls: list[Fall]
+    target: str = ""  # from which was restored; "": from the local folder
 
     @property
     def rpo(self) -> float:

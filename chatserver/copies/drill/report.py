@@ -22,7 +22,10 @@ def _head(outcome: DrillResult, when: datetime) -> list[str]:
         f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC; chatserver {__version__}, Python "
         f"{platform.python_version()}, {platform.system()}, {os.cpu_count()} processors, which the "
         "server, the database and the writing clients share. Changes were written beside the backup "
-        f"every {outcome.ship_seconds:g} s.",
+        f"every {outcome.ship_seconds:g} s."
+        + (
+            f" Restored from {outcome.target}, without the local backups." if outcome.target else ""
+        ),
         "",
     ]
 

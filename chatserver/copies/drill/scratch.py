@@ -6,18 +6,27 @@ import shutil
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from chatserver.app import Server
 from chatserver.config import Config, Loaded, load
+from chatserver.copies.backup.manifest import FILE as MANIFEST
+from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.drill.filling import Progress, fill
 from chatserver.copies.drill.served import Served
+from chatserver.copies.targets.enabled import enabled_schemes
+from chatserver.copies.targets.guarded import Guarded
+from chatserver.copies.targets.reading import names
+from chatserver.copies.targets.urls import name_of, target_of
 from chatserver.errors import StartupError
 from chatserver.hooks.loading import survey
 from chatserver.interfaces import Store
 from chatserver.process.folders import DataFolder
 
+TARGET_SECONDS = 3600.0  # for the first copy, which may be large
+POLL_SECONDS = 0.2
 _RESTORED = re.compile(r"^Restored ([\d,]+) events", re.MULTILINE)
 
 
@@ -29,12 +38,19 @@ class Scratch:
     """
 
     def __init__(
-        self, source: str | None, overrides: Mapping[str, object], folder: Path, name: str
+        self,
+        source: str | None,
+        overrides: Mapping[str, object],
+        folder: Path,
+        name: str,
+        target: str = "",
     ) -> None:
-        """Raises `StartupError` if the configuration allows no scratch installation."""
+        """`target` is the URL from which to restore. Raises `StartupError` if the configuration allows no scratch installation."""
         self._source, self.folder, self.port = source, folder, free_port()
         self.data, self.backups = folder / "data", folder / "backups"
         meant = load(source, overrides=overrides)
+        self._target = target
+        self._schemes = schemes_of(meant.config) if target else []
         self.ship_seconds = meant.config.backup.ship_seconds
         self.store_name = store_plugin(meant.config)
         where = store_of(meant).scratch(name)
@@ -44,7 +60,7 @@ class Scratch:
 
     def _settings(self) -> dict[str, object]:
         return {
-            "plugins.enabled": f"{self.store_name},password",
+            "plugins.enabled": ",".join((self.store_name, "password", *self._schemes)),
             "server.host": "127.0.0.1",
             "server.port": str(self.port),
             "server.data": str(self.data),
@@ -59,13 +75,21 @@ class Scratch:
             "logging.folder": str(self.folder / "logs"),
             "backup.folder": str(self.backups),
             "backup.every_hours": "0",
+            "backup.targets": self._target,  # never the configured ones
         }
 
     def _touched(self, where: Mapping[str, object]) -> str:
         given = ", ".join(f"{key} = {value}" for key, value in where.items() if value)
-        return f"the folder {self.folder}" + (
-            f", and {given} of {self.store_name}" if given else ""
+        return (
+            f"the folder {self.folder}"
+            + (f", and {given} of {self.store_name}" if given else "")
+            + (f", and the target {self.target_name}" if self._target else "")
         )
+
+    @property
+    def target_name(self) -> str:
+        """The target's URL without its parameters; "" without a target."""
+        return name_of(self._target) if self._target else ""
 
     # -- commands, each in a process of its own ----------------------------------------------------
 
@@ -75,7 +99,7 @@ class Scratch:
 
     async def restore(self) -> int:
         """Restore the newest backup with its increments. Returns the number of events."""
-        output = await self._run("restore", str(self.backups))
+        output = await self._run("restore", self._target or str(self.backups))
         found = _RESTORED.search(output)
         if found is None:
             raise StartupError(f"chatserver restore said {output!r}")
@@ -124,8 +148,51 @@ class Scratch:
                 await store.erase()
             finally:
                 await store.close()
-        if self.data.exists():
-            await asyncio.to_thread(shutil.rmtree, self.data)
+        lost = (self.data, self.backups) if self._target else (self.data,)
+        for folder in lost:
+            if folder.exists():
+                await asyncio.to_thread(shutil.rmtree, folder)
+
+    # -- the target --------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _opened_target(self) -> AsyncIterator[Guarded]:
+        config = load(self._source, overrides=self._overrides).config
+        target = Guarded(
+            target_of(self._target, enabled_schemes(config)), config.backup.target_timeout_seconds
+        )
+        try:
+            yield target
+        finally:
+            await target.close()
+
+    async def demand_empty_target(self) -> None:
+        """Raises `StartupError` if the target holds a backup, which the drill would mix up with its own."""
+        if not self._target:
+            return
+        async with self._opened_target() as target:
+            if await names(target):
+                raise StartupError(f"--target {target.name}: it holds backups: use an empty place")
+
+    async def await_target(self) -> None:
+        """Wait until the target has the newest backup. Raises `TimeoutError`."""
+        if not self._target:
+            return
+        newest = Shelf(self.backups).all()[-1].name
+        async with self._opened_target() as target, asyncio.timeout(TARGET_SECONDS):
+            while True:
+                if await target.size(f"{newest}/{MANIFEST}") is not None:
+                    return
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def clear_target(self) -> None:
+        """Remove the drill's backups; locked ones stay until their locks run out."""
+        if not self._target:
+            return
+        async with self._opened_target() as target:
+            for name in await names(target):
+                for each in await target.list(name):
+                    await target.delete(each)
 
     def _store(self) -> Store:
         return store_of(load(self._source, overrides=self._overrides))
@@ -136,6 +203,12 @@ class Scratch:
         """Size of all increments, which grows with each round."""
         files = self.backups.glob("chatserver-*/increments/*")
         return sum(path.stat().st_size for path in files)
+
+
+def schemes_of(config: Config) -> list[str]:
+    """The enabled plugins that have backup targets."""
+    rows = (row for row in survey(config) if row.enabled)
+    return [row.name for row in rows if "register_backup_schemes" in row.hooks]
 
 
 def store_of(loaded: Loaded) -> Store:
