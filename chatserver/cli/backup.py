@@ -61,7 +61,7 @@ def command(
     if as_json:
         from chatserver.cli.shapes import BackupMade
 
-        made = described(manifest, path)
+        made = described(manifest, str(path))
         print_json(BackupMade(made=made, removed=[str(each) for each in removed]))
         return
     for each in removed:

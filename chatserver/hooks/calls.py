@@ -13,8 +13,8 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
-from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.targets import BackupScheme
+from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,

@@ -73,7 +73,10 @@ class Mirrors:
             ("target",),
         )
         gauge(
-            "chatserver_backup_target_pending_bytes", "Bytes that the target lacks, as far as is known", lambda x: x.pending, ("target",)
+            "chatserver_backup_target_pending_bytes",
+            "Bytes that the target lacks, as far as is known",
+            lambda x: x.pending,
+            ("target",),
         )
         failures = measures.counter(
             "chatserver_backup_target_failures_total",
