@@ -1,6 +1,7 @@
 """The plugin seam: every hook, and calling plugins without being harmed by them.
 
 specs.py, types.py, context.py   hooks, their arguments and results, the parts of a server that plugins get
+targets.py                       places for backups that plugins provide
 loading.py                       finds and checks plugins
 calls.py, observers.py           one method a hook; queues of observers
 guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from loguru import logger
 from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from chatserver.probe.outcome import Outcome
@@ -89,9 +90,9 @@ class Exporter:
                 self.finish(exporter.page())
 
         server = HTTPServer(Application([("/metrics", Metrics)], log_function=lambda _: None))
-        server.listen(port, host)
-        (first, *_) = server._sockets.values()
-        found: int = first.getsockname()[1]
+        sockets = bind_sockets(port, host)
+        server.add_sockets(sockets)
+        found: int = sockets[0].getsockname()[1]
         return found
 
 
