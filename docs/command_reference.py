@@ -13,6 +13,7 @@ from chatserver.cluster.consumers import State
 from chatserver.cluster.consumers.records import DeadLetter
 from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
+from chatserver.probe.outcome import Outcome
 from chatserver.status import problems
 from chatserver.status.report import Status
 from chatserver.upgrade import findings
@@ -35,6 +36,7 @@ SHAPES: dict[str, tuple[str, type]] = {
     "backup list": (LIST, shapes.BackupShown),
     "backup verify": (OBJECT, shapes.BackupVerified),
     "drill": (OBJECT, shapes.DrillShown),
+    "probe": (OBJECT, Outcome),
     "consumers list": (LINES, State),
     "consumers dead": (LINES, DeadLetter),
     "upgrade-check": (OBJECT, findings.UpgradeReport),

@@ -52,7 +52,8 @@ def check_proxy(file: str, text: str, topology: Topology | None) -> Iterator[Pro
         for count, line in enumerate(lines, 1):
             section = line if _SECTION.match(line) else section
             for pattern, expected, what in (
-                (patterns[0], public, "listens"),
+                # One behind another listens where the server would.
+                (patterns[0], public | {numbers.get("app")}, "listens"),
                 (patterns[1], inner, "connects"),
             ):
                 for port in _ports(pattern, line):

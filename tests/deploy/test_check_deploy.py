@@ -207,7 +207,7 @@ BROKEN = {
     "caddy: connects": Broken("proxy/caddy/Caddyfile", "10.20.2.6:4000", "10.20.2.6:3000", 2, "port.mismatch"),
     "caddy: never closed": Broken("proxy/caddy/Caddyfile", "    }\n}", "    }\n", 1, "proxy.syntax"),
     "prometheus: a port": Broken("observe/prometheus.yml", "10.20.2.5:9464", "10.20.2.5:9465", 3, "port.unknown"),
-    "json": Broken("observe/dashboard.json", "{}", '{\n "a": 1,\n}', 3, "json.syntax"),
+    "json": Broken("observe/dashboard.json", "{}", '{\n "a": 1,\n "b" 2\n}', 3, "json.syntax"),
     "toml": Broken("kubernetes/base/production.toml", 'name = "Chat"', "name = Chat", 2, "toml.syntax"),
     "no text": Broken("kubernetes/base/production.toml", "Chat", "\udcff", 2, "file.unreadable"),
     "a left-over": Broken("observe/prometheus.yml", "chatserver", "CHANGE_ME", 2, "placeholder"),
