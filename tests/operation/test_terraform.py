@@ -422,7 +422,9 @@ def test_the_compose_file_takes_what_the_single_server_adds(tmp_path: Path) -> N
         if name.endswith("compose.service")
     ]
     [file] = re.findall(r"-f (deploy/\S+) -f /etc/chatserver/site.yaml up", unit)
-    command = [need_tool("podman-compose"), "-f", str(ROOT / file), "-f", str(site), "config"]
+    [profile] = re.findall(r"--profile (\S+) -f deploy/\S+ -f /etc/chatserver/site.yaml up", unit)
+    files = ["-f", str(ROOT / file), "-f", str(site)]
+    command = [need_tool("podman-compose"), "--profile", profile, *files, "config"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     app = yaml.safe_load(run.stdout)["services"]["app"]
