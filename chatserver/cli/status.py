@@ -10,7 +10,7 @@ from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
     from chatserver.config import Loaded
-    from chatserver.status.report import JobReport, NodeReport, Status, StoreReport
+    from chatserver.status.report import JobReport, NodeReport, Status, StoreReport, TargetReport
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Show the nodes, the store, the bus, jobs, consumers, backups and alerts.
+    """Show the nodes, the store, the bus, jobs, consumers, backups, their targets and alerts.
 
     Changes nothing. Works beside running servers, also on an embedded database, and says so if the store
     does not answer. Exits with 0 if all is well, and with 1 if anything is wrong.
@@ -143,8 +143,15 @@ def _facts(found: Status) -> list[tuple[str, str]]:
         rows.append(("", f"{backups.newest}: {age:.1f} h old, {size:,.1f} MB, {verified}"))
     if backups.shipped_age is not None:
         rows.append(("", f"changes written {backups.shipped_age:.0f} s ago"))
+    rows += [("target", _target(target)) for target in found.targets]
     alerts = "not asked" if found.alerts is None else f"{len(found.alerts)} firing"
     return [*(row for row in rows if row[1]), ("alerts", alerts)]
+
+
+def _target(target: TargetReport) -> str:
+    if target.error or target.age is None:
+        return f"{target.target}: {target.error}"
+    return f"{target.target}: {target.backups}, with all changes until {target.age:.0f} s ago"
 
 
 def _schema(store: StoreReport) -> str:

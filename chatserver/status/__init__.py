@@ -1,6 +1,6 @@
 """One look at an installation, for `chatserver status`; reads only.
 
 report.py    the parts of the report: the shape of --json
-collect.py   gathers them, within a time limit; nodes.py, backups.py, alerts.py: one part each
+collect.py   gathers them, within a time limit; nodes.py, backups.py, targets.py, alerts.py: one part each
 problems.py  what in a report is wrong
 """

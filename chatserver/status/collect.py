@@ -31,6 +31,7 @@ from chatserver.status.report import (
     Status,
     StoreReport,
 )
+from chatserver.status.targets import targets
 from chatserver.version import __version__
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Collector:
     async def look(self, alertmanager: str) -> Status:
         """The report. `alertmanager` is its address, or empty. Never raises for what is away."""
         alerts = asyncio.create_task(self._alerts(alertmanager))
+        remote = asyncio.create_task(
+            targets(
+                self._server.config.backup,
+                self._server.hooks.register_backup_schemes(),
+                self._limit,
+            )
+        )
         store = await self._store()
         wait = min(WAIT_SECONDS, NODES_SHARE * self._limit)
         found: list[NodeReport] = []
@@ -77,7 +85,7 @@ class Collector:
                 await self._server.store.close()
         copies = await asyncio.to_thread(backups, self._server.config)
         bus = self._bus(found)
-        alarms = await alerts
+        alarms, there = await alerts, await remote
         wrong = [
             *problems.all_of(
                 problems.of_store(store),
@@ -86,6 +94,7 @@ class Collector:
                 problems.of_jobs(jobs),
                 problems.of_consumers(consumers, found),
                 problems.of_backups(copies, self._server.config.backup.ship_seconds, found),
+                problems.of_targets(there, copies),
                 problems.of_records(unreadable),
                 problems.of_alerts(alarms),
             ),
@@ -101,6 +110,7 @@ class Collector:
             jobs=jobs,
             consumers=consumers,
             backups=copies,
+            targets=there,
             unreadable=unreadable,
             alerts=alarms,
             problems=wrong,

@@ -16,6 +16,7 @@ from chatserver.status.report import (
     NodeReport,
     Problem,
     StoreReport,
+    TargetReport,
 )
 
 CODES = {
@@ -42,6 +43,8 @@ CODES = {
     "store.database": "Something is wrong with the database itself.",
     "store.outdated": "The schema of the store lacks migrations.",
     "store.replication": "A member of the database is down, or far behind.",
+    "target.behind": "The copy of the backups on a target is old.",
+    "target.failing": "A target of backups cannot be read, or holds none.",
 }
 LAG_SECONDS = 30.0  # of a member behind the primary
 LAG_EVENTS = 10_000
@@ -49,6 +52,8 @@ LATE = 1.25  # a backup may be this much older than its period …
 SLACK_SECONDS = 3600.0  # … and this, as it takes its time
 SHIPPING = 10  # missed rounds, at least …
 SHIPPING_SECONDS = 120.0  # … and this time
+COPY_SECONDS = 6 * 3600.0  # that a target may be behind the folder: a backup takes its time …
+SHIPPED_COPY_SECONDS = 1800.0  # … and changes do not
 ROLES = ("connections", "consumers", "jobs")
 
 
@@ -142,6 +147,20 @@ def of_backups(
     if backups.shipped_age is not None and backups.shipped_age > late and live(nodes):
         text = f"No changes were written beside the newest backup for {backups.shipped_age:.0f} s."
         yield problem("backup.shipping", text)
+
+
+def of_targets(targets: Sequence[TargetReport], backups: BackupReport) -> Iterator[Problem]:
+    is_shipped = backups.shipped_age is not None
+    local = backups.shipped_age if is_shipped else backups.age
+    limit = SHIPPED_COPY_SECONDS if is_shipped else COPY_SECONDS
+    for target in targets:
+        if target.error:
+            yield problem("target.failing", f"{target.target}: {target.error}")
+        elif local is not None and target.age is not None and target.age - local > limit:
+            text = (
+                f"{target.target} is {(target.age - local) / 3600:.1f} h behind {backups.folder}."
+            )
+            yield problem("target.behind", text)
 
 
 def of_alerts(alerts: Sequence[Alert] | None) -> Iterator[Problem]:

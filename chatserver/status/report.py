@@ -113,6 +113,19 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
+class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One of `backup.targets`. `age` is that of the newest state on it, null if there is none.
+
+    `error` is the reason why it, or its newest backup, cannot be read.
+    """
+
+    target: str
+    backups: int = 0
+    newest: str = ""
+    age: float | None = None
+    error: str = ""
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that fires at Alertmanager."""
 
@@ -144,6 +157,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Sequence[JobReport]
     consumers: Sequence[ConsumerReport]
     backups: BackupReport
+    targets: Sequence[TargetReport]
     unreadable: int
     alerts: Sequence[Alert] | None
     problems: Sequence[Problem]

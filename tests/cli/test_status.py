@@ -25,6 +25,7 @@ from chatserver.status.report import (
     NodeReport,
     Status,
     StoreReport,
+    TargetReport,
 )
 from tests.faults.server import ChatServer
 from tests.servers import Mongod, free_port
@@ -187,6 +188,28 @@ def test_alerts_are_asked_for(tmp_path: Path) -> None:
         assert codes(status(server, "--alertmanager", away)[1]) == ["alertmanager.away"]
 
 
+def test_the_targets_of_backups_are_asked(tmp_path: Path) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    near.mkdir()
+    with ChatServer(
+        tmp_path / "server",
+        store="sqlite",
+        backup__folder=tmp_path / "backups",
+        backup__targets=f"file://{near},file://{far}",
+    ) as server:
+        server.command("backup")
+        with pytest.raises(subprocess.CalledProcessError):
+            server.command("backup", "copy")  # `far` is missing, and `near` is served nevertheless
+        code, found = status(server)
+        assert (code, codes(found)) == (1, ["target.failing"])
+        well, failing = found.targets
+        assert (well.target, well.backups, well.error) == (f"file://{near}", 1, "")
+        assert well.newest == found.backups.newest and well.age is not None and well.age < 600
+        assert (failing.backups, failing.age) == (0, None) and "no such folder" in failing.error
+        shown = ran(server).stdout
+        assert f"file://{near}: 1, with all changes until" in shown and failing.error in shown
+
+
 def test_a_mistake_is_2(tmp_path: Path) -> None:
     assert ran(ChatServer(tmp_path, store="sqlite"), "--timeout", "soon").returncode == 2
 
@@ -251,6 +274,10 @@ WRONG = {
     "backup.missing": problems.of_backups(backup(age=None), 0, [node()]),
     "backup.old": problems.of_backups(backup(age=40 * 3600.0), 0, [node()]),
     "backup.shipping": problems.of_backups(backup(shipped_age=600.0), 20, [node()]),
+    "target.failing": problems.of_targets([TargetReport(target="t", error="x")], backup()),
+    "target.behind": problems.of_targets(
+        [TargetReport(target="t", age=2400.0)], backup(shipped_age=300.0)
+    ),
     "records.unreadable": problems.of_records(1),
 }
 FINE: Sequence[Iterator[problems.Problem]] = (
@@ -263,6 +290,9 @@ FINE: Sequence[Iterator[problems.Problem]] = (
     problems.of_consumers([ConsumerReport(name="c", node="", lag=0, dead=0)], []),
     problems.of_backups(backup(age=30 * 3600.0, shipped_age=100.0), 20, [node()]),
     problems.of_backups(backup(every_hours=0.0, age=None), 0, [node()]),
+    problems.of_targets([TargetReport(target="t", age=2100.0)], backup(shipped_age=300.0)),
+    problems.of_targets([TargetReport(target="t", age=25_000.0)], backup(age=3600.0)),
+    problems.of_targets([TargetReport(target="t", age=90_000.0)], backup(age=None)),
     problems.of_records(0),
     problems.of_alerts(None),
 )

@@ -94,6 +94,8 @@ class World:
         self.stack.callback(subprocess.run, ["umount", "-l", str(logs)], check=True)
         self.logs, self.group = logs, group
         self.use_memory(0.1)
+        self.target = self.folder / "target"
+        self.target.mkdir()
         shared = {
             "plugin__postgres__uri": self.uri,
             "plugin__redis_bus__uri": f"redis://127.0.0.1:{self.bus.port}",
@@ -107,6 +109,7 @@ class World:
             plugins__deadline_seconds=5,
             backup__every_hours=1000,
             backup__ship_seconds=1,
+            backup__targets=f"file://{self.target}",
             logging__folder=logs,
             **shared,
         )
@@ -344,6 +347,7 @@ def test_parts_that_fail(world: World) -> None:
     with contextlib.suppress(OSError):
         filler.write_bytes(b"x" * 2_000_000)
     world.use_memory(0.9)
+    away = world.target.rename(world.folder / "away")
     worker = world.b.process.children()[0]
     worker.send_signal(signal.SIGSTOP)
     command = [sys.executable, "-m", "chatserver", "drill", "--metrics", str(world.metrics)]
@@ -367,6 +371,7 @@ def test_parts_that_fail(world: World) -> None:
     pages = {
         *("ErrorRateHigh", "AvailabilityBudgetBurn", "ProbeFailing", "CertificateEnds"),
         *("DrillFailed", "RulesFailing", "BackupTooOld"),
+        *("BackupTargetFailing", "BackupTargetBehind"),
     }
     with contextlib.ExitStack() as stack:
         for action, pause in (
@@ -388,6 +393,7 @@ def test_parts_that_fail(world: World) -> None:
         file.unlink()
     filler.unlink()
     world.use_memory(0.1)
+    away.rename(world.target)
     worker.send_signal(signal.SIGCONT)
     world.renew(days=90)
     world.c.stop()

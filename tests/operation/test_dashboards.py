@@ -91,6 +91,7 @@ def two_nodes(
 ) -> Iterator[list[ChatServer]]:
     """Two nodes on a replica set, with a bus, a consumer, backups and a plugin that fails."""
     folder = tmp_path_factory.mktemp("dashboards")
+    (folder / "target").mkdir()
     with Network() as network:
         members = Members(folder / "members", network)
         try:
@@ -115,6 +116,7 @@ def settings(folder: Path, store: str, receiver: str) -> dict[str, Any]:
         "backup__every_hours": 0.005,  # so that its time is measured while Prometheus looks
         "backup__ship_seconds": 1,
         "backup__folder": folder / "backups",
+        "backup__targets": f"file://{folder}/target",
     }
 
 

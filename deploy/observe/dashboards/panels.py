@@ -295,6 +295,12 @@ STORE = Dashboard(
             lines=(gauge("max", "chatserver_backup_shipping_age_seconds", name="behind by"),),
         ),
         Panel(
+            title="Copies on targets",
+            unit="s",
+            warn=1800,
+            lines=(gauge("max", "chatserver_backup_target_age_seconds", "target"),),
+        ),
+        Panel(
             title="Size of the newest backup",
             unit="bytes",
             lines=(gauge("max", "chatserver_backup_size_bytes", name="size"),),

@@ -18,6 +18,7 @@ THRESHOLDS = {
     "BackupTooOld": (93600, 40),
     "BackupNotVerified": (691200, 40),
     "BackupShippingBehind": (300, 4),
+    "BackupTargetBehind": (1800, 5),
     "DrillTooOld": (3024000, 20),
     "ConsumerBehind": (300, 5),
     "ObserverBehind": (60, 2),
