@@ -22,7 +22,9 @@ async def test_signing_in_sets_the_cookie_that_http_sets(people: People, nobody:
     assert f"chat_session={token};" in cookie
     theirs = over_http.headers.get_list("Set-Cookie")[0].replace(over_http.json()["token"], token)
     assert attributes(cookie) == attributes(theirs)
-    new = await nobody.send(REGISTER, input={"username": f"{ada.username}-again", "password": PASSWORD})
+    new = await nobody.send(
+        REGISTER, input={"username": f"{ada.username}-again", "password": PASSWORD}
+    )
     assert new.json()["data"]["register"]["token"] in new.headers["Set-Cookie"]
     wrong = await nobody.send(LOGIN, input={**given, "password": "another password"})
     assert "Set-Cookie" not in wrong.headers
