@@ -5,13 +5,13 @@ from typing import Annotated
 
 import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
+from prometheus_client.exposition import choose_encoder
 
 from chatserver import Context, Reply, Request, Route, Settings, hookimpl
 from chatserver_plugins.metrics import numbers
 from chatserver_plugins.metrics.collector import MeasureCollector
 from chatserver_plugins.metrics.loop_lag import LoopLag
-from chatserver_plugins.metrics.workers import together
+from chatserver_plugins.metrics.workers import OPEN_METRICS_END, together
 
 
 class MetricsPlugin:
@@ -64,8 +64,10 @@ class MetricsPlugin:
             self._lag.stop()
 
     async def get(self, request: Request) -> Reply:
+        accept = request.header("Accept") or ""
+        encode, content_type = choose_encoder(accept)
         if self._ports and request.query.get("workers") != "own":
-            text = await together(self._ports, self.config.path)
-            return Reply(body=text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
-        encode, content_type = choose_encoder(request.header("Accept") or "")
+            end = OPEN_METRICS_END if "openmetrics" in content_type else ""
+            text = await together(self._ports, self.config.path, accept, end)
+            return Reply(body=text, content_type=content_type)
         return Reply(body=encode(self._registry), content_type=content_type)

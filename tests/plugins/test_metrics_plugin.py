@@ -17,8 +17,8 @@ from chatserver_plugins.metrics.loop_lag import SAMPLE_SECONDS
 
 
 class Scrape:
-    def __init__(self, records=None, **settings) -> None:
-        self.measures = Measures()
+    def __init__(self, records=None, trace=None, **settings) -> None:
+        self.measures = Measures(trace)
         self.context = Context(
             data=Path("unused"),
             records=records,

@@ -4,16 +4,18 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from test_metrics_plugin import Scrape
 
 from chatserver_plugins.metrics import workers
-from chatserver_plugins.metrics.workers import Pages, together
+from chatserver_plugins.metrics.workers import OPEN_METRICS_END, combined, together
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 SOON_SECONDS = 60.0
@@ -22,7 +24,7 @@ HOSTILE = 'a "quote", a \\ and a \\n, a\nline, {b="c"} 3 # HELP é\u2028'
 
 
 def shown(*pages: str | None) -> str:
-    return generate_latest(Pages(pages)).decode()
+    return combined(pages).decode()
 
 
 def samples(text: str, worker: str | None = None) -> Samples:
@@ -86,9 +88,9 @@ async def test_every_sample_is_shown_with_its_worker_and_nothing_is_added_up() -
         up = {("chatserver_worker_up", ()): 1.0}
         assert samples(text, str(number)) == samples(each) | up
     assert len(samples(text)) == sum(len(samples(each)) for each in pages) + 2
-    assert 'messages_processed_total{type="send",worker="1"} 3.0' in text.splitlines()
-    assert 'seconds_bucket{le="+Inf",route="send",worker="1"} 2.0' in text.splitlines()
-    assert 'seconds_count{route="send",worker="1"} 2.0' in text.splitlines()
+    assert 'messages_processed_total{worker="1",type="send"} 3.0' in text.splitlines()
+    assert 'seconds_bucket{worker="1",le="+Inf",route="send"} 2.0' in text.splitlines()
+    assert 'seconds_count{worker="1",route="send"} 2.0' in text.splitlines()
 
 
 async def test_each_family_is_described_once_as_by_the_workers() -> None:
@@ -138,7 +140,7 @@ async def test_a_worker_without_a_page_is_told_and_the_others_are_shown() -> Non
         b"HTTP/1.1 200 OK\r\n\r\n" + body,
     ]
     async with asyncio.timeout(SOON_SECONDS), serving(answers) as ports:
-        text = (await together(ports, "/metrics")).decode()
+        text = (await together(ports, "/metrics", "text/plain")).decode()
     ups = [
         f'chatserver_worker_up{{worker="{n}"}} {up}.0' for n, up in enumerate((1, 0, 0, 0, 0, 1), 1)
     ]
@@ -149,17 +151,43 @@ async def test_a_worker_without_a_page_is_told_and_the_others_are_shown() -> Non
         assert samples(body.decode()).items() <= samples(text, worker).items()
 
 
-async def test_the_loop_goes_on_while_pages_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = workers.text_string_to_metric_families
+async def test_the_loop_goes_on_while_pages_are_combined(monkeypatch: pytest.MonkeyPatch) -> None:
+    combine = workers.combined
     threads: list[threading.Thread] = []
 
-    def noted(text: str) -> Iterable[object]:
+    def noted(*given: Any) -> bytes:
         threads.append(threading.current_thread())
-        return read(text)
+        return combine(*given)
 
-    monkeypatch.setattr(workers, "text_string_to_metric_families", noted)
+    monkeypatch.setattr(workers, "combined", noted)
     answer = b"HTTP/1.1 200 OK\r\n\r\n" + (await page()).encode()
     async with asyncio.timeout(SOON_SECONDS), serving([answer, answer]) as ports:
-        await together(ports, "/metrics")
-    assert len(threads) == 2
-    assert threading.current_thread() not in threads
+        await together(ports, "/metrics", "text/plain")
+    assert len(threads) == 1 and threads[0] is not threading.current_thread()
+
+
+def exemplars(text: str) -> dict[tuple[str, str], str]:
+    """The trace by the worker, and the bucket, that it is an exemplar of."""
+    return {
+        (sample.labels["worker"], sample.labels["le"]): sample.exemplar.labels["trace_id"]
+        for family in openmetrics.text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.exemplar
+    }
+
+
+async def test_exemplars_are_kept_where_they_are_asked_for() -> None:
+    accept, pages = "application/openmetrics-text; version=1.0.0", []
+    for worker in "12":
+        scrape = Scrape(trace=lambda worker=worker: worker * 32)
+        scrape.measures.histogram("seconds", "Seconds", bounds=(0.1, 1.0)).add(0.05)
+        pages.append((await scrape.reply(accept)).body.decode())
+    text = combined([*pages, None], OPEN_METRICS_END).decode()
+    assert exemplars(text) == {("1", "0.1"): "1" * 32, ("2", "0.1"): "2" * 32}
+    assert text.count("# EOF") == 1 and text.endswith(OPEN_METRICS_END)
+    assert lines(text, "chatserver_worker_up") == [
+        f'chatserver_worker_up{{worker="{n}"}} {up}'
+        for n, up in (("1", 1.0), ("2", 1.0), ("3", 0.0))
+    ]
+    cut = pages[0].removesuffix(OPEN_METRICS_END)
+    assert 'chatserver_worker_up{worker="1"} 0.0' in combined([cut], OPEN_METRICS_END).decode()
