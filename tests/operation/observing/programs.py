@@ -15,11 +15,22 @@ from tests.waiting import wait_until
 
 
 class Program:
-    """A context manager; `start` also starts it again. `{port}` in its command is its port."""
+    """A context manager; `start` also starts it again. `{port}` in its command is its port.
 
-    def __init__(self, folder: Path, tool: str, *arguments: str, ready: str = "") -> None:
+    `within` is a command that becomes this one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        tool: str,
+        *arguments: str,
+        ready: str = "",
+        within: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
-        self._command = [need_tool(tool), *(each.format(port=self.port) for each in arguments)]
+        given = [each.format(port=self.port) for each in arguments]
+        self._command = [*within, need_tool(tool), *given]
         self._log = folder / f"{tool}.log"
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
