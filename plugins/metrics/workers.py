@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+from prometheus_client.core import GaugeMetricFamily
+
 ASK_SECONDS = 1.0  # half of a plugin's deadline (plugins.deadline_seconds)
 ANSWER_BYTES = 16 * 1024 * 1024
 
 # The query `workers=own` asks for the metrics of one worker only.
 REQUEST = "GET {path}?workers=own HTTP/1.0\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n"
-UP = """\
-# HELP chatserver_worker_up 1 if the worker answers
-# TYPE chatserver_worker_up gauge
-"""
+UP = GaugeMetricFamily("chatserver_worker_up", "1 if the worker answers", labels=["worker"])
+UP_HEADING = f"# HELP {UP.name} {UP.documentation}\n# TYPE {UP.name} {UP.type}\n"
 OPEN_METRICS_END = "# EOF\n"
 
 
@@ -35,9 +35,13 @@ def combined(pages: Sequence[str | None], end: str = "") -> bytes:
         for heading, samples in _families((page or "").removesuffix(end)).items():
             # Prometheus wants all samples of a family to stand together.
             families.setdefault(heading, []).extend(_labelled(samples, worker))
-    up = [f"chatserver_worker_up {float(bool(page))}" for page in whole]
+    up = [f"{UP.name} {float(bool(page))}" for page in whole]
     told = [line for worker, each in enumerate(up, 1) for line in _labelled([each], worker)]
-    parts = [UP, *told, *(part for family in families.items() for part in (family[0], *family[1]))]
+    parts = [
+        UP_HEADING,
+        *told,
+        *(part for family in families.items() for part in (family[0], *family[1])),
+    ]
     return "".join([*parts, end]).encode()
 
 
