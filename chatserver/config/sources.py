@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from chatserver.config.renamed import successor
 from chatserver.config.settings import Text
 from chatserver.errors import StartupError
 from chatserver.process.folders import packaged
@@ -130,6 +131,11 @@ class Sources:
         return f", expected {PREFIX}SECTION__KEY"
 
     def _set(self, key: list[str], value: Any, label: str) -> None:
+        if now := successor(".".join(key)):
+            self.origin[".".join(key)] = label
+            name = PREFIX + now.replace(".", "__").upper() if _is_variable(label) else now
+            self.problems.append(f"{self.where('.'.join(key))}: it is called {name} now")
+            return
         table = self.tree
         for depth, name in enumerate(key[:-1], 1):
             table = table.setdefault(name, {})

@@ -57,6 +57,27 @@ def test_a_wrong_value_in_a_file(tmp_path: Path, text: str, message: str) -> Non
     assert refusal(str(path)) == f"{path}: {message}"
 
 
+def test_a_setting_that_was_renamed_is_refused_with_its_new_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = {
+        "server.address": "server.host",
+        "plugin.web.hooks.NAME.to": "plugin.web.out.NAME.uri",
+    }
+    monkeypatch.setattr("chatserver.config.renamed.RENAMED", renamed)
+    path = tmp_path / "chat.toml"
+    path.write_text("[server]\naddress = 'x'\nport = 1\n[plugin.web.hooks.ci]\nto = 'x'\n")
+    assert refusal(str(path)).splitlines() == [
+        f"{path}: server.address: it is called server.host now",
+        f"{path}: plugin.web.hooks.ci.to: it is called plugin.web.out.ci.uri now",
+    ]
+    variable = "CHATSERVER_SERVER__ADDRESS"
+    expected = f"{variable}: it is called CHATSERVER_SERVER__HOST now"
+    assert refusal(environ={variable: "x"}) == expected
+    expected = "command line: server.address: it is called server.host now"
+    assert refusal(server__address="x") == expected
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     path = tmp_path / "chat.toml"
     path.write_text("[server]\nprot = 1\nhost = 2\n[limits]\nconnections = 0\n")
