@@ -76,8 +76,8 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
     documents_kept_chars: Annotated[
         Count,
         Meta(
-            description="Characters of clients' documents that are kept parsed; each may take 200 "
-            "bytes of memory."
+            description="Characters of clients' documents that are kept parsed, from their second "
+            "use on; each may take 200 bytes of memory."
         ),
     ] = 65536
 

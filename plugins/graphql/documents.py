@@ -1,4 +1,8 @@
-"""A cache of documents: parsed, checked and validated once, and kept while in use."""
+"""A cache of documents: parsed, checked and validated, and kept while in use.
+
+A document is kept from its second use on. So many that come once, as hostile clients send them, neither drive out those
+of others nor become thousands of objects that the garbage collector has to look at.
+"""
 
 import json
 from collections import OrderedDict
@@ -26,6 +30,8 @@ from chatserver_plugins.graphql.limits import (
     fragments_of,
 )
 from chatserver_plugins.graphql.validation import errors_of, forget_tokens, parsed
+
+SEEN = 4096  # documents that were read of late, of which only a hash is kept
 
 
 class Operation(NamedTuple):
@@ -68,6 +74,7 @@ class Documents:
         self._schema, self._config = schema, config
         self._ready: OrderedDict[str, Document] = OrderedDict()
         self._chars = 0  # of the texts of the cached documents
+        self._seen: OrderedDict[int, None] = OrderedDict()
         self._known: dict[str, Document] = {}
         for name, text in _read(config.documents).items():
             try:
@@ -93,22 +100,38 @@ class Documents:
             )
 
     def is_ready(self, text: str) -> bool:
-        """Whether the document of this text is cached."""
+        """Whether the document of this text is kept."""
         return text in self._ready
 
     def get(self, text: str, *, hide_names: bool = False) -> Document:
         """The document of a text. Raises `Refused`, which suggests similar names unless these are hidden."""
         self.demand_known(text)
         found = self._ready.get(text)
-        if found is None:
-            found = self._ready[text] = self._make(text, hide_names)
-            self._chars += len(text)
-            while self._chars > self._config.documents_kept_chars and len(self._ready) > 1:
-                oldest, _ = self._ready.popitem(last=False)
-                self._chars -= len(oldest)
-        else:
+        if found is not None:
             self._ready.move_to_end(text)
+            return found
+        found = self._make(text, hide_names)
+        if self._was_seen(text):
+            self._keep(text, found)
         return found
+
+    def _was_seen(self, text: str) -> bool:
+        """Whether this is not the document's first use of late."""
+        key = hash(text)
+        if key in self._seen:
+            del self._seen[key]
+            return True
+        self._seen[key] = None
+        if len(self._seen) > SEEN:
+            self._seen.popitem(last=False)
+        return False
+
+    def _keep(self, text: str, document: Document) -> None:
+        self._ready[text] = document
+        self._chars += len(text)
+        while self._chars > self._config.documents_kept_chars and len(self._ready) > 1:
+            oldest, _ = self._ready.popitem(last=False)
+            self._chars -= len(oldest)
 
     def _make(self, text: str, hide_names: bool = False) -> Document:
         node = self._parse(text)

@@ -75,21 +75,47 @@ def test_only_known_documents_need_some() -> None:
         GraphQLConfig(documents_only=True)
 
 
+def test_a_document_is_kept_from_its_second_use_on() -> None:
+    documents = Documents(build([own_part()]), GraphQLConfig())
+    first = documents.get("{ __typename }")
+    assert not documents.is_ready("{ __typename }")
+    second = documents.get("{ __typename }")
+    assert documents.is_ready("{ __typename }") and second is not first
+    assert documents.get("{ __typename }") is second
+
+
+def test_documents_that_come_once_drive_out_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatserver_plugins.graphql.documents.SEEN", 50)
+    documents = Documents(build([own_part()]), GraphQLConfig(documents_kept_chars=100))
+    kept = [documents.get("{ __typename }") for _ in range(2)][1]
+    for number in range(60):
+        documents.get(f"query Q{number} {{ __typename }}")
+    assert documents.get("{ __typename }") is kept
+    assert len(documents._seen) == 50
+    documents.get("query Q0 { __typename }")  # seen too long ago to count
+    assert not documents.is_ready("query Q0 { __typename }")
+
+
 def test_a_frequent_document_stays_ready() -> None:
     config = GraphQLConfig(documents_kept_chars=100)
     documents = Documents(build([own_part()]), config)
-    first = documents.get("{ __typename }")
+    first = [documents.get("{ __typename }") for _ in range(2)][1]
+
+    def use(name: str) -> None:
+        for _ in range(2):
+            documents.get(f"query {name} {{ __typename }}")
+
     for number in range(20):
         assert documents.get("{ __typename }") is first
-        documents.get(f"query Q{number} {{ __typename }}")
+        use(f"Q{number}")
     for number in range(5):
-        documents.get(f"query P{number} {{ __typename }}")
+        use(f"P{number}")
     assert documents.get("{ __typename }") is not first
 
 
 def test_a_document_larger_than_all_that_is_kept() -> None:
     documents = Documents(build([own_part()]), GraphQLConfig(documents_kept_chars=10))
-    large = documents.get("query Large { __typename }")
+    _, large = (documents.get("query Large { __typename }") for _ in range(2))
     assert documents.get("query Large { __typename }") is large
 
 
