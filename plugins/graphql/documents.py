@@ -16,7 +16,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
 )
-from graphql.language import DocumentNode
+from graphql.language import DocumentNode, NameNode
 
 from chatserver import StartupError
 from chatserver_plugins.graphql.config import GraphQLConfig
@@ -29,9 +29,10 @@ from chatserver_plugins.graphql.limits import (
     fields_of,
     fragments_of,
 )
-from chatserver_plugins.graphql.validation import errors_of, forget_tokens, parsed
+from chatserver_plugins.graphql.validation import errors_of, lean, parsed
 
 SEEN = 4096  # documents that were read of late, of which only a hash is kept
+NAMES = 4096
 
 
 class Operation(NamedTuple):
@@ -75,6 +76,7 @@ class Documents:
         self._ready: OrderedDict[str, Document] = OrderedDict()
         self._chars = 0  # of the texts of the cached documents
         self._seen: OrderedDict[int, None] = OrderedDict()
+        self._names: dict[str, NameNode] = {}  # which kept documents share
         self._known: dict[str, Document] = {}
         for name, text in _read(config.documents).items():
             try:
@@ -139,7 +141,9 @@ class Documents:
         errors = errors_of(self._schema, node, hide_names=hide_names)
         if errors:
             raise Refused("graphql.invalid", errors=errors)
-        forget_tokens(node)
+        if len(self._names) > NAMES:
+            self._names.clear()
+        lean(node, self._names)
         operations = [
             part for part in node.definitions if isinstance(part, OperationDefinitionNode)
         ]

@@ -19,17 +19,30 @@ from graphql import (
 )
 from graphql.language import (
     DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
     Lexer,
     NameNode,
     Node,
-    SelectionSetNode,
+    OperationDefinitionNode,
     Source,
     Token,
     TokenKind,
+    VariableDefinitionNode,
+    VariableNode,
 )
 from graphql.language.parser import Parser
 
 ERRORS = 20  # shown of one document
+NAME_CHARS = 64  # longer names are not shared
+# The nodes that an error of an execution may point at: constants were validated, and cannot be wrong then.
+POINTED_AT = (
+    FieldNode,
+    VariableNode,
+    VariableDefinitionNode,
+    OperationDefinitionNode,
+    FragmentDefinitionNode,
+)
 NO_TOKEN = Token(TokenKind.SOF, 0, 0, 0, 0)
 
 
@@ -73,21 +86,31 @@ def errors_of(
     return errors
 
 
-def forget_tokens(document: DocumentNode) -> None:
-    """Drop a document's tokens, and positions that no error message needs."""
+def lean(document: DocumentNode, names: dict[str, NameNode]) -> None:
+    """Drop a document's tokens, positions that no error message needs, and names that `names` has; it gets the others.
+
+    So a document that is kept has fewer objects, which the collector looks at.
+    """
     waiting: list[Node] = [document]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, NameNode | SelectionSetNode):
-            object.__setattr__(node, "loc", None)  # nodes are frozen
+        if not isinstance(node, POINTED_AT):
+            _set(node, "loc", None)
         elif node.loc is not None:
             node.loc.start_token = node.loc.end_token = NO_TOKEN
         for key in node.keys:
             inside = getattr(node, key, None)
-            if isinstance(inside, Node):
+            if isinstance(inside, NameNode) and len(inside.value) <= NAME_CHARS:
+                name = names.setdefault(inside.value, inside)
+                _set(node, key, name)
+                waiting.append(name)
+            elif isinstance(inside, Node):
                 waiting.append(inside)
             elif isinstance(inside, list | tuple):
                 waiting.extend(each for each in inside if isinstance(each, Node))
+
+
+_set = object.__setattr__  # nodes are frozen
 
 
 def _unlink(token: Token | None) -> None:

@@ -4,7 +4,7 @@ import gc
 import re
 
 import pytest
-from graphql import build_schema
+from graphql import NameNode, Node, Visitor, build_schema, execute_sync, parse, print_ast, visit
 
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.documents import Documents
@@ -86,3 +86,62 @@ def test_similar_names_are_suggested_unless_they_are_hidden(documents: Documents
     assert [error.message for error in refused.value.errors or ()] == [
         "Cannot query field 'mee' on type 'Query'."
     ]
+
+
+def test_documents_share_their_names(documents: Documents) -> None:
+    first = documents.get("{ me { name } }").node
+    long = "x" * 65
+    second = documents.get(f"query {long} {{ again: me {{ name }} }}").node
+    assert document_names(first)["name"] is document_names(second)["name"]
+    assert long not in documents._names and document_names(second)[long].loc is None
+    assert print_ast(first) == print_ast(parse("{ me { name } }"))
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "place"),
+    [
+        ("query Q($n: Int) {\n me(n: $n) { id }\n}", {"n": "x"}, (1, 9)),
+        ("query Q($n: Int) {\n bad: me(need: $n) { id }\n}", {"n": None}, (2, 16)),
+        ("{\n me { id broken }\n}", {}, (2, 10)),
+        ("query Q($n: Int = 1) {\n me(list: [$n]) { id }\n}", {"n": None}, (2, 12)),
+        ("query Q($n: Int = 1) {\n me(in: {n: $n}) { id }\n}", {"n": None}, (2, 13)),
+    ],
+)
+def test_errors_of_executions_have_their_places(
+    text: str, variables: dict[str, object], place: tuple[int, int]
+) -> None:
+    schema = build_schema(
+        "type Query { me(n: Int, need: Int!=1, list: [Int!], in: In): User } input In { n: Int! }"
+        " type User { id: ID broken: ID }"
+    )
+    document = Documents(schema, GraphQLConfig()).get(text).node
+
+    class User:
+        def broken(self, info: object) -> None:
+            raise ValueError
+
+    whole = execute_sync(schema, parse(text), {"me": User()}, variable_values=variables)
+    found = execute_sync(schema, document, {"me": User()}, variable_values=variables)
+    assert found.errors and whole.errors
+    assert found.errors[0].locations == whole.errors[0].locations == [place]
+
+
+def test_the_names_that_are_shared_are_bounded(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatserver_plugins.graphql.documents.NAMES", 10)
+    for number in range(50):
+        documents.get(f"query Q{number} {{ me {{ id }} }}")
+    assert len(documents._names) <= 10 + 3
+
+
+def document_names(node: Node) -> dict[str, NameNode]:
+    """All names in a document."""
+    found: dict[str, NameNode] = {}
+
+    class Names(Visitor):
+        def enter_name(self, name: NameNode, *_: object) -> None:
+            found[name.value] = name
+
+    visit(node, Names())
+    return found
