@@ -13,7 +13,6 @@ import yaml
 from chatserver.cli import main
 from tests.operation.observing import shortened
 from tests.operation.observing.programs import Program
-from tests.operation.test_alerts_fire import NOT_CAUSED
 from tests.tools import ROOT, need_tool
 from tests.waiting import wait_until
 
@@ -158,13 +157,8 @@ def test_the_table_of_the_page_has_every_alert_as_it_is() -> None:
 
 def test_the_page_says_what_is_made_to_fire() -> None:
     text = (ROOT / "docs/watching.md").read_text(encoding="utf-8")
-    caused, _, not_caused = text.partition("## What was made to fire")[2].partition(
-        "Not caused there"
-    )
-    assert set(re.findall(r"`(\w+)`", not_caused)) & set(alerts()) == NOT_CAUSED
-    assert set(re.findall(r"`(\w+)`", caused)) & set(alerts()) == set(alerts()) - NOT_CAUSED - {
-        "Watchdog"
-    }
+    caused = text.partition("## What was made to fire")[2]
+    assert set(re.findall(r"`(\w+)`", caused)) & set(alerts()) == set(alerts()) - {"Watchdog"}
 
 
 def test_rules_use_only_metrics_that_exist() -> None:
