@@ -79,7 +79,7 @@ class GraphQLConfig(Settings, frozen=True, kw_only=True):
             description="Characters of clients' documents that are kept parsed, from their second "
             "use on; each may take 200 bytes of memory."
         ),
-    ] = 65536
+    ] = 32768
 
     persisted_chars: Annotated[
         int,
