@@ -1,7 +1,6 @@
 """The composition root: configuration, plugins, service, Tornado; start, drain, stop."""
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from chatserver.hooks.loading import Plugins
 from chatserver.hooks.records import Space
 from chatserver.hooks.types import Job
 from chatserver.interfaces import Store
+from chatserver.process.collector import Collector
 from chatserver.process.descriptors import UNKNOWN, raise_limit, warn_if_few
 from chatserver.process.folders import DataFolder
 from chatserver.process.running_config import noted
@@ -51,11 +51,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
-# Of objects made and kept. A collection of the youngest takes a microsecond for each, and more on a busy
-# machine: fifty thousand, as graphql-core's validation leaves behind, stopped the loop for 0.15 s. Old garbage
-# is freed at once, too: that of many odd documents took 50 to 80 ms with Python's 10 in the last place. Python
-# looks through all old objects only when a quarter as many are new, so a large server does not do it more often.
-GC_THRESHOLDS = (3_000, 5, 2)
 # The interpreter's switch interval: a driver's thread gets the lock from the loop after this time. With
 # Python's default of 5 ms each batch, and each answer of the store, would wait that long.
 THREAD_SECONDS = 0.0005
@@ -386,10 +381,9 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
         if heartbeats is not None:
             heartbeats.serve()
         watchdog.start()
-        gc.collect()
-        gc.freeze()
+        collector = Collector()
+        collector.start()
         sys.setswitchinterval(THREAD_SECONDS)
-        gc.set_threshold(*GC_THRESHOLDS)
         host = loaded.config.server.host
         logger.info("chatserver {} serves http://{}:{}", __version__, host, port)
         if server.internal_port is not None:
@@ -409,6 +403,7 @@ async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: in
         if place is not None:
             loop.remove_reader(place.parent)
         watchdog.stop()
+        collector.stop()
         await server.drain()
     logger.info("stopped")
 

@@ -18,9 +18,10 @@ from pathlib import Path
 import click
 import uvloop
 
-from chatserver.app import GC_THRESHOLDS, THREAD_SECONDS, Server, opened
+from chatserver.app import THREAD_SECONDS, Server, opened
 from chatserver.config import load
 from chatserver.model import AnyEvent, RoomKind, User
+from chatserver.process.collector import THRESHOLDS
 from chatserver.roomlog.room import Room
 from chatserver.search import indexer
 from chatserver.testing.samples import described, joined, posted
@@ -176,7 +177,7 @@ def measure(store: str, *, quick: bool = False) -> Figures:
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as name:
         database = started(store, Path(name))
         sys.setswitchinterval(THREAD_SECONDS)  # as the server does
-        gc.set_threshold(*GC_THRESHOLDS)
+        gc.set_threshold(*THRESHOLDS)
         try:
             return uvloop.run(run(database, store, Path(name), QUICK if quick else LARGE))
         finally:
