@@ -154,8 +154,12 @@ class World:
         command = [need_tool("fuse-overlayfs"), "-f", "-o", options, self.remote]
         self.remote_program = psutil.Popen(command)
         self.stack.callback(_unmount, self.remote)
-        self.stack.callback(self.remote_program.kill)
+        self.stack.callback(self._end_remote)
         wait_until(self.remote.is_mount)
+
+    def _end_remote(self) -> None:
+        self.remote_program.kill()  # even while it is stopped; who waits for its disk gets an error
+        self.remote_program.wait(30)
 
     def _start_probe(self) -> None:
         self.token = self.a.register("operator")
