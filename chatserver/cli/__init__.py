@@ -12,7 +12,7 @@ from chatserver.errors import ChatError, StartupError, StoreUnavailable
 from chatserver.version import __version__
 
 COMMANDS = (
-    *("dev", "serve", "check", "status", "config", "plugins", "user", "jobs", "migrate"),
+    *("dev", "serve", "check", "status", "config", "plugins", "plugin", "user", "jobs", "migrate"),
     *("backup", "restore", "drill", "export", "import", "move", "consumers", "probe"),
     *("upgrade-check", "support-bundle", "completion"),
 )

@@ -1,0 +1,50 @@
+"""Writes the beginning of a plugin: a package with settings, a hook, a test, CI and a page to read.
+
+The files are in `template/`, with NAME for the plugin's name. `chatserver plugin new` calls this.
+"""
+
+import re
+from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from chatserver.errors import StartupError
+
+GROUP = "chatserver.plugins"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# The template's names of files that a package may not hold under their own.
+RENAMED = {"github": ".github", "gitignore": ".gitignore", "toml": "pyproject.toml"}
+
+
+def write(name: str, folder: Path) -> list[Path]:
+    """Write a plugin of this name into a new folder. Returns the files. Raises `StartupError`."""
+    if not NAME.fullmatch(name):
+        raise StartupError(
+            f"{name!r} is no name for a plugin: expected up to 40 of a-z, 0-9 and _, a letter first"
+        )
+    for entry in entry_points(group=GROUP, name=name):
+        home = entry.dist.name if entry.dist else "another package"
+        raise StartupError(f"{home} has a plugin named {name!r} already")
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise StartupError(f"{folder}: it exists already") from None
+    except OSError as error:
+        raise StartupError(f"{folder}: {error.strerror}") from None
+    return sorted(_written(files("chatserver.authoring") / "template", folder, name))
+
+
+def _written(template: Traversable, folder: Path, name: str) -> list[Path]:
+    found: list[Path] = []
+    for each in template.iterdir():
+        shown = RENAMED.get(each.name, each.name.removesuffix(".txt")).replace("NAME", name)
+        path = folder / shown
+        if each.is_dir():
+            path.mkdir()
+            found += _written(each, path, name)
+        else:
+            text = each.read_text(encoding="utf-8").replace("NAME", name)
+            path.write_text(text, encoding="utf-8")
+            found.append(path)
+    return found

@@ -1,0 +1,147 @@
+"""A real server for the tests of a plugin, under any test runner, or none:
+
+    async with running("calm") as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await ada.post(room, "Hello")
+
+Users act through the service, as all interfaces do; `chat.http` and `ada.http` go through the port.
+"""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from chatserver.app import Server
+from chatserver.config import load
+from chatserver.model import MessagePosted, RoomKind, User
+from chatserver.roomlog.room import Room
+from chatserver.runtime.ids import new_id
+from chatserver.service.service import Service
+
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of accounts that live for one test
+ANSWER_SECONDS = 60.0
+HEAD = "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {length}\r\n\r\n"
+
+
+class Answer(NamedTuple):
+    """The answer to an HTTP request; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Chat:
+    """A running server."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self._server, self.port = server, port
+        self.url = f"http://127.0.0.1:{port}"
+
+    @property
+    def service(self) -> Service:
+        return self._server.service
+
+    async def user(self, name: str) -> "Person":
+        """A new account, signed in. The first one of a server is its owner."""
+        user, token = await self.service.accounts.register(name, PASSWORD)
+        return Person(self, user, token)
+
+    async def http(self, method: str, path: str, body: object = None, token: str = "") -> Answer:
+        """Send a request; a body is sent as JSON. Raises `TimeoutError` after ANSWER_SECONDS."""
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = f"Authorization: Bearer {token}\r\n" if token else ""
+        if data:
+            headers += "Content-Type: application/json\r\n"
+        head = HEAD.format(method=method, path=path, headers=headers, length=len(data))
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                writer.write(head.encode() + data)
+                return _parsed(await reader.read())
+            finally:
+                writer.close()
+
+
+class Person:
+    """Somebody with an account, who is signed in."""
+
+    def __init__(self, chat: Chat, user: User, token: str) -> None:
+        self._chat, self.user, self.token = chat, user, token
+
+    @property
+    def id(self) -> str:
+        return self.user.id
+
+    async def create_room(
+        self,
+        name: str,
+        *,
+        kind: RoomKind = RoomKind.PUBLIC,
+        members: Sequence["Person"] = (),
+    ) -> Room:
+        """A new room with this person as owner. Raises `ChatError`."""
+        others = [member.id for member in members]
+        return await self._chat.service.rooms.create(self.user, kind, name, members=others)
+
+    async def join(self, room: Room) -> None:
+        """Join a public room. Raises `ChatError`."""
+        await self._chat.service.rooms.join(self.user, room)
+
+    async def post(self, room: Room, body: str) -> MessagePosted:
+        """The message as it was stored. Raises `ChatError`."""
+        event, _ = await self._chat.service.messages.post(self.user, room, new_id(), body)
+        return event
+
+    async def http(self, method: str, path: str, body: object = None) -> Answer:
+        """Send a request with this person's session. See `Chat.http`."""
+        return await self._chat.http(method, path, body, self.token)
+
+
+@asynccontextmanager
+async def running(
+    *plugins: str, store: str = "memory", settings: Mapping[str, object] | None = None
+) -> AsyncIterator[Chat]:
+    """A server with these plugins, on a free port of loopback, with its data in a temporary folder.
+
+    `settings` are further ones by their keys, such as `{"plugins.folder": "local", "plugin.calm.longest": 5}`.
+    Raises `StartupError` for a plugin or setting that is wrong.
+    """
+    with tempfile.TemporaryDirectory(prefix="chatserver-") as folder:
+        given: dict[str, object] = {
+            "server.data": folder,
+            "server.port": 0,
+            "server.drain_seconds": 0.1,
+            "logging.folder": "",
+            "limits.registrations_per_hour": 0,
+            "plugins.enabled": [store, "password", *plugins],
+            # Hashing is not what is tried: the lowest cost that the plugin has.
+            "plugin.password.memory_kib": 8,
+            "plugin.password.passes": 1,
+        }
+        server = Server(load(overrides=given | dict(settings or {}), environ={}))
+        async with server.opened():
+            port = server.listen()
+            try:
+                yield Chat(server, port)
+            finally:
+                await server.drain()
+
+
+def _parsed(answer: bytes) -> Answer:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = (line.partition(":") for line in lines)
+    return Answer(
+        int(first.split(" ", 2)[1]),
+        {name.strip().lower(): value.strip() for name, _, value in headers},
+        body,
+    )

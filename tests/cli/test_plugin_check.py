@@ -1,0 +1,132 @@
+"""`chatserver plugin check`: what would not start is a problem, what will hurt later is advice with its line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatserver.authoring.advice import CODES
+
+GOOD = """
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+import chatserver
+from chatserver import Draft, hookimpl
+from chatserver.testing.running import running
+
+
+class Plugin:
+    class Config(chatserver.Settings, frozen=True, kw_only=True):
+        path: Annotated[str, msgspec.Meta(description="Where words are.")] = "words"
+
+    def __init__(self, config: Config) -> None:
+        time.sleep(0)
+        self._words = Path(config.path)
+
+    @hookimpl
+    async def startup(self, context: chatserver.Context) -> None:
+        self._seen = context.measures.counter("good_seen_total", "Messages seen")
+
+    @hookimpl
+    async def check_message(self, draft: Draft) -> None:
+        self._seen.add()
+        text = await asyncio.to_thread(lambda: self._words.read_text())
+        open_doors = text.count(draft.body)
+"""
+WRONG = {
+    "import.private": ("import chatserver", "import chatserver.app", "chatserver.app is private"),
+    "import.plugin": (
+        "import chatserver", "import chatserver_plugins.audit", "of another plugin",
+    ),
+    "call.blocking": ("        self._seen.add()", "        time.sleep(1)", "time.sleep blocks"),
+    "metric.prefix": ("good_seen_total", "seen_total", "a name that begins with good_"),
+    "setting.description": (
+        'Annotated[str, msgspec.Meta(description="Where words are.")]',
+        "str",
+        "plugin.good.path has no description",
+    ),
+}  # fmt: skip
+
+
+def checked(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "chatserver", "plugin", "check", "good"]
+    given = ["--set", f"plugins.folder={folder}", *options]
+    return subprocess.run([*command, *given], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    path = tmp_path / "good.py"
+    path.write_text(GOOD)
+    return path
+
+
+def test_a_good_plugin_is_in_order(plugin: Path) -> None:
+    done = checked(plugin.parent, "--strict")
+    assert (done.returncode, done.stdout) == (0, "good: in order\n"), done.stderr
+
+
+@pytest.mark.parametrize("code", WRONG)
+def test_each_advice_has_its_code_and_line(plugin: Path, code: str) -> None:
+    before, after, said = WRONG[code]
+    text = GOOD.replace(before, after, 1) if code != "import.private" else f"{after}\n{GOOD}"
+    if code == "import.plugin":
+        text = f"{after}\n{GOOD}"
+    plugin.write_text(text)
+    done = checked(plugin.parent)
+    (line,) = done.stdout.splitlines()
+    assert f": {code}: " in line and said in line and line.startswith(f"{plugin}:")
+    number = int(line.removeprefix(f"{plugin}:").partition(":")[0])
+    where = "class Plugin" if code == "setting.description" else after
+    assert where in text.splitlines()[number - 1]
+    assert done.returncode == 0 and checked(plugin.parent, "--strict").returncode == 1
+
+
+def test_every_advice_is_tried() -> None:
+    assert set(WRONG) == set(CODES)
+
+
+@pytest.mark.parametrize(
+    "blocking",
+    [
+        "open('x')", "Path('x').read_text()", "self._words.write_bytes(b'')",
+        "import subprocess; subprocess.run(['x'])",
+    ],
+)  # fmt: skip
+def test_other_calls_that_block(plugin: Path, blocking: str) -> None:
+    plugin.write_text(GOOD.replace("        self._seen.add()", f"        {blocking}"))
+    assert ": call.blocking: " in checked(plugin.parent).stdout
+
+
+def test_what_would_not_start_is_a_problem(plugin: Path) -> None:
+    routes = """
+    @hookimpl
+    def register_routes(self) -> list[chatserver.Route]:
+        return [chatserver.Route(path="/health", get=self.check_message)]
+"""
+    plugin.write_text(GOOD + routes)
+    done = checked(plugin.parent)
+    assert done.returncode == 1 and "/health is an address of the server itself" in done.stderr
+    plugin.write_text(GOOD.replace("check_message", "check_mesage"))
+    done = checked(plugin.parent)
+    assert done.returncode == 1 and "did you mean check_message?" in done.stderr
+
+
+def test_it_stands_beside_the_plugins_of_a_configuration(plugin: Path, tmp_path: Path) -> None:
+    chat = tmp_path / "chat.toml"
+    chat.write_text('[plugins]\nenabled = ["sqlite", "password", "audit"]\n')
+    assert checked(tmp_path, "-c", str(chat)).returncode == 0
+    chat.write_text('[plugins]\nenabled = ["password"]\n')
+    done = checked(tmp_path, "-c", str(chat))
+    assert done.returncode == 1 and "provide_store" in done.stderr
+
+
+def test_an_unknown_plugin_is_named(tmp_path: Path) -> None:
+    done = checked(tmp_path)
+    assert done.returncode == 1 and "there is no plugin 'good'" in done.stderr

@@ -1,0 +1,86 @@
+"""`chatserver plugin new`: what it writes works as it is, and its test fails if the plugin does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def new(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "chatserver", "plugin", "new", *arguments]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    """A new plugin, found as an installed one is: by its metadata."""
+    done = new(tmp_path, "quiet_please")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "chatserver-quiet_please"
+    assert {path.relative_to(tmp_path) for path in folder.rglob("*") if path.is_file()} == {
+        Path(line) for line in done.stdout.splitlines()
+    }
+    info = folder / "chatserver_quiet_please-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: chatserver-quiet_please\nVersion: 0.1.0\n"
+    )
+    project = (folder / "pyproject.toml").read_text()
+    assert 'quiet_please = "chatserver_quiet_please:Plugin"' in project
+    (info / "entry_points.txt").write_text(
+        "[chatserver.plugins]\nquiet_please = chatserver_quiet_please:Plugin\n"
+    )
+    return folder
+
+
+def tested(folder: Path) -> "subprocess.CompletedProcess[str]":
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def test_its_test_passes_and_notices_a_broken_plugin(plugin: Path) -> None:
+    done = tested(plugin)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+    module = plugin / "chatserver_quiet_please/__init__.py"
+    module.write_text(module.read_text().replace("isupper", "islower"))
+    done = tested(plugin)
+    assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout + done.stderr
+
+
+def test_its_configuration_is_in_order(plugin: Path) -> None:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(plugin), str(ROOT)])}
+    command = [sys.executable, "-m", "chatserver", "check", "-c", "chat.toml"]
+    done = subprocess.run(command, cwd=plugin, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not [
+        path
+        for path in plugin.rglob("*")
+        if path.is_file() and b"NAME" in path.read_bytes() and path.suffix != ".pyc"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Quiet", "'Quiet' is no name for a plugin"),
+        ("../up", "'../up' is no name for a plugin"),
+        ("wordfilter", "pluggable-chatserver has a plugin named 'wordfilter' already"),
+        ("here", "chatserver-here: it exists already"),
+    ],
+)
+def test_what_it_refuses(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "chatserver-here").mkdir()
+    done = new(tmp_path, name)
+    assert done.returncode == 1 and said in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["chatserver-here"]
+
+
+def test_another_folder_can_be_named(tmp_path: Path) -> None:
+    assert new(tmp_path, "calm", "--to", "deep/er").returncode == 0
+    assert (tmp_path / "deep/er/chatserver_calm/__init__.py").is_file()
