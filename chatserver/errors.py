@@ -44,6 +44,7 @@ CODES: dict[str, Meaning] = {
         409, "never", "Make somebody else an owner first: you are the room's last one."
     ),
     "message.not_found": Meaning(404, "refresh", "There is no such message."),
+    "action.refused": Meaning(422, "never", "This was refused."),
     "message.refused": Meaning(422, "never", "The message was refused."),
     "message.client_id_reused": Meaning(
         409, "never", "This client_id was used for another message."

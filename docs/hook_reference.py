@@ -8,12 +8,13 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import msgspec
 from wrapping import item
 
-from chatserver.hooks import context, types
+from chatserver.hooks import actions, context, types
 from chatserver.hooks.specs import Hooks
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
@@ -21,7 +22,15 @@ MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\
 
 def reference() -> str:
     """The hooks, then the types of their arguments and results."""
-    return "\n\n".join([*_hooks(), "## Types that hooks take and return", *_types()])
+    return "\n\n".join(
+        [
+            *_hooks(),
+            "## Types that hooks take and return",
+            *_types(types, context),
+            "## Actions",
+            *_types(actions),
+        ]
+    )
 
 
 def signature(name: str) -> str:
@@ -40,8 +49,7 @@ def _hooks() -> Iterator[str]:
             yield f"### `{name}`\n\n```python\n{signature(name)}\n```\n\n{_text(function)}"
 
 
-def _types() -> Iterator[str]:
-    modules = (types, context)
+def _types(*modules: ModuleType) -> Iterator[str]:
     own = [
         (name, kind)
         for module in modules

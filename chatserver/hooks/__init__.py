@@ -1,6 +1,7 @@
 """The plugin seam: every hook, and calling plugins without being harmed by them.
 
 specs.py, types.py, context.py   hooks, their arguments and results, the parts of a server that plugins get
+actions.py                       what users do, as plugins see it before it is done
 targets.py                       places for backups that plugins provide
 loading.py                       finds and checks plugins
 calls.py, observers.py           one method a hook; queues of observers

@@ -5,12 +5,14 @@ pluggy checks and orders the hooks. `guard.py` contains the calls, `observers.py
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from functools import partial
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
+from chatserver.hooks.actions import ACTIONS, Action
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
 from chatserver.hooks.targets import BackupScheme
@@ -34,11 +36,18 @@ from chatserver.interfaces import Authenticator, Bus, Records, Store, Tracer
 from chatserver.model import AnyEvent, User
 from chatserver.runtime.measure import Measures
 
+A = TypeVar("A", bound=Action)
+
+REASON_CHARS = 500  # of a refusal, that are shown
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 STARTUP_SECONDS = 60.0  # for one plugin's `startup`; after this a plugin that hangs is named
 Calls = Mapping[str, tuple[Call, ...]]  # by hook
 ContextOf = Callable[[str], object]  # makes the `Context` of the plugin of this name
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
+
+
+def _as_it_is(action: A) -> A:
+    return action
 
 
 class HookCalls:
@@ -60,6 +69,8 @@ class HookCalls:
         self._started: list[str] = []
         self.messages_are_checked = bool(calls["change_message"] or calls["check_message"])
         self.events_are_observed = bool(calls["on_event"])
+        self._changing = _by_action(calls["change_action"])
+        self._checking = _by_action(calls["check_action"])
 
     # -- at start ------------------------------------------------------------------------------
 
@@ -153,7 +164,8 @@ class HookCalls:
 
     async def change_message(self, draft: Draft, user: User) -> Draft:
         for call in self._calls["change_message"]:
-            changed = await self._ask("change_message", call, draft, user, _is_change)
+            given = {"draft": draft, "user": user}
+            changed = await self._ask("change_message", call, given, user.id, _is_change)
             if changed is not None:
                 # A plugin may change the text, but not the room or the edited message.
                 draft = msgspec.structs.replace(draft, body=changed.body)
@@ -162,18 +174,48 @@ class HookCalls:
     async def check_message(self, draft: Draft, user: User) -> None:
         """Raise `ChatError` message.refused with the reason of the first plugin that refuses."""
         for call in self._calls["check_message"]:
-            refusal = await self._ask("check_message", call, draft, user, _is_verdict)
+            given = {"draft": draft, "user": user}
+            refusal = await self._ask("check_message", call, given, user.id, _is_verdict)
             if refusal is not None:
-                detail: dict[str, object] = {"plugin": call.plugin}
-                raise ChatError("message.refused", refusal.reason, detail=detail)
+                raise _refused("message.refused", refusal, call)
+
+    async def allow(
+        self, action: A, user: User | None, address: str = "", clean: Callable[[A], A] = _as_it_is
+    ) -> A:
+        """The action as plugins want it. `address` is that of somebody who is no user yet.
+
+        `clean` makes an action's texts canonical, and raises `ChatError` for one that is not valid: what it
+        refuses of the user's own is raised here, what it refuses of a plugin's is that plugin's failure. Raises
+        `ChatError` action.refused with the reason of the first plugin that refuses.
+        """
+        action, kind, by = clean(action), type(action), user.id if user else address
+        for call in self._changing.get(kind, ()):
+            given = {"action": action, "user": user}
+            is_answer = partial(_is_changed, action, clean)
+            changed = await self._ask("change_action", call, given, by, is_answer)
+            if changed is not None:
+                action = clean(_taken_over(action, changed))
+        for call in self._checking.get(kind, ()):
+            given = {"action": action, "user": user}
+            refusal = await self._ask("check_action", call, given, by, _is_verdict)
+            if refusal is not None:
+                raise _refused("action.refused", refusal, call)
+        return action
 
     async def _ask(
-        self, hook: str, call: Call, draft: Draft, user: User, is_answer: Callable[[Any], bool]
+        self,
+        hook: str,
+        call: Call,
+        given: dict[str, Any],
+        by: str,
+        is_answer: Callable[[Any], bool],
     ) -> Any:
-        """The plugin's answer; None if it has none, or if it fails and its `on_failure` is `pass`."""
-        given = {"draft": draft, "user": user}
+        """The plugin's answer; None if it has none, or if it fails and its `on_failure` is `pass`.
+
+        `by` is the user, or the address, whose failures count together.
+        """
         try:
-            return await self.guard.run(hook, call, given, user=user.id, is_answer=is_answer)
+            return await self.guard.run(hook, call, given, user=by, is_answer=is_answer)
         except PluginFailed:
             if not call.passes:
                 raise
@@ -301,6 +343,40 @@ def consumer_problems(consumer: Consumer) -> Iterator[str]:
         yield "batch, rooms_at_once and attempts must be at least 1"
     if min(consumer.backoff, consumer.longest_pause, consumer.deadline) <= 0:
         yield "backoff, longest_pause and deadline must be above 0"
+
+
+def _by_action(calls: Sequence[Call]) -> dict[type[Action], tuple[Call, ...]]:
+    """The calls by the kind of action that they want, so that others wake no plugin."""
+    found = {kind: tuple(call for call in calls if kind in call.actions) for kind in ACTIONS}
+    return {kind: wanting for kind, wanting in found.items() if wanting}
+
+
+def _refused(code: str, refusal: Refusal, call: Call) -> ChatError:
+    return ChatError(code, refusal.reason[:REASON_CHARS], detail={"plugin": call.plugin})
+
+
+def _taken_over(action: A, changed: A) -> A:
+    """The action with the changeable fields of another one."""
+    fields = {name: getattr(changed, name) for name in action.changeable}
+    return msgspec.structs.replace(action, **fields)
+
+
+def _is_changed(action: A, clean: Callable[[A], A], answer: object) -> bool:
+    """Whether an answer of `change_action` is none, or an action of the same kind that is valid."""
+    if answer is None:
+        return True
+    if not isinstance(answer, type(action)):
+        return False
+    try:
+        wanted = _taken_over(action, answer)
+        msgspec.convert(msgspec.to_builtins(wanted), type(action))  # checks the types of its fields
+        clean(wanted)
+    except (ChatError, msgspec.ValidationError, TypeError, ValueError):
+        return False
+    return all(
+        text is None or _is_text(text)
+        for text in (getattr(wanted, name) for name in action.changeable)
+    )
 
 
 def _is_change(answer: object) -> bool:

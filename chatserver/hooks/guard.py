@@ -9,12 +9,16 @@ from loguru import logger
 
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
+from chatserver.hooks.actions import Action
 from chatserver.hooks.breaker import Breaker
 from chatserver.hooks.deadline import Late, finish
 from chatserver.runtime.measure import Measures
 
 # Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
-ANSWERING = ("change_message", "check_message", "register_routes", "register_consumers")
+ANSWERING = (
+    *("change_message", "check_message", "change_action", "check_action"),
+    *("register_routes", "register_consumers"),
+)
 # Hooks that are always called, however often they failed: one client's requests must not close a route for
 # all others, and jobs and consumers pause by themselves. The guard also waits for their end, as a job or a
 # delivery must not run twice at the same time.
@@ -24,7 +28,7 @@ WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
 class Call(NamedTuple):
     """One plugin's implementation of one hook, and the arguments it takes.
 
-    `passes`: if the call fails, the message is handled as if the plugin were not there (`on_failure`).
+    `passes`: if the call fails, the message or action is handled as if the plugin were not there (`on_failure`).
     """
 
     plugin: str
@@ -32,6 +36,7 @@ class Call(NamedTuple):
     arguments: Sequence[str]
     passes: bool = False
     kinds: Collection[str] | None = None  # of events, for `on_event`; None means all
+    actions: Collection[type[Action]] = ()  # for `change_action` and `check_action`
 
     def __call__(self, **given: Any) -> Any:
         return self.function(*[given[name] for name in self.arguments])
@@ -63,7 +68,7 @@ class Guard:
         )
         self._passed = measures.counter(
             "chatserver_hook_passed_total",
-            "Messages that passed although a plugin failed, by its on_failure",
+            "Messages and actions that passed although a plugin failed, by its on_failure",
             ("plugin", "hook"),
         )
 
@@ -120,7 +125,7 @@ class Guard:
         self.count(hook, plugin, "error")
 
     def note_passed(self, hook: str, plugin: str) -> None:
-        """Count a message that passes although the plugin failed."""
+        """Count a message or action that passes although the plugin failed."""
         self._passed.add(labels=(plugin, hook))
 
     def _breaker(self, hook: str, plugin: str) -> Breaker | None:

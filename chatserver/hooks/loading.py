@@ -20,21 +20,23 @@ import pluggy
 from chatserver.config import Config
 from chatserver.config.settings import Table, convert, describe
 from chatserver.errors import StartupError
+from chatserver.hooks.actions import ACTIONS
 from chatserver.hooks.calls import EVENT_KINDS
 from chatserver.hooks.guard import Call
-from chatserver.hooks.specs import PROJECT, Hooks
+from chatserver.hooks.specs import ACTIONS_OF, PROJECT, Hooks
 from chatserver.hooks.types import Settings
 from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
-# An additional setting of each plugin that has one of MESSAGE_HOOKS.
+# An additional setting of each plugin that has one of JUDGING_HOOKS.
 ON_FAILURE = "on_failure"
-MESSAGE_HOOKS = ("change_message", "check_message")
+ACTION_HOOKS = ("change_action", "check_action")
+JUDGING_HOOKS = ("change_message", "check_message", *ACTION_HOOKS)
 OnFailure = Annotated[
     Literal["refuse", "pass"],
     msgspec.Meta(
-        description="Effect of a failure of the plugin on a message: it is refused, or passes as "
-        "if the plugin were not there."
+        description="Effect of a failure of the plugin on a message or action: it is refused, or "
+        "passes as if the plugin were not there."
     ),
 ]
 
@@ -105,6 +107,7 @@ class Plugins:
                     impl.argnames,
                     kinds=self._kinds(impl, hook),
                     passes=impl.plugin_name in self._passing,
+                    actions=getattr(impl.function, ACTIONS_OF, ()),
                 )
                 for impl in sorted(
                     getattr(self._pluggy.hook, hook).get_hookimpls(),
@@ -155,12 +158,12 @@ def hook_names() -> list[str]:
 def settings_type(kind: type[Any]) -> type[Settings]:
     """The class of a plugin's settings. Raises `TypeError` if its `Config` is not one.
 
-    A plugin that checks or changes messages also has `on_failure`.
+    A plugin that checks or changes messages or actions also has `on_failure`.
     """
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):
         raise TypeError("its Config must derive from chatserver.Settings")
-    has_policy = any(hasattr(kind, hook) for hook in MESSAGE_HOOKS)
+    has_policy = any(hasattr(kind, hook) for hook in JUDGING_HOOKS)
     return _with_policy(found) if has_policy else found
 
 
@@ -296,6 +299,18 @@ def _check_hooks(name: str, kind: type[Any]) -> None:
         if inspect.iscoroutinefunction(method) != wanted:
             colour = "async def" if wanted else "a plain function"
             raise StartupError(f"plugin {name}: {hook} must be {colour}")
+        _check_actions(f"plugin {name}: {hook}", hook, getattr(method, ACTIONS_OF, ()))
+
+
+def _check_actions(what: str, hook: str, actions: Collection[Any]) -> None:
+    """Check that a hook for actions says which, and that no other hook does."""
+    if (hook in ACTION_HOOKS) != bool(actions):
+        how = "say which: @hookimpl(actions=(RoomJoin, …))" if not actions else "have no actions"
+        raise StartupError(f"{what} must {how}")
+    for each in actions:
+        if each not in ACTIONS:
+            known = ", ".join(kind.__name__ for kind in ACTIONS)
+            raise StartupError(f"{what}: {each!r} is no action; there are {known}")
 
 
 def _close_to(hook: str, hooks: list[str]) -> str:

@@ -7,10 +7,12 @@ plugins are called in the order of the configuration. A plugin takes any subset 
 name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
 
 import pluggy
 
+from chatserver.hooks.actions import Action
 from chatserver.hooks.context import Context
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import (
@@ -30,7 +32,33 @@ from chatserver.model import AnyEvent, User
 
 PROJECT = "chatserver"
 hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+_mark = pluggy.HookimplMarker(PROJECT)
+F = TypeVar("F", bound=Callable[..., Any])
+ACTIONS_OF = (
+    "chatserver_actions"  # the attribute of a hook's function that says which actions it wants
+)
+
+
+@overload
+def hookimpl(function: F) -> F: ...
+@overload
+def hookimpl(*, actions: Sequence[type[Action]] = (), **options: Any) -> Callable[[F], F]: ...
+def hookimpl(
+    function: F | None = None, *, actions: Sequence[type[Action]] = (), **options: Any
+) -> F | Callable[[F], F]:
+    """Marks a method of a plugin as a hook: `@hookimpl`, or `@hookimpl(actions=(RoomJoin, Pin))`.
+
+    `actions` are the kinds of actions that `change_action` or `check_action` is called for. Other options are
+    pluggy's.
+    """
+
+    def mark(function: F) -> F:
+        marked: F = _mark(function, **options)
+        if actions:
+            setattr(marked, ACTIONS_OF, tuple(actions))
+        return marked
+
+    return mark if function is None else mark(function)
 
 
 class Hooks:
@@ -155,6 +183,28 @@ class Hooks:
         reason the author sees, or None if it may pass. An error refuses the message
         (plugin.failed), unless the plugin's section says `on_failure = "pass"`. The first refusal
         stops; later plugins are not asked.
+        """
+
+    @hookspec
+    async def change_action(self, action: Action, user: User | None) -> Action | None:
+        """Rewrite what a user asks for, before it is checked and done.
+
+        Runs for each action of the kinds that the plugin names, as in `@hookimpl(actions=(RoomCreate,))`,
+        after the rights of `user` were checked; `user` is None for somebody who makes an account. Return
+        another action of the same kind, or None to leave it unchanged; only fields that its class names as
+        `changeable` count. An error refuses the action (plugin.failed), unless the plugin's section says
+        `on_failure = "pass"`. Each plugin gets what the one before it returned.
+        """
+
+    @hookspec
+    async def check_action(self, action: Action, user: User | None) -> Refusal | None:
+        """Refuse what a user asks for.
+
+        Runs for each action of the kinds that the plugin names, as in `@hookimpl(actions=(RoomJoin, Pin))`,
+        after all changes. Return a refusal, whose reason the user sees (action.refused), or None. An error
+        refuses the action (plugin.failed), unless the plugin's section says `on_failure = "pass"`. The first
+        refusal stops; later plugins are not asked. Commands of operators and work of plugins through
+        `service.accounts` are no actions of users.
         """
 
     @hookspec

@@ -27,20 +27,20 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The refusal of a message; the author sees the reason."""
+    """The refusal of a message or an action; the user sees the reason, of which 500 characters count."""
 
     reason: str
 
 
-Outcome: TypeAlias = Literal["ok", "wrong", "locked", "limited"]
+Outcome: TypeAlias = Literal["ok", "wrong", "locked", "refused", "limited"]
 
 
 class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt to sign in. `user` is the id, or None if there is no such account.
 
-    `outcome` is success, a wrong password or name, a locked account (the password was right), or too many
-    earlier failures. The last kind is reported once a minute for each account and network; `times` is the
-    number of attempts since the last report.
+    `outcome` is success, a wrong password or name, a locked account or a plugin's refusal (the password was
+    right), or too many earlier failures. The last kind is reported once a minute for each account and
+    network; `times` is the number of attempts since the last report.
     """
 
     user: str | None

@@ -10,6 +10,7 @@ import msgspec
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
+from chatserver.hooks.actions import AccountLock, Register, SignIn
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import AccountChange, Actor, Deed
 from chatserver.interfaces import Authenticator, Store, StoredSession
@@ -74,12 +75,14 @@ class Accounts(Directory):
         """Make an account and sign it in. The first account of the installation becomes owner.
 
         Each attempt counts for its `address`; attempts without an address count together. Raises
-        `ChatError` auth.closed, limit.rate, and those of `add`.
+        `ChatError` auth.closed, limit.rate, action.refused, and those of `add`.
         """
         if self._config.registration == "closed":
             raise ChatError("auth.closed")
         self._registrations.take(address)
-        user = await self._made(username, password, name, None, Actor(address=address))
+        action = Register(username=clean_username(username), name=name, address=address)
+        wanted = await self._hooks.allow(action, None, address, clean=_cleaned)
+        user = await self._made(username, password, wanted.name, None, Actor(address=address))
         by = Actor(user=user.id, address=address or None)
         self._tell("registered", user, by, role=user.role)
         return user, await self._authenticator.open_session(user.id)
@@ -165,7 +168,7 @@ class Accounts(Directory):
     async def login(
         self, username: str, password: str, address: str, device: str = ""
     ) -> tuple[User, str]:
-        """Sign in. Raises `ChatError` auth.invalid, the same for every reason, or limit.rate.
+        """Sign in. Raises `ChatError` auth.invalid, the same for every reason, limit.rate, or action.refused.
 
         `device` is a token of `remember_device`, if the client holds one.
         """
@@ -189,6 +192,11 @@ class Accounts(Directory):
         if user.disabled:
             self._attempts.tell(known, address, "locked")
             raise ChatError("auth.invalid")
+        try:
+            await self._hooks.allow(SignIn(address=address), user)
+        except ChatError:
+            self._attempts.tell(known, address, "refused")
+            raise
         self._attempts.tell(known, address, "ok")
         user = await self._settled(user)
         return user, await self._authenticator.open_session(user.id)
@@ -274,6 +282,7 @@ class Accounts(Directory):
         user = await self._named(username)
         if user.role is ServerRole.OWNER:
             raise ChatError("user.forbidden", "An owner of the server cannot be locked out.")
+        await self._hooks.allow(AccountLock(account=user.id, locked=disabled), actor)
         return await self.lock(username, disabled, Actor(user=actor.id, address=address))
 
     async def lock(self, username: str, locked: bool, by: Actor = THE_SERVER) -> User:
@@ -401,6 +410,12 @@ class Accounts(Directory):
                 subscriber.pipe.close(CLOSE_REJECTED, "the session has ended")
             else:
                 self._hub.update_user(found)
+
+
+def _cleaned(action: Register) -> Register:
+    """The action with a clean shown name. Raises `ChatError` request.invalid."""
+    name = clean_person_name(action.name) if action.name and action.name.strip() else None
+    return msgspec.structs.replace(action, name=name)
 
 
 def _looks(user: User) -> set[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.actions import MessageDelete, Pin, React
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Draft
 from chatserver.model import (
@@ -201,6 +202,9 @@ class Messages:
         demand(user, room, Right.READ)
         found = await self._history.message(room, message)
         right = Right.DELETE if found.author.id == user.id else Right.MODERATE
+        demand(user, room, right)
+        action = MessageDelete(room=room.id, message=message, author=found.author.id)
+        await self._hooks.allow(action, user)
         return await self._change(MessageDeleted, user, room, right, found)
 
     async def react(self, user: User, room: Room, message: str, emoji: str) -> int:
@@ -217,6 +221,7 @@ class Messages:
                 detail={"field": "reactions", "reason": "count"},
             )
         await self._history.demand_reactable(user, room, message)
+        await self._hooks.allow(React(room=room.id, message=message, emoji=emoji, added=True), user)
         return await self._change(ReactionAdded, user, room, Right.REACT, found, emoji=emoji)
 
     async def unreact(self, user: User, room: Room, message: str, emoji: str) -> int:
@@ -225,6 +230,9 @@ class Messages:
         found = await self._history.message(room, message)
         if user.id not in found.reactions.get(emoji, ()):
             return room.head
+        await self._hooks.allow(
+            React(room=room.id, message=message, emoji=emoji, added=False), user
+        )
         return await self._change(ReactionRemoved, user, room, Right.REACT, found, emoji=emoji)
 
     async def pin(self, user: User, room: Room, message: str, pinned: bool) -> int:
@@ -235,6 +243,7 @@ class Messages:
             return room.head
         if pinned:
             await self._history.demand_reactable(user, room, message)
+        await self._hooks.allow(Pin(room=room.id, message=message, pinned=pinned), user)
         kind = PinAdded if pinned else PinRemoved
         return await self._change(kind, user, room, Right.PIN, found)
 

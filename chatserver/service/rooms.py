@@ -5,13 +5,25 @@ import heapq
 from base64 import b32encode
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from chatserver.cluster.bus.online import Online
 from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Hub
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.actions import (
+    RoomAppoint,
+    RoomChange,
+    RoomCreate,
+    RoomInvite,
+    RoomJoin,
+    RoomLeave,
+    RoomRemove,
+)
+from chatserver.hooks.calls import HookCalls
 from chatserver.interfaces import Store
 from chatserver.model import MemberChanged, RoomChanged, RoomKind, RoomRole, User
 from chatserver.roomlog.cache import RoomCache
@@ -32,10 +44,11 @@ from chatserver.service.rights import (
     may_read,
 )
 from chatserver.service.roomlist import JOINED_ROOMS, JoinedPage, RoomLists
-from chatserver.service.texts import clean_name
+from chatserver.service.texts import clean_name, clean_topic
 from chatserver.service.views import MemberView, RoomList, RoomView, room_name, view_of
 
 MEMBER_PAGE = 1000
+Described = TypeVar("Described", RoomCreate, RoomChange)
 JOINED, PUBLIC = "joined", "public"  # parts of the list of rooms; its cursors begin with one
 
 
@@ -52,8 +65,10 @@ class RoomService:
         changes: Changes,
         limits: LimitsConfig,
         online: Online,
+        hooks: HookCalls,
     ) -> None:
         self._store, self._cache, self._log, self._online = store, cache, log, online
+        self._hooks = hooks
         self._accounts, self._limits = accounts, limits
         self._public = PublicRooms(store)
         self._markers = ReadMarkers(store, hub)
@@ -203,20 +218,21 @@ class RoomService:
         async with self._invitations.lock(user):
             if kind is RoomKind.DIRECT:
                 return await self._create_direct(user, others)
-            return await self._create(user, kind, clean_name(name), topic.strip(), others)
+            return await self._create(user, kind, name, topic, others)
 
     async def change(self, user: User, room: Room, name: str | None, topic: str | None) -> int:
         """Change name or topic; returns the seq of the change."""
         demand(user, room, Right.CHANGE)
-        cleaned = None if name is None else clean_name(name)
+        action = RoomChange(room=room.id, name=name, topic=topic)
+        wanted = await self._hooks.allow(action, user, clean=_cleaned)
 
         def changed(**fields: Any) -> RoomChanged:
             old = room.description
             assert old is not None
             return RoomChanged(
-                name=old.name if cleaned is None else cleaned,
+                name=old.name if wanted.name is None else wanted.name,
                 kind=old.kind,
-                topic=old.topic if topic is None else topic.strip(),
+                topic=old.topic if wanted.topic is None else wanted.topic,
                 **fields,
             )
 
@@ -232,6 +248,7 @@ class RoomService:
         if room.role(user.id) is not None:
             return
         demand(user, room, Right.JOIN)
+        await self._hooks.allow(RoomJoin(room=room.id), user)
         async with self._invitations.lock(user):
             await self._invitations.check_own(user)
             await self._membership.admit(user, room, user, RoomRole.MEMBER, Right.JOIN)
@@ -239,6 +256,7 @@ class RoomService:
     async def leave(self, user: User, room: Room) -> None:
         """Leave a room. The last owner can leave only as the last member."""
         demand(user, room, Right.LEAVE)
+        await self._hooks.allow(RoomLeave(room=room.id), user)
         await self._membership.dismiss(user, room, user.id, Right.LEAVE)
 
     async def invite(self, user: User, room: Room, other: str) -> None:
@@ -247,6 +265,7 @@ class RoomService:
         invited = await self._accounts.get(other)
         if room.role(invited.id) is not None:
             return
+        await self._hooks.allow(RoomInvite(room=room.id, member=invited.id), user)
         async with self._invitations.lock(user):
             await self._invitations.check_invited(user, [invited])
             await self._membership.admit(user, room, invited, RoomRole.MEMBER, Right.INVITE)
@@ -258,6 +277,7 @@ class RoomService:
         if other == user.id:
             raise ChatError("room.forbidden")
         demand_lower(user, room, other)
+        await self._hooks.allow(RoomRemove(room=room.id, member=other), user)
         await self._membership.dismiss(user, room, other, Right.MODERATE)
         await self._tell_nodes(room)
 
@@ -270,6 +290,8 @@ class RoomService:
             if role is not RoomRole.OWNER:
                 demand_other_owner(room, other)
 
+        check()
+        await self._hooks.allow(RoomAppoint(room=room.id, member=other, role=role), user)
         check()
         member = room.members[other]
         seq = await self._membership.append(
@@ -309,12 +331,13 @@ class RoomService:
     # -- shared ------------------------------------------------------------------------------------
 
     async def _create(
-        self, user: User, kind: RoomKind, name: str, topic: str, others: Sequence[User]
+        self, user: User, kind: RoomKind, name: str | None, topic: str, others: Sequence[User]
     ) -> Room:
+        wanted = await self._allowed(user, kind, clean_name(name), topic, others)
         await self._invitations.check_own(user)
         await self._invitations.check_invited(user, others)
         room = self._cache.keep(Room(new_id()))
-        await self._membership.describe(user, room, name, kind, topic)
+        await self._membership.describe(user, room, clean_name(wanted.name), kind, wanted.topic)
         if kind is RoomKind.PUBLIC:
             self._public.forget()
         await self._membership.admit(user, room, user, RoomRole.OWNER)
@@ -322,10 +345,18 @@ class RoomService:
             await self._membership.admit(user, room, other, RoomRole.MEMBER)
         return room
 
+    async def _allowed(
+        self, user: User, kind: RoomKind, name: str | None, topic: str, others: Sequence[User]
+    ) -> RoomCreate:
+        members = tuple(other.id for other in others)
+        action = RoomCreate(kind=kind, name=name, topic=topic, members=members)
+        return await self._hooks.allow(action, user, clean=_cleaned)
+
     async def _create_direct(self, user: User, others: Sequence[User]) -> Room:
         pair = {user.id, *(other.id for other in others)}
         room = await self._cache.load(direct_room_id(pair))
         if room is None:
+            await self._allowed(user, RoomKind.DIRECT, None, "", others)
             await self._invitations.check_own(user)
             await self._invitations.check_invited(user, others)
             room = self._cache.keep(Room(direct_room_id(pair)))
@@ -337,6 +368,13 @@ class RoomService:
             if room.role(member.id) is None:
                 await self._membership.admit(user, room, member, RoomRole.MEMBER)
         return room
+
+
+def _cleaned(action: Described) -> Described:
+    """The action with a clean name and topic. Raises `ChatError` request.invalid."""
+    name = None if action.name is None else clean_name(action.name)
+    topic = None if action.topic is None else clean_topic(action.topic)
+    return msgspec.structs.replace(action, name=name, topic=topic)
 
 
 def direct_room_id(users: set[str]) -> str:

@@ -99,6 +99,7 @@ class Service:
             self.changes,
             limits,
             online,
+            hooks,
         )
         self.messages = Messages(
             self.log, self.room_cache, self.rooms, self.history, self.accounts, hooks, limits

@@ -30,6 +30,18 @@ def clean_name(text: str | None) -> str:
     return name
 
 
+def clean_topic(text: str) -> str:
+    """A room's topic, trimmed: at most 1,000 characters."""
+    topic = text.strip()
+    if len(topic) > 1000:
+        raise ChatError(
+            "request.invalid",
+            "A topic has at most 1,000 characters.",
+            detail={"field": "topic", "reason": "length"},
+        )
+    return topic
+
+
 def _is_control(char: str) -> bool:
     return unicodedata.category(char) == "Cc" or char in _INVISIBLE
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from chatserver import Draft, Settings, hookimpl
+from chatserver import Draft, RoomChange, RoomCreate, Settings, hookimpl
 from chatserver_plugins.shortcodes.replace import replace_outside_code
 from chatserver_plugins.shortcodes.table import EMOJI
 
@@ -13,7 +13,7 @@ Emoji = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class ShortcodesPlugin:
-    """Rewrites new and edited messages before they are checked and stored."""
+    """Rewrites new and edited messages, and topics of rooms, before they are checked and stored."""
 
     class Config(Settings, frozen=True, kw_only=True):
         extra: Annotated[
@@ -28,7 +28,17 @@ class ShortcodesPlugin:
 
     @hookimpl
     async def change_message(self, draft: Draft) -> Draft | None:
-        if ":" not in draft.body:
-            return None
-        body = replace_outside_code(draft.body, self._table)
+        body = self._replaced(draft.body)
         return None if body == draft.body else msgspec.structs.replace(draft, body=body)
+
+    @hookimpl(actions=(RoomCreate, RoomChange))
+    async def change_action(
+        self, action: RoomCreate | RoomChange
+    ) -> RoomCreate | RoomChange | None:
+        if not action.topic:
+            return None
+        topic = self._replaced(action.topic)
+        return None if topic == action.topic else msgspec.structs.replace(action, topic=topic)
+
+    def _replaced(self, text: str) -> str:
+        return replace_outside_code(text, self._table) if ":" in text else text

@@ -1,15 +1,26 @@
-"""Refuses messages that contain words from the operator's list."""
+"""Refuses messages, and names that everybody sees, that contain words from the operator's list."""
 
 from typing import Annotated
 
 import msgspec
 
-from chatserver import Draft, Refusal, Settings, hookimpl
+from chatserver import (
+    Draft,
+    Refusal,
+    Register,
+    RoomChange,
+    RoomCreate,
+    Settings,
+    hookimpl,
+)
 from chatserver_plugins.wordfilter.matcher import Matcher
 
 
 class WordFilterPlugin:
-    """Checks new and edited messages. The author does not learn which word was found."""
+    """Checks new and edited messages, names and topics of rooms, and names of new accounts.
+
+    The author does not learn which word was found.
+    """
 
     class Config(Settings, frozen=True, kw_only=True):
         words: Annotated[
@@ -20,8 +31,8 @@ class WordFilterPlugin:
             ),
         ] = ()
         reason: Annotated[
-            str, msgspec.Meta(description="Text for the author of a refused message.")
-        ] = "The message contains words that are not wanted here."
+            str, msgspec.Meta(description="Text for the author of what was refused.")
+        ] = "This contains words that are not wanted here."
 
     def __init__(self, config: Config) -> None:
         self._matcher = Matcher(config.words)
@@ -29,4 +40,16 @@ class WordFilterPlugin:
 
     @hookimpl
     async def check_message(self, draft: Draft) -> Refusal | None:
-        return self._refusal if self._matcher.finds(draft.body) else None
+        return self._judged(draft.body)
+
+    @hookimpl(actions=(Register, RoomCreate, RoomChange))
+    async def check_action(self, action: Register | RoomCreate | RoomChange) -> Refusal | None:
+        match action:
+            case Register():
+                texts = [action.username, action.name]
+            case _:
+                texts = [action.name, action.topic]
+        return self._judged(*(text for text in texts if text))
+
+    def _judged(self, *texts: str) -> Refusal | None:
+        return self._refusal if any(map(self._matcher.finds, texts)) else None

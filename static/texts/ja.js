@@ -126,6 +126,7 @@ export default {
   "error.room.last_owner": "あなたは最後のオーナーです。先にほかの人をオーナーにしてください。",
   "error.room.forbidden": "このルームでの操作が許可されていません。",
   "error.message.not_found": "メッセージが見つかりません。",
+  "error.action.refused": "この操作は受け付けられませんでした。",
   "error.message.refused": "メッセージは受け付けられませんでした。",
   "error.message.client_id_reused": "このメッセージは別の内容で送信済みです。",
   "error.limit.connections": "接続数の上限に達しています。しばらくしてからもう一度お試しください。",

@@ -93,6 +93,17 @@ async def test_the_first_plugin_refuses_shouting(folder: Path) -> None:
             await service.messages.post(user, room, "2", "HELLO")
 
 
+async def test_the_gatekeeper_asks_for_staff(folder: Path) -> None:
+    async with server(folder, "password", "gatekeeper").opened() as opened:
+        service = opened.service
+        owner, _ = await service.accounts.register("ada", PASSWORD)
+        member, _ = await service.accounts.register("bob", PASSWORD)
+        await service.rooms.create(owner, RoomKind.PUBLIC, "Lounge")
+        await service.rooms.create(member, RoomKind.PRIVATE, "Corner")
+        with pytest.raises(ChatError, match="Ask an administrator"):
+            await service.rooms.create(member, RoomKind.PUBLIC, "Lounge")
+
+
 async def test_the_tally_counts_and_keeps_its_secret(folder: Path) -> None:
     settings = {"plugin.tally.token": "a long secret"}
     async with server(folder, "password", "tally", **settings).opened() as opened:
@@ -307,5 +318,5 @@ def test_every_rule_stands_in_the_table() -> None:
 def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
     rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
     local = [row for row in rows if row.distribution.startswith("local")]
-    assert len(local) == 7
+    assert len(local) == 8
     assert all(row.problem == "not listed in plugins.enabled" for row in local)

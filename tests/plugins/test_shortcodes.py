@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import Draft
+from chatserver import Draft, RoomChange, RoomCreate, RoomKind
 from chatserver_plugins.shortcodes import ShortcodesPlugin
 from chatserver_plugins.shortcodes.replace import replace_outside_code
 from chatserver_plugins.shortcodes.table import EMOJI
@@ -87,3 +87,21 @@ def test_the_time_grows_with_the_length_only(body: str) -> None:
     start = time.process_time()
     replace_outside_code(body, EMOJI)
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("action", "topic"),
+    [
+        (RoomChange(room="r", name=None, topic=":tea: is :fire:"), ":tea: is 🔥"),
+        (RoomChange(room="r", name=None, topic="nothing"), None),
+        (RoomChange(room="r", name=":fire:", topic=None), None),
+        (RoomCreate(kind=RoomKind.PUBLIC, name="n", topic=":fire:", members=()), "🔥"),
+        (RoomCreate(kind=RoomKind.DIRECT, name=None, topic="", members=()), None),
+    ],
+)
+async def test_topics_of_rooms_are_replaced_too(
+    action: RoomCreate | RoomChange, topic: str | None
+) -> None:
+    plugin = ShortcodesPlugin(ShortcodesPlugin.Config(extra={}))
+    changed = await plugin.change_action(action)
+    assert changed == (None if topic is None else msgspec.structs.replace(action, topic=topic))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import Draft
+from chatserver import Draft, Register, RoomChange, RoomCreate, RoomKind
 from chatserver_plugins.wordfilter import WordFilterPlugin
 from chatserver_plugins.wordfilter.matcher import Matcher, fold
 
@@ -97,3 +97,28 @@ def test_a_long_list_does_not_slow_a_long_message() -> None:
     start = time.process_time()
     assert not matcher.finds("wort 馬 " * 2000)
     assert time.process_time() - start < 0.5
+
+
+def made(name: str | None, topic: str) -> RoomCreate:
+    return RoomCreate(kind=RoomKind.PUBLIC, name=name, topic=topic, members=())
+
+
+@pytest.mark.parametrize(
+    ("action", "is_refused"),
+    [
+        (made("bad company", ""), True),
+        (made("tea", "a very rude thing"), True),
+        (made(None, ""), False),
+        (RoomChange(room="r", name=None, topic="b\u200bad"), True),
+        (RoomChange(room="r", name="BAD", topic=None), True),
+        (RoomChange(room="r", name=None, topic=None), False),
+        (Register(username="bad", name=None, address=""), True),
+        (Register(username="ada", name="Bad", address=""), True),
+        (Register(username="ada", name="Badger", address=""), False),
+    ],
+)
+async def test_names_that_all_see_are_checked(
+    action: RoomCreate | RoomChange | Register, is_refused: bool
+) -> None:
+    plugin = WordFilterPlugin(WordFilterPlugin.Config(words=WORDS))
+    assert (await plugin.check_action(action) is not None) == is_refused

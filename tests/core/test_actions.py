@@ -1,0 +1,184 @@
+"""Actions of users as plugins see them: who is called, what may be changed, and what a failure means."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from chatserver.errors import ChatError
+from chatserver.hooks.actions import (
+    ACTIONS,
+    Action,
+    React,
+    Register,
+    RoomChange,
+    RoomCreate,
+    RoomJoin,
+)
+from chatserver.hooks.calls import REASON_CHARS, HookCalls
+from chatserver.hooks.guard import Call
+from chatserver.hooks.types import Refusal
+from chatserver.model import RoomKind
+from chatserver.runtime.measure import Measures
+from tests.core.hooking import USER, errors
+from tests.core.nodes import config, hook_calls
+
+JOIN = RoomJoin(room="r")
+CREATE = RoomCreate(kind=RoomKind.PUBLIC, name="tea", topic="", members=("m",))
+
+
+def judging(
+    *calls: tuple[str, str, tuple[type[Action], ...], Callable[..., Any]],
+    passes: bool = False,
+    **settings: object,
+) -> HookCalls:
+    """Dispatch of (hook, plugin, actions, function); every function takes the action."""
+    given: dict[str, list[Call]] = {}
+    for hook, plugin, actions, function in calls:
+        call = Call(plugin, function, ["action"], passes, actions=actions)
+        given.setdefault(hook, []).append(call)
+    overrides = {f"plugins.{name}": value for name, value in settings.items()}
+    return hook_calls(config(**overrides), Measures(), given)
+
+
+def answering(answer: Any, seen: list[Action] | None = None) -> Callable[..., Any]:
+    """A hook that notes the action, and answers this, or what this function makes of it."""
+
+    async def answered(action: Action) -> Any:
+        if seen is not None:
+            seen.append(action)
+        return answer(action) if callable(answer) else answer
+
+    return answered
+
+
+async def refusal(hooks: HookCalls, action: Action) -> ChatError:
+    with pytest.raises(ChatError) as caught:
+        await hooks.allow(action, USER)
+    return caught.value
+
+
+async def test_only_those_who_want_an_action_are_called() -> None:
+    joins: list[Action] = []
+    others: list[Action] = []
+    hooks = judging(
+        ("check_action", "a", (RoomJoin,), answering(None, joins)),
+        ("check_action", "b", tuple(set(ACTIONS) - {RoomJoin}), answering(None, others)),
+    )
+    react = React(room="r", message="m", emoji="🙂", added=True)
+    assert await hooks.allow(JOIN, USER) is JOIN
+    assert await hooks.allow(react, USER) is react
+    assert (joins, others) == ([JOIN], [react])
+
+
+async def test_all_changes_come_before_the_first_check() -> None:
+    checked: list[Action] = []
+
+    def louder(action: RoomCreate) -> RoomCreate:
+        return msgspec.structs.replace(action, name=f"{action.name}!")
+
+    hooks = judging(
+        ("check_action", "a", (RoomCreate,), answering(None, checked)),
+        ("change_action", "b", (RoomCreate,), answering(louder)),
+        ("change_action", "c", (RoomCreate,), answering(louder)),
+    )
+    assert (await hooks.allow(CREATE, USER)).name == "tea!!"
+    assert checked == [msgspec.structs.replace(CREATE, name="tea!!")]
+
+
+async def test_only_changeable_fields_are_taken_over() -> None:
+    wanted = RoomCreate(kind=RoomKind.PRIVATE, name="x", topic="y", members=("other",))
+    hooks = judging(("change_action", "a", (RoomCreate,), answering(wanted)))
+    assert await hooks.allow(CREATE, USER) == msgspec.structs.replace(CREATE, name="x", topic="y")
+
+
+async def test_the_first_refusal_stops_and_is_cut() -> None:
+    asked: list[Action] = []
+    hooks = judging(
+        ("check_action", "a", (RoomJoin,), answering(Refusal("n" * 10_000))),
+        ("check_action", "b", (RoomJoin,), answering(None, asked)),
+    )
+    error = await refusal(hooks, JOIN)
+    assert (error.code, error.text) == ("action.refused", "n" * REASON_CHARS)
+    assert error.detail == {"plugin": "a"} and asked == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "no",
+        True,
+        RoomChange(room="r", name="x", topic=None),
+        msgspec.structs.replace(CREATE, name=5),
+        msgspec.structs.replace(CREATE, topic="\ud800"),
+    ],
+)
+async def test_a_change_of_another_kind_is_a_failure(answer: Any) -> None:
+    hooks = judging(("change_action", "a", (RoomCreate,), answering(answer)))
+    assert (await refusal(hooks, CREATE)).code == "plugin.failed"
+    assert errors(hooks) == {("a", "change_action", "garbage"): 1}
+
+
+async def test_what_is_not_valid_is_the_fault_of_who_gave_it() -> None:
+    def clean(action: RoomCreate) -> RoomCreate:
+        if len(action.name or "") > 3:
+            raise ChatError("request.invalid")
+        return msgspec.structs.replace(action, name=(action.name or "").strip())
+
+    def renaming(name: str) -> HookCalls:
+        wanted = msgspec.structs.replace(CREATE, name=name)
+        return judging(("change_action", "a", (RoomCreate,), answering(wanted)))
+
+    with pytest.raises(ChatError, match=r"request\.invalid"):
+        await renaming("x").allow(msgspec.structs.replace(CREATE, name="long"), USER, clean=clean)
+    with pytest.raises(ChatError, match=r"plugin\.failed"):
+        await renaming("long").allow(CREATE, USER, clean=clean)
+    assert (await renaming(" x ").allow(CREATE, USER, clean=clean)).name == "x"
+
+
+async def test_a_failure_refuses_unless_the_plugin_passes() -> None:
+    def broken(action: Action) -> None:
+        raise RuntimeError("broken on purpose")
+
+    call = ("check_action", "a", (RoomJoin,), answering(broken))
+    assert (await refusal(judging(call), JOIN)).code == "plugin.failed"
+    assert await judging(call, passes=True).allow(JOIN, USER) is JOIN
+
+
+async def test_a_chat_error_is_an_answer() -> None:
+    def full(action: Action) -> None:
+        raise ChatError("limit.count")
+
+    hooks = judging(("check_action", "a", (RoomJoin,), answering(full)), passes=True)
+    assert (await refusal(hooks, JOIN)).code == "limit.count"
+    assert errors(hooks) == {}
+
+
+@pytest.mark.virtual_time
+async def test_failures_for_one_address_stop_no_other() -> None:
+    async def hang(action: Register) -> None:
+        if action.address == "bad":
+            await asyncio.Event().wait()
+
+    hooks = judging(
+        ("check_action", "a", (Register,), hang), deadline_seconds=0.05, breaker_failures=2
+    )
+    for _ in range(4):
+        with pytest.raises(ChatError, match=r"plugin\.failed"):
+            await hooks.allow(Register(username="u", name=None, address="bad"), None, "bad")
+    assert errors(hooks) == {
+        ("a", "check_action", "timeout"): 2,
+        ("a", "check_action", "circuit_open"): 2,
+    }
+    good = Register(username="u", name=None, address="good")
+    assert await hooks.allow(good, None, "good") is good
+
+
+def test_every_action_is_public() -> None:
+    import chatserver
+
+    for kind in (Action, *ACTIONS):
+        assert getattr(chatserver, kind.__name__) is kind
+        assert set(kind.changeable) <= set(kind.__struct_fields__)

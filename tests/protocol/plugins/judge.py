@@ -1,0 +1,33 @@
+"""A plugin that sees each action of users, and refuses all of them while it is told to."""
+
+import json
+from typing import Any
+
+import chatserver
+from chatserver.hooks.actions import ACTIONS
+
+
+class Plugin:
+    def __init__(self, config: chatserver.Settings) -> None:
+        self.refuses = False
+        self.seen: list[tuple[chatserver.Action, chatserver.User | None]] = []
+
+    @chatserver.hookimpl
+    def register_routes(self) -> list[chatserver.Route]:
+        return [chatserver.Route(path="/judge", get=self._tell, post=self._switch)]
+
+    async def _switch(self, request: chatserver.Request) -> chatserver.Reply:
+        self.refuses = request.body == b"true"
+        return chatserver.Reply(body=b"[]")
+
+    async def _tell(self, request: chatserver.Request) -> chatserver.Reply:
+        seen, self.seen = self.seen, []
+        rows: list[Any] = [[type(act).__name__, user.id if user else None] for act, user in seen]
+        return chatserver.Reply(body=json.dumps(rows).encode())
+
+    @chatserver.hookimpl(actions=ACTIONS)
+    async def check_action(
+        self, action: chatserver.Action, user: chatserver.User | None
+    ) -> chatserver.Refusal | None:
+        self.seen.append((action, user))
+        return chatserver.Refusal("Not today.") if self.refuses else None
