@@ -1,6 +1,7 @@
 """The systemd units, by systemd's own two checks."""
 
 import configparser
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,15 @@ MOST_EXPOSURE = 15
 SERVICES = ("chatserver.service", "chatserver-backup.service")
 PROBE = "chatserver-probe.service"
 UNITS = (*SERVICES, PROBE, "chatserver-backup.timer")
+
+# Stands for systemd-run: copies the credentials into the folder CREDENTIALS_DIRECTORY, and runs the command.
+SYSTEMD_RUN = """#!/bin/sh
+while [ "$1" != /bin/sh ]; do
+    case $1 in LoadCredential=*) pair=${1#*=}; cp "${pair#*:}" "$CREDENTIALS_DIRECTORY/${pair%%:*}" ;; esac
+    shift
+done
+exec "$@"
+"""
 
 
 @pytest.fixture
@@ -75,3 +85,45 @@ def test_the_timer_starts_the_backup_and_makes_up_for_a_missed_one(
     assert timer["Install"]["WantedBy"] == "timers.target"
     command = [need_tool("systemd-analyze"), "calendar", timer["Timer"]["OnCalendar"]]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+@pytest.mark.parametrize("way", ["chatserver-admin", "chatserver-as-service"])
+def test_commands_have_the_key_of_the_backups(
+    deploy: Path, tmp_path: Path, way: str, with_key: bool
+) -> None:
+    """Without it, `backup` beside a server with a key would make one that is not encrypted."""
+    settings, credentials, program = (tmp_path / name for name in ("etc", "credentials", "program"))
+    settings.mkdir()
+    credentials.mkdir()
+    (settings / "mongo_uri").write_text("mongodb://db")
+    if with_key:
+        (settings / "backup_key").write_text("a key")
+    for path, text in (
+        (
+            program,
+            '#!/bin/sh\ncat "$CHATSERVER_PLUGIN__MONGO__URI_FILE" "$CHATSERVER_BACKUP__KEY_FILE"\n',
+        ),
+        (tmp_path / "systemd-run", SYSTEMD_RUN),
+    ):
+        path.write_text(text)
+        path.chmod(0o755)
+    page = (deploy.parent / "docs/operating.md").read_text()
+    function = re.search(
+        r"^    chatserver-admin\(\) \{\n.*?^    \}\n", page, re.MULTILINE | re.DOTALL
+    )
+    assert function
+    script = (
+        f"{function[0]}\nchatserver-admin backup"
+        if way == "chatserver-admin"
+        else f"set -- {program} backup\n" + (deploy / "rollout/chatserver-as-service").read_text()
+    )
+    script = script.replace("/opt/chatserver/bin/chatserver", str(program))
+    run = subprocess.run(
+        ["bash", "-c", script.replace("/etc/chatserver", str(settings))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "CREDENTIALS_DIRECTORY": str(credentials)},
+    )
+    assert run.stdout == "mongodb://db" + ("a key" if with_key else ""), run.stderr
