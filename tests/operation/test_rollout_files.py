@@ -52,6 +52,15 @@ def test_the_example_is_read_and_its_hooks_are_sound_shell(rollout: ModuleType) 
         assert done.returncode == 0, f"{name}: {done.stdout}"
 
 
+def test_a_release_that_is_tried_shares_no_file_or_port_with_the_running_one(
+    rollout: ModuleType,
+) -> None:
+    words = rollout.read(str(FOLDER / "rollout.toml")).hooks["try"].split()
+    assert "--data" in words
+    assert "--port" in words
+    assert {"logging.folder=", "server.internal_port=-1", "server.roles=connections"} <= set(words)
+
+
 @pytest.mark.parametrize("name", ["rollout-kubernetes", "chatserver-as-service"])
 def test_the_scripts_are_sound_shell(name: str) -> None:
     done = subprocess.run(
