@@ -30,6 +30,7 @@ WHOLE_UNTIL = "complete until {}: `chatserver restore --incomplete` restores up 
 @click.group(invoke_without_command=True)
 @where
 @click.option("--no-rotate", is_flag=True, help="Keep old backups.")
+@click.option("--plain", is_flag=True, help="Make one that is not encrypted beside encrypted ones.")
 @as_json
 @configured
 @click.pass_context
@@ -39,12 +40,14 @@ def command(
     overrides: dict[str, object],
     folder: str | None,
     no_rotate: bool,
+    plain: bool,
     as_json: bool,
 ) -> None:
     """Make a backup, and remove old ones.
 
     The backup is consistent even while servers run: it has the log of every room up to some event, and
-    no record in it points beyond that event.
+    no record in it points beyond that event. Without a key, nothing is made beside an encrypted backup: the
+    key may only be missing here, and the server has it.
 
     \b
     chatserver backup -c production
@@ -54,6 +57,8 @@ def command(
     if ctx.invoked_subcommand is not None:
         return
     loaded = load_configuration(source, overrides | directed(folder))
+    if not plain:
+        demand_key(loaded)
     path, manifest = make(loaded)
     if not as_json:
         click.echo(f"{path}: {summary(manifest)}")
@@ -272,6 +277,28 @@ def there(shelf: Shelf) -> list[Path]:
 def directed(folder: str | None) -> dict[str, object]:
     """The settings that --to overrides."""
     return {} if folder is None else {"backup.folder": folder}
+
+
+def demand_key(loaded: Loaded) -> None:
+    """Raises `BackupError` if the newest backup is encrypted, and there is no key for another one."""
+    from chatserver.copies.archive.errors import ArchiveError
+    from chatserver.copies.backup.configured import shelf_of
+    from chatserver.copies.backup.errors import BackupError
+    from chatserver.copies.backup.key import configured_key
+    from chatserver.copies.backup.manifest import peek
+
+    found = shelf_of(loaded.config).all()
+    if not found or configured_key(loaded.config.backup) is not None:
+        return
+    try:
+        is_sealed = peek(found[-1]).key is not None
+    except ArchiveError:  # a broken one must not keep a new one from being made
+        return
+    if is_sealed:
+        raise BackupError(
+            f"{found[-1]}: it is encrypted, and no key is configured for another one: name it "
+            "(backup.key_file), or make a plain backup with --plain"
+        )
 
 
 def make(loaded: Loaded) -> tuple[Path, Manifest]:

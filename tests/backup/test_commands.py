@@ -65,7 +65,7 @@ def test_encrypted_with_a_key_from_the_environment(machine: Machine) -> None:
     ):
         refused = machine.run("backup", "verify", str(path), **environ)
         assert refused.exit_code == 1 and said in refused.stderr
-    assert machine.run("backup", "--no-rotate").exit_code == 0
+    assert machine.run("backup", "--no-rotate", "--plain").exit_code == 0
     plain = machine.shelf.all()[-1]
     for command in (("backup", "verify"), ("restore", str(machine.shelf.folder))):
         refused = machine.run(*command, CHATSERVER_BACKUP__KEY=KEY_TEXT)
@@ -78,6 +78,17 @@ def test_encrypted_with_a_key_from_the_environment(machine: Machine) -> None:
     key.write_text(KEY_TEXT)
     whole = machine.run("backup", "verify", str(path), CHATSERVER_BACKUP__KEY_FILE=str(key))
     assert whole.exit_code == 0
+
+
+def test_without_the_key_none_is_made_beside_an_encrypted_one(machine: Machine) -> None:
+    machine.fill()
+    assert machine.run("backup", CHATSERVER_BACKUP__KEY=KEY_TEXT).exit_code == 0
+    refused = machine.run("backup")
+    assert refused.exit_code == 1
+    assert "it is encrypted, and no key is configured for another one" in refused.stderr
+    [path] = machine.shelf.all()
+    (path / "manifest.json").write_text("{")
+    assert machine.run("backup").exit_code == 0  # whatever the broken one was
 
 
 def test_a_folder_without_backups_is_an_error(machine: Machine) -> None:
