@@ -2,8 +2,9 @@
 
 A look at the oldest generation goes through all objects in it, at 0.3 to 1 µs each: a hundred thousand, as a thousand
 rooms are, stop the loop for 50 ms. So whenever many have survived such a look they are set aside (`gc.freeze`): they
-still end with their last reference, but no look goes through them any more. What ends in a circle there is found by a
-complete look, which comes only when twice as many are set aside as after the last one.
+still end with their last reference, but no look goes through them any more. Circles among them that nobody refers to
+are found by a complete look. It comes only when twice as many and 200,000 more are set aside as after the last one, as
+it stops the loop for as long as all looks would without this.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ class Collector:
         self._aside = 0  # number set aside, at most: those that ended since are counted too
         self._limit = 0.0  # of `_aside`, for a count
         self._base = 0  # after the last complete look
-        self._is_complete = False  # one is under way
+        self._is_looking = False  # a complete look is under way
 
     def start(self) -> None:
         """Set all aside that there is, and begin. Call this in the loop."""
@@ -45,7 +46,7 @@ class Collector:
 
     def _looked(self, phase: str, about: Mapping[str, Any]) -> None:
         """Called before and after each look, which holds the loop meanwhile."""
-        if phase != "stop" or about["generation"] < 2 or self._is_complete:
+        if phase != "stop" or about["generation"] < 2 or self._is_looking:
             return
         survivors = len(gc.get_objects(2))
         if survivors <= self._old:
@@ -72,10 +73,10 @@ class Collector:
             )
 
     def _look(self) -> None:
-        self._is_complete = True
+        self._is_looking = True
         gc.unfreeze()
         gc.collect()
         gc.freeze()
-        self._is_complete = False
+        self._is_looking = False
         self._base = self._aside = gc.get_freeze_count()
         self._limit = self._growth * self._base + self._slack
