@@ -6,6 +6,7 @@ They run in a thread with a loop of its own, so that a test may block without ha
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Coroutine
@@ -20,6 +21,11 @@ PIECES = 64  # of a chunk each, that may be under way in one direction
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds; socket(7)
 
 Sources = Callable[[], set[int]]  # the local ports of those whose connections are meant
+Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+# From a connection's arrival to its task's first step. A server that closes between them leaves
+# the connection open, and so does a task that is cancelled before it.
+TURNS_TO_MEET = 5
 
 
 class Link:
@@ -97,10 +103,7 @@ class Proxy:
         self._delay = 0.0
         self._held: Sources | None = None
 
-    async def listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-
-    async def _accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    async def accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         link = Link(back.get_extra_info("peername")[1], self._delay)
         if self._held is not None and link.source in self._held():
             link.passing.clear()
@@ -171,13 +174,23 @@ class Network:
 
     def proxy(self, target: int) -> Proxy:
         made = Proxy(self, target)
-        self._servers.append(self.run(made.listen()))
+        self.listen(made.port, made.accept)
         return made
+
+    def listen(self, port: int, meet: Meet, tls: ssl.SSLContext | None = None) -> None:
+        """Let `meet` have each connection to `port`, until the network ends."""
+        listening = asyncio.start_server(meet, "127.0.0.1", port, ssl=tls)
+        self._servers.append(self.run(listening))
 
     def run(self, action: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(action, self._loop).result(30)
 
     async def _stop(self) -> None:
+        for server in self._servers:
+            for listening in server.sockets:
+                self._loop.remove_reader(listening.fileno())
+        for _ in range(TURNS_TO_MEET):
+            await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}

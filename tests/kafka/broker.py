@@ -45,7 +45,7 @@ class Broker:
         self._program = program()
         self._log = folder / "broker.log"
         self._network = Network()
-        self._door = Door(self.port, self._inner, tls, account)
+        self._tls, self._door = tls, Door(self._inner, account)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,13 +54,14 @@ class Broker:
 
     def __enter__(self) -> Self:
         self._network.__enter__()
-        self._server = self._run(self._open())
+        self._server = self._run(self._open_store())
+        self._network.listen(self.port, self._door.meet, self._tls)
         self.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.kill()
-        self._run(self._close())
+        self._run(self._close_store())
         self._network.__exit__()
 
     def start(self, *options: str) -> None:
@@ -122,14 +123,11 @@ class Broker:
     def _run(self, action: Coroutine[Any, Any, T]) -> T:
         return self._network.run(action)
 
-    async def _open(self) -> HTTPServer:
-        """The broker's store, and its door."""
+    async def _open_store(self) -> HTTPServer:
         server = HTTPServer(objects.application())
         server.add_sockets(bind_sockets(self._store, "127.0.0.1"))
-        self._listening = await self._door.open()
         return server
 
-    async def _close(self) -> None:
-        self._listening.close()
+    async def _close_store(self) -> None:
         self._server.stop()
         await self._server.close_all_connections()

@@ -6,7 +6,6 @@ on; aiokafka knows version 0. https://kafka.apache.org/protocol.html#The_Message
 
 import asyncio
 import contextlib
-import ssl
 import struct
 
 from tests.kafka.guarding import Guard
@@ -16,23 +15,18 @@ KNOWN_VERSION = 4
 
 
 class Door:
-    """Connections to `port` go on to the port `target`."""
+    """The connections it meets go on to the port `target`."""
 
-    def __init__(
-        self, port: int, target: int, tls: ssl.SSLContext | None, account: tuple[str, str] | None
-    ) -> None:
-        self._port, self._target, self._tls, self._account = port, target, tls, account
+    def __init__(self, target: int, account: tuple[str, str] | None) -> None:
+        self._target, self._account = target, account
         self._tasks: set[asyncio.Task[None]] = set()
-
-    async def open(self) -> asyncio.Server:
-        return await asyncio.start_server(self._meet, "127.0.0.1", self._port, ssl=self._tls)
 
     async def cut(self) -> None:
         """Break all connections; new ones are taken."""
         for task in self._tasks:
             task.cancel()
 
-    async def _meet(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    async def meet(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
