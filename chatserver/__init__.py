@@ -38,7 +38,7 @@ from chatserver.hooks.actions import (
     RoomRemove,
     SignIn,
 )
-from chatserver.hooks.context import Context
+from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
@@ -48,11 +48,14 @@ from chatserver.hooks.types import (
     Consumer,
     Draft,
     GraphQLPart,
+    GraphQLSource,
     HealthCheck,
     Job,
     LoginAttempt,
     Look,
+    Operation,
     Outcome,
+    PagePart,
     Refusal,
     Reply,
     Request,
@@ -108,7 +111,7 @@ from chatserver.model import (
     message_seq,
     read_event,
 )
-from chatserver.roomlog.redaction import redact
+from chatserver.roomlog.redaction import redact, redacted
 from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
@@ -150,6 +153,7 @@ __all__ = [
     "Found",
     "Gauge",
     "GraphQLPart",
+    "GraphQLSource",
     "Group",
     "HealthCheck",
     "Histogram",
@@ -175,9 +179,11 @@ __all__ = [
     "MessageEdited",
     "MessagePosted",
     "News",
+    "Operation",
     "Outcome",
     "Outlet",
     "Page",
+    "PagePart",
     "PendingStep",
     "Pin",
     "PinAdded",
@@ -211,6 +217,7 @@ __all__ = [
     "RoomRole",
     "RoomView",
     "Route",
+    "RunInServer",
     "ServerRole",
     "Service",
     "Settings",
@@ -248,6 +255,7 @@ __all__ = [
     "nfkc",
     "read_event",
     "redact",
+    "redacted",
     "text_frame",
     "too_fast",
 ]

@@ -95,7 +95,7 @@ class Server:
             on_failure=self.service.outage.failed,
         )
         self.jobs = Jobs(
-            [*self.hooks.register_jobs(self._context), *self._backups(loaded)],
+            [*self.hooks.register_jobs(self.context), *self._backups(loaded)],
             self.store,
             self.hooks.guard,
             self._leases,
@@ -113,7 +113,7 @@ class Server:
         self._ship = self._shipper()
         self._mirrors = self._targets()
         self.consumers = Consumers(
-            self.hooks.register_consumers(self._context),
+            self.hooks.register_consumers(self.context),
             self.store,
             self.hooks.guard,
             self._leases,
@@ -147,7 +147,7 @@ class Server:
                 holding.note()
             await installation.enter(self.store)  # before a plugin writes anything
             stack.push_async_callback(self.hooks.shutdown)
-            await self.hooks.startup(self._context)
+            await self.hooks.startup(self.context)
             stack.push_async_callback(self.service.stop)
             await self.service.start()
             if not beside:
@@ -189,10 +189,12 @@ class Server:
         sockets that this process may have open.
         """
         gate = self._gate = Gate(self.config, self.service, self.measures, descriptors, self.tracer)
-        routes = self.hooks.register_routes(self._context)
+        self.hooks.register_operations(self.context)
+        routes = self.hooks.register_routes(self.context)
         checks = self.hooks.register_health_checks()
-        self._app = application(gate, routes, checks)
-        self._inner = application(gate, routes, checks, inside=True)
+        parts = self.hooks.register_page()
+        self._app = application(gate, routes, checks, parts)
+        self._inner = application(gate, routes, checks, parts, inside=True)
         self._tls = tls(self.config)
 
     def listen(self, descriptors: int = UNKNOWN) -> int:
@@ -305,7 +307,8 @@ class Server:
     def _records(self, plugin: str) -> Space:
         return Space(self.store, f"plugin/{plugin}")
 
-    def _context(self, plugin: str) -> Context:
+    def context(self, plugin: str) -> Context:
+        """What the plugin of this name gets."""
         return Context(
             data=self._data / plugin,
             records=self._records(plugin),

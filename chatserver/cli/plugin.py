@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -11,7 +11,12 @@ from chatserver.cli import refuse
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from chatserver.config import Loaded
+    from chatserver.hooks.context import Context
+
+T = TypeVar("T")
 
 BESIDE = (
     "memory",
@@ -26,6 +31,7 @@ def command() -> None:
     \b
     chatserver plugin new calm
     chatserver plugin check calm
+    chatserver plugin run calm --help
     """
 
 
@@ -82,6 +88,43 @@ def check(
     if not lines:
         click.echo(f"{name}: in order")
     ctx.exit(1 if strict and lines else 0)
+
+
+@command.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@configured
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    name: str,
+    arguments: tuple[str, ...],
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
+    """Run a command of a plugin that is on.
+
+    Options of this command come before NAME; all that follows it is the plugin's.
+
+    \b
+    chatserver plugin run -c production bookmarks --help
+    """
+    from chatserver.app import Server
+    from chatserver.cli.stores import run_quietly
+
+    server = Server(load_configuration(source, overrides))
+
+    def run_in_server(action: Callable[[Context], Awaitable[T]]) -> T:
+        async def act() -> T:
+            async with server.opened(beside=True):
+                return await action(server.context(name))
+
+        return run_quietly(act())
+
+    own = server.hooks.register_cli(name, run_in_server)
+    own.main(list(arguments), prog_name=f"chatserver plugin run {name}", standalone_mode=False)
 
 
 def _with(loaded: Loaded, name: str) -> Loaded:

@@ -4,15 +4,17 @@ pluggy checks and orders the hooks. `guard.py` contains the calls, `observers.py
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar, get_args
+from typing import Any, Protocol, TypeVar, cast, get_args
 
+import click
 import msgspec
 
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.actions import ACTIONS, Action
+from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
 from chatserver.hooks.targets import BackupScheme
@@ -27,6 +29,8 @@ from chatserver.hooks.types import (
     Job,
     LoginAttempt,
     Look,
+    Operation,
+    PagePart,
     Refusal,
     Reply,
     Request,
@@ -42,8 +46,28 @@ REASON_CHARS = 500  # of a refusal, that are shown
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 STARTUP_SECONDS = 60.0  # for one plugin's `startup`; after this a plugin that hangs is named
 Calls = Mapping[str, tuple[Call, ...]]  # by hook
+# The plugins that are not here and claim something: by action's name, then by room (None: all).
+Absent = Mapping[str, Mapping[str | None, str]]
+MESSAGE = "message"  # the name of sending and editing messages, which is no `Action`
 ContextOf = Callable[[str], object]  # makes the `Context` of the plugin of this name
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
+
+
+class GuardedHandler(Protocol):
+    """A handler of a plugin's route that is called under a deadline: by default the route's."""
+
+    def __call__(self, request: Request, deadline: Deadline | None = None) -> Awaitable[Reply]: ...
+
+
+class PluginAbsent(ChatError):
+    """A plugin that guards this is off or missing."""
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__(
+            "plugin.absent",
+            f"The plugin {plugin}, which guards this, is not running.",
+            detail={"plugin": plugin},
+        )
 
 
 def _as_it_is(action: A) -> A:
@@ -67,10 +91,19 @@ class HookCalls:
         )
         self._observers = Observers(self.guard, settings.observer_queue, measures)
         self._started: list[str] = []
-        self.messages_are_checked = bool(calls["change_message"] or calls["check_message"])
+        self._operations: dict[str, tuple[str, Operation]] = {}
+        self._messages_are_checked = bool(calls["change_message"] or calls["check_message"])
+        self.messages_are_checked = self._messages_are_checked
+        self._absent: Absent = {}
+        self.plugins = frozenset(settings.enabled)
         self.events_are_observed = bool(calls["on_event"])
         self._changing = _by_action(calls["change_action"])
         self._checking = _by_action(calls["check_action"])
+
+    def refuse_for(self, absent: Absent) -> None:
+        """Refuse from now on what absent plugins claim."""
+        self._absent = absent
+        self.messages_are_checked = self._messages_are_checked or MESSAGE in absent
 
     # -- at start ------------------------------------------------------------------------------
 
@@ -100,6 +133,56 @@ class HookCalls:
             "register_routes", Route, "path", lambda call: {"context": context(call.plugin)}
         )
         return [(plugin, self._guarded(plugin, route)) for plugin, route in found]
+
+    def register_cli(self, plugin: str, run: object) -> click.Command:
+        """The plugin's own command. Raises `StartupError` if it has none."""
+        for call in self._calls["register_cli"]:
+            if call.plugin == plugin:
+                made = _call_at_start("register_cli", call, {"run": run})
+                if not isinstance(made, click.Command):
+                    raise StartupError(
+                        f"plugin {plugin}: register_cli returned {type(made).__name__}, not a command"
+                    )
+                return made
+        raise StartupError(f"plugin {plugin}: it has no command of its own")
+
+    def register_page(self) -> list[tuple[str, PagePart]]:
+        """The plugins with a part of the page."""
+        found = []
+        for call in self._calls["register_page"]:
+            part = _call_at_start("register_page", call, {})
+            if not isinstance(part, PagePart):
+                raise StartupError(
+                    f"plugin {call.plugin}: register_page returned {type(part).__name__}, not PagePart"
+                )
+            found.append((call.plugin, part))
+        return found
+
+    def register_operations(self, context: ContextOf) -> None:
+        """Collect the operations that plugins add, for `operation` and `run_operation`."""
+        found = self._collect(
+            "register_operations", Operation, "name", lambda call: {"context": context(call.plugin)}
+        )
+        for plugin, operation in found:
+            if not operation.name.startswith(f"{plugin}."):
+                raise StartupError(
+                    f"plugin {plugin}: the operation {operation.name} does not begin with {plugin}."
+                )
+        self._operations = {operation.name: (plugin, operation) for plugin, operation in found}
+
+    def operation(self, name: str) -> Operation | None:
+        """The operation that a plugin adds under this name."""
+        found = self._operations.get(name)
+        return None if found is None else found[1]
+
+    async def run_operation(self, name: str, user: User, arguments: object) -> object:
+        """What the client gets. Raises `ChatError`: the plugin's, or `PluginFailed`."""
+        plugin, operation = self._operations[name]
+        call = Call(plugin, operation.run, ("user", "arguments"))
+        given = {"user": user, "arguments": arguments}
+        return await self.guard.run(
+            "register_operations", call, given, operation.deadline, user=user.id
+        )
 
     def register_health_checks(self) -> list[HealthCheck]:
         found = self._collect("register_health_checks", HealthCheck, "name", lambda call: {})
@@ -163,6 +246,9 @@ class HookCalls:
     # -- while running ---------------------------------------------------------------------------
 
     async def change_message(self, draft: Draft, user: User) -> Draft:
+        """The draft as plugins want it. Raises `ChatError` plugin.absent, `PluginFailed`."""
+        if self._absent:
+            self._demand_present(MESSAGE, draft.room)
         for call in self._calls["change_message"]:
             given = {"draft": draft, "user": user}
             changed = await self._ask("change_message", call, given, user.id, _is_change)
@@ -186,8 +272,10 @@ class HookCalls:
 
         `clean` makes an action's texts canonical, and raises `ChatError` for one that is not valid: what it
         refuses of the user's own is raised here, what it refuses of a plugin's is that plugin's failure. Raises
-        `ChatError` action.refused with the reason of the first plugin that refuses.
+        `ChatError` action.refused with the reason of the first plugin that refuses, and plugin.absent.
         """
+        if self._absent:
+            self._demand_present(type(action).__name__, getattr(action, "room", None))
         action, kind, by = clean(action), type(action), user.id if user else address
         for call in self._changing.get(kind, ()):
             given = {"action": action, "user": user}
@@ -201,6 +289,13 @@ class HookCalls:
             if refusal is not None:
                 raise _refused("action.refused", refusal, call)
         return action
+
+    def _demand_present(self, action: str, room: str | None) -> None:
+        """Raise `PluginAbsent` if a plugin that is not here claims the action."""
+        claimed = self._absent.get(action, {})
+        plugin = claimed.get(None) or (room and claimed.get(room))
+        if plugin:
+            raise PluginAbsent(plugin)
 
     async def _ask(
         self,
@@ -247,17 +342,20 @@ class HookCalls:
     # -- shared ----------------------------------------------------------------------------------
 
     def _guarded(self, plugin: str, route: Route) -> Route:
-        handlers: dict[str, Any] = {
-            method: self._guarded_handler(plugin, handler)
+        handlers: dict[str, GuardedHandler] = {
+            method: self._guarded_handler(plugin, handler, route.deadline)
             for method, handler in route.handlers.items()
         }
-        return msgspec.structs.replace(route, **handlers)
+        return msgspec.structs.replace(route, **cast(Any, handlers))
 
-    def _guarded_handler(self, plugin: str, handler: Handler) -> Handler:
+    def _guarded_handler(
+        self, plugin: str, handler: Handler, seconds: float | None
+    ) -> GuardedHandler:
         call = Call(plugin, handler, ("request",))
 
-        async def answer(request: Request) -> Reply:
-            reply = await self.guard.run("register_routes", call, {"request": request})
+        async def answer(request: Request, deadline: Deadline | None = None) -> Reply:
+            given = {"request": request}
+            reply = await self.guard.run("register_routes", call, given, deadline or seconds)
             if not isinstance(reply, Reply):
                 self.guard.fail("register_routes", plugin, "garbage", f"returned {type(reply)}")
             if not isinstance(reply.body, bytes | AsyncIterator):

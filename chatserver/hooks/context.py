@@ -1,14 +1,24 @@
 """The parts of a running server that plugins get."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from chatserver.hooks.actions import Action
 from chatserver.hooks.types import GraphQLPart
 from chatserver.interfaces import Records
 from chatserver.runtime.measure import Measures
 from chatserver.service.service import Service
+
+ResultT = TypeVar("ResultT")
+
+
+class RunInServer(Protocol):
+    """What the functions of a plugin's command call; see `register_cli`."""
+
+    def __call__(self, action: "Callable[[Context], Awaitable[ResultT]]") -> ResultT: ...
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,3 +32,20 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
     worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
     worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself
+    plugin: str = ""  # the plugin's own name
+
+    async def claim(
+        self, action: type[Action] | Literal["message"], room: str | None = None
+    ) -> None:
+        """Guard an action, in one room or in all: while this plugin is off or missing, it is refused.
+
+        `message` stands for sending and editing messages. A claim is stored, so once is enough, and it ends with
+        `release` or when an operator releases it (`chatserver plugins release`). From `startup` on.
+        """
+        await self.service.claims.add(self.plugin, action, room)
+
+    async def release(
+        self, action: type[Action] | Literal["message"], room: str | None = None
+    ) -> None:
+        """End a claim; it is no error if there is none."""
+        await self.service.claims.release(self.plugin, action, room)

@@ -5,7 +5,8 @@ as the rest of such a call. A coroutine that ignores its deadline is left behind
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from loguru import logger
@@ -19,10 +20,39 @@ class Late(Exception):
     """The deadline had passed when the coroutine ended, or it did not end at all."""
 
 
-async def finish(awaited: Awaitable[T], seconds: float, *, leave: bool) -> T:
+class Deadline:
+    """Seconds for a plugin's call. They do not run while the call waits for a client."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._limit: asyncio.Timeout | None = None
+        self._stands = False
+
+    def begin(self) -> asyncio.Timeout:
+        """The time-out, to be entered."""
+        self._limit = asyncio.timeout(None if self._stands else self._left)
+        return self._limit
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop the time while the block runs."""
+        now = asyncio.get_running_loop().time
+        limit, self._stands = self._limit, True
+        if limit is not None and not limit.expired():
+            self._left = (limit.when() or now()) - now()
+            limit.reschedule(None)
+        try:
+            yield
+        finally:
+            self._stands = False
+            if self._limit is not None and not self._limit.expired():
+                self._limit.reschedule(now() + self._left)
+
+
+async def finish(awaited: Awaitable[T], deadline: float | Deadline, *, leave: bool) -> T:
     """The result of `awaited`, whose first step runs at once. Raises `Late`, or the error of `awaited`.
 
-    After `seconds` the coroutine is cancelled. With `leave` the call then ends at once, and a coroutine that
+    After the deadline (seconds) the coroutine is cancelled. With `leave` the call then ends at once, and a coroutine that
     keeps waiting continues in its own task. Otherwise the call waits for its end.
     """
     work = awaited if isinstance(awaited, Coroutine) else _whole(awaited)
@@ -31,7 +61,7 @@ async def finish(awaited: Awaitable[T], seconds: float, *, leave: bool) -> T:
     except StopIteration as done:
         result: T = done.value
         return result
-    limit = asyncio.timeout(seconds)
+    limit = deadline.begin() if isinstance(deadline, Deadline) else asyncio.timeout(deadline)
     try:
         async with limit:
             result = await _Rest(work, first, limit if leave else None)

@@ -11,18 +11,21 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
 from chatserver.hooks.actions import Action
 from chatserver.hooks.breaker import Breaker
-from chatserver.hooks.deadline import Late, finish
+from chatserver.hooks.deadline import Deadline, Late, finish
 from chatserver.runtime.measure import Measures
 
 # Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
 ANSWERING = (
     *("change_message", "check_message", "change_action", "check_action"),
-    *("register_routes", "register_consumers"),
+    *("register_routes", "register_operations", "register_consumers"),
 )
 # Hooks that are always called, however often they failed: one client's requests must not close a route for
 # all others, and jobs and consumers pause by themselves. The guard also waits for their end, as a job or a
 # delivery must not run twice at the same time.
-WITHOUT_BREAKER = ("register_routes", "register_jobs", "register_consumers")
+WITHOUT_BREAKER = (
+    *("register_routes", "register_operations"),
+    *("register_jobs", "register_consumers"),
+)
 
 
 class Call(NamedTuple):
@@ -77,7 +80,7 @@ class Guard:
         hook: str,
         call: Call,
         given: dict[str, Any],
-        deadline: float | None = None,
+        deadline: float | Deadline | None = None,
         *,
         user: str = "",
         is_answer: Callable[[Any], bool] = _anything,

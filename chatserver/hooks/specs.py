@@ -10,10 +10,11 @@ name.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
+import click
 import pluggy
 
 from chatserver.hooks.actions import Action
-from chatserver.hooks.context import Context
+from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import (
     AccountChange,
@@ -24,6 +25,8 @@ from chatserver.hooks.types import (
     Job,
     LoginAttempt,
     Look,
+    Operation,
+    PagePart,
     Refusal,
     Route,
 )
@@ -109,6 +112,38 @@ class Hooks:
 
         Runs once at start. Return routes; a path that is taken refuses to start, as does an
         error. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_page(self) -> PagePart:
+        """A part of the page.
+
+        Runs once at start. Return the part. A missing folder, module or style sheet refuses to start, as
+        does an error. The page loads the parts in the order of the configuration; one that fails is named in the
+        browser's console, and neither the page nor other parts are affected.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_cli(self, run: RunInServer) -> click.Command:
+        """A command of the plugin's own: `chatserver plugin run NAME …`.
+
+        Called by that command alone, before anything is opened. Return a click command or group. In its
+        functions `run(action)` opens the store as a server does, also beside running servers if the store
+        allows it, awaits `action(context)`, and returns its result. A raised `ChatError` or `StartupError` is shown
+        without a traceback, and the exit status is 1.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_operations(self, context: Context) -> Sequence[Operation]:
+        """Additional operations of `chat.v1`, the WebSocket protocol.
+
+        Runs once at start. Return operations, each with a name that begins with the plugin's. A name that is
+        taken refuses to start, as does an error. A call counts as one of the user's operations. A `ChatError`
+        is the client's answer; any other error is logged, counted and answered with plugin.failed. Order does
+        not matter.
         """
         raise NotImplementedError
 

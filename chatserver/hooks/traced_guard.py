@@ -3,6 +3,7 @@
 from typing import Any
 
 from chatserver.config import PluginsConfig
+from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guard import Call, Guard
 from chatserver.interfaces import Tracer
 from chatserver.runtime.measure import Measures
@@ -21,7 +22,7 @@ class TracedGuard(Guard):
         hook: str,
         call: Call,
         given: dict[str, Any],
-        deadline: float | None = None,
+        deadline: float | Deadline | None = None,
         **more: Any,
     ) -> Any:
         # The task of an observer began in the trace of whatever came first, and lives on.

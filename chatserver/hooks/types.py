@@ -1,6 +1,7 @@
 """Arguments and results of hooks: small frozen structs, so that a new field breaks no plugin."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -131,8 +132,23 @@ class Request(Protocol):
         """The client's address, taken from trusted proxies."""
 
     @property
+    def parameters(self) -> Mapping[str, str]:
+        """The values of the path's parameters, decoded. Each may be any text, such as `..` or one with slashes."""
+
+    @property
     def body(self) -> bytes:
-        """The body, at most `limits.http_body_bytes`; empty if the request has none."""
+        """The body, at most `limits.http_body_bytes`; empty if the request has none, or streams it."""
+
+    @property
+    def length(self) -> int | None:
+        """The size of the body in bytes that the head announces; None if it does not say."""
+
+    def parts(self) -> AsyncIterator[bytes]:
+        """The body, part by part, each at most 65,536 bytes. Of a streamed body the next part is read only then.
+
+        A client that is much slower than 4,096 bytes in each `limits.body_seconds` is cut off. Raises
+        `ChatError` request.too_large.
+        """
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -249,7 +265,11 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP address of a plugin: an exact path, a handler for each method, and upgrades.
+    """An HTTP address of a plugin: a path, a handler for each method, and upgrades.
+
+    A segment `{name}` of the path is a parameter, which any text fills, and `{name...}` at the end takes the
+    rest of the path, slashes included; see `Request.parameters`. If paths of two routes match a request, the one
+    with the earlier fixed text answers it.
 
     HEAD is answered as GET. A request from a page of another origin is refused unless it is a GET.
     With `every_node` the address also exists on nodes that take no connections (`server.roles`). With
@@ -258,6 +278,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `body_bytes` limits the body further than `limits.http_body_bytes`. Bodies of more than 65,536 bytes are
     read only from requests with a valid session.
+
+    With `streams_body` a handler is called before the body is read, so that it can refuse it, and reads it by
+    `Request.parts`. Its `body_bytes` may be larger than `limits.http_body_bytes`. If the client goes before
+    the end of the body, the handler is cancelled where it waits.
+
+    `deadline` is the number of seconds that a handler has, by default `plugins.deadline_seconds`. Time in which it
+    waits for the client in `Request.parts` does not count.
 
     `show_error` makes the JSON body of an error, even of an error of the server itself.
     """
@@ -272,6 +299,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     every_node: bool = False
     internal: bool = False
     body_bytes: int | None = None
+    streams_body: bool = False
+    deadline: float | None = None
     show_error: Callable[[ChatError], bytes] | None = None
 
     @property
@@ -279,6 +308,34 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         """The handlers, by the method's name in lower case."""
         found = {name: getattr(self, name) for name in ("get", "post", "put", "patch", "delete")}
         return {name: handler for name, handler in found.items() if handler is not None}
+
+
+class PagePart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plugin adds to the page: ES modules and style sheets, and the files that they load.
+
+    All files below `folder` are served under /plugins/NAME/, each version under an address of its own, for
+    browsers to keep. The page imports each of `modules` (paths below `folder`), and calls its default export
+    with the interface that docs/plugins/page.md describes. `styles` are style sheets.
+    """
+
+    folder: Path
+    modules: tuple[str, ...]
+    styles: tuple[str, ...] = ()
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that a plugin adds to `chat.v1`, as `{"id": 1, "op": "polls.vote", "poll": "7"}`.
+
+    `name` begins with the plugin's name and a dot. `arguments` is the msgspec type of the frame without `id` and
+    `op`, usually a struct; a frame that does not fit is refused with request.invalid. `run` gets the user and
+    the arguments, and returns what the client gets as `ok`. It has `deadline` seconds, by default
+    `plugins.deadline_seconds`, and the connection's next operation waits for its end.
+    """
+
+    name: str
+    arguments: type
+    run: Callable[[User, Any], Awaitable[object]]
+    deadline: float | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -325,6 +382,24 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float = 30.0
 
 
+class GraphQLSource(msgspec.Struct, frozen=True, kw_only=True):
+    """The events of one field of `Subscription`.
+
+    `open` is an async generator of `(context, **arguments)`; `context` is what resolvers get as `info.context`,
+    and each item becomes the field's value in one event. The next item is asked for when the client has taken the
+    last one, for as long as that may take. The end of the generator completes the subscription, and a
+    `ChatError` refuses or ends it. If the client goes, the generator is cancelled where it waits, and closed.
+
+    With `shared` one generator on this node serves all subscriptions with equal arguments; its context has no
+    user. `admit` is then awaited for each of them, with the user's context, and raises `ChatError` to refuse.
+    A subscriber with more items waiting than `plugin.graphql.queue` is ended with graphql.behind.
+    """
+
+    open: Callable[..., AsyncIterator[Any]]
+    shared: bool = False
+    admit: Callable[..., Awaitable[None]] | None = None
+
+
 class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the GraphQL schema.
 
@@ -335,6 +410,7 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     in Python. `costs` maps a costly `Type.field` to the number of fields that it counts
     for; `lengths` maps a list field to its usual length, or to its greatest length if it has an
     argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
+    `sources` maps each `Subscription.field` of the part to the source of its events.
     """
 
     name: str  # subject of the part, for error messages
@@ -343,3 +419,4 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     kinds: Mapping[str, type] = {}
     costs: Mapping[str, int] = {}
     lengths: Mapping[str, int] = {}
+    sources: Mapping[str, GraphQLSource] = {}

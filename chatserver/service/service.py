@@ -36,6 +36,7 @@ from chatserver.service.connections import Connections
 from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
+from chatserver.service.live import Live
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.presence import TICK_SECONDS, Presence
@@ -111,6 +112,7 @@ class Service:
         self.typing = Typing(self.hub)
         self.presence = Presence(self.rooms, online, announcer)
         self.connections = Connections(self.hub, self.presence, limits)
+        self.live = Live(self.rooms, self.log, self.connections)
         self._announcer = announcer
         self.exchange: Exchange | None = None  # None without a bus
         if bus is not None and announcer is not None:

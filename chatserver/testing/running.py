@@ -5,7 +5,7 @@
         room = await ada.create_room("Lounge")
         await ada.post(room, "Hello")
 
-Users act through the service, as all interfaces do; `chat.http` and `ada.http` go through the port.
+Users act through the service, as all interfaces do; `chat.http`, `ada.http` and `ada.call` go through the port.
 """
 
 import asyncio
@@ -15,8 +15,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.errors import ChatError, Meaning
 from chatserver.model import MessagePosted, RoomKind, User
 from chatserver.roomlog.room import Room
 from chatserver.runtime.ids import new_id
@@ -105,6 +109,26 @@ class Person:
         """Send a request with this person's session. See `Chat.http`."""
         return await self._chat.http(method, path, body, self.token)
 
+    async def call(self, op: str, **fields: object) -> Any:
+        """The `ok` of the answer to an operation, over a WebSocket of its own.
+
+        Raises `ChatError` with the answer's code, or `TimeoutError` after ANSWER_SECONDS.
+        """
+        url = f"ws://127.0.0.1:{self._chat.port}/ws"
+        request = HTTPRequest(url, headers={"Authorization": f"Bearer {self.token}"})
+        async with asyncio.timeout(ANSWER_SECONDS):
+            socket = await websocket_connect(request, subprotocols=["chat.v1"])
+            try:
+                await socket.write_message(json.dumps({"id": 1, "op": op, **fields}))
+                answer: dict[str, Any] = {}
+                while answer.get("re") != 1:
+                    answer = json.loads(await socket.read_message() or "null")
+            finally:
+                socket.close()
+        if "error" in answer:
+            raise _refused(answer["error"])
+        return answer["ok"]
+
 
 @asynccontextmanager
 async def running(
@@ -134,6 +158,12 @@ async def running(
                 yield Chat(server, port)
             finally:
                 await server.drain()
+
+
+def _refused(error: Mapping[str, Any]) -> ChatError:
+    meaning = Meaning(400, error["retry"], error["message"])
+    detail = error.get("detail")
+    return ChatError(error["code"], error["message"], detail=detail, meaning=meaning)
 
 
 def _parsed(answer: bytes) -> Answer:

@@ -48,6 +48,7 @@ class BaseHandler(RequestHandler):
     needs_user = False  # answer only signed-in users
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
     open_bytes: ClassVar[int | None] = None  # of a body before sign-in; more needs a session
+    streams_body = False  # the handler is called before the body is read
     has_body = False  # true in the subclass that `bodies.py` makes for requests with a body
 
     def initialize(self, gate: Gate) -> None:
@@ -94,19 +95,22 @@ class BaseHandler(RequestHandler):
 
     @property
     def _body_limit(self) -> int:
-        most = self.gate.config.limits.http_body_bytes
-        return most if self.most_bytes is None else min(most, self.most_bytes)
+        usual, own = self.gate.config.limits.http_body_bytes, self.most_bytes
+        if own is None:
+            return usual
+        return own if self.streams_body else min(usual, own)
 
-    def data_received(self, chunk: bytes) -> None:
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Keep a part of the body, up to the limit."""
         if self._finished:
-            return
+            return None
         received = self._received = self._received or bytearray()
         if len(received) + len(chunk) > self._read_limit():
             received.clear()
             self._refuse_body()
         else:
             received += chunk
+        return None
 
     def _read_limit(self) -> int:
         """Bytes of the body to read at most; chunked bodies do not announce their length."""
@@ -177,15 +181,15 @@ class BaseHandler(RequestHandler):
             self.asker = self._user.id
         return self._user
 
-    async def head(self, *path: str) -> None:
+    async def head(self, *path: str, **parameters: str) -> None:
         """Like GET; Tornado leaves the body out."""
         if "GET" not in self._methods():
             raise ChatError("request.method")
-        answered = self.get(*path)
+        answered = self.get(*path, **parameters)
         if answered is not None:
             await answered
 
-    async def options(self, *path: str) -> None:
+    async def options(self, *path: str, **parameters: str) -> None:
         """Answer the preflight of a page of an allowed origin; others are refused."""
         if not self.access.may_cross(self.request):
             raise ChatError("request.method")
@@ -279,7 +283,7 @@ class BaseHandler(RequestHandler):
             self.set_header("Allow", ", ".join(self._methods()))
         if error.after_ms is not None or error.meaning.status == 429:
             self.set_header("Retry-After", str(max(1, -(-(error.after_ms or 1000) // 1000))))
-        form = self.gate.error_forms.get(self.request.path)
+        form = self.gate.error_forms.get(self.route)
         shown = encode(ErrorReply(error_body(error))) if form is None else form(error)
         self.reply_encoded(shown, error.meaning.status)
 

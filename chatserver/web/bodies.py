@@ -38,8 +38,10 @@ class BodiesAfterHeads(Application):
             return found
         # The handler has a limit of its own; bytes beyond it are thrown away, up to this many.
         connection = cast(Connection, request.connection)
-        connection.set_max_body_size(max(THROWN_AWAY, self.settings["body_bytes"]))
-        found.handler_class = _streaming(cast(type[BaseHandler], found.handler_class))
+        kind = cast(type[BaseHandler], found.handler_class)
+        most = (kind.most_bytes if kind.streams_body else None) or self.settings["body_bytes"]
+        connection.set_max_body_size(max(THROWN_AWAY, most))
+        found.handler_class = _streaming(kind)
         found.stream_request_body = True
         return _Body(found)
 

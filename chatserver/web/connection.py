@@ -76,6 +76,7 @@ class Connection(HTTP1Connection):
         self._length = head.length
         self._last = last
         self._answered = False
+        self._skipped = 0  # bytes of the body that came after the answer
         self._before = cast(Any, serving.stream)._total_write_index
 
     @property
@@ -132,6 +133,13 @@ class Connection(HTTP1Connection):
             return self._throw_away()
         reading = super()._read_body(code, headers, delegate)
         return None if reading is None else self._read_to_the_end(reading)
+
+    async def _deliver_body(self, delegate: HTTPMessageDelegate, body: bytes) -> None:
+        if self._answered and self._disconnect_on_finish:
+            self._skipped += len(body)
+            if self._skipped > THROWN_AWAY:
+                self.close()
+        await super()._deliver_body(delegate, body)
 
     async def _read_to_the_end(self, reading: Awaitable[None]) -> None:
         try:

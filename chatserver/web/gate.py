@@ -78,7 +78,7 @@ class Gate:
         self._descriptors = max(descriptors - SPARE_DESCRIPTORS, descriptors // 2)
         self.heartbeat = Heartbeat(config.limits.heartbeat_seconds)
         self.draining = False
-        # By path, for addresses whose errors have another form.
+        # By route, for addresses whose errors have another form.
         self.error_forms: dict[str, Callable[[ChatError], bytes]] = {}
         self.takes_connections = "connections" in config.server.roles
         self.started = time.monotonic()

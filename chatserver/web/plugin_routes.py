@@ -1,11 +1,16 @@
 """HTTP addresses that plugins answer."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, cast
 
 from chatserver.errors import ChatError
-from chatserver.hooks.types import Handler, Route
+from chatserver.hooks.calls import GuardedHandler
+from chatserver.hooks.deadline import Deadline
+from chatserver.hooks.types import Route
 from chatserver.web.base import BaseHandler
+from chatserver.web.connection import Connection
+from chatserver.web.incoming import Incoming
 from chatserver.web.plugin_request import PluginRequest
 from chatserver.web.plugin_streams import Stream
 
@@ -16,19 +21,22 @@ class PluginRoute(BaseHandler):
     """One request to a plugin's address. `serving` gives the class the methods of the route."""
 
     plugin: str
-    handlers: dict[str, Handler]
+    handlers: dict[str, GuardedHandler]
     stream: Stream | None = None
     internal = False  # for operators only
+    deadline: float | None = None  # seconds for the plugin
 
     def admit(self) -> None:
         super().admit()
         if self.internal and not self.is_inside():
             raise ChatError("request.not_found")
 
-    async def answer(self) -> None:
-        request = PluginRequest(self)
+    async def answer(self, **parameters: str) -> None:
+        await self.answer_to(PluginRequest(self))
+
+    async def answer_to(self, request: PluginRequest, deadline: Deadline | None = None) -> None:
         try:
-            reply = await self.handlers[request.method.lower()](request)
+            reply = await self.handlers[request.method.lower()](request, deadline)
         finally:
             self.asker = request.asker
         self.set_status(reply.status)
@@ -66,15 +74,66 @@ class PluginRoute(BaseHandler):
             self.stream.end()
 
 
+class StreamedRoute(PluginRoute):
+    """A request whose body the plugin reads part by part, or refuses."""
+
+    streams_body = True
+    incoming: Incoming | None = None  # of a request with a body, once its head is admitted
+
+    async def admit_body(self) -> None:
+        await super().admit_body()
+        config = self.gate.config
+        connection = cast(Connection, self.request.connection)
+        connection.set_body_timeout(cast(Any, None))
+        deadline = Deadline(self.deadline or config.plugins.deadline_seconds)
+        self.incoming = Incoming(
+            self._body_limit, config.limits.body_seconds, deadline, connection.close
+        )
+        self._answering = asyncio.create_task(self._answer_to_parts(self.incoming, deadline))
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return None if self.incoming is None else self.incoming.put(chunk)
+
+    def take_body(self) -> None:
+        if self.incoming is not None:
+            self.incoming.end()
+
+    async def answer(self, **parameters: str) -> None:
+        if self.incoming is None:
+            await super().answer(**parameters)
+        else:
+            await asyncio.wait([self._answering])
+
+    async def _answer_to_parts(self, incoming: Incoming, deadline: Deadline) -> None:
+        try:
+            await self.answer_to(PluginRequest(self, incoming), deadline)
+        except Exception as error:
+            self._handle_request_exception(error)
+        finally:
+            incoming.drop()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self.incoming is not None and not self.incoming.complete:
+            self._answering.cancel()
+
+
+def route_handler(route: Route) -> type[PluginRoute]:
+    """The base of the route's handler class."""
+    return StreamedRoute if route.streams_body else PluginRoute
+
+
 def serving(plugin: str, route: Route) -> dict[str, Any]:
     """The attributes of the handler class for one route."""
+    kind = route_handler(route)
     handlers = route.handlers
-    methods = dict.fromkeys(handlers, PluginRoute.answer)
+    methods = dict.fromkeys(handlers, kind.answer)
     return {
         "plugin": plugin,
         "handlers": handlers,
         "internal": route.internal,
         "most_bytes": route.body_bytes,
-        "open_bytes": OPEN_BYTES,
+        "open_bytes": None if route.streams_body else OPEN_BYTES,
+        "deadline": route.deadline,
         **methods,
     }

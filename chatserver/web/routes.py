@@ -7,31 +7,31 @@ from tornado.routing import PathMatches, Rule
 from tornado.web import Application
 
 from chatserver.errors import StartupError
-from chatserver.hooks.types import HealthCheck, Route
+from chatserver.hooks.types import HealthCheck, PagePart, Route
 from chatserver.web import api
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BodiesAfterHeads
 from chatserver.web.gate import Gate
 from chatserver.web.health import Health, Live, Ready, SharedCheck, Work
-from chatserver.web.pages import PageHandler, StaticFiles
-from chatserver.web.plugin_routes import PluginRoute, serving
+from chatserver.web.page_parts import Address, addresses
+from chatserver.web.pages import FileHandler, StaticFiles
+from chatserver.web.paths import Pattern, pattern
+from chatserver.web.plugin_routes import route_handler, serving
 from chatserver.web.plugin_sockets import PluginUpgrade, UpgradesAt
 from chatserver.web.traced_request import TracedRequest
 from chatserver.web.websocket.socket import ChatSocket
 from chatserver.web.websocket.upgrade import Upgrade
-
-# Path, handler, name for metrics, and further attributes of the handler's class.
-Address = tuple[str, type[BaseHandler], str, dict[str, Any]]
 
 
 def application(
     gate: Gate,
     routes: list[tuple[str, Route]],
     checks: list[HealthCheck],
+    parts: list[tuple[str, PagePart]],
     *,
     inside: bool = False,
 ) -> Application:
-    """The Tornado application. `routes` are pairs of a plugin's name and its route.
+    """The Tornado application. `routes` are pairs of a plugin's name and its route, `parts` those of the page.
 
     `inside` is true for the listener for operators; elsewhere only their networks see metrics and details.
 
@@ -43,8 +43,9 @@ def application(
     clients: list[Address] = [
         (r"/ws", ChatSocket, "/ws", {}),
         *((path, handler, name, {}) for path, handler, name in api.ROUTES),
-        (r"/", PageHandler, "/", {"files": files}),
-        (r"/static/(.+)", PageHandler, "/static/FILE", {"files": files}),
+        (r"/", FileHandler, "/", {"files": files, "origin": files.origin}),
+        (r"/static/(.+)", FileHandler, "/static/FILE", {"files": files, "origin": files.origin}),
+        *addresses(parts, debug=config.server.debug),
     ]
     operators: list[Address] = [
         (r"/health", Health, "/health", {"checks": [database, *map(SharedCheck, checks)]}),
@@ -53,20 +54,19 @@ def application(
         (r"/health/ready", Ready, "/health/ready", {"checks": [database]}),
     ]
     own = [*clients, *operators]
-    for plugin, route in routes:
+    arranged = _arranged(routes)
+    for plugin, route, matches in arranged:
         if not route.handlers and route.socket is None:
             raise StartupError(f"plugin {plugin}: {route.path} answers nothing")
-        if any(re.fullmatch(path, route.path) for path, _, _, _ in own):
+        if any(re.fullmatch(path, matches.example) for path, _, _, _ in own):
             raise StartupError(f"plugin {plugin}: {route.path} is an address of the server itself")
-        if not route.path.startswith("/"):
-            raise StartupError(f"plugin {plugin}: the path {route.path!r} does not begin with /")
     table: list[Any] = [
         (path, _named(gate, handler, name, extra), {"gate": gate})
         for path, handler, name, extra in (own if gate.takes_connections else operators)
     ]
-    for plugin, route in routes:
+    for plugin, route, matches in arranged:
         if gate.takes_connections or route.every_node:
-            table += _of_plugin(gate, plugin, route)
+            table += _of_plugin(gate, plugin, route, matches.regex)
     return BodiesAfterHeads(
         table,
         default_handler_class=_named(gate, NotFound, "none", {}),
@@ -79,9 +79,28 @@ def application(
     )
 
 
-def _of_plugin(gate: Gate, plugin: str, route: Route) -> list[Any]:
+def _arranged(routes: list[tuple[str, Route]]) -> list[tuple[str, Route, Pattern]]:
+    """The routes with their patterns; of those that match one request the one that answers it comes first.
+
+    Raises `StartupError`, also for two that match the same requests.
+    """
+    found: dict[str, tuple[str, Route, Pattern]] = {}
+    for plugin, route in routes:
+        try:
+            matches = pattern(route.path)
+        except StartupError as error:
+            raise StartupError(f"plugin {plugin}: {error}") from error
+        other = found.setdefault(matches.shape, (plugin, route, matches))
+        if other[1] is not route:
+            raise StartupError(
+                f"plugin {plugin}: {route.path} matches the same as {other[1].path} of {other[0]}"
+            )
+    return sorted(found.values(), key=lambda each: each[2].rank)
+
+
+def _of_plugin(gate: Gate, plugin: str, route: Route, path: str) -> list[Any]:
     """The rules for one route of a plugin: one for upgrades, one for all other requests."""
-    path, name, rules = _exact(route.path), route.path, []
+    name, rules = route.path, []
     if route.show_error is not None:
         gate.error_forms[route.path] = route.show_error
     if route.socket is not None:
@@ -89,7 +108,7 @@ def _of_plugin(gate: Gate, plugin: str, route: Route) -> list[Any]:
         matcher = UpgradesAt(path) if route.handlers else PathMatches(path)
         rules.append(Rule(matcher, upgrade, {"gate": gate}))
     if route.handlers:
-        handler = _named(gate, PluginRoute, name, serving(plugin, route))
+        handler = _named(gate, route_handler(route), name, serving(plugin, route))
         rules.append(Rule(PathMatches(path), handler, {"gate": gate}))
     return rules
 
@@ -101,7 +120,3 @@ def _named(
     is_traced = gate.tracer is not None and not issubclass(handler, Upgrade)
     bases = (TracedRequest, handler) if is_traced else (handler,)
     return type(handler.__name__, bases, {"route": name, **extra})
-
-
-def _exact(path: str) -> str:
-    return "".join(char if char.isalnum() or char in "/_-" else "\\" + char for char in path)

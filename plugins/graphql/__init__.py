@@ -14,6 +14,7 @@ from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.running import Runner
 from chatserver_plugins.graphql.schema import build, build_costs
 from chatserver_plugins.graphql.socket import SocketDoors
+from chatserver_plugins.graphql.sources import Sources
 from chatserver_plugins.graphql.sse import EventDoor
 from chatserver_plugins.graphql.subscriptions import Subscriptions
 
@@ -42,7 +43,8 @@ class GraphQLPlugin:
             debug=service.config.server.debug,
         )
         resolved = {place for part in context.graphql for place in part.resolvers}
-        subscriptions = Subscriptions(execution, service, resolved)
+        sources = Sources(service, context.graphql, config.queue)
+        subscriptions = Subscriptions(execution, service, resolved, sources)
         runner = Runner(execution, subscriptions)
         events = EventDoor(service, config, runner)
         sockets = SocketDoors(service, config, runner, context.measures)

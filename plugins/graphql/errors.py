@@ -22,6 +22,7 @@ CODES: dict[str, Meaning] = {
     "graphql.cost": Meaning(400, "never", "The operation costs too much."),
     "graphql.batch": Meaning(400, "never", "The request has too many operations."),
     "graphql.operations": Meaning(429, "later", "The connection has too many operations."),
+    "graphql.behind": Meaning(503, "refresh", "The connection does not keep up with the events."),
     "graphql.time": Meaning(503, "later", "The operation took too long."),
     "graphql.introspection": Meaning(400, "never", "You may not query the schema here."),
     "graphql.document_unknown": Meaning(400, "never", "There is no such document here."),

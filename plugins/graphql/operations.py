@@ -88,12 +88,13 @@ class UserSource(EventSource, Protocol):
 class Listener(Subscriber):
     """A connection, for delivery."""
 
-    __slots__ = ("user_sources", "watches")
+    __slots__ = ("_waiting", "user_sources", "watches")
 
     def __init__(self, service: Service, pipe: Pipe) -> None:
         super().__init__(service.connections.outlet, pipe, self._lost)
         self.user_sources: set[UserSource] = set()
         self.watches: set[Watch] = set()
+        self._waiting: list[asyncio.Future[None]] = []
 
     def hear(self, news: News) -> None:
         if isinstance(news.payload, PresenceNow):
@@ -112,6 +113,17 @@ class Listener(Subscriber):
         if missed:
             for source in list(self.user_sources):
                 source.skip()
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def writable(self) -> None:
+        """Return when the client has read what waits for it."""
+        while self.is_lagging:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            await future
 
     def _lost(self, room: Room) -> None:
         if self.user is not None and may_read(self.user, room):

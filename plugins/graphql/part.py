@@ -4,8 +4,16 @@ from importlib.resources import files
 
 import chatserver
 from chatserver import GraphQLPart
-from chatserver_plugins.graphql import many, subscriptions
-from chatserver_plugins.graphql.resolvers import messages, mutations, nodes, queries, rooms, users
+from chatserver_plugins.graphql import many
+from chatserver_plugins.graphql.resolvers import (
+    events,
+    messages,
+    mutations,
+    nodes,
+    queries,
+    rooms,
+    users,
+)
 
 LOG_ENTRIES = (
     chatserver.MessagePosted,
@@ -101,15 +109,10 @@ def own_part() -> GraphQLPart:
             "ChangePayload.message": mutations.changed_message,
             "MessageEdited.mentions": messages.mentions,
             "Query.epoch": queries.epoch,
-            "Subscription.roomEvents": subscriptions.resolve_event,
-            "Subscription.roomsEvents": subscriptions.resolve_event,
-            "Subscription.typing": subscriptions.resolve_event,
             "Typing.roomId": messages.room_id,
             "StreamGap.roomId": messages.room_id,
             "RoomGone.roomId": messages.room_id,
             "Mutation.setTyping": mutations.set_typing,
-            "Subscription.userEvents": subscriptions.resolve_event,
-            "Subscription.presence": subscriptions.resolve_event,
             "UserPresence.user": users.present_user,
             "RoomAdded.room": messages.room,
             **{f"{kind.__name__}.roomId": messages.room_id for kind in USER_EVENTS},
@@ -133,6 +136,7 @@ def own_part() -> GraphQLPart:
             "Mutation.removeReaction": mutations.remove_reaction,
             "Mutation.pinMessage": mutations.pin_message,
             "Mutation.unpinMessage": mutations.unpin_message,
+            **{f"Subscription.{name}": events.event for name in events.OWN_FIELDS},
         },
         kinds={
             "ServerRole": chatserver.ServerRole,

@@ -20,6 +20,7 @@ from graphql.language import NameNode, ast
 from chatserver import GraphQLPart, StartupError
 from chatserver_plugins.graphql.costs import Costs
 from chatserver_plugins.graphql.leaves import Attribute
+from chatserver_plugins.graphql.resolvers import events
 
 
 def build(parts: Sequence[GraphQLPart]) -> GraphQLSchema:
@@ -36,6 +37,7 @@ def build(parts: Sequence[GraphQLPart]) -> GraphQLSchema:
         raise StartupError(f"GraphQL parts {names}: {error}") from error
     for part in parts:
         _bind(schema, part)
+    _check_sources(schema, parts)
     _bind_others(schema, kinds)
     return schema
 
@@ -73,6 +75,13 @@ def _bind(schema: GraphQLSchema, part: GraphQLPart) -> None:
         if not is_object_type(owner) or field not in owner.fields:
             raise StartupError(f"GraphQL part {part.name}: there is no field {place} to resolve")
         owner.fields[field].resolve = resolver
+    for place in part.sources:
+        name, _, field = place.partition(".")
+        root = schema.subscription_type
+        if root is None or name != root.name or field not in root.fields:
+            raise StartupError(f"GraphQL part {part.name}: there is no field {place} to feed")
+        if place not in part.resolvers:
+            root.fields[field].resolve = events.event
     for name in part.kinds:
         if not (is_enum_type(schema.get_type(name)) or is_object_type(schema.get_type(name))):
             raise StartupError(f"GraphQL part {part.name}: there is no enum or type {name}")
@@ -83,6 +92,17 @@ def _bind(schema: GraphQLSchema, part: GraphQLPart) -> None:
             raise StartupError(
                 f"GraphQL part {part.name}: there is no field {place} to declare a cost for"
             )
+
+
+def _check_sources(schema: GraphQLSchema, parts: Sequence[GraphQLPart]) -> None:
+    """A field of `Subscription` must have a source: a resolver alone would never be called."""
+    root = schema.subscription_type
+    if root is None:
+        return
+    fed = {place for part in parts for place in part.sources}
+    for name in root.fields:
+        if name not in events.OWN_FIELDS and f"{root.name}.{name}" not in fed:
+            raise StartupError(f"GraphQL: the field {root.name}.{name} has no source")
 
 
 def _bind_others(schema: GraphQLSchema, kinds: Mapping[str, type]) -> None:

@@ -19,21 +19,24 @@ from chatserver_plugins.graphql.inputs import position
 from chatserver_plugins.graphql.many import ManyRooms, ManyStream, RoomPosition, StreamGap
 from chatserver_plugins.graphql.operations import Operation
 from chatserver_plugins.graphql.selections import Selection, Selections
+from chatserver_plugins.graphql.sources import Sources
 from chatserver_plugins.graphql.telling import Teller
 from chatserver_plugins.graphql.typing_now import TypingStream
 from chatserver_plugins.graphql.watching import PresenceWatch
 
 
-def resolve_event(parent: object, info: Any, **arguments: object) -> object:
-    """Resolves the fields of `Subscription`: the root value of each execution is the event."""
-    return parent
-
-
 class Subscriptions:
     """Opens subscriptions."""
 
-    def __init__(self, execution: Execution, service: Service, resolved: Collection[str]) -> None:
-        self._execution, self._service = execution, service
+    def __init__(
+        self,
+        execution: Execution,
+        service: Service,
+        resolved: Collection[str],
+        sources: Sources,
+    ) -> None:
+        """`resolved` are the fields (`Type.field`) with resolvers, `sources` those of the parts."""
+        self._execution, self._service, self._sources = execution, service, sources
         self._selections = Selections(execution.schema, resolved)
         self.groups = Groups(execution, service)
 
@@ -61,7 +64,8 @@ class Subscriptions:
             case "presence":
                 await self._presence(operation, executor, **arguments)
             case name:
-                raise Refused("graphql.operation", f"The subscription {name} has no source.")
+                teller = Teller(self._execution, self._service, executor, operation)
+                await self._sources.open(name, asking, arguments, teller, operation)
 
     def _arguments(self, selection: Selection, executor: EventExecutor) -> dict[str, Any]:
         root = self._execution.schema.subscription_type

@@ -40,6 +40,13 @@ class Teller:
             else:
                 self._task = asyncio.create_task(self._run(self._begun(made), next))
 
+    async def say(self, event: object) -> None:
+        """Send the result of one event. For owners that never call `tell`."""
+        made = self._execute(event)
+        self._say(
+            made if isinstance(made, ExecutionResult) else await asyncio.shield(self._begun(made))
+        )
+
     def leave(self) -> None:
         if self._task is not None:
             self._task.cancel()

@@ -1,68 +1,18 @@
 """A body is read only once the head has let it in."""
 
-import asyncio
-import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tornado.iostream import IOStream
 
 from chatserver.web.connection import _hang_up
-from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.conftest import Start
 from tests.protocol.running import Running
+from tests.protocol.upload import JSON, upload
 
 LARGE = 50_000_000
-JSON = "application/json"
-
-
-class Upload:
-    """A request that announces a body, and sends none of it yet."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self._writer = reader, writer
-
-    def send(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    async def head(self) -> tuple[int, str]:
-        """The status and code of an answer; 100 has no code."""
-        async with asyncio.timeout(ANSWER_SECONDS):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
-            if head.startswith("http/1.1 100"):
-                return 100, ""
-            length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
-            body = json.loads(await self.reader.readexactly(length))
-        return int(head.split()[1]), body.get("error", {}).get("code", "")
-
-    async def ended(self) -> bool:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            return await self.reader.read(1) == b""
-
-
-@asynccontextmanager
-async def upload(
-    server: Running, method: str, path: str, size: int | None, *fields: str, kind: str = JSON
-) -> AsyncIterator[Upload]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    length = "Transfer-Encoding: chunked" if size is None else f"Content-Length: {size}"
-    lines = [
-        f"{method} {path} HTTP/1.1",
-        "Host: x",
-        f"Content-Type: {kind}",
-        length,
-        *fields,
-        "",
-        "",
-    ]
-    writer.write("\r\n".join(lines).encode())
-    try:
-        yield Upload(reader, writer)
-    finally:
-        writer.close()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def version_of(files: StaticFiles) -> str:
-    found = re.search(rb'src="[^"]*/static/([0-9a-f]{16})/app.js"', files.page().data)
+    found = re.search(rb'src="[^"]*/static/([0-9a-f]{16})/app.js"', files.read("index.html").data)
     assert found is not None
     return found[1].decode()
 
@@ -80,7 +80,7 @@ def test_another_version_gets_this_ones_file_and_nobody_keeps_it(folder: Path) -
 
 def test_in_development_changed_files_are_served_at_once(folder: Path) -> None:
     files = StaticFiles(str(folder), debug=True)
-    assert b'src="/static/app.js"' in files.page().data
+    assert b'src="/static/app.js"' in files.read("index.html").data
     (folder / "app.js").write_text("changed")
     assert (files.read("app.js").data, files.read("app.js").caching) == (b"changed", "no-cache")
 

@@ -33,14 +33,16 @@ from chatserver.runtime.rate import Bucket, too_fast
 from chatserver.service.rights import may_read
 from chatserver.version import __version__
 from chatserver.web.gate import Gate
-from chatserver.web.websocket import ops
+from chatserver.web.websocket import ops, plugin_ops
 from chatserver.web.websocket.ops import draft_of
+from chatserver.web.websocket.plugin_ops import PluginOp
 from chatserver.web.websocket.transport import Transport
 
 BACKLOG = 16  # operations (one frame each) that may wait for an earlier one; then reading pauses
 TYPING_PER_SECOND = 1.0  # each goes to everybody in the room; more would tell them nothing new
 TYPING_BURST = 5.0
 RATE_STRIKES = 200  # refusals in a row by the rate limit, after which the connection is closed
+RUN: dict[type, ops.Run] = {**ops.RUN, PluginOp: plugin_ops.run}
 
 
 class Session:
@@ -77,7 +79,7 @@ class Session:
         self._strikes = 0
         self._typing: Bucket | None = None  # made for those who type, as most only listen
         self._deadline: asyncio.TimerHandle | None = None
-        self._backlog: deque[AnyOp] | None = None
+        self._backlog: deque[AnyOp | PluginOp] | None = None
         self._work: asyncio.Task[None] | None = None
 
     @property
@@ -131,11 +133,15 @@ class Session:
     # -- frames in -----------------------------------------------------------------------------
 
     def on_text(self, payload: bytes) -> None:
+        op: AnyOp | PluginOp
         try:
             op = parse(payload)
         except BadRequest as error:
-            self.say_error(error.id, error)
-            return
+            try:
+                op = self._plugin_op(payload, error)
+            except BadRequest as refused:
+                self.say_error(refused.id, refused)
+                return
         except Unreadable:
             self.transport.close(errors.CLOSE_BAD_FRAME, "not a JSON object")
             return
@@ -148,6 +154,12 @@ class Session:
             self.say(op.id, {})
         elif self._backlog or type(op) is not Send or not self._send_now(op):
             self._enqueue(op)
+
+    def _plugin_op(self, payload: bytes, error: BadRequest) -> PluginOp:
+        """The plugin's operation in a frame with an `error` for the server itself. Raises `BadRequest`."""
+        if error.code != "request.unknown_op":
+            raise error
+        return plugin_ops.parse(payload, self.service.hooks, error)
 
     def on_binary(self, payload: bytes) -> None:
         self.transport.close(errors.CLOSE_BAD_FRAME, "text frames only")
@@ -196,7 +208,7 @@ class Session:
         assert isinstance(event, MessagePosted)
         self.say(number, Sent(event.id, event.seq, event.at, outcome.repeated))
 
-    def _enqueue(self, op: AnyOp) -> None:
+    def _enqueue(self, op: AnyOp | PluginOp) -> None:
         if self._backlog is None:
             self._backlog = deque()
         self._backlog.append(op)
@@ -219,14 +231,14 @@ class Session:
             self._backlog = None
             self._work = None
 
-    async def _do(self, op: AnyOp) -> None:
+    async def _do(self, op: AnyOp | PluginOp) -> None:
         try:
             if isinstance(op, Auth):
                 await self._auth(op)
             elif self.user is None:
                 raise ChatError("auth.required")
             else:
-                await ops.RUN[type(op)](self, self.user, op)
+                await RUN[type(op)](self, self.user, op)
         except ChatError as error:
             if type(op) is not Typing:
                 self.say_error(op.id, error)
@@ -256,7 +268,7 @@ class Session:
         self.subscriber.leave(room)
         self.subscriber.say(encode(RoomRemoved(room=room.id)))
 
-    def _too_fast(self, op: AnyOp, wait: float) -> None:
+    def _too_fast(self, op: AnyOp | PluginOp, wait: float) -> None:
         self._strikes += 1
         if self._strikes > RATE_STRIKES:
             self.transport.close(errors.CLOSE_RATE, "too many operations")

@@ -9,6 +9,7 @@ from chatserver.roomlog.entries import Outcome
 from chatserver.tracing.spans import around
 from chatserver.web.gate import Gate
 from chatserver.web.websocket.ops import draft_of
+from chatserver.web.websocket.plugin_ops import PluginOp
 from chatserver.web.websocket.session import Session
 from chatserver.web.websocket.transport import Transport
 
@@ -28,7 +29,7 @@ class TracedSession(Session):
         assert tracer is not None
         return tracer
 
-    async def _do(self, op: AnyOp) -> None:
+    async def _do(self, op: AnyOp | PluginOp) -> None:
         with around(self._tracer, _name(op), "server", is_root=True) as span:
             self._doing = span
             try:
@@ -59,5 +60,5 @@ class TracedSession(Session):
         span.end()
 
 
-def _name(op: AnyOp) -> str:
-    return f"chat.v1 {op.__struct_config__.tag}"
+def _name(op: AnyOp | PluginOp) -> str:
+    return f"chat.v1 {op.name if isinstance(op, PluginOp) else op.__struct_config__.tag}"

@@ -23,7 +23,7 @@ class Upgrade(BaseHandler, WebSocketHandler):
     async def admit_body(self) -> None:
         raise ChatError("request.invalid", "An upgrade has no body.")
 
-    async def get(self) -> None:
+    async def get(self, **parameters: str) -> None:
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             raise ChatError("request.invalid", "This address answers WebSocket upgrades only.")
         if not _KEY.fullmatch(self.request.headers.get("Sec-WebSocket-Key", "")):

@@ -1,0 +1,87 @@
+"""Files below a folder, for browsers: each is read once and has one spelling."""
+
+import hashlib
+import mimetypes
+import os.path
+import posixpath
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from chatserver.errors import ChatError
+
+mimetypes.add_type("text/javascript", ".js")
+mimetypes.add_type("text/javascript", ".mjs")
+mimetypes.add_type("application/manifest+json", ".webmanifest")
+
+VERSION = re.compile(r"([0-9a-f]{16})/(.+)")
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "no-cache"  # ask each time; the ETag makes it cheap
+
+
+class File(NamedTuple):
+    data: bytes
+    etag: str
+    caching: str  # the value of Cache-Control
+
+
+class Files:
+    """The files below one folder; with `debug` each is read again each time.
+
+    `version` is a digest of all of them, to be part of an address that browsers may keep for ever; "" with
+    `debug`.
+    """
+
+    def __init__(self, root: Path, *, debug: bool) -> None:
+        self.root, self._debug = root, debug
+        self.version = "" if debug else _digest(root)
+        self._kept: dict[str, File] = {}
+
+    def read(self, path: str) -> File:
+        """A file, also by a path that begins with a version. Raises `ChatError` request.not_found.
+
+        While nodes of two versions run, one is asked for the other's files: it gives its own, to be kept by nobody.
+        """
+        version = VERSION.fullmatch(path)
+        if version is None:
+            return self._read(path)
+        found = self._read(version[2])
+        return found._replace(caching=FOR_EVER) if version[1] == self.version else found
+
+    def _read(self, path: str) -> File:
+        kept = self._kept.get(path)
+        if kept is not None and not self._debug:
+            return kept
+        # One spelling for each file: others would be cached as further files.
+        if "\0" in path or path != posixpath.normpath(path):
+            raise ChatError("request.not_found")
+        found = (self.root / path).resolve()
+        # Unlike pathlib's, this isfile does not raise for a name that is too long.
+        if not found.is_relative_to(self.root.resolve()) or not os.path.isfile(found):  # noqa: PTH113
+            raise ChatError("request.not_found")
+        data = self.changed(path, found.read_bytes())
+        kept = self._kept[path] = File(
+            data, f'"{hashlib.sha256(data).hexdigest()[:20]}"', ASK_AGAIN
+        )
+        return kept
+
+    def changed(self, path: str, data: bytes) -> bytes:
+        """What is served for a file's content."""
+        return data
+
+
+def media_type(path: str) -> str:
+    """The value of Content-Type."""
+    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") or kind.endswith("+xml") else kind
+
+
+def _digest(folder: Path) -> str:
+    """Of the names and contents of all files, in 16 hexadecimal digits."""
+    whole = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if "__pycache__" not in file.parts:
+            name = file.relative_to(folder).as_posix().encode()
+            whole.update(b"%d %s %d " % (len(name), name, file.stat().st_size))
+            whole.update(file.read_bytes())
+    return whole.hexdigest()[:16]
