@@ -3,6 +3,8 @@
 import { Api } from "./lib/api.js";
 import { h } from "./lib/dom.js";
 import { chooseLanguage, currentLanguage, errorText, startLanguage, t } from "./lib/i18n.js";
+import { Places } from "./lib/places.js";
+import { Plugins } from "./lib/plugins.js";
 import { RoomsStore } from "./lib/rooms-store.js";
 import { Session } from "./lib/session.js";
 import { Connection } from "./lib/socket.js";
@@ -13,12 +15,14 @@ const api = new Api();
 const store = new RoomsStore();
 const connection = new Connection({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
 const session = new Session({ api, connection, store, storage: sessionStorage });
+const places = new Places();
+const plugins = new Plugins({ places, api, connection, store, styles: document.head });
 const root = document.querySelector("#root");
 let notice = "";
 
 function show() {
   document.documentElement.lang = currentLanguage();
-  root.replaceChildren(store.me ? h("chat-app", { session, store, connection }) : h("sign-in", { api, "data-notice": notice }));
+  root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places }) : h("sign-in", { api, "data-notice": notice }));
 }
 
 function signedIn(user) {
@@ -40,6 +44,7 @@ session.addEventListener("signed-out", ({ detail }) => {
 });
 
 startLanguage(localStorage, navigator.languages);
+api.pageParts().then((parts) => plugins.load(parts), (error) => console.error("plugins:", error));
 try {
   const user = await api.me();
   if (user) signedIn(user);

@@ -1,7 +1,7 @@
 /**
  * The signed-in page: side bar and room side by side, or one of them on a narrow screen. Owns the address
  * (`#room=ID`), the keys that work everywhere, the title and what a screen reader is told.
- * Needs `session`, `store`, `connection`.
+ * Needs `session`, `store`, `connection`, `places`.
  */
 
 import { h, LOGO } from "../lib/dom.js";
@@ -18,6 +18,7 @@ class ChatApp extends View {
   session;
   store;
   connection;
+  places;
   #list;
   #main;
   #announcer;
@@ -68,8 +69,8 @@ class ChatApp extends View {
     this.#list.redraw();
     this.#title();
     if (room && this.#main.firstChild?.room === room) return;
-    const { session, store } = this;
-    this.#main.replaceChildren(room ? h("room-view", { session, store, "data-room": room }) : welcome());
+    const { session, store, places } = this;
+    this.#main.replaceChildren(room ? h("room-view", { session, store, places, "data-room": room }) : welcome());
   }
 
   #title() {

@@ -1,11 +1,13 @@
 /**
- * Where a message is written, answered or edited. Needs `session`, `store` and the attribute data-room.
+ * Where a message is written, answered or edited. Needs `session`, `store`, `places` and the attribute data-room.
  * Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch keyboard Enter breaks the line.
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
+import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
+import { placeButton } from "./plugin-place.js";
 import { View } from "./view.js";
 
 const TALLEST_PX = 180;
@@ -13,6 +15,8 @@ const TALLEST_PX = 180;
 class MessageComposer extends View {
   session;
   store;
+  places;
+  #added;
   #text;
   #context;
   #error;
@@ -46,10 +50,26 @@ class MessageComposer extends View {
       event.preventDefault();
       void this.#submit();
     };
-    this.append(this.#context, this.#error, h("form", { class: "composer-row", onsubmit }, this.#text, send));
+    this.#added = h("div", { class: "composer-added", "data-faults": true });
+    this.append(this.#context, this.#error, h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, send));
+    this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("composer.") && this.draw());
     this.#text.value = this.#room.draft;
     this.#grow();
     if (!matchMedia("(pointer: coarse)").matches) this.focusText();
+  }
+
+  draw() {
+    const room = this.#room;
+    const items = this.places.in("composer.buttons/v1").filter((item) => applies(item, { room, me: this.store.me }));
+    const context = () => Object.freeze({ room: this.dataset.room, text: this.#text.value, insert: (text) => this.#insert(text) });
+    this.#added.replaceChildren(...items.map((item) => placeButton(item, context, { class: "round" })));
+  }
+
+  /** Puts a text where the cursor is, in place of what is selected. */
+  #insert(text) {
+    this.#text.setRangeText(String(text), this.#text.selectionStart, this.#text.selectionEnd, "end");
+    this.#onInput();
+    this.focusText();
   }
 
   focusText() {

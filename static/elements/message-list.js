@@ -1,6 +1,6 @@
 /**
  * The messages of a room: stays at the end while one reads there, loads upwards, and keeps its place
- * when something is added above. Needs `session`, `store` and the attribute data-room.
+ * when something is added above. Needs `session`, `store`, `places` and the attribute data-room.
  * Fires "reply", "edit" and "rewrite" ({message}).
  */
 
@@ -17,6 +17,7 @@ const PAGES_SOUGHT = 40; // further up than this, a message that was wanted is n
 class MessageList extends View {
   session;
   store;
+  places;
   #scroller;
   #list;
   #older;
@@ -54,6 +55,7 @@ class MessageList extends View {
     this.listen(this.#scroller, "scroll", () => this.#onScroll(), { passive: true });
     this.listen(this.store, "change", ({ detail }) => detail.room === this.#id && this.redraw());
     this.listen(this.session.outbox, "change", ({ detail }) => detail.room === this.#id && this.redraw());
+    this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("message.") && this.#addedChanged());
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.#resized = new ResizeObserver(() => this.#atEnd && this.#scrollToEnd());
     this.#resized.observe(this.#scroller);
@@ -84,6 +86,13 @@ class MessageList extends View {
     else this.#scrollToEnd();
     this.#markRead();
     this.#loadIfNear(room);
+  }
+
+  /** All rows are made again, as each may show what a plugin has added. */
+  #addedChanged() {
+    for (const { node } of this.#rows.values()) node.remove();
+    this.#rows.clear();
+    this.redraw();
   }
 
   #setAtEnd(atEnd) {
@@ -122,6 +131,8 @@ class MessageList extends View {
       me: this.store.me,
       mayPin,
       session: this.session,
+      places: this.places,
+      room: this.store.room(this.#id),
       tell: (type) => this.dispatchEvent(new CustomEvent(type, { detail: { message: item.message } })),
     });
   }

@@ -3,14 +3,17 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, formatFull, formatTime, t } from "../lib/i18n.js";
 import { segments } from "../lib/linkify.js";
+import { applies } from "../lib/places.js";
+import { frozen } from "../lib/plugins.js";
 import { reactedBy } from "../lib/rooms-store.js";
 import { avatar } from "./avatar.js";
 import { ask } from "./dialogs.js";
+import { placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
 
 /** `tell("reply" | "edit" | "rewrite")` passes on what the composer does. */
-export function messageRow({ message, grouped, quoted, me, mayPin, session, tell }) {
+export function messageRow({ message, grouped, quoted, me, mayPin, session, places, room, tell }) {
   const { author, state } = message;
   const own = author.id === me.id;
   const name = author.name || me.username;
@@ -31,10 +34,11 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, tell
       grouped && h("span", { class: "visually-hidden" }, name),
       message.reply_to && quote(quoted),
       body(message),
+      ...data(message, places),
       reactions(message, me, session),
       stateLine(message, { session, tell }),
     ),
-    !state && !message.deleted && actions(message, { me, own, mayPin, session, tell }),
+    !state && !message.deleted && actions(message, { me, own, mayPin, session, places, room, tell }),
   );
 }
 
@@ -97,7 +101,16 @@ function stateLine({ state, error, client_id }, { session, tell }) {
   );
 }
 
-function actions(message, { me, own, mayPin, session, tell }) {
+/** What plugins make of the data that the message carries for them. */
+function data(message, places) {
+  if (message.deleted) return [];
+  return places
+    .in("message.data/v1")
+    .filter(({ id }) => Object.hasOwn(message.data ?? {}, id))
+    .map((item) => h("plugin-place", { item, context: Object.freeze({ message: frozen(message), data: frozen(message.data[item.id]) }) }));
+}
+
+function actions(message, { me, own, mayPin, session, places, room, tell }) {
   const button = (label, path, testid, onclick) =>
     h("button", { type: "button", title: label, "aria-label": label, "data-testid": testid, onclick }, icon(path));
   const remove = async () => {
@@ -107,7 +120,7 @@ function actions(message, { me, own, mayPin, session, tell }) {
   const pin = () => session.pin(message.room, message.id, !message.pinned).catch((error) => void ask(errorText(error), t("cancel")));
   return h(
     "div",
-    { class: "actions", role: "group" },
+    { class: "actions", role: "group", "data-faults": true },
     ...QUICK_REACTIONS.map((emoji) =>
       h(
         "button",
@@ -121,6 +134,10 @@ function actions(message, { me, own, mayPin, session, tell }) {
         emoji,
       ),
     ),
+    ...places
+      .in("message.actions/v1")
+      .filter((item) => applies(item, { message, room, me }))
+      .map((item) => placeButton(item, () => Object.freeze({ message: frozen(message) }))),
     button(t("message.reply"), ICONS.reply, "reply", () => tell("reply")),
     mayPin && button(t(message.pinned ? "message.unpin" : "message.pin"), ICONS.pin, "pin", () => void pin()),
     own && button(t("message.edit"), ICONS.edit, "edit", () => tell("edit")),

@@ -1,25 +1,30 @@
 /**
- * One room: its head, messages, who is typing, and the composer (or the way in). Needs `session`, `store`
- * and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
+ * One room: its head, messages, who is typing, and the composer (or the way in), and at its side a panel of a
+ * plugin. Needs `session`, `store`, `places` and the attribute data-room. Fires "room-closed" and "room-opened" ({room}: another one).
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
+import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask } from "./dialogs.js";
 import "./message-composer.js";
 import "./message-list.js";
 import { showPeople } from "./people-dialog.js";
+import { labelOf, placeButton } from "./plugin-place.js";
 import "./typing-line.js";
 import { View } from "./view.js";
 
 class RoomView extends View {
   session;
   store;
+  places;
   #title;
   #topic;
   #people;
   #leave;
+  #added;
+  #panel;
   #body;
   #shown = null; // "room" | "join" | "gone"
 
@@ -40,6 +45,8 @@ class RoomView extends View {
       { class: "round", type: "button", title: t("people"), "aria-label": t("people"), "data-testid": "people", onclick: () => void this.#onPeople() },
       icon(ICONS.people),
     );
+    this.#added = h("div", { class: "room-added", "data-faults": true });
+    this.#panel = h("aside", { class: "room-panel", hidden: true, "data-testid": "room-panel" });
     this.#body = h("div", { class: "room-body" });
     this.append(
       h(
@@ -51,16 +58,18 @@ class RoomView extends View {
           icon(ICONS.back),
         ),
         h("div", { class: "room-heading" }, this.#title, this.#topic),
+        this.#added,
         this.#people,
         this.#leave,
       ),
-      this.#body,
+      h("div", { class: "room-main" }, this.#body, this.#panel),
     );
     this.#shown = null;
     this.listen(this.store, "change", ({ detail }) => {
       if (detail.room === null || detail.room === this.room) this.redraw();
     });
     this.listen(this.session, "ready", () => this.#open());
+    this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());
     this.#open();
   }
 
@@ -76,6 +85,7 @@ class RoomView extends View {
     this.#topic.hidden = !room?.topic;
     this.#people.hidden = kind !== "room" || room.kind === "direct";
     this.#leave.hidden = kind !== "room" || room.kind === "direct";
+    if (kind !== this.#shown) this.#showAdded(kind === "room");
     if (kind === this.#shown) return;
     if (this.session.status !== "open" && kind === "gone") return; // not known yet
     this.#shown = kind;
@@ -90,9 +100,9 @@ class RoomView extends View {
   }
 
   #inside() {
-    const { session, store, room } = this;
-    const composer = h("message-composer", { session, store, "data-room": room });
-    const list = h("message-list", { session, store, "data-room": room });
+    const { session, store, places, room } = this;
+    const composer = h("message-composer", { session, store, places, "data-room": room });
+    const list = h("message-list", { session, store, places, "data-room": room });
     this.listen(list, "reply", ({ detail }) => composer.replyTo(detail.message));
     this.listen(list, "edit", ({ detail }) => composer.edit(detail.message));
     this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
@@ -113,6 +123,49 @@ class RoomView extends View {
     };
     const join = h("button", { class: "primary", type: "button", "data-testid": "join-room", onclick }, t("room.join"));
     return [h("div", { class: "welcome" }, h("p", { class: "muted" }, t("room.joinLead")), join, error)];
+  }
+
+  /** The buttons of plugins; those for a panel open and close it. */
+  #showAdded(isInside = this.#shown === "room") {
+    const room = this.store.room(this.room);
+    const wanted = (place) => (isInside ? this.places.in(place).filter((item) => applies(item, { room, me: this.store.me })) : []);
+    const context = () => ({ room: this.room });
+    const panels = wanted("room.panels/v1");
+    const open = panels.find((item) => item.key === this.#panel.dataset.open);
+    this.#added.replaceChildren(
+      ...wanted("room.actions/v1").map((item) => placeButton(item, context, { class: "round" })),
+      ...panels.map((item) => {
+        const toggle = { ...item, run: () => this.#showPanel(item === open ? null : item) };
+        return placeButton(toggle, context, { class: "round", "aria-expanded": String(item === open) });
+      }),
+    );
+    if (!open) this.#closePanel();
+  }
+
+  #showPanel(item) {
+    this.#closePanel();
+    if (item) {
+      const label = labelOf(item);
+      const close = h(
+        "button",
+        { class: "round", type: "button", title: t("close"), "aria-label": t("close"), onclick: () => this.#showPanel(null) },
+        icon(ICONS.close),
+      );
+      this.#panel.dataset.open = item.key;
+      this.#panel.setAttribute("aria-label", label);
+      this.#panel.append(
+        h("header", { class: "room-panel-head" }, h("h3", { dir: "auto" }, label), close),
+        h("plugin-place", { item, context: Object.freeze({ room: this.room }) }),
+      );
+      this.#panel.hidden = false;
+    }
+    this.#showAdded();
+  }
+
+  #closePanel() {
+    delete this.#panel.dataset.open;
+    this.#panel.hidden = true;
+    this.#panel.replaceChildren();
   }
 
   #onPeople() {

@@ -1,4 +1,4 @@
-/** The HTTP calls the page makes: accounts. Everything in a room goes over the WebSocket. */
+/** The HTTP calls the page makes: accounts, and those of plugins. Everything in a room goes over the WebSocket. */
 
 /** An answer that says no, or none at all (`status` 0, code "connection.lost"). */
 export class ApiError extends Error {
@@ -45,6 +45,17 @@ export class Api {
 
   async logout() {
     await this.#call("POST", "/api/v1/logout", {});
+  }
+
+  /** The modules and style sheets of plugins. */
+  async pageParts() {
+    return (await this.#call("GET", "/api/v1/page")).parts;
+  }
+
+  /** Any address of this server, for plugins. */
+  call(method, path, body) {
+    if (!path.startsWith("/") || path.startsWith("//")) throw new TypeError(`${path} is no path of this server`);
+    return this.#call(method, path, body);
   }
 
   async #call(method, path, body) {

@@ -1,5 +1,6 @@
 """A server process, and people who use its page in a browser."""
 
+import os
 import re
 import signal
 import subprocess
@@ -24,8 +25,15 @@ EXPECTED_CONSOLE = r"401 \(Unauthorized\).*/api/v1/me"
 class Server:
     """`chatserver dev` as its own process; killed and started again on the same port and data."""
 
-    def __init__(self, data: Path, store: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        store: str,
+        settings: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.port = free_port()
+        self._environ = os.environ | dict(environ or {})
         self._settings = settings or {}
         self.url = f"http://127.0.0.1:{self.port}"
         self._data = data
@@ -41,7 +49,9 @@ class Server:
         for key, value in self._settings.items():
             command += ["--set", f"{key}={value}"]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._data)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=self._data, env=self._environ
+            )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:

@@ -1,0 +1,74 @@
+/**
+ * The places of the page where plugins may put something, and what they have put there. No DOM.
+ *
+ * Fires "change" ({place}).
+ */
+
+const FIELDS = {
+  "composer.buttons/v1": { id: "string", label: "function", icon: "string", run: "function" },
+  "message.actions/v1": { id: "string", label: "function", icon: "string", run: "function" },
+  "message.data/v1": { id: "string", mount: "function" },
+  "room.actions/v1": { id: "string", label: "function", icon: "string", run: "function" },
+  "room.panels/v1": { id: "string", label: "function", icon: "string", mount: "function" },
+};
+const CONDITIONS = ["own", "data", "kinds"]; // of `when`
+
+export const PLACES = Object.keys(FIELDS);
+
+export class Places extends EventTarget {
+  #items = new Map(PLACES.map((place) => [place, []]));
+
+  /** What is in a place, in the order of its coming. */
+  in(place) {
+    return this.#items.get(place);
+  }
+
+  /**
+   * Puts a plugin's item into a place, and returns a function that takes it away. Throws a TypeError
+   * that says what is wrong with the item.
+   */
+  put(plugin, place, item) {
+    const given = checked(plugin, place, item);
+    const items = this.#items.get(place);
+    if (items.some((other) => other.key === given.key)) throw new TypeError(`${place}: there is an item ${given.key} already`);
+    items.push(given);
+    this.#changed(place);
+    return () => this.#take(place, (other) => other === given);
+  }
+
+  /** Takes away everything that a plugin has put anywhere. */
+  clear(plugin) {
+    for (const place of PLACES) this.#take(place, (item) => item.plugin === plugin);
+  }
+
+  #take(place, isMeant) {
+    const items = this.#items.get(place);
+    const left = items.filter((item) => !isMeant(item));
+    if (left.length === items.length) return;
+    this.#items.set(place, left);
+    this.#changed(place);
+  }
+
+  #changed(place) {
+    this.dispatchEvent(new CustomEvent("change", { detail: { place } }));
+  }
+}
+
+function checked(plugin, place, item) {
+  const fields = FIELDS[place];
+  if (!fields) throw new TypeError(`there is no place ${place}; there are ${PLACES.join(", ")}`);
+  // A text is a label as well; a function gives it in the language of the moment.
+  const given = { ...item, label: typeof item?.label === "string" ? () => item.label : item?.label };
+  for (const [name, kind] of Object.entries(fields))
+    if (typeof given[name] !== kind || given[name] === "") throw new TypeError(`${place}: ${name} has to be a ${kind}`);
+  for (const name of Object.keys(given.when ?? {}))
+    if (!CONDITIONS.includes(name)) throw new TypeError(`${place}: there is no condition ${name}; there are ${CONDITIONS.join(", ")}`);
+  return Object.freeze({ ...given, plugin, key: `${plugin}.${given.id}` });
+}
+
+/** Whether an item wants to be shown for a message or a room: `when` has only data, so that every client can tell. */
+export function applies({ when = {} }, { message, room, me }) {
+  if (when.own !== undefined && when.own !== (message?.author.id === me.id)) return false;
+  if (when.data !== undefined && !Object.hasOwn(message?.data ?? {}, when.data)) return false;
+  return when.kinds === undefined || when.kinds.includes(room?.kind);
+}

@@ -1,0 +1,97 @@
+/** Loads the modules of plugins, and gives each the interface by which it works in the page. */
+
+import { currentLanguage, errorText } from "./i18n.js";
+
+const VERSION = 1;
+
+export class Plugins {
+  #places;
+  #api;
+  #connection;
+  #store;
+  #styles;
+
+  /** `styles` is where style sheets are added: the document's head. */
+  constructor({ places, api, connection, store, styles }) {
+    this.#places = places;
+    this.#api = api;
+    this.#connection = connection;
+    this.#store = store;
+    this.#styles = styles;
+  }
+
+  /** Loads all parts, each by itself: one that fails leaves the others and the page as they are. */
+  async load(parts, importing = (url) => import(url)) {
+    await Promise.all(parts.map((part) => this.#loadOne(part, importing)));
+  }
+
+  async #loadOne({ plugin, modules, styles }, importing) {
+    for (const url of styles) this.#styles.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: url }));
+    try {
+      for (const url of modules) {
+        const { default: begin } = await importing(url);
+        if (typeof begin !== "function") throw new TypeError(`${url} has no function as its default export`);
+        await begin(this.interfaceOf(plugin));
+      }
+    } catch (error) {
+      this.#places.clear(plugin);
+      complain(plugin, error);
+    }
+  }
+
+  /** What a plugin's module gets. Everything in it may be relied on; nothing else of the page may. */
+  interfaceOf(plugin) {
+    const texts = {};
+    const store = this.#store;
+    return Object.freeze({
+      plugin,
+      version: VERSION,
+      /** Puts an item into a place; returns a function that takes it away. */
+      place: (name, item) => this.#places.put(plugin, name, item),
+      /** Adds texts by language: `{en: {title: "Poll"}, ja: {…}}`; English is the one that may not be missing. */
+      texts: (given) => {
+        for (const [language, some] of Object.entries(given)) texts[language] = { ...texts[language], ...some };
+      },
+      /** The text of a key in the language of the moment; `{name}` in it is replaced. */
+      t: (key, values = {}) => filled(texts[currentLanguage()]?.[key] ?? texts.en?.[key] ?? key, values),
+      language: currentLanguage,
+      /** Calls the plugin's own operation `PLUGIN.name`. Rejects with an error that has a `code`. */
+      call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),
+      /** Calls an address of this server as the signed-in user. Rejects with an error that has a `code`. */
+      request: (method, path, body) => this.#api.call(method, path, body),
+      /** Why something was refused, in the reader's language. */
+      errorText,
+      me: () => frozen(store.me),
+      room: (id) => frozen(outline(store.room(id))),
+    });
+  }
+}
+
+/** One line in the console that names the plugin. */
+export function complain(plugin, error) {
+  console.error(`plugin ${plugin}:`, error);
+}
+
+/** A copy of plain data that nobody can change. */
+export function frozen(data) {
+  if (data === undefined || data === null) return null;
+  return freeze(structuredClone(data));
+}
+
+function freeze(value) {
+  if (typeof value === "object" && value !== null) {
+    for (const part of Object.values(value)) freeze(part);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+function outline(room) {
+  if (!room) return null;
+  const { id, name, kind, topic, role, joined } = room;
+  return { id, name, kind, topic, role, joined };
+}
+
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => (Object.hasOwn(values, name) ? values[name] : ""));
+}

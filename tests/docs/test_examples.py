@@ -1,0 +1,39 @@
+"""The example plugins pass their own tests, and the advice for authors finds nothing in them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.examples import EXAMPLES, PACKAGES, found_path
+
+
+def run(name: str, folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    env = os.environ | {"PYTHONPATH": found_path(name, folder / "found")}
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=EXAMPLES / name,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_its_tests_pass(name: str, tmp_path: Path) -> None:
+    options = ("-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'tests'}", "tests")
+    done = run(name, tmp_path, "pytest", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_there_is_no_advice_for_it(name: str, tmp_path: Path) -> None:
+    done = run(name, tmp_path, "chatserver", "plugin", "check", name, "--strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_there_are_examples() -> None:
+    assert PACKAGES

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { applies, Places } from "../../static/lib/places.js";
+
+const action = (more = {}) => ({ id: "save", label: "Save", icon: "M1 1", run() {}, ...more });
+
+let places, changes;
+beforeEach(() => {
+  places = new Places();
+  changes = [];
+  places.addEventListener("change", ({ detail }) => changes.push(detail.place));
+});
+
+const keys = (place) => places.in(place).map(({ key }) => key);
+
+test("items stay in the order of their coming, each under its plugin's name", () => {
+  places.put("b", "message.actions/v1", action());
+  places.put("a", "message.actions/v1", action());
+  places.put("a", "room.actions/v1", action({ id: "x" }));
+  assert.deepEqual(keys("message.actions/v1"), ["b.save", "a.save"]);
+  assert.deepEqual(changes, ["message.actions/v1", "message.actions/v1", "room.actions/v1"]);
+});
+
+test("what was put can be taken away, once, alone or with all of the plugin", () => {
+  const take = places.put("a", "message.actions/v1", action());
+  places.put("b", "message.actions/v1", action());
+  places.put("b", "room.actions/v1", action());
+  take();
+  take();
+  assert.deepEqual(keys("message.actions/v1"), ["b.save"]);
+  places.clear("b");
+  assert.deepEqual([keys("message.actions/v1"), keys("room.actions/v1")], [[], []]);
+  assert.equal(changes.length, 6);
+});
+
+test("taking an old item away leaves a new one of the same name", () => {
+  const take = places.put("a", "message.actions/v1", action());
+  take();
+  places.put("a", "message.actions/v1", action());
+  take();
+  assert.deepEqual(keys("message.actions/v1"), ["a.save"]);
+});
+
+test("a label is a text or a function, asked each time", () => {
+  let language = "en";
+  places.put("a", "message.actions/v1", action({ label: () => language }));
+  places.put("b", "message.actions/v1", action());
+  language = "ja";
+  assert.deepEqual(places.in("message.actions/v1").map(({ label }) => label()), ["ja", "Save"]);
+});
+
+for (const [what, place, item, words] of [
+  ["an unknown place", "message.actions/v9", action(), /there is no place message.actions\/v9; there are composer.buttons\/v1/],
+  ["no id", "message.actions/v1", action({ id: "" }), /id has to be a string/],
+  ["no label", "message.actions/v1", action({ label: 5 }), /label has to be a function/],
+  ["no run", "message.actions/v1", action({ run: undefined }), /run has to be a function/],
+  ["no mount", "room.panels/v1", action(), /mount has to be a function/],
+  ["an unknown condition", "message.actions/v1", action({ when: { mine: true } }), /there is no condition mine; there are own, data, kinds/],
+  ["nothing", "message.actions/v1", null, /id has to be a string/],
+])
+  test(`${what} is refused with its reason`, () => {
+    assert.throws(() => places.put("a", place, item), words);
+    assert.deepEqual(changes, []);
+  });
+
+test("a key that is taken is refused", () => {
+  places.put("a", "message.actions/v1", action());
+  assert.throws(() => places.put("a", "message.actions/v1", action()), /a\.save already/);
+});
+
+test("conditions on the message, its data and the room", () => {
+  const me = { id: "me" };
+  const message = { author: { id: "me" }, data: { poll: {} } };
+  const room = { kind: "private" };
+  const shown = (when, more = {}) => applies({ when }, { message, room, me, ...more });
+  assert.ok(shown(undefined));
+  assert.ok(shown({ own: true }));
+  assert.ok(!shown({ own: false }));
+  assert.ok(shown({ data: "poll", kinds: ["private", "public"] }));
+  assert.ok(!shown({ data: "other" }));
+  assert.ok(!shown({ data: "poll" }, { message: { author: { id: "x" } } }));
+  assert.ok(!shown({ kinds: ["direct"] }));
+});

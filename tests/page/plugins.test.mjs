@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { chooseLanguage } from "../../static/lib/i18n.js";
+import { Places } from "../../static/lib/places.js";
+import { frozen, Plugins } from "../../static/lib/plugins.js";
+
+const item = { id: "save", label: "Save", icon: "M1 1", run() {} };
+const storage = { getItem: () => null, setItem() {} };
+
+let places, asked, store, plugins, complaints;
+beforeEach(() => {
+  places = new Places();
+  asked = [];
+  store = { me: { id: "me", name: "Aya" }, room: (id) => (id === "r" ? { id, name: "Room", kind: "public", messages: [1], secret: 1 } : undefined) };
+  const connection = { request: async (...all) => asked.push(all) };
+  const api = { call: async (...all) => asked.push(all) };
+  plugins = new Plugins({ places, api, connection, store, styles: { append() {} } });
+  complaints = mock.method(console, "error", () => {});
+});
+
+const part = (plugin, ...modules) => ({ plugin, modules, styles: [] });
+const putting = (name = "save") => ({ default: (page) => void page.place("message.actions/v1", { ...item, id: name }) });
+
+test("each part is loaded by itself: a broken one is named and leaves nothing behind", async () => {
+  const modules = {
+    "/good.js": putting(),
+    "/half.js": { default: (page) => { page.place("message.actions/v1", item); throw new Error("broken"); } },
+    "/late.js": { default: async (page) => { page.place("message.actions/v1", item); await null; throw new Error("late"); } },
+    "/none.js": {},
+  };
+  const importing = async (url) => modules[url] ?? Promise.reject(new Error(`no ${url}`));
+  await plugins.load(
+    [part("gone", "/gone.js"), part("half", "/half.js"), part("late", "/late.js"), part("none", "/none.js"), part("good", "/good.js")],
+    importing,
+  );
+  assert.deepEqual(places.in("message.actions/v1").map(({ key }) => key), ["good.save"]);
+  const named = complaints.mock.calls.map(({ arguments: [text] }) => text).sort();
+  assert.deepEqual(named, ["plugin gone:", "plugin half:", "plugin late:", "plugin none:"]);
+});
+
+test("a plugin calls its own operations alone, and any address", async () => {
+  const page = plugins.interfaceOf("polls");
+  await page.call("vote", { choice: 1 });
+  await page.request("POST", "/polls", { a: 1 });
+  assert.deepEqual(asked, [["polls.vote", { choice: 1 }], ["POST", "/polls", { a: 1 }]]);
+});
+
+test("texts are in the language of the moment, then in English, then their key", () => {
+  const page = plugins.interfaceOf("polls");
+  page.texts({ en: { a: "A {n}", b: "B" } });
+  page.texts({ ja: { a: "ア {n}" } });
+  chooseLanguage("ja", storage);
+  assert.deepEqual([page.t("a", { n: 1 }), page.t("b"), page.t("c"), page.language()], ["ア 1", "B", "c", "ja"]);
+  chooseLanguage("en", storage);
+  assert.equal(page.t("a", {}), "A ");
+});
+
+test("what a plugin gets cannot be changed and is no part of the page's state", () => {
+  const page = plugins.interfaceOf("polls");
+  assert.throws(() => { page.plugin = "other"; }, TypeError);
+  assert.deepEqual(page.me(), { id: "me", name: "Aya" });
+  assert.throws(() => { page.me().name = "x"; }, TypeError);
+  assert.deepEqual(Object.keys(page.room("r")), ["id", "name", "kind", "topic", "role", "joined"]);
+  assert.equal(page.room("nowhere"), null);
+  const own = { deep: [{ a: 1 }] };
+  const copy = frozen(own);
+  assert.throws(() => { copy.deep[0].a = 2; }, TypeError);
+  own.deep[0].a = 3;
+  assert.equal(copy.deep[0].a, 1);
+});

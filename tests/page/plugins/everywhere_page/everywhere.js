@@ -1,0 +1,37 @@
+import { DOT } from "./inside/shapes.js";
+
+export default function begin(page) {
+  let counted = 0;
+  let tries = 0;
+  window.everywhereUnmounted = 0;
+  const button = (place, id, run, more = {}) => page.place(place, { id, label: id, icon: DOT, run, ...more });
+
+  button("composer.buttons/v1", "smile", ({ insert }) => insert(":-)"));
+  button("message.actions/v1", "mine", () => {}, { when: { own: true } });
+  button("message.actions/v1", "not-mine", () => {}, { when: { own: false } });
+  button("room.actions/v1", "count", async () => void (counted = await page.call("count")));
+  button("room.actions/v1", "refused", () => page.call("refuse"));
+  page.place("room.panels/v1", {
+    id: "panel",
+    label: "panel",
+    icon: DOT,
+    mount(element, { room }) {
+      const line = document.createElement("p");
+      line.className = "everywhere";
+      line.textContent = `Room ${page.room(room).name} of ${page.me().name}, counted ${counted}`;
+      element.append(line);
+      return () => void (window.everywhereUnmounted += 1);
+    },
+  });
+  page.place("room.panels/v1", {
+    id: "faulty",
+    label: "faulty",
+    icon: DOT,
+    mount(element) {
+      tries += 1;
+      if (tries === 1) throw new Error("broken on purpose");
+      element.append("It works now.");
+    },
+  });
+  window.everywhereBegun = true;
+}

@@ -1,0 +1,123 @@
+"""Plugins on the page, in a browser: what they put into its places, and what their faults do to it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.docs.examples import found_path
+from tests.page.conftest import PersonFactory
+from tests.page.people import Server
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def adding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the bookmarks of docs/examples, and with a plugin that puts something into every place."""
+    folder = tmp_path_factory.mktemp("adding")
+    enabled = ["memory", "password", "metrics", "bookmarks", "everywhere", "broken"]
+    settings = {
+        "plugins.folder": str(HERE / "plugins"),
+        "plugins.enabled": str(enabled).replace("'", '"'),
+    }
+    server = Server(
+        folder,
+        "memory",
+        settings,
+        {"PYTHONPATH": found_path("bookmarks", folder / "found")},
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_messages_are_kept_and_shown_in_the_panel(adding: Server, person: PersonFactory) -> None:
+    aya = person(adding).sign_up("aya-keeps", "Aya")
+    aya.expected += ["plugin broken:", "/plugins/broken/"]
+    aya.create_room("Kept here")
+    aya.say("worth keeping <b>not bold</b>")
+    message = aya.page.get_by_test_id("message").filter(has_text="worth keeping")
+    message.hover()
+    message.get_by_test_id("place-bookmarks.save").click()
+    panel = aya.page.get_by_test_id("room-panel")
+    expect(panel).to_be_hidden()
+    toggle = aya.page.get_by_test_id("place-bookmarks.kept")
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    toggle.click()
+    expect(toggle).to_have_attribute("aria-expanded", "true")
+    expect(panel.get_by_role("listitem")).to_contain_text("worth keeping <b>not bold</b>")
+    panel.get_by_role("button", name="Remove").click()
+    expect(panel).to_contain_text("You have kept nothing here.")
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_be_hidden()
+
+
+def test_every_place_shows_what_is_put_there(adding: Server, person: PersonFactory) -> None:
+    aya = person(adding).sign_up("aya-every", "Aya")
+    aya.expected += ["plugin broken:", "/plugins/broken/"]
+    aya.create_room("Everywhere")
+    aya.page.get_by_test_id("composer").fill("Hello ")
+    aya.page.get_by_test_id("place-everywhere.smile").click()
+    expect(aya.page.get_by_test_id("composer")).to_have_value("Hello :-)")
+    aya.page.get_by_test_id("composer").press("Enter")
+    message = aya.page.get_by_test_id("message").filter(has_text="Hello :-)")
+    expect(message.get_by_test_id("place-everywhere.mine")).to_be_attached()
+    expect(message.get_by_test_id("place-everywhere.not-mine")).to_have_count(0)
+    aya.page.get_by_test_id("place-everywhere.count").click()
+    aya.page.get_by_test_id("place-everywhere.panel").click()
+    panel = aya.page.get_by_test_id("room-panel")
+    expect(panel).to_contain_text("Room Everywhere of Aya, counted 1")
+    expect(panel.locator(".everywhere")).to_have_css("border-top-width", "3px")
+    aya.page.get_by_test_id("back").is_hidden()
+    aya.page.evaluate("location.hash = ''")
+    expect(aya.page.get_by_test_id("welcome")).to_be_visible()
+    assert aya.page.evaluate("window.everywhereUnmounted") == 1
+
+
+def test_a_fault_is_shown_in_its_place_and_the_rest_works(
+    adding: Server, person: PersonFactory
+) -> None:
+    aya = person(adding).sign_up("aya-faults", "Aya")
+    aya.expected += ["plugin broken:", "/plugins/broken/", "plugin everywhere:"]
+    aya.create_room("Faults")
+    aya.page.get_by_test_id("place-everywhere.refused").click()
+    fault = aya.page.get_by_test_id("plugin-fault")
+    expect(fault).to_contain_text("everywhere: ")
+    expect(fault).to_contain_text("You may not do this in this room.")
+    aya.page.get_by_test_id("place-everywhere.faulty").click()
+    panel = aya.page.get_by_test_id("room-panel")
+    expect(panel.get_by_test_id("plugin-fault")).to_have_text(
+        "everywhere: This part does not work at the moment."
+    )
+    panel.get_by_role("button", name="Try again").click()
+    expect(panel).to_contain_text("It works now.")
+    aya.say("all the rest works")
+    expect(aya.page.get_by_test_id("message").last).to_contain_text("all the rest works")
+    # A module that raises while it begins has put nothing anywhere.
+    expect(aya.page.locator("[data-testid^='place-broken']")).to_have_count(0)
+
+
+def test_labels_are_in_the_readers_language(adding: Server, person: PersonFactory) -> None:
+    aya = person(adding, locale="ja-JP").sign_up("aya-ja", "彩")
+    aya.expected += ["plugin broken:", "/plugins/broken/"]
+    aya.create_room("部屋")
+    aya.page.get_by_role("button", name="保存したメッセージ").click()
+    expect(aya.page.get_by_test_id("room-panel")).to_contain_text(
+        "保存したメッセージはありません。"
+    )
+
+
+def test_files_have_an_address_of_their_version(adding: Server, person: PersonFactory) -> None:
+    aya = person(adding)
+    aya.expected += ["plugin broken:", "/plugins/broken/"]
+    loaded: list[str] = []
+    aya.page.on("response", lambda response: loaded.append(response.url))
+    aya.page.goto(aya.url)
+    expect(aya.page.get_by_test_id("username")).to_be_visible()
+    aya.page.wait_for_function("window.everywhereBegun === true")
+    assert any(
+        re.search(r"/plugins/everywhere/([0-9a-f]{16}/)?everywhere\.js$", url) for url in loaded
+    )
