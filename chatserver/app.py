@@ -318,6 +318,7 @@ class Server:
             graphql=self._graphql,
             worker=self._place.number if self._place else 0,
             worker_ports=self._place.ports if self._place else (),
+            plugin=plugin,
         )
 
 

@@ -55,6 +55,7 @@ CODES: dict[str, Meaning] = {
     "limit.count": Meaning(409, "never", "A limit of the server is reached."),
     "store.unavailable": Meaning(503, "later", "The store is not available at the moment."),
     "plugin.failed": Meaning(503, "later", "A part of the server did not answer."),
+    "plugin.absent": Meaning(503, "later", "A plugin that guards this is not running."),
     "server.draining": Meaning(503, "later", "The server is restarting."),
     "server.internal": Meaning(500, "later", "The server made a mistake."),
 }

@@ -8,6 +8,7 @@
     owners.py, removal.py      keeping the last owner; deleting accounts
     administration.py          who may administrate, and from which addresses
     attempts.py                telling plugins of attempts to sign in
+    claims.py                  what plugins guard, also while they are not there
     changes.py                 telling all nodes that a user's rights changed
     rights.py                  the rights of a user in a room: the only place where they are decided
     messages.py, texts.py      posting and changing messages; rules for texts
@@ -17,6 +18,7 @@
     history.py, search.py      reading messages and events
     following.py, markers.py, presence.py, typing_now.py
                                following rooms, read markers, online users, typing notices
+    live.py                    a room's events as they come, for plugins
     outage.py                  logs outages of the store
     inspection.py              looking at all data, for staff of the server
     views.py                   rooms and members as users see them

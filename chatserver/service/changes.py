@@ -22,7 +22,7 @@ AGAIN_SECONDS = 3.0
 KEPT_SECONDS = 60.0  # a node that was cut off from the store for longer compares everything anyway
 CHANGES = 1000  # in one read
 
-Kind = Literal["user", "room", "turn"]
+Kind = Literal["user", "room", "turn", "claims"]
 ONCE = ("turn",)  # kinds that are useful only for a moment: looked at once, then removed
 Recheck = Callable[[str], Awaitable[None]]
 
@@ -43,7 +43,7 @@ class Changes:
         self._seen: dict[str, float] = {}
 
     def watch(self, kind: Kind, recheck: Recheck) -> None:
-        """Call `recheck` with the id of each changed user or room, several times for one change."""
+        """Call `recheck` with the id of each changed user or room (or plugin), several times for one change."""
         self._rechecks[kind] = recheck
 
     async def announce(self, kind: Kind, name: str) -> None:

@@ -32,6 +32,7 @@ from chatserver.search.indexer import Indexer
 from chatserver.service.accounts import Accounts
 from chatserver.service.administration import Administration
 from chatserver.service.changes import LOOK_SECONDS, Changes
+from chatserver.service.claims import Claims
 from chatserver.service.connections import Connections
 from chatserver.service.following import Following
 from chatserver.service.history import History
@@ -112,6 +113,7 @@ class Service:
         self.typing = Typing(self.hub)
         self.presence = Presence(self.rooms, online, announcer)
         self.connections = Connections(self.hub, self.presence, limits)
+        self.claims = Claims(store, self.changes, hooks)
         self.live = Live(self.rooms, self.log, self.connections)
         self._announcer = announcer
         self.exchange: Exchange | None = None  # None without a bus
@@ -128,8 +130,9 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Read the installation's epoch and begin to compare the heads of followed rooms."""
+        """Read the installation's epoch and claims, and begin to compare the heads of followed rooms."""
         await self.following.open()
+        await self.claims.load()
         self._tasks = [
             self._repeated(self._compare_heads, self.config.delivery.repair_seconds),
             self._repeated(self.changes.look, LOOK_SECONDS),

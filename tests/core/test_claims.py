@@ -1,0 +1,134 @@
+"""Claims: what a plugin guards is refused while it is not there, and its name is told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver.errors import ChatError
+from chatserver.hooks.actions import React, RoomJoin
+from chatserver.model import User
+from chatserver.roomlog.room import Room
+from chatserver.service.service import Service
+from chatserver.testing.running import Chat, running
+from tests.waiting import until
+
+GUARD = """
+from chatserver import RoomJoin, hookimpl
+
+class Plugin:
+    def __init__(self, config):
+        pass
+
+    @hookimpl
+    async def startup(self, context):
+        self.context = context
+
+    @hookimpl
+    async def check_message(self, draft):
+        return None
+"""
+
+
+def settings(folder: Path, data: str, *on: str) -> dict[str, object]:
+    (folder / "guard.py").write_text(GUARD)
+    (folder / "data").mkdir(exist_ok=True)
+    return {
+        "plugins.folder": str(folder),
+        "plugins.enabled": ["sqlite", "password", *on],
+        "server.data": str(folder / data),
+    }
+
+
+def guard(chat: Chat) -> Any:
+    return next(each.instance for each in chat._server._plugins.all if each.name == "guard")
+
+
+async def refusal(service: Service, user: User, room: Room, number: str) -> str:
+    """The code with which a message is refused, and the plugin that is named; "" if it passes."""
+    try:
+        await service.messages.post(user, room, number, "Hello")
+    except ChatError as error:
+        return f"{error.code} {error.detail.get('plugin')}"
+    return ""
+
+
+async def test_what_a_plugin_guards_is_refused_while_it_is_away(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data", "guard")) as chat:
+        ada = await chat.user("ada")
+        guarded, other = await ada.create_room("Guarded"), await ada.create_room("Other")
+        await guard(chat).context.claim("message", guarded.id)
+        await guard(chat).context.claim(RoomJoin)
+        await guard(chat).context.claim(RoomJoin)
+        await ada.post(guarded, "while it is there")
+
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        user = await service.accounts.get(ada.id)
+        guarded = await service.rooms.get(guarded.id)
+        other = await service.rooms.get(other.id)
+        assert await refusal(service, user, guarded, "1") == "plugin.absent guard"
+        assert await refusal(service, user, other, "2") == ""
+        page = await service.history.page(user, guarded, None, 10)
+        (message,) = page.messages
+        with pytest.raises(ChatError, match=r"plugin\.absent"):
+            await service.messages.edit(user, guarded, message.id, "changed")
+        await service.messages.react(user, guarded, message.id, "🙂")  # nobody claims it
+        bob = await chat.user("bob")
+        with pytest.raises(ChatError, match=r"plugin\.absent.*guard"):
+            await bob.join(other)
+        claims = await service.claims.list("guard")
+        assert {(claim.action, claim.room) for claim in claims} == {
+            ("message", guarded.id),
+            ("RoomJoin", None),
+        }
+        assert len(await service.claims.release("guard", RoomJoin)) == 1
+        await bob.join(other)
+        assert await refusal(service, user, guarded, "3") == "plugin.absent guard"
+        assert len(await service.claims.release("guard")) == 1
+        assert await refusal(service, user, guarded, "4") == ""
+        assert not service.hooks.messages_are_checked
+
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        assert await chat.service.claims.list() == []
+
+
+async def test_a_plugin_that_is_back_guards_again_and_lets_go(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data", "guard")) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Guarded")
+        await guard(chat).context.claim("message", room.id)
+    async with running(settings=settings(tmp_path, "data", "guard")) as chat:
+        user = await chat.service.accounts.get(ada.id)
+        room = await chat.service.rooms.get(room.id)
+        assert await refusal(chat.service, user, room, "1") == ""
+        await guard(chat).context.release("message")  # of all rooms: there is no such claim
+        assert len(await chat.service.claims.list()) == 1
+        await guard(chat).context.release("message", room.id)
+        assert await chat.service.claims.list() == []
+
+
+async def test_another_node_learns_of_a_claim(tmp_path: Path) -> None:
+    """Two services on one store: a command releases what the other's users run into."""
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        ada = await chat.user("ada")
+        room = await ada.create_room("Guarded")
+        key = "guard/message/"
+        raw = b'{"plugin":"guard","action":"message","room":null,"at":"2026-01-01T00:00:00.000Z"}'
+        await service.store.put("claims", key, raw)
+        await service.changes.announce("claims", "guard")
+        await service.changes.look()
+        await until(lambda: service.hooks.messages_are_checked)
+        assert await refusal(service, ada.user, room, "1") == "plugin.absent guard"
+        await service.store.delete("claims", key)
+        await until(lambda: not service.hooks.messages_are_checked)
+        assert await refusal(service, ada.user, room, "2") == ""
+
+
+async def test_only_actions_that_exist_can_be_claimed() -> None:
+    async with running() as chat:
+        with pytest.raises(ValueError, match="there is no action messages; there are AccountLock"):
+            await chat.service.claims.add("guard", "messages")
+        await chat.service.claims.add("guard", React)
+        assert [claim.action for claim in await chat.service.claims.list()] == ["React"]
