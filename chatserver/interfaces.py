@@ -217,6 +217,16 @@ class Store(Protocol):
         that an edit or a deletion changes. The id of a message has its room and seq: `message_id`.
         """
 
+    async def texts(self, room: str, message: str) -> list[int]:
+        """The seqs of the events that hold a text of this message (id): its posting, and every edit; ascending."""
+
+    async def redact(self, room: str, seqs: Sequence[int]) -> None:
+        """Remove the texts of these events from the log, durably; every read then gives them redacted.
+
+        The events keep their places and all else: see `chatserver.redacted`. Other events, and seqs without an
+        event, do not change, and repeating a call does no harm. After an error some may be redacted.
+        """
+
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         """The newest `limit` posted messages with seq < `before` (None: of all), ascending."""
 

@@ -7,6 +7,7 @@ from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.actions import MessageDelete, Pin, React
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.types import Draft
+from chatserver.interfaces import Store
 from chatserver.model import (
     AnyEvent,
     Message,
@@ -82,6 +83,7 @@ class Messages:
 
     def __init__(
         self,
+        store: Store,
         log: Log,
         cache: RoomCache,
         rooms: RoomService,
@@ -90,7 +92,7 @@ class Messages:
         hooks: HookCalls,
         limits: LimitsConfig,
     ) -> None:
-        self._log, self._cache, self._rooms = log, cache, rooms
+        self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
         self._history, self._accounts = history, accounts
         self._hooks, self._limits = hooks, limits
 
@@ -206,6 +208,27 @@ class Messages:
         action = MessageDelete(room=room.id, message=message, author=found.author.id)
         await self._hooks.allow(action, user)
         return await self._change(MessageDeleted, user, room, right, found)
+
+    async def purge(self, user: User, room: Room, message: str) -> int:
+        """Delete a message, if it is not, and remove its texts from the store for good.
+
+        For those who may delete it. Backups and archives made before keep the texts. Returns the number of events
+        that had one: the message and its edits. Raises `ChatError` message.not_found, room.forbidden.
+        """
+        demand(user, room, Right.READ)
+        seq = message_seq(room.id, message)
+        posted = await self._store.posted([(room.id, seq)]) if seq else []
+        if not posted:
+            raise ChatError("message.not_found")
+        demand(user, room, Right.DELETE if posted[0].author.id == user.id else Right.MODERATE)
+        try:
+            await self.delete(user, room, message)
+        except ChatError as error:
+            if error.code != "message.not_found":  # deleted before
+                raise
+        seqs = await self._store.texts(room.id, message)
+        await self._store.redact(room.id, seqs)
+        return len(seqs)
 
     async def react(self, user: User, room: Room, message: str, emoji: str) -> int:
         """Add a reaction; a repeated one changes nothing and returns the head."""

@@ -104,7 +104,7 @@ class Service:
             hooks,
         )
         self.messages = Messages(
-            self.log, self.room_cache, self.rooms, self.history, self.accounts, hooks, limits
+            store, self.log, self.room_cache, self.rooms, self.history, self.accounts, hooks, limits
         )
         self.removal = Removal(store, self.accounts, self.rooms)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits)

@@ -20,12 +20,15 @@ from chatserver.testing.logcontract import LogContract
 from chatserver.testing.manycontract import ManyContract
 from chatserver.testing.querycontract import QueryContract
 from chatserver.testing.recordscontract import RecordsContract
+from chatserver.testing.redactioncontract import RedactionContract
 from chatserver.testing.samples import described, posted
 
 MakeStore = Callable[[], Store]
 
 
-class StoreContract(LogContract, QueryContract, IndexContract, RecordsContract, ManyContract):
+class StoreContract(
+    LogContract, QueryContract, RedactionContract, IndexContract, RecordsContract, ManyContract
+):
     """Subclass it and give the fixture `make_store`."""
 
     @pytest.fixture

@@ -29,7 +29,9 @@ from chatserver import (
     StartupError,
     Tally,
     Unread,
+    message_seq,
     redact,
+    redacted,
 )
 
 MEMBER_EVENTS = (MemberJoined, MemberLeft, MemberChanged)
@@ -118,6 +120,23 @@ class MemoryStore:
         for events in found:
             redact(events, [event.seq for event in events if self._is_replaced(event)])
         return found
+
+    async def texts(self, room: str, message: str) -> list[int]:
+        posted = message_seq(room, message)
+        found = [posted] if posted is not None and await self.posted([(room, posted)]) else []
+        changes = self._changes_of(room, [message])
+        return [*found, *(each.seq for each in changes if isinstance(each, MessageEdited))]
+
+    async def redact(self, room: str, seqs: Sequence[int]) -> None:
+        log = self._rooms.get(room, [])
+        for seq in seqs:
+            event = log[seq - 1] if 0 < seq <= len(log) else None
+            if isinstance(event, MessagePosted):
+                log[seq - 1] = self._sent[event.author.id, event.client_id] = redacted(event)
+            elif isinstance(event, MessageEdited):
+                log[seq - 1] = gone = redacted(event)
+                changes = self._changes[room][event.message]
+                changes[changes.index(event)] = gone
 
     def _is_replaced(self, event: AnyEvent) -> bool:
         """Whether the event's text was replaced; False if it has none."""

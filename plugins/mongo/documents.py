@@ -42,6 +42,7 @@ BY_MESSAGE = [("room", 1), ("message", 1), ("seq", 1)]  # hinted at by servers o
 BY_KIND = [("room", 1), ("message", 1), ("ev", 1), ("seq", 1)]
 BY_REPLACED = [("room", 1), ("replaces", 1), ("message", 1), ("ev", 1), ("seq", 1)]
 # Edits and deletions: before MongoDB 6 a partial index takes no $in.
+WITH_TEXT = ["message.posted", "message.edited"]
 REPLACING = {"$gte": "message.deleted", "$lte": "message.edited"}
 
 # seq descends, so that a group's newest event comes first: for `newest` MongoDB then skips from group to

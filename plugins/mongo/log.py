@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from bson.errors import InvalidDocument
+from pymongo import ReplaceOne
 from pymongo.read_concern import ReadConcern
 
 from chatserver import (
@@ -14,12 +15,15 @@ from chatserver import (
     Appended,
     MemberEvent,
     MessageChange,
+    MessageEdited,
     MessagePosted,
     RoomChanged,
     RoomKind,
     StoreUnavailable,
     Tally,
     Unread,
+    message_seq,
+    redacted,
 )
 from chatserver_plugins.mongo import documents, replaced
 from chatserver_plugins.mongo.driver import DUPLICATE_KEY, DURABLE, Database
@@ -127,6 +131,26 @@ class MongoLog:
         # Done after reading the events, so that no text replaced in between is missed.
         await replaced.redact(self._database, self._events, parts)
         return parts
+
+    async def texts(self, room: str, message: str) -> list[int]:
+        seq = message_seq(room, message)
+        posted = await self.posted([(room, seq)]) if seq else []
+        query = documents.changed({room: [message]}, "message.edited")
+        edits = await self._database.find(self._events, query, [("seq", 1)])
+        return [*(event.seq for event in posted), *(edit["seq"] for edit in edits)]
+
+    async def redact(self, room: str, seqs: Sequence[int]) -> None:
+        if not seqs:
+            return
+        query = {"room": room, "seq": {"$in": list(seqs)}, "ev": {"$in": documents.WITH_TEXT}}
+        found = await self._database.find(self._events, query, [])
+        texts = documents.events(found, MessagePosted | MessageEdited)
+        changes = [
+            ReplaceOne({"room": room, "seq": each.seq}, documents.document(redacted(each)))
+            for each in texts
+        ]
+        if changes:
+            await self._database.run(self._events.bulk_write(changes, ordered=False))
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         if limit < 1:

@@ -17,6 +17,7 @@ from chatserver import (
     StoreUnavailable,
     Tally,
     Unread,
+    message_seq,
     redact,
 )
 from chatserver_plugins.postgres import statements
@@ -129,6 +130,19 @@ class PostgresLog:
         rooms, wanted = zip(*keys, strict=True)
         found = await self._database.fetch(statements.CHANGES, _encoded(rooms), _encoded(wanted))
         return _decoded(statements.change, found)
+
+    async def texts(self, room: str, message: str) -> list[int]:
+        seq = message_seq(room, message)
+        posted = await self.posted([(room, seq)]) if seq else []
+        edits = await self._database.fetch(statements.EDITS_OF, room.encode(), message.encode())
+        return [*(event.seq for event in posted), *(seq for (seq,) in edits)]
+
+    async def redact(self, room: str, seqs: Sequence[int]) -> None:
+        name = room.encode()
+        found = await self._database.fetch(statements.TEXTS_AT, name, list(seqs))
+        if found:
+            kept = statements.redacted_bodies(body for (body,) in found)
+            await self._database.fetch(statements.REDACT, name, *kept)
 
     async def shown(self, wanted: Sequence[tuple[str, int]], limit: int) -> list[list[AnyEvent]]:
         if len(wanted) == 1:

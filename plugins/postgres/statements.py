@@ -12,9 +12,11 @@ from chatserver import (
     MemberJoined,
     MemberLeft,
     MessageChange,
+    MessageEdited,
     MessagePosted,
     RoomChanged,
     read_event,
+    redacted,
 )
 
 MEMBER_EVENTS = (MemberJoined, MemberLeft, MemberChanged)
@@ -23,6 +25,7 @@ _encode = msgspec.json.Encoder().encode
 any_event = msgspec.json.Decoder[AnyEvent](AnyEvent)
 message = msgspec.json.Decoder(MessagePosted)
 change = msgspec.json.Decoder[MessageChange](MessageChange)
+_said = msgspec.json.Decoder[MessagePosted | MessageEdited](MessagePosted | MessageEdited)
 member_event = msgspec.json.Decoder[MemberEvent](MemberEvent)
 room_changed = msgspec.json.Decoder(RoomChanged)
 
@@ -161,6 +164,27 @@ def _of_asked(
     SELECT {columns} FROM events
     WHERE room = {of} AND message = {message} AND message IS NOT NULL
         AND substring(body, 1, 22) IN ({", ".join(kinds)})"""  # noqa: S608 - only names of columns
+
+
+EDITS_OF = f"""{_of_asked("seq", _EDITED, of="$1", message="$2")} ORDER BY seq"""
+
+TEXTS_AT = f"""
+SELECT body FROM events
+WHERE room = $1 AND seq = ANY($2::bigint[])
+    AND (client_id IS NOT NULL OR substring(body, 1, 22) = {_EDITED})
+"""  # noqa: S608 - as above
+
+REDACT = """
+UPDATE events SET body = given.body, mentions = NULL
+FROM unnest($2::bigint[], $3::bytea[]) AS given (seq, body)
+WHERE events.room = $1 AND events.seq = given.seq
+"""
+
+
+def redacted_bodies(bodies: Iterable[bytes]) -> tuple[list[int], list[bytes]]:
+    """The seqs of these events, and their bodies without texts."""
+    events = [redacted(_said.decode(body)) for body in bodies]
+    return [event.seq for event in events], [_encode(event) for event in events]
 
 
 # Bodies are JSON in bytes, which PostgreSQL cannot always parse: NUL, or letters that the database's encoding

@@ -12,10 +12,12 @@ from chatserver import (
     Appended,
     MemberEvent,
     MessageChange,
+    MessageEdited,
     MessagePosted,
     RoomChanged,
     Tally,
     Unread,
+    message_seq,
 )
 from chatserver_plugins.sqlite import queries, rows
 from chatserver_plugins.sqlite.database import Database
@@ -64,6 +66,19 @@ class SqliteLog:
         return await self._database.read(
             lambda connection: rows.shown_for_each(connection, asked, limit)
         )
+
+    async def texts(self, room: str, message: str) -> list[int]:
+        posted = await self.posted([(room, seq)] if (seq := message_seq(room, message)) else [])
+        edits = await self._of_room(room, MessageEdited, queries.EDITS_OF, message)
+        return [event.seq for event in (*posted, *edits)]
+
+    async def redact(self, room: str, seqs: Sequence[int]) -> None:
+        numbers = await self._known({room})
+        if numbers and seqs:
+            number, wanted = numbers[room], list(seqs)
+            await self._database.write(
+                lambda connection: rows.redact_stored(connection, number, wanted)
+            )
 
     async def messages(self, room: str, before: int | None, limit: int) -> list[MessagePosted]:
         end = queries.ANY_SEQ if before is None else before

@@ -160,6 +160,19 @@ _REACTED, _UNREACTED = f"'{_prefix('reaction.added')}'", f"'{_prefix('reaction.r
 _PINNED, _UNPINNED = f"'{_prefix('pin.added')}'", f"'{_prefix('pin.removed')}'"
 
 
+EDITS_OF = events(f"""
+    SELECT event FROM events INDEXED BY change_kinds
+    WHERE room = ? AND message = ? AND substr(event, 1, {PREFIX}) = {_EDITED} ORDER BY seq""")
+
+
+@cache
+def texts_at(count: int) -> str:
+    """The events with a text at these seqs of a room, one a row."""
+    return f"""
+        SELECT event FROM events WHERE room = ? AND seq IN ({places(count)})
+            AND (client_id IS NOT NULL OR substr(event, 1, {PREFIX}) = {_EDITED})"""
+
+
 def _of_asked(columns: str, *kinds: str) -> str:
     """A query for changes of these kinds to the message named by `asked`."""
     return f"""

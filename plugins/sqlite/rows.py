@@ -12,11 +12,13 @@ from chatserver import (
     Conflict,
     MemberEvent,
     MessageChange,
+    MessageEdited,
     MessagePosted,
     RoomChanged,
     RoomKind,
     read_event,
     redact,
+    redacted,
 )
 from chatserver_plugins.sqlite import queries
 
@@ -114,6 +116,17 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> Appended:
             return Appended(stored, Conflict.CLIENT_ID if repeat else Conflict.POSITION)
         stored += len(part)
     return Appended(stored)
+
+
+def redact_stored(connection: sqlite3.Connection, room: int, seqs: Sequence[int]) -> None:
+    """Remove the texts of those of these events that have one."""
+    for part in queries.parts(seqs):
+        found = connection.execute(queries.texts_at(len(part)), (room, *part)).fetchall()
+        kept = [msgspec.json.decode(text, type=MessagePosted | MessageEdited) for (text,) in found]
+        connection.executemany(
+            "UPDATE events SET mentions = NULL, event = ? WHERE room = ? AND seq = ?",
+            [(_encode(redacted(each)).decode(), room, each.seq) for each in kept],
+        )
 
 
 def numbers(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:

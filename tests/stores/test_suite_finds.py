@@ -168,10 +168,27 @@ class TestMutant(StoreContract):
         return lambda: store
 """
 
+KEEPS_A_COPY = """
+class KeepsACopy(MemoryStore):
+    '''Looks messages up by their client_id in a table of its own, which keeps the texts.'''
+    async def redact(self, room, seqs):
+        copies = dict(self._sent)
+        await super().redact(room, seqs)
+        if COPIES:
+            self._sent.update(copies)
+
+class TestMutant(StoreContract):
+    @pytest.fixture
+    def make_store(self):
+        store = KeepsACopy()
+        return lambda: store
+"""
+
 SYNCED = "test_nothing_is_acknowledged_before_it_is_synced"
 KILLED = "test_acknowledged_events_survive_kill_9"
 LATE = "test_what_has_to_be_durable_fails_in_time[append]"
 IN_ORDER = "test_a_reader_sees_no_event_before_those_that_come_before_it"
+REDACTED_REPEAT = "test_a_repeated_send_of_a_redacted_message_is_still_known"
 LONG_KEYS = "test_keys_and_spaces_as_long_as_they_may_be"
 
 MUTANTS = {
@@ -183,6 +200,8 @@ MUTANTS = {
     "waits for 2 s": (f"SECONDS = 1\n{PATIENT}", LATE, False),
     "writes from four threads": (f"WRITERS = 4\n{FOUR_WRITERS}", IN_ORDER, True),
     "writes from one thread": (f"WRITERS = 1\n{FOUR_WRITERS}", IN_ORDER, False),
+    "keeps a copy of a redacted text": (f"COPIES = True\n{KEEPS_A_COPY}", REDACTED_REPEAT, True),
+    "keeps no copy of it": (f"COPIES = False\n{KEEPS_A_COPY}", REDACTED_REPEAT, False),
     "cuts keys at 511 bytes": (f"BOUND = 511\n{SHORT_KEYS}", LONG_KEYS, True),
     "refuses keys over 511 bytes": (f"BOUND = 511\n{REFUSED_KEYS}", LONG_KEYS, True),
     "cuts keys at the bound": (f"BOUND = 1024\n{SHORT_KEYS}", LONG_KEYS, False),

@@ -1,0 +1,120 @@
+"""Contract of stores for removing texts from the log."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    Conflict,
+    MessageDeleted,
+    MessageEdited,
+    PinAdded,
+    ReactionAdded,
+    Store,
+    redacted,
+)
+from chatserver.testing.samples import TRICKY_TEXTS, described, event, joined, posted
+
+
+def talk(room: str) -> list[AnyEvent]:
+    """A log in which one message was edited twice and deleted, beside others."""
+    first = f"{room}-3"
+    return [
+        described(room, 1),
+        joined(room, 2, "u2"),
+        posted(room, 3, body="first", mentions=("u2", "u3"), reply_to=f"{room}-2"),
+        posted(room, 4, body="other", mentions=("u2",)),
+        event(MessageEdited, room, 5, message=first, body="second", mentions=("u4",)),
+        event(ReactionAdded, room, 6, message=first, emoji="👍"),
+        event(MessageEdited, room, 7, message=f"{room}-4", body="another"),
+        event(MessageEdited, room, 8, message=first, body="third"),
+        event(PinAdded, room, 9, message=first),
+        event(MessageDeleted, room, 10, message=first),
+    ]
+
+
+def without_texts(log: list[AnyEvent], *seqs: int) -> list[AnyEvent]:
+    found: list[Any] = [redacted(each) if each.seq in seqs else each for each in log]  # type: ignore[type-var]
+    return found
+
+
+class RedactionContract:
+    """A part of `StoreContract`."""
+
+    async def test_all_texts_of_a_message_are_found(self, store: Store) -> None:
+        await store.append([*talk("r"), *talk("q")])
+        assert await store.texts("r", "r-3") == [3, 5, 8]
+        assert await store.texts("r", "r-4") == [4, 7]
+        for room, message in (
+            ("r", "r-2"),
+            ("r", "r-6"),
+            ("r", "q-3"),
+            ("r", "x"),
+            ("none", "r-3"),
+        ):
+            assert await store.texts(room, message) == [], (room, message)
+
+    async def test_redacted_texts_are_gone_from_every_read(self, store: Store) -> None:
+        log, other = talk("r"), talk("q")
+        await store.append([*log, *other])
+        await store.redact("r", [3, 5, 8])
+        kept = without_texts(log, 3, 5, 8)
+        assert await store.read("r", 0, 100) == kept
+        assert await store.ranges([("r", 2)], 3) == [kept[2:5]]
+        assert await store.messages("r", None, 10) == kept[2:4]
+        assert await store.pages([("r", None)], 10) == [kept[2:4]]
+        assert await store.posted([("r", 3)]) == [kept[2]]
+        assert await store.shown([("r", 0)], 100) == [without_texts(kept, 4)]
+        changes = await store.changes({"r": ["r-3"]})
+        assert [each.seq for each in changes] == [6, 8, 9, 10]
+        assert changes[1] == kept[7]
+        assert (await store.tally("r", "r-3", "u1")).edits == 2
+        assert await store.texts("r", "r-3") == [3, 5, 8]
+        assert await store.read("q", 0, 100) == other
+
+    async def test_redacted_messages_mention_nobody_and_are_still_counted(
+        self, store: Store
+    ) -> None:
+        await store.append(talk("r"))
+        assert (await store.unread("u2", {"r": 0}))["r"] == (2, 2)
+        await store.redact("r", [3])
+        assert (await store.unread("u2", {"r": 0}))["r"] == (2, 1)
+
+    async def test_a_repeated_send_of_a_redacted_message_is_still_known(self, store: Store) -> None:
+        log = talk("r")
+        await store.append(log)
+        await store.redact("r", [3])
+        sent: Any = log[2]
+        key = (sent.author.id, sent.client_id)
+        assert await store.repeats([key]) == {key: redacted(sent)}
+        again = posted("r", 11, body="first", client_id=sent.client_id)
+        assert await store.append([again]) == Appended(0, Conflict.CLIENT_ID)
+
+    async def test_redacting_again_or_nothing_does_no_harm(self, store: Store) -> None:
+        log = talk("r")
+        await store.append(log)
+        for seqs in ([], [3, 5], [3, 5], [1, 2, 6, 9, 10, 11, 500, -1, 0], [3]):
+            await store.redact("r", seqs)
+        await store.redact("none", [1, 2])
+        assert await store.read("r", 0, 100) == without_texts(log, 3, 5)
+
+    async def test_many_texts_of_any_kind(self, store: Store) -> None:
+        texts = [*TRICKY_TEXTS, *(f"text {number}" for number in range(700))]
+        log: list[AnyEvent] = [described("r", 1)]
+        log += [posted("r", seq, body=text) for seq, text in enumerate(texts, 2)]
+        await store.append(log)
+        seqs = [each.seq for each in log[1:]]
+        await store.redact("r", seqs)
+        assert await store.read("r", 0, len(log)) == without_texts(log, *seqs)
+
+    async def test_another_node_and_the_next_start_see_it(
+        self, store: Store, other: Store, make_store: Callable[[], Store]
+    ) -> None:
+        log = talk("r")
+        await store.append(log)
+        await store.redact("r", [3, 5, 8])
+        kept = without_texts(log, 3, 5, 8)
+        assert await other.read("r", 0, 100) == kept
+        await other.append([posted("r", 11)])  # the log goes on
+        assert await store.read("r", 0, 10) == kept
