@@ -24,6 +24,7 @@ import http_reference
 import metrics_reference
 import protocol_reference
 import release_record
+import service_reference
 from wrapping import item
 
 ROOT = Path(__file__).parents[1]
@@ -91,6 +92,7 @@ def outputs() -> dict[Path, str]:
         ROOT / "docs/graphql.md": _filled("docs/graphql.md", {"codes": graphql_reference.codes()}),
         ROOT / "docs/graphql-schema.md": graphql_reference.page(),
         ROOT / "docs/metrics.md": metrics_reference.page(),
+        ROOT / "docs/plugins/service.md": service_reference.page(),
         ROOT / "docs/schema/schema.graphql": graphql_reference.sdl(),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
     }

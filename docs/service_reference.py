@@ -1,0 +1,102 @@
+"""Makes docs/plugins/service.md: what plugins may call of the service, from the docstrings there."""
+
+import inspect
+from typing import Any
+
+from hook_reference import MODULES
+from wrapping import wrapped
+
+from chatserver.service.accounts import Accounts
+from chatserver.service.claims import Claims
+from chatserver.service.connections import Connections
+from chatserver.service.following import Following
+from chatserver.service.history import History
+from chatserver.service.inspection import Inspection
+from chatserver.service.live import Live
+from chatserver.service.messages import Messages
+from chatserver.service.presence import Presence
+from chatserver.service.rooms import RoomService
+from chatserver.service.search import Search
+from chatserver.service.service import Service
+from chatserver.service.typing_now import Typing
+
+PARTS: dict[str, type[Any]] = {
+    "accounts": Accounts,
+    "rooms": RoomService,
+    "messages": Messages,
+    "history": History,
+    "live": Live,
+    "search": Search,
+    "following": Following,
+    "connections": Connections,
+    "presence": Presence,
+    "typing": Typing,
+    "claims": Claims,
+}
+OWN = ("signed_in", "inspect")  # of `Service` itself
+HEAD = """\
+# The service
+
+What plugins call: `context.service`, from `startup` on. All rules are applied here, so a plugin that acts for a user
+gets the same answers as the user would. Methods that take a `User` check this user's rights, unless they say that they
+check none. Users come from `request.user()`, `accounts.get(id)` or the arguments of a hook, rooms from
+`rooms.get(id)`. Errors are raised as `chatserver.ChatError`; [Protocol](../protocol.md#errors) lists their codes.
+
+This page is generated from the code; a name that is not on it may change at any time."""
+
+
+def page() -> str:
+    """The page."""
+    parts = [HEAD, "## `service`", _list("", {name: vars(Service)[name] for name in OWN})]
+    for name, kind in PARTS.items():
+        parts += [f"## `service.{name}`", _summary(kind), _list(f"{name}.", _methods(kind))]
+    parts += [
+        "## What `service.inspect` returns",
+        _summary(Inspection),
+        _list("", _methods(Inspection)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _methods(kind: type[Any]) -> dict[str, Any]:
+    """The public methods, those of bases first."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        found |= {name: each for name, each in vars(base).items() if inspect.isfunction(each)}
+    return {name: each for name, each in found.items() if not name.startswith("_")}
+
+
+def _list(before: str, methods: dict[str, Any]) -> str:
+    return "\n\n".join(_entry(before, name, method) for name, method in methods.items())
+
+
+def _entry(before: str, name: str, method: Any) -> str:
+    """The call, then what it does."""
+    waits = inspect.iscoroutinefunction(method)
+    first = "await " if waits else "async for … in " if inspect.isasyncgenfunction(method) else ""
+    own = inspect.signature(method)
+    given: list[str] = []
+    for each in list(own.parameters.values())[1:]:
+        if each.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in given:
+            given.append("*")
+        given.append(_parameter(each))
+    call = f"{first}{before}{name}({', '.join(given)}) -> {_type(own.return_annotation)}"
+    text = wrapped(" ".join((inspect.getdoc(method) or "").split()))
+    return f"    {call}\n\n{text}" if text else f"    {call}"
+
+
+def _parameter(each: inspect.Parameter) -> str:
+    shown = f"{each.name}: {_type(each.annotation)}"
+    if each.default is inspect.Parameter.empty:
+        return shown
+    simple = each.default is None or isinstance(each.default, str | int | float | bool)
+    return f"{shown} = {each.default!r}" if simple else f"{shown} = …"
+
+
+def _type(annotation: Any) -> str:
+    text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    return MODULES.sub("", text)
+
+
+def _summary(kind: type[Any]) -> str:
+    return wrapped(" ".join((inspect.getdoc(kind) or "").split()))
