@@ -1,10 +1,21 @@
 """`:smile:` becomes 😄, except in code."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from chatserver import Draft, RoomChange, RoomCreate, Settings, hookimpl
+from chatserver import (
+    Context,
+    Draft,
+    Operation,
+    PagePart,
+    RoomChange,
+    RoomCreate,
+    Settings,
+    User,
+    hookimpl,
+)
 from chatserver_plugins.shortcodes.replace import replace_outside_code
 from chatserver_plugins.shortcodes.table import EMOJI
 
@@ -12,8 +23,15 @@ Name = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_+-]{1,32}$")]
 Emoji = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No arguments."""
+
+
 class ShortcodesPlugin:
-    """Rewrites new and edited messages, and topics of rooms, before they are checked and stored."""
+    """Rewrites new and edited messages, and topics of rooms, before they are checked and stored.
+
+    The page gets a button that shows all emoji.
+    """
 
     class Config(Settings, frozen=True, kw_only=True):
         extra: Annotated[
@@ -39,6 +57,18 @@ class ShortcodesPlugin:
             return None
         topic = self._replaced(action.topic)
         return None if topic == action.topic else msgspec.structs.replace(action, topic=topic)
+
+    @hookimpl
+    def register_operations(self, context: Context) -> list[Operation]:
+        return [Operation(name="shortcodes.list", arguments=Nothing, run=self._list)]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        folder = Path(__file__).parent / "page"
+        return PagePart(folder=folder, modules=("picker.js",), styles=("picker.css",))
+
+    async def _list(self, user: User, nothing: Nothing) -> object:
+        return {"emoji": self._table}
 
     def _replaced(self, text: str) -> str:
         return replace_outside_code(text, self._table) if ":" in text else text

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import click
 import msgspec
 
 from chatserver import (
@@ -10,9 +11,11 @@ from chatserver import (
     Register,
     RoomChange,
     RoomCreate,
+    RunInServer,
     Settings,
     hookimpl,
 )
+from chatserver_plugins.wordfilter.command import try_command
 from chatserver_plugins.wordfilter.matcher import Matcher
 
 
@@ -50,6 +53,10 @@ class WordFilterPlugin:
             case _:
                 texts = [action.name, action.topic]
         return self._judged(*(text for text in texts if text))
+
+    @hookimpl
+    def register_cli(self, run: RunInServer) -> click.Command:
+        return try_command(self._matcher)
 
     def _judged(self, *texts: str) -> Refusal | None:
         return self._refusal if any(map(self._matcher.finds, texts)) else None

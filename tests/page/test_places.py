@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 def adding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the bookmarks of docs/examples, and with a plugin that puts something into every place."""
     folder = tmp_path_factory.mktemp("adding")
-    enabled = ["memory", "password", "metrics", "bookmarks", "everywhere", "broken"]
+    enabled = ["memory", "password", "metrics", "bookmarks", "everywhere", "broken", "shortcodes"]
     settings = {
         "plugins.folder": str(HERE / "plugins"),
         "plugins.enabled": str(enabled).replace("'", '"'),
@@ -98,6 +98,23 @@ def test_a_fault_is_shown_in_its_place_and_the_rest_works(
     expect(aya.page.get_by_test_id("message").last).to_contain_text("all the rest works")
     # A module that raises while it begins has put nothing anywhere.
     expect(aya.page.locator("[data-testid^='place-broken']")).to_have_count(0)
+
+
+def test_an_emoji_is_looked_for_and_written(adding: Server, person: PersonFactory) -> None:
+    aya = person(adding).sign_up("aya-emoji", "Aya")
+    aya.expected += ["plugin broken:", "/plugins/broken/"]
+    aya.create_room("Emoji")
+    composer = aya.page.get_by_test_id("composer")
+    composer.fill("Well done ")
+    aya.page.get_by_test_id("place-shortcodes.emoji").click()
+    picker = aya.page.get_by_role("dialog", name="Emoji")
+    picker.get_by_role("searchbox").fill("nothing like it")
+    expect(picker).to_contain_text("There is none of this name.")
+    picker.get_by_role("searchbox").fill("tada")
+    picker.get_by_role("searchbox").press("Enter")
+    expect(picker).to_have_count(0)
+    expect(composer).to_have_value("Well done 🎉")
+    expect(composer).to_be_focused()
 
 
 def test_labels_are_in_the_readers_language(adding: Server, person: PersonFactory) -> None:

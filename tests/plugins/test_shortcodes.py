@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import Draft, RoomChange, RoomCreate, RoomKind
+from chatserver import ChatError, Draft, RoomChange, RoomCreate, RoomKind
+from chatserver.testing.running import running
 from chatserver_plugins.shortcodes import ShortcodesPlugin
 from chatserver_plugins.shortcodes.replace import replace_outside_code
 from chatserver_plugins.shortcodes.table import EMOJI
@@ -105,3 +106,16 @@ async def test_topics_of_rooms_are_replaced_too(
     plugin = ShortcodesPlugin(ShortcodesPlugin.Config(extra={}))
     changed = await plugin.change_action(action)
     assert changed == (None if topic is None else msgspec.structs.replace(action, topic=topic))
+
+
+async def test_the_list_has_all_names_and_no_arguments() -> None:
+    settings = {"plugin.shortcodes.extra": {"logo": "◆"}}
+    async with running("shortcodes", settings=settings) as chat:
+        ada = await chat.user("ada")
+        emoji = (await ada.call("shortcodes.list"))["emoji"]
+        assert emoji == EMOJI | {"logo": "◆"}
+        with pytest.raises(ChatError, match=r"request\.invalid"):
+            await ada.call("shortcodes.list", more=1)
+        (part,) = (await chat.http("GET", "/api/v1/page")).json["parts"]
+        assert part["plugin"] == "shortcodes"
+        assert (await chat.http("GET", part["modules"][0])).status == 200

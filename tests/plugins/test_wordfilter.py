@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,3 +123,12 @@ async def test_names_that_all_see_are_checked(
 ) -> None:
     plugin = WordFilterPlugin(WordFilterPlugin.Config(words=WORDS))
     assert (await plugin.check_action(action) is not None) == is_refused
+
+
+def test_a_list_can_be_tried_on_the_command_line() -> None:
+    plugin = WordFilterPlugin(WordFilterPlugin.Config(words=("casino",)))
+    command = plugin.register_cli(lambda action: None)  # type: ignore[arg-type, return-value]
+    done = CliRunner().invoke(command, ["Hello", "The CASINO"])
+    assert (done.exit_code, done.output) == (1, "passes  Hello\nrefused  The CASINO\n")
+    done = CliRunner().invoke(command, input="one\ntwo casinos\n")
+    assert (done.exit_code, done.output) == (0, "passes  one\npasses  two casinos\n")
