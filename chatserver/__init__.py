@@ -23,6 +23,7 @@ from chatserver.errors import (
     Undeliverable,
 )
 from chatserver.hooks.actions import (
+    ACTIONS,
     AccountLock,
     Action,
     MessageDelete,
@@ -115,6 +116,7 @@ from chatserver.roomlog.redaction import redact, redacted
 from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
+from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.search.normalisation import nfkc
 from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
@@ -127,6 +129,7 @@ from chatserver.service.views import MemberView, RoomView
 from chatserver.version import __version__
 
 __all__ = [
+    "ACTIONS",
     "AccountChange",
     "AccountLock",
     "Action",
@@ -256,6 +259,8 @@ __all__ = [
     "read_event",
     "redact",
     "redacted",
+    "signed_headers",
+    "signing_key",
     "text_frame",
     "too_fast",
 ]

@@ -129,10 +129,10 @@ class Hooks:
     def register_cli(self, run: RunInServer) -> click.Command:
         """A command of the plugin's own: `chatserver plugin run NAME …`.
 
-        Called by that command alone, before anything is opened. Return a click command or group. In its
+        Runs only for that command, before anything is opened. Return a click command or group. In its
         functions `run(action)` opens the store as a server does, also beside running servers if the store
-        allows it, awaits `action(context)`, and returns its result. A raised `ChatError` or `StartupError` is shown
-        without a traceback, and the exit status is 1.
+        allows it, awaits `action(context)`, and returns its result. An error that is a `ChatError` or `StartupError`
+        is shown without a traceback; the exit status is 1.
         """
         raise NotImplementedError
 

@@ -5,6 +5,7 @@ measure.py              counters, gauges and histograms
 ages.py                 ages of queues and outages for gauges
 networks.py             sets of networks
 rate.py                 rate limits
+signing.py              signatures of requests to other systems
 singleflight.py         one call for callers that want the same result
 cancelling.py           cancels tasks that may resist
 """

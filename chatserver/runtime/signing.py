@@ -1,4 +1,4 @@
-"""Signatures of the Standard Webhooks specification 1.0: https://www.standardwebhooks.com"""
+"""Signatures of requests to other systems (Standard Webhooks 1.0: https://www.standardwebhooks.com)."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ import hmac
 PREFIX = "whsec_"
 
 
-def key_of(secret: str) -> bytes:
+def signing_key(secret: str) -> bytes:
     """The signing key of a secret. Raises `ValueError`, as settings do."""
     if not secret.startswith(PREFIX):
         return secret.encode()

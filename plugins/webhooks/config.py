@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from chatserver import Settings
-from chatserver_plugins.webhooks.signing import key_of
+from chatserver import Settings, signing_key
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _ROOM = re.compile(r"[0-9a-z]{1,64}")
@@ -51,7 +50,7 @@ class Outgoing(Settings, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.uri.startswith(("http://", "https://")):
             raise ValueError("uri: expected http://… or https://…")
-        key_of(self.secret)
+        signing_key(self.secret)
         for network in self.allowed_networks:
             try:
                 ipaddress.ip_network(network)

@@ -17,10 +17,11 @@ from chatserver import (
     ReceiverBusy,
     RoomKind,
     StartupError,
+    signed_headers,
+    signing_key,
 )
 from chatserver_plugins.webhooks.config import Outgoing
 from chatserver_plugins.webhooks.network import GuardedResolver
-from chatserver_plugins.webhooks.signing import key_of, signed_headers
 
 ANSWER_BYTES = 65536  # read of an answer, and ignored
 SPARE_SECONDS = 5.0  # the consumer's own deadline comes after the request's
@@ -77,7 +78,7 @@ class Sender:
 
     def __init__(self, name: str, config: Outgoing, context: Context) -> None:
         """Raises `StartupError` if its `ca_file` cannot be used."""
-        self._config, self._key = config, key_of(config.secret)
+        self._config, self._key = config, signing_key(config.secret)
         self._tls = _trusting(name, config.ca_file)
         self._service, self._version = context.service, context.version
         self._resolver = GuardedResolver(allowed=config.allowed_networks)

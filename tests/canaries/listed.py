@@ -33,6 +33,7 @@ FRONT = "chatserver/web/front.py"
 HANDSHAKE = "chatserver/web/websocket/forgetting.py"
 KAFKA = "plugins/kafka/client.py"
 NATS = "plugins/nats_bus/bus.py"
+ROUTES = "chatserver/web/plugin_routes.py"
 TRACED = "chatserver/web/traced_request.py"
 TRANSPORT = "chatserver/web/websocket/transport.py"
 WRITER = "chatserver/logging/writer.py"
@@ -47,6 +48,7 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
     },
     tornado.http1connection.HTTP1Connection: {
         "_can_keep_alive": (CONNECTION,),
+        "_deliver_body": (CONNECTION,),
         "_disconnect_on_finish": (BASE, CONNECTION),
         "_finish_request": (CONNECTION,),
         "_pending_write": (CONNECTION,),
@@ -67,7 +69,7 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
         "_break_cycles": (BASE,),
         "_execute": (TRACED,),
         "_finished": (BASE,),
-        "_handle_request_exception": (BASE,),
+        "_handle_request_exception": (BASE, ROUTES),
         "_headers": (BASE, HANDSHAKE),
         "_headers_written": (BASE,),
         "_new_cookie": (BASE,),

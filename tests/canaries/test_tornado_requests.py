@@ -177,6 +177,19 @@ async def test_the_steps_of_a_request_can_be_overridden() -> None:
     assert called[1] == ("body", 0, False)
 
 
+@canary(HTTP1Connection, "_deliver_body")
+async def test_the_parts_of_a_body_can_be_counted() -> None:
+    parts: list[int] = []
+
+    class Own(HTTP1Connection):
+        async def _deliver_body(self, delegate: Any, data: bytes) -> None:
+            parts.append(len(data))
+            await super()._deliver_body(delegate, data)
+
+    await serve(POST + b"body", Own)
+    assert parts == [4]
+
+
 @canary(HTTP1Connection, "_can_keep_alive", "_write_finished")
 async def test_an_answer_that_has_its_own_head_may_be_written() -> None:
     def ready_made(connection: Any) -> None:

@@ -9,12 +9,11 @@ import pytest
 from hooked import chat
 from receiver import SECRET, Receiver, is_signed, until
 
-from chatserver import RoomKind, StartupError
+from chatserver import RoomKind, StartupError, signed_headers, signing_key
 from chatserver.config.settings import convert
 from chatserver_plugins.webhooks import WebhooksConfig
 from chatserver_plugins.webhooks.network import GuardedResolver, NotAllowed
 from chatserver_plugins.webhooks.outgoing import ResponseHead
-from chatserver_plugins.webhooks.signing import key_of, signed_headers
 
 
 @pytest.fixture
@@ -176,7 +175,7 @@ async def test_addresses_that_are_allowed() -> None:
 
 def test_the_signature_is_that_of_the_specification() -> None:
     # The example that libraries for it are tested with.
-    key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    key = signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     headers = signed_headers(
         key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
     )
