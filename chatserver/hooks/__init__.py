@@ -5,6 +5,7 @@ actions.py                       what users do, as plugins see it before it is d
 targets.py                       places for backups that plugins provide
 loading.py                       finds and checks plugins
 calls.py, observers.py           one method a hook; queues of observers
+policy.py                        what a plugin's failure means for messages and actions, by its settings
 guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again
 traced_guard.py                  the same with spans of the calls, if there is a tracer
 records.py, dependencies.py      a plugin's records; its optional dependencies

@@ -17,6 +17,7 @@ from chatserver.hooks.actions import ACTIONS, Action
 from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
+from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
@@ -48,7 +49,6 @@ STARTUP_SECONDS = 60.0  # for one plugin's `startup`; after this a plugin that h
 Calls = Mapping[str, tuple[Call, ...]]  # by hook
 # The plugins that are not here and claim something: by action's name, then by room (None: all).
 Absent = Mapping[str, Mapping[str | None, str]]
-MESSAGE = "message"  # the name of sending and editing messages, which is no `Action`
 ContextOf = Callable[[str], object]  # makes the `Context` of the plugin of this name
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
@@ -305,14 +305,16 @@ class HookCalls:
         by: str,
         is_answer: Callable[[Any], bool],
     ) -> Any:
-        """The plugin's answer; None if it has none, or if it fails and its `on_failure` is `pass`.
+        """The plugin's answer; None if it has none, or if it fails and its policy lets this pass.
 
         `by` is the user, or the address, whose failures count together.
         """
         try:
-            return await self.guard.run(hook, call, given, user=by, is_answer=is_answer)
+            deadline = call.policy.deadline
+            return await self.guard.run(hook, call, given, deadline, user=by, is_answer=is_answer)
         except PluginFailed:
-            if not call.passes:
+            action = given.get("action")
+            if not call.policy.lets_pass(MESSAGE if action is None else type(action).__name__):
                 raise
             self.guard.note_passed(hook, call.plugin)
             return None

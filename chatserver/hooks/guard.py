@@ -12,6 +12,7 @@ from chatserver.errors import ChatError
 from chatserver.hooks.actions import Action
 from chatserver.hooks.breaker import Breaker
 from chatserver.hooks.deadline import Deadline, Late, finish
+from chatserver.hooks.policy import Policy
 from chatserver.runtime.measure import Measures
 
 # Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
@@ -29,15 +30,12 @@ WITHOUT_BREAKER = (
 
 
 class Call(NamedTuple):
-    """One plugin's implementation of one hook, and the arguments it takes.
-
-    `passes`: if the call fails, the message or action is handled as if the plugin were not there (`on_failure`).
-    """
+    """One plugin's implementation of one hook, and the arguments it takes."""
 
     plugin: str
     function: Callable[..., Any]
     arguments: Sequence[str]
-    passes: bool = False
+    policy: Policy = Policy()
     kinds: Collection[str] | None = None  # of events, for `on_event`; None means all
     actions: Collection[type[Action]] = ()  # for `change_action` and `check_action`
 

@@ -5,14 +5,13 @@ registered with pluggy. `chatserver.hooks.calls` calls the registered hooks.
 """
 
 import difflib
-import functools
 import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pluggy
@@ -23,22 +22,14 @@ from chatserver.errors import StartupError
 from chatserver.hooks.actions import ACTIONS
 from chatserver.hooks.calls import EVENT_KINDS
 from chatserver.hooks.guard import Call
+from chatserver.hooks.policy import Policy, policy_of, with_policy
 from chatserver.hooks.specs import ACTIONS_OF, PROJECT, Hooks
 from chatserver.hooks.types import Settings
 from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
-# An additional setting of each plugin that has one of JUDGING_HOOKS.
-ON_FAILURE = "on_failure"
 ACTION_HOOKS = ("change_action", "check_action")
 JUDGING_HOOKS = ("change_message", "check_message", *ACTION_HOOKS)
-OnFailure = Annotated[
-    Literal["refuse", "pass"],
-    msgspec.Meta(
-        description="Effect of a failure of the plugin on a message or action: it is refused, or "
-        "passes as if the plugin were not there."
-    ),
-]
 
 
 class Source(NamedTuple):
@@ -78,7 +69,7 @@ class Plugins:
         self._pluggy.add_hookspecs(Hooks)
         self._config, self._data = config, data
         self.all: list[Plugin] = []
-        self._passing: set[str] = set()  # names of plugins whose failures stop no message
+        self._policies: dict[str, Policy] = {}
         sources = discover(config)
         problems = stray_sections(config, sources)
         for name in config.plugins.enabled:
@@ -106,7 +97,7 @@ class Plugins:
                     impl.function,
                     impl.argnames,
                     kinds=self._kinds(impl, hook),
-                    passes=impl.plugin_name in self._passing,
+                    policy=self._policies[impl.plugin_name],
                     actions=getattr(impl.function, ACTIONS_OF, ()),
                 )
                 for impl in sorted(
@@ -143,8 +134,7 @@ class Plugins:
     def _build(self, name: str, kind: type[Any]) -> Any:
         raw = self._config.plugin.get(name, {})
         settings = convert(raw, settings_type(kind), f"plugin.{name}")
-        if getattr(settings, ON_FAILURE, "refuse") == "pass":
-            self._passing.add(name)
+        self._policies[name] = policy_of(name, settings)
         if "data" in inspect.signature(kind).parameters:
             return kind(settings, data=self._data / name)
         return kind(settings)
@@ -158,30 +148,13 @@ def hook_names() -> list[str]:
 def settings_type(kind: type[Any]) -> type[Settings]:
     """The class of a plugin's settings. Raises `TypeError` if its `Config` is not one.
 
-    A plugin that checks or changes messages or actions also has `on_failure`.
+    A plugin that checks or changes messages or actions also has those of `policy.py`.
     """
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):
         raise TypeError("its Config must derive from chatserver.Settings")
     has_policy = any(hasattr(kind, hook) for hook in JUDGING_HOOKS)
-    return _with_policy(found) if has_policy else found
-
-
-@functools.cache
-def _with_policy(kind: type[Settings]) -> type[Settings]:
-    """A class with the same settings and ON_FAILURE, which the server reads."""
-    if ON_FAILURE in kind.__struct_fields__:
-        raise TypeError(f"its Config may not have {ON_FAILURE}, which the server adds")
-    made: type[Settings] = msgspec.defstruct(  # type: ignore[assignment]
-        kind.__name__,
-        [(ON_FAILURE, OnFailure, "refuse")],
-        bases=(kind,),
-        module=kind.__module__,
-        frozen=True,
-        kw_only=True,
-        forbid_unknown_fields=True,
-    )
-    return made
+    return with_policy(found) if has_policy else found
 
 
 def discover(config: Config) -> dict[str, Source]:

@@ -7,15 +7,15 @@ claims is refused, with its name. Each node looks with its own plugins.
 import msgspec
 from loguru import logger
 
-from chatserver.hooks.actions import ACTIONS, Action
-from chatserver.hooks.calls import MESSAGE, HookCalls
+from chatserver.hooks.actions import Action
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.policy import ACTION_NAMES
 from chatserver.interfaces import Store
 from chatserver.runtime.clock import now_text
 from chatserver.service.changes import Changes
 
 SPACE = "claims"  # record space: plugin/action/room -> a `Claim`
 PAGE = 1000
-_NAMES = {kind.__name__ for kind in ACTIONS} | {MESSAGE}
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +94,8 @@ class Claims:
 
 def _name(action: type[Action] | str) -> str:
     name = action if isinstance(action, str) else action.__name__
-    if name not in _NAMES:
-        raise ValueError(f"there is no action {name}; there are {', '.join(sorted(_NAMES))}")
+    if name not in ACTION_NAMES:
+        raise ValueError(f"there is no action {name}; there are {', '.join(ACTION_NAMES)}")
     return name
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.guard import Call
+from chatserver.hooks.policy import Policy
 from chatserver.hooks.types import Draft
 from chatserver.model import ServerRole, User
 from chatserver.runtime.measure import Counter, Measures
@@ -34,6 +35,6 @@ def hooks_of(
              "on_login": "attempt"}  # fmt: skip
     given: dict[str, list[Call]] = {}
     for hook, plugin, function in calls:
-        given.setdefault(hook, []).append(Call(plugin, function, [first[hook]], passes))
+        given.setdefault(hook, []).append(Call(plugin, function, [first[hook]], Policy(passes)))
     overrides = {f"plugins.{name}": value for name, value in settings.items()}
     return hook_calls(config(**overrides), Measures(), given)

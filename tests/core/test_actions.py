@@ -19,6 +19,7 @@ from chatserver.hooks.actions import (
 )
 from chatserver.hooks.calls import REASON_CHARS, HookCalls
 from chatserver.hooks.guard import Call
+from chatserver.hooks.policy import Policy
 from chatserver.hooks.types import Refusal
 from chatserver.model import RoomKind
 from chatserver.runtime.measure import Measures
@@ -31,13 +32,13 @@ CREATE = RoomCreate(kind=RoomKind.PUBLIC, name="tea", topic="", members=("m",))
 
 def judging(
     *calls: tuple[str, str, tuple[type[Action], ...], Callable[..., Any]],
-    passes: bool = False,
+    policy: Policy = Policy(),  # noqa: B008 - it never changes
     **settings: object,
 ) -> HookCalls:
     """Dispatch of (hook, plugin, actions, function); every function takes the action."""
     given: dict[str, list[Call]] = {}
     for hook, plugin, actions, function in calls:
-        call = Call(plugin, function, ["action"], passes, actions=actions)
+        call = Call(plugin, function, ["action"], policy, actions=actions)
         given.setdefault(hook, []).append(call)
     overrides = {f"plugins.{name}": value for name, value in settings.items()}
     return hook_calls(config(**overrides), Measures(), given)
@@ -138,20 +139,43 @@ async def test_what_is_not_valid_is_the_fault_of_who_gave_it() -> None:
     assert (await renaming(" x ").allow(CREATE, USER, clean=clean)).name == "x"
 
 
+async def test_the_policy_may_differ_by_action_and_have_a_deadline() -> None:
+    async def broken(action: Action) -> None:
+        raise RuntimeError("broken on purpose")
+
+    async def slow(action: Action) -> None:
+        await asyncio.sleep(60)
+
+    policy = Policy(passes=True, passes_of={"RoomJoin": False})
+    hooks = judging(("check_action", "a", (RoomJoin, RoomCreate), broken), policy=policy)
+    assert await hooks.allow(CREATE, USER) is CREATE
+    assert (await refusal(hooks, JOIN)).code == "plugin.failed"
+    policy = Policy(passes_of={"RoomJoin": True})
+    hooks = judging(("check_action", "a", (RoomJoin, RoomCreate), broken), policy=policy)
+    assert await hooks.allow(JOIN, USER) is JOIN
+    assert (await refusal(hooks, CREATE)).code == "plugin.failed"
+    hooks = judging(
+        ("check_action", "a", (RoomJoin,), slow),
+        policy=Policy(deadline=0.05),
+        deadline_seconds=50.0,
+    )
+    assert (await refusal(hooks, JOIN)).code == "plugin.failed"
+
+
 async def test_a_failure_refuses_unless_the_plugin_passes() -> None:
     def broken(action: Action) -> None:
         raise RuntimeError("broken on purpose")
 
     call = ("check_action", "a", (RoomJoin,), answering(broken))
     assert (await refusal(judging(call), JOIN)).code == "plugin.failed"
-    assert await judging(call, passes=True).allow(JOIN, USER) is JOIN
+    assert await judging(call, policy=Policy(passes=True)).allow(JOIN, USER) is JOIN
 
 
 async def test_a_chat_error_is_an_answer() -> None:
     def full(action: Action) -> None:
         raise ChatError("limit.count")
 
-    hooks = judging(("check_action", "a", (RoomJoin,), answering(full)), passes=True)
+    hooks = judging(("check_action", "a", (RoomJoin,), answering(full)), policy=Policy(passes=True))
     assert (await refusal(hooks, JOIN)).code == "limit.count"
     assert errors(hooks) == {}
 

@@ -441,6 +441,20 @@ async def test_on_failure_is_one_of_two_words(tmp_path: Path) -> None:
             pass
 
 
+async def test_the_policy_of_an_action_that_there_is_not(tmp_path: Path) -> None:
+    expected = "on_failure_of: there is no action 'RoomJion'; there are message, Register"
+    with pytest.raises(StartupError, match=expected):
+        async with two_rooms(tmp_path, on_failure_of={"RoomJion": "pass"}):
+            pass
+
+
+async def test_the_policy_of_messages_comes_before_the_general_one(tmp_path: Path) -> None:
+    policy = {"on_failure": "refuse", "on_failure_of": {"message": "pass"}}
+    async with two_rooms(tmp_path, way="raises", **policy) as (server, room, *_, me, _):
+        event, _ = await server.service.messages.post(me, room, "c1", "fail")
+        assert event.body == "fail"
+
+
 async def test_a_plugin_without_message_hooks_has_no_on_failure(tmp_path: Path) -> None:
     settings = {"plugin__with_settings__on_failure": "pass"}
     with pytest.raises(StartupError, match=r"plugin\.with_settings\.on_failure: unknown key"):

@@ -128,7 +128,9 @@ async def test_another_node_learns_of_a_claim(tmp_path: Path) -> None:
 
 async def test_only_actions_that_exist_can_be_claimed() -> None:
     async with running() as chat:
-        with pytest.raises(ValueError, match="there is no action messages; there are AccountLock"):
+        with pytest.raises(
+            ValueError, match="there is no action messages; there are message, Register"
+        ):
             await chat.service.claims.add("guard", "messages")
         await chat.service.claims.add("guard", React)
         assert [claim.action for claim in await chat.service.claims.list()] == ["React"]
