@@ -104,6 +104,31 @@ async def test_the_gatekeeper_asks_for_staff(folder: Path) -> None:
             await service.rooms.create(member, RoomKind.PUBLIC, "Lounge")
 
 
+async def test_the_doorkeeper_guards_also_while_it_is_off(folder: Path) -> None:
+    async with server(folder, "password", "doorkeeper").opened() as opened:
+        service, store = opened.service, opened.store
+        owner, _ = await service.accounts.register("ada", PASSWORD)
+        member, _ = await service.accounts.register("bob", PASSWORD)
+        room = await service.rooms.create(owner, RoomKind.PUBLIC, "Lounge")
+        with pytest.raises(ChatError, match="Only staff"):
+            await service.rooms.join(member, room)
+        claims = await service.claims.list()
+        assert [(claim.plugin, claim.action) for claim in claims] == [("doorkeeper", "RoomJoin")]
+        raw = await store.scan("claims", "")
+    async with server(folder, "password").opened() as opened:
+        service = opened.service
+        for key, value in raw:  # as in a store that outlives its server
+            await opened.store.put("claims", key, value)
+        await service.claims.load()
+        owner, _ = await service.accounts.register("ada", PASSWORD)
+        member, _ = await service.accounts.register("bob", PASSWORD)
+        room = await service.rooms.create(owner, RoomKind.PUBLIC, "Lounge")
+        with pytest.raises(ChatError, match=r"plugin\.absent.*doorkeeper"):
+            await service.rooms.join(member, room)
+        await service.claims.release("doorkeeper")
+        await service.rooms.join(member, room)
+
+
 async def test_the_tally_counts_and_keeps_its_secret(folder: Path) -> None:
     settings = {"plugin.tally.token": "a long secret"}
     async with server(folder, "password", "tally", **settings).opened() as opened:
