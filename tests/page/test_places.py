@@ -86,7 +86,7 @@ def test_a_fault_is_shown_in_its_place_and_the_rest_works(
     aya.page.get_by_test_id("place-everywhere.refused").click()
     fault = aya.page.get_by_test_id("plugin-fault")
     expect(fault).to_contain_text("everywhere: ")
-    expect(fault).to_contain_text("You may not do this in this room.")
+    expect(fault).to_contain_text("Your role in this room does not allow this.")
     aya.page.get_by_test_id("place-everywhere.faulty").click()
     panel = aya.page.get_by_test_id("room-panel")
     expect(panel.get_by_test_id("plugin-fault")).to_have_text(

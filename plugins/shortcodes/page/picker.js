@@ -22,7 +22,7 @@ export default function begin(page) {
 }
 
 function open(page, known, insert) {
-  const dialog = make("dialog", { className: "emoji-picker" });
+  const dialog = make("dialog", { className: "dialog emoji-picker" });
   dialog.setAttribute("aria-label", page.t("emoji"));
   const field = make("input", { type: "search", placeholder: page.t("search"), autocomplete: "off" });
   field.setAttribute("aria-label", page.t("search"));
