@@ -20,6 +20,7 @@ CODES: dict[str, Meaning] = {
     "request.invalid": Meaning(400, "never", "The request is not valid."),
     "request.unknown_op": Meaning(400, "never", "There is no such operation."),
     "request.too_large": Meaning(413, "never", "The request is larger than the server accepts."),
+    "request.cut": Meaning(400, "later", "The connection broke before the request was complete."),
     "request.not_found": Meaning(404, "never", "There is nothing at this address."),
     "request.header_too_large": Meaning(431, "never", "The request's header is too large."),
     "request.uri_too_long": Meaning(414, "never", "The request's address is too long."),

@@ -147,7 +147,7 @@ class Request(Protocol):
         """The body, part by part, each at most 65,536 bytes. Of a streamed body the next part is read only then.
 
         A client that is much slower than 4,096 bytes in each `limits.body_seconds` is cut off. Raises
-        `ChatError` request.too_large.
+        `ChatError` request.too_large, and request.cut if the client is gone.
         """
 
     @property
@@ -281,7 +281,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     With `streams_body` a handler is called before the body is read, so that it can refuse it, and reads it by
     `Request.parts`. Its `body_bytes` may be larger than `limits.http_body_bytes`. If the client goes before
-    the end of the body, the handler is cancelled where it waits.
+    the end of the body, `parts` raises request.cut.
 
     `deadline` is the number of seconds that a handler has, by default `plugins.deadline_seconds`. Time in which it
     waits for the client in `Request.parts` does not count.

@@ -54,6 +54,12 @@ class Incoming:
         self.complete = True
         self._moved.set()
 
+    def break_off(self) -> None:
+        """Note that the client is gone. What came is still taken out."""
+        if not self.complete:
+            self._error = self._error or ChatError("request.cut")
+            self._moved.set()
+
     def drop(self) -> None:
         """Throw away what still comes."""
         self.unwanted = True
@@ -63,11 +69,11 @@ class Incoming:
     # -- called for the plugin -------------------------------------------------------------------
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """The body. Raises `ChatError` request.too_large."""
+        """The body. Raises `ChatError` request.too_large, request.cut."""
         while True:
             if not self._part:
                 await self._wait()
-            if self._error is not None:
+            if not self._part and self._error is not None:
                 raise self._error
             if not self._part:
                 return
@@ -87,5 +93,5 @@ class Incoming:
                     await self._moved.wait()
         self._waited += loop.time() - began
         if not (self._part or self.complete or self._error):
-            self._cut()  # which cancels this call
-            await asyncio.Event().wait()
+            self._cut()
+            self.break_off()

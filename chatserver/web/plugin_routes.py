@@ -114,8 +114,8 @@ class StreamedRoute(PluginRoute):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if self.incoming is not None and not self.incoming.complete:
-            self._answering.cancel()
+        if self.incoming is not None:
+            self.incoming.break_off()
 
 
 def route_handler(route: Route) -> type[PluginRoute]:

@@ -114,6 +114,7 @@ export default {
   "error.request.too_large": "サーバーが受け付けるサイズを超えています。",
   "error.request.origin": "このサイトからのリクエストは受け付けられません。",
   "error.request.unknown_op": "サーバーはこの操作に対応していません。",
+  "error.request.cut": "リクエストの途中で接続が切れました。",
   "error.request.not_found": "見つかりませんでした。",
   "error.request.method": "この操作はできません。",
   "error.request.media_type": "リクエストの形式が正しくありません。",

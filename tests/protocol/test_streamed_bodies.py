@@ -127,14 +127,15 @@ async def test_a_client_that_goes_on_after_the_answer_is_cut_off(server: Running
         assert sent.sent < 100_000_000
 
 
-async def test_a_handler_ends_with_its_client(server: Running) -> None:
+async def test_a_handler_learns_of_the_end_of_its_client(server: Running) -> None:
     anna = await server.person("anna")
     log = plugin(server).log
     async with upload(server, "POST", "/up/kitchen", 1_000_000, bearer(anna)) as sent:
         sent.send(b"x" * 200_000)
         await until(lambda: log == [f"{anna.username} begins"])
-    await until(lambda: log[1:] == ["cancelled"])
+    await until(lambda: log[1:] == ["200000 bytes", "request.cut"])
     assert (await anna.http("GET", "/health/live")).status_code == 200
+    assert not server.take_errors()
 
 
 async def test_a_client_that_sends_next_to_nothing_is_cut_off(start: Start) -> None:
@@ -143,7 +144,8 @@ async def test_a_client_that_sends_next_to_nothing_is_cut_off(start: Start) -> N
     async with upload(server, "POST", "/up/kitchen", 1_000_000, bearer(anna)) as sent:
         sent.send(b"x")
         assert await sent.ended()
-    await until(lambda: plugin(server).log[1:] == ["cancelled"])
+    await until(lambda: plugin(server).log[1:] == ["1 bytes", "request.cut"])
+    assert not server.take_errors()
 
 
 async def test_the_deadline_counts_only_the_plugins_own_time(start: Start) -> None:

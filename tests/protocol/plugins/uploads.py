@@ -44,11 +44,8 @@ class Plugin:
             async for part in request.parts():
                 digest.update(part)
                 parts, size = parts + 1, size + len(part)
-        except asyncio.CancelledError:
-            self.log.append("cancelled")
-            raise
         except chatserver.ChatError as error:
-            self.log.append(error.code)
+            self.log += [f"{size} bytes", error.code]
             raise
         told = {
             "size": size,
