@@ -35,6 +35,7 @@ from chatserver.process.store_note import Holding
 from chatserver.process.watchdog import Watchdog
 from chatserver.runtime.cancelling import cancel
 from chatserver.runtime.measure import Measures
+from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
 from chatserver.tracing.ids import name_traces, trace_id
 from chatserver.tracing.store import traced_store
@@ -88,6 +89,8 @@ class Server:
             tracer=tracer,
         )
         self._graphql = self.hooks.register_graphql()
+        self.service.messages.data.register(self.hooks.register_message_data(self.context))
+        self.service.plugin_events.register(self.hooks.register_event_kinds(self.context))
         self._leases = Leases(
             self.store,
             node_name(),
@@ -315,6 +318,7 @@ class Server:
             measures=self.measures,
             version=__version__,
             service=self.service,
+            messages=PluginMessages(plugin, self.service),
             graphql=self._graphql,
             worker=self._place.number if self._place else 0,
             worker_ports=self._place.ports if self._place else (),

@@ -47,6 +47,10 @@ CODES: dict[str, Meaning] = {
     "message.not_found": Meaning(404, "refresh", "There is no such message."),
     "action.refused": Meaning(422, "never", "This was refused."),
     "message.refused": Meaning(422, "never", "The message was refused."),
+    "message.data_invalid": Meaning(422, "never", "The data of the message is not valid."),
+    "message.part_not_found": Meaning(
+        404, "refresh", "The message has no such button, menu or form."
+    ),
     "message.client_id_reused": Meaning(
         409, "never", "This client_id was used for another message."
     ),

@@ -123,6 +123,9 @@ class Store(Protocol):
     within the store's time limit (2–3 s) or raises `StoreUnavailable`; after that error a write
     may or may not have happened. Texts are any Unicode without lone surrogates, NUL included.
 
+    The data of a message is what JSON can hold: whole numbers fit into 64 bits, no key is empty, begins with `$`
+    or has a NUL, and at most 20 objects and lists are in each other.
+
     A store that is only for trying out may also have a method `for_trial() -> str`, which returns a sentence
     that says why nobody should rely on it. `chatserver serve` logs it as a warning.
 

@@ -6,9 +6,21 @@ nothing of the project.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import msgspec
+
+
+class _NoData(dict[str, Any]):
+    """An empty dict that stays empty, as all messages without data share it."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("the data of a message does not change")
+
+    __setitem__ = update = setdefault = __ior__ = _refuse
+
+
+NO_DATA: Mapping[str, Any] = _NoData()
 
 
 class ServerRole(StrEnum):
@@ -70,7 +82,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defa
 class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.posted"):
     """A message. `mentions` holds user ids; `reply_to` a message id of the same room.
 
-    `redacted`: the text was edited or deleted since; `body` and `mentions` are empty.
+    `data` holds what plugins, and clients by their rules, add to the text: a value for each namespace.
+    `data_text` is its text for search, and for clients that cannot show the data. `redacted`: the message was
+    changed or deleted since; `body`, `mentions`, `data` and `data_text` are empty.
     """
 
     id: str
@@ -79,18 +93,24 @@ class MessagePosted(Event, frozen=True, kw_only=True, omit_defaults=True, tag="m
     reply_to: str | None = None
     mentions: tuple[str, ...] = ()
     redacted: bool = False
+    data: Mapping[str, Any] = NO_DATA
+    data_text: str = ""
 
 
 class MessageEdited(Event, frozen=True, kw_only=True, omit_defaults=True, tag="message.edited"):
-    """The message `message` has another text. `mentions` are those of the new text, as user ids.
+    """The message `message` has another text or other data; these are its text and data from here on.
 
-    `redacted` as in `MessagePosted`.
+    `mentions` are those of the text, as user ids. If only the data changed, `edited_at` is the time of
+    the last edit of the text, empty if there was none. `data`, `data_text` and `redacted` as in `MessagePosted`.
     """
 
     message: str
     body: str
     mentions: tuple[str, ...] = ()
     redacted: bool = False
+    data: Mapping[str, Any] = NO_DATA
+    data_text: str = ""
+    edited_at: str | None = None
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True, tag="message.deleted"):
@@ -153,6 +173,13 @@ class RoomChanged(Event, frozen=True, kw_only=True, omit_defaults=True, tag="roo
     topic: str = ""
 
 
+class PluginEvent(Event, frozen=True, kw_only=True, omit_defaults=True, tag="plugin.event"):
+    """Something that a plugin noted in the room. `type` begins with the plugin's name, as in `poll.closed`."""
+
+    type: str
+    payload: Any = None
+
+
 class UnknownEvent(Event, frozen=True, kw_only=True, tag="event.unknown"):
     """An event that only a newer version can read: `unknown` is its `ev`, `fields` has its other fields."""
 
@@ -164,7 +191,9 @@ MessageChange: TypeAlias = (
     MessageEdited | MessageDeleted | ReactionAdded | ReactionRemoved | PinAdded | PinRemoved
 )
 MemberEvent: TypeAlias = MemberJoined | MemberLeft | MemberChanged
-AnyEvent: TypeAlias = MessagePosted | MessageChange | MemberEvent | RoomChanged | UnknownEvent
+AnyEvent: TypeAlias = (
+    MessagePosted | MessageChange | MemberEvent | RoomChanged | PluginEvent | UnknownEvent
+)
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -209,9 +238,10 @@ def read_event(fields: Mapping[str, Any], kinds: Any) -> Any:
 
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A message after all changes to it. A deleted message keeps its place, not its text.
+    """A message after all changes to it. A deleted message keeps its place, not its text and data.
 
-    `reactions` maps an emoji to the ids of the users who chose it, in order.
+    `reactions` maps an emoji to the ids of the users who chose it, in order. `edited_at` is the time of the last
+    change of the text. `data` and `data_text` are those of `message.posted`.
     """
 
     id: str
@@ -227,6 +257,8 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
     edited_at: str | None = None
     deleted: bool = False
     pinned: bool = False
+    data: Mapping[str, Any] = NO_DATA
+    data_text: str = ""
 
 
 def message_id(room: str, seq: int) -> str:

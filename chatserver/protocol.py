@@ -5,7 +5,7 @@ Each client operation is a struct; its fields, with bounds, are the protocol's r
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +23,16 @@ ClientId = Annotated[
     Meta(
         min_length=1, max_length=64, description="Unique for its author, for ever; repeats are one."
     ),
+]
+
+
+Data = Annotated[
+    dict[Annotated[str, Meta(min_length=1, max_length=64)], Any],
+    Meta(max_length=8, description="A value for each namespace of data."),
+]
+Values = Annotated[
+    dict[Id, Annotated[list[Annotated[str, Meta(max_length=4000)]], Meta(max_length=50)]],
+    Meta(max_length=10),
 ]
 
 
@@ -69,14 +79,19 @@ class Send(Op, frozen=True, kw_only=True, tag="send"):
     client_id: ClientId
     body: str
     reply_to: Id | None = None
+    data: Data | None = None
 
 
 class Edit(Op, frozen=True, kw_only=True, tag="edit"):
-    """Change the text of one of the user's own messages."""
+    """Change the text of one of the user's own messages.
+
+    Its data stays, except in the namespaces of `data`; null there removes the old value.
+    """
 
     room: Id
     message: Id
     body: str
+    data: Data | None = None
 
 
 class Delete(Op, frozen=True, kw_only=True, tag="delete"):
@@ -114,6 +129,18 @@ class Unpin(Op, frozen=True, kw_only=True, tag="unpin"):
 
     room: Id
     message: Id
+
+
+class Interact(Op, frozen=True, kw_only=True, tag="interact"):
+    """Use a button, menu or form (`part`, its id) of a message.
+
+    `values` has what was chosen or typed: of a menu under its own id, of a form under the id of each field.
+    """
+
+    room: Id
+    message: Id
+    part: Id
+    values: Values = {}
 
 
 class History(Op, frozen=True, kw_only=True, tag="history"):
@@ -244,6 +271,7 @@ AnyOp = (
     | Unreact
     | Pin
     | Unpin
+    | Interact
     | History
     | Events
     | Read

@@ -10,6 +10,7 @@ from wrapping import item, joined
 from chatserver.model import User
 from chatserver.protocol import Sent
 from chatserver.service.history import EventPage, Page
+from chatserver.service.interactions import Interacted
 from chatserver.service.rooms import RoomView
 from chatserver.version import __version__
 from chatserver.web import api
@@ -53,6 +54,7 @@ CALLS = [
     Call("DELETE", _MESSAGE, None, 200, Changed, "Delete a message."),
     Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),
     Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
+    Call("POST", f"{_MESSAGE}/interactions", api.NewInteraction, 200, Interacted, "Use a button, menu or form of a message."),
     Call("GET", f"{_ROOM}/events", None, 200, EventPage, "The room's log after a seq.", ("after", "limit")),
 ]  # fmt: skip
 _NUMBERS = ("before", "limit")

@@ -18,6 +18,7 @@ from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
+from chatserver.service.interactions import Interacted
 from chatserver.service.search import Found
 from chatserver.service.views import MemberView, RoomList, RoomView
 
@@ -83,6 +84,7 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "unreact": Changed,
     "pin": Changed,
     "unpin": Changed,
+    "interact": Interacted,
     "history": Page,
     "events": EventPage,
     "read": Empty,
@@ -264,6 +266,8 @@ def shape(kind: Any) -> str:
     base = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if get_origin(base) in (Union, UnionType):
         return " or ".join("null" if arg is NoneType else shape(arg) for arg in get_args(base))
+    if base is Any:
+        return "any value"
     if get_origin(base) is dict:
         key, value = get_args(base)
         return f"an object, from {shape(key)}, to {shape(value)}"

@@ -12,8 +12,10 @@ from chatserver.service.connections import Connections
 from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
+from chatserver.service.interactions import Interactions
 from chatserver.service.live import Live
 from chatserver.service.messages import Messages
+from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.presence import Presence
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
@@ -24,6 +26,7 @@ PARTS: dict[str, type[Any]] = {
     "accounts": Accounts,
     "rooms": RoomService,
     "messages": Messages,
+    "interactions": Interactions,
     "history": History,
     "live": Live,
     "search": Search,
@@ -51,6 +54,9 @@ def page() -> str:
     for name, kind in PARTS.items():
         parts += [f"## `service.{name}`", _summary(kind), _list(f"{name}.", _methods(kind))]
     parts += [
+        "## `context.messages`",
+        _summary(PluginMessages),
+        _list("context.messages.", _methods(PluginMessages)),
         "## What `service.inspect` returns",
         _summary(Inspection),
         _list("", _methods(Inspection)),

@@ -3,6 +3,7 @@
 One struct for each action, whichever interface it came by. New and edited messages have hooks of their own.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -110,6 +111,19 @@ class Pin(Action, frozen=True, kw_only=True):
     room: str
     message: str
     pinned: bool
+
+
+class Interact(Action, frozen=True, kw_only=True):
+    """The user uses a button, menu or form (`part`, its id) of a message (id).
+
+    `values` are those of `Interaction`, and `namespace` is the data whose plugin gets them.
+    """
+
+    room: str
+    message: str
+    namespace: str
+    part: str
+    values: Mapping[str, tuple[str, ...]]
 
 
 class AccountLock(Action, frozen=True, kw_only=True):

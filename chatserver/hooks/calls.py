@@ -23,13 +23,19 @@ from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
+    DataChange,
     Draft,
+    EventKind,
     GraphQLPart,
     Handler,
     HealthCheck,
+    Interaction,
+    InteractionHandler,
+    InteractionReply,
     Job,
     LoginAttempt,
     Look,
+    MessageData,
     Operation,
     PagePart,
     Refusal,
@@ -50,6 +56,9 @@ Calls = Mapping[str, tuple[Call, ...]]  # by hook
 # The plugins that are not here and claim something: by action's name, then by room (None: all).
 Absent = Mapping[str, Mapping[str | None, str]]
 ContextOf = Callable[[str], object]  # makes the `Context` of the plugin of this name
+# Makes what a plugin (its name) gives as data of a message canonical, beside the present data; raises `ChatError`
+# if it is not valid.
+CleanData = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 OWN_CHECKS = ("database", "memory", "uptime")  # lines of GET /health that the server itself fills
 
 
@@ -72,6 +81,10 @@ class PluginAbsent(ChatError):
 
 def _as_it_is(action: A) -> A:
     return action
+
+
+def _as_given(plugin: str, new: Mapping[str, Any], present: Mapping[str, Any]) -> Mapping[str, Any]:
+    return new
 
 
 class HookCalls:
@@ -219,6 +232,38 @@ class HookCalls:
                 raise StartupError(f"plugin {plugin}: consumer {consumer.name}: {problem}")
         return found
 
+    def register_message_data(self, context: ContextOf) -> list[tuple[str, MessageData]]:
+        """Each namespace of data with the plugin that brings it."""
+        found = self._collect(
+            "register_message_data",
+            MessageData,
+            "name",
+            lambda call: {"context": context(call.plugin)},
+        )
+        for plugin, data in found:
+            if data.name != plugin and not data.name.startswith(f"{plugin}."):
+                raise StartupError(
+                    f"plugin {plugin}: message data {data.name}: its name must begin with {plugin}"
+                )
+            _check_schema(plugin, data.name, data.schema)
+        return found
+
+    def register_event_kinds(self, context: ContextOf) -> list[tuple[str, EventKind]]:
+        """Each kind of event with the plugin that brings it."""
+        found = self._collect(
+            "register_event_kinds",
+            EventKind,
+            "name",
+            lambda call: {"context": context(call.plugin)},
+        )
+        for plugin, kind in found:
+            if not kind.name.startswith(f"{plugin}."):
+                raise StartupError(
+                    f"plugin {plugin}: event kind {kind.name}: its name must begin with {plugin}."
+                )
+            _check_schema(plugin, kind.name, kind.schema)
+        return found
+
     async def startup(self, context: ContextOf) -> None:
         for call in self._calls["startup"]:
             try:
@@ -245,17 +290,36 @@ class HookCalls:
 
     # -- while running ---------------------------------------------------------------------------
 
-    async def change_message(self, draft: Draft, user: User) -> Draft:
-        """The draft as plugins want it. Raises `ChatError` plugin.absent, `PluginFailed`."""
+    async def change_message(self, draft: Draft, user: User, clean: CleanData = _as_given) -> Draft:
+        """The draft as plugins want it. What `clean` refuses of a plugin's data is that plugin's failure.
+
+        Raises `ChatError` plugin.absent, `PluginFailed`.
+        """
         if self._absent:
             self._demand_present(MESSAGE, draft.room)
         for call in self._calls["change_message"]:
             given = {"draft": draft, "user": user}
-            changed = await self._ask("change_message", call, given, user.id, _is_change)
+            is_answer = partial(_is_change, draft, call.plugin, clean)
+            changed = await self._ask("change_message", call, given, user.id, is_answer)
             if changed is not None:
-                # A plugin may change the text, but not the room or the edited message.
-                draft = msgspec.structs.replace(draft, body=changed.body)
+                # A plugin may change the text and its own data, but not the room or the edited message.
+                data = _with_data(draft, changed, call.plugin, clean)
+                draft = msgspec.structs.replace(draft, body=changed.body, data=data)
         return draft
+
+    async def interact(
+        self, plugin: str, handle: InteractionHandler, interaction: Interaction
+    ) -> InteractionReply:
+        """The plugin's answer to a use of its buttons, menus and forms. Raises `ChatError`."""
+        call = Call(plugin, handle, ("interaction",))
+        found = await self.guard.run(
+            "register_message_data",
+            call,
+            {"interaction": interaction},
+            user=interaction.user.id,
+            is_answer=_is_reply,
+        )
+        return found or InteractionReply()
 
     async def check_message(self, draft: Draft, user: User) -> None:
         """Raise `ChatError` message.refused with the reason of the first plugin that refuses."""
@@ -289,6 +353,24 @@ class HookCalls:
             if refusal is not None:
                 raise _refused("action.refused", refusal, call)
         return action
+
+    def contained_change(self, plugin: str, change: DataChange) -> DataChange:
+        """The function of an `InteractionReply`, whose errors and wrong answers are the plugin's failures."""
+
+        def changed(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+            try:
+                wanted: Any = change(data)
+            except ChatError:
+                raise
+            except Exception as error:
+                self.guard.note_crash("register_message_data", plugin, error)
+                raise PluginFailed from error
+            if wanted is not None and not isinstance(wanted, Mapping):
+                text = f"changed data to {type(wanted)}"
+                self.guard.fail("register_message_data", plugin, "garbage", text)
+            return wanted
+
+        return changed
 
     def _demand_present(self, action: str, room: str | None) -> None:
         """Raise `PluginAbsent` if a plugin that is not here claims the action."""
@@ -400,6 +482,14 @@ def provided_tracer(calls: Calls) -> Tracer | None:
     return tracer
 
 
+def _check_schema(plugin: str, name: str, schema: Any) -> None:
+    """Refuse a type that msgspec cannot read, before the first value comes."""
+    try:
+        msgspec.json.Decoder(schema)
+    except Exception as error:
+        raise StartupError(f"plugin {plugin}: {name}: its schema: {error}") from error
+
+
 def _one(
     registered: Calls,
     hook: str,
@@ -479,8 +569,35 @@ def _is_changed(action: A, clean: Callable[[A], A], answer: object) -> bool:
     )
 
 
-def _is_change(answer: object) -> bool:
-    return answer is None or (isinstance(answer, Draft) and _is_text(answer.body))
+def _is_change(draft: Draft, plugin: str, clean: CleanData, answer: object) -> bool:
+    if answer is None:
+        return True
+    if not isinstance(answer, Draft) or not _is_text(answer.body):
+        return False
+    try:
+        _with_data(draft, answer, plugin, clean)
+    except (ChatError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def _with_data(draft: Draft, changed: Draft, plugin: str, clean: CleanData) -> Mapping[str, Any]:
+    """The data of the draft, with what is new in the changed one: the plugin's own."""
+    new = {
+        name: value
+        for name, value in changed.data.items()
+        if name not in draft.data or draft.data[name] != value
+    }
+    return {**draft.data, **clean(plugin, new, draft.data)} if new else draft.data
+
+
+def _is_reply(answer: object) -> bool:
+    if answer is None:
+        return True
+    if not isinstance(answer, InteractionReply):
+        return False
+    is_note = answer.note is None or _is_text(answer.note)
+    return is_note and (answer.change is None or callable(answer.change))
 
 
 def _is_verdict(answer: object) -> bool:

@@ -10,6 +10,7 @@ from chatserver.hooks.actions import Action
 from chatserver.hooks.types import GraphQLPart
 from chatserver.interfaces import Records
 from chatserver.runtime.measure import Measures
+from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
 
 ResultT = TypeVar("ResultT")
@@ -29,6 +30,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     measures: Measures  # the core's metrics, to read; and to add the plugin's own
     version: str
     service: Service  # all rules of the server; usable from `startup` on
+    messages: PluginMessages  # posts messages with the plugin's data, and changes it
     graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
     worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
     worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself

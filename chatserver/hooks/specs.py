@@ -20,11 +20,13 @@ from chatserver.hooks.types import (
     AccountChange,
     Consumer,
     Draft,
+    EventKind,
     GraphQLPart,
     HealthCheck,
     Job,
     LoginAttempt,
     Look,
+    MessageData,
     Operation,
     PagePart,
     Refusal,
@@ -201,11 +203,31 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec
+    def register_message_data(self, context: Context) -> Sequence[MessageData]:
+        """Namespaces of data that messages may carry beside their text.
+
+        Runs once at start. Return the namespaces; each has the plugin's name, or begins with it and a dot. A
+        name that is taken refuses to start, as does an error. Messages keep their data, and clients get it,
+        while the plugin is off. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_event_kinds(self, context: Context) -> Sequence[EventKind]:
+        """Kinds of events of the plugin's own, for `context.messages.note`.
+
+        Runs once at start. Return the kinds; each name begins with the plugin's name and a dot. A name that is
+        taken refuses to start, as does an error. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
     async def change_message(self, draft: Draft, user: User) -> Draft | None:
         """Rewrite a message before it is checked and stored.
 
         Runs for each new and each edited message, after the rights of `user` were checked. Return
-        another draft, or None to leave it unchanged. An error refuses the message
+        another draft, or None to leave it unchanged; only its text counts, and its data in namespaces of the
+        plugin. An error refuses the message
         (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each plugin gets what
         the one before it returned.
         """

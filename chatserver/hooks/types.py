@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from chatserver.errors import CLOSE_INTERNAL, ChatError
-from chatserver.model import AnyEvent, ServerRole, User
+from chatserver.model import NO_DATA, AnyEvent, Message, ServerRole, User
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,12 +19,79 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A new or edited message, before it is stored. `message` is the edited one's id, None for a new one."""
+    """A new or edited message, before it is stored. `message` is the edited one's id, None for a new one.
+
+    `client_id` is the one that the author's client chose. `data` has the value of each namespace; of an edited
+    message also those that the edit leaves as they are.
+    """
 
     room: str
     body: str
     reply_to: str | None = None
     message: str | None = None
+    client_id: str | None = None
+    data: Mapping[str, Any] = NO_DATA
+
+
+class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A use of a button, menu or form of a message, by a user who may read the room.
+
+    `part` is the id of the button, menu or form. `values` holds what was chosen or typed: of a menu under its
+    own id, of a form under the id of each field. `context` is what the plugin gave with the message; no client
+    has seen it.
+    """
+
+    user: User
+    message: Message
+    part: str
+    values: Mapping[str, Sequence[str]]
+    context: Any = None
+
+
+DataChange: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+
+
+class InteractionReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to an interaction. `note` is shown to the user alone, and kept nowhere.
+
+    `change` gets the present data of the message, by namespace, and returns new values for the namespaces of
+    the plugin (None removes one), or None for no change. It may be called several times, as others may change
+    the message at the same time.
+    """
+
+    note: str | None = None
+    change: DataChange | None = None
+
+
+InteractionHandler: TypeAlias = Callable[[Interaction], Awaitable[InteractionReply | None]]
+
+
+class MessageData(msgspec.Struct, frozen=True, kw_only=True):
+    """A namespace of the data of messages. `name` is the plugin's name, or begins with it and a dot.
+
+    `schema` is the type of a value: a struct, or another type that msgspec can read and write. A value has at
+    most `max_bytes` as JSON. With `from_clients`, clients may send it with their messages; otherwise only the
+    plugin gives it. `text` makes the text of a value by which search finds the message. `interact` is called
+    with each use of the buttons, menus and forms of messages whose `Parts.of` is this namespace.
+    """
+
+    name: str
+    schema: Any
+    from_clients: bool = False
+    max_bytes: int = 4096
+    text: Callable[[Any], str] | None = None
+    interact: InteractionHandler | None = None
+
+
+class EventKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of event that a plugin notes in logs of rooms. `name` begins with the plugin's name and a dot.
+
+    `schema` is the type of the payload, as in `MessageData`; a payload has at most `max_bytes` as JSON.
+    """
+
+    name: str
+    schema: Any
+    max_bytes: int = 4096
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -24,6 +24,13 @@ class Outcome(NamedTuple):
 Done = Callable[[Outcome | ChatError], None]
 
 
+class Overtaken(ChatError):
+    """Another change came first; what this one was made from is out of date, so it is to be made again."""
+
+    def __init__(self) -> None:
+        super().__init__("store.unavailable", "Too many change this at once.", after_ms=1000)
+
+
 class Entry:
     """An entry in the lane. Subclasses build the event and tell the author of the outcome.
 

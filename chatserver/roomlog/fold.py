@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from chatserver.model import (
+    NO_DATA,
     Message,
     MessageChange,
     MessageDeleted,
@@ -28,6 +29,8 @@ def message_from(event: MessagePosted) -> Message:
         reply_to=event.reply_to,
         mentions=event.mentions,
         reactions={},
+        data=event.data,
+        data_text=event.data_text,
     )
 
 
@@ -38,10 +41,12 @@ def change(message: Message, event: MessageChange) -> None:
     match event:
         case MessageEdited():
             message.body, message.mentions = event.body, event.mentions
-            message.edited_at = event.at
+            message.data, message.data_text = event.data, event.data_text
+            message.edited_at = event.at if event.edited_at is None else event.edited_at or None
         case MessageDeleted():
             message.deleted = True
             message.body, message.mentions, message.reactions = "", (), {}
+            message.data, message.data_text = NO_DATA, ""
             message.pinned = False
         case ReactionAdded():
             users = message.reactions.setdefault(event.emoji, [])

@@ -1,7 +1,7 @@
-"""Redaction: events go out without texts that an edit or a deletion has replaced.
+"""Redaction: events go out without texts and data that an edit or a deletion has replaced.
 
-Stores do it as they read a log for people (`interfaces.Store.shown`). The log keeps these texts, and so do
-exact copies of it: backups and moves.
+Stores do it as they read a log for people (`interfaces.Store.shown`). The log keeps these texts and data, and
+so do exact copies of it: backups and moves.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,16 +9,18 @@ from typing import TypeVar
 
 import msgspec
 
-from chatserver.model import AnyEvent, MessageEdited, MessagePosted
+from chatserver.model import NO_DATA, AnyEvent, MessageEdited, MessagePosted
 
 Said = TypeVar("Said", bound=MessagePosted | MessageEdited)
 
 
 def redacted(event: Said) -> Said:
-    """The event without its text; the same event if it is redacted already."""
+    """The event without its text and data; the same event if it is redacted already."""
     if event.redacted:
         return event
-    return msgspec.structs.replace(event, body="", mentions=(), redacted=True)
+    return msgspec.structs.replace(
+        event, body="", mentions=(), data=NO_DATA, data_text="", redacted=True
+    )
 
 
 def redact(events: list[AnyEvent], seqs: Iterable[int]) -> None:

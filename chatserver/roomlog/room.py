@@ -17,6 +17,7 @@ from chatserver.model import (
     MessageDeleted,
     MessageEdited,
     MessagePosted,
+    PluginEvent,
     RoomChanged,
     RoomRole,
     UnknownEvent,
@@ -158,7 +159,7 @@ class Room:
         elif isinstance(event, MessageChange):
             if self._recent is not None and event.message in self._recent:
                 fold.change(self._recent[event.message], event)
-        elif not isinstance(event, UnknownEvent):
+        elif not isinstance(event, PluginEvent | UnknownEvent):
             self.apply_state(event)
         if isinstance(event, MessageEdited | MessageDeleted):
             event = self._replace_text(event)
@@ -204,6 +205,13 @@ class Room:
                     self.tail[place] = redacted(said)
         self._texts[event.message] = event.seq if isinstance(event, MessageEdited) else -event.seq
         return event
+
+    def may_have_changed(self, message: str, since: int) -> bool:
+        """Whether the text or data of the message changed after the seq `since`, as far as the tail tells.
+
+        Also true if the tail does not reach back so far.
+        """
+        return since < self.tail_from or abs(self._texts.get(message, 0)) > since
 
     def since(self, after: int, limit: int) -> list[AnyEvent] | None:
         """At most `limit` events after `after`, replaced texts redacted; None if the tail lacks some."""

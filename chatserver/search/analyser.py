@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import filterfalse
 from operator import add
 
+from chatserver.model import Message, MessageEdited, MessagePosted
 from chatserver.search import normalisation
 from chatserver.search.normalisation import nfkc, ranges
 
@@ -67,6 +68,11 @@ def analysed(text: str) -> str:
     """The searchable part of a text, folded."""
     # One character may expand to eighteen, so the text is cut to twice its limit before it is folded.
     return fold(nfkc(text[:TEXT_CHARS])[: 2 * TEXT_CHARS])[:TEXT_CHARS]
+
+
+def said(event: MessagePosted | MessageEdited | Message) -> str:
+    """What search finds of a message: its text, then that of its data; folded."""
+    return analysed(f"{event.body}\n{event.data_text}" if event.data_text else event.body)
 
 
 def tokens(folded: str) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from zlib import crc32
 
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
-from chatserver.search.analyser import analysed, tokens
+from chatserver.search.analyser import said, tokens
 from chatserver.search.pages import encoded
 from chatserver.search.segments import NEVER, TIMES, Segment, author_token, seconds, slot_in
 
@@ -25,7 +25,7 @@ class Builder:
     def add(self, event: AnyEvent) -> None:
         if isinstance(event, MessagePosted):
             offset = event.seq - self._segment.first - 1
-            for token in (*tokens(analysed(event.body)), author_token(event.author.id)):
+            for token in (*tokens(said(event)), author_token(event.author.id)):
                 offsets = self._posted.get(token)
                 if offsets is None:
                     self._posted[token] = array("H", (offset,))
@@ -37,7 +37,7 @@ class Builder:
         elif isinstance(event, MessageEdited):
             message = message_seq(event.room, event.message)
             if message is not None:
-                for token in (*tokens(analysed(event.body)), author_token(event.author.id)):
+                for token in (*tokens(said(event)), author_token(event.author.id)):
                     self._edited[token].append(message)
 
     def times(self) -> tuple[int, int]:

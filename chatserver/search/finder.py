@@ -9,7 +9,7 @@ from chatserver.interfaces import Store
 from chatserver.model import AnyEvent, MessageEdited, MessagePosted, message_seq
 from chatserver.roomlog.room import Room
 from chatserver.search import directory, segments
-from chatserver.search.analyser import analysed
+from chatserver.search.analyser import said
 from chatserver.search.candidates import Candidates, Span
 from chatserver.search.effort import Effort
 from chatserver.search.lookup import Lookup
@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
     def matches(self, event: MessagePosted | MessageEdited) -> bool:
         if self.authors and event.author.id not in self.authors:
             return False
-        return self.query.matches(analysed(event.body))
+        return self.query.matches(said(event))
 
 
 class Located(NamedTuple):

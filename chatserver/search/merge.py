@@ -176,7 +176,7 @@ class Merge:
         async for stream, key in self._effort.each(pairs):
             if (message := messages.get(key)) is not None:
                 self._seen += 1
-                self._chars += len(message.body)
+                self._chars += len(message.body) + len(message.data_text)
                 self._judge(stream, message)
 
     def _judge(self, stream: RoomAnswers, message: Message) -> None:

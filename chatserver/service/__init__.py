@@ -12,6 +12,13 @@
     changes.py                 telling all nodes that a user's rights changed
     rights.py                  the rights of a user in a room: the only place where they are decided
     messages.py, texts.py      posting and changing messages; rules for texts
+    message_data.py            namespaces of data of messages
+    rewriting.py               changes of texts and data, of which none is lost
+    values.py                  the check of values for data and events of plugins
+    plugin_messages.py, plugin_events.py
+                               messages of one plugin; events of plugins' own kinds
+    interactions.py, contexts.py
+                               uses of buttons, menus and forms; what these mean to their plugins
     rooms.py, membership.py    rooms; events that change their members and descriptions
     invitations.py             limits of memberships
     roomlist.py, public.py     the list of a user's rooms; public rooms

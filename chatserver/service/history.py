@@ -24,6 +24,7 @@ from chatserver.service.rights import Right, demand, may_read
 
 # Limits of changes to one message. Deleting it, and taking a reaction or a pin back, is always possible.
 EDITS = 200
+DATA_CHANGES = 10_000  # of a message with data, edits and changes of the data together
 REACTIONS = 1000  # reactions and pins, added and removed, by all users together …
 OWN_REACTIONS = 100  # … and by one user, so that nobody uses up the others' share
 # Sizes of one read: a message has up to 48 KB, and its edited text as much again.
@@ -269,9 +270,10 @@ class History:
             raise ChatError("message.not_found")
         return found[0]
 
-    async def demand_editable(self, room: Room, message: str) -> None:
-        """Raise `ChatError` limit.count if the message was edited EDITS times."""
-        if (await self._store.tally(room.id, message, "")).edits >= EDITS:
+    async def demand_editable(self, room: Room, message: Message) -> None:
+        """Raise `ChatError` limit.count if the message was edited EDITS times; with data DATA_CHANGES."""
+        most = DATA_CHANGES if message.data else EDITS
+        if (await self._store.tally(room.id, message.id, "")).edits >= most:
             raise ChatError(
                 "limit.count",
                 "This message has reached its limit of edits.",

@@ -1,18 +1,22 @@
 """Posting messages and changing them. Every door comes through here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import msgspec
 
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.actions import MessageDelete, Pin, React
 from chatserver.hooks.calls import HookCalls
-from chatserver.hooks.types import Draft
+from chatserver.hooks.types import DataChange, Draft
 from chatserver.interfaces import Store
 from chatserver.model import (
+    NO_DATA,
     AnyEvent,
     Message,
     MessageDeleted,
-    MessageEdited,
     MessagePosted,
     PinAdded,
     PinRemoved,
@@ -24,12 +28,16 @@ from chatserver.model import (
     message_id,
     message_seq,
 )
+from chatserver.parts import NAMESPACE as PARTS
 from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.entries import Done, Entry, Outcome, awaited
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
+from chatserver.service.contexts import Contexts
 from chatserver.service.history import History
+from chatserver.service.message_data import MessageDataKinds
+from chatserver.service.rewriting import Content, Rewriting
 from chatserver.service.rights import Right, demand
 from chatserver.service.rooms import RoomService
 from chatserver.service.texts import check_body, check_emoji, mentioned_names
@@ -37,29 +45,31 @@ from chatserver.service.texts import check_body, check_emoji, mentioned_names
 REACTIONS = 50  # different reactions on one message
 
 
+class Prepared(NamedTuple):
+    """A draft after plugins have changed and checked it, and what follows from it."""
+
+    draft: Draft
+    mentions: tuple[str, ...] = ()
+    data_text: str = ""
+
+
 class Post(Entry):
     """A message that waits in its room's lane for its place in the log."""
 
-    __slots__ = ("_client_id", "_done", "_draft", "_mentions", "_user")
+    __slots__ = ("_client_id", "_done", "_prepared", "_user")
 
     def __init__(
-        self,
-        user: User,
-        room: Room,
-        client_id: str,
-        draft: Draft,
-        mentions: tuple[str, ...],
-        done: Done,
+        self, user: User, room: Room, client_id: str, prepared: Prepared, done: Done
     ) -> None:
         super().__init__(room, (user.id, client_id))
-        self._user, self._client_id, self._draft = user, client_id, draft
-        self._mentions, self._done = mentions, done
+        self._user, self._client_id, self._prepared = user, client_id, prepared
+        self._done = done
 
     def check(self) -> None:
         demand(self._user, self.room, Right.POST)
 
     def build(self, seq: int, at: str) -> MessagePosted:
-        room, user, draft = self.room.id, self._user, self._draft
+        room, user, (draft, mentions, data_text) = self.room.id, self._user, self._prepared
         return MessagePosted(
             room=room,
             seq=seq,
@@ -69,7 +79,9 @@ class Post(Entry):
             body=draft.body,
             client_id=self._client_id,
             reply_to=draft.reply_to,
-            mentions=self._mentions,
+            mentions=mentions,
+            data=draft.data,
+            data_text=data_text,
         )
 
     def settled(self, outcome: Outcome | ChatError) -> None:
@@ -91,10 +103,14 @@ class Messages:
         accounts: Accounts,
         hooks: HookCalls,
         limits: LimitsConfig,
+        contexts: Contexts,
     ) -> None:
         self._store, self._log, self._cache, self._rooms = store, log, cache, rooms
         self._history, self._accounts = history, accounts
         self._hooks, self._limits = hooks, limits
+        self._contexts = contexts
+        self.data = MessageDataKinds(hooks.guard)
+        self._rewriting = Rewriting(log, history)
 
     # -- posting -----------------------------------------------------------------------------------
 
@@ -106,10 +122,12 @@ class Messages:
         message.
         """
         room = self._cache.known(draft.room)
-        if room is None or self._hooks.messages_are_checked or mentioned_names(draft.body):
+        if room is None or self._hooks.messages_are_checked:
+            return False
+        if draft.data or mentioned_names(draft.body):
             return False
         try:
-            self._submit(user, room, client_id, draft, (), done)
+            self._submit(user, room, client_id, Prepared(draft), done)
         except StoreUnavailable as error:  # asking the store about the room would only take longer
             done(error)
         except ChatError as error:
@@ -127,77 +145,150 @@ class Messages:
         await self._send(user, await self._rooms.get(draft.room, user), client_id, draft, done)
 
     async def post(
-        self, user: User, room: Room, client_id: str, body: str, reply_to: str | None = None
+        self,
+        user: User,
+        room: Room,
+        client_id: str,
+        body: str,
+        reply_to: str | None = None,
+        *,
+        data: Mapping[str, Any] | None = None,
+        plugin: str | None = None,
     ) -> tuple[MessagePosted, bool]:
-        """Send a message and wait until it is durable; True if it repeats an earlier one."""
+        """Send a message and wait until it is durable; True if it repeats an earlier one.
+
+        `data` is checked as a client's, or as that of the plugin that posts it.
+        """
         future, done = awaited()
-        await self._send(
-            user, room, client_id, Draft(room=room.id, body=body, reply_to=reply_to), done
+        draft = Draft(
+            room=room.id,
+            body=body,
+            reply_to=reply_to,
+            client_id=client_id,
+            data=NO_DATA if plugin else data or NO_DATA,
         )
+        if plugin and data:
+            new = self.data.from_plugin(plugin, data)
+            draft = msgspec.structs.replace(draft, data=self.data.joined(NO_DATA, new))
+        await self._send(user, room, client_id, draft, done, is_checked=bool(plugin))
         event, repeated = await future
         assert isinstance(event, MessagePosted)
         return event, repeated
 
-    async def _send(self, user: User, room: Room, client_id: str, draft: Draft, done: Done) -> None:
-        draft, mentions = await self._prepare(user, room, draft)
-        self._submit(user, room, client_id, draft, mentions, done)
-
-    async def _prepare(self, user: User, room: Room, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
-        """Let plugins check the draft, and look up the mentioned users. Returns the draft and their ids."""
-        demand(user, room, Right.POST if draft.message is None else Right.EDIT)
-        check_body(draft.body, self._limits.message_chars)
-        if self._hooks.messages_are_checked:
-            draft = await self._hooks.change_message(draft, user)
-            await self._hooks.check_message(draft, user)
-        names = mentioned_names(draft.body)
-        mentions = await self._accounts.ids_of(names) if names else []
-        if user.role is ServerRole.GUEST:  # a guest can mention only users of the same rooms
-            mentions = [other for other in mentions if room.role(other) is not None]
-        return draft, tuple(mentions)
-
-    def _submit(
+    async def _send(
         self,
         user: User,
         room: Room,
         client_id: str,
         draft: Draft,
-        mentions: tuple[str, ...],
         done: Done,
+        *,
+        is_checked: bool = False,
+    ) -> None:
+        """`is_checked`: the data in the draft needs no check any more."""
+        demand(user, room, Right.POST)
+        if draft.data and not is_checked:
+            new = self.data.from_client(draft.data)
+            draft = msgspec.structs.replace(draft, data=self.data.joined(NO_DATA, new))
+        self._submit(user, room, client_id, await self._prepare(user, room, draft), done)
+
+    async def _prepare(self, user: User, room: Room, draft: Draft) -> Prepared:
+        """Let plugins change and check the draft, and look up the mentioned users."""
+        demand(user, room, Right.POST if draft.message is None else Right.EDIT)
+        check_body(draft.body, self._limits.message_chars)
+        if self._hooks.messages_are_checked:
+            draft = await self._hooks.change_message(draft, user, self.data.from_plugin)
+            if draft.data:
+                joined = self.data.joined(draft.data, NO_DATA)
+                draft = msgspec.structs.replace(draft, data=joined)
+            await self._hooks.check_message(draft, user)
+        names = mentioned_names(draft.body)
+        mentions = await self._accounts.ids_of(names) if names else []
+        if user.role is ServerRole.GUEST:  # a guest can mention only users of the same rooms
+            mentions = [other for other in mentions if room.role(other) is not None]
+        data_text = self.data.text(draft.data) if draft.data else ""
+        return Prepared(draft, tuple(mentions), data_text)
+
+    def _submit(
+        self, user: User, room: Room, client_id: str, prepared: Prepared, done: Done
     ) -> None:
         demand(user, room, Right.POST)
+        draft = prepared.draft
         check_body(draft.body, self._limits.message_chars)
         if draft.reply_to is not None:
             self._check_reply(room, draft.reply_to)
-        self._log.submit(Post(user, room, client_id, draft, mentions, done))
+        self._log.submit(Post(user, room, client_id, prepared, done))
 
     # -- changing ----------------------------------------------------------------------------------
 
-    async def edit(self, user: User, room: Room, message: str, body: str) -> int:
-        """Replace the text of the user's own message; returns the seq of the change."""
+    async def edit(
+        self,
+        user: User,
+        room: Room,
+        message: str,
+        body: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Replace the text of the user's own message; returns the seq of the change.
+
+        Data stays, except in namespaces for which `data` has a new value, or None to remove the old one.
+        """
         demand(user, room, Right.EDIT)
         found = await self._history.message(room, message)
         if found.author.id != user.id:
             raise ChatError("room.forbidden", "Only its author may change a message.")
-        await self._history.demand_editable(room, message)
-        draft, mentions = await self._prepare(
-            user, room, Draft(room=room.id, body=body, reply_to=found.reply_to, message=message)
-        )
-        check_body(draft.body, self._limits.message_chars)
-        author = UserRef(user.id, user.name)
-        return await self._append(
+        await self._history.demand_editable(room, found)
+        given = self.data.joined(found.data, self.data.from_client(data) if data else NO_DATA)
+        draft, mentions, data_text = await self._prepare(
             user,
             room,
-            Right.EDIT,
-            lambda seq, at: MessageEdited(
+            Draft(
                 room=room.id,
-                seq=seq,
-                at=at,
-                author=author,
+                body=body,
+                reply_to=found.reply_to,
                 message=message,
-                body=draft.body,
-                mentions=mentions,
+                client_id=found.client_id,
+                data=given,
             ),
         )
+        check_body(draft.body, self._limits.message_chars)
+        new = _difference(found.data, draft.data)
+
+        def content(present: Message) -> Content:
+            if present.data == found.data:
+                text = data_text if new else present.data_text
+                return Content(draft.body, mentions, draft.data, text)
+            joined = self.data.joined(present.data, new)
+            return Content(draft.body, mentions, joined, self.data.text(joined))
+
+        author = UserRef(user.id, user.name)
+        return await self._rewriting.rewrite(
+            room, message, author, lambda: demand(user, room, Right.EDIT), content
+        )
+
+    async def change_data(self, plugin: str, room: Room, message: str, change: DataChange) -> int:
+        """Change the data of a plugin in a message; returns the seq of the change, or the room's head.
+
+        `change` is as in `InteractionReply`; if another change came first, it is called again, with the data
+        of that one. The text stays, and the message does not count as edited. Raises `ChatError`
+        message.not_found, message.data_invalid, limit.count.
+        """
+        found = await self._history.message(room, message)
+        await self._history.demand_editable(room, found)
+
+        def content(present: Message) -> Content | None:
+            wanted = change(deepcopy(dict(present.data)))  # may be changed in place
+            if wanted is None:
+                return None
+            new = self.data.from_plugin(plugin, wanted, present.data)
+            joined = self.data.joined(present.data, new)
+            if joined == present.data:
+                return None
+            text, edited_at = self.data.text(joined), present.edited_at or ""
+            return Content(present.body, present.mentions, joined, text, edited_at)
+
+        return await self._rewriting.rewrite(room, message, found.author, lambda: None, content)
 
     async def delete(self, user: User, room: Room, message: str) -> int:
         """Delete a message: the user's own, or as a moderator another's."""
@@ -207,7 +298,10 @@ class Messages:
         demand(user, room, right)
         action = MessageDelete(room=room.id, message=message, author=found.author.id)
         await self._hooks.allow(action, user)
-        return await self._change(MessageDeleted, user, room, right, found)
+        seq = await self._change(MessageDeleted, user, room, right, found)
+        if PARTS in found.data:
+            await self._contexts.forget(found)
+        return seq
 
     async def purge(self, user: User, room: Room, message: str) -> int:
         """Delete a message, if it is not, and remove its texts from the store for good.
@@ -305,3 +399,9 @@ class Messages:
         seq = message_seq(room.id, reply_to)
         if seq is None or not 0 < seq <= room.head:
             raise ChatError("message.not_found", "There is no such message to reply to.")
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The new values by namespace; None for a namespace that is gone."""
+    changed = {name: value for name, value in new.items() if old.get(name) != value}
+    return changed | {name: None for name in old if name not in new}

@@ -8,7 +8,7 @@ from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
 from chatserver.model import Message, User
 from chatserver.roomlog.room import Room
-from chatserver.search.analyser import analysed, fold
+from chatserver.search.analyser import fold, said
 from chatserver.search.candidates import Span
 from chatserver.search.effort import Effort, Turns
 from chatserver.search.finder import Finder, Wanted
@@ -164,4 +164,4 @@ def _is_wanted(message: Message, wanted: Wanted) -> bool:
         return False
     if wanted.authors and message.author.id not in wanted.authors:
         return False
-    return query.matches(analysed(message.body))
+    return query.matches(said(message))

@@ -34,12 +34,15 @@ from chatserver.service.administration import Administration
 from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.claims import Claims
 from chatserver.service.connections import Connections
+from chatserver.service.contexts import Contexts
 from chatserver.service.following import Following
 from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
+from chatserver.service.interactions import Interactions
 from chatserver.service.live import Live
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
+from chatserver.service.plugin_events import PluginEvents
 from chatserver.service.presence import TICK_SECONDS, Presence
 from chatserver.service.removal import Removal
 from chatserver.service.rooms import RoomService
@@ -103,9 +106,20 @@ class Service:
             online,
             hooks,
         )
+        self.contexts = Contexts(store)
         self.messages = Messages(
-            store, self.log, self.room_cache, self.rooms, self.history, self.accounts, hooks, limits
+            store,
+            self.log,
+            self.room_cache,
+            self.rooms,
+            self.history,
+            self.accounts,
+            hooks,
+            limits,
+            self.contexts,
         )
+        self.plugin_events = PluginEvents(self.log)
+        self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.removal = Removal(store, self.accounts, self.rooms)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits)
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)

@@ -16,6 +16,7 @@ from chatserver import (
     MessageEdited,
     PinAdded,
     PinRemoved,
+    PluginEvent,
     ReactionAdded,
     ReactionRemoved,
     RoomKind,
@@ -26,6 +27,7 @@ from chatserver import (
 )
 from chatserver.testing.samples import (
     ALIKE_TEXTS,
+    AT,
     TRICKY_TEXTS,
     described,
     event,
@@ -33,6 +35,18 @@ from chatserver.testing.samples import (
     posted,
     user,
 )
+
+# Values of every type of JSON, at the ends of what messages may carry.
+DATA: dict[str, Any] = {
+    "poll": {
+        "options": ["Tea", "Coffee"],
+        "votes": {"u1": 0},
+        "none": None,
+        "flags": [True, False, [], {}],
+        "numbers": [0, -1, 2**63 - 1, 1 - 2**63, 0.5, -1e300],
+    },
+    "other.part": "text",
+}
 
 
 def one_of_each(room: str) -> list[AnyEvent]:
@@ -50,6 +64,10 @@ def one_of_each(room: str) -> list[AnyEvent]:
         event(MemberChanged, room, 10, user=user("u2"), role=RoomRole.ADMIN),
         event(MemberLeft, room, 11, user=user("u2")),
         posted(room, 12),
+        posted(room, 13, data=DATA, data_text="Tea"),
+        event(MessageEdited, room, 14, message="m2", body="same", data=DATA, edited_at=AT),
+        event(PluginEvent, room, 15, type="poll.closed", payload=DATA),
+        event(PluginEvent, room, 16, type="poll.opened"),
     ]
 
 
@@ -197,7 +215,7 @@ class LogContract:
         author = UserRef(id=text, name=text)
         message = posted(
             text, 2, text, id=text, body=text, client_id=text, reply_to=text,
-            mentions=(text,), at=text,
+            mentions=(text,), at=text, data=_data_with(text), data_text=text,
         )  # fmt: skip
         events: list[AnyEvent] = [
             event(MemberChanged, text, 1, user=author, role=RoomRole.ADMIN),
@@ -297,6 +315,11 @@ class LogContract:
         again = posted("r", 2, client_id="same")
         assert await other.append([again]) == Appended(0, Conflict.CLIENT_ID)
         assert await other.repeats([("u1", "same")]) == {("u1", "same"): message}
+
+
+def _data_with(text: str) -> dict[str, Any]:
+    """Data with the text as a value, and, as far as keys of data may have it, in a key."""
+    return {"any": {"k" + text.replace("\0", ""): [text, {"deeper": text}]}}
 
 
 async def write(store: Store, author: str, count: int) -> None:

@@ -23,9 +23,19 @@ def talk(room: str) -> list[AnyEvent]:
     return [
         described(room, 1),
         joined(room, 2, "u2"),
-        posted(room, 3, body="first", mentions=("u2", "u3"), reply_to=f"{room}-2"),
+        posted(
+            room,
+            3,
+            body="first",
+            mentions=("u2", "u3"),
+            reply_to=f"{room}-2",
+            data={"poll": {"question": "first"}},
+            data_text="first",
+        ),
         posted(room, 4, body="other", mentions=("u2",)),
-        event(MessageEdited, room, 5, message=first, body="second", mentions=("u4",)),
+        event(
+            MessageEdited, room, 5, message=first, body="second", mentions=("u4",), data={"poll": 2}
+        ),
         event(ReactionAdded, room, 6, message=first, emoji="👍"),
         event(MessageEdited, room, 7, message=f"{room}-4", body="another"),
         event(MessageEdited, room, 8, message=first, body="third"),

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from chatserver.errors import ChatError
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
-from chatserver.protocol import ClientId, Id, Sent
+from chatserver.protocol import ClientId, Data, Id, Sent, Values
 from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
@@ -45,10 +45,17 @@ class NewMessage(msgspec.Struct, frozen=True):
     client_id: ClientId
     body: str
     reply_to: Id | None = None
+    data: Data | None = None
 
 
 class NewBody(msgspec.Struct, frozen=True):
     body: str
+    data: Data | None = None
+
+
+class NewInteraction(msgspec.Struct, frozen=True):
+    part: Id
+    values: Values = {}
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -265,7 +272,7 @@ class Messages(RoomHandler):
     async def post(self, room: str) -> None:
         (user, found), given = await self.asked(room), self.body(NewMessage)
         event, repeated = await self.service.messages.post(
-            user, found, given.client_id, given.body, given.reply_to
+            user, found, given.client_id, given.body, given.reply_to, data=given.data
         )
         self.reply(Sent(event.id, event.seq, event.at), 200 if repeated else 201)
 
@@ -273,7 +280,7 @@ class Messages(RoomHandler):
 class OneMessage(RoomHandler):
     async def patch(self, room: str, message: str) -> None:
         (user, found), given = await self.asked(room), self.body(NewBody)
-        seq = await self.service.messages.edit(user, found, message, given.body)
+        seq = await self.service.messages.edit(user, found, message, given.body, data=given.data)
         self.reply({"seq": seq})
 
     async def delete(self, room: str, message: str) -> None:
@@ -293,6 +300,16 @@ class Reactions(RoomHandler):
         user, found = await self.asked(room)
         emoji = self.get_query_argument("emoji", "")
         self.reply({"seq": await self.service.messages.unreact(user, found, message, emoji)})
+
+
+class Interactions(RoomHandler):
+    json_methods = frozenset(("POST",))
+
+    async def post(self, room: str, message: str) -> None:
+        (user, found), given = await self.asked(room), self.body(NewInteraction)
+        self.reply(
+            await self.service.interactions.interact(user, found, message, given.part, given.values)
+        )
 
 
 class Events(RoomHandler):
@@ -321,4 +338,9 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (_ROOM + "/members/([^/]+)", OneMember, "/api/v1/rooms/ID/members/ID"),
     (_ROOM + "/messages/([^/]+)", OneMessage, "/api/v1/rooms/ID/messages/ID"),
     (_ROOM + "/messages/([^/]+)/reactions", Reactions, "/api/v1/rooms/ID/messages/ID/reactions"),
+    (
+        _ROOM + "/messages/([^/]+)/interactions",
+        Interactions,
+        "/api/v1/rooms/ID/messages/ID/interactions",
+    ),
 ]

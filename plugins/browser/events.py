@@ -8,6 +8,7 @@ from chatserver import (
     MemberLeft,
     MessageEdited,
     MessagePosted,
+    PluginEvent,
     ReactionAdded,
     ReactionRemoved,
     RoomChanged,
@@ -58,6 +59,8 @@ def _content(event: AnyEvent) -> Markup:
     if isinstance(event, MemberEvent):
         role = "" if isinstance(event, MemberLeft) else f" · {event.role}"
         return join((user_link(event.user.id, event.user.name), role))
+    if isinstance(event, PluginEvent):
+        return theirs(event.type)
     if isinstance(event, UnknownEvent):
         return theirs(event.unknown)
     parts: list[str] = [_message_link(event.room, event.message)]

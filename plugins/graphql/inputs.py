@@ -8,6 +8,11 @@ from msgspec import Meta
 from chatserver import ChatError, RoomKind, RoomRole
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Data = Annotated[dict[Id, Any], Meta(max_length=8)]
+Values = Annotated[
+    dict[Id, Annotated[list[Annotated[str, Meta(max_length=4000)]], Meta(max_length=50)]],
+    Meta(max_length=10),
+]
 Topic = Annotated[str, Meta(max_length=1000)]
 InputT = TypeVar("InputT", bound="Input")
 
@@ -68,6 +73,7 @@ class SendMessage(Input, frozen=True, kw_only=True, rename="camel"):
     body: str
     client_id: Id
     reply_to: Id | None = None
+    data: Data | None = None
 
 
 class OneMessage(Input, frozen=True, kw_only=True, rename="camel"):
@@ -77,6 +83,12 @@ class OneMessage(Input, frozen=True, kw_only=True, rename="camel"):
 
 class EditMessage(OneMessage, frozen=True, kw_only=True, rename="camel"):
     body: str
+    data: Data | None = None
+
+
+class Interact(OneMessage, frozen=True, kw_only=True, rename="camel"):
+    part: Id
+    values: Values | None = None
 
 
 class React(OneMessage, frozen=True, kw_only=True, rename="camel"):

@@ -27,6 +27,7 @@ LOG_ENTRIES = (
     chatserver.MemberLeft,
     chatserver.MemberChanged,
     chatserver.RoomChanged,
+    chatserver.PluginEvent,
     chatserver.UnknownEvent,
 )
 USER_EVENTS = (
@@ -97,6 +98,9 @@ def own_part() -> GraphQLPart:
             "Message.replyToMessage": messages.reply_to_message,
             "Message.mentions": messages.mentions,
             "Message.reactions": messages.reactions,
+            "Message.data": messages.data,
+            "MessagePosted.data": messages.posted_data,
+            "MessageEdited.data": messages.data,
             "Reaction.count": messages.reaction_count,
             "Reaction.mine": messages.reaction_mine,
             "Reaction.users": messages.reaction_users,
@@ -137,6 +141,8 @@ def own_part() -> GraphQLPart:
             "Mutation.pinMessage": mutations.pin_message,
             "Mutation.unpinMessage": mutations.unpin_message,
             **{f"Subscription.{name}": events.event for name in events.OWN_FIELDS},
+            "Mutation.interact": mutations.interact,
+            "InteractPayload.message": mutations.interacted_message,
         },
         kinds={
             "ServerRole": chatserver.ServerRole,

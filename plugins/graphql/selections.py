@@ -37,12 +37,15 @@ SAME_FOR_ALL = frozenset(
         "Message.replyToMessage",
         "Message.mentions",
         "Message.reactions",
+        "Message.data",
         "Reaction.count",
         "Reaction.users",
         "MessagePosted.message",
         "MessagePosted.body",
+        "MessagePosted.data",
         "MessageEdited.message",
         "MessageEdited.mentions",
+        "MessageEdited.data",
         "MessageDeleted.message",
         "ReactionAdded.message",
         "ReactionRemoved.message",
@@ -52,7 +55,7 @@ SAME_FOR_ALL = frozenset(
         "Subscription.roomsEvents",
     }
 )
-MESSAGE_FIELDS = ("message", "body")  # of MessagePosted: show the present message
+MESSAGE_FIELDS = ("message", "body", "data")  # of MessagePosted: show the present message
 SAME_FOR_ALL_FIELDS = frozenset({"roomId", "messageId"})  # of every kind of event
 
 

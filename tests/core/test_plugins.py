@@ -73,6 +73,8 @@ REFUSED = {
     "registers_nothing": "register_routes did not return a list",
     "registers_garbage": "register_health_checks returned str, not HealthCheck",
     "empty_route": "/nothing answers nothing",
+    "bad_message_data": "its name must begin with bad_message_data",
+    "bad_event_kind": "its name must begin with bad_event_kind.",
     "takes_route": "/health is an address of the server itself",
 }
 

@@ -144,6 +144,7 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "react": lambda s, u, r: s.messages.react(u, r, message, "👍"),
         "unreact": lambda s, u, r: s.messages.unreact(u, r, message, "👍"),
         "pin": lambda s, u, r: s.messages.pin(u, r, message, True),
+        "interact": lambda s, u, r: s.interactions.interact(u, r, message, "yes", {}),
     }
 
 

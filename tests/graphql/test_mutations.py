@@ -25,6 +25,7 @@ IN_A_ROOM = {
     "removeReaction": ("ReactionInput", {"messageId": "MESSAGE", "emoji": "👍"}, "seq"),
     "pinMessage": ("MessageInput", {"messageId": "MESSAGE"}, "seq"),
     "unpinMessage": ("MessageInput", {"messageId": "MESSAGE"}, "seq"),
+    "interact": ("InteractInput", {"messageId": "MESSAGE", "part": "yes"}, "note"),
 }
 ELSEWHERE = {
     *("register", "login", "logout", "setUserDisabled"),

@@ -10,6 +10,7 @@ import pytest
 from chatserver import (
     AccountLock,
     Action,
+    Interact,
     MessageDelete,
     Pin,
     React,
@@ -47,6 +48,7 @@ class Scene(NamedTuple):
     elsewhere: str
     message: str
     pinned: str  # a message that is pinned, and has a reaction of the actor's
+    asking: str  # a message with a button
 
 
 class Case(NamedTuple):
@@ -164,6 +166,16 @@ CASES = {
         op=lambda s: ("unpin", {"room": s.room, "message": s.pinned}),
         mutation=lambda s: ("unpinMessage", {"roomId": s.room, "messageId": s.pinned}),
     ),
+    "interact": Case(
+        Interact,
+        op=lambda s: ("interact", {"room": s.room, "message": s.asking, "part": "yes"}),
+        http=lambda s: (
+            "POST", f"/rooms/{s.room}/messages/{s.asking}/interactions", {"part": "yes"},
+        ),
+        mutation=lambda s: (
+            "interact", {"roomId": s.room, "messageId": s.asking, "part": "yes"},
+        ),
+    ),
 }  # fmt: skip
 # What is no action: it reads, is gone in a moment, concerns the user alone, or has hooks of its own (messages).
 OTHER_OPS = {
@@ -224,8 +236,9 @@ async def built(judged: Running, is_staff: bool) -> Scene:
         # The last owner could not leave anyway.
         await client.ok("role", room=room, user=member.id, role="owner")
         await client.ok("role", room=room, user=member.id, role="member")
+    asked = await judged.http("POST", "/judge/ask", {"user": actor.id, "room": room})
     await seen(judged)
-    return Scene(actor, member, outsider, room, elsewhere, *ids)
+    return Scene(actor, member, outsider, room, elsewhere, *ids, asked.json())
 
 
 async def refusals(server: Running, scene: Scene, case: Case) -> dict[str, dict[str, Any]]:
@@ -286,7 +299,7 @@ async def _head(server: Any, room: str) -> int:
 def test_every_action_and_every_way_to_ask_for_it_is_tried() -> None:
     """A new operation of an interface must be one of an action, or be said to be none."""
     assert {case.kind for case in CASES.values()} == set(ACTIONS)
-    scene = Scene(*[_Stub("{member}")] * 3, "{room}", "{room}", "{message}", "{message}")  # type: ignore[arg-type]
+    scene = Scene(*[_Stub("{member}")] * 3, "{room}", "{room}", *["{message}"] * 3)  # type: ignore[arg-type]
     ops = {case.op(scene)[0] for case in CASES.values() if case.op}
     known = {str(kind.__struct_config__.tag) for kind in get_args(protocol.AnyOp)}
     assert ops | OTHER_OPS == known and not ops & OTHER_OPS

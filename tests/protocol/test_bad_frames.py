@@ -126,6 +126,7 @@ VALID: dict[str, dict[str, Any]] = {
     "unreact": {"room": "r", "message": "m", "emoji": "e"},
     "pin": {"room": "r", "message": "m"},
     "unpin": {"room": "r", "message": "m"},
+    "interact": {"room": "r", "message": "m", "part": "p"},
     "history": {"room": "r", "before": 1, "limit": 1},
     "events": {"room": "r", "after": 1, "limit": 1},
     "read": {"room": "r", "seq": 1},

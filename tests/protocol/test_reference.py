@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from chatserver import UnknownEvent, UserRef, errors
+from chatserver import PluginEvent, UnknownEvent, UserRef, errors
 from chatserver.app import Server
 from chatserver.protocol import OPS
 from chatserver.web.api import ROUTES
@@ -87,7 +87,10 @@ async def write_what_a_newer_version_writes(server: Running, room: str) -> None:
             unknown="poll.opened",
             fields={"question": "Tea?"},
         )
-        await running.store.append([event])
+        noted = PluginEvent(
+            room=room, seq=event.seq + 1, at=event.at, author=event.author, type="poll.closed"
+        )
+        await running.store.append([event, noted])
 
     await server.run(append)
 
@@ -113,6 +116,7 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await b.ok("react", **target, emoji="🎉")
         for op in ("pin", "unpin", "pin"):
             await a.ok(op, **target)
+        await a.error("interact", **target, part="yes")
         b.say({"id": 1, "op": "typing", **here})
         await a.ok("presence", **here, users=[ben.id, "nobody"])
         await a.ok("read", **here, seq=4)
@@ -204,7 +208,8 @@ async def test_every_http_answer_validates(server: Running) -> None:
         check(document, declared, answer.json())
         last.update(answer.json())
     assert seen == {(call.method, call.path) for call in http_reference.CALLS} - {
-        ("PUT", "/api/v1/users/NAME")  # for staff; its answer is a user
+        ("PUT", "/api/v1/users/NAME"),  # for staff; its answer is a user
+        ("POST", "/api/v1/rooms/ID/messages/ID/interactions"),  # needs a plugin
     }
     refused = await anna.http("GET", "/api/v1/me")  # signed out
     check(document, document["paths"]["/api/v1/me"]["get"]["responses"]["default"], refused.json())

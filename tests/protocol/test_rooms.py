@@ -182,6 +182,7 @@ OPERATIONS: list[tuple[str, dict[str, Any]]] = [
     ("unreact", {"message": "{message}", "emoji": "x"}),
     ("pin", {"message": "{message}"}),
     ("unpin", {"message": "{message}"}),
+    ("interact", {"message": "{message}", "part": "x"}),
     ("history", {}),
     ("events", {"after": 0}),
     ("read", {"seq": 1}),

@@ -7,13 +7,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
+
 from chatserver.copies.archive import patience
 from chatserver.copies.archive.errors import ArchiveError, Corrupted
 from chatserver.copies.archive.lines import Record
 from chatserver.copies.archive.patience import patiently
 from chatserver.errors import StoreUnavailable
 from chatserver.interfaces import Appended, Store
-from chatserver.model import AnyEvent, MessagePosted
+from chatserver.model import AnyEvent, MessageEdited, MessagePosted
 
 BATCH = 2000  # events in one write
 CHARACTERS = 2 << 20  # of bodies in one write, which must end within the store's time limit
@@ -127,12 +129,19 @@ class Target:
         return [event for event in events if event.seq > heads.get(event.room, 0)]
 
 
+def _characters(event: AnyEvent) -> int:
+    """About the characters of an event's text and data."""
+    if not isinstance(event, MessagePosted | MessageEdited):
+        return 0
+    return len(event.body) + (len(msgspec.json.encode(event.data)) if event.data else 0)
+
+
 def _batches(events: Sequence[AnyEvent]) -> Iterator[list[AnyEvent]]:
     batch: list[AnyEvent] = []
     characters = 0
     for event in events:
         batch.append(event)
-        characters += len(event.body) if isinstance(event, MessagePosted) else 0
+        characters += _characters(event)
         if len(batch) == BATCH or characters > CHARACTERS:
             yield batch
             batch, characters = [], 0

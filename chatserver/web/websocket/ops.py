@@ -8,7 +8,7 @@ from chatserver import protocol as p
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
 from chatserver.hooks.types import Draft
-from chatserver.model import User
+from chatserver.model import NO_DATA, User
 from chatserver.roomlog.entries import Outcome
 from chatserver.service.service import Service
 
@@ -54,12 +54,18 @@ async def send(client: Client, user: User, op: p.Send) -> None:
 
 
 def draft_of(op: p.Send) -> Draft:
-    return Draft(room=op.room, body=op.body, reply_to=op.reply_to)
+    return Draft(
+        room=op.room,
+        body=op.body,
+        reply_to=op.reply_to,
+        client_id=op.client_id,
+        data=op.data or NO_DATA,
+    )
 
 
 async def edit(client: Client, user: User, op: p.Edit) -> None:
     room = await client.service.rooms.get(op.room, user)
-    seq = await client.service.messages.edit(user, room, op.message, op.body)
+    seq = await client.service.messages.edit(user, room, op.message, op.body, data=op.data)
     client.say(op.id, {"seq": seq})
 
 
@@ -85,6 +91,12 @@ async def pin(client: Client, user: User, op: p.Pin | p.Unpin) -> None:
     pinned = isinstance(op, p.Pin)
     seq = await client.service.messages.pin(user, room, op.message, pinned)
     client.say(op.id, {"seq": seq})
+
+
+async def interact(client: Client, user: User, op: p.Interact) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    interactions = client.service.interactions
+    client.say(op.id, await interactions.interact(user, room, op.message, op.part, op.values))
 
 
 async def history(client: Client, user: User, op: p.History) -> None:
@@ -182,6 +194,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Unreact: unreact,
     p.Pin: pin,
     p.Unpin: pin,
+    p.Interact: interact,
     p.History: history,
     p.Events: events,
     p.Read: read,

@@ -1,6 +1,6 @@
 """The fields of `Message`, `Reaction`, and of a room's events."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chatserver import (
@@ -88,6 +88,32 @@ async def _awaited_body(parent: MessagePosted, message: Awaitable[Message]) -> s
 
 def _body(event: MessagePosted, message: Message) -> str:
     return "" if message.deleted or message.edited_at is not None else event.body
+
+
+def data(parent: Message | MessageEdited, info: Any, namespace: str | None = None) -> Any:
+    return parent.data if namespace is None else parent.data.get(namespace)
+
+
+def posted_data(parent: MessagePosted, info: Any, namespace: str | None = None) -> Any:
+    """The data of the event; empty if a later change replaced it."""
+    message = posted_message(parent, info)
+    if isinstance(message, Message):
+        return _part(_standing_data(parent, message), namespace)
+    return _awaited_data(parent, message, namespace)
+
+
+async def _awaited_data(
+    parent: MessagePosted, message: Awaitable[Message], namespace: str | None
+) -> Any:
+    return _part(_standing_data(parent, await message), namespace)
+
+
+def _standing_data(event: MessagePosted, message: Message) -> Mapping[str, Any]:
+    return event.data if message.data == event.data else {}
+
+
+def _part(data: Mapping[str, Any], namespace: str | None) -> Any:
+    return data if namespace is None else data.get(namespace)
 
 
 def message_of_change(parent: MessageChange, info: Any) -> Awaitable[Message]:

@@ -38,6 +38,12 @@ class ChangePayload(NamedTuple):
     message_id: str | None = None  # of the changed message, if there is one
 
 
+class InteractPayload(NamedTuple):
+    note: str | None
+    seq: int | None
+    key: MessageKey
+
+
 class MessagePayload(NamedTuple):
     message: Message
     repeated: bool
@@ -165,7 +171,7 @@ async def send_message(parent: object, info: Any, input: Given) -> MessagePayloa
     given = read(input, inputs.SendMessage)
     room = await _get(asking, given.room_id)
     event, repeated = await asking.service.messages.post(
-        asking.user, room, given.client_id, given.body, given.reply_to
+        asking.user, room, given.client_id, given.body, given.reply_to, data=given.data
     )
     message = asking.message_of(event)
     return MessagePayload(message if isinstance(message, Message) else await message, repeated)
@@ -176,7 +182,7 @@ async def edit_message(parent: object, info: Any, input: Given) -> ChangePayload
     given = read(input, inputs.EditMessage)
     room = await _get(asking, given.room_id)
     messages = asking.service.messages
-    seq = await messages.edit(asking.user, room, given.message_id, given.body)
+    seq = await messages.edit(asking.user, room, given.message_id, given.body, data=given.data)
     return ChangePayload(seq, describe(asking, room), given.message_id)
 
 
@@ -219,6 +225,22 @@ async def _pin(asking: Asking, input: Given, *, pinned: bool) -> ChangePayload:
     room = await _get(asking, given.room_id)
     seq = await asking.service.messages.pin(asking.user, room, given.message_id, pinned)
     return ChangePayload(seq, describe(asking, room), given.message_id)
+
+
+async def interact(parent: object, info: Any, input: Given) -> InteractPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.Interact)
+    room = await _get(asking, given.room_id)
+    done = await asking.service.interactions.interact(
+        asking.user, room, given.message_id, given.part, given.values or {}
+    )
+    return InteractPayload(done.note, done.seq, MessageKey(room.id, given.message_id))
+
+
+async def interacted_message(parent: InteractPayload, info: Any) -> Message:
+    """The message as it stands after the interaction."""
+    asking: Asking = info.context
+    return await asking.standing.load(parent.key)
 
 
 async def changed_message(parent: ChangePayload, info: Any) -> Message | None:

@@ -127,6 +127,8 @@ async def call_every_address(
         path = f"{messages}/{message}/reactions"
         await ask("POST", path, json={"emoji": emoji}, headers=owner)
         await ask("DELETE", path, params={"emoji": emoji}, headers=owner)
+    use = {"part": "yes", "values": {"name": ["<b>' OR 1=1"]}}
+    await ask("POST", f"{messages}/{message}/interactions", json=use, headers=owner)
     for params in (
         {},
         {"before": 3, "limit": 10000},
@@ -240,6 +242,7 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
         await _mutate(traffic, owner, "removeReaction", "{ seq }", **at, emoji=emoji)
     await _mutate(traffic, owner, "pinMessage", "{ seq }", **at)
     await _mutate(traffic, owner, "unpinMessage", "{ seq }", **at)
+    await _mutate(traffic, owner, "interact", "{ note }", **at, part="yes", values={})
     await _mutate(traffic, owner, "deleteMessage", "{ seq }", **at)
     for document in (
         f'subscription {{ roomEvents(roomId: "{room}", after: 0) {{ __typename }} }}',

@@ -13,8 +13,31 @@ class Plugin:
         self.seen: list[tuple[chatserver.Action, chatserver.User | None]] = []
 
     @chatserver.hookimpl
-    def register_routes(self) -> list[chatserver.Route]:
-        return [chatserver.Route(path="/judge", get=self._tell, post=self._switch)]
+    def register_routes(self, context: chatserver.Context) -> list[chatserver.Route]:
+        self._context = context
+        return [
+            chatserver.Route(path="/judge", get=self._tell, post=self._switch),
+            chatserver.Route(path="/judge/ask", post=self._ask),
+        ]
+
+    @chatserver.hookimpl
+    def register_message_data(self) -> list[chatserver.MessageData]:
+        return [chatserver.MessageData(name="judge", schema=str, interact=self._answer)]
+
+    async def _answer(self, interaction: chatserver.Interaction) -> None:
+        return None
+
+    async def _ask(self, request: chatserver.Request) -> chatserver.Reply:
+        """Post a message with a button, as a user and in a room that the body names."""
+        given = json.loads(request.body)
+        service = self._context.service
+        posted = await self._context.messages.post(
+            await service.accounts.get(given["user"]),
+            await service.rooms.get(given["room"]),
+            "Yes?",
+            parts=chatserver.Parts(of="judge", items=(chatserver.Button(id="yes", label="Yes"),)),
+        )
+        return chatserver.Reply(body=json.dumps(posted.id).encode())
 
     async def _switch(self, request: chatserver.Request) -> chatserver.Reply:
         self.refuses = request.body == b"true"
