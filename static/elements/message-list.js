@@ -7,6 +7,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { formatDay, t } from "../lib/i18n.js";
 import { timeline } from "../lib/timeline.js";
+import { carryOver } from "./message-parts.js";
 import { messageRow } from "./message-row.js";
 import { View } from "./view.js";
 
@@ -111,12 +112,14 @@ class MessageList extends View {
       const known = this.#rows.get(item.key);
       const row = known?.look === look ? known : { look, node: this.#make(item, mayPin) };
       rows.set(item.key, row);
+      const focused = known && known !== row ? carryOver(known.node, row.node) : null;
       if (known && known !== row) {
         if (place === known.node) place = place.nextSibling;
         known.node.remove();
       }
       if (row.node === place) place = place.nextSibling;
       else this.#list.insertBefore(row.node, place);
+      focused?.focus({ preventScroll: true });
     }
     for (const [key, { node }] of this.#rows) if (rows.get(key)?.node !== node) node.remove();
     this.#rows = rows;

@@ -8,6 +8,7 @@ import { frozen } from "../lib/plugins.js";
 import { reactedBy } from "../lib/rooms-store.js";
 import { avatar } from "./avatar.js";
 import { ask } from "./dialogs.js";
+import { messageParts } from "./message-parts.js";
 import { placeButton } from "./plugin-place.js";
 
 const QUICK_REACTIONS = ["👍", "❤️", "😄", "🎉"];
@@ -34,6 +35,7 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, plac
       grouped && h("span", { class: "visually-hidden" }, name),
       message.reply_to && quote(quoted),
       body(message),
+      !message.deleted && messageParts(message, session),
       ...data(message, places),
       reactions(message, me, session),
       stateLine(message, { session, tell }),

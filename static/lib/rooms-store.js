@@ -149,9 +149,9 @@ export class RoomsStore extends EventTarget {
       case "message.posted":
         return this.#posted(room, event);
       case "message.edited":
-        return message && Object.assign(message, { body: event.body, edited_at: event.at });
+        return message && edit(message, event);
       case "message.deleted":
-        return message && Object.assign(message, { body: "", deleted: true, reactions: {} });
+        return message && Object.assign(message, { body: "", data: {}, deleted: true, reactions: {} });
       case "reaction.added":
         return message && react(message, event.emoji, event.author.id, true);
       case "reaction.removed":
@@ -174,6 +174,14 @@ export class RoomsStore extends EventTarget {
     if (event.author.id === this.me?.id || event.seq <= room.countedTo || event.seq <= room.read) return;
     room.unread += 1;
     if (event.mentions?.includes(this.me?.id)) room.mentions += 1;
+  }
+
+  /** An answer to me alone about a message; no other client has it. */
+  setNote(id, messageId, note) {
+    const message = this.rooms.get(id)?.messages.find((each) => each.id === messageId);
+    if (!message) return;
+    message.note = note ?? "";
+    this.#changed(id);
   }
 
   /** Everything seen is read. Returns the seq to tell the server, or null when it knows. */
@@ -221,6 +229,11 @@ export class RoomsStore extends EventTarget {
   #changed(room) {
     this.dispatchEvent(new CustomEvent("change", { detail: { room } }));
   }
+}
+
+/** An edit has the whole content. With `edited_at` only the data changed; "" if the text never did. */
+function edit(message, { body, data = {}, at, edited_at: editedAt = at }) {
+  return Object.assign(message, { body, data, edited_at: editedAt });
 }
 
 function forgetOldest(room) {

@@ -192,6 +192,12 @@ export class Session extends EventTarget {
     return this.#connection.request(on ? "react" : "unreact", { room, message, emoji });
   }
 
+  /** Uses a button, menu or form of a message; the plugin's answer is shown with the message. */
+  async interact(room, message, part, values) {
+    const { note } = await this.#connection.request("interact", { room, message, part, values });
+    this.#store.setNote(room, message, note);
+  }
+
   pin(room, message, on) {
     return this.#connection.request(on ? "pin" : "unpin", { room, message });
   }

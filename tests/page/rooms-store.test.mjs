@@ -96,6 +96,22 @@ test("edits, deletions and reactions fold into their message", () => {
   assert.deepEqual([ten.body, ten.deleted], ["", true]);
 });
 
+test("a change of the data leaves the text and its time", () => {
+  store.applyPage("r", page(9), true);
+  const [nine] = store.room("r").messages;
+  const changed = { ev: "message.edited", room: "r", message: "r-9", body: nine.body, author: BEN };
+  store.applyEvent({ ...changed, seq: 11, data: { poll: 1 }, at: "2026-01-01T00:01:00.000Z", edited_at: "" });
+  assert.deepEqual([nine.edited_at, nine.data], ["", { poll: 1 }]);
+  store.applyEvent({ ...changed, seq: 12, body: "better", data: { poll: 1 }, at: "2026-01-01T00:02:00.000Z" });
+  const later = { at: "2026-01-01T00:03:00.000Z", edited_at: "2026-01-01T00:02:00.000Z" };
+  store.applyEvent({ ...changed, ...later, seq: 13, body: "better", data: { poll: 2 } });
+  assert.deepEqual([nine.edited_at, nine.data, nine.body], ["2026-01-01T00:02:00.000Z", { poll: 2 }, "better"]);
+  store.setNote("r", "r-9", "Counted");
+  assert.equal(nine.note, "Counted");
+  store.applyEvent({ ev: "message.deleted", room: "r", seq: 14, message: "r-9", author: BEN });
+  assert.deepEqual(nine.data, {});
+});
+
 test("reading is told once, and sets the count to nothing", () => {
   store.applyEvent(posted(11));
   assert.equal(store.markRead("r"), 11);
