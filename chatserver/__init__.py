@@ -1,5 +1,11 @@
 """A self-hosted, pluggable chat server. The names here are what plugins may use."""
 
+from chatserver.blobs.model import Blob
+from chatserver.blobs.plugin import PluginBlobs
+from chatserver.blobs.service import BlobService
+from chatserver.blobs.serving import Answer as BlobAnswer
+from chatserver.blobs.serving import answer as blob_answer
+from chatserver.blobs.uploads import Upload, Uploads
 from chatserver.cluster.bus.link import BusLink
 from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.notices import (
@@ -14,6 +20,8 @@ from chatserver.delivery.outlet import Outlet, Pipe
 from chatserver.delivery.streams import Group, Stream
 from chatserver.delivery.subscriber import Feed, News, Subscriber
 from chatserver.errors import (
+    BlobExists,
+    BlobsUnavailable,
     BusUnavailable,
     ChatError,
     Meaning,
@@ -40,6 +48,8 @@ from chatserver.hooks.actions import (
     RoomRemove,
     SignIn,
 )
+from chatserver.hooks.blobs import Blobs, StoredBlob
+from chatserver.hooks.blobs import demand_key as demand_blob_key
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.specs import hookimpl
@@ -147,6 +157,12 @@ __all__ = [
     "Authenticator",
     "BackupScheme",
     "BackupTarget",
+    "Blob",
+    "BlobAnswer",
+    "BlobExists",
+    "BlobService",
+    "Blobs",
+    "BlobsUnavailable",
     "Bucket",
     "Bus",
     "BusLink",
@@ -211,6 +227,7 @@ __all__ = [
     "PinAdded",
     "PinRemoved",
     "Pipe",
+    "PluginBlobs",
     "PluginEvent",
     "PluginMessages",
     "PresenceNow",
@@ -255,6 +272,7 @@ __all__ = [
     "StoreFacts",
     "StoreMember",
     "StoreUnavailable",
+    "StoredBlob",
     "StoredSession",
     "Stream",
     "Subscriber",
@@ -267,11 +285,15 @@ __all__ = [
     "Undeliverable",
     "UnknownEvent",
     "Unread",
+    "Upload",
+    "Uploads",
     "User",
     "UserRef",
     "__version__",
     "address_network",
+    "blob_answer",
     "cursor_of",
+    "demand_blob_key",
     "from_extra",
     "hookimpl",
     "how_to_install",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from chatserver import logging
+from chatserver.blobs.jobs import blob_jobs
+from chatserver.blobs.plugin import PluginBlobs
 from chatserver.cluster import installation
 from chatserver.cluster.consumers import Consumers
 from chatserver.cluster.jobs import Jobs
@@ -78,6 +80,7 @@ class Server:
             self.store = traced_store(self.store, tracer)
         authenticator = self.hooks.provide_authenticator(self._records)
         bus = self.hooks.provide_bus()
+        self.blobs = self.hooks.provide_blobs()
         self.service = Service(
             self.config,
             self.store,
@@ -85,6 +88,7 @@ class Server:
             self.hooks,
             self.measures,
             bus=bus,
+            blobs=self.blobs,
             store_name=self.store_plugin,
             tracer=tracer,
         )
@@ -98,7 +102,11 @@ class Server:
             on_failure=self.service.outage.failed,
         )
         self.jobs = Jobs(
-            [*self.hooks.register_jobs(self.context), *self._backups(loaded)],
+            [
+                *self.hooks.register_jobs(self.context),
+                *self._backups(loaded),
+                *blob_jobs(self.service.blobs),
+            ],
             self.store,
             self.hooks.guard,
             self._leases,
@@ -123,7 +131,12 @@ class Server:
             self.measures,
         )
         self._vitals = Vitals(
-            self.config, self._data, self.store, self.measures, self.service.outage.failed
+            self.config,
+            self._data,
+            self.store,
+            self.measures,
+            self.service.outage.failed,
+            self.blobs,
         )
         self._gate: Gate | None = None
         self._fronts: list[Front] = []
@@ -149,6 +162,9 @@ class Server:
             if holding is not None:
                 holding.note()
             await installation.enter(self.store)  # before a plugin writes anything
+            if self.blobs is not None and not beside:  # no command shows or takes files
+                stack.push_async_callback(self.blobs.close)
+                await self.blobs.open()
             stack.push_async_callback(self.hooks.shutdown)
             await self.hooks.startup(self.context)
             stack.push_async_callback(self.service.stop)
@@ -319,6 +335,7 @@ class Server:
             version=__version__,
             service=self.service,
             messages=PluginMessages(plugin, self.service),
+            blobs=PluginBlobs(self.service.blobs, plugin),
             graphql=self._graphql,
             worker=self._place.number if self._place else 0,
             worker_ports=self._place.ports if self._place else (),

@@ -58,6 +58,13 @@ CODES: dict[str, Meaning] = {
     "limit.size": Meaning(413, "never", "The text is longer than the server accepts."),
     "limit.connections": Meaning(503, "later", "A limit of connections is reached."),
     "limit.count": Meaning(409, "never", "A limit of the server is reached."),
+    "limit.space": Meaning(409, "never", "There is no space left for your files."),
+    "blob.none": Meaning(501, "never", "This server keeps no files."),
+    "blob.not_found": Meaning(404, "refresh", "There is no such file."),
+    "blob.too_large": Meaning(413, "never", "The file is larger than the server accepts."),
+    "blob.offset": Meaning(409, "refresh", "The upload continues at another place."),
+    "blob.busy": Meaning(423, "later", "Another connection continues this upload."),
+    "blob.unavailable": Meaning(503, "later", "Files are not available at the moment."),
     "store.unavailable": Meaning(503, "later", "The store is not available at the moment."),
     "plugin.failed": Meaning(503, "later", "A part of the server did not answer."),
     "plugin.absent": Meaning(503, "later", "A plugin that guards this is not running."),
@@ -116,6 +123,26 @@ class StoreUnavailable(ChatError):
     def reason(self) -> str:
         """The reason that the store gave; else the text or type of the error that caused this one."""
         return self._reason or str(self.__cause__ or "") or type(self.__cause__ or self).__name__
+
+
+class BlobsUnavailable(ChatError):
+    """The back end of blobs did not answer in time, or has no space. Whether a write happened is not known.
+
+    `reason`, in plain words and without secrets, is for the log; clients never get it.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__("blob.unavailable", after_ms=1000)
+        self._reason = reason
+
+    @property
+    def reason(self) -> str:
+        """The reason that the back end gave; else the text or type of the error that caused this one."""
+        return self._reason or str(self.__cause__ or "") or type(self.__cause__ or self).__name__
+
+
+class BlobExists(Exception):
+    """There is a blob with this key already; it was left as it is."""
 
 
 class Undeliverable(ChatError):

@@ -13,7 +13,8 @@ from chatserver.version import __version__
 
 COMMANDS = (
     *("dev", "serve", "check", "status", "config", "plugins", "plugin", "user", "jobs", "migrate"),
-    *("backup", "restore", "drill", "export", "import", "move", "consumers", "probe"),
+    *("backup", "restore", "drill", "export", "import", "move", "blobs"),
+    *("consumers", "probe"),
     *("upgrade-check", "support-bundle", "completion"),
 )
 

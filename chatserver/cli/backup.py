@@ -62,6 +62,10 @@ def command(
     path, manifest = make(loaded)
     if not as_json:
         click.echo(f"{path}: {summary(manifest)}")
+    if has_blobs(loaded):
+        click.echo(
+            "Files of users are not in it: copy them with `chatserver blobs copy`.", err=True
+        )
     removed = [] if no_rotate else rotate(loaded)
     if as_json:
         from chatserver.cli.shapes import BackupMade
@@ -321,6 +325,13 @@ def make(loaded: Loaded) -> tuple[Path, Manifest]:
     if advice := shelf.out_of_reach():
         click.echo(advice, err=True)
     return made
+
+
+def has_blobs(loaded: Loaded) -> bool:
+    """Whether the configuration keeps files of users, which no backup has."""
+    from chatserver.app import Server
+
+    return Server(loaded).blobs is not None
 
 
 def rotate(loaded: Loaded) -> list[Path]:

@@ -482,6 +482,34 @@ class BackupConfig(Section, frozen=True, kw_only=True):
             raise ValueError("old_key_files: expected a present key in key_file, too")
 
 
+class BlobsConfig(Section, frozen=True, kw_only=True):
+    """Files of users: how many, how large, for how long."""
+
+    largest_mb: Annotated[Count, Meta(description="Most megabytes of one file.")] = 100
+    mb_per_user: Annotated[Count, Meta(description="Most megabytes of all files of one user.")] = (
+        2000
+    )
+    files_per_user: Annotated[Count, Meta(description="Most files of one user.")] = 10_000
+    uploads_per_user: Annotated[
+        Count, Meta(description="Most uploads of one user at the same time, on all nodes.")
+    ] = 5
+    keep_hours: Annotated[
+        float,
+        Meta(
+            ge=1,
+            description="Hours for which a file stays that nothing refers to, such as one that was uploaded for a "
+            "message that was not sent.",
+        ),
+    ] = 24.0
+    orphan_hours: Annotated[
+        float,
+        Meta(
+            ge=48,
+            description="Hours for which content stays that no record knows, such as after a crash or a restore.",
+        ),
+    ] = 168.0
+
+
 class StatusConfig(Section, frozen=True, kw_only=True):
     """The sources that `chatserver status` asks besides the store."""
 
@@ -532,6 +560,7 @@ class Config(Section, frozen=True, kw_only=True):
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
     logging: LoggingConfig = field(default_factory=LoggingConfig)
     backup: BackupConfig = field(default_factory=BackupConfig)
+    blobs: BlobsConfig = field(default_factory=BlobsConfig)
     status: StatusConfig = field(default_factory=StatusConfig)
     plugins: PluginsConfig = field(default_factory=PluginsConfig)
     plugin: dict[str, dict[str, Any]] = field(default_factory=dict)

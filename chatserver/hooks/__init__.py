@@ -2,7 +2,7 @@
 
 specs.py, types.py, context.py   hooks, their arguments and results, the parts of a server that plugins get
 actions.py                       what users do, as plugins see it before it is done
-targets.py                       places for backups that plugins provide
+targets.py, blobs.py             places for backups, and for files, that plugins provide
 loading.py                       finds and checks plugins
 calls.py, observers.py           one method a hook; queues of observers
 policy.py                        what a plugin's failure means for messages and actions, by its settings

@@ -14,6 +14,7 @@ import msgspec
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.actions import ACTIONS, Action
+from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
@@ -139,6 +140,18 @@ class HookCalls:
             return None
         bus: Bus = _one(self._calls, "provide_bus", "bus", Bus, lambda call: {})
         return bus
+
+    def provide_blobs(self) -> Blobs | None:
+        hook = "provide_blobs"
+        found = [(call, _call_at_start(hook, call, {})) for call in self._calls[hook]]
+        found = [(call, answer) for call, answer in found if answer is not None]
+        if not found:
+            return None
+        _demand_one("back end of blobs", [call for call, _ in found])
+        call, answer = found[0]
+        _demand_methods(hook, call, answer, Blobs)
+        blobs: Blobs = answer
+        return blobs
 
     def register_routes(self, context: ContextOf) -> list[tuple[str, Route]]:
         """Each route with the plugin that brings it."""
@@ -501,17 +514,24 @@ def _one(
     calls = registered[hook]
     if not calls:
         raise StartupError(f"plugins.enabled: no plugin provides a {what}")
+    _demand_one(what, calls)
+    answer = _call_at_start(hook, calls[0], given(calls[0]))
+    _demand_methods(hook, calls[0], answer, kind)
+    return answer
+
+
+def _demand_one(what: str, calls: Sequence[Call]) -> None:
     if len(calls) > 1:
         names = " and ".join(call.plugin for call in calls)
         raise StartupError(f"plugins.enabled: {names} both provide a {what}; list one")
-    answer = _call_at_start(hook, calls[0], given(calls[0]))
+
+
+def _demand_methods(hook: str, call: Call, answer: object, kind: type[Any]) -> None:
     for name, method in vars(kind).items():
         if callable(method) and name[0] != "_" and not callable(getattr(answer, name, None)):
             raise StartupError(
-                f"plugin {calls[0].plugin}: {hook} returned {type(answer).__name__}, "
-                f"which has no {name}"
+                f"plugin {call.plugin}: {hook} returned {type(answer).__name__}, which has no {name}"
             )
-    return answer
 
 
 def _call_at_start(hook: str, call: Call, given: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from chatserver.blobs.plugin import PluginBlobs
 from chatserver.hooks.actions import Action
 from chatserver.hooks.types import GraphQLPart
 from chatserver.interfaces import Records
@@ -33,6 +34,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     messages: PluginMessages  # posts messages with the plugin's data, and changes it
     graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
     worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
+    blobs: PluginBlobs = PluginBlobs(
+        None, ""
+    )  # files of users and of the plugin; see `BlobService`
     worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself
     plugin: str = ""  # the plugin's own name
 

@@ -14,6 +14,7 @@ import click
 import pluggy
 
 from chatserver.hooks.actions import Action
+from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import (
@@ -96,6 +97,16 @@ class Hooks:
         Runs once at start, before anything is opened; the bus is optional. Return the bus, unopened:
         the server calls `open` and `close`. An error refuses to start, as do two plugins
         with a bus.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def provide_blobs(self) -> Blobs | None:
+        """The back end for files, which are too large for the store.
+
+        Runs once at start, before anything is opened; a server without one keeps no files. Return the back
+        end, unopened: the server calls `open` and `close`; or None if the plugin's settings name none. An error
+        refuses to start, as do two plugins with a back end.
         """
         raise NotImplementedError
 

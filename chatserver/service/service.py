@@ -7,6 +7,7 @@ from functools import partial
 
 from loguru import logger
 
+from chatserver.blobs.service import BlobService
 from chatserver.cluster.bus.announcer import Announcer
 from chatserver.cluster.bus.exchange import Exchange
 from chatserver.cluster.bus.hints import Hints
@@ -17,6 +18,7 @@ from chatserver.delivery.hub import Hub
 from chatserver.delivery.notices import Mentioned
 from chatserver.delivery.outlet import Outlet
 from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.calls import HookCalls
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
 from chatserver.model import AnyEvent, MessagePosted, User
@@ -63,6 +65,7 @@ class Service:
         measures: Measures,
         *,
         bus: Bus | None = None,
+        blobs: Blobs | None = None,
         store_name: str = "?",
         tracer: Tracer | None = None,
     ) -> None:
@@ -126,6 +129,7 @@ class Service:
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
         self.typing = Typing(self.hub)
         self.presence = Presence(self.rooms, online, announcer)
+        self.blobs = BlobService(store, blobs, config.blobs, lambda: self.epoch, measures)
         self.connections = Connections(self.hub, self.presence, limits)
         self.claims = Claims(store, self.changes, hooks)
         self.live = Live(self.rooms, self.log, self.connections)

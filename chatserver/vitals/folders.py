@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chatserver.config import Config
+from chatserver.hooks.blobs import Blobs
 from chatserver.interfaces import Store
 
 
@@ -16,7 +17,9 @@ class Space(NamedTuple):
     size: int
 
 
-def written_folders(config: Config, data: Path, store: Store) -> dict[str, Path]:
+def written_folders(
+    config: Config, data: Path, store: Store, blobs: Blobs | None = None
+) -> dict[str, Path]:
     """The folders that this configuration writes to, by the name that metrics show.
 
     Plugins' own folders are shown as `data/NAME`, as any may be a mount of its own.
@@ -27,9 +30,10 @@ def written_folders(config: Config, data: Path, store: Store) -> dict[str, Path]
     if config.backup.every_hours or config.backup.ship_seconds:
         found["backups"] = Path(config.backup.folder or data / "backups")
     found |= {f"data/{name}": data / name for name in config.plugins.enabled}
-    folder = getattr(store, "folder", None)
-    if folder is not None and (path := folder()) is not None:
-        found["store"] = path
+    for name, kept in (("store", store), ("blobs", blobs)):
+        folder = getattr(kept, "folder", None)
+        if folder is not None and (path := folder()) is not None:
+            found[name] = path
     return found
 
 

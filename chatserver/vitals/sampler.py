@@ -11,6 +11,7 @@ from loguru import logger
 
 from chatserver.config import Config
 from chatserver.errors import StoreUnavailable
+from chatserver.hooks.blobs import Blobs
 from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import cancel_or_name
 from chatserver.runtime.measure import Measures
@@ -32,9 +33,10 @@ class Vitals:
         store: Store,
         measures: Measures,
         on_failure: Callable[[StoreUnavailable], None],
+        blobs: Blobs | None = None,
     ) -> None:
         """`on_failure` is called with each failed answer of the store."""
-        self._folders = written_folders(config, data, store)
+        self._folders = written_folders(config, data, store, blobs)
         self._spaces: dict[str, Space] = {}
         self._disks: asyncio.Future[dict[str, Space]] | None = None  # a look that is under way
         self._store = StoreWatch(store, measures, on_failure)

@@ -56,7 +56,8 @@ class PluginRoute(BaseHandler):
     async def _stream(self, parts: AsyncIterator[bytes]) -> None:
         stream = Stream(self, self.plugin, parts)
         if self.request.method == "HEAD":
-            self.set_header("Transfer-Encoding", "chunked")
+            if "Content-Length" not in self._headers:
+                self.set_header("Transfer-Encoding", "chunked")
             await self.flush()
             await stream.close()
             return

@@ -120,6 +120,14 @@ async def test_settings_of_no_plugin_refuse_to_start(tmp_path: Path) -> None:
         (["memory", "password", "memory"], "'memory' is listed twice"),
         (["memory", "password", "no_real_bus"], "no_real_bus: provide_bus returned object, which"),
         (["memory", "password", "no_real_bus", "second_bus"], "both provide a bus"),
+        (
+            ["memory", "password", "no_real_blobs"],
+            "no_real_blobs: provide_blobs returned object, which",
+        ),
+        (
+            ["memory", "password", "no_blobs", "no_real_blobs", "second_blobs"],
+            "no_real_blobs and second_blobs both provide a back end of blobs",
+        ),
         (["no_real_store", "password"], "no_real_store: provide_store returned object, which has"),
     ],
 )

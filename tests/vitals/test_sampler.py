@@ -94,14 +94,15 @@ async def test_a_store_without_replication_or_with_a_broken_one(
 
 def test_every_folder_that_is_written_to(tmp_path: Path) -> None:
     given = {
-        "plugins.enabled": ["sqlite", "password", "audit"],
+        "plugins.enabled": ["sqlite", "password", "audit", "disk_blobs"],
         "server.data": str(tmp_path),
         "plugin.sqlite.path": str(tmp_path / "elsewhere/chat.db"),
+        "plugin.disk_blobs.path": str(tmp_path / "files"),
         "logging.folder": str(tmp_path / "logs"),
         "backup.every_hours": 1,
     }
     server = Server(load(environ={}, overrides=given))
-    found = folders.written_folders(server.config, tmp_path, server.store)
+    found = folders.written_folders(server.config, tmp_path, server.store, server.blobs)
     assert found == {
         "data": tmp_path,
         "logs": tmp_path / "logs",
@@ -109,7 +110,9 @@ def test_every_folder_that_is_written_to(tmp_path: Path) -> None:
         "data/sqlite": tmp_path / "sqlite",
         "data/password": tmp_path / "password",
         "data/audit": tmp_path / "audit",
+        "data/disk_blobs": tmp_path / "disk_blobs",
         "store": tmp_path / "elsewhere",
+        "blobs": tmp_path / "files",
     }
     assert set(folders.spaces(found)) == {"data"}  # the others are not there yet
     space = folders.spaces(found)["data"]

@@ -1,0 +1,17 @@
+"""Blobs: files of users and plugins, in a back end (`chatserver.hooks.blobs`) beside the store.
+
+model.py       a blob, its record, and the spaces of records
+ownership.py   which installation may write and remove
+taking.py      stores a blob from a stream of parts
+streams.py     counts, hashes and joins parts
+uploads.py     resumable uploads, in pieces
+locks.py       one writer for an upload over all nodes
+quota.py       the share of each user
+references.py  what refers to a blob, which is then kept
+collecting.py  removes what nothing refers to
+serving.py     status, headers and range of an answer over HTTP
+service.py     all of this for one node
+copying.py     from one back end to another
+jobs.py        the periodic work
+plugin.py      the part that a plugin gets
+"""

@@ -1,0 +1,113 @@
+"""Takes a blob from a stream of parts: reserved, written, recorded, in this order.
+
+After a crash at any step, the collector finds the blob's entry on its list, and removes what is there.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
+
+from chatserver.blobs.model import (
+    BLOBS,
+    WAITING,
+    Blob,
+    BlobRecord,
+    Piece,
+    Waiting,
+    clean_media_type,
+    clean_name,
+    encode,
+    new_id,
+    new_piece,
+    time_text,
+)
+from chatserver.blobs.ownership import Ownership
+from chatserver.blobs.quota import Quota
+from chatserver.blobs.streams import Measured
+from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.blobs import Blobs
+from chatserver.interfaces import Store
+
+TAKE_SECONDS = (
+    6 * 3600.0
+)  # for one stream; the collector waits longer before it removes what is unfinished
+
+
+class Taking:
+    """Stores whole streams."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        ownership: Ownership,
+        quota: Quota,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._blobs, self._ownership = store, blobs, ownership
+        self._quota, self._now = quota, now
+
+    async def take(
+        self,
+        owner: str,
+        parts: AsyncIterator[bytes],
+        *,
+        name: str = "",
+        media_type: str = "",
+        size: int | None = None,
+    ) -> Blob:
+        """See `BlobService.take`."""
+        await self._ownership.demand()
+        blob = new_id()
+        most = await reserve(self._store, self._quota, blob, owner, size, self._now())
+        try:
+            async with asyncio.timeout(TAKE_SECONDS):
+                measured = Measured(parts, most)
+                piece = Piece(new_piece(blob), 0)
+                async with aclosing(measured.__aiter__()) as counted:
+                    await self._blobs.write(piece.key, counted)
+                if size is not None and measured.size != size:
+                    await self._blobs.delete(piece.key)
+                    raise ChatError(
+                        "request.invalid", f"Expected {size} bytes, got {measured.size}."
+                    )
+                made = Blob(
+                    id=blob,
+                    owner=owner,
+                    name=clean_name(name),
+                    media_type=clean_media_type(media_type),
+                    size=measured.size,
+                    sha256=measured.sha256,
+                    at=time_text(self._now()),
+                    pieces=(Piece(piece.key, measured.size),),
+                )
+                await record(self._store, made, self._now())
+        except BaseException:
+            with suppress(StoreUnavailable):  # else the collector does it
+                await asyncio.shield(self._quota.give_back(owner, blob))
+            raise
+        await self._quota.settle(owner, blob, made.size)
+        return made
+
+
+async def reserve(
+    store: Store, quota: Quota, blob: str, owner: str, size: int | None, since: float
+) -> int:
+    """Put a blob on the collector's list, and reserve space for it, before anything of it is stored.
+
+    Returns the bytes that it may have. Raises `ChatError`, see `Quota.reserve`.
+    """
+    await store.put(WAITING, blob, encode(Waiting(since, owner)))
+    try:
+        return await quota.reserve(owner, blob, size)
+    except StoreUnavailable:
+        raise
+    except ChatError:
+        await store.delete(WAITING, blob)
+        raise
+
+
+async def record(store: Store, blob: Blob, since: float) -> None:
+    """Make a blob known, once all of its content is stored."""
+    await store.add(BLOBS, blob.id, encode(BlobRecord(blob=blob, since=since)))

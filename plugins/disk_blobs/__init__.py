@@ -1,0 +1,58 @@
+"""Blobs as files in a folder: by default in the data folder, or on a file system that all nodes share."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+import chatserver
+from chatserver_plugins.disk_blobs.blobs import DiskBlobs
+
+
+class DiskBlobsConfig(chatserver.Settings, frozen=True, kw_only=True):
+    """The folder, and the space that is left free on its disk."""
+
+    path: Annotated[
+        str,
+        Meta(
+            description="Folder of the files, the same place for all nodes. Empty: `disk_blobs` in the server's "
+            "data folder."
+        ),
+    ] = ""
+    min_free_percent: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=100,
+            description="Percentage of free space of the disk below which no file is taken any more, so that the "
+            "store can still write.",
+        ),
+    ] = 10.0
+    timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=100, le=600_000, description="Time limit for each part of a file, in milliseconds."
+        ),
+    ] = 10_000
+
+
+class DiskBlobsPlugin:
+    """Provides the blobs."""
+
+    Config = DiskBlobsConfig
+
+    def __init__(self, config: DiskBlobsConfig, data: Path) -> None:
+        self._config = config
+        self._folder = Path(config.path) if config.path else data
+
+    @chatserver.hookimpl
+    def provide_blobs(self) -> chatserver.Blobs:
+        config = self._config
+        return DiskBlobs(
+            self._folder,
+            min_free_percent=config.min_free_percent,
+            timeout_ms=config.timeout_ms,
+        )
+
+
+__all__ = ["DiskBlobs", "DiskBlobsPlugin"]
