@@ -29,7 +29,32 @@ class Config(chatserver.Settings, frozen=True, kw_only=True):
         str, Meta(description="File with the trusted authorities; empty: the usual ones.")
     ] = ""
 
+    blobs: Annotated[
+        str,
+        Meta(
+            description="Bucket for files of users, as `s3://bucket/prefix?endpoint=https://…`. Empty: another plugin "
+            "keeps them, or none."
+        ),
+    ] = ""
+    timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=600_000,
+            description="Time in milliseconds after which a bucket for files that is silent is unavailable.",
+        ),
+    ] = 10_000
+
     def __post_init__(self) -> None:
+        if self.blobs:
+            if not self.blobs.startswith("s3://"):
+                raise ValueError("blobs: expected s3://bucket/prefix?endpoint=https://…")
+            try:
+                bucket = Bucket.of(self.blobs)
+            except ValueError as error:
+                raise ValueError(f"blobs: {error}") from None
+            if bucket.mode or bucket.as_of:
+                raise ValueError("blobs: lock, lock_days and as_of are for backups")
         if bool(self.access_key) != bool(self.secret_key):
             raise ValueError("access_key: expected secret_key with it")
         if self.access_key and self.credentials_file:

@@ -1,7 +1,4 @@
-"""A bucket as a backup target, through botocore, in threads of its own.
-
-botocore is AWS's own client below boto3: it signs requests, and finds credentials where AWS's tools do.
-"""
+"""A bucket as a backup target, through botocore, in threads of its own."""
 
 import asyncio
 import base64
@@ -11,19 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
-import botocore.session
-from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 import chatserver
+from chatserver_plugins.s3.client import MISSING, code_of, make_client, text_of
 from chatserver_plugins.s3.config import Bucket, Config
 
 T = TypeVar("T")
 
 THREADS = 4  # of its own, so that a server that hangs takes none from others
-CONNECT_SECONDS, READ_SECONDS = 10, 20
+READ_SECONDS = 20.0
 PIECE_BYTES = 1 << 20
-MISSING = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
 NO_LOCK = (
     "the bucket has no object lock, which the URL asks for: object lock is chosen when a bucket is made "
     "(aws s3api create-bucket --object-lock-enabled-for-bucket)"
@@ -45,31 +40,8 @@ class S3Target:
     def _client(self) -> Any:
         """The client, which is made in a thread, as that takes a moment."""
         if self._made is None:
-            self._made = self._make()
+            self._made = make_client(self._bucket, self._config, THREADS, READ_SECONDS)
         return self._made
-
-    def _make(self) -> Any:
-        session = botocore.session.Session(profile=self._bucket.profile or None)
-        if self._config.credentials_file:
-            session.set_config_variable("credentials_file", self._config.credentials_file)
-        return session.create_client(
-            "s3",
-            region_name=self._bucket.region or ("us-east-1" if self._bucket.endpoint else None),
-            endpoint_url=self._bucket.endpoint or None,
-            aws_access_key_id=self._config.access_key or None,
-            aws_secret_access_key=self._config.secret_key or None,
-            verify=self._config.ca_file or None,
-            config=ClientConfig(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
-                retries={"total_max_attempts": 2, "mode": "standard"},
-                max_pool_connections=THREADS,
-                # Not every service knows the checksums that botocore adds by itself.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                s3={"addressing_style": "path" if self._bucket.endpoint else "auto"},
-            ),
-        )
 
     async def open(self) -> None:
         await self._run(self._demand)
@@ -82,7 +54,7 @@ class S3Target:
         try:
             found = self._client.get_object_lock_configuration(Bucket=name)
         except ClientError as error:
-            if _code(error) != "ObjectLockConfigurationNotFoundError":
+            if code_of(error) != "ObjectLockConfigurationNotFoundError":
                 raise
             found = {}
         if found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
@@ -149,7 +121,7 @@ class S3Target:
         try:
             return self._client.head_object(**self._at(name))
         except ClientError as error:
-            if _code(error) not in MISSING:
+            if code_of(error) not in MISSING:
                 raise
             return None
 
@@ -212,17 +184,6 @@ class S3Target:
         try:
             return await loop.run_in_executor(self._threads, call, *given)
         except ClientError as error:
-            raise chatserver.TargetError(_text(error)) from error
+            raise chatserver.TargetError(text_of(error)) from error
         except BotoCoreError as error:
             raise chatserver.TargetError(str(error)) from error
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _text(error: ClientError) -> str:
-    found = error.response.get("Error", {})
-    return f"{error.operation_name}: {found.get('Code', '?')}: {found.get('Message', '')}".rstrip(
-        ": "
-    )
