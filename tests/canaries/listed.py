@@ -70,7 +70,7 @@ LISTED: dict[type | ModuleType, dict[str, tuple[str, ...]]] = {
         "_execute": (TRACED,),
         "_finished": (BASE,),
         "_handle_request_exception": (BASE, ROUTES),
-        "_headers": (BASE, HANDSHAKE),
+        "_headers": (BASE, HANDSHAKE, ROUTES),
         "_headers_written": (BASE,),
         "_new_cookie": (BASE,),
         "_reason": (BASE,),

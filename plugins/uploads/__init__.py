@@ -1,0 +1,31 @@
+"""Files over HTTP: resumable uploads by tus 1.0, and a way for their owners to get them back."""
+
+from collections.abc import Sequence
+
+from chatserver import Context, Route, hookimpl
+from chatserver_plugins.uploads.files import Files
+from chatserver_plugins.uploads.tus import PATH, Tus
+
+
+class UploadsPlugin:
+    """Needs a plugin that provides blobs; without one every request is answered with blob.none."""
+
+    def __init__(self, config: object) -> None:
+        """It has no settings: sizes and quotas are in [blobs]."""
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        blobs, files = context.service.blobs, Files(context)
+        largest = context.service.config.blobs.largest_mb * 1_000_000
+        tus = Tus(blobs, largest)
+        return [
+            Route(path=PATH, get=tus.about, post=tus.create, **tus.streamed),
+            Route(
+                path=f"{PATH}/{{upload}}",
+                get=tus.look,
+                patch=tus.append,
+                delete=tus.cancel,
+                **tus.streamed,
+            ),
+            Route(path="/api/v1/files/{blob}", get=files.show),
+        ]
