@@ -329,8 +329,11 @@ class Store(Protocol):
     async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
         """Replace `old` by `new`, durably and atomically; False if the value is not `old`."""
 
-    async def delete(self, space: str, key: str) -> bool:
-        """Remove the value, durably; False if there was none."""
+    async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
+        """Remove the value, durably and atomically; False if there was none.
+
+        With `old` only that value is removed; False if there is another one.
+        """
 
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000
@@ -348,7 +351,7 @@ class Records(Protocol):
     async def put(self, key: str, value: bytes) -> None: ...
     async def add(self, key: str, value: bytes) -> bool: ...
     async def swap(self, key: str, old: bytes, new: bytes) -> bool: ...
-    async def delete(self, key: str) -> bool: ...
+    async def delete(self, key: str, old: bytes | None = None) -> bool: ...
     async def scan(
         self, prefix: str, after: str = "", limit: int = 1000
     ) -> list[tuple[str, bytes]]: ...

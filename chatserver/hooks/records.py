@@ -13,18 +13,18 @@ class Space:
         return await self._store.get(self._space, key)
 
     async def put(self, key: str, value: bytes) -> None:
-        _check(key)
+        check_key(key)
         await self._store.put(self._space, key, value)
 
     async def add(self, key: str, value: bytes) -> bool:
-        _check(key)
+        check_key(key)
         return await self._store.add(self._space, key, value)
 
     async def swap(self, key: str, old: bytes, new: bytes) -> bool:
         return await self._store.swap(self._space, key, old, new)
 
-    async def delete(self, key: str) -> bool:
-        return await self._store.delete(self._space, key)
+    async def delete(self, key: str, old: bytes | None = None) -> bool:
+        return await self._store.delete(self._space, key, old)
 
     async def scan(
         self, prefix: str, after: str = "", limit: int = 1000
@@ -32,7 +32,7 @@ class Space:
         return await self._store.scan(self._space, prefix, after, limit)
 
 
-def _check(key: str) -> None:
+def check_key(key: str) -> None:
     """Raise `ValueError` for a key that some store cannot keep, whatever store is in use."""
     if len(key) * 4 > RECORD_KEY_BYTES and (size := len(key.encode())) > RECORD_KEY_BYTES:
         raise ValueError(

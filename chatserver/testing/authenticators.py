@@ -48,7 +48,9 @@ class KeptRecords:
         self.values[key] = new
         return True
 
-    async def delete(self, key: str) -> bool:
+    async def delete(self, key: str, old: bytes | None = None) -> bool:
+        if old is not None and self.values.get(key) != old:
+            return False
         return self.values.pop(key, None) is not None
 
     async def scan(

@@ -47,6 +47,33 @@ class RecordsContract:
         assert await store.get("s", "k") is None
         assert await store.add("s", "k", b"again")
 
+    async def test_delete_only_what_is_there(self, store: Store, other: Store) -> None:
+        assert not await store.delete("s", "k", b"1")
+        await store.put("s", "k", b"1")
+        await store.put("t", "k", b"2")
+        await other.put("s", "k", b"2")
+        assert not await store.delete("s", "k", b"1")
+        assert not await store.delete("s", "k", b"")
+        assert await store.get("s", "k") == b"2"
+        assert await store.delete("s", "k", b"2")
+        assert await store.get("s", "k") is None
+        assert await store.get("t", "k") == b"2"
+        await store.put("s", "k", b"")
+        assert await store.delete("s", "k", b"")
+        assert await store.get("s", "k") is None
+
+    async def test_what_was_swapped_is_not_deleted_as_the_old_value(
+        self, store: Store, other: Store
+    ) -> None:
+        for turn in range(20):
+            old, new = f"{turn}".encode(), f"{turn + 1}".encode()
+            await store.put("s", "k", old)
+            swapped, deleted = await asyncio.gather(
+                store.swap("s", "k", old, new), other.delete("s", "k", old)
+            )
+            assert swapped is not deleted
+            assert await store.get("s", "k") == (new if swapped else None)
+
     async def test_spaces_are_apart(self, store: Store) -> None:
         await store.put("a", "b", b"1")
         await store.put("ab", "", b"2")

@@ -274,8 +274,12 @@ class MemoryStore:
         self._records[space][key] = new
         return True
 
-    async def delete(self, space: str, key: str) -> bool:
-        return self._records[space].pop(key, None) is not None
+    async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
+        found = self._records[space].get(key)
+        if found is None or (old is not None and found != old):
+            return False
+        del self._records[space][key]
+        return True
 
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000

@@ -64,8 +64,11 @@ class MongoRecords:
         result = await self._database.run(self._records.update_one(query, change))
         return bool(result.matched_count)
 
-    async def delete(self, space: str, key: str) -> bool:
-        result = await self._database.run(self._records.delete_one({"_id": record_id(space, key)}))
+    async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
+        query: Document = {"_id": record_id(space, key)}
+        if old is not None:
+            query["value"] = old
+        result = await self._database.run(self._records.delete_one(query))
         return bool(result.deleted_count)
 
     async def scan(

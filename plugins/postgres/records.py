@@ -16,6 +16,7 @@ ON CONFLICT (space, key) DO NOTHING RETURNING true
 """
 SWAP = "UPDATE records SET value = $4 WHERE space = $1 AND key = $2 AND value = $3 RETURNING true"
 DELETE = "DELETE FROM records WHERE space = $1 AND key = $2 RETURNING true"
+DELETE_OLD = "DELETE FROM records WHERE space = $1 AND key = $2 AND value = $3 RETURNING true"
 SCAN = """
 SELECT key, value FROM records
 WHERE space = $1 AND key >= $2 AND key > $3 AND key < $4
@@ -62,8 +63,10 @@ class PostgresRecords:
     async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
         return bool(await self._database.fetch(SWAP, space.encode(), key.encode(), old, new))
 
-    async def delete(self, space: str, key: str) -> bool:
-        return bool(await self._database.fetch(DELETE, space.encode(), key.encode()))
+    async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
+        if old is None:
+            return bool(await self._database.fetch(DELETE, space.encode(), key.encode()))
+        return bool(await self._database.fetch(DELETE_OLD, space.encode(), key.encode(), old))
 
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000

@@ -13,6 +13,7 @@ PUT = "REPLACE INTO records VALUES (?, ?, ?)"
 ADD = "INSERT OR IGNORE INTO records VALUES (?, ?, ?)"
 SWAP = "UPDATE records SET value = ? WHERE space = ? AND key = ? AND value = ?"
 DELETE = "DELETE FROM records WHERE space = ? AND key = ?"
+DELETE_OLD = f"{DELETE} AND value = ?"
 
 
 def pairs(query: str) -> str:
@@ -73,8 +74,10 @@ class SqliteRecords:
     async def swap(self, space: str, key: str, old: bytes, new: bytes) -> bool:
         return await self._change(SWAP, new, space, key, old)
 
-    async def delete(self, space: str, key: str) -> bool:
-        return await self._change(DELETE, space, key)
+    async def delete(self, space: str, key: str, old: bytes | None = None) -> bool:
+        if old is None:
+            return await self._change(DELETE, space, key)
+        return await self._change(DELETE_OLD, space, key, old)
 
     async def _change(self, statement: str, *values: str | bytes) -> bool:
         """Run a statement; returns whether it changed anything."""
