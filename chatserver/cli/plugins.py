@@ -1,4 +1,4 @@
-"""`chatserver plugins`: lists the plugins, on or off, with the reasons."""
+"""`chatserver plugins`: lists the plugins, on or off, with the reasons; shows their use of a running server."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from chatserver.config import Config
     from chatserver.hooks.loading import PluginRow
+    from chatserver.status.hookuse import Use
+
+HEAD = ("plugin", "hook", "calls/s", "calls", "time", "mean", "95 % within", "failures", "passed")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @configured
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
@@ -26,7 +34,10 @@ def command(
     \b
     chatserver plugins -c production
     chatserver plugins --json
+    chatserver plugins top -c production
     """
+    if ctx.invoked_subcommand is not None:
+        return
     from chatserver.hooks.loading import survey
 
     rows = survey(load_configuration(source, overrides).config)
@@ -55,4 +66,115 @@ def show(rows: list[PluginRow]) -> None:
             )
             for row in rows
         ),
+    )
+
+
+@command.command()
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Where the server's metrics are.  [default: this machine, by the configuration]",
+)
+@click.option("--once", is_flag=True, help="Print the figures since the server's start, and end.")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.1),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds between two looks.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a look.")
+@configured
+def top(
+    source: str | None,
+    overrides: dict[str, object],
+    url: str | None,
+    once: bool,
+    every: float,
+    as_json: bool,
+) -> None:
+    """Show calls, time and failures of each plugin's hooks, live from a running server.
+
+    Reads the metrics of the plugin `metrics`, so nothing is measured besides. The first look has the figures
+    since the server's start, each further one those since the last. The time of a call includes its waiting,
+    as for a database. Ctrl+C ends.
+
+    \b
+    chatserver plugins top -c production
+    chatserver plugins top --url http://10.0.0.5:9464/metrics --once --json
+    """
+    if url is None:
+        url = metrics_address(load_configuration(source, overrides).config)
+    if as_json:
+        import msgspec
+
+        from chatserver.cli.shapes import HooksShown
+
+        for over, found in looks(url, every, once):
+            click.echo(msgspec.json.encode(HooksShown(over=over, hooks=found)))
+    elif once:
+        from chatserver.cli.table import print_table
+
+        for _, found in looks(url, every, once):
+            print_table(HEAD, (_row(use, None) for use in found))
+    else:
+        watch(url, every)
+
+
+def metrics_address(config: Config) -> str:
+    """The address of the metrics by the configuration. Raises `StartupError` if there are none."""
+    from chatserver.errors import StartupError
+    from chatserver.hooks.loading import plugin_settings
+    from chatserver.status.hookuse import address
+
+    if "metrics" not in config.plugins.enabled:
+        raise StartupError("plugins.enabled: without metrics, a server tells nothing: give --url")
+    return address(config, str(plugin_settings(config)["metrics"]["path"]))
+
+
+def looks(url: str, every: float, once: bool) -> Iterator[tuple[float | None, Sequence[Use]]]:
+    """The use of the hooks, look by look, each with the seconds that it is about."""
+    import time
+
+    from chatserver.status.hookuse import fetch, totals, uses
+
+    before, at = totals(fetch(url)), time.monotonic()
+    yield None, uses(before)
+    while not once:
+        time.sleep(every)
+        now, then = totals(fetch(url)), time.monotonic()
+        yield round(then - at, 3), uses(now, before)
+        before, at = now, then
+
+
+def watch(url: str, every: float) -> None:
+    """Show each look in place of the last, until Ctrl+C."""
+    from rich.live import Live
+
+    def shown(over: float | None, found: Sequence[Use]) -> Table:
+        from chatserver.cli.table import table_of
+
+        return table_of(HEAD, (_row(use, over) for use in found))
+
+    rows = looks(url, every, once=False)
+    try:
+        with Live(shown(*next(rows)), auto_refresh=False, screen=True) as live:
+            for over, found in rows:
+                live.update(shown(over, found), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _row(use: Use, over: float | None) -> tuple[str, ...]:
+    return (
+        use.plugin,
+        use.hook,
+        f"{use.calls / over:,.1f}" if over else "",
+        f"{use.calls:,}",
+        f"{use.seconds:,.3f} s",
+        f"{use.mean_ms:,.3f} ms",
+        "longer" if use.p95_ms is None else f"{use.p95_ms:g} ms",
+        f"{use.failures:,}",
+        f"{use.passed:,}",
     )

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from chatserver.cluster.jobs import LastRun, UnreadableRun
+from chatserver.status.hookuse import Use
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,13 @@ class JobShown(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     every: float
     last: LastRun | UnreadableRun | None
+
+
+class HooksShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The use of plugins' hooks, most time first: in the last `over` seconds; null: since the server's start."""
+
+    over: float | None
+    hooks: Sequence[Use]
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,12 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = PIPED_WIDTH
+    console.print(table_of(head, rows))
+
+
+def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """The rows under their headings."""
     table = Table(*head, box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(*(Text("\n".join(map(visible, cell.split("\n")))) for cell in row))
-    console.print(table)
+    return table
