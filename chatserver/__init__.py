@@ -54,6 +54,7 @@ from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
+from chatserver.hooks.timing import Due, ExpiringRecords, Timer, Timers, WallClock
 from chatserver.hooks.types import (
     AccountChange,
     Actor,
@@ -175,8 +176,10 @@ __all__ = [
     "Context",
     "Counter",
     "Draft",
+    "Due",
     "EventKind",
     "EventPage",
+    "ExpiringRecords",
     "Feed",
     "Field",
     "Followed",
@@ -279,6 +282,8 @@ __all__ = [
     "Tally",
     "TargetError",
     "TextPart",
+    "Timer",
+    "Timers",
     "Trace",
     "Tracer",
     "TypingNow",
@@ -289,6 +294,7 @@ __all__ = [
     "Uploads",
     "User",
     "UserRef",
+    "WallClock",
     "__version__",
     "address_network",
     "blob_answer",

@@ -16,14 +16,18 @@ from chatserver.blobs.jobs import blob_jobs
 from chatserver.blobs.plugin import PluginBlobs
 from chatserver.cluster import installation
 from chatserver.cluster.consumers import Consumers
+from chatserver.cluster.expired import NAME as EXPIRED
+from chatserver.cluster.expired import Sweep
 from chatserver.cluster.jobs import Jobs
 from chatserver.cluster.leases import Leases, node_name
 from chatserver.cluster.nodes import Presentation
+from chatserver.cluster.timers import Timers
 from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
 from chatserver.hooks.calls import HookCalls, provided_tracer
 from chatserver.hooks.context import Context
+from chatserver.hooks.expiring import ExpiringSpace
 from chatserver.hooks.loading import Plugins
 from chatserver.hooks.records import Space
 from chatserver.hooks.types import Job
@@ -36,6 +40,7 @@ from chatserver.process.stopping import LoopErrors, Stop
 from chatserver.process.store_note import Holding
 from chatserver.process.watchdog import Watchdog
 from chatserver.runtime.cancelling import cancel
+from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
@@ -62,12 +67,12 @@ THREAD_SECONDS = 0.0005
 class Server:
     """One node: everything between a configuration and an open port."""
 
-    def __init__(self, loaded: Loaded, place: Place | None = None) -> None:
+    def __init__(self, loaded: Loaded, place: Place | None = None, clock: Clock = SYSTEM) -> None:
         """Load and check the plugins; opens nothing. Raises `StartupError`.
 
         `place` is given for a worker, which inherits its sockets from its parent.
         """
-        self._place = place
+        self._place, self._clock = place, clock
         self.config: Config = loaded.config
         self._data = Path(self.config.server.data).absolute()
         self._plugins = Plugins(self.config, self._data)
@@ -91,6 +96,7 @@ class Server:
             blobs=self.blobs,
             store_name=self.store_plugin,
             tracer=tracer,
+            clock=clock,
         )
         self._graphql = self.hooks.register_graphql()
         self.service.messages.data.register(self.hooks.register_message_data(self.context))
@@ -101,16 +107,27 @@ class Server:
             alone=self.store.is_private(),
             on_failure=self.service.outage.failed,
         )
-        self.jobs = Jobs(
-            [
-                *self.hooks.register_jobs(self.context),
-                *self._backups(loaded),
-                *blob_jobs(self.service.blobs),
-            ],
+        self.timers = Timers(
             self.store,
             self.hooks.guard,
             self._leases,
             self.measures,
+            clock,
+            self.config.plugins.timers,
+        )
+        self.timers.register(self.hooks.register_timers(self.context))
+        jobs = [
+            *self.hooks.register_jobs(self.context),
+            *self._backups(loaded),
+            *blob_jobs(self.service.blobs),
+        ]
+        self.jobs = Jobs(
+            [*jobs, (EXPIRED, Sweep(self.store, clock).job())],
+            self.store,
+            self.hooks.guard,
+            self._leases,
+            self.measures,
+            clock,
         )
         self._presentation = Presentation(
             self.store,
@@ -185,6 +202,11 @@ class Server:
         """The name of the plugin that provides the bus, "" without one."""
         return next((call.plugin for call in self._plugins.calls()["provide_bus"]), "")
 
+    @property
+    def periodic(self) -> int:
+        """Number of jobs and timers that run on this node, if it has their leases."""
+        return len(self.jobs) + len(self.timers) if "jobs" in self.config.server.roles else 0
+
     async def holding(self) -> Holding | None:
         """The note of the store that the data folder holds, if there is one. Raises `StartupError`.
 
@@ -244,6 +266,8 @@ class Server:
             if "jobs" in self.config.server.roles:
                 stack.push_async_callback(self.jobs.stop)
                 self.jobs.start()
+                stack.push_async_callback(self.timers.stop)
+                self.timers.start()
                 if self._ship is not None:
                     stack.push_async_callback(self._ship.stop)
                     self._ship.start(self._leases)
@@ -331,6 +355,9 @@ class Server:
         return Context(
             data=self._data / plugin,
             records=self._records(plugin),
+            expiring=ExpiringSpace(self.store, plugin, self._clock),
+            timers=self.timers.of(plugin),
+            clock=self._clock,
             measures=self.measures,
             version=__version__,
             service=self.service,

@@ -11,6 +11,8 @@ from wrapping import item, wrapped
 from chatserver.cli import main, shapes
 from chatserver.cluster.consumers import State
 from chatserver.cluster.consumers.records import DeadLetter
+from chatserver.cluster.timers import TimerState
+from chatserver.cluster.timers.records import DeadTimer
 from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
 from chatserver.probe.outcome import Outcome
@@ -25,6 +27,7 @@ SHAPES: dict[str, tuple[str, type]] = {
     "status": (OBJECT, Status),
     "config": (LINES, shapes.SettingShown),
     "plugins": (LIST, PluginRow),
+    "plugins top": (LINES, shapes.HooksShown),
     **{
         f"user {name}": (OBJECT, User)
         for name in ("add", "passwd", "role", "lock", "unlock", "rename", "delete")
@@ -39,6 +42,8 @@ SHAPES: dict[str, tuple[str, type]] = {
     "probe": (OBJECT, Outcome),
     "consumers list": (LINES, State),
     "consumers dead": (LINES, DeadLetter),
+    "timers list": (LINES, TimerState),
+    "timers dead": (LINES, DeadTimer),
     "upgrade-check": (OBJECT, findings.UpgradeReport),
     "support-bundle": (OBJECT, shapes.BundleMade),
 }

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from wrapping import item
 
-from chatserver.hooks import actions, context, types
+from chatserver.hooks import actions, context, timing, types
 from chatserver.hooks.specs import Hooks
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
@@ -26,7 +26,7 @@ def reference() -> str:
         [
             *_hooks(),
             "## Types that hooks take and return",
-            *_types(types, context),
+            *_types(types, timing, context),
             "## Actions",
             *_types(actions),
         ]

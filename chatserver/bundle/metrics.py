@@ -59,6 +59,6 @@ def _value(label: str, value: str, names: Pseudonyms, plugins: frozenset[str]) -
         return value
     if label in allowed and allowed[label]():
         return value
-    if label in ("job", "consumer"):
+    if label in ("job", "consumer", "timer"):
         return own_name(label, value, names, plugins)
     return names.of(label if label in allowed else "label", value)

@@ -8,7 +8,7 @@ from chatserver.bundle.pseudonyms import Pseudonyms
 from chatserver.status.problems import ROLES
 from chatserver.status.report import Status
 
-OWN = ("backup", "password.expired", "kafka")  # jobs and consumers named in the source
+OWN = ("backup", "expired", "password.expired", "kafka")  # named in the source
 ROWS = ("events", "records", "rooms", "search_index", "search_index_pages", "installation")
 
 
@@ -83,6 +83,16 @@ def overview(status: Status, names: Pseudonyms, plugins: frozenset[str]) -> dict
             }
             for one in status.consumers
         ],
+        "timers": [
+            {
+                "timer": own_name("timer", one.name, names, plugins),
+                "node": names.of("node", one.node),
+                "pending": one.pending,
+                "late": one.late,
+                "dead": one.dead,
+            }
+            for one in status.timers
+        ],
         "backups": {
             "every_hours": backups.every_hours,
             "count": backups.count,
@@ -110,7 +120,7 @@ def _version(text: str) -> str:
 
 
 def own_name(kind: str, name: str, names: Pseudonyms, plugins: frozenset[str]) -> str:
-    """The name of a job or consumer: its plugin if that comes with the server, and a pseudonym for the rest.
+    """The name of a job, consumer or timer: its plugin if that comes with the server, and a pseudonym for the rest.
 
     What follows the plugin may be named in the configuration, as webhooks are.
     """

@@ -14,7 +14,7 @@ from chatserver.version import __version__
 COMMANDS = (
     *("dev", "serve", "check", "status", "config", "plugins", "plugin", "user", "jobs", "migrate"),
     *("backup", "restore", "drill", "export", "import", "move", "blobs"),
-    *("consumers", "probe"),
+    *("consumers", "timers", "probe"),
     *("upgrade-check", "support-bundle", "completion"),
 )
 

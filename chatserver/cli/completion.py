@@ -13,7 +13,8 @@ VARIABLE = "_CHATSERVER_COMPLETE"  # set by the scripts when they ask for comple
 def command(shell: str) -> None:
     """Print the script for completion in bash, zsh or fish.
 
-    Completes commands, options, names of configurations, settings, plugins, consumers and backups.
+    Completes commands, options, names of configurations, settings, plugins, consumers, timers
+    and backups.
 
     \b
     chatserver completion bash > /etc/bash_completion.d/chatserver

@@ -1,4 +1,4 @@
-"""Names that a shell completes: of configurations, settings, plugins, consumers, backups.
+"""Names that a shell completes: of configurations, settings, plugins, consumers, timers, backups.
 
 Nothing is raised and nothing is opened: what cannot be found is not offered.
 """
@@ -70,6 +70,14 @@ def consumers(ctx: click.Context, incomplete: str) -> Iterable[str]:
     from chatserver.app import Server
 
     return Server(_loaded(ctx)).consumers.names()
+
+
+@completing
+def timers(ctx: click.Context, incomplete: str) -> Iterable[str]:
+    """Names of the timers that the configured plugins have."""
+    from chatserver.app import Server
+
+    return Server(_loaded(ctx)).timers.names()
 
 
 @completing

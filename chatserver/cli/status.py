@@ -100,6 +100,14 @@ def show(found: Status) -> None:
             ("consumer", "lag", "dead letters", "runs on"),
             ((one.name, str(one.lag), str(one.dead), one.node or "-") for one in found.consumers),
         )
+    if found.timers:
+        print_table(
+            ("timer", "set", "late", "dead letters", "runs on"),
+            (
+                (one.name, str(one.pending), f"{one.late:.0f} s", str(one.dead), one.node or "-")
+                for one in found.timers
+            ),
+        )
     for problem in found.problems:
         click.secho(f"{problem.code}: {visible(problem.text)}", fg="red")
     if found.ok:

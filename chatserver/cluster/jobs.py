@@ -1,10 +1,7 @@
 """Periodic jobs of plugins and of the server: each runs on one node at a time, contained, with a record of its last run."""
 
 import asyncio
-import time
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import datetime
 
 import msgspec
 from loguru import logger
@@ -16,7 +13,7 @@ from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.types import Job
 from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import end
-from chatserver.runtime.clock import now_text
+from chatserver.runtime.clock import SYSTEM, Clock, unix_time
 from chatserver.runtime.measure import Measures
 
 SPACE = "job"  # record space: name -> LastRun
@@ -55,8 +52,10 @@ class Jobs:
         guard: Guard,
         leases: Leases,
         measures: Measures,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._jobs, self._store, self._guard, self._leases = jobs, store, guard, leases
+        self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
         self._hurried = {job.name: asyncio.Event() for _, job in jobs}
         self._succeeded: dict[tuple[str, ...], float] = {}
@@ -88,6 +87,9 @@ class Jobs:
         for name in await end(self._tasks):
             self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
 
+    def __len__(self) -> int:
+        return len(self._jobs)
+
     def hurry(self, name: str) -> None:
         """Run a job of this node early, but never before the pause after a failure is over."""
         if name in self._hurried:
@@ -109,27 +111,24 @@ class Jobs:
                 await asyncio.sleep(RESTART_SECONDS)
 
     async def _repeat(self, plugin: str, job: Job) -> None:
-        loop = asyncio.get_running_loop()
         last = await self._last_run(job)
-        wait, least = _until_due(job, last), 0.0
+        wait, least = self._until_due(job, last), 0.0
         while True:
             await self._due(job, wait, wait if last and last.failures else min(least, wait))
-            began = loop.time()
+            began = self._clock.ticks()
             last = await self._run(plugin, job, last.failures if last else 0)
             self._hurried[job.name].clear()
-            wait, least = max(0.0, _pause(job, last) - (loop.time() - began)), RETRY_SECONDS
+            took = self._clock.ticks() - began
+            wait, least = max(0.0, _pause(job, last) - took), RETRY_SECONDS
 
     async def _due(self, job: Job, wait: float, least: float) -> None:
         """Sleep for `wait` seconds, or only `least` seconds if the job is hurried."""
-        await asyncio.sleep(least)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait - least):
-                await self._hurried[job.name].wait()
+        await self._clock.sleep(least)
+        await self._clock.sleep(wait - least, self._hurried[job.name])
 
     async def _run(self, plugin: str, job: Job, failures: int) -> LastRun:
         """Run the job once, under its deadline, and note the outcome."""
-        loop = asyncio.get_running_loop()
-        at, started = now_text(), loop.time()
+        at, started = self._clock.text(), self._clock.ticks()
         call = Call(plugin, job.run, ())
         try:
             await self._guard.run("register_jobs", call, {}, deadline=job.deadline)
@@ -138,8 +137,8 @@ class Jobs:
             logger.error("job {} failed, {} times in a row", job.name, failures)
         else:
             failures = 0
-            self._succeeded[(job.name,)] = time.time()
-        seconds = loop.time() - started
+            self._succeeded[(job.name,)] = self._clock.now()
+        seconds = self._clock.ticks() - started
         self._runs.add(labels=(job.name, "error" if failures else "ok"))
         self._seconds.add(seconds, (job.name,))
         last = LastRun(at=at, seconds=seconds, failures=failures, node=self._leases.node)
@@ -148,6 +147,17 @@ class Jobs:
         except StoreUnavailable:
             logger.warning("job {}: its run is not recorded: the store does not answer", job.name)
         return last
+
+    def _until_due(self, job: Job, last: LastRun | None) -> float:
+        """Seconds left of the pause after another node's last run.
+
+        That node's clock may have been wrong, so the wait is limited to one pause.
+        """
+        if last is None:
+            return 0.0
+        age = self._clock.now() - unix_time(last.at)
+        pause = _pause(job, last)
+        return min(max(0.0, pause - age), pause)
 
     async def _last_run(self, job: Job) -> LastRun | None:
         while True:
@@ -172,7 +182,7 @@ class Jobs:
 def _read(record: bytes) -> LastRun | UnreadableRun:
     try:
         last = _decode(record)
-        datetime.fromisoformat(last.at)
+        unix_time(last.at)
     except (*UNREADABLE, ValueError):
         return UnreadableRun()
     return last
@@ -188,15 +198,3 @@ def _pause(job: Job, last: LastRun) -> float:
         return job.every
     doubled: float = RETRY_SECONDS * 2.0 ** min(last.failures - 1, 20)
     return min(job.every, doubled)
-
-
-def _until_due(job: Job, last: LastRun | None) -> float:
-    """Seconds left of the pause after another node's last run.
-
-    That node's clock may have been wrong, so the wait is limited to one pause.
-    """
-    if last is None:
-        return 0.0
-    age = time.time() - datetime.fromisoformat(last.at).timestamp()
-    pause = _pause(job, last)
-    return min(max(0.0, pause - age), pause)

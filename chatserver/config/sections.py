@@ -40,7 +40,7 @@ class ServerConfig(Section, frozen=True, kw_only=True):
         list[Literal["connections", "consumers", "jobs"]],
         Meta(
             description="Work of this node: connections serves clients, consumers reads the log for "
-            "plugins, jobs runs periodic jobs. Without connections the node answers only "
+            "plugins, jobs runs periodic jobs and timers. Without connections the node answers only "
             "health checks and metrics."
         ),
     ] = field(default_factory=lambda: ["connections", "consumers", "jobs"])
@@ -550,6 +550,9 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
     observer_queue: Annotated[
         Count, Meta(description="Most events that wait for one observing plugin; more are dropped.")
     ] = 10000
+    timers: Annotated[
+        Count, Meta(description="Most timers that one plugin may have set; more get limit.count.")
+    ] = 100_000
 
 
 class Config(Section, frozen=True, kw_only=True):

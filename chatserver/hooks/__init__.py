@@ -1,6 +1,7 @@
 """The plugin seam: every hook, and calling plugins without being harmed by them.
 
 specs.py, types.py, context.py   hooks, their arguments and results, the parts of a server that plugins get
+timing.py                        timers, records that expire, the clock, as plugins see them
 actions.py                       what users do, as plugins see it before it is done
 targets.py, blobs.py             places for backups, and for files, that plugins provide
 loading.py                       finds and checks plugins
@@ -8,5 +9,6 @@ calls.py, observers.py           one method a hook; queues of observers
 policy.py                        what a plugin's failure means for messages and actions, by its settings
 guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again
 traced_guard.py                  the same with spans of the calls, if there is a tracer
-records.py, dependencies.py      a plugin's records; its optional dependencies
+records.py, expiring.py          a plugin's records, and those that expire
+dependencies.py                  its optional dependencies
 """

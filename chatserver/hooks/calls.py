@@ -20,6 +20,7 @@ from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.targets import BackupScheme
+from chatserver.hooks.timing import Timer
 from chatserver.hooks.traced_guard import TracedGuard
 from chatserver.hooks.types import (
     AccountChange,
@@ -229,6 +230,16 @@ class HookCalls:
         for plugin, job in found:
             if not (job.every > 0 and job.deadline > 0):
                 raise StartupError(f"plugin {plugin}: job {job.name}: its times must be above 0")
+        return found
+
+    def register_timers(self, context: ContextOf) -> list[tuple[str, Timer]]:
+        """Each timer with the plugin that brings it."""
+        found = self._collect(
+            "register_timers", Timer, "name", lambda call: {"context": context(call.plugin)}
+        )
+        for plugin, timer in found:
+            for problem in timer_problems(plugin, timer):
+                raise StartupError(f"plugin {plugin}: timer {timer.name}: {problem}")
         return found
 
     def register_backup_schemes(self) -> list[BackupScheme]:
@@ -549,9 +560,20 @@ def consumer_problems(consumer: Consumer) -> Iterator[str]:
     for kind in consumer.kinds:
         if kind not in EVENT_KINDS:
             yield f"there is no kind of event {kind!r}"
-    if min(consumer.batch, consumer.rooms_at_once, consumer.attempts or 1) < 1:
+    attempts = 1 if consumer.attempts is None else consumer.attempts
+    if min(consumer.batch, consumer.rooms_at_once, attempts) < 1:
         yield "batch, rooms_at_once and attempts must be at least 1"
     if min(consumer.backoff, consumer.longest_pause, consumer.deadline) <= 0:
+        yield "backoff, longest_pause and deadline must be above 0"
+
+
+def timer_problems(plugin: str, timer: Timer) -> Iterator[str]:
+    """Mistakes in a timer's fields, one text each."""
+    if timer.name != plugin and not timer.name.startswith(f"{plugin}."):
+        yield f"its name must begin with {plugin}."
+    if min(timer.at_once, 1 if timer.attempts is None else timer.attempts) < 1:
+        yield "at_once and attempts must be at least 1"
+    if min(timer.backoff, timer.longest_pause, timer.deadline) <= 0:
         yield "backoff, longest_pause and deadline must be above 0"
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from chatserver.blobs.plugin import PluginBlobs
 from chatserver.hooks.actions import Action
+from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
 from chatserver.hooks.types import GraphQLPart
 from chatserver.interfaces import Records
 from chatserver.runtime.measure import Measures
@@ -28,6 +29,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     data: Path  # a folder for this plugin's own files; made on first use by the plugin
     records: Records  # the plugin's own space in the store
+    expiring: ExpiringRecords  # another space, whose values end by themselves
+    timers: Timers  # sets the times of the plugin's timers
+    clock: WallClock
     measures: Measures  # the core's metrics, to read; and to add the plugin's own
     version: str
     service: Service  # all rules of the server; usable from `startup` on

@@ -18,14 +18,15 @@ from chatserver.runtime.measure import Measures
 # Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
 ANSWERING = (
     *("change_message", "check_message", "change_action", "check_action"),
-    *("register_routes", "register_operations", "register_consumers", "register_message_data"),
+    *("register_routes", "register_operations", "register_message_data"),
+    *("register_consumers", "register_timers"),
 )
 # Hooks that are always called, however often they failed: one client's requests must not close a route for
-# all others, and jobs and consumers pause by themselves. The guard also waits for their end, as a job or a
-# delivery must not run twice at the same time.
+# all others, and jobs, consumers and timers pause by themselves. The guard also waits for their end, as a job
+# or a delivery must not run twice at the same time.
 WITHOUT_BREAKER = (
     *("register_routes", "register_operations"),
-    *("register_jobs", "register_consumers"),
+    *("register_jobs", "register_consumers", "register_timers"),
 )
 
 

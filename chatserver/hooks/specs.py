@@ -17,6 +17,7 @@ from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.targets import BackupScheme
+from chatserver.hooks.timing import Timer
 from chatserver.hooks.types import (
     AccountChange,
     Consumer,
@@ -189,6 +190,18 @@ class Hooks:
         never ran runs at once. A name that is taken refuses to start, as does an error. A run
         that raises or misses its deadline is logged and counted, and retried after a minute, then
         after two, four, … up to its period; other jobs are not affected. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_timers(self, context: Context) -> Sequence[Timer]:
+        """One-off work at times that the plugin sets while the server runs, each run once for all nodes.
+
+        Runs once at start. Return named timers, whose keys are set with `context.timers`; one node with the
+        role `jobs` at a time runs each. If that node dies, another one takes over. The store keeps what is
+        set; what came due while no server ran is made up for, in order of time. A name that is taken
+        refuses to start, as does an error. `Timer` describes the effect of an error in `run`; other keys and
+        other timers are not affected. Order does not matter.
         """
         raise NotImplementedError
 

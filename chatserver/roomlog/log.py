@@ -68,6 +68,7 @@ class Log:
         written: Written,
         ask: Callable[[str], Awaitable[None]],
         on_failure: Callable[[StoreUnavailable, int], None],
+        now: Callable[[], str] = now_text,
     ) -> None:
         """The functions are called without being awaited, except `ask`, and must not raise.
 
@@ -75,11 +76,12 @@ class Log:
         written: with the events of a batch, after that
         ask: with the id of a room in which other nodes should `give_way`
         on_failure: with each failure of the store, and the number of events refused
+        now: for the time of an event
         """
         self._store, self._cache, self._config = store, cache, config
         self._deliver, self._written = deliver, written
         self._tail = config.tail_events
-        self._ask, self._on_failure = ask, on_failure
+        self._ask, self._on_failure, self._now = ask, on_failure, now
         self._asked_at = float("-inf")
         self._waiting: deque[Entry] = deque()  # entries with a number, then entries without
         self._unnumbered = 0  # number of entries in `_waiting` without a number
@@ -282,7 +284,7 @@ class Log:
     def _number(self, entry: Entry) -> None:
         room = entry.room
         seq = max(room.head, room.numbered) + 1
-        entry.event = entry.build(seq, now_text())
+        entry.event = entry.build(seq, self._now())
         room.numbered = seq
         room.closed = entry.changes_state
 

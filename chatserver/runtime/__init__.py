@@ -1,6 +1,7 @@
 """Small parts for all packages.
 
-clock.py, ids.py        the time of events; ids that the server makes
+clock.py, ids.py        the time, and waiting for it; ids that the server makes
+backoff.py              pauses after failures
 measure.py              counters, gauges and histograms
 ages.py                 ages of queues and outages for gauges
 networks.py             sets of networks

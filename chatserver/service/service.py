@@ -26,6 +26,7 @@ from chatserver.roomlog.cache import RoomCache
 from chatserver.roomlog.log import Log
 from chatserver.roomlog.traced_log import TracedLog
 from chatserver.runtime.cancelling import cancel_or_name
+from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
 from chatserver.runtime.rate import Rates
 from chatserver.search.finder import Finder
@@ -68,6 +69,7 @@ class Service:
         blobs: Blobs | None = None,
         store_name: str = "?",
         tracer: Tracer | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         """`store_name` is that of the plugin that stores, for the log."""
         self.config, self.store, self.hooks = config, store, hooks
@@ -90,6 +92,7 @@ class Service:
             written=self._written,
             ask=partial(self.changes.announce, "turn"),
             on_failure=self.outage.failed,
+            now=clock.text,
         )
         self.changes.watch("turn", self._give_way)
         self.administration = Administration(config.server.admin_networks)

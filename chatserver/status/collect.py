@@ -30,6 +30,7 @@ from chatserver.status.report import (
     Problem,
     Status,
     StoreReport,
+    TimerReport,
 )
 from chatserver.status.targets import targets
 from chatserver.version import __version__
@@ -69,6 +70,7 @@ class Collector:
         found: list[NodeReport] = []
         jobs: list[JobReport] = []
         consumers: list[ConsumerReport] = []
+        timers: list[TimerReport] = []
         unreadable = 0
         if store.state == "ok":
             try:
@@ -78,6 +80,7 @@ class Collector:
                     found = await self._part("the nodes", nodes(self._server.store, wait), [])
                     jobs = await self._part("the jobs", self._jobs(found), [])
                     consumers = await self._part("the consumers", self._consumers(), [])
+                    timers = await self._part("the timers", self._timers(), [])
                     unreadable = await self._part("the records", self._unreadable(), 0)
                 except (StoreUnavailable, StartupError, TimeoutError) as error:
                     store = msgspec.structs.replace(store, state="away", error=_reason(error))
@@ -93,6 +96,7 @@ class Collector:
                 problems.of_bus(bus, found),
                 problems.of_jobs(jobs),
                 problems.of_consumers(consumers, found),
+                problems.of_timers(timers, found),
                 problems.of_backups(copies, self._server.config.backup.ship_seconds, found),
                 problems.of_targets(there, copies),
                 problems.of_records(unreadable),
@@ -109,6 +113,7 @@ class Collector:
             bus=bus,
             jobs=jobs,
             consumers=consumers,
+            timers=timers,
             backups=copies,
             targets=there,
             unreadable=unreadable,
@@ -188,6 +193,18 @@ class Collector:
         return [
             ConsumerReport(name=state.name, node=state.node, lag=state.lag, dead=state.dead)
             for state in await self._server.consumers.states()
+        ]
+
+    async def _timers(self) -> list[TimerReport]:
+        return [
+            TimerReport(
+                name=state.name,
+                node=state.node,
+                pending=state.pending,
+                late=state.late,
+                dead=state.dead,
+            )
+            for state in await self._server.timers.states()
         ]
 
     def _bus(self, found: list[NodeReport]) -> BusReport:

@@ -17,6 +17,7 @@ from chatserver.status.report import (
     Problem,
     StoreReport,
     TargetReport,
+    TimerReport,
 )
 
 CODES = {
@@ -45,9 +46,13 @@ CODES = {
     "store.replication": "A member of the database is down, or far behind.",
     "target.behind": "The copy of the backups on a target is old.",
     "target.failing": "A target of backups cannot be read, or holds none.",
+    "timer.dead_letters": "A timer has given up keys.",
+    "timer.idle": "No node runs a timer.",
+    "timer.late": "A timer is far behind the times that are set.",
 }
 LAG_SECONDS = 30.0  # of a member behind the primary
 LAG_EVENTS = 10_000
+LATE_SECONDS = 900.0  # of a timer: its attempts pause for five minutes at the longest
 LATE = 1.25  # a backup may be this much older than its period …
 SLACK_SECONDS = 3600.0  # … and this, as it takes its time
 SHIPPING = 10  # missed rounds, at least …
@@ -127,6 +132,16 @@ def of_consumers(
             yield problem("consumer.dead_letters", text)
         if consumer.lag > LAG_EVENTS:
             yield problem("consumer.behind", f"{consumer.name} lags {consumer.lag} events behind.")
+
+
+def of_timers(timers: Sequence[TimerReport], nodes: Sequence[NodeReport]) -> Iterator[Problem]:
+    for timer in timers:
+        if not timer.node and live(nodes):
+            yield problem("timer.idle", f"No node runs the timer {timer.name}.")
+        if timer.dead:
+            yield problem("timer.dead_letters", f"{timer.name} has {timer.dead} dead letters.")
+        if timer.late > LATE_SECONDS and live(nodes):
+            yield problem("timer.late", f"{timer.name} is {timer.late:.0f} s late.")
 
 
 def of_backups(

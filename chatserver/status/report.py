@@ -96,6 +96,19 @@ class ConsumerReport(msgspec.Struct, frozen=True, kw_only=True):
     dead: int
 
 
+class TimerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One timer: the times that are set, `late` seconds of the first, and its dead letters.
+
+    `node` is empty if no node runs it.
+    """
+
+    name: str
+    node: str
+    pending: int
+    late: float
+    dead: int
+
+
 class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
     """The backups in the configured folder. `verified` is the time of the newest one's last verification.
 
@@ -156,6 +169,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     bus: BusReport
     jobs: Sequence[JobReport]
     consumers: Sequence[ConsumerReport]
+    timers: Sequence[TimerReport] = ()
     backups: BackupReport
     targets: Sequence[TargetReport]
     unreadable: int

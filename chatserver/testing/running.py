@@ -5,7 +5,8 @@
         room = await ada.create_room("Lounge")
         await ada.post(room, "Hello")
 
-Users act through the service, as all interfaces do; `chat.http`, `ada.http` and `ada.call` go through the port.
+Users act through the service, as all interfaces do; `chat.http`, `ada.http` and `ada.call` go through the port. Jobs,
+consumers and timers run. `chatserver.testing.clock` has a clock that the test moves.
 """
 
 import asyncio
@@ -23,8 +24,10 @@ from chatserver.config import load
 from chatserver.errors import ChatError, Meaning
 from chatserver.model import MessagePosted, RoomKind, User
 from chatserver.roomlog.room import Room
+from chatserver.runtime.clock import SYSTEM
 from chatserver.runtime.ids import new_id
 from chatserver.service.service import Service
+from chatserver.testing.clock import FakeClock
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of accounts that live for one test
 ANSWER_SECONDS = 60.0
@@ -46,13 +49,19 @@ class Answer(NamedTuple):
 class Chat:
     """A running server."""
 
-    def __init__(self, server: Server, port: int) -> None:
-        self._server, self.port = server, port
+    def __init__(self, server: Server, port: int, clock: FakeClock | None) -> None:
+        self._server, self.port, self._clock = server, port, clock
         self.url = f"http://127.0.0.1:{port}"
 
     @property
     def service(self) -> Service:
         return self._server.service
+
+    @property
+    def clock(self) -> FakeClock:
+        """The clock that `running` was given."""
+        assert self._clock is not None, "give running a clock: clock=FakeClock()"
+        return self._clock
 
     async def user(self, name: str) -> "Person":
         """A new account, signed in. The first one of a server is its owner."""
@@ -132,7 +141,10 @@ class Person:
 
 @asynccontextmanager
 async def running(
-    *plugins: str, store: str = "memory", settings: Mapping[str, object] | None = None
+    *plugins: str,
+    store: str = "memory",
+    settings: Mapping[str, object] | None = None,
+    clock: FakeClock | None = None,
 ) -> AsyncIterator[Chat]:
     """A server with these plugins, on a free port of loopback, with its data in a temporary folder.
 
@@ -151,11 +163,15 @@ async def running(
             "plugin.password.memory_kib": 8,
             "plugin.password.passes": 1,
         }
-        server = Server(load(overrides=given | dict(settings or {}), environ={}))
+        loaded = load(overrides=given | dict(settings or {}), environ={})
+        server = Server(loaded, clock=clock or SYSTEM)
         async with server.opened():
             port = server.listen()
             try:
-                yield Chat(server, port)
+                async with server.working():
+                    if clock is not None:
+                        await clock.settle(server.periodic)
+                    yield Chat(server, port, clock)
             finally:
                 await server.drain()
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from chatserver import IndexPage, Store
+from chatserver.testing.expiringcontract import ExpiringContract
 from chatserver.testing.indexcontract import IndexContract
 from chatserver.testing.logcontract import LogContract
 from chatserver.testing.manycontract import ManyContract
@@ -27,7 +28,13 @@ MakeStore = Callable[[], Store]
 
 
 class StoreContract(
-    LogContract, QueryContract, RedactionContract, IndexContract, RecordsContract, ManyContract
+    LogContract,
+    QueryContract,
+    RedactionContract,
+    IndexContract,
+    RecordsContract,
+    ExpiringContract,
+    ManyContract,
 ):
     """Subclass it and give the fixture `make_store`."""
 

@@ -178,5 +178,6 @@ export default {
   "why.rooms.inviter": "あなたがこのユーザーを招待できるルームの数が上限に達しています。",
   "why.members.invitations": "一度に招待できるのは {most} 人までです。",
   "why.reactions.count": "このメッセージのリアクション数は上限に達しています。",
+  "why.timers.count": "予約できる数の上限に達しています。",
   "why.changes.count": "このメッセージはこれ以上変更できません。",
 };

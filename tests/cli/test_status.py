@@ -26,6 +26,7 @@ from chatserver.status.report import (
     Status,
     StoreReport,
     TargetReport,
+    TimerReport,
 )
 from tests.faults.server import ChatServer
 from tests.servers import Mongod, free_port
@@ -250,6 +251,11 @@ def backup(**changes: Any) -> BackupReport:
     return BackupReport(**{**whole, **changes})
 
 
+def timer(**changes: Any) -> TimerReport:
+    whole: dict[str, Any] = {"name": "t", "node": "a", "pending": 1, "late": 0.0, "dead": 0}
+    return TimerReport(**{**whole, **changes})
+
+
 BUS = BusReport(plugin="b", connected=0, nodes=1)
 WRONG = {
     "store.outdated": problems.of_store(StoreReport(plugin="s", state="outdated", error="x")),
@@ -270,6 +276,9 @@ WRONG = {
     "consumer.behind": problems.of_consumers(
         [ConsumerReport(name="c", node="a", lag=10_001, dead=0)], [node()]
     ),
+    "timer.idle": problems.of_timers([timer(node="")], [node()]),
+    "timer.dead_letters": problems.of_timers([timer(dead=1)], [node()]),
+    "timer.late": problems.of_timers([timer(late=901.0)], [node()]),
     "backup.failing": problems.of_backups(backup(error="x"), 0, [node()]),
     "backup.missing": problems.of_backups(backup(age=None), 0, [node()]),
     "backup.old": problems.of_backups(backup(age=40 * 3600.0), 0, [node()]),
@@ -288,6 +297,8 @@ FINE: Sequence[Iterator[problems.Problem]] = (
     problems.of_jobs([JobReport(name="j", every=60.0, at="x")]),
     problems.of_consumers([ConsumerReport(name="c", node="a", lag=9, dead=0)], [node()]),
     problems.of_consumers([ConsumerReport(name="c", node="", lag=0, dead=0)], []),
+    problems.of_timers([timer(late=899.0)], [node()]),
+    problems.of_timers([timer(node="", late=901.0)], []),
     problems.of_backups(backup(age=30 * 3600.0, shipped_age=100.0), 20, [node()]),
     problems.of_backups(backup(every_hours=0.0, age=None), 0, [node()]),
     problems.of_targets([TargetReport(target="t", age=2100.0)], backup(shipped_age=300.0)),

@@ -236,7 +236,11 @@ async def test_nothing_that_was_planted_is_in_the_bundle(tmp_path: Path) -> None
     # What was planted did get there, and is there under other names.
     status = json.loads(files["status.json"])
     assert len(status["nodes"]) == 2 and status["unreadable"] == 1
-    assert {job["job"].partition("-")[0] for job in status["jobs"]} == {"password.expired", "job"}
+    assert {job["job"].partition("-")[0] for job in status["jobs"]} == {
+        "expired",
+        "password.expired",
+        "job",
+    }
     (consumer,) = status["consumers"]
     assert consumer["consumer"].startswith("webhooks.consumer-")
     lines = json.loads(files["logs.json"])["error.log"]

@@ -22,6 +22,9 @@ class Scrape:
         self.context = Context(
             data=Path("unused"),
             records=records,
+            expiring=None,
+            timers=None,
+            clock=None,
             measures=self.measures,
             version="1.2.3",
             service=None,

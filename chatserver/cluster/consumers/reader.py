@@ -5,7 +5,6 @@ later ones until it is handled or becomes a dead letter.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from loguru import logger
@@ -18,6 +17,7 @@ from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.types import Consumer
 from chatserver.interfaces import Store
 from chatserver.model import AnyEvent
+from chatserver.runtime.backoff import growing_pause
 from chatserver.runtime.clock import now_text, unix_time
 from chatserver.runtime.measure import Measures
 
@@ -268,9 +268,7 @@ class Reader:
 
     def _pause(self, attempts: int, error: ChatError) -> float:
         """Seconds to pause: doubled each time, with jitter, and at least as long as the error asks for."""
-        longest = self._consumer.longest_pause
-        doubled: float = self._consumer.backoff * 2.0 ** min(attempts - 1, 20)
-        drawn = min(doubled, longest) * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        drawn = growing_pause(attempts, self._consumer.backoff, self._consumer.longest_pause)
         return max(drawn, self._asked(error))
 
     def _asked(self, error: ChatError) -> float:

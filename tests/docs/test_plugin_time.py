@@ -1,0 +1,46 @@
+"""The page about time: its example is written out, and its test passes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatserver.config import load
+from chatserver.hooks.loading import Plugins
+from tests.docs.pages import ROOT, blocks
+
+PAGE = ROOT / "docs/plugins/time.md"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with every file of the page in it."""
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(PAGE):
+        if len(block.info) == 2:
+            path = tmp_path / block.info[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block.text)
+    return tmp_path
+
+
+def test_its_configuration_loads(folder: Path) -> None:
+    (text,) = [block.text for block in blocks(PAGE) if block.info == ["toml"]]
+    (folder / "chat.toml").write_text(text)
+    Plugins(load("chat.toml", environ={}).config, folder / "data").calls()
+
+
+def test_its_test_passes(folder: Path) -> None:
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:pytest-tornasync"]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "test_reminders.py"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
