@@ -8,7 +8,7 @@ from chatserver.bundle.pseudonyms import Pseudonyms
 from chatserver.status.problems import ROLES
 from chatserver.status.report import Status
 
-OWN = ("backup", "expired", "password.expired", "kafka")  # named in the source
+OWN = ("backup", "expired", "password.expired", "kafka", "scheduled.post")  # named in the source
 ROWS = ("events", "records", "rooms", "search_index", "search_index_pages", "installation")
 
 

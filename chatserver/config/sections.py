@@ -531,7 +531,7 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
 
     enabled: Annotated[
         list[str], Meta(description="Names of the enabled plugins, in the order of their calls.")
-    ] = field(default_factory=lambda: ["mongo", "password", "metrics", "audit"])
+    ] = field(default_factory=lambda: ["mongo", "password", "metrics", "audit", "scheduled"])
     folder: Annotated[str, Meta(description="Folder of local plugin files; empty: none.")] = ""
     deadline_seconds: Annotated[
         Seconds, Meta(description="Time for one plugin to change or check one action.")

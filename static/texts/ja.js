@@ -179,5 +179,9 @@ export default {
   "why.members.invitations": "一度に招待できるのは {most} 人までです。",
   "why.reactions.count": "このメッセージのリアクション数は上限に達しています。",
   "why.timers.count": "予約できる数の上限に達しています。",
+  "why.scheduled.count": "予約投稿は {most} 件までです。",
+  "why.at.form": "日時の形式が正しくありません。",
+  "why.at.past": "これからの日時を指定してください。",
+  "why.at.far": "日時が先すぎます。",
   "why.changes.count": "このメッセージはこれ以上変更できません。",
 };

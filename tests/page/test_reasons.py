@@ -8,6 +8,7 @@ from tests.docs.pages import ROOT
 
 DETAIL = re.compile(r'"field": "(\w+)", "reason": "(\w+)"')
 REFUSED = re.compile(r'_refused\(\s*"(\w+)",\s*"(\w+)"')
+TIMES = re.compile(r'_invalid\("(\w+)"')
 CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"\)')
 
 
@@ -15,10 +16,12 @@ def test_every_reason_has_a_text() -> None:
     texts = (ROOT / "static" / "texts" / "ja.js").read_text()
     there = set(re.findall(r'"why\.(\w+\.\w+)":', texts))
     said = {f"password.{reason}" for reason in get_args(Reason)}
-    for file in sorted((ROOT / "chatserver").rglob("*.py")):
+    folders = (ROOT / "chatserver", ROOT / "plugins")
+    for file in sorted(file for folder in folders for file in folder.rglob("*.py")):
         source = file.read_text()
         said |= {".".join(found) for found in DETAIL.findall(source) + REFUSED.findall(source)}
         said |= {f"{field}.similar" for field in CLAIMED.findall(source)}
+        said |= {f"at.{reason}" for reason in TIMES.findall(source)}
     # Two words of one name of a user; both fields are checked alike.
     said.add("username.scripts")
     said.add("name.scripts")

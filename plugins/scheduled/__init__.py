@@ -1,0 +1,55 @@
+"""Messages that users write now and the server posts later."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from chatserver import AccountChange, Context, GraphQLPart, Route, Settings, Timer, hookimpl
+from chatserver_plugins.scheduled.book import ATTEMPTS, TIMER, Book
+from chatserver_plugins.scheduled.graphql import part
+from chatserver_plugins.scheduled.routes import routes
+
+
+class ScheduledPlugin:
+    """Posts each message at its time, with the rights that its author has then."""
+
+    class Config(Settings, frozen=True, kw_only=True):
+        per_user: Annotated[
+            int,
+            msgspec.Meta(
+                description="Most scheduled messages of one user, those included that could not be posted.",
+                ge=1,
+                le=1000,
+            ),
+        ] = 100
+        longest_days: Annotated[
+            int, msgspec.Meta(description="Most days ahead for which a message is taken.", ge=1)
+        ] = 366
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._book: Book | None = None
+
+    @hookimpl
+    def register_timers(self, context: Context) -> Sequence[Timer]:
+        self._book = Book(context, self._config.per_user, self._config.longest_days * 86400.0)
+        # Before the last attempt the author is told. Later ones come only if the store did not take that.
+        return [Timer(name=TIMER, run=self._book.post, attempts=2 * ATTEMPTS)]
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        return routes(self._opened)
+
+    @hookimpl
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        return [part(self._opened)]
+
+    @hookimpl
+    async def on_account(self, change: AccountChange) -> None:
+        if change.what == "deleted":
+            await self._opened().forget(change.user)
+
+    def _opened(self) -> Book:
+        assert self._book is not None
+        return self._book
