@@ -172,6 +172,7 @@ def test_setting_again_replaces_and_cancelling_removes() -> None:
         assert await node.timers.cancel(NAME, "gone")
         assert not await node.timers.cancel(NAME, "gone")
         assert await node.timers.get(NAME, "gone") is None
+        assert [state.pending for state in await node.all.states()] == [1]
         await asyncio.sleep(100)
         assert bell.rings == [("moved", 30.0)] and bell.dues[0].payload == b"3"
         assert await leftovers(store) == []
@@ -208,6 +209,45 @@ def test_a_run_may_set_its_own_key_again() -> None:
         await asyncio.sleep(1000)
         assert [at for _, at in bell.rings] == [100.0, 200.0, 300.0]
         assert await leftovers(store) == []
+        await node.stop()
+
+    run(test)
+
+
+def test_a_run_that_sets_its_key_again_and_then_fails_for_good_leaves_no_dead_letter() -> None:
+    async def test() -> None:
+        bell = Bell(attempts=1)
+
+        async def again(due: Due) -> None:
+            await bell.ring(due)
+            if due.payload == b"first":
+                await node.timers.set(NAME, due.key, due.at + 10, b"second")
+                raise ChatError("plugin.failed")
+
+        bell.timer = msgspec.structs.replace(bell.timer, run=again)
+        node = Node(MemoryStore(), bell).start()
+        await node.timers.set(NAME, "k", START + 10, b"first")
+        await asyncio.sleep(100)
+        assert [due.payload for due in bell.dues] == [b"first", b"second"]
+        assert await node.all.dead(NAME) == []
+        await node.stop()
+
+    run(test)
+
+
+def test_a_dead_letter_whose_key_was_set_since_is_not_retried() -> None:
+    async def test() -> None:
+        bell = Bell(attempts=1)
+        bell.fails = lambda due: ChatError("plugin.failed")
+        node = Node(MemoryStore(), bell).start()
+        await node.timers.set(NAME, "k", START)
+        await asyncio.sleep(5)
+        await node.timers.set(NAME, "k", START + 1000, b"new")
+        assert await node.all.retry_dead(NAME, None) == 0
+        (state,) = await node.all.states()
+        assert (state.pending, state.dead) == (1, 1)
+        found = await node.timers.get(NAME, "k")
+        assert found is not None and found.payload == b"new"
         await node.stop()
 
     run(test)

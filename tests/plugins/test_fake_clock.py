@@ -30,6 +30,14 @@ async def test_a_week_passes_at_once_and_stops_where_something_is_due() -> None:
         assert chat.clock.now() == start + 7 * DAY
 
 
+async def test_a_test_may_move_it_at_once() -> None:
+    async with running("diary", settings=SETTINGS, clock=FakeClock()) as chat:
+        start = chat.clock.now()
+        await chat.clock.advance(DAY)
+        lines = (await chat.http("GET", "/diary")).json
+        assert lines == [["job", start], ["job", start + DAY]]
+
+
 async def test_time_stands_still_and_what_is_not_due_does_not_happen() -> None:
     async with running("diary", settings=SETTINGS, clock=FakeClock(1_800_000_000.0)) as chat:
         await chat.http("POST", "/diary/timer", {"key": "a", "at": 1_800_000_060.0})

@@ -123,6 +123,20 @@ async def test_a_timer_that_runs_twice_posts_once(monkeypatch: pytest.MonkeyPatc
         assert await waiting(ada) == []
 
 
+async def test_a_timer_that_comes_too_early_waits_for_the_time_of_the_message() -> None:
+    """As after a crash in the middle of a change."""
+    async with running("scheduled", clock=FakeClock()) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await schedule(chat, ada, room)
+        timers = chat._server.timers.of("scheduled")
+        await timers.set("scheduled.post", f"{ada.id}/c", chat.clock.now() + 60)
+        await chat.clock.advance(WEEK - 1)
+        assert await bodies(chat, ada, room) == []
+        await chat.clock.advance(1)
+        assert await bodies(chat, ada, room) == ["Hello"]
+
+
 async def leaves(service: Service, who: Person, room: Any) -> None:
     await service.rooms.leave(who.user, room)
 

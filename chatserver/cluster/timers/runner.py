@@ -85,7 +85,6 @@ class Runner:
         except StoreUnavailable:
             return STORE_SECONDS
         self.late = max(0.0, now - places[0].at) if places else 0.0
-        has_begun = False
         for place in places:
             if place.at > now:
                 return place.at - now
@@ -93,8 +92,7 @@ class Runner:
                 await self._slots.acquire()
                 self._busy.add(place.id)
                 group.create_task(self._attempt(place), name=f"timer {self.timer.name}")
-                has_begun = True
-        return 0.0 if has_begun and len(places) == BATCH else inf
+        return inf
 
     async def _rest(self, seconds: float) -> None:
         """Sleep until the next key comes, or something has changed."""
