@@ -1,6 +1,10 @@
 """`chatserver plugins top`: the use of each plugin's hooks, from the metrics of a running server."""
 
 import json
+import os
+import pty
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +128,30 @@ def test_a_running_server_is_shown(tmp_path: Path, run: Run) -> None:
                 calls = sum(use["calls"] for use in look["hooks"] if use["plugin"] == "wordfilter")
             assert calls == 1
             top.terminate()
+
+
+def test_a_terminal_shows_each_look_in_place_of_the_last(tmp_path: Path) -> None:
+    with ChatServer(tmp_path / "server", store="sqlite") as server:
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "chatserver", "plugins", "top", "--every", "0.2"]
+        with subprocess.Popen(
+            [*command, "--url", f"{server.url}/metrics"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "20"},
+        ) as top:
+            seen = b""
+            while seen.count(b"failures") < 3:
+                seen += os.read(ours, 65536)
+            top.send_signal(signal.SIGINT)
+            while top.poll() is None:
+                if select.select([ours], [], [], 0.1)[0]:
+                    os.read(ours, 65536)
+            assert top.returncode == 0
+        assert b"register_routes" in seen and b"Traceback" not in seen
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_what_cannot_be_asked_is_named(run: Run) -> None:

@@ -1,6 +1,8 @@
 """Scheduled messages are posted once, at their time, with the rights that their author has then."""
 
 import asyncio
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from chatserver.runtime.clock import text_of
 from chatserver.service.service import Service
 from chatserver.testing.clock import FakeClock
 from chatserver.testing.running import PASSWORD, Answer, Chat, Person, running
+from tests.faults.server import ChatServer
+from tests.waiting import wait_until
 
 PATH = "/api/v1/scheduled"
 WEEK = 7 * 86400.0
@@ -359,3 +363,22 @@ async def test_over_graphql() -> None:
         await chat.clock.advance(WEEK)
         assert await bodies(chat, ada, room) == ["Hello again"]
         assert (await ask("{ scheduledMessages { clientId } }"))["data"]["scheduledMessages"] == []
+
+
+def test_a_killed_server_posts_it_when_it_is_back(tmp_path: Path) -> None:
+    enabled = "sqlite,password,metrics,scheduled"
+    with ChatServer(tmp_path, plugins__enabled=enabled) as server:
+        ada = server.register("ada")
+        room = server.post("/api/v1/rooms", ada, {"name": "Lounge"})["id"]
+        at = text_of(time.time() + 1.0)
+        for client_id in ("a", "b"):
+            given = {"client_id": client_id, "room": room, "body": client_id, "at": at}
+            server.post(PATH, ada, given)
+        server.kill()
+        time.sleep(1.0)  # the time comes while no server runs
+        server.start()
+        wait_until(lambda: not server.get(PATH, ada).json()["scheduled"])
+        server.kill()
+        server.start()
+        page = server.get(f"/api/v1/rooms/{room}/messages", ada).json()
+        assert sorted(message["body"] for message in page["messages"]) == ["a", "b"]
