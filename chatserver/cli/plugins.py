@@ -178,3 +178,45 @@ def _row(use: Use, over: float | None) -> tuple[str, ...]:
         f"{use.failures:,}",
         f"{use.passed:,}",
     )
+
+
+@command.command()
+@configured
+def claims(source: str | None, overrides: dict[str, object]) -> None:
+    """List what plugins guard: while such a plugin is off, it is refused.
+
+    \b
+    chatserver plugins claims -c production
+    """
+    from chatserver.cli.opened import with_server
+    from chatserver.cli.table import print_table
+
+    found = with_server(source, overrides, lambda server: server.service.claims.list())
+    print_table(
+        ("plugin", "guards", "in the room", "since"),
+        ((each.plugin, each.action, each.room or "all", each.at) for each in found),
+    )
+
+
+@command.command()
+@click.argument("name")
+@configured
+@click.pass_context
+def release(
+    ctx: click.Context, name: str, source: str | None, overrides: dict[str, object]
+) -> None:
+    """End all claims of a plugin, so that what it guarded is no longer refused while it is off.
+
+    Running servers follow within a second. Exits with 1 if the plugin claims nothing.
+
+    \b
+    chatserver plugins release doorkeeper -c production
+    """
+    from chatserver.cli.opened import with_server
+
+    ended = with_server(source, overrides, lambda server: server.service.claims.release(name))
+    for each in ended:
+        click.echo(f"released: {each.action} in {each.room or 'all rooms'}")
+    if not ended:
+        click.secho(f"chatserver: the plugin {name} claims nothing", err=True, fg="red")
+        ctx.exit(1)

@@ -1,4 +1,4 @@
-"""`chatserver plugin run`: commands that plugins bring."""
+"""`chatserver plugin run`: commands that plugins bring; `chatserver plugins claims` and `release`."""
 
 import os
 import subprocess
@@ -90,3 +90,33 @@ def test_refusals_and_wrong_usage(folder: Path) -> None:
     assert done.stderr == "chatserver: plugin password: it has no command of its own\n"
     done = plugin_run(folder, "nowhere")
     assert done.returncode == 1 and "nowhere" in done.stderr
+
+
+def test_claims_are_listed_and_released(folder: Path) -> None:
+    guard = """
+from chatserver import RoomJoin, hookimpl
+
+class Plugin:
+    def __init__(self, config): ...
+
+    @hookimpl
+    async def startup(self, context):
+        await context.claim(RoomJoin)
+        await context.claim("message", "ROOM")
+"""
+    (folder / "local/guard.py").write_text(guard)
+    on = ("-c", "chat.toml", "--set", 'plugins.enabled=["sqlite", "password", "guard"]')
+    assert chatserver(folder, "user", "list", *on).returncode == 0  # opens the store, so it starts
+    listed = chatserver(folder, "plugins", "claims", "-c", "chat.toml")
+    assert listed.returncode == 0, listed.stderr
+    for words in ("guard", "RoomJoin", "all", "message", "ROOM"):
+        assert words in listed.stdout
+    done = chatserver(folder, "plugins", "release", "guard", "-c", "chat.toml")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [
+        "released: RoomJoin in all rooms",
+        "released: message in ROOM",
+    ]
+    again = chatserver(folder, "plugins", "release", "guard", "-c", "chat.toml")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "claims nothing" in again.stderr
