@@ -46,10 +46,21 @@ from chatserver.hooks.actions import (
     RoomJoin,
     RoomLeave,
     RoomRemove,
+    RunCommand,
     SignIn,
 )
+from chatserver.hooks.arguments import ArgumentKind
 from chatserver.hooks.blobs import Blobs, StoredBlob
 from chatserver.hooks.blobs import demand_key as demand_blob_key
+from chatserver.hooks.commands import (
+    Command,
+    CommandAnswer,
+    Completion,
+    Invocation,
+    NoArguments,
+    Rest,
+    Suggestion,
+)
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.specs import hookimpl
@@ -136,6 +147,7 @@ from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
 from chatserver.runtime.signing import signed_headers, signing_key
 from chatserver.search.normalisation import nfkc
+from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
@@ -155,6 +167,8 @@ __all__ = [
     "Actor",
     "AnyEvent",
     "Appended",
+    "ArgumentKind",
+    "ArgumentView",
     "Authenticator",
     "BackupScheme",
     "BackupTarget",
@@ -170,6 +184,11 @@ __all__ = [
     "BusUnavailable",
     "Button",
     "ChatError",
+    "Command",
+    "CommandAnswer",
+    "CommandOutcome",
+    "CommandView",
+    "Completion",
     "Conflict",
     "Connections",
     "Consumer",
@@ -198,6 +217,7 @@ __all__ = [
     "Interact",
     "Interaction",
     "InteractionReply",
+    "Invocation",
     "Job",
     "LoginAttempt",
     "Look",
@@ -218,6 +238,7 @@ __all__ = [
     "MessageEdited",
     "MessagePosted",
     "News",
+    "NoArguments",
     "Operation",
     "Option",
     "Outcome",
@@ -246,6 +267,7 @@ __all__ = [
     "Replication",
     "Reply",
     "Request",
+    "Rest",
     "Room",
     "RoomAdded",
     "RoomAppoint",
@@ -261,6 +283,7 @@ __all__ = [
     "RoomRole",
     "RoomView",
     "Route",
+    "RunCommand",
     "RunInServer",
     "ServerRole",
     "Service",
@@ -279,6 +302,8 @@ __all__ = [
     "StoredSession",
     "Stream",
     "Subscriber",
+    "Suggested",
+    "Suggestion",
     "Tally",
     "TargetError",
     "TextPart",

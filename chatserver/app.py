@@ -101,6 +101,7 @@ class Server:
         self._graphql = self.hooks.register_graphql()
         self.service.messages.data.register(self.hooks.register_message_data(self.context))
         self.service.plugin_events.register(self.hooks.register_event_kinds(self.context))
+        self.service.commands.register(self.hooks.register_commands(self.context))
         self._leases = Leases(
             self.store,
             node_name(),

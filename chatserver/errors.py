@@ -54,6 +54,9 @@ CODES: dict[str, Meaning] = {
     "message.client_id_reused": Meaning(
         409, "never", "This client_id was used for another message."
     ),
+    "command.unknown": Meaning(404, "never", "There is no such command here."),
+    "command.forbidden": Meaning(403, "refresh", "Your role does not allow this command."),
+    "command.invalid": Meaning(400, "never", "The arguments of the command are not valid."),
     "limit.rate": Meaning(429, "later", "Too many requests."),
     "limit.size": Meaning(413, "never", "The text is longer than the server accepts."),
     "limit.connections": Meaning(503, "later", "A limit of connections is reached."),

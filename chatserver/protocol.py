@@ -255,6 +255,31 @@ class Search(Op, frozen=True, kw_only=True, tag="search"):
     limit: Limit = 50
 
 
+class ListCommands(Op, frozen=True, kw_only=True, tag="commands"):
+    """The commands that the user may run in a room, by name."""
+
+    room: Id
+
+
+class RunCommand(Op, frozen=True, kw_only=True, tag="command"):
+    """Run a command, `/name arguments`. `text` of the answer is a note for the user alone.
+
+    `message` and `seq` are of a message that the command posted. If the client_id is repeated, nothing runs
+    again and `dup` is true, as far as the server remembers the first call.
+    """
+
+    room: Id
+    text: str
+    client_id: ClientId
+
+
+class Complete(Op, frozen=True, kw_only=True, tag="complete"):
+    """Suggest how a command that is being typed may go on: `text` is the beginning of it."""
+
+    room: Id
+    text: str
+
+
 class Ping(Op, frozen=True, kw_only=True, tag="ping"):
     """Ask whether the server is there."""
 
@@ -286,6 +311,9 @@ AnyOp = (
     | Role
     | Members
     | Search
+    | ListCommands
+    | RunCommand
+    | Complete
     | Ping
 )
 

@@ -8,13 +8,14 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from enum import Enum
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from wrapping import item
 
-from chatserver.hooks import actions, context, timing, types
+from chatserver.hooks import actions, commands, context, timing, types
 from chatserver.hooks.specs import Hooks
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
@@ -27,6 +28,8 @@ def reference() -> str:
             *_hooks(),
             "## Types that hooks take and return",
             *_types(types, timing, context),
+            "## Types of commands",
+            *_types(commands),
             "## Actions",
             *_types(actions),
         ]
@@ -96,12 +99,24 @@ def _default(value: Any) -> str:
         return ""
     if type(value).__name__ == "Factory":  # of a mutable value
         value = value.factory()
-    return f" = {value!r}"
+    return f" = {_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    """A default as a plugin would write it."""
+    if inspect.isclass(value):
+        return str(value.__name__)
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, tuple) and value:
+        return f"({', '.join(map(_shown, value))})"
+    return repr(value)
 
 
 def _type(annotation: Any) -> str:
     """A type by the name that plugins import."""
-    text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    is_named = inspect.isclass(annotation) or isinstance(annotation, TypeVar)
+    text = annotation.__name__ if is_named else str(annotation)
     return MODULES.sub("", text)
 
 

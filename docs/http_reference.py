@@ -4,11 +4,22 @@ import re
 from typing import Any, NamedTuple
 
 import msgspec
-from protocol_reference import Changed, Empty, MemberList, RoomList, components, keys, pretty
+from protocol_reference import (
+    Changed,
+    CommandList,
+    Empty,
+    MemberList,
+    RoomList,
+    Suggestions,
+    components,
+    keys,
+    pretty,
+)
 from wrapping import item, joined
 
 from chatserver.model import User
 from chatserver.protocol import Sent
+from chatserver.service.commands import CommandOutcome
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
 from chatserver.service.rooms import RoomView
@@ -55,6 +66,9 @@ CALLS = [
     Call("POST", f"{_MESSAGE}/reactions", api.Emoji, 200, Changed, "Add a reaction."),
     Call("DELETE", f"{_MESSAGE}/reactions", None, 200, Changed, "Take a reaction back.", ("emoji",)),
     Call("POST", f"{_MESSAGE}/interactions", api.NewInteraction, 200, Interacted, "Use a button, menu or form of a message."),
+    Call("GET", f"{_ROOM}/commands", None, 200, CommandList, "The commands that the user may run in the room."),
+    Call("POST", f"{_ROOM}/commands", api.NewCommand, 200, CommandOutcome, "Run a command, `/name arguments`."),
+    Call("POST", f"{_ROOM}/commands/suggestions", api.TypedCommand, 200, Suggestions, "Suggest how a command that is being typed may go on."),
     Call("GET", f"{_ROOM}/events", None, 200, EventPage, "The room's log after a seq.", ("after", "limit")),
 ]  # fmt: skip
 _NUMBERS = ("before", "limit")

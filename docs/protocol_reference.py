@@ -16,6 +16,7 @@ from chatserver.config.settings import describe, type_text
 from chatserver.delivery.notices import PresenceNow, ReadMoved, RoomAdded, RoomRemoved, TypingNow
 from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
+from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
@@ -53,6 +54,14 @@ class OnlineMembers(msgspec.Struct):
 
 class MemberList(msgspec.Struct):
     members: list[MemberView]
+
+
+class CommandList(msgspec.Struct):
+    commands: list[CommandView]
+
+
+class Suggestions(msgspec.Struct):
+    suggestions: list[Suggested]
 
 
 class Lagging(msgspec.Struct, tag_field="sys", tag="lagging"):
@@ -99,6 +108,9 @@ ANSWERS: dict[str, type[msgspec.Struct] | None] = {
     "role": Changed,
     "members": MemberList,
     "search": Found,
+    "commands": CommandList,
+    "command": CommandOutcome,
+    "complete": Suggestions,
     "ping": Empty,
 }
 PASSING: tuple[type[msgspec.Struct], ...] = (
@@ -115,6 +127,9 @@ SHAPES: dict[str, type[msgspec.Struct]] = {
     "member": MemberView,
     "message": Message,
     "a room of `sub`": Followed,
+    "command": CommandView,
+    "argument of a command": ArgumentView,
+    "suggestion": Suggested,
     "error": ErrorBody,
 }
 CLOSE_CODES = {

@@ -531,10 +531,22 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
 
     enabled: Annotated[
         list[str], Meta(description="Names of the enabled plugins, in the order of their calls.")
-    ] = field(default_factory=lambda: ["mongo", "password", "metrics", "audit", "scheduled"])
+    ] = field(
+        default_factory=lambda: [
+            "mongo",
+            "password",
+            "metrics",
+            "audit",
+            "scheduled",
+            "slash_commands",
+        ]
+    )
     folder: Annotated[str, Meta(description="Folder of local plugin files; empty: none.")] = ""
     deadline_seconds: Annotated[
-        Seconds, Meta(description="Time for one plugin to change or check one action.")
+        Seconds,
+        Meta(
+            description="Time for one plugin to change or check one action, or to run one command."
+        ),
     ] = 2.0
     breaker_failures: Annotated[
         Count,

@@ -4,6 +4,7 @@ specs.py, types.py, context.py   hooks, their arguments and results, the parts o
 timing.py                        timers, records that expire, the clock, as plugins see them
 actions.py                       what users do, as plugins see it before it is done
 targets.py, blobs.py             places for backups, and for files, that plugins provide
+commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct
 loading.py                       finds and checks plugins
 calls.py, observers.py           one method a hook; queues of observers
 policy.py                        what a plugin's failure means for messages and actions, by its settings

@@ -126,6 +126,13 @@ class Interact(Action, frozen=True, kw_only=True):
     values: Mapping[str, tuple[str, ...]]
 
 
+class RunCommand(Action, frozen=True, kw_only=True):
+    """The user runs a command in a room; `text` is what stands behind its name."""
+
+    command: str
+    text: str
+
+
 class AccountLock(Action, frozen=True, kw_only=True):
     """The user, of the staff, locks an account (id) out, or lets it in again."""
 

@@ -14,7 +14,9 @@ import msgspec
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.actions import ACTIONS, Action
+from chatserver.hooks.arguments import check_command
 from chatserver.hooks.blobs import Blobs
+from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
 from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
@@ -53,6 +55,7 @@ A = TypeVar("A", bound=Action)
 
 REASON_CHARS = 500  # of a refusal, that are shown
 EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
+COMPLETION_SECONDS = 1.0  # for suggestions: somebody is typing, and later ones would be stale
 STARTUP_SECONDS = 60.0  # for one plugin's `startup`; after this a plugin that hangs is named
 Calls = Mapping[str, tuple[Call, ...]]  # by hook
 # The plugins that are not here and claim something: by action's name, then by room (None: all).
@@ -288,6 +291,18 @@ class HookCalls:
             _check_schema(plugin, kind.name, kind.schema)
         return found
 
+    def register_commands(self, context: ContextOf) -> list[tuple[str, Command]]:
+        """Each command with the plugin that brings it."""
+        found = self._collect(
+            "register_commands", Command, "name", lambda call: {"context": context(call.plugin)}
+        )
+        for plugin, command in found:
+            try:
+                check_command(command)
+            except Exception as error:
+                raise StartupError(f"plugin {plugin}: command {command.name}: {error}") from error
+        return found
+
     async def startup(self, context: ContextOf) -> None:
         for call in self._calls["startup"]:
             try:
@@ -402,6 +417,32 @@ class HookCalls:
         plugin = claimed.get(None) or (room and claimed.get(room))
         if plugin:
             raise PluginAbsent(plugin)
+
+    async def run_command(
+        self, plugin: str, command: Command, invocation: Invocation[Any]
+    ) -> CommandAnswer | None:
+        """The plugin's answer. A `ChatError` that it raises is one, too."""
+        call = Call(plugin, command.run, ("invocation",))
+        given = {"invocation": invocation}
+        by, seconds = invocation.user.id, command.deadline
+        answer: CommandAnswer | None = await self.guard.run(
+            "register_commands", call, given, seconds, user=by, is_answer=_is_command_answer
+        )
+        return answer
+
+    async def complete_command(
+        self, plugin: str, command: Command, completion: Completion
+    ) -> Sequence[Suggestion] | None:
+        """The plugin's suggestions; None if it leaves them to the server."""
+        if command.complete is None:
+            return None
+        call = Call(plugin, command.complete, ("completion",))
+        given = {"completion": completion}
+        by, seconds = completion.user.id, COMPLETION_SECONDS
+        found: Sequence[Suggestion] | None = await self.guard.run(
+            "complete_command", call, given, seconds, user=by, is_answer=_are_suggestions
+        )
+        return found
 
     async def _ask(
         self,
@@ -644,6 +685,23 @@ def _is_reply(answer: object) -> bool:
 
 def _is_verdict(answer: object) -> bool:
     return answer is None or (isinstance(answer, Refusal) and _is_text(answer.reason))
+
+
+def _is_command_answer(answer: object) -> bool:
+    if answer is None:
+        return True
+    if not isinstance(answer, CommandAnswer) or answer.to not in ("user", "room"):
+        return False
+    return _is_text(answer.text) and bool(answer.text.strip())
+
+
+def _are_suggestions(answer: object) -> bool:
+    if answer is None:
+        return True
+    return isinstance(answer, list | tuple) and all(
+        isinstance(each, Suggestion) and _is_text(each.value) and _is_text(each.about)
+        for each in answer
+    )
 
 
 def _is_text(value: object) -> bool:

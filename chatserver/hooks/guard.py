@@ -19,7 +19,7 @@ from chatserver.runtime.measure import Measures
 ANSWERING = (
     *("change_message", "check_message", "change_action", "check_action"),
     *("register_routes", "register_operations", "register_message_data"),
-    *("register_consumers", "register_timers"),
+    *("register_consumers", "register_timers", "register_commands", "complete_command"),
 )
 # Hooks that are always called, however often they failed: one client's requests must not close a route for
 # all others, and jobs, consumers and timers pause by themselves. The guard also waits for their end, as a job

@@ -15,6 +15,7 @@ import pluggy
 
 from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
+from chatserver.hooks.commands import Command
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.timing import Timer
@@ -212,6 +213,17 @@ class Hooks:
         Runs once at start, and in the commands that read targets. Return schemes, each with a function that
         makes a target from a URL in `backup.targets`. An error refuses to start, as does a scheme that two
         plugins have.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_commands(self, context: Context) -> Sequence[Command]:
+        """Commands that users run in rooms, such as `/invite @bob`.
+
+        Runs once at start. Return commands; a name that is taken refuses to start, as does an error, and
+        arguments that cannot be typed. The server lists them to clients, decides who may run them, parses
+        their arguments, and calls `run`. An error in `run` refuses that call alone (plugin.failed), and is
+        logged and counted; a `ChatError` is shown to the user. Order does not matter.
         """
         raise NotImplementedError
 

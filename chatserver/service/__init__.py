@@ -19,6 +19,7 @@
                                messages of one plugin; events of plugins' own kinds
     interactions.py, contexts.py
                                uses of buttons, menus and forms; what these mean to their plugins
+    commands/                  commands of plugins, such as `/invite @bob`
     rooms.py, membership.py    rooms; events that change their members and descriptions
     invitations.py             limits of memberships
     roomlist.py, public.py     the list of a user's rooms; public rooms

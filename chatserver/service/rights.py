@@ -34,6 +34,17 @@ _NOTHING: frozenset[Right] = frozenset()
 
 _BY_ROLE = {RoomRole.MEMBER: _MEMBER, RoomRole.ADMIN: _ADMIN, RoomRole.OWNER: _OWNER}
 _RANK = {RoomRole.MEMBER: 1, RoomRole.ADMIN: 2, RoomRole.OWNER: 3}
+_RIGHT_OF = {
+    RoomRole.MEMBER: Right.POST,
+    RoomRole.ADMIN: Right.CHANGE,
+    RoomRole.OWNER: Right.APPOINT,
+}
+_SERVER_RANK = {
+    ServerRole.GUEST: 0,
+    ServerRole.MEMBER: 1,
+    ServerRole.ADMIN: 2,
+    ServerRole.OWNER: 3,
+}
 _STAFF = (ServerRole.OWNER, ServerRole.ADMIN)
 
 
@@ -74,6 +85,17 @@ def demand(user: User, room: Room, right: Right) -> None:
     if right in held:
         return
     raise ChatError("room.forbidden" if Right.READ in held else "room.not_found")
+
+
+def may_run(user: User, room: Room, who: RoomRole | ServerRole) -> bool:
+    """Whether the user may run a command in the room that is for this role, there or on the server.
+
+    A role in the room counts by the rights that come with it, so also for staff of the server in public rooms.
+    """
+    held = rights(user, room)
+    if isinstance(who, ServerRole):
+        return Right.READ in held and _SERVER_RANK[user.role] >= _SERVER_RANK[who]
+    return _RIGHT_OF[who] in held
 
 
 def outranks(user: User, room: Room, other: str) -> bool:

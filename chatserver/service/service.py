@@ -36,6 +36,7 @@ from chatserver.service.accounts import Accounts
 from chatserver.service.administration import Administration
 from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.claims import Claims
+from chatserver.service.commands import Commands
 from chatserver.service.connections import Connections
 from chatserver.service.contexts import Contexts
 from chatserver.service.following import Following
@@ -126,6 +127,7 @@ class Service:
         )
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
+        self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
         self.removal = Removal(store, self.accounts, self.rooms)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits)
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
@@ -171,6 +173,7 @@ class Service:
 
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)  # before the store closes, which they use
+        await self.commands.stop()
         await self.log.drain()
         await self.outage.stop()
         if self.exchange is not None:

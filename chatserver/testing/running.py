@@ -26,6 +26,7 @@ from chatserver.model import MessagePosted, RoomKind, User
 from chatserver.roomlog.room import Room
 from chatserver.runtime.clock import SYSTEM
 from chatserver.runtime.ids import new_id
+from chatserver.service.commands import CommandOutcome
 from chatserver.service.service import Service
 from chatserver.testing.clock import FakeClock
 
@@ -113,6 +114,14 @@ class Person:
         """The message as it was stored. Raises `ChatError`."""
         event, _ = await self._chat.service.messages.post(self.user, room, new_id(), body)
         return event
+
+    async def command(self, room: Room, text: str, client_id: str = "") -> CommandOutcome:
+        """Run a command, such as "/topic Tea". Raises `ChatError`.
+
+        With a `client_id`, a second call repeats the first.
+        """
+        commands = self._chat.service.commands
+        return await commands.run(self.user, room, text, client_id or new_id())
 
     async def http(self, method: str, path: str, body: object = None) -> Answer:
         """Send a request with this person's session. See `Chat.http`."""

@@ -70,6 +70,15 @@ class Emoji(msgspec.Struct, frozen=True):
     emoji: Annotated[str, Meta(min_length=1, max_length=32)]
 
 
+class NewCommand(msgspec.Struct, frozen=True):
+    text: str
+    client_id: ClientId
+
+
+class TypedCommand(msgspec.Struct, frozen=True):
+    text: str
+
+
 class UserReply(msgspec.Struct, frozen=True):
     user: User
     token: str
@@ -320,6 +329,30 @@ class Events(RoomHandler):
         self.reply(await self.service.history.events(user, found, after, limit))
 
 
+class Commands(RoomHandler):
+    json_methods = frozenset(("POST",))
+
+    async def get(self, room: str) -> None:
+        user, found = await self.asked(room)
+        self.reply({"commands": self.service.commands.available(user, found)})
+
+    async def post(self, room: str) -> None:
+        (user, found), given = await self.asked(room), self.body(NewCommand)
+        run = self.service.commands.run(user, found, given.text, given.client_id)
+        self.reply(await run)
+
+
+class CommandSuggestions(RoomHandler):
+    """Asked by POST, so that nothing that is typed gets into the log of a proxy."""
+
+    json_methods = frozenset(("POST",))
+
+    async def post(self, room: str) -> None:
+        (user, found), given = await self.asked(room), self.body(TypedCommand)
+        suggestions = await self.service.commands.complete(user, found, given.text)
+        self.reply({"suggestions": suggestions})
+
+
 _ROOM = r"/api/v1/rooms/([^/]+)"
 ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     # Tornado tries the addresses in order, so the commonest one comes first.
@@ -336,6 +369,12 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (_ROOM + "/leave", Leave, "/api/v1/rooms/ID/leave"),
     (_ROOM + "/members", Members, "/api/v1/rooms/ID/members"),
     (_ROOM + "/members/([^/]+)", OneMember, "/api/v1/rooms/ID/members/ID"),
+    (_ROOM + "/commands", Commands, "/api/v1/rooms/ID/commands"),
+    (
+        _ROOM + "/commands/suggestions",
+        CommandSuggestions,
+        "/api/v1/rooms/ID/commands/suggestions",
+    ),
     (_ROOM + "/messages/([^/]+)", OneMessage, "/api/v1/rooms/ID/messages/ID"),
     (_ROOM + "/messages/([^/]+)/reactions", Reactions, "/api/v1/rooms/ID/messages/ID/reactions"),
     (

@@ -76,6 +76,12 @@ class SendMessage(Input, frozen=True, kw_only=True, rename="camel"):
     data: Data | None = None
 
 
+class RunCommand(Input, frozen=True, kw_only=True, rename="camel"):
+    room_id: Id
+    text: str
+    client_id: Id
+
+
 class OneMessage(Input, frozen=True, kw_only=True, rename="camel"):
     room_id: Id
     message_id: Id

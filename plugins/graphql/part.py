@@ -41,6 +41,8 @@ COSTS = {
     "Query.search": 500,  # messages that may be read without a match
     "Mutation.login": 1000,  # takes as long as the hash of a password
     "Mutation.register": 1000,
+    "Query.commandSuggestions": 20,
+    "Mutation.runCommand": 50,  # a plugin does what it does
     "Query.node": 10,
     "Query.nodes": 100,  # the greatest number of ids
     "Room.messages": 10,  # share of a read of the store
@@ -76,6 +78,8 @@ def own_part() -> GraphQLPart:
             "Query.userByName": queries.user_by_name,
             "Query.rooms": queries.rooms,
             "Query.room": queries.room,
+            "Query.commands": queries.commands,
+            "Query.commandSuggestions": queries.command_suggestions,
             "Query.search": queries.search,
             "Query.node": nodes.node,
             "Query.nodes": nodes.nodes,
@@ -134,6 +138,8 @@ def own_part() -> GraphQLPart:
             "Mutation.setMemberRole": mutations.set_member_role,
             "Mutation.markRead": mutations.mark_read,
             "Mutation.sendMessage": mutations.send_message,
+            "Mutation.runCommand": mutations.run_command,
+            "CommandPayload.message": mutations.command_message,
             "Mutation.editMessage": mutations.edit_message,
             "Mutation.deleteMessage": mutations.delete_message,
             "Mutation.addReaction": mutations.add_reaction,
@@ -148,6 +154,7 @@ def own_part() -> GraphQLPart:
             "ServerRole": chatserver.ServerRole,
             "RoomKind": chatserver.RoomKind,
             "RoomRole": chatserver.RoomRole,
+            "CommandArgumentKind": chatserver.ArgumentKind,
             **{kind.__name__: kind for kind in (*LOG_ENTRIES, *USER_EVENTS)},
             "StreamGap": many.StreamGap,
             "RoomGone": many.RoomGone,

@@ -44,7 +44,8 @@ function own(key, values = {}) {
   return texts[key].replace(/\{(\w+)\}/g, (_, name) => (Object.hasOwn(values, name) ? values[name] : ""));
 }
 
-const SAYING_WHY = new Set(["request.invalid", "action.refused", "message.refused", "limit.count"]); // of many reasons
+// Codes of many reasons.
+const SAYING_WHY = new Set(["request.invalid", "action.refused", "message.refused", "command.invalid", "limit.count"]);
 
 /**
  * Why the server refused, in the reader's language: by `detail.field` and `detail.reason`, else by the code

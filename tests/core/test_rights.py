@@ -120,6 +120,9 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
     async def search(service: Service, user: User, room: Room) -> object:
         return await service.search.find(user, "secret", room)
 
+    async def commands(service: Service, user: User, room: Room) -> object:
+        return service.commands.available(user, room)
+
     return {
         "view": lambda s, u, r: s.rooms.view(u, r),
         "members": members,
@@ -135,6 +138,9 @@ def attempts(message: str, other: str) -> dict[str, Attempt]:
         "newest": lambda s, u, r: s.history.newest_encoded(u, r),
         "events": events,
         "search": search,
+        "commands": commands,
+        "command": lambda s, u, r: s.commands.run(u, r, "/nothing", "c5"),
+        "complete": lambda s, u, r: s.commands.complete(u, r, "/n"),
         "post": lambda s, u, r: s.messages.post(u, r, "c2", "hello"),
         "post nothing": lambda s, u, r: s.messages.post(u, r, "c3", " "),
         "reply": lambda s, u, r: s.messages.post(u, r, "c4", "hello", message),

@@ -11,7 +11,7 @@ from tests.graphql.asker import Asker
 from tests.graphql.npm import installed
 from tests.protocol.running import Running
 
-PLUGINS = ["memory", "password", "metrics", "graphql"]
+PLUGINS = ["memory", "password", "metrics", "slash_commands", "graphql"]
 SETTINGS = {
     "plugins.enabled": PLUGINS,
     "plugin.graphql.seconds": 50.0,

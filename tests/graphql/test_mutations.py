@@ -19,6 +19,7 @@ IN_A_ROOM = {
     "setMemberRole": ("SetMemberRoleInput", {"userId": "USER", "role": "OWNER"}, "seq"),
     "markRead": ("MarkReadInput", {"seq": 1}, "seq"),
     "sendMessage": ("SendMessageInput", {"body": "b", "clientId": "c"}, "repeated"),
+    "runCommand": ("RunCommandInput", {"text": "/shrug", "clientId": "c"}, "repeated"),
     "editMessage": ("EditMessageInput", {"messageId": "MESSAGE", "body": "b"}, "seq"),
     "deleteMessage": ("MessageInput", {"messageId": "MESSAGE"}, "seq"),
     "addReaction": ("ReactionInput", {"messageId": "MESSAGE", "emoji": "👍"}, "seq"),
@@ -221,6 +222,8 @@ async def test_a_message_lives(people: People) -> None:
         ("sendMessage", "clientId", "x" * 65),
         ("sendMessage", "body", " "),
         ("sendMessage", "replyTo", ""),
+        ("runCommand", "clientId", ""),
+        ("runCommand", "text", " "),
         ("addReaction", "emoji", ""),
         ("addReaction", "emoji", "x" * 33),
         ("changeRoom", "topic", "x" * 1001),
@@ -276,3 +279,32 @@ async def test_one_failing_query_leaves_the_others_as_they_are(people: People) -
     answer = await ada.answer('{ me { name } search(text: "") { nodes { id } } }')
     assert answer["data"] == {"me": {"name": "Ada"}, "search": None}
     assert [error["path"] for error in answer["errors"]] == [["search"]]
+
+
+async def test_commands_are_listed_and_run(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    room = await ada.make_room("Team", "PRIVATE", bob.id)
+    listed = "query ($r: ID!) { commands(room: $r) { name usage about who arguments { name kind required choices } } }"
+    rows = {each["name"]: each for each in (await ada.ask(listed, r=room))["commands"]}
+    assert rows["topic"]["usage"] == "/topic text…" and rows["topic"]["who"] == "room.admin"
+    text = {"name": "text", "kind": "REST", "required": True, "choices": []}
+    assert rows["topic"]["arguments"] == [text]
+    assert "topic" not in [each["name"] for each in (await bob.ask(listed, r=room))["commands"]]
+    typed = "query ($r: ID!, $t: String!) { commandSuggestions(room: $r, text: $t) { text label about } }"
+    found = (await bob.ask(typed, r=room, t="/sh"))["commandSuggestions"]
+    about = "Send a shrug, behind a text if you like."
+    assert found == [{"text": "/shrug ", "label": "/shrug [text…]", "about": about}]
+    run = """mutation ($input: RunCommandInput!) { runCommand(input: $input) {
+        text repeated message { body author { id } } } }"""
+    given = {"roomId": room, "text": "/shrug well", "clientId": "shrug"}
+    for repeated in (False, True):
+        done = (await bob.ask(run, input=given))["runCommand"]
+        message = {"body": "well ¯\\_(ツ)_/¯", "author": {"id": bob.id}}
+        assert done == {"text": None, "repeated": repeated, "message": message}
+    help_ = {"roomId": room, "text": "/help leave", "clientId": "help"}
+    done = (await bob.ask(run, input=help_))["runCommand"]
+    assert done == {"text": "/leave: Leave this room.", "repeated": False, "message": None}
+    topic = {"roomId": room, "text": "/topic Tea", "clientId": "topic"}
+    assert await bob.code(run, input=topic) == "command.forbidden"
+    unknown = {"roomId": room, "text": "/nothing", "clientId": "none"}
+    assert await ada.code(run, input=unknown) == "command.unknown"

@@ -60,7 +60,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         room = server.room(tokens[0], "room", tokens[1])
         server.stop()
         hook = "plugin.webhooks.incoming.builds"
-        server.change("plugins.enabled", "sqlite,password,metrics,graphql,webhooks")
+        server.change("plugins.enabled", "sqlite,password,metrics,slash_commands,graphql,webhooks")
         server.change("plugin.graphql.introspection", "all")
         server.change(f"{hook}.room", room)
         server.change(f"{hook}.token_sha256", sha256(HOOK_TOKEN.encode()).hexdigest())

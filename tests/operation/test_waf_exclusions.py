@@ -44,6 +44,10 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
             json_request(f"{ROOM}/messages?body={quote(ATTACK)}", '{"body": "x"}'),
         ],
     ),
+    "9590180": (
+        [field("text", f"{ROOM}/commands"), field("text", f"{ROOM}/commands/suggestions")],
+        [field("client_id", f"{ROOM}/commands"), field("text", f"{ROOM}/messages")],
+    ),
     "9590120": (
         [field("body", "/hooks/builds"), field("text", "/hooks/builds")],
         [field("id", "/hooks/builds"), field("text", f"{ROOM}/messages")],

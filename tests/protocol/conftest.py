@@ -23,7 +23,7 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     mongod = Mongod(tmp_path_factory.mktemp("mongod"))
     mongod.start()
     overrides = {
-        "plugins.enabled": ["mongo", "password", "metrics"],
+        "plugins.enabled": ["mongo", "password", "metrics", "slash_commands"],
         "plugin.mongo.uri": mongod.uri,
     }
     with Running(tmp_path_factory.mktemp("over-mongo"), overrides) as running:

@@ -50,7 +50,7 @@ class Running:
                 "server.port": 0,
                 "server.data": str(folder),
                 "server.drain_seconds": 0.1,
-                "plugins.enabled": ["memory", "password", "metrics"],
+                "plugins.enabled": ["memory", "password", "metrics", "slash_commands"],
                 "plugins.deadline_seconds": 60.0,  # a busy machine may stand still for seconds
                 "plugin.password.memory_kib": 8,
                 "plugin.password.passes": 1,

@@ -22,6 +22,7 @@ from chatserver import (
     RoomJoin,
     RoomLeave,
     RoomRemove,
+    RunCommand,
     ServerRole,
     SignIn,
     protocol,
@@ -33,7 +34,7 @@ from tests.protocol.running import PASSWORD, Person, Running
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
-    "plugins.enabled": ["memory", "password", "graphql", "judge"],
+    "plugins.enabled": ["memory", "password", "graphql", "slash_commands", "judge"],
     "plugins.folder": str(Path(__file__).parent / "plugins"),
 }
 
@@ -176,6 +177,16 @@ CASES = {
             "interact", {"roomId": s.room, "messageId": s.asking, "part": "yes"},
         ),
     ),
+    "command": Case(
+        RunCommand,
+        op=lambda s: ("command", {"room": s.room, "text": "/shrug", "client_id": "c"}),
+        http=lambda s: (
+            "POST", f"/rooms/{s.room}/commands", {"text": "/shrug", "client_id": "c"},
+        ),
+        mutation=lambda s: (
+            "runCommand", {"roomId": s.room, "text": "/shrug", "clientId": "c"},
+        ),
+    ),
 }  # fmt: skip
 # What is no action: it reads, is gone in a moment, concerns the user alone, or has hooks of its own (messages).
 OTHER_OPS = {
@@ -190,9 +201,12 @@ OTHER_OPS = {
     "presence",
     "members",
 }
-OTHER_OPS |= {"search", "ping", "send", "edit"}
+OTHER_OPS |= {"search", "ping", "send", "edit", "commands", "complete"}
 OTHER_ROUTES = {("POST", "/logout"), ("POST", "/rooms/{room}/messages")}
-OTHER_ROUTES |= {("PATCH", "/rooms/{room}/messages/{message}")}
+OTHER_ROUTES |= {
+    ("PATCH", "/rooms/{room}/messages/{message}"),
+    ("POST", "/rooms/{room}/commands/suggestions"),
+}
 OTHER_MUTATIONS = {"logout", "markRead", "setTyping", "sendMessage", "editMessage"}
 
 

@@ -141,6 +141,9 @@ VALID: dict[str, dict[str, Any]] = {
     "role": {"room": "r", "user": "u", "role": "admin"},
     "members": {"room": "r"},
     "search": {"text": "t"},
+    "commands": {"room": "r"},
+    "command": {"room": "r", "text": "/t", "client_id": "c"},
+    "complete": {"room": "r", "text": "/t"},
     "ping": {},
 }
 NULLABLE = {("history", "before"), ("create", "name"), ("change", "name"), ("change", "topic")}
@@ -168,7 +171,7 @@ def _fits(op: str, name: str, right: object, wrong: object) -> bool:
     if op == "sub":
         return isinstance(wrong, dict)
     return (type(wrong) is type(right) and wrong in (1, [])) or (
-        name == "body" and isinstance(wrong, str)
+        (name == "body" or (op != "search" and name == "text")) and isinstance(wrong, str)
     )
 
 

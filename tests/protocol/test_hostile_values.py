@@ -57,6 +57,9 @@ HTTP: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/api/v1/rooms/{room}/messages/{message}/reactions", {"emoji": "x"}),
     ("DELETE", "/api/v1/rooms/{room}/messages/{message}/reactions?emoji={text}", {}),
     ("GET", "/api/v1/rooms/{room}/events?after={text}&limit={text}", {}),
+    ("POST", "/api/v1/rooms/{room}/commands", {"text": "/shrug x", "client_id": "x"}),
+    ("GET", "/api/v1/rooms/{text}/commands", {}),
+    ("POST", "/api/v1/rooms/{room}/commands/suggestions", {"text": "/help x"}),
     ("GET", "/static/{text}", {}),
 ]
 RELAXED = settings(

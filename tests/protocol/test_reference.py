@@ -127,6 +127,11 @@ async def everything(server: Running, anna: Person, ben: Person) -> list[Client]
         await a.ok("history", **here)
         await a.ok("events", **here, after=0)
         await a.ok("search", text="edited", **here)
+        await a.ok("commands", **here)
+        await a.ok("command", **here, text="/shrug tea?", client_id="shrug")
+        await a.ok("command", **here, text="/help", client_id="help")
+        await a.ok("command", **here, text="/help", client_id="help")
+        await a.ok("complete", **here, text="/sh")
         await a.ok("rooms")
         await a.ok("delete", **target)
         await a.ok("history", **here)
@@ -248,6 +253,10 @@ def requests(
     yield "DELETE", message, None
     yield "GET", f"{room}/messages?before=9&limit=5", None
     yield "GET", f"{room}/events?after=0&limit=100", None
+    yield "GET", f"{room}/commands", None
+    yield "POST", f"{room}/commands/suggestions", {"text": "/sh"}
+    yield "POST", f"{room}/commands", {"text": "/shrug", "client_id": "shrug"}
+    yield "POST", f"{room}/commands", {"text": "/help", "client_id": "help"}
     yield "POST", f"{room}/leave", None
     yield "POST", "/api/v1/logout", None
 

@@ -182,6 +182,22 @@ async def search(client: Client, user: User, op: p.Search) -> None:
     client.say(op.id, found)
 
 
+async def commands(client: Client, user: User, op: p.ListCommands) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, {"commands": client.service.commands.available(user, room)})
+
+
+async def command(client: Client, user: User, op: p.RunCommand) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    client.say(op.id, await client.service.commands.run(user, room, op.text, op.client_id))
+
+
+async def complete(client: Client, user: User, op: p.Complete) -> None:
+    room = await client.service.rooms.get(op.room, user)
+    found = await client.service.commands.complete(user, room, op.text)
+    client.say(op.id, {"suggestions": found})
+
+
 Run = Callable[[Client, User, Any], Awaitable[None]]
 RUN: dict[type[p.Op], Run] = {
     p.ListRooms: list_rooms,
@@ -209,4 +225,7 @@ RUN: dict[type[p.Op], Run] = {
     p.Role: role,
     p.Members: members,
     p.Search: search,
+    p.ListCommands: commands,
+    p.RunCommand: command,
+    p.Complete: complete,
 }

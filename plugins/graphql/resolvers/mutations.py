@@ -49,6 +49,13 @@ class MessagePayload(NamedTuple):
     repeated: bool
 
 
+class CommandPayload(NamedTuple):
+    text: str | None
+    repeated: bool
+    room_id: str
+    message_id: str | None
+
+
 # -- accounts --------------------------------------------------------------------------------
 
 
@@ -175,6 +182,21 @@ async def send_message(parent: object, info: Any, input: Given) -> MessagePayloa
     )
     message = asking.message_of(event)
     return MessagePayload(message if isinstance(message, Message) else await message, repeated)
+
+
+async def run_command(parent: object, info: Any, input: Given) -> CommandPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.RunCommand)
+    room = await _get(asking, given.room_id)
+    outcome = await asking.service.commands.run(asking.user, room, given.text, given.client_id)
+    return CommandPayload(outcome.text, outcome.repeated, room.id, outcome.message)
+
+
+async def command_message(parent: CommandPayload, info: Any) -> Message | None:
+    if parent.message_id is None:
+        return None
+    asking: Asking = info.context
+    return await asking.standing.load(MessageKey(parent.room_id, parent.message_id))
 
 
 async def edit_message(parent: object, info: Any, input: Given) -> ChangePayload:

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from chatserver import ChatError, Message, RoomView, ServerRole, User, cursor_of
+from chatserver import (
+    ChatError,
+    CommandView,
+    Message,
+    RoomView,
+    ServerRole,
+    Suggested,
+    User,
+    cursor_of,
+)
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.connections import Connection
@@ -54,6 +63,19 @@ async def room(parent: object, info: Any, id: str) -> RoomView | None:
         if error.code == "room.not_found":
             return None
         raise
+
+
+async def commands(parent: object, info: Any, room: str) -> list[CommandView]:
+    asking: Asking = info.context
+    user = asking.user
+    return asking.service.commands.available(user, await asking.service.rooms.get(room, user))
+
+
+async def command_suggestions(parent: object, info: Any, room: str, text: str) -> list[Suggested]:
+    asking: Asking = info.context
+    user = asking.user
+    found = await asking.service.rooms.get(room, user)
+    return await asking.service.commands.complete(user, found, text)
 
 
 async def search(

@@ -129,6 +129,12 @@ async def call_every_address(
         await ask("DELETE", path, params={"emoji": emoji}, headers=owner)
     use = {"part": "yes", "values": {"name": ["<b>' OR 1=1"]}}
     await ask("POST", f"{messages}/{message}/interactions", json=use, headers=owner)
+    await ask("GET", f"{one}/commands", headers=owner)
+    for client_id, text in (("h-1", "/help"), ("h-2", "/me ; cat /etc/passwd -- <b>'x'</b>")):
+        new = {"client_id": client_id, "text": text}
+        await ask("POST", f"{one}/commands", json=new, headers=owner)
+        typed = {"text": text}
+        await ask("POST", f"{one}/commands/suggestions", json=typed, headers=owner)
     for params in (
         {},
         {"before": 3, "limit": 10000},
@@ -184,6 +190,9 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
         await ask("query B($i: [ID!]!) { nodes(ids: $i) { id } }", owner, method, i=[room, other])
         await ask(f"query C($i: ID!) {{ user(id: $i) {USER} }}", owner, method, i=other)
         await ask(f'{{ userByName(username: "union") {USER} }}', owner, method)
+        await ask(f'{{ commands(room: "{room}") {{ name usage }} }}', owner, method)
+        typed = "query D($r: ID!, $t: String!) { commandSuggestions(room: $r, text: $t) { text } }"
+        await ask(typed, owner, method, r=room, t="/invite @' OR 1=1")
         await ask("{ rooms(first: 5) { nodes { id name } } epoch }", owner, method)
         await ask(
             f'{{ room(id: "{room}") {{ id messages(last: 5) {{ nodes {{ body }} }} }} }}',
@@ -235,6 +244,9 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await ask(f'mutation {{ joinRoom(roomId: "{new}") {ROOM} }}', member)
     await _mutate(traffic, owner, "markRead", "{ seq }", roomId=room, seq=1)
     await _mutate(traffic, owner, "setTyping", "{ __typename }", roomId=room)
+    await _mutate(
+        traffic, owner, "runCommand", "{ text }", roomId=room, clientId="g-2", text="/help' OR 1=1"
+    )
     at = {"roomId": room, "messageId": message}
     await _mutate(traffic, owner, "editMessage", "{ seq }", **at, body="<script>")
     for emoji in EMOJI:
