@@ -38,6 +38,7 @@ class ChatApp extends View {
     this.listen(store, "change", () => this.#title());
     this.listen(session, "ready", () => this.#route());
     this.listen(session, "message", ({ detail }) => this.#announce(detail));
+    this.listen(session, "note", ({ detail }) => this.#say(detail.room, detail.text));
     this.listen(window, "online", () => connection.wake());
     this.listen(document, "visibilitychange", () => this.#onVisible());
     this.#route();
@@ -87,8 +88,12 @@ class ChatApp extends View {
   }
 
   #announce({ room, message }) {
+    this.#say(room, t("message.announce", { name: message.author.name, body: message.body }));
+  }
+
+  #say(room, text) {
     if (room !== this.#active()) return;
-    this.#announcer.append(h("p", {}, t("message.announce", { name: message.author.name, body: message.body })));
+    this.#announcer.append(h("p", {}, text));
     while (this.#announcer.childElementCount > ANNOUNCED) this.#announcer.firstChild.remove();
   }
 

@@ -1,13 +1,16 @@
 /**
- * Where a message is written, answered or edited. Needs `session`, `store`, `places` and the attribute data-room.
- * Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch keyboard Enter breaks the line.
+ * Where a message is written, answered or edited, or a command typed. Needs `session`, `store`, `places` and the
+ * attribute data-room. Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch keyboard Enter breaks the line.
  */
 
+import { asMessage, asTyped, isCommand } from "../lib/commands.js";
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
+import { ComposerCommands } from "./composer-commands.js";
 import { placeButton } from "./plugin-place.js";
+import { LIST_ID } from "./suggestion-list.js";
 import { View } from "./view.js";
 
 const TALLEST_PX = 180;
@@ -22,6 +25,8 @@ class MessageComposer extends View {
   #error;
   #reply = null;
   #editing = null;
+  #commands;
+  #isRunning = false;
 
   get #room() {
     return this.store.room(this.dataset.room);
@@ -36,6 +41,8 @@ class MessageComposer extends View {
       dir: "auto",
       placeholder: t("message.write"),
       "aria-label": label,
+      "aria-autocomplete": "list",
+      "aria-controls": LIST_ID,
       enterkeyhint: "send",
       "data-testid": "composer",
       oninput: () => this.#onInput(),
@@ -51,8 +58,13 @@ class MessageComposer extends View {
       void this.#submit();
     };
     this.#added = h("div", { class: "composer-added", "data-faults": true });
-    this.append(this.#context, this.#error, h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, send));
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("composer.") && this.draw());
+    const suggestions = h("suggestion-list");
+    this.#commands = new ComposerCommands({ session: this.session, room: this.dataset.room, list: suggestions });
+    this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
+    this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
+    this.listen(this.#text, "blur", () => this.#commands.close());
+    this.append(suggestions, this.#context, this.#error, h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, send));
     this.#text.value = this.#room.draft;
     this.#grow();
     if (!matchMedia("(pointer: coarse)").matches) this.focusText();
@@ -91,7 +103,7 @@ class MessageComposer extends View {
     this.#clearContext();
     const answered = this.#room.messages.find(({ id }) => id === message.reply_to);
     if (answered) this.replyTo(answered);
-    this.#text.value = [message.body, this.#text.value].filter(Boolean).join("\n");
+    this.#text.value = [asTyped(message.body), this.#text.value].filter(Boolean).join("\n");
     this.#room.draft = this.#text.value;
     this.session.outbox.discard(message.client_id);
     this.#grow();
@@ -100,6 +112,7 @@ class MessageComposer extends View {
 
   #setContext({ reply = null, editing = null }, title, body) {
     if (this.#editing) this.#text.value = "";
+    this.#commands.close();
     this.#reply = reply;
     this.#editing = editing;
     const close = h(
@@ -125,14 +138,34 @@ class MessageComposer extends View {
   #onInput() {
     this.#grow();
     this.#error.textContent = "";
-    if (!this.#editing) this.#room.draft = this.#text.value;
-    if (this.#text.value.trim()) this.session.typing(this.dataset.room);
+    const text = this.#text.value;
+    if (!this.#editing) this.#room.draft = text;
+    if (!this.#editing) this.#commands.typed(text.trimStart());
+    if (text.trim() && !this.#isCommand(text)) this.session.typing(this.dataset.room);
+  }
+
+  #isCommand(text) {
+    return !this.#editing && isCommand(text.trimStart());
+  }
+
+  #take(text) {
+    this.#text.value = text;
+    this.focusText();
+    this.#onInput();
+  }
+
+  #setActive(id) {
+    if (id) this.#text.setAttribute("aria-activedescendant", id);
+    else this.#text.removeAttribute("aria-activedescendant");
   }
 
   #onKey(event) {
     // An input method ends its word with Enter; 229 is how Safari tells after the composition has ended.
     if (event.isComposing || event.keyCode === 229) return;
-    if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
+    if (this.#commands.takesKey(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+    } else if (event.key === "Enter" && !event.shiftKey && !matchMedia("(pointer: coarse)").matches) {
       event.preventDefault();
       void this.#submit();
     } else if (event.key === "Escape" && !this.#context.hidden) {
@@ -157,10 +190,32 @@ class MessageComposer extends View {
       await this.#submitEdit(body);
       return;
     }
-    this.session.send(this.dataset.room, body, this.#reply?.id);
+    if (isCommand(body)) {
+      await this.#run(body);
+      return;
+    }
+    this.session.send(this.dataset.room, asMessage(body), this.#reply?.id);
     this.#text.value = "";
     this.#room.draft = "";
     this.#clearContext();
+    this.dispatchEvent(new CustomEvent("sent"));
+  }
+
+  /** A command that is refused stays, to be changed. */
+  async #run(body) {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#error.textContent = "";
+    const refusal = await this.#commands.run(body);
+    this.#isRunning = false;
+    this.#error.textContent = refusal;
+    if (refusal) return;
+    if (this.#text.value.trim() === body) {
+      this.#text.value = "";
+      if (this.#room) this.#room.draft = "";
+      this.#commands.typed("");
+      this.#grow();
+    }
     this.dispatchEvent(new CustomEvent("sent"));
   }
 

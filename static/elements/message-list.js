@@ -9,6 +9,7 @@ import { formatDay, t } from "../lib/i18n.js";
 import { timeline } from "../lib/timeline.js";
 import { carryOver } from "./message-parts.js";
 import { messageRow } from "./message-row.js";
+import { noteRow } from "./note-row.js";
 import { View } from "./view.js";
 
 const END_PX = 60; // this close to the end counts as reading the end
@@ -128,6 +129,7 @@ class MessageList extends View {
   #make(item, mayPin) {
     if (item.kind === "day") return h("li", { class: "day" }, h("span", {}, formatDay(item.at)));
     if (item.kind === "new") return h("li", { class: "new-line", "data-testid": "new-line" }, h("span", {}, t("message.new")));
+    if (item.kind === "note") return noteRow(item.note, () => this.store.dropNote(this.#id, item.note.id));
     return messageRow({
       ...item,
       quoted: this.#quoted(item),

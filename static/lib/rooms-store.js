@@ -8,6 +8,7 @@ const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the 
 const STEWARDS = new Set(["owner", "admin"]); // of a room, or of the server
 const MOST_MESSAGES = 600; // in a room that nobody reads further up; older ones load again on scrolling up
 const KEPT_MESSAGES = 300;
+const KEPT_NOTES = 20;
 
 /** The fields of a room that the page uses, from the server's description of it. */
 function described(said) {
@@ -23,6 +24,7 @@ function freshRoom() {
     lastSeq: null, // last event seen: where the next subscription resumes
     countedTo: 0, // the server's unread count covers the log up to here
     messages: [],
+    notes: [], // answers for me alone, which are in no log: `{id, at, after: the seq that they follow, command, text}`
     loaded: false,
     complete: false, // nothing older than messages[0]
     newFrom: null, // where the "new messages" line stands
@@ -36,6 +38,7 @@ function freshRoom() {
 export class RoomsStore extends EventTarget {
   me = null;
   rooms = new Map();
+  #lastNote = 0;
 
   reset(me = null) {
     this.me = me;
@@ -105,6 +108,22 @@ export class RoomsStore extends EventTarget {
     room.messages.sort((a, b) => a.seq - b.seq);
     if (!whole) room.complete = true;
     room.loaded = true;
+    this.#changed(id);
+  }
+
+  addNote(id, { command, text }, at = new Date().toISOString()) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    this.#lastNote += 1;
+    room.notes.push({ id: this.#lastNote, at, after: room.lastSeq ?? room.head, command, text });
+    room.notes.splice(0, room.notes.length - KEPT_NOTES);
+    this.#changed(id);
+  }
+
+  dropNote(id, note) {
+    const room = this.rooms.get(id);
+    if (!room) return;
+    room.notes = room.notes.filter((each) => each.id !== note);
     this.#changed(id);
   }
 

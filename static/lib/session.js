@@ -3,9 +3,10 @@
  * the elements call. No DOM.
  *
  * Fires "status" ({status, code}), "signed-out" ({reason}), "message" ({room, message}: new, from others),
- * "presence" ({users: {id: online}}).
+ * "presence" ({users: {id: online}}), "note" ({room, text}: for me alone).
  */
 
+import { clientId } from "./ids.js";
 import { Outbox } from "./outbox.js";
 
 const PAGE = 50;
@@ -32,6 +33,7 @@ export class Session extends EventTarget {
   #failures = 0;
   #lookedAt = 0;
   #watched = null;
+  #called = null; // the command whose answer is awaited, or was lost
 
   constructor({ api, connection, store, storage = null }) {
     super();
@@ -178,6 +180,37 @@ export class Session extends EventTarget {
   /** Messages of the rooms I am in, newest first: `{messages, cursor, partial}`; `before` is the cursor of the page before. */
   search(text, before = null) {
     return this.#connection.request("search", { text, before });
+  }
+
+  /** The commands that I may run in a room: `[{name, usage, about, who}, …]`. */
+  async commands(room) {
+    return (await this.#connection.request("commands", { room })).commands;
+  }
+
+  /** Suggestions for a command that is being typed: `[{text, label, about}, …]`. */
+  async complete(room, text) {
+    return (await this.#connection.request("complete", { room, text })).suggestions;
+  }
+
+  /** Runs `/name arguments`; a note for me goes into the store. Run again after a lost connection, it is the same call. */
+  async runCommand(room, text) {
+    const again = this.#called?.room === room && this.#called.text === text;
+    const call = again ? this.#called : { room, text, client_id: clientId() };
+    this.#called = call;
+    try {
+      const outcome = await this.#connection.request("command", call);
+      if (outcome.text) this.#note(room, text, outcome.text);
+    } catch (error) {
+      if (error.code === "connection.lost") throw error;
+      this.#called = null;
+      throw error;
+    }
+    this.#called = null;
+  }
+
+  #note(room, command, text) {
+    this.#store.addNote(room, { command, text });
+    this.#fire("note", { room, text });
   }
 
   edit(room, message, body) {
