@@ -129,6 +129,7 @@ class Interact(Action, frozen=True, kw_only=True):
 class RunCommand(Action, frozen=True, kw_only=True):
     """The user runs a command in a room; `text` is what stands behind its name."""
 
+    room: str
     command: str
     text: str
 
