@@ -61,6 +61,8 @@ async def test_a_server_without_a_part_refuses_to_start(
         ("register_routes", "garbage"),
         ("register_health_checks", "raise"),
         ("register_health_checks", "garbage"),
+        ("register_commands", "raise"),
+        ("register_commands", "garbage"),
         ("startup", "raise"),
         ("startup", "hang"),
     ],
@@ -99,6 +101,16 @@ class Trial:
         return http.post(
             f"{self.server.url}/api/v1/rooms/{self.room}/messages",
             json={"client_id": f"m{self._sent}", "body": "hello"},
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=20,
+        )
+
+    def command(self, path: str = "") -> httpx.Response:
+        self._sent += 1
+        called = {"text": "/break it"} | ({} if path else {"client_id": f"m{self._sent}"})
+        return http.post(
+            f"{self.server.url}/api/v1/rooms/{self.room}/commands{path}",
+            json=called,
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=20,
         )
@@ -181,6 +193,32 @@ def test_a_message_fails_closed(trial: Trial, hook: str, how: str) -> None:
         record(
             FAULT, f"a hanging plugin, deadline {DEADLINE} s: answered after", f"{seconds:.1f} s"
         )
+
+
+COMMAND_HOOKS = {  # by the plugin's word: the hook that is counted, and the address
+    "command": ("register_commands", ""),
+    "completion": ("complete_command", "/suggestions"),
+}
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("word", COMMAND_HOOKS)
+def test_a_command_fails_alone(trial: Trial, word: str, how: str) -> None:
+    hook, path = COMMAND_HOOKS[word]
+    blocked, reason = trial.blocked(), REASONS.get(how)
+    counted = trial.counted(hook, reason) if reason else 0
+    trial.break_(word, how)
+    answer = trial.command(path)
+    assert trial.send().status_code == 201
+    trial.mend()
+    if reason:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "plugin.failed")
+        assert trial.counted(hook, reason) == counted + 1
+        assert trial.named(hook)
+    if how == "block":
+        wait_until(lambda: trial.blocked() > blocked)
+        assert trial.named("blocks the event loop at Plugin._go_wrong")
+    assert trial.command(path).status_code == 200
 
 
 @pytest.mark.parametrize("how", WAYS)

@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import chatserver
+
+
+class Text(msgspec.Struct, frozen=True):
+    text: chatserver.Rest = ""
 
 
 class Plugin:
@@ -65,6 +71,23 @@ class Plugin:
     def register_health_checks(self) -> Sequence[chatserver.HealthCheck]:
         check = chatserver.HealthCheck("broken", self.check)
         return self._go_wrong("register_health_checks") or [check]
+
+    @chatserver.hookimpl
+    def register_commands(self) -> Sequence[chatserver.Command]:
+        command = chatserver.Command(
+            name="break",
+            about="Goes wrong.",
+            arguments=Text,
+            run=self.command,
+            complete=self.completion,
+        )
+        return self._go_wrong("register_commands") or [command]
+
+    async def command(self, invocation: chatserver.Invocation[Any]) -> Any:
+        return await self._go_wrong_later("command")
+
+    async def completion(self, completion: chatserver.Completion) -> Any:
+        return await self._go_wrong_later("completion")
 
     async def get(self, request: chatserver.Request) -> chatserver.Reply:
         reply = await self._go_wrong_later("route")
