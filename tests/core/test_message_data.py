@@ -13,9 +13,12 @@ from msgspec import Meta
 from chatserver.errors import ChatError
 from chatserver.hooks.types import Draft, EventKind, MessageData, Refusal
 from chatserver.model import NO_DATA, Message, MessageEdited, MessagePosted
+from chatserver.roomlog.room import Room
 from chatserver.service import message_data, values
 from chatserver.service.message_data import MessageDataKinds
 from chatserver.service.plugin_messages import PluginMessages
+from chatserver.testing.samples import event as event_of
+from chatserver.testing.samples import posted as posted_event
 from chatserver_plugins.memory import MemoryStore
 from tests.core.hooking import errors, hooks_of
 from tests.core.nodes import Call, add_user, config, make_service, running
@@ -425,3 +428,48 @@ async def test_an_event_that_is_not_the_plugins_is_refused() -> None:
                 await events.note(plugin, user, built.room, name, payload)
             assert caught.value.code == code
         assert built.room.head == head
+
+
+# -- bounds and rights of changes --------------------------------------------------------------
+
+
+async def test_a_message_with_data_may_be_changed_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatserver.service.history.EDITS", 2)
+    monkeypatch.setattr("chatserver.service.history.DATA_CHANGES", 4)
+    async with talk() as built:
+        with_data, plain = await posted(built, {"note": 1}), await posted(built, {})
+        for event, times in ((with_data, 4), (plain, 2)):
+            for number in range(times):
+                await built.first.messages.edit(built.owner, built.room, event.id, f"edit {number}")
+            with pytest.raises(ChatError, match=r"limit\.count"):
+                await built.first.messages.edit(built.owner, built.room, event.id, "once more")
+        with pytest.raises(ChatError, match=r"limit\.count"):
+            await built.first.messages.change_data(
+                "poll", built.room, with_data.id, lambda data: None
+            )
+
+
+async def test_a_change_needs_its_right_at_the_place_that_it_gets() -> None:
+    async with talk() as built:
+        member = await built.member("member")
+        said, _ = await built.first.messages.post(member, built.room, "m", "Hello")
+        there = await built.second.rooms.get(built.room.id)
+        await built.second.rooms.kick(built.owner, there, member.id)
+        with pytest.raises(ChatError, match=r"room\.not_found"):  # this node knows of it too late
+            await built.first.messages.edit(member, built.room, said.id, "better")
+        assert (await standing(built, said.id)).body == "Hello"
+
+
+def test_a_room_that_has_forgotten_a_change_says_that_there_may_be_one() -> None:
+    room = Room("r")
+    room.apply(posted_event("r", 1), 2)
+    room.apply(event_of(MessageEdited, "r", 2, message="r-1", body="b"), 2)
+    assert room.may_have_changed("r-1", 1) and not room.may_have_changed("r-1", 2)
+    assert not room.may_have_changed("r-9", 1)
+    for seq in range(3, 9):
+        room.apply(posted_event("r", seq), 2)
+    assert room.tail_from > 2
+    assert room.may_have_changed("r-1", room.tail_from - 1)
+    assert not room.may_have_changed("r-1", room.tail_from)
