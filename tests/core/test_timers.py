@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -374,6 +375,34 @@ def test_one_that_hangs_is_ended_at_its_deadline_and_the_others_go_on() -> None:
         await node.stop()
 
     run(test)
+
+
+def test_a_run_that_takes_no_notice_of_its_end_is_named_and_left(logged: list[str]) -> None:
+    async def test() -> None:
+        store, first, second, enough = MemoryStore(), Bell(), Bell(), asyncio.Event()
+
+        async def stubborn(due: Due) -> None:
+            while not enough.is_set():
+                with suppress(asyncio.CancelledError):
+                    await enough.wait()
+
+        first.timer = msgspec.structs.replace(first.timer, run=stubborn)
+        one = Node(store, first, name="a").start()
+        await one.timers.set(NAME, "k", START)
+        await asyncio.sleep(5)
+        async with asyncio.timeout(10):
+            await one.stop()
+        two = Node(store, second, name="b").start()
+        await asyncio.sleep(10)
+        assert second.keys == []  # who knows what the first one still does
+        await asyncio.sleep(10)
+        assert second.keys == ["k"]
+        await two.stop()
+        enough.set()
+        await asyncio.sleep(1)
+
+    run(test)
+    assert any(f"timer/{NAME} does not end" in line for line in logged)
 
 
 def test_another_node_takes_over_and_repeats_what_was_interrupted() -> None:

@@ -405,6 +405,7 @@ def test_parts_that_fail(world: World) -> None:
             "LoopBlocked",
         ),
         *("LoopSlow", "PluginFailing", "ObserverBehind", "ConsumerBehind", "ConsumerDeadLetters"),
+        "TimerDeadLetters",
         *("JobFailing", "BackupMissing", "BackupNotVerified"),
         *("MachineDiskFull", "MachineMemoryHigh"),
     }

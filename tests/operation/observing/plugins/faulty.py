@@ -57,9 +57,19 @@ class Plugin:
             raise RuntimeError("on purpose")
 
     @chatserver.hookimpl
-    async def on_event(self) -> None:
+    async def on_event(self, event: chatserver.AnyEvent) -> None:
+        await self._timers.set("faulty.dead", f"{event.room}/{event.seq}", 0.0)
         if self._is("hang"):
             await asyncio.sleep(60)
+
+    @chatserver.hookimpl
+    def register_timers(self, context: chatserver.Context) -> Sequence[chatserver.Timer]:
+        self._timers = context.timers
+        return [chatserver.Timer(name="faulty.dead", run=self.due, attempts=1)]
+
+    async def due(self, due: chatserver.Due) -> None:
+        if self._is("dead"):
+            raise RuntimeError("on purpose")
 
     @chatserver.hookimpl
     def register_consumers(self) -> Sequence[chatserver.Consumer]:
