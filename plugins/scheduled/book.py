@@ -174,9 +174,11 @@ class Book:
         if user.disabled:
             raise ChatError("user.forbidden")
         room = await self._service.rooms.get(message.room, user)
-        await self._service.messages.post(
+        _, repeated = await self._service.messages.post(
             user, room, message.client_id, message.body, message.reply_to
         )
+        if repeated and message.state == "waiting":  # no attempt of ours has come so far
+            raise ChatError("message.client_id_reused")
 
     # -- shared --------------------------------------------------------------------------------------
 

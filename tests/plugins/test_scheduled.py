@@ -100,6 +100,18 @@ async def test_a_repeated_request_schedules_one_message() -> None:
         assert sorted(await bodies(chat, ada, room)) == ["Bob's", "Hello"]
 
 
+async def test_a_client_id_of_another_message_is_told() -> None:
+    async with running("scheduled", clock=FakeClock()) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await chat.service.messages.post(ada.user, room, "c", "An earlier one")
+        await schedule(chat, ada, room)
+        await chat.clock.advance(WEEK)
+        assert await bodies(chat, ada, room) == ["An earlier one"]
+        (shown,) = await waiting(ada)
+        assert shown["error"]["code"] == "message.client_id_reused"
+
+
 async def test_a_timer_that_runs_twice_posts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running("scheduled", clock=FakeClock()) as chat:
         ada = await chat.user("ada")
