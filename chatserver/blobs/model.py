@@ -58,19 +58,16 @@ class BlobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A blob with its place in the collector's steps, since the Unix time `since`.
 
     kept: can be read and referred to. condemned: the same, but removed if nothing refers to it soon; a reference
-    makes it `kept` again. gone: its content is being removed; nothing makes it come back. `mark` is new with each
-    step, so that no record is ever the same as an earlier one.
+    makes it `kept` again. gone: its content is being removed; nothing makes it come back.
     """
 
     blob: Blob
     state: Literal["kept", "condemned", "gone"] = "kept"
     since: float = 0.0
-    mark: str = ""
 
     def at(self, state: Literal["kept", "condemned", "gone"], since: float) -> "BlobRecord":
         """The record after a step."""
-        mark = secrets.token_hex(4)
-        return BlobRecord(blob=self.blob, state=state, since=since, mark=mark)
+        return BlobRecord(blob=self.blob, state=state, since=since)
 
 
 class Waiting(msgspec.Struct, frozen=True):

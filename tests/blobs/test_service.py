@@ -208,6 +208,25 @@ class Failing:
         return call
 
 
+@pytest.mark.parametrize("number", range(1, 8))
+async def test_a_release_that_breaks_off_loses_no_blob_and_keeps_none_for_ever(number: int) -> None:
+    scene = Scene()
+    blob = await scene.take()
+    await scene.one.refer(blob.id, "x")
+    await scene.collect()  # so that it is not on the collector's list any more
+    failing = Failing(scene.store)
+    failing.at = number
+    with suppress(StoreUnavailable):
+        await scene.node(store=failing).release(blob.id, "x")
+    await scene.collect()
+    if await scene.one.holders(blob.id):
+        assert await scene.content(blob) == b"content"
+        await scene.one.release(blob.id, "x")
+        await scene.collect()
+    assert scene.pieces() == []
+    assert await scene.records() == {}
+
+
 async def test_references_keep_a_blob() -> None:
     scene = Scene()
     blob = await scene.take()
