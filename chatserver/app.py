@@ -98,10 +98,6 @@ class Server:
             tracer=tracer,
             clock=clock,
         )
-        self._graphql = self.hooks.register_graphql()
-        self.service.messages.data.register(self.hooks.register_message_data(self.context))
-        self.service.plugin_events.register(self.hooks.register_event_kinds(self.context))
-        self.service.commands.register(self.hooks.register_commands(self.context))
         self._leases = Leases(
             self.store,
             node_name(),
@@ -116,6 +112,10 @@ class Server:
             clock,
             self.config.plugins.timers,
         )
+        self._graphql = self.hooks.register_graphql()
+        self.service.messages.data.register(self.hooks.register_message_data(self.context))
+        self.service.plugin_events.register(self.hooks.register_event_kinds(self.context))
+        self.service.commands.register(self.hooks.register_commands(self.context))
         self.timers.register(self.hooks.register_timers(self.context))
         jobs = [
             *self.hooks.register_jobs(self.context),
