@@ -136,11 +136,11 @@ async def test_a_plugin_s_route_reads_large_bodies_of_users_alone(
     start: Start, tmp_path: Path
 ) -> None:
     (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "uploads.py").write_text(PLUGIN)
+    (tmp_path / "plugins" / "parcels.py").write_text(PLUGIN)
     server = start(
         {
             "plugins.folder": str(tmp_path / "plugins"),
-            "plugins.enabled": ["memory", "password", "uploads"],
+            "plugins.enabled": ["memory", "password", "parcels"],
             "limits.http_body_bytes": LARGE,
         }
     )

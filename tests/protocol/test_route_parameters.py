@@ -12,7 +12,7 @@ from tests.protocol.running import Running
 
 ENABLED = {
     "plugins.folder": str(Path(__file__).parent / "plugins"),
-    "plugins.enabled": ["memory", "password", "metrics", "uploads"],
+    "plugins.enabled": ["memory", "password", "metrics", "parcels"],
 }
 
 

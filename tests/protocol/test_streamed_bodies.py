@@ -15,7 +15,7 @@ from tests.waiting import until
 
 ENABLED = {
     "plugins.folder": str(Path(__file__).parent / "plugins"),
-    "plugins.enabled": ["memory", "password", "metrics", "uploads"],
+    "plugins.enabled": ["memory", "password", "metrics", "parcels"],
 }
 ANY = "application/octet-stream"
 
@@ -26,7 +26,7 @@ def server(start: Start) -> Running:
 
 
 def plugin(server: Running) -> Any:
-    return next(each.instance for each in server.server._plugins.all if each.name == "uploads")
+    return next(each.instance for each in server.server._plugins.all if each.name == "parcels")
 
 
 def bearer(person: Person) -> str:
@@ -167,4 +167,4 @@ def failures(server: Running) -> float:
     name = "chatserver_hook_errors_total"
     found = next(each for each in server.server.measures if each.name == name)
     assert isinstance(found, Counter)
-    return found.values.get(("uploads", "register_routes", "timeout"), 0)
+    return found.values.get(("parcels", "register_routes", "timeout"), 0)
