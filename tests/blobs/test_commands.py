@@ -11,9 +11,11 @@ from chatserver.app import Server
 from chatserver.blobs.model import Blob
 from chatserver.blobs.service import BlobService
 from chatserver.cli import main
+from chatserver.cluster.jobs import LastRun
 from chatserver.config import load
 from chatserver.errors import ChatError
 from chatserver.testing.blobs import given
+from tests.waiting import until
 
 T = TypeVar("T")
 
@@ -136,6 +138,20 @@ def test_an_installation_without_files_is_told_so(tmp_path: Path) -> None:
         done = chatserver("blobs", *arguments)
         assert done.exit_code == 1
         assert "no plugin provides a back end of blobs" in done.output
+
+
+async def test_the_jobs_run_on_a_server(tmp_path: Path) -> None:
+    here = Installation(tmp_path, "here")
+    server = Server(load(str(here.config), environ={}, overrides={"server.port": 0}))
+    async with server.opened(), server.working():
+
+        async def have_run() -> bool:
+            runs = {job.name: run for job, run in await server.jobs.last_runs()}
+            return all(runs[name] is not None for name in ("blobs.collect", "blobs.sweep"))
+
+        await until(have_run)
+        for _, run in await server.jobs.last_runs():
+            assert not isinstance(run, LastRun) or run.failures == 0
 
 
 def test_files_are_there_after_a_restart_and_the_jobs_are_listed(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every back end of blobs keeps the contract. That of S3 is in tests/operation, beside its server."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,14 +13,6 @@ from chatserver.testing.durableblobs import DurableBlobsContract
 from chatserver_plugins.disk_blobs import DiskBlobs, DiskBlobsPlugin
 from chatserver_plugins.gridfs import GridFSPlugin
 from tests.servers import Mongod
-
-
-@pytest.fixture(scope="module")
-def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    mongod = Mongod(tmp_path_factory.mktemp("replica_set"))
-    mongod.start()
-    yield mongod
-    mongod.stop()
 
 
 class TestDisk(BlobsContract):
