@@ -25,7 +25,9 @@ T = TypeVar("T")
 Document = dict[str, Any]
 
 CHUNK_BYTES = 255 * 1024  # GridFS's own; with its fields a document stays below 256 KiB
-BATCH_CHUNKS = 4  # sent at once
+BATCH_CHUNKS = (
+    2  # sent at once; they are in memory three or four times: here, as BSON, in the socket
+)
 SPARE_SECONDS = 0.5  # PyMongo times out first, with a better error
 CLOSE_SECONDS = 0.5  # a server that does not answer prevents an orderly close
 

@@ -1,22 +1,27 @@
 """20 uploads of 100 MiB at the same time take a server's process less than 50 MiB of memory."""
 
+import json
+import secrets
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.servers import Mongod
+
 UPLOADS, MIB = 20, 100
 MOST_MIB = 50
 
 PROGRAM = """
-import asyncio, hashlib, os, sys
+import asyncio, hashlib, json, os, sys
 from pathlib import Path
 
 from chatserver.app import Server
 from chatserver.config import load
 
 folder, uploads, mib = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+place = json.loads(sys.argv[4])  # the settings of the place
 PART = os.urandom(65_536)
 
 def resident():
@@ -36,9 +41,9 @@ async def watch(found):
 async def main():
     settings = {
         "server.data": folder, "server.port": 0, "logging.folder": "",
-        "plugins.enabled": ["sqlite", "password", "disk_blobs"],
+        "plugins.enabled": ["sqlite", "password", place.pop("plugin")],
         "blobs.largest_mb": 200, "blobs.mb_per_user": 5000, "blobs.uploads_per_user": uploads,
-        "plugin.disk_blobs.min_free_percent": 0.0,
+        **place,
     }
     async with Server(load(overrides=settings, environ={})).opened() as server:
         server.listen()
@@ -62,13 +67,33 @@ asyncio.run(main())
 
 @pytest.mark.long
 def test_many_large_uploads_at_once_take_little_memory(tmp_path: Path) -> None:
+    place = {"plugin": "disk_blobs", "plugin.disk_blobs.min_free_percent": 0.0}
+    assert grown_by(tmp_path, MIB, place) < MOST_MIB
+
+
+@pytest.mark.long
+def test_many_uploads_to_gridfs_at_once_take_little_memory(
+    tmp_path: Path, replica_set: Mongod
+) -> None:
+    place = {
+        "plugin": "gridfs",
+        "plugin.gridfs.uri": replica_set.uri,
+        "plugin.gridfs.database": f"test_{secrets.token_hex(8)}",
+        "plugin.gridfs.timeout_ms": 60_000,
+    }
+    assert grown_by(tmp_path, MIB // 5, place) < MOST_MIB
+
+
+def grown_by(folder: Path, mib: int, place: dict[str, object]) -> float:
+    """MiB by which a server grows while it takes UPLOADS files of `mib` MiB at the same time."""
+    arguments = [str(folder / "data"), str(UPLOADS), str(mib), json.dumps(place)]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "data"), str(UPLOADS), str(MIB)],
+        [sys.executable, "-c", PROGRAM, *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     grown = float(done.stdout.splitlines()[-1])
-    print(f"{UPLOADS} uploads of {MIB} MiB at once: {grown:.1f} MiB more memory")
-    assert grown < MOST_MIB
+    print(f"{UPLOADS} uploads of {mib} MiB to {place['plugin']}: {grown:.1f} MiB more memory")
+    return grown

@@ -21,6 +21,7 @@ from chatserver.testing.blobs import (
 )
 from chatserver.testing.link import Link
 from chatserver_plugins.s3 import S3Plugin
+from tests.blobs.test_memory import MOST_MIB, grown_by
 from tests.operation.target_servers import ADMIN, SECRET, SeaweedS3
 from tests.waiting import until
 
@@ -125,6 +126,20 @@ async def test_a_large_write_that_breaks_leaves_no_parts(
             await blobs.write(new_key(), breaking())
         await until(lambda: not client.list_multipart_uploads(Bucket=bucket).get("Uploads"))
     client.close()
+
+
+@pytest.mark.long
+def test_many_large_uploads_at_once_take_little_memory(
+    weed: SeaweedS3, bucket: str, tmp_path: Path
+) -> None:
+    place = {
+        "plugin": "s3",
+        "plugin.s3.blobs": f"s3://{bucket}/chat?endpoint={weed.endpoint}",
+        "plugin.s3.access_key": ADMIN,
+        "plugin.s3.secret_key": SECRET,
+        "plugin.s3.timeout_ms": 60_000,
+    }
+    assert grown_by(tmp_path, 20, place) < MOST_MIB
 
 
 async def test_a_server_that_is_away_is_no_reason_not_to_start(tmp_path: Path) -> None:
