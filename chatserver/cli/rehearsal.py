@@ -13,7 +13,14 @@ from chatserver.app import Server
 from chatserver.cli.targets import target_at
 from chatserver.config import Loaded
 from chatserver.copies.backup.configured import checked_key
-from chatserver.errors import FolderInUse, PortTaken, StartupError, StoreUnavailable
+from chatserver.errors import (
+    BlobsUnavailable,
+    FolderInUse,
+    PortTaken,
+    StartupError,
+    StoreUnavailable,
+)
+from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.loading import discover
 from chatserver.interfaces import Bus
 from chatserver.process.folders import DataFolder, demand_writable
@@ -32,7 +39,7 @@ def rehearse(loaded: Loaded) -> Server:
 
 
 async def rehearse_connected(loaded: Loaded) -> list[str]:
-    """Rehearse, then open the store, start the plugins, reach the bus, take the port.
+    """Rehearse, then open the store, start the plugins, reach the bus and the place of files, take the port.
 
     Returns notes for the operator. If a server runs on the same data folder, steps that only one process
     can do are skipped. Raises `StartupError`.
@@ -41,6 +48,7 @@ async def rehearse_connected(loaded: Loaded) -> list[str]:
     running = _folders(loaded)
     await _targets(loaded)
     notes = [*_port(loaded, running), *await _bus(server.hooks.provide_bus())]
+    notes += await _blobs(server.blobs)
     if running and server.store.is_private():
         return [*notes, f"The store was not tried: {running}."]
     return [*notes, *await _store(loaded, server)]
@@ -86,6 +94,22 @@ async def _bus(bus: Bus | None) -> list[str]:
         return [f"The bus does not answer within {BUS_SECONDS:g} s: a server would run without it."]
     finally:
         await bus.close()
+    return []
+
+
+async def _blobs(blobs: Blobs | None) -> list[str]:
+    """Note a place of files that does not answer: a server starts without it. Raises `StartupError`."""
+    if blobs is None:
+        return []
+    await blobs.open()
+    try:
+        await blobs.list(limit=1)
+    except BlobsUnavailable as error:
+        return [
+            f"The place of the files does not answer: {error.reason}. A server would show none."
+        ]
+    finally:
+        await blobs.close()
     return []
 
 

@@ -154,6 +154,21 @@ async def test_the_jobs_run_on_a_server(tmp_path: Path) -> None:
             assert not isinstance(run, LastRun) or run.failures == 0
 
 
+def test_a_check_tells_of_a_place_that_does_not_answer(tmp_path: Path) -> None:
+    here = Installation(tmp_path, "here")
+    answers = chatserver("check", "--connect", "-c", here.config, "--set", "server.port=0")
+    assert answers.exit_code == 0, answers.output
+    assert "does not answer" not in answers.output
+    gridfs = [
+        *("--set", "plugins.enabled=sqlite,password,gridfs"),
+        *("--set", "plugin.gridfs.uri=mongodb://127.0.0.1:9/"),
+        *("--set", "plugin.gridfs.timeout_ms=200"),
+    ]
+    away = chatserver("check", "--connect", "-c", here.config, "--set", "server.port=0", *gridfs)
+    assert away.exit_code == 0, away.output
+    assert "The place of the files does not answer: 127.0.0.1:9" in away.output
+
+
 def test_files_are_there_after_a_restart_and_the_jobs_are_listed(tmp_path: Path) -> None:
     here = Installation(tmp_path, "here")
     blob = here.take()
