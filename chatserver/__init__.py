@@ -63,6 +63,17 @@ from chatserver.hooks.commands import (
 )
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
+from chatserver.hooks.login import (
+    Identity,
+    LoginClient,
+    LoginDone,
+    LoginField,
+    LoginFlow,
+    LoginForm,
+    LoginMethod,
+    LoginRedirect,
+    LoginStep,
+)
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
 from chatserver.hooks.timing import Due, ExpiringRecords, Timer, Timers, WallClock
@@ -70,6 +81,7 @@ from chatserver.hooks.types import (
     AccountChange,
     Actor,
     Consumer,
+    Cookie,
     Draft,
     EventKind,
     GraphQLPart,
@@ -152,6 +164,8 @@ from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.inspection import Inspected, Inspection
+from chatserver.service.login.logins import MethodView
+from chatserver.service.login.sessions import OwnSession
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.rights import may_read
 from chatserver.service.search import Found, cursor_of
@@ -193,6 +207,7 @@ __all__ = [
     "Connections",
     "Consumer",
     "Context",
+    "Cookie",
     "Counter",
     "Draft",
     "Due",
@@ -210,6 +225,7 @@ __all__ = [
     "Group",
     "HealthCheck",
     "Histogram",
+    "Identity",
     "IndexPage",
     "IndexPlace",
     "Inspected",
@@ -220,6 +236,14 @@ __all__ = [
     "Invocation",
     "Job",
     "LoginAttempt",
+    "LoginClient",
+    "LoginDone",
+    "LoginField",
+    "LoginFlow",
+    "LoginForm",
+    "LoginMethod",
+    "LoginRedirect",
+    "LoginStep",
     "Look",
     "Meaning",
     "Measures",
@@ -237,12 +261,14 @@ __all__ = [
     "MessageDeleted",
     "MessageEdited",
     "MessagePosted",
+    "MethodView",
     "News",
     "NoArguments",
     "Operation",
     "Option",
     "Outcome",
     "Outlet",
+    "OwnSession",
     "Page",
     "PagePart",
     "Parts",

@@ -117,6 +117,7 @@ class Server:
         self.service.plugin_events.register(self.hooks.register_event_kinds(self.context))
         self.service.commands.register(self.hooks.register_commands(self.context))
         self.timers.register(self.hooks.register_timers(self.context))
+        self._register_login_methods()
         jobs = [
             *self.hooks.register_jobs(self.context),
             *self._backups(loaded),
@@ -320,6 +321,15 @@ class Server:
     def plugin_packages(self) -> list[tuple[str, str]]:
         return [(plugin.name, type(plugin.instance).__module__) for plugin in self._plugins.all]
 
+    def _register_login_methods(self) -> None:
+        methods = self.hooks.register_login_methods(self.context)
+        for method in methods:
+            if method.kind == "redirect" and not self.config.server.public_url:
+                raise StartupError(
+                    f"server.public_url: required, the sign-in method {method.name!r} leads back to it"
+                )
+        self.service.logins.methods.register(methods)
+
     def _backups(self, loaded: Loaded) -> list[tuple[str, Job]]:
         """The job that makes backups, if this server makes any, and the metrics of backups."""
         if not self.config.backup.every_hours:
@@ -368,6 +378,7 @@ class Server:
             worker=self._place.number if self._place else 0,
             worker_ports=self._place.ports if self._place else (),
             plugin=plugin,
+            public_url=self.config.server.public_url,
         )
 
 

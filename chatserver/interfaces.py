@@ -452,6 +452,12 @@ class Authenticator(Protocol):
         Expired ones may be among them. Nothing in them helps to make or check a token.
         """
 
+    def session_id(self, token: str) -> str:
+        """The id by which `list_sessions` names the session of a token; of an invalid token any other text."""
+
+    async def end_session(self, session: str) -> None:
+        """Revoke the session with this id of `list_sessions`; unknown ones are ignored."""
+
     async def close_session(self, token: str) -> None:
         """Revoke one token; unknown ones are ignored."""
 

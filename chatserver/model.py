@@ -51,7 +51,8 @@ class RoomKind(StrEnum):
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. `at` is the time when it was made (RFC 3339, UTC, milliseconds).
 
-    A deleted account is a shell with an id, so that its messages have an author.
+    A deleted account is a shell with an id, so that its messages have an author. `bot` is there, and true, for the
+    account of a machine.
     """
 
     id: str
@@ -61,6 +62,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     disabled: bool = False
     deleted: bool = False
+    bot: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class UserRef(msgspec.Struct, frozen=True):

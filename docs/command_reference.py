@@ -30,7 +30,7 @@ SHAPES: dict[str, tuple[str, type]] = {
     "plugins top": (LINES, shapes.HooksShown),
     **{
         f"user {name}": (OBJECT, User)
-        for name in ("add", "passwd", "role", "lock", "unlock", "rename", "delete")
+        for name in ("add", "passwd", "role", "lock", "unlock", "rename", "reset", "delete")
     },
     "user list": (LINES, User),
     "jobs": (LINES, shapes.JobShown),

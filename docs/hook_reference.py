@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from wrapping import item
 
-from chatserver.hooks import actions, commands, context, timing, types
+from chatserver.hooks import actions, commands, context, login, timing, types
 from chatserver.hooks.specs import Hooks
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
@@ -30,6 +30,8 @@ def reference() -> str:
             *_types(types, timing, context),
             "## Types of commands",
             *_types(commands),
+            "## Types of sign-in methods",
+            *_types(login),
             "## Actions",
             *_types(actions),
         ]

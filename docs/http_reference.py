@@ -24,7 +24,7 @@ from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
 from chatserver.service.rooms import RoomView
 from chatserver.version import __version__
-from chatserver.web import api
+from chatserver.web import api, login
 from chatserver.web.base import ErrorReply
 
 
@@ -45,8 +45,17 @@ _MESSAGE = f"{_ROOM}/messages/ID"
 CALLS = [
     Call("POST", "/api/v1/register", api.NewAccount, 201, api.UserReply, "Make an account and sign in. The first user becomes owner."),
     Call("POST", "/api/v1/login", api.Credentials, 200, api.UserReply, "Sign in; also sets the cookie `chat_session`."),
+    Call("GET", "/api/v1/login/methods", None, 200, login.LoginMethods, "The ways to sign in, in the order in which to show them; or to `link`, or to `confirm`.", ("purpose",)),
+    Call("POST", "/api/v1/login/begin", login.LoginBegin, 200, login.LoginProgress, "Begin a method: the first step."),
+    Call("POST", "/api/v1/login/proceed", login.LoginAnswer, 200, login.LoginProgress, "Answer a step: the next one, or a session."),
+    Call("GET", "/api/v1/login/return", None, 303, Empty, "Where another server leads the browser back to, which this leads into the page.", ("state",)),
     Call("POST", "/api/v1/logout", None, 200, Empty, "Revoke the session, and close its connections."),
     Call("GET", "/api/v1/me", None, 200, User, "The signed-in user."),
+    Call("GET", "/api/v1/me/sessions", None, 200, login.OwnSessions, "The user's sessions, newest first."),
+    Call("DELETE", "/api/v1/me/sessions/ID", None, 200, Empty, "End one of them; connections that use it are closed."),
+    Call("GET", "/api/v1/me/identities", None, 200, login.OwnIdentities, "What is linked with the account to sign in by other methods."),
+    Call("DELETE", "/api/v1/me/identities/ID", None, 200, Empty, "Remove one of them; not the last way to sign in."),
+    Call("PUT", "/api/v1/me/password", login.PasswordChange, 200, Empty, "Change one's own password; all other sessions end."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
     Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
@@ -71,6 +80,10 @@ CALLS = [
     Call("POST", f"{_ROOM}/commands/suggestions", api.TypedCommand, 200, Suggestions, "Suggest how a command that is being typed may go on."),
     Call("GET", f"{_ROOM}/events", None, 200, EventPage, "The room's log after a seq.", ("after", "limit")),
 ]  # fmt: skip
+OPEN = (
+    *("/api/v1/register", "/api/v1/login", "/api/v1/login/methods"),
+    *("/api/v1/login/begin", "/api/v1/login/proceed", "/api/v1/login/return"),
+)
 _NUMBERS = ("before", "limit")
 
 
@@ -144,7 +157,7 @@ def _operation(call: Call, names: list[str], reference: dict[Any, Any]) -> dict[
     }
     if call.body is not None:
         operation["requestBody"] = {"required": True, "content": content(call.body)}
-    if call.path in ("/api/v1/register", "/api/v1/login"):
+    if call.path in OPEN:
         operation["security"] = []
     return operation
 
@@ -154,7 +167,7 @@ def template(path: str) -> tuple[str, list[str]]:
     names: list[str] = []
 
     def name(found: re.Match[str]) -> str:
-        names.append(found[1].removesuffix("s"))
+        names.append("identity" if found[1] == "identities" else found[1].removesuffix("s"))
         return f"/{found[1]}/{{{names[-1]}}}"
 
     return re.sub(r"/(\w+)/(?:ID|NAME)", name, path), names

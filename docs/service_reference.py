@@ -14,6 +14,7 @@ from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
 from chatserver.service.interactions import Interactions
 from chatserver.service.live import Live
+from chatserver.service.login.logins import Logins
 from chatserver.service.messages import Messages
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.presence import Presence
@@ -24,6 +25,7 @@ from chatserver.service.typing_now import Typing
 
 PARTS: dict[str, type[Any]] = {
     "accounts": Accounts,
+    "logins": Logins,
     "rooms": RoomService,
     "messages": Messages,
     "interactions": Interactions,

@@ -12,6 +12,7 @@ from chatserver.cli.opened import with_server
 from chatserver.cli.options import configured
 
 if TYPE_CHECKING:
+    from chatserver.app import Server
     from chatserver.hooks.types import Actor
     from chatserver.model import User
     from chatserver.service.accounts import Accounts
@@ -157,6 +158,35 @@ def unlock(username: str, as_json: bool, source: str | None, overrides: dict[str
 
 @command.command()
 @click.argument("username")
+@click.argument("method")
+@as_json
+@configured
+def reset(
+    username: str, method: str, as_json: bool, source: str | None, overrides: dict[str, object]
+) -> None:
+    """Remove what an account has enrolled with a sign-in method, such as totp.
+
+    For somebody who lost their phone and their recovery codes. All sessions of the account stay.
+
+    \b
+    chatserver user reset ada totp
+    """
+
+    async def remove(server: Server) -> tuple[User, bool]:
+        from chatserver.errors import ChatError
+
+        user = await server.service.accounts.by_name(username)
+        if user is None:
+            raise ChatError("user.not_found")
+        return user, await server.service.logins.reset(method, user)
+
+    user, was_there = with_server(source, overrides, remove)
+    said = f"{user.username} has nothing enrolled with {method}" + (" any more." * was_there or ".")
+    say(user, as_json, said)
+
+
+@command.command()
+@click.argument("username")
 @click.argument("new", required=False)
 @click.option("--name", help="New shown name.")
 @as_json
@@ -236,10 +266,12 @@ def list_(as_json: bool, source: str | None, overrides: dict[str, object]) -> No
 
 
 def state(user: User) -> str:
-    """The state of an account: deleted, locked, or "" for an ordinary one."""
+    """The state of an account: deleted, locked, bot, or "" for an ordinary one."""
     if user.deleted:
         return "deleted"
-    return "locked" if user.disabled else ""
+    if user.disabled:
+        return "locked"
+    return "bot" if user.bot else ""
 
 
 def operator() -> Actor:

@@ -14,6 +14,7 @@ Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+_ORIGIN_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?")
 _STATIC_URL = re.compile(r"(?:https?://[A-Za-z0-9.-]+(?::\d+)?)?/(?:[A-Za-z0-9._~-]+/)*")
 
 
@@ -55,6 +56,20 @@ class ServerConfig(Section, frozen=True, kw_only=True):
             "are always compared."
         ),
     ] = True
+    methods_make_accounts: Annotated[
+        bool,
+        Meta(
+            description="Somebody who first signs in by another method than a password gets an account, "
+            "also if registration is closed."
+        ),
+    ] = True
+    public_url: Annotated[
+        str,
+        Meta(
+            description="Address by which browsers reach this server, such as https://chat.example.org. "
+            "Sign-in methods that lead to another server need it."
+        ),
+    ] = ""
     trusted_proxies: Annotated[
         list[str],
         Meta(
@@ -160,6 +175,11 @@ class ServerConfig(Section, frozen=True, kw_only=True):
                 raise ValueError(
                     f"allowed_origins: expected an origin such as https://chat.example.org, got {origin!r}"
                 )
+        if self.public_url and not _ORIGIN_URL.fullmatch(self.public_url):
+            raise ValueError(
+                "public_url: expected an address without a path, such as https://chat.example.org, "
+                f"got {self.public_url!r}"
+            )
         if self.static_url and not _STATIC_URL.fullmatch(self.static_url):
             raise ValueError(
                 "static_url: expected an address that ends in /, such as https://cdn.example.org/static/, "
@@ -272,6 +292,13 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
             description="Attempts to make an account from one address in an hour; 0 sets no limit.",
         ),
     ] = 1000
+    logins_pending: Annotated[
+        Count,
+        Meta(
+            description="Sign-ins of several steps that one address may begin in ten minutes, after which "
+            "they expire."
+        ),
+    ] = 500
     rooms_per_user: Annotated[
         Count,
         Meta(description="Most rooms one user may be in that they made or joined themselves."),

@@ -28,9 +28,10 @@ class Register(Action, frozen=True, kw_only=True):
 
 
 class SignIn(Action, frozen=True, kw_only=True):
-    """The user, whose password was right, begins a session from this address."""
+    """The user, whom the sign-in method has shown to be there, begins a session from this address."""
 
     address: str
+    method: str = "password"
 
 
 class RoomCreate(Action, frozen=True, kw_only=True):

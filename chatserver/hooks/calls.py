@@ -19,6 +19,8 @@ from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
 from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guard import Call, Guard, PluginFailed
+from chatserver.hooks.login import LoginMethod
+from chatserver.hooks.loginmethods import guarded, method_problems
 from chatserver.hooks.observers import Observers
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.targets import BackupScheme
@@ -302,6 +304,18 @@ class HookCalls:
             except Exception as error:
                 raise StartupError(f"plugin {plugin}: command {command.name}: {error}") from error
         return found
+
+    def register_login_methods(self, context: ContextOf) -> list[LoginMethod]:
+        found = self._collect(
+            "register_login_methods",
+            LoginMethod,
+            "name",
+            lambda call: {"context": context(call.plugin)},
+        )
+        for plugin, method in found:
+            for problem in method_problems(method):
+                raise StartupError(f"plugin {plugin}: sign-in method {method.name!r}: {problem}")
+        return [guarded(self.guard, plugin, method) for plugin, method in found]
 
     async def startup(self, context: ContextOf) -> None:
         for call in self._calls["startup"]:

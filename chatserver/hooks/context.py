@@ -11,10 +11,12 @@ from chatserver.hooks.actions import Action
 from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
 from chatserver.hooks.types import GraphQLPart
 from chatserver.interfaces import Records
+from chatserver.model import User
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
 
+BOT_NAME_CHARS = 100
 ResultT = TypeVar("ResultT")
 
 
@@ -43,6 +45,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     )  # files of users and of the plugin; see `BlobService`
     worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself
     plugin: str = ""  # the plugin's own name
+    public_url: str = ""  # `server.public_url`, without a slash at its end; may be empty
 
     async def claim(
         self, action: type[Action] | Literal["message"], room: str | None = None
@@ -59,3 +62,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     ) -> None:
         """End a claim; it is no error if there is none."""
         await self.service.claims.release(self.plugin, action, room)
+
+    async def bot(self, name: str, shown: str | None = None) -> User:
+        """The account of a machine, marked as `bot` wherever it is shown; nobody can sign in to it.
+
+        It is made once, over all nodes, for this plugin and `name` (1 to 100 characters); its display name is
+        `shown`, by default the same. Usable from `startup` on.
+        """
+        if not 1 <= len(name) <= BOT_NAME_CHARS:
+            raise ValueError(f"a bot's name has 1 to {BOT_NAME_CHARS} characters")
+        return await self.service.accounts.bot(f"{self.plugin}/{name}", name, shown or name)

@@ -20,12 +20,13 @@ ANSWERING = (
     *("change_message", "check_message", "change_action", "check_action"),
     *("register_routes", "register_operations", "register_message_data"),
     *("register_consumers", "register_timers", "register_commands", "complete_command"),
+    "register_login_methods",
 )
-# Hooks that are always called, however often they failed: one client's requests must not close a route for
-# all others, and jobs, consumers and timers pause by themselves. The guard also waits for their end, as a job
-# or a delivery must not run twice at the same time.
+# Hooks that are always called, however often they failed: one client's requests must not close a route, or
+# a way to sign in, for all others, and jobs, consumers and timers pause by themselves. The guard also waits for
+# their end, as a job or a delivery must not run twice at the same time.
 WITHOUT_BREAKER = (
-    *("register_routes", "register_operations"),
+    *("register_routes", "register_operations", "register_login_methods"),
     *("register_jobs", "register_consumers", "register_timers"),
 )
 

@@ -17,6 +17,7 @@ from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.commands import Command
 from chatserver.hooks.context import Context, RunInServer
+from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.timing import Timer
 from chatserver.hooks.types import (
@@ -254,6 +255,16 @@ class Hooks:
 
         Runs once at start. Return the kinds; each name begins with the plugin's name and a dot. A name that is
         taken refuses to start, as does an error. Order does not matter.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def register_login_methods(self, context: Context) -> Sequence[LoginMethod]:
+        """Further ways to sign in, and second steps after them.
+
+        Runs once at start. Return methods; clients show them in this order, after the password. A name that is
+        taken refuses to start, as does an error. An error in a step refuses the sign-in (plugin.failed), a
+        `ChatError` is shown to the client, and an error in `demand` lets nobody in.
         """
         raise NotImplementedError
 

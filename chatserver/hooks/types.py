@@ -100,15 +100,16 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: str
 
 
-Outcome: TypeAlias = Literal["ok", "wrong", "locked", "refused", "limited"]
+Outcome: TypeAlias = Literal["ok", "challenged", "wrong", "locked", "refused", "limited"]
 
 
 class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt to sign in. `user` is the id, or None if there is no such account.
 
-    `outcome` is success, a wrong password or name, a locked account or a plugin's refusal (the password was
-    right), or too many earlier failures. The last kind is reported once a minute for each account and
-    network; `times` is the number of attempts since the last report.
+    `outcome` is success, a right first step that a second one must follow, a wrong password, name or answer, a
+    locked account or a plugin's refusal (the password was right), or too many earlier failures. The last kind is
+    reported once a minute for each account and network; `times` is the number of attempts since the last report.
+    `method` is the name of the sign-in method.
     """
 
     user: str | None
@@ -116,6 +117,7 @@ class LoginAttempt(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     outcome: Outcome = "ok"
     times: int = 1
+    method: str = "password"
 
 
 Deed: TypeAlias = Literal[
@@ -124,6 +126,8 @@ Deed: TypeAlias = Literal[
     "signed_out",
     "sessions_ended",
     "password",
+    "linked",
+    "unlinked",
     "role",
     "locked",
     "unlocked",
@@ -233,6 +237,13 @@ class Request(Protocol):
         """Whether the token came in the cookie, which a browser sends with any page's requests."""
 
     @property
+    def is_secure(self) -> bool:
+        """Whether the client came over TLS, to this server or to a trusted proxy."""
+
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie; None if it is missing."""
+
+    @property
     def is_foreign(self) -> bool:
         """Whether the request comes from a page of another origin. Of those, only a GET reaches a plugin."""
 
@@ -244,6 +255,20 @@ class Request(Protocol):
 
         Raises `ChatError` auth.required, auth.invalid, limit.rate, store.unavailable.
         """
+
+
+class Cookie(msgspec.Struct, frozen=True, kw_only=True):
+    """A cookie for a browser to keep for `seconds`, None: until it closes, 0: no longer.
+
+    Scripts cannot read it. Over TLS it is `Secure`; a page of another site does not send it along, except by a
+    link (`SameSite=Lax`) unless it is `strict`.
+    """
+
+    name: str
+    value: str
+    seconds: int | None = None
+    path: str = "/"
+    strict: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,6 +287,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
     headers: Mapping[str, str] = {}
     session: str | None = None
+    cookies: Sequence[Cookie] = ()
 
 
 class Socket(Protocol):

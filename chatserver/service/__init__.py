@@ -5,6 +5,9 @@
     names.py, similar.py       rules for names of people; names that look alike
     directory.py               finding accounts
     accounts.py, founding.py   accounts and sessions; choosing the first owner
+    newcomers.py               making accounts without a password, once over all nodes
+    own_account.py             what users do with their own account
+    login/                     ways to sign in, step by step
     owners.py, removal.py      keeping the last owner; deleting accounts
     administration.py          who may administrate, and from which addresses
     attempts.py                telling plugins of attempts to sign in

@@ -12,7 +12,8 @@ from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
 from chatserver.hooks.actions import AccountLock, Register, SignIn
 from chatserver.hooks.calls import HookCalls
-from chatserver.hooks.types import AccountChange, Actor, Deed
+from chatserver.hooks.login import Identity, LoginClient
+from chatserver.hooks.types import AccountChange, Actor
 from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.model import ServerRole, User
 from chatserver.runtime.clock import now_text
@@ -21,20 +22,23 @@ from chatserver.runtime.rate import AddressRate
 from chatserver.service.administration import Administration
 from chatserver.service.attempts import Attempts
 from chatserver.service.changes import Changes
-from chatserver.service.directory import NAMES, USERS, Directory, decode_user, folded_name
+from chatserver.service.directory import NAMES, USERS, decode_user, folded_name
 from chatserver.service.founding import Founding
-from chatserver.service.names import clean_person_name, clean_username, skeletons
+from chatserver.service.login.steps import Challenged, Steps
+from chatserver.service.names import clean_person_name, clean_username
+from chatserver.service.newcomers import Newcomers, looks
+from chatserver.service.own_account import THE_SERVER, OwnAccount
 from chatserver.service.owners import Owners
 from chatserver.service.similar import Similar
 
 PASSWORD_CHARS = 1024  # a longer password is refused before any work is done
+PASSWORD = "password"  # noqa: S105 - the name of the method; no plugin's has it
 DELETED_NAME = "deleted user"
-THE_SERVER = Actor()
 
 _encode = msgspec.json.encode
 
 
-class Accounts(Directory):
+class Accounts(OwnAccount):
     """All accounts of the installation."""
 
     def __init__(
@@ -46,17 +50,20 @@ class Accounts(Directory):
         changes: Changes,
         config: Config,
         administration: Administration,
+        steps: Steps,
+        attempts: Attempts,
     ) -> None:
-        super().__init__(store)
+        super().__init__(store, authenticator, hooks, hub, changes, steps)
         self._administration = administration
-        self._authenticator, self._hooks = authenticator, hooks
-        self._hub, self._config = hub, config.server
+        self._config = config.server
         self._founding, self._owners = Founding(store), Owners(store)
         self.similar = Similar(store)
-        self._attempts = Attempts(hooks)
+        self._newcomers = Newcomers(
+            store, self.similar, self._founding, self.identities, self._claim, self._tell_added
+        )
+        self._attempts = attempts
         hourly = config.limits.registrations_per_hour
         self._registrations = AddressRate(hourly / 3600, hourly)
-        self._changes = changes
         changes.watch("user", self._recheck)
 
     def known(self, user: str) -> User | None:
@@ -70,22 +77,50 @@ class Accounts(Directory):
     # -- signing up and in -----------------------------------------------------------------------
 
     async def register(
-        self, username: str, password: str, name: str | None = None, address: str = ""
+        self,
+        username: str,
+        password: str,
+        name: str | None = None,
+        address: str = "",
+        client: LoginClient | None = None,
     ) -> tuple[User, str]:
         """Make an account and sign it in. The first account of the installation becomes owner.
 
         Each attempt counts for its `address`; attempts without an address count together. Raises
-        `ChatError` auth.closed, limit.rate, action.refused, and those of `add`.
+        `ChatError` auth.closed, limit.rate, action.refused, auth.challenge, and those of `add`.
         """
-        if self._config.registration == "closed":
+        client = client or LoginClient(address=address)
+        user = await self.sign_up(username, password, name, address)
+        identity = Identity(method=PASSWORD, subject=user.id)
+        await self._demand_challenges(user, identity, client)
+        return user, await self._new_session(user, identity, client)
+
+    async def sign_up(
+        self,
+        username: str,
+        password: str,
+        name: str | None = None,
+        address: str = "",
+        *,
+        is_invited: bool = False,
+    ) -> User:
+        """Make an account for somebody, by the rules of `register`; also if that is closed, for the invited."""
+        if self._config.registration == "closed" and not is_invited:
             raise ChatError("auth.closed")
-        self._registrations.take(address)
-        action = Register(username=clean_username(username), name=name, address=address)
-        wanted = await self._hooks.allow(action, None, address, clean=_cleaned)
-        user = await self._made(username, password, wanted.name, None, Actor(address=address))
+        wanted = await self.admit_newcomer(clean_username(username), name, address)
+        user = await self._made(username, password, wanted, None, Actor(address=address))
         by = Actor(user=user.id, address=address or None)
         self._tell("registered", user, by, role=user.role)
-        return user, await self._authenticator.open_session(user.id)
+        return user
+
+    async def admit_newcomer(self, username: str, name: str | None, address: str) -> str | None:
+        """Count somebody who is to get an account, and ask plugins; returns the shown name as they want it.
+
+        Raises `ChatError` limit.rate, action.refused.
+        """
+        self._registrations.take(address)
+        action = Register(username=username, name=name, address=address)
+        return (await self._hooks.allow(action, None, address, clean=_cleaned)).name
 
     async def add(
         self,
@@ -97,8 +132,11 @@ class Accounts(Directory):
     ) -> User:
         """Make an account. Raises `ChatError` user.exists, request.invalid."""
         user = await self._made(username, password, name, role, by)
-        self._tell("added", user, by, role=user.role)
+        self._tell_added(user, by)
         return user
+
+    def _tell_added(self, user: User, by: Actor) -> None:
+        self._tell("added", user, by, role=user.role)
 
     async def _made(
         self, username: str, password: str, name: str | None, role: ServerRole | None, by: Actor
@@ -124,6 +162,27 @@ class Accounts(Directory):
                 await self.similar.release(user.id, claimed)
             raise
         return await self._settled(user) if role is None else self._remember(user)
+
+    async def made_once(
+        self, user: str, suggestion: str, name: str, by: Actor, *, bot: bool = False
+    ) -> User:
+        """The account with this id; made without a password if it does not exist, on one node.
+
+        It gets a free user name like the suggested one. Raises `StoreUnavailable`; then the same call finishes.
+        """
+        raw = await self._store.get(USERS, user)
+        if raw is None:
+            await self._newcomers.make(user, suggestion, name, by, bot)
+            raw = await self._store.get(USERS, user)
+        if raw is None:
+            raise ChatError("user.exists")
+        found = self._remember(decode_user(raw))
+        return found if bot else await self._settled(found)
+
+    async def bot(self, key: str, suggestion: str, name: str) -> User:
+        """The account of a machine under this key, made once over all nodes; nobody can sign in to it."""
+        made = await self._newcomers.bot(key)
+        return await self.made_once(made, suggestion, name, THE_SERVER, bot=True)
 
     async def _claim(self, user: User, by: Actor) -> list[str]:
         """Claim the user's names, so that no other account gets similar ones. See `Similar.claim`.
@@ -166,12 +225,36 @@ class Accounts(Directory):
             raise ChatError("user.exists")
 
     async def login(
-        self, username: str, password: str, address: str, device: str = ""
+        self,
+        username: str,
+        password: str,
+        address: str,
+        device: str = "",
+        client: LoginClient | None = None,
     ) -> tuple[User, str]:
         """Sign in. Raises `ChatError` auth.invalid, the same for every reason, limit.rate, or action.refused.
 
-        `device` is a token of `remember_device`, if the client holds one.
+        `device` is a token of `remember_device`, if the client holds one. If the account needs a second step,
+        it raises auth.challenge, with that step in its `detail`.
         """
+        client = client or LoginClient(address=address, device=device)
+        user, known = await self._verify(username, password, address, device)
+        if user is None:
+            self._attempts.tell(known, address, "wrong", PASSWORD)
+            raise ChatError("auth.invalid")
+        return await self.open_session(user, Identity(method=PASSWORD, subject=user.id), client)
+
+    async def verified(self, username: str, password: str, address: str, device: str = "") -> User:
+        """The account whose password this is. Raises `ChatError` auth.invalid, limit.rate."""
+        user, _ = await self._verify(username, password, address, device)
+        if user is None:
+            raise ChatError("auth.invalid")
+        return user
+
+    async def _verify(
+        self, username: str, password: str, address: str, device: str
+    ) -> tuple[User | None, str | None]:
+        """The account if the password is right; and the id of the account of this name, if there is one."""
         account = folded_name(username)[:100]
         # The same reads for unknown accounts, so that the time taken does not reveal which exist.
         found = await self._store.get(NAMES, account)
@@ -186,20 +269,54 @@ class Accounts(Directory):
             if error.code == "limit.rate":
                 self._attempts.tell_limited(account, known, address)
             raise
-        if not matches or user is None:
-            self._attempts.tell(known, address, "wrong")
+        return (user if matches and user is not None and not user.bot else None), known
+
+    async def open_session(
+        self, user: User, identity: Identity, client: LoginClient
+    ) -> tuple[User, str]:
+        """Sign a user in, whom `identity.method` has just shown to be there; returns a token.
+
+        Raises `ChatError` auth.invalid for a locked account or a bot, action.refused, and auth.challenge if the
+        account needs another step: then there is no session.
+        """
+        if user.disabled or user.bot:
+            self._attempts.tell(user.id, client.address, "locked", identity.method)
             raise ChatError("auth.invalid")
-        if user.disabled:
-            self._attempts.tell(known, address, "locked")
+        await self._demand_challenges(user, identity, client)
+        return await self.open_challenged(user, identity, client)
+
+    async def open_challenged(
+        self, user: User, identity: Identity, client: LoginClient
+    ) -> tuple[User, str]:
+        """Like `open_session`, for a user who has passed all challenges."""
+        if user.disabled or user.bot:
+            self._attempts.tell(user.id, client.address, "locked", identity.method)
             raise ChatError("auth.invalid")
         try:
-            await self._hooks.allow(SignIn(address=address), user)
+            await self._hooks.allow(SignIn(address=client.address, method=identity.method), user)
         except ChatError:
-            self._attempts.tell(known, address, "refused")
+            self._attempts.tell(user.id, client.address, "refused", identity.method)
             raise
-        self._attempts.tell(known, address, "ok")
+        self._attempts.tell(user.id, client.address, "ok", identity.method)
         user = await self._settled(user)
-        return user, await self._authenticator.open_session(user.id)
+        return user, await self._new_session(user, identity, client)
+
+    async def _demand_challenges(self, user: User, identity: Identity, client: LoginClient) -> None:
+        """Raise `Challenged` if the account needs another step after this one."""
+        if not self._steps.methods.are_demanded:
+            return
+        groups = await self._steps.demanded(user, identity)
+        if not groups:
+            return
+        turn = await self._steps.challenge(user, identity, groups, client)
+        if turn is not None:
+            self._attempts.tell(user.id, client.address, "challenged", identity.method)
+            raise Challenged(turn)
+
+    async def _new_session(self, user: User, identity: Identity, client: LoginClient) -> str:
+        token = await self._authenticator.open_session(user.id)
+        await self.sessions.note(user.id, token, identity.method, client, identity.sid)
+        return token
 
     async def remember_device(self, user: User, device: str = "") -> str:
         """A token for the device on which the user just signed in; `device` itself if it is valid."""
@@ -238,6 +355,7 @@ class Accounts(Directory):
         user = await self._authenticator.session(token)
         await self._authenticator.close_session(token)
         if user is not None:
+            await self.sessions.forget(user, self.sessions.id_of(token))
             for subscriber in self._hub.of_user(user):
                 if subscriber.token == token:
                     subscriber.pipe.close(CLOSE_REJECTED, "signed out")
@@ -259,9 +377,34 @@ class Accounts(Directory):
         user = await self._named(username)
         self._check_password(password, user.username, user.name)
         await self._authenticator.set_password(user.id, password)
+        await self.identities.note_password(user.id, has=True)
         await self._end_sessions(user, CLOSE_REJECTED, "the password was changed")
         self._tell("password", user, by)
         return user
+
+    async def change_password(
+        self, user: User, token: str, old: str, new: str, address: str, device: str = ""
+    ) -> None:
+        """Change one's own password; all other sessions of the account end.
+
+        An account without a password gets its first one by a recent confirmation instead. Raises `ChatError`
+        auth.invalid, auth.confirm, limit.rate, request.invalid.
+        """
+        self._check_password(new, user.username, user.name)
+        if await self.identities.has_password(user.id):
+            await self.verified(user.username, old, address, device)
+        else:
+            await self.demand_recent(user, token)
+        await self._authenticator.set_password(user.id, new)
+        await self.identities.note_password(user.id, has=True)
+        await self._steps.flows.end(user.id)
+        current = self.sessions.id_of(token)
+        others = {each for each in await self.sessions.ids(user.id) if each != current}
+        for session in others:
+            await self.sessions.end(user.id, session)
+        by = Actor(user=user.id, address=address)
+        await self._ended(user.id, others, by)
+        self._tell("password", user, by)
 
     async def set_role(self, username: str, role: ServerRole, by: Actor = THE_SERVER) -> User:
         """Give an account another role on the server. Raises `ChatError` user.not_found, user.last_owner."""
@@ -322,7 +465,7 @@ class Accounts(Directory):
         changed = await self._change(user, username=folded, name=shown)
         if folded != old:
             await self._store.delete(NAMES, old)
-        await self.similar.release(user.id, _looks(user) - _looks(changed))
+        await self.similar.release(user.id, looks(user) - looks(changed))
         self._tell("renamed", changed, by)
         return changed
 
@@ -339,7 +482,7 @@ class Accounts(Directory):
         """
         user = await self._named(username)
         async with self._keeping_an_owner(user, gives_up=True):
-            await self.similar.release(user.id, _looks(user))
+            await self.similar.release(user.id, looks(user))
             gone = await self._change(
                 user,
                 username=f"deleted-{user.id}",
@@ -349,6 +492,7 @@ class Accounts(Directory):
                 deleted=True,
             )
         await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
+        await self.identities.forget(user.id)
         # Neither the password nor the places where it was used remain.
         await self._authenticator.set_password(user.id, secrets.token_urlsafe(32))
         self._tell("deleted", gone, by)
@@ -380,20 +524,11 @@ class Accounts(Directory):
 
     async def _end_sessions(self, user: User, code: int, reason: str) -> None:
         await self._authenticator.close_sessions(user.id)
+        await self._steps.flows.end(user.id)
+        await self.sessions.forget(user.id)
         for subscriber in self._hub.of_user(user.id):
             subscriber.pipe.close(code, reason)
         await self._changes.announce("user", user.id)
-
-    def _tell(
-        self,
-        what: Deed,
-        user: User,
-        by: Actor,
-        *,
-        role: ServerRole | None = None,
-        was: ServerRole | None = None,
-    ) -> None:
-        self._hooks.on_account(AccountChange(what=what, user=user.id, by=by, role=role, was=was))
 
     async def _recheck(self, user: str) -> None:
         """Apply another node's change of the account to its connections on this node."""
@@ -416,7 +551,3 @@ def _cleaned(action: Register) -> Register:
     """The action with a clean shown name. Raises `ChatError` request.invalid."""
     name = clean_person_name(action.name) if action.name and action.name.strip() else None
     return msgspec.structs.replace(action, name=name)
-
-
-def _looks(user: User) -> set[str]:
-    return skeletons(user.username) | skeletons(user.name)

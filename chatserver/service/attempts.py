@@ -20,9 +20,11 @@ class Attempts:
         # (account as typed, network) -> time of the last one told, and number of attempts not told since
         self._limited: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
-    def tell(self, user: str | None, address: str, outcome: Outcome) -> None:
+    def tell(self, user: str | None, address: str, outcome: Outcome, method: str) -> None:
         self._hooks.on_login(
-            LoginAttempt(user=user, address=address, ok=outcome == "ok", outcome=outcome)
+            LoginAttempt(
+                user=user, address=address, ok=outcome == "ok", outcome=outcome, method=method
+            )
         )
 
     def tell_limited(self, account: str, user: str | None, address: str) -> None:

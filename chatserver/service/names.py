@@ -6,6 +6,7 @@ is our own: those of Latin, Cyrillic, Greek, digits and Japanese that matter in 
 """
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from chatserver.errors import ChatError
 USERNAME_CHARS, NAME_CHARS = 32, 200
 MARKS = 4  # on one letter (UTS 39, 5.4)
 
+_FOREIGN = re.compile(r"[^\w.-]+")  # that no user name has
 _USERNAME = re.compile(r"[\w](?:[\w.-]{0,30}[\w])?")
 # Each of these sets, together with Latin, counts as one script (UTS 39, 5.2).
 _PROFILES = (
@@ -56,6 +58,18 @@ def clean_username(text: str) -> str:
         )
     _check_scripts("username", name)
     return name
+
+
+def free_names(suggestion: str) -> Iterator[str]:
+    """Valid user names like the suggested one, to try in this order."""
+    base = _FOREIGN.sub("-", _folded(suggestion))[: USERNAME_CHARS - 8].strip("-.")
+    try:
+        base = clean_username(base)
+    except ChatError:
+        base = "user"
+    yield base
+    yield from (f"{base}-{number}" for number in range(2, 10))
+    yield from (f"{base}-{secrets.token_hex(3)}" for _ in range(20))
 
 
 def clean_person_name(text: str) -> str:

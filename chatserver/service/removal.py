@@ -6,8 +6,9 @@ from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.types import Actor
 from chatserver.interfaces import Store
 from chatserver.model import User
-from chatserver.service.accounts import THE_SERVER, Accounts
+from chatserver.service.accounts import Accounts
 from chatserver.service.markers import MARKERS
+from chatserver.service.own_account import THE_SERVER
 from chatserver.service.rooms import RoomService
 
 PAGE = 1000

@@ -34,6 +34,7 @@ from chatserver.search.indexer import LOOK_SECONDS as INDEX_SECONDS
 from chatserver.search.indexer import Indexer
 from chatserver.service.accounts import Accounts
 from chatserver.service.administration import Administration
+from chatserver.service.attempts import Attempts
 from chatserver.service.changes import LOOK_SECONDS, Changes
 from chatserver.service.claims import Claims
 from chatserver.service.commands import Commands
@@ -44,6 +45,9 @@ from chatserver.service.history import History
 from chatserver.service.inspection import Inspection
 from chatserver.service.interactions import Interactions
 from chatserver.service.live import Live
+from chatserver.service.login.logins import SWEEP_SECONDS, Logins
+from chatserver.service.login.password import password_method
+from chatserver.service.login.steps import Steps
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.plugin_events import PluginEvents
@@ -97,9 +101,21 @@ class Service:
         )
         self.changes.watch("turn", self._give_way)
         self.administration = Administration(config.server.admin_networks)
+        attempts = Attempts(hooks)
+        steps = Steps(store, config, attempts)
         self.accounts = Accounts(
-            store, authenticator, hooks, self.hub, self.changes, config, self.administration
+            store,
+            authenticator,
+            hooks,
+            self.hub,
+            self.changes,
+            config,
+            self.administration,
+            steps,
+            attempts,
         )
+        steps.methods.register([password_method(self.accounts)])
+        self.logins = Logins(self.accounts, steps, config)
         self.history = History(store, self.room_cache, limits)
         online = Online()
         self.rooms = RoomService(
@@ -169,6 +185,7 @@ class Service:
         self._tasks += [
             self._repeated(self.indexer.look, INDEX_SECONDS),
             self._repeated(self.accounts.similar.look, SIMILAR_SECONDS),
+            self._repeated(self.logins.sweep, SWEEP_SECONDS),
         ]
 
     async def stop(self) -> None:

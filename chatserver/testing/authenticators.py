@@ -111,6 +111,16 @@ class AuthenticatorContract:
         assert await authenticator.session(second) is None
         assert await authenticator.session(other) == "u2"
 
+    async def test_one_session_is_ended_by_its_id(self, authenticator: Authenticator) -> None:
+        tokens = [await authenticator.open_session(user) for user in ("u1", "u1", "u2")]
+        listed = await authenticator.list_sessions(None, "", 10)
+        assert {each.id for each in listed} == {authenticator.session_id(each) for each in tokens}
+        for unknown in ("", "u1", "u1/", "日本語", tokens[1]):
+            await authenticator.end_session(unknown)
+        await authenticator.end_session(authenticator.session_id(tokens[0]))
+        found = [await authenticator.session(token) for token in tokens]
+        assert found == [None, "u1", "u2"]
+
     async def test_other_nodes_know_a_session(
         self, make_authenticator: MakeAuthenticator, records: KeptRecords
     ) -> None:

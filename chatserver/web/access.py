@@ -1,5 +1,6 @@
 """Reads from a request its credentials, the client's address, and whether its page's origin is allowed."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -15,9 +16,13 @@ COOKIE: Final = "chat_session"
 HOST_COOKIE: Final = "__Host-chat_session"
 DEVICE_COOKIE: Final = "chat_device"  # tells that somebody signed in here before; grants no access
 DEVICE_SECONDS = 90 * 86400
+# The secret that binds the steps of a sign-in to this browser; the second name as above.
+LOGIN_COOKIE: Final = "chat_login"
+HOST_LOGIN_COOKIE: Final = "__Host-chat_login"
 # Headers that a proxy adds to a request.
 FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded")
 
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _warnings = Repeated()
 
 
@@ -159,3 +164,10 @@ def device_token(request: HTTPServerRequest) -> str:
     """The token of the cookie that marks a device on which somebody signed in before; "" without one."""
     morsel = request.cookies.get(DEVICE_COOKIE) if "Cookie" in request.headers else None
     return morsel.value if morsel is not None else ""
+
+
+def login_secret(request: HTTPServerRequest, *, secure: bool) -> str:
+    """The browser's secret for the steps of a sign-in; "" without one. Over TLS a neighbour cannot plant it."""
+    name = HOST_LOGIN_COOKIE if secure else LOGIN_COOKIE
+    morsel = request.cookies.get(name) if "Cookie" in request.headers else None
+    return morsel.value if morsel is not None and _SECRET.fullmatch(morsel.value) else ""

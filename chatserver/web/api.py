@@ -9,12 +9,23 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.errors import ChatError
+from chatserver.hooks.login import LoginClient
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.protocol import ClientId, Data, Id, Sent, Values
 from chatserver.roomlog.room import NEWEST_PAGE, Room
+from chatserver.service.login.flows import FLOW_SECONDS
+from chatserver.service.login.steps import Challenged
 from chatserver.service.rooms import MEMBER_PAGE
 from chatserver.service.views import RoomView
-from chatserver.web.access import DEVICE_COOKIE, DEVICE_SECONDS, bearer_token, device_token
+from chatserver.web.access import (
+    DEVICE_COOKIE,
+    DEVICE_SECONDS,
+    HOST_LOGIN_COOKIE,
+    LOGIN_COOKIE,
+    bearer_token,
+    device_token,
+    login_secret,
+)
 from chatserver.web.base import BaseHandler
 
 CREDENTIALS_BYTES = 65536  # of a body before sign-in; signed-in users may send larger ones
@@ -92,12 +103,37 @@ class SessionHandler(BaseHandler):
     """A handler that signs in or out: a token goes out in the body for bots and as a cookie for pages."""
 
     async def signed_in(self, user: User, token: str, status: int) -> None:
+        await self.keep_session(user, token)
+        self.reply(UserReply(user, token), status)
+
+    async def keep_session(self, user: User, token: str) -> None:
+        """Have a browser keep the session, and that somebody signed in here."""
         self.give_cookie(token)
         held = device_token(self.request)
         device = await self.service.accounts.remember_device(user, held)
         if device:
             self._give(DEVICE_COOKIE, device, DEVICE_SECONDS)
-        self.reply(UserReply(user, token), status)
+
+    def client(self) -> LoginClient:
+        """The client that signs in."""
+        is_secure = self.access.is_secure(self.request)
+        return LoginClient(
+            address=self.address,
+            agent=self.request.headers.get("User-Agent", ""),
+            device=device_token(self.request),
+            secret=login_secret(self.request, secure=is_secure),
+            is_secure=is_secure,
+        )
+
+    def keep_secret(self, secret: str) -> None:
+        """Have a browser keep the secret of a sign-in that is under way."""
+        secure = self.access.is_secure(self.request)
+        self._give(HOST_LOGIN_COOKIE if secure else LOGIN_COOKIE, secret, int(FLOW_SECONDS))
+
+    def challenged(self, error: Challenged) -> Challenged:
+        """The error of a sign-in that another step must follow, which the browser may continue."""
+        self.keep_secret(error.turn.secret)
+        return error
 
     def _give(self, name: str, value: str, seconds: int) -> None:
         self.set_cookie(
@@ -121,9 +157,12 @@ class CredentialsHandler(SessionHandler):
 class Register(CredentialsHandler):
     async def post(self) -> None:
         given = self.body(NewAccount)
-        user, token = await self.service.accounts.register(
-            given.username, given.password, given.name, self.address
-        )
+        try:
+            user, token = await self.service.accounts.register(
+                given.username, given.password, given.name, self.address, self.client()
+            )
+        except Challenged as error:
+            raise self.challenged(error) from None
         await self.signed_in(user, token, 201)
 
 
@@ -131,9 +170,13 @@ class Login(CredentialsHandler):
     async def post(self) -> None:
         given = self.body(Credentials)
         self.service.rates.take(None, self.address)
-        user, token = await self.service.accounts.login(
-            given.username, given.password, self.address, device_token(self.request)
-        )
+        client = self.client()
+        try:
+            user, token = await self.service.accounts.login(
+                given.username, given.password, self.address, client.device, client
+            )
+        except Challenged as error:
+            raise self.challenged(error) from None
         await self.signed_in(user, token, 200)
 
 

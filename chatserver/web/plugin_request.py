@@ -27,8 +27,10 @@ class PluginRequest:
         self.length = _announced(request.headers)
         self.token = handler.token
         self.has_cookie = self.token is not None and bearer_token(request) is None
+        self.is_secure = handler.access.is_secure(request)
         self.is_foreign = handler.access.is_foreign(request)
         self._headers = request.headers
+        self._cookies = request.cookies if "Cookie" in request.headers else {}
         self._query = request.query
         self._service = handler.service
         self._user = handler._user
@@ -43,6 +45,10 @@ class PluginRequest:
 
     def header(self, name: str) -> str | None:
         return self._headers.get(name)
+
+    def cookie(self, name: str) -> str | None:
+        morsel = self._cookies.get(name)
+        return None if morsel is None else morsel.value
 
     async def parts(self) -> AsyncIterator[bytes]:
         if self._incoming is not None:

@@ -48,6 +48,16 @@ class PluginRoute(BaseHandler):
             self.give_cookie(reply.session)
         elif reply.session is not None:
             self.take_cookie()
+        for cookie in reply.cookies:
+            self.set_cookie(
+                cookie.name,
+                cookie.value,
+                max_age=cookie.seconds,
+                httponly=True,
+                samesite="Strict" if cookie.strict else "Lax",
+                secure=self.access.is_secure(self.request),
+                path=cookie.path,
+            )
         if isinstance(reply.body, bytes):
             self.finish(reply.body or None)
         else:

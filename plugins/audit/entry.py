@@ -40,6 +40,7 @@ class LoginEntry(
     ok: bool
     outcome: Outcome
     times: int = 1
+    method: str = "password"
 
 
 class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,6 +102,7 @@ def login_entry(attempt: LoginAttempt) -> bytes:
             ok=attempt.ok,
             outcome=attempt.outcome,
             times=attempt.times,
+            method=attempt.method,
         )
     )
 

@@ -95,7 +95,8 @@ def _pager(
 
 
 def _role(user: User) -> str:
-    return f"{user.role}, locked" if user.disabled else user.role
+    marks = [name for name, is_set in (("bot", user.bot), ("locked", user.disabled)) if is_set]
+    return ", ".join([user.role, *marks])
 
 
 def _session(session: StoredSession) -> Sequence[str]:

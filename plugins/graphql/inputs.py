@@ -32,6 +32,15 @@ class Login(Input, frozen=True, kw_only=True, rename="camel"):
     password: str
 
 
+class EndSession(Input, frozen=True, kw_only=True, rename="camel"):
+    session_id: Id
+
+
+class ChangePassword(Input, frozen=True, kw_only=True, rename="camel"):
+    old: str
+    new: str
+
+
 class SetUserDisabled(Input, frozen=True, kw_only=True, rename="camel"):
     username: Annotated[str, Meta(max_length=200)]
     disabled: bool

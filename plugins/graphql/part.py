@@ -43,6 +43,9 @@ COSTS = {
     "Mutation.register": 1000,
     "Query.commandSuggestions": 20,
     "Mutation.runCommand": 50,  # a plugin does what it does
+    "Mutation.changePassword": 2000,
+    "Mutation.endSession": 20,
+    "Query.mySessions": 20,
     "Query.node": 10,
     "Query.nodes": 100,  # the greatest number of ids
     "Room.messages": 10,  # share of a read of the store
@@ -52,6 +55,8 @@ COSTS = {
     "Message.replyToMessage": 5,
 }
 LENGTHS = {
+    "Query.loginMethods": 5,
+    "Query.mySessions": 10,
     "Query.rooms": queries.PAGE_MOST,
     "Query.search": queries.PAGE_MOST,
     "Room.messages": rooms.MESSAGES_MOST,
@@ -74,6 +79,10 @@ def own_part() -> GraphQLPart:
         sdl="\n".join(text.read_text(encoding="utf-8") for text in texts),
         resolvers={
             "Query.me": queries.me,
+            "Query.loginMethods": queries.login_methods,
+            "Query.mySessions": queries.my_sessions,
+            "Session.created": users.session_created,
+            "Session.expires": users.session_expires,
             "Query.user": queries.user,
             "Query.userByName": queries.user_by_name,
             "Query.rooms": queries.rooms,
@@ -88,6 +97,7 @@ def own_part() -> GraphQLPart:
             "User.role": users.role,
             "User.at": users.at,
             "User.disabled": users.disabled,
+            "User.bot": users.bot,
             "Room.read": rooms.read,
             "Room.unread": rooms.unread,
             "Room.mentions": rooms.mentions,
@@ -128,6 +138,8 @@ def own_part() -> GraphQLPart:
             "Mutation.register": mutations.register,
             "Mutation.login": mutations.login,
             "Mutation.logout": mutations.logout,
+            "Mutation.endSession": mutations.end_session,
+            "Mutation.changePassword": mutations.change_password,
             "Mutation.setUserDisabled": mutations.set_user_disabled,
             "Mutation.createRoom": mutations.create_room,
             "Mutation.changeRoom": mutations.change_room,

@@ -48,6 +48,8 @@ class PasswordAuthenticator:
         self.open_session = sessions.open
         self.session = sessions.user
         self.list_sessions = sessions.stored
+        self.session_id = sessions.id_of
+        self.end_session = sessions.end
         self.close_session = sessions.close
         self.close_sessions = sessions.close_all
 

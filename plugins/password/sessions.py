@@ -48,6 +48,10 @@ def _prefix(user: str) -> str:
     return f"{PREFIX}{user}/"
 
 
+def _id(user: str, digest: str) -> str:
+    return f"{user}/{digest[:SHOWN_DIGITS]}"
+
+
 def _place(token: str) -> tuple[str, str] | None:
     """The user and record key of a token; None if it cannot be a token."""
     if _TOKEN.fullmatch(token) is None:
@@ -112,11 +116,27 @@ class Sessions:
         user, _, digest = key.removeprefix(PREFIX).partition("/")
         session = _decode(value)
         return StoredSession(
-            id=f"{user}/{digest[:SHOWN_DIGITS]}",
+            id=_id(user, digest),
             user=user,
             created=session.created,
             expires=session.renewed + self.lifetime,
         )
+
+    def id_of(self, token: str) -> str:
+        place = _place(token)
+        if place is None:
+            return ""
+        user, key = place
+        return _id(user, key.removeprefix(_prefix(user)))
+
+    async def end(self, session: str) -> None:
+        """See `chatserver.Authenticator`."""
+        user, _, digits = session.partition("/")
+        if _USER.fullmatch(user) is None or len(digits) != SHOWN_DIGITS:
+            return
+        found = await self._records.scan(f"{PREFIX}{session}")
+        if found:
+            await self._revoke(user, [key for key, _ in found])
 
     async def close(self, token: str) -> None:
         place = _place(token)

@@ -27,7 +27,7 @@ class WebhooksPlugin:
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
-        bots = Bots(context.records, context.service)
+        bots = Bots(context)
         incoming = self._config.incoming.items()
         return [IncomingHook(name, hook, context, bots).route for name, hook in incoming]
 

@@ -43,6 +43,11 @@ class NoPasswords:
     async def list_sessions(self, user: str | None, after: str, limit: int) -> list[StoredSession]:
         return []
 
+    def session_id(self, token: str) -> str:
+        return token
+
+    async def end_session(self, session: str) -> None: ...
+
     async def close_session(self, token: str) -> None: ...
 
     async def close_sessions(self, user: str) -> None: ...

@@ -207,7 +207,11 @@ OTHER_ROUTES |= {
     ("PATCH", "/rooms/{room}/messages/{message}"),
     ("POST", "/rooms/{room}/commands/suggestions"),
 }
-OTHER_MUTATIONS = {"logout", "markRead", "setTyping", "sendMessage", "editMessage"}
+# A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
+OTHER_ROUTES |= {("POST", "/login/begin"), ("POST", "/login/proceed"), ("PUT", "/me/password")}
+OTHER_ROUTES |= {("DELETE", "/me/sessions/{session}"), ("DELETE", "/me/identities/{identity}")}
+OTHER_MUTATIONS = {"endSession", "changePassword"}
+OTHER_MUTATIONS |= {"logout", "markRead", "setTyping", "sendMessage", "editMessage"}
 
 
 @pytest.fixture(scope="module")

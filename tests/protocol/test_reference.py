@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from chatserver import PluginEvent, UnknownEvent, UserRef, errors
 from chatserver.app import Server
 from chatserver.protocol import OPS
-from chatserver.web.api import ROUTES
+from chatserver.web import api, login
 from tests.protocol.client import Client
 from tests.protocol.running import PASSWORD, Person, Running
 from tests.waiting import until
@@ -55,7 +55,7 @@ def test_the_reference_lists_every_operation_code_and_route() -> None:
     calls = {(call.method, call.path) for call in http_reference.CALLS}
     assert calls == {
         (method, path)
-        for _, handler, path in ROUTES
+        for _, handler, path in (*api.ROUTES, *login.ROUTES)
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if method.lower() in _own(handler)
     }
@@ -215,6 +215,8 @@ async def test_every_http_answer_validates(server: Running) -> None:
     assert seen == {(call.method, call.path) for call in http_reference.CALLS} - {
         ("PUT", "/api/v1/users/NAME"),  # for staff; its answer is a user
         ("POST", "/api/v1/rooms/ID/messages/ID/interactions"),  # needs a plugin
+        ("GET", "/api/v1/login/return"),  # leads on; no JSON
+        ("DELETE", "/api/v1/me/identities/ID"),  # needs a method of a plugin
     }
     refused = await anna.http("GET", "/api/v1/me")  # signed out
     check(document, document["paths"]["/api/v1/me"]["get"]["responses"]["default"], refused.json())
@@ -229,6 +231,16 @@ def requests(
     yield "POST", "/api/v1/login", {"username": anna.username, "password": PASSWORD}
     yield "GET", "/api/v1/me", None
     yield "GET", f"/api/v1/users/{ben.username}", None
+    yield "GET", "/api/v1/login/methods?purpose=confirm", None
+    begin = {"method": "password", "purpose": "confirm", "secret": True}
+    yield "POST", "/api/v1/login/begin", begin
+    answer = {"flow": last["flow"], "secret": last["secret"], "answer": {"password": PASSWORD}}
+    yield "POST", "/api/v1/login/proceed", answer
+    yield "GET", "/api/v1/me/sessions", None
+    other = next(each["id"] for each in last["sessions"] if not each["current"])
+    yield "DELETE", f"/api/v1/me/sessions/{other}", None
+    yield "GET", "/api/v1/me/identities", None
+    yield "PUT", "/api/v1/me/password", {"old": PASSWORD, "new": f"{PASSWORD} 2"}
     yield (
         "POST",
         "/api/v1/rooms",

@@ -4,6 +4,8 @@ from chatserver.cluster.installation import META
 from chatserver.cluster.leases import SPACE as LEASES
 from chatserver.cluster.nodes import SPACE as NODES
 from chatserver.service.changes import SPACE as CHANGED
+from chatserver.service.login.flows import SPACE as LOGINS
+from chatserver.service.login.sessions import SPACE as NOTES
 
 SESSIONS = "session/"  # prefix of keys in the space of a plugin that authenticates
 
@@ -14,5 +16,7 @@ def is_of_nodes(space: str, key: str) -> bool:
 
 
 def is_transient(space: str, key: str) -> bool:
-    """Whether the record belongs to the nodes or is a session: a restore ends all sessions."""
-    return is_of_nodes(space, key) or (space.startswith("plugin/") and key.startswith(SESSIONS))
+    """Whether the record belongs to the nodes, a session or a pending sign-in: a restore ends all of these."""
+    if is_of_nodes(space, key) or space in (LOGINS, NOTES):
+        return True
+    return space.startswith("plugin/") and key.startswith(SESSIONS)

@@ -20,6 +20,10 @@ class UserPayload(NamedTuple):
     user: User
 
 
+class EndSessionPayload(NamedTuple):
+    session_id: str
+
+
 class RoomPayload(NamedTuple):
     room: RoomView
 
@@ -83,6 +87,22 @@ async def logout(parent: object, info: Any) -> UserPayload:
     await asking.service.accounts.logout(asking.token or "", asking.address)
     asking.session = ""
     return UserPayload(user)
+
+
+async def end_session(parent: object, info: Any, input: Given) -> EndSessionPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.EndSession)
+    await asking.service.accounts.end_session(asking.user, given.session_id, asking.address)
+    return EndSessionPayload(given.session_id)
+
+
+async def change_password(parent: object, info: Any, input: Given) -> UserPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.ChangePassword)
+    await asking.service.accounts.change_password(
+        asking.user, asking.token or "", given.old, given.new, asking.address
+    )
+    return UserPayload(asking.user)
 
 
 async def set_user_disabled(parent: object, info: Any, input: Given) -> UserPayload:

@@ -1,0 +1,33 @@
+"""The sign-in methods of this server."""
+
+from collections.abc import Iterable
+
+from chatserver.errors import ChatError
+from chatserver.hooks.login import LoginMethod, Purpose
+
+
+class Methods:
+    """All methods by name, in the order in which they are shown."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, LoginMethod] = {}
+        self.are_demanded = False  # whether any method asks for challenges
+
+    def register(self, methods: Iterable[LoginMethod]) -> None:
+        """Add methods; their names are unique."""
+        self._methods |= {method.name: method for method in methods}
+        self.are_demanded = any(method.demand for method in self._methods.values())
+
+    def all(self) -> list[LoginMethod]:
+        return list(self._methods.values())
+
+    def of(self, purpose: Purpose) -> list[LoginMethod]:
+        """The methods with this purpose."""
+        return [method for method in self.all() if purpose in method.purposes]
+
+    def get(self, name: str, purpose: Purpose) -> LoginMethod:
+        """Raises `ChatError` request.invalid if there is no such method for this purpose."""
+        method = self._methods.get(name)
+        if method is None or purpose not in method.purposes:
+            raise ChatError("request.invalid", "There is no such way to sign in.")
+        return method
