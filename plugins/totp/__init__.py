@@ -1,0 +1,171 @@
+"""One-time codes of an app as a second step after the password (RFC 6238), with recovery codes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+
+from chatserver import (
+    AccountChange,
+    Context,
+    Identity,
+    LoginDone,
+    LoginField,
+    LoginFlow,
+    LoginForm,
+    LoginMethod,
+    LoginStep,
+    Refusal,
+    Reply,
+    Request,
+    Route,
+    ServerRole,
+    Settings,
+    SignIn,
+    User,
+    hookimpl,
+)
+from chatserver_plugins.totp import codes
+from chatserver_plugins.totp.enrolments import Enrolments
+
+ICON = "M8 3h8v18H8zM11 18h2"
+ENROL = "Add the secret to your app, then type the code that the app shows."
+RECOVERY = "Keep these recovery codes: each replaces one code, if you lose your app."
+WRONG = "This code is not valid."
+
+
+class TotpPlugin:
+    """Users enrol by themselves, or at their next sign-in if their role demands it."""
+
+    class Config(Settings, frozen=True, kw_only=True):
+        roles: Annotated[
+            list[ServerRole],
+            msgspec.Meta(description="Roles whose users must have one-time codes to sign in."),
+        ] = msgspec.field(default_factory=list)
+        issuer: Annotated[
+            str, msgspec.Meta(description="Name shown in the app; empty: `server.name`.")
+        ] = ""
+        recovery_codes: Annotated[
+            int, msgspec.Meta(description="Recovery codes that a user gets.", ge=0, le=50)
+        ] = 10
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._issuer = config.issuer
+
+    @hookimpl
+    def register_login_methods(self, context: Context) -> Sequence[LoginMethod]:
+        self._accounts, self._claim = context.service.accounts, context.claim
+        self._issuer = self._config.issuer or context.service.config.server.name
+        self.enrolments = Enrolments(context.records, self._config.recovery_codes)
+        return [
+            LoginMethod(
+                name="totp",
+                label="One-time code",
+                icon=ICON,
+                begin=self._begin,
+                proceed=self._proceed,
+                purposes=("link", "confirm", "challenge"),
+                demand=self._demand,
+                reset=self._reset,
+            )
+        ]
+
+    @hookimpl
+    async def startup(self, context: Context) -> None:
+        if self._config.roles:
+            await context.claim(SignIn)
+
+    @hookimpl
+    def register_routes(self, context: Context) -> Sequence[Route]:
+        return [
+            Route(path="/api/v1/me/totp", get=self._show, delete=self._remove),
+            Route(path="/api/v1/me/totp/recovery", post=self._renew),
+        ]
+
+    @hookimpl
+    async def on_account(self, change: AccountChange) -> None:
+        if change.what == "deleted":
+            await self.enrolments.remove(change.user)
+
+    async def _demand(self, user: User, identity: Identity) -> bool:
+        if identity.is_strong:
+            return False
+        return user.role in self._config.roles or await self.enrolments.of(user.id) is not None
+
+    async def _reset(self, user: User) -> bool:
+        return await self.enrolments.remove(user.id)
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    async def _begin(self, flow: LoginFlow) -> LoginStep:
+        assert flow.user is not None
+        if flow.purpose == "link":
+            return self._enrolment(flow.user, codes.new_secret())
+        if await self.enrolments.of(flow.user.id) is not None:
+            return _asked()
+        if flow.purpose == "challenge":
+            return self._enrolment(flow.user, codes.new_secret())
+        return Refusal("This account has no one-time codes.")
+
+    async def _proceed(self, flow: LoginFlow, answer: Mapping[str, str]) -> LoginStep:
+        assert flow.user is not None
+        if flow.kept.get("enrolled"):
+            return LoginDone()
+        secret = flow.kept.get("secret")
+        if secret is None:
+            is_right = await self.enrolments.use(flow.user.id, answer["code"])
+            return LoginDone() if is_right else _asked(WRONG)
+        # Somebody who knows the password alone must not replace what its user has enrolled meanwhile.
+        recovery = await self.enrolments.enrol(
+            flow.user.id, secret, answer["code"], replace=flow.purpose == "link"
+        )
+        if recovery is None:
+            return self._enrolment(flow.user, secret, WRONG)
+        # From now on somebody relies on it, so nobody signs in while this plugin is off.
+        await self._claim(SignIn)
+        shown = "\n".join(recovery)
+        field = LoginField(name="recovery", label="Recovery codes", kind="shown", value=shown)
+        return LoginForm(fields=(field,), text=RECOVERY, keep={"enrolled": True})
+
+    def _enrolment(self, user: User, secret: str, error: str = "") -> LoginForm:
+        address = codes.address(secret, self._issuer, user.username)
+        return LoginForm(
+            fields=(
+                LoginField(name="secret", label="Secret", kind="shown", value=secret),
+                LoginField(name="address", label="Open in an app", kind="shown", value=address),
+                LoginField(name="code", label="Code", kind="code"),
+            ),
+            text=ENROL,
+            error=error,
+            keep={"secret": secret},
+        )
+
+    # -- addresses -------------------------------------------------------------------------------
+
+    async def _show(self, request: Request) -> Reply:
+        found = await self.enrolments.of((await request.user()).id)
+        return _reply(
+            {"enrolled": found is not None, "recovery_codes": len(found.recovery) if found else 0}
+        )
+
+    async def _remove(self, request: Request) -> Reply:
+        user = await request.user()
+        await self._accounts.demand_recent(user, request.token)
+        await self.enrolments.remove(user.id)
+        return _reply({})
+
+    async def _renew(self, request: Request) -> Reply:
+        user = await request.user()
+        await self._accounts.demand_recent(user, request.token)
+        recovery = await self.enrolments.renew_recovery(user.id)
+        return _reply({"recovery_codes": recovery or []})
+
+
+def _asked(error: str = "") -> LoginForm:
+    field = LoginField(name="code", label="Code of your app, or a recovery code", kind="code")
+    return LoginForm(fields=(field,), error=error)
+
+
+def _reply(answer: Mapping[str, object]) -> Reply:
+    return Reply(body=msgspec.json.encode(answer))

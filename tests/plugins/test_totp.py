@@ -1,0 +1,299 @@
+"""One-time codes: RFC 6238, each code once, enrolment, recovery codes, on a server with several interfaces."""
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dict_records import DictRecords
+
+from chatserver import ChatError, LoginClient
+from chatserver.app import Server
+from chatserver.config import load
+from chatserver.testing.running import PASSWORD, Answer, Chat, Person, running
+from chatserver_plugins.totp import codes
+from chatserver_plugins.totp.enrolments import Enrolments
+from tests.waiting import until
+
+SECRET = base64.b32encode(b"12345678901234567890").decode()
+NOW = 1_000_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code"),
+    [(59, "287082"), (1111111109, "081804"), (1111111111, "050471"), (1234567890, "005924"),
+     (2000000000, "279037"), (20000000000, "353130")],
+)  # fmt: skip
+def test_the_codes_are_those_of_the_rfc(seconds: int, code: str) -> None:
+    """RFC 6238, appendix B, with six digits."""
+    assert codes.code_at(SECRET, seconds // codes.PERIOD) == code
+    assert codes.counter_of(SECRET, code, float(seconds), after=0) == seconds // codes.PERIOD
+
+
+def test_a_clock_may_be_off_by_one_period() -> None:
+    code, present = codes.code_at(SECRET, 100), 100 * codes.PERIOD
+    for off, is_right in ((-2, False), (-1, True), (0, True), (1, True), (2, False)):
+        found = codes.counter_of(SECRET, code, float(present + off * codes.PERIOD), after=0)
+        assert (found == 100) is is_right and (found is None) is not is_right
+
+
+@pytest.mark.parametrize("typed", ["", "0", "28708", "2870820", "abcdef", "２８７０８２", "-87082"])
+def test_other_texts_are_no_codes(typed: str) -> None:
+    assert codes.counter_of(SECRET, codes.cleaned(typed), 59.0, after=0) is None
+
+
+class Slowly:
+    """Records whose calls take a turn of the loop before and after, so that those of two nodes mix."""
+
+    def __init__(self, records: DictRecords) -> None:
+        self._records = records
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._records, name)
+
+        async def call(*given: Any) -> Any:
+            await asyncio.sleep(0)
+            found = await method(*given)
+            await asyncio.sleep(0)
+            return found
+
+        return call
+
+
+async def enrolled(records: DictRecords) -> tuple[list[Enrolments], list[str]]:
+    """Two nodes, and the recovery codes of a user whose first code is used up."""
+    made = [Enrolments(Slowly(records), 3, lambda: NOW) for _ in range(2)]
+    first = codes.code_at(SECRET, int(NOW // 30) - 1)
+    recovery = await made[0].enrol("u", SECRET, first, replace=False)
+    assert recovery is not None
+    return made, recovery
+
+
+async def test_a_code_is_used_once_on_any_node(records: DictRecords) -> None:
+    (one, two), _ = await enrolled(records)
+    first = codes.code_at(SECRET, int(NOW // 30) - 1)
+    code, later = (codes.code_at(SECRET, int(NOW // 30) + step) for step in (0, 1))
+    assert not await two.use("u", first), "the code of the enrolment"
+    found = await asyncio.gather(*(each.use("u", code) for each in (one, two) * 5))
+    assert found.count(True) == 1
+    assert await one.use("u", later)
+    assert not await two.use("u", code), "older than one that was used"
+    assert not await one.use("nobody", later)
+
+
+async def test_a_recovery_code_is_used_once_and_stored_as_a_hash(records: DictRecords) -> None:
+    (one, two), recovery = await enrolled(records)
+    assert len(set(recovery)) == 3
+    stored = str(await records.scan(""))
+    assert not any(code in stored or codes.cleaned(code) in stored for code in recovery)
+    typed = f" {recovery[0].upper().replace('-', ' ')} "
+    found = await asyncio.gather(*(each.use("u", typed) for each in (one, two) * 5))
+    assert found.count(True) == 1
+    assert await two.use("u", recovery[1])
+    renewed = await one.renew_recovery("u")
+    assert renewed is not None and not await one.use("u", recovery[2])
+    assert await two.use("u", renewed[0])
+
+
+async def test_an_enrolment_is_not_replaced_by_somebody_with_the_password_alone(
+    records: DictRecords,
+) -> None:
+    (one, _), _ = await enrolled(records)
+    other = codes.new_secret()
+    code = codes.code_at(other, int(NOW // 30))
+    assert await one.enrol("u", other, code, replace=False) is None
+    found = await one.of("u")
+    assert found is not None and found.secret == SECRET
+    assert await one.enrol("u", other, code, replace=True) is not None
+
+
+def test_apps_take_over_the_secret_by_its_address() -> None:
+    found = codes.address("ABC", "Büro & Co", "ada")
+    assert found == "otpauth://totp/B%C3%BCro%20%26%20Co:ada?secret=ABC&issuer=B%C3%BCro%20%26%20Co"
+
+
+# -- on a server -------------------------------------------------------------------------------------
+
+
+def code_of(secret: str, step: int = 0) -> str:
+    return codes.code_at(secret, int(NOW // codes.PERIOD) + step)
+
+
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[Chat]:
+    """A server on which it is always NOW for one-time codes."""
+    given = {f"plugin.totp.{name}": value for name, value in settings.items()}
+    async with running("totp", settings=given) as chat:
+        (plugin,) = [each for each in chat._server._plugins.all if each.name == "totp"]
+        plugin.instance.enrolments.clock = lambda: NOW
+        yield chat
+
+
+async def proceed(chat: Chat, found: dict[str, Any], **answer: str) -> Answer:
+    body = {"flow": found["flow"], "secret": found["secret"], "answer": answer}
+    return await chat.http("POST", "/api/v1/login/proceed", body)
+
+
+async def login(chat: Chat, name: str = "ada") -> Answer:
+    return await chat.http("POST", "/api/v1/login", {"username": name, "password": PASSWORD})
+
+
+async def enrol(chat: Chat, person: Person) -> tuple[str, list[str]]:
+    """Enrol by oneself: the secret, and the recovery codes."""
+    body = {"method": "totp", "purpose": "link", "secret": True}
+    begun = (await person.http("POST", "/api/v1/login/begin", body)).json
+    secret, address, _ = begun["step"]["fields"]
+    assert secret["value"] in address["value"]
+    wrong = (await proceed(chat, begun, code="000000")).json
+    assert wrong["step"]["error"] and wrong["step"]["fields"][0] == secret
+    # An older code, so that the test may use the present one.
+    shown = (await proceed(chat, wrong, code=code_of(secret["value"], -1))).json
+    (field,) = shown["step"]["fields"]
+    assert (await proceed(chat, shown)).json == {"done": "link"}
+    return secret["value"], field["value"].split("\n")
+
+
+async def test_whoever_enrolled_signs_in_with_a_code_from_then_on() -> None:
+    async with serving() as chat:
+        ada = await chat.user("ada")
+        assert (await login(chat)).status == 200
+        assert (await ada.http("GET", "/api/v1/me/totp")).json == {
+            "enrolled": False,
+            "recovery_codes": 0,
+        }
+        secret, recovery = await enrol(chat, ada)
+        assert len(recovery) == 10
+        refused = await login(chat)
+        assert (refused.status, refused.json["error"]["code"]) == (401, "auth.challenge")
+        detail = refused.json["error"]["detail"]
+        assert secret not in str(refused.json)
+        wrong = await proceed(chat, detail, code="000000")
+        assert wrong.json["step"]["error"] == "This code is not valid."
+        code = code_of(secret)
+        done = await proceed(chat, wrong.json, code=f"{code[:3]} {code[3:]}")
+        assert done.json["user"]["username"] == "ada" and done.json["token"]
+
+        detail = (await login(chat)).json["error"]["detail"]
+        replayed = await proceed(chat, detail, code=code)
+        assert replayed.json["step"]["error"]
+        by_recovery = await proceed(chat, replayed.json, code=recovery[3])
+        assert by_recovery.json["token"]
+        left = (await ada.http("GET", "/api/v1/me/totp")).json
+        assert left == {"enrolled": True, "recovery_codes": 9}
+
+
+async def test_a_role_enforces_enrolment_at_the_next_sign_in() -> None:
+    async with serving(roles=["owner"], issuer="Office") as chat:
+        account = {"username": "ada", "password": PASSWORD}
+        refused = await chat.http("POST", "/api/v1/register", account)
+        assert refused.json["error"]["code"] == "auth.challenge"
+        detail = refused.json["error"]["detail"]
+        secret, address, _ = detail["step"]["fields"]
+        assert "Office" in address["value"]
+        shown = (await proceed(chat, detail, code=code_of(secret["value"], -1))).json
+        assert "token" not in shown and len(shown["step"]["fields"][0]["value"].split()) == 10
+        assert (await proceed(chat, shown)).json["token"]
+        asked = (await login(chat)).json["error"]["detail"]
+        assert [field["name"] for field in asked["step"]["fields"]] == ["code"]
+        assert (await proceed(chat, asked, code=code_of(secret["value"]))).json["token"]
+        bob = await chat.user("bob")
+        assert bob.user.role == "member" and (await login(chat, "bob")).status == 200
+
+
+async def test_a_challenge_from_before_does_not_replace_an_enrolment() -> None:
+    async with serving(roles=["member"]) as chat:
+        await chat.service.accounts.add("owner", PASSWORD)
+        accounts = chat.service.accounts
+        await accounts.add("ada", PASSWORD)
+        thief = (await login(chat)).json["error"]["detail"]
+        ada = (await login(chat)).json["error"]["detail"]
+        secret = ada["step"]["fields"][0]["value"]
+        shown = (await proceed(chat, ada, code=code_of(secret))).json
+        assert (await proceed(chat, shown)).json["token"]
+        own = thief["step"]["fields"][0]["value"]
+        refused = (await proceed(chat, thief, code=code_of(own))).json
+        assert refused["step"]["error"]
+        later = (await login(chat)).json["error"]["detail"]
+        assert (await proceed(chat, later, code=code_of(own, 1))).json["step"]["error"]
+        later = (await login(chat)).json["error"]["detail"]
+        assert (await proceed(chat, later, code=code_of(secret, 1))).json["token"]
+
+
+async def test_codes_are_removed_only_soon_after_signing_in_or_by_an_operator() -> None:
+    async with serving() as chat:
+        ada = await chat.user("ada")
+        secret, _ = await enrol(chat, ada)
+        sessions = chat.service.accounts.sessions
+        sessions._clock = lambda: time.time() + 700
+        for method, path in (("DELETE", "/api/v1/me/totp"), ("POST", "/api/v1/me/totp/recovery")):
+            refused = await ada.http(method, path)
+            assert refused.json["error"]["code"] == "auth.confirm"
+        begin = {"method": "totp", "purpose": "confirm", "secret": True}
+        begun = (await ada.http("POST", "/api/v1/login/begin", begin)).json
+        assert (await proceed(chat, begun, code=code_of(secret))).json == {"done": "confirm"}
+        renewed = (await ada.http("POST", "/api/v1/me/totp/recovery")).json["recovery_codes"]
+        assert len(renewed) == 10
+        assert (await ada.http("DELETE", "/api/v1/me/totp")).status == 200
+        assert (await login(chat)).status == 200
+
+        await enrol(chat, ada)
+        assert (await login(chat)).status == 401
+        assert await chat.service.logins.reset("totp", ada.user)
+        assert not await chat.service.logins.reset("totp", ada.user)
+        assert (await login(chat)).status == 200
+
+
+async def test_nothing_is_left_of_a_deleted_account() -> None:
+    async with serving() as chat:
+        await chat.user("owner")
+        ada = await chat.user("ada")
+        await enrol(chat, ada)
+        await chat.service.removal.delete("ada")
+
+        async def is_gone() -> bool:
+            return await chat.service.store.get("plugin/totp", f"user/{ada.id}") is None
+
+        await until(is_gone)
+
+
+async def test_guesses_of_a_code_have_to_wait() -> None:
+    async with serving() as chat:
+        ada = await chat.user("ada")
+        secret, _ = await enrol(chat, ada)
+        found = (await login(chat)).json["error"]["detail"]
+        for _ in range(10):
+            answer = await proceed(chat, found, code="000000")
+            if answer.status == 429:
+                break
+            found = answer.json
+        # The password is right each time, which forgives nothing.
+        found = (await login(chat)).json["error"]["detail"]
+        assert (await proceed(chat, found, code="000000")).status == 429
+        assert (await proceed(chat, found, code=code_of(secret))).status == 429
+
+
+async def test_while_the_plugin_is_off_the_password_alone_is_not_enough(tmp_path: Path) -> None:
+    def server(*plugins: str) -> Server:
+        enabled = ["sqlite", "password", *plugins]
+        settings = {"server.data": str(tmp_path), "logging.folder": "", "plugins.enabled": enabled}
+        return Server(load(overrides=settings, environ={}))
+
+    async with server("totp").opened() as opened:
+        service = opened.service
+        ada = await service.accounts.add("ada", PASSWORD)
+        await service.accounts.login("ada", PASSWORD, "192.0.2.1")
+        client = LoginClient(address="192.0.2.1")
+        _, token = await service.accounts.login("ada", PASSWORD, "192.0.2.1")
+        begun: Any = await service.logins.begin("totp", client, "link", user=ada, token=token)
+        code = codes.code_at(begun.step.fields[0].value, int(time.time() // codes.PERIOD))
+        await service.logins.proceed(begun.flow, begun.secret, {"code": code}, client)
+    async with server().opened() as opened:
+        accounts = opened.service.accounts
+        with pytest.raises(ChatError, match=r"plugin\.absent"):
+            await accounts.login("ada", PASSWORD, "192.0.2.1")
+        assert [claim.action for claim in await opened.service.claims.release("totp")] == ["SignIn"]
+        await accounts.login("ada", PASSWORD, "192.0.2.1")
