@@ -19,10 +19,19 @@ const places = new Places();
 const plugins = new Plugins({ places, api, connection, store, styles: document.head });
 const root = document.querySelector("#root");
 let notice = "";
+let waiting = atStart();
+
+/** What the address says behind `#`: a sign-in that goes on here, or an invitation. Neither stays in the address. */
+function atStart() {
+  const { login, invite } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  if (login || invite) history.replaceState(null, "", location.pathname);
+  return { "data-login": login, "data-invite": invite };
+}
 
 function show() {
   document.documentElement.lang = currentLanguage();
-  root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places }) : h("sign-in", { api, "data-notice": notice }));
+  root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places, api }) : h("sign-in", { api, "data-notice": notice, ...waiting }));
+  waiting = {};
 }
 
 function signedIn(user) {

@@ -1,7 +1,7 @@
 /**
  * The signed-in page: side bar and room side by side, or one of them on a narrow screen. Owns the address
  * (`#room=ID`), the keys that work everywhere, the title and what a screen reader is told.
- * Needs `session`, `store`, `connection`, `places`.
+ * Needs `session`, `store`, `connection`, `places`, `api`.
  */
 
 import { h, LOGO } from "../lib/dom.js";
@@ -19,13 +19,14 @@ class ChatApp extends View {
   store;
   connection;
   places;
+  api;
   #list;
   #main;
   #announcer;
 
   build() {
-    const { session, store, connection } = this;
-    this.#list = h("room-list", { class: "side", session, store });
+    const { session, store, connection, api } = this;
+    this.#list = h("room-list", { class: "side", session, store, api });
     this.#main = h("main", { class: "main" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer);

@@ -1,11 +1,12 @@
 /**
- * The side bar: who I am, finding, creating and choosing rooms. Needs `session`, `store`, `active` (a room's id).
+ * The side bar: who I am, finding, creating and choosing rooms. Needs `session`, `store`, `api`, `active` (a room's id).
  * Fires "room-chosen" ({room}) and "message-chosen" ({room, seq}).
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
+import { showAccount } from "./account-dialog.js";
 import { avatar } from "./avatar.js";
 import { askNewRoom } from "./dialogs.js";
 import { languageSelect } from "./language-select.js";
@@ -17,6 +18,7 @@ const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.perso
 class RoomList extends View {
   session;
   store;
+  api;
   active = null;
   #filter;
   #groups;
@@ -62,6 +64,11 @@ class RoomList extends View {
         avatar({ id: this.store.me.id, name: name || username }),
         h("span", { class: "my-name", dir: "auto", title: `@${username}`, "data-testid": "my-name" }, name || username),
         languageSelect(),
+        h(
+          "button",
+          { class: "round", type: "button", title: t("account"), "aria-label": t("account"), "data-testid": "account", onclick: () => showAccount(this.api) },
+          icon(ICONS.person),
+        ),
         h(
           "button",
           { class: "round", type: "button", title: t("signOut"), "aria-label": t("signOut"), "data-testid": "sign-out", onclick: () => void this.session.signOut() },

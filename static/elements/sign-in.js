@@ -1,8 +1,12 @@
-/** Signing in and signing up. Fires "signed-in" ({user}). Needs `api`; the attribute data-notice is shown above the form. */
+/**
+ * Signing in and signing up, by password or another method. Fires "signed-in" ({user}). Needs `api`; the attribute
+ * data-notice is shown above the form, data-login is the id of a step that waits, data-invite the code of an invitation.
+ */
 
-import { h, LOGO } from "../lib/dom.js";
+import { h, icon, LOGO } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { languageSelect } from "./language-select.js";
+import "./login-steps.js";
 import { View } from "./view.js";
 
 class SignIn extends View {
@@ -11,6 +15,7 @@ class SignIn extends View {
   #form;
   #error;
   #submit;
+  #methods;
 
   build() {
     const mode = this.#signingUp ? "signUp" : "signIn";
@@ -29,6 +34,7 @@ class SignIn extends View {
       this.#error,
       this.#submit,
     );
+    this.#methods = h("div", { class: "stack login-methods", "data-testid": "login-methods" });
     this.append(
       h(
         "main",
@@ -38,6 +44,7 @@ class SignIn extends View {
         h("p", { class: "muted" }, t(`${mode}.lead`)),
         this.dataset.notice && h("p", { class: "notice", role: "status", "data-testid": "notice" }, this.dataset.notice),
         this.#form,
+        this.#methods,
         h(
           "button",
           { class: "quiet wide", type: "button", "data-testid": "switch-mode", onclick: () => this.#switch() },
@@ -47,6 +54,51 @@ class SignIn extends View {
       languageSelect(),
     );
     this.#form.elements.username.focus();
+    void this.#listMethods();
+    const { login, invite } = this.dataset;
+    delete this.dataset.login;
+    delete this.dataset.invite;
+    if (login === "failed") this.#error.textContent = t("login.failed");
+    else if (login) void this.#continue(() => this.api.loginProceed({ flow: login }));
+    else if (invite) void this.#continue(() => this.api.loginBegin({ method: "invite" }), { code: invite });
+  }
+
+  /** A button for each method that is no password. Without an answer of the server there are none. */
+  async #listMethods() {
+    const methods = await this.api.loginMethods().catch(() => []);
+    this.#methods.replaceChildren(
+      ...methods.map(({ name, label, icon: path }) =>
+        h(
+          "button",
+          { class: "quiet wide", type: "button", "data-testid": `login-${name}`, onclick: () => void this.#continue(() => this.api.loginBegin({ method: name })) },
+          path && icon(path),
+          label,
+        ),
+      ),
+    );
+  }
+
+  /** Shows the step that the server answers with, in place of the password. */
+  async #continue(ask, filled = {}) {
+    try {
+      const progress = await ask();
+      if (progress.user) this.dispatchEvent(new CustomEvent("signed-in", { detail: { user: progress.user } }));
+      else this.#showSteps(progress, filled);
+    } catch (error) {
+      this.#error.textContent = errorText(error);
+    }
+  }
+
+  #showSteps(progress, filled = {}) {
+    for (const field of progress.step.fields ?? []) if (filled[field.name]) field.value = filled[field.name];
+    const steps = h("login-steps", { api: this.api, progress });
+    steps.addEventListener("login-left", ({ detail }) => {
+      steps.replaceWith(this.#form, this.#methods);
+      this.#error.textContent = detail.error ? errorText(detail.error) : "";
+      this.#submit.disabled = false;
+    });
+    this.#methods.remove();
+    this.#form.replaceWith(steps);
   }
 
   #switch() {
@@ -69,7 +121,8 @@ class SignIn extends View {
       const user = this.#signingUp ? await this.api.register(account) : await this.api.login(account);
       this.dispatchEvent(new CustomEvent("signed-in", { detail: { user } }));
     } catch (error) {
-      this.#error.textContent = errorText(error);
+      if (error.code === "auth.challenge") this.#showSteps(error.detail);
+      else this.#error.textContent = errorText(error);
       this.#submit.disabled = false;
     }
   }

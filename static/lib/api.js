@@ -38,6 +38,35 @@ export class Api {
     return (await this.#call("POST", "/api/v1/login", { username, password })).user;
   }
 
+  /** The ways to sign in besides the password; for the purpose "link", those that an account can add. */
+  async loginMethods(purpose = "sign_in") {
+    const { methods } = await this.#call("GET", `/api/v1/login/methods?purpose=${encodeURIComponent(purpose)}`);
+    return methods.filter(({ name }) => name !== "password");
+  }
+
+  /** The first step of a method, `{flow, method, step}`. */
+  loginBegin(body) {
+    return this.#call("POST", "/api/v1/login/begin", body);
+  }
+
+  /** The next step; or `{user}`, who is signed in; or `{done}`, the purpose. Without an answer: the same step again. */
+  loginProceed(body) {
+    return this.#call("POST", "/api/v1/login/proceed", body);
+  }
+
+  /** One's own sessions. */
+  async sessions() {
+    return (await this.#call("GET", "/api/v1/me/sessions")).sessions;
+  }
+
+  async endSession(id) {
+    await this.#call("DELETE", `/api/v1/me/sessions/${encodeURIComponent(id)}`);
+  }
+
+  async changePassword({ old, new: chosen }) {
+    await this.#call("PUT", "/api/v1/me/password", { old, new: chosen });
+  }
+
   /** Somebody by user name. */
   user(username) {
     return this.#call("GET", `/api/v1/users/${encodeURIComponent(username)}`);

@@ -1,0 +1,107 @@
+/**
+ * The steps of a sign-in, as the server declares them: draws each form, follows redirects, shows refusals. Needs `api`
+ * and `progress` (an answer of `/api/v1/login/begin`). Fires "signed-in" ({user}), "login-done" ({purpose}) and
+ * "login-left" ({error}: why the sign-in ended, or null if the person left it).
+ */
+
+import { h } from "../lib/dom.js";
+import { errorText, t } from "../lib/i18n.js";
+import { View } from "./view.js";
+
+const INPUTS = {
+  username: { type: "text", autocomplete: "username", autocapitalize: "none", spellcheck: "false" },
+  email: { type: "email", autocomplete: "email" },
+  password: { type: "password", autocomplete: "current-password" },
+  new_password: { type: "password", autocomplete: "new-password" },
+  code: { type: "text", autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false" },
+};
+const ENDED = ["auth.flow", "auth.refused", "auth.invalid", "auth.closed", "action.refused", "plugin.failed"];
+
+class LoginSteps extends View {
+  api;
+  progress;
+  #form;
+  #error;
+  #submit;
+
+  build() {
+    this.#show(this.progress);
+  }
+
+  #show(progress) {
+    this.progress = progress;
+    const { step } = progress;
+    if (step.kind === "redirect") {
+      this.replaceChildren(h("p", { class: "muted", role: "status" }, t("login.leaving")));
+      location.assign(step.url);
+      return;
+    }
+    this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, step.error ?? "");
+    this.#submit = h("button", { class: "primary wide", type: "submit", "data-testid": "step-submit" }, t("login.next"));
+    const fields = step.fields ?? [];
+    this.#form = h(
+      "form",
+      { class: "stack", method: "post", "data-testid": `step-${progress.method}`, onsubmit: (event) => void this.#onSubmit(event) },
+      step.text && h("p", {}, step.text),
+      ...fields.map(field),
+      this.#error,
+      this.#submit,
+    );
+    const others = (progress.alternatives ?? []).filter((name) => name !== progress.method);
+    this.replaceChildren(
+      this.#form,
+      ...others.map((name) =>
+        h("button", { class: "quiet wide", type: "button", onclick: () => void this.#switch(name) }, t("login.instead", { name })),
+      ),
+      h("button", { class: "quiet wide", type: "button", "data-testid": "step-leave", onclick: () => this.#leave(null) }, t("cancel")),
+    );
+    this.#form.querySelector("input:not([readonly])")?.focus();
+  }
+
+  async #onSubmit(event) {
+    event.preventDefault();
+    if (this.#submit.disabled) return;
+    const { flow, secret } = this.progress;
+    await this.#ask({ flow, secret, answer: Object.fromEntries(new FormData(this.#form)) });
+  }
+
+  async #switch(method) {
+    const { flow, secret } = this.progress;
+    await this.#ask({ flow, secret, method });
+  }
+
+  async #ask(body) {
+    this.#submit.disabled = true;
+    this.#error.textContent = "";
+    try {
+      const next = await this.api.loginProceed(body);
+      if (next.user) this.#tell("signed-in", { user: next.user });
+      else if (next.done) this.#tell("login-done", { purpose: next.done });
+      else this.#show(next);
+    } catch (error) {
+      if (ENDED.includes(error.code)) this.#leave(error);
+      else this.#error.textContent = errorText(error);
+      this.#submit.disabled = false;
+    }
+  }
+
+  #leave(error) {
+    this.#tell("login-left", { error });
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+}
+
+function field({ name, label, kind = "text", required = true, value = "" }) {
+  if (kind === "shown") {
+    const shown = /^otpauth:/.test(value) ? h("a", { href: value }, label) : h("output", { class: "shown-value", dir: "auto" }, value);
+    return h("div", { class: "field", "data-testid": `shown-${name}` }, h("span", {}, label), shown);
+  }
+  if (kind === "passkey") return h("p", { class: "form-error" }, t("login.unsupported"));
+  const input = h("input", { type: "text", dir: "auto", ...INPUTS[kind], name, required, value, "data-testid": `step-${name}` });
+  return h("label", { class: "field" }, h("span", {}, label), input);
+}
+
+customElements.define("login-steps", LoginSteps);

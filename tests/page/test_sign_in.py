@@ -1,0 +1,143 @@
+"""Other ways to sign in, second steps and one's own account, in a browser against a real server."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from chatserver_plugins.totp import codes
+from tests.docs.pages import ROOT
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {
+        "plugins.enabled": json.dumps(["memory", "password", "totp", "invites", "riddles"]),
+        "plugins.folder": str(ROOT / "tests/protocol/login_plugins"),
+    }
+    folder = tmp_path_factory.mktemp("sign-in")
+    server = Server(folder, "memory", settings, {"PYTHONPATH": str(ROOT)})
+    settings["server.public_url"] = server.url
+    server.start()
+    yield server
+    server.stop()
+
+
+def opened(person: PersonFactory, server: Server) -> Person:
+    found = person(server)
+    # The browser logs refusals by itself.
+    found.expected.append(r"40[13] \((Unauthorized|Forbidden)\).*/api/v1/(login|me)")
+    found.page.goto(server.url)
+    return found
+
+
+def test_a_method_has_a_button_and_its_steps_are_drawn(
+    person: PersonFactory, server: Server
+) -> None:
+    page = opened(person, server).page
+    page.get_by_test_id("login-riddle").click()
+    page.get_by_test_id("step-name").fill("rita")
+    page.get_by_test_id("step-word").fill("wrong")
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("step-error")).to_have_text("Wrong.")
+    page.get_by_test_id("step-name").fill("rita")
+    page.get_by_test_id("step-word").fill("sesame")
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("my-name")).to_have_text("rita")
+
+
+def test_a_refusal_leads_back_to_the_password_with_its_reason(
+    person: PersonFactory, server: Server
+) -> None:
+    page = opened(person, server).page
+    page.get_by_test_id("login-riddle").click()
+    page.get_by_test_id("step-name").fill("nobody")
+    page.get_by_test_id("step-word").fill("sesame")
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("sign-in-error")).to_contain_text("Not you.")
+    page.get_by_test_id("login-riddle").click()
+    page.get_by_test_id("step-leave").click()
+    expect(page.get_by_test_id("password")).to_be_visible()
+
+
+def test_the_browser_goes_to_another_server_and_comes_back(
+    person: PersonFactory, server: Server
+) -> None:
+    found = opened(person, server)
+    page = found.page
+    page.route(
+        "https://login.example.org/**",
+        lambda route: route.fulfill(
+            status=302,
+            headers={
+                "Location": f"{server.url}/api/v1/login/return?code=guarded-pia"
+                f"&state={route.request.url.partition('state=')[2]}"
+            },
+        ),
+    )
+    page.get_by_test_id("login-elsewhere").click()
+    page.get_by_test_id("step-word").fill("open")
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("my-name")).to_have_text("guarded-pia")
+    assert "login=" not in page.url
+
+
+def test_one_time_codes_are_enrolled_and_asked_for(person: PersonFactory, server: Server) -> None:
+    found = person(server).sign_up("tom", "Tom")
+    found.expected.append(r"401 \(Unauthorized\).*/api/v1/login")
+    page = found.page
+    page.get_by_test_id("account").click()
+    page.get_by_test_id("link-totp").click()
+    secret = page.get_by_test_id("shown-secret").locator("output").inner_text()
+    page.get_by_test_id("step-code").fill(codes.code_at(secret, int(time.time() // 30)))
+    page.get_by_test_id("step-submit").click()
+    shown = page.get_by_test_id("shown-recovery").locator("output").inner_text()
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("account-done")).to_contain_text("One-time code")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("sign-out").click()
+    page.get_by_test_id("username").fill("tom")
+    page.get_by_test_id("password").fill(PASSWORD)
+    page.get_by_test_id("submit").click()
+    page.get_by_test_id("step-code").fill(shown.split()[0])
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("my-name")).to_have_text("Tom")
+
+
+def test_a_person_ends_another_session_and_changes_the_password(
+    person: PersonFactory, server: Server
+) -> None:
+    mia = person(server).sign_up("mia", "Mia")
+    mia.expected.append(r"401 \(Unauthorized\).*/api/v1/me/password")
+    other = opened(person, server)
+    other.page.get_by_test_id("username").fill("mia")
+    other.page.get_by_test_id("password").fill(PASSWORD)
+    other.page.get_by_test_id("submit").click()
+    expect(other.page.get_by_test_id("my-name")).to_have_text("Mia")
+    page = mia.page
+    page.get_by_test_id("account").click()
+    rows = page.get_by_test_id("sessions").locator("li")
+    expect(rows).to_have_count(2)
+    rows.get_by_role("button").click()
+    expect(rows).to_have_count(1)
+    expect(other.page.get_by_test_id("notice")).to_be_visible()
+    page.get_by_test_id("password-old").fill("not the old one")
+    page.get_by_test_id("password-new").fill("another good battery")
+    page.get_by_test_id("change-password").click()
+    expect(page.get_by_test_id("account-error")).not_to_be_empty()
+    page.get_by_test_id("password-old").fill(PASSWORD)
+    page.get_by_test_id("password-new").fill("another good battery")
+    page.get_by_test_id("change-password").click()
+    expect(page.get_by_test_id("account-done")).not_to_be_empty()
+
+
+def test_an_invitation_opens_its_form(person: PersonFactory, server: Server) -> None:
+    found = person(server)
+    found.page.goto(f"{server.url}/#invite=some-code")
+    expect(found.page.get_by_test_id("step-code")).to_have_value("some-code")
+    assert "some-code" not in found.page.url
