@@ -49,6 +49,25 @@ def test_the_containerfile_copies_only_what_the_build_context_has(deploy: Path) 
     assert all((deploy.parent / source).exists() for source in sources)
 
 
+@pytest.mark.parametrize(
+    ("plugins", "engine"),
+    [("buildx", "docker buildx build"), ("", "podman build")],
+)
+def test_the_image_is_built_by_the_first_engine_that_can(
+    deploy: Path, tmp_path: Path, plugins: str, engine: str
+) -> None:
+    """Debian's docker.io comes without buildx, and then says only `unknown flag: --output`."""
+    for name, knows in (("docker", plugins), ("podman", "build")):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\n[ "$1" = "{knows}" ] || exit 1\necho {name} "$@"\n')
+        program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SOURCE_DATE_EPOCH": "0"}
+    run = subprocess.run(
+        [str(deploy / "image/build")], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert run.stdout.startswith(engine), run.stderr
+
+
 def test_the_image_does_not_run_as_root(deploy: Path) -> None:
     final = (deploy / "image/Containerfile").read_text().rpartition("FROM ")[2]
     users = re.findall(r"^USER (\d+)", final, re.M)
