@@ -179,6 +179,10 @@ def test_make_secrets_writes_every_secret_once(
     assert folder.stat().st_mode & 0o077 == 0
     before = {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
     assert before[folder / "mongo_password"] in before[folder / "mongo_uri"]
+    # A server that is started while one member is down asks the others.
+    members = compose["services"]["replicas"]["command"]
+    hosts = before[folder / "mongo_uri"].partition("@")[2].partition("/")[0]
+    assert hosts.split(",") == [f"{member}:27017" for member in members]
     assert before[folder / "nats_token"] in before[folder / "nats_authorization"]
 
     (folder / "grafana_password").unlink()
