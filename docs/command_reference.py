@@ -16,6 +16,7 @@ from chatserver.cluster.timers.records import DeadTimer
 from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
 from chatserver.probe.outcome import Outcome
+from chatserver.service.claims import Claim
 from chatserver.status import problems
 from chatserver.status.report import Status
 from chatserver.upgrade import findings
@@ -28,6 +29,7 @@ SHAPES: dict[str, tuple[str, type]] = {
     "config": (LINES, shapes.SettingShown),
     "plugins": (LIST, PluginRow),
     "plugins top": (LINES, shapes.HooksShown),
+    "plugins claims": (LINES, Claim),
     **{
         f"user {name}": (OBJECT, User)
         for name in ("add", "passwd", "role", "lock", "unlock", "rename", "reset", "delete")

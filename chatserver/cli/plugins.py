@@ -182,16 +182,24 @@ def _row(use: Use, over: float | None) -> tuple[str, ...]:
 
 @command.command()
 @configured
-def claims(source: str | None, overrides: dict[str, object]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def claims(source: str | None, overrides: dict[str, object], as_json: bool) -> None:
     """List what plugins guard: while such a plugin is off, it is refused.
 
     \b
     chatserver plugins claims -c production
+    chatserver plugins claims --json
     """
     from chatserver.cli.opened import with_server
     from chatserver.cli.table import print_table
 
     found = with_server(source, overrides, lambda server: server.service.claims.list())
+    if as_json:
+        import msgspec
+
+        for each in found:
+            click.echo(msgspec.json.encode(each))
+        return
     print_table(
         ("plugin", "guards", "in the room", "since"),
         ((each.plugin, each.action, each.room or "all", each.at) for each in found),

@@ -38,11 +38,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     service: Service  # all rules of the server; usable from `startup` on
     messages: PluginMessages  # posts messages with the plugin's data, and changes it
+    # Files of users and of the plugin; see `BlobService`.
+    blobs: PluginBlobs = PluginBlobs(None, "")
     graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
     worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
-    blobs: PluginBlobs = PluginBlobs(
-        None, ""
-    )  # files of users and of the plugin; see `BlobService`
     worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself
     plugin: str = ""  # the plugin's own name
     public_url: str = ""  # `server.public_url`, without a slash at its end; may be empty

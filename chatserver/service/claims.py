@@ -19,7 +19,7 @@ PAGE = 1000
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plugin guards: an action's name, in one room, or in all if `room` is None."""
+    """What a plugin guards: an action's name, in one room, or in all if `room` is None. `at` is RFC 3339."""
 
     plugin: str
     action: str

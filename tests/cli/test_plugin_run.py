@@ -1,5 +1,6 @@
 """`chatserver plugin run`: commands that plugins bring; `chatserver plugins claims` and `release`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -111,6 +112,9 @@ class Plugin:
     assert listed.returncode == 0, listed.stderr
     for words in ("guard", "RoomJoin", "all", "message", "ROOM"):
         assert words in listed.stdout
+    lines = chatserver(folder, "plugins", "claims", "--json", "-c", "chat.toml").stdout.splitlines()
+    claims = {(each["action"], each["room"]) for each in map(json.loads, lines)}
+    assert claims == {("RoomJoin", None), ("message", "ROOM")}
     done = chatserver(folder, "plugins", "release", "guard", "-c", "chat.toml")
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == [

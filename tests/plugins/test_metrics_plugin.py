@@ -28,6 +28,7 @@ class Scrape:
             measures=self.measures,
             version="1.2.3",
             service=None,
+            messages=None,
         )
         self.plugin = MetricsPlugin(MetricsPlugin.Config(**settings))
         self.route, *_ = self.plugin.register_routes(self.context)
