@@ -1,0 +1,174 @@
+"""Files of messages: whose they must be, who sees them, and how long they are kept."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from chatserver import ChatError, MessagePosted, Room, RoomKind, Service, User
+from chatserver.app import Server
+from chatserver.blobs.model import WAITING
+from chatserver.config import load
+from chatserver.testing.samples import posted
+from chatserver_plugins.attachments import HELD, MOST_FILES
+from tests.waiting import until
+
+PASSWORD = "correct horse battery staple"
+
+
+class Scene(NamedTuple):
+    """A private room of ada's with bob in it."""
+
+    server: Server
+    service: Service
+    ada: User
+    bob: User
+    room: Room
+
+    async def file(self, owner: User, content: bytes = b"content", name: str = "tea.txt") -> str:
+        async def parts() -> AsyncIterator[bytes]:
+            yield content
+
+        blob = await self.service.blobs.take(owner.id, parts(), name=name, media_type="text/plain")
+        return blob.id
+
+    async def post(self, *blobs: str, by: User | None = None) -> MessagePosted:
+        data = {"attachments": {"files": [{"blob": blob} for blob in blobs]}}
+        author = by or self.ada
+        client_id = f"{author.id}{self.room.head}"
+        event, _ = await self.service.messages.post(author, self.room, client_id, "Look", data=data)
+        return event
+
+    async def is_held(self, blob: str) -> bool:
+        return bool(await self.service.blobs.holders(blob))
+
+
+@asynccontextmanager
+async def scene(folder: Path, *, works: bool = True) -> AsyncIterator[Scene]:
+    """Without `works` no consumer runs."""
+    settings: dict[str, object] = {
+        "server.data": str(folder),
+        "server.port": 0,
+        "logging.folder": "",
+        "plugins.enabled": ["memory", "password", "disk_blobs", "attachments"],
+        "plugin.password.memory_kib": 8,
+        "plugin.password.passes": 1,
+    }
+    server = Server(load(overrides=settings, environ={}))
+    async with server.opened(), server.working() if works else nullcontext():
+        service = server.service
+        people = [(await service.accounts.register(name, PASSWORD))[0] for name in ("ada", "bob")]
+        room = await service.rooms.create(
+            people[0], RoomKind.PRIVATE, "Room", members=[people[1].id]
+        )
+        yield Scene(server, service, *people, room)
+
+
+async def test_the_server_says_what_a_file_is_and_search_finds_its_name(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        blob = await s.file(s.ada, name="minutes.txt")
+        event = await s.post(blob)
+        (file,) = event.data["attachments"]["files"]
+        assert (file["name"], file["media_type"], file["size"]) == ("minutes.txt", "text/plain", 7)
+        assert len(file["sha256"]) == 64 and event.data_text == "minutes.txt"
+        found = await s.service.search.find(s.bob, "minutes")
+        assert [message.id for message in found.messages] == [event.id]
+
+
+async def test_others_files_and_too_many_are_refused(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        theirs, mine = await s.file(s.bob), await s.file(s.ada)
+        head = s.room.head
+        for blobs, code in (
+            ([theirs], "blob.not_found"),
+            (["0" * 32], "blob.not_found"),
+            ([mine, theirs], "blob.not_found"),
+            ([mine] * (MOST_FILES + 1), "message.data_invalid"),
+        ):
+            with pytest.raises(ChatError) as caught:
+                await s.post(*blobs)
+            assert caught.value.code == code
+        assert s.room.head == head
+
+
+async def test_a_file_is_kept_as_long_as_its_message_shows_it(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        first, second = await s.file(s.ada), await s.file(s.ada)
+        event = await s.post(first)
+        await until(lambda: s.is_held(first))
+        data = {"attachments": {"files": [{"blob": second}]}}
+        await s.service.messages.edit(s.ada, s.room, event.id, "Look", data=data)
+        await until(lambda: s.is_held(second))
+
+        async def is_released(blob: str = first) -> bool:
+            return not await s.is_held(blob)
+
+        await until(is_released)
+        await s.service.messages.edit(s.ada, s.room, event.id, "Only the text")
+        await s.service.messages.delete(s.ada, s.room, event.id)
+        await until(lambda: is_released(second))
+        store = s.service.store
+
+        async def is_forgotten() -> bool:
+            return not await store.scan("plugin/attachments", HELD)
+
+        await until(is_forgotten)
+
+
+async def test_readers_of_the_message_get_the_file_and_others_do_not(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        port = s.server.listen()
+        blob, other = await s.file(s.ada, b"The minutes."), await s.file(s.ada)
+        event = await s.post(blob)
+        stranger, _ = await s.service.accounts.register("eve", PASSWORD)
+        path = f"/api/v1/rooms/{s.room.id}/messages/{event.id}/files/"
+        assert await got(s, port, s.bob, path + blob) == (200, b"The minutes.")
+        assert (await got(s, port, s.bob, path + other))[0] == 404
+        assert (await got(s, port, stranger, path + blob))[0] == 404
+        await s.service.messages.delete(s.ada, s.room, event.id)
+        assert (await got(s, port, s.bob, path + blob))[0] == 404
+        await s.server.drain()
+
+
+async def got(s: Scene, port: int, user: User, path: str) -> tuple[int, bytes]:
+    _, token = await s.service.accounts.login(user.username, PASSWORD, "127.0.0.1")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=False) as http:
+        answer = await http.get(path, headers={"Authorization": f"Bearer {token}"})
+        return answer.status_code, answer.content
+
+
+async def test_a_text_can_be_edited_when_a_file_is_gone(tmp_path: Path) -> None:
+    async with scene(tmp_path) as s:
+        blob = await s.file(s.ada)
+        event = await s.post(blob)
+        await s.service.blobs.purge(blob)
+        await s.service.messages.edit(s.ada, s.room, event.id, "Still here")
+        found = await s.service.history.message(s.room, event.id)
+        assert (found.body, found.data) == ("Still here", event.data)
+
+
+async def test_a_file_has_time_until_its_message_is_consumed(tmp_path: Path) -> None:
+    """However long ago it was uploaded: it is removed after `keep_hours` from now on."""
+    async with scene(tmp_path, works=False) as s:
+        blob = await s.file(s.ada)
+        before = await s.service.store.get(WAITING, blob)
+        await s.post(blob)
+        after = await s.service.store.get(WAITING, blob)
+        assert before and after and before != after
+        assert await s.service.blobs.holders(blob) == []
+
+
+async def test_anothers_file_is_not_shown_whatever_the_log_says(tmp_path: Path) -> None:
+    async with scene(tmp_path, works=False) as s:
+        port, blob = s.server.listen(), await s.file(s.bob)
+        data = {"attachments": {"files": [{"blob": blob}]}}
+        seq = s.room.head + 1
+        forged = posted(s.room.id, seq, s.ada.id, data=data)
+        await s.service.store.append([forged])
+        await s.service.log.refresh([s.room])
+        path = f"/api/v1/rooms/{s.room.id}/messages/{forged.id}/files/{blob}"
+        assert (await got(s, port, s.ada, path))[0] == 404
+        await s.server.drain()
