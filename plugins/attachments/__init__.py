@@ -1,6 +1,7 @@
 """Files in messages: data that refers to blobs, which are kept as long as the message shows them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from chatserver import (
     MessageDeleted,
     MessageEdited,
     MessagePosted,
+    PagePart,
     Records,
     Reply,
     Request,
@@ -66,6 +68,11 @@ class AttachmentsPlugin:
                 text=lambda given: "\n".join(file.name for file in given.files),
             )
         ]
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        folder = Path(__file__).parent / "page"
+        return PagePart(folder=folder, modules=("attachments.js",), styles=("attachments.css",))
 
     @hookimpl
     def register_routes(self) -> Sequence[Route]:
