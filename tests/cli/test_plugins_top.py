@@ -140,6 +140,8 @@ def test_a_terminal_shows_each_look_in_place_of_the_last(tmp_path: Path) -> None
             stdout=theirs,
             stderr=theirs,
             env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "20"},
+            # Ignored signals are inherited: of `make test &` in a script, for one.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as top:
             seen = b""
             while seen.count(b"failures") < 3:

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.chromium import WAIT_MS
 from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -86,8 +87,10 @@ def test_messages_elsewhere_are_counted_until_they_are_read(
     ben.sees("three")
     expect(ben.page.get_by_test_id("new-line")).to_have_count(1)
     expect(unread(ben.page, room)).to_have_count(0)
-    ben.page.wait_for_function(
-        """async () => (await (await fetch("/api/v1/rooms")).json()).rooms.every(({ unread }) => !unread)"""
+    wait_until(
+        lambda: ben.page.evaluate(
+            """async () => (await (await fetch("/api/v1/rooms")).json()).rooms.every(({ unread }) => !unread)"""
+        )
     )
     ben.page.reload()
     expect(ben.page.get_by_test_id("room").filter(has_text=room)).to_be_visible()
