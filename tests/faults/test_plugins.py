@@ -39,7 +39,7 @@ async def start(folder: Path, enabled: list[str], **settings: object) -> None:
     }
     server = Server(load(overrides=given))
     async with server.opened():
-        server.hooks.register_routes(server._context)
+        server.hooks.register_routes(server.context)
         server.hooks.register_health_checks()
 
 
