@@ -14,6 +14,7 @@ from tests.waiting import wait_until
 
 ATTACK = "1' UNION SELECT 1,2 FROM users-- <script>alert(1)</script>"
 ROOM = "/api/v1/rooms/06h1w46y97wh380z0cja"
+MESSAGE = f"{ROOM}/messages/06h1w46y97wh380z0cja-10"
 
 
 def json_request(path: str, body: str, method: str = "POST") -> bytes:
@@ -36,7 +37,11 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [request("POST", "/api/v1/login", "Content-Type: text/plain", body=b"%uff41")],
     ),
     "9590110": (
-        [field("body", f"{ROOM}/messages"), field("body", f"{ROOM}/messages/06h1", "PATCH")],
+        [
+            field("body", f"{ROOM}/messages"),
+            field("body", f"{ROOM}/messages/06h1", "PATCH"),
+            field("body", "/api/v1/scheduled"),
+        ],
         [
             field("client_id", f"{ROOM}/messages"),
             field("body", f"{ROOM}/members"),
@@ -47,6 +52,35 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
     "9590180": (
         [field("text", f"{ROOM}/commands"), field("text", f"{ROOM}/commands/suggestions")],
         [field("client_id", f"{ROOM}/commands"), field("text", f"{ROOM}/messages")],
+    ),
+    "9590190": (
+        [field("old", "/api/v1/me/password", "PUT"), field("new", "/api/v1/me/password", "PUT")],
+        [field("other", "/api/v1/me/password", "PUT"), field("old", "/api/v1/login")],
+    ),
+    "values\\./": (
+        [
+            json_request(
+                f"{MESSAGE}/interactions", f'{{"part": "p", "values": {{"a": ["{ATTACK}"]}}}}'
+            )
+        ],
+        [
+            field("part", f"{MESSAGE}/interactions"),
+            json_request(
+                f"{MESSAGE}/interactions", f'{{"part": "p", "values": {{"{ATTACK}": ["x"]}}}}'
+            ),
+            json_request(f"{ROOM}/messages", f'{{"values": {{"a": ["{ATTACK}"]}}}}'),
+        ],
+    ),
+    "answer\\./": (
+        [
+            json_request(
+                "/api/v1/login/proceed", f'{{"flow": "f", "answer": {{"password": "{ATTACK}"}}}}'
+            )
+        ],
+        [
+            field("flow", "/api/v1/login/proceed"),
+            json_request("/api/v1/login/begin", f'{{"answer": {{"password": "{ATTACK}"}}}}'),
+        ],
     ),
     "9590120": (
         [field("body", "/hooks/builds"), field("text", "/hooks/builds")],
@@ -112,6 +146,16 @@ RULES: dict[str, tuple[list[bytes], list[bytes]]] = {
             json_request("/graphql/x", '[{"variables": {"a": 1}}]'),
         ],
         [json_request("/graphql", '{"query": "{me{id}}", "variables": {"a": 1}}')],
+    ),
+    "9590301": (
+        [
+            json_request(f"{ROOM}/messages", '{"values": {"a": ["x"]}}'),
+            json_request("/api/v1/login", '{"answer": {"password": "x"}}'),
+        ],
+        [
+            json_request(f"{MESSAGE}/interactions", '{"part": "p", "values": {"a": ["x"]}}'),
+            json_request("/api/v1/login/proceed", '{"flow": "f", "answer": {"password": "x"}}'),
+        ],
     ),
     "9590310": (
         [

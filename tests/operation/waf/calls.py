@@ -79,6 +79,10 @@ async def call_every_address(
         await ask("GET", path)
         await ask("HEAD", path)
     await ask("POST", "/api/v1/login", json={"username": "nobody", "password": "' OR '1'='1' --"})
+    step = {"flow": "unknown", "answer": {"password": "' OR '1'='1' -- ${jndi:x}"}}
+    await ask("POST", "/api/v1/login/proceed", json=step)
+    passwords = {"old": "' UNION SELECT 1 --", "new": "<script>alert(1)</script>"}
+    await ask("PUT", "/api/v1/me/password", json=passwords, headers=member)
     other, username = await me(member), ODD_NAMES[0]
     for name in ODD_NAMES:
         account = {"username": name, "password": "x' OR 1=1; -- é 山", "name": f"{name} & Co."}
@@ -223,7 +227,14 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     signed_in = await _mutate(
         traffic, "", "login", "{ token }", username="gql", password=f"' OR 1=1 {PASSWORD}"
     )
-    await ask(f"mutation {{ logout {{ user {USER} }} }}", signed_in["login"]["token"])
+    token = signed_in["login"]["token"]
+    await ask("{ loginMethods { name kind } }", "")
+    await ask("{ mySessions { id current } }", token)
+    again = "' UNION SELECT 1 -- <script>"
+    old = f"' OR 1=1 {PASSWORD}"
+    await _mutate(traffic, token, "changePassword", f"{{ user {USER} }}", old=old, new=again)
+    await _mutate(traffic, token, "endSession", "{ sessionId }", sessionId="06h1w46y97wh380z0cja")
+    await ask(f"mutation {{ logout {{ user {USER} }} }}", token)
     await _mutate(
         traffic, owner, "setUserDisabled", f"{{ user {USER} }}", username="gql", disabled=True
     )
