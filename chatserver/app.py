@@ -362,7 +362,7 @@ class Server:
         return Space(self.store, f"plugin/{plugin}")
 
     def context(self, plugin: str) -> Context:
-        """What the plugin of this name gets."""
+        """The parts of this server for the plugin of this name."""
         return Context(
             data=self._data / plugin,
             records=self._records(plugin),

@@ -17,12 +17,12 @@ from chatserver.interfaces import Store
 PAGE = 1000
 MB = 1_000_000
 AT_ONCE_SECONDS = (
-    3600.0  # for which an unfinished upload counts as under way; a crash may have ended it
+    3600.0  # an unfinished upload counts as under way this long: a crash may have ended it
 )
 
 
 class Usage(NamedTuple):
-    """What a user has: bytes and files with those reserved, and the number of uploads under way."""
+    """The files of a user and their bytes, with those that are reserved; and the number of uploads under way."""
 
     bytes: int
     files: int

@@ -108,7 +108,7 @@ class BlobService:
         return await self._have.references.holders(blob, after, limit)
 
     async def usage(self, user: str) -> Usage:
-        """What the user has of their quota."""
+        """How much of their quota a user (id) has taken."""
         return await self._have.quota.usage(user)
 
     @property
@@ -145,7 +145,7 @@ class BlobService:
 
 
 class _Parts:
-    """What a server with a back end has."""
+    """The parts of the service, which are there if a plugin provides blobs."""
 
     def __init__(
         self,

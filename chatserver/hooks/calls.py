@@ -208,7 +208,7 @@ class HookCalls:
         return None if found is None else found[1]
 
     async def run_operation(self, name: str, user: User, arguments: object) -> object:
-        """What the client gets. Raises `ChatError`: the plugin's, or `PluginFailed`."""
+        """Run a plugin's operation; returns its answer to the client. Raises `ChatError`: the plugin's, or `PluginFailed`."""
         plugin, operation = self._operations[name]
         call = Call(plugin, operation.run, ("user", "arguments"))
         given = {"user": user, "arguments": arguments}

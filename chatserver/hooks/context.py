@@ -21,7 +21,7 @@ ResultT = TypeVar("ResultT")
 
 
 class RunInServer(Protocol):
-    """What the functions of a plugin's command call; see `register_cli`."""
+    """Runs a function with a server's `Context`, for commands of plugins; see `register_cli`."""
 
     def __call__(self, action: "Callable[[Context], Awaitable[ResultT]]") -> ResultT: ...
 

@@ -21,7 +21,7 @@ _encode = msgspec.json.encode
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """What is set under a key. `id` is new at each setting; `next` is the Unix time of the next attempt."""
+    """A timer that is set under a key. `id` is new at each setting; `next` is the Unix time of the next attempt."""
 
     id: str
     key: str
@@ -114,7 +114,7 @@ class TimerRecords:
     # -- finding -------------------------------------------------------------------------------------
 
     async def get(self, key: str) -> Found | None:
-        """What is set under the key. A record that cannot be read is moved to quarantine."""
+        """The timer that is set under the key, if any. A record that cannot be read is moved to quarantine."""
         record = await self._store.get(self.space, BY_KEY + key)
         if record is None:
             return None
@@ -125,7 +125,7 @@ class TimerRecords:
         return Found(pending, record)
 
     async def list(self, prefix: str, after: str, limit: int) -> Sequence[Pending]:
-        """What is set under keys with this prefix, by ascending key > `after`."""
+        """The timers that are set under keys with this prefix, by ascending key > `after`."""
         last = BY_KEY + after if after else ""
         rows = await self._store.scan(self.space, BY_KEY + prefix, last, limit)
         return [pending for _, record in rows if (pending := _read(record)) is not None]
@@ -142,7 +142,7 @@ class TimerRecords:
         return places
 
     async def at(self, place: Place) -> Found | None:
-        """What is set at this place; the place is removed if that is nothing."""
+        """The timer at this place; a place without one is removed."""
         key = await self._store.get(self.space, place.record)
         if key is None:
             return None
