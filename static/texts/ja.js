@@ -147,6 +147,7 @@ export default {
   "error.auth.flow": "このサインインは終了しました。最初からやり直してください。",
   "error.auth.last": "これはこのアカウントにサインインする唯一の方法です。",
   "error.auth.refused": "サインインは受け付けられませんでした。",
+  "error.auth.unavailable": "このアカウントを管理するサービスが応答しません。",
   "error.auth.closed": "このサーバーでは新規登録を受け付けていません。",
   "error.user.exists": "このユーザー名は既に使われています。",
   "error.user.not_found": "ユーザーが見つかりません。",

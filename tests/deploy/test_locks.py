@@ -20,6 +20,7 @@ EXTRAS = {
         "redis",
         "nats",
         "kafka",
+        "ldap",
         "graphiql",
         "s3",
         "sftp",

@@ -14,15 +14,17 @@ from chatserver.config import load
 from chatserver.config.settings import describe
 from chatserver.hooks.dependencies import how_to_install
 from chatserver_plugins.kafka import KafkaPlugin
+from chatserver_plugins.ldap import LdapPlugin
 from chatserver_plugins.nats_bus import NatsBusPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.postgres_bus import PostgresBusPlugin
 from chatserver_plugins.redis_bus import RedisBusPlugin
 
 ROOT = Path(__file__).parents[2]
-# Plugin: its class, its driver's module, the extra, and the setting without which it does not start.
+# Plugin: its class, its driver's module, the extra, and a setting without which it does not start.
 DRIVERS = {
     "kafka": (KafkaPlugin, "aiokafka", "kafka", ("brokers", ["here:9092"])),
+    "ldap": (LdapPlugin, "ldap3", "ldap", ("servers", ["ldaps://here"])),
     "nats_bus": (NatsBusPlugin, "nats", "nats", ("uri", "nats://here:4222")),
     "postgres": (PostgresPlugin, "asyncpg", "postgres", ("uri", "postgresql://here")),
     "postgres_bus": (PostgresBusPlugin, "asyncpg", "postgres", ("uri", "postgresql://here")),
@@ -42,6 +44,7 @@ def test_the_extra_is_named(name: str, tmp_path: Path, monkeypatch: pytest.Monke
         "server.data": str(tmp_path),
         "plugins.enabled": enabled,
         f"plugin.{name}.{setting}": value,
+        **({"plugin.ldap.base": "dc=here"} if name == "ldap" else {}),
     }
     with pytest.raises(StartupError) as caught:
         Server(load(environ={}, overrides=given))
