@@ -2,7 +2,7 @@
 
 defaults < file < environment (`CHATSERVER_SECTION__KEY`) < command line. `sections.py` declares every
 key, `sources.py` finds and merges the values, `settings.py` converts them and reports mistakes, `text.py`
-writes configurations as TOML, `renamed.py` has the old names of settings. The plugin loader checks a plugin's
+writes configurations as TOML, `enabled.py` changes the list of plugins, `renamed.py` has the old names of settings. The plugin loader checks a plugin's
 section against the plugin's `Config`.
 """
 
@@ -89,6 +89,7 @@ def given_keys(
     sources.add_overrides(overrides or {})
     raw = sources.tree.get("plugins", {})
     enabled = raw.get("enabled", PluginsConfig().enabled) if isinstance(raw, dict) else []
-    if isinstance(enabled, str):
-        enabled = [name.strip() for name in enabled.split(",")]
-    return dict(sources.origin), [name for name in enabled if isinstance(name, str)]
+    is_list = isinstance(enabled, list)
+    return dict(sources.origin), [
+        name for name in enabled if isinstance(name, str)
+    ] if is_list else []

@@ -557,7 +557,11 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
     """The enabled plugins, and limits for them."""
 
     enabled: Annotated[
-        list[str], Meta(description="Names of the enabled plugins, in the order of their calls.")
+        list[str],
+        Meta(
+            description="Names of the enabled plugins, in the order of their calls. Or changes of the list that "
+            "would be valid without this one: `+graphql` adds, `-audit` removes."
+        ),
     ] = field(
         default_factory=lambda: [
             "mongo",

@@ -132,7 +132,7 @@ def _struct(
             problems += _tables(value, where, path)
         else:
             try:
-                values[name] = _value(value, fields[name].type)
+                values[name] = converted(value, fields[name].type)
             except ValueError:
                 expected = type_text(fields[name].type)
                 problems.append(f"{where(path)}: expected {expected}, got {_shown(name, value)}")
@@ -186,7 +186,8 @@ def _made(
         return None
 
 
-def _value(value: Any, kind: Any) -> Any:
+def converted(value: Any, kind: Any) -> Any:
+    """A raw value as this type. Raises `ValueError` or `TypeError`."""
     if isinstance(value, Text):
         return _from_text(str(value), kind)
     result = msgspec.convert(value, kind)

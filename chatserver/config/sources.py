@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from chatserver.config.enabled import after
 from chatserver.config.renamed import successor
-from chatserver.config.settings import Text
+from chatserver.config.sections import PluginsConfig
+from chatserver.config.settings import Text, converted
 from chatserver.errors import StartupError
 from chatserver.process.folders import packaged
 
@@ -19,6 +21,7 @@ PREFIX = "CHATSERVER_"
 SOURCE = "CHATSERVER_CONFIG"
 COMMAND_LINE = "command line"
 SYSTEM = Path("/etc/chatserver")
+ENABLED = ["plugins", "enabled"]
 ALIASES = {"LOG_LEVEL": "logging.level", "APP_VERSION": "logging.version"}
 # Kubernetes describes the service `chatserver` to every pod in variables with these names.
 _SERVICE_LINK = re.compile(
@@ -143,8 +146,21 @@ class Sources:
                 path = self.where(".".join(key[:depth]))
                 self.problems.append(f"{path}: expected a table, got {table!r}")
                 return
-        table[key[-1]] = value
         self.origin[".".join(key)] = label
+        table[key[-1]] = self._enabled(table, value) if key == ENABLED else value
+
+    def _enabled(self, table: dict[str, Any], value: Any) -> Any:
+        """The list of plugins after a value that may have changes; what is no list is reported later."""
+        try:
+            given = converted(value, list[str])
+        except (ValueError, TypeError):
+            return value
+        before = table.get("enabled", PluginsConfig().enabled)
+        try:
+            return after(before, given)
+        except ValueError as error:
+            self.problems.append(f"{self.where('plugins.enabled')}: {error}")
+            return before
 
 
 def find(source: str) -> tuple[str, Path]:
