@@ -15,8 +15,9 @@ from random import Random
 
 import httpx
 
+from tests.docs.pages import ROOT
 from tests.faults.server import ChatServer
-from tests.fuzz import doors
+from tests.fuzz import doors, journeys
 from tests.fuzz.findings import Findings
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -28,6 +29,17 @@ SETTINGS = {
     "limits__requests_per_second": 0,
 }
 Case = Callable[[Random], Awaitable[None]]
+
+
+def attacked(folder: Path, store: str) -> ChatServer:
+    """A server with all that has a door."""
+    names = (store, "password", "metrics", "graphql", "turns", *journeys.PLUGINS)
+    return ChatServer(
+        folder,
+        store=store,
+        environment={"PYTHONPATH": str(ROOT)},
+        **{**SETTINGS, "plugins__enabled": ",".join(names)},
+    )
 
 
 def prepared(server: ChatServer, folder: Path) -> doors.Target:
@@ -65,6 +77,9 @@ async def attack(target: doors.Target, seed: int, seconds: float, found: Finding
             "graphql": lambda rng: doors.graphql(target, rng, found, client),
             "graphql socket": lambda rng: doors.graphql_socket(target, rng, found),
             "command": lambda rng: doors.command(target, rng, found),
+            "upload": lambda rng: journeys.upload(target, rng, found, client),
+            "sign-in": lambda rng: journeys.sign_in(target, rng, found, client),
+            "room command": lambda rng: journeys.command(target, rng, found, client),
         }
         await asyncio.gather(
             *(
@@ -84,11 +99,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "commands").mkdir()
-        settings = {
-            **SETTINGS,
-            "plugins__enabled": f"{options.store},password,metrics,graphql,turns",
-        }
-        with ChatServer(folder / "server", store=options.store, **settings) as server:
+        with attacked(folder / "server", options.store) as server:
             target = prepared(server, folder / "commands")
             began = time.time()
             asyncio.run(attack(target, options.seed, options.minutes * 60, found))

@@ -6,8 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.faults.server import ChatServer
-from tests.fuzz.__main__ import SETTINGS, attack, prepared
+from tests.fuzz.__main__ import attack, attacked, prepared
 from tests.fuzz.findings import STALL, Findings
 
 SECONDS = 20
@@ -20,15 +19,15 @@ def test_hostile_input_meets_no_500_no_traceback_and_no_silence(tmp_path: Path) 
     """Long turns of the loop are left to the long run: a busy machine must not fail this one."""
     found = Findings()
     (tmp_path / "commands").mkdir()
-    settings = {**SETTINGS, "plugins__enabled": f"{STORE},password,metrics,graphql,turns"}
-    with ChatServer(tmp_path / "server", store=STORE, **settings) as server:
+    with attacked(tmp_path / "server", STORE) as server:
         target = prepared(server, tmp_path / "commands")
         asyncio.run(attack(target, Random().randrange(1 << 32), SECONDS, found))
         assert server.is_ready()
         assert server.stop() == 0
     found.read_log(tmp_path / "server/logs/error.log")
     assert {key: text for key, text in found.found.items() if not key.startswith(STALL)} == {}
-    assert set(found.cases) == {"http", "raw", "socket", "graphql", "graphql socket", "command"}
+    doors = {"http", "raw", "socket", "graphql", "graphql socket", "command"}
+    assert set(found.cases) == doors | {"upload", "sign-in", "room command"}
 
 
 def test_the_fuzzer_finds_planted_faults(tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""Doors that take several steps: uploads, sign-ins, commands and clicks, each step hostile now and then."""
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from tests.fuzz import values
+from tests.fuzz.doors import Target
+from tests.fuzz.findings import Findings
+
+# On the server that is attacked, beside those that every server has.
+PLUGINS = (
+    *("disk_blobs", "uploads", "attachments", "totp", "invites", "scheduled"),
+    *("slash_commands", "shortcodes", "choices"),
+)
+METHODS = ("password", "totp", "invite", "nothing")
+PURPOSES = ("sign_in", "link", "confirm", "challenge")
+COMMANDS = (
+    *("/help", "/help me", "/invite @anna", "/me waves", "/shrug", "/topic x"),
+    *("//", "/nothing", "/topic "),
+)
+PARTS = ("yes", "colour", "order", "none")
+TUS = {
+    "Tus-Resumable": "1.0.0",
+    "Upload-Length": "20",
+    "Upload-Offset": "0",
+    "Upload-Metadata": "filename dw==,filetype dGV4dC9wbGFpbg==",
+    "Content-Type": "application/offset+octet-stream",
+}
+LONGEST_STEPS = 8
+
+
+class Caller:
+    """Sends the requests of one journey as the attacker, and has each answer looked at."""
+
+    def __init__(
+        self, door: str, target: Target, rng: Random, found: Findings, client: httpx.AsyncClient
+    ) -> None:
+        self._door, self._target, self._rng = door, target, rng
+        self._found, self._client = found, client
+        self.headers = httpx.Headers()  # of the last answer
+
+    async def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The answer's JSON, or {}. A `body` that is no bytes is sent as JSON, some of its values replaced."""
+        sent = {"Authorization": f"Bearer {self._target.token}", **(headers or {})}
+        if body is not None and not isinstance(body, bytes):
+            body = values.encoded(self._rng, values.mutated(self._rng, body, self._target.knowns))
+            sent.setdefault("Content-Type", "application/json")
+        try:
+            answer = await self._client.request(
+                method, (self._target.url + path)[:8000], content=body, headers=sent
+            )
+        except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeEncodeError):
+            return {}  # the client itself refuses to send this
+        self._found.answered(self._door, answer.status_code, answer.content, (method, path, body))
+        self.headers = answer.headers
+        try:
+            return answer.json()
+        except ValueError:
+            return {}
+
+
+async def upload(target: Target, rng: Random, found: Findings, client: httpx.AsyncClient) -> None:
+    """A file over tus, in parts whose offsets and lengths lie now and then, and a message that refers to it."""
+    caller = Caller("upload", target, rng, found, client)
+    await caller.call("POST", "/api/v1/uploads", _some_bytes(rng), _headers(rng))
+    place = caller.headers.get("Location", f"/api/v1/uploads/{_quoted(rng)}")
+    for _ in range(rng.randrange(LONGEST_STEPS)):
+        method = rng.choice(("PATCH", "PATCH", "PATCH", "HEAD", "GET", "DELETE"))
+        body = _some_bytes(rng) if method == "PATCH" else None
+        await caller.call(method, place, body, _headers(rng))
+    blob = caller.headers.get("Upload-Blob", place.rpartition("/")[2])
+    await caller.call(
+        "GET", f"/api/v1/files/{blob}", headers={"Range": f"bytes={values.text(rng)}"}
+    )
+    files = [{"blob": blob, "name": values.text(rng), "size": 20}]
+    message = {"client_id": values.word(rng), "body": "f", "data": {"attachments": files}}
+    await caller.call("POST", f"/api/v1/rooms/{target.room}/messages", message)
+
+
+async def sign_in(target: Target, rng: Random, found: Findings, client: httpx.AsyncClient) -> None:
+    """Steps of a sign-in whose flow, secret and answers are mixed up."""
+    caller = Caller("sign-in", target, rng, found, client)
+    begun = {"method": rng.choice(METHODS), "purpose": rng.choice(PURPOSES), "secret": True}
+    step = await caller.call("POST", "/api/v1/login/begin", begun)
+    for _ in range(rng.randrange(LONGEST_STEPS)):
+        known = step if isinstance(step, dict) else {}
+        drawn = known.get("step") if isinstance(known.get("step"), dict) else {}
+        names = [field["name"] for field in drawn.get("fields", [])]
+        answer = {name: values.text(rng) for name in [*names, "code"]}
+        body = {
+            "flow": known.get("flow", "x"),
+            "secret": known.get("secret", "x"),
+            "answer": answer,
+        }
+        step = await caller.call("POST", "/api/v1/login/proceed", body)
+    await caller.call("GET", f"/api/v1/login/return?state={_quoted(rng)}&code={_quoted(rng)}")
+    await caller.call(
+        rng.choice(("GET", "DELETE")),
+        rng.choice(("/api/v1/me/identities", "/api/v1/me/sessions")) + f"/{_quoted(rng)}",
+    )
+
+
+async def command(target: Target, rng: Random, found: Findings, client: httpx.AsyncClient) -> None:
+    """Commands in the room, their suggestions, clicks on parts, and messages for later."""
+    caller = Caller("room command", target, rng, found, client)
+    room = f"/api/v1/rooms/{target.room}"
+    text = rng.choice(COMMANDS) + rng.choice(("", " ")) + values.text(rng)
+    await caller.call("POST", f"{room}/commands/suggestions", {"text": text, "at": len(text)})
+    await caller.call("POST", f"{room}/commands", {"text": text, "client_id": values.word(rng)})
+    made = {"client_id": values.word(rng), "body": rng.choice(("choose", values.text(rng)))}
+    posted = await caller.call("POST", f"{room}/messages", made)
+    message = posted.get("id", target.message) if isinstance(posted, dict) else target.message
+    for _ in range(rng.randrange(LONGEST_STEPS)):
+        given = {"what": [values.text(rng)], "size": ["r"], "colour": ["g"]}
+        use = {"part": rng.choice(PARTS), "values": given, "client_id": values.word(rng)}
+        await caller.call("POST", f"{room}/messages/{_quoted_id(message)}/interactions", use)
+    later = {"client_id": "later", "room": target.room, "body": "b", "at": "2100-01-01T00:00:00Z"}
+    await caller.call(rng.choice(("POST", "PATCH")), "/api/v1/scheduled?client_id=later", later)
+    await caller.call("DELETE", f"/api/v1/scheduled?client_id={_quoted(rng)}")
+    await caller.call("POST", "/api/v1/invites", {"uses": 1, "days": 1, "rooms": [target.room]})
+
+
+def _headers(rng: Random) -> dict[str, str]:
+    """The headers of tus, some left out or odd."""
+    found = {name: value for name, value in TUS.items() if rng.random() > 0.02}
+    for name in found:
+        if rng.random() < 0.03:
+            found[name] = rng.choice((str(rng.choice(values.ODD_NUMBERS)), _header_text(rng)))
+    return found
+
+
+def _header_text(rng: Random) -> str:
+    return "".join(char for char in values.text(rng) if " " <= char < "\x7f")[:500].strip()
+
+
+def _some_bytes(rng: Random) -> bytes:
+    return rng.randbytes(rng.choice((0, 1, 10, 20, 21, 5000)))
+
+
+def _quoted(rng: Random) -> str:
+    return quote(values.text(rng).encode("utf-8", "replace")[:1000], safe="")
+
+
+def _quoted_id(found: object) -> str:
+    return quote(str(found)[:200].encode("utf-8", "replace"), safe="")
