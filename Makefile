@@ -30,8 +30,8 @@ run: ## start a server on http://localhost:4000, with its own MongoDB
 	@exec .venv/bin/chatserver dev --port $(PORT) --data "$(DATA)" $(if $(MONGOD),--set "plugin.mongo.mongod=$(abspath $(MONGOD))") $(ARGS)
 
 test: test-quick ## run the whole test suite
-	@# These have bounds in time, so the machine must not be busy with others.
-	.venv/bin/python -m pytest -n 2 $(SHARED) tests/faults $(ARGS)
+	@# These wait more than they work, and must not compete with tests that work.
+	.venv/bin/python -m pytest -n 4 $(SHARED) tests/faults $(ARGS)
 
 test-quick: ## the same without the fault tests
 	@deploy/make-venv test

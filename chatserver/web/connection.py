@@ -118,7 +118,9 @@ class Connection(HTTP1Connection):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> bool:
         kept: bool = super()._can_keep_alive(cast(Any, start_line), headers)
-        return kept and not self._last
+        # Tornado sees `close` only where it stands alone (RFC 9112, 9.6).
+        given = headers.get("Connection", "").lower().split(",")
+        return kept and not self._last and "close" not in map(str.strip, given)
 
     def _finish_request(self, future: "asyncio.Future[None] | None") -> None:
         if self._read_finished or self.stream is None or self.stream.closed():

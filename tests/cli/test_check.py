@@ -15,6 +15,8 @@ from typing import NamedTuple
 import pytest
 import trustme
 
+pytestmark = pytest.mark.long
+
 PLAIN = {
     "server.port": "0",
     "server.drain_seconds": "0",

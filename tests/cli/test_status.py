@@ -32,6 +32,8 @@ from tests.faults.server import ChatServer
 from tests.servers import Mongod, free_port
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 
 def status(server: ChatServer, *options: str) -> tuple[int, Status]:
     """The exit status, and the report, which has the documented shape."""

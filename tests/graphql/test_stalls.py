@@ -16,6 +16,8 @@ from tests.graphql.speaker import Speaker
 from tests.graphql.test_limits import many
 from tests.protocol.running import Running
 
+pytestmark = pytest.mark.long
+
 # Of processor time, in one turn of the loop: the promise of 50 ms on a machine a third as fast. The
 # fuzzer (tests/fuzz) measures the promise itself.
 STALL_SECONDS = 0.15

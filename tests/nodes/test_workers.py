@@ -22,6 +22,8 @@ from tests.nodes.conftest import SMALL, sharing
 from tests.servers import Mongod
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 SOON_SECONDS = 60.0
 
 
