@@ -66,10 +66,15 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserRef(msgspec.Struct, frozen=True):
-    """A user as events show one: the id, and the name at that time."""
+    """A user as events show one: the id, and the name at that time. `bot` is there, and true, for a machine."""
 
     id: str
     name: str
+    bot: bool | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def of(cls, user: User) -> "UserRef":
+        return cls(user.id, user.name, user.bot)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", omit_defaults=True):

@@ -52,7 +52,7 @@ class Membership:
             if room.head:
                 raise AlreadyThere
 
-        author = UserRef(user.id, user.name)
+        author = UserRef.of(user)
         await self._log.append(
             room,
             lambda seq, at: RoomChanged(
@@ -79,7 +79,7 @@ class Membership:
                     detail={"field": "members", "reason": "count"},
                 )
 
-        author, subject = UserRef(user.id, user.name), UserRef(member.id, member.name)
+        author, subject = UserRef.of(user), UserRef.of(member)
         try:
             joined = await self._log.append(
                 room,
@@ -134,7 +134,7 @@ class Membership:
         **fields: object,
     ) -> int:
         """Append an event; besides the right, `check` is called at its position and raises to refuse it."""
-        author = UserRef(user.id, user.name)
+        author = UserRef.of(user)
 
         def checks() -> None:
             demand(user, room, right)

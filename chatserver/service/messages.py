@@ -74,7 +74,7 @@ class Post(Entry):
             room=room,
             seq=seq,
             at=at,
-            author=UserRef(user.id, user.name),
+            author=UserRef.of(user),
             id=message_id(room, seq),
             body=draft.body,
             client_id=self._client_id,
@@ -262,7 +262,7 @@ class Messages:
             joined = self.data.joined(present.data, new)
             return Content(draft.body, mentions, joined, self.data.text(joined))
 
-        author = UserRef(user.id, user.name)
+        author = UserRef.of(user)
         return await self._rewriting.rewrite(
             room, message, author, lambda: demand(user, room, Right.EDIT), content
         )
@@ -375,7 +375,7 @@ class Messages:
         message: Message,
         **fields: str,
     ) -> int:
-        author = UserRef(user.id, user.name)
+        author = UserRef.of(user)
         return await self._append(
             user,
             room,

@@ -34,7 +34,7 @@ class PluginEvents:
         if kind is None or owner != plugin:
             refuse(name, "unknown", f"The plugin {plugin} has no event of this kind.")
         value = canonical(name, kind.schema, kind.max_bytes, payload)
-        author = UserRef(user.id, user.name)
+        author = UserRef.of(user)
 
         def build(seq: int, at: str) -> PluginEvent:
             return PluginEvent(

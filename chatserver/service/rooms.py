@@ -188,7 +188,7 @@ class RoomService:
 
     def _shown(self, room: Room, ids: Sequence[str]) -> list[MemberView]:
         return [
-            MemberView(member, known.user.name, known.role, online=member in self._online)
+            MemberView(member, known.user.name, known.role, member in self._online, known.user.bot)
             for member, known in ((member, room.members[member]) for member in ids)
         ]
 

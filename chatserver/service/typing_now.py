@@ -33,5 +33,5 @@ class Typing:
             if len(self._buckets) > USERS:
                 self._buckets.popitem(last=False)
         if not bucket.take():
-            now = TypingNow(room=room.id, user=UserRef(user.id, user.name))
+            now = TypingNow(room=room.id, user=UserRef.of(user))
             self._hub.tell_room(room, now, but=but)

@@ -31,12 +31,13 @@ class RoomList(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MemberView(msgspec.Struct, frozen=True):
-    """A user in a room. `online`: the user has a connection to any node, or had one a moment ago."""
+    """A user in a room. `online`: the user has a connection to any node, or had one a moment ago. `bot` as in `User`."""
 
     id: str
     name: str
     role: RoomRole
     online: bool
+    bot: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def room_name(user: User, room: Room) -> str | None:

@@ -212,7 +212,7 @@ class LogContract:
 
     @pytest.mark.parametrize("text", TRICKY_TEXTS, ids=ascii)
     async def test_any_text_in_any_field(self, store: Store, text: str) -> None:
-        author = UserRef(id=text, name=text)
+        author = UserRef(id=text, name=text, bot=True)
         message = posted(
             text, 2, text, id=text, body=text, client_id=text, reply_to=text,
             mentions=(text,), at=text, data=_data_with(text), data_text=text,

@@ -7,6 +7,7 @@ import { applies } from "../lib/places.js";
 import { frozen } from "../lib/plugins.js";
 import { reactedBy } from "../lib/rooms-store.js";
 import { avatar } from "./avatar.js";
+import { botMark } from "./bot-mark.js";
 import { ask } from "./dialogs.js";
 import { messageParts } from "./message-parts.js";
 import { placeButton } from "./plugin-place.js";
@@ -31,7 +32,7 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, plac
     h(
       "div",
       { class: "message-main" },
-      !grouped && h("div", { class: "message-head" }, h("strong", { dir: "auto" }, name), time(message)),
+      !grouped && h("div", { class: "message-head" }, h("strong", { dir: "auto" }, name), botMark(author), time(message)),
       grouped && h("span", { class: "visually-hidden" }, name),
       message.reply_to && quote(quoted),
       body(message),

@@ -3,6 +3,7 @@
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { avatar } from "./avatar.js";
+import { botMark } from "./bot-mark.js";
 import { show } from "./dialogs.js";
 
 /** `open(id)` is called with the direct room that was chosen. */
@@ -51,14 +52,14 @@ export async function showPeople({ session, me, room, open }) {
     }
   }
 
-  function member({ id, name }) {
+  function member({ id, name, bot }) {
     if (id === me.id) return person({ id, name }, h("span", { class: "muted" }, t("people.you")));
     const talk = async () => {
       const direct = await session.direct(id);
       dialog.close();
       open(direct);
     };
-    return person({ id, name }, action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)));
+    return person({ id, name, bot }, action(t("message.privately", { name }), ICONS.person, "talk", attempt(talk)));
   }
 
   function candidate({ id, name }) {
@@ -102,8 +103,8 @@ function mark(lists, id, online) {
   }
 }
 
-function person({ id, name }, ...rest) {
-  return h("li", { class: "person", "data-user": id }, avatar({ id, name }), h("span", { class: "person-name", dir: "auto" }, name), h("span", { class: "presence visually-hidden" }), ...rest);
+function person({ id, name, bot }, ...rest) {
+  return h("li", { class: "person", "data-user": id }, avatar({ id, name }), h("span", { class: "person-name", dir: "auto" }, name), botMark({ bot }), h("span", { class: "presence visually-hidden" }), ...rest);
 }
 
 function action(label, path, testid, onclick) {

@@ -69,6 +69,7 @@ export default {
   "people": "People in this room",
   "people.you": "you",
   "people.online": "online",
+  "user.bot": "bot",
   "people.invite": "People you know",
   "people.inviteDo": "Invite",
   "people.inviteName": "Invite {name}",

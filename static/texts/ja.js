@@ -69,6 +69,7 @@ export default {
   "people": "ルームのメンバー",
   "people.you": "自分",
   "people.online": "オンライン",
+  "user.bot": "ボット",
   "people.invite": "ほかのルームで一緒の人",
   "people.inviteDo": "招待",
   "people.inviteName": "{name} を招待",

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = {
         "plugins.folder": str(Path(__file__).parent / "plugins"),
-        "plugins.enabled": "memory,password,metrics,audit,choices",
+        "plugins.enabled": "memory,password,metrics,audit,choices,greeter",
     }
     server = Server(tmp_path_factory.mktemp("parts"), "memory", settings)
     server.start()
@@ -58,3 +58,17 @@ def test_what_one_chooses_all_see_and_the_answer_is_for_one(
     expect(typed).to_have_value("Coffee")
     assert ours.locator("b").count() == 0
     expect(ben.page.get_by_text("edited")).to_have_count(0)
+
+
+def test_a_machine_is_marked_beside_its_name(person: PersonFactory, server: Server) -> None:
+    cleo = person(server).sign_up("cleo", "Cleo")
+    cleo.create_room("Hall")
+    cleo.say("hello")
+    rows = cleo.page.get_by_test_id("message")
+    answer = rows.filter(has_text="Hello, Cleo!")
+    expect(answer.get_by_test_id("bot-mark")).to_have_text("bot")
+    expect(rows.first.get_by_test_id("bot-mark")).to_have_count(0)
+    cleo.page.get_by_test_id("people").click()
+    members = cleo.page.get_by_test_id("members").locator("li")
+    expect(members.filter(has_text="Greeter").get_by_test_id("bot-mark")).to_be_visible()
+    expect(members.filter(has_text="Cleo").get_by_test_id("bot-mark")).to_have_count(0)
