@@ -18,8 +18,10 @@ class LoginField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A field of a form, drawn by every client.
 
     `label` is English, as are all texts of the server; `value` is filled in. A field of the kind `shown` is read
-    only. Of a `username`, the failures of a name from one network count together. For a `passkey`, `data` has
-    the options of WebAuthn in their JSON form, as `get` or as `create`, and the answer is the credential's JSON.
+    only; with `data` `{"qr": {"size": N, "path": "…"}}` its value is drawn as a QR code, too: N modules wide and
+    high, the dark ones as the `d` of an SVG path. Of a `username`, the failures of a name from one network count
+    together. For a `passkey`, `data` has the options of WebAuthn in their JSON form, as `get` or as `create`, and
+    the answer is the credential's JSON.
     """
 
     name: str

@@ -27,9 +27,10 @@ from chatserver import (
 )
 from chatserver_plugins.totp import codes
 from chatserver_plugins.totp.enrolments import Enrolments
+from chatserver_plugins.totp.qr import qr_code
 
 ICON = "M8 3h8v18H8zM11 18h2"
-ENROL = "Add the secret to your app, then type the code that the app shows."
+ENROL = "Scan the picture with your app, or add the secret to it. Then type the code that the app shows."
 RECOVERY = "Keep these recovery codes: each replaces one code, if you lose your app."
 WRONG = "This code is not valid."
 
@@ -133,7 +134,13 @@ class TotpPlugin:
         return LoginForm(
             fields=(
                 LoginField(name="secret", label="Secret", kind="shown", value=secret),
-                LoginField(name="address", label="Open in an app", kind="shown", value=address),
+                LoginField(
+                    name="address",
+                    label="Open in an app",
+                    kind="shown",
+                    value=address,
+                    data={"qr": qr_code(address)},
+                ),
                 LoginField(name="code", label="Code", kind="code"),
             ),
             text=ENROL,

@@ -4,7 +4,7 @@
  * "login-left" ({error}: why the sign-in ended, or null if the person left it).
  */
 
-import { h } from "../lib/dom.js";
+import { h, qrCode } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { View } from "./view.js";
 
@@ -94,10 +94,11 @@ class LoginSteps extends View {
   }
 }
 
-function field({ name, label, kind = "text", required = true, value = "" }) {
+function field({ name, label, kind = "text", required = true, value = "", data = {} }) {
   if (kind === "shown") {
     const shown = /^otpauth:/.test(value) ? h("a", { href: value }, label) : h("output", { class: "shown-value", dir: "auto" }, value);
-    return h("div", { class: "field", "data-testid": `shown-${name}` }, h("span", {}, label), shown);
+    const drawn = data.qr && qrCode(data.qr, t("login.qr"));
+    return h("div", { class: "field", "data-testid": `shown-${name}` }, h("span", {}, label), drawn, shown);
   }
   if (kind === "passkey") return h("p", { class: "form-error" }, t("login.unsupported"));
   const input = h("input", { type: "text", dir: "auto", ...INPUTS[kind], name, required, value, "data-testid": `step-${name}` });

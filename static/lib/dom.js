@@ -33,6 +33,21 @@ export function icon(path) {
   return drawing;
 }
 
+/** A QR code as the server gives it: `size` modules wide and high, of which `path` has the dark ones. */
+export function qrCode({ size, path }, label) {
+  const margin = 4; // modules, ISO/IEC 18004
+  const whole = size + 2 * margin;
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", `${-margin} ${-margin} ${whole} ${whole}`);
+  drawing.setAttribute("class", "qr-code");
+  drawing.setAttribute("role", "img");
+  drawing.setAttribute("aria-label", label);
+  const dark = document.createElementNS(SVG, "path");
+  dark.setAttribute("d", path);
+  drawing.append(dark);
+  return drawing;
+}
+
 export const ICONS = {
   back: "M15 5l-7 7 7 7",
   plus: "M12 5v14M5 12h14",

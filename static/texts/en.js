@@ -20,6 +20,7 @@ export default {
   "login.instead": "Use {name} instead",
   "login.failed": "The sign-in was not completed. Please try again.",
   "login.unsupported": "This page cannot do that yet.",
+  "login.qr": "QR code with the secret, for an app",
   "account": "Your account",
   "account.sessions": "Where you are signed in",
   "account.thisSession": "this session",

@@ -20,6 +20,7 @@ export default {
   "login.instead": "代わりに {name} を使う",
   "login.failed": "サインインが完了しませんでした。もう一度お試しください。",
   "login.unsupported": "このページではまだ対応していません。",
+  "login.qr": "アプリ用のシークレットの QR コード",
   "account": "アカウント",
   "account.sessions": "サインイン中の端末",
   "account.thisSession": "この端末",

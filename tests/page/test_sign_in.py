@@ -93,6 +93,7 @@ def test_one_time_codes_are_enrolled_and_asked_for(person: PersonFactory, server
     page = found.page
     page.get_by_test_id("account").click()
     page.get_by_test_id("link-totp").click()
+    expect(page.get_by_test_id("shown-address").get_by_role("img")).to_be_visible()
     secret = page.get_by_test_id("shown-secret").locator("output").inner_text()
     page.get_by_test_id("step-code").fill(codes.code_at(secret, int(time.time() // 30)))
     page.get_by_test_id("step-submit").click()

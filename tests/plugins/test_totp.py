@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 from dict_records import DictRecords
 
 from chatserver import ChatError, LoginClient
@@ -17,6 +19,7 @@ from chatserver.config import load
 from chatserver.testing.running import PASSWORD, Answer, Chat, Person, running
 from chatserver_plugins.totp import codes
 from chatserver_plugins.totp.enrolments import Enrolments
+from chatserver_plugins.totp.qr import qr_code
 from tests.waiting import until
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -111,6 +114,22 @@ async def test_an_enrolment_is_not_replaced_by_somebody_with_the_password_alone(
     assert await one.enrol("u", other, code, replace=True) is not None
 
 
+def test_the_picture_has_the_modules_of_the_qr_code() -> None:
+    """Each run of dark modules is `Mx yhNv1h-Nz`: a rectangle of one row."""
+    text = codes.address(SECRET, "Büro & Co", "ada")
+    drawn = qr_code(text)
+    rows = [[0] * drawn["size"] for _ in range(drawn["size"])]
+    runs = re.findall(r"M(\d+) (\d+)h(\d+)v1h-(\d+)z", drawn["path"])
+    assert "".join(f"M{x} {y}h{n}v1h-{m}z" for x, y, n, m in runs) == drawn["path"]
+    for x, y, length, back in (map(int, run) for run in runs):
+        assert length == back
+        for place in range(x, x + length):
+            rows[y][place] += 1
+    code = segno.make_qr(text, error="m", boost_error=False)
+    assert rows == [list(row) for row in code.matrix]
+    assert sum(map(sum, rows)) * 3 > drawn["size"] ** 2
+
+
 def test_apps_take_over_the_secret_by_its_address() -> None:
     found = codes.address("ABC", "Büro & Co", "ada")
     assert found == "otpauth://totp/B%C3%BCro%20%26%20Co:ada?secret=ABC&issuer=B%C3%BCro%20%26%20Co"
@@ -148,6 +167,7 @@ async def enrol(chat: Chat, person: Person) -> tuple[str, list[str]]:
     begun = (await person.http("POST", "/api/v1/login/begin", body)).json
     secret, address, _ = begun["step"]["fields"]
     assert secret["value"] in address["value"]
+    assert address["data"]["qr"] == qr_code(address["value"])
     wrong = (await proceed(chat, begun, code="000000")).json
     assert wrong["step"]["error"] and wrong["step"]["fields"][0] == secret
     # An older code, so that the test may use the present one.
