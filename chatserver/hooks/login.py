@@ -81,11 +81,12 @@ class LoginDone(msgspec.Struct, frozen=True, kw_only=True):
     """The last step: somebody is who they say.
 
     With an `identity`, the account is the one linked with it; with a `user`, the account of this id. With neither
-    it is the one of `LoginFlow.user`.
+    it is the one of `LoginFlow.user`. `is_strong` as in `Identity`, for methods without identities.
     """
 
     identity: Identity | None = None
     user: str | None = None
+    is_strong: bool = False
 
 
 LoginStep: TypeAlias = LoginForm | LoginRedirect | LoginDone | Refusal

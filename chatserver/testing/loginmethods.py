@@ -85,7 +85,8 @@ class LoginMethodContract:
             begun = await self._begin(chat)
             turn = await chat.service.logins.look(begun["flow"], begun["secret"])
             assert "keep" not in begun["step"]
-            shown = str([field.get("value") for field in begun["step"].get("fields", [])])
+            fields = begun["step"].get("fields", [])
+            shown = str([(field.get("value"), field.get("data")) for field in fields])
             for name, value in turn.pending.kept.items():
                 if isinstance(value, str) and value and value not in shown:
                     assert value not in str(begun["step"]), f"{name} is shown"

@@ -1,16 +1,18 @@
-/** The dialog about one's own account: sessions, the password, and ways to sign in that can be added. */
+/** The dialog about one's own account: sessions, the password, ways to sign in that can be added, parts of plugins. */
 
 import { h } from "../lib/dom.js";
 import { currentLanguage, errorText, t } from "../lib/i18n.js";
 import { show } from "./dialogs.js";
 import "./login-steps.js";
+import { labelOf } from "./plugin-place.js";
 
-/** `api` as in lib/api.js. */
-export function showAccount(api) {
+/** `api` as in lib/api.js, `places` as in lib/places.js. */
+export function showAccount(api, places) {
   const sessions = h("ul", { class: "sessions", "data-testid": "sessions" });
   const error = h("p", { class: "form-error", role: "alert", "data-testid": "account-error" });
   const done = h("p", { class: "muted", role: "status", "data-testid": "account-done" });
   const steps = h("div", { class: "stack" });
+  const parts = h("div", { class: "stack" });
   const password = h(
     "form",
     { class: "stack", method: "post", onsubmit: (event) => void changePassword(event) },
@@ -29,6 +31,7 @@ export function showAccount(api) {
       h("h3", {}, t("account.sessions")),
       sessions,
       password,
+      parts,
       steps,
       error,
       done,
@@ -41,7 +44,7 @@ export function showAccount(api) {
     try {
       await action();
     } catch (refusal) {
-      if (refusal.code === "auth.confirm") await confirm(action);
+      if (refusal.code === "auth.confirm") await attempt(() => confirm(action));
       else error.textContent = errorText(refusal);
     }
   }
@@ -67,10 +70,25 @@ export function showAccount(api) {
     });
   }
 
-  /** Has the person confirm with the password, then does the action again. */
+  /** Has the person confirm with the password or another method, then does the action again. */
   async function confirm(action) {
-    const progress = await api.loginBegin({ method: "password", purpose: "confirm" });
-    follow(progress, t("account.confirm"), () => void attempt(action));
+    const title = t("account.confirm");
+    const begin = async (method) => follow(await api.loginBegin({ method, purpose: "confirm" }), title, () => void attempt(action));
+    const [others, hasPassword] = await Promise.all([api.loginMethods("confirm"), api.hasPassword()]);
+    const methods = [...(hasPassword ? [{ name: "password", label: t("password") }] : []), ...others];
+    if (methods.length === 1) return begin(methods[0].name);
+    const choice = methods.map(({ name, label }) =>
+      h("button", { class: "quiet wide", type: "button", "data-testid": `confirm-${name}`, onclick: () => void attempt(() => begin(name)) }, label),
+    );
+    const leave = h("button", { class: "quiet wide", type: "button", onclick: () => steps.replaceChildren(...buttons) }, t("cancel"));
+    steps.replaceChildren(h("h3", {}, title), ...choice, leave);
+    choice[0]?.focus();
+  }
+
+  /** What plugins add to the account. */
+  function drawParts() {
+    const items = places.in("account.parts/v1");
+    parts.replaceChildren(...items.flatMap((item) => [h("h3", {}, labelOf(item)), h("plugin-place", { item, context: { attempt } })]));
   }
 
   function follow(progress, title, then) {
@@ -100,10 +118,14 @@ export function showAccount(api) {
 
   async function link(name, label) {
     const progress = await api.loginBegin({ method: name, purpose: "link" });
-    follow(progress, label, () => (done.textContent = t("account.added", { name: label })));
+    follow(progress, label, () => {
+      done.textContent = t("account.added", { name: label });
+      drawParts();
+    });
   }
 
   show(dialog);
+  drawParts();
   void attempt(draw);
   void attempt(offer);
 }

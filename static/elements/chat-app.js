@@ -26,7 +26,7 @@ class ChatApp extends View {
 
   build() {
     const { session, store, connection, api } = this;
-    this.#list = h("room-list", { class: "side", session, store, api });
+    this.#list = h("room-list", { class: "side", session, store, api, places: this.places });
     this.#main = h("main", { class: "main" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
     this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer);

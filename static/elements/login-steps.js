@@ -1,11 +1,12 @@
 /**
- * The steps of a sign-in, as the server declares them: draws each form, follows redirects, shows refusals. Needs `api`
- * and `progress` (an answer of `/api/v1/login/begin`). Fires "signed-in" ({user}), "login-done" ({purpose}) and
+ * The steps of a sign-in, as the server declares them: draws each form, asks the browser for passkeys, follows
+ * redirects, shows refusals. Needs `api` and `progress` (an answer of `/api/v1/login/begin`). Fires "signed-in" ({user}), "login-done" ({purpose}) and
  * "login-left" ({error}: why the sign-in ended, or null if the person left it).
  */
 
 import { h, qrCode } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
+import { canUsePasskeys, passkeyAnswer, passkeyProblem } from "../lib/passkeys.js";
 import { View } from "./view.js";
 
 const INPUTS = {
@@ -23,12 +24,18 @@ class LoginSteps extends View {
   #form;
   #error;
   #submit;
+  #asking = null; // ends what the browser asks the person
 
   build() {
     this.#show(this.progress);
   }
 
+  teardown() {
+    this.#asking?.abort();
+  }
+
   #show(progress) {
+    this.#asking?.abort();
     this.progress = progress;
     const { step } = progress;
     if (step.kind === "redirect") {
@@ -37,8 +44,10 @@ class LoginSteps extends View {
       return;
     }
     this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, step.error ?? "");
-    this.#submit = h("button", { class: "primary wide", type: "submit", "data-testid": "step-submit" }, t("login.next"));
     const fields = step.fields ?? [];
+    const asksBrowser = fields.some(({ kind }) => kind === "passkey");
+    const disabled = asksBrowser && !canUsePasskeys();
+    this.#submit = h("button", { class: "primary wide", type: "submit", disabled, "data-testid": "step-submit" }, t("login.next"));
     this.#form = h(
       "form",
       { class: "stack", method: "post", "data-testid": `step-${progress.method}`, onsubmit: (event) => void this.#onSubmit(event) },
@@ -55,14 +64,40 @@ class LoginSteps extends View {
       ),
       h("button", { class: "quiet wide", type: "button", "data-testid": "step-leave", onclick: () => this.#leave(null) }, t("cancel")),
     );
-    this.#form.querySelector("input:not([readonly])")?.focus();
+    const first = this.#form.querySelector("input:not([readonly])");
+    if (first) first.focus();
+    else if (asksBrowser && !disabled && !step.error) this.#form.requestSubmit();
   }
 
   async #onSubmit(event) {
     event.preventDefault();
     if (this.#submit.disabled) return;
-    const { flow, secret } = this.progress;
-    await this.#ask({ flow, secret, answer: Object.fromEntries(new FormData(this.#form)) });
+    const { flow, secret, step } = this.progress;
+    const answer = Object.fromEntries(new FormData(this.#form));
+    const wanted = (step.fields ?? []).find(({ kind }) => kind === "passkey");
+    if (wanted) {
+      answer[wanted.name] = await this.#askBrowser(wanted.data);
+      if (!answer[wanted.name]) return;
+    }
+    await this.#ask({ flow, secret, answer });
+  }
+
+  /** The person's passkey; null with the reason shown, or when another step took this one's place. */
+  async #askBrowser(data) {
+    const asking = new AbortController();
+    this.#asking = asking;
+    this.#submit.disabled = true;
+    this.#error.textContent = "";
+    try {
+      return await passkeyAnswer(data, asking.signal);
+    } catch (error) {
+      if (asking.signal.aborted) return null;
+      this.#error.textContent = t(passkeyProblem(error));
+      this.#submit.disabled = false;
+      return null;
+    } finally {
+      if (this.#asking === asking) this.#asking = null;
+    }
   }
 
   async #switch(method) {
@@ -100,7 +135,10 @@ function field({ name, label, kind = "text", required = true, value = "", data =
     const drawn = data.qr && qrCode(data.qr, t("login.qr"));
     return h("div", { class: "field", "data-testid": `shown-${name}` }, h("span", {}, label), drawn, shown);
   }
-  if (kind === "passkey") return h("p", { class: "form-error" }, t("login.unsupported"));
+  if (kind === "passkey") {
+    if (!canUsePasskeys()) return h("p", { class: "form-error" }, t("passkey.unsupported"));
+    return h("p", { class: "muted" }, t(data.create ? "passkey.make" : "passkey.use"));
+  }
   const input = h("input", { type: "text", dir: "auto", ...INPUTS[kind], name, required, value, "data-testid": `step-${name}` });
   return h("label", { class: "field" }, h("span", {}, label), input);
 }

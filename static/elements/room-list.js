@@ -1,5 +1,6 @@
 /**
- * The side bar: who I am, finding, creating and choosing rooms. Needs `session`, `store`, `api`, `active` (a room's id).
+ * The side bar: who I am, finding, creating and choosing rooms. Needs `session`, `store`, `api`, `places`,
+ * `active` (a room's id).
  * Fires "room-chosen" ({room}) and "message-chosen" ({room, seq}).
  */
 
@@ -19,6 +20,7 @@ class RoomList extends View {
   session;
   store;
   api;
+  places;
   active = null;
   #filter;
   #groups;
@@ -66,7 +68,7 @@ class RoomList extends View {
         languageSelect(),
         h(
           "button",
-          { class: "round", type: "button", title: t("account"), "aria-label": t("account"), "data-testid": "account", onclick: () => showAccount(this.api) },
+          { class: "round", type: "button", title: t("account"), "aria-label": t("account"), "data-testid": "account", onclick: () => showAccount(this.api, this.places) },
           icon(ICONS.person),
         ),
         h(

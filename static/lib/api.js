@@ -54,6 +54,11 @@ export class Api {
     return this.#call("POST", "/api/v1/login/proceed", body);
   }
 
+  /** Whether one's own account has a password. */
+  async hasPassword() {
+    return (await this.#call("GET", "/api/v1/me/identities")).has_password;
+  }
+
   /** One's own sessions. */
   async sessions() {
     return (await this.#call("GET", "/api/v1/me/sessions")).sessions;

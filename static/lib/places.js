@@ -10,6 +10,7 @@ const FIELDS = {
   "message.data/v1": { id: "string", mount: "function" },
   "room.actions/v1": { id: "string", label: "function", icon: "string", run: "function" },
   "room.panels/v1": { id: "string", label: "function", icon: "string", mount: "function" },
+  "account.parts/v1": { id: "string", label: "function", mount: "function" },
 };
 const CONDITIONS = ["own", "data", "kinds"]; // of `when`
 

@@ -22,6 +22,7 @@ EXTRAS = {
         "kafka",
         "ldap",
         "graphiql",
+        "passkeys",
         "s3",
         "sftp",
         "deploy",

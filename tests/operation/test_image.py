@@ -48,7 +48,7 @@ for plugin in importlib.metadata.entry_points(group="chatserver.plugins"):
 for module in pkgutil.walk_packages(chatserver_plugins.__path__, "chatserver_plugins."):
     importlib.import_module(module.name)
 for module in ("asyncpg", "redis.asyncio", "nats", "aiokafka", "cryptography", "opentelemetry.distro",
-               "graphene_django_graphiql_static", "uvloop", "tornado.speedups"):
+               "graphene_django_graphiql_static", "webauthn", "uvloop", "tornado.speedups"):
     importlib.import_module(module)
 print("all loaded")
 """

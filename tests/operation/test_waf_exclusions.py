@@ -57,6 +57,13 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("old", "/api/v1/me/password", "PUT"), field("new", "/api/v1/me/password", "PUT")],
         [field("other", "/api/v1/me/password", "PUT"), field("old", "/api/v1/login")],
     ),
+    "9590200": (
+        [field("name", "/api/v1/me/passkeys/0123456789abcdef", "PATCH")],
+        [
+            field("other", "/api/v1/me/passkeys/0123456789abcdef", "PATCH"),
+            field("name", "/api/v1/me/passkeys", "PATCH"),
+        ],
+    ),
     "values\\./": (
         [
             json_request(

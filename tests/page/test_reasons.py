@@ -7,7 +7,7 @@ from chatserver_plugins.password.strength import Reason
 from tests.docs.pages import ROOT
 
 DETAIL = re.compile(r'"field": "(\w+)", "reason": "(\w+)"')
-REFUSED = re.compile(r'_refused\(\s*"(\w+)",\s*"(\w+)"')
+REFUSED = re.compile(r'\b_?refused\(\s*"(\w+)",\s*"(\w+)"')
 TIMES = re.compile(r'_invalid\("(\w+)"')
 CLAIMED = re.compile(r'\.claim\([^)]*, "(\w+)"\)')
 

@@ -16,6 +16,7 @@ from chatserver.hooks.dependencies import how_to_install
 from chatserver_plugins.kafka import KafkaPlugin
 from chatserver_plugins.ldap import LdapPlugin
 from chatserver_plugins.nats_bus import NatsBusPlugin
+from chatserver_plugins.passkeys import PasskeysPlugin
 from chatserver_plugins.postgres import PostgresPlugin
 from chatserver_plugins.postgres_bus import PostgresBusPlugin
 from chatserver_plugins.redis_bus import RedisBusPlugin
@@ -26,6 +27,7 @@ DRIVERS = {
     "kafka": (KafkaPlugin, "aiokafka", "kafka", ("brokers", ["here:9092"])),
     "ldap": (LdapPlugin, "ldap3", "ldap", ("servers", ["ldaps://here"])),
     "nats_bus": (NatsBusPlugin, "nats", "nats", ("uri", "nats://here:4222")),
+    "passkeys": (PasskeysPlugin, "webauthn", "passkeys", ("domain", "example.org")),
     "postgres": (PostgresPlugin, "asyncpg", "postgres", ("uri", "postgresql://here")),
     "postgres_bus": (PostgresBusPlugin, "asyncpg", "postgres", ("uri", "postgresql://here")),
     "redis_bus": (RedisBusPlugin, "redis", "redis", ("uri", "redis://here")),

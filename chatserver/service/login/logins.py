@@ -151,7 +151,7 @@ class Logins:
             identity = msgspec.structs.replace(identity, method=pending.method)
         if pending.purpose == "sign_in":
             user = await self._user_of(pending, done, identity, client)
-            shown = identity or Identity(method=pending.method, subject=user.id)
+            shown = identity or _own_identity(pending, done, user)
             try:
                 return SignedIn(*await self._accounts.open_session(user, shown, client))
             except Challenged as challenged:
@@ -164,7 +164,7 @@ class Logins:
         await self._demand_same(user, done, identity)
         if pending.purpose == "confirm":
             # As at a sign-in: the password alone must not be enough to remove a second step.
-            shown = identity or Identity(method=pending.method, subject=user.id)
+            shown = identity or _own_identity(pending, done, user)
             rest = await self._steps.demanded(user, shown)
         else:
             assert pending.identity is not None
@@ -221,6 +221,11 @@ class Logins:
 
     def _method(self, pending: Pending) -> LoginMethod:
         return self.methods.get(pending.method, pending.purpose)
+
+
+def _own_identity(pending: Pending, done: LoginDone, user: User) -> Identity:
+    """The identity of a user whom a method knows by the account alone."""
+    return Identity(method=pending.method, subject=user.id, is_strong=done.is_strong)
 
 
 def _suggestion(identity: Identity) -> str:

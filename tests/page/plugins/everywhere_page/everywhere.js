@@ -33,5 +33,15 @@ export default function begin(page) {
       element.append("It works now.");
     },
   });
+  page.place("account.parts/v1", {
+    id: "own",
+    label: "Own part",
+    mount(element, { attempt }) {
+      const refused = document.createElement("button");
+      refused.textContent = "Try";
+      refused.onclick = () => attempt(() => page.call("refuse"));
+      element.append(refused);
+    },
+  });
   window.everywhereBegun = true;
 }
