@@ -164,7 +164,9 @@ from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.inspection import Inspected, Inspection
-from chatserver.service.login.logins import MethodView
+from chatserver.service.login.logins import Finished as LoginFinished
+from chatserver.service.login.logins import MethodView, SignedIn
+from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.rights import may_read
@@ -239,9 +241,11 @@ __all__ = [
     "LoginClient",
     "LoginDone",
     "LoginField",
+    "LoginFinished",
     "LoginFlow",
     "LoginForm",
     "LoginMethod",
+    "LoginProgress",
     "LoginRedirect",
     "LoginStep",
     "Look",
@@ -315,6 +319,7 @@ __all__ = [
     "Service",
     "Settings",
     "SignIn",
+    "SignedIn",
     "Socket",
     "SocketDoor",
     "SocketEnd",

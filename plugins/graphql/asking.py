@@ -8,6 +8,7 @@ from chatserver import (
     Bucket,
     ChatError,
     EventPage,
+    LoginClient,
     Message,
     MessagePosted,
     Page,
@@ -55,9 +56,12 @@ class Asking:
         problem: ChatError | None = None,
         token: str | None = None,
         address: str = "",
+        agent: str = "",
+        is_secure: bool = False,
     ) -> None:
         """`problem` is the reason why there is no `user`; None if the request has no credentials."""
         self.service, self.token, self.address = service, token, address
+        self._agent, self._is_secure = agent, is_secure
         self._user, self._problem = user, problem
         self.session: str | None = None  # for `Reply.session`, if a mutation signs in or out
         self.activity = Activity()
@@ -69,6 +73,10 @@ class Asking:
         if self._user is None:
             raise self._problem or ChatError("auth.required")
         return self._user
+
+    def client(self) -> LoginClient:
+        """The client, which signs in."""
+        return LoginClient(address=self.address, agent=self._agent, is_secure=self._is_secure)
 
     @property
     def is_signed_in(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chatserver import ChatError, Reply, Request, Service
+from chatserver import ChatError, Reply, Request, Service, User
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.errors import Refused, shown_alone
 from chatserver_plugins.graphql.execution import Budget, Execution, Ready, Result
@@ -147,14 +147,24 @@ class HttpDoor:
 
     async def _asking(self, request: Request) -> Asking:
         """The state for a request. Raises `ChatError` limit.rate."""
+        user: User | None
         try:
             user = await request.user()
         except ChatError as error:
             if error.code == "limit.rate":
                 raise
-            problem = None if request.token is None else error
-            return Asking(self._service, problem=problem, address=request.address)
-        return Asking(self._service, user=user, token=request.token, address=request.address)
+            user, problem = None, None if request.token is None else error
+        else:
+            problem = None
+        return Asking(
+            self._service,
+            user=user,
+            problem=problem,
+            token=None if user is None else request.token,
+            address=request.address,
+            agent=request.header("User-Agent") or "",
+            is_secure=request.is_secure,
+        )
 
     def _demand_preflight(self, request: Request) -> None:
         if not request.has_cookie:

@@ -1,6 +1,7 @@
 """The inputs of mutations, with the same bounds as in the other interfaces."""
 
-from typing import Annotated, Any, TypeVar
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -8,6 +9,7 @@ from msgspec import Meta
 from chatserver import ChatError, RoomKind, RoomRole
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Token = Annotated[str, Meta(max_length=200)]
 Data = Annotated[dict[Id, Any], Meta(max_length=8)]
 Values = Annotated[
     dict[Id, Annotated[list[Annotated[str, Meta(max_length=4000)]], Meta(max_length=50)]],
@@ -30,6 +32,32 @@ class Register(Input, frozen=True, kw_only=True, rename="camel"):
 class Login(Input, frozen=True, kw_only=True, rename="camel"):
     username: Annotated[str, Meta(max_length=200)]
     password: str
+
+
+class LoginPurpose(StrEnum):
+    """What a sign-in by steps is for."""
+
+    SIGN_IN = "sign_in"
+    LINK = "link"
+    CONFIRM = "confirm"
+
+    @property
+    def begun(self) -> Literal["sign_in", "link", "confirm"]:
+        """The purpose as the service has it."""
+        return self.value
+
+
+class BeginLogin(Input, frozen=True, kw_only=True, rename="camel"):
+    method: Id
+    purpose: LoginPurpose
+    back: Annotated[str, Meta(max_length=1000)]
+
+
+class ProceedLogin(Input, frozen=True, kw_only=True, rename="camel"):
+    flow: Token
+    secret: Token
+    answer: dict[str, str] | None = None
+    method: Id | None = None
 
 
 class EndSession(Input, frozen=True, kw_only=True, rename="camel"):

@@ -5,8 +5,10 @@ from importlib.resources import files
 import chatserver
 from chatserver import GraphQLPart
 from chatserver_plugins.graphql import many
+from chatserver_plugins.graphql.inputs import LoginPurpose
 from chatserver_plugins.graphql.resolvers import (
     events,
+    logins,
     messages,
     mutations,
     nodes,
@@ -41,6 +43,8 @@ COSTS = {
     "Query.search": 500,  # messages that may be read without a match
     "Mutation.login": 1000,  # takes as long as the hash of a password
     "Mutation.register": 1000,
+    "Mutation.proceedLogin": 1000,
+    "Mutation.beginLogin": 100,
     "Query.commandSuggestions": 20,
     "Mutation.runCommand": 50,  # a plugin does what it does
     "Mutation.changePassword": 2000,
@@ -57,6 +61,7 @@ COSTS = {
 LENGTHS = {
     "Query.loginMethods": 5,
     "Query.mySessions": 10,
+    "LoginForm.fields": 5,
     "Query.rooms": queries.PAGE_MOST,
     "Query.search": queries.PAGE_MOST,
     "Room.messages": rooms.MESSAGES_MOST,
@@ -79,7 +84,7 @@ def own_part() -> GraphQLPart:
         sdl="\n".join(text.read_text(encoding="utf-8") for text in texts),
         resolvers={
             "Query.me": queries.me,
-            "Query.loginMethods": queries.login_methods,
+            "Query.loginMethods": logins.login_methods,
             "Query.mySessions": queries.my_sessions,
             "Session.created": users.session_created,
             "Session.expires": users.session_expires,
@@ -137,6 +142,8 @@ def own_part() -> GraphQLPart:
             "Mentioned.messageId": messages.changed_message,
             "Mutation.register": mutations.register,
             "Mutation.login": mutations.login,
+            "Mutation.beginLogin": logins.begin_login,
+            "Mutation.proceedLogin": logins.proceed_login,
             "Mutation.logout": mutations.logout,
             "Mutation.endSession": mutations.end_session,
             "Mutation.changePassword": mutations.change_password,
@@ -164,6 +171,9 @@ def own_part() -> GraphQLPart:
         },
         kinds={
             "ServerRole": chatserver.ServerRole,
+            "LoginPurpose": LoginPurpose,
+            "LoginForm": chatserver.LoginForm,
+            "LoginRedirect": chatserver.LoginRedirect,
             "RoomKind": chatserver.RoomKind,
             "RoomRole": chatserver.RoomRole,
             "CommandArgumentKind": chatserver.ArgumentKind,

@@ -55,7 +55,7 @@ def test_the_commands_work_as_they_stand(files: Path, server: Running) -> None:
 
 
 async def test_the_subscription_of_the_page_resumes(server: Running) -> None:
-    subscription, _, _ = shown("graphql")
+    subscription, *_ = shown("graphql")
     ada = Asker(server, await server.person("ada"))
     room = await ada.make_room()
     sent = await ada.post(room, "Hello")
@@ -71,7 +71,7 @@ async def test_the_subscription_of_the_page_resumes(server: Running) -> None:
 
 
 async def test_the_subscription_to_several_rooms_of_the_page_is_fed(server: Running) -> None:
-    _, subscription, _ = shown("graphql")
+    _, subscription, *_ = shown("graphql")
     ada = Asker(server, await server.person("ada"))
     room = await ada.make_room()
     async with Speaker(server.port) as speaker:
@@ -83,7 +83,7 @@ async def test_the_subscription_to_several_rooms_of_the_page_is_fed(server: Runn
 
 
 async def test_the_subscription_to_presence_of_the_page_is_fed(server: Running) -> None:
-    _, _, subscription = shown("graphql")
+    _, _, subscription, _ = shown("graphql")
     ada = Asker(server, await server.person("ada"))
     room = await ada.make_room()
     async with Speaker(server.port) as speaker:
@@ -91,6 +91,27 @@ async def test_the_subscription_to_presence_of_the_page_is_fed(server: Running) 
         await speaker.init(ada.person.token)
         speaker.subscribe("1", subscription.text, room=room, users=[ada.id])
         assert await speaker.data("1") == {"presence": [{"userId": ada.id, "online": True}]}
+
+
+async def test_somebody_signs_in_by_steps_with_the_mutation_of_the_page(start: Start) -> None:
+    *_, proceed = shown("graphql")
+    server = start(
+        {
+            "plugins.folder": str(ROOT / "tests/protocol/login_plugins"),
+            "plugins.enabled": [*PLUGINS, "riddles"],
+            "server.public_url": "https://chat.example.org",
+        }
+    )
+    nobody = Asker(server)
+    begin = """mutation { beginLogin(input: { method: "riddle" }) { flow secret } }"""
+    given = (await nobody.ask(begin))["beginLogin"]
+    for word in ("wrong", "sesame"):
+        answer = {"name": "rita", "word": word}
+        asked = {**given, "answer": answer}
+        found = (await nobody.ask(proceed.text, input=asked))["proceedLogin"]
+        given = {"flow": found["flow"], "secret": found["secret"]}
+        assert (found["step"] or {}).get("error") == ("Wrong." if word == "wrong" else None)
+    assert found["user"]["username"] == "rita" and found["token"] and found["done"] is None
 
 
 async def test_the_plugin_of_the_page_is_served(files: Path, start: Start) -> None:

@@ -31,6 +31,7 @@ IN_A_ROOM = {
 ELSEWHERE = {
     *("register", "login", "logout", "setUserDisabled"),
     *("endSession", "changePassword"),  # in tests/protocol/test_login_methods.py
+    *("beginLogin", "proceedLogin"),  # in test_logins.py
     *("createRoom", "joinRoom", "leaveRoom", "setTyping"),
 }
 

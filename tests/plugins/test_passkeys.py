@@ -387,6 +387,38 @@ async def test_authenticators_that_do_not_count_sign_in_again_and_again() -> Non
             assert (await sign_in(chat, phone)).json["token"]
 
 
+BEGIN = """mutation ($input: BeginLoginInput!) {
+  beginLogin(input: $input) { flow secret step { ... on LoginForm { fields { name kind data } } } } }"""
+PROCEED = """mutation ($input: ProceedLoginInput!) {
+  proceedLogin(input: $input) { done token user { username } } }"""
+
+
+async def test_over_graphql_passkeys_are_made_and_used_as_over_http() -> None:
+    async with serving("graphql") as chat:
+        ada, device = await chat.user("ada"), Authenticator()
+
+        async def ask(document: str, field: str, given: Found) -> Found:
+            body = {"query": document, "variables": {"input": given}}
+            answer = (await chat.http("POST", "/graphql", body, ada.token)).json
+            found: Found = answer["data"][field] or answer["errors"][0]["extensions"]
+            return found
+
+        async def sign(purpose: str, create: Callable[[Found], str], **answer: str) -> Found:
+            given = {"method": "passkeys", "purpose": purpose}
+            found = await ask(BEGIN, "beginLogin", given)
+            given = {"flow": found["flow"], "secret": found["secret"]}
+            answer |= {"passkey": create(options(found))}
+            return await ask(PROCEED, "proceedLogin", given | {"answer": answer})
+
+        assert (await sign("LINK", device.create, name="Phone"))["done"] == "LINK"
+        assert (await sign("CONFIRM", device.get))["done"] == "CONFIRM"
+        signed_in = await sign("SIGN_IN", device.get)
+        assert signed_in["user"] == {"username": "ada"} and signed_in["token"]
+        device.step = 0
+        refused = await sign("SIGN_IN", device.get)
+        assert (refused["code"], refused["detail"]["reason"]) == ("auth.refused", "copied")
+
+
 # -- second steps ------------------------------------------------------------------------------------
 
 

@@ -68,7 +68,7 @@ async def register(parent: object, info: Any, input: Given) -> AuthPayload:
     given = read(input, inputs.Register)
     accounts = asking.service.accounts
     user, asking.session = await accounts.register(
-        given.username, given.password, given.name, asking.address
+        given.username, given.password, given.name, asking.address, asking.client()
     )
     return AuthPayload(user, asking.session)
 
@@ -77,7 +77,9 @@ async def login(parent: object, info: Any, input: Given) -> AuthPayload:
     asking: Asking = info.context
     given = read(input, inputs.Login)
     accounts = asking.service.accounts
-    user, asking.session = await accounts.login(given.username, given.password, asking.address)
+    user, asking.session = await accounts.login(
+        given.username, given.password, asking.address, client=asking.client()
+    )
     return AuthPayload(user, asking.session)
 
 

@@ -6,7 +6,6 @@ from chatserver import (
     ChatError,
     CommandView,
     Message,
-    MethodView,
     OwnSession,
     RoomView,
     ServerRole,
@@ -27,11 +26,6 @@ JOINED_MARK, PUBLIC_MARK = "0", "1"  # in cursors: the user's rooms come first
 def me(parent: object, info: Any) -> User | None:
     asking: Asking = info.context
     return None if asking.is_anonymous else asking.user
-
-
-def login_methods(parent: object, info: Any) -> list[MethodView]:
-    asking: Asking = info.context
-    return asking.service.logins.listed()
 
 
 async def my_sessions(parent: object, info: Any) -> list[OwnSession]:

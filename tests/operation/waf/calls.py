@@ -228,7 +228,12 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
         traffic, "", "login", "{ token }", username="gql", password=f"' OR 1=1 {PASSWORD}"
     )
     token = signed_in["login"]["token"]
-    await ask("{ loginMethods { name kind } }", "")
+    await ask("{ loginMethods(purpose: CONFIRM) { name kind } }", "")
+    shown = "{ flow secret step { ... on LoginForm { fields { name } } } done }"
+    begun = await _mutate(traffic, token, "beginLogin", shown, method="password", purpose="CONFIRM")
+    step = {name: begun["beginLogin"][name] for name in ("flow", "secret")}
+    typed = {"password": "' OR '1'='1' -- ${jndi:x}"}
+    await _mutate(traffic, token, "proceedLogin", shown, **step, answer=typed)
     await ask("{ mySessions { id current } }", token)
     again = "' UNION SELECT 1 -- <script>"
     old = f"' OR 1=1 {PASSWORD}"
