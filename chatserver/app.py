@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +25,15 @@ from chatserver.cluster.timers import Timers
 from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
-from chatserver.hooks.calls import HookCalls, provided_tracer
+from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.context import Context
 from chatserver.hooks.expiring import ExpiringSpace
 from chatserver.hooks.loading import Plugins
+from chatserver.hooks.providing import Provided
 from chatserver.hooks.records import Space
-from chatserver.hooks.types import Job
+from chatserver.hooks.registering import Registry
+from chatserver.hooks.targets import BackupScheme
+from chatserver.hooks.types import GraphQLPart, Job
 from chatserver.interfaces import Store
 from chatserver.process.collector import Collector
 from chatserver.process.descriptors import UNKNOWN, raise_limit, warn_if_few
@@ -44,14 +47,16 @@ from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
+from chatserver.switching.parts import DOORS, LOOKED_UP, parts
+from chatserver.switching.pluginset import Builder
 from chatserver.tracing.ids import name_traces, trace_id
 from chatserver.tracing.store import traced_store
 from chatserver.version import __version__
 from chatserver.vitals import Vitals
+from chatserver.web.doors import Doors
 from chatserver.web.front import Front
 from chatserver.web.gate import SPARE_DESCRIPTORS, Gate
 from chatserver.web.listening import bind, bind_internal, front, tls
-from chatserver.web.routes import application
 
 if TYPE_CHECKING:
     from chatserver.copies.backup.shipper import Shipper
@@ -75,17 +80,18 @@ class Server:
         self._place, self._clock = place, clock
         self.config: Config = loaded.config
         self._data = Path(self.config.server.data).absolute()
-        self._plugins = Plugins(self.config, self._data)
-        calls = self._plugins.calls()
-        tracer = self.tracer = provided_tracer(calls)
+        plugins = Plugins(self.config, self._data)
+        calls = plugins.calls()
+        self.provided = Provided(calls)
+        tracer = self.tracer = self.provided.tracer()
         self.measures = Measures(None if tracer is None else trace_id(tracer))
         self.hooks = HookCalls(calls, self.config.plugins, self.measures, tracer)
-        self.store = self.hooks.provide_store()
+        self.store = self.provided.store()
         if tracer is not None:
             self.store = traced_store(self.store, tracer)
-        authenticator = self.hooks.provide_authenticator(self._records)
-        bus = self.hooks.provide_bus()
-        self.blobs = self.hooks.provide_blobs()
+        authenticator = self.provided.authenticator(self._records)
+        bus = self.provided.bus()
+        self.blobs = self.provided.blobs()
         self.service = Service(
             self.config,
             self.store,
@@ -112,25 +118,23 @@ class Server:
             clock,
             self.config.plugins.timers,
         )
-        self._graphql = self.hooks.register_graphql()
-        self.service.messages.data.register(self.hooks.register_message_data(self.context))
-        self.service.plugin_events.register(self.hooks.register_event_kinds(self.context))
-        self.service.commands.register(self.hooks.register_commands(self.context))
-        self.timers.register(self.hooks.register_timers(self.context))
-        self._register_login_methods()
         jobs = [
-            *self.hooks.register_jobs(self.context),
             *self._backups(loaded),
             *blob_jobs(self.service.blobs),
+            (EXPIRED, Sweep(self.store, clock).job()),
         ]
-        self.jobs = Jobs(
-            [*jobs, (EXPIRED, Sweep(self.store, clock).job())],
-            self.store,
-            self.hooks.guard,
-            self._leases,
-            self.measures,
-            clock,
+        guard = self.hooks.guard
+        self.jobs = Jobs(jobs, self.store, guard, self._leases, self.measures, clock)
+        self.consumers = Consumers([], self.store, guard, self._leases, self.measures)
+        self._parts = parts(
+            self.service, self.jobs, self.timers, self.consumers, self.config.server.public_url
         )
+        self._builder = Builder(self._data, Registry(guard), self.measures, self._new_context)
+        self.set = self._builder.first(self.config, plugins, self.hooks.active)
+        self.collect([part.hook for part in self._parts])
+        for part in self._parts:
+            part.demand(self.set.items[part.hook])
+            part.take(self.set.items[part.hook])
         self._presentation = Presentation(
             self.store,
             self._leases.node,
@@ -142,13 +146,6 @@ class Server:
         )
         self._ship = self._shipper()
         self._mirrors = self._targets()
-        self.consumers = Consumers(
-            self.hooks.register_consumers(self.context),
-            self.store,
-            self.hooks.guard,
-            self._leases,
-            self.measures,
-        )
         self._vitals = Vitals(
             self.config,
             self._data,
@@ -158,6 +155,7 @@ class Server:
             self.blobs,
         )
         self._gate: Gate | None = None
+        self._doors: Doors | None = None  # set once it listens
         self._fronts: list[Front] = []
         self._port = 0  # set once it listens
         self.internal_port: int | None = None  # set once it listens for operators
@@ -175,7 +173,7 @@ class Server:
             if holding is None and not beside:
                 self._warn_of_other_data()
             if beside or self.config.server.migrate == "by_command":
-                await demand_up_to_date(self.hooks.provide_store())
+                await demand_up_to_date(self.provided.store())
             stack.push_async_callback(self.store.close)
             await self.store.open()
             if holding is not None:
@@ -196,13 +194,13 @@ class Server:
     @property
     def store_plugin(self) -> str:
         """The name of the plugin that stores."""
-        (call,) = self._plugins.calls()["provide_store"]
+        (call,) = self.hooks.active.calls["provide_store"]
         return call.plugin
 
     @property
     def bus_plugin(self) -> str:
         """The name of the plugin that provides the bus, "" without one."""
-        return next((call.plugin for call in self._plugins.calls()["provide_bus"]), "")
+        return next((call.plugin for call in self.hooks.active.calls["provide_bus"]), "")
 
     @property
     def periodic(self) -> int:
@@ -217,7 +215,7 @@ class Server:
         if not self.store.is_private():
             return None
         holding = Holding(self._data, self.store_plugin)
-        await holding.demand(self.config, self.hooks.provide_store())
+        await holding.demand(self.config, self.provided.store())
         return holding
 
     def _warn_of_other_data(self) -> None:
@@ -232,27 +230,26 @@ class Server:
         sockets that this process may have open.
         """
         gate = self._gate = Gate(self.config, self.service, self.measures, descriptors, self.tracer)
-        self.hooks.register_operations(self.context)
-        routes = self.hooks.register_routes(self.context)
-        checks = self.hooks.register_health_checks()
-        parts = self.hooks.register_page()
-        self._app = application(gate, routes, checks, parts)
-        self._inner = application(gate, routes, checks, parts, inside=True)
+        self.collect([*LOOKED_UP, *DOORS])
+        self._doors = Doors(gate)
+        self._addresses_now = self._doors.built(*(self.set.items[hook] for hook in DOORS))
         self._tls = tls(self.config)
 
     def listen(self, descriptors: int = UNKNOWN) -> int:
         """Accept connections; returns the port. Raises `StartupError`."""
         self.prepare(descriptors)
-        gate = self._gate
-        assert gate is not None
+        gate, doors = self._gate, self._doors
+        assert gate is not None and doors is not None
         internal = bind_internal(self.config, shared=self._place is not None)
-        public = front(self._app, gate, self._tls)
+        public = front(self._addresses_now.public, gate, self._tls)
+        doors.add(public)
         sockets = self._place.listeners() if self._place else bind(self.config)
         public.add_sockets(sockets)
         self._fronts = [public]
         own = [self._place.own_listener()] if self._place else []
         if internal or own:
-            inner = front(self._inner, gate, None)
+            inner = front(self._addresses_now.inner, gate, None)
+            doors.add(inner, inside=True)
             inner.add_sockets([*internal, *own])
             self._fronts.append(inner)
         self.internal_port = internal[0].getsockname()[1] if internal else None
@@ -276,15 +273,20 @@ class Server:
                 if self._mirrors is not None:
                     stack.push_async_callback(self._mirrors.stop)
                     self._mirrors.start(self._leases)
-            if "consumers" in self.config.server.roles and self.consumers:
+            if "consumers" in self.config.server.roles:
                 stack.push_async_callback(self.consumers.stop)
                 self.consumers.start()
-                self.service.watch_news(self.consumers.wake)
+                self._wake_consumers()
             stack.push_async_callback(self._vitals.stop)
             self._vitals.start()
             self._leases.start()  # after the tasks that need leases
             self._presentation.start(*self._addresses())
             yield
+
+    def _wake_consumers(self) -> None:
+        """Let new events wake the consumers, once there are any."""
+        if self.consumers and "consumers" in self.config.server.roles:
+            self.service.watch_news(self.consumers.wake)
 
     def _addresses(self) -> tuple[str, str]:
         """HOST:PORT of the main listener and of the internal one, "" without it."""
@@ -321,14 +323,23 @@ class Server:
     def plugin_packages(self) -> list[tuple[str, str]]:
         return [(plugin.name, type(plugin.instance).__module__) for plugin in self._plugins.all]
 
-    def _register_login_methods(self) -> None:
-        methods = self.hooks.register_login_methods(self.context)
-        for method in methods:
-            if method.kind == "redirect" and not self.config.server.public_url:
-                raise StartupError(
-                    f"server.public_url: required, the sign-in method {method.name!r} leads back to it"
-                )
-        self.service.logins.methods.register(methods)
+    @property
+    def _plugins(self) -> Plugins:
+        return self.set.plugins
+
+    def collect(self, hooks: Sequence[str]) -> None:
+        """Ask all plugins for what they register by these hooks. Raises `StartupError`."""
+        self.set = self._builder.with_items(self.set, hooks)
+        self.hooks.swap(self.set.active.with_absent(self.hooks.active.absent))
+
+    def context(self, plugin: str) -> Context:
+        """The parts of this server for the plugin of this name."""
+        return self.set.context(plugin)
+
+    def backup_schemes(self) -> list[BackupScheme]:
+        """The kinds of backup targets. Raises `StartupError`."""
+        self.collect(["register_backup_schemes"])
+        return [scheme for _, scheme in self.set.items["register_backup_schemes"]]
 
     def _backups(self, loaded: Loaded) -> list[tuple[str, Job]]:
         """The job that makes backups, if this server makes any, and the metrics of backups."""
@@ -356,25 +367,26 @@ class Server:
             return None
         from chatserver.copies.targets.mirrors import Mirrors, mirrors_of
 
-        return Mirrors(mirrors_of(self.config, self.hooks.register_backup_schemes()), self.measures)
+        return Mirrors(mirrors_of(self.config, self.backup_schemes()), self.measures)
 
     def _records(self, plugin: str) -> Space:
         return Space(self.store, f"plugin/{plugin}")
 
-    def context(self, plugin: str) -> Context:
-        """The parts of this server for the plugin of this name."""
+    def _new_context(
+        self, plugin: str, measures: Measures, graphql: Sequence[GraphQLPart]
+    ) -> Context:
         return Context(
             data=self._data / plugin,
             records=self._records(plugin),
             expiring=ExpiringSpace(self.store, plugin, self._clock),
             timers=self.timers.of(plugin),
             clock=self._clock,
-            measures=self.measures,
+            measures=measures,
             version=__version__,
             service=self.service,
             messages=PluginMessages(plugin, self.service),
             blobs=PluginBlobs(self.service.blobs, plugin),
-            graphql=self._graphql,
+            graphql=graphql,
             worker=self._place.number if self._place else 0,
             worker_ports=self._place.ports if self._place else (),
             plugin=plugin,

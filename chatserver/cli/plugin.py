@@ -123,7 +123,7 @@ def run(
 
         return run_quietly(act())
 
-    own = server.hooks.register_cli(name, run_in_server)
+    own = server.provided.command(name, run_in_server)
     own.main(list(arguments), prog_name=f"chatserver plugin run {name}", standalone_mode=False)
 
 

@@ -47,7 +47,7 @@ async def rehearse_connected(loaded: Loaded) -> list[str]:
     server = rehearse(loaded)
     running = _folders(loaded)
     await _targets(loaded)
-    notes = [*_port(loaded, running), *await _bus(server.hooks.provide_bus())]
+    notes = [*_port(loaded, running), *await _bus(server.provided.bus())]
     notes += await _blobs(server.blobs)
     if running and server.store.is_private():
         return [*notes, f"The store was not tried: {running}."]
@@ -129,7 +129,7 @@ async def _targets(loaded: Loaded) -> None:
 
 
 async def _store(loaded: Loaded, server: Server) -> list[str]:
-    if steps := await server.hooks.provide_store().plan():
+    if steps := await server.provided.store().plan():
         if loaded.config.server.migrate == "by_command":
             raise StartupError(f"the store's schema needs `chatserver migrate` first: {steps[0]}")
         await server.holding()

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 from loguru import logger
 
+from chatserver.cluster.leasedtasks import LeasedTasks, Work
 from chatserver.cluster.leases import Leases
 from chatserver.cluster.quarantine import UNREADABLE, set_aside
 from chatserver.errors import StoreUnavailable
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.types import Job
 from chatserver.interfaces import Store
-from chatserver.runtime.cancelling import end
 from chatserver.runtime.clock import SYSTEM, Clock, unix_time
 from chatserver.runtime.measure import Measures
 
@@ -54,9 +55,12 @@ class Jobs:
         measures: Measures,
         clock: Clock = SYSTEM,
     ) -> None:
-        self._jobs, self._store, self._guard, self._leases = jobs, store, guard, leases
+        """`jobs` are those that always run; `register` adds those of plugins."""
+        self._own, self._store, self._guard, self._leases = list(jobs), store, guard, leases
+        self._jobs = self._own
         self._clock = clock
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
+        self._tasks = LeasedTasks(leases)
+        self._running: set[str] = set()  # leases of the jobs that are under way
         self._hurried = {job.name: asyncio.Event() for _, job in jobs}
         self._succeeded: dict[tuple[str, ...], float] = {}
         self._runs = measures.counter("chatserver_jobs_total", "Runs of jobs", ("job", "outcome"))
@@ -75,17 +79,41 @@ class Jobs:
             ("job",),
         )
 
+    def register(self, jobs: Sequence[tuple[str, Job]]) -> None:
+        """Take over the jobs of plugins, in place of those before. Running tasks follow with `settle`."""
+        self._jobs = [*jobs, *self._own]
+        for _, job in self._jobs:
+            self._hurried.setdefault(job.name, asyncio.Event())
+
     def start(self) -> None:
         """Start all jobs; each runs when it is due, on the node that has its lease."""
-        self._tasks = {
-            _lease(job): asyncio.create_task(self._keep(plugin, job), name=_lease(job))
-            for plugin, job in self._jobs
-        }
+        self._tasks.start(self._work())
+
+    async def settle(self, seconds: float) -> list[str]:
+        """End the jobs that are gone and start new ones; the names of those that do not end.
+
+        A run that is under way may finish, for at most `seconds`.
+        """
+        under_way = [
+            task
+            for name, task in self._tasks.replaced(self._work()).items()
+            if name in self._running
+        ]
+        if under_way:
+            await asyncio.wait(under_way, timeout=seconds)
+        return await self._tasks.replace(self._work())
 
     async def stop(self) -> None:
         """Cancel running jobs; a cancelled run does not count."""
-        for name in await end(self._tasks):
-            self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
+        await self._tasks.stop()
+
+    def _work(self) -> dict[str, Work]:
+        return {
+            _lease(job): Work(job, partial(self._keep, plugin, job)) for plugin, job in self._jobs
+        }
+
+    def _is_gone(self, job: Job) -> bool:
+        return all(each is not job for _, each in self._jobs)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -103,7 +131,7 @@ class Jobs:
 
     async def _keep(self, plugin: str, job: Job) -> None:
         lease = self._leases.lease(_lease(job))
-        while True:
+        while not self._is_gone(job):
             try:
                 await lease.while_held(lambda: self._repeat(plugin, job))
             except Exception:
@@ -113,10 +141,14 @@ class Jobs:
     async def _repeat(self, plugin: str, job: Job) -> None:
         last = await self._last_run(job)
         wait, least = self._until_due(job, last), 0.0
-        while True:
+        while not self._is_gone(job):
             await self._due(job, wait, wait if last and last.failures else min(least, wait))
             began = self._clock.ticks()
-            last = await self._run(plugin, job, last.failures if last else 0)
+            self._running.add(_lease(job))
+            try:
+                last = await self._run(plugin, job, last.failures if last else 0)
+            finally:
+                self._running.discard(_lease(job))
             self._hurried[job.name].clear()
             took = self._clock.ticks() - began
             wait, least = max(0.0, _pause(job, last) - took), RETRY_SECONDS

@@ -115,6 +115,15 @@ class Leases:
         """The lease with this name; this node tries to acquire it from the next beat on."""
         return self._leases.setdefault(name, Lease(name, self._ticks))
 
+    async def give_up(self, name: str) -> None:
+        """Release a lease, and try no more to acquire it. The work under it must have ended."""
+        lease = self._leases.pop(name, None)
+        if lease is not None:
+            try:
+                await self._release(lease)
+            except StoreUnavailable:
+                logger.warning("lease {} is not released: the store does not answer", name)
+
     async def holder(self, name: str) -> str:
         """Name of the node that holds the lease, from its record; "" if none does."""
         record = await self._store.get(SPACE, name)

@@ -80,6 +80,10 @@ class Hub:
         if self._gone is not None and not self._connections:
             self._gone.set()
 
+    def everybody(self) -> list[Connection]:
+        """All connections as they are now."""
+        return list(self._connections)
+
     def connections(self) -> int:
         return len(self._connections)
 

@@ -7,10 +7,15 @@ login.py, loginmethods.py        ways to sign in: what plugins declare; containe
 targets.py, blobs.py             places for backups, and for files, that plugins provide
 commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct
 loading.py                       finds and checks plugins
-calls.py, observers.py           one method a hook; queues of observers
+active.py, instance.py           the plugins that are called now, as one immutable set; one instance of each
+calls.py, observers.py           calls while the server runs, one method a hook; queues of observers
+providing.py, registering.py     what plugins provide, and what they register: one line a kind
+lifecycle.py                     their start and end
 policy.py                        what a plugin's failure means for messages and actions, by its settings
 guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again
 traced_guard.py                  the same with spans of the calls, if there is a tracer
+guardedroutes.py                 contained calls of the handlers of routes
 records.py, expiring.py          a plugin's records, and those that expire
+ownmeasures.py                   the measures as one instance of a plugin sees them
 dependencies.py                  its optional dependencies
 """

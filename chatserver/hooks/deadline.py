@@ -5,11 +5,13 @@ as the rest of such a call. A coroutine that ignores its deadline is left behind
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from loguru import logger
+
+from chatserver.hooks.instance import Instance
 
 T = TypeVar("T")
 
@@ -49,11 +51,18 @@ class Deadline:
                 self._limit.reschedule(now() + self._left)
 
 
-async def finish(awaited: Awaitable[T], deadline: float | Deadline, *, leave: bool) -> T:
+async def finish(
+    awaited: Awaitable[T],
+    deadline: float | Deadline,
+    *,
+    leave: bool,
+    holds: Sequence[Instance] = (),
+) -> T:
     """The result of `awaited`, whose first step runs at once. Raises `Late`, or the error of `awaited`.
 
     After the deadline (seconds) the coroutine is cancelled. With `leave` the call then ends at once, and a coroutine that
-    keeps waiting continues in its own task. Otherwise the call waits for its end.
+    keeps waiting continues in its own task. Otherwise the call waits for its end. While the call waits, it counts as one
+    in flight of the instances that it `holds`.
     """
     work = awaited if isinstance(awaited, Coroutine) else _whole(awaited)
     try:
@@ -62,6 +71,8 @@ async def finish(awaited: Awaitable[T], deadline: float | Deadline, *, leave: bo
         result: T = done.value
         return result
     limit = deadline.begin() if isinstance(deadline, Deadline) else asyncio.timeout(deadline)
+    for instance in holds:
+        instance.enter()
     try:
         async with limit:
             result = await _Rest(work, first, limit if leave else None)
@@ -71,6 +82,9 @@ async def finish(awaited: Awaitable[T], deadline: float | Deadline, *, leave: bo
         if limit.expired():
             raise Late from error
         raise
+    finally:
+        for instance in holds:
+            instance.leave()
     if limit.expired():
         raise Late
     return result

@@ -12,6 +12,7 @@ from chatserver.errors import ChatError
 from chatserver.hooks.actions import Action
 from chatserver.hooks.breaker import Breaker
 from chatserver.hooks.deadline import Deadline, Late, finish
+from chatserver.hooks.instance import Instance
 from chatserver.hooks.policy import Policy
 from chatserver.runtime.measure import Measures
 
@@ -40,6 +41,9 @@ class Call(NamedTuple):
     policy: Policy = Policy()
     kinds: Collection[str] | None = None  # of events, for `on_event`; None means all
     actions: Collection[type[Action]] = ()  # for `change_action` and `check_action`
+    holds: Sequence[
+        Instance
+    ] = ()  # the instances of plugins that may not end while this call waits
 
     def __call__(self, **given: Any) -> Any:
         return self.function(*[given[name] for name in self.arguments])
@@ -99,7 +103,9 @@ class Guard:
         started = time.perf_counter()
         try:
             seconds = deadline or self._settings.deadline_seconds
-            answer = await finish(call(**given), seconds, leave=breaker is not None)
+            answer = await finish(
+                call(**given), seconds, leave=breaker is not None, holds=call.holds
+            )
             failed = not is_answer(answer)
         except Late:
             failed = True
@@ -126,6 +132,11 @@ class Guard:
         """Log and count a plugin's exception."""
         logger.opt(exception=error).error("plugin {}: {} failed", plugin, hook)
         self.count(hook, plugin, "error")
+
+    def forget(self, plugin: str) -> None:
+        """Forget the failures of a plugin's instance that has ended: another one begins anew."""
+        for key in [key for key in self._breakers if key[0] == plugin]:
+            del self._breakers[key]
 
     def note_passed(self, hook: str, plugin: str) -> None:
         """Count a message or action that passes although the plugin failed."""

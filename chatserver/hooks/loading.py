@@ -20,11 +20,10 @@ from chatserver.config import Config
 from chatserver.config.settings import Table, convert, describe
 from chatserver.errors import StartupError
 from chatserver.hooks.actions import ACTIONS
-from chatserver.hooks.calls import EVENT_KINDS
 from chatserver.hooks.guard import Call
 from chatserver.hooks.policy import Policy, policy_of, with_policy
 from chatserver.hooks.specs import ACTIONS_OF, PROJECT, Hooks
-from chatserver.hooks.types import Settings
+from chatserver.hooks.types import EVENT_KINDS, Settings
 from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
@@ -64,14 +63,27 @@ class PluginRow(NamedTuple):
 class Plugins:
     """The plugins that are on, registered and checked, in the order of the configuration."""
 
-    def __init__(self, config: Config, data: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: Path,
+        before: "Plugins | None" = None,
+        anew: Collection[str] = (),
+    ) -> None:
+        """Make each plugin from its settings. Raises `StartupError`, with all mistakes.
+
+        Of the plugins `before` the instances are kept, except those `anew`. A class that was loaded once is not
+        loaded again, so new code takes a new process.
+        """
+        self._before, self._anew = before, anew
+        self._classes: dict[str, type[Any]] = dict(before._classes) if before else {}
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(Hooks)
         self._config, self._data = config, data
         self.all: list[Plugin] = []
         self._policies: dict[str, Policy] = {}
         sources = discover(config)
-        problems = stray_sections(config, sources)
+        problems = [] if before else stray_sections(config, sources)
         for name in config.plugins.enabled:
             try:
                 self._add(name, sources)
@@ -120,9 +132,7 @@ class Plugins:
 
     def _register(self, source: Source) -> Plugin:
         try:
-            kind = load_class(source)
-            _check_hooks(source.name, kind)
-            instance = self._build(source.name, kind)
+            instance = self._kept(source.name) or self._made(source)
             self._pluggy.register(instance, name=source.name)
             self._pluggy.check_pending()
         except StartupError:
@@ -130,6 +140,24 @@ class Plugins:
         except (Exception, SystemExit) as error:
             raise StartupError(f"plugin {source.name}: {error}") from error
         return Plugin(source.name, instance)
+
+    def _kept(self, name: str) -> Any:
+        """The instance of before; None for a plugin that was off, or is made anew."""
+        before = self._before
+        if before is None or name in self._anew:
+            return None
+        found = next((plugin.instance for plugin in before.all if plugin.name == name), None)
+        if found is not None:
+            self._policies[name] = before._policies[name]
+        return found
+
+    def _made(self, source: Source) -> Any:
+        kind = self._classes.get(source.name)
+        if kind is None:
+            kind = load_class(source)
+            _check_hooks(source.name, kind)
+            self._classes[source.name] = kind
+        return self._build(source.name, kind)
 
     def _build(self, name: str, kind: type[Any]) -> Any:
         raw = self._config.plugin.get(name, {})

@@ -1,12 +1,13 @@
 """Contained calls of the sign-in methods of plugins: each has a deadline, and its answers are checked."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 import msgspec
 
 from chatserver.hooks.guard import Call, Guard
+from chatserver.hooks.instance import Instance
 from chatserver.hooks.login import (
     FieldKind,
     Identity,
@@ -45,13 +46,15 @@ def method_problems(method: LoginMethod) -> Iterator[str]:
         yield "deadline must be above 0"
 
 
-def guarded(guard: Guard, plugin: str, method: LoginMethod) -> LoginMethod:
+def guarded(
+    guard: Guard, plugin: str, method: LoginMethod, holds: Sequence[Instance] = ()
+) -> LoginMethod:
     """The method with calls that the guard contains."""
 
     def contained(
         function: Callable[..., Any], is_answer: Callable[[Any], bool], *names: str
     ) -> Callable[..., Any]:
-        call = Call(plugin, function, names)
+        call = Call(plugin, function, names, holds=holds)
 
         async def run(*given: Any) -> Any:
             user = given[0].id if isinstance(given[0], User) else ""

@@ -20,6 +20,7 @@ class Observer:
         self._taken, self._age = 0, QueueAge()  # `_taken` counts those that are finished
         self._working = False
         self._task: asyncio.Task[None] | None = None
+        self._passed = asyncio.Event()  # set whenever one is finished
 
     def __len__(self) -> int:
         return self._queue.qsize()
@@ -34,6 +35,18 @@ class Observer:
         try:
             self._queue.put_nowait((hook, call, given, user))
         except asyncio.QueueFull:
+            return False
+        return True
+
+    async def passed(self, seconds: float) -> bool:
+        """Wait at most `seconds` until all that is queued now is finished; whether it is."""
+        last = self._taken + len(self) + self._working
+        try:
+            async with asyncio.timeout(seconds):
+                while self._taken < last:
+                    self._passed.clear()
+                    await self._passed.wait()
+        except TimeoutError:
             return False
         return True
 
@@ -59,6 +72,7 @@ class Observer:
             finally:
                 self._working = False
                 self._taken += 1
+                self._passed.set()
                 self._queue.task_done()
 
 
@@ -89,6 +103,17 @@ class Observers:
             )
         if not observer.tell(hook, call, given, user):
             self._guard.count(hook, call.plugin, "queue_full")
+
+    async def passed(self, plugin: str, seconds: float) -> bool:
+        """Wait at most `seconds` until a plugin has finished what it was told up to now; whether it has."""
+        observer = self._observers.get(plugin)
+        return observer is None or await observer.passed(seconds)
+
+    async def drop(self, plugin: str) -> None:
+        """Forget the queue of a plugin that is off."""
+        observer = self._observers.pop(plugin, None)
+        if observer is not None:
+            await observer.close(0)
 
     async def close(self, seconds: float) -> None:
         """Let each observer work off its queue, for at most `seconds`."""

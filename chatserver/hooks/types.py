@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import msgspec
 
 from chatserver.errors import CLOSE_INTERNAL, ChatError
 from chatserver.model import NO_DATA, AnyEvent, Message, ServerRole, User
+
+EVENT_KINDS = {str(kind.__struct_config__.tag) for kind in get_args(AnyEvent)}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

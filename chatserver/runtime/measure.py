@@ -112,7 +112,7 @@ class Measures:
     def __init__(self, trace: Callable[[], str] | None = None) -> None:
         """`trace` returns the id of the active trace, "" if it is not recorded; None if nothing is traced."""
         self._all: dict[str, Measure] = {}
-        self._trace = trace
+        self.trace = trace
 
     def __iter__(self) -> Iterator[Measure]:
         return iter(self._all.values())
@@ -136,12 +136,22 @@ class Measures:
         labels: Labels = (),
         bounds: tuple[float, ...] = LATENCY_SECONDS,
     ) -> Histogram:
-        if self._trace is not None:
-            return self._keep(TracedHistogram(name, text, labels, bounds, self._trace))
+        if self.trace is not None:
+            return self._keep(TracedHistogram(name, text, labels, bounds, self.trace))
         return self._keep(Histogram(name, text, labels, bounds))
 
-    def _keep(self, measure: MeasureT) -> MeasureT:
+    def has(self, name: str) -> bool:
+        return name in self._all
+
+    def add(self, measure: Measure) -> None:
+        """Show a measure that was made elsewhere. Raises `ValueError` if there is one of its name."""
         if measure.name in self._all:
             raise ValueError(f"measure {measure.name} exists already")
         self._all[measure.name] = measure
+
+    def remove(self, name: str) -> None:
+        self._all.pop(name, None)
+
+    def _keep(self, measure: MeasureT) -> MeasureT:
+        self.add(measure)
         return measure

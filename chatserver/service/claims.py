@@ -4,6 +4,8 @@ A claim is stored, by the plugin that makes it, for all rooms or for one. While 
 claims is refused, with its name. Each node looks with its own plugins.
 """
 
+from collections.abc import Collection
+
 import msgspec
 from loguru import logger
 
@@ -71,12 +73,17 @@ class Claims:
                 break
         return found
 
-    async def load(self) -> None:
-        """Take over what is stored: from now on the claims of absent plugins refuse."""
+    async def absent(self, plugins: Collection[str]) -> dict[str, dict[str | None, str]]:
+        """What would be refused with these plugins: by action's name and room, the plugin that is missing."""
         absent: dict[str, dict[str | None, str]] = {}
         for claim in await self.list():
-            if claim.plugin not in self._hooks.plugins:
+            if claim.plugin not in plugins:
                 absent.setdefault(claim.action, {})[claim.room] = claim.plugin
+        return absent
+
+    async def load(self) -> None:
+        """Take over what is stored: from now on the claims of absent plugins refuse."""
+        absent = await self.absent(self._hooks.plugins)
         self._hooks.refuse_for(absent)
         names = {plugin for rooms in absent.values() for plugin in rooms.values()}
         for name in sorted(names - self._named):

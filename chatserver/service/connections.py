@@ -1,6 +1,6 @@
 """Lasting connections of any door: sockets and streams, from their sign-in to their end."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 from chatserver.config import LimitsConfig
 from chatserver.delivery.hub import Connection, Hub
@@ -26,6 +26,9 @@ class Connections:
 
     def __len__(self) -> int:
         return self._hub.connections()
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._hub.everybody())
 
     def add(self, connection: Connection) -> None:
         """Count a connection, and end it when the server stops."""

@@ -31,12 +31,13 @@ class MessageDataKinds:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._kinds: dict[str, Kind] = {parts.NAMESPACE: Kind("", _PARTS)}
+        self._kinds: dict[str, Kind] = {}
+        self.register(())
 
     def register(self, found: Iterable[tuple[str, MessageData]]) -> None:
-        """Add namespaces of plugins, whose names were checked."""
-        for plugin, data in found:
-            self._kinds[data.name] = Kind(plugin, data)
+        """Take over the namespaces of plugins, in place of those before; their names were checked."""
+        own = {parts.NAMESPACE: Kind("", _PARTS)}
+        self._kinds = own | {data.name: Kind(plugin, data) for plugin, data in found}
 
     def kind(self, name: str) -> Kind | None:
         """The namespace of this name; None if its plugin is off."""

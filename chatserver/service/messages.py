@@ -122,7 +122,7 @@ class Messages:
         message.
         """
         room = self._cache.known(draft.room)
-        if room is None or self._hooks.messages_are_checked:
+        if room is None or self._hooks.active.messages_are_checked:
             return False
         if draft.data or mentioned_names(draft.body):
             return False
@@ -196,7 +196,7 @@ class Messages:
         """Let plugins change and check the draft, and look up the mentioned users."""
         demand(user, room, Right.POST if draft.message is None else Right.EDIT)
         check_body(draft.body, self._limits.message_chars)
-        if self._hooks.messages_are_checked:
+        if self._hooks.active.messages_are_checked:
             draft = await self._hooks.change_message(draft, user, self.data.from_plugin)
             if draft.data:
                 joined = self.data.joined(draft.data, NO_DATA)

@@ -19,8 +19,8 @@ class PluginEvents:
         self._kinds: dict[str, tuple[str, EventKind]] = {}  # with the plugin, by name
 
     def register(self, found: Iterable[tuple[str, EventKind]]) -> None:
-        """Add kinds of plugins, whose names were checked."""
-        self._kinds |= {kind.name: (plugin, kind) for plugin, kind in found}
+        """Take over the kinds of plugins, in place of those before; their names were checked."""
+        self._kinds = {kind.name: (plugin, kind) for plugin, kind in found}
 
     async def note(
         self, plugin: str, user: User, room: Room, name: str, payload: Any

@@ -114,7 +114,7 @@ class Service:
             steps,
             attempts,
         )
-        steps.methods.register([password_method(self.accounts)])
+        steps.methods.begin(password_method(self.accounts))
         self.logins = Logins(self.accounts, steps, config)
         self.history = History(store, self.room_cache, limits)
         online = Online()
@@ -253,7 +253,7 @@ class Service:
                 self._tell_mentioned(event)
         if self._on_news is not None:
             self._on_news({event.room for event in events})
-        if self.hooks.events_are_observed:
+        if self.hooks.active.events_are_observed:
             for event in events:
                 self.hooks.on_event(event)
 

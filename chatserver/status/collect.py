@@ -61,7 +61,7 @@ class Collector:
         remote = asyncio.create_task(
             targets(
                 self._server.config.backup,
-                self._server.hooks.register_backup_schemes(),
+                self._server.backup_schemes(),
                 self._limit,
             )
         )
@@ -126,7 +126,7 @@ class Collector:
     async def _store(self) -> StoreReport:
         """The store as it tells about itself, before it is opened."""
         plugin = self._server.store_plugin
-        asked = self._server.hooks.provide_store()  # one of its own, as it is closed after that
+        asked = self._server.provided.store()  # one of its own, as it is closed after that
         try:
             facts = await self._within(self._facts(asked))
             steps = [] if facts and not facts.pending else await self._within(asked.plan())

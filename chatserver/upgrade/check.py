@@ -169,7 +169,7 @@ class UpgradeCheck:
 
     async def _facts(self, server: "Server") -> StoreFacts | None:
         """The facts of the store; only the titles of steps for a store that tells no others."""
-        store = server.hooks.provide_store()
+        store = server.provided.store()
         ask = getattr(store, "facts", None)
         async with asyncio.timeout(STORE_SECONDS):
             if ask is not None:
@@ -196,7 +196,7 @@ class UpgradeCheck:
 
     async def _recorded(self, server: "Server") -> AsyncIterator[str]:
         """The oldest version among the nodes' records, if there is one."""
-        store = server.hooks.provide_store()
+        store = server.provided.store()
         versions: list[str] = []
         try:
             async with asyncio.timeout(STORE_SECONDS):

@@ -3,7 +3,7 @@
     listening.py, accepting.py   sockets to listen on, and accepting connections
     front.py, connection.py  the HTTP server, its short way for the commonest reads, one connection
     grammar.py               heads of requests, as RFC 9112 has them
-    routes.py                which handler answers which address
+    routes.py, doors.py      which handler answers which address; addresses that change while it listens
     gate.py, visitors.py, access.py   limits of connections; credentials and client addresses
     base.py, bodies.py, response_heads.py   shared by all handlers: errors, bodies, headers
     traced_request.py        spans of requests, if there is a tracer

@@ -1,7 +1,7 @@
 """The base of all HTTP handlers: credentials, JSON in and out, errors, metrics, headers."""
 
 from asyncio import Future
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
@@ -44,6 +44,9 @@ class BaseHandler(RequestHandler):
     route = "?"  # the pattern, for metrics; never the path itself
     answers_any_host = False  # true for addresses that orchestrators ask by IP address
     # Checked by the head of a request with a body, before any of the body is read:
+    show_error: ClassVar[Callable[[ChatError], bytes] | None] = (
+        None  # the form of errors, if not JSON's
+    )
     json_methods: ClassVar[frozenset[str]] = frozenset()  # methods whose body has to be JSON
     needs_user = False  # answer only signed-in users
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
@@ -283,7 +286,7 @@ class BaseHandler(RequestHandler):
             self.set_header("Allow", ", ".join(self._methods()))
         if error.after_ms is not None or error.meaning.status == 429:
             self.set_header("Retry-After", str(max(1, -(-(error.after_ms or 1000) // 1000))))
-        form = self.gate.error_forms.get(self.route)
+        form = type(self).show_error
         shown = encode(ErrorReply(error_body(error))) if form is None else form(error)
         self.reply_encoded(shown, error.meaning.status)
 

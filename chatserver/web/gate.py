@@ -1,7 +1,6 @@
 """The gate that all connections of a node pass on their way in: limits, draining, metrics."""
 
 import time
-from collections.abc import Callable
 from typing import Final
 
 from loguru import logger
@@ -17,7 +16,6 @@ from chatserver.errors import (
     CLOSE_SLOW,
     CLOSE_UNAUTHENTICATED,
     CLOSE_VERSION,
-    ChatError,
 )
 from chatserver.interfaces import Tracer
 from chatserver.roomlog.room import NEWEST_PAGE
@@ -78,8 +76,6 @@ class Gate:
         self._descriptors = max(descriptors - SPARE_DESCRIPTORS, descriptors // 2)
         self.heartbeat = Heartbeat(config.limits.heartbeat_seconds)
         self.draining = False
-        # By route, for addresses whose errors have another form.
-        self.error_forms: dict[str, Callable[[ChatError], bytes]] = {}
         self.takes_connections = "connections" in config.server.roles
         self.started = time.monotonic()
         self.http_seconds = measures.histogram(

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any, cast
 
 from chatserver.errors import ChatError
-from chatserver.hooks.calls import GuardedHandler
 from chatserver.hooks.deadline import Deadline
+from chatserver.hooks.guardedroutes import GuardedHandler
 from chatserver.hooks.types import Route
 from chatserver.web.base import BaseHandler
 from chatserver.web.connection import Connection

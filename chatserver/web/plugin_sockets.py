@@ -59,10 +59,10 @@ class PluginSocket:
         "_held",
         "_leaving",
         "_outlet",
-        "_plugin",
         "_slow",
         "_transport",
         "on_drained",
+        "plugin",
     )
 
     is_socket = True
@@ -71,7 +71,7 @@ class PluginSocket:
         self.on_drained: Callable[[], None] | None = None
         self._gate, self._transport = gate, transport
         self._outlet = gate.service.connections.outlet
-        self._address, self._plugin = address, plugin
+        self._address, self.plugin = address, plugin
         self._end: SocketEnd | None = None
         self._entered = False
         self._failed = CLOSE_INTERNAL
@@ -150,7 +150,7 @@ class PluginSocket:
         """The transport reports its end by `on_ws_connection_close`."""
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, value)
+        self._gate.service.hooks.guard.note_crash("register_routes", self.plugin, value)
 
     def _on_drained(self) -> None:
         self._stop_timing()
@@ -220,5 +220,5 @@ class PluginSocket:
             self._slow = None
 
     def _crashed(self, error: BaseException) -> None:
-        self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, error)
+        self._gate.service.hooks.guard.note_crash("register_routes", self.plugin, error)
         self._transport.close(self._failed, "a part of the server failed")

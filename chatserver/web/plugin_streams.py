@@ -28,7 +28,7 @@ class Stream:
     def __init__(self, handler: BaseHandler, plugin: str, parts: AsyncIterator[bytes]) -> None:
         self.is_lagging = False
         self._handler, self._gate = handler, handler.gate
-        self._plugin, self._parts = plugin, parts
+        self.plugin, self._parts = plugin, parts
         self._task: asyncio.Task[None] | None = None
 
     def admit(self) -> None:
@@ -68,7 +68,7 @@ class Stream:
             async with asyncio.timeout(self._gate.config.plugins.deadline_seconds):
                 await aclose()
         except (Exception, SystemExit) as error:
-            self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, error)
+            self._gate.service.hooks.guard.note_crash("register_routes", self.plugin, error)
 
     # -- the server stops ------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ class Stream:
         except Gone:
             return
         except ChatError as error:
-            logger.debug("plugin {}: {} ended: {}", self._plugin, self._handler.route, error)
+            logger.debug("plugin {}: {} ended: {}", self.plugin, self._handler.route, error)
             self._cut()
         except asyncio.CancelledError as error:
             if cast(Any, asyncio.current_task()).cancelling():
@@ -118,7 +118,7 @@ class Stream:
         self.is_lagging = False
 
     def _crashed(self, error: BaseException) -> None:
-        self._gate.service.hooks.guard.note_crash("register_routes", self._plugin, error)
+        self._gate.service.hooks.guard.note_crash("register_routes", self.plugin, error)
         self._cut()
 
     def _cut(self) -> None:

@@ -101,14 +101,15 @@ def _arranged(routes: list[tuple[str, Route]]) -> list[tuple[str, Route, Pattern
 def _of_plugin(gate: Gate, plugin: str, route: Route, path: str) -> list[Any]:
     """The rules for one route of a plugin: one for upgrades, one for all other requests."""
     name, rules = route.path, []
-    if route.show_error is not None:
-        gate.error_forms[route.path] = route.show_error
+    form = {} if route.show_error is None else {"show_error": staticmethod(route.show_error)}
     if route.socket is not None:
-        upgrade = _named(gate, PluginUpgrade, name, {"plugin": plugin, "door": route.socket})
+        upgrade = _named(
+            gate, PluginUpgrade, name, {"plugin": plugin, "door": route.socket, **form}
+        )
         matcher = UpgradesAt(path) if route.handlers else PathMatches(path)
         rules.append(Rule(matcher, upgrade, {"gate": gate}))
     if route.handlers:
-        handler = _named(gate, route_handler(route), name, serving(plugin, route))
+        handler = _named(gate, route_handler(route), name, {**serving(plugin, route), **form})
         rules.append(Rule(PathMatches(path), handler, {"gate": gate}))
     return rules
 

@@ -72,7 +72,7 @@ class Node:
     async def crash(self) -> None:
         """Nothing is written any more, nothing released."""
         assert self.leases._task is not None
-        tasks = [*self.consumers._tasks.values(), self.leases._task]
+        tasks = [*self.consumers._tasks.all(), self.leases._task]
         with mock.patch("chatserver.cluster.consumers.reader.Positions.flush", nothing):
             for task in tasks:
                 task.cancel()

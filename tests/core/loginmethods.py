@@ -149,7 +149,7 @@ async def nodes(
         shared = store or MemoryStore()
         for _ in range(count):
             service = make_service(shared, config(**settings), authenticator=authenticator)
-            service.logins.methods.register([each.method for each in methods])
+            service.logins.methods.register([("p", each.method) for each in methods])
             made.append(await stack.enter_async_context(running(service)))
         yield made
 

@@ -123,7 +123,7 @@ async def test_an_observer_that_fails_for_one_user_is_told_of_the_others(
     hooks = hooks_of(("on_event", "p", observe), breaker_failures=2, deadline_seconds=SHORT)
     for seq, author in enumerate(["bad"] * 9 + ["good"] * 2, 1):
         hooks.on_event(posted("r", seq, author=author))
-    await asyncio.wait_for(hooks._observers._observers["p"]._queue.join(), 30)
+    await asyncio.wait_for(hooks.observers._observers["p"]._queue.join(), 30)
     assert told == ["good", "good"]
     assert errors(hooks) == {("p", "on_event", "timeout"): 2, ("p", "on_event", "circuit_open"): 7}
     await hooks.shutdown()
@@ -141,7 +141,7 @@ async def test_guesses_of_passwords_do_not_hide_logins_of_others(logged: list[st
     hooks = hooks_of(("on_login", "p", observe), breaker_failures=2, deadline_seconds=SHORT)
     for address in ["198.51.100.1"] * 5 + ["198.51.100.2"]:
         hooks.on_login(LoginAttempt(user="victim", address=address, ok=False))
-    await asyncio.wait_for(hooks._observers._observers["p"]._queue.join(), 30)
+    await asyncio.wait_for(hooks.observers._observers["p"]._queue.join(), 30)
     assert told == ["victim"]
     await hooks.shutdown()
 

@@ -87,7 +87,7 @@ async def test_what_a_plugin_guards_is_refused_while_it_is_away(tmp_path: Path) 
         assert await refusal(service, user, guarded, "3") == "plugin.absent guard"
         assert len(await service.claims.release("guard")) == 1
         assert await refusal(service, user, guarded, "4") == ""
-        assert not service.hooks.messages_are_checked
+        assert not service.hooks.active.messages_are_checked
 
     async with running(settings=settings(tmp_path, "data")) as chat:
         assert await chat.service.claims.list() == []
@@ -119,10 +119,10 @@ async def test_another_node_learns_of_a_claim(tmp_path: Path) -> None:
         await service.store.put("claims", key, raw)
         await service.changes.announce("claims", "guard")
         await service.changes.look()
-        await until(lambda: service.hooks.messages_are_checked)
+        await until(lambda: service.hooks.active.messages_are_checked)
         assert await refusal(service, ada.user, room, "1") == "plugin.absent guard"
         await service.store.delete("claims", key)
-        await until(lambda: not service.hooks.messages_are_checked)
+        await until(lambda: not service.hooks.active.messages_are_checked)
         assert await refusal(service, ada.user, room, "2") == ""
 
 

@@ -12,6 +12,7 @@ import pytest
 from chatserver import ChatError, ReceiverBusy, StartupError, Undeliverable
 from chatserver.errors import CODES
 from chatserver.hooks.guard import Call
+from chatserver.hooks.registering import Registry
 from chatserver.hooks.types import Consumer
 from chatserver.model import AnyEvent
 from chatserver.runtime.clock import unix_time
@@ -517,4 +518,4 @@ def test_a_consumer_that_makes_no_sense_refuses_to_start(
     hooks = hook_calls(config(), Measures(), calls)
     context: Any = lambda plugin: None  # noqa: E731
     with pytest.raises(StartupError, match=f"plugin p: consumer p.c: .*{text}"):
-        hooks.register_consumers(context)
+        Registry(hooks.guard).ask("register_consumers", hooks.active, context)

@@ -232,7 +232,7 @@ async def test_a_sign_in_with_a_user_that_is_gone_is_refused() -> None:
             return LoginDone(user=answer["name"])
 
         method = msgspec.structs.replace(riddle.method, proceed=proceed)
-        service.logins.methods.register([method])
+        service.logins.methods.register([("p", method)])
         user = await service.accounts.add("ada", "a long password")
         found = await answered(service, await begun(service), name=user.id, word="-")
         assert isinstance(found, SignedIn) and found.user == user

@@ -21,6 +21,7 @@ from chatserver.hooks.login import (
     LoginMethod,
     LoginRedirect,
 )
+from chatserver.hooks.registering import Registry
 from chatserver.hooks.types import Refusal
 from chatserver.runtime.measure import Counter, Measures
 from tests.core.hooking import USER
@@ -34,7 +35,12 @@ IDENTITY = Identity(method="password", subject="u")
 def registered(*methods: object) -> tuple[HookCalls, list[LoginMethod]]:
     calls = {"register_login_methods": [Call("p", lambda: list(methods), ())]}
     hooks = hook_calls(config(), Measures(), calls)
-    return hooks, hooks.register_login_methods(lambda plugin: None)
+    return hooks, [
+        method
+        for _, method in Registry(hooks.guard).ask(
+            "register_login_methods", hooks.active, lambda plugin: None
+        )
+    ]
 
 
 @pytest.mark.parametrize(

@@ -494,7 +494,7 @@ async def test_a_challenge_passed_by_somebody_else_is_refused() -> None:
             return LoginDone(user=other.id)
 
         method = msgspec.structs.replace(second.method, proceed=proceed)
-        service.logins.methods.register([method])
+        service.logins.methods.register([("p", method)])
         await service.accounts.add("guarded", "a long password")
         with pytest.raises(ChatError, match=r"auth\.refused"):
             await answered(service, await challenged(service), word="open")

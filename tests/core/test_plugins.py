@@ -82,7 +82,7 @@ REFUSED = {
 @pytest.mark.parametrize("plugin", list(REFUSED))
 async def test_a_broken_plugin_refuses_to_start_by_its_name(tmp_path: Path, plugin: str) -> None:
     with (
-        mock.patch("chatserver.hooks.calls.STARTUP_SECONDS", 0.2),
+        mock.patch("chatserver.hooks.lifecycle.STARTUP_SECONDS", 0.2),
         pytest.raises(StartupError) as caught,
     ):
         await start(loaded(tmp_path, "memory", "password", plugin))
@@ -227,7 +227,7 @@ async def test_a_failing_observer_fails_alone_and_goes_on(
     async with running(loaded(tmp_path, *enabled, **settings)) as (server, room, user):
         for client_id, body in (("c1", "fail"), ("c2", "hello"), ("c3", "fail")):
             await server.service.messages.post(user, room, client_id, body)
-        await server.hooks._observers._observers["bad_message_hook"].close(5)
+        await server.hooks.observers._observers["bad_message_hook"].close(5)
         assert sum(errors(server.hooks).values()) == 2
     assert sum("plugin bad_message_hook: on_event" in line for line in logged) == 2
 
@@ -325,10 +325,10 @@ async def test_order_is_that_of_the_configuration(tmp_path: Path) -> None:
     for enabled in (["shortcodes", "wordfilter", "audit"], ["audit", "wordfilter", "shortcodes"]):
         settings = {"plugin__wordfilter__words": ["bad"]}
         server = Server(loaded(tmp_path, "memory", "password", *enabled, **settings))
-        calls = [call.plugin for hook in server.hooks._calls.values() for call in hook]
-        listed = [each.name for each in server._plugins.all]
+        calls = [call.plugin for hook in server.hooks.active.calls.values() for call in hook]
+        listed = [each.name for each in server.set.plugins.all]
         assert listed == ["memory", "password", *enabled]
-        for hook in server.hooks._calls.values():
+        for hook in server.hooks.active.calls.values():
             positions = [listed.index(call.plugin) for call in hook]
             assert positions == sorted(positions)
         assert set(enabled) <= set(calls)

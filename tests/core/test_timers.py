@@ -100,7 +100,7 @@ class Node:
     async def crash(self) -> None:
         """Nothing is released any more."""
         assert self.leases._task is not None
-        tasks = [*self.all._tasks.values(), self.leases._task]
+        tasks = [*self.all._tasks.all(), self.leases._task]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

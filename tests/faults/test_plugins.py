@@ -13,7 +13,7 @@ import pytest
 from chatserver import StartupError
 from chatserver.app import Server
 from chatserver.config import load
-from chatserver.hooks import calls
+from chatserver.hooks import lifecycle
 from tests.faults.figures import record
 from tests.faults.scale import IS_LONG
 from tests.faults.server import PASSWORD, PLUGINS, ChatServer, http
@@ -39,8 +39,7 @@ async def start(folder: Path, enabled: list[str], **settings: object) -> None:
     }
     server = Server(load(overrides=given))
     async with server.opened():
-        server.hooks.register_routes(server.context)
-        server.hooks.register_health_checks()
+        server.collect(["register_routes", "register_health_checks"])
 
 
 @pytest.mark.parametrize("how", ["raise", "garbage", "nothing"])
@@ -70,7 +69,7 @@ async def test_a_server_without_a_part_refuses_to_start(
 async def test_a_plugin_that_cannot_begin_refuses_to_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: str, how: str
 ) -> None:
-    monkeypatch.setattr(calls, "STARTUP_SECONDS", DEADLINE)
+    monkeypatch.setattr(lifecycle, "STARTUP_SECONDS", DEADLINE)
     settings = {"plugin.broken.hook": hook, "plugin.broken.how": how}
     with pytest.raises(StartupError, match=f"plugin broken: {hook}"):
         await start(tmp_path, ["memory", "password", "broken"], **settings)

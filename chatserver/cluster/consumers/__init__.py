@@ -7,18 +7,19 @@ records.py  its records in the store
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 from loguru import logger
 
 from chatserver.cluster.consumers.reader import Figures, Reader
 from chatserver.cluster.consumers.records import Ask, DeadLetter
+from chatserver.cluster.leasedtasks import LeasedTasks, Work
 from chatserver.cluster.leases import Leases
 from chatserver.errors import ChatError
 from chatserver.hooks.guard import Guard
 from chatserver.hooks.types import Consumer
 from chatserver.interfaces import Store
-from chatserver.runtime.cancelling import end
 from chatserver.runtime.measure import Measures
 
 RESTART_SECONDS = 5.0  # before a reader is restarted after an unexpected error
@@ -45,12 +46,10 @@ class Consumers:
         measures: Measures,
     ) -> None:
         self._leases, self._store = leases, store
-        figures = Figures(measures)
-        self._readers: dict[str, Reader] = {
-            consumer.name: Reader(plugin, consumer, store, guard, figures)
-            for plugin, consumer in consumers
-        }
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
+        self._guard, self._figures = guard, Figures(measures)
+        self._readers: dict[str, Reader] = {}
+        self._tasks = LeasedTasks(leases)
+        self.register(consumers)
         measures.gauge(
             "chatserver_consumer_lag_events",
             "Events that a consumer on this node has not handled yet",
@@ -64,17 +63,35 @@ class Consumers:
             ("consumer",),
         )
 
+    def register(self, consumers: Sequence[tuple[str, Consumer]]) -> None:
+        """Take over the consumers of plugins, in place of those before. Running tasks follow with `settle`."""
+        before = {id(reader.consumer): reader for reader in self._readers.values()}
+        self._readers = {
+            consumer.name: before.get(id(consumer))
+            or Reader(plugin, consumer, self._store, self._guard, self._figures)
+            for plugin, consumer in consumers
+        }
+
     def start(self) -> None:
         """Start every consumer; each runs while this node has its lease."""
-        self._tasks = {
-            _lease(name): asyncio.create_task(self._keep(reader), name=_lease(name))
-            for name, reader in self._readers.items()
-        }
+        self._tasks.start(self._work())
+
+    async def settle(self, seconds: float) -> list[str]:
+        """End the consumers that are gone and start new ones; the names of those that do not end.
+
+        Their interrupted events are repeated by the next ones, if there are any.
+        """
+        return await self._tasks.replace(self._work())
 
     async def stop(self) -> None:
         """Stop all consumers. The next node that runs one repeats its interrupted events."""
-        for name in await end(self._tasks):
-            self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
+        await self._tasks.stop()
+
+    def _work(self) -> dict[str, Work]:
+        return {
+            _lease(name): Work(reader, partial(self._keep, reader))
+            for name, reader in self._readers.items()
+        }
 
     def wake(self, rooms: Iterable[str]) -> None:
         """Tell the consumers of new events in these rooms."""

@@ -65,7 +65,7 @@ class Reader:
         self.records = ConsumerRecords(store, consumer.name)
         self.lag: int | None = None  # found by the last sweep; None if another node runs it
         self.oldest: float | None = None  # Unix time of the oldest unhandled event, found likewise
-        self._consumer, self._store, self._guard = consumer, store, guard
+        self.consumer, self._store, self._guard = consumer, store, guard
         self._figures = figures
         self._call = Call(plugin, consumer.handle, ("events",))
         self._kinds, self._rooms = frozenset(consumer.kinds), frozenset(consumer.rooms)
@@ -114,7 +114,7 @@ class Reader:
         if before == self._rooms:
             return
         read_all = before is not None and not before
-        if self._consumer.start == "now" and not read_all:
+        if self.consumer.start == "now" and not read_all:
             async for heads in self._pages():
                 given = {room: seq for room, seq in heads.items() if room not in (before or ())}
                 await self.records.write_positions(given, new=True)
@@ -127,7 +127,7 @@ class Reader:
         self._troubles = {}
         try:
             async with asyncio.TaskGroup() as group:
-                works = [self._work(due) for _ in range(self._consumer.rooms_at_once)]
+                works = [self._work(due) for _ in range(self.consumer.rooms_at_once)]
                 tasks = [group.create_task(work) for work in (self._keep_positions(due), *works)]
                 try:
                     await self._sweep(due)
@@ -215,7 +215,7 @@ class Reader:
         """Pass on the next events of a room."""
         after = (await self._positions.get([room]))[room]
         trouble = self._troubles.get(room)
-        limit = 1 if trouble else self._consumer.batch
+        limit = 1 if trouble else self.consumer.batch
         events = await self._shown(room, after, limit)
         if not events:
             return
@@ -246,7 +246,7 @@ class Reader:
 
     async def _handle(self, events: Sequence[AnyEvent]) -> ChatError | None:
         """Pass events to the plugin; returns its error, or None if it succeeded."""
-        seconds = self._consumer.deadline
+        seconds = self.consumer.deadline
         try:
             await self._guard.run("register_consumers", self._call, {"events": events}, seconds)
         except ChatError as error:
@@ -262,20 +262,20 @@ class Reader:
         return None
 
     def _is_hopeless(self, trouble: Trouble, error: ChatError) -> bool:
-        most = self._consumer.attempts
+        most = self.consumer.attempts
         spent = most is not None and trouble.attempts >= most
         return spent or isinstance(error, Undeliverable)
 
     def _pause(self, attempts: int, error: ChatError) -> float:
         """Seconds to pause: doubled each time, with jitter, and at least as long as the error asks for."""
-        drawn = growing_pause(attempts, self._consumer.backoff, self._consumer.longest_pause)
+        drawn = growing_pause(attempts, self.consumer.backoff, self.consumer.longest_pause)
         return max(drawn, self._asked(error))
 
     def _asked(self, error: ChatError) -> float:
         """The pause in seconds that an error asks for, at most the consumer's `longest_pause`."""
         if isinstance(error, PluginFailed):
             return 0.0  # a crashed plugin's `after_ms` is meant for users
-        return min((error.after_ms or 0) / 1000, self._consumer.longest_pause)
+        return min((error.after_ms or 0) / 1000, self.consumer.longest_pause)
 
     async def _bury(self, event: AnyEvent, attempts: int, error: ChatError) -> None:
         letter = DeadLetter(

@@ -7,11 +7,13 @@ records.py  its records in the store
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from math import isfinite
 
 import msgspec
 from loguru import logger
 
+from chatserver.cluster.leasedtasks import LeasedTasks, Work
 from chatserver.cluster.leases import Leases
 from chatserver.cluster.timers.records import DeadTimer, Pending, TimerRecords
 from chatserver.cluster.timers.runner import Figures, Runner
@@ -19,7 +21,6 @@ from chatserver.errors import ChatError
 from chatserver.hooks.guard import Guard
 from chatserver.hooks.timing import Due, Timer
 from chatserver.interfaces import Store
-from chatserver.runtime.cancelling import end
 from chatserver.runtime.clock import Clock
 from chatserver.runtime.ids import new_id
 from chatserver.runtime.measure import Measures
@@ -62,7 +63,7 @@ class Timers:
         self._figures = Figures(measures)
         self._runners: dict[str, Runner] = {}
         self._counts: dict[str, Count] = {}  # by plugin
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # by lease
+        self._tasks = LeasedTasks(leases)
         measures.gauge(
             "chatserver_timer_late_seconds",
             "Time by which the first key of a timer on this node is late; 0: none is due",
@@ -71,12 +72,19 @@ class Timers:
         )
 
     def register(self, timers: Sequence[tuple[str, Timer]]) -> None:
-        """Take over the timers of plugins, each with its plugin's name. Called once, before `start`."""
-        for plugin, timer in timers:
-            records = TimerRecords(self._store, timer.name)
-            self._runners[timer.name] = Runner(
-                plugin, timer, records, self._guard, self.clock, self._figures
-            )
+        """Take over the timers of plugins, each with its plugin's name, in place of those before.
+
+        Running tasks follow with `settle`.
+        """
+        before = {id(runner.timer): runner for runner in self._runners.values()}
+        self._runners = {
+            timer.name: before.get(id(timer)) or self._made(plugin, timer)
+            for plugin, timer in timers
+        }
+
+    def _made(self, plugin: str, timer: Timer) -> Runner:
+        records = TimerRecords(self._store, timer.name)
+        return Runner(plugin, timer, records, self._guard, self.clock, self._figures)
 
     def of(self, plugin: str) -> "PluginTimers":
         """The timers as this plugin uses them."""
@@ -84,15 +92,24 @@ class Timers:
 
     def start(self) -> None:
         """Start every timer; each runs while this node has its lease."""
-        self._tasks = {
-            _lease(name): asyncio.create_task(self._keep(runner), name=_lease(name))
-            for name, runner in self._runners.items()
-        }
+        self._tasks.start(self._work())
+
+    async def settle(self, seconds: float) -> list[str]:
+        """End the timers that are gone and start new ones; the names of those that do not end.
+
+        Their interrupted attempts are repeated by the next ones, if there are any.
+        """
+        return await self._tasks.replace(self._work())
 
     async def stop(self) -> None:
         """Stop all timers. The next node that runs one repeats its interrupted attempts."""
-        for name in await end(self._tasks):
-            self._leases.lease(name).lose()  # the task still runs, so other nodes have to wait
+        await self._tasks.stop()
+
+    def _work(self) -> dict[str, Work]:
+        return {
+            _lease(name): Work(runner, partial(self._keep, runner))
+            for name, runner in self._runners.items()
+        }
 
     def __len__(self) -> int:
         return len(self._runners)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from chatserver.config import Config
-from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.loading import Plugins
+from chatserver.hooks.registering import BY_HOOK, asked
 from chatserver.hooks.targets import BackupScheme
-from chatserver.runtime.measure import Measures
 
 
 def enabled_schemes(config: Config) -> list[BackupScheme]:
     """All schemes. Raises `StartupError`."""
     plugins = Plugins(config, Path(config.server.data).absolute())
-    return HookCalls(plugins.calls(), config.plugins, Measures()).register_backup_schemes()
+    found = asked(BY_HOOK["register_backup_schemes"], plugins.calls(), lambda plugin: None)
+    return [scheme for _, scheme in found]

@@ -77,7 +77,7 @@ class Commands:
         self._known: dict[str, _Registered] = {}
 
     def register(self, commands: Sequence[tuple[str, Command]]) -> None:
-        """Offer these commands, each with the plugin that brings it. Called once, at start."""
+        """Offer these commands, each with the plugin that brings it, in place of those before."""
         self._known = {
             command.name: _registered(plugin, command)
             for plugin, command in sorted(commands, key=lambda each: each[1].name)

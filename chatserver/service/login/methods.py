@@ -10,12 +10,19 @@ class Methods:
     """All methods by name, in the order in which they are shown."""
 
     def __init__(self) -> None:
+        self._own: tuple[LoginMethod, ...] = ()
         self._methods: dict[str, LoginMethod] = {}
         self.are_demanded = False  # whether any method asks for challenges
 
-    def register(self, methods: Iterable[LoginMethod]) -> None:
-        """Add methods; their names are unique."""
-        self._methods |= {method.name: method for method in methods}
+    def begin(self, own: LoginMethod) -> None:
+        """Set the server's own method, which is always there."""
+        self._own = (own,)
+        self.register([])
+
+    def register(self, methods: Iterable[tuple[str, LoginMethod]]) -> None:
+        """Take over the methods of plugins, in place of those before; their names are unique."""
+        found = (*self._own, *(method for _, method in methods))
+        self._methods = {method.name: method for method in found}
         self.are_demanded = any(method.demand for method in self._methods.values())
 
     def all(self) -> list[LoginMethod]:

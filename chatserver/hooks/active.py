@@ -1,0 +1,89 @@
+"""The plugins that are called now: one immutable set, compiled for the calls, and replaced as a whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chatserver.hooks.actions import ACTIONS, Action
+from chatserver.hooks.guard import Call
+from chatserver.hooks.instance import Instance
+from chatserver.hooks.policy import MESSAGE
+from chatserver.hooks.types import Operation
+
+Calls = Mapping[str, tuple[Call, ...]]  # by hook
+ByAction = Mapping[type[Action], tuple[Call, ...]]
+# The plugins that are not here and claim something: by action's name, then by room (None: all).
+Absent = Mapping[str, Mapping[str | None, str]]
+# Hooks whose plugins are called one after the other for one message or action.
+CHAINS = ("change_message", "check_message", "change_action", "check_action")
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """All that a call of a hook reads. A call in several steps keeps the set with which it began."""
+
+    calls: Calls
+    plugins: frozenset[str]
+    instances: Mapping[str, Instance]  # by the plugin's name
+    operations: Mapping[str, tuple[str, Operation]]  # with the plugin, by the operation's name
+    absent: Absent
+    changing_messages: tuple[Call, ...]
+    checking_messages: tuple[Call, ...]
+    changing_actions: ByAction
+    checking_actions: ByAction
+    messages_are_checked: bool
+    events_are_observed: bool
+
+    def with_absent(self, absent: Absent) -> "Active":
+        """The same set, which refinstances what absent plugins claim."""
+        checked = bool(self.changing_messages or self.checking_messages or MESSAGE in absent)
+        return replace(self, absent=absent, messages_are_checked=checked)
+
+    def with_operations(self, operations: Sequence[tuple[str, Operation]]) -> "Active":
+        """The same set with these operations, each with its plugin's name."""
+        by_name = {operation.name: (plugin, operation) for plugin, operation in operations}
+        return replace(self, operations=by_name)
+
+
+def compiled(
+    calls: Calls, plugins: Sequence[str], instances: Mapping[str, Instance] | None = None
+) -> Active:
+    """The set of these calls. `instances` are those of the plugins by name; without it they are new."""
+    if instances is None:
+        named = {*plugins, *(call.plugin for found in calls.values() for call in found)}
+        instances = {name: Instance() for name in named}
+    calls = {hook: _held(hook, found, instances) for hook, found in calls.items()}
+    made = Active(
+        calls=calls,
+        plugins=frozenset(plugins),
+        instances=instances,
+        operations={},
+        absent={},
+        changing_messages=calls["change_message"],
+        checking_messages=calls["check_message"],
+        changing_actions=_by_action(calls["change_action"]),
+        checking_actions=_by_action(calls["check_action"]),
+        messages_are_checked=False,
+        events_are_observed=bool(calls["on_event"]),
+    )
+    return made.with_absent({})
+
+
+def holds(instances: Mapping[str, Instance], plugin: str) -> tuple[Instance, ...]:
+    """What a call of this plugin holds while it waits."""
+    return (instances[plugin],) if plugin in instances else ()
+
+
+def _held(hook: str, calls: Sequence[Call], instances: Mapping[str, Instance]) -> tuple[Call, ...]:
+    if hook not in CHAINS:
+        return tuple(call._replace(holds=holds(instances, call.plugin)) for call in calls)
+    later = [holds(instances, call.plugin) for call in calls]
+    return tuple(
+        call._replace(holds=tuple(instance for held in later[place:] for instance in held))
+        for place, call in enumerate(calls)
+    )
+
+
+def _by_action(calls: Sequence[Call]) -> ByAction:
+    """The calls by the kind of action that they want, so that others wake no plugin."""
+    found = {kind: tuple(call for call in calls if kind in call.actions) for kind in ACTIONS}
+    return {kind: wanting for kind, wanting in found.items() if wanting}
