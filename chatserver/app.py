@@ -47,7 +47,10 @@ from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
-from chatserver.switching.parts import DOORS, LOOKED_UP, parts
+from chatserver.switching.control import Control
+from chatserver.switching.coordinator import Coordinator
+from chatserver.switching.engine import Engine
+from chatserver.switching.parts import parts
 from chatserver.switching.pluginset import Builder
 from chatserver.tracing.ids import name_traces, trace_id
 from chatserver.tracing.store import traced_store
@@ -126,15 +129,24 @@ class Server:
         guard = self.hooks.guard
         self.jobs = Jobs(jobs, self.store, guard, self._leases, self.measures, clock)
         self.consumers = Consumers([], self.store, guard, self._leases, self.measures)
-        self._parts = parts(
+        found = parts(
             self.service, self.jobs, self.timers, self.consumers, self.config.server.public_url
         )
-        self._builder = Builder(self._data, Registry(guard), self.measures, self._new_context)
-        self.set = self._builder.first(self.config, plugins, self.hooks.active)
-        self.collect([part.hook for part in self._parts])
-        for part in self._parts:
-            part.demand(self.set.items[part.hook])
-            part.take(self.set.items[part.hook])
+        builder = Builder(self._data, Registry(guard), self.measures, self._new_context)
+        self.engine = Engine(
+            loaded,
+            builder.first(self.config, plugins, self.hooks.active),
+            builder,
+            self.hooks,
+            found,
+            self.service.claims,
+            self.measures,
+            self._switched,
+        )
+        self.engine.take_first()
+        self.coordinator = Coordinator(
+            self.engine, self.store, self.service.changes, self._leases.node
+        )
         self._presentation = Presentation(
             self.store,
             self._leases.node,
@@ -154,6 +166,8 @@ class Server:
             self.service.outage.failed,
             self.blobs,
         )
+        self._control = Control(self._data, self.coordinator)
+        self.service.switches.engine = self.coordinator
         self._gate: Gate | None = None
         self._doors: Doors | None = None  # set once it listens
         self._fronts: list[Front] = []
@@ -189,6 +203,8 @@ class Server:
             if not beside:
                 stack.push_async_callback(self._presentation.stop)
                 await self.service.join()
+                stack.push_async_callback(self.coordinator.stop)
+                await self.coordinator.begin()
             yield self
 
     @property
@@ -230,9 +246,8 @@ class Server:
         sockets that this process may have open.
         """
         gate = self._gate = Gate(self.config, self.service, self.measures, descriptors, self.tracer)
-        self.collect([*LOOKED_UP, *DOORS])
         self._doors = Doors(gate)
-        self._addresses_now = self._doors.built(*(self.set.items[hook] for hook in DOORS))
+        self._addresses_now = self.engine.open_doors(self._doors)
         self._tls = tls(self.config)
 
     def listen(self, descriptors: int = UNKNOWN) -> int:
@@ -279,13 +294,20 @@ class Server:
                 self._wake_consumers()
             stack.push_async_callback(self._vitals.stop)
             self._vitals.start()
+            stack.push_async_callback(self._control.stop)
+            await self._control.start()
             self._leases.start()  # after the tasks that need leases
             self._presentation.start(*self._addresses())
             yield
 
+    def _switched(self) -> None:
+        """The plugins have changed."""
+        if self.consumers.are_started:
+            self._wake_consumers()
+
     def _wake_consumers(self) -> None:
         """Let new events wake the consumers, once there are any."""
-        if self.consumers and "consumers" in self.config.server.roles:
+        if self.consumers:
             self.service.watch_news(self.consumers.wake)
 
     def _addresses(self) -> tuple[str, str]:
@@ -325,21 +347,16 @@ class Server:
 
     @property
     def _plugins(self) -> Plugins:
-        return self.set.plugins
-
-    def collect(self, hooks: Sequence[str]) -> None:
-        """Ask all plugins for what they register by these hooks. Raises `StartupError`."""
-        self.set = self._builder.with_items(self.set, hooks)
-        self.hooks.swap(self.set.active.with_absent(self.hooks.active.absent))
+        return self.engine.set.plugins
 
     def context(self, plugin: str) -> Context:
         """The parts of this server for the plugin of this name."""
-        return self.set.context(plugin)
+        return self.engine.set.context(plugin)
 
     def backup_schemes(self) -> list[BackupScheme]:
         """The kinds of backup targets. Raises `StartupError`."""
-        self.collect(["register_backup_schemes"])
-        return [scheme for _, scheme in self.set.items["register_backup_schemes"]]
+        self.engine.collect(["register_backup_schemes"])
+        return [scheme for _, scheme in self.engine.set.items["register_backup_schemes"]]
 
     def _backups(self, loaded: Loaded) -> list[tuple[str, Job]]:
         """The job that makes backups, if this server makes any, and the metrics of backups."""

@@ -79,6 +79,9 @@ CODES: dict[str, Meaning] = {
     "store.unavailable": Meaning(503, "later", "The store is not available at the moment."),
     "plugin.failed": Meaning(503, "later", "A part of the server did not answer."),
     "plugin.absent": Meaning(503, "later", "A plugin that guards this is not running."),
+    "plugin.busy": Meaning(409, "later", "Another plugin is being switched at the moment."),
+    "plugin.fixed": Meaning(409, "never", "This plugin cannot be switched while the server runs."),
+    "plugin.invalid": Meaning(422, "never", "The plugin cannot be used with its settings."),
     "server.draining": Meaning(503, "later", "The server is restarting."),
     "server.internal": Meaning(500, "later", "The server made a mistake."),
 }

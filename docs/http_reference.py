@@ -23,6 +23,7 @@ from chatserver.service.commands import CommandOutcome
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
 from chatserver.service.rooms import RoomView
+from chatserver.service.switches import PluginState, Switched
 from chatserver.version import __version__
 from chatserver.web import api, login
 from chatserver.web.base import ErrorReply
@@ -38,6 +39,10 @@ class Call(NamedTuple):
     answer: type[msgspec.Struct]
     text: str
     query: tuple[str, ...] = ()
+
+
+class PluginList(msgspec.Struct):
+    plugins: list[PluginState]
 
 
 _ROOM = "/api/v1/rooms/ID"
@@ -58,6 +63,8 @@ CALLS = [
     Call("PUT", "/api/v1/me/password", login.PasswordChange, 200, Empty, "Change one's own password; all other sessions end."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
     Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
+    Call("GET", "/api/v1/plugins", None, 200, PluginList, "The plugins of this node, on or off. For owners of the server."),
+    Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, or give it its new settings. For owners of the server."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
     Call("GET", _ROOM, None, 200, RoomView, "One room."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chatserver.cli import refuse
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from chatserver.config import Config
+    from chatserver.config import Config, Loaded
     from chatserver.hooks.loading import PluginRow
+    from chatserver.service.switches import SwitchDo, Switched
     from chatserver.status.hookuse import Use
 
 HEAD = ("plugin", "hook", "calls/s", "calls", "time", "mean", "95 % within", "failures", "passed")
@@ -35,6 +37,7 @@ def command(
     chatserver plugins -c production
     chatserver plugins --json
     chatserver plugins top -c production
+    chatserver plugins off wordfilter -c production
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -178,6 +181,109 @@ def _row(use: Use, over: float | None) -> tuple[str, ...]:
         f"{use.failures:,}",
         f"{use.passed:,}",
     )
+
+
+@command.command()
+@click.argument("name")
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def on(
+    ctx: click.Context, name: str, source: str | None, overrides: dict[str, object], as_json: bool
+) -> None:
+    """Turn a plugin on in the running server.
+
+    Its settings are read from the configuration of the server. Everything that it brings is built and started
+    first: if something is wrong, nothing changes, and the exit status is 1. All servers on the same store
+    follow. The switch is remembered by the store, until the configuration says the same.
+
+    \b
+    chatserver plugins on wordfilter -c production
+    """
+    switch(ctx, "on", name, load_configuration(source, overrides), as_json=as_json)
+
+
+@command.command()
+@click.argument("name")
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def off(
+    ctx: click.Context, name: str, source: str | None, overrides: dict[str, object], as_json: bool
+) -> None:
+    """Turn a plugin off in the running server.
+
+    Calls under way may finish (plugins.drain_seconds). What the plugin claims is refused from then on, and
+    named. All servers on the same store follow. The switch is remembered by the store, until the configuration
+    says the same.
+
+    \b
+    chatserver plugins off wordfilter -c production
+    """
+    switch(ctx, "off", name, load_configuration(source, overrides), as_json=as_json)
+
+
+@command.command()
+@click.argument("name")
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def reload(
+    ctx: click.Context, name: str, source: str | None, overrides: dict[str, object], as_json: bool
+) -> None:
+    """Give a plugin of the running server the settings that its configuration has now.
+
+    A new instance is built and started first: if something is wrong, the old one stays, and the exit status is
+    1. New code takes a restart of the server, or of its workers one by one.
+
+    \b
+    chatserver plugins reload wordfilter -c production
+    """
+    switch(ctx, "reload", name, load_configuration(source, overrides), as_json=as_json)
+
+
+def switch(ctx: click.Context, do: SwitchDo, name: str, loaded: Loaded, *, as_json: bool) -> None:
+    """Have the server on this data folder switch a plugin, and show the outcome."""
+    import getpass
+    from pathlib import Path
+
+    from chatserver.switching.control import Asked, ask
+
+    folder = Path(loaded.config.server.data).absolute()
+    answer = ask(folder, Asked(do, name, getpass.getuser()))
+    if answer is None:
+        refuse(f"no server runs on {folder} (server.data)")
+        ctx.exit(1)
+    if answer.done is None:
+        refuse(answer.text)
+        ctx.exit(1)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(answer.done))
+    else:
+        for line in told(answer.done):
+            click.echo(line)
+    ctx.exit(1 if any(each.problem for each in answer.done.nodes) else 0)
+
+
+def told(done: Switched) -> Iterator[str]:
+    """The outcome of a switch, for people."""
+    yield f"{done.plugin} is {'on' if done.on else 'off'}"
+    if done.with_it:
+        yield f"made anew with it: {', '.join(done.with_it)}"
+    if done.guards:
+        yield (
+            f"refused from now on, as {done.plugin} guards it: {', '.join(done.guards)}; "
+            f"`chatserver plugins release {done.plugin}` ends that"
+        )
+    if done.kept == "stored":
+        yield "the configuration says otherwise: the store remembers this switch at the next start"
+    for node in done.nodes:
+        if node.problem:
+            yield f"{node.node} keeps what it had: {node.problem}"
+        for each in node.left:
+            yield f"{node.node}: did not end in time: {each}"
 
 
 @command.command()

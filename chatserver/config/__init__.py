@@ -7,7 +7,8 @@ section against the plugin's `Config`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from chatserver.config.sections import (
@@ -44,6 +45,7 @@ class Loaded(NamedTuple):
 
     config: Config
     origin: dict[str, str]
+    again: "Callable[[], Loaded] | None" = None  # reads the same sources anew
 
     def where(self, key: str) -> str:
         """A key for messages: with its file, or as its environment variable."""
@@ -68,7 +70,8 @@ def load(
     for name, table in sources.tables("plugin"):
         sources.tree["plugin"][name] = Table(table, sources.where)
     try:
-        loaded = Loaded(convert(sources.tree, Config, sources.where), sources.origin)
+        again = partial(load, source, environ=environ, overrides=overrides)
+        loaded = Loaded(convert(sources.tree, Config, sources.where), sources.origin, again)
     except StartupError as error:
         sources.problems += str(error).splitlines()
     if sources.problems:

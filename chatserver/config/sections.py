@@ -593,6 +593,13 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
     observer_queue: Annotated[
         Count, Meta(description="Most events that wait for one observing plugin; more are dropped.")
     ] = 10000
+    drain_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="Time for calls under way to a plugin that is turned off or gets new settings; "
+            "those that take longer are named."
+        ),
+    ] = 10.0
     timers: Annotated[
         Count, Meta(description="Most timers that one plugin may have set; more get limit.count.")
     ] = 100_000

@@ -30,6 +30,7 @@ from chatserver.hooks.types import (
     LoginAttempt,
     Look,
     Operation,
+    PluginSwitch,
     Refusal,
 )
 from chatserver.interfaces import Tracer
@@ -279,6 +280,13 @@ class HookCalls:
     def on_look(self, look: Look) -> None:
         for call in self.active.calls["on_look"]:
             self.observers.tell("on_look", call, {"look": look}, look.user)
+
+    def on_switch(self, change: PluginSwitch, *, only: str | None = None) -> None:
+        """Tell all observers, or that of one plugin."""
+        for call in self.active.calls["on_switch"]:
+            if only in (None, call.plugin):
+                by = change.by.user or change.plugin
+                self.observers.tell("on_switch", call, {"change": change}, by)
 
 
 def _demand_present(absent: Absent, action: str, room: str | None) -> None:

@@ -33,6 +33,7 @@ from chatserver.hooks.types import (
     MessageData,
     Operation,
     PagePart,
+    PluginSwitch,
     Refusal,
     Route,
 )
@@ -345,6 +346,15 @@ class Hooks:
 
         Runs after the data was read, before it is shown. The return value is ignored.
         An error is logged and counted; the answer stands. Queue and order are those of `on_event`.
+        """
+
+    @hookspec
+    async def on_switch(self, change: PluginSwitch) -> None:
+        """Observe that a plugin was turned on or off, or got new settings, while the server ran.
+
+        Runs after the switch, on the node on which it was asked for; a plugin that is turned off learns of that, too.
+        The return value is ignored. An error is logged and counted; the switch stands. Queue and order are
+        those of `on_event`.
         """
 
     @hookspec

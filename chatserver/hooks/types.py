@@ -163,6 +163,14 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     was: ServerRole | None = None
 
 
+class PluginSwitch(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that was turned on or off, or got new settings, while the server ran."""
+
+    do: Literal["on", "off", "reload"]
+    plugin: str
+    by: Actor
+
+
 Sight: TypeAlias = Literal["rooms", "room", "events", "members", "users", "user", "sessions"]
 
 

@@ -22,7 +22,7 @@ AGAIN_SECONDS = 3.0
 KEPT_SECONDS = 60.0  # a node that was cut off from the store for longer compares everything anyway
 CHANGES = 1000  # in one read
 
-Kind = Literal["user", "room", "turn", "claims"]
+Kind = Literal["user", "room", "turn", "claims", "plugins"]
 ONCE = ("turn",)  # kinds that are useful only for a moment: looked at once, then removed
 Recheck = Callable[[str], Awaitable[None]]
 

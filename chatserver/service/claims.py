@@ -83,7 +83,10 @@ class Claims:
 
     async def load(self) -> None:
         """Take over what is stored: from now on the claims of absent plugins refuse."""
-        absent = await self.absent(self._hooks.plugins)
+        absent, plugins = {}, None
+        while plugins is not self._hooks.plugins:  # they may change meanwhile
+            plugins = self._hooks.plugins
+            absent = await self.absent(plugins)
         self._hooks.refuse_for(absent)
         names = {plugin for rooms in absent.values() for plugin in rooms.values()}
         for name in sorted(names - self._named):

@@ -56,6 +56,7 @@ from chatserver.service.removal import Removal
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
+from chatserver.service.switches import Switches
 from chatserver.service.typing_now import Typing
 
 
@@ -152,6 +153,7 @@ class Service:
         self.presence = Presence(self.rooms, online, announcer)
         self.blobs = BlobService(store, blobs, config.blobs, lambda: self.epoch, measures)
         self.connections = Connections(self.hub, self.presence, limits)
+        self.switches = Switches(self.administration)
         self.claims = Claims(store, self.changes, hooks)
         self.live = Live(self.rooms, self.log, self.connections)
         self._announcer = announcer

@@ -16,6 +16,7 @@ from chatserver.roomlog.room import NEWEST_PAGE, Room
 from chatserver.service.login.flows import FLOW_SECONDS
 from chatserver.service.login.steps import Challenged
 from chatserver.service.rooms import MEMBER_PAGE
+from chatserver.service.switches import SwitchDo
 from chatserver.service.views import RoomView
 from chatserver.web.access import (
     DEVICE_COOKIE,
@@ -88,6 +89,10 @@ class NewCommand(msgspec.Struct, frozen=True):
 
 class TypedCommand(msgspec.Struct, frozen=True):
     text: str
+
+
+class PluginOrder(msgspec.Struct, frozen=True):
+    do: SwitchDo
 
 
 class UserReply(msgspec.Struct, frozen=True):
@@ -396,6 +401,21 @@ class CommandSuggestions(RoomHandler):
         self.reply({"suggestions": suggestions})
 
 
+class Plugins(SignedIn):
+    async def get(self) -> None:
+        user = await self.user()
+        self.reply({"plugins": self.service.switches.states(user, self.address)})
+
+
+class OnePlugin(SignedIn):
+    json_methods = frozenset(("POST",))
+
+    async def post(self, name: str) -> None:
+        user = await self.user()
+        given = self.body(PluginOrder)
+        self.reply(await self.service.switches.switch(user, given.do, name, self.address))
+
+
 _ROOM = r"/api/v1/rooms/([^/]+)"
 ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     # Tornado tries the addresses in order, so the commonest one comes first.
@@ -418,6 +438,8 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
         CommandSuggestions,
         "/api/v1/rooms/ID/commands/suggestions",
     ),
+    (r"/api/v1/plugins", Plugins, "/api/v1/plugins"),
+    (r"/api/v1/plugins/([^/]+)", OnePlugin, "/api/v1/plugins/NAME"),
     (_ROOM + "/messages/([^/]+)", OneMessage, "/api/v1/rooms/ID/messages/ID"),
     (_ROOM + "/messages/([^/]+)/reactions", Reactions, "/api/v1/rooms/ID/messages/ID/reactions"),
     (

@@ -1,6 +1,6 @@
 """The two sets of addresses of a node, for clients and for operators: built as a whole, and replaced as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from tornado.web import Application
@@ -47,7 +47,7 @@ class Doors:
         for front, inside in self._fronts:
             front.request_callback = addresses.inner if inside else addresses.public
 
-    def send_away(self, plugins: Sequence[str]) -> int:
+    def send_away(self, plugins: Collection[str]) -> int:
         """End the open sockets and streams of these plugins as at a restart. Returns their number."""
         found = [
             each

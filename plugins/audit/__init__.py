@@ -5,13 +5,22 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from chatserver import AccountChange, AnyEvent, LoginAttempt, Look, Settings, hookimpl
+from chatserver import (
+    AccountChange,
+    AnyEvent,
+    LoginAttempt,
+    Look,
+    PluginSwitch,
+    Settings,
+    hookimpl,
+)
 from chatserver_plugins.audit.entry import (
     ADMINISTRATION,
     account_entry,
     event_entry,
     login_entry,
     look_entry,
+    plugin_entry,
 )
 from chatserver_plugins.audit.file import RotatingFile
 from chatserver_plugins.audit.writer import Writer
@@ -78,6 +87,10 @@ class AuditPlugin:
     @hookimpl
     async def on_look(self, look: Look) -> None:
         await self._writer.add(look_entry(look))
+
+    @hookimpl
+    async def on_switch(self, change: PluginSwitch) -> None:
+        await self._writer.add(plugin_entry(change))
 
     @hookimpl
     async def shutdown(self) -> None:

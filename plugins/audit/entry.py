@@ -7,7 +7,16 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from chatserver import AccountChange, AnyEvent, LoginAttempt, Look, MessagePosted, Outcome, UserRef
+from chatserver import (
+    AccountChange,
+    AnyEvent,
+    LoginAttempt,
+    Look,
+    MessagePosted,
+    Outcome,
+    PluginSwitch,
+    UserRef,
+)
 
 # The audited room events: changes of rights, and deletions.
 ADMINISTRATION = frozenset(
@@ -54,6 +63,17 @@ class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     by: str | None = None  # a user's id
     address: str | None = None
     operator: str | None = None  # the system's name of the user who ran a command
+
+
+class PluginEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A switch of a plugin while the server runs."""
+
+    at: str
+    kind: str  # `plugin.` and the switch
+    plugin: str
+    by: str | None = None
+    address: str | None = None
+    operator: str | None = None
 
 
 class LookEntry(
@@ -133,6 +153,20 @@ def look_entry(look: Look) -> bytes:
             what=look.what,
             room=look.room,
             of=look.of,
+        )
+    )
+
+
+def plugin_entry(change: PluginSwitch) -> bytes:
+    """The line for a switch of a plugin."""
+    return _line(
+        PluginEntry(
+            at=_now(),
+            kind=f"plugin.{change.do}",
+            plugin=change.plugin,
+            by=change.by.user,
+            address=change.by.address,
+            operator=change.by.operator,
         )
     )
 

@@ -326,7 +326,7 @@ async def test_order_is_that_of_the_configuration(tmp_path: Path) -> None:
         settings = {"plugin__wordfilter__words": ["bad"]}
         server = Server(loaded(tmp_path, "memory", "password", *enabled, **settings))
         calls = [call.plugin for hook in server.hooks.active.calls.values() for call in hook]
-        listed = [each.name for each in server.set.plugins.all]
+        listed = [each.name for each in server._plugins.all]
         assert listed == ["memory", "password", *enabled]
         for hook in server.hooks.active.calls.values():
             positions = [listed.index(call.plugin) for call in hook]

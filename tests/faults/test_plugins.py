@@ -39,7 +39,7 @@ async def start(folder: Path, enabled: list[str], **settings: object) -> None:
     }
     server = Server(load(overrides=given))
     async with server.opened():
-        server.collect(["register_routes", "register_health_checks"])
+        server.engine.collect(["register_routes", "register_health_checks"])
 
 
 @pytest.mark.parametrize("how", ["raise", "garbage", "nothing"])

@@ -32,6 +32,7 @@ def generous(start: Start) -> Running:
         ("POST", "/api/v1/rooms/1/messages/2/reactions"),
         ("PUT", "/api/v1/rooms/1/members/2"),
         ("PUT", "/api/v1/users/anna"),
+        ("POST", "/api/v1/plugins/wordfilter"),
         ("POST", "/api/v1/rooms/1/join"),
     ],
 )

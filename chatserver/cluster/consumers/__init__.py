@@ -98,6 +98,10 @@ class Consumers:
         for reader in self._readers.values():
             reader.wake(rooms)
 
+    @property
+    def are_started(self) -> bool:
+        return self._tasks.are_started
+
     def __bool__(self) -> bool:
         return bool(self._readers)
 

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -53,4 +55,9 @@ def of_worker(loaded: Loaded, number: int) -> Loaded:
         logging=replace(config.logging, folder=folder and str(Path(folder) / f"worker-{number}")),
         backup=replace(config.backup, folder=config.backup.folder or str(data / "backups")),
     )
-    return Loaded(changed, loaded.origin)
+    again = None if loaded.again is None else partial(_again, loaded.again, number)
+    return Loaded(changed, loaded.origin, again)
+
+
+def _again(read: Callable[[], Loaded], number: int) -> Loaded:
+    return of_worker(read(), number)

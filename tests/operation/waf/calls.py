@@ -97,6 +97,9 @@ async def call_every_address(
         path = f"/api/v1/users/{username}"
         await ask("PUT", path, json={"disabled": disabled}, headers=owner)
 
+    await ask("GET", "/api/v1/plugins", headers=owner)
+    await ask("POST", "/api/v1/plugins/union.select", json={"do": "reload"}, headers=owner)
+
     await ask("GET", rooms, params={"limit": 3, "after": ""}, headers=owner)
     new = {
         "name": "<b> & 'c' -- /etc/passwd",

@@ -1,0 +1,88 @@
+"""Switching plugins on and off while the server runs: for owners of the server, and operators."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from chatserver.errors import ChatError
+from chatserver.hooks.types import Actor
+from chatserver.model import ServerRole, User
+from chatserver.service.administration import Administration
+
+SwitchDo: TypeAlias = Literal["on", "off", "reload"]
+
+
+class NodeSwitch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The outcome on one process: `problem` names the cause if it keeps what it had.
+
+    `left` names calls and tasks of the old instance that did not end in time.
+    """
+
+    node: str
+    problem: str = ""
+    left: Sequence[str] = ()
+
+
+class Switched(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of a switch.
+
+    `with_it` are plugins that were made anew, too. `guards` are the actions that are refused from now on, as the
+    plugin guards them. `kept` says what happens at the next start: configured, as the configuration says the same,
+    or stored, as the installation remembers the switch.
+    """
+
+    plugin: str
+    on: bool
+    with_it: Sequence[str]
+    guards: Sequence[str]
+    kept: Literal["configured", "stored"]
+    nodes: Sequence[NodeSwitch]
+
+
+class PluginState(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin of this node: whether it is on, and whether the configuration says so."""
+
+    name: str
+    on: bool
+    configured: bool
+    hooks: Sequence[str]
+
+
+class Engine(Protocol):
+    """Switches plugins on all nodes."""
+
+    async def switch(self, do: SwitchDo, plugin: str, by: Actor) -> Switched: ...
+    def states(self) -> list[PluginState]: ...
+
+
+class Switches:
+    """The way of all doors to the engine. `engine` is set once the server is complete."""
+
+    engine: Engine | None = None
+
+    def __init__(self, administration: Administration) -> None:
+        self._administration = administration
+
+    async def switch(
+        self, actor: User, do: SwitchDo, plugin: str, address: str | None = None
+    ) -> Switched:
+        """Switch a plugin. Owners of the server only.
+
+        Raises `ChatError` user.forbidden, auth.address, request.not_found, plugin.busy, plugin.fixed and
+        plugin.invalid, which says what is wrong with its settings or its start; then nothing has changed.
+        """
+        engine = self._demanded(actor, address)
+        return await engine.switch(do, plugin, Actor(user=actor.id, address=address))
+
+    def states(self, actor: User, address: str | None = None) -> list[PluginState]:
+        """All plugins of this node. Owners of the server only."""
+        return self._demanded(actor, address).states()
+
+    def _demanded(self, actor: User, address: str | None) -> Engine:
+        self._administration.demand(actor, address)
+        if actor.role is not ServerRole.OWNER:
+            raise ChatError("user.forbidden")
+        if self.engine is None:
+            raise ChatError("server.draining")
+        return self.engine

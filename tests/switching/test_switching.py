@@ -1,0 +1,221 @@
+"""Turning plugins on and off, and giving them new settings, while users write: nothing is lost, or passes unchecked."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from chatserver.errors import ChatError
+from chatserver.testing.running import Chat, Person, running
+from tests.switching.served import refused, served
+from tests.waiting import until
+
+MESSAGES, RELOADS = 200, 20
+
+
+async def test_messages_during_reloads_are_each_checked_once_and_none_is_lost(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path, "whole") as site:
+        ada = await site.user("ada")
+        room = await ada.create_room("Lounge")
+        words = [f"word{number}" for number in range(RELOADS)]
+
+        async def write() -> None:
+            for number in range(MESSAGES):
+                await ada.post(room, f"message {number}")
+
+        writing = [asyncio.create_task(write()) for _ in range(1)]
+        olds = []
+        for word in words:
+            site.write("whole", word=word)
+            olds.append(site.instance())
+            done = await site.switch("reload")
+            assert [list(each.left) for each in done.nodes] == [[]]
+            with refused("message.refused", word):
+                await ada.post(room, word)
+        await asyncio.gather(*writing)
+        page = await site.service.history.page(ada.user, room, None, 100)
+        events = await site.service.history.events(ada.user, room, 0, 1000)
+        bodies = [each.body for each in events.events if hasattr(each, "body")]
+        assert bodies == [f"message {number}" for number in range(MESSAGES)]
+        assert page.messages[-1].body == f"message {MESSAGES - 1}"
+        assert all(old.ended for old in olds)
+        (counter,) = [each for each in site.server.measures if each.name == "whole_checked_total"]
+        assert sum(counter.values.values()) == MESSAGES + RELOADS  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"wrod": "x"}, r"plugin\.whole\.wrod"),
+        ({"word": "x" * 21}, r"plugin\.whole\.word"),
+        ({"fail": "made"}, "plugin whole: not made"),
+        ({"fail": "start"}, "plugin whole: startup: not started"),
+    ],
+)
+async def test_the_old_instance_stays_if_the_new_one_is_not_possible(
+    tmp_path: Path, settings: dict[str, str], problem: str
+) -> None:
+    async with served(tmp_path, "whole", "graphql") as site:
+        ada = await site.user("ada")
+        room = await ada.create_room("Lounge")
+        old, before = site.instance(), site.server.engine.set
+        site.write("whole", **settings)
+        with refused("plugin.invalid", problem):
+            await site.switch("reload")
+        assert site.server.engine.set is before
+        assert not old.ended
+        with refused("message.refused", "one"):
+            await ada.post(room, "one")
+        assert (await site.http("GET", "/whole")).body == b"one"
+        assert site.instance() is old
+        site.write("whole", word="two")
+        await site.switch("reload")  # nobody is held up by the failure
+        assert (await site.http("GET", "/whole")).body == b"two"
+
+
+async def test_a_mistake_elsewhere_in_the_file_changes_nothing(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        site.file.write_text("[server]\nprot = 1\n")
+        with refused("plugin.invalid", r"chat\.toml.*server\.prot"):
+            await site.switch("reload")
+        assert (await site.http("GET", "/whole")).body == b"one"
+
+
+async def test_a_plugin_that_does_not_fit_is_named_and_stays_off(tmp_path: Path) -> None:
+    async with served(tmp_path, "graphql", "whole") as site:
+        with refused("plugin.invalid", "plugin twin: /whole is taken by whole"):
+            await site.switch("on", "twin")
+        with refused("request.not_found", "no plugin nobody"):
+            await site.switch("on", "nobody")
+        with refused("request.not_found", "twin is not on"):
+            await site.switch("off", "twin")
+        await site.switch("off")
+        await site.switch("on", "twin")
+        assert (await site.http("GET", "/whole")).body == b"twin"
+
+
+async def test_an_old_call_is_awaited_and_named_if_it_hangs(tmp_path: Path) -> None:
+    sections = {"plugins": {"drain_seconds": 0.2, "deadline_seconds": 60}}
+    async with served(tmp_path, "whole", sections=sections) as site:
+        ada = await site.user("ada")
+        room = await ada.create_room("Lounge")
+        old = site.instance()
+        late = asyncio.create_task(ada.post(room, "wait"))
+        await until(lambda: old.checked.values)
+        done = await site.switch("reload")
+        assert [list(each.left) for each in done.nodes] == [["1 calls of whole"]]
+        assert old.ended
+        await ada.post(room, "the new instance answers")
+        old.gate.set()
+        await asyncio.wait([late])
+
+        await site.switch("reload")
+        old = site.instance()
+        site.instance().checked.values.clear()
+        late = asyncio.create_task(ada.post(room, "wait"))
+        await until(lambda: old.checked.values)
+        switching = asyncio.create_task(site.switch("off"))
+        await until(lambda: "whole" not in site.service.hooks.plugins)
+        assert not old.ended
+        old.gate.set()
+        done = await switching
+        assert [list(each.left) for each in done.nodes] == [[]]
+        assert (await late).body == "wait"
+        assert old.ended
+
+
+async def test_a_plugin_that_fails_to_end_is_gone_all_the_same(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole", sections={"plugin.whole": {"fail": "end"}}) as site:
+        done = await site.switch("off")
+        assert not done.on
+        assert (await site.http("GET", "/whole")).status == 404
+
+
+async def test_a_job_under_way_may_finish(tmp_path: Path) -> None:
+    sections = {"plugin.whole": {"fail": "job"}, "plugins": {"drain_seconds": 0.2}}
+    async with served(tmp_path, "whole", sections=sections) as site:
+        await until(lambda: "job" in site.instance().seen)
+        done = await site.switch("off")  # cancelled after its time
+        assert not done.on
+        assert "job/whole.job" not in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_two_at_once_have_one_owner(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        one, other = await asyncio.gather(
+            site.switch("reload"), site.switch("off"), return_exceptions=True
+        )
+        assert not isinstance(one, BaseException)
+        assert isinstance(other, ChatError)
+        assert (other.code, other.text) == (
+            "plugin.busy",
+            "root switches whole reload at the moment.",
+        )
+        await site.switch("off")
+
+
+async def test_what_the_server_runs_on_stays(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        for plugin in ("memory", "password"):
+            for do in ("off", "reload"):
+                with refused("plugin.fixed", plugin):
+                    await site.switch(do, plugin)  # type: ignore[arg-type]
+        with refused("plugin.fixed", "sqlite"):
+            await site.switch("on", "sqlite")
+
+
+async def test_what_a_plugin_claims_is_refused_once_it_is_off(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        ada = await site.user("ada")
+        room = await ada.create_room("Lounge")
+        await site.instance().context.claim("message")
+        done = await site.switch("off")
+        assert list(done.guards) == ["message"]
+        with refused("plugin.absent", "whole"):
+            await ada.post(room, "Hello")
+        await site.switch("on")
+        await ada.post(room, "Hello")
+
+
+async def test_a_switch_is_remembered_until_the_configuration_says_the_same(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path, "whole", store="sqlite") as site:
+        assert (await site.switch("off")).kept == "stored"
+    async with served(tmp_path, "whole", store="sqlite") as site:
+        assert (await site.http("GET", "/whole")).status == 404
+        assert (await site.switch("on")).kept == "configured"
+    async with served(tmp_path, "whole", store="sqlite") as site:
+        assert (await site.http("GET", "/whole")).body == b"one"
+
+
+async def test_owners_switch_over_http_and_others_do_not(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        ada, bob = await site.user("ada"), await site.user("bob")
+        listed = (await ada.http("GET", "/api/v1/plugins")).json["plugins"]
+        assert [(each["name"], each["on"]) for each in listed][-1] == ("whole", True)
+        done = await ada.http("POST", "/api/v1/plugins/whole", {"do": "off"})
+        assert (done.status, done.json["on"]) == (200, False)
+        listed = (await ada.http("GET", "/api/v1/plugins")).json["plugins"]
+        assert [(each["name"], each["on"], each["configured"]) for each in listed][-1] == (
+            "whole",
+            False,
+            True,
+        )
+        for who in (bob, None):
+            asked: Person | Chat = who or site
+            for method, path, body in (
+                ("GET", "/api/v1/plugins", None),
+                ("POST", "/api/v1/plugins/whole", {"do": "on"}),
+            ):
+                assert (await asked.http(method, path, body)).status in (401, 403)
+        assert (await site.http("GET", "/whole")).status == 404
+
+
+async def test_a_server_without_a_file_reloads_what_it_was_given() -> None:
+    async with running("shortcodes") as chat:
+        ada = await chat.user("ada")
+        done = await ada.http("POST", "/api/v1/plugins/shortcodes", {"do": "reload"})
+        assert done.json["on"] is True
