@@ -10,6 +10,7 @@ from chatserver.cluster.bus.link import BusLink
 from chatserver.delivery.encoding import text_frame
 from chatserver.delivery.notices import (
     Mentioned,
+    PluginsChanged,
     PresenceNow,
     ReadMoved,
     RoomAdded,
@@ -286,6 +287,7 @@ __all__ = [
     "PluginEvent",
     "PluginMessages",
     "PluginSwitch",
+    "PluginsChanged",
     "PresenceNow",
     "React",
     "ReactionAdded",

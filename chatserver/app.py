@@ -24,6 +24,7 @@ from chatserver.cluster.nodes import Presentation
 from chatserver.cluster.timers import Timers
 from chatserver.cluster.workers.place import Place, of_worker
 from chatserver.config import Config, Loaded
+from chatserver.delivery.notices import PluginsChanged
 from chatserver.errors import StartupError
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.context import Context
@@ -304,6 +305,7 @@ class Server:
         """The plugins have changed."""
         if self.consumers.are_started:
             self._wake_consumers()
+        self.service.hub.tell_everybody_here(PluginsChanged())
 
     def _wake_consumers(self) -> None:
         """Let new events wake the consumers, once there are any."""

@@ -17,6 +17,7 @@ from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
 from chatserver.probe.outcome import Outcome
 from chatserver.service.claims import Claim
+from chatserver.service.switches import Switched
 from chatserver.status import problems
 from chatserver.status.report import Status
 from chatserver.upgrade import findings
@@ -30,6 +31,9 @@ SHAPES: dict[str, tuple[str, type]] = {
     "plugins": (LIST, PluginRow),
     "plugins top": (LINES, shapes.HooksShown),
     "plugins claims": (LINES, Claim),
+    "plugins on": (OBJECT, Switched),
+    "plugins off": (OBJECT, Switched),
+    "plugins reload": (OBJECT, Switched),
     **{
         f"user {name}": (OBJECT, User)
         for name in ("add", "passwd", "role", "lock", "unlock", "rename", "reset", "delete")

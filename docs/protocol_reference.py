@@ -13,7 +13,14 @@ from wrapping import item, joined
 from chatserver import errors
 from chatserver.config import LimitsConfig
 from chatserver.config.settings import describe, type_text
-from chatserver.delivery.notices import PresenceNow, ReadMoved, RoomAdded, RoomRemoved, TypingNow
+from chatserver.delivery.notices import (
+    PluginsChanged,
+    PresenceNow,
+    ReadMoved,
+    RoomAdded,
+    RoomRemoved,
+    TypingNow,
+)
 from chatserver.model import AnyEvent, Event, Message, User
 from chatserver.protocol import OPS, AnyOp, ErrorBody, Hello, Op, Sent
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
@@ -119,6 +126,7 @@ PASSING: tuple[type[msgspec.Struct], ...] = (
     ReadMoved,
     RoomAdded,
     RoomRemoved,
+    PluginsChanged,
 )
 NOTICES: tuple[type[msgspec.Struct], ...] = (Hello, Lagging, Drain)
 SHAPES: dict[str, type[msgspec.Struct]] = {

@@ -17,6 +17,7 @@ const connection = new Connection({ url: `${location.protocol === "https:" ? "ws
 const session = new Session({ api, connection, store, storage: sessionStorage });
 const places = new Places();
 const plugins = new Plugins({ places, api, connection, store, styles: document.head });
+const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const root = document.querySelector("#root");
 let notice = "";
 let waiting = atStart();
@@ -52,8 +53,14 @@ session.addEventListener("signed-out", ({ detail }) => {
   show();
 });
 
+session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * PARTS_MS));
+
+function loadParts() {
+  api.pageParts().then((parts) => plugins.load(parts), (error) => console.error("plugins:", error));
+}
+
 startLanguage(localStorage, navigator.languages);
-api.pageParts().then((parts) => plugins.load(parts), (error) => console.error("plugins:", error));
+loadParts();
 try {
   const user = await api.me();
   if (user) signedIn(user);

@@ -166,6 +166,14 @@ class Hub:
             if subscriber is not but and not subscriber.is_lagging:
                 tell(subscriber, news)
 
+    def tell_everybody_here(self, payload: Any) -> None:
+        """Send a notice once to every signed-in connection on this node."""
+        news = News(payload)
+        for subscribers in list(self._users.values()):
+            for subscriber in list(subscribers):
+                if not subscriber.is_lagging:
+                    tell(subscriber, news)
+
     # -- end ---------------------------------------------------------------------------------------
 
     async def gone(self) -> None:

@@ -27,6 +27,12 @@ class ReadMoved(msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="
     seq: int
 
 
+class PluginsChanged(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="ev", tag="plugins.changed"
+):
+    """Tells that commands, parts of the page or ways to sign in may have come or gone: ask for them again."""
+
+
 class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     """Tells of a message that mentions the user.
 

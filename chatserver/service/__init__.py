@@ -12,6 +12,7 @@
     administration.py          who may administrate, and from which addresses
     attempts.py                telling plugins of attempts to sign in
     claims.py                  what plugins guard, also while they are not there
+    switches.py                turning plugins on and off: who may
     changes.py                 telling all nodes that a user's rights changed
     rights.py                  the rights of a user in a room: the only place where they are decided
     messages.py, texts.py      posting and changing messages; rules for texts

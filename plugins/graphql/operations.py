@@ -8,7 +8,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, cast
 
-from chatserver import ChatError, News, Pipe, PresenceNow, Room, Service, Subscriber, may_read
+from chatserver import (
+    ChatError,
+    News,
+    Pipe,
+    PluginsChanged,
+    PresenceNow,
+    Room,
+    Service,
+    Subscriber,
+    may_read,
+)
 from chatserver_plugins.graphql.errors import Refused, shown_alone
 
 LOST = "You may no longer read this room."
@@ -101,6 +111,8 @@ class Listener(Subscriber):
             for watch in list(self.watches):
                 watch.take(news.payload.users)
             return
+        if isinstance(news.payload, PluginsChanged):
+            return  # what changes in the schema closes its connections
         for source in list(self.user_sources):
             source.take(news.payload)
 

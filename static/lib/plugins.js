@@ -10,6 +10,7 @@ export class Plugins {
   #connection;
   #store;
   #styles;
+  #loaded = new Map(); // parts by plugin
 
   /** `styles` is where style sheets are added: the document's head. */
   constructor({ places, api, connection, store, styles }) {
@@ -20,18 +21,34 @@ export class Plugins {
     this.#styles = styles;
   }
 
-  /** Loads all parts, each by itself: one that fails leaves the others and the page as they are. */
+  /**
+   * Loads the parts that are new, and takes away what parts that are gone have put anywhere. Each goes by itself: one
+   * that fails leaves the others and the page as they are.
+   */
   async load(parts, importing = (url) => import(url)) {
-    await Promise.all(parts.map((part) => this.#loadOne(part, importing)));
+    const wanted = new Map(parts.map((part) => [part.plugin, part]));
+    for (const [plugin, part] of this.#loaded)
+      if (!isSame(part, wanted.get(plugin))) this.#unload(plugin, part);
+    await Promise.all(parts.filter(({ plugin }) => !this.#loaded.has(plugin)).map((part) => this.#loadOne(part, importing)));
+  }
+
+  #unload(plugin, part) {
+    this.#loaded.delete(plugin);
+    for (const link of part.links) link.remove();
+    this.#places.clear(plugin);
   }
 
   async #loadOne({ plugin, modules, styles }, importing) {
-    for (const url of styles) this.#styles.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: url }));
+    const links = styles.map((url) => Object.assign(document.createElement("link"), { rel: "stylesheet", href: url }));
+    this.#styles.append(...links);
+    const part = { modules, styles, links };
+    this.#loaded.set(plugin, part);
     try {
       for (const url of modules) {
         const { default: begin } = await importing(url);
+        if (this.#loaded.get(plugin) !== part) return; // it went while it was loading
         if (typeof begin !== "function") throw new TypeError(`${url} has no function as its default export`);
-        await begin(this.interfaceOf(plugin));
+        await begin(this.interfaceOf(plugin, part));
       }
     } catch (error) {
       this.#places.clear(plugin);
@@ -39,15 +56,19 @@ export class Plugins {
     }
   }
 
+  #isGone(plugin, part) {
+    return part !== null && this.#loaded.get(plugin) !== part;
+  }
+
   /** What a plugin's module gets. Everything in it may be relied on; nothing else of the page may. */
-  interfaceOf(plugin) {
+  interfaceOf(plugin, part = null) {
     const texts = {};
     const store = this.#store;
     return Object.freeze({
       plugin,
       version: VERSION,
       /** Puts an item into a place; returns a function that takes it away. */
-      place: (name, item) => this.#places.put(plugin, name, item),
+      place: (name, item) => (this.#isGone(plugin, part) ? () => {} : this.#places.put(plugin, name, item)),
       /** Adds texts by language: `{en: {title: "Poll"}, ja: {…}}`; English is the one that may not be missing. */
       texts: (given) => {
         for (const [language, some] of Object.entries(given)) texts[language] = { ...texts[language], ...some };
@@ -65,6 +86,10 @@ export class Plugins {
       room: (id) => frozen(outline(store.room(id))),
     });
   }
+}
+
+function isSame(part, other) {
+  return other !== undefined && String([part.modules, part.styles]) === String([other.modules, other.styles]);
 }
 
 /** One line in the console that names the plugin. */

@@ -3,7 +3,8 @@
  * the elements call. No DOM.
  *
  * Fires "status" ({status, code}), "signed-out" ({reason}), "message" ({room, message}: new, from others),
- * "presence" ({users: {id: online}}), "note" ({room, text}: for me alone).
+ * "presence" ({users: {id: online}}), "note" ({room, text}: for me alone), "plugins" ({}: commands and
+ * parts of the page may have come or gone).
  */
 
 import { clientId } from "./ids.js";
@@ -344,6 +345,10 @@ export class Session extends EventTarget {
     }
     if (event.ev === "presence") {
       this.#fire("presence", { users: event.users });
+      return;
+    }
+    if (event.ev === "plugins.changed") {
+      this.#fire("plugins", {});
       return;
     }
     const outcome = this.#store.applyEvent(event);

@@ -68,3 +68,39 @@ test("what a plugin gets cannot be changed and is no part of the page's state", 
   own.deep[0].a = 3;
   assert.equal(copy.deep[0].a, 1);
 });
+
+test("what a part has put anywhere goes with it, and a changed part begins anew", async () => {
+  const links = [];
+  const head = { append: (...all) => links.push(...all) };
+  globalThis.document ??= { createElement: () => ({ remove() { links.splice(links.indexOf(this), 1); } }) };
+  plugins = new Plugins({ places, api: {}, connection: {}, store, styles: head });
+  const modules = { "/a.js": putting("a"), "/b1.js": putting("b1"), "/b2.js": putting("b2") };
+  const importing = async (url) => modules[url];
+  const shown = () => places.in("message.actions/v1").map(({ key }) => key);
+  const styled = { ...part("b", "/b1.js"), styles: ["/b.css"] };
+  await plugins.load([part("a", "/a.js"), styled], importing);
+  const [first] = places.in("message.actions/v1");
+  assert.deepEqual(shown(), ["a.a", "b.b1"]);
+  await plugins.load([part("a", "/a.js"), part("b", "/b2.js")], importing);
+  assert.deepEqual(shown(), ["a.a", "b.b2"]);
+  assert.equal(places.in("message.actions/v1")[0], first); // an unchanged part is left alone
+  assert.deepEqual(links, []);
+  await plugins.load([], importing);
+  assert.deepEqual(shown(), []);
+  await plugins.load([part("a", "/a.js")], importing); // and it comes back
+  assert.deepEqual(shown(), ["a.a"]);
+});
+
+test("a part that goes while it is loading puts nothing anywhere", async () => {
+  let page, loaded;
+  const importing = () => new Promise((resolve) => { loaded = () => resolve(putting()); });
+  const loading = plugins.load([part("late", "/late.js")], importing);
+  await plugins.load([], importing);
+  loaded();
+  await loading;
+  const slow = { default: (given) => { page = given; } };
+  await plugins.load([part("slow", "/slow.js")], async () => slow);
+  await plugins.load([], importing);
+  page.place("message.actions/v1", item)();
+  assert.deepEqual(places.in("message.actions/v1"), []);
+});

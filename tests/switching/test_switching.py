@@ -1,13 +1,17 @@
 """Turning plugins on and off, and giving them new settings, while users write: nothing is lost, or passes unchecked."""
 
 import asyncio
+import json
+import sys
 from pathlib import Path
 
 import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
 from chatserver.errors import ChatError
 from chatserver.testing.running import Chat, Person, running
-from tests.switching.served import refused, served
+from tests.switching.served import Site, refused, served
 from tests.waiting import until
 
 MESSAGES, RELOADS = 200, 20
@@ -219,3 +223,64 @@ async def test_a_server_without_a_file_reloads_what_it_was_given() -> None:
         ada = await chat.user("ada")
         done = await ada.http("POST", "/api/v1/plugins/shortcodes", {"do": "reload"})
         assert done.json["on"] is True
+
+
+async def told(site: Site, *arguments: str) -> tuple[int, str]:
+    """The exit status and output of `chatserver plugins …` on the server's machine."""
+    options = ("--config", str(site.file))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "chatserver", "plugins", *arguments, *options),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+async def test_commands_reach_the_server_beside_any_store(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 30)  # longer than the address of a socket may be
+    folder.mkdir()
+    async with served(folder, "whole", "audit") as site:
+        assert (site.server._data / "control.sock").stat().st_mode & 0o077 == 0
+        assert await told(site, "reload", "whole") == (0, "whole is on\n")
+        site.write("whole", word="two", wrod="x")
+        status, output = await told(site, "reload", "whole")
+        assert status == 1
+        assert "plugin.whole.wrod" in output
+        await site.instance().context.claim("message")
+        status, output = await told(site, "off", "whole")
+        assert status == 0
+        assert output.splitlines() == [
+            "whole is off",
+            "refused from now on, as whole guards it: message; "
+            "`chatserver plugins release whole` ends that",
+            "the configuration says otherwise: the store remembers this switch at the next start",
+        ]
+        status, output = await told(site, "off", "memory")
+        assert (status, "restart" in output) == (1, True)
+        log = site.server._data / "audit" / "audit.log"
+        await until(lambda: log.exists() and len(log.read_text().splitlines()) == 2)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert [(line["kind"], line["plugin"]) for line in lines] == [
+            ("plugin.reload", "whole"),
+            ("plugin.off", "whole"),
+        ]
+        assert all(line["operator"] for line in lines)
+    assert not (site.server._data / "control.sock").exists()
+
+
+async def test_clients_learn_that_plugins_have_changed(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        ada = await site.user("ada")
+        request = HTTPRequest(
+            f"ws://127.0.0.1:{site.port}/ws", headers={"Authorization": f"Bearer {ada.token}"}
+        )
+        socket = await websocket_connect(request, subprotocols=["chat.v1"])
+        await socket.write_message(json.dumps({"op": "ping", "id": 1}))
+        while "re" not in json.loads(await socket.read_message() or "{}"):
+            pass
+        await site.switch("off")
+        async with asyncio.timeout(60):
+            while json.loads(await socket.read_message() or "{}") != {"ev": "plugins.changed"}:
+                pass
+        socket.close()
