@@ -5,6 +5,9 @@
 called. `change_`, `check_`, `on_`, `startup` and `shutdown` are `async def`, the others plain functions;
 plugins are called in the order of the configuration. A plugin takes any subset of a hook's arguments, by
 name.
+
+What runs at start runs again, for a new instance, when an operator turns a plugin on or gives it new settings while the
+server runs; then an error leaves everything as it was.
 """
 
 from collections.abc import Callable, Sequence

@@ -84,22 +84,11 @@ class Service:
             limits.operations_per_second, limits.operations_burst, limits.anonymous_per_second
         )
         self.room_cache = RoomCache(store, config.delivery.rooms_loaded)
-        announcer = Announcer(bus, measures) if bus is not None else None
+        announcer = self._announcer = Announcer(bus, measures) if bus is not None else None
         self.hub = Hub(Outlet(limits, self.room_cache.events, measures), announcer, measures)
         self.outage = Outage(store, store_name)
         self.changes = Changes(store, announcer)
-        make_log = Log if tracer is None else partial(TracedLog, tracer)
-        self.log = make_log(
-            store,
-            self.room_cache,
-            config.delivery,
-            measures,
-            deliver=self.hub.deliver,
-            written=self._written,
-            ask=partial(self.changes.announce, "turn"),
-            on_failure=self.outage.failed,
-            now=clock.text,
-        )
+        self.log = self._new_log(measures, tracer, clock)
         self.changes.watch("turn", self._give_way)
         self.administration = Administration(config.server.admin_networks)
         attempts = Attempts(hooks)
@@ -156,19 +145,34 @@ class Service:
         self.switches = Switches(self.administration)
         self.claims = Claims(store, self.changes, hooks)
         self.live = Live(self.rooms, self.log, self.connections)
-        self._announcer = announcer
-        self.exchange: Exchange | None = None  # None without a bus
-        if bus is not None and announcer is not None:
-            recheck = partial(self.changes.recheck, "user")
-            hints = Hints(store, self.room_cache, self.log, self.hub, recheck)
-            self.exchange = Exchange(
-                bus, announcer, hints, self.room_cache, self.hub, online, measures
-            )
+        self.exchange = self._new_exchange(bus, online, measures)
         self._processed = measures.counter(
             "messages_processed_total", "Events that became durable", ("type",)
         )
         self._on_news: Callable[[Iterable[str]], None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _new_log(self, measures: Measures, tracer: Tracer | None, clock: Clock) -> Log:
+        make = Log if tracer is None else partial(TracedLog, tracer)
+        return make(
+            self.store,
+            self.room_cache,
+            self.config.delivery,
+            measures,
+            deliver=self.hub.deliver,
+            written=self._written,
+            ask=partial(self.changes.announce, "turn"),
+            on_failure=self.outage.failed,
+            now=clock.text,
+        )
+
+    def _new_exchange(self, bus: Bus | None, online: Online, measures: Measures) -> Exchange | None:
+        """The exchange with other nodes; None without a bus."""
+        if bus is None or self._announcer is None:
+            return None
+        recheck = partial(self.changes.recheck, "user")
+        hints = Hints(self.store, self.room_cache, self.log, self.hub, recheck)
+        return Exchange(bus, self._announcer, hints, self.room_cache, self.hub, online, measures)
 
     async def start(self) -> None:
         """Read the installation's epoch and claims, and begin to compare the heads of followed rooms."""

@@ -130,6 +130,44 @@ async def test_an_old_call_is_awaited_and_named_if_it_hangs(tmp_path: Path) -> N
         assert old.ended
 
 
+async def test_a_message_at_an_earlier_plugin_is_still_checked_by_the_old_instance(
+    tmp_path: Path,
+) -> None:
+    sections = {"plugins": {"drain_seconds": 60, "deadline_seconds": 60}}
+    async with served(tmp_path, "first", "whole", sections=sections) as site:
+        ada = await site.user("ada")
+        room = await ada.create_room("Lounge")
+        old, first = site.instance(), site.instance("first")
+        late = asyncio.create_task(ada.post(room, "wait first"))
+        await until(lambda: first.is_waiting)
+        switching = asyncio.create_task(site.switch("reload"))
+        await until(lambda: site.instance() is not old)
+        await ada.post(room, "Hello")
+        assert not old.ended
+        first.gate.set()
+        await late
+        await switching
+        assert "checked wait first" in old.seen
+        assert "checked Hello" in site.instance().seen
+        assert old.ended
+
+
+async def test_second_factors_stay_demanded(tmp_path: Path) -> None:
+    async with served(tmp_path, "first") as site:
+        with refused("plugin.fixed", "second factors"):
+            await site.switch("off", "first")
+        await site.switch("reload", "first")
+        assert site.service.logins.methods.are_demanded
+
+
+async def test_a_part_that_others_need_stays(tmp_path: Path) -> None:
+    twin = {"plugin.twin": {"graphql": True, "path": "/twin"}}
+    async with served(tmp_path, "graphql", "whole", "twin", sections=twin) as site:
+        with refused("plugin.invalid", "Whole"):
+            await site.switch("off", "whole")
+        assert (await site.http("GET", "/whole")).body == b"one"
+
+
 async def test_a_plugin_that_fails_to_end_is_gone_all_the_same(tmp_path: Path) -> None:
     async with served(tmp_path, "whole", sections={"plugin.whole": {"fail": "end"}}) as site:
         done = await site.switch("off")

@@ -53,6 +53,7 @@ class Plugin:
         assert self.started
         assert not self.ended
         self.checked.add(labels=(self.word,))
+        self.seen.append(f"checked {draft.body}")
         if draft.body == "wait":
             await self.gate.wait()
         await asyncio.sleep(0)
@@ -104,7 +105,7 @@ class Plugin:
         return [
             chatserver.GraphQLPart(
                 name="whole",
-                sdl="extend type Query { whole: String! }",
+                sdl="extend type Query { whole: String! } type Whole { word: String! }",
                 resolvers={"Query.whole": word},
             )
         ]
