@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> str:
 
 
 def test_nothing_given_is_all_defaults() -> None:
-    assert load(environ={}) == (Config(), {})
+    assert load(environ={})[:2] == (Config(), {})
 
 
 def test_file_environment_command_line_in_this_order(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_variables_of_kubernetes_about_a_service_of_our_name_are_ignored() -> No
         "CHATSERVER_PORT_4000_TCP_ADDR": "10.0.0.1",
         "CHATSERVER_METRICS_SERVICE_HOST": "10.0.0.2",
     }
-    assert load(environ=environ) == (Config(), {})
+    assert load(environ=environ)[:2] == (Config(), {})
 
 
 @pytest.mark.parametrize("name", ["default", "development", "production"])

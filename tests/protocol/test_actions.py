@@ -210,6 +210,7 @@ OTHER_ROUTES |= {
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
 OTHER_ROUTES |= {("POST", "/login/begin"), ("POST", "/login/proceed"), ("PUT", "/me/password")}
 OTHER_ROUTES |= {("DELETE", "/me/sessions/{session}"), ("DELETE", "/me/identities/{identity}")}
+OTHER_ROUTES |= {("POST", "/plugins/{plugin}")}
 OTHER_MUTATIONS = {"endSession", "changePassword", "beginLogin", "proceedLogin"}
 OTHER_MUTATIONS |= {"logout", "markRead", "setTyping", "sendMessage", "editMessage"}
 

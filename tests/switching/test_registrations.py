@@ -147,6 +147,8 @@ async def test_work_by_time_and_by_events_goes_on_with_the_new_instance(tmp_path
         await site.switch("off")
         await ada.post(room, "nobody reads this")
         assert "off whole" in new.seen
+        for work in ("job/whole.job", "timer/whole.timer", "consumer/whole.consumer"):
+            assert await site.server._leases.holder(work) == ""  # another node may take it
 
 
 async def test_a_counter_goes_on_and_a_gauge_is_the_new_one(tmp_path: Path) -> None:

@@ -143,13 +143,61 @@ async def test_a_message_at_an_earlier_plugin_is_still_checked_by_the_old_instan
         switching = asyncio.create_task(site.switch("reload"))
         await until(lambda: site.instance() is not old)
         await ada.post(room, "Hello")
+        done, _ = await asyncio.wait([switching], timeout=0.5)
+        assert not done
         assert not old.ended
         first.gate.set()
         await late
-        await switching
+        assert [list(each.left) for each in (await switching).nodes] == [[]]
         assert "checked wait first" in old.seen
         assert "checked Hello" in site.instance().seen
         assert old.ended
+
+
+async def test_those_that_have_started_with_a_plugin_that_fails_are_ended(tmp_path: Path) -> None:
+    async with served(tmp_path, "reader", "whole") as site:
+        reader = site.instance("reader")
+        site.write("whole", fail="start")
+        with refused("plugin.invalid", "not started"):
+            await site.switch("reload")
+        assert site.instance("reader") is reader
+        assert reader.log == ["start", "start", "end"]  # of this instance, and of the one made anew
+        site.write("whole")
+        assert list((await site.switch("reload")).with_it) == ["reader"]
+        assert reader.log == ["start", "start", "end", "start", "end"]
+
+
+async def test_a_new_instance_is_not_held_up_by_failures_of_the_old_one(tmp_path: Path) -> None:
+    plugins = {"deadline_seconds": 0.05, "breaker_failures": 1, "breaker_seconds": 600}
+    async with served(tmp_path, "whole", sections={"plugins": plugins}) as site:
+        ada = await site.user("ada")
+        room = await ada.create_room("Lounge")
+        with refused("plugin.failed"):
+            await ada.post(room, "wait")
+        with refused("plugin.failed"):
+            await ada.post(room, "Hello")
+        await site.switch("reload")
+        await ada.post(room, "Hello")
+
+
+async def test_what_was_observed_before_reaches_the_old_instance(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        ada = await site.user("ada")
+        room = await ada.create_room("Lounge")
+        old = site.instance()
+        old.slow = 0.1
+        for number in range(5):
+            await ada.post(room, f"{number}")
+        await site.switch("off")
+        assert old.seen.count("MessagePosted") == 5
+
+
+async def test_a_process_does_not_follow_itself(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole") as site:
+        await site.switch("reload")
+        now = site.instance()
+        await site.server.coordinator._recheck("whole")
+        assert site.instance() is now
 
 
 async def test_second_factors_stay_demanded(tmp_path: Path) -> None:
@@ -176,6 +224,14 @@ async def test_a_plugin_that_fails_to_end_is_gone_all_the_same(tmp_path: Path) -
 
 
 async def test_a_job_under_way_may_finish(tmp_path: Path) -> None:
+    async with served(tmp_path, "whole", sections={"plugin.whole": {"fail": "slow"}}) as site:
+        old = site.instance()
+        await until(lambda: "job" in old.seen)
+        await site.switch("off")
+        assert "job done" in old.seen
+
+
+async def test_a_job_that_takes_too_long_is_cancelled(tmp_path: Path) -> None:
     sections = {"plugin.whole": {"fail": "job"}, "plugins": {"drain_seconds": 0.2}}
     async with served(tmp_path, "whole", sections=sections) as site:
         await until(lambda: "job" in site.instance().seen)

@@ -29,6 +29,7 @@ class Plugin:
         self.word, self.fail = config.word, config.fail
         self.seen: list[str] = []
         self.gate = asyncio.Event()
+        self.slow = 0.0  # seconds for each event
         self.started = self.ended = False
         if self.fail == "made":
             raise ValueError("not made")
@@ -65,7 +66,7 @@ class Plugin:
 
     @hookimpl
     async def on_event(self, event: Any) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.slow)
         self.seen.append(event.type if hasattr(event, "type") else type(event).__name__)
 
     @hookimpl
@@ -116,6 +117,9 @@ class Plugin:
             self.seen.append("job")
             if self.fail == "job":
                 await asyncio.Event().wait()
+            if self.fail == "slow":
+                await asyncio.sleep(0.5)
+                self.seen.append("job done")
 
         return [chatserver.Job(name="whole.job", every=3600, run=run)]
 
