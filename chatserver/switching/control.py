@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from loguru import logger
 
-from chatserver.errors import ChatError
+from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.types import Actor
 from chatserver.service.switches import Engine, SwitchDo, Switched
 
@@ -86,7 +86,10 @@ class Control:
 
 
 def ask(folder: Path, asked: Asked) -> Answered | None:
-    """The answer of a server on this data folder, or of one of its workers; None if none runs."""
+    """The answer of a server on this data folder, or of one of its workers; None if none runs.
+
+    Raises `StartupError` if the socket may not be used.
+    """
     for place in (folder, *sorted(folder.glob("worker-*"))):
         try:
             with _short(place) as path, socket.socket(socket.AF_UNIX) as connection:
@@ -96,6 +99,10 @@ def ask(folder: Path, asked: Asked) -> Answered | None:
                     line = answers.readline()
         except (FileNotFoundError, ConnectionRefusedError):
             continue
+        except OSError as error:
+            raise StartupError(f"{place / NAME}: {error.strerror}; run this as its user") from error
+        if not line:
+            return Answered(code="server.draining", text="The server ended before it answered.")
         return msgspec.json.decode(line, type=Answered)
     return None
 

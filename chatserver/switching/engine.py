@@ -215,7 +215,7 @@ class Engine:
             if old is None:
                 continue
             if not await old.ended(seconds):
-                left.append(f"{old.count} calls of {name}")
+                left.append(f"calls of {name}: {old.count}")
             if not await self._hooks.observers.passed(name, seconds):
                 left.append(f"observations of {name}")
             if name not in made.active.plugins:

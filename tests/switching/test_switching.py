@@ -10,6 +10,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from chatserver.errors import ChatError
+from chatserver.switching.control import Asked, ask
 from chatserver.testing.running import Chat, Person, running
 from tests.switching.served import Site, refused, served
 from tests.waiting import until
@@ -109,7 +110,7 @@ async def test_an_old_call_is_awaited_and_named_if_it_hangs(tmp_path: Path) -> N
         late = asyncio.create_task(ada.post(room, "wait"))
         await until(lambda: old.checked.values)
         done = await site.switch("reload")
-        assert [list(each.left) for each in done.nodes] == [["1 calls of whole"]]
+        assert [list(each.left) for each in done.nodes] == [["calls of whole: 1"]]
         assert old.ended
         await ada.post(room, "the new instance answers")
         old.gate.set()
@@ -361,6 +362,19 @@ async def test_commands_reach_the_server_beside_any_store(tmp_path: Path) -> Non
         ]
         assert all(line["operator"] for line in lines)
     assert not (site.server._data / "control.sock").exists()
+
+
+async def test_a_server_that_ends_before_it_answers_is_told(tmp_path: Path) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    server = await asyncio.start_unix_server(hang_up, tmp_path / "control.sock")
+    answer = await asyncio.to_thread(ask, tmp_path, Asked("off", "whole", "root"))
+    assert answer is not None
+    assert (answer.done, answer.code) == (None, "server.draining")
+    server.close()
+    assert ask(tmp_path / "none", Asked("off", "whole", "root")) is None
 
 
 async def test_clients_learn_that_plugins_have_changed(tmp_path: Path) -> None:
