@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from chatserver.blobs.collecting import Collector
+from chatserver.blobs.judging import Allow, Judging
 from chatserver.blobs.locks import Locks
 from chatserver.blobs.model import BLOBS, Blob, demand_id, encode, read_blob
 from chatserver.blobs.ownership import Ownership
@@ -33,15 +34,20 @@ class BlobService:
         epoch: Callable[[], str],
         measures: Measures,
         now: Callable[[], float] = time.time,
+        allow: Allow | None = None,
     ) -> None:
-        """`epoch` is the installation's, known from the start of the service on."""
+        """`epoch` is the installation's, known from the start of the service on. `allow` asks plugins."""
         self._now = now
         removed = measures.counter(
             "chatserver_blobs_removed_total",
             "Blobs that were removed: unreferenced, unfinished, or content without a record (orphan)",
             ("kind",),
         )
-        self._parts = None if blobs is None else _Parts(store, blobs, config, epoch, removed, now)
+        self._parts = (
+            None
+            if blobs is None
+            else _Parts(store, blobs, config, epoch, removed, now, Judging(allow))
+        )
         self._taken = measures.counter("chatserver_blobs_taken_total", "Blobs that were stored")
         self._bytes = measures.counter(
             "chatserver_blobs_taken_bytes_total", "Bytes of the blobs that were stored"
@@ -68,7 +74,7 @@ class BlobService:
         user claims. If nothing refers to the blob within `blobs.keep_hours`, it is removed.
 
         Raises `ChatError` blob.too_large, limit.space, limit.count, limit.rate, request.invalid (another size),
-        blob.unavailable, store.unavailable, and what `parts` raises; then nothing is stored.
+        blob.unavailable, store.unavailable, action.refused, and what `parts` raises; then nothing is stored.
         """
         blob = await self._have.taking.take(
             owner, parts, name=name, media_type=media_type, size=size
@@ -155,13 +161,14 @@ class _Parts:
         epoch: Callable[[], str],
         removed: Counter,
         now: Callable[[], float],
+        judging: Judging,
     ) -> None:
         self.store, self.blobs = store, blobs
         self.ownership = Ownership(store, blobs, epoch)
         self.quota = Quota(store, config, now)
         self.references = References(store, now)
-        self.taking = Taking(store, blobs, self.ownership, self.quota, now)
-        self.uploads = Uploads(store, blobs, self.ownership, self.quota, Locks(store), now)
+        self.taking = Taking(store, blobs, self.ownership, self.quota, judging, now)
+        self.uploads = Uploads(store, blobs, self.ownership, self.quota, Locks(store), judging, now)
         self.collector = Collector(
             store, blobs, self.ownership, self.references, self.quota, config, removed, now
         )

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 
+from chatserver.blobs.judging import Judging
 from chatserver.blobs.model import (
     BLOBS,
     WAITING,
@@ -15,8 +16,6 @@ from chatserver.blobs.model import (
     BlobRecord,
     Piece,
     Waiting,
-    clean_media_type,
-    clean_name,
     encode,
     new_id,
     new_piece,
@@ -43,10 +42,11 @@ class Taking:
         blobs: Blobs,
         ownership: Ownership,
         quota: Quota,
+        judging: Judging,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._blobs, self._ownership = store, blobs, ownership
-        self._quota, self._now = quota, now
+        self._quota, self._judging, self._now = quota, judging, now
 
     async def take(
         self,
@@ -59,6 +59,7 @@ class Taking:
     ) -> Blob:
         """See `BlobService.take`."""
         await self._ownership.demand()
+        name, media_type = await self._judging.declared(owner, name, media_type, size)
         blob = new_id()
         most = await reserve(self._store, self._quota, blob, owner, size, self._now())
         try:
@@ -75,13 +76,18 @@ class Taking:
                 made = Blob(
                     id=blob,
                     owner=owner,
-                    name=clean_name(name),
-                    media_type=clean_media_type(media_type),
+                    name=name,
+                    media_type=media_type,
                     size=measured.size,
                     sha256=measured.sha256,
                     at=time_text(self._now()),
                     pieces=(Piece(piece.key, measured.size),),
                 )
+                try:
+                    await self._judging.arrived(made)
+                except ChatError:
+                    await self._blobs.delete(piece.key)
+                    raise
                 await record(self._store, made, self._now())
         except BaseException:
             with suppress(StoreUnavailable):  # else the collector does it

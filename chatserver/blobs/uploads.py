@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 
 import msgspec
 
+from chatserver.blobs.judging import REFUSED, Judging
 from chatserver.blobs.locks import Locks
 from chatserver.blobs.model import (
     BLOBS,
@@ -18,8 +19,6 @@ from chatserver.blobs.model import (
     Blob,
     Piece,
     UploadRecord,
-    clean_media_type,
-    clean_name,
     encode,
     new_id,
     new_piece,
@@ -58,26 +57,36 @@ class Uploads:
         ownership: Ownership,
         quota: Quota,
         locks: Locks,
+        judging: Judging,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._blobs, self._ownership = store, blobs, ownership
         self._quota, self._locks, self._now = quota, locks, now
+        self._judging = judging
 
     async def create(
-        self, owner: str, size: int, *, name: str = "", media_type: str = ""
+        self,
+        owner: str,
+        size: int,
+        *,
+        name: str = "",
+        media_type: str = "",
+        room: str | None = None,
     ) -> Upload:
         """Begin an upload of `size` bytes. It ends by itself a day after its last part.
 
-        Raises `ChatError` blob.too_large, limit.space, limit.count, limit.rate, blob.unavailable.
+        `room` is the room that the user says the file is for. Raises `ChatError` blob.too_large, limit.space,
+        limit.count, limit.rate, blob.unavailable, action.refused.
         """
         if size < 0:
             raise ChatError("request.invalid")
         await self._ownership.demand()
+        name, media_type = await self._judging.declared(owner, name, media_type, size, room)
         made = UploadRecord(
             id=new_id(),
             owner=owner,
-            name=clean_name(name),
-            media_type=clean_media_type(media_type),
+            name=name,
+            media_type=media_type,
             size=size,
             since=self._now(),
         )
@@ -143,13 +152,14 @@ class Uploads:
         return longer
 
     async def _finish(self, known: UploadRecord) -> Upload:
-        """Make the blob of a complete upload. May be repeated, also on several nodes at once."""
+        """Make the blob of a complete upload. May be repeated, also on several nodes at once.
+
+        If plugins refuse what has arrived, the upload is removed; if one of them fails, the client may try again.
+        """
         sha256 = known.sha256 or await self._hash(known)
         found = await self._store.get(UPLOADS, known.id)
         if found is None or read_upload(found).state == "gone":
             return await self._finished(known.id, known.owner)
-        if not await self._store.swap(UPLOADS, known.id, found, encode(known.ended("done"))):
-            raise ChatError("blob.busy", after_ms=1000)
         blob = Blob(
             id=known.id,
             owner=known.owner,
@@ -160,6 +170,14 @@ class Uploads:
             at=time_text(self._now()),
             pieces=known.pieces,
         )
+        try:
+            await self._judging.arrived(blob)
+        except ChatError as error:
+            if error.code == REFUSED:
+                await self._remove(found, known)
+            raise
+        if not await self._store.swap(UPLOADS, known.id, found, encode(known.ended("done"))):
+            raise ChatError("blob.busy", after_ms=1000)
         await record(self._store, blob, self._now())
         await self._quota.settle(known.owner, known.id, known.size)
         await self._store.delete(UPLOADS, known.id)
@@ -179,13 +197,16 @@ class Uploads:
             found, known = await self._read(upload, owner)
             if found is None:
                 raise ChatError("blob.not_found")
-            if not await self._store.swap(UPLOADS, upload, found, encode(known.ended("gone"))):
-                raise ChatError("blob.busy", after_ms=1000)
-            for piece in known.pieces:
-                await self._blobs.delete(piece.key)
-            await self._quota.give_back(owner, upload)
-            await self._store.delete(UPLOADS, upload)
+            await self._remove(found, known)
         await self._locks.forget(upload)
+
+    async def _remove(self, found: bytes, known: UploadRecord) -> None:
+        if not await self._store.swap(UPLOADS, known.id, found, encode(known.ended("gone"))):
+            raise ChatError("blob.busy", after_ms=1000)
+        for piece in known.pieces:
+            await self._blobs.delete(piece.key)
+        await self._quota.give_back(known.owner, known.id)
+        await self._store.delete(UPLOADS, known.id)
 
     async def _read(self, upload: str, owner: str) -> tuple[bytes | None, UploadRecord]:
         """The record as bytes and as what it says; None if there is none (any more)."""

@@ -2,7 +2,9 @@
 
 specs.py, types.py, context.py   hooks, their arguments and results, the parts of a server that plugins get
 timing.py                        timers, records that expire, the clock, as plugins see them
-actions.py                       what users do, as plugins see it before it is done
+actions.py, drafts.py            what users do, as plugins see it before it is done; messages as actions
+filters.py                       what hooks for lists and searches get and return
+door.py                          the door by which the work under way came in
 login.py, loginmethods.py        ways to sign in: what plugins declare; contained calls of them
 targets.py, blobs.py             places for backups, and for files, that plugins provide
 commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct

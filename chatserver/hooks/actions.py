@@ -1,13 +1,14 @@
 """What users ask the server to do, as plugins see it before it is done.
 
-One struct for each action, whichever interface it came by. New and edited messages have hooks of their own.
+One struct for each action, whichever door it came by. Messages have hooks of their own as well, which are older.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
+from chatserver.blobs.model import Blob
 from chatserver.model import RoomKind, RoomRole
 
 
@@ -32,6 +33,22 @@ class SignIn(Action, frozen=True, kw_only=True):
 
     address: str
     method: str = "password"
+
+
+class PasswordChange(Action, frozen=True, kw_only=True):
+    """The user gives their account another password, or its first one."""
+
+
+class LoginMethodAdd(Action, frozen=True, kw_only=True):
+    """The user begins to add a way to sign in, or a second step, by the name of its method."""
+
+    method: str
+
+
+class LoginMethodRemove(Action, frozen=True, kw_only=True):
+    """The user removes a way to sign in, or a second step, by the name of its method."""
+
+    method: str
 
 
 class RoomCreate(Action, frozen=True, kw_only=True):
@@ -89,6 +106,45 @@ class RoomAppoint(Action, frozen=True, kw_only=True):
     role: RoomRole
 
 
+class MessageSend(Action, frozen=True, kw_only=True):
+    """The user sends a message. Of `data`, only the plugin's own namespaces may be changed."""
+
+    changeable = ("body", "data")
+
+    room: str
+    body: str
+    reply_to: str | None
+    client_id: str | None
+    data: Mapping[str, Any]
+
+
+class MessageEdit(Action, frozen=True, kw_only=True):
+    """The user gives a message (id) of theirs another text, or other data; otherwise like `MessageSend`."""
+
+    changeable = ("body", "data")
+
+    room: str
+    message: str
+    body: str
+    reply_to: str | None
+    client_id: str | None
+    data: Mapping[str, Any]
+
+
+class MessageSchedule(Action, frozen=True, kw_only=True):
+    """The user has a message posted later, or changes one that waits. `at` is RFC 3339.
+
+    When its time comes, it is a `MessageSend` of the door `scheduled`.
+    """
+
+    changeable = ("body",)
+
+    room: str
+    client_id: str
+    body: str
+    at: str
+
+
 class MessageDelete(Action, frozen=True, kw_only=True):
     """The user deletes a message (id), which somebody else may have written."""
 
@@ -133,6 +189,53 @@ class RunCommand(Action, frozen=True, kw_only=True):
     room: str
     command: str
     text: str
+
+
+class UploadBegin(Action, frozen=True, kw_only=True):
+    """The user sends a file; nothing of it was read. Everything here is what the user claims.
+
+    `size` is in bytes, None if it was not said; `room` is the room that the file is meant for, if that was said.
+    """
+
+    changeable = ("name", "media_type")
+
+    name: str
+    media_type: str
+    size: int | None
+    room: str | None = None
+
+
+class UploadFinish(Action, frozen=True, kw_only=True):
+    """A file of the user's has arrived, and becomes a blob unless it is refused; then it is removed.
+
+    `context.blobs.read(action.blob)` has its content.
+    """
+
+    blob: Blob
+
+
+class WebhookPost(Action, frozen=True, kw_only=True):
+    """Another system posts a message by an incoming webhook, whose bot is the user. It is a `MessageSend`, too."""
+
+    changeable = ("body",)
+
+    hook: str
+    room: str
+    body: str
+
+
+class InviteCreate(Action, frozen=True, kw_only=True):
+    """The user, of the staff, makes an invitation to the server, and to these rooms (ids)."""
+
+    uses: int
+    days: float
+    rooms: tuple[str, ...]
+
+
+class InviteRemove(Action, frozen=True, kw_only=True):
+    """The user, of the staff, ends an invitation (its id)."""
+
+    invite: str
 
 
 class AccountLock(Action, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chatserver.hooks.actions import ACTIONS, Action
+from chatserver.hooks.actions import ACTIONS, Action, MessageEdit, MessageSend
+from chatserver.hooks.drafts import Asked, MessageKind, asked
 from chatserver.hooks.guard import Call
 from chatserver.hooks.instance import Instance
 from chatserver.hooks.policy import MESSAGE
@@ -11,10 +12,19 @@ from chatserver.hooks.types import Operation
 
 Calls = Mapping[str, tuple[Call, ...]]  # by hook
 ByAction = Mapping[type[Action], tuple[Call, ...]]
+Drafts = Mapping[MessageKind, tuple[Asked, ...]]
 # The plugins that are not here and claim something: by action's name, then by room (None: all).
 Absent = Mapping[str, Mapping[str | None, str]]
 # Hooks whose plugins are called one after the other for one message or action.
-CHAINS = ("change_message", "check_message", "change_action", "check_action")
+CHAINS = (
+    *("change_message", "check_message", "change_action", "check_action"),
+    *("filter_rooms", "filter_search"),
+)
+DRAFTS: tuple[MessageKind, ...] = (MessageSend, MessageEdit)
+MESSAGES = {
+    MESSAGE,
+    *(kind.__name__ for kind in DRAFTS),
+}  # the names under which messages are claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +36,18 @@ class Active:
     instances: Mapping[str, Instance]  # by the plugin's name
     operations: Mapping[str, tuple[str, Operation]]  # with the plugin, by the operation's name
     absent: Absent
-    changing_messages: tuple[Call, ...]
-    checking_messages: tuple[Call, ...]
+    changing_drafts: Drafts
+    checking_drafts: Drafts
     changing_actions: ByAction
     checking_actions: ByAction
     messages_are_checked: bool
     events_are_observed: bool
+    rooms_are_filtered: bool
 
     def with_absent(self, absent: Absent) -> "Active":
-        """The same set, which refinstances what absent plugins claim."""
-        checked = bool(self.changing_messages or self.checking_messages or MESSAGE in absent)
+        """The same set, which refuses what absent plugins claim."""
+        drafts = (*self.changing_drafts.values(), *self.checking_drafts.values())
+        checked = any(drafts) or not MESSAGES.isdisjoint(absent)
         return replace(self, absent=absent, messages_are_checked=checked)
 
     def with_operations(self, operations: Sequence[tuple[str, Operation]]) -> "Active":
@@ -58,12 +70,13 @@ def compiled(
         instances=instances,
         operations={},
         absent={},
-        changing_messages=calls["change_message"],
-        checking_messages=calls["check_message"],
+        changing_drafts=_by_draft(calls, "change", plugins, instances),
+        checking_drafts=_by_draft(calls, "check", plugins, instances),
         changing_actions=_by_action(calls["change_action"]),
         checking_actions=_by_action(calls["check_action"]),
         messages_are_checked=False,
         events_are_observed=bool(calls["on_event"]),
+        rooms_are_filtered=bool(calls["filter_rooms"]),
     )
     return made.with_absent({})
 
@@ -76,11 +89,29 @@ def holds(instances: Mapping[str, Instance], plugin: str) -> tuple[Instance, ...
 def _held(hook: str, calls: Sequence[Call], instances: Mapping[str, Instance]) -> tuple[Call, ...]:
     if hook not in CHAINS:
         return tuple(call._replace(holds=holds(instances, call.plugin)) for call in calls)
+    return _held_to_the_end(calls, instances)
+
+
+def _held_to_the_end(calls: Sequence[Call], instances: Mapping[str, Instance]) -> tuple[Call, ...]:
+    """Calls of one chain: each holds its own plugin, and those that come after it."""
     later = [holds(instances, call.plugin) for call in calls]
     return tuple(
         call._replace(holds=tuple(instance for held in later[place:] for instance in held))
         for place, call in enumerate(calls)
     )
+
+
+def _by_draft(
+    calls: Calls, verb: str, plugins: Sequence[str], instances: Mapping[str, Instance]
+) -> Drafts:
+    found = {}
+    for kind in DRAFTS:
+        chain = asked(calls, verb, kind, plugins)
+        held = _held_to_the_end([each.call for each in chain], instances)
+        found[kind] = tuple(
+            each._replace(call=call) for each, call in zip(chain, held, strict=True)
+        )
+    return found
 
 
 def _by_action(calls: Sequence[Call]) -> ByAction:

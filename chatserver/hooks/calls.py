@@ -3,7 +3,7 @@
 pluggy checks and orders the hooks. `guard.py` contains the calls, `observers.py` queues those of observers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,10 +11,12 @@ import msgspec
 
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
-from chatserver.hooks import lifecycle
+from chatserver.hooks import door, lifecycle
 from chatserver.hooks.actions import Action
 from chatserver.hooks.active import Absent, Active, Calls, compiled, holds
 from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
+from chatserver.hooks.drafts import kind_of
+from chatserver.hooks.filters import FoundRoom, SearchQuery, are_ids, is_search
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers
 from chatserver.hooks.policy import MESSAGE
@@ -132,13 +134,14 @@ class HookCalls:
 
         Raises `ChatError` plugin.absent, `PluginFailed`.
         """
-        active = self.active
+        active, kind, via = self.active, kind_of(draft), door.current()
         if active.absent:
             _demand_present(active.absent, MESSAGE, draft.room)
-        for call in active.changing_messages:
-            given = {"draft": draft, "user": user}
+            _demand_present(active.absent, kind.__name__, draft.room)
+        for hook, name, call in active.changing_drafts[kind]:
+            given = {"draft": draft, "user": user, "via": via}
             is_answer = partial(_is_change, draft, call.plugin, clean)
-            changed = await self._ask("change_message", call, given, user.id, is_answer)
+            changed = await self._ask(hook, name, call, given, user.id, is_answer)
             if changed is not None:
                 # A plugin may change the text and its own data, but not the room or the edited message.
                 data = _with_data(draft, changed, call.plugin, clean)
@@ -161,11 +164,17 @@ class HookCalls:
 
     async def check_message(self, draft: Draft, user: User) -> None:
         """Raise `ChatError` message.refused with the reason of the first plugin that refuses."""
-        for call in self.active.checking_messages:
-            given = {"draft": draft, "user": user}
-            refusal = await self._ask("check_message", call, given, user.id, _is_verdict)
+        given = {"draft": draft, "user": user, "via": door.current()}
+        for hook, name, call in self.active.checking_drafts[kind_of(draft)]:
+            refusal = await self._ask(hook, name, call, given, user.id, _is_verdict)
             if refusal is not None:
                 raise _refused("message.refused", refusal, call)
+
+    def wants(self, kind: type[Action]) -> bool:
+        """Whether anybody is asked about this kind of action: plugins, or those that are absent and claim it."""
+        active = self.active
+        found = kind in active.changing_actions or kind in active.checking_actions
+        return found or kind.__name__ in active.absent
 
     async def allow(
         self, action: A, user: User | None, address: str = "", clean: Callable[[A], A] = _as_it_is
@@ -176,22 +185,44 @@ class HookCalls:
         refuses of the user's own is raised here, what it refuses of a plugin's is that plugin's failure. Raises
         `ChatError` action.refused with the reason of the first plugin that refuses, and plugin.absent.
         """
-        active = self.active
+        active, kind, by = self.active, type(action), user.id if user else address
+        name, via = kind.__name__, door.current()
         if active.absent:
-            _demand_present(active.absent, type(action).__name__, getattr(action, "room", None))
-        action, kind, by = clean(action), type(action), user.id if user else address
+            _demand_present(active.absent, name, getattr(action, "room", None))
+        action = clean(action)
         for call in active.changing_actions.get(kind, ()):
-            given = {"action": action, "user": user}
+            given = {"action": action, "user": user, "via": via}
             is_answer = partial(_is_changed, action, clean)
-            changed = await self._ask("change_action", call, given, by, is_answer)
+            changed = await self._ask("change_action", name, call, given, by, is_answer)
             if changed is not None:
                 action = clean(_taken_over(action, changed))
         for call in active.checking_actions.get(kind, ()):
-            given = {"action": action, "user": user}
-            refusal = await self._ask("check_action", call, given, by, _is_verdict)
+            given = {"action": action, "user": user, "via": via}
+            refusal = await self._ask("check_action", name, call, given, by, _is_verdict)
             if refusal is not None:
                 raise _refused("action.refused", refusal, call)
         return action
+
+    async def filter_rooms(self, rooms: Sequence[FoundRoom], user: User) -> Collection[str]:
+        """The ids of the rooms that plugins leave out. Raises `ChatError`: a plugin's, or `PluginFailed`."""
+        hidden: set[str] = set()
+        given = {"rooms": rooms, "user": user, "via": door.current()}
+        for call in self.active.calls["filter_rooms"]:
+            hook = "filter_rooms"
+            hidden.update(await self._ask(hook, hook, call, given, user.id, are_ids) or ())
+        return hidden
+
+    async def filter_search(self, query: SearchQuery, user: User) -> SearchQuery:
+        """The query as plugins want it. Raises `ChatError` action.refused, `PluginFailed`."""
+        via, hook = door.current(), "filter_search"
+        for call in self.active.calls[hook]:
+            given = {"query": query, "user": user, "via": via}
+            answer = await self._ask(hook, hook, call, given, user.id, is_search)
+            if isinstance(answer, Refusal):
+                raise _refused("action.refused", answer, call)
+            if answer is not None:
+                query = msgspec.structs.replace(query, text=answer.text)
+        return query
 
     def contained_change(self, plugin: str, change: DataChange) -> DataChange:
         """The function of an `InteractionReply`, whose errors and wrong answers are the plugin's failures."""
@@ -240,12 +271,13 @@ class HookCalls:
     async def _ask(
         self,
         hook: str,
+        name: str,
         call: Call,
         given: dict[str, Any],
         by: str,
         is_answer: Callable[[Any], bool],
     ) -> Any:
-        """The plugin's answer; None if it has none, or if it fails and its policy lets this pass.
+        """The plugin's answer; None if it has none, or if it fails and its policy lets `name` pass.
 
         `by` is the user, or the address, whose failures count together.
         """
@@ -253,8 +285,7 @@ class HookCalls:
             deadline = call.policy.deadline
             return await self.guard.run(hook, call, given, deadline, user=by, is_answer=is_answer)
         except PluginFailed:
-            action = given.get("action")
-            if not call.policy.lets_pass(MESSAGE if action is None else type(action).__name__):
+            if not call.policy.lets_pass(name):
                 raise
             self.guard.note_passed(hook, call.plugin)
             return None

@@ -18,6 +18,7 @@ from chatserver.service.service import Service
 
 BOT_NAME_CHARS = 100
 ResultT = TypeVar("ResultT")
+ActionT = TypeVar("ActionT", bound=Action)
 
 
 class RunInServer(Protocol):
@@ -61,6 +62,13 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     ) -> None:
         """End a claim; it is no error if there is none."""
         await self.service.claims.release(self.plugin, action, room)
+
+    async def allow(self, action: ActionT, user: User) -> ActionT:
+        """Ask all plugins about what a user wants to do by a way that this plugin brings, before it is done.
+
+        Returns the action as they want it. Raises `ChatError` action.refused, plugin.absent, plugin.failed.
+        """
+        return await self.service.hooks.allow(action, user)
 
     async def bot(self, name: str, shown: str | None = None) -> User:
         """The account of a machine, marked as `bot` wherever it is shown; nobody can sign in to it.

@@ -9,6 +9,7 @@ from loguru import logger
 
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
+from chatserver.hooks import door
 from chatserver.hooks.actions import Action
 from chatserver.hooks.breaker import Breaker
 from chatserver.hooks.deadline import Deadline, Late, finish
@@ -19,6 +20,7 @@ from chatserver.runtime.measure import Measures
 # Hooks in which a `ChatError` is an answer for the caller; in others it is a failure.
 ANSWERING = (
     *("change_message", "check_message", "change_action", "check_action"),
+    *("filter_rooms", "filter_search"),
     *("register_routes", "register_operations", "register_message_data"),
     *("register_consumers", "register_timers", "register_commands", "complete_command"),
     "register_login_methods",
@@ -103,9 +105,11 @@ class Guard:
         started = time.perf_counter()
         try:
             seconds = deadline or self._settings.deadline_seconds
-            answer = await finish(
-                call(**given), seconds, leave=breaker is not None, holds=call.holds
-            )
+            if breaker is None:
+                with door.entered(call.plugin):
+                    answer = await finish(call(**given), seconds, leave=False, holds=call.holds)
+            else:
+                answer = await finish(call(**given), seconds, leave=True, holds=call.holds)
             failed = not is_answer(answer)
         except Late:
             failed = True

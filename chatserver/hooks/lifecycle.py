@@ -3,6 +3,7 @@
 import asyncio
 
 from chatserver.errors import StartupError
+from chatserver.hooks import door
 from chatserver.hooks.active import Calls
 from chatserver.hooks.guard import Guard, PluginFailed
 from chatserver.hooks.registering import ContextOf
@@ -15,7 +16,8 @@ async def start(calls: Calls, context: ContextOf) -> None:
     for call in calls["startup"]:
         try:
             async with asyncio.timeout(STARTUP_SECONDS):
-                await call(context=context(call.plugin))
+                with door.entered(call.plugin):
+                    await call(context=context(call.plugin))
         except TimeoutError as error:
             raise StartupError(
                 f"plugin {call.plugin}: startup did not finish within {STARTUP_SECONDS:g} s"

@@ -28,7 +28,8 @@ from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
 ACTION_HOOKS = ("change_action", "check_action")
-JUDGING_HOOKS = ("change_message", "check_message", *ACTION_HOOKS)
+FILTERS = ("filter_rooms", "filter_search")
+JUDGING_HOOKS = ("change_message", "check_message", *ACTION_HOOKS, *FILTERS)
 
 
 class Source(NamedTuple):
@@ -176,7 +177,7 @@ def hook_names() -> list[str]:
 def settings_type(kind: type[Any]) -> type[Settings]:
     """The class of a plugin's settings. Raises `TypeError` if its `Config` is not one.
 
-    A plugin that checks or changes messages or actions also has those of `policy.py`.
+    A plugin that checks, changes or filters something also has those of `policy.py`.
     """
     found = getattr(kind, "Config", Settings)
     if not (isinstance(found, type) and issubclass(found, Settings)):

@@ -5,6 +5,7 @@ from typing import Any
 
 from loguru import logger
 
+from chatserver.hooks import door
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.runtime.ages import QueueAge
 from chatserver.runtime.measure import Measures
@@ -62,6 +63,7 @@ class Observer:
         self._task.cancel()
 
     async def _work(self) -> None:
+        door.enter(self.plugin)
         while True:
             hook, call, given, user = await self._queue.get()
             self._working = True

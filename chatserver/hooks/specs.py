@@ -1,16 +1,16 @@
 """Every hook, and nothing else. The first word of a name is its rule:
 
 `provide_` exactly one plugin answers (for a bus: one or none), `register_` all results are combined,
-`change_` each plugin may replace the draft, `check_` the first refusal stops, `on_` all plugins are
-called. `change_`, `check_`, `on_`, `startup` and `shutdown` are `async def`, the others plain functions;
-plugins are called in the order of the configuration. A plugin takes any subset of a hook's arguments, by
+`change_` each plugin may replace the draft, `check_` the first refusal stops, `filter_` each plugin may leave
+something out, `on_` all plugins are called. `change_`, `check_`, `filter_`, `on_`, `startup` and `shutdown` are
+`async def`, the others plain functions; plugins are called in the order of the configuration. A plugin takes any subset of a hook's arguments, by
 name.
 
 What runs at start runs again, for a new instance, when an operator turns a plugin on or gives it new settings while the
 server runs; then an error leaves everything as it was.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, overload
 
 import click
@@ -20,6 +20,7 @@ from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.commands import Command
 from chatserver.hooks.context import Context, RunInServer
+from chatserver.hooks.filters import FoundRoom, SearchQuery
 from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.timing import Timer
@@ -273,46 +274,72 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec
-    async def change_message(self, draft: Draft, user: User) -> Draft | None:
+    async def change_message(self, draft: Draft, user: User, via: str) -> Draft | None:
         """Rewrite a message before it is checked and stored.
 
         Runs for each new and each edited message, after the rights of `user` were checked. Return
         another draft, or None to leave it unchanged; only its text counts, and its data in namespaces of the
-        plugin. An error refuses the message
-        (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each plugin gets what
-        the one before it returned.
+        plugin. `via` is the door: `websocket`, `http`, or the name of the plugin that serves the request. An
+        error refuses the message (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each
+        plugin gets what the one before it returned.
         """
 
     @hookspec
-    async def check_message(self, draft: Draft, user: User) -> Refusal | None:
+    async def check_message(self, draft: Draft, user: User, via: str) -> Refusal | None:
         """Refuse a message.
 
-        Runs for each new and each edited message, after all changes. Return a refusal, whose
-        reason the author sees, or None if it may pass. An error refuses the message
+        Runs for each new and each edited message, after all changes; `via` is the door, as in `change_message`.
+        Return a refusal, whose reason the author sees, or None if it may pass. An error refuses the message
         (plugin.failed), unless the plugin's section says `on_failure = "pass"`. The first refusal
         stops; later plugins are not asked.
         """
 
     @hookspec
-    async def change_action(self, action: Action, user: User | None) -> Action | None:
+    async def change_action(self, action: Action, user: User | None, via: str) -> Action | None:
         """Rewrite what a user asks for, before it is checked and done.
 
         Runs for each action of the kinds that the plugin names, as in `@hookimpl(actions=(RoomCreate,))`,
-        after the rights of `user` were checked; `user` is None for somebody who makes an account. Return
-        another action of the same kind, or None to leave it unchanged; only fields that its class names as
-        `changeable` count. An error refuses the action (plugin.failed), unless the plugin's section says
-        `on_failure = "pass"`. Each plugin gets what the one before it returned.
+        after the rights of `user` were checked; `user` is None for somebody who makes an account, and `via` is
+        the door: `websocket`, `http`, or the name of the plugin that serves the request. Return another action
+        of the same kind, or None to leave it unchanged; only fields that its class names as `changeable` count.
+        An error refuses the action (plugin.failed), unless the plugin's section says `on_failure = "pass"`.
+        Each plugin gets what the one before it returned.
         """
 
     @hookspec
-    async def check_action(self, action: Action, user: User | None) -> Refusal | None:
+    async def check_action(self, action: Action, user: User | None, via: str) -> Refusal | None:
         """Refuse what a user asks for.
 
         Runs for each action of the kinds that the plugin names, as in `@hookimpl(actions=(RoomJoin, Pin))`,
-        after all changes. Return a refusal, whose reason the user sees (action.refused), or None. An error
+        after all changes; `user` and `via` are as in `change_action`. Return a refusal, whose reason the user sees
+        (action.refused; message.refused for a message), or None. An error
         refuses the action (plugin.failed), unless the plugin's section says `on_failure = "pass"`. The first
         refusal stops; later plugins are not asked. Commands of operators and work of plugins through
         `service.accounts` are no actions of users.
+        """
+
+    @hookspec
+    async def filter_rooms(
+        self, rooms: Sequence[FoundRoom], user: User, via: str
+    ) -> Collection[str] | None:
+        """Leave rooms out of what a user finds: lists, the directory of public rooms, search, suggestions.
+
+        Runs once for each request, with all rooms that it would find. Return the ids of those to leave out, or
+        None. An error refuses the request (plugin.failed), unless the plugin's section says
+        `on_failure = "pass"`. Every plugin gets all rooms; what one of them leaves out is left out. That hides a
+        room, and forbids nothing: whoever may read it and knows its id still can. Order does not matter.
+        """
+
+    @hookspec
+    async def filter_search(
+        self, query: SearchQuery, user: User, via: str
+    ) -> SearchQuery | Refusal | None:
+        """Change the words of a search, or refuse it.
+
+        Runs once for each request, before `filter_rooms`. Return another query, of which only the text counts, or
+        a refusal, whose reason the user sees (action.refused), or None to leave it unchanged. An error refuses
+        the search (plugin.failed), unless the plugin's section says `on_failure = "pass"`. Each plugin gets what
+        the one before it returned; the first refusal stops.
         """
 
     @hookspec

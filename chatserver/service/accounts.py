@@ -10,7 +10,7 @@ import msgspec
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
-from chatserver.hooks.actions import AccountLock, Register, SignIn
+from chatserver.hooks.actions import AccountLock, PasswordChange, Register, SignIn
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.login import Identity, LoginClient
 from chatserver.hooks.types import AccountChange, Actor
@@ -93,6 +93,7 @@ class Accounts(OwnAccount):
         user = await self.sign_up(username, password, name, address)
         identity = Identity(method=PASSWORD, subject=user.id)
         await self._demand_challenges(user, identity, client)
+        await self._hooks.allow(SignIn(address=client.address, method=PASSWORD), user)
         return user, await self._new_session(user, identity, client)
 
     async def sign_up(
@@ -388,13 +389,14 @@ class Accounts(OwnAccount):
         """Change one's own password; all other sessions of the account end.
 
         An account without a password gets its first one by a recent confirmation instead. Raises `ChatError`
-        auth.invalid, auth.confirm, limit.rate, request.invalid.
+        auth.invalid, auth.confirm, limit.rate, request.invalid, action.refused.
         """
         self._check_password(new, user.username, user.name)
         if await self.identities.has_password(user.id):
             await self.verified(user.username, old, address, device)
         else:
             await self.demand_recent(user, token)
+        await self._hooks.allow(PasswordChange(), user)
         await self._authenticator.set_password(user.id, new)
         await self.identities.note_password(user.id, has=True)
         await self._steps.flows.end(user.id)

@@ -2,6 +2,7 @@
 
 from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_REJECTED, ChatError
+from chatserver.hooks.actions import LoginMethodAdd, LoginMethodRemove
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.login import Identity
 from chatserver.hooks.types import AccountChange, Actor, Deed
@@ -73,6 +74,10 @@ class OwnAccount(Directory):
         if token is None or not await self.sessions.is_recent(user.id, token, seconds):
             raise ChatError("auth.confirm")
 
+    async def allow_method(self, user: User, method: str) -> None:
+        """Ask plugins whether the user may add this way to sign in. Raises `ChatError` action.refused."""
+        await self._hooks.allow(LoginMethodAdd(method=method), user)
+
     async def link(self, user: User, identity: Identity, address: str | None = None) -> None:
         """Make an identity a way to sign in to the account. Raises `ChatError` auth.refused if it is another's."""
         if await self.identities.claim(identity, user.id) != user.id:
@@ -84,9 +89,12 @@ class OwnAccount(Directory):
     ) -> None:
         """Remove one of the user's ways to sign in, by its id in `identities.of`.
 
-        Raises `ChatError` request.not_found, auth.last, auth.confirm.
+        Raises `ChatError` request.not_found, auth.last, auth.confirm, action.refused.
         """
         await self.demand_recent(user, token)
+        for each in await self.identities.of(user.id):
+            if each.id == linked:
+                await self._hooks.allow(LoginMethodRemove(method=each.method), user)
         await self.identities.unlink(user.id, linked)
         self._tell("unlinked", user, Actor(user=user.id, address=address))
 

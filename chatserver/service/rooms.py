@@ -24,6 +24,7 @@ from chatserver.hooks.actions import (
     RoomRemove,
 )
 from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.filters import FoundRoom
 from chatserver.interfaces import Store
 from chatserver.model import MemberChanged, RoomChanged, RoomKind, RoomRole, User
 from chatserver.roomlog.cache import RoomCache
@@ -137,9 +138,25 @@ class RoomService:
     async def visible(self, user: User, after: str = "", limit: int | None = None) -> RoomList:
         """The user's rooms, with positions, then public ones to join; each by ascending id.
 
-        `after` is the `more` of the page before, or the id of a public room. Without a `limit`, at most
-        JOINED_ROOMS of the one and PUBLIC_ROOMS of the other.
+        `after` is that of the page before, or the id of a public room. Without a `limit`, at most JOINED_ROOMS of
+        the one and PUBLIC_ROOMS of the other. A page may have fewer, as plugins leave rooms out.
         """
+        page = await self._page(user, after, limit)
+        if not self._hooks.active.rooms_are_filtered or not page.rooms:
+            return page
+        hidden = await self._hooks.filter_rooms(list(map(_found, page.rooms)), user)
+        shown = [view for view in page.rooms if view.id not in hidden]
+        return msgspec.structs.replace(page, rooms=shown)
+
+    async def shown(self, user: User, rooms: Sequence[Room]) -> Sequence[Room]:
+        """Those of the rooms, all of which the user may read, that plugins do not leave out."""
+        if not self._hooks.active.rooms_are_filtered or not rooms:
+            return rooms
+        views = [_found(view_of(user, room)) for room in rooms]
+        hidden = await self._hooks.filter_rooms(views, user)
+        return [room for room in rooms if room.id not in hidden]
+
+    async def _page(self, user: User, after: str, limit: int | None) -> RoomList:
         where, _, place = after.rpartition(":")
         mine: JoinedPage | None = None
         if where == JOINED or not after:
@@ -381,3 +398,9 @@ def direct_room_id(users: set[str]) -> str:
     """The id of the direct room between these users: the same on every node, so a room is made only once."""
     digest = hashlib.sha256("\n".join(sorted(users)).encode()).digest()
     return "d" + b32encode(digest).decode().lower()[:25]
+
+
+def _found(view: RoomView) -> FoundRoom:
+    return FoundRoom(
+        id=view.id, name=view.name, kind=view.kind, topic=view.topic, joined=view.joined
+    )

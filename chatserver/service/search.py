@@ -6,6 +6,8 @@ import msgspec
 
 from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.filters import SearchQuery
 from chatserver.model import Message, User
 from chatserver.roomlog.room import Room
 from chatserver.search.analyser import fold, said
@@ -45,10 +47,11 @@ class Search:
         history: History,
         accounts: Accounts,
         limits: LimitsConfig,
+        hooks: HookCalls,
     ) -> None:
         self._finder, self._rooms, self._history = finder, rooms, history
         self._accounts, self._limits = accounts, limits
-        self._turns = Turns()
+        self._hooks, self._turns = hooks, Turns()
 
     async def find(
         self,
@@ -61,11 +64,11 @@ class Search:
         """Matching messages in one room, or in all rooms that the user is in.
 
         `before` is a cursor, or a seq in one room, or a time in all rooms. Raises `ChatError`
-        request.invalid, and those of `rights.demand` for the room.
+        request.invalid, action.refused, and those of `rights.demand` for the room.
         """
-        query = parse(text)
+        query = await self._read(user, text, room)
         place = _place(before, room)
-        rooms = await self._looked_in(user, query, room)
+        rooms = await self._rooms.shown(user, await self._looked_in(user, query, room))
         authors = await self._authors(query)
         if not rooms or (query.authors and not authors):
             return Found([])
@@ -92,6 +95,13 @@ class Search:
         if len(shown) < len(messages):
             end = found[len(shown) - 1][0]
         return Found(shown, None if end is None else cursor(end), located.partial)
+
+    async def _read(self, user: User, text: str, room: Room | None) -> Query:
+        """The query, as plugins want it."""
+        query = parse(text)
+        given = SearchQuery(text=text, room=None if room is None else room.id)
+        wanted = await self._hooks.filter_search(given, user)
+        return query if wanted is given else parse(wanted.text)
 
     async def _looked_in(self, user: User, query: Query, room: Room | None) -> list[Room]:
         """The rooms to search, all of which the user may read; with `in:`, only the named ones."""

@@ -18,6 +18,7 @@ from chatserver.delivery.hub import Hub
 from chatserver.delivery.notices import Mentioned
 from chatserver.delivery.outlet import Outlet
 from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.calls import HookCalls
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
@@ -135,12 +136,14 @@ class Service:
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
         self.removal = Removal(store, self.accounts, self.rooms)
-        self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits)
+        self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits, hooks)
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
         self.typing = Typing(self.hub)
         self.presence = Presence(self.rooms, online, announcer)
-        self.blobs = BlobService(store, blobs, config.blobs, lambda: self.epoch, measures)
+        self.blobs = BlobService(
+            store, blobs, config.blobs, lambda: self.epoch, measures, allow=self._allow_of
+        )
         self.connections = Connections(self.hub, self.presence, limits)
         self.switches = Switches(self.administration)
         self.claims = Claims(store, self.changes, hooks)
@@ -237,6 +240,14 @@ class Service:
         """
         self.administration.demand(user, address)
         return Inspection(self.store, self.accounts, self.hooks, user, address)
+
+    async def _allow_of(
+        self, action: Action, user: str, clean: Callable[[Action], Action]
+    ) -> Action:
+        """The action of a user (id) as plugins want it; reads the account only if one of them asks."""
+        if not self.hooks.wants(type(action)):
+            return action
+        return await self.hooks.allow(action, await self.accounts.get(user), clean=clean)
 
     def watch_news(self, watcher: Callable[[Iterable[str]], None]) -> None:
         """Call `watcher` with the rooms in which this node wrote or, by the bus, another node did."""

@@ -11,6 +11,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
 from chatserver.errors import ChatError
+from chatserver.hooks import door
 from chatserver.logging import request_id
 from chatserver.model import User
 from chatserver.protocol import error_body
@@ -71,6 +72,7 @@ class BaseHandler(RequestHandler):
     def admit(self) -> None:
         """Refuse a request for anything in its head. Raises `ChatError`."""
         request_id.set(self.request_id)
+        door.enter(door.HTTP)
         self.access.warn_of_proxy(self.request)
         if not self.answers_host(self.request.host):
             raise ChatError("request.host")

@@ -19,6 +19,7 @@ from tornado.httpserver import HTTPServer, _HTTPRequestContext
 from tornado.iostream import IOStream, SSLIOStream
 
 from chatserver.errors import ChatError
+from chatserver.hooks import door
 from chatserver.model import User
 from chatserver.web.accepting import accept
 from chatserver.web.connection import Serving, Short, refuse
@@ -174,7 +175,8 @@ class Front(HTTPServer):
         if service.rates.of_user(user.id).take():
             return None
         try:
-            return msgspec.json.encode(await service.rooms.visible(user))
+            with door.entered(door.HTTP):
+                return msgspec.json.encode(await service.rooms.visible(user))
         except Exception as error:
             return error
 

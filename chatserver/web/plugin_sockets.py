@@ -8,6 +8,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 
 from chatserver.errors import CLOSE_DRAINING, CLOSE_INTERNAL, CLOSE_SLOW
+from chatserver.hooks.door import enter
 from chatserver.hooks.types import Request, SocketDoor, SocketEnd
 from chatserver.web.gate import Gate
 from chatserver.web.plugin_request import PluginRequest
@@ -86,6 +87,7 @@ class PluginSocket:
         self._gate.enter(self._address)
         self._gate.service.connections.add(self)
         self._transport.on_drained = self._on_drained
+        enter(self.plugin)
         try:
             self._end = door.open(request, self)
         except (Exception, SystemExit) as error:
@@ -117,6 +119,7 @@ class PluginSocket:
 
     def on_text(self, payload: bytes) -> None:
         if self._end is not None and not self._transport.closed:
+            enter(self.plugin)
             try:
                 self._end.on_text(payload)
             except (Exception, SystemExit) as error:
@@ -124,6 +127,7 @@ class PluginSocket:
 
     def on_binary(self, payload: bytes) -> None:
         if self._end is not None and not self._transport.closed:
+            enter(self.plugin)
             try:
                 self._end.on_binary(payload)
             except (Exception, SystemExit) as error:

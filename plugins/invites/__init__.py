@@ -11,6 +11,8 @@ from msgspec import Meta
 from chatserver import (
     ChatError,
     Context,
+    InviteCreate,
+    InviteRemove,
     LoginDone,
     LoginField,
     LoginFlow,
@@ -51,6 +53,7 @@ class InvitesPlugin:
     @hookimpl
     def register_login_methods(self, context: Context) -> Sequence[LoginMethod]:
         self._service, self._public_url = context.service, context.public_url
+        self._allow = context.allow
         self.book = Book(context.records)
         return [
             LoginMethod(
@@ -125,6 +128,8 @@ class InvitesPlugin:
             raise ChatError("request.invalid", str(error)) from error
         for room in wanted.rooms:
             await self._service.rooms.get(room, user)
+        action = InviteCreate(uses=wanted.uses, days=wanted.days, rooms=wanted.rooms)
+        await self._allow(action, user)
         code, invite = await self.book.make(user.id, wanted.uses, wanted.days, wanted.rooms)
         shown = _shown(id_of(code), invite)
         link = f"{self._public_url}/#invite={code}"
@@ -135,8 +140,9 @@ class InvitesPlugin:
         return _reply({"invites": [_shown(*each) for each in await self.book.all()]})
 
     async def _remove(self, request: Request) -> Reply:
-        await self._staff(request)
-        if not await self.book.remove(request.parameters["id"]):
+        user, invite = await self._staff(request), request.parameters["id"]
+        await self._allow(InviteRemove(invite=invite), user)
+        if not await self.book.remove(invite):
             raise ChatError("request.not_found")
         return _reply({})
 

@@ -1,6 +1,6 @@
 """Hooks answered by other processes: any language, and a wall between them and the server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,8 +11,10 @@ from chatserver import (
     AnyEvent,
     Context,
     Draft,
+    FoundRoom,
     HealthCheck,
     Refusal,
+    SearchQuery,
     User,
     hookimpl,
 )
@@ -22,6 +24,7 @@ from chatserver_plugins.remote.wire import (
     Answer,
     Refuse,
     Replace,
+    shown,
     shown_action,
     shown_draft,
     shown_user,
@@ -64,35 +67,61 @@ class RemotePlugin:
         return {service.name: "up" if service.is_up else "away" for service in self.services}
 
     @hookimpl
-    async def change_message(self, draft: Draft, user: User) -> Draft | None:
+    async def change_message(self, draft: Draft, user: User, via: str) -> Draft | None:
         changed = draft
         for service in self.services:
             if service.wants("change_message"):
-                given = {"draft": shown_draft(changed), "user": shown_user(user)}
+                given = {"draft": shown_draft(changed), "user": shown_user(user), "via": via}
                 answer = await service.ask("change_message", given)
                 fields = _replaced(service, answer, ("body",))
                 changed = _with(service, changed, fields)
         return None if changed is draft else changed
 
     @hookimpl
-    async def check_message(self, draft: Draft, user: User) -> Refusal | None:
-        given = {"draft": shown_draft(draft), "user": shown_user(user)}
+    async def check_message(self, draft: Draft, user: User, via: str) -> Refusal | None:
+        given = {"draft": shown_draft(draft), "user": shown_user(user), "via": via}
         return await self._refusal("check_message", given)
 
     @hookimpl(actions=ACTIONS)
-    async def change_action(self, action: Action, user: User | None) -> Action | None:
+    async def change_action(self, action: Action, user: User | None, via: str) -> Action | None:
         changed, name = action, type(action).__name__
         for service in self.services:
             if action.changeable and service.wants("change_action", action=name):
-                given = {"action": shown_action(changed), "user": shown_user(user)}
+                given = {"action": shown_action(changed), "user": shown_user(user), "via": via}
                 answer = await service.ask("change_action", given)
                 changed = _with(service, changed, _replaced(service, answer, action.changeable))
         return None if changed is action else changed
 
     @hookimpl(actions=ACTIONS)
-    async def check_action(self, action: Action, user: User | None) -> Refusal | None:
-        given = {"action": shown_action(action), "user": shown_user(user)}
+    async def check_action(self, action: Action, user: User | None, via: str) -> Refusal | None:
+        given = {"action": shown_action(action), "user": shown_user(user), "via": via}
         return await self._refusal("check_action", given, action=type(action).__name__)
+
+    @hookimpl
+    async def filter_rooms(
+        self, rooms: Sequence[FoundRoom], user: User, via: str
+    ) -> Collection[str] | None:
+        hidden: set[str] = set()
+        for service in self.services:
+            if service.wants("filter_rooms"):
+                given = {"rooms": shown(rooms), "user": shown_user(user), "via": via}
+                fields = _replaced(service, await service.ask("filter_rooms", given), ("hidden",))
+                hidden.update(_ids(service, fields.get("hidden", [])))
+        return hidden
+
+    @hookimpl
+    async def filter_search(
+        self, query: SearchQuery, user: User, via: str
+    ) -> SearchQuery | Refusal | None:
+        changed = query
+        for service in self.services:
+            if service.wants("filter_search"):
+                given = {"query": shown(changed), "user": shown_user(user), "via": via}
+                answer = await service.ask("filter_search", given)
+                if isinstance(answer, Refuse):
+                    return Refusal(answer.reason)
+                changed = _with(service, changed, _replaced(service, answer, ("text",)))
+        return None if changed is query else changed
 
     @hookimpl
     async def on_event(self, event: AnyEvent) -> None:
@@ -127,6 +156,14 @@ def _replaced(service: Service, answer: Answer, allowed: Sequence[str]) -> dict[
             f"remote service {service.name}: it replaces {', '.join(wrong)}; allowed: {', '.join(allowed)}"
         )
     return fields
+
+
+def _ids(service: Service, given: Any) -> list[str]:
+    """The ids that a service gives. Raises `RemoteFailed` for something else."""
+    try:
+        return msgspec.convert(given, list[str])
+    except msgspec.ValidationError as error:
+        raise RemoteFailed(f"remote service {service.name}: hidden: {error}") from error
 
 
 def _with(service: Service, given: Any, fields: Mapping[str, Any]) -> Any:

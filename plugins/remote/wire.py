@@ -13,7 +13,10 @@ from chatserver import Action, Draft, User
 
 PROTOCOL = 1
 HELLO = "hello"
-HOOKS = ("change_message", "check_message", "change_action", "check_action", "on_event")
+HOOKS = (
+    *("change_message", "check_message", "change_action", "check_action"),
+    *("filter_rooms", "filter_search", "on_event"),
+)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +49,9 @@ class Refuse(msgspec.Struct, frozen=True, tag_field="answer", tag="refuse"):
 
 
 class Replace(msgspec.Struct, frozen=True, tag_field="answer", tag="replace"):
-    """These fields have other values: `body` of a message, or those that may be changed of an action."""
+    """These fields have other values: `body` of a message, those that may be changed of an action, `text` of a
+    search; or `hidden`, the ids of rooms to leave out.
+    """
 
     fields: dict[str, Any]
 
@@ -86,6 +91,11 @@ def shown_action(action: Action) -> dict[str, Any]:
     """An action's fields, and its name as `action`."""
     fields: dict[str, Any] = msgspec.to_builtins(action)
     return {"action": type(action).__name__, **fields}
+
+
+def shown(given: Any) -> Any:
+    """Any other argument, by the names of its fields."""
+    return msgspec.to_builtins(given)
 
 
 def shown_draft(draft: Draft) -> dict[str, Any]:

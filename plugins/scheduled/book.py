@@ -11,7 +11,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from chatserver import ChatError, Context, Due, Meaning, StoreUnavailable, User
+from chatserver import (
+    ChatError,
+    Context,
+    Due,
+    Meaning,
+    MessageSchedule,
+    StoreUnavailable,
+    User,
+)
 
 TIMER = "scheduled.post"
 ATTEMPTS = 10  # then the author is told that the message could not be posted
@@ -60,7 +68,7 @@ class Book:
 
     def __init__(self, context: Context, per_user: int, longest: float) -> None:
         self._records, self._timers, self._clock = context.records, context.timers, context.clock
-        self._service = context.service
+        self._service, self._allow = context.service, context.allow
         self._per_user, self._longest = per_user, longest
 
     # -- for users -----------------------------------------------------------------------------------
@@ -73,7 +81,7 @@ class Book:
     async def add(self, user: User, given: NewScheduled) -> tuple[Scheduled, bool]:
         """Schedule a message; True if it repeats an earlier request with the same `client_id`.
 
-        Raises `ChatError` request.invalid, limit.size, limit.count, room.not_found, room.forbidden.
+        Raises `ChatError` request.invalid, limit.size, limit.count, room.not_found, room.forbidden, action.refused.
         """
         key = f"{user.id}/{given.client_id}"
         if (before := await self._records.get(key)) is not None:
@@ -84,7 +92,7 @@ class Book:
         made = Scheduled(
             client_id=given.client_id,
             room=given.room,
-            body=given.body,
+            body=await self._allowed(user, given.room, given.client_id, given.body, at),
             at=_text(at),
             reply_to=given.reply_to,
         )
@@ -106,7 +114,7 @@ class Book:
     ) -> Scheduled:
         """Change the text, the time, or both. A message that could not be posted needs a new time.
 
-        Raises `ChatError` message.not_found, request.invalid, limit.size, scheduled.changed.
+        Raises `ChatError` message.not_found, request.invalid, limit.size, scheduled.changed, action.refused.
         """
         key = f"{user.id}/{client_id}"
         record = await self._found(key)
@@ -114,9 +122,10 @@ class Book:
         when = self._time(message.at if at is None else at)
         if body is not None:
             self._check_body(body)
+        wanted = message.body if body is None else body
         changed = msgspec.structs.replace(
             message,
-            body=message.body if body is None else body,
+            body=await self._allowed(user, message.room, client_id, wanted, when),
             at=_text(when),
             state="waiting",
             error=None,
@@ -179,6 +188,13 @@ class Book:
         )
         if repeated and message.state == "waiting":  # no attempt of ours has come so far
             raise ChatError("message.client_id_reused")
+
+    async def _allowed(self, user: User, room: str, client_id: str, body: str, at: float) -> str:
+        """The text as plugins want it. Raises `ChatError` action.refused."""
+        action = MessageSchedule(room=room, client_id=client_id, body=body, at=_text(at))
+        allowed = await self._allow(action, user)
+        self._check_body(allowed.body)
+        return allowed.body
 
     # -- shared --------------------------------------------------------------------------------------
 

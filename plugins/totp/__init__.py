@@ -14,6 +14,7 @@ from chatserver import (
     LoginFlow,
     LoginForm,
     LoginMethod,
+    LoginMethodRemove,
     LoginStep,
     Refusal,
     Reply,
@@ -57,6 +58,7 @@ class TotpPlugin:
     @hookimpl
     def register_login_methods(self, context: Context) -> Sequence[LoginMethod]:
         self._accounts, self._claim = context.service.accounts, context.claim
+        self._allow = context.allow
         self._issuer = self._config.issuer or context.service.config.server.name
         self.enrolments = Enrolments(context.records, self._config.recovery_codes)
         return [
@@ -159,6 +161,7 @@ class TotpPlugin:
     async def _remove(self, request: Request) -> Reply:
         user = await request.user()
         await self._accounts.demand_recent(user, request.token)
+        await self._allow(LoginMethodRemove(method="totp"), user)
         await self.enrolments.remove(user.id)
         return _reply({})
 

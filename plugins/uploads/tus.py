@@ -89,6 +89,7 @@ class Tus:
             size,
             name=described.get("filename", described.get("name", "")),
             media_type=described.get("filetype", described.get("type", "")),
+            room=described.get("room"),
         )
         headers = {"Location": f"{PATH}/{made.id}"}
         if request.header("Content-Type") == OFFSET_TYPE and size:

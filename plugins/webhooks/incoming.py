@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from chatserver import Bucket, ChatError, Context, Reply, Request, Room, Route, User
+from chatserver import Bucket, ChatError, Context, Reply, Request, Room, Route, User, WebhookPost
 from chatserver_plugins.webhooks.bots import Bots
 from chatserver_plugins.webhooks.config import Incoming
 
@@ -40,7 +40,7 @@ class IncomingHook:
 
     def __init__(self, name: str, config: Incoming, context: Context, bots: Bots) -> None:
         self._name, self._config, self._bots = name, config, bots
-        self._service = context.service
+        self._service, self._allow = context.service, context.allow
         self._hash = bytes.fromhex(config.token_sha256)
         self._bucket = Bucket(config.per_minute / 60, config.burst)
         self.route = Route(path=f"/hooks/{name}", post=self.post)
@@ -50,9 +50,11 @@ class IncomingHook:
         given = self._read(request.body)
         room = await self._service.rooms.get(self._config.room)
         user = await self._bots.user(self._name, self._config.name)
+        post = WebhookPost(hook=self._name, room=room.id, body=given.body or given.text)
+        wanted = await self._allow(post, user)
         await self._enter(user, room)
         event, repeated = await self._service.messages.post(
-            user, room, given.id or secrets.token_hex(16), given.body or given.text
+            user, room, given.id or secrets.token_hex(16), wanted.body
         )
         taken = Taken(event.id, event.seq, event.at)
         return Reply(status=200 if repeated else 201, body=_encode(taken))

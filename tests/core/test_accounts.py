@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from chatserver import Refusal, SignIn
 from chatserver.errors import ChatError
+from chatserver.hooks.guard import Call
 from chatserver.model import ServerRole
 from chatserver_plugins.memory import MemoryStore
 from tests.core.nodes import NoPasswords, config, make_service, running
@@ -56,3 +58,17 @@ async def test_attempts_without_an_address_count_as_of_one() -> None:
         await service.accounts.register("anna", "a long password", address="192.0.2.1")
         with pytest.raises(ChatError, match=r"limit\.rate"):
             await service.accounts.register("ben", "a long password", address="192.0.2.1")
+
+
+async def test_a_plugin_that_refuses_sign_ins_is_asked_after_a_registration_too() -> None:
+    async def check(action: SignIn) -> Refusal | None:
+        return Refusal("Not from there.") if action.address == "192.0.2.1" else None
+
+    calls = {"check_action": [Call("gate", check, ["action"], actions=(SignIn,))]}
+    service = make_service(MemoryStore(), config(), calls)
+    async with running(service):
+        with pytest.raises(ChatError, match=r"action\.refused"):
+            await service.accounts.register("anna", "a long password", address="192.0.2.1")
+        assert not await service.accounts.list_sessions(None, "", 10)
+        _, token = await service.accounts.register("ben", "a long password", address="192.0.2.2")
+        assert (await service.accounts.session(token)).username == "ben"

@@ -8,9 +8,12 @@ import msgspec
 import pytest
 
 from chatserver.errors import ChatError
+from chatserver.hooks import door
 from chatserver.hooks.actions import (
     ACTIONS,
     Action,
+    MessageEdit,
+    MessageSend,
     React,
     Register,
     RoomChange,
@@ -18,12 +21,12 @@ from chatserver.hooks.actions import (
     RoomJoin,
 )
 from chatserver.hooks.calls import REASON_CHARS, HookCalls
-from chatserver.hooks.guard import Call
+from chatserver.hooks.guard import WITHOUT_BREAKER, Call
 from chatserver.hooks.policy import Policy
-from chatserver.hooks.types import Refusal
+from chatserver.hooks.types import LoginAttempt, Refusal
 from chatserver.model import RoomKind
 from chatserver.runtime.measure import Measures
-from tests.core.hooking import USER, errors
+from tests.core.hooking import DRAFT, USER, errors
 from tests.core.nodes import config, hook_calls
 
 JOIN = RoomJoin(room="r")
@@ -206,3 +209,147 @@ def test_every_action_is_public() -> None:
     for kind in (Action, *ACTIONS):
         assert getattr(chatserver, kind.__name__) is kind
         assert set(kind.changeable) <= set(kind.__struct_fields__)
+
+
+# -- messages as actions ---------------------------------------------------------------------------
+
+EDITED = msgspec.structs.replace(DRAFT, message="r-1")
+
+
+def drafting(
+    *calls: tuple[str, str, tuple[type[Action], ...], Callable[..., Any]],
+    policy: Policy = Policy(),  # noqa: B008 - it never changes
+) -> HookCalls:
+    """Dispatch of (hook, plugin, actions, function), whose plugins are enabled in this order."""
+    given: dict[str, list[Call]] = {}
+    for hook, plugin, actions, function in calls:
+        argument = "action" if actions else "draft"
+        call = Call(plugin, function, [argument], policy, actions=actions)
+        given.setdefault(hook, []).append(call)
+    names = list(dict.fromkeys(plugin for _, plugin, _, _ in calls))
+    return hook_calls(config(**{"plugins.enabled": names}), Measures(), given)
+
+
+def adding(mark: str) -> Callable[..., Any]:
+    async def added(given: Any) -> Any:
+        return msgspec.structs.replace(given, body=given.body + mark)
+
+    return added
+
+
+async def test_messages_are_actions_for_those_who_ask_for_them() -> None:
+    seen: list[Action] = []
+    hooks = drafting(("check_action", "a", (MessageSend, React), answering(None, seen)))
+    assert hooks.active.messages_are_checked
+    assert await hooks.change_message(DRAFT, USER) == DRAFT
+    await hooks.check_message(DRAFT, USER)
+    await hooks.check_message(EDITED, USER)  # it did not ask for these
+    assert seen == [MessageSend(room="r", body="hello", reply_to=None, client_id=None, data={})]
+    assert not drafting(("check_action", "a", (React,), answering(None))).messages_are_checked
+
+
+async def test_changes_of_messages_keep_the_order_of_the_plugins() -> None:
+    hooks = drafting(
+        ("change_action", "a", (MessageSend, MessageEdit), adding("1")),
+        ("change_message", "b", (), adding("2")),
+        ("change_action", "c", (MessageSend,), adding("3")),
+    )
+    assert (await hooks.change_message(DRAFT, USER)).body == "hello123"
+    assert (await hooks.change_message(EDITED, USER)).body == "hello12"
+
+
+async def test_only_text_and_data_of_a_message_are_taken_over() -> None:
+    wanted = MessageSend(room="other", body="x", reply_to="r-1", client_id="y", data={"a": 1})
+    hooks = drafting(("change_action", "a", (MessageSend,), answering(wanted)))
+    changed = await hooks.change_message(DRAFT, USER)
+    assert changed == msgspec.structs.replace(DRAFT, body="x", data={"a": 1})
+
+
+@pytest.mark.parametrize(
+    "answer", ["no", DRAFT, EDITED, MessageSend(room="r", body=5, reply_to=None, client_id=None, data={})]  # type: ignore[arg-type]
+)  # fmt: skip
+async def test_a_change_of_a_message_to_something_else_is_a_failure(answer: Any) -> None:
+    hooks = drafting(("change_action", "a", (MessageSend,), answering(answer)))
+    with pytest.raises(ChatError, match=r"plugin\.failed"):
+        await hooks.change_message(DRAFT, USER)
+    assert errors(hooks) == {("a", "change_action", "garbage"): 1}
+
+
+async def test_a_refused_message_has_the_code_of_messages() -> None:
+    hooks = drafting(("check_action", "a", (MessageSend,), answering(Refusal("no"))))
+    with pytest.raises(ChatError) as caught:
+        await hooks.check_message(DRAFT, USER)
+    assert (caught.value.code, caught.value.detail) == ("message.refused", {"plugin": "a"})
+
+
+async def test_a_failure_about_a_message_follows_the_policy_of_its_action() -> None:
+    def broken(action: Action) -> None:
+        raise RuntimeError("broken on purpose")
+
+    call = ("check_action", "a", (MessageSend, MessageEdit), answering(broken))
+    hooks = drafting(call, policy=Policy(passes_of={"MessageSend": True}))
+    await hooks.check_message(DRAFT, USER)
+    with pytest.raises(ChatError, match=r"plugin\.failed"):
+        await hooks.check_message(EDITED, USER)
+
+
+async def test_absent_plugins_guard_messages_by_action_too() -> None:
+    hooks = drafting()
+    hooks.refuse_for({"MessageEdit": {None: "gone"}})
+    assert hooks.active.messages_are_checked
+    await hooks.change_message(DRAFT, USER)
+    with pytest.raises(ChatError, match=r"plugin\.absent"):
+        await hooks.change_message(EDITED, USER)
+
+
+# -- the door --------------------------------------------------------------------------------------
+
+
+async def test_hooks_get_the_door_that_was_entered() -> None:
+    doors: list[str] = []
+
+    async def note(via: str) -> None:
+        doors.append(via)
+
+    actions: tuple[type[Action], ...] = (RoomJoin, MessageSend)
+    calls = {
+        "change_action": [Call("a", note, ["via"], actions=actions)],
+        "check_action": [Call("a", note, ["via"], actions=actions)],
+        "change_message": [Call("a", note, ["via"])],
+        "check_message": [Call("a", note, ["via"])],
+    }
+    hooks = hook_calls(config(), Measures(), calls)
+    with door.entered("websocket"):
+        await hooks.allow(JOIN, USER)
+        await hooks.change_message(DRAFT, USER)
+        await hooks.check_message(DRAFT, USER)
+    assert doors == ["websocket"] * 6
+    await hooks.allow(JOIN, USER)
+    assert doors[6:] == ["server"] * 2
+
+
+@pytest.mark.parametrize("hook", WITHOUT_BREAKER)
+async def test_what_a_plugin_serves_has_its_name_as_door(hook: str) -> None:
+    doors: list[str] = []
+
+    async def serve() -> None:
+        await asyncio.sleep(0)
+        doors.append(door.current())
+
+    hooks = hook_calls(config(), Measures())
+    with door.entered("http"):
+        await hooks.guard.run(hook, Call("polls", serve, ()), {})
+        assert doors == ["polls"] and door.current() == "http"
+
+
+async def test_an_observer_has_its_own_name_as_door() -> None:
+    doors: list[str] = []
+
+    async def look(attempt: Any) -> None:
+        doors.append(door.current())
+
+    hooks = hook_calls(config(), Measures(), {"on_login": [Call("watcher", look, ["attempt"])]})
+    with door.entered("http"):
+        hooks.on_login(LoginAttempt(user="u", address="192.0.2.1", ok=True))
+    await hooks.shutdown()
+    assert doors == ["watcher"]

@@ -215,6 +215,35 @@ async def test_actions_are_asked_by_name_and_their_names_changed() -> None:
         assert fake.asked[2][1]["action"]["name"] == "A Quiet Place"
 
 
+async def test_rooms_are_left_out_and_searches_changed() -> None:
+    def answer(hook: str, given: dict[str, Any]) -> Any:
+        if hook == "filter_rooms":
+            hidden = [room["id"] for room in given["rooms"] if room["name"] == "hidden"]
+            return {"answer": "replace", "fields": {"hidden": hidden}}
+        if hook == "filter_search" and given["query"]["text"] == "forbidden":
+            return {"answer": "refuse", "reason": "no"}
+        return {"answer": "replace", "fields": {"text": "tea"}} if hook != "hello" else PASS
+
+    async with with_fake(Fake(answer, hooks=["filter_rooms", "filter_search"])) as chat:
+        ada = await chat.user("ada")
+        shown, hidden = await ada.create_room("shown"), await ada.create_room("hidden")
+        await ada.post(shown, "tea")
+        await ada.post(hidden, "tea")
+        assert [room["id"] for room in (await ada.call("rooms"))["rooms"]] == [shown.id]
+        found = await ada.call("search", text="coffee")
+        assert [message["room"] for message in found["messages"]] == [shown.id]
+        assert "action.refused: no" in await refusal(ada.call("search", text="forbidden"))
+
+
+@pytest.mark.parametrize("fields", [{"hidden": 5}, {"hidden": [5]}, {"rooms": []}])
+async def test_rooms_are_left_out_by_ids_alone(fields: Any) -> None:
+    fake = Fake(lambda hook, given: {"answer": "replace", "fields": fields}, hooks=["filter_rooms"])
+    async with with_fake(fake) as chat:
+        ada = await chat.user("ada")
+        await ada.create_room("tea")
+        assert "plugin.failed" in await refusal(ada.call("rooms"))
+
+
 async def test_events_are_told_to_who_wants_their_kind() -> None:
     fake = Fake(lambda hook, given: PASS, hooks=["on_event"], event_kinds=["message.posted"])
     async with with_fake(fake) as chat:

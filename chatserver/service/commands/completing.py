@@ -82,7 +82,8 @@ class Completer:
                 return await self._users(room, place.value.removeprefix("@").casefold())
             case ArgumentKind.ROOM:
                 wanted = place.value.removeprefix("#").casefold()
-                names = [self._rooms.name(user, each) for each in await self._rooms.joined(user)]
+                rooms = await self._rooms.shown(user, await self._rooms.joined(user))
+                names = [self._rooms.name(user, each) for each in rooms]
                 return [Suggestion(f"#{name}") for name in _beginning(wanted, filter(None, names))]
             case ArgumentKind.YES_NO:
                 choices: Sequence[str] = ("yes", "no")

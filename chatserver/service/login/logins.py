@@ -86,7 +86,7 @@ class Logins:
         """Begin a method. To link or to confirm, `user` is signed in with the session of `token`.
 
         `back` is where in the page a sign-in at another server ends. Raises `ChatError` request.invalid,
-        limit.rate, auth.refused, and to link auth.confirm.
+        limit.rate, auth.refused, and to link auth.confirm, action.refused.
         """
         if not _is_local(back):
             raise ChatError("request.invalid", "back: expected a path of this server.")
@@ -99,6 +99,7 @@ class Logins:
             session = self._accounts.sessions.id_of(token)
             if purpose == "link":
                 await self._accounts.demand_recent(user, token)
+                await self._accounts.allow_method(user, name)
         turn = await self._steps.begin(name, purpose, client, user=user, session=session, back=back)
         return await self._after(turn, client)
 

@@ -11,6 +11,7 @@ from chatserver import errors
 from chatserver.delivery.notices import RoomRemoved
 from chatserver.delivery.subscriber import Subscriber
 from chatserver.errors import ChatError
+from chatserver.hooks import door
 from chatserver.model import MessagePosted, User
 from chatserver.protocol import (
     AnyOp,
@@ -219,6 +220,7 @@ class Session:
 
     async def _run(self) -> None:
         """Work the backlog off. The operation under way stays in it, so that later ones queue."""
+        door.enter(door.WEBSOCKET)
         try:
             while self._backlog:
                 await self._do(self._backlog[0])

@@ -56,8 +56,12 @@ async def rooms(
         raise connections.no_cursor("after")
     part = PUBLIC if place is not None and place.startswith(PUBLIC_MARK) else JOINED
     start = "" if place is None else f"{part}:{place[1:]}"
-    listed = (await asking.service.rooms.visible(asking.user, start, count + 1)).rooms
-    return connections.page(listed, count, _place_of_room, after=after)
+    listed = await asking.service.rooms.visible(asking.user, start, count)
+    end = None
+    if listed.more:
+        of, _, last = (listed.after or "").partition(":")
+        end = f"{JOINED_MARK if of == JOINED else PUBLIC_MARK}{last}"
+    return connections.page_until(listed.rooms, end, _place_of_room, after=after)
 
 
 async def room(parent: object, info: Any, id: str) -> RoomView | None:

@@ -1,7 +1,6 @@
 """A plugin that sees each action of users, and refuses all of them while it is told to."""
 
 import json
-from typing import Any
 
 import chatserver
 from chatserver.hooks.actions import ACTIONS
@@ -10,7 +9,7 @@ from chatserver.hooks.actions import ACTIONS
 class Plugin:
     def __init__(self, config: chatserver.Settings) -> None:
         self.refuses = False
-        self.seen: list[tuple[chatserver.Action, chatserver.User | None]] = []
+        self.seen: list[list[str | None]] = []
 
     @chatserver.hookimpl
     def register_routes(self, context: chatserver.Context) -> list[chatserver.Route]:
@@ -45,12 +44,11 @@ class Plugin:
 
     async def _tell(self, request: chatserver.Request) -> chatserver.Reply:
         seen, self.seen = self.seen, []
-        rows: list[Any] = [[type(act).__name__, user.id if user else None] for act, user in seen]
-        return chatserver.Reply(body=json.dumps(rows).encode())
+        return chatserver.Reply(body=json.dumps(seen).encode())
 
     @chatserver.hookimpl(actions=ACTIONS)
     async def check_action(
-        self, action: chatserver.Action, user: chatserver.User | None
+        self, action: chatserver.Action, user: chatserver.User | None, via: str
     ) -> chatserver.Refusal | None:
-        self.seen.append((action, user))
+        self.seen.append([type(action).__name__, user.id if user else None, via])
         return chatserver.Refusal("Not today.") if self.refuses else None

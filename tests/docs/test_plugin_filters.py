@@ -1,0 +1,47 @@
+"""The page about filters: its example is used in a server."""
+
+from pathlib import Path
+
+import pytest
+
+from chatserver import ChatError, ServerRole
+from chatserver.testing.running import Person, running
+from tests.docs.pages import ROOT, blocks
+
+PAGE = ROOT / "docs/plugins/filters.md"
+
+
+def written(folder: Path) -> dict[str, object]:
+    """The settings for a server with the page's files."""
+    for block in blocks(PAGE):
+        if block.language == "python":
+            _, name = block.info
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block.text)
+    return {"plugins.folder": str(folder / "local")}
+
+
+async def test_archived_rooms_are_found_by_the_staff_alone(tmp_path: Path) -> None:
+    async with running("archive_rooms", settings=written(tmp_path)) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        old, new = await bob.create_room("old"), await bob.create_room("new")
+        await bob.post(old, "some tea")
+        await bob.call("change", room=old.id, topic="[archived] since May")
+
+        async def listed(person: Person) -> set[str]:
+            return {room["id"] for room in (await person.call("rooms"))["rooms"]}
+
+        assert await listed(bob) == {new.id}
+        assert await listed(ada) == {old.id, new.id}
+        assert (await bob.call("search", text="tea"))["messages"] == []
+
+
+async def test_a_guest_is_told_why(tmp_path: Path) -> None:
+    async with running("archive_rooms", settings=written(tmp_path)) as chat:
+        ada, eve = await chat.user("ada"), await chat.user("eve")
+        room = await ada.create_room("tea", members=[eve])
+        await chat.service.accounts.set_role("eve", ServerRole.GUEST)
+        with pytest.raises(ChatError, match=r"action\.refused"):
+            await eve.call("search", text="tea")
+        assert (await eve.call("search", text="tea", room=room.id))["messages"] == []

@@ -1,0 +1,442 @@
+"""Everything that users do, by the names and arguments with which each door knows it."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
+
+from chatserver import (
+    AccountLock,
+    Action,
+    Interact,
+    InviteCreate,
+    InviteRemove,
+    LoginMethodAdd,
+    LoginMethodRemove,
+    MessageDelete,
+    MessageEdit,
+    MessageSchedule,
+    MessageSend,
+    PasswordChange,
+    Pin,
+    React,
+    Register,
+    RoomAppoint,
+    RoomChange,
+    RoomCreate,
+    RoomInvite,
+    RoomJoin,
+    RoomKind,
+    RoomLeave,
+    RoomRemove,
+    RoomRole,
+    RunCommand,
+    ServerRole,
+    Service,
+    SignIn,
+    UploadBegin,
+    UploadFinish,
+    User,
+    WebhookPost,
+)
+from chatserver.hooks.login import Identity
+from tests.protocol.running import PASSWORD, Person, Running
+
+HOOK_ROOM = "0123456789abcdefghjk"
+HOOK_TOKEN = "the token of the hook"
+TUS = {"Tus-Resumable": "1.0.0"}
+ADDING = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
+
+Actor = Literal["member", "owner", "admin", "bot"]
+Needs = Literal["anybody", "moderator", "staff"]
+
+
+class Scene(NamedTuple):
+    """A room with the actor, its host and a member; messages of the actor's; and a room of somebody else."""
+
+    actor: Person
+    member: Person
+    outsider: Person
+    room: str
+    elsewhere: str
+    message: str
+    pinned: str  # a message that is pinned, and has a reaction of the actor's
+    asking: str  # a message with a button
+    upload: str = "-"  # the path of an upload of one byte
+    identity: str = "-"  # a way to sign in to the actor's account
+
+
+Http = tuple[str, str, Any] | tuple[str, str, Any, dict[str, Any]]
+Inside = Callable[[Scene, Service, User], Awaitable[Any]]
+
+
+class Case(NamedTuple):
+    """One way to ask for an action. `inside` is what a plugin calls on behalf of the user."""
+
+    kind: type[Action]
+    op: Callable[[Scene], tuple[str, dict[str, Any]]] | None = None
+    http: Callable[[Scene], Http] | None = None
+    mutation: Callable[[Scene], tuple[str, dict[str, Any]]] | None = None
+    inside: Inside | None = None
+    needs: Needs = "anybody"
+    via: str = "http"  # of the address
+
+
+def in_room(act: Callable[[Scene, Service, User, Any], Awaitable[Any]], elsewhere: bool = False) -> Inside:  # fmt: skip
+    async def inside(scene: Scene, service: Service, user: User) -> None:
+        room = await service.rooms.get(scene.elsewhere if elsewhere else scene.room, user)
+        await act(scene, service, user, room)
+
+    return inside
+
+
+async def _one_byte() -> Any:
+    yield b"x"
+
+
+async def _upload(scene: Scene, service: Service, user: User) -> None:
+    await service.blobs.take(user.id, _one_byte(), name="a.txt", media_type="text/plain", size=1)
+
+
+CASES = {
+    "register": Case(
+        Register,
+        http=lambda s: ("POST", "/api/v1/register", {"username": "newcomer", "password": PASSWORD}),
+        mutation=lambda s: ("register", {"username": "newcomer", "password": PASSWORD}),
+    ),
+    "login": Case(
+        SignIn,
+        http=lambda s: (
+            "POST", "/api/v1/login", {"username": s.actor.username, "password": PASSWORD},
+        ),
+        mutation=lambda s: ("login", {"username": s.actor.username, "password": PASSWORD}),
+    ),
+    "password": Case(
+        PasswordChange,
+        http=lambda s: (
+            "PUT", "/api/v1/me/password", {"old": PASSWORD, "new": "another long password"},
+        ),
+        mutation=lambda s: ("changePassword", {"old": PASSWORD, "new": "another long password"}),
+    ),
+    "add a way to sign in": Case(
+        LoginMethodAdd,
+        http=lambda s: ("POST", "/api/v1/login/begin", {"method": "totp", "purpose": "link"}),
+    ),
+    "remove a way to sign in": Case(
+        LoginMethodRemove, http=lambda s: ("DELETE", f"/api/v1/me/identities/{s.identity}", None),
+    ),
+    "remove one-time codes": Case(
+        LoginMethodRemove, http=lambda s: ("DELETE", "/api/v1/me/totp", None), via="totp",
+    ),
+    "lock": Case(
+        AccountLock,
+        http=lambda s: ("PUT", f"/api/v1/users/{s.outsider.username}", {"disabled": True}),
+        mutation=lambda s: (
+            "setUserDisabled", {"username": s.outsider.username, "disabled": True},
+        ),
+        needs="staff",
+    ),
+    "make an invitation": Case(
+        InviteCreate,
+        http=lambda s: ("POST", "/api/v1/invites", {"rooms": [s.room]}),
+        needs="staff",
+        via="invites",
+    ),
+    "remove an invitation": Case(
+        InviteRemove,
+        http=lambda s: ("DELETE", "/api/v1/invites/0123456789abcdef", None),
+        needs="staff",
+        via="invites",
+    ),
+    "create": Case(
+        RoomCreate,
+        op=lambda s: ("create", {"name": "new"}),
+        http=lambda s: ("POST", "/api/v1/rooms", {"name": "new"}),
+        mutation=lambda s: ("createRoom", {"name": "new", "kind": "PUBLIC"}),
+        inside=lambda s, service, user: service.rooms.create(user, RoomKind.PUBLIC, "new"),
+    ),
+    "create a direct room": Case(
+        RoomCreate,
+        op=lambda s: ("create", {"kind": "direct", "members": [s.outsider.id]}),
+        http=lambda s: ("POST", "/api/v1/rooms", {"kind": "direct", "members": [s.outsider.id]}),
+        mutation=lambda s: ("createRoom", {"kind": "DIRECT", "members": [s.outsider.id]}),
+        inside=lambda s, service, user: service.rooms.create(
+            user, RoomKind.DIRECT, None, members=[s.outsider.id]
+        ),
+    ),
+    "change": Case(
+        RoomChange,
+        op=lambda s: ("change", {"room": s.room, "topic": "new"}),
+        http=lambda s: ("PATCH", f"/api/v1/rooms/{s.room}", {"topic": "new"}),
+        mutation=lambda s: ("changeRoom", {"roomId": s.room, "topic": "new"}),
+        inside=in_room(lambda s, service, user, room: service.rooms.change(user, room, None, "new")),
+        needs="moderator",
+    ),
+    "join": Case(
+        RoomJoin,
+        op=lambda s: ("join", {"room": s.elsewhere}),
+        http=lambda s: ("POST", f"/api/v1/rooms/{s.elsewhere}/join", {}),
+        mutation=lambda s: ("joinRoom", {"roomId": s.elsewhere}),
+        inside=in_room(lambda s, service, user, room: service.rooms.join(user, room), True),
+    ),
+    "leave": Case(
+        RoomLeave,
+        op=lambda s: ("leave", {"room": s.room}),
+        http=lambda s: ("POST", f"/api/v1/rooms/{s.room}/leave", {}),
+        mutation=lambda s: ("leaveRoom", {"roomId": s.room}),
+        inside=in_room(lambda s, service, user, room: service.rooms.leave(user, room)),
+    ),
+    "invite": Case(
+        RoomInvite,
+        op=lambda s: ("invite", {"room": s.room, "user": s.outsider.id}),
+        http=lambda s: ("POST", f"/api/v1/rooms/{s.room}/members", {"user": s.outsider.id}),
+        mutation=lambda s: ("inviteMember", {"roomId": s.room, "userId": s.outsider.id}),
+        inside=in_room(lambda s, service, user, room: service.rooms.invite(user, room, s.outsider.id)),
+    ),
+    "kick": Case(
+        RoomRemove,
+        op=lambda s: ("kick", {"room": s.room, "user": s.member.id}),
+        http=lambda s: ("DELETE", f"/api/v1/rooms/{s.room}/members/{s.member.id}", None),
+        mutation=lambda s: ("removeMember", {"roomId": s.room, "userId": s.member.id}),
+        inside=in_room(lambda s, service, user, room: service.rooms.kick(user, room, s.member.id)),
+        needs="moderator",
+    ),
+    "role": Case(
+        RoomAppoint,
+        op=lambda s: ("role", {"room": s.room, "user": s.member.id, "role": "admin"}),
+        http=lambda s: (
+            "PUT", f"/api/v1/rooms/{s.room}/members/{s.member.id}", {"role": "admin"},
+        ),
+        mutation=lambda s: (
+            "setMemberRole", {"roomId": s.room, "userId": s.member.id, "role": "ADMIN"},
+        ),
+        inside=in_room(
+            lambda s, service, user, room: service.rooms.appoint(
+                user, room, s.member.id, RoomRole.ADMIN
+            )
+        ),
+        needs="moderator",
+    ),
+    "send": Case(
+        MessageSend,
+        op=lambda s: ("send", {"room": s.room, "client_id": "n", "body": "new"}),
+        http=lambda s: (
+            "POST", f"/api/v1/rooms/{s.room}/messages", {"client_id": "n", "body": "new"},
+        ),
+        mutation=lambda s: ("sendMessage", {"roomId": s.room, "clientId": "n", "body": "new"}),
+        inside=in_room(lambda s, service, user, room: service.messages.post(user, room, "n", "new")),
+    ),
+    "edit": Case(
+        MessageEdit,
+        op=lambda s: ("edit", {"room": s.room, "message": s.message, "body": "new"}),
+        http=lambda s: ("PATCH", f"/api/v1/rooms/{s.room}/messages/{s.message}", {"body": "new"}),
+        mutation=lambda s: (
+            "editMessage", {"roomId": s.room, "messageId": s.message, "body": "new"},
+        ),
+        inside=in_room(
+            lambda s, service, user, room: service.messages.edit(user, room, s.message, "new")
+        ),
+    ),
+    "schedule": Case(
+        MessageSchedule,
+        http=lambda s: (
+            "POST", "/api/v1/scheduled",
+            {"client_id": "n", "room": s.room, "body": "new", "at": LATER},
+        ),
+        mutation=lambda s: (
+            "scheduleMessage", {"clientId": "n", "roomId": s.room, "body": "new", "at": LATER},
+        ),
+        via="scheduled",
+    ),
+    "change what is scheduled": Case(
+        MessageSchedule,
+        http=lambda s: ("PATCH", "/api/v1/scheduled?client_id=waiting", {"body": "new"}),
+        mutation=lambda s: ("changeScheduledMessage", {"clientId": "waiting", "body": "new"}),
+        via="scheduled",
+    ),
+    "delete": Case(
+        MessageDelete,
+        op=lambda s: ("delete", {"room": s.room, "message": s.message}),
+        http=lambda s: ("DELETE", f"/api/v1/rooms/{s.room}/messages/{s.message}", None),
+        mutation=lambda s: ("deleteMessage", {"roomId": s.room, "messageId": s.message}),
+        inside=in_room(lambda s, service, user, room: service.messages.delete(user, room, s.message)),
+    ),
+    "react": Case(
+        React,
+        op=lambda s: ("react", {"room": s.room, "message": s.message, "emoji": "🙂"}),
+        http=lambda s: (
+            "POST", f"/api/v1/rooms/{s.room}/messages/{s.message}/reactions", {"emoji": "🙂"},
+        ),
+        mutation=lambda s: (
+            "addReaction", {"roomId": s.room, "messageId": s.message, "emoji": "🙂"},
+        ),
+        inside=in_room(
+            lambda s, service, user, room: service.messages.react(user, room, s.message, "🙂")
+        ),
+    ),
+    "unreact": Case(
+        React,
+        op=lambda s: ("unreact", {"room": s.room, "message": s.pinned, "emoji": "🙂"}),
+        http=lambda s: (
+            "DELETE", f"/api/v1/rooms/{s.room}/messages/{s.pinned}/reactions?emoji=🙂", None,
+        ),
+        mutation=lambda s: (
+            "removeReaction", {"roomId": s.room, "messageId": s.pinned, "emoji": "🙂"},
+        ),
+        inside=in_room(
+            lambda s, service, user, room: service.messages.unreact(user, room, s.pinned, "🙂")
+        ),
+    ),
+    "pin": Case(
+        Pin,
+        op=lambda s: ("pin", {"room": s.room, "message": s.message}),
+        mutation=lambda s: ("pinMessage", {"roomId": s.room, "messageId": s.message}),
+        inside=in_room(
+            lambda s, service, user, room: service.messages.pin(user, room, s.message, True)
+        ),
+        needs="moderator",
+    ),
+    "unpin": Case(
+        Pin,
+        op=lambda s: ("unpin", {"room": s.room, "message": s.pinned}),
+        mutation=lambda s: ("unpinMessage", {"roomId": s.room, "messageId": s.pinned}),
+        inside=in_room(
+            lambda s, service, user, room: service.messages.pin(user, room, s.pinned, False)
+        ),
+        needs="moderator",
+    ),
+    "interact": Case(
+        Interact,
+        op=lambda s: ("interact", {"room": s.room, "message": s.asking, "part": "yes"}),
+        http=lambda s: (
+            "POST", f"/api/v1/rooms/{s.room}/messages/{s.asking}/interactions", {"part": "yes"},
+        ),
+        mutation=lambda s: (
+            "interact", {"roomId": s.room, "messageId": s.asking, "part": "yes"},
+        ),
+        inside=in_room(
+            lambda s, service, user, room: service.interactions.interact(
+                user, room, s.asking, "yes", {}
+            )
+        ),
+    ),
+    "command": Case(
+        RunCommand,
+        op=lambda s: ("command", {"room": s.room, "text": "/shrug", "client_id": "c"}),
+        http=lambda s: (
+            "POST", f"/api/v1/rooms/{s.room}/commands", {"text": "/shrug", "client_id": "c"},
+        ),
+        mutation=lambda s: (
+            "runCommand", {"roomId": s.room, "text": "/shrug", "clientId": "c"},
+        ),
+        inside=in_room(
+            lambda s, service, user, room: service.commands.run(user, room, "/shrug", "c")
+        ),
+    ),
+    "begin an upload": Case(
+        UploadBegin,
+        http=lambda s: (
+            "POST", "/api/v1/uploads", None, {"headers": TUS | {"Upload-Length": "1"}},
+        ),
+        inside=_upload,
+        via="uploads",
+    ),
+    "finish an upload": Case(
+        UploadFinish,
+        http=lambda s: ("PATCH", s.upload, None, {"headers": ADDING, "content": b"x"}),
+        via="uploads",
+    ),
+    "webhook": Case(
+        WebhookPost,
+        http=lambda s: (
+            "POST", "/hooks/ci", {"text": "done"},
+            {"headers": {"Authorization": f"Bearer {HOOK_TOKEN}"}},
+        ),
+        via="webhooks",
+    ),
+}  # fmt: skip
+
+SETTINGS = {
+    "plugins.enabled": [
+        "memory",
+        "password",
+        "graphql",
+        "slash_commands",
+        "scheduled",
+        "invites",
+        "totp",
+        "disk_blobs",
+        "uploads",
+        "webhooks",
+        "judge",
+    ],
+    "plugin.webhooks.incoming.ci.room": HOOK_ROOM,
+    "plugin.webhooks.incoming.ci.name": "CI",
+    "plugin.webhooks.incoming.ci.token_sha256": sha256(HOOK_TOKEN.encode()).hexdigest(),
+}
+
+
+def needed(actor: Actor, case: Case) -> bool:
+    """Whether the actor has the rights for it."""
+    if case.needs == "staff":
+        return actor == "admin"
+    return case.needs == "anybody" or actor != "member"
+
+
+async def built(judged: Running, actor: Actor) -> Scene:
+    """A new scene, with what `Scene` says, while nothing is refused."""
+    host, member, outsider = await judged.people("host", "member", "outsider")
+    if actor == "bot":
+        name = member.id  # another one each time
+        bot = await judged.run(lambda server: server.context("judge").bot(name, "Robot"))
+        acting = Person(judged, {"id": bot.id, "username": bot.username}, "")
+    else:
+        (acting,) = await judged.people("actor")
+    if actor == "admin":
+        await judged.run(
+            lambda server: server.service.accounts.set_role(acting.username, ServerRole.ADMIN)
+        )
+
+    async def made(server: Any) -> Scene:
+        service: Service = server.service
+        get, rooms, messages = service.accounts.get, service.rooms, service.messages
+        user = await get(acting.id)
+        room = await rooms.create(
+            await get(host.id), RoomKind.PUBLIC, "room", members=[member.id, acting.id]
+        )
+        if actor != "member":
+            await rooms.appoint(await get(host.id), room, acting.id, RoomRole.OWNER)
+        elsewhere = await rooms.create(await get(outsider.id), RoomKind.PUBLIC, "elsewhere")
+        message, _ = await messages.post(user, room, f"message {room.id}", "message")
+        pinned, _ = await messages.post(user, room, f"pinned {room.id}", "pinned")
+        await messages.pin(await get(host.id), room, pinned.id, True)
+        await messages.react(user, room, pinned.id, "🙂")
+        identity = Identity(method="totp", subject=acting.id)
+        await service.accounts.link(user, identity)
+        (linked,) = await service.accounts.identities.of(user.id)
+        return Scene(
+            acting, member, outsider, room.id, elsewhere.id, message.id, pinned.id, "", "", linked.id
+        )  # fmt: skip
+
+    scene: Scene = await judged.run(made)
+    asked = await judged.http("POST", "/judge/ask", {"user": acting.id, "room": scene.room})
+    scene = scene._replace(asking=asked.json())
+    if actor != "bot":
+        waiting = {"client_id": "waiting", "room": scene.room, "body": "later", "at": LATER}
+        assert (await acting.http("POST", "/api/v1/scheduled", waiting)).is_success
+        headers = TUS | {"Upload-Length": "1"}
+        upload = await acting.http("POST", "/api/v1/uploads", headers=headers)
+        scene = scene._replace(upload=upload.headers["Location"])
+    return scene
+
+
+def literal(value: Any) -> str:
+    """A value in GraphQL's own notation; names in capitals are those of enumerations."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {literal(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    is_enumeration = isinstance(value, str) and value.isupper() and value.isalpha()
+    return value if is_enumeration else json.dumps(value, ensure_ascii=False)
