@@ -41,6 +41,8 @@ class Breaker:
 
     def admits(self, user: str) -> bool:
         """Whether the plugin may be called on behalf of this user now."""
+        if not self._strikes and not self._failed:
+            return True
         now = time.monotonic()
         strikes = self._strikes.get(user)
         if strikes is not None and strikes.count >= self._limit and now < strikes.until:
@@ -55,8 +57,9 @@ class Breaker:
     def note(self, user: str, *, failed: bool) -> None:
         """Note the outcome of a call on behalf of this user."""
         if not failed:
-            self._strikes.pop(user, None)
-            self._failed.clear()
+            if self._strikes or self._failed:
+                self._strikes.pop(user, None)
+                self._failed.clear()
             return
         until = time.monotonic() + self._seconds
         strikes = self._strikes.setdefault(user, Strikes())

@@ -18,7 +18,7 @@ from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invoca
 from chatserver.hooks.drafts import kind_of
 from chatserver.hooks.filters import FoundRoom, SearchQuery, are_ids, is_search
 from chatserver.hooks.guard import Call, Guard, PluginFailed
-from chatserver.hooks.observers import Observers
+from chatserver.hooks.observers import Observers, note_actor
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.registering import ContextOf
 from chatserver.hooks.traced_guard import TracedGuard
@@ -190,6 +190,7 @@ class HookCalls:
         if active.absent:
             _demand_present(active.absent, name, getattr(action, "room", None))
         action = clean(action)
+        note_actor(by)
         for call in active.changing_actions.get(kind, ()):
             given = {"action": action, "user": user, "via": via}
             is_answer = partial(_is_changed, action, clean)

@@ -70,6 +70,18 @@ async def finish(
     except StopIteration as done:
         result: T = done.value
         return result
+    return await finish_rest(work, first, deadline, leave=leave, holds=holds)
+
+
+async def finish_rest(
+    work: Coroutine[Any, Any, T],
+    first: object,
+    deadline: float | Deadline,
+    *,
+    leave: bool,
+    holds: Sequence[Instance] = (),
+) -> T:
+    """Like `finish`, for a coroutine whose first step waits for `first`."""
     limit = deadline.begin() if isinstance(deadline, Deadline) else asyncio.timeout(deadline)
     for instance in holds:
         instance.enter()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from types import CoroutineType
 from typing import Any, NamedTuple, NoReturn
 
 from loguru import logger
@@ -12,7 +13,7 @@ from chatserver.errors import ChatError
 from chatserver.hooks import door
 from chatserver.hooks.actions import Action
 from chatserver.hooks.breaker import Breaker
-from chatserver.hooks.deadline import Deadline, Late, finish
+from chatserver.hooks.deadline import Deadline, Late, finish, finish_rest
 from chatserver.hooks.instance import Instance
 from chatserver.hooks.policy import Policy
 from chatserver.runtime.measure import Measures
@@ -68,7 +69,7 @@ class Guard:
     def __init__(self, settings: PluginsConfig, measures: Measures) -> None:
         self._settings = settings
         # One for each plugin and hook, as a working hook must not hide a failing one.
-        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._breakers: dict[tuple[str, str], Breaker | None] = {}
         self._seconds = measures.histogram(
             "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
         )
@@ -109,7 +110,18 @@ class Guard:
                 with door.entered(call.plugin):
                     answer = await finish(call(**given), seconds, leave=False, holds=call.holds)
             else:
-                answer = await finish(call(**given), seconds, leave=True, holds=call.holds)
+                work = call.function(*[given[name] for name in call.arguments])
+                if type(work) is not CoroutineType:
+                    answer = await finish(work, seconds, leave=True, holds=call.holds)
+                else:
+                    try:
+                        first = work.send(None)
+                    except StopIteration as done:  # as most do, and `finish` would, but later
+                        answer = done.value
+                    else:
+                        answer = await finish_rest(
+                            work, first, seconds, leave=True, holds=call.holds
+                        )
             failed = not is_answer(answer)
         except Late:
             failed = True
@@ -147,14 +159,11 @@ class Guard:
         self._passed.add(labels=(plugin, hook))
 
     def _breaker(self, hook: str, plugin: str) -> Breaker | None:
-        if hook in WITHOUT_BREAKER:
-            return None
-        found = self._breakers.get((plugin, hook))
-        if found is None:
-            found = self._breakers[plugin, hook] = Breaker(
-                self._settings.breaker_failures, self._settings.breaker_seconds
-            )
-        return found
+        key = (plugin, hook)
+        if key not in self._breakers:
+            made = Breaker(self._settings.breaker_failures, self._settings.breaker_seconds)
+            self._breakers[key] = None if hook in WITHOUT_BREAKER else made
+        return self._breakers[key]
 
     def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
         self.note_crash(hook, plugin, error)

@@ -10,6 +10,7 @@ from chatserver.config import LimitsConfig
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.actions import MessageDelete, Pin, React
 from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.observers import note_actor
 from chatserver.hooks.types import DataChange, Draft
 from chatserver.interfaces import Store
 from chatserver.model import (
@@ -196,6 +197,7 @@ class Messages:
         """Let plugins change and check the draft, and look up the mentioned users."""
         demand(user, room, Right.POST if draft.message is None else Right.EDIT)
         check_body(draft.body, self._limits.message_chars)
+        note_actor(user.id)
         if self._hooks.active.messages_are_checked:
             draft = await self._hooks.change_message(draft, user, self.data.from_plugin)
             if draft.data:

@@ -1,6 +1,7 @@
 """The circuit breaker stops calling a failing plugin for those who make it fail, and for nobody else."""
 
 import asyncio
+import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,11 +17,14 @@ from chatserver.hooks import deadline
 from chatserver.hooks.breaker import Breaker
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.guard import PluginFailed
+from chatserver.hooks.observers import OWN_BURST
 from chatserver.hooks.types import Draft, LoginAttempt
 from chatserver.model import RoomKind, User
+from chatserver.testing.running import running as open_server
 from chatserver.testing.samples import posted
 from tests.core.hooking import DRAFT, USER, errors, hooks_of, user
 from tests.core.test_plugins import loaded
+from tests.waiting import until
 
 CRAFTED = Draft(room="r", body="crafted")
 SHORT = 0.05  # a deadline, where every call is late anyway
@@ -464,3 +468,42 @@ async def test_a_plugin_without_message_hooks_has_no_on_failure(tmp_path: Path) 
 async def test_a_plugin_may_not_have_a_setting_of_that_name(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="plugin takes_on_failure: its Config may not have on_f"):
         Server(loaded(tmp_path, "memory", "password", "takes_on_failure"))
+
+
+async def test_an_observer_that_answers_itself_ends(tmp_path: Path) -> None:
+    echo = """
+        import chatserver
+
+        class Plugin:
+            def __init__(self, config: chatserver.Settings) -> None:
+                self.seen = 0
+
+            @chatserver.hookimpl
+            async def startup(self, context: chatserver.Context) -> None:
+                self.context, self.bot = context, await context.bot("echo")
+
+            @chatserver.hookimpl
+            async def on_event(self, event: chatserver.AnyEvent) -> None:
+                if isinstance(event, chatserver.MessagePosted):
+                    self.seen += 1
+                    service = self.context.service
+                    room = await service.rooms.get(event.room)
+                    if room.role(self.bot.id) is None:
+                        await service.rooms.join(self.bot, room)
+                    await service.messages.post(self.bot, room, f"c{event.seq}", "again")
+    """
+    (tmp_path / "echo.py").write_text(textwrap.dedent(echo))
+    async with open_server("echo", settings={"plugins.folder": str(tmp_path)}) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("tea")
+        plugin = next(each.instance for each in chat._server._plugins.all if each.name == "echo")
+
+        def dropped() -> float:
+            return errors(chat._server.hooks).get(("echo", "on_event", "answers_itself"), 0)
+
+        await ada.post(room, "hello")
+        await until(lambda: dropped() >= 1)
+        answered = plugin.seen
+        assert OWN_BURST <= answered < OWN_BURST + 100
+        await ada.post(room, "and now?")  # it is still told of others
+        await until(lambda: plugin.seen > answered and dropped() >= 2)

@@ -1,0 +1,92 @@
+"""A plugin with every hook that is called while a server runs, made from the specification: a new one is here, too.
+
+A test sets `fault`: the hook, the way it goes wrong, and the id of the user for whom it does.
+"""
+
+import asyncio
+import inspect
+from typing import Any
+
+import msgspec
+
+import chatserver
+from chatserver.hooks.actions import ACTIONS
+from chatserver.hooks.loading import ACTION_HOOKS, hook_names
+from chatserver.hooks.specs import Hooks
+
+ONCE = ("startup", "shutdown")
+RUNNING = [
+    name
+    for name in hook_names()
+    if inspect.iscoroutinefunction(getattr(Hooks, name)) and name not in ONCE
+]
+HUGE = "x" * 5_000_000
+
+
+class Plugin:
+    def __init__(self, config: chatserver.Settings) -> None:
+        self.fault: tuple[str, str, str] = ("", "", "")
+        self.called: set[str] = set()
+
+    async def meet(self, hook: str, given: dict[str, Any]) -> Any:
+        self.called.add(hook)
+        name, how, user = self.fault
+        if name != hook or user_of(given) != user:
+            return None
+        match how:
+            case "raise":
+                raise RuntimeError("broken on purpose")
+            case "exit":
+                raise SystemExit(1)
+            case "hang":
+                await asyncio.Event().wait()
+            case "slow":
+                await asyncio.sleep(0.05)
+                return None
+            case "huge":
+                return huge(hook, given)
+        return 42  # of a wrong type
+
+
+def user_of(given: dict[str, Any]) -> str:
+    """The id of the user for whom a hook is called."""
+    if (user := given.get("user")) is not None:
+        return str(user.id)
+    if "event" in given:
+        return str(given["event"].author.id)
+    if "attempt" in given:
+        return given["attempt"].user or ""
+    if "change" in given:
+        return str(given["change"].user)
+    return str(given["look"].user) if "look" in given else ""
+
+
+def huge(hook: str, given: dict[str, Any]) -> Any:
+    """An answer of the right type that is far too large."""
+    if hook.startswith("check_"):
+        return chatserver.Refusal(HUGE)
+    if "draft" in given:
+        return msgspec.structs.replace(given["draft"], body=HUGE)
+    if "action" in given:
+        return msgspec.structs.replace(given["action"], name=HUGE)
+    if "query" in given:
+        return msgspec.structs.replace(given["query"], text=HUGE)
+    return [HUGE] * 100
+
+
+def hook(name: str) -> Any:
+    """A hook with all arguments that its specification has."""
+    arguments = [
+        each for each in inspect.signature(getattr(Hooks, name)).parameters if each != "self"
+    ]
+    given = ", ".join(f"{each!r}: {each}" for each in arguments)
+    source = f"async def {name}(self, {', '.join(arguments)}):\n    return await self.meet({name!r}, {{{given}}})"
+    made: dict[str, Any] = {}
+    exec(source, made)
+    if name in ACTION_HOOKS:
+        return chatserver.hookimpl(actions=ACTIONS)(made[name])
+    return chatserver.hookimpl(made[name])
+
+
+for each in RUNNING:
+    setattr(Plugin, each, hook(each))
