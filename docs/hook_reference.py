@@ -21,6 +21,9 @@ from chatserver.hooks.specs import Hooks
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
 
 
+CODE_CHARS = 100  # in a line; longer ones are broken as ruff does
+
+
 def reference() -> str:
     """The hooks, then the types of their arguments and results."""
     return "\n\n".join(
@@ -45,7 +48,12 @@ def signature(name: str) -> str:
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
     function.decorator_list = []
     function.body = [ast.Expr(ast.Constant(...))]
-    return " ".join(ast.unparse(function).split())
+    declared = " ".join(ast.unparse(function).split())
+    if len(declared) <= CODE_CHARS:
+        return declared
+    head, _, rest = declared.partition("(")
+    arguments, _, returned = rest.rpartition(") -> ")
+    return f"{head}(\n    {arguments}\n) -> {returned}"
 
 
 def _hooks() -> Iterator[str]:

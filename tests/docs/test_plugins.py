@@ -314,7 +314,7 @@ def test_the_tests_on_the_page_pass(folder: Path) -> None:
 def test_every_hook_is_documented_with_its_arguments(hook: str) -> None:
     section = PAGE.read_text().partition(f"### `{hook}`\n")[2].partition("\n#")[0]
     arguments = list(inspect.signature(getattr(Hooks, hook)).parameters)
-    found = re.search(rf"def {hook}\((.*?)\)", section)
+    found = re.search(rf"def {hook}\((.*?)\)", section, re.DOTALL)
     assert found, "the page has no signature"
     assert [argument.partition(":")[0].strip() for argument in found[1].split(",")] == arguments
     answers = {
