@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
-from chatserver.model import RoomKind, RoomRole
+from chatserver.model import RoomKind, RoomRole, ServerRole
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,14 @@ class SignIn(Action, frozen=True, kw_only=True):
 
     address: str
     method: str = "password"
+
+
+class ProfileChange(Action, frozen=True, kw_only=True):
+    """The user chooses another shown name."""
+
+    changeable = ("name",)
+
+    name: str
 
 
 class RoomCreate(Action, frozen=True, kw_only=True):
@@ -140,6 +148,13 @@ class AccountLock(Action, frozen=True, kw_only=True):
 
     account: str
     locked: bool
+
+
+class RoleChange(Action, frozen=True, kw_only=True):
+    """The user, of the staff, gives an account (id) another role on the server."""
+
+    account: str
+    role: ServerRole
 
 
 ACTIONS: tuple[type[Action], ...] = tuple(Action.__subclasses__())

@@ -125,6 +125,16 @@ class HookCalls:
         self._absent = absent
         self.messages_are_checked = self._messages_are_checked or MESSAGE in absent
 
+    def listed(self) -> list[tuple[str, list[str]]]:
+        """The plugins that are on, in their order, each with the hooks that it has."""
+        return [
+            (
+                name,
+                [hook for hook, calls in self._calls.items() if name in {c.plugin for c in calls}],
+            )
+            for name in self._settings.enabled
+        ]
+
     # -- at start ------------------------------------------------------------------------------
 
     def provide_store(self) -> Store:

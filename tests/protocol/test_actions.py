@@ -13,8 +13,10 @@ from chatserver import (
     Interact,
     MessageDelete,
     Pin,
+    ProfileChange,
     React,
     Register,
+    RoleChange,
     RoomAppoint,
     RoomChange,
     RoomCreate,
@@ -81,6 +83,12 @@ CASES = {
         ),
         by_staff=True,
     ),
+    "appoint on the server": Case(
+        RoleChange,
+        http=lambda s: ("PUT", f"/users/{s.outsider.username}", {"role": "guest"}),
+        by_staff=True,
+    ),
+    "rename oneself": Case(ProfileChange, http=lambda s: ("PATCH", "/me", {"name": "Another"})),
     "create": Case(
         RoomCreate,
         op=lambda s: ("create", {"name": "new"}),
@@ -209,6 +217,7 @@ OTHER_ROUTES |= {
 }
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
 OTHER_ROUTES |= {("POST", "/login/begin"), ("POST", "/login/proceed"), ("PUT", "/me/password")}
+OTHER_ROUTES |= {("POST", "/admin/claims/release")}
 OTHER_ROUTES |= {("DELETE", "/me/sessions/{session}"), ("DELETE", "/me/identities/{identity}")}
 OTHER_MUTATIONS = {"endSession", "changePassword"}
 OTHER_MUTATIONS |= {"logout", "markRead", "setTyping", "sendMessage", "editMessage"}
