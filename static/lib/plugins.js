@@ -10,14 +10,16 @@ export class Plugins {
   #connection;
   #store;
   #styles;
+  #notices;
 
   /** `styles` is where style sheets are added: the document's head. */
-  constructor({ places, api, connection, store, styles }) {
+  constructor({ places, api, connection, store, styles, notices }) {
     this.#places = places;
     this.#api = api;
     this.#connection = connection;
     this.#store = store;
     this.#styles = styles;
+    this.#notices = notices;
   }
 
   /** Loads all parts, each by itself: one that fails leaves the others and the page as they are. */
@@ -61,6 +63,8 @@ export class Plugins {
       request: (method, path, body) => this.#api.call(method, path, body),
       /** Why something was refused, in the reader's language. */
       errorText,
+      /** Shows a notification, `{title, body, room}`: in the page, or on the desktop of somebody who is away. */
+      notify: (notice) => this.#notices.notify(plugin, notice),
       me: () => frozen(store.me),
       room: (id) => frozen(outline(store.room(id))),
     });

@@ -46,12 +46,24 @@ export class RoomsStore extends EventTarget {
     this.#changed(null);
   }
 
+  /** I am the same, by another name. */
+  renamed(me) {
+    this.me = me;
+    this.#changed(null);
+  }
+
   room(id) {
     return this.rooms.get(id);
   }
 
   joined() {
     return [...this.rooms.values()].filter((room) => room.joined);
+  }
+
+  /** Whether I may change the room's name and topic. What the server says counts; this is what to offer. */
+  maySteer(id) {
+    const room = this.rooms.get(id);
+    return room?.kind !== "direct" && [room?.role, this.me?.role].some((role) => STEWARDS.has(role));
   }
 
   /** Whether I may pin messages there. What the server says counts; this is what to offer. */

@@ -68,6 +68,11 @@ export class Session extends EventTarget {
 
   // -- what the elements ask for
 
+  /** The user has another name, or another role. */
+  renamed(me) {
+    this.#store.renamed(me);
+  }
+
   /** Makes sure that the newest page of a room is here. */
   async open(id) {
     const room = this.#store.room(id);
@@ -159,6 +164,11 @@ export class Session extends EventTarget {
     const known = new Map(elsewhere.flat().map((member) => [member.id, member]));
     for (const { id } of here) known.delete(id);
     return [...known.values()];
+  }
+
+  /** Changes `name`, `topic`, or both. */
+  async change(room, fields) {
+    await this.#connection.request("change", { room, ...fields });
   }
 
   async invite(room, user) {

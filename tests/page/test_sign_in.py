@@ -92,6 +92,7 @@ def test_one_time_codes_are_enrolled_and_asked_for(person: PersonFactory, server
     found.expected.append(r"401 \(Unauthorized\).*/api/v1/login")
     page = found.page
     page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-security").click()
     page.get_by_test_id("link-totp").click()
     secret = page.get_by_test_id("shown-secret").locator("output").inner_text()
     page.get_by_test_id("step-code").fill(codes.code_at(secret, int(time.time() // 30)))
@@ -121,11 +122,13 @@ def test_a_person_ends_another_session_and_changes_the_password(
     expect(other.page.get_by_test_id("my-name")).to_have_text("Mia")
     page = mia.page
     page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-sessions").click()
     rows = page.get_by_test_id("sessions").locator("li")
     expect(rows).to_have_count(2)
     rows.get_by_role("button").click()
     expect(rows).to_have_count(1)
     expect(other.page.get_by_test_id("notice")).to_be_visible()
+    page.get_by_test_id("settings-security").click()
     page.get_by_test_id("password-old").fill("not the old one")
     page.get_by_test_id("password-new").fill("another good battery")
     page.get_by_test_id("change-password").click()

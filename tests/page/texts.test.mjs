@@ -18,12 +18,12 @@ test("both languages have the same texts with the same places to fill in", () =>
 });
 
 test("every text that the code names exists, and none is left over", () => {
-  const code = ["", "lib/", "elements/"]
+  const code = ["", "lib/", "elements/", "elements/settings/"]
     .flatMap((folder) => readdirSync(new URL(folder, STATIC)).filter((name) => name.endsWith(".js")).map((name) => new URL(folder + name, STATIC)))
     .map((file) => readFileSync(file, "utf8"))
     .join("\n");
   for (const [, key] of code.matchAll(/\bt\("([\w.]+)"/g)) assert.ok(key in en, key);
-  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.)/; // put together from parts
+  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.)/; // put together from parts
   for (const key of own(en)) assert.ok(built.test(key) || code.includes(`"${key}"`), `${key} is not used`);
 });
 
