@@ -128,6 +128,7 @@ from chatserver.interfaces import (
     Tracer,
     Unread,
 )
+from chatserver.localized import Localized, in_language
 from chatserver.model import (
     AnyEvent,
     MemberChanged,
@@ -237,6 +238,7 @@ __all__ = [
     "InteractionReply",
     "Invocation",
     "Job",
+    "Localized",
     "LoginAttempt",
     "LoginClient",
     "LoginDone",
@@ -358,6 +360,7 @@ __all__ = [
     "from_extra",
     "hookimpl",
     "how_to_install",
+    "in_language",
     "may_read",
     "message_seq",
     "nfkc",

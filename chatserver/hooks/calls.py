@@ -14,7 +14,7 @@ import msgspec
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.actions import ACTIONS, Action
-from chatserver.hooks.arguments import check_command
+from chatserver.hooks.arguments import ABOUT_CHARS, check_command
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
 from chatserver.hooks.deadline import Deadline
@@ -50,6 +50,7 @@ from chatserver.hooks.types import (
     Route,
 )
 from chatserver.interfaces import Authenticator, Bus, Records, Store, Tracer
+from chatserver.localized import is_localized
 from chatserver.model import AnyEvent, User
 from chatserver.runtime.measure import Measures
 
@@ -723,9 +724,13 @@ def _are_suggestions(answer: object) -> bool:
     if answer is None:
         return True
     return isinstance(answer, list | tuple) and all(
-        isinstance(each, Suggestion) and _is_text(each.value) and _is_text(each.about)
+        isinstance(each, Suggestion) and _is_text(each.value) and _is_about(each.about)
         for each in answer
     )
+
+
+def _is_about(value: object) -> bool:
+    return _is_text(value) or is_localized(value, ABOUT_CHARS)
 
 
 def _is_text(value: object) -> bool:

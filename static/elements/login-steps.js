@@ -5,7 +5,7 @@
  */
 
 import { h } from "../lib/dom.js";
-import { errorText, t } from "../lib/i18n.js";
+import { errorText, said, t } from "../lib/i18n.js";
 import { View } from "./view.js";
 
 const INPUTS = {
@@ -36,13 +36,13 @@ class LoginSteps extends View {
       location.assign(step.url);
       return;
     }
-    this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, step.error ?? "");
+    this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, said(step.error));
     this.#submit = h("button", { class: "primary wide", type: "submit", "data-testid": "step-submit" }, t("login.next"));
     const fields = step.fields ?? [];
     this.#form = h(
       "form",
       { class: "stack", method: "post", "data-testid": `step-${progress.method}`, onsubmit: (event) => void this.#onSubmit(event) },
-      step.text && h("p", {}, step.text),
+      step.text && h("p", {}, said(step.text)),
       ...fields.map(field),
       this.#error,
       this.#submit,
@@ -94,7 +94,8 @@ class LoginSteps extends View {
   }
 }
 
-function field({ name, label, kind = "text", required = true, value = "" }) {
+function field({ name, label: given, kind = "text", required = true, value = "" }) {
+  const label = said(given);
   if (kind === "shown") {
     const shown = /^otpauth:/.test(value) ? h("a", { href: value }, label) : h("output", { class: "shown-value", dir: "auto" }, value);
     return h("div", { class: "field", "data-testid": `shown-${name}` }, h("span", {}, label), shown);

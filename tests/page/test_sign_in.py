@@ -51,6 +51,17 @@ def test_a_method_has_a_button_and_its_steps_are_drawn(
     expect(page.get_by_test_id("my-name")).to_have_text("rita")
 
 
+def test_labels_and_texts_of_the_server_are_in_the_readers_language(
+    person: PersonFactory, server: Server
+) -> None:
+    page = person(server, locale="ja-JP").page
+    page.goto(server.url)
+    expect(page.get_by_test_id("login-invite")).to_have_text("招待")
+    page.get_by_test_id("login-invite").click()
+    expect(page.get_by_label("招待コード")).to_be_visible()
+    expect(page.get_by_label("表示名")).to_be_visible()
+
+
 def test_a_refusal_leads_back_to_the_password_with_its_reason(
     person: PersonFactory, server: Server
 ) -> None:

@@ -1,5 +1,6 @@
 """What staff of the server do over HTTP: all accounts, their roles, plugins and claims."""
 
+import time
 from typing import Any
 
 import pytest
@@ -93,6 +94,26 @@ async def test_claims_of_a_plugin_that_is_off_are_seen_and_released(server: Runn
     await answer(chief, "POST", path, {"plugin": "doorkeeper"})
     _, found = await answer(chief, "GET", "/api/v1/admin/plugins")
     assert "doorkeeper" not in {plugin["name"] for plugin in found["plugins"]}
+
+
+async def test_roles_and_releases_need_a_recent_confirmation(server: Running) -> None:
+    chief, other = await staffed(server)
+
+    async def set_clock(running: Any, ahead: float) -> None:
+        running.service.accounts.sessions._clock = lambda: time.time() + ahead
+
+    await server.run(lambda running: set_clock(running, 601))
+    try:
+        for method, path, body in (
+            ("PUT", f"/api/v1/users/{other.username}", {"role": "guest"}),
+            ("POST", "/api/v1/admin/claims/release", {"plugin": "x"}),
+        ):
+            status, found = await answer(chief, method, path, body)
+            assert (status, found["error"]["code"]) == (403, "auth.confirm")
+        _, found = await answer(chief, "GET", f"/api/v1/users/{other.username}")
+        assert found["role"] == "member"
+    finally:
+        await server.run(lambda running: set_clock(running, 0))
 
 
 async def test_one_chooses_another_name(server: Running) -> None:
