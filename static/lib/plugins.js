@@ -1,6 +1,6 @@
 /** Loads the modules of plugins, and gives each the interface by which it works in the page. */
 
-import { currentLanguage, errorText } from "./i18n.js";
+import { currentLanguage, errorText, said } from "./i18n.js";
 
 const VERSION = 1;
 
@@ -56,6 +56,8 @@ export class Plugins {
       },
       /** The text of a key in the language of the moment; `{name}` in it is replaced. */
       t: (key, values = {}) => filled(texts[currentLanguage()]?.[key] ?? texts.en?.[key] ?? key, values),
+      /** A text of the server, which may be given by language, in that of the moment. */
+      said,
       language: currentLanguage,
       /** Calls the plugin's own operation `PLUGIN.name`. Rejects with an error that has a `code`. */
       call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),

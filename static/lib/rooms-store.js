@@ -3,6 +3,8 @@
  * and fires "change" ({room: id or null for the list}). It sends no requests. No DOM.
  */
 
+import { Attached } from "./attached.js";
+
 export const TYPING_MS = 5_000;
 const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the seq of a `read` is a marker
 const STEWARDS = new Set(["owner", "admin"]); // of a room, or of the server
@@ -31,6 +33,7 @@ function freshRoom() {
     typing: new Map(),
     held: false, // somebody reads further up: nothing may be forgotten
     draft: "",
+    attached: new Attached(), // to the draft
     wanted: null, // the seq of a message that somebody wants to see
   };
 }
@@ -42,6 +45,7 @@ export class RoomsStore extends EventTarget {
 
   reset(me = null) {
     this.me = me;
+    for (const room of this.rooms.values()) room.attached.clear();
     this.rooms.clear();
     this.#changed(null);
   }

@@ -6,6 +6,7 @@
  * "presence" ({users: {id: online}}), "note" ({room, text}: for me alone).
  */
 
+import { dataOf } from "./attached.js";
 import { clientId } from "./ids.js";
 import { Outbox } from "./outbox.js";
 
@@ -91,9 +92,9 @@ export class Session extends EventTarget {
     this.refreshRooms().catch(() => {});
   }
 
-  send(room, body, replyTo) {
+  send(room, body, replyTo, attached) {
     this.#typed.delete(room);
-    return this.outbox.add(room, body, replyTo);
+    return this.outbox.add(room, body, replyTo, attached);
   }
 
   typing(room, now = Date.now()) {
@@ -339,8 +340,8 @@ export class Session extends EventTarget {
     for (const { client_id } of page.messages) this.outbox.confirmed(client_id);
   }
 
-  async #post({ room, client_id, body, reply_to }) {
-    const fields = reply_to ? { room, client_id, body, reply_to } : { room, client_id, body };
+  async #post({ room, client_id, body, reply_to, attached }) {
+    const fields = { room, client_id, body, reply_to, data: attached && dataOf(attached) }; // JSON leaves out what is undefined
     const answer = await this.#connection.request("send", fields);
     const seen = this.#store.room(room)?.lastSeq ?? 0;
     if (answer.seq <= seen) queueMicrotask(() => this.outbox.confirmed(client_id)); // its event was here before its answer
