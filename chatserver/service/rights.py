@@ -132,8 +132,8 @@ def demand_right_to_appoint(user: User, role: ServerRole, new: ServerRole) -> No
 
     Owners of the server may give any; its admins those below their own, to accounts below their own.
     """
-    demand_staff(user)
-    if user.role is not ServerRole.OWNER and (role in _STAFF or new in _STAFF):
+    is_below = role not in _STAFF and new not in _STAFF
+    if user.role is not ServerRole.OWNER and not (user.role is ServerRole.ADMIN and is_below):
         raise ChatError("user.forbidden")
 
 
