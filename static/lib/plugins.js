@@ -23,7 +23,7 @@ export class Plugins {
   }
 
   /** Loads all parts, each by itself: one that fails leaves the others and the page as they are. */
-  async load(parts, importing = (url) => import(url)) {
+  async load(parts, importing = fromThisServer) {
     await Promise.all(parts.map((part) => this.#loadOne(part, importing)));
   }
 
@@ -71,6 +71,11 @@ export class Plugins {
       room: (id) => frozen(outline(store.room(id))),
     });
   }
+}
+
+/** The page's own files may come from elsewhere (`server.static_url`), those of plugins do not. */
+function fromThisServer(url) {
+  return import(new URL(url, location.href).href);
 }
 
 /** One line in the console that names the plugin. */

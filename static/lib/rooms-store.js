@@ -45,8 +45,7 @@ export class RoomsStore extends EventTarget {
 
   reset(me = null) {
     this.me = me;
-    for (const room of this.rooms.values()) room.attached.clear();
-    this.rooms.clear();
+    for (const id of [...this.rooms.keys()]) this.#forget(id);
     this.#changed(null);
   }
 
@@ -79,9 +78,15 @@ export class RoomsStore extends EventTarget {
   /** The answer of the `rooms` operation: rooms it leaves out are gone. */
   applySnapshot(list) {
     const names = new Set(list.map(({ id }) => id));
-    for (const id of this.rooms.keys()) if (!names.has(id)) this.rooms.delete(id);
+    for (const id of [...this.rooms.keys()]) if (!names.has(id)) this.#forget(id);
     for (const said of list) this.#describe(said);
     this.#changed(null);
+  }
+
+  /** The room is gone, and so is what was to be sent to it. */
+  #forget(id) {
+    this.rooms.get(id).attached.clear();
+    this.rooms.delete(id);
   }
 
   #describe(said) {

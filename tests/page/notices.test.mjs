@@ -63,6 +63,8 @@ test("permission is asked for only when the person switches it on", async () => 
   assert.deepEqual([Desktop.asked, notices.desktop], [1, "on"]);
   await notices.switchDesktop(false);
   assert.equal(notices.desktop, "off");
+  await notices.switchDesktop(true);
+  assert.equal(Desktop.asked, 1); // it is granted already
   Desktop.permission = "denied";
   assert.equal(notices.desktop, "denied");
 });

@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.page.people import Person, PersonFactory, Server
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"plugins.enabled": json.dumps(["memory", "password", "metrics"])}
+    settings = {
+        "plugins.folder": str(Path(__file__).parent / "plugins"),
+        "plugins.enabled": json.dumps(["memory", "password", "metrics", "claimant"]),
+    }
     server = Server(tmp_path_factory.mktemp("settings"), "memory", settings)
     server.start()
     yield server
@@ -85,9 +90,103 @@ def test_staff_finds_an_account_gives_a_role_and_locks_it(
     expect(page.get_by_test_id("user-lock")).to_be_hidden()
 
 
+def test_a_sensitive_change_is_made_after_a_confirmation(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    person(server).sign_up("cat-confirmed", "Cat")
+    page = owner.page
+    opened(page, "users")
+    page.get_by_test_id("users-search").fill("cat-confirmed")
+    page.get_by_test_id("users-search").press("Enter")
+    row = page.get_by_test_id("user")
+    expect(row).to_have_count(1)
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        """As ten minutes after the sign-in."""
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.url)
+        error = {"error": {"code": "auth.confirm", "message": "Confirm.", "retry": "never"}}
+        route.fulfill(status=403, json=error)
+
+    page.route("**/api/v1/users/*", refuse_once)
+    row.get_by_test_id("user-role").select_option("admin")
+    password = page.get_by_role("textbox", name="Password")
+    password.fill("wrong")
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("step-error")).not_to_be_empty()
+    expect(row.get_by_test_id("user-role")).to_have_value("member")
+    password.fill(PASSWORD)
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    expect(row.get_by_test_id("user-role")).to_have_value("admin")
+    page.unroute("**/api/v1/users/*")
+
+
 def test_staff_sees_the_plugins(server: Server, owner: Person) -> None:
     opened(owner.page, "plugins")
     expect(owner.page.get_by_test_id("plugin-password")).to_contain_text("provide_authenticator")
+
+
+def test_staff_releases_what_a_plugin_claims(server: Server, owner: Person) -> None:
+    page = owner.page
+    opened(page, "plugins")
+    row = page.get_by_test_id("plugin-claimant")
+    expect(row).to_contain_text("guards Pin: all rooms")
+    row.get_by_role("button", name="Release: guards Pin: all rooms").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    expect(row).not_to_contain_text("guards")
+
+
+DESKTOP = """
+  window.told = [];
+  window.asked = 0;
+  window.Notification = class {
+    static permission = "default";
+    static async requestPermission() {
+      window.asked += 1;
+      this.permission = "granted";
+    }
+    constructor(title, { body }) {
+      window.told.push([title, body]);
+      window.last = this;
+    }
+    close() {}
+  };
+  Object.defineProperty(document, "hidden", { get: () => window.isAway ?? false });
+"""
+
+
+def test_a_direct_message_comes_to_the_desktop_of_somebody_who_wants_that(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server)
+    aya.context.add_init_script(DESKTOP)
+    aya.page.goto(server.url)  # with the script
+    aya.sign_up("aya-desktop", "Aya")
+    ben = person(server).sign_up("ben-desktop", "Ben")
+    page = aya.page
+    opened(page, "notifications")
+    assert page.evaluate("asked") == 0
+    page.get_by_label("Show notifications on this device").check()
+    expect(page.get_by_test_id("desktop")).to_be_checked()
+    assert page.evaluate("asked") == 1
+    page.get_by_test_id("settings-close").click()
+    page.evaluate("isAway = true")
+    ben.page.get_by_test_id("new-room").click()
+    ben.page.get_by_test_id("kind-direct").check()
+    ben.page.get_by_test_id("room-name").fill("aya-desktop")
+    ben.page.get_by_test_id("create-room").click()
+    ben.in_room("Aya")
+    expect(page.get_by_test_id("room").filter(has_text="Ben")).to_be_visible()
+    ben.say("Are you there?")
+    wait_until(lambda: page.evaluate("told.length") == 1)
+    assert page.evaluate("told") == [["Ben", "Are you there?"]]
+    page.evaluate("last.onclick()")
+    aya.sees("Are you there?")
 
 
 def test_a_narrow_screen_has_one_column(person: PersonFactory, server: Server) -> None:
