@@ -1,7 +1,7 @@
 """The interactive parts of messages: texts, buttons, menus and forms, as data that every client can show.
 
-A closed, small vocabulary. What a click means is known to the plugin alone: clients send ids. Imports nothing of
-the project.
+A closed, small vocabulary. What a click means is known to the plugin alone: clients send ids. Labels and texts may
+be given by language. Imports nothing of the project but that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +10,17 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from chatserver.localized import LANGUAGES, Tag
+
 NAMESPACE = "parts"  # of the data of a message
 ITEMS, OPTIONS, FIELDS = 25, 50, 10  # at most, in one message, menu, form
 FIELD_CHARS = 4000
 
 PartId = Annotated[str, Meta(min_length=1, max_length=64)]
-Label = Annotated[str, Meta(min_length=1, max_length=80)]
+_Label = Annotated[str, Meta(min_length=1, max_length=80)]
+_Text = Annotated[str, Meta(min_length=1, max_length=2000)]
+Label = _Label | Annotated[Mapping[Tag, _Label], Meta(min_length=1, max_length=LANGUAGES)]
+Text = _Text | Annotated[Mapping[Tag, _Text], Meta(min_length=1, max_length=LANGUAGES)]
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,7 +35,7 @@ class TextPart(
 ):
     """A text, written like the text of a message."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=2000)]
+    text: Text
 
 
 class Button(

@@ -25,7 +25,7 @@ from chatserver.service.interactions import Interacted
 from chatserver.service.rooms import RoomView
 from chatserver.service.switches import PluginState, Switched
 from chatserver.version import __version__
-from chatserver.web import api, login
+from chatserver.web import administration, api, login
 from chatserver.web.base import ErrorReply
 
 
@@ -56,15 +56,19 @@ CALLS = [
     Call("GET", "/api/v1/login/return", None, 303, Empty, "Where another server leads the browser back to, which this leads into the page.", ("state",)),
     Call("POST", "/api/v1/logout", None, 200, Empty, "Revoke the session, and close its connections."),
     Call("GET", "/api/v1/me", None, 200, User, "The signed-in user."),
+    Call("PATCH", "/api/v1/me", api.ProfileChange, 200, User, "Choose another shown name."),
     Call("GET", "/api/v1/me/sessions", None, 200, login.OwnSessions, "The user's sessions, newest first."),
     Call("DELETE", "/api/v1/me/sessions/ID", None, 200, Empty, "End one of them; connections that use it are closed."),
     Call("GET", "/api/v1/me/identities", None, 200, login.OwnIdentities, "What is linked with the account to sign in by other methods."),
     Call("DELETE", "/api/v1/me/identities/ID", None, 200, Empty, "Remove one of them; not the last way to sign in."),
     Call("PUT", "/api/v1/me/password", login.PasswordChange, 200, Empty, "Change one's own password; all other sessions end."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
-    Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
+    Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out or let it in again, or give it another role. Staff only; a role needs a recent confirmation."),
     Call("GET", "/api/v1/plugins", None, 200, PluginList, "The plugins of this node, on or off. For owners of the server."),
     Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, or give it its new settings. For owners of the server."),
+    Call("GET", "/api/v1/admin/users", None, 200, administration.UserList, "Accounts with `text` in their user name or shown name. Staff only.", ("text", "after", "limit")),
+    Call("GET", "/api/v1/admin/plugins", None, 200, administration.PluginList, "The plugins of the node, and what they claim. Staff only."),
+    Call("POST", "/api/v1/admin/claims/release", administration.ClaimRelease, 200, administration.ClaimList, "End claims of a plugin. Staff only, after a recent confirmation."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
     Call("GET", _ROOM, None, 200, RoomView, "One room."),

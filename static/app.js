@@ -3,6 +3,7 @@
 import { Api } from "./lib/api.js";
 import { h } from "./lib/dom.js";
 import { chooseLanguage, currentLanguage, errorText, startLanguage, t } from "./lib/i18n.js";
+import { Notices } from "./lib/notices.js";
 import { Places } from "./lib/places.js";
 import { Plugins } from "./lib/plugins.js";
 import { RoomsStore } from "./lib/rooms-store.js";
@@ -16,7 +17,8 @@ const store = new RoomsStore();
 const connection = new Connection({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
 const session = new Session({ api, connection, store, storage: sessionStorage });
 const places = new Places();
-const plugins = new Plugins({ places, api, connection, store, styles: document.head });
+const notices = new Notices({ places, store, storage: localStorage });
+const plugins = new Plugins({ places, api, connection, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const root = document.querySelector("#root");
 let notice = "";
@@ -31,7 +33,7 @@ function atStart() {
 
 function show() {
   document.documentElement.lang = currentLanguage();
-  root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places, api }) : h("sign-in", { api, "data-notice": notice, ...waiting }));
+  root.replaceChildren(store.me ? h("chat-app", { session, store, connection, places, api, notices }) : h("sign-in", { api, "data-notice": notice, ...waiting }));
   waiting = {};
 }
 
@@ -46,6 +48,7 @@ root.addEventListener("language-chosen", ({ detail }) => {
   chooseLanguage(detail.language, localStorage);
   show();
 });
+session.addEventListener("message", ({ detail }) => void notices.message(detail));
 session.addEventListener("signed-out", ({ detail }) => {
   notice = detail.reason === "expired" ? t("signedOut.expired") : "";
   history.replaceState(null, "", location.pathname);

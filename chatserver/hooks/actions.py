@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from chatserver.blobs.model import Blob
-from chatserver.model import RoomKind, RoomRole
+from chatserver.model import RoomKind, RoomRole, ServerRole
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +49,14 @@ class LoginMethodRemove(Action, frozen=True, kw_only=True):
     """The user removes a way to sign in, or a second step, by the name of its method."""
 
     method: str
+
+
+class ProfileChange(Action, frozen=True, kw_only=True):
+    """The user chooses another shown name."""
+
+    changeable = ("name",)
+
+    name: str
 
 
 class RoomCreate(Action, frozen=True, kw_only=True):
@@ -243,6 +251,13 @@ class AccountLock(Action, frozen=True, kw_only=True):
 
     account: str
     locked: bool
+
+
+class RoleChange(Action, frozen=True, kw_only=True):
+    """The user, of the staff, gives an account (id) another role on the server."""
+
+    account: str
+    role: ServerRole
 
 
 ACTIONS: tuple[type[Action], ...] = tuple(Action.__subclasses__())

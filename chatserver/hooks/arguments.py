@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import msgspec
 
 from chatserver.hooks.commands import Command
+from chatserver.localized import is_localized
 from chatserver.model import RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
 
@@ -88,8 +89,10 @@ def check_command(command: Command) -> None:
     """Raise `TypeError` or `ValueError` for a command that cannot be offered."""
     if not NAME.fullmatch(command.name):
         raise ValueError("its name must be 1 to 32 of a-z, 0-9 and -")
-    if not 1 <= len(command.about.strip()) <= ABOUT_CHARS:
-        raise ValueError(f"about must be a sentence of at most {ABOUT_CHARS} characters")
+    if not is_localized(command.about, ABOUT_CHARS):
+        raise ValueError(
+            f"about must be a sentence of at most {ABOUT_CHARS} characters, or one for each language"
+        )
     for name in ("run", "complete"):
         function = getattr(command, name)
         is_left_out = name == "complete" and function is None

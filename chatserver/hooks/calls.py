@@ -14,6 +14,7 @@ from chatserver.errors import ChatError
 from chatserver.hooks import door, lifecycle
 from chatserver.hooks.actions import Action
 from chatserver.hooks.active import Absent, Active, Calls, compiled, holds
+from chatserver.hooks.arguments import ABOUT_CHARS
 from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
 from chatserver.hooks.drafts import kind_of
 from chatserver.hooks.filters import FoundRoom, SearchQuery, are_ids, is_search
@@ -36,6 +37,7 @@ from chatserver.hooks.types import (
     Refusal,
 )
 from chatserver.interfaces import Tracer
+from chatserver.localized import is_localized
 from chatserver.model import AnyEvent, User
 from chatserver.runtime.measure import Measures
 
@@ -96,6 +98,14 @@ class HookCalls:
     def plugins(self) -> frozenset[str]:
         """The names of the plugins that are on."""
         return self.active.plugins
+
+    def listed(self) -> list[tuple[str, list[str]]]:
+        """The plugins that are on, by name, each with the hooks that it has."""
+        calls = self.active.calls.items()
+        return [
+            (name, [hook for hook, found in calls if name in {call.plugin for call in found}])
+            for name in sorted(self.plugins)
+        ]
 
     def operation(self, name: str) -> Operation | None:
         """The operation that a plugin adds under this name."""
@@ -404,9 +414,13 @@ def _are_suggestions(answer: object) -> bool:
     if answer is None:
         return True
     return isinstance(answer, list | tuple) and all(
-        isinstance(each, Suggestion) and _is_text(each.value) and _is_text(each.about)
+        isinstance(each, Suggestion) and _is_text(each.value) and _is_about(each.about)
         for each in answer
     )
+
+
+def _is_about(value: object) -> bool:
+    return _is_text(value) or is_localized(value, ABOUT_CHARS)
 
 
 def _is_text(value: object) -> bool:

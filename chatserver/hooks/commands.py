@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta
 
+from chatserver.localized import Localized
 from chatserver.model import RoomKind, RoomRole, ServerRole, User
 from chatserver.roomlog.room import Room
 
@@ -48,7 +49,7 @@ class Suggestion(msgspec.Struct, frozen=True):
     """A value for the argument that is being typed, and what it means. The server quotes it if needed."""
 
     value: str
-    about: str = ""
+    about: Localized = ""
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +63,8 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A command. `name` is 1 to 32 of a-z, 0-9 and `-`; `about` is one sentence for the list of commands.
+    """A command. `name` is 1 to 32 of a-z, 0-9 and `-`; `about` is one sentence for the list of commands, or one
+    for each language.
 
     The fields of `arguments` are read in their order. A field is a `str` (one word, or several in quotes), an
     `int`, a `float`, a `bool` (yes or no), a `Literal` or an enumeration of texts, a `User` (typed as @name), a
@@ -79,7 +81,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    about: str
+    about: Localized
     run: Callable[[Invocation[Any]], Awaitable[CommandAnswer | None]]
     arguments: type[msgspec.Struct] = NoArguments
     usage: str = ""

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from chatserver.hooks.types import Refusal
+from chatserver.localized import Localized
 from chatserver.model import ServerRole, User
 
 Purpose: TypeAlias = Literal["sign_in", "link", "confirm", "challenge"]
@@ -17,7 +18,7 @@ FieldKind: TypeAlias = Literal[
 class LoginField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A field of a form, drawn by every client.
 
-    `label` is English, as are all texts of the server; `value` is filled in. A field of the kind `shown` is read
+    `label` is a text, or texts by language; `value` is filled in. A field of the kind `shown` is read
     only; with `data` `{"qr": {"size": N, "path": "…"}}` its value is drawn as a QR code, too: N modules wide and
     high, the dark ones as the `d` of an SVG path. Of a `username`, the failures of a name from one network count
     together. For a `passkey`, `data` has the options of WebAuthn in their JSON form, as `get` or as `create`, and
@@ -25,7 +26,7 @@ class LoginField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     name: str
-    label: str
+    label: Localized
     kind: FieldKind = "text"
     required: bool = True
     value: str = ""
@@ -41,8 +42,8 @@ class LoginForm(
     """
 
     fields: tuple[LoginField, ...] = ()
-    text: str = ""
-    error: str = ""
+    text: Localized = ""
+    error: Localized = ""
     keep: Mapping[str, Any] = {}
 
 
@@ -120,10 +121,10 @@ Demand: TypeAlias = Callable[[User, Identity], Awaitable[bool]]
 class LoginMethod(msgspec.Struct, frozen=True, kw_only=True):
     """A way to sign in, or a second step after another one.
 
-    `name` has 1 to 32 of a-z 0-9 _ -, and stays for ever: identities are stored with it. `label` is shown, with
-    `icon`: the `d` of an SVG path of 24 × 24. `begin` makes the first step, `proceed` the next one from an
-    answer: of a form, the texts of its fields; of a redirect, the values of the query. A method sees each answer
-    once. An error refuses the sign-in; a `ChatError` is an answer to the client.
+    `name` has 1 to 32 of a-z 0-9 _ -, and stays for ever: identities are stored with it. `label` (a text, or
+    texts by language) is shown, with `icon`: the `d` of an SVG path of 24 × 24. `begin` makes the first step,
+    `proceed` the next one from an answer: of a form, the texts of its fields; of a redirect, the values of the
+    query. A method sees each answer once. An error refuses the sign-in; a `ChatError` is an answer to the client.
 
     `purposes`: `sign_in`; `link`, a signed-in user adds this way to sign in, or enrols; `confirm`, a signed-in
     user confirms to be there; `challenge`, a second step after another method. `demand` says whether a user, whom
@@ -135,7 +136,7 @@ class LoginMethod(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    label: str
+    label: Localized
     begin: Begin
     proceed: Proceed
     icon: str = ""

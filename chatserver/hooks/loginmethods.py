@@ -19,10 +19,12 @@ from chatserver.hooks.login import (
     Purpose,
 )
 from chatserver.hooks.types import Refusal
+from chatserver.localized import is_localized
 from chatserver.model import User
 
 HOOK = "register_login_methods"
 TAKEN = ("password",)  # names of the server's own methods
+LABEL_CHARS = 80
 KEPT_BYTES = 16384  # of what a method keeps, as JSON
 STEP_BYTES = 65536  # of what a client gets
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -33,6 +35,8 @@ def method_problems(method: LoginMethod) -> Iterator[str]:
     """Mistakes in a method's fields, one text each."""
     if not _NAME.fullmatch(method.name):
         yield "a name has 1 to 32 of a-z 0-9 _ -"
+    if not is_localized(method.label, LABEL_CHARS):
+        yield f"label is a text of at most {LABEL_CHARS} characters, or one for each language"
     if method.name in TAKEN:
         yield "this name is taken by the server"
     unknown = [each for each in method.purposes if each not in get_args(Purpose)]

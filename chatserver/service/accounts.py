@@ -10,7 +10,14 @@ import msgspec
 from chatserver.config import Config
 from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
-from chatserver.hooks.actions import AccountLock, PasswordChange, Register, SignIn
+from chatserver.hooks.actions import (
+    AccountLock,
+    PasswordChange,
+    ProfileChange,
+    Register,
+    RoleChange,
+    SignIn,
+)
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.login import Identity, LoginClient
 from chatserver.hooks.types import AccountChange, Actor
@@ -29,6 +36,7 @@ from chatserver.service.names import clean_person_name, clean_username
 from chatserver.service.newcomers import Newcomers, looks
 from chatserver.service.own_account import THE_SERVER, OwnAccount
 from chatserver.service.owners import Owners
+from chatserver.service.rights import demand_right_to_appoint
 from chatserver.service.similar import Similar
 
 PASSWORD_CHARS = 1024  # a longer password is refused before any work is done
@@ -408,6 +416,28 @@ class Accounts(OwnAccount):
         await self._ended(user.id, others, by)
         self._tell("password", user, by)
 
+    async def change_name(self, user: User, name: str, address: str | None = None) -> User:
+        """Change one's own shown name, as plugins want it.
+
+        Raises `ChatError` request.invalid, user.exists, action.refused.
+        """
+        action = await self._hooks.allow(ProfileChange(name=name), user, clean=_clean_profile)
+        by = Actor(user=user.id, address=address)
+        return await self.rename(user.username, name=action.name, by=by)
+
+    async def appoint(
+        self, actor: User, username: str, role: ServerRole, address: str | None = None
+    ) -> User:
+        """Give an account another role on the server, for staff. `address` is the actor's.
+
+        Raises `ChatError` user.forbidden, auth.address, user.not_found, user.last_owner, action.refused.
+        """
+        self._administration.demand(actor, address)
+        user = await self._named(username)
+        demand_right_to_appoint(actor, user.role, role)
+        await self._hooks.allow(RoleChange(account=user.id, role=role), actor)
+        return await self.set_role(username, role, Actor(user=actor.id, address=address))
+
     async def set_role(self, username: str, role: ServerRole, by: Actor = THE_SERVER) -> User:
         """Give an account another role on the server. Raises `ChatError` user.not_found, user.last_owner."""
         user = await self._named(username)
@@ -547,6 +577,11 @@ class Accounts(OwnAccount):
                 subscriber.pipe.close(CLOSE_REJECTED, "the session has ended")
             else:
                 self._hub.update_user(found)
+
+
+def _clean_profile(action: ProfileChange) -> ProfileChange:
+    """The action with a clean name. Raises `ChatError` request.invalid."""
+    return msgspec.structs.replace(action, name=clean_person_name(action.name))
 
 
 def _cleaned(action: Register) -> Register:

@@ -45,9 +45,16 @@ class Claims:
             await self._changes.announce("claims", plugin)
 
     async def release(
-        self, plugin: str, action: type[Action] | str | None = None, room: str | None = None
+        self,
+        plugin: str,
+        action: type[Action] | str | None = None,
+        room: str | None = None,
+        by: str = "",
     ) -> list[Claim]:
-        """End a claim, or all of a plugin's if `action` is None. Returns those that were there."""
+        """End a claim, or all of a plugin's if `action` is None. Returns those that were there.
+
+        `by` is the id of the user of the staff who does it, for the log. Raises `ValueError` for an unknown action.
+        """
         name = None if action is None else _name(action)
         ended = [
             claim
@@ -56,6 +63,8 @@ class Claims:
         ]
         for claim in ended:
             await self._store.delete(SPACE, _key(claim))
+            if by:
+                logger.warning("{} released what {} claimed: {}", by, plugin, claim.action)
         if ended:
             await self._changes.announce("claims", plugin)
             await self.load()

@@ -15,6 +15,10 @@ from chatserver.hooks.types import Look, Sight
 from chatserver.interfaces import Store, StoredSession
 from chatserver.model import AnyEvent, MemberEvent, RoomChanged, User
 from chatserver.service.accounts import Accounts
+from chatserver.service.directory import folded_name
+
+PAGE = 500  # accounts in one query
+LOOKED_AT = 5000  # accounts in one search: more take another request
 
 
 class Inspected(msgspec.Struct, frozen=True):
@@ -68,6 +72,28 @@ class Inspection:
         """Accounts by ascending id > `after`."""
         self._tell("users")
         return await self._accounts.list(after, limit)
+
+    async def find_users(
+        self, text: str, after: str = "", limit: int = 50
+    ) -> tuple[list[User], str | None]:
+        """Accounts with the text in their user name or shown name, by ascending id > `after`.
+
+        Looks at `LOOKED_AT` accounts at most. Returns them, and where to go on: None if that was all.
+        """
+        self._tell("users")
+        wanted, found, looked_at = folded_name(text), list[User](), 0
+        while looked_at < LOOKED_AT:
+            page = await self._accounts.list(after, PAGE)
+            for user in page:
+                after = user.id
+                if wanted in user.username or wanted in folded_name(user.name):
+                    found.append(user)
+                if len(found) == limit:
+                    return found, after
+            if len(page) < PAGE:
+                return found, None
+            looked_at += PAGE
+        return found, after
 
     async def user(self, user: str) -> User:
         """Raises `ChatError` user.not_found."""

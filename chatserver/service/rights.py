@@ -127,6 +127,16 @@ def is_staff(user: User) -> bool:
     return user.role in _STAFF
 
 
+def demand_right_to_appoint(user: User, role: ServerRole, new: ServerRole) -> None:
+    """Raise user.forbidden unless the user may give an account of this role the new one.
+
+    Owners of the server may give any; its admins those below their own, to accounts below their own.
+    """
+    is_below = role not in _STAFF and new not in _STAFF
+    if user.role is not ServerRole.OWNER and not (user.role is ServerRole.ADMIN and is_below):
+        raise ChatError("user.forbidden")
+
+
 def demand_staff(user: User) -> None:
     """Raise user.forbidden unless the user is an owner or admin of the server."""
     if user.disabled or user.role not in _STAFF:

@@ -8,7 +8,8 @@
     base.py, bodies.py, response_heads.py   shared by all handlers: errors, bodies, headers
     traced_request.py        spans of requests, if there is a tracer
     certificates.py          the certificate of direct TLS
-    api.py, login.py, health.py, pages.py   the HTTP API, signing in, health checks, the page
+    api.py, login.py, administration.py   the HTTP API, signing in, what staff of the server do
+    health.py, pages.py      health checks, the page
     files.py, page_parts.py  files for browsers; what plugins add to the page
     plugin_*.py              requests, streams and sockets that plugins answer
     paths.py, incoming.py    parameters in plugins' paths; bodies that plugins read part by part

@@ -101,7 +101,14 @@ class UserReply(msgspec.Struct, frozen=True):
 
 
 class AccountChange(msgspec.Struct, frozen=True):
-    disabled: bool
+    """What is null stays as it is."""
+
+    disabled: bool | None = None
+    role: ServerRole | None = None
+
+
+class ProfileChange(msgspec.Struct, frozen=True):
+    name: str
 
 
 class SessionHandler(BaseHandler):
@@ -198,11 +205,17 @@ class Logout(SessionHandler):
 class Me(SessionHandler):
     """A page's first request. A use prolongs the session, so it prolongs the cookie as well."""
 
+    json_methods = frozenset(("PATCH",))
+
     async def get(self) -> None:
         user = await self.user()
         if bearer_token(self.request) is None and self.token is not None:
             self.give_cookie(self.token)
         self.reply(user)
+
+    async def patch(self) -> None:
+        given, user = self.body(ProfileChange), await self.user()
+        self.reply(await self.service.accounts.change_name(user, given.name, self.address))
 
 
 class SignedIn(BaseHandler):
@@ -225,12 +238,16 @@ class Users(SignedIn):
         self.reply(found)
 
     async def put(self, username: str) -> None:
-        given = self.body(AccountChange)
-        self.reply(
-            await self.service.accounts.set_disabled(
-                await self.user(), username, given.disabled, self.address
-            )
-        )
+        given, actor, accounts = self.body(AccountChange), await self.user(), self.service.accounts
+        changed = None
+        if given.role is not None:
+            await accounts.demand_recent(actor, self.token)
+            changed = await accounts.appoint(actor, username, given.role, self.address)
+        if given.disabled is not None:
+            changed = await accounts.set_disabled(actor, username, given.disabled, self.address)
+        if changed is None:
+            raise ChatError("request.invalid", "Expected disabled, role, or both.")
+        self.reply(changed)
 
 
 class Rooms(SignedIn):

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginDone, LoginField, LoginForm, LoginRedirect
+from chatserver.localized import Localized
 from chatserver.model import User
 from chatserver.service.login.identities import Linked
 from chatserver.service.login.logins import Begun, Finished, MethodView, Progress, SignedIn
@@ -45,8 +46,8 @@ class FormStep(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     """Fields to fill in; `error` says what was wrong with the last answer."""
 
     fields: list[LoginField]
-    text: str = ""
-    error: str = ""
+    text: Localized = ""
+    error: Localized = ""
 
 
 class RedirectStep(msgspec.Struct, frozen=True, tag_field="kind", tag="redirect"):

@@ -8,7 +8,7 @@ from tornado.web import Application
 
 from chatserver.errors import StartupError
 from chatserver.hooks.types import HealthCheck, PagePart, Route
-from chatserver.web import api, login
+from chatserver.web import administration, api, login
 from chatserver.web.base import BaseHandler, NotFound
 from chatserver.web.bodies import BodiesAfterHeads
 from chatserver.web.gate import Gate
@@ -42,7 +42,10 @@ def application(
     files = StaticFiles(config.server.static, config.server.debug, config.server.static_url)
     clients: list[Address] = [
         (r"/ws", ChatSocket, "/ws", {}),
-        *((path, handler, name, {}) for path, handler, name in (*api.ROUTES, *login.ROUTES)),
+        *(
+            (path, handler, name, {})
+            for path, handler, name in (*api.ROUTES, *login.ROUTES, *administration.ROUTES)
+        ),
         (r"/", FileHandler, "/", {"files": files, "origin": files.origin}),
         (r"/static/(.+)", FileHandler, "/static/FILE", {"files": files, "origin": files.origin}),
         *addresses(parts, debug=config.server.debug),

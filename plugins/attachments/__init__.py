@@ -55,10 +55,12 @@ class AttachmentsPlugin:
 
     def __init__(self, config: object) -> None:
         """It has no settings: sizes and quotas are in [blobs]."""
+        self._has_uploads = False
 
     @hookimpl
     def register_message_data(self, context: Context) -> Sequence[MessageData]:
         self._context = context
+        self._has_uploads = "uploads" in context.service.hooks.plugins
         return [
             MessageData(
                 name=NAME,
@@ -71,8 +73,13 @@ class AttachmentsPlugin:
 
     @hookimpl
     def register_page(self) -> PagePart:
-        folder = Path(__file__).parent / "page"
-        return PagePart(folder=folder, modules=("attachments.js",), styles=("attachments.css",))
+        # Without the plugin `uploads` there is no way for a browser to give files.
+        uploads = ("upload.js",) if self._has_uploads else ()
+        return PagePart(
+            folder=Path(__file__).parent / "page",
+            modules=("attachments.js", *uploads),
+            styles=("attachments.css",),
+        )
 
     @hookimpl
     def register_routes(self) -> Sequence[Route]:

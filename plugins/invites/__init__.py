@@ -58,7 +58,7 @@ class InvitesPlugin:
         return [
             LoginMethod(
                 name="invite",
-                label="Invitation",
+                label={"en": "Invitation", "ja": "招待"},
                 icon=ICON,
                 begin=self._begin,
                 proceed=self._proceed,
@@ -158,10 +158,23 @@ def _form(given: Mapping[str, str], error: str = "") -> LoginForm:
 
     return LoginForm(
         fields=(
-            LoginField(name="code", label="Invitation", value=kept("code")),
-            LoginField(name="username", label="User name", value=kept("username")),
-            LoginField(name="password", label="Password", kind="new_password"),
-            LoginField(name="name", label="Display name", value=kept("name"), required=False),
+            LoginField(
+                name="code", label={"en": "Invitation", "ja": "招待コード"}, value=kept("code")
+            ),
+            LoginField(
+                name="username",
+                label={"en": "User name", "ja": "ユーザー名"},
+                value=kept("username"),
+            ),
+            LoginField(
+                name="password", label={"en": "Password", "ja": "パスワード"}, kind="new_password"
+            ),
+            LoginField(
+                name="name",
+                label={"en": "Display name", "ja": "表示名"},
+                value=kept("name"),
+                required=False,
+            ),
         ),
         error=error,
     )

@@ -1,11 +1,21 @@
 """Messages that users write now and the server posts later."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from chatserver import AccountChange, Context, GraphQLPart, Route, Settings, Timer, hookimpl
+from chatserver import (
+    AccountChange,
+    Context,
+    GraphQLPart,
+    PagePart,
+    Route,
+    Settings,
+    Timer,
+    hookimpl,
+)
 from chatserver_plugins.scheduled.book import ATTEMPTS, TIMER, Book
 from chatserver_plugins.scheduled.graphql import part
 from chatserver_plugins.scheduled.routes import routes
@@ -40,6 +50,11 @@ class ScheduledPlugin:
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
         return routes(self._opened)
+
+    @hookimpl
+    def register_page(self) -> PagePart:
+        folder = Path(__file__).parent / "page"
+        return PagePart(folder=folder, modules=("scheduled.js",), styles=("scheduled.css",))
 
     @hookimpl
     def register_graphql(self) -> Sequence[GraphQLPart]:

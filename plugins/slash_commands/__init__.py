@@ -44,14 +44,17 @@ class SlashCommandsPlugin:
         return [
             Command(
                 name="help",
-                about="List the commands of this room, or explain one.",
+                about={
+                    "en": "List the commands of this room, or explain one.",
+                    "ja": "このルームで使えるコマンドの一覧、または説明を表示します。",
+                },
                 arguments=Named,
                 run=self._help,
                 complete=self._names,
             ),
             Command(
                 name="invite",
-                about="Invite somebody to this room.",
+                about={"en": "Invite somebody to this room.", "ja": "このルームに人を招待します。"},
                 arguments=Invited,
                 rooms=GROUPS,
                 run=self._invite,
@@ -59,21 +62,32 @@ class SlashCommandsPlugin:
             ),
             Command(
                 name="leave",
-                about="Leave this room.",
+                about={"en": "Leave this room.", "ja": "このルームから退出します。"},
                 rooms=GROUPS,
                 run=self._leave,
                 deadline=WRITE_SECONDS,
             ),
-            Command(name="me", about="Say what you are doing.", arguments=Text, run=self._me),
+            Command(
+                name="me",
+                about={"en": "Say what you are doing.", "ja": "自分の様子を伝えます。"},
+                arguments=Text,
+                run=self._me,
+            ),
             Command(
                 name="shrug",
-                about="Send a shrug, behind a text if you like.",
+                about={
+                    "en": "Send a shrug, behind a text if you like.",
+                    "ja": "肩をすくめる顔文字を送ります。前に文章を付けられます。",
+                },
                 arguments=OptionalText,
                 run=self._shrug,
             ),
             Command(
                 name="topic",
-                about="Change the topic of this room.",
+                about={
+                    "en": "Change the topic of this room.",
+                    "ja": "このルームのトピックを変更します。",
+                },
                 arguments=Text,
                 who=chatserver.RoomRole.ADMIN,
                 rooms=GROUPS,
@@ -122,4 +136,4 @@ class SlashCommandsPlugin:
 
 
 def _line(command: CommandView) -> str:
-    return f"{command.usage}: {command.about}"
+    return f"{command.usage}: {chatserver.in_language(command.about)}"

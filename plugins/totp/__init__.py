@@ -9,6 +9,7 @@ from chatserver import (
     AccountChange,
     Context,
     Identity,
+    Localized,
     LoginDone,
     LoginField,
     LoginFlow,
@@ -31,9 +32,19 @@ from chatserver_plugins.totp.enrolments import Enrolments
 from chatserver_plugins.totp.qr import qr_code
 
 ICON = "M8 3h8v18H8zM11 18h2"
-ENROL = "Scan the picture with your app, or add the secret to it. Then type the code that the app shows."
-RECOVERY = "Keep these recovery codes: each replaces one code, if you lose your app."
-WRONG = "This code is not valid."
+ENROL = {
+    "en": "Scan the picture with your app, or add the secret to it. Then type the code that the app shows.",
+    "ja": "アプリで図を読み取るか秘密鍵を登録し、アプリに表示されたコードを入力してください。",
+}
+RECOVERY = {
+    "en": "Keep these recovery codes: each replaces one code, if you lose your app.",
+    "ja": "リカバリーコードを保管してください。アプリを失くしたとき、コードの代わりに 1 回ずつ使えます。",
+}
+CODE = {
+    "en": "Code of your app, or a recovery code",
+    "ja": "アプリのコード、またはリカバリーコード",
+}
+WRONG = {"en": "This code is not valid.", "ja": "このコードは正しくありません。"}
 
 
 class TotpPlugin:
@@ -64,7 +75,7 @@ class TotpPlugin:
         return [
             LoginMethod(
                 name="totp",
-                label="One-time code",
+                label={"en": "One-time code", "ja": "ワンタイムコード"},
                 icon=ICON,
                 begin=self._begin,
                 proceed=self._proceed,
@@ -128,22 +139,32 @@ class TotpPlugin:
         # From now on somebody relies on it, so nobody signs in while this plugin is off.
         await self._claim(SignIn)
         shown = "\n".join(recovery)
-        field = LoginField(name="recovery", label="Recovery codes", kind="shown", value=shown)
+        field = LoginField(
+            name="recovery",
+            label={"en": "Recovery codes", "ja": "リカバリーコード"},
+            kind="shown",
+            value=shown,
+        )
         return LoginForm(fields=(field,), text=RECOVERY, keep={"enrolled": True})
 
-    def _enrolment(self, user: User, secret: str, error: str = "") -> LoginForm:
+    def _enrolment(self, user: User, secret: str, error: Localized = "") -> LoginForm:
         address = codes.address(secret, self._issuer, user.username)
         return LoginForm(
             fields=(
-                LoginField(name="secret", label="Secret", kind="shown", value=secret),
+                LoginField(
+                    name="secret",
+                    label={"en": "Secret", "ja": "秘密鍵"},
+                    kind="shown",
+                    value=secret,
+                ),
                 LoginField(
                     name="address",
-                    label="Open in an app",
+                    label={"en": "Open in an app", "ja": "アプリで開く"},
                     kind="shown",
                     value=address,
                     data={"qr": qr_code(address)},
                 ),
-                LoginField(name="code", label="Code", kind="code"),
+                LoginField(name="code", label={"en": "Code", "ja": "コード"}, kind="code"),
             ),
             text=ENROL,
             error=error,
@@ -172,8 +193,8 @@ class TotpPlugin:
         return _reply({"recovery_codes": recovery or []})
 
 
-def _asked(error: str = "") -> LoginForm:
-    field = LoginField(name="code", label="Code of your app, or a recovery code", kind="code")
+def _asked(error: Localized = "") -> LoginForm:
+    field = LoginField(name="code", label=CODE, kind="code")
     return LoginForm(fields=(field,), error=error)
 
 

@@ -1,15 +1,17 @@
 /**
  * The signed-in page: side bar and room side by side, or one of them on a narrow screen. Owns the address
- * (`#room=ID`), the keys that work everywhere, the title and what a screen reader is told.
- * Needs `session`, `store`, `connection`, `places`, `api`.
+ * (`#room=ID`, `#settings=PAGE`), the keys that work everywhere, the title and what a screen reader is told.
+ * Needs `session`, `store`, `connection`, `places`, `api`, `notices`.
  */
 
 import { h, LOGO } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
 import "./connection-status.js";
+import "./notice-list.js";
 import "./room-list.js";
 import "./room-view.js";
+import "./settings-view.js";
 import { View } from "./view.js";
 
 const ANNOUNCED = 20; // messages kept for the screen reader
@@ -20,20 +22,23 @@ class ChatApp extends View {
   connection;
   places;
   api;
+  notices;
+  #room = null; // the last one that was open, to go back to
   #list;
   #main;
   #announcer;
 
   build() {
-    const { session, store, connection, api } = this;
-    this.#list = h("room-list", { class: "side", session, store, api, places: this.places });
+    const { session, store, connection, notices } = this;
+    this.#list = h("room-list", { class: "side", session, store });
     this.#main = h("main", { class: "main" });
     this.#announcer = h("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "data-testid": "announcer" });
-    this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer);
+    this.append(h("connection-status", { session, connection }), this.#list, this.#main, this.#announcer, h("notice-list", { notices }));
     this.listen(this.#list, "room-chosen", ({ detail }) => this.#go(detail.room));
     this.listen(this.#list, "message-chosen", ({ detail }) => this.#goTo(detail));
     this.listen(this, "room-closed", () => this.#go(null));
     this.listen(this, "room-opened", ({ detail }) => this.#go(detail.room));
+    this.listen(this, "settings-closed", () => this.#go(this.#room));
     this.listen(window, "hashchange", () => this.#route());
     this.listen(document, "keydown", (event) => this.#onKey(event));
     this.listen(store, "change", () => this.#title());
@@ -51,7 +56,7 @@ class ChatApp extends View {
 
   #go(room) {
     const hash = room ? `#${new URLSearchParams({ room })}` : "";
-    if (room === this.#active()) this.#main.querySelector("room-view")?.focusComposer();
+    if (room && room === this.#active()) this.#main.querySelector("room-view")?.focusComposer();
     else if (hash) location.hash = hash;
     else {
       history.pushState(null, "", location.pathname);
@@ -66,6 +71,12 @@ class ChatApp extends View {
 
   #route() {
     const room = this.#active();
+    const page = new URLSearchParams(location.hash.slice(1)).get("settings");
+    if (page !== null) {
+      this.#showSettings(page);
+      return;
+    }
+    this.#room = room;
     this.dataset.view = room ? "room" : "list";
     this.#list.active = room;
     this.#list.redraw();
@@ -73,6 +84,15 @@ class ChatApp extends View {
     if (room && this.#main.firstChild?.room === room) return;
     const { session, store, places } = this;
     this.#main.replaceChildren(room ? h("room-view", { session, store, places, "data-room": room }) : welcome());
+  }
+
+  #showSettings(page) {
+    const { session, store, places, api, notices } = this;
+    this.dataset.view = page ? "settings" : "settings-list";
+    this.#title();
+    const shown = this.#main.querySelector("settings-view");
+    if (shown) shown.dataset.page = page;
+    else this.#main.replaceChildren(h("settings-view", { session, store, places, api, notices, "data-page": page }));
   }
 
   #title() {
@@ -107,6 +127,8 @@ class ChatApp extends View {
     } else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
       this.#move(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Escape" && this.#main.querySelector("settings-view")) {
+      this.#go(this.#room);
     } else if (event.key === "Escape" && this.#active()) {
       if (this.#narrow()) this.#go(null);
       else this.#main.querySelector("room-view")?.focusComposer();

@@ -1,15 +1,19 @@
 /**
  * Where a message is written, answered or edited, or a command typed. Needs `session`, `store`, `places` and the
- * attribute data-room. Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch keyboard Enter breaks the line.
+ * attribute data-room. Files that are dropped or pasted go to the plugins that take them. Fires "sent". Enter sends, Shift+Enter breaks the line; on a touch keyboard Enter breaks the line.
  */
 
+import { dataOf } from "../lib/attached.js";
 import { asMessage, asTyped, isCommand } from "../lib/commands.js";
 import { h, icon, ICONS } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
+import { frozen } from "../lib/plugins.js";
+import { chips } from "./composer-chips.js";
 import { ComposerCommands } from "./composer-commands.js";
-import { placeButton } from "./plugin-place.js";
+import { attempt, placeButton } from "./plugin-place.js";
+import "./send-menu.js";
 import { LIST_ID } from "./suggestion-list.js";
 import { View } from "./view.js";
 
@@ -20,6 +24,7 @@ class MessageComposer extends View {
   store;
   places;
   #added;
+  #chips;
   #text;
   #context;
   #error;
@@ -57,14 +62,21 @@ class MessageComposer extends View {
       event.preventDefault();
       void this.#submit();
     };
-    this.#added = h("div", { class: "composer-added", "data-faults": true });
+    this.#added = h("div", { class: "composer-added" });
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("composer.") && this.draw());
     const suggestions = h("suggestion-list");
     this.#commands = new ComposerCommands({ session: this.session, room: this.dataset.room, list: suggestions });
     this.listen(suggestions, "chosen", ({ detail }) => this.#take(detail.text));
     this.listen(suggestions, "active", ({ detail }) => this.#setActive(detail.id));
     this.listen(this.#text, "blur", () => this.#commands.close());
-    this.append(suggestions, this.#context, this.#error, h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, send));
+    this.#chips = h("ul", { class: "composer-chips", "aria-label": t("composer.attached") });
+    const about = () => ({ room: this.#room, me: this.store.me });
+    const later = h("send-menu", { places: this.places, about, context: () => this.#laterContext() });
+    const row = h("form", { class: "composer-row", onsubmit }, this.#added, this.#text, later, send);
+    this.append(suggestions, this.#context, this.#chips, this.#error, h("div", { "data-faults": true }, row));
+    this.listen(this.#room.attached, "change", () => this.#drawChips());
+    this.#drawChips();
+    this.#takeFiles();
     this.#text.value = this.#room.draft;
     this.#grow();
     if (!matchMedia("(pointer: coarse)").matches) this.focusText();
@@ -73,8 +85,74 @@ class MessageComposer extends View {
   draw() {
     const room = this.#room;
     const items = this.places.in("composer.buttons/v1").filter((item) => applies(item, { room, me: this.store.me }));
-    const context = () => Object.freeze({ room: this.dataset.room, text: this.#text.value, insert: (text) => this.#insert(text) });
+    const context = () => this.#contextOf({ text: this.#text.value, insert: (text) => this.#insert(text) });
     this.#added.replaceChildren(...items.map((item) => placeButton(item, context, { class: "round" })));
+  }
+
+  /** What an item of the composer gets. */
+  #contextOf(more) {
+    const { attached } = this.#room;
+    const attach = (namespace, value, options) => attached.add(namespace, value, options);
+    return Object.freeze({ room: this.dataset.room, attach, ...more });
+  }
+
+  /** What an item of `composer.send/v1` gets; null if there is no message to send. */
+  #laterContext() {
+    const body = this.#text.value.trim();
+    const { attached } = this.#room;
+    this.#error.textContent = "";
+    if (this.#editing || isCommand(body) || (!body && !attached.items.length)) this.#error.textContent = t("composer.nothing");
+    else if (attached.isWaiting) this.#error.textContent = t("composer.waiting");
+    else {
+      return Object.freeze({
+        room: this.dataset.room,
+        text: asMessage(body),
+        reply_to: this.#reply?.id ?? null,
+        data: frozen(dataOf(attached.items)),
+        sent: () => this.#sent(),
+      });
+    }
+    return null;
+  }
+
+  #drawChips() {
+    if (!this.#room) return;
+    this.#chips.replaceChildren(...chips(this.#room.attached));
+    this.#chips.hidden = this.#room.attached.items.length === 0;
+    if (!this.#room.attached.isWaiting) this.#error.textContent = "";
+  }
+
+  /** Files that are pasted, or dropped anywhere on the room. */
+  #takeFiles() {
+    const hasFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files") && this.#takers().length > 0;
+    const place = this.parentElement;
+    this.listen(this.#text, "paste", (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length && this.#giveFiles(files)) event.preventDefault();
+    });
+    this.listen(place, "dragover", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      this.classList.add("dropping");
+    });
+    this.listen(place, "dragleave", ({ relatedTarget }) => place.contains(relatedTarget) || this.classList.remove("dropping"));
+    this.listen(place, "drop", (event) => {
+      this.classList.remove("dropping");
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      this.#giveFiles([...event.dataTransfer.files]);
+    });
+  }
+
+  #takers() {
+    return this.places.in("composer.files/v1").filter((item) => applies(item, { room: this.#room, me: this.store.me }));
+  }
+
+  /** Whether an item takes files; the first one gets them. */
+  #giveFiles(files) {
+    const [item] = this.#takers();
+    if (item) void attempt(item, () => item.take(this.#contextOf({ files })), this.#text);
+    return Boolean(item);
   }
 
   /** Puts a text where the cursor is, in place of what is selected. */
@@ -104,6 +182,7 @@ class MessageComposer extends View {
     const answered = this.#room.messages.find(({ id }) => id === message.reply_to);
     if (answered) this.replyTo(answered);
     this.#text.value = [asTyped(message.body), this.#text.value].filter(Boolean).join("\n");
+    for (const { namespace, value, label } of message.attached ?? []) this.#room.attached.add(namespace, value, { label });
     this.#room.draft = this.#text.value;
     this.session.outbox.discard(message.client_id);
     this.#grow();
@@ -184,7 +263,9 @@ class MessageComposer extends View {
   }
 
   async #submit() {
-    const body = this.#text.value.trim();
+    const { attached } = this.#room;
+    // A message needs a text; that of files without one is their names.
+    const body = this.#text.value.trim() || (this.#editing ? "" : attached.items.map(({ label }) => label).join(", "));
     if (!body) return;
     if (this.#editing) {
       await this.#submitEdit(body);
@@ -194,7 +275,17 @@ class MessageComposer extends View {
       await this.#run(body);
       return;
     }
-    this.session.send(this.dataset.room, asMessage(body), this.#reply?.id);
+    if (attached.isWaiting) {
+      this.#error.textContent = t("composer.waiting");
+      return;
+    }
+    this.session.send(this.dataset.room, asMessage(body), this.#reply?.id, attached.take());
+    this.#sent();
+  }
+
+  /** The message is on its way: the composer is empty again. */
+  #sent() {
+    this.#room.attached.take();
     this.#text.value = "";
     this.#room.draft = "";
     this.#clearContext();

@@ -1,7 +1,7 @@
 /** The interactive parts of a message: texts, buttons, menus, forms. What is done with them goes to their plugin. */
 
 import { h } from "../lib/dom.js";
-import { errorText, t } from "../lib/i18n.js";
+import { errorText, said, t } from "../lib/i18n.js";
 import { ask } from "./dialogs.js";
 
 /** A node, or null if there is nothing to show. */
@@ -15,9 +15,9 @@ export function messageParts(message, session) {
 }
 
 const MAKERS = {
-  text: ({ text }) => h("p", { dir: "auto" }, text),
+  text: ({ text }) => h("p", { dir: "auto" }, said(text)),
   button: ({ id, label, style = "default" }, use) =>
-    h("button", { type: "button", class: `part ${style}`, dir: "auto", "data-part": id, onclick: () => void use(id) }, label),
+    h("button", { type: "button", class: `part ${style}`, dir: "auto", "data-part": id, onclick: () => void use(id) }, said(label)),
   menu,
   form,
 };
@@ -31,15 +31,15 @@ function menu({ id, label, options, most = 1 }, use) {
   const select = h("select", { multiple: most > 1, "data-part": id }, most === 1 && h("option", { value: "" }, ""), ...options.map(option));
   if (most === 1) {
     select.addEventListener("change", () => select.value && void use(id, { [id]: [select.value] }));
-    return h("label", { dir: "auto" }, `${label} `, select);
+    return h("label", { dir: "auto" }, `${said(label)} `, select);
   }
   const send = () => use(id, { [id]: [...select.selectedOptions].map(({ value }) => value) });
   const done = h("button", { type: "button", class: "part", onclick: () => void send() }, t("message.send"));
-  return h("div", {}, h("label", { dir: "auto" }, `${label} `, select), done);
+  return h("div", {}, h("label", { dir: "auto" }, `${said(label)} `, select), done);
 }
 
 function option({ id, label }) {
-  return h("option", { value: id }, label);
+  return h("option", { value: id }, said(label));
 }
 
 function form({ id, label, fields }, use) {
@@ -49,8 +49,8 @@ function form({ id, label, fields }, use) {
     const filled = [...inputs].filter(([, { value }]) => value !== "").map(([name, { value }]) => [name, [value]]);
     void use(id, Object.fromEntries(filled));
   };
-  const rows = fields.map((field) => h("label", { dir: "auto" }, `${field.label} `, inputs.get(field.id)));
-  return h("form", { onsubmit }, ...rows, h("button", { type: "submit", class: "part", "data-part": id }, label));
+  const rows = fields.map((field) => h("label", { dir: "auto" }, `${said(field.label)} `, inputs.get(field.id)));
+  return h("form", { onsubmit }, ...rows, h("button", { type: "submit", class: "part", "data-part": id }, said(label)));
 }
 
 function input({ options = [], lines = "one", required = false, max_chars: most = 200 }, place) {

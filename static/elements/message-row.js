@@ -106,7 +106,7 @@ function stateLine({ state, error, client_id }, { session, tell }) {
 
 /** What plugins make of the data that the message carries for them. */
 function data(message, places) {
-  if (message.deleted) return [];
+  if (message.deleted || message.state) return []; // of a message on its way, the server may still change it
   return places
     .in("message.data/v1")
     .filter(({ id }) => Object.hasOwn(message.data ?? {}, id))

@@ -4,6 +4,8 @@ import { h, icon } from "../lib/dom.js";
 import { errorText, t } from "../lib/i18n.js";
 import { complain } from "../lib/plugins.js";
 
+const FAULT_MS = 30_000; // for which a fault stands beside its button
+
 /** A button for an item with `run`. What `run` rejects with is shown beside it. */
 export function placeButton(item, context, attributes = {}) {
   const label = labelOf(item);
@@ -15,7 +17,7 @@ export function placeButton(item, context, attributes = {}) {
       "aria-label": label,
       "data-testid": `place-${item.key}`,
       ...attributes,
-      onclick: ({ currentTarget }) => void run(item, context(), currentTarget),
+      onclick: ({ currentTarget }) => void attempt(item, () => item.run(context()), currentTarget),
     },
     icon(item.icon),
   );
@@ -30,20 +32,31 @@ export function labelOf(item) {
   }
 }
 
-async function run(item, context, button) {
+/** Calls something of an item; a fault is shown in the next `data-faults` around `near`, or after it, with a way to try again. */
+export async function attempt(item, action, near) {
+  const faults = near.closest("[data-faults]");
   try {
-    await item.run(context);
+    await action();
   } catch (error) {
     complain(item.plugin, error);
-    const fault = faultLine(item, error);
-    button.closest("[data-faults]")?.append(fault) ?? button.after(fault);
-    setTimeout(() => fault.remove(), 8_000);
+    const again = () => {
+      fault.remove();
+      void attempt(item, action, near);
+    };
+    const fault = faultLine(item, error, again);
+    for (const old of (faults ?? near.parentNode)?.querySelectorAll?.(".plugin-fault") ?? []) if (old.dataset.item === item.key) old.remove();
+    if (faults) faults.append(fault);
+    else near.after(fault);
+    setTimeout(() => fault.remove(), FAULT_MS);
   }
 }
 
-function faultLine(item, error) {
+/** What failed, and a button that calls `again`. */
+export function faultLine(item, error, again) {
   const reason = error?.code ? errorText(error) : t("plugin.broken");
-  return h("p", { class: "plugin-fault", role: "alert", "data-testid": "plugin-fault" }, t("plugin.failed", { plugin: item.plugin, reason }));
+  const text = h("span", { "data-testid": "plugin-fault" }, t("plugin.failed", { plugin: item.plugin, reason }));
+  const retry = h("button", { class: "link", type: "button", "data-testid": "plugin-again", onclick: again }, t("plugin.again"));
+  return h("p", { class: "plugin-fault", role: "alert", "data-item": item.key }, text, " ", retry);
 }
 
 /** An element that an item with `mount` fills. Needs `item` and `context`, which `mount` gets. */
@@ -82,8 +95,7 @@ class PluginPlace extends HTMLElement {
   #failed(inside, error) {
     complain(this.item.plugin, error);
     if (inside.parentNode !== this) return;
-    const again = h("button", { class: "link", type: "button", onclick: () => this.#mount() }, t("plugin.again"));
-    this.replaceChildren(h("div", { class: "plugin-place-fault" }, faultLine(this.item, error), again));
+    this.replaceChildren(faultLine(this.item, error, () => this.#mount()));
   }
 
   #clear() {

@@ -1,13 +1,11 @@
 /**
- * The side bar: who I am, finding, creating and choosing rooms. Needs `session`, `store`, `api`, `places`,
- * `active` (a room's id).
+ * The side bar: who I am, finding, creating and choosing rooms. Needs `session`, `store`, `active` (a room's id).
  * Fires "room-chosen" ({room}) and "message-chosen" ({room, seq}).
  */
 
 import { h, icon, ICONS } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { roomTitle } from "../lib/titles.js";
-import { showAccount } from "./account-dialog.js";
 import { avatar } from "./avatar.js";
 import { askNewRoom } from "./dialogs.js";
 import { languageSelect } from "./language-select.js";
@@ -19,14 +17,14 @@ const KIND_ICON = { public: ICONS.hash, private: ICONS.lock, direct: ICONS.perso
 class RoomList extends View {
   session;
   store;
-  api;
-  places;
   active = null;
   #filter;
   #groups;
+  #me;
 
   build() {
     const { name, username } = this.store.me;
+    this.#me = h("span", { class: "my-name", dir: "auto", title: `@${username}`, "data-testid": "my-name" });
     this.#filter = h("input", {
       type: "search",
       class: "filter",
@@ -64,12 +62,12 @@ class RoomList extends View {
         "div",
         { class: "side-foot" },
         avatar({ id: this.store.me.id, name: name || username }),
-        h("span", { class: "my-name", dir: "auto", title: `@${username}`, "data-testid": "my-name" }, name || username),
+        this.#me,
         languageSelect(),
         h(
-          "button",
-          { class: "round", type: "button", title: t("account"), "aria-label": t("account"), "data-testid": "account", onclick: () => showAccount(this.api, this.places) },
-          icon(ICONS.person),
+          "a",
+          { class: "round", href: "#settings=profile", title: t("settings"), "aria-label": t("settings"), "data-testid": "account" },
+          icon(ICONS.gear),
         ),
         h(
           "button",
@@ -92,6 +90,7 @@ class RoomList extends View {
   }
 
   draw() {
+    if (this.store.me) this.#me.textContent = this.store.me.name || this.store.me.username;
     const focused = this.#groups.contains(document.activeElement) ? document.activeElement.dataset.room : null;
     const groups = [
       this.#group("rooms.mine", this.#mine()),

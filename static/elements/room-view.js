@@ -8,6 +8,7 @@ import { errorText, t } from "../lib/i18n.js";
 import { applies } from "../lib/places.js";
 import { roomTitle } from "../lib/titles.js";
 import { ask } from "./dialogs.js";
+import { roomSettings } from "./room-settings.js";
 import "./message-composer.js";
 import "./message-list.js";
 import { showPeople } from "./people-dialog.js";
@@ -24,6 +25,7 @@ class RoomView extends View {
   #people;
   #leave;
   #added;
+  #settings; // a panel of the page's own
   #panel;
   #body;
   #shown = null; // "room" | "join" | "gone"
@@ -70,6 +72,7 @@ class RoomView extends View {
     });
     this.listen(this.session, "ready", () => this.#open());
     this.listen(this.places, "change", ({ detail }) => detail.place.startsWith("room.") && this.#showAdded());
+    this.#settings = roomSettings(this);
     this.#open();
   }
 
@@ -131,6 +134,7 @@ class RoomView extends View {
     const wanted = (place) => (isInside ? this.places.in(place).filter((item) => applies(item, { room, me: this.store.me })) : []);
     const context = () => ({ room: this.room });
     const panels = wanted("room.panels/v1");
+    if (isInside && (this.store.maySteer(this.room) || wanted("room.settings/v1").length)) panels.push(this.#settings);
     const open = panels.find((item) => item.key === this.#panel.dataset.open);
     this.#added.replaceChildren(
       ...wanted("room.actions/v1").map((item) => placeButton(item, context, { class: "round" })),

@@ -4,7 +4,7 @@
  */
 
 import { h, icon, LOGO } from "../lib/dom.js";
-import { errorText, t } from "../lib/i18n.js";
+import { errorText, said, t } from "../lib/i18n.js";
 import { languageSelect } from "./language-select.js";
 import "./login-steps.js";
 import { View } from "./view.js";
@@ -72,7 +72,7 @@ class SignIn extends View {
           "button",
           { class: "quiet wide", type: "button", "data-testid": `login-${name}`, onclick: () => void this.#continue(() => this.api.loginBegin({ method: name })) },
           path && icon(path),
-          label,
+          said(label),
         ),
       ),
     );

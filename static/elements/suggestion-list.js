@@ -4,7 +4,7 @@
  */
 
 import { h } from "../lib/dom.js";
-import { t } from "../lib/i18n.js";
+import { said, t } from "../lib/i18n.js";
 import { View } from "./view.js";
 
 export const LIST_ID = "suggestions";
@@ -69,7 +69,7 @@ class SuggestionList extends View {
       "li",
       { id: `${LIST_ID}-${index}`, role: "option", "aria-selected": "false", "data-testid": "suggestion", onclick: () => this.#choose(option) },
       h("span", { class: "suggestion-label", dir: "auto" }, option.label),
-      option.about && h("span", { class: "muted", dir: "auto" }, option.about),
+      option.about && h("span", { class: "muted", dir: "auto" }, said(option.about)),
     );
   }
 

@@ -54,11 +54,6 @@ export class Api {
     return this.#call("POST", "/api/v1/login/proceed", body);
   }
 
-  /** Whether one's own account has a password. */
-  async hasPassword() {
-    return (await this.#call("GET", "/api/v1/me/identities")).has_password;
-  }
-
   /** One's own sessions. */
   async sessions() {
     return (await this.#call("GET", "/api/v1/me/sessions")).sessions;
@@ -71,6 +66,42 @@ export class Api {
   async changePassword({ old, new: chosen }) {
     await this.#call("PUT", "/api/v1/me/password", { old, new: chosen });
   }
+
+  /** One's linked ways to sign in, `{identities, has_password}`. */
+  identities() {
+    return this.#call("GET", "/api/v1/me/identities");
+  }
+
+  async unlink(id) {
+    await this.#call("DELETE", `/api/v1/me/identities/${encodeURIComponent(id)}`);
+  }
+
+  /** The signed-in user, with the new shown name. */
+  changeName(name) {
+    return this.#call("PATCH", "/api/v1/me", { name });
+  }
+
+  // -- for staff of the server
+
+  /** Accounts, `{users, after}`; `after` is null when these are the last. */
+  users(text, after) {
+    return this.#call("GET", `/api/v1/admin/users?${new URLSearchParams({ text, after })}`);
+  }
+
+  /** Changes `role`, `disabled`, or both; returns the account. */
+  changeUser(username, fields) {
+    return this.#call("PUT", `/api/v1/users/${encodeURIComponent(username)}`, fields);
+  }
+
+  async plugins() {
+    return (await this.#call("GET", "/api/v1/admin/plugins")).plugins;
+  }
+
+  async releaseClaim({ plugin, action, room }) {
+    await this.#call("POST", "/api/v1/admin/claims/release", { plugin, action, room });
+  }
+
+  // -- for everybody
 
   /** Somebody by user name. */
   user(username) {

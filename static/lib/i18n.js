@@ -44,6 +44,13 @@ function own(key, values = {}) {
   return texts[key].replace(/\{(\w+)\}/g, (_, name) => (Object.hasOwn(values, name) ? values[name] : ""));
 }
 
+/** A text of the server or a plugin: one text, or texts by language, `{en: "Vote", ja: "投票"}`. */
+export function said(text) {
+  if (typeof text !== "object" || text === null) return text ?? "";
+  const [first = ""] = Object.values(text);
+  return [language, "en"].map((tag) => (Object.hasOwn(text, tag) ? text[tag] : undefined)).find((found) => found !== undefined) ?? first;
+}
+
 // Codes of many reasons.
 const SAYING_WHY = new Set(["request.invalid", "action.refused", "message.refused", "command.invalid", "limit.count"]);
 

@@ -44,9 +44,11 @@ export class Outbox extends EventTarget {
     return this.#entries.filter((entry) => entry.room === room);
   }
 
-  add(room, body, replyTo = null) {
+  /** `attached` as `Attached.take` returns it. */
+  add(room, body, replyTo = null, attached = []) {
     const entry = { room, body, client_id: clientId(), at: new Date().toISOString(), state: "pending" };
     if (replyTo) entry.reply_to = replyTo;
+    if (attached.length) entry.attached = attached;
     this.#entries.push(entry);
     this.#changed(room);
     this.flush(room);

@@ -4,13 +4,21 @@
  * Fires "change" ({place}).
  */
 
+const BUTTON = { id: "string", label: "function", icon: "string", run: "function" };
+const PART = { id: "string", label: "function", mount: "function" };
 const FIELDS = {
-  "composer.buttons/v1": { id: "string", label: "function", icon: "string", run: "function" },
-  "message.actions/v1": { id: "string", label: "function", icon: "string", run: "function" },
+  "account.parts/v1": PART,
+  "admin.page/v1": PART,
+  "composer.buttons/v1": BUTTON,
+  "composer.files/v1": { id: "string", take: "function" },
+  "composer.send/v1": { id: "string", label: "function", run: "function" },
+  "message.actions/v1": BUTTON,
   "message.data/v1": { id: "string", mount: "function" },
-  "room.actions/v1": { id: "string", label: "function", icon: "string", run: "function" },
-  "room.panels/v1": { id: "string", label: "function", icon: "string", mount: "function" },
-  "account.parts/v1": { id: "string", label: "function", mount: "function" },
+  "notifications/v1": { id: "string", filter: "function" },
+  "room.actions/v1": BUTTON,
+  "room.panels/v1": { ...PART, icon: "string" },
+  "room.settings/v1": PART,
+  "settings.page/v1": PART,
 };
 const CONDITIONS = ["own", "data", "kinds"]; // of `when`
 
@@ -32,7 +40,7 @@ export class Places extends EventTarget {
     const given = checked(plugin, place, item);
     const items = this.#items.get(place);
     if (items.some((other) => other.key === given.key)) throw new TypeError(`${place}: there is an item ${given.key} already`);
-    items.push(given);
+    this.#items.set(place, [...items, given]);
     this.#changed(place);
     return () => this.#take(place, (other) => other === given);
   }

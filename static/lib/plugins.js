@@ -1,6 +1,6 @@
 /** Loads the modules of plugins, and gives each the interface by which it works in the page. */
 
-import { currentLanguage, errorText } from "./i18n.js";
+import { currentLanguage, errorText, said } from "./i18n.js";
 
 const VERSION = 1;
 
@@ -10,22 +10,24 @@ export class Plugins {
   #connection;
   #store;
   #styles;
+  #notices;
   #loaded = new Map(); // parts by plugin
 
   /** `styles` is where style sheets are added: the document's head. */
-  constructor({ places, api, connection, store, styles }) {
+  constructor({ places, api, connection, store, styles, notices }) {
     this.#places = places;
     this.#api = api;
     this.#connection = connection;
     this.#store = store;
     this.#styles = styles;
+    this.#notices = notices;
   }
 
   /**
    * Loads the parts that are new, and takes away what parts that are gone have put anywhere. Each goes by itself: one
    * that fails leaves the others and the page as they are.
    */
-  async load(parts, importing = (url) => import(url)) {
+  async load(parts, importing = fromThisServer) {
     const wanted = new Map(parts.map((part) => [part.plugin, part]));
     for (const [plugin, part] of this.#loaded)
       if (!isSame(part, wanted.get(plugin))) this.#unload(plugin, part);
@@ -75,6 +77,8 @@ export class Plugins {
       },
       /** The text of a key in the language of the moment; `{name}` in it is replaced. */
       t: (key, values = {}) => filled(texts[currentLanguage()]?.[key] ?? texts.en?.[key] ?? key, values),
+      /** A text of the server, which may be given by language, in that of the moment. */
+      said,
       language: currentLanguage,
       /** Calls the plugin's own operation `PLUGIN.name`. Rejects with an error that has a `code`. */
       call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),
@@ -82,6 +86,8 @@ export class Plugins {
       request: (method, path, body) => this.#api.call(method, path, body),
       /** Why something was refused, in the reader's language. */
       errorText,
+      /** Shows a notification, `{title, body, room}`: in the page, or on the desktop of somebody who is away. */
+      notify: async (notice) => (this.#isGone(plugin, part) ? undefined : this.#notices.notify(plugin, notice)),
       me: () => frozen(store.me),
       room: (id) => frozen(outline(store.room(id))),
     });
@@ -90,6 +96,11 @@ export class Plugins {
 
 function isSame(part, other) {
   return other !== undefined && String([part.modules, part.styles]) === String([other.modules, other.styles]);
+}
+
+/** The page's own files may come from elsewhere (`server.static_url`), those of plugins do not. */
+function fromThisServer(url) {
+  return import(new URL(url, location.href).href);
 }
 
 /** One line in the console that names the plugin. */

@@ -3,6 +3,8 @@
  * and fires "change" ({room: id or null for the list}). It sends no requests. No DOM.
  */
 
+import { Attached } from "./attached.js";
+
 export const TYPING_MS = 5_000;
 const PASSING = new Set(["typing", "presence", "read"]); // not in the log; the seq of a `read` is a marker
 const STEWARDS = new Set(["owner", "admin"]); // of a room, or of the server
@@ -31,6 +33,7 @@ function freshRoom() {
     typing: new Map(),
     held: false, // somebody reads further up: nothing may be forgotten
     draft: "",
+    attached: new Attached(), // to the draft
     wanted: null, // the seq of a message that somebody wants to see
   };
 }
@@ -42,7 +45,13 @@ export class RoomsStore extends EventTarget {
 
   reset(me = null) {
     this.me = me;
-    this.rooms.clear();
+    for (const id of [...this.rooms.keys()]) this.#forget(id);
+    this.#changed(null);
+  }
+
+  /** I am the same, by another name. */
+  renamed(me) {
+    this.me = me;
     this.#changed(null);
   }
 
@@ -54,6 +63,12 @@ export class RoomsStore extends EventTarget {
     return [...this.rooms.values()].filter((room) => room.joined);
   }
 
+  /** Whether I may change the room's name and topic. What the server says counts; this is what to offer. */
+  maySteer(id) {
+    const room = this.rooms.get(id);
+    return room?.kind !== "direct" && [room?.role, this.me?.role].some((role) => STEWARDS.has(role));
+  }
+
   /** Whether I may pin messages there. What the server says counts; this is what to offer. */
   mayPin(id) {
     const room = this.rooms.get(id);
@@ -63,9 +78,15 @@ export class RoomsStore extends EventTarget {
   /** The answer of the `rooms` operation: rooms it leaves out are gone. */
   applySnapshot(list) {
     const names = new Set(list.map(({ id }) => id));
-    for (const id of this.rooms.keys()) if (!names.has(id)) this.rooms.delete(id);
+    for (const id of [...this.rooms.keys()]) if (!names.has(id)) this.#forget(id);
     for (const said of list) this.#describe(said);
     this.#changed(null);
+  }
+
+  /** The room is gone, and so is what was to be sent to it. */
+  #forget(id) {
+    this.rooms.get(id).attached.clear();
+    this.rooms.delete(id);
   }
 
   #describe(said) {

@@ -7,6 +7,7 @@
  * parts of the page may have come or gone).
  */
 
+import { dataOf } from "./attached.js";
 import { clientId } from "./ids.js";
 import { Outbox } from "./outbox.js";
 
@@ -69,6 +70,11 @@ export class Session extends EventTarget {
 
   // -- what the elements ask for
 
+  /** The user has another name, or another role. */
+  renamed(me) {
+    this.#store.renamed(me);
+  }
+
   /** Makes sure that the newest page of a room is here. */
   async open(id) {
     const room = this.#store.room(id);
@@ -87,9 +93,9 @@ export class Session extends EventTarget {
     this.refreshRooms().catch(() => {});
   }
 
-  send(room, body, replyTo) {
+  send(room, body, replyTo, attached) {
     this.#typed.delete(room);
-    return this.outbox.add(room, body, replyTo);
+    return this.outbox.add(room, body, replyTo, attached);
   }
 
   typing(room, now = Date.now()) {
@@ -160,6 +166,11 @@ export class Session extends EventTarget {
     const known = new Map(elsewhere.flat().map((member) => [member.id, member]));
     for (const { id } of here) known.delete(id);
     return [...known.values()];
+  }
+
+  /** Changes `name`, `topic`, or both. */
+  async change(room, fields) {
+    await this.#connection.request("change", { room, ...fields });
   }
 
   async invite(room, user) {
@@ -330,8 +341,8 @@ export class Session extends EventTarget {
     for (const { client_id } of page.messages) this.outbox.confirmed(client_id);
   }
 
-  async #post({ room, client_id, body, reply_to }) {
-    const fields = reply_to ? { room, client_id, body, reply_to } : { room, client_id, body };
+  async #post({ room, client_id, body, reply_to, attached }) {
+    const fields = { room, client_id, body, reply_to, data: attached && dataOf(attached) }; // JSON leaves out what is undefined
     const answer = await this.#connection.request("send", fields);
     const seen = this.#store.room(room)?.lastSeq ?? 0;
     if (answer.seq <= seen) queueMicrotask(() => this.outbox.confirmed(client_id)); // its event was here before its answer

@@ -245,7 +245,9 @@ async def test_messages_are_actions_for_those_who_ask_for_them() -> None:
     await hooks.check_message(DRAFT, USER)
     await hooks.check_message(EDITED, USER)  # it did not ask for these
     assert seen == [MessageSend(room="r", body="hello", reply_to=None, client_id=None, data={})]
-    assert not drafting(("check_action", "a", (React,), answering(None))).messages_are_checked
+    assert not drafting(
+        ("check_action", "a", (React,), answering(None))
+    ).active.messages_are_checked
 
 
 async def test_changes_of_messages_keep_the_order_of_the_plugins() -> None:

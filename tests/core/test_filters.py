@@ -44,7 +44,7 @@ def filtering(hook: str, *answers: Any, passes: bool = False) -> tuple[HookCalls
 
 async def test_what_any_plugin_leaves_out_is_left_out() -> None:
     hooks, asked = filtering("filter_rooms", ["a"], None, {"b", "x"})
-    assert hooks.rooms_are_filtered
+    assert hooks.active.rooms_are_filtered
     assert set(await hooks.filter_rooms(ROOMS, USER)) == {"a", "b", "x"}
     assert asked == [ROOMS] * 3
 

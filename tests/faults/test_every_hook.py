@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatserver import ChatError, Room, StartupError
+from chatserver import Actor, ChatError, Room, StartupError
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.calls import REASON_CHARS, HookCalls
@@ -70,6 +70,13 @@ async def _look(chat: Chat, person: Person, room: Room) -> None:
     await chat.service.inspect(person.user, "127.0.0.1").rooms("", 10)
 
 
+async def _switch(chat: Chat, person: Person, room: Room) -> None:
+    engine = chat.service.switches.engine
+    assert engine is not None
+    is_on = any(state.on for state in engine.states() if state.name == "shortcodes")
+    await engine.switch("off" if is_on else "on", "shortcodes", Actor(user=person.id))
+
+
 PROVOKED: dict[str, Act] = {
     "change_message": _post,
     "check_message": _post,
@@ -81,6 +88,7 @@ PROVOKED: dict[str, Act] = {
     "on_login": _login,
     "on_account": _account,
     "on_look": _look,
+    "on_switch": _switch,
 }
 
 
@@ -190,7 +198,7 @@ async def test_a_fault_at_start_refuses_to_start(tmp_path: Path, hook: str, what
     with pytest.raises(StartupError, match=f"plugin atstart: .*{hook}|plugin atstart: {hook}"):
         async with Server(load(environ={}, overrides=settings)).opened() as server:
             if hook == "register_cli":
-                server.hooks.register_cli("atstart", lambda action: None)
+                server.provided.command("atstart", lambda action: None)
             else:
                 server.listen()
-                getattr(server.hooks, hook)()
+                server.engine.collect([hook])

@@ -70,7 +70,38 @@ async def in_the_data_browser(
     return None if answer.status_code == 200 else code_in(answer)
 
 
-DOORS = (over_http, over_graphql, over_a_graphql_socket, in_the_data_browser)
+async def by_giving_a_role(staff: Person, other: Person, port: int, headers: Headers) -> str | None:
+    path = f"/api/v1/users/{other.username}"
+    return code_in(await staff.http("PUT", path, {"role": "guest"}, headers=dict(headers)))
+
+
+async def in_the_list_of_users(
+    staff: Person, other: Person, port: int, headers: Headers
+) -> str | None:
+    return code_in(await staff.http("GET", "/api/v1/admin/users", headers=dict(headers)))
+
+
+async def in_the_list_of_plugins(
+    staff: Person, other: Person, port: int, headers: Headers
+) -> str | None:
+    return code_in(await staff.http("GET", "/api/v1/admin/plugins", headers=dict(headers)))
+
+
+async def by_a_release(staff: Person, other: Person, port: int, headers: Headers) -> str | None:
+    path, body = "/api/v1/admin/claims/release", {"plugin": "x"}
+    return code_in(await staff.http("POST", path, body, headers=dict(headers)))
+
+
+DOORS = (
+    over_http,
+    over_graphql,
+    over_a_graphql_socket,
+    in_the_data_browser,
+    by_giving_a_role,
+    in_the_list_of_users,
+    in_the_list_of_plugins,
+    by_a_release,
+)
 
 
 async def staffed(server: Running, role: ServerRole = ServerRole.ADMIN) -> list[Person]:

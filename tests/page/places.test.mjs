@@ -50,7 +50,7 @@ test("a label is a text or a function, asked each time", () => {
 });
 
 for (const [what, place, item, words] of [
-  ["an unknown place", "message.actions/v9", action(), /there is no place message.actions\/v9; there are composer.buttons\/v1/],
+  ["an unknown place", "message.actions/v9", action(), /there is no place message.actions\/v9; there are account.parts\/v1/],
   ["no id", "message.actions/v1", action({ id: "" }), /id has to be a string/],
   ["no label", "message.actions/v1", action({ label: 5 }), /label has to be a function/],
   ["no run", "message.actions/v1", action({ run: undefined }), /run has to be a function/],

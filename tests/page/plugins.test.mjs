@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { chooseLanguage } from "../../static/lib/i18n.js";
-import { Places } from "../../static/lib/places.js";
+import { PLACES, Places } from "../../static/lib/places.js";
 import { frozen, Plugins } from "../../static/lib/plugins.js";
 
 const item = { id: "save", label: "Save", icon: "M1 1", run() {} };
@@ -89,6 +89,22 @@ test("what a part has put anywhere goes with it, and a changed part begins anew"
   assert.deepEqual(shown(), []);
   await plugins.load([part("a", "/a.js")], importing); // and it comes back
   assert.deepEqual(shown(), ["a.a"]);
+});
+
+test("a plugin that went has left every place, and notifies nobody", async () => {
+  const told = [];
+  const notices = { notify: async (...all) => told.push(all) };
+  plugins = new Plugins({ places, api: {}, connection: {}, store, styles: { append() {} }, notices });
+  let page;
+  const all = { id: "all", label: "All", icon: "M1 1", run() {}, mount() {}, take() {}, filter() {} };
+  const everywhere = { default: (given) => { page = given; for (const place of PLACES) page.place(place, all); } };
+  await plugins.load([part("all", "/all.js")], async () => everywhere);
+  await page.notify({ title: "Here" });
+  assert.deepEqual(PLACES.map((place) => places.in(place).length), PLACES.map(() => 1));
+  await plugins.load([]);
+  await page.notify({ title: "Gone" });
+  assert.deepEqual(PLACES.flatMap((place) => places.in(place)), []);
+  assert.deepEqual(told, [["all", { title: "Here" }]]);
 });
 
 test("a part that goes while it is loading puts nothing anywhere", async () => {

@@ -31,6 +31,19 @@ test("rooms that a snapshot leaves out are gone, open public ones are not joined
   assert.deepEqual(store.positions(), {});
 });
 
+test("what was attached goes with its room, and with a sign-out", () => {
+  const removed = [];
+  const attach = (id) => store.room(id).attached.add("files", null, { label: "a", removed: () => removed.push(id) });
+  attach("r");
+  store.applySnapshot([listed({ id: "p" })]);
+  assert.deepEqual(removed, ["r"]);
+  attach("p");
+  store.applySnapshot([listed({ id: "p" })]);
+  assert.deepEqual(removed, ["r"]);
+  store.reset();
+  assert.deepEqual([removed, store.rooms.size], [["r", "p"], 0]);
+});
+
 test("a message from others is one more unread, my own is not", () => {
   store.applyEvent(posted(11));
   store.applyEvent(posted(12, "mine", { id: "me", name: "Aya" }));

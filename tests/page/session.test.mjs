@@ -135,6 +135,21 @@ test("my message leaves the outbox with its event, before or after the answer", 
   assert.deepEqual(session.outbox.in("r"), []);
 });
 
+test("what is attached goes with the message, also when it is sent again", async () => {
+  const { connection, session } = await opened();
+  connection.answers.send = () => new RequestError({ code: "connection.lost", message: "", retry: "later" });
+  const attached = [1, 2].map((id) => ({ namespace: "files", value: { files: [id] }, label: `${id}` }));
+  session.send("r", "look", undefined, attached);
+  await settled();
+  connection.answers.send = () => ({ id: "r-11", seq: 11 });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  for (const { data } of connection.of("send")) assert.deepEqual(data, { files: { files: [1, 2] } });
+  session.send("r", "nothing");
+  await settled();
+  assert.equal(connection.of("send").at(-1).data, undefined);
+});
+
 test("what could not be sent goes out with the same client_id after the reconnect", async () => {
   const { connection, session } = await opened();
   connection.answers.send = () => new RequestError({ code: "connection.lost", message: "", retry: "later" });

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from tests.page.people import Person, PersonFactory, Server
 
@@ -66,3 +66,121 @@ def test_a_picture_is_shown_and_another_file_is_a_link(
     )
     send_file(aya, "c2", "<b>notes.txt", "text/plain", base64.b64encode(b"x" * 1500).decode())
     expect(ben.page.get_by_role("link", name="<b>notes.txt (1.5 kB)")).to_be_visible()
+
+
+def test_a_file_is_picked_sent_seen_and_downloaded(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-picks", "Aya")
+    ben = person(server).sign_up("ben-picks", "Ben")
+    aya.create_room("Picked")
+    ben.join_room("Picked")
+    content = b"line of notes\n" * 400_000  # several parts
+    with aya.page.expect_file_chooser() as chosen:
+        aya.page.get_by_role("button", name="Attach files").click()
+    chosen.value.set_files(
+        [
+            {"name": "会議 notes.txt", "mimeType": "text/plain", "buffer": content},
+            {"name": "dot.png", "mimeType": "image/png", "buffer": base64.b64decode(DOT)},
+        ]
+    )
+    chips = aya.page.get_by_test_id("chip")
+    expect(chips).to_have_count(2)
+    for number in range(2):
+        expect(chips.nth(number)).to_have_attribute("data-state", "ready")
+    aya.page.get_by_test_id("composer").fill("Here they are")
+    aya.page.get_by_test_id("send").click()
+    expect(chips).to_have_count(0)
+    link = ben.page.get_by_role("link", name="会議 notes.txt (5.6 MB)")
+    expect(link).to_be_visible()
+    expect(ben.page.get_by_role("img", name="dot.png")).to_be_visible()
+    address = link.get_attribute("href")
+    assert ben.page.request.get(f"{server.url}{address}").body() == content
+    ben.sees("Here they are")
+    expect(ben.page.get_by_test_id("message")).to_have_count(1)
+
+
+def test_files_are_dropped_and_pasted_and_taken_away(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-drops", "Aya")
+    aya.create_room("Dropped")
+    page = aya.page
+    give = """([kind, selector, name]) => {
+      const carried = new DataTransfer();
+      carried.items.add(new File(["content of " + name], name, { type: "text/plain" }));
+      const target = document.querySelector(selector);
+      const init = { bubbles: true, cancelable: true };
+      const event = kind === "paste"
+        ? new ClipboardEvent(kind, { ...init, clipboardData: carried })
+        : new DragEvent(kind, { ...init, dataTransfer: carried });
+      return !target.dispatchEvent(event);
+    }"""
+    assert page.evaluate(give, ["dragover", "message-list", "a.txt"])
+    expect(page.locator("message-composer.dropping")).to_be_visible()
+    assert page.evaluate(give, ["drop", "message-list", "a.txt"])
+    assert page.evaluate(give, ["paste", "message-composer textarea", "b.txt"])
+    chips = page.get_by_test_id("chip")
+    expect(chips).to_have_count(2)
+    page.get_by_role("button", name="Remove a.txt").click()
+    expect(chips).to_have_count(1)
+    # Chips stay with their room, and files need no text.
+    aya.create_room("Elsewhere")
+    expect(chips).to_have_count(0)
+    aya.open_room("Dropped")
+    expect(chips).to_have_count(1)
+    page.get_by_test_id("send").click()
+    expect(page.get_by_role("link", name="b.txt (0 kB)")).to_be_visible()
+    aya.sees("b.txt")
+
+
+def test_an_upload_goes_on_after_lost_answers_and_can_be_tried_again(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-loses", "Aya")
+    aya.expected += ["ERR_FAILED", "ERR_CONNECTION", "Failed to load resource"]
+    aya.create_room("Lost")
+    page = aya.page
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        """The server gets the part, and its answer is lost."""
+        if lost or route.request.method != "PATCH":
+            route.continue_()
+            return
+        lost.append(route.request.url)
+        route.fetch()
+        route.abort()
+
+    page.route("**/api/v1/uploads/*", lose)
+    content = base64.b64encode(b"x" * 5_000_000)[:5_000_000]
+    file: FilePayload = {"name": "big.txt", "mimeType": "text/plain", "buffer": content}
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Attach files").click()
+    chosen.value.set_files([file])
+    expect(page.get_by_test_id("chip")).to_have_attribute("data-state", "ready")
+    assert len(lost) == 1
+    page.get_by_test_id("send").click()
+    link = page.get_by_role("link", name="big.txt (5 MB)")
+    expect(link).to_be_visible()
+    body = page.request.get(f"{server.url}{link.get_attribute('href')}").body()
+    assert body == content
+    # Refused for good: the chip says so, and the next try succeeds.
+    page.unroute("**/api/v1/uploads/*")
+    refusals: list[str] = []
+
+    def refuse(route: Route) -> None:
+        if refusals:
+            route.continue_()
+            return
+        refusals.append(route.request.url)
+        error = {"error": {"code": "limit.space", "message": "No space.", "retry": "never"}}
+        route.fulfill(status=413, json=error)
+
+    page.route("**/api/v1/uploads", refuse)
+    with page.expect_file_chooser() as chosen:
+        page.get_by_role("button", name="Attach files").click()
+    chosen.value.set_files([file])
+    chip = page.get_by_test_id("chip")
+    expect(chip).to_have_attribute("data-state", "failed")
+    page.get_by_test_id("composer").fill("not yet")
+    page.get_by_test_id("send").click()
+    expect(page.get_by_text("Something is still being attached.")).to_be_visible()
+    chip.get_by_role("button", name="Try again").click()
+    expect(chip).to_have_attribute("data-state", "ready")

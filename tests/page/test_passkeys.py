@@ -64,6 +64,11 @@ def with_device(person: Person) -> Device:
     return Device(person.page)
 
 
+def open_account(page: Page) -> None:
+    page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-security").click()
+
+
 def register(page: Page, name: str) -> None:
     page.get_by_test_id("link-passkeys").click()
     page.get_by_test_id("step-name").fill(name)
@@ -81,7 +86,7 @@ def sign_out(page: Page) -> None:
 def test_register_sign_in_step_up_and_remove(person: PersonFactory, server: Server) -> None:
     ada = person(server).sign_up("ada-keys", "Ada")
     page, device = ada.page, with_device(ada)
-    page.get_by_test_id("account").click()
+    open_account(page)
     register(page, "Laptop")
     assert [each["userName"] for each in device.credentials] == ["ada-keys"]
 
@@ -99,7 +104,7 @@ def test_register_sign_in_step_up_and_remove(person: PersonFactory, server: Serv
     page.get_by_test_id("step-submit").click()
     expect(page.get_by_test_id("my-name")).to_have_text("Ada")
 
-    page.get_by_test_id("account").click()
+    open_account(page)
     row = page.get_by_test_id("passkey")
     row.get_by_test_id("passkey-rename").click()
     row.get_by_test_id("passkey-name").fill("Old laptop")
@@ -132,7 +137,7 @@ def refuse_once(page: Page, path: str) -> None:
 def test_a_device_has_one_passkey_for_an_account(person: PersonFactory, server: Server) -> None:
     bob = person(server).sign_up("bob-keys", "Bob")
     page, _ = bob.page, with_device(bob)
-    page.get_by_test_id("account").click()
+    open_account(page)
     register(page, "Phone")
     page.get_by_test_id("link-passkeys").click()
     page.get_by_test_id("step-submit").click()
@@ -161,7 +166,7 @@ def test_a_browser_without_passkeys_is_told(person: PersonFactory, server: Serve
 def test_a_japanese_reader_is_told_in_japanese(person: PersonFactory, server: Server) -> None:
     yui = person(server, locale="ja-JP").sign_up("yui-keys", "Yui")
     page, device = yui.page, with_device(yui)
-    page.get_by_test_id("account").click()
+    open_account(page)
     page.get_by_test_id("link-passkeys").click()
     page.get_by_test_id("step-submit").click()
     expect(page.get_by_test_id("passkey")).to_be_visible()

@@ -73,6 +73,7 @@ def test_every_place_shows_what_is_put_there(adding: Server, person: PersonFacto
     expect(panel).to_contain_text("Room Everywhere of Aya, counted 1")
     expect(panel.locator(".everywhere")).to_have_css("border-top-width", "3px")
     aya.page.get_by_test_id("account").click()
+    aya.page.get_by_test_id("settings-security").click()
     expect(aya.page.get_by_role("heading", name="Own part")).to_be_visible()
     aya.page.get_by_role("button", name="Try").click()
     expect(aya.page.get_by_test_id("account-error")).not_to_be_empty()

@@ -51,6 +51,17 @@ def test_a_method_has_a_button_and_its_steps_are_drawn(
     expect(page.get_by_test_id("my-name")).to_have_text("rita")
 
 
+def test_labels_and_texts_of_the_server_are_in_the_readers_language(
+    person: PersonFactory, server: Server
+) -> None:
+    page = person(server, locale="ja-JP").page
+    page.goto(server.url)
+    expect(page.get_by_test_id("login-invite")).to_have_text("招待")
+    page.get_by_test_id("login-invite").click()
+    expect(page.get_by_label("招待コード")).to_be_visible()
+    expect(page.get_by_label("表示名")).to_be_visible()
+
+
 def test_a_refusal_leads_back_to_the_password_with_its_reason(
     person: PersonFactory, server: Server
 ) -> None:
@@ -92,6 +103,7 @@ def test_one_time_codes_are_enrolled_and_asked_for(person: PersonFactory, server
     found.expected.append(r"401 \(Unauthorized\).*/api/v1/login")
     page = found.page
     page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-security").click()
     page.get_by_test_id("link-totp").click()
     expect(page.get_by_test_id("shown-address").get_by_role("img")).to_be_visible()
     secret = page.get_by_test_id("shown-secret").locator("output").inner_text()
@@ -122,11 +134,13 @@ def test_a_person_ends_another_session_and_changes_the_password(
     expect(other.page.get_by_test_id("my-name")).to_have_text("Mia")
     page = mia.page
     page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-sessions").click()
     rows = page.get_by_test_id("sessions").locator("li")
     expect(rows).to_have_count(2)
     rows.get_by_role("button").click()
     expect(rows).to_have_count(1)
     expect(other.page.get_by_test_id("notice")).to_be_visible()
+    page.get_by_test_id("settings-security").click()
     page.get_by_test_id("password-old").fill("not the old one")
     page.get_by_test_id("password-new").fill("another good battery")
     page.get_by_test_id("change-password").click()

@@ -64,3 +64,15 @@ def test_every_file_the_page_names_exists() -> None:
             assert (STATIC / name).is_file(), f"{source.name}: {name}"
         for name in re.findall(r'(?:from|import) "(\.[\w./-]+)"', text):
             assert (source.parent / name).is_file(), f"{source.name}: {name}"
+
+
+def test_the_page_on_places_lists_all_of_them_and_all_of_the_interface() -> None:
+    written = (STATIC.parent / "docs/plugins/page.md").read_text(encoding="utf-8")
+    places = (STATIC / "lib" / "places.js").read_text(encoding="utf-8")
+    there = set(re.findall(r'^  "([\w.]+/v\d+)":', places, re.MULTILINE))
+    assert set(re.findall(r"^\| `([\w.]+/v\d+)` \|", written, re.MULTILINE)) == there
+    plugins = (STATIC / "lib" / "plugins.js").read_text(encoding="utf-8")
+    inside = plugins[plugins.index("return Object.freeze({") : plugins.index("/** One line in the")]
+    names = set(re.findall(r"^      (\w+)[:,]", inside, re.MULTILINE))
+    rows = [line for line in written.splitlines() if line.startswith("| `page.")]
+    assert {name for row in rows for name in re.findall(r"`page\.(\w+)", row)} == names

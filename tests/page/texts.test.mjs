@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { clientId } from "../../static/lib/ids.js";
-import { chooseLanguage, currentLanguage, errorText, preferred, startLanguage, t } from "../../static/lib/i18n.js";
+import { chooseLanguage, currentLanguage, errorText, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
 import { timeline } from "../../static/lib/timeline.js";
 import en from "../../static/texts/en.js";
@@ -18,12 +18,12 @@ test("both languages have the same texts with the same places to fill in", () =>
 });
 
 test("every text that the code names exists, and none is left over", () => {
-  const code = ["", "lib/", "elements/"]
+  const code = ["", "lib/", "elements/", "elements/settings/"]
     .flatMap((folder) => readdirSync(new URL(folder, STATIC)).filter((name) => name.endsWith(".js")).map((name) => new URL(folder + name, STATIC)))
     .map((file) => readFileSync(file, "utf8"))
     .join("\n");
   for (const [, key] of code.matchAll(/\bt\("([\w.]+)"/g)) assert.ok(key in en, key);
-  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.)/; // put together from parts
+  const built = /^(status\.\d|typing\.|sign(In|Up)\.|room\.(public|private|direct)|error\.|role\.)/; // put together from parts
   for (const key of own(en)) assert.ok(built.test(key) || code.includes(`"${key}"`), `${key} is not used`);
 });
 
@@ -45,6 +45,15 @@ test("a refusal says why in the reader's language, by what the server says is wr
   assert.equal(errorText({ code: "request.invalid" }), "リクエストが正しくありません。");
   chooseLanguage("en", { setItem: () => {} });
   assert.equal(refused({ field: "password", reason: "short", least: 8 }), "In English.");
+});
+
+test("a text by language is shown in the reader's, else in English, else in any", () => {
+  chooseLanguage("ja", { setItem: () => {} });
+  assert.equal(said({ en: "Vote", ja: "投票" }), "投票");
+  assert.equal(said({ fr: "Voter", en: "Vote" }), "Vote");
+  assert.equal(said({ fr: "Voter" }), "Voter");
+  assert.deepEqual([said("Vote"), said(undefined), said({})], ["Vote", "", ""]);
+  chooseLanguage("en", { setItem: () => {} });
 });
 
 test("names that every object has are no languages, and no texts", () => {

@@ -192,7 +192,7 @@ async def test_whoever_enrolled_signs_in_with_a_code_from_then_on() -> None:
         detail = refused.json["error"]["detail"]
         assert secret not in str(refused.json)
         wrong = await proceed(chat, detail, code="000000")
-        assert wrong.json["step"]["error"] == "This code is not valid."
+        assert wrong.json["step"]["error"]["en"] == "This code is not valid."
         code = code_of(secret)
         done = await proceed(chat, wrong.json, code=f"{code[:3]} {code[3:]}")
         assert done.json["user"]["username"] == "ada" and done.json["token"]

@@ -20,8 +20,10 @@ from chatserver import (
     MessageSend,
     PasswordChange,
     Pin,
+    ProfileChange,
     React,
     Register,
+    RoleChange,
     RoomAppoint,
     RoomChange,
     RoomCreate,
@@ -137,6 +139,14 @@ CASES = {
             "setUserDisabled", {"username": s.outsider.username, "disabled": True},
         ),
         needs="staff",
+    ),
+    "appoint on the server": Case(
+        RoleChange,
+        http=lambda s: ("PUT", f"/api/v1/users/{s.outsider.username}", {"role": "guest"}),
+        needs="staff",
+    ),
+    "rename oneself": Case(
+        ProfileChange, http=lambda s: ("PATCH", "/api/v1/me", {"name": "Another"}),
     ),
     "make an invitation": Case(
         InviteCreate,

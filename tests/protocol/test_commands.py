@@ -35,7 +35,7 @@ async def test_commands_are_listed_alike(server: Running) -> None:
     assert over_http["commands"][1] == {
         "name": "invite",
         "usage": "/invite @user",
-        "about": "Invite somebody to this room.",
+        "about": {"en": "Invite somebody to this room.", "ja": "このルームに人を招待します。"},
         "who": "room.member",
         "arguments": [{"name": "user", "kind": "user", "required": True}],
     }

@@ -47,7 +47,7 @@ def held(answer: httpx.Response, name: str = "chat_login") -> dict[str, str]:
 async def test_the_methods_are_listed_to_everybody(server: Running) -> None:
     answer = await server.http("GET", "/api/v1/login/methods")
     assert [(each["name"], each["label"], each["kind"]) for each in answer.json()["methods"]] == [
-        ("password", "Password", "form"),
+        ("password", {"en": "Password", "ja": "パスワード"}, "form"),
         ("riddle", "Riddle", "form"),
         ("elsewhere", "Elsewhere", "redirect"),
         ("broken", "Broken", "form"),

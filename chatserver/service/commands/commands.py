@@ -14,6 +14,7 @@ from chatserver.hooks.arguments import Argument, ArgumentKind, arguments_of, usa
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.commands import Command, Invocation
 from chatserver.interfaces import Store
+from chatserver.localized import Localized
 from chatserver.model import ServerRole, User
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
@@ -46,7 +47,7 @@ class CommandView(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     usage: str
-    about: str
+    about: Localized
     who: str
     arguments: tuple[ArgumentView, ...]
 

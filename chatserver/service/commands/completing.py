@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from chatserver.hooks.arguments import Argument, ArgumentKind
+from chatserver.hooks.arguments import ABOUT_CHARS, Argument, ArgumentKind
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.commands import Command, Completion, Suggestion
+from chatserver.localized import Localized, cut
 from chatserver.model import User
 from chatserver.roomlog.room import Room
 from chatserver.service.accounts import Accounts
@@ -18,7 +19,6 @@ from chatserver.service.rooms import RoomService
 MOST = 10  # suggestions in one answer
 MEMBERS = 200  # of a room, whose names are looked at
 VALUE_CHARS = 200  # of a plugin's suggestion
-ABOUT_CHARS = 200
 
 
 class Suggested(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,7 +26,7 @@ class Suggested(msgspec.Struct, frozen=True, omit_defaults=True):
 
     text: str
     label: str
-    about: str = ""
+    about: Localized = ""
 
 
 class Place(NamedTuple):
@@ -131,4 +131,4 @@ def _suggested(head: str, place: Place, suggestion: Suggestion) -> Suggested:
     value = suggestion.value
     typed = value if place.argument.kind is ArgumentKind.REST else quoted(value)
     text = f"{head}{typed}{'' if place.is_last else ' '}"
-    return Suggested(text, value, suggestion.about[:ABOUT_CHARS])
+    return Suggested(text, value, cut(suggestion.about, ABOUT_CHARS))

@@ -17,6 +17,7 @@ from chatserver.hooks.login import (
     Purpose,
 )
 from chatserver.hooks.types import Actor
+from chatserver.localized import Localized
 from chatserver.model import ServerRole, User
 from chatserver.runtime.ids import new_id
 from chatserver.service.accounts import Accounts
@@ -35,7 +36,7 @@ class MethodView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A sign-in method as clients see it. `icon` is the `d` of an SVG path of 24 × 24."""
 
     name: str
-    label: str
+    label: Localized
     kind: Literal["form", "redirect"]
     icon: str = ""
 

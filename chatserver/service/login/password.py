@@ -13,8 +13,9 @@ from chatserver.hooks.login import (
 )
 from chatserver.service.accounts import PASSWORD, Accounts
 
-_NAME = LoginField(name="username", label="User name", kind="username")
-_PASSWORD = LoginField(name="password", label="Password", kind="password")
+_NAME = LoginField(name="username", label={"en": "User name", "ja": "ユーザー名"}, kind="username")
+_LABEL = {"en": "Password", "ja": "パスワード"}
+_PASSWORD = LoginField(name="password", label=_LABEL, kind="password")
 _KEY = "M8 15a4 4 0 1 1 3.500-2H21v4h-3v-2h-6.500A4 4 0 0 1 8 15z"
 
 
@@ -36,7 +37,7 @@ def password_method(accounts: Accounts) -> LoginMethod:
 
     return LoginMethod(
         name=PASSWORD,
-        label="Password",
+        label=_LABEL,
         icon=_KEY,
         begin=begin,
         proceed=proceed,

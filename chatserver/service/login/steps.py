@@ -23,6 +23,7 @@ from chatserver.hooks.login import (
 )
 from chatserver.hooks.types import Refusal
 from chatserver.interfaces import Store
+from chatserver.localized import in_language
 from chatserver.model import User
 from chatserver.runtime.rate import AddressRate, address_network, too_fast
 from chatserver.service.attempts import Attempts
@@ -302,7 +303,7 @@ def _checked(step: object, answer: Mapping[str, str]) -> dict[str, str]:
             continue
         given[field.name] = answer.get(field.name, "")
         if field.required and not given[field.name]:
-            raise ChatError("request.invalid", f"{field.label}: expected a value.")
+            raise ChatError("request.invalid", f"{in_language(field.label)}: expected a value.")
     return given
 
 

@@ -18,12 +18,13 @@ function shown(page, message, { blob, name = "", media_type: kind = "", size = 0
   if (PICTURES.has(kind)) {
     link.append(Object.assign(document.createElement("img"), { src: href, alt: name, loading: "lazy" }));
   } else {
-    link.textContent = `${name || blob} (${bytes(page, size)})`;
+    link.textContent = `${name || blob} (${sizeText(page, size)})`;
   }
   return link;
 }
 
-function bytes(page, size) {
+/** A number of bytes in the reader's language. */
+export function sizeText(page, size) {
   const [unit, count] = size < 1e6 ? ["kilobyte", size / 1e3] : ["megabyte", size / 1e6];
   const shape = { style: "unit", unit, maximumFractionDigits: 1 };
   return new Intl.NumberFormat(page.language(), shape).format(count);

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from chatserver import (
     LoginDone,
+    LoginField,
     LoginFinished,
     LoginForm,
     LoginProgress,
@@ -11,6 +12,7 @@ from chatserver import (
     MethodView,
     SignedIn,
     User,
+    in_language,
 )
 from chatserver_plugins.graphql import inputs
 from chatserver_plugins.graphql.asking import Asking
@@ -82,3 +84,15 @@ def _payload(asking: Asking, progress: LoginProgress) -> LoginPayload:
         step=progress.step,
         alternatives=tuple(progress.alternatives),
     )
+
+
+def label(parent: MethodView | LoginField, info: Any, language: str = "en") -> str:
+    return in_language(parent.label, language)
+
+
+def text(parent: LoginForm, info: Any, language: str = "en") -> str:
+    return in_language(parent.text, language)
+
+
+def error(parent: LoginForm, info: Any, language: str = "en") -> str:
+    return in_language(parent.error, language)

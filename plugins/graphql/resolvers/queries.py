@@ -12,6 +12,7 @@ from chatserver import (
     Suggested,
     User,
     cursor_of,
+    in_language,
 )
 from chatserver_plugins.graphql import connections
 from chatserver_plugins.graphql.asking import Asking
@@ -86,6 +87,10 @@ async def command_suggestions(parent: object, info: Any, room: str, text: str) -
     user = asking.user
     found = await asking.service.rooms.get(room, user)
     return await asking.service.commands.complete(user, found, text)
+
+
+def about(parent: CommandView | Suggested, info: Any, language: str = "en") -> str:
+    return in_language(parent.about, language)
 
 
 async def search(

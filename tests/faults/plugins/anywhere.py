@@ -57,7 +57,8 @@ def user_of(given: dict[str, Any]) -> str:
     if "attempt" in given:
         return given["attempt"].user or ""
     if "change" in given:
-        return str(given["change"].user)
+        change = given["change"]  # of an account, or by an operator
+        return str(change.by.user if isinstance(change, chatserver.PluginSwitch) else change.user)
     return str(given["look"].user) if "look" in given else ""
 
 

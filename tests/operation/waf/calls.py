@@ -99,6 +99,15 @@ async def call_every_address(
 
     await ask("GET", "/api/v1/plugins", headers=owner)
     await ask("POST", "/api/v1/plugins/union.select", json={"do": "reload"}, headers=owner)
+    for role in ("guest", "member"):
+        await ask("PUT", f"/api/v1/users/{username}", json={"role": role}, headers=owner)
+    for text in LOOKED_UP:
+        found = {"text": text, "after": "", "limit": 3}
+        await ask("GET", "/api/v1/admin/users", params=found, headers=owner)
+        await ask("PATCH", "/api/v1/me", json={"name": text}, headers=member)
+    await ask("GET", "/api/v1/admin/plugins", headers=owner)
+    release = {"plugin": "select.from", "action": "RoomJoin", "room": room}
+    await ask("POST", "/api/v1/admin/claims/release", json=release, headers=owner)
 
     await ask("GET", rooms, params={"limit": 3, "after": ""}, headers=owner)
     new = {

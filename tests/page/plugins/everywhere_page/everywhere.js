@@ -43,5 +43,6 @@ export default function begin(page) {
       element.append(refused);
     },
   });
+  page.place("settings.page/v1", { id: "page", label: "Own page", mount: (element) => element.append("A page of everywhere") });
   window.everywhereBegun = true;
 }

@@ -1,0 +1,102 @@
+"""What the staff of the server sees and changes over HTTP: all accounts, plugins, and what plugins claim.
+
+Each handler parses, calls the service, and replies; `ROUTES` is the table of addresses.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from chatserver.errors import ChatError
+from chatserver.model import User
+from chatserver.service.claims import Claim
+from chatserver.web.api import SignedIn
+from chatserver.web.base import BaseHandler
+
+MOST_USERS = 200  # in one answer
+
+
+class UserList(msgspec.Struct, frozen=True):
+    """Accounts. With `after` there may be more: ask again with it."""
+
+    users: list[User]
+    after: str | None
+
+
+class ListedPlugin(msgspec.Struct, frozen=True):
+    """A plugin that is on, with its hooks, and what it claims."""
+
+    name: str
+    on: bool
+    hooks: list[str]
+    claims: list[Claim]
+
+
+class PluginList(msgspec.Struct, frozen=True):
+    """The plugins of the node that answers, in their order, and those that are off and claim something."""
+
+    plugins: list[ListedPlugin]
+
+
+class ClaimRelease(msgspec.Struct, frozen=True):
+    """Which claims of a plugin to end: those of an action, in a room; without an action, all."""
+
+    plugin: Annotated[str, Meta(min_length=1, max_length=64)]
+    action: str | None = None
+    room: str | None = None
+
+
+class ClaimList(msgspec.Struct, frozen=True):
+    claims: Sequence[Claim]
+
+
+class AllUsers(SignedIn):
+    async def get(self) -> None:
+        look = self.service.inspect(await self.user(), self.address)
+        after, limit = self.get_query_argument("after", ""), self.number("limit", 50, 1, MOST_USERS)
+        text = self.get_query_argument("text", "")[:100]
+        self.reply(UserList(*await look.find_users(text, after, limit)))
+
+
+class AllPlugins(SignedIn):
+    async def get(self) -> None:
+        self.service.administration.demand(await self.user(), self.address)
+        claims = await self.service.claims.list()
+        listed = self.service.hooks.listed()
+        names = {name for name, _ in listed}
+        absent = sorted({claim.plugin for claim in claims} - names)
+        self.reply(
+            PluginList(
+                [
+                    ListedPlugin(
+                        name, name in names, hooks, [each for each in claims if each.plugin == name]
+                    )
+                    for name, hooks in [*listed, *((name, []) for name in absent)]
+                ]
+            )
+        )
+
+
+class ReleaseClaims(SignedIn):
+    json_methods = frozenset(("POST",))
+
+    async def post(self) -> None:
+        given, user = self.body(ClaimRelease), await self.user()
+        self.service.administration.demand(user, self.address)
+        await self.service.accounts.demand_recent(user, self.token)
+        try:
+            ended = await self.service.claims.release(
+                given.plugin, given.action, given.room, user.id
+            )
+        except ValueError as error:
+            raise ChatError("request.invalid", f"{error}.") from error
+        self.reply(ClaimList(ended))
+
+
+ROUTES: list[tuple[str, type[BaseHandler], str]] = [
+    (r"/api/v1/admin/users", AllUsers, "/api/v1/admin/users"),
+    (r"/api/v1/admin/plugins", AllPlugins, "/api/v1/admin/plugins"),
+    (r"/api/v1/admin/claims/release", ReleaseClaims, "/api/v1/admin/claims/release"),
+]

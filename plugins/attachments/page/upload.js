@@ -1,0 +1,55 @@
+/** Files into messages: a button beside the text, and files that are dropped or pasted. They are uploaded by tus. */
+
+import { sizeText } from "./attachments.js";
+import { upload } from "./tus.js";
+
+const CLIP = "M20 11l-8.500 8.500a5 5 0 0 1-7-7L13 4a3.500 3.500 0 0 1 5 5l-8.500 8.500a2 2 0 0 1-3-3L14 7";
+
+export default function begin(page) {
+  page.texts({ en: { upload: "Attach files" }, ja: { upload: "ファイルを添付" } });
+  page.place("composer.buttons/v1", {
+    id: "upload",
+    label: () => page.t("upload"),
+    icon: CLIP,
+    run: ({ attach }) => choose((files) => attachAll(page, attach, files)),
+  });
+  page.place("composer.files/v1", { id: "upload", take: ({ files, attach }) => attachAll(page, attach, files) });
+}
+
+function choose(then) {
+  const input = Object.assign(document.createElement("input"), { type: "file", multiple: true, hidden: true });
+  const done = new Promise((resolve, reject) => {
+    input.addEventListener("cancel", resolve);
+    input.addEventListener("change", () => {
+      try {
+        resolve(then([...input.files]));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+  document.body.append(input);
+  input.click();
+  return done.finally(() => input.remove());
+}
+
+function attachAll(page, attach, files) {
+  for (const file of files) attachOne(page, attach, file);
+}
+
+/** A chip that shows how far the upload is; taking it away ends the upload. */
+function attachOne(page, attach, file) {
+  const name = file.name || "file";
+  const stop = new AbortController();
+  const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed: () => stop.abort() });
+  const start = async () => {
+    chip.change({ progress: 0 });
+    try {
+      const blob = await upload(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
+      chip.change({ value: { files: [{ blob }] }, label: name });
+    } catch (error) {
+      if (!stop.signal.aborted) chip.fail(error, () => void start());
+    }
+  };
+  void start();
+}

@@ -1,0 +1,97 @@
+/**
+ * What plugins have attached to a message that is being written: data for their namespaces, each shown as a chip.
+ * Values of one namespace are merged: lists are joined, other fields replaced. No DOM.
+ *
+ * Fires "change".
+ */
+
+export const MOST = 20; // in one message
+
+export class Attached extends EventTarget {
+  #items = [];
+
+  /** `[{namespace, value, label, progress, error, again}, …]`; without a value, it is still being made. */
+  get items() {
+    return this.#items;
+  }
+
+  get isWaiting() {
+    return this.#items.some(({ value }) => value === null);
+  }
+
+  /**
+   * Returns a handle: `change({value, label, progress})`, `fail(error, again)`, `remove()`. `removed` is called when the
+   * person takes the chip away. Throws a TypeError without a label, a RangeError for too many.
+   */
+  add(namespace, value, { label, removed } = {}) {
+    if (typeof namespace !== "string" || !namespace) throw new TypeError("attach: the namespace has to be a string");
+    if (typeof label !== "string" || !label) throw new TypeError("attach: label has to be a string");
+    if (this.#items.length >= MOST) throw new RangeError(`attach: there are ${MOST} already`);
+    const item = { namespace, value: copied(value), label, progress: null, error: null, again: null, removed };
+    this.#items = [...this.#items, item];
+    this.#changed();
+    return Object.freeze({
+      change: ({ value: now, label: text, progress }) => {
+        if (now !== undefined) item.value = copied(now);
+        Object.assign(item, { label: text ?? item.label, progress: progress ?? null, error: null, again: null });
+        this.#changed();
+      },
+      fail: (error, again = null) => {
+        Object.assign(item, { error, again, progress: null });
+        this.#changed();
+      },
+      remove: () => this.#drop(item),
+    });
+  }
+
+  /** The person does not want it. */
+  remove(item) {
+    this.#drop(item);
+    item.removed?.();
+  }
+
+  /** Everything goes, unsent. */
+  clear() {
+    for (const item of [...this.#items]) this.remove(item);
+  }
+
+  /** What to send, `[{namespace, value, label}, …]`; from now on nothing is attached. */
+  take() {
+    const taken = this.#items.map(({ namespace, value, label }) => ({ namespace, value, label }));
+    this.#items = [];
+    this.#changed();
+    return taken;
+  }
+
+  #drop(item) {
+    this.#items = this.#items.filter((each) => each !== item);
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new CustomEvent("change"));
+  }
+}
+
+/** The data of a message with these values. */
+export function dataOf(attached) {
+  const data = {};
+  for (const { namespace, value } of attached) data[namespace] = merged(data[namespace], value);
+  return data;
+}
+
+function merged(before, value) {
+  if (!isPlain(before) || !isPlain(value)) return value;
+  const joined = { ...before };
+  for (const [name, given] of Object.entries(value))
+    joined[name] = Array.isArray(before[name]) && Array.isArray(given) ? [...before[name], ...given] : given;
+  return joined;
+}
+
+function isPlain(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function copied(value) {
+  return value === undefined || value === null ? null : structuredClone(value);
+}

@@ -1,0 +1,107 @@
+/**
+ * Notifications: of messages to me, and of plugins. Plugins may change them or hold them back. No DOM.
+ *
+ * Away from the page they go to the desktop, if the person has switched that on; otherwise those of plugins are
+ * shown in the page. Fires "notice" ({notice}), "fault" ({item, error}) and "chosen" ({room}).
+ */
+
+import { complain, frozen } from "./plugins.js";
+
+const KEY = "notifications";
+const TITLE_CHARS = 120;
+const BODY_CHARS = 400;
+const FILTER_MS = 2_000; // a filter that takes longer is passed over
+
+export class Notices extends EventTarget {
+  #places;
+  #store;
+  #storage;
+  #Desktop;
+  #isAway;
+  #faulty = new WeakSet(); // filters that failed, and are not asked until somebody tries again
+
+  /** `Desktop` is the browser's `Notification`, or null; `isAway()` whether nobody looks at the page. */
+  constructor({ places, store, storage, Desktop = globalThis.Notification ?? null, isAway = () => document.hidden }) {
+    super();
+    this.#places = places;
+    this.#store = store;
+    this.#storage = storage;
+    this.#Desktop = Desktop;
+    this.#isAway = isAway;
+  }
+
+  /** "on", "off", "denied" by the browser, or "missing". */
+  get desktop() {
+    if (!this.#Desktop) return "missing";
+    if (this.#Desktop.permission === "denied") return "denied";
+    return this.#Desktop.permission === "granted" && this.#storage.getItem(KEY) === "on" ? "on" : "off";
+  }
+
+  /** To be called in answer to a click: browsers ask for permission only then. */
+  async switchDesktop(on) {
+    if (on && this.#Desktop?.permission === "default") await this.#Desktop.requestPermission();
+    this.#storage.setItem(KEY, on ? "on" : "off");
+  }
+
+  /** A message of somebody else, which is told of if it is meant for me. */
+  async message({ room, message }) {
+    const me = this.#store.me;
+    if (this.#store.room(room)?.kind !== "direct" && !message.mentions?.includes(me?.id)) return;
+    await this.#tell({ title: message.author.name, body: message.body, room, message, plugin: null });
+  }
+
+  /** A notification of a plugin. Throws a TypeError without a title. */
+  async notify(plugin, { title, body = "", room = null }) {
+    if (typeof title !== "string" || !title) throw new TypeError("notify: title has to be a string");
+    await this.#tell({ title, body: String(body), room, message: null, plugin });
+  }
+
+  /** A filter that failed is asked again from now on. */
+  again(item) {
+    this.#faulty.delete(item);
+  }
+
+  async #tell(given) {
+    let notice = given;
+    for (const item of this.#places.in("notifications/v1")) {
+      if (this.#faulty.has(item)) continue;
+      try {
+        const answer = await inTime(item.filter(frozen(notice)));
+        if (answer === false) return;
+        if (answer?.title !== undefined) notice = { ...notice, title: String(answer.title) };
+        if (answer?.body !== undefined) notice = { ...notice, body: String(answer.body) };
+      } catch (error) {
+        this.#faulty.add(item);
+        complain(item.plugin, error);
+        this.#fire("fault", { item, error });
+      }
+    }
+    this.#show({ ...notice, title: notice.title.slice(0, TITLE_CHARS), body: notice.body.slice(0, BODY_CHARS) });
+  }
+
+  #show(notice) {
+    if (this.#isAway() && this.desktop === "on") {
+      const shown = new this.#Desktop(notice.title, { body: notice.body, tag: notice.room ?? notice.plugin });
+      shown.onclick = () => {
+        shown.close();
+        globalThis.focus?.();
+        if (notice.room) this.#fire("chosen", { room: notice.room });
+      };
+    } else if (notice.plugin) {
+      this.#fire("notice", { notice });
+    }
+  }
+
+  #fire(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+function inTime(answer) {
+  if (typeof answer?.then !== "function") return answer;
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the filter took too long")), FILTER_MS);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Attached, dataOf, MOST } from "../../static/lib/attached.js";
+
+let attached, changes;
+beforeEach(() => {
+  attached = new Attached();
+  changes = 0;
+  attached.addEventListener("change", () => (changes += 1));
+});
+
+test("values of a namespace are merged: lists are joined, other fields replaced", () => {
+  attached.add("files", { files: [1], note: "a" }, { label: "one" });
+  attached.add("files", { files: [2, 3], note: "b" }, { label: "two" });
+  attached.add("poll", 5, { label: "poll" });
+  const taken = attached.take();
+  assert.deepEqual(dataOf(taken), { files: { files: [1, 2, 3], note: "b" }, poll: 5 });
+  assert.deepEqual(attached.items, []);
+  assert.deepEqual(taken.map(({ label }) => label), ["one", "two", "poll"]);
+  assert.doesNotThrow(() => JSON.stringify(taken));
+});
+
+test("one without a value is waited for, and may fail and be tried again", () => {
+  const chip = attached.add("files", null, { label: "a" });
+  assert.ok(attached.isWaiting);
+  chip.change({ progress: 0.5 });
+  assert.equal(attached.items[0].progress, 0.5);
+  chip.fail(new Error("no"), () => {});
+  assert.ok(attached.isWaiting && attached.items[0].again);
+  chip.change({ value: { files: [1] }, label: "b" });
+  assert.ok(!attached.isWaiting);
+  assert.deepEqual([attached.items[0].label, attached.items[0].error], ["b", null]);
+  assert.equal(changes, 4);
+});
+
+test("only the person's removal is told, and that of everything", () => {
+  const removed = [];
+  const add = (name) => attached.add("x", 1, { label: name, removed: () => removed.push(name) });
+  add("a").remove();
+  add("b");
+  attached.remove(attached.items[0]);
+  add("c");
+  attached.take();
+  add("d");
+  add("e");
+  attached.clear();
+  assert.deepEqual(removed, ["b", "d", "e"]);
+});
+
+test("what a plugin changes later is not changed here", () => {
+  const value = { files: [1] };
+  attached.add("x", value, { label: "a" });
+  value.files.push(2);
+  assert.deepEqual(dataOf(attached.take()), { x: { files: [1] } });
+});
+
+test("there is a bound, and a label is needed", () => {
+  assert.throws(() => attached.add("x", 1, {}), /label has to be a string/);
+  assert.throws(() => attached.add("", 1, { label: "a" }), /namespace/);
+  for (let n = 0; n < MOST; n += 1) attached.add("x", 1, { label: "a" });
+  assert.throws(() => attached.add("x", 1, { label: "a" }), RangeError);
+});

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { Notices } from "../../static/lib/notices.js";
+import { Places } from "../../static/lib/places.js";
+
+let places, notices, store, kept, shown, faults, opened, away;
+
+class Desktop {
+  static permission = "granted";
+  static asked = 0;
+  static async requestPermission() {
+    Desktop.asked += 1;
+    Desktop.permission = "granted";
+  }
+  constructor(title, options) {
+    opened.push({ title, ...options, self: this });
+  }
+  close() {}
+}
+
+beforeEach(() => {
+  places = new Places();
+  kept = new Map([["notifications", "on"]]);
+  [shown, faults, opened, away] = [[], [], [], true];
+  store = { me: { id: "me" }, room: (id) => ({ id, kind: id === "d" ? "direct" : "public" }) };
+  Desktop.permission = "granted";
+  Desktop.asked = 0;
+  const storage = { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };
+  notices = new Notices({ places, store, storage, Desktop, isAway: () => away });
+  notices.addEventListener("notice", ({ detail }) => shown.push(detail.notice.title));
+  notices.addEventListener("fault", ({ detail }) => faults.push(detail.item.key));
+  mock.method(console, "error", () => {});
+});
+
+const message = (more = {}) => ({ id: "m", author: { id: "ben", name: "Ben" }, body: "Hello", mentions: [], ...more });
+const titles = () => opened.map(({ title }) => title);
+
+test("messages in direct rooms and mentions go to the desktop of somebody who is away", async () => {
+  await notices.message({ room: "d", message: message() });
+  await notices.message({ room: "r", message: message() });
+  await notices.message({ room: "r", message: message({ mentions: ["me"], body: "@me" }) });
+  assert.deepEqual(opened.map(({ title, body, tag }) => [title, body, tag]), [["Ben", "Hello", "d"], ["Ben", "@me", "r"]]);
+  away = false;
+  await notices.message({ room: "d", message: message() });
+  assert.equal(opened.length, 2);
+  assert.deepEqual(shown, []); // the room's badge tells of it
+});
+
+test("a click on it leads to the room", async () => {
+  let room;
+  notices.addEventListener("chosen", ({ detail }) => (room = detail.room));
+  await notices.message({ room: "d", message: message() });
+  opened[0].self.onclick();
+  assert.equal(room, "d");
+});
+
+test("permission is asked for only when the person switches it on", async () => {
+  Desktop.permission = "default";
+  kept.clear();
+  await notices.message({ room: "d", message: message() });
+  assert.deepEqual([Desktop.asked, opened.length, notices.desktop], [0, 0, "off"]);
+  await notices.switchDesktop(true);
+  assert.deepEqual([Desktop.asked, notices.desktop], [1, "on"]);
+  await notices.switchDesktop(false);
+  assert.equal(notices.desktop, "off");
+  await notices.switchDesktop(true);
+  assert.equal(Desktop.asked, 1); // it is granted already
+  Desktop.permission = "denied";
+  assert.equal(notices.desktop, "denied");
+});
+
+test("notifications of plugins are shown in the page, or on the desktop of somebody who is away", async () => {
+  await notices.notify("polls", { title: "Away" });
+  away = false;
+  await notices.notify("polls", { title: "Here" });
+  assert.deepEqual([titles(), shown], [["Away"], ["Here"]]);
+  await assert.rejects(notices.notify("polls", {}), /title has to be a string/);
+});
+
+test("a filter changes notifications or holds them back, one after the other", async () => {
+  places.put("a", "notifications/v1", { id: "x", filter: ({ title }) => ({ title: `${title}!` }) });
+  places.put("b", "notifications/v1", { id: "x", filter: async ({ title, plugin }) => (plugin === "quiet" ? false : { body: `b of ${title}` }) });
+  places.put("c", "notifications/v1", { id: "x", filter: () => undefined });
+  await notices.notify("quiet", { title: "no" });
+  await notices.notify("polls", { title: "t".repeat(500) });
+  assert.equal(opened.length, 1);
+  assert.equal(opened[0].title.length, 120);
+  assert.match(opened[0].body, /^b of t+/);
+});
+
+test("a filter that fails is named, and not asked until somebody tries again", async () => {
+  let asked = 0;
+  places.put("a", "notifications/v1", { id: "x", filter() { asked += 1; throw new Error("broken"); } });
+  await notices.notify("polls", { title: "1" });
+  await notices.notify("polls", { title: "2" });
+  assert.deepEqual([titles(), faults, asked], [["1", "2"], ["a.x"], 1]);
+  notices.again(places.in("notifications/v1")[0]);
+  await notices.notify("polls", { title: "3" });
+  assert.deepEqual([titles(), faults, asked], [["1", "2", "3"], ["a.x", "a.x"], 2]);
+});
+
+test("a filter that failed and comes back with its plugin is asked again", async () => {
+  const item = (filter) => places.put("a", "notifications/v1", { id: "x", filter });
+  item(() => { throw new Error("broken"); });
+  await notices.notify("polls", { title: "1" });
+  places.clear("a");
+  item(() => ({ title: "mended" }));
+  await notices.notify("polls", { title: "2" });
+  assert.deepEqual([titles(), faults], [["1", "mended"], ["a.x"]]);
+});
+
+test("a filter that hangs delays nothing for ever", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  places.put("a", "notifications/v1", { id: "x", filter: () => new Promise(() => {}) });
+  const told = notices.notify("polls", { title: "1" });
+  mock.timers.tick(2_000);
+  await told;
+  mock.timers.reset();
+  assert.deepEqual([titles(), faults], [["1"], ["a.x"]]);
+});

@@ -1,0 +1,33 @@
+const ICON = "M1 1h2";
+const FUNCTIONS = { button: "run", part: "mount", files: "take", filter: "filter" };
+const KINDS = {
+  "account.parts/v1": "part",
+  "admin.page/v1": "part",
+  "composer.buttons/v1": "button",
+  "composer.files/v1": "files",
+  "composer.send/v1": "button",
+  "message.actions/v1": "button",
+  "message.data/v1": "part",
+  "notifications/v1": "filter",
+  "room.actions/v1": "button",
+  "room.panels/v1": "part",
+  "room.settings/v1": "part",
+  "settings.page/v1": "part",
+};
+
+export default function begin(page) {
+  const tried = new Set();
+  for (const [place, kind] of Object.entries(KINDS)) {
+    const use = (element) => {
+      if (!tried.has(place)) {
+        tried.add(place);
+        throw new Error("broken on purpose");
+      }
+      document.documentElement.dataset.worked = `${document.documentElement.dataset.worked ?? ""} ${place}`;
+      if (kind === "part") element.append("It works now.");
+    };
+    const id = place === "message.data/v1" ? "faulty" : place.replace(/\W/g, "-");
+    page.place(place, { id, label: id, icon: ICON, [FUNCTIONS[kind]]: use });
+  }
+  page.place("room.actions/v1", { id: "tell", label: "tell", icon: ICON, run: ({ room }) => page.notify({ title: "Told", body: "by faulty", room }) });
+}

@@ -1,0 +1,171 @@
+"""A fault of a plugin in each place of the page: a small error there, a way to try again, and all the rest works."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page.people import Person, PersonFactory, Server
+
+pytestmark = pytest.mark.long
+
+HERE = Path(__file__).parent
+PLACES = re.findall(
+    r'^  "([\w.]+/v\d+)":', (HERE / "../../static/lib/places.js").read_text(), re.MULTILINE
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {
+        "plugins.folder": str(HERE / "plugins"),
+        "plugins.enabled": json.dumps(["memory", "password", "faulty"]),
+    }
+    server = Server(tmp_path_factory.mktemp("faults"), "memory", settings)
+    server.start()
+    yield server
+    server.stop()
+
+
+def in_composer(name: str) -> Callable[[Page], Locator]:
+    def use(page: Page) -> Locator:
+        page.get_by_test_id(f"place-faulty.{name}").click()
+        return page.locator("message-composer")
+
+    return use
+
+
+def dropped(page: Page) -> Locator:
+    page.evaluate(
+        """() => {
+          const carried = new DataTransfer();
+          carried.items.add(new File(["x"], "x.txt"));
+          const init = { bubbles: true, cancelable: true, dataTransfer: carried };
+          document.querySelector("message-list").dispatchEvent(new DragEvent("drop", init));
+        }"""
+    )
+    return page.locator("message-composer")
+
+
+def sent_later(page: Page) -> Locator:
+    page.get_by_test_id("composer").fill("later")
+    page.get_by_test_id("send-menu").click()
+    return in_composer("composer-send-v1")(page)
+
+
+def at_a_message(page: Page) -> Locator:
+    message = page.get_by_test_id("message").first
+    message.hover()
+    message.get_by_test_id("place-faulty.message-actions-v1").click()
+    return message
+
+
+def of_a_message(page: Page) -> Locator:
+    page.evaluate(
+        """async () => {
+          const room = document.querySelector("room-view").dataset.room;
+          await fetch(`/api/v1/rooms/${room}/messages`, {
+            method: "POST",
+            headers: { "Content-Type": "application/json" },
+            body: JSON.stringify({ client_id: "data", body: "With data", data: { faulty: { a: 1 } } }),
+          });
+        }"""
+    )
+    return page.get_by_test_id("message").filter(has_text="With data")
+
+
+def told(page: Page) -> Locator:
+    page.get_by_test_id("place-faulty.tell").click()
+    return page.locator("notice-list")
+
+
+def in_head(name: str, shown: str) -> Callable[[Page], Locator]:
+    def use(page: Page) -> Locator:
+        page.get_by_test_id(f"place-{name}").click()
+        return page.locator(shown)
+
+    return use
+
+
+def in_account(page: Page) -> Locator:
+    page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-security").click()
+    return page.locator("account-parts")
+
+
+def in_settings(name: str) -> Callable[[Page], Locator]:
+    def use(page: Page) -> Locator:
+        page.get_by_test_id("account").click()
+        page.get_by_test_id(f"settings-faulty.{name}").click()
+        return page.get_by_test_id("settings-page")
+
+    return use
+
+
+USES: dict[str, Callable[[Page], Locator]] = {
+    "account.parts/v1": in_account,
+    "admin.page/v1": in_settings("admin-page-v1"),
+    "composer.buttons/v1": in_composer("composer-buttons-v1"),
+    "composer.files/v1": dropped,
+    "composer.send/v1": sent_later,
+    "message.actions/v1": at_a_message,
+    "message.data/v1": of_a_message,
+    "notifications/v1": told,
+    "room.actions/v1": in_head("faulty.room-actions-v1", ".room-head"),
+    "room.panels/v1": in_head("faulty.room-panels-v1", ".room-panel"),
+    "room.settings/v1": in_head("room-settings", ".room-panel"),
+    "settings.page/v1": in_settings("settings-page-v1"),
+}
+
+
+@pytest.fixture(scope="module")
+def owner(server: Server, browser: object) -> Iterator[Person]:
+    """The first account, which sees the pages of the server, too."""
+    olga = Person(browser, server.url).sign_up("olga", "Olga")  # type: ignore[arg-type]
+    olga.create_room("Faults")
+    yield olga
+    olga.context.close()
+
+
+def test_each_place_is_tried() -> None:
+    assert sorted(PLACES) == sorted(USES)
+
+
+@pytest.mark.parametrize("place", USES)
+def test_a_fault_stays_in_its_place_and_can_be_tried_again(
+    place: str, server: Server, owner: Person
+) -> None:
+    page = owner.page
+    page.goto(server.url)  # the plugin begins anew
+    page.reload()
+    owner.open_room("Faults")
+    owner.say(f"before {place}")
+    shown = USES[place](page)
+    fault = shown.get_by_test_id("plugin-fault")
+    expect(fault).to_have_text("faulty: This part does not work at the moment.")
+    expect(shown.locator(".plugin-fault[role=alert]")).to_be_visible()
+    shown.get_by_test_id("plugin-again").click()
+    if place == "notifications/v1":  # the next one is filtered again
+        USES[place](page)
+    expect(page.locator("html")).to_have_attribute("data-worked", re.compile(re.escape(place)))
+    expect(fault).to_have_count(0)
+    if "page/" in place or place == "account.parts/v1":
+        expect(shown).to_contain_text("It works now.")
+        page.get_by_test_id("settings-close").click()
+    owner.say(f"after {place}")
+    owner.sees(f"after {place}")
+
+
+def test_notifications_are_shown_in_spite_of_a_broken_filter(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server).sign_up("aya-told", "Aya")
+    aya.expected.append("plugin faulty:")
+    aya.create_room("Told")
+    rows = told(aya.page).get_by_test_id("notice-row")
+    expect(rows.filter(has_text="by faulty")).to_have_count(1)
+    rows.filter(has_text="by faulty").get_by_role("button", name="Close").click()
+    expect(rows.filter(has_text="by faulty")).to_have_count(0)

@@ -1,0 +1,231 @@
+"""The settings on the page: one's own, those of the server for its staff, and those of a room."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.page.people import PASSWORD, Person, PersonFactory, Server
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {
+        "plugins.folder": str(Path(__file__).parent / "plugins"),
+        "plugins.enabled": json.dumps(["memory", "password", "metrics", "claimant"]),
+    }
+    server = Server(tmp_path_factory.mktemp("settings"), "memory", settings)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def owner(server: Server, browser: object) -> Iterator[Person]:
+    """The first account, which owns the server."""
+    olga = Person(browser, server.url).sign_up("olga", "Olga")  # type: ignore[arg-type]
+    yield olga
+    olga.context.close()
+
+
+def opened(page: Page, name: str) -> None:
+    if page.get_by_test_id("settings-nav").count() == 0:
+        page.get_by_test_id("account").click()
+    page.get_by_test_id(f"settings-{name}").click()
+    expect(page.get_by_test_id(f"settings-{name}")).to_have_attribute("aria-current", "page")
+
+
+def test_one_chooses_another_name(person: PersonFactory, server: Server) -> None:
+    mia = person(server).sign_up("mia", "Mia")
+    page = mia.page
+    mia.create_room("Names")
+    page.get_by_test_id("account").click()
+    page.get_by_test_id("profile-name").fill("Mia the Second")
+    page.get_by_test_id("profile-save").click()
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    page.get_by_test_id("settings-close").click()
+    mia.in_room("Names")
+    expect(page.get_by_test_id("my-name")).to_have_text("Mia the Second")
+    mia.say("Hello")
+    expect(page.get_by_test_id("message")).to_contain_text("Mia the Second")
+
+
+def test_only_staff_sees_the_pages_of_the_server(person: PersonFactory, server: Server) -> None:
+    page = person(server).sign_up("tom", "Tom").page
+    page.get_by_test_id("account").click()
+    nav = page.get_by_role("navigation", name="Settings")
+    expect(nav.get_by_role("link")).to_have_count(4)
+    page.goto(f"{server.url}/#settings=users")
+    expect(page.get_by_role("heading", name="Profile")).to_be_visible()
+
+
+def test_staff_finds_an_account_gives_a_role_and_locks_it(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    ben = person(server).sign_up("ben-locked", "Ben")
+    ben.expected.append(r"401 \(Unauthorized\)|WebSocket connection")
+    page = owner.page
+    opened(page, "users")
+    page.get_by_test_id("users-search").fill("BEN-LOCK")
+    page.get_by_test_id("users-search").press("Enter")
+    row = page.get_by_test_id("user")
+    expect(row).to_have_count(1)
+    page.get_by_role("combobox", name="Role of Ben").select_option("guest")
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    expect(row.get_by_test_id("user-role")).to_have_value("guest")
+    page.get_by_role("button", name="Lock out: Ben").click()
+    expect(row).to_contain_text("locked out")
+    expect(ben.page.get_by_test_id("connection-status")).to_contain_text("does not let you in")
+    page.get_by_role("button", name="Let in again: Ben").click()
+    expect(row).not_to_contain_text("locked out")
+    # The owner's own account cannot be changed there.
+    page.get_by_test_id("users-search").fill("olga")
+    page.get_by_test_id("users-search").press("Enter")
+    expect(page.get_by_role("combobox", name="Role of Olga")).to_be_disabled()
+    expect(page.get_by_test_id("user-lock")).to_be_hidden()
+
+
+def test_a_sensitive_change_is_made_after_a_confirmation(
+    person: PersonFactory, server: Server, owner: Person
+) -> None:
+    person(server).sign_up("cat-confirmed", "Cat")
+    page = owner.page
+    opened(page, "users")
+    page.get_by_test_id("users-search").fill("cat-confirmed")
+    page.get_by_test_id("users-search").press("Enter")
+    row = page.get_by_test_id("user")
+    expect(row).to_have_count(1)
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        """As ten minutes after the sign-in."""
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.url)
+        error = {"error": {"code": "auth.confirm", "message": "Confirm.", "retry": "never"}}
+        route.fulfill(status=403, json=error)
+
+    page.route("**/api/v1/users/*", refuse_once)
+    row.get_by_test_id("user-role").select_option("admin")
+    password = page.get_by_role("textbox", name="Password")
+    password.fill("wrong")
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("step-error")).not_to_be_empty()
+    expect(row.get_by_test_id("user-role")).to_have_value("member")
+    password.fill(PASSWORD)
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    expect(row.get_by_test_id("user-role")).to_have_value("admin")
+    page.unroute("**/api/v1/users/*")
+
+
+def test_staff_sees_the_plugins(server: Server, owner: Person) -> None:
+    opened(owner.page, "plugins")
+    expect(owner.page.get_by_test_id("plugin-password")).to_contain_text("provide_authenticator")
+
+
+def test_staff_releases_what_a_plugin_claims(server: Server, owner: Person) -> None:
+    page = owner.page
+    opened(page, "plugins")
+    row = page.get_by_test_id("plugin-claimant")
+    expect(row).to_contain_text("guards Pin: all rooms")
+    row.get_by_role("button", name="Release: guards Pin: all rooms").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    expect(row).not_to_contain_text("guards")
+
+
+DESKTOP = """
+  window.told = [];
+  window.asked = 0;
+  window.Notification = class {
+    static permission = "default";
+    static async requestPermission() {
+      window.asked += 1;
+      this.permission = "granted";
+    }
+    constructor(title, { body }) {
+      window.told.push([title, body]);
+      window.last = this;
+    }
+    close() {}
+  };
+  Object.defineProperty(document, "hidden", { get: () => window.isAway ?? false });
+"""
+
+
+def test_a_direct_message_comes_to_the_desktop_of_somebody_who_wants_that(
+    person: PersonFactory, server: Server
+) -> None:
+    aya = person(server)
+    aya.context.add_init_script(DESKTOP)
+    aya.page.goto(server.url)  # with the script
+    aya.sign_up("aya-desktop", "Aya")
+    ben = person(server).sign_up("ben-desktop", "Ben")
+    page = aya.page
+    opened(page, "notifications")
+    assert page.evaluate("asked") == 0
+    page.get_by_label("Show notifications on this device").check()
+    expect(page.get_by_test_id("desktop")).to_be_checked()
+    assert page.evaluate("asked") == 1
+    page.get_by_test_id("settings-close").click()
+    page.evaluate("isAway = true")
+    ben.page.get_by_test_id("new-room").click()
+    ben.page.get_by_test_id("kind-direct").check()
+    ben.page.get_by_test_id("room-name").fill("aya-desktop")
+    ben.page.get_by_test_id("create-room").click()
+    ben.in_room("Aya")
+    expect(page.get_by_test_id("room").filter(has_text="Ben")).to_be_visible()
+    ben.say("Are you there?")
+    wait_until(lambda: page.evaluate("told.length") == 1)
+    assert page.evaluate("told") == [["Ben", "Are you there?"]]
+    page.evaluate("last.onclick()")
+    aya.sees("Are you there?")
+
+
+def test_a_narrow_screen_has_one_column(person: PersonFactory, server: Server) -> None:
+    aya = person(server, locale="ja-JP", viewport={"width": 390, "height": 800})
+    page = aya.sign_up("aya-narrow", "彩").page
+    page.get_by_role("link", name="設定").click()
+    expect(page.get_by_role("heading", name="プロフィール")).to_be_visible()
+    expect(page.get_by_test_id("settings-nav")).to_be_hidden()
+    page.get_by_role("link", name="設定").click()
+    expect(page.get_by_test_id("settings-nav")).to_be_visible()
+    page.get_by_role("link", name="パスワードとログイン").click()
+    expect(page.get_by_test_id("change-password")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_settings_work_by_keyboard(person: PersonFactory, server: Server) -> None:
+    ada = person(server).sign_up("ada-keys", "Ada")
+    ada.create_room("Keys")
+    page = ada.page
+    page.get_by_test_id("account").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Notifications").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
+    expect(page.get_by_role("link", name="Notifications")).to_be_focused()
+    page.keyboard.press("Escape")
+    ada.in_room("Keys")
+
+
+def test_those_who_may_change_a_rooms_name_and_topic(person: PersonFactory, server: Server) -> None:
+    aya = person(server).sign_up("aya-room", "Aya")
+    ben = person(server).sign_up("ben-room", "Ben")
+    aya.create_room("Before")
+    ben.join_room("Before")
+    expect(ben.page.get_by_test_id("place-room-settings")).to_have_count(0)
+    aya.page.get_by_role("button", name="Room settings").click()
+    aya.page.get_by_test_id("room-settings-name").fill("Afterwards")
+    aya.page.get_by_test_id("room-settings-topic").fill("Tea")
+    aya.page.get_by_test_id("room-settings-save").click()
+    for each in (aya, ben):
+        expect(each.page.get_by_test_id("room-title")).to_have_text("Afterwards")
+        expect(each.page.locator(".room-topic")).to_have_text("Tea")

@@ -1,0 +1,124 @@
+"""What staff of the server do over HTTP: all accounts, their roles, plugins and claims."""
+
+import time
+from typing import Any
+
+import pytest
+
+from chatserver import ServerRole
+from tests.protocol.running import Person, Running
+
+
+async def staffed(server: Running, role: ServerRole = ServerRole.ADMIN) -> tuple[Person, Person]:
+    """Somebody of the staff, and a member."""
+    _, chief, other = await server.people("founder", "chief", "other")
+    await server.run(lambda running: running.service.accounts.set_role(chief.username, role))
+    return chief, other
+
+
+async def answer(person: Person, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    found = await person.http(method, path, body)
+    return found.status_code, found.json()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/v1/admin/users", None),
+        ("GET", "/api/v1/admin/plugins", None),
+        ("POST", "/api/v1/admin/claims/release", {"plugin": "x"}),
+        ("PUT", "/api/v1/users/{name}", {"role": "guest"}),
+    ],
+)
+async def test_others_than_staff_are_refused(
+    server: Running, method: str, path: str, body: Any
+) -> None:
+    _, other = await staffed(server)
+    status, found = await answer(other, method, path.format(name=other.username), body)
+    assert (status, found["error"]["code"]) == (403, "user.forbidden")
+
+
+async def test_staff_find_accounts_page_by_page(server: Running) -> None:
+    chief, other = await staffed(server)
+    people = await server.people("findable", "findable", "findable")
+    seen: list[str] = []
+    after = ""
+    while True:
+        path = f"/api/v1/admin/users?text=FINDABLE&limit=2&after={after}"
+        _, found = await answer(chief, "GET", path)
+        assert len(found["users"]) <= 2
+        seen += [user["id"] for user in found["users"]]
+        if found["after"] is None:
+            break
+        after = found["after"]
+    assert sorted(seen) == sorted(person.id for person in people)
+    _, all_of_them = await answer(chief, "GET", "/api/v1/admin/users?limit=200")
+    assert {chief.id, other.id} <= {user["id"] for user in all_of_them["users"]}
+
+
+async def test_admins_give_only_roles_below_their_own(server: Running) -> None:
+    chief, other = await staffed(server)
+    path = f"/api/v1/users/{other.username}"
+    status, found = await answer(chief, "PUT", path, {"role": "guest"})
+    assert (status, found["role"]) == (200, "guest")
+    for role in ("admin", "owner"):
+        status, _ = await answer(chief, "PUT", path, {"role": role})
+        assert status == 403
+    status, _ = await answer(chief, "PUT", f"/api/v1/users/{chief.username}", {"role": "member"})
+    assert status == 403
+    owner, admin = await staffed(server, ServerRole.OWNER)
+    status, found = await answer(
+        owner, "PUT", f"/api/v1/users/{admin.username}", {"role": "admin", "disabled": True}
+    )
+    assert (status, found["role"], found["disabled"]) == (200, "admin", True)
+    status, found = await answer(owner, "PUT", path, {})
+    assert (status, found["error"]["code"]) == (400, "request.invalid")
+
+
+async def test_claims_of_a_plugin_that_is_off_are_seen_and_released(server: Running) -> None:
+    chief, _ = await staffed(server)
+    await server.run(lambda running: running.service.claims.add("doorkeeper", "RoomJoin"))
+    await server.run(lambda running: running.service.claims.add("doorkeeper", "Pin"))
+    await server.run(lambda running: running.service.claims.load())
+    _, found = await answer(chief, "GET", "/api/v1/admin/plugins")
+    last = found["plugins"][-1]
+    assert (last["name"], last["on"]) == ("doorkeeper", False)
+    assert {claim["action"] for claim in last["claims"]} == {"RoomJoin", "Pin"}
+    first = found["plugins"][0]
+    assert first["on"] and first["hooks"]
+    path = "/api/v1/admin/claims/release"
+    status, _ = await answer(chief, "POST", path, {"plugin": "doorkeeper", "action": "Dance"})
+    assert status == 400
+    _, ended = await answer(chief, "POST", path, {"plugin": "doorkeeper", "action": "Pin"})
+    assert [claim["action"] for claim in ended["claims"]] == ["Pin"]
+    await answer(chief, "POST", path, {"plugin": "doorkeeper"})
+    _, found = await answer(chief, "GET", "/api/v1/admin/plugins")
+    assert "doorkeeper" not in {plugin["name"] for plugin in found["plugins"]}
+
+
+async def test_roles_and_releases_need_a_recent_confirmation(server: Running) -> None:
+    chief, other = await staffed(server)
+
+    async def set_clock(running: Any, ahead: float) -> None:
+        running.service.accounts.sessions._clock = lambda: time.time() + ahead
+
+    await server.run(lambda running: set_clock(running, 601))
+    try:
+        for method, path, body in (
+            ("PUT", f"/api/v1/users/{other.username}", {"role": "guest"}),
+            ("POST", "/api/v1/admin/claims/release", {"plugin": "x"}),
+        ):
+            status, found = await answer(chief, method, path, body)
+            assert (status, found["error"]["code"]) == (403, "auth.confirm")
+        _, found = await answer(chief, "GET", f"/api/v1/users/{other.username}")
+        assert found["role"] == "member"
+    finally:
+        await server.run(lambda running: set_clock(running, 0))
+
+
+async def test_one_chooses_another_name(server: Running) -> None:
+    (anna,) = await server.people("anna")
+    status, found = await answer(anna, "PATCH", "/api/v1/me", {"name": "  Anna  B. "})
+    assert (status, found["name"]) == (200, "Anna B.")
+    status, found = await answer(anna, "PATCH", "/api/v1/me", {"name": ""})
+    assert (status, found["error"]["code"]) == (400, "request.invalid")
