@@ -409,8 +409,8 @@ class Authenticator(Protocol):
     restore ends all sessions. `chatserver.testing.authenticators` has the suite for this contract.
     """
 
-    def check_password(self, password: str, words: Sequence[str]) -> None:
-        """Refuse a weak password; called before `set_password`, and before any other work.
+    async def check_password(self, password: str, words: Sequence[str]) -> None:
+        """Refuse a weak password; called before `set_password`, and before any other work; never at a sign-in.
 
         `words` are names of the account and the server. Raises `ChatError` request.invalid, whose `detail`
         has `field` (password) and a `reason`.

@@ -144,7 +144,7 @@ class Accounts(OwnAccount):
         folded = clean_username(username)
         shown = clean_person_name(name if name and name.strip() else username)
         # Checked before the name, so that an attempt with a weak password does not reveal taken names.
-        self._check_password(password, folded, shown)
+        await self._check_password(password, folded, shown)
         # Without this, each attempt at a taken name would cost a hash and leave its record behind.
         if await self._store.get(NAMES, folded) is not None:
             raise ChatError("user.exists")
@@ -200,7 +200,7 @@ class Accounts(OwnAccount):
             await self.similar.release(user.id, claimed)
             raise
 
-    def _check_password(self, password: str, *names: str) -> None:
+    async def _check_password(self, password: str, *names: str) -> None:
         """Raise `ChatError` request.invalid for a password that is too long or too easy to guess."""
         if len(password) > PASSWORD_CHARS:
             raise ChatError(
@@ -208,7 +208,9 @@ class Accounts(OwnAccount):
                 "This password is too long.",
                 detail={"field": "password", "reason": "long"},
             )
-        self._authenticator.check_password(password, [*names, self._config.name, "chatserver"])
+        await self._authenticator.check_password(
+            password, [*names, self._config.name, "chatserver"]
+        )
 
     async def _settled(self, user: User) -> User:
         """The account after the first owner has been decided, which may have made it the owner."""
@@ -375,7 +377,7 @@ class Accounts(OwnAccount):
     async def set_password(self, username: str, password: str, by: Actor = THE_SERVER) -> User:
         """Set a password and end all sessions of the account."""
         user = await self._named(username)
-        self._check_password(password, user.username, user.name)
+        await self._check_password(password, user.username, user.name)
         await self._authenticator.set_password(user.id, password)
         await self.identities.note_password(user.id, has=True)
         await self._end_sessions(user, CLOSE_REJECTED, "the password was changed")
@@ -390,7 +392,7 @@ class Accounts(OwnAccount):
         An account without a password gets its first one by a recent confirmation instead. Raises `ChatError`
         auth.invalid, auth.confirm, limit.rate, request.invalid.
         """
-        self._check_password(new, user.username, user.name)
+        await self._check_password(new, user.username, user.name)
         if await self.identities.has_password(user.id):
             await self.verified(user.username, old, address, device)
         else:
