@@ -36,6 +36,7 @@ from chatserver.hooks.actions import (
     Action,
     Interact,
     MessageDelete,
+    PasswordReset,
     Pin,
     React,
     Register,
@@ -166,6 +167,7 @@ from chatserver.service.history import EventPage, Page
 from chatserver.service.inspection import Inspected, Inspection
 from chatserver.service.login.logins import MethodView
 from chatserver.service.login.sessions import OwnSession
+from chatserver.service.passwords import ResetLink
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.rights import may_read
 from chatserver.service.search import Found, cursor_of
@@ -272,6 +274,7 @@ __all__ = [
     "Page",
     "PagePart",
     "Parts",
+    "PasswordReset",
     "PendingStep",
     "Pin",
     "PinAdded",
@@ -293,6 +296,7 @@ __all__ = [
     "Replication",
     "Reply",
     "Request",
+    "ResetLink",
     "Rest",
     "Room",
     "RoomAdded",

@@ -430,6 +430,9 @@ class Authenticator(Protocol):
         user out on devices where the user signed in before.
         """
 
+    async def is_password(self, user: str, password: str) -> bool:
+        """Whether this is the present password of a user id who is known to be there; no failure is counted."""
+
     async def remember_device(self, user: str, device: str = "") -> str:
         """A token for the device on which the user id has just signed in; `device` is its present one.
 

@@ -22,6 +22,7 @@ from chatserver.protocol import Sent
 from chatserver.service.commands import CommandOutcome
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
+from chatserver.service.passwords import ResetLink
 from chatserver.service.rooms import RoomView
 from chatserver.version import __version__
 from chatserver.web import api, login
@@ -58,6 +59,9 @@ CALLS = [
     Call("PUT", "/api/v1/me/password", login.PasswordChange, 200, Empty, "Change one's own password; all other sessions end."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
     Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out, or let it in again. Staff only."),
+    Call("POST", "/api/v1/users", api.AddedAccount, 201, User, "Make an account for somebody. Staff only."),
+    Call("PUT", "/api/v1/users/NAME/password", api.GivenPassword, 200, User, "Set another user's password; their sessions end. Staff only; `auth.confirm` unless they confirmed lately."),
+    Call("POST", "/api/v1/users/NAME/reset-link", None, 201, ResetLink, "Make a link by which another user chooses a password, once, within a day. As above."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),
     Call("GET", _ROOM, None, 200, RoomView, "One room."),

@@ -21,11 +21,11 @@ const root = document.querySelector("#root");
 let notice = "";
 let waiting = atStart();
 
-/** What the address says behind `#`: a sign-in that goes on here, or an invitation. Neither stays in the address. */
+/** What the address says behind `#`: a sign-in that goes on here, an invitation, a new password. None stays there. */
 function atStart() {
-  const { login, invite } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  if (login || invite) history.replaceState(null, "", location.pathname);
-  return { "data-login": login, "data-invite": invite };
+  const { login, invite, reset } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  if (login || invite || reset) history.replaceState(null, "", location.pathname);
+  return { "data-login": login, "data-invite": invite, "data-reset": reset };
 }
 
 function show() {
@@ -55,7 +55,8 @@ session.addEventListener("signed-out", ({ detail }) => {
 startLanguage(localStorage, navigator.languages);
 api.pageParts().then((parts) => plugins.load(parts), (error) => console.error("plugins:", error));
 try {
-  const user = await api.me();
+  // A link for a new password counts, whoever is signed in here.
+  const user = waiting["data-reset"] ? null : await api.me();
   if (user) signedIn(user);
   else show();
 } catch (error) {

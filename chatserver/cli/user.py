@@ -28,6 +28,9 @@ password_file = click.option(
 )
 
 
+must_change = click.option(
+    "--must-change", is_flag=True, help="The user chooses another password at the next sign-in."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
 
 
@@ -46,6 +49,7 @@ def command() -> None:
 @click.option("--role", type=ROLES, help="Role on the server; the first account becomes owner.")
 @click.option("--name", help="Shown name; by default the user name.")
 @password_file
+@must_change
 @as_json
 @configured
 def add(
@@ -53,6 +57,7 @@ def add(
     role: str | None,
     name: str | None,
     password_file: str | None,
+    must_change: bool,
     as_json: bool,
     source: str | None,
     overrides: dict[str, object],
@@ -70,7 +75,9 @@ def add(
     user = with_accounts(
         source,
         overrides,
-        lambda accounts: accounts.add(username, password, name, chosen, by=operator()),
+        lambda accounts: accounts.add(
+            username, password, name, chosen, by=operator(), must_change=must_change
+        ),
     )
     say(user, as_json, f"{user.username} is {user.role.value}.")
 
@@ -78,11 +85,13 @@ def add(
 @command.command()
 @click.argument("username")
 @password_file
+@must_change
 @as_json
 @configured
 def passwd(
     username: str,
     password_file: str | None,
+    must_change: bool,
     as_json: bool,
     source: str | None,
     overrides: dict[str, object],
@@ -91,14 +100,53 @@ def passwd(
 
     \b
     chatserver user passwd ada
+    chatserver user passwd ada --must-change
     """
     password = read_password(password_file)
     user = with_accounts(
         source,
         overrides,
-        lambda accounts: accounts.set_password(username, password, by=operator()),
+        lambda accounts: accounts.set_password(
+            username, password, by=operator(), must_change=must_change
+        ),
     )
     say(user, as_json, f"The password of {user.username} is set.")
+
+
+@command.command("reset-link")
+@click.argument("username")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 168, min_open=True),
+    default=24.0,
+    show_default=True,
+    help="Hours for which it is valid.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the link and its end as JSON.")
+@configured
+def reset_link(
+    username: str, hours: float, as_json: bool, source: str | None, overrides: dict[str, object]
+) -> None:
+    """Make a link by which a user chooses a new password, once.
+
+    Whoever has the link gets into the account, unless that has a second step: give it to its user
+    alone. An earlier link ends. The link begins with server.public_url.
+
+    \b
+    chatserver user reset-link ada
+    """
+    made = with_accounts(
+        source,
+        overrides,
+        lambda accounts: accounts.reset_link(username, by=operator(), seconds=hours * 3600),
+    )
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(made))
+        return
+    click.echo(made.link)
+    click.echo(f"It is valid once, until {made.expires}.", err=True)
 
 
 @command.command()

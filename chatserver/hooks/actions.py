@@ -18,7 +18,10 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Register(Action, frozen=True, kw_only=True):
-    """Somebody makes an account; there is no user yet. `name` is the shown name, None if it was not given."""
+    """Somebody makes an account; there is no user yet, unless a member of the staff makes it for them.
+
+    `name` is the shown name, None if it was not given.
+    """
 
     changeable = ("name",)
 
@@ -140,6 +143,13 @@ class AccountLock(Action, frozen=True, kw_only=True):
 
     account: str
     locked: bool
+
+
+class PasswordReset(Action, frozen=True, kw_only=True):
+    """The user, of the staff, sets the password of an account (id), or makes a link to set it (`by_link`)."""
+
+    account: str
+    by_link: bool
 
 
 ACTIONS: tuple[type[Action], ...] = tuple(Action.__subclasses__())

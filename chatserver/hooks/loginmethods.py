@@ -21,7 +21,7 @@ from chatserver.hooks.types import Refusal
 from chatserver.model import User
 
 HOOK = "register_login_methods"
-TAKEN = ("password",)  # names of the server's own methods
+TAKEN = ("password", "renewal", "reset", "forgotten")  # names of the server's own methods
 KEPT_BYTES = 16384  # of what a method keeps, as JSON
 STEP_BYTES = 65536  # of what a client gets
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")

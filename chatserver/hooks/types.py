@@ -126,6 +126,8 @@ Deed: TypeAlias = Literal[
     "signed_out",
     "sessions_ended",
     "password",
+    "reset_link",
+    "password_reset",
     "linked",
     "unlinked",
     "role",

@@ -47,6 +47,8 @@ from chatserver.service.interactions import Interactions
 from chatserver.service.live import Live
 from chatserver.service.login.logins import SWEEP_SECONDS, Logins
 from chatserver.service.login.password import password_method
+from chatserver.service.login.renewal import renewal_method
+from chatserver.service.login.resets import reset_method
 from chatserver.service.login.steps import Steps
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
@@ -56,6 +58,7 @@ from chatserver.service.removal import Removal
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
+from chatserver.service.staff import Staff
 from chatserver.service.typing_now import Typing
 
 
@@ -114,7 +117,15 @@ class Service:
             steps,
             attempts,
         )
-        steps.methods.register([password_method(self.accounts)])
+        accounts = self.accounts
+        steps.methods.register(
+            [
+                password_method(accounts),
+                reset_method(accounts.of_reset_code, accounts.reset_password),
+                renewal_method(accounts.renewals, accounts.renew_password),
+            ]
+        )
+        self.staff = Staff(accounts, hooks, self.administration)
         self.logins = Logins(self.accounts, steps, config)
         self.history = History(store, self.room_cache, limits)
         online = Online()
@@ -186,6 +197,7 @@ class Service:
             self._repeated(self.indexer.look, INDEX_SECONDS),
             self._repeated(self.accounts.similar.look, SIMILAR_SECONDS),
             self._repeated(self.logins.sweep, SWEEP_SECONDS),
+            self._repeated(self.accounts.sweep_resets, SWEEP_SECONDS),
         ]
 
     async def stop(self) -> None:

@@ -99,6 +99,19 @@ class AccountChange(msgspec.Struct, frozen=True):
     disabled: bool
 
 
+class AddedAccount(NewAccount, frozen=True):
+    """With `must_change` the user chooses another password at the first sign-in."""
+
+    must_change: bool = True
+
+
+class GivenPassword(msgspec.Struct, frozen=True):
+    """With `must_change` the user chooses another password at the next sign-in."""
+
+    password: str
+    must_change: bool = True
+
+
 class SessionHandler(BaseHandler):
     """A handler that signs in or out: a token goes out in the body for bots and as a cookie for pages."""
 
@@ -226,6 +239,43 @@ class Users(SignedIn):
                 await self.user(), username, given.disabled, self.address
             )
         )
+
+
+class NewUsers(SignedIn):
+    json_methods = frozenset(("POST",))
+
+    async def post(self) -> None:
+        user, given = await self.user(), self.body(AddedAccount)
+        made = await self.service.staff.add(
+            user,
+            given.username,
+            given.password,
+            given.name,
+            must_change=given.must_change,
+            address=self.address,
+        )
+        self.reply(made, 201)
+
+
+class PasswordOfUser(SignedIn):
+    async def put(self, username: str) -> None:
+        user, given = await self.user(), self.body(GivenPassword)
+        changed = await self.service.staff.set_password(
+            user,
+            self.token,
+            username,
+            given.password,
+            must_change=given.must_change,
+            address=self.address,
+        )
+        self.reply(changed)
+
+
+class ResetLinks(SignedIn):
+    async def post(self, username: str) -> None:
+        user = await self.user()
+        made = await self.service.staff.reset_link(user, self.token, username, self.address)
+        self.reply(made, 201)
 
 
 class Rooms(SignedIn):
@@ -405,7 +455,10 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/login", Login, "/api/v1/login"),
     (r"/api/v1/logout", Logout, "/api/v1/logout"),
     (r"/api/v1/me", Me, "/api/v1/me"),
+    (r"/api/v1/users", NewUsers, "/api/v1/users"),
     (r"/api/v1/users/([^/]+)", Users, "/api/v1/users/NAME"),
+    (r"/api/v1/users/([^/]+)/password", PasswordOfUser, "/api/v1/users/NAME/password"),
+    (r"/api/v1/users/([^/]+)/reset-link", ResetLinks, "/api/v1/users/NAME/reset-link"),
     (r"/api/v1/rooms", Rooms, "/api/v1/rooms"),
     (_ROOM, OneRoom, "/api/v1/rooms/ID"),
     (_ROOM + "/join", Join, "/api/v1/rooms/ID/join"),

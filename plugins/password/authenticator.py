@@ -101,6 +101,9 @@ class PasswordAuthenticator:
             await self._places.remember(user, "network", network)
         return matches
 
+    async def is_password(self, user: str, password: str) -> bool:
+        return await self._matches(user, password)
+
     async def remember_device(self, user: str, device: str = "") -> str:
         if device and await self._places.is_device(user, device):
             await self._places.remember(user, "device", device)

@@ -5,7 +5,7 @@
  */
 
 import { h } from "../lib/dom.js";
-import { errorText, t } from "../lib/i18n.js";
+import { errorText, stepText, t } from "../lib/i18n.js";
 import { View } from "./view.js";
 
 const INPUTS = {
@@ -36,14 +36,14 @@ class LoginSteps extends View {
       location.assign(step.url);
       return;
     }
-    this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, step.error ?? "");
+    this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, step.error && stepText(progress.method, "error", step.error));
     this.#submit = h("button", { class: "primary wide", type: "submit", "data-testid": "step-submit" }, t("login.next"));
     const fields = step.fields ?? [];
     this.#form = h(
       "form",
       { class: "stack", method: "post", "data-testid": `step-${progress.method}`, onsubmit: (event) => void this.#onSubmit(event) },
-      step.text && h("p", {}, step.text),
-      ...fields.map(field),
+      step.text && h("p", {}, stepText(progress.method, "text", step.text)),
+      ...fields.map((each) => field({ ...each, label: stepText(progress.method, each.name, each.label) })),
       this.#error,
       this.#submit,
     );

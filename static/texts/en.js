@@ -1,4 +1,4 @@
-/** English. tests/page compares the keys with the other languages; the server's own errors are English. */
+/** English. tests/page compares the keys with the other languages; the server's own errors and steps are English. */
 export default {
   "app.name": "chatserver",
   "signIn.title": "Welcome back",

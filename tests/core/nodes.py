@@ -28,6 +28,9 @@ class NoPasswords:
     ) -> bool:
         return user is not None
 
+    async def is_password(self, user: str, password: str) -> bool:
+        return False
+
     async def remember_device(self, user: str, device: str = "") -> str:
         return device or "device"
 

@@ -12,6 +12,7 @@ from chatserver import (
     Action,
     Interact,
     MessageDelete,
+    PasswordReset,
     Pin,
     React,
     Register,
@@ -79,6 +80,28 @@ CASES = {
         mutation=lambda s: (
             "setUserDisabled", {"username": s.outsider.username, "disabled": True},
         ),
+        by_staff=True,
+    ),
+    "add a user": Case(
+        Register,
+        http=lambda s: ("POST", "/users", {"username": "made", "password": PASSWORD}),
+        mutation=lambda s: (
+            "addUser", {"username": "made", "password": PASSWORD, "mustChange": True},
+        ),
+        by_staff=True,
+    ),
+    "set a password": Case(
+        PasswordReset,
+        http=lambda s: ("PUT", f"/users/{s.outsider.username}/password", {"password": PASSWORD}),
+        mutation=lambda s: (
+            "setUserPassword", {"username": s.outsider.username, "password": PASSWORD},
+        ),
+        by_staff=True,
+    ),
+    "make a link for a password": Case(
+        PasswordReset,
+        http=lambda s: ("POST", f"/users/{s.outsider.username}/reset-link", None),
+        mutation=lambda s: ("makeResetLink", {"username": s.outsider.username}),
         by_staff=True,
     ),
     "create": Case(
@@ -304,7 +327,7 @@ async def test_a_plugin_can_refuse_it_on_every_interface(
     for interface, error in found.items():
         assert (error["code"], error["message"]) == ("action.refused", "Not today."), interface
         assert error["detail"]["plugin"] == "judge", interface
-    by = None if case.kind is Register else scene.actor.id
+    by = None if case.kind is Register and not case.by_staff else scene.actor.id
     assert await seen(judged) == [[case.kind.__name__, by]] * len(found)
     assert await judged.run(lambda server: _head(server, scene.room)) == head
 

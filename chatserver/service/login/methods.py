@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginMethod, Purpose
 
+LAST_GROUP = "new password"  # asked for when all other challenges are passed
+
 
 class Methods:
     """All methods by name, in the order in which they are shown."""
@@ -20,6 +22,11 @@ class Methods:
 
     def all(self) -> list[LoginMethod]:
         return list(self._methods.values())
+
+    def challenges(self) -> list[LoginMethod]:
+        """The methods that may be demanded after another one, in the order in which they are asked for."""
+        found = [method for method in self.all() if method.demand is not None]
+        return sorted(found, key=lambda method: method.group == LAST_GROUP)
 
     def of(self, purpose: Purpose) -> list[LoginMethod]:
         """The methods with this purpose."""

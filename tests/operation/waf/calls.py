@@ -97,6 +97,16 @@ async def call_every_address(
         path = f"/api/v1/users/{username}"
         await ask("PUT", path, json={"disabled": disabled}, headers=owner)
 
+    given = {
+        "username": "made.by-staff",
+        "password": "' UNION SELECT 1 -- <b>",
+        "must_change": True,
+    }
+    await ask("POST", "/api/v1/users", json=given, headers=owner)
+    path = "/api/v1/users/made.by-staff"
+    await ask("PUT", f"{path}/password", json={"password": "../../etc; é 山 $(x)"}, headers=owner)
+    await ask("POST", f"{path}/reset-link", headers=owner)
+
     await ask("GET", rooms, params={"limit": 3, "after": ""}, headers=owner)
     new = {
         "name": "<b> & 'c' -- /etc/passwd",
@@ -238,6 +248,19 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(
         traffic, owner, "setUserDisabled", f"{{ user {USER} }}", username="gql", disabled=True
     )
+    await _mutate(
+        traffic,
+        owner,
+        "addUser",
+        f"{{ user {USER} }}",
+        username="gql.two",
+        password="' UNION SELECT 1 --",
+        name="O'B",
+    )
+    await _mutate(
+        traffic, owner, "setUserPassword", f"{{ user {USER} }}", username="gql.two", password=again
+    )
+    await _mutate(traffic, owner, "makeResetLink", "{ link expires }", username="gql.two")
     made = await _mutate(
         traffic, owner, "createRoom", ROOM, name="a; ls -la | cat", topic="<i>", members=[other]
     )

@@ -1,0 +1,75 @@
+"""Passwords that staff chose, and links for new ones, in a browser against a real server."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.people import PASSWORD, PersonFactory, Server
+
+pytestmark = pytest.mark.long
+
+GIVEN = "given by the boss 1"
+NEW = "a brand new password"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"server.name": "Lounge"}
+    server = Server(tmp_path_factory.mktemp("passwords"), "memory", settings)
+    settings["server.public_url"] = server.url
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def owner(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{server.url}/api/v1") as client:
+        made = client.post("/register", json={"username": "owner", "password": PASSWORD})
+        client.headers["Authorization"] = f"Bearer {made.json()['token']}"
+        client.cookies.clear()
+        yield client
+
+
+def test_a_password_that_staff_chose_is_changed_before_one_is_in(
+    person: PersonFactory, server: Server, owner: httpx.Client
+) -> None:
+    made = owner.post("/users", json={"username": "nina", "password": GIVEN})
+    assert made.status_code == 201
+    found = person(server, locale="ja-JP")
+    found.expected += [r"401 .*/api/v1/login", r"400 .*/api/v1/login/proceed"]
+    page = found.page
+    page.goto(server.url)
+    page.get_by_test_id("username").fill("nina")
+    page.get_by_test_id("password").fill(GIVEN)
+    page.get_by_test_id("submit").click()
+    expect(page.get_by_test_id("step-renewal")).to_contain_text("新しいパスワードを設定")
+    page.get_by_test_id("step-password").fill(GIVEN)
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("step-error")).to_contain_text("現在のパスワードと同じ")
+    page.get_by_test_id("step-password").fill(NEW)
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("my-name")).to_have_text("nina")
+
+
+def test_a_link_leads_to_a_new_password_whoever_is_signed_in(
+    person: PersonFactory, server: Server, owner: httpx.Client
+) -> None:
+    owner.post("/users", json={"username": "lost", "password": "forgotten already"})
+    link = owner.post("/users/lost/reset-link").json()["link"]
+    page = person(server).sign_up("other", "Other").page
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.get_by_test_id("shown-username")).to_contain_text("lost")
+    assert "reset" not in page.url
+    page.get_by_test_id("step-password").fill(NEW)
+    page.get_by_test_id("step-submit").click()
+    expect(page.get_by_test_id("my-name")).to_have_text("lost")
+    page.get_by_test_id("sign-out").click()
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.get_by_test_id("step-error")).to_contain_text("not valid any more")
+    page.get_by_test_id("step-leave").click()
+    expect(page.get_by_test_id("password")).to_be_visible()
