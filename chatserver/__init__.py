@@ -156,6 +156,7 @@ from chatserver.model import (
 from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
 from chatserver.roomlog.redaction import redact, redacted
 from chatserver.roomlog.room import Room
+from chatserver.runtime.clock import text_of as time_text
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
 from chatserver.runtime.signing import signed_headers, signing_key
@@ -367,5 +368,6 @@ __all__ = [
     "signed_headers",
     "signing_key",
     "text_frame",
+    "time_text",
     "too_fast",
 ]

@@ -83,8 +83,6 @@ def own_part() -> GraphQLPart:
             "Query.me": queries.me,
             "Query.loginMethods": queries.login_methods,
             "Query.mySessions": queries.my_sessions,
-            "Session.created": users.session_created,
-            "Session.expires": users.session_expires,
             "Query.user": queries.user,
             "Query.userByName": queries.user_by_name,
             "Query.rooms": queries.rooms,

@@ -109,7 +109,7 @@ export function showAccount(api) {
 }
 
 function row({ current, created, agent, address, id }, onend) {
-  const time = created && new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "medium", timeStyle: "short" }).format(created * 1000);
+  const time = created && new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(created));
   return h(
     "li",
     { "data-testid": `session-${id}` },
