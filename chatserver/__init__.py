@@ -75,6 +75,7 @@ from chatserver.hooks.login import (
     LoginRedirect,
     LoginStep,
 )
+from chatserver.hooks.mail import Mail, Mailer
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
 from chatserver.hooks.timing import Due, ExpiringRecords, Timer, Timers, WallClock
@@ -168,6 +169,7 @@ from chatserver.service.history import EventPage, Page
 from chatserver.service.inspection import Inspected, Inspection
 from chatserver.service.login.logins import MethodView
 from chatserver.service.login.sessions import OwnSession
+from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.passwords import ResetLink
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.rights import may_read
@@ -248,6 +250,8 @@ __all__ = [
     "LoginRedirect",
     "LoginStep",
     "Look",
+    "Mail",
+    "Mailer",
     "Meaning",
     "Measures",
     "MemberChanged",
@@ -271,6 +275,7 @@ __all__ = [
     "Option",
     "Outcome",
     "Outlet",
+    "OwnEmail",
     "OwnSession",
     "Page",
     "PagePart",

@@ -86,6 +86,9 @@ class Server:
         authenticator = self.hooks.provide_authenticator(self._records)
         bus = self.hooks.provide_bus()
         self.blobs = self.hooks.provide_blobs()
+        mailer = self.hooks.provide_mail()
+        if mailer is not None and not self.config.server.public_url:
+            raise StartupError("server.public_url: required, links in mails begin with it")
         self.service = Service(
             self.config,
             self.store,
@@ -97,6 +100,7 @@ class Server:
             store_name=self.store_plugin,
             tracer=tracer,
             clock=clock,
+            mailer=mailer,
         )
         self._leases = Leases(
             self.store,

@@ -8,6 +8,7 @@ import { Plugins } from "./lib/plugins.js";
 import { RoomsStore } from "./lib/rooms-store.js";
 import { Session } from "./lib/session.js";
 import { Connection } from "./lib/socket.js";
+import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
 import "./elements/sign-in.js";
 
@@ -19,12 +20,17 @@ const places = new Places();
 const plugins = new Plugins({ places, api, connection, store, styles: document.head });
 const root = document.querySelector("#root");
 let notice = "";
+let emailCode = "";
 let waiting = atStart();
 
-/** What the address says behind `#`: a sign-in that goes on here, an invitation, a new password. None stays there. */
+/**
+ * What the address says behind `#`: a sign-in that goes on here, an invitation, a new password, an e-mail address to
+ * confirm. None stays there.
+ */
 function atStart() {
-  const { login, invite, reset } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  if (login || invite || reset) history.replaceState(null, "", location.pathname);
+  const { login, invite, reset, email } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  if (login || invite || reset || email) history.replaceState(null, "", location.pathname);
+  emailCode = email ?? "";
   return { "data-login": login, "data-invite": invite, "data-reset": reset };
 }
 
@@ -54,6 +60,18 @@ session.addEventListener("signed-out", ({ detail }) => {
 
 startLanguage(localStorage, navigator.languages);
 api.pageParts().then((parts) => plugins.load(parts), (error) => console.error("plugins:", error));
+async function confirmEmail(code) {
+  const text = await api.confirmEmail(code).then(() => t("email.confirmed"), errorText);
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "data-testid": "email-confirmed" },
+    h("p", { role: "status" }, text),
+    h("div", { class: "dialog-buttons" }, h("button", { class: "primary", type: "button", onclick: () => dialog.close() }, t("close"))),
+  );
+  showDialog(dialog);
+}
+
+if (emailCode) void confirmEmail(emailCode);
 try {
   // A link for a new password counts, whoever is signed in here.
   const user = waiting["data-reset"] ? null : await api.me();

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chatserver.hooks.types import Actor
     from chatserver.model import User
     from chatserver.service.accounts import Accounts
+    from chatserver.service.mail.emails import OwnEmail
 
 T = TypeVar("T")
 ROLES = click.Choice(["owner", "admin", "member", "guest"])
@@ -111,6 +112,45 @@ def passwd(
         ),
     )
     say(user, as_json, f"The password of {user.username} is set.")
+
+
+@command.command()
+@click.argument("username")
+@click.argument("email", required=False)
+@click.option("--remove", is_flag=True, help="Remove the address.")
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
+@configured
+def email(
+    username: str,
+    email: str | None,
+    remove: bool,
+    as_json: bool,
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
+    """Show, set or remove the e-mail address of an account.
+
+    Whoever reads mails to it can choose a new password, if the server sends mail.
+
+    \b
+    chatserver user email ada
+    chatserver user email ada ada@example.org
+    """
+    if email is not None and remove:
+        raise click.UsageError("Give an address, or --remove.")
+
+    async def act(server: Server) -> OwnEmail:
+        return await server.service.staff.email_by_operator(
+            username, email, operator(), change=remove or email is not None
+        )
+
+    found = with_server(source, overrides, act)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(found))
+        return
+    click.echo(found.email or f"{username} has no e-mail address.")
 
 
 @command.command("reset-link")

@@ -4,7 +4,7 @@ specs.py, types.py, context.py   hooks, their arguments and results, the parts o
 timing.py                        timers, records that expire, the clock, as plugins see them
 actions.py                       what users do, as plugins see it before it is done
 login.py, loginmethods.py        ways to sign in: what plugins declare; contained calls of them
-targets.py, blobs.py             places for backups, and for files, that plugins provide
+targets.py, blobs.py, mail.py    places for backups and for files, and senders of mail, that plugins provide
 commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct
 loading.py                       finds and checks plugins
 calls.py, observers.py           one method a hook; queues of observers

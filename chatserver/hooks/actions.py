@@ -146,7 +146,9 @@ class AccountLock(Action, frozen=True, kw_only=True):
 
 
 class PasswordReset(Action, frozen=True, kw_only=True):
-    """The user, of the staff, sets the password of an account (id), or makes a link to set it (`by_link`)."""
+    """The user, of the staff, sets the password of an account (id), or makes a link to set it (`by_link`), or
+    sets the e-mail address to which such links are sent.
+    """
 
     account: str
     by_link: bool

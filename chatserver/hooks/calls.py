@@ -21,6 +21,7 @@ from chatserver.hooks.deadline import Deadline
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.login import LoginMethod
 from chatserver.hooks.loginmethods import guarded, method_problems
+from chatserver.hooks.mail import Mailer
 from chatserver.hooks.observers import Observers
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.targets import BackupScheme
@@ -158,6 +159,18 @@ class HookCalls:
         _demand_methods(hook, call, answer, Blobs)
         blobs: Blobs = answer
         return blobs
+
+    def provide_mail(self) -> Mailer | None:
+        hook = "provide_mail"
+        found = [(call, _call_at_start(hook, call, {})) for call in self._calls[hook]]
+        found = [(call, answer) for call, answer in found if answer is not None]
+        if not found:
+            return None
+        _demand_one("sender of mail", [call for call, _ in found])
+        call, answer = found[0]
+        _demand_methods(hook, call, answer, Mailer)
+        mailer: Mailer = answer
+        return mailer
 
     def register_routes(self, context: ContextOf) -> list[tuple[str, Route]]:
         """Each route with the plugin that brings it."""

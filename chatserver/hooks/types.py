@@ -128,6 +128,7 @@ Deed: TypeAlias = Literal[
     "password",
     "reset_link",
     "password_reset",
+    "email",
     "linked",
     "unlinked",
     "role",

@@ -109,7 +109,7 @@ class Accounts(Passwords):
         by = Actor(address=address)
         user = await self._made(username, password, wanted, None, by, must_change=False)
         by = Actor(user=user.id, address=address or None)
-        self._tell("registered", user, by, role=user.role)
+        self.tell("registered", user, by, role=user.role)
         return user
 
     async def admit_newcomer(self, username: str, name: str | None, address: str) -> str | None:
@@ -140,7 +140,7 @@ class Accounts(Passwords):
         return user
 
     def _tell_added(self, user: User, by: Actor) -> None:
-        self._tell("added", user, by, role=user.role)
+        self.tell("added", user, by, role=user.role)
 
     async def _made(
         self,
@@ -353,7 +353,7 @@ class Accounts(Passwords):
         user = await self.named(username)
         async with self._keeping_an_owner(user, role is not ServerRole.OWNER):
             changed = await self._change(user, role=role)
-        self._tell("role", changed, by, role=role, was=user.role)
+        self.tell("role", changed, by, role=role, was=user.role)
         return changed
 
     async def set_disabled(
@@ -377,7 +377,7 @@ class Accounts(Passwords):
             changed = await self._change(user, disabled=locked)
         if locked:
             await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is locked")
-        self._tell("locked" if locked else "unlocked", changed, by)
+        self.tell("locked" if locked else "unlocked", changed, by)
         return changed
 
     async def rename(
@@ -408,7 +408,7 @@ class Accounts(Passwords):
         if folded != old:
             await self._store.delete(NAMES, old)
         await self.similar.release(user.id, looks(user) - looks(changed))
-        self._tell("renamed", changed, by)
+        self.tell("renamed", changed, by)
         return changed
 
     async def _take_name(self, folded: str, user: User) -> None:
@@ -438,7 +438,7 @@ class Accounts(Passwords):
         await self.forget_renewal_and_reset(user.id)
         # Neither the password nor the places where it was used remain.
         await self._authenticator.set_password(user.id, secrets.token_urlsafe(32))
-        self._tell("deleted", gone, by)
+        self.tell("deleted", gone, by)
         return gone
 
     async def free_name(self, username: str) -> None:

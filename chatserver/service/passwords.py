@@ -59,7 +59,7 @@ class Passwords(OwnAccount):
         if must_change:  # noted first, so that nobody signs in with it before
             await self.renewals.demand(user.id)
         await self._replace_password(user, password, is_final=not must_change)
-        self._tell("password", user, by)
+        self.tell("password", user, by)
         return user
 
     async def change_password(
@@ -83,7 +83,7 @@ class Passwords(OwnAccount):
             await self.sessions.end(user.id, session)
         by = Actor(user=user.id, address=address)
         await self._ended(user.id, others, by)
-        self._tell("password", user, by)
+        self.tell("password", user, by)
 
     async def renew_password(self, user: str, password: str, address: str) -> None:
         """Choose a new password at a sign-in, as a user (id) who must; it ends all sessions.
@@ -99,7 +99,7 @@ class Passwords(OwnAccount):
                 detail={"field": "password", "reason": "same"},
             )
         await self._replace_password(found, password, is_final=True)
-        self._tell("password", found, Actor(user=user, address=address or None))
+        self.tell("password", found, Actor(user=user, address=address or None))
 
     async def reset_link(
         self, username: str, by: Actor = THE_SERVER, seconds: float = LINK_SECONDS
@@ -113,7 +113,7 @@ class Passwords(OwnAccount):
         if user.disabled or user.bot:
             raise ChatError("user.forbidden", "Nobody can sign in to this account.")
         code, expires = await self._resets.make(user.id, seconds)
-        self._tell("reset_link", user, by)
+        self.tell("reset_link", user, by)
         return ResetLink(link=f"{self._config.public_url}/#reset={code}", expires=text_of(expires))
 
     async def of_reset_code(self, code: str) -> User | None:
@@ -138,7 +138,7 @@ class Passwords(OwnAccount):
             await self._replace_password(found, password, is_final=True)
 
         await self._resets.use(user, digest, replace)
-        self._tell("password_reset", found, Actor(user=user, address=address or None))
+        self.tell("password_reset", found, Actor(user=user, address=address or None))
 
     async def verified(self, username: str, password: str, address: str, device: str = "") -> User:
         """The account whose password this is. Raises `ChatError` auth.invalid, limit.rate."""

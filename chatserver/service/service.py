@@ -20,6 +20,7 @@ from chatserver.delivery.outlet import Outlet
 from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.mail import Mailer
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
 from chatserver.model import AnyEvent, MessagePosted, User
 from chatserver.roomlog.cache import RoomCache
@@ -50,6 +51,10 @@ from chatserver.service.login.password import password_method
 from chatserver.service.login.renewal import renewal_method
 from chatserver.service.login.resets import reset_method
 from chatserver.service.login.steps import Steps
+from chatserver.service.mail.emails import Emails
+from chatserver.service.mail.forgotten import Forgotten
+from chatserver.service.mail.outbox import Outbox
+from chatserver.service.mail.own import OwnEmails
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.plugin_events import PluginEvents
@@ -78,6 +83,7 @@ class Service:
         store_name: str = "?",
         tracer: Tracer | None = None,
         clock: Clock = SYSTEM,
+        mailer: Mailer | None = None,
     ) -> None:
         """`store_name` is that of the plugin that stores, for the log."""
         self.config, self.store, self.hooks = config, store, hooks
@@ -125,7 +131,14 @@ class Service:
                 renewal_method(accounts.renewals, accounts.renew_password),
             ]
         )
-        self.staff = Staff(accounts, hooks, self.administration)
+        server = config.server
+        self.outbox = Outbox(mailer, measures, clock)
+        self.emails = Emails(store, self.outbox, server.public_url, server.name)
+        self.own_emails = OwnEmails(accounts, self.emails)
+        if self.outbox.is_there:
+            forgotten = Forgotten(store, accounts, self.emails, self.outbox, server.name)
+            steps.methods.register([forgotten.method()])
+        self.staff = Staff(accounts, self.emails, hooks, self.administration)
         self.logins = Logins(self.accounts, steps, config)
         self.history = History(store, self.room_cache, limits)
         online = Online()
@@ -155,7 +168,7 @@ class Service:
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
-        self.removal = Removal(store, self.accounts, self.rooms)
+        self.removal = Removal(store, self.accounts, self.rooms, self.emails)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits)
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
@@ -193,15 +206,18 @@ class Service:
         """Become a node: open the bus, if there is one, and begin to index. Raises `StartupError`."""
         if self.exchange is not None:
             await self.exchange.open(await bus_key(self.store), self.epoch)
+        self.outbox.start()
         self._tasks += [
             self._repeated(self.indexer.look, INDEX_SECONDS),
             self._repeated(self.accounts.similar.look, SIMILAR_SECONDS),
             self._repeated(self.logins.sweep, SWEEP_SECONDS),
             self._repeated(self.accounts.sweep_resets, SWEEP_SECONDS),
+            self._repeated(self.emails.sweep, SWEEP_SECONDS),
         ]
 
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)  # before the store closes, which they use
+        await self.outbox.stop()
         await self.commands.stop()
         await self.log.drain()
         await self.outage.stop()

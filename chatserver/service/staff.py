@@ -6,6 +6,7 @@ from chatserver.hooks.types import Actor
 from chatserver.model import ServerRole, User
 from chatserver.service.accounts import Accounts, cleaned
 from chatserver.service.administration import Administration
+from chatserver.service.mail.emails import Emails, OwnEmail
 from chatserver.service.names import clean_username
 from chatserver.service.passwords import ResetLink
 from chatserver.service.rights import demand_over_account
@@ -18,9 +19,14 @@ class Staff:
     """
 
     def __init__(
-        self, accounts: Accounts, hooks: HookCalls, administration: Administration
+        self,
+        accounts: Accounts,
+        emails: Emails,
+        hooks: HookCalls,
+        administration: Administration,
     ) -> None:
-        self._accounts, self._hooks, self._administration = accounts, hooks, administration
+        self._accounts, self._emails = accounts, emails
+        self._hooks, self._administration = hooks, administration
 
     async def add(
         self,
@@ -64,6 +70,36 @@ class Staff:
         """Make a link by which another user sets a password. Raises `ChatError` user.not_found, auth.confirm."""
         by = await self._allowed(actor, token, username, address, by_link=True)
         return await self._accounts.reset_link(username, by)
+
+    async def email(self, actor: User, username: str, address: str | None = None) -> OwnEmail:
+        """The e-mail address of another user. Raises `ChatError` user.not_found."""
+        self._administration.demand(actor, address)
+        return await self._emails.own((await self._accounts.named(username)).id)
+
+    async def set_email(
+        self,
+        actor: User,
+        token: str | None,
+        username: str,
+        email: str | None,
+        address: str | None = None,
+    ) -> OwnEmail:
+        """Set another user's e-mail address, or remove it (None): whoever reads it can set a new password.
+
+        Raises `ChatError` user.not_found, request.invalid, auth.confirm.
+        """
+        by = await self._allowed(actor, token, username, address, by_link=True)
+        return await self.email_by_operator(username, email, by, change=True)
+
+    async def email_by_operator(
+        self, username: str, email: str | None, by: Actor, *, change: bool
+    ) -> OwnEmail:
+        """The address of a user for an operator, who sets or removes it first if they `change` it."""
+        user = await self._accounts.named(username)
+        if change:
+            await self._emails.set(user.id, email)
+            self._accounts.tell("email", user, by)
+        return await self._emails.own(user.id)
 
     async def _allowed(
         self, actor: User, token: str | None, username: str, address: str | None, *, by_link: bool

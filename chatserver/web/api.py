@@ -112,6 +112,12 @@ class GivenPassword(msgspec.Struct, frozen=True):
     must_change: bool = True
 
 
+class GivenEmail(msgspec.Struct, frozen=True):
+    """null removes the address."""
+
+    email: str | None
+
+
 class SessionHandler(BaseHandler):
     """A handler that signs in or out: a token goes out in the body for bots and as a cookie for pages."""
 
@@ -136,6 +142,7 @@ class SessionHandler(BaseHandler):
             device=device_token(self.request),
             secret=login_secret(self.request, secure=is_secure),
             is_secure=is_secure,
+            language=self.language,
         )
 
     def keep_secret(self, secret: str) -> None:
@@ -276,6 +283,20 @@ class ResetLinks(SignedIn):
         user = await self.user()
         made = await self.service.staff.reset_link(user, self.token, username, self.address)
         self.reply(made, 201)
+
+
+class EmailOfUser(SignedIn):
+    async def get(self, username: str) -> None:
+        user = await self.user()
+        self.reply(await self.service.staff.email(user, username, self.address))
+
+    async def put(self, username: str) -> None:
+        user, given = await self.user(), self.body(GivenEmail)
+        self.reply(
+            await self.service.staff.set_email(
+                user, self.token, username, given.email, self.address
+            )
+        )
 
 
 class Rooms(SignedIn):
@@ -459,6 +480,7 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/users/([^/]+)", Users, "/api/v1/users/NAME"),
     (r"/api/v1/users/([^/]+)/password", PasswordOfUser, "/api/v1/users/NAME/password"),
     (r"/api/v1/users/([^/]+)/reset-link", ResetLinks, "/api/v1/users/NAME/reset-link"),
+    (r"/api/v1/users/([^/]+)/email", EmailOfUser, "/api/v1/users/NAME/email"),
     (r"/api/v1/rooms", Rooms, "/api/v1/rooms"),
     (_ROOM, OneRoom, "/api/v1/rooms/ID"),
     (_ROOM + "/join", Join, "/api/v1/rooms/ID/join"),

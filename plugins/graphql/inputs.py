@@ -60,6 +60,18 @@ class MakeResetLink(Input, frozen=True, kw_only=True, rename="camel"):
     username: Annotated[str, Meta(max_length=200)]
 
 
+class SetEmail(Input, frozen=True, kw_only=True, rename="camel"):
+    email: str | None = None
+
+
+class ConfirmEmail(Input, frozen=True, kw_only=True, rename="camel"):
+    code: Annotated[str, Meta(max_length=200)]
+
+
+class SetUserEmail(SetEmail, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+
+
 class CreateRoom(Input, frozen=True, kw_only=True, rename="camel"):
     kind: RoomKind
     topic: Topic

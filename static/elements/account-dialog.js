@@ -19,6 +19,17 @@ export function showAccount(api) {
     input("new", "account.newPassword", "new-password"),
     h("button", { class: "primary", type: "submit", "data-testid": "change-password" }, t("account.changePassword")),
   );
+  const emailState = h("p", { class: "muted", "data-testid": "email-state" });
+  const email = h(
+    "form",
+    { class: "stack", method: "post", hidden: true, onsubmit: (event) => void saveEmail(event) },
+    h("h3", {}, t("account.email")),
+    h("p", { class: "muted" }, t("account.emailLead")),
+    h("input", { type: "email", name: "email", autocomplete: "email", "aria-label": t("account.email"), required: true, "data-testid": "email" }),
+    emailState,
+    h("button", { class: "primary", type: "submit", "data-testid": "save-email" }, t("account.setEmail")),
+    h("button", { class: "quiet", type: "button", "data-testid": "remove-email", onclick: () => void attempt(removeEmail) }, t("account.removeEmail")),
+  );
   const dialog = h(
     "dialog",
     { class: "dialog", "aria-labelledby": "account-title", "data-testid": "account-dialog" },
@@ -29,6 +40,7 @@ export function showAccount(api) {
       h("h3", {}, t("account.sessions")),
       sessions,
       password,
+      email,
       steps,
       error,
       done,
@@ -65,6 +77,29 @@ export function showAccount(api) {
       done.textContent = t("account.passwordChanged");
       await draw();
     });
+  }
+
+  /** An address is of use only where the server sends mail. */
+  async function offerEmail() {
+    const methods = await api.loginMethods();
+    if (!methods.some(({ name }) => name === "forgotten")) return;
+    drawEmail(await api.email());
+    email.hidden = false;
+  }
+
+  function drawEmail({ email: address, pending }) {
+    email.elements.email.value = address ?? "";
+    emailState.textContent = pending ? t("account.emailPending", { email: pending }) : "";
+  }
+
+  function saveEmail(event) {
+    event.preventDefault();
+    const address = email.elements.email.value;
+    return attempt(async () => drawEmail(await api.setEmail(address)));
+  }
+
+  async function removeEmail() {
+    drawEmail(await api.setEmail(null));
   }
 
   /** Has the person confirm with the password, then does the action again. */
@@ -105,6 +140,7 @@ export function showAccount(api) {
 
   show(dialog);
   void attempt(draw);
+  void attempt(offerEmail);
   void attempt(offer);
 }
 

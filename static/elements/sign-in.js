@@ -75,7 +75,7 @@ class SignIn extends View {
           "button",
           { class: "quiet wide", type: "button", "data-testid": `login-${name}`, onclick: () => void this.#continue(() => this.api.loginBegin({ method: name })) },
           path && icon(path),
-          label,
+          name === "forgotten" ? t("login.forgotten") : label,
         ),
       ),
     );

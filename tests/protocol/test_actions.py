@@ -98,6 +98,14 @@ CASES = {
         ),
         by_staff=True,
     ),
+    "set an e-mail address": Case(
+        PasswordReset,
+        http=lambda s: ("PUT", f"/users/{s.outsider.username}/email", {"email": "a@example.org"}),
+        mutation=lambda s: (
+            "setUserEmail", {"username": s.outsider.username, "email": "a@example.org"},
+        ),
+        by_staff=True,
+    ),
     "make a link for a password": Case(
         PasswordReset,
         http=lambda s: ("POST", f"/users/{s.outsider.username}/reset-link", None),
@@ -232,8 +240,9 @@ OTHER_ROUTES |= {
 }
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
 OTHER_ROUTES |= {("POST", "/login/begin"), ("POST", "/login/proceed"), ("PUT", "/me/password")}
+OTHER_ROUTES |= {("PUT", "/me/email"), ("POST", "/email/confirm")}
 OTHER_ROUTES |= {("DELETE", "/me/sessions/{session}"), ("DELETE", "/me/identities/{identity}")}
-OTHER_MUTATIONS = {"endSession", "changePassword"}
+OTHER_MUTATIONS = {"endSession", "changePassword", "setEmail", "confirmEmail"}
 OTHER_MUTATIONS |= {"logout", "markRead", "setTyping", "sendMessage", "editMessage"}
 
 

@@ -25,7 +25,7 @@ from chatserver.interfaces import Store
 from chatserver.model import User
 
 SPACE = "reset"  # record space: user id -> Reset, or USED while it is being used
-RESET = "reset"  # name of the method
+RESET, FORGOTTEN = "reset", "forgotten"  # names of methods
 USED = b"{}"
 PAGE = 1000
 CODE_CHARS = 200
@@ -116,28 +116,36 @@ ResetPassword = Callable[[str, str, str, str], Awaitable[None]]  # user id, dige
 _CODE = LoginForm(fields=(LoginField(name="code", label="Code of the link"),))
 
 
-def reset_method(find: Find, reset_password: ResetPassword) -> LoginMethod:
-    """Asks for the code of a link, which the page fills in, then for the new password; signs the user in."""
+class ResetSteps:
+    """The steps behind a link: its code, then the new password, which signs the user in."""
 
-    async def begin(flow: LoginFlow) -> LoginStep:
-        return _CODE
+    def __init__(self, find: Find, reset_password: ResetPassword, first: LoginForm = _CODE) -> None:
+        """`first` is the form that asks for the `code`."""
+        self._find, self._reset_password, self._first = find, reset_password, first
 
-    async def proceed(flow: LoginFlow, answer: Mapping[str, str]) -> LoginStep:
-        if not flow.kept:
+    async def begin(self, flow: LoginFlow) -> LoginStep:
+        return self._first
+
+    async def proceed(self, flow: LoginFlow, answer: Mapping[str, str]) -> LoginStep:
+        if "digest" not in flow.kept:
             code = answer["code"].strip()
-            user = await find(code)
+            user = await self._find(code)
             if user is None:
-                return msgspec.structs.replace(_CODE, error=INVALID)
+                return msgspec.structs.replace(self._first, error=INVALID)
             return _password_form(user, digest_of(code))
         user_id, digest = flow.kept["user"], flow.kept["digest"]
-        await reset_password(user_id, digest, answer["password"], flow.address)
+        await self._reset_password(user_id, digest, answer["password"], flow.address)
         return LoginDone(user=user_id)
 
+
+def reset_method(find: Find, reset_password: ResetPassword) -> LoginMethod:
+    """Asks for the code of a link, which the page fills in, then for the new password."""
+    steps = ResetSteps(find, reset_password)
     return LoginMethod(
         name=RESET,
         label="Link for a new password",
-        begin=begin,
-        proceed=proceed,
+        begin=steps.begin,
+        proceed=steps.proceed,
         purposes=("sign_in",),
         deadline=60.0,
     )

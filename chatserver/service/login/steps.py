@@ -275,6 +275,7 @@ class Steps:
             kept=pending.kept,
             device=client.device,
             is_secure=client.is_secure,
+            language=client.language,
         )
 
 

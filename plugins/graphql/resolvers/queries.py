@@ -7,6 +7,7 @@ from chatserver import (
     CommandView,
     Message,
     MethodView,
+    OwnEmail,
     OwnSession,
     RoomView,
     ServerRole,
@@ -32,6 +33,16 @@ def me(parent: object, info: Any) -> User | None:
 def login_methods(parent: object, info: Any) -> list[MethodView]:
     asking: Asking = info.context
     return asking.service.logins.listed()
+
+
+async def my_email(parent: object, info: Any) -> OwnEmail:
+    asking: Asking = info.context
+    return await asking.service.own_emails.get(asking.user)
+
+
+async def user_email(parent: object, info: Any, username: str) -> OwnEmail:
+    asking: Asking = info.context
+    return await asking.service.staff.email(asking.user, username, asking.address)
 
 
 async def my_sessions(parent: object, info: Any) -> list[OwnSession]:
