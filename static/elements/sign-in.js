@@ -68,7 +68,8 @@ class SignIn extends View {
 
   /** A button for each method that is no password. Without an answer of the server there are none. */
   async #listMethods() {
-    const methods = await this.api.loginMethods().catch(() => []);
+    const found = await this.api.loginMethods().catch(() => []);
+    const methods = found.filter(({ name }) => !this.#signingUp || name !== "forgotten");
     this.#methods.replaceChildren(
       ...methods.map(({ name, label, icon: path }) =>
         h(
