@@ -45,6 +45,7 @@ from chatserver.hooks.actions import (
     MessageSchedule,
     MessageSend,
     PasswordChange,
+    PasswordReset,
     Pin,
     ProfileChange,
     React,
@@ -89,6 +90,7 @@ from chatserver.hooks.login import (
     LoginRedirect,
     LoginStep,
 )
+from chatserver.hooks.mail import Mail, Mailer
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
 from chatserver.hooks.timing import Due, ExpiringRecords, Timer, Timers, WallClock
@@ -172,6 +174,7 @@ from chatserver.model import (
 from chatserver.parts import Button, Field, Form, Menu, Option, Parts, TextPart
 from chatserver.roomlog.redaction import redact, redacted
 from chatserver.roomlog.room import Room
+from chatserver.runtime.clock import text_of as time_text
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
 from chatserver.runtime.signing import signed_headers, signing_key
@@ -185,6 +188,8 @@ from chatserver.service.login.logins import Finished as LoginFinished
 from chatserver.service.login.logins import MethodView, SignedIn
 from chatserver.service.login.logins import Progress as LoginProgress
 from chatserver.service.login.sessions import OwnSession
+from chatserver.service.mail.emails import OwnEmail
+from chatserver.service.passwords import ResetLink
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.rights import may_read
 from chatserver.service.search import Found, cursor_of
@@ -272,6 +277,8 @@ __all__ = [
     "LoginRedirect",
     "LoginStep",
     "Look",
+    "Mail",
+    "Mailer",
     "Meaning",
     "Measures",
     "MemberChanged",
@@ -298,11 +305,13 @@ __all__ = [
     "Option",
     "Outcome",
     "Outlet",
+    "OwnEmail",
     "OwnSession",
     "Page",
     "PagePart",
     "Parts",
     "PasswordChange",
+    "PasswordReset",
     "PendingStep",
     "Pin",
     "PinAdded",
@@ -327,6 +336,7 @@ __all__ = [
     "Replication",
     "Reply",
     "Request",
+    "ResetLink",
     "Rest",
     "RoleChange",
     "Room",
@@ -404,5 +414,6 @@ __all__ = [
     "signed_headers",
     "signing_key",
     "text_frame",
+    "time_text",
     "too_fast",
 ]

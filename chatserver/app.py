@@ -96,6 +96,9 @@ class Server:
         authenticator = self.provided.authenticator(self._records)
         bus = self.provided.bus()
         self.blobs = self.provided.blobs()
+        mailer = self.provided.mailer()
+        if mailer is not None and not self.config.server.public_url:
+            raise StartupError("server.public_url: required, links in mails begin with it")
         self.service = Service(
             self.config,
             self.store,
@@ -107,6 +110,7 @@ class Server:
             store_name=self.store_plugin,
             tracer=tracer,
             clock=clock,
+            mailer=mailer,
         )
         self._leases = Leases(
             self.store,

@@ -76,6 +76,7 @@ CODES: dict[str, Meaning] = {
     "blob.offset": Meaning(409, "refresh", "The upload continues at another place."),
     "blob.busy": Meaning(423, "later", "Another connection continues this upload."),
     "blob.unavailable": Meaning(503, "later", "Files are not available at the moment."),
+    "mail.none": Meaning(501, "never", "This server sends no mail."),
     "store.unavailable": Meaning(503, "later", "The store is not available at the moment."),
     "plugin.failed": Meaning(503, "later", "A part of the server did not answer."),
     "plugin.absent": Meaning(503, "later", "A plugin that guards this is not running."),
@@ -160,7 +161,7 @@ class BlobExists(Exception):
 
 
 class Undeliverable(ChatError):
-    """For consumers: no further attempt can help, so the event becomes a dead letter at once."""
+    """For consumers and mail: no further attempt can help, so the event becomes a dead letter at once."""
 
 
 class ReceiverBusy(ChatError):

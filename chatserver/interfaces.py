@@ -409,8 +409,8 @@ class Authenticator(Protocol):
     restore ends all sessions. `chatserver.testing.authenticators` has the suite for this contract.
     """
 
-    def check_password(self, password: str, words: Sequence[str]) -> None:
-        """Refuse a weak password; called before `set_password`, and before any other work.
+    async def check_password(self, password: str, words: Sequence[str]) -> None:
+        """Refuse a weak password; called before `set_password`, and before any other work; never at a sign-in.
 
         `words` are names of the account and the server. Raises `ChatError` request.invalid, whose `detail`
         has `field` (password) and a `reason`.
@@ -429,6 +429,9 @@ class Authenticator(Protocol):
         `device` is the client's token of `remember_device`, unchecked. Failures of strangers do not lock a
         user out on devices where the user signed in before.
         """
+
+    async def is_password(self, user: str, password: str) -> bool:
+        """Whether this is the present password of a user id who is known to be there; no failure is counted."""
 
     async def remember_device(self, user: str, device: str = "") -> str:
         """A token for the device on which the user id has just signed in; `device` is its present one.

@@ -17,6 +17,8 @@ from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
 from chatserver.probe.outcome import Outcome
 from chatserver.service.claims import Claim
+from chatserver.service.mail.emails import OwnEmail
+from chatserver.service.passwords import ResetLink
 from chatserver.service.switches import Switched
 from chatserver.status import problems
 from chatserver.status.report import Status
@@ -39,6 +41,8 @@ SHAPES: dict[str, tuple[str, type]] = {
         for name in ("add", "passwd", "role", "lock", "unlock", "rename", "reset", "delete")
     },
     "user list": (LINES, User),
+    "user email": (OBJECT, OwnEmail),
+    "user reset-link": (OBJECT, ResetLink),
     "jobs": (LINES, shapes.JobShown),
     "migrate": (OBJECT, shapes.Steps),
     "backup": (OBJECT, shapes.BackupMade),

@@ -22,6 +22,8 @@ from chatserver.protocol import Sent
 from chatserver.service.commands import CommandOutcome
 from chatserver.service.history import EventPage, Page
 from chatserver.service.interactions import Interacted
+from chatserver.service.mail.emails import OwnEmail
+from chatserver.service.passwords import ResetLink
 from chatserver.service.rooms import RoomView
 from chatserver.service.switches import PluginState, Switched
 from chatserver.version import __version__
@@ -61,9 +63,17 @@ CALLS = [
     Call("DELETE", "/api/v1/me/sessions/ID", None, 200, Empty, "End one of them; connections that use it are closed."),
     Call("GET", "/api/v1/me/identities", None, 200, login.OwnIdentities, "What is linked with the account to sign in by other methods."),
     Call("DELETE", "/api/v1/me/identities/ID", None, 200, Empty, "Remove one of them; not the last way to sign in."),
+    Call("GET", "/api/v1/me/email", None, 200, OwnEmail, "The user's e-mail address, and one that waits to be confirmed."),
+    Call("PUT", "/api/v1/me/email", api.GivenEmail, 200, OwnEmail, "Send a link to an address, which counts once that is opened; null removes the address. `auth.confirm` unless the user confirmed lately."),
+    Call("POST", "/api/v1/email/confirm", login.EmailCode, 200, Empty, "Confirm an address by the code behind `#email=` of its link; needs no session."),
     Call("PUT", "/api/v1/me/password", login.PasswordChange, 200, Empty, "Change one's own password; all other sessions end."),
     Call("GET", "/api/v1/users/NAME", None, 200, User, "A user by user name."),
     Call("PUT", "/api/v1/users/NAME", api.AccountChange, 200, User, "Lock an account out or let it in again, or give it another role. Staff only; a role needs a recent confirmation."),
+    Call("POST", "/api/v1/users", api.AddedAccount, 201, User, "Make an account for somebody. Staff only."),
+    Call("PUT", "/api/v1/users/NAME/password", api.GivenPassword, 200, User, "Set another user's password; their sessions end. Staff only; `auth.confirm` unless they confirmed lately."),
+    Call("POST", "/api/v1/users/NAME/reset-link", None, 201, ResetLink, "Make a link by which another user chooses a password, once, within a day. As above."),
+    Call("GET", "/api/v1/users/NAME/email", None, 200, OwnEmail, "The e-mail address of another user. Staff only."),
+    Call("PUT", "/api/v1/users/NAME/email", api.GivenEmail, 200, OwnEmail, "Set it, or remove it. As above for passwords."),
     Call("GET", "/api/v1/plugins", None, 200, PluginList, "The plugins of this node, on or off. For owners of the server."),
     Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, or give it its new settings. For owners of the server."),
     Call("GET", "/api/v1/admin/users", None, 200, administration.UserList, "Accounts with `text` in their user name or shown name. Staff only.", ("text", "after", "limit")),
@@ -93,6 +103,7 @@ CALLS = [
 ]  # fmt: skip
 OPEN = (
     *("/api/v1/register", "/api/v1/login", "/api/v1/login/methods"),
+    "/api/v1/email/confirm",
     *("/api/v1/login/begin", "/api/v1/login/proceed", "/api/v1/login/return"),
 )
 _NUMBERS = ("before", "limit")

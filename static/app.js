@@ -9,6 +9,7 @@ import { Plugins } from "./lib/plugins.js";
 import { RoomsStore } from "./lib/rooms-store.js";
 import { Session } from "./lib/session.js";
 import { Connection } from "./lib/socket.js";
+import { show as showDialog } from "./elements/dialogs.js";
 import "./elements/chat-app.js";
 import "./elements/sign-in.js";
 
@@ -22,13 +23,18 @@ const plugins = new Plugins({ places, api, connection, store, styles: document.h
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const root = document.querySelector("#root");
 let notice = "";
+let emailCode = "";
 let waiting = atStart();
 
-/** What the address says behind `#`: a sign-in that goes on here, or an invitation. Neither stays in the address. */
+/**
+ * What the address says behind `#`: a sign-in that goes on here, an invitation, a new password, an e-mail address to
+ * confirm. None stays there.
+ */
 function atStart() {
-  const { login, invite } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  if (login || invite) history.replaceState(null, "", location.pathname);
-  return { "data-login": login, "data-invite": invite };
+  const { login, invite, reset, email } = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  if (login || invite || reset || email) history.replaceState(null, "", location.pathname);
+  emailCode = email ?? "";
+  return { "data-login": login, "data-invite": invite, "data-reset": reset };
 }
 
 function show() {
@@ -62,10 +68,24 @@ function loadParts() {
   api.pageParts().then((parts) => plugins.load(parts), (error) => console.error("plugins:", error));
 }
 
+/** Says whether a link for an e-mail address counted. */
+async function confirmEmail(code) {
+  const text = await api.confirmEmail(code).then(() => t("email.confirmed"), errorText);
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "data-testid": "email-confirmed" },
+    h("p", { role: "status" }, text),
+    h("div", { class: "dialog-buttons" }, h("button", { class: "primary", type: "button", onclick: () => dialog.close() }, t("close"))),
+  );
+  showDialog(dialog);
+}
+
 startLanguage(localStorage, navigator.languages);
 loadParts();
+if (emailCode) void confirmEmail(emailCode);
 try {
-  const user = await api.me();
+  // A link for a new password counts, whoever is signed in here.
+  const user = waiting["data-reset"] ? null : await api.me();
   if (user) signedIn(user);
   else show();
 } catch (error) {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chatserver.hooks.types import Actor
     from chatserver.model import User
     from chatserver.service.accounts import Accounts
+    from chatserver.service.mail.emails import OwnEmail
 
 T = TypeVar("T")
 ROLES = click.Choice(["owner", "admin", "member", "guest"])
@@ -28,6 +29,9 @@ password_file = click.option(
 )
 
 
+must_change = click.option(
+    "--must-change", is_flag=True, help="The user chooses another password at the next sign-in."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
 
 
@@ -46,6 +50,7 @@ def command() -> None:
 @click.option("--role", type=ROLES, help="Role on the server; the first account becomes owner.")
 @click.option("--name", help="Shown name; by default the user name.")
 @password_file
+@must_change
 @as_json
 @configured
 def add(
@@ -53,6 +58,7 @@ def add(
     role: str | None,
     name: str | None,
     password_file: str | None,
+    must_change: bool,
     as_json: bool,
     source: str | None,
     overrides: dict[str, object],
@@ -70,7 +76,9 @@ def add(
     user = with_accounts(
         source,
         overrides,
-        lambda accounts: accounts.add(username, password, name, chosen, by=operator()),
+        lambda accounts: accounts.add(
+            username, password, name, chosen, by=operator(), must_change=must_change
+        ),
     )
     say(user, as_json, f"{user.username} is {user.role.value}.")
 
@@ -78,11 +86,13 @@ def add(
 @command.command()
 @click.argument("username")
 @password_file
+@must_change
 @as_json
 @configured
 def passwd(
     username: str,
     password_file: str | None,
+    must_change: bool,
     as_json: bool,
     source: str | None,
     overrides: dict[str, object],
@@ -91,14 +101,92 @@ def passwd(
 
     \b
     chatserver user passwd ada
+    chatserver user passwd ada --must-change
     """
     password = read_password(password_file)
     user = with_accounts(
         source,
         overrides,
-        lambda accounts: accounts.set_password(username, password, by=operator()),
+        lambda accounts: accounts.set_password(
+            username, password, by=operator(), must_change=must_change
+        ),
     )
     say(user, as_json, f"The password of {user.username} is set.")
+
+
+@command.command()
+@click.argument("username")
+@click.argument("email", required=False)
+@click.option("--remove", is_flag=True, help="Remove the address.")
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON.")
+@configured
+def email(
+    username: str,
+    email: str | None,
+    remove: bool,
+    as_json: bool,
+    source: str | None,
+    overrides: dict[str, object],
+) -> None:
+    """Show, set or remove the e-mail address of an account.
+
+    Whoever reads mails to it can choose a new password, if the server sends mail.
+
+    \b
+    chatserver user email ada
+    chatserver user email ada ada@example.org
+    """
+    if email is not None and remove:
+        raise click.UsageError("Give an address, or --remove.")
+
+    async def act(server: Server) -> OwnEmail:
+        return await server.service.staff.email_by_operator(
+            username, email, operator(), change=remove or email is not None
+        )
+
+    found = with_server(source, overrides, act)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(found))
+        return
+    click.echo(found.email or f"{username} has no e-mail address.")
+
+
+@command.command("reset-link")
+@click.argument("username")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, 168, min_open=True),
+    default=24.0,
+    show_default=True,
+    help="Hours for which it is valid.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the link and its end as JSON.")
+@configured
+def reset_link(
+    username: str, hours: float, as_json: bool, source: str | None, overrides: dict[str, object]
+) -> None:
+    """Make a link by which a user chooses a new password, once.
+
+    Whoever has the link gets into the account, unless that has a second step: give it to its user
+    alone. An earlier link ends. The link begins with server.public_url.
+
+    \b
+    chatserver user reset-link ada
+    """
+    made = with_accounts(
+        source,
+        overrides,
+        lambda accounts: accounts.reset_link(username, by=operator(), seconds=hours * 3600),
+    )
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(made))
+        return
+    click.echo(made.link)
+    click.echo(f"It is valid once, until {made.expires}.", err=True)
 
 
 @command.command()

@@ -19,7 +19,10 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Register(Action, frozen=True, kw_only=True):
-    """Somebody makes an account; there is no user yet. `name` is the shown name, None if it was not given."""
+    """Somebody makes an account; there is no user yet, unless a member of the staff makes it for them.
+
+    `name` is the shown name, None if it was not given.
+    """
 
     changeable = ("name",)
 
@@ -258,6 +261,15 @@ class RoleChange(Action, frozen=True, kw_only=True):
 
     account: str
     role: ServerRole
+
+
+class PasswordReset(Action, frozen=True, kw_only=True):
+    """The user, of the staff, sets the password of an account (id), or makes a link to set it (`by_link`), or
+    sets the e-mail address to which such links are sent.
+    """
+
+    account: str
+    by_link: bool
 
 
 ACTIONS: tuple[type[Action], ...] = tuple(Action.__subclasses__())

@@ -111,6 +111,7 @@ class LoginFlow(msgspec.Struct, frozen=True, kw_only=True):
     kept: Mapping[str, Any] = {}
     device: str = ""  # the client's token of `Authenticator.remember_device`, unchecked
     is_secure: bool = False
+    language: str = ""  # the languages of the client, as in `Accept-Language`
 
 
 Begin: TypeAlias = Callable[[LoginFlow], Awaitable[LoginStep]]
@@ -150,7 +151,8 @@ class LoginMethod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginClient(msgspec.Struct, frozen=True, kw_only=True):
-    """The client that signs in. `agent` is the text by which it calls itself, as in `User-Agent`.
+    """The client that signs in. `agent` is the text by which it calls itself, as in `User-Agent`, and `language`
+    has the languages of its user, as in `Accept-Language`.
 
     `device` is its token of `Authenticator.remember_device`; `secret` binds the steps of a sign-in to it, and is
     made if there is none.
@@ -161,3 +163,4 @@ class LoginClient(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     secret: str = ""
     is_secure: bool = False
+    language: str = ""

@@ -23,7 +23,7 @@ from chatserver.localized import is_localized
 from chatserver.model import User
 
 HOOK = "register_login_methods"
-TAKEN = ("password",)  # names of the server's own methods
+TAKEN = ("password", "renewal", "reset", "forgotten")  # names of the server's own methods
 LABEL_CHARS = 80
 KEPT_BYTES = 16384  # of what a method keeps, as JSON
 STEP_BYTES = 65536  # of what a client gets

@@ -9,6 +9,7 @@ from chatserver.errors import StartupError
 from chatserver.hooks.active import Calls
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.guard import Call
+from chatserver.hooks.mail import Mailer
 from chatserver.interfaces import Authenticator, Bus, Records, Store, Tracer
 
 
@@ -50,6 +51,18 @@ class Provided:
         _demand_methods(hook, call, answer, Blobs)
         blobs: Blobs = answer
         return blobs
+
+    def mailer(self) -> Mailer | None:
+        hook = "provide_mail"
+        found = [(call, call_at_start(hook, call, {})) for call in self._calls[hook]]
+        found = [(call, answer) for call, answer in found if answer is not None]
+        if not found:
+            return None
+        _demand_one("sender of mail", [call for call, _ in found])
+        call, answer = found[0]
+        _demand_methods(hook, call, answer, Mailer)
+        mailer: Mailer = answer
+        return mailer
 
     def tracer(self) -> Tracer | None:
         """Asked before there are any `HookCalls`, as these are traced."""

@@ -22,6 +22,7 @@ from chatserver.hooks.commands import Command
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.filters import FoundRoom, SearchQuery
 from chatserver.hooks.login import LoginMethod
+from chatserver.hooks.mail import Mailer
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.timing import Timer
 from chatserver.hooks.types import (
@@ -115,6 +116,16 @@ class Hooks:
         Runs once at start, before anything is opened; a server without one keeps no files. Return the back
         end, unopened: the server calls `open` and `close`; or None if the plugin's settings name none. An error
         refuses to start, as do two plugins with a back end.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def provide_mail(self) -> Mailer | None:
+        """The way to send mails to users, such as links for those who forgot their password.
+
+        Runs once at start, before anything is opened; a server without one sends no mail. Return it; or None if
+        the plugin's settings name none. The server queues mails and repeats failed attempts. An error refuses to
+        start, as do two plugins that send mail.
         """
         raise NotImplementedError
 

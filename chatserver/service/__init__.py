@@ -7,6 +7,9 @@
     accounts.py, founding.py   accounts and sessions; choosing the first owner
     newcomers.py               making accounts without a password, once over all nodes
     own_account.py             what users do with their own account
+    passwords.py               setting, changing and resetting passwords
+    staff.py                   what staff does with the accounts of others
+    mail/                      mails to users, and their addresses
     login/                     ways to sign in, step by step
     owners.py, removal.py      keeping the last owner; deleting accounts
     administration.py          who may administrate, and from which addresses

@@ -12,7 +12,6 @@ from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_FORBIDDEN, CLOSE_REJECTED, ChatError, StoreUnavailable
 from chatserver.hooks.actions import (
     AccountLock,
-    PasswordChange,
     ProfileChange,
     Register,
     RoleChange,
@@ -34,19 +33,19 @@ from chatserver.service.founding import Founding
 from chatserver.service.login.steps import Challenged, Steps
 from chatserver.service.names import clean_person_name, clean_username
 from chatserver.service.newcomers import Newcomers, looks
-from chatserver.service.own_account import THE_SERVER, OwnAccount
+from chatserver.service.own_account import THE_SERVER
 from chatserver.service.owners import Owners
+from chatserver.service.passwords import Passwords
 from chatserver.service.rights import demand_right_to_appoint
 from chatserver.service.similar import Similar
 
-PASSWORD_CHARS = 1024  # a longer password is refused before any work is done
 PASSWORD = "password"  # noqa: S105 - the name of the method; no plugin's has it
 DELETED_NAME = "deleted user"
 
 _encode = msgspec.json.encode
 
 
-class Accounts(OwnAccount):
+class Accounts(Passwords):
     """All accounts of the installation."""
 
     def __init__(
@@ -61,15 +60,13 @@ class Accounts(OwnAccount):
         steps: Steps,
         attempts: Attempts,
     ) -> None:
-        super().__init__(store, authenticator, hooks, hub, changes, steps)
+        super().__init__(store, authenticator, hooks, hub, changes, steps, attempts, config)
         self._administration = administration
-        self._config = config.server
         self._founding, self._owners = Founding(store), Owners(store)
         self.similar = Similar(store)
         self._newcomers = Newcomers(
             store, self.similar, self._founding, self.identities, self._claim, self._tell_added
         )
-        self._attempts = attempts
         hourly = config.limits.registrations_per_hour
         self._registrations = AddressRate(hourly / 3600, hourly)
         changes.watch("user", self._recheck)
@@ -117,9 +114,10 @@ class Accounts(OwnAccount):
         if self._config.registration == "closed" and not is_invited:
             raise ChatError("auth.closed")
         wanted = await self.admit_newcomer(clean_username(username), name, address)
-        user = await self._made(username, password, wanted, None, Actor(address=address))
+        by = Actor(address=address)
+        user = await self._made(username, password, wanted, None, by, must_change=False)
         by = Actor(user=user.id, address=address or None)
-        self._tell("registered", user, by, role=user.role)
+        self.tell("registered", user, by, role=user.role)
         return user
 
     async def admit_newcomer(self, username: str, name: str | None, address: str) -> str | None:
@@ -129,7 +127,7 @@ class Accounts(OwnAccount):
         """
         self._registrations.take(address)
         action = Register(username=username, name=name, address=address)
-        return (await self._hooks.allow(action, None, address, clean=_cleaned)).name
+        return (await self._hooks.allow(action, None, address, clean=cleaned)).name
 
     async def add(
         self,
@@ -138,22 +136,34 @@ class Accounts(OwnAccount):
         name: str | None = None,
         role: ServerRole | None = None,
         by: Actor = THE_SERVER,
+        *,
+        must_change: bool = False,
     ) -> User:
-        """Make an account. Raises `ChatError` user.exists, request.invalid."""
-        user = await self._made(username, password, name, role, by)
+        """Make an account. With `must_change` its user chooses another password at the first sign-in.
+
+        Raises `ChatError` user.exists, request.invalid.
+        """
+        user = await self._made(username, password, name, role, by, must_change=must_change)
         self._tell_added(user, by)
         return user
 
     def _tell_added(self, user: User, by: Actor) -> None:
-        self._tell("added", user, by, role=user.role)
+        self.tell("added", user, by, role=user.role)
 
     async def _made(
-        self, username: str, password: str, name: str | None, role: ServerRole | None, by: Actor
+        self,
+        username: str,
+        password: str,
+        name: str | None,
+        role: ServerRole | None,
+        by: Actor,
+        *,
+        must_change: bool,
     ) -> User:
         folded = clean_username(username)
         shown = clean_person_name(name if name and name.strip() else username)
         # Checked before the name, so that an attempt with a weak password does not reveal taken names.
-        self._check_password(password, folded, shown)
+        await self._check_password(password, folded, shown)
         # Without this, each attempt at a taken name would cost a hash and leave its record behind.
         if await self._store.get(NAMES, folded) is not None:
             raise ChatError("user.exists")
@@ -163,6 +173,8 @@ class Accounts(OwnAccount):
         claimed = await self._claim(user, by)
         try:
             await self._authenticator.set_password(user.id, password)
+            if must_change:
+                await self.renewals.demand(user.id)
             if role is None:
                 await self._founding.begin()
             await self._enter(user)
@@ -209,16 +221,6 @@ class Accounts(OwnAccount):
             await self.similar.release(user.id, claimed)
             raise
 
-    def _check_password(self, password: str, *names: str) -> None:
-        """Raise `ChatError` request.invalid for a password that is too long or too easy to guess."""
-        if len(password) > PASSWORD_CHARS:
-            raise ChatError(
-                "request.invalid",
-                "This password is too long.",
-                detail={"field": "password", "reason": "long"},
-            )
-        self._authenticator.check_password(password, [*names, self._config.name, "chatserver"])
-
     async def _settled(self, user: User) -> User:
         """The account after the first owner has been decided, which may have made it the owner."""
         if not await self._founding.settle(user):
@@ -252,33 +254,6 @@ class Accounts(OwnAccount):
             self._attempts.tell(known, address, "wrong", PASSWORD)
             raise ChatError("auth.invalid")
         return await self.open_session(user, Identity(method=PASSWORD, subject=user.id), client)
-
-    async def verified(self, username: str, password: str, address: str, device: str = "") -> User:
-        """The account whose password this is. Raises `ChatError` auth.invalid, limit.rate."""
-        user, _ = await self._verify(username, password, address, device)
-        if user is None:
-            raise ChatError("auth.invalid")
-        return user
-
-    async def _verify(
-        self, username: str, password: str, address: str, device: str
-    ) -> tuple[User | None, str | None]:
-        """The account if the password is right; and the id of the account of this name, if there is one."""
-        account = folded_name(username)[:100]
-        # The same reads for unknown accounts, so that the time taken does not reveal which exist.
-        found = await self._store.get(NAMES, account)
-        raw = await self._store.get(USERS, found.decode() if found else "-")
-        user = decode_user(raw) if raw else None
-        known = user.id if user else None
-        try:
-            matches = len(password) <= PASSWORD_CHARS and await self._authenticator.verify(
-                known, password, account=account, address=address, device=device
-            )
-        except ChatError as error:
-            if error.code == "limit.rate":
-                self._attempts.tell_limited(account, known, address)
-            raise
-        return (user if matches and user is not None and not user.bot else None), known
 
     async def open_session(
         self, user: User, identity: Identity, client: LoginClient
@@ -381,41 +356,6 @@ class Accounts(OwnAccount):
 
     # -- changing --------------------------------------------------------------------------------
 
-    async def set_password(self, username: str, password: str, by: Actor = THE_SERVER) -> User:
-        """Set a password and end all sessions of the account."""
-        user = await self._named(username)
-        self._check_password(password, user.username, user.name)
-        await self._authenticator.set_password(user.id, password)
-        await self.identities.note_password(user.id, has=True)
-        await self._end_sessions(user, CLOSE_REJECTED, "the password was changed")
-        self._tell("password", user, by)
-        return user
-
-    async def change_password(
-        self, user: User, token: str, old: str, new: str, address: str, device: str = ""
-    ) -> None:
-        """Change one's own password; all other sessions of the account end.
-
-        An account without a password gets its first one by a recent confirmation instead. Raises `ChatError`
-        auth.invalid, auth.confirm, limit.rate, request.invalid, action.refused.
-        """
-        self._check_password(new, user.username, user.name)
-        if await self.identities.has_password(user.id):
-            await self.verified(user.username, old, address, device)
-        else:
-            await self.demand_recent(user, token)
-        await self._hooks.allow(PasswordChange(), user)
-        await self._authenticator.set_password(user.id, new)
-        await self.identities.note_password(user.id, has=True)
-        await self._steps.flows.end(user.id)
-        current = self.sessions.id_of(token)
-        others = {each for each in await self.sessions.ids(user.id) if each != current}
-        for session in others:
-            await self.sessions.end(user.id, session)
-        by = Actor(user=user.id, address=address)
-        await self._ended(user.id, others, by)
-        self._tell("password", user, by)
-
     async def change_name(self, user: User, name: str, address: str | None = None) -> User:
         """Change one's own shown name, as plugins want it.
 
@@ -433,17 +373,17 @@ class Accounts(OwnAccount):
         Raises `ChatError` user.forbidden, auth.address, user.not_found, user.last_owner, action.refused.
         """
         self._administration.demand(actor, address)
-        user = await self._named(username)
+        user = await self.named(username)
         demand_right_to_appoint(actor, user.role, role)
         await self._hooks.allow(RoleChange(account=user.id, role=role), actor)
         return await self.set_role(username, role, Actor(user=actor.id, address=address))
 
     async def set_role(self, username: str, role: ServerRole, by: Actor = THE_SERVER) -> User:
         """Give an account another role on the server. Raises `ChatError` user.not_found, user.last_owner."""
-        user = await self._named(username)
+        user = await self.named(username)
         async with self._keeping_an_owner(user, role is not ServerRole.OWNER):
             changed = await self._change(user, role=role)
-        self._tell("role", changed, by, role=role, was=user.role)
+        self.tell("role", changed, by, role=role, was=user.role)
         return changed
 
     async def set_disabled(
@@ -454,7 +394,7 @@ class Accounts(OwnAccount):
         `address` is the actor's. Raises `ChatError` user.forbidden, auth.address, user.not_found.
         """
         self._administration.demand(actor, address)
-        user = await self._named(username)
+        user = await self.named(username)
         if user.role is ServerRole.OWNER:
             raise ChatError("user.forbidden", "An owner of the server cannot be locked out.")
         await self._hooks.allow(AccountLock(account=user.id, locked=disabled), actor)
@@ -462,12 +402,12 @@ class Accounts(OwnAccount):
 
     async def lock(self, username: str, locked: bool, by: Actor = THE_SERVER) -> User:
         """Lock an account out, or let it in again. Raises `ChatError` user.not_found, user.last_owner."""
-        user = await self._named(username)
+        user = await self.named(username)
         async with self._keeping_an_owner(user, locked):
             changed = await self._change(user, disabled=locked)
         if locked:
             await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is locked")
-        self._tell("locked" if locked else "unlocked", changed, by)
+        self.tell("locked" if locked else "unlocked", changed, by)
         return changed
 
     async def rename(
@@ -482,7 +422,7 @@ class Accounts(OwnAccount):
         A shown name that equalled the user name changes with it. Messages keep the name they were written
         under. Raises `ChatError` user.not_found, user.exists, request.invalid.
         """
-        user = await self._named(username)
+        user = await self.named(username)
         old = folded_name(username)
         folded = old if new is None else clean_username(new)
         if name is not None:
@@ -498,7 +438,7 @@ class Accounts(OwnAccount):
         if folded != old:
             await self._store.delete(NAMES, old)
         await self.similar.release(user.id, looks(user) - looks(changed))
-        self._tell("renamed", changed, by)
+        self.tell("renamed", changed, by)
         return changed
 
     async def _take_name(self, folded: str, user: User) -> None:
@@ -512,7 +452,7 @@ class Accounts(OwnAccount):
 
         It keeps its user name until `free_name`, so that an interrupted deletion can be repeated.
         """
-        user = await self._named(username)
+        user = await self.named(username)
         async with self._keeping_an_owner(user, gives_up=True):
             await self.similar.release(user.id, looks(user))
             gone = await self._change(
@@ -525,9 +465,10 @@ class Accounts(OwnAccount):
             )
         await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
         await self.identities.forget(user.id)
+        await self.forget_renewal_and_reset(user.id)
         # Neither the password nor the places where it was used remain.
         await self._authenticator.set_password(user.id, secrets.token_urlsafe(32))
-        self._tell("deleted", gone, by)
+        self.tell("deleted", gone, by)
         return gone
 
     async def free_name(self, username: str) -> None:
@@ -554,14 +495,6 @@ class Accounts(OwnAccount):
                 await self._changes.announce("user", user.id)
                 return self._remember(changed)
 
-    async def _end_sessions(self, user: User, code: int, reason: str) -> None:
-        await self._authenticator.close_sessions(user.id)
-        await self._steps.flows.end(user.id)
-        await self.sessions.forget(user.id)
-        for subscriber in self._hub.of_user(user.id):
-            subscriber.pipe.close(code, reason)
-        await self._changes.announce("user", user.id)
-
     async def _recheck(self, user: str) -> None:
         """Apply another node's change of the account to its connections on this node."""
         connected = self._hub.of_user(user)
@@ -584,7 +517,7 @@ def _clean_profile(action: ProfileChange) -> ProfileChange:
     return msgspec.structs.replace(action, name=clean_person_name(action.name))
 
 
-def _cleaned(action: Register) -> Register:
+def cleaned(action: Register) -> Register:
     """The action with a clean shown name. Raises `ChatError` request.invalid."""
     name = clean_person_name(action.name) if action.name and action.name.strip() else None
     return msgspec.structs.replace(action, name=name)

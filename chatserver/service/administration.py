@@ -28,6 +28,6 @@ class Administration:
             _warnings.warning(
                 f"admin address {user.id}",
                 f"{user.id} of the staff was refused at {address}, which is not in server.admin_networks: "
-                "if it was not they, end their sessions with `chatserver user password`",
+                "if it was not they, end their sessions with `chatserver user passwd`",
             )
             raise ChatError("auth.address")

@@ -62,7 +62,8 @@ class Directory:
         rows = await self._store.scan(USERS, "", after, limit)
         return [decode_user(raw) for _, raw in rows]
 
-    async def _named(self, username: str) -> User:
+    async def named(self, username: str) -> User:
+        """The user of a user name. Raises `ChatError` user.not_found."""
         user = await self.by_name(username)
         if user is None:
             raise ChatError("user.not_found")

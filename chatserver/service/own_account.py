@@ -82,7 +82,7 @@ class OwnAccount(Directory):
         """Make an identity a way to sign in to the account. Raises `ChatError` auth.refused if it is another's."""
         if await self.identities.claim(identity, user.id) != user.id:
             raise ChatError("auth.refused", "This is a way to sign in to another account.")
-        self._tell("linked", user, Actor(user=user.id, address=address))
+        self.tell("linked", user, Actor(user=user.id, address=address))
 
     async def unlink(
         self, user: User, token: str | None, linked: str, address: str | None = None
@@ -96,9 +96,9 @@ class OwnAccount(Directory):
             if each.id == linked:
                 await self._hooks.allow(LoginMethodRemove(method=each.method), user)
         await self.identities.unlink(user.id, linked)
-        self._tell("unlinked", user, Actor(user=user.id, address=address))
+        self.tell("unlinked", user, Actor(user=user.id, address=address))
 
-    def _tell(
+    def tell(
         self,
         what: Deed,
         user: User,
@@ -107,4 +107,5 @@ class OwnAccount(Directory):
         role: ServerRole | None = None,
         was: ServerRole | None = None,
     ) -> None:
+        """Tell plugins of a change of an account."""
         self._hooks.on_account(AccountChange(what=what, user=user.id, by=by, role=role, was=was))

@@ -7,6 +7,7 @@ from chatserver.hooks.types import Actor
 from chatserver.interfaces import Store
 from chatserver.model import User
 from chatserver.service.accounts import Accounts
+from chatserver.service.mail.emails import Emails
 from chatserver.service.markers import MARKERS
 from chatserver.service.own_account import THE_SERVER
 from chatserver.service.rooms import RoomService
@@ -17,8 +18,10 @@ PAGE = 1000
 class Removal:
     """Deletes accounts. Each step can be repeated, so the same command finishes an interrupted deletion."""
 
-    def __init__(self, store: Store, accounts: Accounts, rooms: RoomService) -> None:
-        self._store, self._accounts, self._rooms = store, accounts, rooms
+    def __init__(
+        self, store: Store, accounts: Accounts, rooms: RoomService, emails: Emails
+    ) -> None:
+        self._store, self._accounts, self._rooms, self._emails = store, accounts, rooms, emails
 
     async def delete(self, username: str, by: Actor = THE_SERVER) -> User:
         """Delete an account; returns the shell that is left.
@@ -38,5 +41,6 @@ class Removal:
         while rows := await self._store.scan(MARKERS, f"{gone.id}/", limit=PAGE):
             for key, _ in rows:
                 await self._store.delete(MARKERS, key)
+        await self._emails.set(gone.id, None)
         await self._accounts.free_name(username)
         return gone

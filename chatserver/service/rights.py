@@ -141,3 +141,14 @@ def demand_staff(user: User) -> None:
     """Raise user.forbidden unless the user is an owner or admin of the server."""
     if user.disabled or user.role not in _STAFF:
         raise ChatError("user.forbidden")
+
+
+def demand_over_account(user: User, other: User) -> None:
+    """Raise user.forbidden unless the user, of the staff, may decide who gets into this account of another.
+
+    Owners may for all accounts, admins for those of members and guests: otherwise an admin could become owner.
+    """
+    demand_staff(user)
+    is_lower = _SERVER_RANK[user.role] > _SERVER_RANK[other.role]
+    if user.id == other.id or not (is_lower or user.role is ServerRole.OWNER):
+        raise ChatError("user.forbidden")

@@ -21,6 +21,7 @@ from chatserver.errors import ChatError, StoreUnavailable
 from chatserver.hooks.actions import Action
 from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.mail import Mailer
 from chatserver.interfaces import Authenticator, Bus, Store, Tracer
 from chatserver.model import AnyEvent, MessagePosted, User
 from chatserver.roomlog.cache import RoomCache
@@ -47,8 +48,11 @@ from chatserver.service.inspection import Inspection
 from chatserver.service.interactions import Interactions
 from chatserver.service.live import Live
 from chatserver.service.login.logins import SWEEP_SECONDS, Logins
-from chatserver.service.login.password import password_method
+from chatserver.service.login.own import own_methods
 from chatserver.service.login.steps import Steps
+from chatserver.service.mail.emails import Emails
+from chatserver.service.mail.outbox import Outbox
+from chatserver.service.mail.own import OwnEmails
 from chatserver.service.messages import Messages
 from chatserver.service.outage import Outage
 from chatserver.service.plugin_events import PluginEvents
@@ -57,6 +61,7 @@ from chatserver.service.removal import Removal
 from chatserver.service.rooms import RoomService
 from chatserver.service.search import Search
 from chatserver.service.similar import LOOK_SECONDS as SIMILAR_SECONDS
+from chatserver.service.staff import Staff
 from chatserver.service.switches import Switches
 from chatserver.service.typing_now import Typing
 
@@ -77,6 +82,7 @@ class Service:
         store_name: str = "?",
         tracer: Tracer | None = None,
         clock: Clock = SYSTEM,
+        mailer: Mailer | None = None,
     ) -> None:
         """`store_name` is that of the plugin that stores, for the log."""
         self.config, self.store, self.hooks = config, store, hooks
@@ -105,7 +111,14 @@ class Service:
             steps,
             attempts,
         )
-        steps.methods.begin(password_method(self.accounts))
+        server = config.server
+        self.outbox = Outbox(mailer, measures, clock)
+        self.emails = Emails(store, self.outbox, server.public_url, server.name)
+        self.own_emails = OwnEmails(self.accounts, self.emails)
+        steps.methods.begin(
+            own_methods(store, self.accounts, self.emails, self.outbox, server.name)
+        )
+        self.staff = Staff(self.accounts, self.emails, hooks, self.administration)
         self.logins = Logins(self.accounts, steps, config)
         self.history = History(store, self.room_cache, limits)
         online = Online()
@@ -135,7 +148,7 @@ class Service:
         self.plugin_events = PluginEvents(self.log)
         self.interactions = Interactions(self.history, self.messages, hooks, self.contexts)
         self.commands = Commands(store, hooks, self.rooms, self.messages, self.accounts, limits)
-        self.removal = Removal(store, self.accounts, self.rooms)
+        self.removal = Removal(store, self.accounts, self.rooms, self.emails)
         self.search = Search(Finder(store), self.rooms, self.history, self.accounts, limits, hooks)
         self.indexer = Indexer(store, self.room_cache, self.log.is_pressed)
         self.following = Following(store, self.rooms, self.log, self.hub.channels, limits)
@@ -191,14 +204,18 @@ class Service:
         """Become a node: open the bus, if there is one, and begin to index. Raises `StartupError`."""
         if self.exchange is not None:
             await self.exchange.open(await bus_key(self.store), self.epoch)
+        self.outbox.start()
         self._tasks += [
             self._repeated(self.indexer.look, INDEX_SECONDS),
             self._repeated(self.accounts.similar.look, SIMILAR_SECONDS),
             self._repeated(self.logins.sweep, SWEEP_SECONDS),
+            self._repeated(self.accounts.sweep_resets, SWEEP_SECONDS),
+            self._repeated(self.emails.sweep, SWEEP_SECONDS),
         ]
 
     async def stop(self) -> None:
         await cancel_or_name(self._tasks)  # before the store closes, which they use
+        await self.outbox.stop()
         await self.commands.stop()
         await self.log.drain()
         await self.outage.stop()

@@ -94,6 +94,8 @@ class AuthenticatorContract:
         ):
             found = await authenticator.verify(user, said, account="ada", address=ADDRESS)
             assert found is right
+        assert await authenticator.is_password("u1", password)
+        assert not await authenticator.is_password("u1", password[:-1])
 
     async def test_a_session_lasts_until_it_is_closed(self, authenticator: Authenticator) -> None:
         first, second = [await authenticator.open_session("u1") for _ in range(2)]

@@ -111,6 +111,25 @@ class ProfileChange(msgspec.Struct, frozen=True):
     name: str
 
 
+class AddedAccount(NewAccount, frozen=True):
+    """With `must_change` the user chooses another password at the first sign-in."""
+
+    must_change: bool = True
+
+
+class GivenPassword(msgspec.Struct, frozen=True):
+    """With `must_change` the user chooses another password at the next sign-in."""
+
+    password: str
+    must_change: bool = True
+
+
+class GivenEmail(msgspec.Struct, frozen=True):
+    """null removes the address."""
+
+    email: str | None
+
+
 class SessionHandler(BaseHandler):
     """A handler that signs in or out: a token goes out in the body for bots and as a cookie for pages."""
 
@@ -135,6 +154,7 @@ class SessionHandler(BaseHandler):
             device=device_token(self.request),
             secret=login_secret(self.request, secure=is_secure),
             is_secure=is_secure,
+            language=self.language,
         )
 
     def keep_secret(self, secret: str) -> None:
@@ -248,6 +268,57 @@ class Users(SignedIn):
         if changed is None:
             raise ChatError("request.invalid", "Expected disabled, role, or both.")
         self.reply(changed)
+
+
+class NewUsers(SignedIn):
+    json_methods = frozenset(("POST",))
+
+    async def post(self) -> None:
+        user, given = await self.user(), self.body(AddedAccount)
+        made = await self.service.staff.add(
+            user,
+            given.username,
+            given.password,
+            given.name,
+            must_change=given.must_change,
+            address=self.address,
+        )
+        self.reply(made, 201)
+
+
+class PasswordOfUser(SignedIn):
+    async def put(self, username: str) -> None:
+        user, given = await self.user(), self.body(GivenPassword)
+        changed = await self.service.staff.set_password(
+            user,
+            self.token,
+            username,
+            given.password,
+            must_change=given.must_change,
+            address=self.address,
+        )
+        self.reply(changed)
+
+
+class ResetLinks(SignedIn):
+    async def post(self, username: str) -> None:
+        user = await self.user()
+        made = await self.service.staff.reset_link(user, self.token, username, self.address)
+        self.reply(made, 201)
+
+
+class EmailOfUser(SignedIn):
+    async def get(self, username: str) -> None:
+        user = await self.user()
+        self.reply(await self.service.staff.email(user, username, self.address))
+
+    async def put(self, username: str) -> None:
+        user, given = await self.user(), self.body(GivenEmail)
+        self.reply(
+            await self.service.staff.set_email(
+                user, self.token, username, given.email, self.address
+            )
+        )
 
 
 class Rooms(SignedIn):
@@ -442,7 +513,11 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/login", Login, "/api/v1/login"),
     (r"/api/v1/logout", Logout, "/api/v1/logout"),
     (r"/api/v1/me", Me, "/api/v1/me"),
+    (r"/api/v1/users", NewUsers, "/api/v1/users"),
     (r"/api/v1/users/([^/]+)", Users, "/api/v1/users/NAME"),
+    (r"/api/v1/users/([^/]+)/password", PasswordOfUser, "/api/v1/users/NAME/password"),
+    (r"/api/v1/users/([^/]+)/reset-link", ResetLinks, "/api/v1/users/NAME/reset-link"),
+    (r"/api/v1/users/([^/]+)/email", EmailOfUser, "/api/v1/users/NAME/email"),
     (r"/api/v1/rooms", Rooms, "/api/v1/rooms"),
     (_ROOM, OneRoom, "/api/v1/rooms/ID"),
     (_ROOM + "/join", Join, "/api/v1/rooms/ID/join"),

@@ -36,6 +36,7 @@ _CODES = {
     413: "request.too_large",
 }
 
+LANGUAGE_CHARS = 100  # of Accept-Language
 PREFLIGHT_SECONDS = 600  # browsers remember the answer so long, and use changed settings only then
 
 
@@ -97,6 +98,11 @@ class BaseHandler(RequestHandler):
             self._check_media_type()
         if self.needs_user or (self.open_bytes is not None and size > self.open_bytes):
             await self.user()
+
+    @property
+    def language(self) -> str:
+        """The languages of the client, for the texts of mails."""
+        return str(self.request.headers.get("Accept-Language", ""))[:LANGUAGE_CHARS]
 
     @property
     def _body_limit(self) -> int:

@@ -16,7 +16,7 @@ from chatserver.model import User
 from chatserver.service.login.identities import Linked
 from chatserver.service.login.logins import Begun, Finished, MethodView, Progress, SignedIn
 from chatserver.service.login.sessions import OwnSession
-from chatserver.web.api import CREDENTIALS_BYTES, SessionHandler
+from chatserver.web.api import CREDENTIALS_BYTES, GivenEmail, SessionHandler
 from chatserver.web.base import BaseHandler
 
 PURPOSES: dict[str, Begun] = {"sign_in": "sign_in", "link": "link", "confirm": "confirm"}
@@ -80,6 +80,10 @@ class OwnSessions(msgspec.Struct, frozen=True):
 class OwnIdentities(msgspec.Struct, frozen=True):
     identities: list[Linked]
     has_password: bool
+
+
+class EmailCode(msgspec.Struct, frozen=True):
+    code: Token
 
 
 class PasswordChange(msgspec.Struct, frozen=True):
@@ -229,6 +233,30 @@ class OneIdentity(BaseHandler):
         self.reply({})
 
 
+class Email(SessionHandler):
+    json_methods = frozenset(("PUT",))
+    needs_user = True
+
+    async def get(self) -> None:
+        self.reply(await self.service.own_emails.get(await self.user()))
+
+    async def put(self) -> None:
+        user, given = await self.user(), self.body(GivenEmail)
+        self.reply(
+            await self.service.own_emails.set(
+                user, self.token, given.email, language=self.language, address=self.address
+            )
+        )
+
+
+class ConfirmEmail(LoginHandler):
+    async def post(self) -> None:
+        given = self.body(EmailCode)
+        self.service.rates.take(None, self.address)
+        await self.service.own_emails.confirm(given.code, self.address)
+        self.reply({})
+
+
 class Password(SessionHandler):
     json_methods = frozenset(("PUT",))
     needs_user = True
@@ -258,5 +286,7 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/me/sessions/([^/]+)", OneSession, "/api/v1/me/sessions/ID"),
     (r"/api/v1/me/identities", Identities, "/api/v1/me/identities"),
     (r"/api/v1/me/identities/([^/]+)", OneIdentity, "/api/v1/me/identities/ID"),
+    (r"/api/v1/me/email", Email, "/api/v1/me/email"),
+    (r"/api/v1/email/confirm", ConfirmEmail, "/api/v1/email/confirm"),
     (r"/api/v1/me/password", Password, "/api/v1/me/password"),
 ]

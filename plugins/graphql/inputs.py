@@ -74,6 +74,32 @@ class SetUserDisabled(Input, frozen=True, kw_only=True, rename="camel"):
     disabled: bool
 
 
+class AddUser(Register, frozen=True, kw_only=True, rename="camel"):
+    must_change: bool
+
+
+class SetUserPassword(Input, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+    password: str
+    must_change: bool
+
+
+class MakeResetLink(Input, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+
+
+class SetEmail(Input, frozen=True, kw_only=True, rename="camel"):
+    email: str | None = None
+
+
+class ConfirmEmail(Input, frozen=True, kw_only=True, rename="camel"):
+    code: Annotated[str, Meta(max_length=200)]
+
+
+class SetUserEmail(SetEmail, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+
+
 class CreateRoom(Input, frozen=True, kw_only=True, rename="camel"):
     kind: RoomKind
     topic: Topic

@@ -27,6 +27,7 @@ from chatserver import (
     StoreUnavailable,
     User,
     hookimpl,
+    time_text,
 )
 from chatserver_plugins.invites.book import Book, Invite, id_of, may_invite
 from chatserver_plugins.invites.commands import commands
@@ -182,7 +183,8 @@ def _form(given: Mapping[str, str], error: str = "") -> LoginForm:
 
 def _shown(name: str, invite: Invite) -> dict[str, object]:
     fields: dict[str, object] = msgspec.to_builtins(invite)
-    return {"id": name} | fields
+    times = {"made": time_text(invite.made), "expires": time_text(invite.expires)}
+    return {"id": name} | fields | times
 
 
 def _reply(answer: Mapping[str, object], status: int = 200) -> Reply:

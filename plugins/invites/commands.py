@@ -47,7 +47,8 @@ def commands(run: RunInServer) -> click.Command:
             day = time.strftime("%Y-%m-%d", time.gmtime(invite.expires))
             click.echo(f"{name} {invite.left} {day}")
 
-    @invites.command()
+    # A code may begin with a dash.
+    @invites.command(context_settings={"ignore_unknown_options": True})
     @click.argument("invite")
     def remove(invite: str) -> None:
         """Remove an invitation by its id, or by its code."""

@@ -6,7 +6,9 @@ from typing import Annotated
 import msgspec
 
 from chatserver import Authenticator, Context, Job, Records, Settings, hookimpl
+from chatserver_plugins.password import strength
 from chatserver_plugins.password.authenticator import LoginLimits, PasswordAuthenticator
+from chatserver_plugins.password.breached import BreachedFile
 from chatserver_plugins.password.hashing import Hasher
 from chatserver_plugins.password.limiter import FailureLimit, GrowingDelay
 from chatserver_plugins.password.places import Places
@@ -37,6 +39,21 @@ class PasswordPlugin:
                 ge=0,
             ),
         ] = 64
+        min_characters: Annotated[
+            int,
+            msgspec.Meta(description="Least characters of a new password.", ge=8, le=64),
+        ] = strength.MIN_CHARACTERS
+        max_characters: Annotated[
+            int,
+            msgspec.Meta(description="Most characters of a new password.", ge=64, le=256),
+        ] = strength.MAX_CHARACTERS
+        breached_file: Annotated[
+            str,
+            msgspec.Meta(
+                description="File of breached passwords, which new ones must not be among: SHA-1 digests, one a "
+                "line, sorted. Empty: the short list of the server alone."
+            ),
+        ] = ""
         session_days: Annotated[
             float,
             msgspec.Meta(
@@ -111,6 +128,7 @@ class PasswordPlugin:
         self.config = config
         self._hasher: Hasher | None = None
         self._sessions: Sessions | None = None
+        self._breached: BreachedFile | None = None
 
     @hookimpl
     def provide_authenticator(self, records: Records) -> Authenticator:
@@ -130,6 +148,7 @@ class PasswordPlugin:
             cache_seconds=config.cache_seconds,
             cache_size=config.cache_size,
         )
+        self._breached = BreachedFile(config.breached_file) if config.breached_file else None
         return PasswordAuthenticator(
             records,
             self._hasher,
@@ -142,6 +161,8 @@ class PasswordPlugin:
                     config.failures_of_strangers, config.longest_wait_seconds, keys
                 ),
             ),
+            strength.Length(config.min_characters, config.max_characters),
+            self._breached,
         )
 
     @hookimpl
@@ -158,3 +179,5 @@ class PasswordPlugin:
     async def shutdown(self) -> None:
         if self._hasher is not None:
             self._hasher.close()
+        if self._breached is not None:
+            self._breached.close()

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from chatserver import ChatError, Records, address_network
 from chatserver_plugins.password import limiter, strength
+from chatserver_plugins.password.breached import BreachedFile
 from chatserver_plugins.password.hashing import Hasher, secret_bytes
 from chatserver_plugins.password.limiter import FailureLimit, GrowingDelay, Key, Limit
 from chatserver_plugins.password.places import Places
@@ -39,12 +40,15 @@ class PasswordAuthenticator:
         sessions: Sessions,
         places: Places,
         limits: LoginLimits,
+        length: strength.Length,
+        breached: BreachedFile | None,
     ) -> None:
         self._records = records
         self._hasher = hasher
         self._sessions = sessions
         self._places = places
         self._limits = limits
+        self._length, self._breached = length, breached
         self.open_session = sessions.open
         self.session = sessions.user
         self.list_sessions = sessions.stored
@@ -56,11 +60,19 @@ class PasswordAuthenticator:
     def session_seconds(self) -> float:
         return self._sessions.lifetime
 
-    def check_password(self, password: str, words: Sequence[str]) -> None:
-        strength.check(password, words)
+    async def check_password(self, password: str, words: Sequence[str]) -> None:
+        strength.check(password, words, self._length)
+        if self._breached is None:
+            return
+        try:
+            is_breached = await self._hasher.run(self._breached.has, password)
+        except OSError as error:
+            raise ChatError("plugin.failed") from error
+        if is_breached:
+            raise strength.refusal("breached")
 
     async def set_password(self, user: str, password: str) -> None:
-        strength.check(password)
+        strength.check(password, length=self._length)
         secret = secret_bytes(password)
         assert secret is not None
         encoded = await self._hasher.hash(secret)
@@ -88,6 +100,9 @@ class PasswordAuthenticator:
             self._limits.here.reset(counted[0][1])
             await self._places.remember(user, "network", network)
         return matches
+
+    async def is_password(self, user: str, password: str) -> bool:
+        return await self._matches(user, password)
 
     async def remember_device(self, user: str, device: str = "") -> str:
         if device and await self._places.is_device(user, device):

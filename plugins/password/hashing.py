@@ -11,7 +11,6 @@ import argon2
 
 from chatserver import ChatError
 
-MIN_CHARACTERS = 8  # NIST SP 800-63B-3, 5.1.1.2
 MAX_BYTES = 1024  # far above any passphrase; bounds the work for one request
 RETRY_MS = 1000  # a full queue of the default length takes about this time
 
@@ -52,10 +51,10 @@ class Hasher:
         self.dummy = self._argon2.hash(secrets.token_bytes(32))
 
     async def hash(self, secret: bytes) -> str:
-        return await self._run(self._argon2.hash, secret)
+        return await self.run(self._argon2.hash, secret)
 
     async def verify(self, encoded: str, secret: bytes) -> bool:
-        return await self._run(self._verify, encoded, secret)
+        return await self.run(self._verify, encoded, secret)
 
     def outdated(self, encoded: str) -> bool:
         """Whether this hash was made with other parameters than the present ones."""
@@ -70,7 +69,8 @@ class Hasher:
         except argon2.exceptions.VerifyMismatchError:
             return False
 
-    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do blocking work in one of the threads. Raises `ChatError` limit.rate."""
         if self._active >= self._limit:
             raise ChatError("limit.rate", after_ms=RETRY_MS)
         self._active += 1

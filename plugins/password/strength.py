@@ -1,7 +1,8 @@
 """Finds passwords that are too easy to guess, offline; only new passwords are checked.
 
 NIST SP 800-63B-3, 5.1.1.2: common values, repetitive and sequential characters, words of the context.
-`common.txt` has the passwords tried first in attacks, one a line, sorted, in lower case.
+`common.txt` has the passwords tried first in attacks, one a line, sorted, in lower case. `breached.py` looks up
+far more of them in a file of the operator.
 """
 
 import unicodedata
@@ -9,19 +10,22 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chatserver import ChatError
-from chatserver_plugins.password.hashing import MAX_BYTES, MIN_CHARACTERS, secret_bytes
+from chatserver_plugins.password.hashing import secret_bytes
 
-Reason = Literal["short", "long", "common", "context", "simple"]
+Reason = Literal["short", "long", "common", "context", "simple", "breached"]
 
+MIN_CHARACTERS = 8  # NIST SP 800-63B-3, 5.1.1.2
+MAX_CHARACTERS = 256  # of four bytes each they fit what is hashed
 TEXTS: dict[Reason, str] = {
-    "short": f"A password has at least {MIN_CHARACTERS} characters.",
-    "long": f"A password has at most {MAX_BYTES} bytes.",
+    "short": "A password has at least {least} characters.",
+    "long": "A password has at most {most} characters.",
     "common": "This password is one of the first to be guessed: choose another one.",
     "context": "This password is little more than your name or the server's: choose another one.",
     "simple": "This password is little more than a sequence or a repetition: choose another one.",
+    "breached": "This password is known from a data breach: choose another one.",
 }
 DECORATION = 6  # characters around a common word, such as a year and a !, that do not help
 FREE = 4  # least number of characters outside words and sequences
@@ -38,25 +42,44 @@ KEYBOARD = (
 _LEET = str.maketrans("0134578@$!+|", "oleastbasitl")
 
 
-def check(password: str, words: Sequence[str] = ()) -> None:
+class Length(NamedTuple):
+    """The bounds on the length of new passwords, in characters (code points after NFC)."""
+
+    least: int = MIN_CHARACTERS
+    most: int = MAX_CHARACTERS
+
+
+DEFAULT = Length()
+
+
+def check(password: str, words: Sequence[str] = (), length: Length = DEFAULT) -> None:
     """Raise `ChatError` request.invalid, with `detail.reason`, for a password that is too weak.
 
     `words` are names that an attacker would try: the user's, the server's.
     """
-    reason = weakness(password, words)
+    reason = weakness(password, words, length)
     if reason is not None:
-        detail: dict[str, object] = {"field": "password", "reason": reason}
-        if reason == "short":
-            detail["least"] = MIN_CHARACTERS
-        raise ChatError("request.invalid", TEXTS[reason], detail=detail)
+        raise refusal(reason, length)
 
 
-def weakness(password: str, words: Sequence[str] = ()) -> Reason | None:
+def refusal(reason: Reason, length: Length = DEFAULT) -> ChatError:
+    """The error for a reason."""
+    detail: dict[str, object] = {"field": "password", "reason": reason}
+    if reason == "short":
+        detail["least"] = length.least
+    return ChatError("request.invalid", TEXTS[reason].format(**length._asdict()), detail=detail)
+
+
+def weakness(password: str, words: Sequence[str] = (), length: Length = DEFAULT) -> Reason | None:
     """The reason to refuse a password, or None."""
     if secret_bytes(password) is None:
         return "long"
-    if len(password) < MIN_CHARACTERS:
+    # A letter and its accent count once, whether the keyboard composes them or not.
+    characters = len(unicodedata.normalize("NFC", password))
+    if characters < length.least:
         return "short"
+    if characters > length.most:
+        return "long"
     folded = unicodedata.normalize("NFKC", password).casefold()
     if any(each in _common() for each in _cores(folded)):
         return "common"

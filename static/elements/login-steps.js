@@ -5,7 +5,7 @@
  */
 
 import { h, qrCode } from "../lib/dom.js";
-import { errorText, said, t } from "../lib/i18n.js";
+import { errorText, stepText, t } from "../lib/i18n.js";
 import { canUsePasskeys, passkeyAnswer, passkeyProblem } from "../lib/passkeys.js";
 import { View } from "./view.js";
 
@@ -43,7 +43,7 @@ class LoginSteps extends View {
       location.assign(step.url);
       return;
     }
-    this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, said(step.error));
+    this.#error = h("p", { class: "form-error", role: "alert", "data-testid": "step-error" }, step.error && stepText(progress.method, "error", step.error));
     const fields = step.fields ?? [];
     const asksBrowser = fields.some(({ kind }) => kind === "passkey");
     const disabled = asksBrowser && !canUsePasskeys();
@@ -51,8 +51,8 @@ class LoginSteps extends View {
     this.#form = h(
       "form",
       { class: "stack", method: "post", "data-testid": `step-${progress.method}`, onsubmit: (event) => void this.#onSubmit(event) },
-      step.text && h("p", {}, said(step.text)),
-      ...fields.map(field),
+      step.text && h("p", {}, stepText(progress.method, "text", step.text)),
+      ...fields.map((each) => field({ ...each, label: stepText(progress.method, each.name, each.label) })),
       this.#error,
       this.#submit,
     );
@@ -129,8 +129,7 @@ class LoginSteps extends View {
   }
 }
 
-function field({ name, label: given, kind = "text", required = true, value = "", data = {} }) {
-  const label = said(given);
+function field({ name, label, kind = "text", required = true, value = "", data = {} }) {
   if (kind === "shown") {
     const shown = /^otpauth:/.test(value) ? h("a", { href: value }, label) : h("output", { class: "shown-value", dir: "auto" }, value);
     const drawn = data.qr && qrCode(data.qr, t("login.qr"));

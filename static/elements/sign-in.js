@@ -1,6 +1,7 @@
 /**
  * Signing in and signing up, by password or another method. Fires "signed-in" ({user}). Needs `api`; the attribute
- * data-notice is shown above the form, data-login is the id of a step that waits, data-invite the code of an invitation.
+ * data-notice is shown above the form, data-login is the id of a step that waits, data-invite the code of an invitation,
+ * data-reset that of a link for a new password.
  */
 
 import { h, icon, LOGO } from "../lib/dom.js";
@@ -55,24 +56,27 @@ class SignIn extends View {
     );
     this.#form.elements.username.focus();
     void this.#listMethods();
-    const { login, invite } = this.dataset;
+    const { login, invite, reset } = this.dataset;
     delete this.dataset.login;
     delete this.dataset.invite;
+    delete this.dataset.reset;
     if (login === "failed") this.#error.textContent = t("login.failed");
     else if (login) void this.#continue(() => this.api.loginProceed({ flow: login }));
+    else if (reset) void this.#continue(() => this.#reset(reset));
     else if (invite) void this.#continue(() => this.api.loginBegin({ method: "invite" }), { code: invite });
   }
 
   /** A button for each method that is no password. Without an answer of the server there are none. */
   async #listMethods() {
-    const methods = await this.api.loginMethods().catch(() => []);
+    const found = await this.api.loginMethods().catch(() => []);
+    const methods = found.filter(({ name }) => !this.#signingUp || name !== "forgotten");
     this.#methods.replaceChildren(
       ...methods.map(({ name, label, icon: path }) =>
         h(
           "button",
           { class: "quiet wide", type: "button", "data-testid": `login-${name}`, onclick: () => void this.#continue(() => this.api.loginBegin({ method: name })) },
           path && icon(path),
-          said(label),
+          name === "forgotten" ? t("login.forgotten") : said(label),
         ),
       ),
     );
@@ -87,6 +91,12 @@ class SignIn extends View {
     } catch (error) {
       this.#error.textContent = errorText(error);
     }
+  }
+
+  /** The step behind a link for a new password. */
+  async #reset(code) {
+    const { flow } = await this.api.loginBegin({ method: "reset" });
+    return this.api.loginProceed({ flow, answer: { code } });
   }
 
   #showSteps(progress, filled = {}) {

@@ -1,5 +1,7 @@
 /** The HTTP calls the page makes: accounts, and those of plugins. Everything in a room goes over the WebSocket. */
 
+import { currentLanguage } from "./i18n.js";
+
 /** An answer that says no, or none at all (`status` 0, code "connection.lost"). */
 export class ApiError extends Error {
   constructor(status, code, message, detail) {
@@ -81,6 +83,20 @@ export class Api {
     return this.#call("PATCH", "/api/v1/me", { name });
   }
 
+  /** One's own e-mail address, `{email, pending}`. */
+  email() {
+    return this.#call("GET", "/api/v1/me/email");
+  }
+
+  /** Has a link sent to an address, by which it becomes one's own; null removes it. */
+  setEmail(email) {
+    return this.#call("PUT", "/api/v1/me/email", { email });
+  }
+
+  async confirmEmail(code) {
+    await this.#call("POST", "/api/v1/email/confirm", { code });
+  }
+
   // -- for staff of the server
 
   /** Accounts, `{users, after}`; `after` is null when these are the last. */
@@ -130,7 +146,8 @@ export class Api {
         method,
         credentials: "same-origin",
         cache: "no-store",
-        headers: body ? { "Content-Type": "application/json" } : {},
+        // The language of the page, which mails are written in.
+        headers: { "Accept-Language": currentLanguage(), ...(body && { "Content-Type": "application/json" }) },
         body: body && JSON.stringify(body),
       });
     } catch {

@@ -67,6 +67,11 @@ export function errorText({ code, message, detail }) {
   return text ?? message ?? t("error.unknown");
 }
 
+/** A text of a step of a sign-in method in the reader's language, or as the server said it. */
+export function stepText(method, name, given) {
+  return own(`step.${method}.${name}`) ?? said(given);
+}
+
 export function formatTime(at) {
   return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(at);
 }

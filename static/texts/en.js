@@ -1,4 +1,4 @@
-/** English. tests/page compares the keys with the other languages; the server's own errors are English. */
+/** English. tests/page compares the keys with the other languages; the server's own errors and steps are English. */
 export default {
   "app.name": "chatserver",
   "signIn.title": "Welcome back",
@@ -36,6 +36,11 @@ export default {
   "account.newPassword": "New password",
   "account.changePassword": "Change password",
   "account.passwordChanged": "The password is changed. Your other sessions have ended.",
+  "login.forgotten": "Forgot your password?",
+  "account.email": "E-mail address",
+  "account.emailLead": "Only you and the administrators see it. A link for a new password is sent to it.",
+  "account.emailPending": "Open the link in the mail to {email} to confirm it.",
+  "email.confirmed": "Your e-mail address is confirmed.",
   "account.confirm": "Confirm that it is you",
   "account.add": "Add: {name}",
   "account.added": "{name} is added.",

@@ -60,8 +60,10 @@ class Accounts:
         name: str | None,
         role: ServerRole | None,
         by: Actor | None = None,
+        must_change: bool = False,
     ) -> User:
         self.actors.append(by)
+        self.must_change = must_change
         if username in self.users:
             raise ChatError("user.exists")
         self.users[username] = User(
@@ -80,8 +82,11 @@ class Accounts:
             raise ChatError("user.not_found")
         return self.users[username]
 
-    async def set_password(self, username: str, password: str, by: Actor) -> User:
+    async def set_password(
+        self, username: str, password: str, by: Actor, must_change: bool
+    ) -> User:
         user = self.named(username, by)
+        self.must_change = must_change
         self.passwords[username] = password
         return user
 

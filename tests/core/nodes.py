@@ -19,7 +19,7 @@ from chatserver.service.service import Service
 class NoPasswords:
     """An authenticator that lets everybody in; a token is the user's id."""
 
-    def check_password(self, password: str, words: Sequence[str]) -> None: ...
+    async def check_password(self, password: str, words: Sequence[str]) -> None: ...
 
     async def set_password(self, user: str, password: str) -> None: ...
 
@@ -27,6 +27,9 @@ class NoPasswords:
         self, user: str | None, password: str, *, account: str, address: str, device: str = ""
     ) -> bool:
         return user is not None
+
+    async def is_password(self, user: str, password: str) -> bool:
+        return False
 
     async def remember_device(self, user: str, device: str = "") -> str:
         return device or "device"

@@ -25,6 +25,7 @@ EXTRAS = {
         "passkeys",
         "s3",
         "sftp",
+        "smtp",
         "deploy",
         "opentelemetry",
     },

@@ -178,7 +178,9 @@ def test_no_broken_hash_is_used() -> None:
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }
-        assert not used & {"md5", "sha1", "new_md5", "sha224"}, path
+        # The published lists of breached passwords have SHA-1 digests; it protects nothing there.
+        allowed = {"sha1"} if path == "plugins/password/breached.py" else set()
+        assert not used & {"md5", "sha1", "new_md5", "sha224"} - allowed, path
 
 
 def test_no_code_is_made_of_text_and_no_program_started_through_a_shell() -> None:

@@ -30,6 +30,8 @@ IN_A_ROOM = {
 }
 ELSEWHERE = {
     *("register", "login", "logout", "setUserDisabled"),
+    *("addUser", "setUserPassword", "makeResetLink"),  # in tests/protocol/test_passwords.py
+    *("setEmail", "confirmEmail", "setUserEmail"),  # in tests/protocol/test_emails.py
     *("endSession", "changePassword"),  # in tests/protocol/test_login_methods.py
     *("beginLogin", "proceedLogin"),  # in test_logins.py
     *("createRoom", "joinRoom", "leaveRoom", "setTyping"),

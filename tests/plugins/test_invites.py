@@ -57,6 +57,7 @@ async def test_whoever_is_invited_makes_an_account_and_is_in_the_rooms() -> None
         third = await come(chat, code, "carol")
         assert third.json["step"]["error"].startswith("This invitation")
         (listed,) = (await boss.http("GET", "/api/v1/invites")).json["invites"]
+        assert listed["made"] < listed["expires"] and listed["expires"].endswith("Z")
         assert listed["left"] == 0 and code not in str(listed)
         account["username"] = "ada"
         assert (await chat.http("POST", "/api/v1/login", account)).status == 200

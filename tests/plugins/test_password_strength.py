@@ -20,6 +20,8 @@ WORDS = ("ada.lovelace", "Ada Lovelace", "Lounge", "chatserver")
         ("7 chars", "short"),
         ("a" * 1025, "long"),
         ("é" * 513, "long"),
+        ("a b?" * 64 + "!", "long"),
+        ("e\u0301ao\u0301e\u0301", "short"),
         ("password", "common"),
         ("Password1", "common"),
         ("P@ssw0rd!", "common"),
@@ -71,12 +73,24 @@ def test_a_weak_password_is_refused_with_the_reason(password: str, reason: str) 
         "password of my first bicycle",
         "max8472639572",
         "kV7#mQ2x",
+        "e\u0301 a b?" * 42,
         "the lounge has blue chairs",
         "adagio con brio",
     ],
 )
 def test_a_password_of_ones_own_passes(password: str) -> None:
     assert weakness(password, WORDS) is None
+
+
+def test_the_bounds_on_the_length_are_settings() -> None:
+    long = strength.Length(12, 64)
+    assert weakness("8 chars!", WORDS, long) == "short"
+    assert weakness("12 characters", WORDS, long) is None
+    assert weakness("a b?" * 16, WORDS, long) is None
+    assert weakness("a b?" * 16 + "x", WORDS, long) == "long"
+    with pytest.raises(ChatError, match="at least 12 characters") as refused:
+        strength.check("8 chars!", WORDS, long)
+    assert refused.value.detail["least"] == 12
 
 
 def test_the_list_is_one_that_can_be_looked_through() -> None:

@@ -19,6 +19,7 @@ from chatserver import (
     MessageSchedule,
     MessageSend,
     PasswordChange,
+    PasswordReset,
     Pin,
     ProfileChange,
     React,
@@ -138,6 +139,40 @@ CASES = {
         mutation=lambda s: (
             "setUserDisabled", {"username": s.outsider.username, "disabled": True},
         ),
+        needs="staff",
+    ),
+    "add a user": Case(
+        Register,
+        http=lambda s: ("POST", "/api/v1/users", {"username": "made", "password": PASSWORD}),
+        mutation=lambda s: (
+            "addUser", {"username": "made", "password": PASSWORD, "mustChange": True},
+        ),
+        needs="staff",
+    ),
+    "set a password": Case(
+        PasswordReset,
+        http=lambda s: (
+            "PUT", f"/api/v1/users/{s.outsider.username}/password", {"password": PASSWORD},
+        ),
+        mutation=lambda s: (
+            "setUserPassword", {"username": s.outsider.username, "password": PASSWORD},
+        ),
+        needs="staff",
+    ),
+    "set an e-mail address": Case(
+        PasswordReset,
+        http=lambda s: (
+            "PUT", f"/api/v1/users/{s.outsider.username}/email", {"email": "a@example.org"},
+        ),
+        mutation=lambda s: (
+            "setUserEmail", {"username": s.outsider.username, "email": "a@example.org"},
+        ),
+        needs="staff",
+    ),
+    "make a link for a password": Case(
+        PasswordReset,
+        http=lambda s: ("POST", f"/api/v1/users/{s.outsider.username}/reset-link", None),
+        mutation=lambda s: ("makeResetLink", {"username": s.outsider.username}),
         needs="staff",
     ),
     "appoint on the server": Case(

@@ -46,12 +46,14 @@ OTHER_ROUTES = {
     ("DELETE", "/api/v1/scheduled"),
     ("DELETE", "/api/v1/uploads/{upload}"),
     ("POST", "/api/v1/admin/claims/release"),
+    ("PUT", "/api/v1/me/email"),
+    ("POST", "/api/v1/email/confirm"),
     ("POST", "/api/v1/plugins/{plugin}"),  # what operators decide
     ("POST", "/graphql"),  # its mutations are told apart below
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
-OTHER_MUTATIONS |= {"beginLogin", "proceedLogin"}
+OTHER_MUTATIONS |= {"beginLogin", "proceedLogin", "setEmail", "confirmEmail"}
 # Plugins that need another service, and bring no way to do anything: this is checked, too.
 ELSEWHERE = {
     *("mongo", "postgres", "sqlite", "mongo_bus", "postgres_bus", "redis_bus", "nats_bus", "kafka"),

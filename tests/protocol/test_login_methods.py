@@ -1,6 +1,7 @@
 """Signing in by steps over HTTP: cookies and secrets, ways back into the page, challenges on every interface."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ SETTINGS = {
     "server.public_url": "https://chat.example.org",
     "server.trusted_proxies": ["127.0.0.1"],
 }
+RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 TLS = {"X-Forwarded-Proto": "https"}
 
 
@@ -232,6 +234,7 @@ async def test_sessions_are_listed_and_ended_one_by_one(server: Running) -> None
     second = next(each for each in found if not each["current"])
     assert (second["agent"], second["method"]) == ("Mozilla/5.0 (X11)", "password")
     assert second["address"] == "127.0.0.1" and second["created"] < second["expires"]
+    assert re.fullmatch(RFC_3339, second["created"]) and re.fullmatch(RFC_3339, second["expires"])
     assert anna.token not in json.dumps(found) and other.json()["token"] not in json.dumps(found)
 
     ben = await server.person("ben")

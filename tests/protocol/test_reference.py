@@ -218,6 +218,14 @@ async def test_every_http_answer_validates(server: Running) -> None:
     assert seen == {(call.method, call.path) for call in http_reference.CALLS} - {
         ("GET", "/api/v1/plugins"),  # for owners, as the next; see tests/switching
         ("POST", "/api/v1/plugins/NAME"),
+        # For staff; their answers are users.
+        ("PUT", "/api/v1/users/NAME"),
+        ("POST", "/api/v1/users"),
+        ("PUT", "/api/v1/users/NAME/password"),
+        ("POST", "/api/v1/users/NAME/reset-link"),
+        ("GET", "/api/v1/users/NAME/email"),
+        ("PUT", "/api/v1/users/NAME/email"),
+        ("POST", "/api/v1/email/confirm"),  # needs a mail
         ("POST", "/api/v1/rooms/ID/messages/ID/interactions"),  # needs a plugin
         ("GET", "/api/v1/login/return"),  # leads on; no JSON
         ("DELETE", "/api/v1/me/identities/ID"),  # needs a method of a plugin
@@ -250,6 +258,8 @@ def requests(
     other = next(each["id"] for each in last["sessions"] if not each["current"])
     yield "DELETE", f"/api/v1/me/sessions/{other}", None
     yield "GET", "/api/v1/me/identities", None
+    yield "GET", "/api/v1/me/email", None
+    yield "PUT", "/api/v1/me/email", {"email": None}
     yield "PUT", "/api/v1/me/password", {"old": PASSWORD, "new": f"{PASSWORD} 2"}
     yield (
         "POST",

@@ -5,7 +5,9 @@ from chatserver.cluster.leases import SPACE as LEASES
 from chatserver.cluster.nodes import SPACE as NODES
 from chatserver.service.changes import SPACE as CHANGED
 from chatserver.service.login.flows import SPACE as LOGINS
+from chatserver.service.login.resets import SPACE as RESETS
 from chatserver.service.login.sessions import SPACE as NOTES
+from chatserver.service.mail.meter import SPACE as MAILS
 
 SESSIONS = "session/"  # prefix of keys in the space of a plugin that authenticates
 
@@ -16,7 +18,7 @@ def is_of_nodes(space: str, key: str) -> bool:
 
 
 def is_transient(space: str, key: str) -> bool:
-    """Whether the record belongs to the nodes, a session or a pending sign-in: a restore ends all of these."""
-    if is_of_nodes(space, key) or space in (LOGINS, NOTES):
+    """Whether the record belongs to the nodes, a session, a pending sign-in or a link: a restore ends all of these."""
+    if is_of_nodes(space, key) or space in (LOGINS, NOTES, RESETS, MAILS):
         return True
     return space.startswith("plugin/") and key.startswith(SESSIONS)

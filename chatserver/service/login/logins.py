@@ -22,6 +22,7 @@ from chatserver.model import ServerRole, User
 from chatserver.runtime.ids import new_id
 from chatserver.service.accounts import Accounts
 from chatserver.service.login.flows import Pending, gone
+from chatserver.service.login.resets import RESET
 from chatserver.service.login.steps import Challenged, Steps, Turn
 from chatserver.service.names import free_names
 from chatserver.service.newcomers import shown_name
@@ -72,6 +73,7 @@ class Logins:
         return [
             MethodView(name=method.name, label=method.label, kind=method.kind, icon=method.icon)
             for method in self.methods.of(purpose)
+            if method.name != RESET  # begun by whoever has a link
         ]
 
     async def begin(

@@ -1,9 +1,11 @@
 """The sign-in methods of this server."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chatserver.errors import ChatError
 from chatserver.hooks.login import LoginMethod, Purpose
+
+LAST_GROUP = "new password"  # asked for when all other challenges are passed
 
 
 class Methods:
@@ -14,9 +16,9 @@ class Methods:
         self._methods: dict[str, LoginMethod] = {}
         self.are_demanded = False  # whether any method asks for challenges
 
-    def begin(self, own: LoginMethod) -> None:
-        """Set the server's own method, which is always there."""
-        self._own = (own,)
+    def begin(self, own: Sequence[LoginMethod]) -> None:
+        """Set the server's own methods, which are always there."""
+        self._own = tuple(own)
         self.register([])
 
     def register(self, methods: Iterable[tuple[str, LoginMethod]]) -> None:
@@ -27,6 +29,11 @@ class Methods:
 
     def all(self) -> list[LoginMethod]:
         return list(self._methods.values())
+
+    def challenges(self) -> list[LoginMethod]:
+        """The methods that may be demanded after another one, in the order in which they are asked for."""
+        found = [method for method in self.all() if method.demand is not None]
+        return sorted(found, key=lambda method: method.group == LAST_GROUP)
 
     def of(self, purpose: Purpose) -> list[LoginMethod]:
         """The methods with this purpose."""

@@ -12,6 +12,7 @@ import msgspec
 
 from chatserver.hooks.login import LoginClient
 from chatserver.interfaces import Authenticator, Store, StoredSession
+from chatserver.runtime.clock import text_of
 
 SPACE = "session"  # record space: USER/HASH -> Note
 PAGE = 1000
@@ -31,12 +32,12 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OwnSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A session as its user sees it. Times are Unix times; `expires` is that of an unused session."""
+    """A session as its user sees it. Times are RFC 3339, UTC; `expires` is that of an unused session."""
 
     id: str
     current: bool
-    created: float | None
-    expires: float | None
+    created: str | None
+    expires: str | None
     method: str
     address: str
     agent: str
@@ -85,8 +86,8 @@ class Sessions:
             OwnSession(
                 id=_shown(session.id),
                 current=_shown(session.id) == current,
-                created=session.created,
-                expires=session.expires,
+                created=_time(session.created),
+                expires=_time(session.expires),
                 method=note.method if note else "",
                 address=note.address if note else "",
                 agent=note.agent if note else "",
@@ -94,7 +95,7 @@ class Sessions:
             for session in await self._all(user)
             for note in [notes.get(_shown(session.id))]
         ]
-        return sorted(found, key=lambda each: each.created or 0, reverse=True)
+        return sorted(found, key=lambda each: each.created or "", reverse=True)
 
     async def end(self, user: str, session: str) -> bool:
         """End one session by its id; False if the user has none with this id."""
@@ -158,6 +159,10 @@ class Sessions:
     async def _notes(self, user: str) -> dict[str, Note]:
         rows = await self._store.scan(SPACE, f"{user}/", limit=PAGE)
         return {key.partition("/")[2]: _decode(raw) for key, raw in rows}
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else text_of(seconds)
 
 
 def _shown(session: str) -> str:

@@ -89,8 +89,8 @@ class Steps:
     async def demanded(self, user: User, identity: Identity) -> Groups:
         """The challenges that a user must pass after this identity: groups, of each of which one is enough."""
         groups: dict[str, list[str]] = {}
-        for method in self.methods.all():
-            if method.demand is None or method.name == identity.method:
+        for method in self.methods.challenges():
+            if method.name == identity.method or method.demand is None:
                 continue
             if await method.demand(user, identity):
                 groups.setdefault(method.group, []).append(method.name)
@@ -276,6 +276,7 @@ class Steps:
             kept=pending.kept,
             device=client.device,
             is_secure=client.is_secure,
+            language=client.language,
         )
 
 

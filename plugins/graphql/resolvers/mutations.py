@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from chatserver import Message, Room, RoomView, User
+from chatserver import Message, OwnEmail, ResetLink, Room, RoomView, User
 from chatserver_plugins.graphql import inputs
 from chatserver_plugins.graphql.asking import Asking, MessageKey
 from chatserver_plugins.graphql.inputs import read
@@ -22,6 +22,10 @@ class UserPayload(NamedTuple):
 
 class EndSessionPayload(NamedTuple):
     session_id: str
+
+
+class ConfirmEmailPayload(NamedTuple):
+    confirmed: bool
 
 
 class RoomPayload(NamedTuple):
@@ -113,6 +117,64 @@ async def set_user_disabled(parent: object, info: Any, input: Given) -> UserPayl
     accounts = asking.service.accounts
     user = await accounts.set_disabled(asking.user, given.username, given.disabled, asking.address)
     return UserPayload(user)
+
+
+async def add_user(parent: object, info: Any, input: Given) -> UserPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.AddUser)
+    user = await asking.service.staff.add(
+        asking.user,
+        given.username,
+        given.password,
+        given.name,
+        must_change=given.must_change,
+        address=asking.address,
+    )
+    return UserPayload(user)
+
+
+async def set_user_password(parent: object, info: Any, input: Given) -> UserPayload:
+    asking: Asking = info.context
+    given = read(input, inputs.SetUserPassword)
+    user = await asking.service.staff.set_password(
+        asking.user,
+        asking.token,
+        given.username,
+        given.password,
+        must_change=given.must_change,
+        address=asking.address,
+    )
+    return UserPayload(user)
+
+
+async def make_reset_link(parent: object, info: Any, input: Given) -> ResetLink:
+    asking: Asking = info.context
+    given = read(input, inputs.MakeResetLink)
+    return await asking.service.staff.reset_link(
+        asking.user, asking.token, given.username, asking.address
+    )
+
+
+async def set_email(parent: object, info: Any, input: Given) -> OwnEmail:
+    asking: Asking = info.context
+    given = read(input, inputs.SetEmail)
+    return await asking.service.own_emails.set(
+        asking.user, asking.token, given.email, address=asking.address
+    )
+
+
+async def confirm_email(parent: object, info: Any, input: Given) -> ConfirmEmailPayload:
+    asking: Asking = info.context
+    await asking.service.own_emails.confirm(read(input, inputs.ConfirmEmail).code, asking.address)
+    return ConfirmEmailPayload(True)
+
+
+async def set_user_email(parent: object, info: Any, input: Given) -> OwnEmail:
+    asking: Asking = info.context
+    given = read(input, inputs.SetUserEmail)
+    return await asking.service.staff.set_email(
+        asking.user, asking.token, given.username, given.email, asking.address
+    )
 
 
 # -- rooms -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from chatserver import (
     ChatError,
     CommandView,
     Message,
+    OwnEmail,
     OwnSession,
     RoomView,
     ServerRole,
@@ -27,6 +28,16 @@ JOINED_MARK, PUBLIC_MARK = "0", "1"  # in cursors: the user's rooms come first
 def me(parent: object, info: Any) -> User | None:
     asking: Asking = info.context
     return None if asking.is_anonymous else asking.user
+
+
+async def my_email(parent: object, info: Any) -> OwnEmail:
+    asking: Asking = info.context
+    return await asking.service.own_emails.get(asking.user)
+
+
+async def user_email(parent: object, info: Any, username: str) -> OwnEmail:
+    asking: Asking = info.context
+    return await asking.service.staff.email(asking.user, username, asking.address)
 
 
 async def my_sessions(parent: object, info: Any) -> list[OwnSession]:

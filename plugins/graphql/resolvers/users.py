@@ -1,10 +1,9 @@
 """The fields of `User`. The parent is an account, or a reference to one in an event or a room."""
 
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 from typing import Any
 
-from chatserver import ChatError, MemberView, OwnSession, ServerRole, User, UserRef
+from chatserver import ChatError, MemberView, ServerRole, User, UserRef
 from chatserver_plugins.graphql.asking import Asking
 from chatserver_plugins.graphql.watching import UserPresence
 
@@ -48,22 +47,6 @@ async def disabled(parent: Known, info: Any) -> bool:
 
 async def bot(parent: Known, info: Any) -> bool:
     return bool((await _account(parent, info.context)).bot)
-
-
-def session_created(parent: OwnSession, info: Any) -> str | None:
-    return _time(parent.created)
-
-
-def session_expires(parent: OwnSession, info: Any) -> str | None:
-    return _time(parent.expires)
-
-
-def _time(seconds: float | None) -> str | None:
-    """A Unix time in the form of all other times."""
-    if seconds is None:
-        return None
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 async def present_user(parent: UserPresence, info: Any) -> User:

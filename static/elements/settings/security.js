@@ -1,9 +1,10 @@
-/** The password, the other ways to sign in, second steps among them, and what plugins add to these. */
+/** The password, one's own e-mail address, the other ways to sign in, second steps among them, and what plugins add to these. */
 
 import { h } from "../../lib/dom.js";
 import { formatFull, said, t } from "../../lib/i18n.js";
 import "./account-parts.js";
 import { Attempts } from "./attempts.js";
+import { emailForm } from "./email.js";
 
 export function securityPage({ api, store, places }) {
   const attempts = new Attempts(api);
@@ -17,6 +18,7 @@ export function securityPage({ api, store, places }) {
     input("new", "account.newPassword", "new-password"),
     h("div", {}, h("button", { class: "primary", type: "submit", "data-testid": "change-password" }, t("account.changePassword"))),
   );
+  const email = emailForm({ api, attempts });
   const linked = h("ul", { class: "rows", "data-testid": "identities" });
   const buttons = h("div", { class: "stack" });
   const methods = h("section", { class: "stack" }, h("h3", {}, t("settings.methods")), linked, buttons);
@@ -68,7 +70,8 @@ export function securityPage({ api, store, places }) {
   }
 
   void attempts.run(draw);
-  return h("div", { class: "stack" }, password, methods, parts, attempts.node);
+  void attempts.run(email.offer);
+  return h("div", { class: "stack" }, password, email.form, methods, parts, attempts.node);
 }
 
 function input(name, label, autocomplete) {

@@ -23,7 +23,7 @@ export function sessionsPage({ api }) {
 }
 
 function row({ current, created, agent, address, id }, onend) {
-  const time = created && formatFull(new Date(created * 1000));
+  const time = created && formatFull(new Date(created));
   return h(
     "li",
     { "data-testid": `session-${id}` },

@@ -108,6 +108,20 @@ async def call_every_address(
     await ask("GET", "/api/v1/admin/plugins", headers=owner)
     release = {"plugin": "select.from", "action": "RoomJoin", "room": room}
     await ask("POST", "/api/v1/admin/claims/release", json=release, headers=owner)
+    given = {
+        "username": "made.by-staff",
+        "password": "' UNION SELECT 1 -- <b>",
+        "must_change": True,
+    }
+    await ask("POST", "/api/v1/users", json=given, headers=owner)
+    path = "/api/v1/users/made.by-staff"
+    await ask("PUT", f"{path}/password", json={"password": "../../etc; é 山 $(x)"}, headers=owner)
+    await ask("POST", f"{path}/reset-link", headers=owner)
+    await ask("PUT", f"{path}/email", json={"email": "o'neil+select@example.org"}, headers=owner)
+    await ask("GET", f"{path}/email", headers=owner)
+    await ask("PUT", "/api/v1/me/email", json={"email": "x@example.org"}, headers=owner)
+    await ask("GET", "/api/v1/me/email", headers=owner)
+    await ask("POST", "/api/v1/email/confirm", json={"code": "06h1w46y97.Zm9v-_Zm9v"})
 
     await ask("GET", rooms, params={"limit": 3, "after": ""}, headers=owner)
     new = {
@@ -255,6 +269,24 @@ async def call_every_operation(traffic: Traffic, tokens: list[str], room: str) -
     await _mutate(
         traffic, owner, "setUserDisabled", f"{{ user {USER} }}", username="gql", disabled=True
     )
+    await _mutate(
+        traffic,
+        owner,
+        "addUser",
+        f"{{ user {USER} }}",
+        username="gql.two",
+        password="' UNION SELECT 1 --",
+        name="O'B",
+    )
+    await _mutate(
+        traffic, owner, "setUserPassword", f"{{ user {USER} }}", username="gql.two", password=again
+    )
+    await _mutate(traffic, owner, "makeResetLink", "{ link expires }", username="gql.two")
+    address = "gql@example.org"
+    await _mutate(traffic, owner, "setUserEmail", "{ email }", username="gql.two", email=address)
+    await _mutate(traffic, owner, "setEmail", "{ email pending }", email=address)
+    await _mutate(traffic, owner, "confirmEmail", "{ confirmed }", code="06h1w46y97.Zm9v-_")
+    await ask('{ myEmail { email } userEmail(username: "gql.two") { email } }', owner)
     made = await _mutate(
         traffic, owner, "createRoom", ROOM, name="a; ls -la | cat", topic="<i>", members=[other]
     )

@@ -1,0 +1,112 @@
+"""What the staff of the server does with the accounts of others, over the network."""
+
+from chatserver.hooks.actions import PasswordReset, Register
+from chatserver.hooks.calls import HookCalls
+from chatserver.hooks.types import Actor
+from chatserver.model import ServerRole, User
+from chatserver.service.accounts import Accounts, cleaned
+from chatserver.service.administration import Administration
+from chatserver.service.mail.emails import Emails, OwnEmail
+from chatserver.service.names import clean_username
+from chatserver.service.passwords import ResetLink
+from chatserver.service.rights import demand_over_account
+
+
+class Staff:
+    """Operations on accounts for owners and admins. `address` is the actor's, `token` that of their session.
+
+    All of them raise `ChatError` user.forbidden, auth.address and action.refused.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        emails: Emails,
+        hooks: HookCalls,
+        administration: Administration,
+    ) -> None:
+        self._accounts, self._emails = accounts, emails
+        self._hooks, self._administration = hooks, administration
+
+    async def add(
+        self,
+        actor: User,
+        username: str,
+        password: str,
+        name: str | None = None,
+        *,
+        must_change: bool = True,
+        address: str | None = None,
+    ) -> User:
+        """Make an account for somebody, a member. Raises `ChatError` user.exists, request.invalid."""
+        self._administration.demand(actor, address)
+        action = Register(username=clean_username(username), name=name, address=address or "")
+        name = (await self._hooks.allow(action, actor, clean=cleaned)).name
+        by = Actor(user=actor.id, address=address)
+        return await self._accounts.add(
+            username, password, name, ServerRole.MEMBER, by, must_change=must_change
+        )
+
+    async def set_password(
+        self,
+        actor: User,
+        token: str | None,
+        username: str,
+        password: str,
+        *,
+        must_change: bool = True,
+        address: str | None = None,
+    ) -> User:
+        """Set another user's password and end their sessions.
+
+        Raises `ChatError` user.not_found, request.invalid, and auth.confirm unless the actor confirmed lately.
+        """
+        by = await self._allowed(actor, token, username, address, by_link=False)
+        return await self._accounts.set_password(username, password, by, must_change=must_change)
+
+    async def reset_link(
+        self, actor: User, token: str | None, username: str, address: str | None = None
+    ) -> ResetLink:
+        """Make a link by which another user sets a password. Raises `ChatError` user.not_found, auth.confirm."""
+        by = await self._allowed(actor, token, username, address, by_link=True)
+        return await self._accounts.reset_link(username, by)
+
+    async def email(self, actor: User, username: str, address: str | None = None) -> OwnEmail:
+        """The e-mail address of another user. Raises `ChatError` user.not_found."""
+        self._administration.demand(actor, address)
+        return await self._emails.own((await self._accounts.named(username)).id)
+
+    async def set_email(
+        self,
+        actor: User,
+        token: str | None,
+        username: str,
+        email: str | None,
+        address: str | None = None,
+    ) -> OwnEmail:
+        """Set another user's e-mail address, or remove it (None): whoever reads it can set a new password.
+
+        Raises `ChatError` user.not_found, request.invalid, auth.confirm.
+        """
+        by = await self._allowed(actor, token, username, address, by_link=True)
+        return await self.email_by_operator(username, email, by, change=True)
+
+    async def email_by_operator(
+        self, username: str, email: str | None, by: Actor, *, change: bool
+    ) -> OwnEmail:
+        """The address of a user for an operator, who sets or removes it first if they `change` it."""
+        user = await self._accounts.named(username)
+        if change:
+            await self._emails.set(user.id, email)
+            self._accounts.tell("email", user, by)
+        return await self._emails.own(user.id)
+
+    async def _allowed(
+        self, actor: User, token: str | None, username: str, address: str | None, *, by_link: bool
+    ) -> Actor:
+        self._administration.demand(actor, address)
+        user = await self._accounts.named(username)
+        demand_over_account(actor, user)
+        await self._accounts.demand_recent(actor, token)
+        await self._hooks.allow(PasswordReset(account=user.id, by_link=by_link), actor)
+        return Actor(user=actor.id, address=address)
