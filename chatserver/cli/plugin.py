@@ -13,15 +13,13 @@ from chatserver.cli.options import configured, load_configuration
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from chatserver.config import Loaded
+    from chatserver.config import Config, Loaded
     from chatserver.hooks.context import Context
 
 T = TypeVar("T")
 
-BESIDE = (
-    "memory",
-    "password",
-)  # what a plugin is checked beside, if the configuration names no plugins
+# What a plugin is checked beside if the configuration names no plugins, unless it answers the hook itself.
+BESIDE = {"provide_store": "memory", "provide_authenticator": "password"}
 
 
 @click.group()
@@ -132,7 +130,14 @@ def _with(loaded: Loaded, name: str) -> Loaded:
     from msgspec.structs import replace
 
     config = loaded.config
-    named = config.plugins.enabled if "plugins.enabled" in loaded.origin else BESIDE
+    named = config.plugins.enabled if "plugins.enabled" in loaded.origin else _beside(config, name)
     enabled = [*named, *([] if name in named else [name])]
     plugins = replace(config.plugins, enabled=enabled)
     return loaded._replace(config=replace(config, plugins=plugins))
+
+
+def _beside(config: Config, name: str) -> list[str]:
+    from chatserver.hooks.loading import survey
+
+    own = {hook for row in survey(config) if row.name == name for hook in row.hooks}
+    return [plugin for hook, plugin in BESIDE.items() if hook not in own]

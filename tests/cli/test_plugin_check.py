@@ -8,6 +8,8 @@ import pytest
 
 from chatserver.authoring.advice import CODES
 
+ROOT = Path(__file__).parents[2]
+
 GOOD = """
 import asyncio
 import time
@@ -125,6 +127,20 @@ def test_it_stands_beside_the_plugins_of_a_configuration(plugin: Path, tmp_path:
     chat.write_text('[plugins]\nenabled = ["password"]\n')
     done = checked(tmp_path, "-c", str(chat))
     assert done.returncode == 1 and "provide_store" in done.stderr
+
+
+def test_a_store_is_checked_in_place_of_the_one_in_memory(plugin: Path) -> None:
+    provide = """
+    @hookimpl
+    def provide_store(self) -> chatserver.Store:
+        return Store()
+"""
+    store = (
+        (ROOT / "plugins/memory/store.py").read_text().replace("class MemoryStore", "class Store")
+    )
+    plugin.write_text(f"{store}\n{GOOD}{provide}")
+    done = checked(plugin.parent)
+    assert (done.returncode, done.stdout) == (0, "good: in order\n"), done.stderr
 
 
 def test_an_unknown_plugin_is_named(tmp_path: Path) -> None:
