@@ -63,7 +63,8 @@ def check(
 
     Builds its hooks, routes, jobs, consumers and GraphQL as a server does, beside the plugins of the
     configuration, or beside a store in memory. Then warns of private imports, of calls that block the
-    server, of names of metrics, and of settings without a description. Nothing is started or changed.
+    server, of names of metrics, of settings without a description, and of a package that does not say which
+    versions of the server it is for. Nothing is started or changed.
     Exits with 1 if a server with this plugin would not start.
 
     \b
@@ -80,7 +81,7 @@ def check(
         refuse("\n".join(found))
         ctx.exit(1)
     tried(loaded, connect=False)
-    lines = advice(name, load_class(sources[name]))
+    lines = advice(name, load_class(sources[name]), sources[name].distribution)
     for line in lines:
         click.secho(str(line), fg="yellow")
     if not lines:
