@@ -22,7 +22,9 @@ import graphql_reference
 import hook_reference
 import http_reference
 import metrics_reference
+import names_reference
 import protocol_reference
+import public_names
 import release_record
 import service_reference
 from wrapping import item
@@ -86,12 +88,14 @@ def outputs() -> dict[Path, str]:
         **_with_part(ROOT / "docs/configuration.md", reference()),
         **_with_part(ROOT / "docs/plugins.md", hook_reference.reference()),
         ROOT / "config/default.toml": render_default(),
+        **public_names.record(),
         **release_record.record(plugins()),
         ROOT / "docs/commands.md": command_page(),
         ROOT / "docs/protocol.md": protocol(),
         ROOT / "docs/graphql.md": _filled("docs/graphql.md", {"codes": graphql_reference.codes()}),
         ROOT / "docs/graphql-schema.md": graphql_reference.page(),
         ROOT / "docs/metrics.md": metrics_reference.page(),
+        ROOT / "docs/plugins/names.md": names_reference.page(),
         ROOT / "docs/plugins/service.md": service_reference.page(),
         ROOT / "docs/schema/schema.graphql": graphql_reference.sdl(),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
@@ -99,6 +103,9 @@ def outputs() -> dict[Path, str]:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments != ["--check"]:  # first, as other pages read it
+        for path, text in public_names.record().items():
+            path.write_text(text, encoding="utf-8")
     stale = [path for path, text in outputs().items() if not _holds(path, text)]
     for path in stale:
         print(f"{path.relative_to(ROOT)}: out of date")

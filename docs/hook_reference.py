@@ -13,15 +13,28 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import msgspec
+from since import since
 from wrapping import item
 
 from chatserver.hooks import actions, commands, context, login, timing, types
 from chatserver.hooks.specs import Hooks
+from chatserver.model import AnyEvent, MemberEvent, MessageChange
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
 
 
 CODE_CHARS = 100  # in a line; longer ones are broken as ruff does
+CALL_CHARS = 80  # a span of code is not split
+# Unions that have a public name, by which they are shown; the longest first.
+UNIONS = {"AnyEvent": AnyEvent, "MessageChange": MessageChange, "MemberEvent": MemberEvent}
+
+
+def bare(text: str) -> str:
+    """Types by the names that plugins import."""
+    text = MODULES.sub("", text)
+    for name, union in UNIONS.items():
+        text = text.replace(MODULES.sub("", str(union)), name)
+    return text.replace("~", "")
 
 
 def reference() -> str:
@@ -59,44 +72,80 @@ def signature(name: str) -> str:
 def _hooks() -> Iterator[str]:
     for name, function in vars(Hooks).items():
         if not name.startswith("_"):
-            yield f"### `{name}`\n\n```python\n{signature(name)}\n```\n\n{_text(function)}"
+            yield f"### `{name}`\n\n```python\n{signature(name)}\n```\n\n{_text(function)}\n\n{since('hooks', name)}"
+
+
+def documented() -> set[str]:
+    """The names of the types in this reference."""
+    return {
+        name
+        for module in (types, timing, context, commands, login, actions)
+        for name, _ in _own(module)
+    }
+
+
+def described(name: str, kind: type[Any]) -> str:
+    """A type with its fields or methods."""
+    parts = (f"### `{name}`", _text(kind), _fields(kind), since("names", name))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _types(*modules: ModuleType) -> Iterator[str]:
-    own = [
+    return (described(name, kind) for module in modules for name, kind in _own(module))
+
+
+def _own(module: ModuleType) -> list[tuple[str, type[Any]]]:
+    return [
         (name, kind)
-        for module in modules
         for name, kind in vars(module).items()
         if inspect.isclass(kind) and kind.__module__ == module.__name__
     ]
-    for name, kind in own:
-        fields = _fields(kind)
-        yield f"### `{name}`\n\n{_text(kind)}" + (f"\n\n{fields}" if fields else "")
 
 
 def _fields(kind: Any) -> str:
     if not issubclass(kind, msgspec.Struct):
         return _members(kind)
     names, defaults = kind.__struct_fields__, kind.__struct_defaults__
+    annotations: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        annotations |= vars(base).get("__annotations__", {})
     required = [msgspec.NODEFAULT] * (len(names) - len(defaults))
     return "\n".join(
-        f"    {name}: {_type(kind.__annotations__[name])}{_default(default)}"
+        f"    {name}: {_type(annotations[name])}{_default(default)}"
         for name, default in zip(names, [*required, *defaults], strict=True)
     )
 
 
 def _members(kind: Any) -> str:
     """A list of the attributes and methods of a protocol, each with its docstring."""
-    rows = [f"- `{name}: {_type(of)}`" for name, of in kind.__annotations__.items()]
+    annotations = getattr(kind, "__annotations__", {})
+    rows = [
+        f"- `{name}: {_type(of)}`" for name, of in annotations.items() if not name.startswith("_")
+    ]
     for name, member in vars(kind).items():
         if isinstance(member, property):
             of = inspect.signature(member.fget).return_annotation
             rows.append(_row(f"{name}: {_type(of)}", member))
         elif inspect.isfunction(member) and not name.startswith("_"):
             first = "async " if inspect.iscoroutinefunction(member) else ""
-            bare = MODULES.sub("", str(inspect.signature(member)).replace("(self, ", "("))
-            rows.append(_row(f"{first}{name}{bare.replace('(self)', '()')}", member))
+            shown = _call(inspect.signature(member))
+            rows.append(_row(f"{first}{name}{shown.replace('(self)', '()')}", member))
     return "\n".join(rows)
+
+
+def _call(signature: inspect.Signature) -> str:
+    """The signature without `self`; without types if it would not fit into a line."""
+    shown = bare(str(signature))
+    if len(shown) > CALL_CHARS:
+        untyped = [
+            each.replace(
+                annotation=each.empty,
+                default=each.default if each.default is each.empty else ...,
+            )
+            for each in signature.parameters.values()
+        ]
+        shown = bare(str(signature.replace(parameters=untyped))).replace("=Ellipsis", "=…")
+    return shown.replace("(self, ", "(")
 
 
 def _row(shown: str, member: Any) -> str:
@@ -127,7 +176,7 @@ def _type(annotation: Any) -> str:
     """A type by the name that plugins import."""
     is_named = inspect.isclass(annotation) or isinstance(annotation, TypeVar)
     text = annotation.__name__ if is_named else str(annotation)
-    return MODULES.sub("", text)
+    return bare(text)
 
 
 def _text(documented: Any) -> str:

@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
+import since
 from wrapping import item, joined
 
 from chatserver import errors
@@ -201,9 +202,10 @@ def shapes() -> str:
 
 
 def error_codes() -> str:
-    rows = ["| code | HTTP status | retry | |", "|---|---|---|---|"]
+    dates = since.recorded()["errors"]
+    rows = ["| code | HTTP status | retry | | since |", "|---|---|---|---|---|"]
     rows += [
-        f"| `{code}` | {meaning.status} | {meaning.retry} | {meaning.text} |"
+        f"| `{code}` | {meaning.status} | {meaning.retry} | {meaning.text} | {dates[code]} |"
         for code, meaning in errors.CODES.items()
     ]
     return "\n".join(rows)

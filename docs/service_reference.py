@@ -1,9 +1,11 @@
 """Makes docs/plugins/service.md: what plugins may call of the service, from the docstrings there."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
-from hook_reference import MODULES
+from hook_reference import bare
+from since import since
 from wrapping import wrapped
 
 from chatserver.service.accounts import Accounts
@@ -52,21 +54,35 @@ This page is generated from the code; a name that is not on it may change at any
 
 def page() -> str:
     """The page."""
-    parts = [HEAD, "## `service`", _list("", {name: vars(Service)[name] for name in OWN})]
+
+    def dated(name: str) -> str:
+        return since("service", name)
+
+    def dated_message(name: str) -> str:
+        return since("members", f"PluginMessages.{name.rpartition('.')[2]}")
+
+    def dated_look(name: str) -> str:
+        return since("members", f"Inspection.{name}")
+
+    parts = [HEAD, "## `service`", _list("", {name: vars(Service)[name] for name in OWN}, dated)]
     for name, kind in PARTS.items():
-        parts += [f"## `service.{name}`", _summary(kind), _list(f"{name}.", _methods(kind))]
+        parts += [
+            f"## `service.{name}`",
+            _summary(kind),
+            _list(f"{name}.", methods_of(kind), dated),
+        ]
     parts += [
         "## `context.messages`",
         _summary(PluginMessages),
-        _list("context.messages.", _methods(PluginMessages)),
+        _list("context.messages.", methods_of(PluginMessages), dated_message),
         "## What `service.inspect` returns",
         _summary(Inspection),
-        _list("", _methods(Inspection)),
+        _list("", methods_of(Inspection), dated_look),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _methods(kind: type[Any]) -> dict[str, Any]:
+def methods_of(kind: type[Any]) -> dict[str, Any]:
     """The public methods, those of bases first."""
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__[:-1]):
@@ -74,12 +90,14 @@ def _methods(kind: type[Any]) -> dict[str, Any]:
     return {name: each for name, each in found.items() if not name.startswith("_")}
 
 
-def _list(before: str, methods: dict[str, Any]) -> str:
-    return "\n\n".join(_entry(before, name, method) for name, method in methods.items())
+def _list(before: str, methods: dict[str, Any], dated: Callable[[str], str]) -> str:
+    return "\n\n".join(
+        _entry(before, name, method, dated(f"{before}{name}")) for name, method in methods.items()
+    )
 
 
-def _entry(before: str, name: str, method: Any) -> str:
-    """The call, then what it does."""
+def _entry(before: str, name: str, method: Any, date: str) -> str:
+    """The call, then what it does, then since when it is there."""
     waits = inspect.iscoroutinefunction(method)
     first = "await " if waits else "async for … in " if inspect.isasyncgenfunction(method) else ""
     own = inspect.signature(method)
@@ -89,7 +107,7 @@ def _entry(before: str, name: str, method: Any) -> str:
             given.append("*")
         given.append(_parameter(each))
     call = f"{first}{before}{name}({', '.join(given)}) -> {_type(own.return_annotation)}"
-    text = wrapped(" ".join((inspect.getdoc(method) or "").split()))
+    text = wrapped(" ".join(f"{inspect.getdoc(method) or ''} {date}".split()))
     return f"    {call}\n\n{text}" if text else f"    {call}"
 
 
@@ -103,7 +121,7 @@ def _parameter(each: inspect.Parameter) -> str:
 
 def _type(annotation: Any) -> str:
     text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
-    return MODULES.sub("", text)
+    return bare(text)
 
 
 def _summary(kind: type[Any]) -> str:

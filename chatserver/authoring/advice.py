@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import chatserver
+from chatserver.authoring.bounds import bound, problem
 from chatserver.config.settings import describe
 from chatserver.errors import StartupError
 from chatserver.hooks.loading import settings_type
@@ -19,6 +20,7 @@ CODES = {
     "import.plugin": "It imports another plugin, which an operator may turn off.",
     "call.blocking": "A call in an `async def` stops the whole server until it returns.",
     "metric.prefix": "The name of a metric does not begin with the plugin's.",
+    "version.bound": "Its package does not say which versions of the server it is for.",
     "setting.description": "A setting has no description for the reference.",
 }
 PUBLIC = ("chatserver", "chatserver.testing")
@@ -46,9 +48,12 @@ class Advice(NamedTuple):
         return f"{self.path}:{self.line}: {self.code}: {self.text}"
 
 
-def advice(name: str, kind: type[Any]) -> list[Advice]:
+def advice(name: str, kind: type[Any], distribution: str) -> list[Advice]:
     """All findings about a plugin's class and the files of its package, by file and line."""
     found: list[Advice] = []
+    if wrong := problem(distribution):
+        text = f"{distribution}: {wrong}; expected {bound()}"
+        found.append(Advice("version.bound", Path(inspect.getfile(kind)), 1, text))
     paths = _sources(kind)
     for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))

@@ -1,6 +1,7 @@
 """Writes the beginning of a plugin: a package with settings, a hook, a test, CI and a page to read.
 
-The files are in `template/`, with NAME for the plugin's name. `chatserver plugin new` calls this.
+The files are in `template/`, with NAME for the plugin's name and BOUND for the versions of the server that it
+is for. `chatserver plugin new` calls this.
 """
 
 import re
@@ -9,6 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from chatserver.authoring.bounds import bound
 from chatserver.errors import StartupError
 
 GROUP = "chatserver.plugins"
@@ -44,7 +46,7 @@ def _written(template: Traversable, folder: Path, name: str) -> list[Path]:
             path.mkdir()
             found += _written(each, path, name)
         else:
-            text = each.read_text(encoding="utf-8").replace("NAME", name)
+            text = each.read_text(encoding="utf-8").replace("BOUND", bound()).replace("NAME", name)
             path.write_text(text, encoding="utf-8")
             found.append(path)
     return found

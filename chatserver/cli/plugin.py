@@ -13,15 +13,13 @@ from chatserver.cli.options import configured, load_configuration
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from chatserver.config import Loaded
+    from chatserver.config import Config, Loaded
     from chatserver.hooks.context import Context
 
 T = TypeVar("T")
 
-BESIDE = (
-    "memory",
-    "password",
-)  # what a plugin is checked beside, if the configuration names no plugins
+# What a plugin is checked beside if the configuration names no plugins, unless it answers the hook itself.
+BESIDE = {"provide_store": "memory", "provide_authenticator": "password"}
 
 
 @click.group()
@@ -65,7 +63,8 @@ def check(
 
     Builds its hooks, routes, jobs, consumers and GraphQL as a server does, beside the plugins of the
     configuration, or beside a store in memory. Then warns of private imports, of calls that block the
-    server, of names of metrics, and of settings without a description. Nothing is started or changed.
+    server, of names of metrics, of settings without a description, and of a package that does not say which
+    versions of the server it is for. Nothing is started or changed.
     Exits with 1 if a server with this plugin would not start.
 
     \b
@@ -82,7 +81,7 @@ def check(
         refuse("\n".join(found))
         ctx.exit(1)
     tried(loaded, connect=False)
-    lines = advice(name, load_class(sources[name]))
+    lines = advice(name, load_class(sources[name]), sources[name].distribution)
     for line in lines:
         click.secho(str(line), fg="yellow")
     if not lines:
@@ -132,7 +131,14 @@ def _with(loaded: Loaded, name: str) -> Loaded:
     from msgspec.structs import replace
 
     config = loaded.config
-    named = config.plugins.enabled if "plugins.enabled" in loaded.origin else BESIDE
+    named = config.plugins.enabled if "plugins.enabled" in loaded.origin else _beside(config, name)
     enabled = [*named, *([] if name in named else [name])]
     plugins = replace(config.plugins, enabled=enabled)
     return loaded._replace(config=replace(config, plugins=plugins))
+
+
+def _beside(config: Config, name: str) -> list[str]:
+    from chatserver.hooks.loading import survey
+
+    own = {hook for row in survey(config) if row.name == name for hook in row.hooks}
+    return [plugin for hook, plugin in BESIDE.items() if hook not in own]

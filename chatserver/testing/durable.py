@@ -150,6 +150,7 @@ class _Files:
         self.waiting: dict[str, str] = {}  # by thread, the file of a sync that has not returned
         self._written: set[str] = set()
         self._dirty: set[str] = set()
+        # Descriptors, as `7</data/file>`: a file may have another one, whose writes are not synced.
         self._always_synced: set[str] = set()
 
     def is_durable(self) -> bool:
@@ -158,14 +159,17 @@ class _Files:
         return found
 
     def opened(self, line: str) -> None:
+        descriptor = line.rpartition(" = ")[2].strip()
         if _SYNCED_BY_ITSELF.search(line):
-            self._always_synced.add(line.rpartition("<")[2].rstrip(">"))
+            self._always_synced.add(descriptor)
+        else:  # the number may be that of a closed one
+            self._always_synced.discard(descriptor)
 
     def called(self, call: re.Match[str], line: str) -> None:
         path = call["first"].partition("<")[2].rstrip(">")
         if call["name"] not in _SYNCS:
             self._written.add(path)
-            if path not in self._always_synced:
+            if call["first"] not in self._always_synced:
                 self._dirty.add(path)
         elif call["name"] == "msync":
             self._written.add("memory")  # strace does not show the file

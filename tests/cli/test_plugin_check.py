@@ -1,5 +1,6 @@
 """`chatserver plugin check`: what would not start is a problem, what will hurt later is advice with its line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from chatserver.authoring.advice import CODES
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = """
 import asyncio
@@ -72,6 +75,30 @@ def test_a_good_plugin_is_in_order(plugin: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "good: in order\n"), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("requires", "said"),
+    [
+        ("", "it requires no pluggable-chatserver"),
+        ("Requires-Dist: chatserver<1\n", "it requires no pluggable-chatserver"),
+        ("Requires-Dist: pluggable_chatserver>=0.1\n", "has no upper bound"),
+        ("Requires-Dist: Pluggable-Chatserver[s3]<0.2,>=0.1 ; python_version > '3'\n", ""),
+        ("Requires-Dist: pluggable-chatserver==0.1.0\n", ""),
+    ],
+)
+def test_a_package_says_which_servers_it_is_for(tmp_path: Path, requires: str, said: str) -> None:
+    (tmp_path / "chatserver_good.py").write_text(GOOD)
+    info = tmp_path / "chatserver_good-1.0.dist-info"
+    info.mkdir()
+    head = "Metadata-Version: 2.1\nName: chatserver-good\nVersion: 1.0\n"
+    (info / "METADATA").write_text(head + requires)
+    (info / "entry_points.txt").write_text("[chatserver.plugins]\ngood = chatserver_good:Plugin\n")
+    command = [sys.executable, "-m", "chatserver", "plugin", "check", "good", "--strict"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, "version.bound" in done.stdout) == (int(bool(said)), bool(said)), done
+    assert said in done.stdout
+
+
 @pytest.mark.parametrize("code", WRONG)
 def test_each_advice_has_its_code_and_line(plugin: Path, code: str) -> None:
     before, after, said = WRONG[code]
@@ -89,7 +116,7 @@ def test_each_advice_has_its_code_and_line(plugin: Path, code: str) -> None:
 
 
 def test_every_advice_is_tried() -> None:
-    assert set(WRONG) == set(CODES)
+    assert {*WRONG, "version.bound"} == set(CODES)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +152,20 @@ def test_it_stands_beside_the_plugins_of_a_configuration(plugin: Path, tmp_path:
     chat.write_text('[plugins]\nenabled = ["password"]\n')
     done = checked(tmp_path, "-c", str(chat))
     assert done.returncode == 1 and "provide_store" in done.stderr
+
+
+def test_a_store_is_checked_in_place_of_the_one_in_memory(plugin: Path) -> None:
+    provide = """
+    @hookimpl
+    def provide_store(self) -> chatserver.Store:
+        return Store()
+"""
+    store = (
+        (ROOT / "plugins/memory/store.py").read_text().replace("class MemoryStore", "class Store")
+    )
+    plugin.write_text(f"{store}\n{GOOD}{provide}")
+    done = checked(plugin.parent)
+    assert (done.returncode, done.stdout) == (0, "good: in order\n"), done.stderr
 
 
 def test_an_unknown_plugin_is_named(tmp_path: Path) -> None:

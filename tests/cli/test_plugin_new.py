@@ -32,6 +32,7 @@ def plugin(tmp_path: Path) -> Path:
     )
     project = (folder / "pyproject.toml").read_text()
     assert 'quiet_please = "chatserver_quiet_please:Plugin"' in project
+    assert 'dependencies = ["pluggable-chatserver>=0.1,<0.2"]' in project
     (info / "entry_points.txt").write_text(
         "[chatserver.plugins]\nquiet_please = chatserver_quiet_please:Plugin\n"
     )

@@ -16,8 +16,9 @@ def found_path(name: str, folder: Path) -> str:
     project = tomllib.loads((example / "pyproject.toml").read_text())["project"]
     info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir(parents=True)
+    needs = "".join(f"Requires-Dist: {each}\n" for each in project["dependencies"])
     (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n{needs}"
     )
     plugins = project["entry-points"]["chatserver.plugins"]
     lines = [f"{plugin} = {place}" for plugin, place in plugins.items()]

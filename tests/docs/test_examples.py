@@ -1,6 +1,7 @@
 """The example plugins pass their own tests, and the advice for authors finds nothing in them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.examples import EXAMPLES, PACKAGES, found_path
+
+COOKBOOK = EXAMPLES.parent / "plugins/cookbook.md"
 
 
 def run(name: str, folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
@@ -35,5 +38,14 @@ def test_there_is_no_advice_for_it(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_there_are_examples() -> None:
-    assert PACKAGES
+def test_the_cookbook_lists_them_all() -> None:
+    links = re.findall(r"\]\(\.\./examples/(\w+)/README\.md\)", COOKBOOK.read_text())
+    assert sorted(links) == PACKAGES
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_it_is_complete(name: str) -> None:
+    """It has what `chatserver plugin new` writes."""
+    folder = EXAMPLES / name
+    assert all((folder / each).is_file() for each in ("pyproject.toml", "README.md"))
+    assert list((folder / "tests").glob("test_*.py"))

@@ -73,6 +73,39 @@ def make():
 '''
 """
 
+TWO_DESCRIPTORS = """
+class TestMutant(DurableContract):
+    @pytest.fixture
+    def make_store(self):
+        return MemoryStore
+
+    @pytest.fixture
+    def program(self, tmp_path):
+        return f'''
+import os
+from chatserver_plugins.memory import MemoryStore
+path = {str(tmp_path / "data")!r}
+
+class TwoDescriptors(MemoryStore):
+    async def open(self):
+        self._data = os.open(path, os.O_RDWR | os.O_CREAT)
+        self._header = os.open(path, os.O_WRONLY | os.O_DSYNC)
+    async def append(self, events):
+        found = await super().append(events)
+        self._save()
+        return found
+    async def put(self, *given):
+        await super().put(*given)
+        self._save()
+    def _save(self):
+        os.pwrite(self._data, b"data", 4096)
+        if {SYNCS}:
+            os.fdatasync(self._data)
+        os.pwrite(self._header, b"header", 0)
+make = TwoDescriptors
+'''
+"""
+
 PATIENT = """
 class Patient:
     '''Tries again for so many seconds before it says that there is no answer.'''
@@ -195,6 +228,8 @@ MUTANTS = {
     "acknowledges without a sync": (f"SYNCHRONOUS = 'OFF'\n{NO_SYNC}", SYNCED, True),
     "syncs, but not what it acknowledges": (f"SYNCHRONOUS = 'NORMAL'\n{NO_SYNC}", SYNCED, True),
     "syncs": (f"SYNCHRONOUS = 'FULL'\n{NO_SYNC}", SYNCED, False),
+    "syncs only its header": (f"SYNCS = False\n{TWO_DESCRIPTORS}", SYNCED, True),
+    "syncs its header by itself": (f"SYNCS = True\n{TWO_DESCRIPTORS}", SYNCED, False),
     "acknowledges before it writes": (LATE_WRITES, KILLED, True),
     "waits for 600 s": (f"SECONDS = 600\n{PATIENT}", LATE, True),
     "waits for 2 s": (f"SECONDS = 1\n{PATIENT}", LATE, False),

@@ -1,6 +1,6 @@
 """Polls: a question with a button for each option, whose votes are data of the message."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +16,11 @@ SDL = """
 extend type Message {
   "The poll in the message; null if there is none."
   poll: Poll
+}
+
+extend type Subscription {
+  "The poll in a message: as it stands, then after each vote, until it is closed."
+  poll(room: ID!, message: ID!): Poll!
 }
 
 "A question with options to vote for."
@@ -121,8 +126,31 @@ class Plugin:
 
     @chatserver.hookimpl
     def register_graphql(self) -> list[chatserver.GraphQLPart]:
-        resolvers = {"Message.poll": _poll, "Poll.options": _options}
-        return [chatserver.GraphQLPart(name="poll", sdl=SDL, resolvers=resolvers)]
+        resolvers: dict[str, Callable[..., Any]] = {"Message.poll": _poll, "Poll.options": _options}
+        sources = {"Subscription.poll": chatserver.GraphQLSource(open=self._follow)}
+        return [chatserver.GraphQLPart(name="poll", sdl=SDL, resolvers=resolvers, sources=sources)]
+
+    async def _follow(self, context: Any, *, room: str, message: str) -> AsyncIterator[Poll]:
+        service, user = self._context.service, context.user
+        place = await service.rooms.get(room, user)
+        after = place.head  # before the poll is read, so that no vote in between is missed
+        found = await service.history.find(user, [(place, message)])
+        shown = found.get((room, message))
+        poll = None if shown is None else _read(shown.data)
+        if poll is None:
+            raise chatserver.ChatError("message.not_found")
+        yield poll
+        if poll.closed:
+            return
+        async for event in service.live.events(user, room, after):
+            if not isinstance(event, chatserver.MessageEdited) or event.message != message:
+                continue
+            poll = _read(event.data)
+            if poll is None:  # a later vote has replaced this one
+                continue
+            yield poll
+            if poll.closed:
+                return
 
     async def _ask(self, request: chatserver.Request) -> chatserver.Reply:
         user = await request.user()
@@ -171,7 +199,9 @@ class Plugin:
 
 def _closed(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     present = _read(data)
-    return present and _with(msgspec.structs.replace(present, closed=True))
+    if present is None:
+        return None
+    return _with(msgspec.structs.replace(present, closed=True))
 
 
 def _read(data: Mapping[str, Any]) -> Poll | None:

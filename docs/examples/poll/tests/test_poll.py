@@ -1,7 +1,11 @@
 """The plugin in a real server."""
 
 import asyncio
+import json
 from typing import Any
+
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatserver.testing.running import Chat, Person, running
 
@@ -68,6 +72,41 @@ def test_only_its_author_ends_it() -> None:
             assert answer.json["error"]["code"] == "message.part_not_found"
 
     asyncio.run(talk())
+
+
+def test_votes_are_followed_until_the_end() -> None:
+    async def talk() -> None:
+        async with running("graphql", "poll") as chat:
+            ada, bob, room, message = await asked(chat)
+            request = HTTPRequest(f"ws://127.0.0.1:{chat.port}/graphql")
+            socket = await websocket_connect(request, subprotocols=["graphql-transport-ws"])
+            field = (
+                f'poll(room: "{room}", message: "{message}") {{ closed options {{ votes mine }} }}'
+            )
+            init = {"type": "connection_init", "payload": {"token": bob.token}}
+            query = {"query": f"subscription {{ {field} }}"}
+            await socket.write_message(json.dumps(init))
+            assert (await frame(socket))["type"] == "connection_ack"
+            await socket.write_message(
+                json.dumps({"id": "1", "type": "subscribe", "payload": query})
+            )
+            seen = [(await frame(socket))["payload"]["data"]["poll"]]
+            for person, part in ((ada, "0"), (bob, "1"), (ada, "close")):
+                await click(person, room, message, part)
+                seen.append((await frame(socket))["payload"]["data"]["poll"])
+            votes = [[each["votes"] for each in poll["options"]] for poll in seen]
+            assert votes == [[0, 0], [1, 0], [1, 1], [1, 1]]
+            assert seen[2]["options"][1]["mine"] and not seen[2]["options"][0]["mine"]
+            assert [poll["closed"] for poll in seen] == [False, False, False, True]
+            assert (await frame(socket))["type"] == "complete"
+            socket.close()
+
+    asyncio.run(talk())
+
+
+async def frame(socket: WebSocketClientConnection) -> Any:
+    async with asyncio.timeout(60):
+        return json.loads(await socket.read_message() or "null")
 
 
 def test_a_question_is_found() -> None:

@@ -1,0 +1,87 @@
+"""Writes events and their indexes, and removes texts."""
+
+from collections.abc import Sequence
+
+from chatserver import (
+    AnyEvent,
+    Appended,
+    Conflict,
+    MemberEvent,
+    MessageChange,
+    MessageDeleted,
+    MessageEdited,
+    MessagePosted,
+    RoomChanged,
+    RoomKind,
+    message_seq,
+    redacted,
+)
+from chatserver_lmdb_store import changes
+from chatserver_lmdb_store.events import decoded, encode
+from chatserver_lmdb_store.tree import number
+from chatserver_lmdb_store.view import PUBLIC, ROOMS, SENT, USERS, View, seq
+
+
+def append(view: View, events: Sequence[AnyEvent]) -> Appended:
+    """Write events in order, up to the first that breaks a rule."""
+    for stored, event in enumerate(events):
+        room = view.number_for(ROOMS, event.room.encode())
+        place = room + number(event.seq)
+        if view.get("events", place) is not None:
+            return Appended(stored, Conflict.POSITION)
+        if isinstance(event, MessagePosted):
+            author = view.number_for(USERS, event.author.id.encode())
+            sent = author + event.client_id.encode()
+            if view.number(SENT, sent) is not None:
+                return Appended(stored, Conflict.CLIENT_ID)
+            view.tree(SENT).put(sent, place)
+        view.put("events", place, encode(event))
+        _index(view, room, place, event)
+    return Appended(len(events))
+
+
+def _index(view: View, room: bytes, place: bytes, event: AnyEvent) -> None:
+    at = number(event.seq)
+    if isinstance(event, MessagePosted):
+        users = [event.author.id, *event.mentions]
+        numbers = (view.number_for(USERS, user.encode()) for user in users)
+        view.put("posted", place, b"".join(numbers))
+    elif isinstance(event, MessageChange):
+        if isinstance(event, MessageEdited | MessageDeleted):
+            _mark_replaced(view, room, event)
+        changes.add(view, room, event)
+    elif isinstance(event, MemberEvent):
+        user = view.number_for(USERS, event.user.id.encode())
+        view.put("members", room + user, at)
+        view.put("memberships", user + room, at)
+    elif isinstance(event, RoomChanged):
+        view.put("described", room, at)
+        if event.kind is RoomKind.PUBLIC:
+            view.tree(PUBLIC).put(event.room.encode(), room)
+        else:
+            view.tree(PUBLIC).delete(event.room.encode())
+
+
+def _mark_replaced(view: View, room: bytes, event: MessageEdited | MessageDeleted) -> None:
+    """Note which texts this event replaces: the message's own, and that of its newest edit."""
+    posted = message_seq(event.room, event.message)
+    edits = [at for at, _ in changes.of(view, room, event.message, changes.EDITED)][-1:]
+    gone = edits if posted is None else [posted, *edits]
+    if isinstance(event, MessageEdited) and any(
+        changes.of(view, room, event.message, changes.DELETED)
+    ):
+        gone.append(event.seq)
+    for at in gone:
+        view.put("replaced", room + number(at), b"")
+
+
+def redact(view: View, room: str, seqs: Sequence[int]) -> None:
+    """Remove the texts of those of these events that have one."""
+    for own in view.rooms([room]).values():
+        for place in {own + seq(at) for at in seqs}:
+            text = view.get("events", place)
+            event = None if text is None else decoded(text, AnyEvent)
+            if isinstance(event, MessagePosted | MessageEdited):
+                view.put("events", place, encode(redacted(event)))
+            if isinstance(event, MessagePosted):  # the author stays, the mentioned users go
+                view.put("posted", place, view.number_for(USERS, event.author.id.encode()))
