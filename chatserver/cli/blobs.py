@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -99,18 +99,15 @@ def claim(source: str | None, overrides: dict[str, object]) -> None:
 
 @asynccontextmanager
 async def _opened(loaded: Loaded, option: str) -> AsyncIterator[Blobs]:
-    """The back end of a configuration, open. Raises `StartupError`."""
-    from chatserver.app import Server
+    """The place of a configuration, open. Raises `StartupError`."""
+    from chatserver.cli.stores import opened_place
 
-    with naming(option):
-        blobs = Server(loaded).blobs
-        if blobs is None:
-            raise StartupError("plugins.enabled: no plugin provides a back end of blobs")
-        await blobs.open()
-    try:
+    async with AsyncExitStack() as stack:
+        with naming(option):
+            blobs = await stack.enter_async_context(opened_place(loaded))
+            if blobs is None:
+                raise StartupError("plugins.enabled: no plugin provides a back end of blobs")
         yield blobs
-    finally:
-        await blobs.close()
 
 
 async def _reported(work: Awaitable[T]) -> T:

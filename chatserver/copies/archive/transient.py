@@ -1,5 +1,6 @@
 """Transient records. Copies leave them out: in another store they are useless or harmful."""
 
+from chatserver.blobs.model import LOCKS, PLACES, UPLOADS
 from chatserver.cluster.installation import META
 from chatserver.cluster.leases import SPACE as LEASES
 from chatserver.cluster.nodes import SPACE as NODES
@@ -7,6 +8,11 @@ from chatserver.service.changes import SPACE as CHANGED
 from chatserver.service.login.flows import SPACE as LOGINS
 from chatserver.service.login.sessions import SPACE as NOTES
 
+FILES = (
+    UPLOADS,
+    LOCKS,
+    PLACES,
+)  # of unfinished uploads, whose parts no copy has, and of the files' place
 SESSIONS = "session/"  # prefix of keys in the space of a plugin that authenticates
 
 
@@ -16,7 +22,7 @@ def is_of_nodes(space: str, key: str) -> bool:
 
 
 def is_transient(space: str, key: str) -> bool:
-    """Whether the record belongs to the nodes, a session or a pending sign-in: a restore ends all of these."""
-    if is_of_nodes(space, key) or space in (LOGINS, NOTES):
+    """Whether the record belongs to the nodes, a session, a pending sign-in or upload: a restore ends all of these."""
+    if is_of_nodes(space, key) or space in (LOGINS, NOTES, *FILES):
         return True
     return space.startswith("plugin/") and key.startswith(SESSIONS)
