@@ -85,7 +85,7 @@ class Server:
             self.store = traced_store(self.store, tracer)
         authenticator = self.hooks.provide_authenticator(self._records)
         bus = self.hooks.provide_bus()
-        self.blobs = self.hooks.provide_blobs()
+        self.blobs = self.hooks.provide_blobs(self.config.blobs.place, self.config.blobs.former)
         self.service = Service(
             self.config,
             self.store,

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, cast, get_args
 import click
 import msgspec
 
+from chatserver.blobs.fallback import TwoPlaces
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks.actions import ACTIONS, Action
@@ -147,17 +148,32 @@ class HookCalls:
         bus: Bus = _one(self._calls, "provide_bus", "bus", Bus, lambda call: {})
         return bus
 
-    def provide_blobs(self) -> Blobs | None:
+    def provide_blobs(self, place: str = "", former: str = "") -> Blobs | None:
+        """The place of files; with `former`, both places as one. Both are names of plugins, see [blobs]."""
         hook = "provide_blobs"
         found = [(call, _call_at_start(hook, call, {})) for call in self._calls[hook]]
         found = [(call, answer) for call, answer in found if answer is not None]
         if not found:
             return None
-        _demand_one("back end of blobs", [call for call, _ in found])
-        call, answer = found[0]
-        _demand_methods(hook, call, answer, Blobs)
-        blobs: Blobs = answer
-        return blobs
+        for call, answer in found:
+            _demand_methods(hook, call, answer, Blobs)
+        given: dict[str, Blobs] = {call.plugin: answer for call, answer in found}
+        for key, name in (("place", place), ("former", former)):
+            if name and name not in given:
+                raise StartupError(
+                    f"blobs.{key}: no enabled plugin {name} provides a place of files"
+                )
+        if place and place == former:
+            raise StartupError("blobs.former: it is blobs.place, too")
+        if place:
+            present = given[place]
+        else:
+            _demand_one("back end of blobs", [call for call, _ in found if call.plugin != former])
+            others = [each for name, each in given.items() if name != former]
+            if not others:
+                raise StartupError("blobs.former: no other plugin provides a place of files")
+            present = others[0]
+        return TwoPlaces(present, given[former]) if former else present
 
     def register_routes(self, context: ContextOf) -> list[tuple[str, Route]]:
         """Each route with the plugin that brings it."""

@@ -1,6 +1,7 @@
 """Files that users sent over tus, bit for bit behind the ways out of an installation and into another one."""
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,3 +82,31 @@ def test_an_archive_brings_every_file_to_another_place(
         later = new.send(token, sent[0].room, "later.txt", b"later")
         assert new.shown(token, later) == b"later"
         assert new.errors() == []
+
+
+def test_files_move_to_another_place_beside_the_server(
+    place: Callable[[str], Place], tmp_path: Path
+) -> None:
+    disk, gridfs = place("disk"), place("gridfs")
+    with FileServer(tmp_path, disk) as chat:
+        ada = chat.register("ada")
+        sent = files_of(chat, ada)
+        chat.stop()
+        both = {"plugins.enabled": "sqlite,password,metrics,uploads,attachments,disk_blobs,gridfs"}
+        both |= {"blobs.place": "gridfs", "blobs.former": "disk_blobs"}
+        for key, value in (gridfs | both).items():
+            if key != "plugin":
+                chat.change(key, value)
+        chat.start()
+        sent.append(chat.send(ada, sent[0].room, "between.txt", b"between"))
+        assert [chat.shown(ada, each) for each in sent] == [each.content for each in sent]
+        move = ("blobs", "move", "--from", "disk_blobs", "--to", "gridfs")
+        assert "Moved 3 files" in chat.command(*move)
+        assert "Moved 0 files" in chat.command(*move)
+        chat.stop()
+        chat.change("blobs.former", "")
+        shutil.rmtree(tmp_path / str(disk["plugin.disk_blobs.path"]))
+        chat.start()
+        sent.append(chat.send(ada, sent[0].room, "later.txt", b"later"))
+        assert [chat.shown(ada, each) for each in sent] == [each.content for each in sent]
+        assert chat.errors() == []
