@@ -189,6 +189,7 @@ class Server:
             stack.push_async_callback(self.service.stop)
             await self.service.start()
             if not beside:
+                await self.service.blobs.look()
                 stack.push_async_callback(self._presentation.stop)
                 await self.service.join()
             yield self
@@ -336,7 +337,8 @@ class Server:
             return []
         from chatserver.copies.backup.job import NAME, BackupJob
 
-        return [(NAME, BackupJob(loaded, self.store, self.measures, self._leases.node).job())]
+        job = BackupJob(loaded, self.store, self.measures, self._leases.node, self.blobs)
+        return [(NAME, job.job())]
 
     def _shipper(self) -> "Shipper | None":
         """The shipper, which keeps the newest backup up to date, if it is configured."""
@@ -348,7 +350,7 @@ class Server:
         def hurry() -> None:
             self.jobs.hurry(NAME)
 
-        return configured_shipper(self.config, self.store, self.measures, hurry)
+        return configured_shipper(self.config, self.store, self.measures, hurry, self.blobs)
 
     def _targets(self) -> "Mirrors | None":
         """The copies of all backups on other machines, if any are configured."""

@@ -81,6 +81,14 @@ async def read(blobs: Blobs, blob: Blob) -> AsyncGenerator[bytes, None]:
         raise Damaged("its content does not match its hash")
 
 
+async def is_there(blobs: Blobs, blob: Blob) -> bool:
+    """Whether all pieces are there with their sizes. Raises `BlobsUnavailable`."""
+    for piece in blob.pieces:
+        if await blobs.size(piece.key) != piece.size:
+            return False
+    return True
+
+
 async def check(blobs: Blobs, blob: Blob) -> None:
     """Read all of a blob. Raises `Damaged`, `BlobsUnavailable`."""
     async with aclosing(read(blobs, blob)) as parts:

@@ -39,7 +39,7 @@ async def move(
     async for blob in blobs_of(store):
         files += 1
         try:
-            if await _is_there(target, blob):
+            if await carrying.is_there(target, blob):
                 continue
             async with aclosing(carrying.read(source, blob)) as parts:
                 await carrying.write(target, blob, parts)
@@ -69,10 +69,3 @@ async def blobs_of(store: Records) -> AsyncIterator[Blob]:
             if (blob := carrying.kept(record)) is not None:
                 yield blob
         after = rows[-1][0]
-
-
-async def _is_there(target: Blobs, blob: Blob) -> bool:
-    for piece in blob.pieces:
-        if await target.size(piece.key) != piece.size:
-            return False
-    return True

@@ -19,6 +19,10 @@ from chatserver.interfaces import Store
 BEFORE_ALL = "0" * 24  # marks come first in a list; the key of a piece is shorter, and random
 MARK_CHARS = 64
 MARKS = 100  # more than there ever are
+FOREIGN = (
+    "the place of the files is not that of the other nodes, or belongs to another installation, or to another state of "
+    "this one"
+)
 SET, BEGUN = b"set", b"begun"  # the record of a mark, and of one that is about to be set
 
 
@@ -32,9 +36,8 @@ class Ownership:
     async def demand(self) -> None:
         """Raises `BlobsUnavailable` if the back end is another installation's. Marks one that is empty."""
         if not self._known and not await self.is_ours():
-            reason = "the place of the blobs belongs to another installation, or to another state of this one"
-            logger.error("{}: see `chatserver blobs claim --help`", reason)
-            raise BlobsUnavailable(reason)
+            logger.error("{}: see `chatserver blobs claim --help`", FOREIGN)
+            raise BlobsUnavailable(FOREIGN)
         self._known = True
 
     async def is_ours(self) -> bool:

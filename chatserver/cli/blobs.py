@@ -29,7 +29,7 @@ def command() -> None:
 
     \b
     chatserver blobs move --from disk_blobs --to s3 -c production
-    chatserver blobs copy --from production --to blobs-backup.toml
+    chatserver blobs copy --from production --to new.toml
     chatserver blobs claim -c production
     """
 
@@ -45,11 +45,11 @@ def copy(source: str, target: str) -> None:
     """Copy all files from the place of one configuration to that of another.
 
     Files never change: a second run copies only what the target lacks, and an interrupted one goes on. Servers
-    may run on both. For a backup, copy after `chatserver backup`, so that no file that it refers to is missing.
-    For a move, copy before and after `chatserver move`.
+    may run on both. For a move to another store, copy before and after `chatserver move`; backups and archives have
+    the files anyway.
 
     \b
-    chatserver blobs copy --from production --to blobs-backup.toml
+    chatserver blobs copy --from production --to new.toml
     """
     from chatserver.cli.stores import run_quietly
 

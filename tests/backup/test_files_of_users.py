@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -110,3 +111,63 @@ def test_files_move_to_another_place_beside_the_server(
         sent.append(chat.send(ada, sent[0].room, "later.txt", b"later"))
         assert [chat.shown(ada, each) for each in sent] == [each.content for each in sent]
         assert chat.errors() == []
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_backup_brings_every_file_back(
+    sealed: bool, place: Callable[[str], Place], tmp_path: Path
+) -> None:
+    backups = tmp_path / "backups"
+    given = {"backup__folder": backups}
+    if sealed:
+        (tmp_path / "key").write_text("00" * 32)
+        given["backup__key_file"] = tmp_path / "key"
+    with FileServer(tmp_path / "old", place("disk"), **given) as old:
+        ada = old.register("ada")
+        sent = files_of(old, ada)
+        assert "4 files (3.5 MB new)" in old.command("backup")
+        sent.append(old.send(ada, sent[0].room, "later.txt", b"later"))
+        assert "5 files (0.0 MB new)" in old.command("backup")
+    contents = [path.read_bytes() for path in (backups / "files").rglob("*") if path.is_file()]
+    assert len(contents) == 4, "the same content is there once"
+    assert any(sent[0].content[:1000] in each for each in contents) is not sealed
+    assert "5 files" in old.command("backup", "verify")
+    for path in (tmp_path / "old" / "data", tmp_path / str(old.place["plugin.disk_blobs.path"])):
+        shutil.rmtree(path)
+    new = FileServer(tmp_path / "new", place("gridfs"), **given)
+    assert "5 of 5 files are in their place" in new.command("restore", str(backups))
+    with new:
+        token = new.login("ada")
+        for each in sent:
+            assert new.shown(token, each) == each.content, each.name
+        sent.append(new.send(token, sent[0].room, "after.txt", b"after"))
+        assert new.shown(token, sent[-1]) == b"after"
+        assert new.errors() == []
+    damaged = max((backups / "files").rglob("*"), key=lambda path: path.stat().st_size)
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-1000] + bytes(1000))
+    for said in ("large.bin", "large.bin"):
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            new.command("backup", "verify")
+        assert said in caught.value.stderr
+        damaged.unlink(missing_ok=True)
+
+
+def test_a_target_has_the_files_too(place: Callable[[str], Place], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    given = {"backup__folder": tmp_path / "backups", "backup__targets": f"file://{other}"}
+    with FileServer(tmp_path / "old", place("disk"), **given) as old:
+        ada = old.register("ada")
+        sent = files_of(old, ada)
+        old.command("backup")
+        old.command("backup", "copy")
+    for path in (tmp_path / "old" / "data", tmp_path / "backups"):
+        shutil.rmtree(path)
+    assert "4 files" in old.command("backup", "verify", f"file://{other}")
+    new = FileServer(tmp_path / "new", place("disk"), **given)
+    assert "4 of 4 files are in their place" in new.command("restore", f"file://{other}")
+    with new:
+        token = new.login("ada")
+        for each in sent:
+            assert new.shown(token, each) == each.content, each.name

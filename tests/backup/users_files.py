@@ -26,6 +26,7 @@ class FileServer(ChatServer):
     """A server with uploads and attachments, on SQLite, with a place that `place` enables and sets."""
 
     def __init__(self, folder: Path, place: Mapping[str, object], **settings: object) -> None:
+        self.place = place
         kind, *others = str(place["plugin"]).split(",")
         enabled = ",".join(("sqlite", *ENABLED, kind, *others))
         given = {key.replace(".", "__"): value for key, value in place.items() if key != "plugin"}

@@ -66,6 +66,18 @@ class FileEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="file.end", omit_
     rooms: tuple[str, ...] = ()
 
 
+class Held(msgspec.Struct, frozen=True, tag_field="ev", tag="held", omit_defaults=True):
+    """A file that a backup needs; `lost` says why its content is not in the vault beside the backup.
+
+    `written` is the number of bytes that this backup added to the vault for it.
+    """
+
+    blob: str
+    sha256: str
+    written: int = 0
+    lost: str = ""
+
+
 class Header(msgspec.Struct, frozen=True, tag_field="ev", tag="archive"):
     """Begins an archive. An interrupted import can go on only with the same `id`."""
 
@@ -115,7 +127,17 @@ def is_marker(record: Record) -> bool:
 
 FileLine: TypeAlias = FileStart | FileData | FileEnd
 Line: TypeAlias = (
-    AnyEvent | Record | RoomEnd | SpaceEnd | FileLine | Header | End | Until | Follows | Closed
+    AnyEvent
+    | Record
+    | RoomEnd
+    | SpaceEnd
+    | FileLine
+    | Held
+    | Header
+    | End
+    | Until
+    | Follows
+    | Closed
 )
 
 _encoder = msgspec.json.Encoder()
