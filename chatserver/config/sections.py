@@ -580,6 +580,9 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "audit",
             "scheduled",
             "slash_commands",
+            "disk_blobs",
+            "uploads",
+            "attachments",
         ]
     )
     folder: Annotated[str, Meta(description="Folder of local plugin files; empty: none.")] = ""
