@@ -75,7 +75,8 @@ class Server:
         self._place, self._clock = place, clock
         self.config: Config = loaded.config
         self._data = Path(self.config.server.data).absolute()
-        self._plugins = Plugins(self.config, self._data)
+        # A worker's folder is in that of all.
+        self._plugins = Plugins(self.config, self._data, self._data.parent if place else None)
         calls = self._plugins.calls()
         tracer = self.tracer = provided_tracer(calls)
         self.measures = Measures(None if tracer is None else trace_id(tracer))

@@ -155,9 +155,7 @@ class HookCalls:
         found = [(call, answer) for call, answer in found if answer is not None]
         if not found:
             return None
-        for call, answer in found:
-            _demand_methods(hook, call, answer, Blobs)
-        given: dict[str, Blobs] = {call.plugin: answer for call, answer in found}
+        given = {call.plugin: answer for call, answer in found}
         for key, name in (("place", place), ("former", former)):
             if name and name not in given:
                 raise StartupError(
@@ -165,14 +163,16 @@ class HookCalls:
                 )
         if place and place == former:
             raise StartupError("blobs.former: it is blobs.place, too")
-        if place:
-            present = given[place]
-        else:
-            _demand_one("back end of blobs", [call for call, _ in found if call.plugin != former])
-            others = [each for name, each in given.items() if name != former]
+        if not place:
+            others = [call for call, _ in found if call.plugin != former]
+            _demand_one("back end of blobs", others)
             if not others:
                 raise StartupError("blobs.former: no other plugin provides a place of files")
-            present = others[0]
+            place = others[0].plugin
+        for call, answer in found:
+            if call.plugin in (place, former):
+                _demand_methods(hook, call, answer, Blobs)
+        present: Blobs = given[place]
         return TwoPlaces(present, given[former]) if former else present
 
     def register_routes(self, context: ContextOf) -> list[tuple[str, Route]]:

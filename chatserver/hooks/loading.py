@@ -64,10 +64,11 @@ class PluginRow(NamedTuple):
 class Plugins:
     """The plugins that are on, registered and checked, in the order of the configuration."""
 
-    def __init__(self, config: Config, data: Path) -> None:
+    def __init__(self, config: Config, data: Path, shared: Path | None = None) -> None:
+        """`data` is this process's data folder, `shared` that of all workers, if this is one of them."""
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(Hooks)
-        self._config, self._data = config, data
+        self._config, self._data, self._shared = config, data, shared or data
         self.all: list[Plugin] = []
         self._policies: dict[str, Policy] = {}
         sources = discover(config)
@@ -135,9 +136,9 @@ class Plugins:
         raw = self._config.plugin.get(name, {})
         settings = convert(raw, settings_type(kind), f"plugin.{name}")
         self._policies[name] = policy_of(name, settings)
-        if "data" in inspect.signature(kind).parameters:
-            return kind(settings, data=self._data / name)
-        return kind(settings)
+        folders = {"data": self._data / name, "shared": self._shared / name}
+        wanted = inspect.signature(kind).parameters
+        return kind(settings, **{each: path for each, path in folders.items() if each in wanted})
 
 
 def hook_names() -> list[str]:

@@ -23,14 +23,23 @@ class Sent(NamedTuple):
 
 
 class FileServer(ChatServer):
-    """A server with uploads and attachments, on SQLite, with a place that `place` enables and sets."""
+    """A server with uploads and attachments, with a place that `place` enables and sets."""
 
-    def __init__(self, folder: Path, place: Mapping[str, object], **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        place: Mapping[str, object],
+        *,
+        store: str = "sqlite",
+        workers: int = 1,
+        **settings: object,
+    ) -> None:
         self.place = place
         kind, *others = str(place["plugin"]).split(",")
-        enabled = ",".join(("sqlite", *ENABLED, kind, *others))
+        enabled = ",".join((store, *ENABLED, kind, *others))
         given = {key.replace(".", "__"): value for key, value in place.items() if key != "plugin"}
-        super().__init__(folder, **{"plugins__enabled": enabled, **given, **settings})
+        more: dict[str, object] = {"plugins__enabled": enabled, **given, **settings}
+        super().__init__(folder, workers=workers, **more)
 
     def upload(self, token: str, name: str, content: bytes, piece: int = 1 << 20) -> str:
         """Send a file by the tus protocol, in requests of `piece` bytes; the id of its blob."""
