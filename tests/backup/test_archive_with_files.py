@@ -299,3 +299,23 @@ async def test_each_change_of_a_file_is_found(
     async with empty("memory") as fresh:
         with pytest.raises(ArchiveError, match="it is missing"):
             await import_archive(tampered(fewer), fresh, without_files=True)
+
+
+class Lying(MemoryBlobs):
+    """A place that keeps other bytes than it was given."""
+
+    async def write(self, key: str, parts: AsyncIterator[bytes]) -> int:
+        size = await super().write(key, parts)
+        if len(key) == 40:
+            self.contents[key] = [bytes(size)], 0.0
+        return size
+
+
+async def test_what_a_place_keeps_is_read_back(empty: Empty, tmp_path: Path) -> None:
+    path, source = tmp_path / "chat.jsonl", MemoryBlobs()
+    async with empty("memory") as store, empty("memory") as fresh:
+        await seed(store)
+        await take(await served(store, source), b"content", "name.txt")
+        await exported(store, source, path)
+        with pytest.raises(ArchiveError, match=r"name\.txt: the place of the files has other"):
+            await import_archive(path, fresh, filesin=FilesIn(Lying(), pytest.fail))
