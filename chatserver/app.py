@@ -84,7 +84,8 @@ class Server:
         self._place, self._clock = place, clock
         self.config: Config = loaded.config
         self._data = Path(self.config.server.data).absolute()
-        plugins = Plugins(self.config, self._data)
+        # A worker's folder is in that of all.
+        plugins = Plugins(self.config, self._data, shared=self._data.parent if place else None)
         calls = plugins.calls()
         self.provided = Provided(calls)
         tracer = self.tracer = self.provided.tracer()
@@ -95,7 +96,7 @@ class Server:
             self.store = traced_store(self.store, tracer)
         authenticator = self.provided.authenticator(self._records)
         bus = self.provided.bus()
-        self.blobs = self.provided.blobs()
+        self.blobs = self.provided.blobs(self.config.blobs.place, self.config.blobs.former)
         mailer = self.provided.mailer()
         if mailer is not None and not self.config.server.public_url:
             raise StartupError("server.public_url: required, links in mails begin with it")
@@ -206,6 +207,7 @@ class Server:
             stack.push_async_callback(self.service.stop)
             await self.service.start()
             if not beside:
+                await self.service.blobs.look()
                 stack.push_async_callback(self._presentation.stop)
                 await self.service.join()
                 stack.push_async_callback(self.coordinator.stop)
@@ -370,7 +372,8 @@ class Server:
             return []
         from chatserver.copies.backup.job import NAME, BackupJob
 
-        return [(NAME, BackupJob(loaded, self.store, self.measures, self._leases.node).job())]
+        job = BackupJob(loaded, self.store, self.measures, self._leases.node, self.blobs)
+        return [(NAME, job.job())]
 
     def _shipper(self) -> "Shipper | None":
         """The shipper, which keeps the newest backup up to date, if it is configured."""
@@ -382,7 +385,7 @@ class Server:
         def hurry() -> None:
             self.jobs.hurry(NAME)
 
-        return configured_shipper(self.config, self.store, self.measures, hurry)
+        return configured_shipper(self.config, self.store, self.measures, hurry, self.blobs)
 
     def _targets(self) -> "Mirrors | None":
         """The copies of all backups on other machines, if any are configured."""

@@ -13,6 +13,8 @@ collecting.py  removes what nothing refers to
 serving.py     status, headers and range of an answer over HTTP
 service.py     all of this for one node
 copying.py     from one back end to another
+fallback.py    two places as one, while files move; moving.py: copies their content
+carrying.py    content on its way into and out of copies, compared with its record
 jobs.py        the periodic work
 plugin.py      the part that a plugin gets
 """

@@ -5,7 +5,7 @@ mark is copied with the rest, so that an installation that moves with its store 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -25,8 +25,10 @@ class Copied(NamedTuple):
     new_bytes: int
 
 
-async def copy(source: Blobs, target: Blobs, progress: Progress) -> Copied:
-    """Write to `target` what it lacks. Raises `BlobsUnavailable`, also if both have different content under a key.
+async def copy(
+    source: Blobs, target: Blobs, progress: Progress, without: Collection[str] = ()
+) -> Copied:
+    """Write to `target` what it lacks, but for the keys `without`. Raises `BlobsUnavailable`, also if both have different content under a key.
 
     `progress` gets the number of objects looked at, and of those known so far.
     """
@@ -35,11 +37,11 @@ async def copy(source: Blobs, target: Blobs, progress: Progress) -> Copied:
     while page := await source.list(after, PAGE):
         after = page[-1].key
         for start in range(0, len(page), AT_ONCE):
-            some = page[start : start + AT_ONCE]
+            some = [each for each in page[start : start + AT_ONCE] if each.key not in without]
             written = await asyncio.gather(*(_copy_one(source, target, each) for each in some))
             new += sum(each is not None for each in written)
             size += sum(filter(None, written))
-            progress(seen + start + len(some), seen + len(page))
+            progress(min(seen + start + AT_ONCE, seen + len(page)), seen + len(page))
         seen += len(page)
     return Copied(seen, new, size)
 

@@ -19,7 +19,11 @@ from chatserver.interfaces import Store
 BEFORE_ALL = "0" * 24  # marks come first in a list; the key of a piece is shorter, and random
 MARK_CHARS = 64
 MARKS = 100  # more than there ever are
-SET = b"set"  # the record of a mark
+FOREIGN = (
+    "the place of the files is not that of the other nodes, or belongs to another installation, or to another state of "
+    "this one"
+)
+SET, BEGUN = b"set", b"begun"  # the record of a mark, and of one that is about to be set
 
 
 class Ownership:
@@ -32,9 +36,8 @@ class Ownership:
     async def demand(self) -> None:
         """Raises `BlobsUnavailable` if the back end is another installation's. Marks one that is empty."""
         if not self._known and not await self.is_ours():
-            reason = "the place of the blobs belongs to another installation, or to another state of this one"
-            logger.error("{}: see `chatserver blobs claim --help`", reason)
-            raise BlobsUnavailable(reason)
+            logger.error("{}: see `chatserver blobs claim --help`", FOREIGN)
+            raise BlobsUnavailable(FOREIGN)
         self._known = True
 
     async def is_ours(self) -> bool:
@@ -56,6 +59,17 @@ class Ownership:
         for key in await self._first():
             if is_mark(key) and key != self._mark:
                 await self._blobs.delete(key)
+
+    async def demand_unowned(self) -> None:
+        """Raises `BlobsUnavailable` if another installation owns the back end; for those who fill an empty one."""
+        for key in filter(is_mark, await self._first()):
+            if await self._store.get(PLACES, key) is None:
+                raise BlobsUnavailable("the place of the files belongs to another installation")
+
+    async def claim_filled(self) -> None:
+        """Make this installation the owner of a back end that was filled for it; may be repeated."""
+        await self._store.put(PLACES, self._mark, BEGUN)  # so that a mark is known after a crash
+        await self.claim()
 
     async def _set(self) -> None:
         with suppress(BlobExists):

@@ -3,18 +3,20 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+from loguru import logger
+
 from chatserver.blobs.collecting import Collector
 from chatserver.blobs.judging import Allow, Judging
 from chatserver.blobs.locks import Locks
 from chatserver.blobs.model import BLOBS, Blob, demand_id, encode, read_blob
-from chatserver.blobs.ownership import Ownership
+from chatserver.blobs.ownership import FOREIGN, Ownership
 from chatserver.blobs.quota import Quota, Usage
 from chatserver.blobs.references import References
 from chatserver.blobs.streams import joined
 from chatserver.blobs.taking import Taking
 from chatserver.blobs.uploads import Uploads
 from chatserver.config.sections import BlobsConfig
-from chatserver.errors import ChatError
+from chatserver.errors import BlobsUnavailable, ChatError, StoreUnavailable
 from chatserver.hooks.blobs import Blobs
 from chatserver.interfaces import Store
 from chatserver.runtime.measure import Counter, Measures
@@ -134,6 +136,25 @@ class BlobService:
             if record.state == "gone" or await have.store.swap(BLOBS, blob, found, gone):
                 await have.collector.remove(record.blob)
                 return
+
+    async def look(self) -> None:
+        """Look at the place once, at the start; what is wrong with it is logged, so that it is not first known by users.
+
+        An empty place gets this installation's mark: so another node that has an empty one, too, finds out.
+        """
+        if self._parts is None:
+            return
+        try:
+            if not await self._parts.ownership.is_ours():
+                logger.error(
+                    "no files are taken: {}. Several nodes need one place: a folder that all of them mount, or a plugin "
+                    "such as gridfs or s3",
+                    FOREIGN,
+                )
+        except BlobsUnavailable as error:
+            logger.warning("the place of the files does not answer: {}", error.reason)
+        except StoreUnavailable:
+            logger.warning("the place of the files is not looked at: the store does not answer")
 
     async def claim(self) -> None:
         """Make this installation the owner of its back end, as after a restore."""

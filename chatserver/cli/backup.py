@@ -62,10 +62,6 @@ def command(
     path, manifest = make(loaded)
     if not as_json:
         click.echo(f"{path}: {summary(manifest)}")
-    if has_blobs(loaded):
-        click.echo(
-            "Files of users are not in it: copy them with `chatserver blobs copy`.", err=True
-        )
     removed = [] if no_rotate else rotate(loaded)
     if as_json:
         from chatserver.cli.shapes import BackupMade
@@ -108,7 +104,7 @@ def verify(
     loaded = load_configuration(source, overrides)
     place = backup if backup is not None else str(shelf_of(loaded.config).folder)
     with located(place, loaded) as found:
-        reached = checked(found)
+        reached = checked(found, loaded)
         shown = f"{name_of(place)}: {found.manifest.name}" if is_url(place) else str(found.folder)
     if as_json:
         from msgspec.structs import asdict
@@ -133,25 +129,33 @@ def verify(
         click.echo(f"the verification is not noted in the backup: {error}", err=True)
 
 
-def checked(found: Backup) -> Reach:
+def checked(found: Backup, loaded: Loaded) -> Reach:
     """Verify a backup in a scratch store. Returns its reach. Raises `StartupError`."""
+    from chatserver.cli.export import Missing
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_store
     from chatserver.cli.stores import run_quietly
     from chatserver.copies.backup.errors import BrokenIncrements
+    from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.moment import reach
+    from chatserver.copies.backup.vault import vault_of
     from chatserver.copies.backup.verify import verify
+
+    vault = vault_of(found.folder, configured_key(loaded.config.backup))
+    lost = Missing(required=False)
 
     async def check() -> Reach:
         with progress("verified") as show:
             async with scratch_store() as scratch:
                 try:
-                    await verify(found, scratch, show)
+                    await verify(found, scratch, show, vault, lost.add)
                 except BrokenIncrements as error:
                     raise await _far_enough(found, error) from None
         return await reach(found)
 
-    return run_quietly(check())
+    reached = run_quietly(check())
+    lost.summarize("they were lost before the backup, or came after it and are not copied yet")
+    return reached
 
 
 async def _far_enough(broken: Backup, error: BrokenIncrements) -> StartupError:
@@ -307,37 +311,41 @@ def demand_key(loaded: Loaded) -> None:
 
 def make(loaded: Loaded) -> tuple[Path, Manifest]:
     """Copy a configuration's store to its backup folder."""
+    from chatserver.cli.export import Missing
     from chatserver.cli.progress import progress
-    from chatserver.cli.stores import opened_untouched, run_quietly
+    from chatserver.cli.stores import opened_place, opened_untouched, run_quietly
     from chatserver.copies.archive.claims import whole_epoch
     from chatserver.copies.backup.configured import settings_of, shelf_of
+    from chatserver.copies.backup.keeping import Keeping
     from chatserver.copies.backup.take import take
+    from chatserver.copies.backup.vault import Vault
 
     settings, shelf = settings_of(loaded), shelf_of(loaded.config)
+    lost = Missing(required=False)
 
     async def work() -> tuple[Path, Manifest]:
-        async with opened_untouched(loaded) as store:
+        async with opened_untouched(loaded) as store, opened_place(loaded) as place:
             await whole_epoch(store)
+            files = None
+            if place is not None:
+                vault = Vault(shelf.folder, settings.key, shelf.owner)
+                files = Keeping(place, vault, lost.add)
             with progress("copied") as show:
-                return await take(store, shelf, settings, show)
+                return await take(store, shelf, settings, show, files)
 
     made = run_quietly(work())
+    lost.summarize("the backup does not have them")
     if advice := shelf.out_of_reach():
         click.echo(advice, err=True)
     return made
-
-
-def has_blobs(loaded: Loaded) -> bool:
-    """Whether the configuration keeps files of users, which no backup has."""
-    from chatserver.app import Server
-
-    return Server(loaded).blobs is not None
 
 
 def rotate(loaded: Loaded) -> list[Path]:
     """Remove old backups; returns the removed ones."""
     from datetime import UTC, datetime
 
+    from chatserver.cli.stores import run_quietly
+    from chatserver.copies.backup.clearing import clear_vault
     from chatserver.copies.backup.configured import shelf_of
     from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.trust import Trust
@@ -345,7 +353,9 @@ def rotate(loaded: Loaded) -> list[Path]:
     kept = loaded.config.backup
     shelf = shelf_of(loaded.config)
     trust = Trust(shelf, configured_key(kept))
-    return shelf.rotate(datetime.now(UTC), kept.keep_days, kept.keep_count, trust.is_ours)
+    removed = shelf.rotate(datetime.now(UTC), kept.keep_days, kept.keep_count, trust.is_ours)
+    run_quietly(clear_vault(shelf, configured_key(kept)))
+    return removed
 
 
 def opened(path: Path, loaded: Loaded) -> Backup:
@@ -409,8 +419,10 @@ def print_json(found: object) -> None:
 def summary(manifest: Manifest) -> str:
     """A backup's content and size, in one line."""
     counts, megabytes = manifest.counts, manifest.bytes / 1e6
+    files = f", {manifest.files:,} files ({manifest.file_bytes / 1e6:,.1f} MB new)"
     sealed = f"encrypted with key {manifest.key}" if manifest.key else "not encrypted"
     return (
-        f"{counts.events:,} events of {counts.rooms:,} rooms, {counts.records:,} records, "
+        f"{counts.events:,} events of {counts.rooms:,} rooms, {counts.records:,} records"
+        f"{files if manifest.files else ''}, "
         f"{megabytes:,.1f} MB in {manifest.seconds:.1f} s, {sealed}"
     )

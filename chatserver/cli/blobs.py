@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -15,6 +15,8 @@ from chatserver.errors import BlobsUnavailable, StartupError
 if TYPE_CHECKING:
     from chatserver.app import Server
     from chatserver.blobs.copying import Copied
+    from chatserver.blobs.moving import Moved
+    from chatserver.cli.export import Missing
     from chatserver.config import Loaded
     from chatserver.hooks.blobs import Blobs
 
@@ -23,10 +25,11 @@ T = TypeVar("T")
 
 @click.group()
 def command() -> None:
-    """Copy and claim the files of users, which are not in the store.
+    """Move, copy and claim the files of users, which are not in the store.
 
     \b
-    chatserver blobs copy --from production --to blobs-backup.toml
+    chatserver blobs move --from disk_blobs --to s3 -c production
+    chatserver blobs copy --from production --to new.toml
     chatserver blobs claim -c production
     """
 
@@ -42,11 +45,11 @@ def copy(source: str, target: str) -> None:
     """Copy all files from the place of one configuration to that of another.
 
     Files never change: a second run copies only what the target lacks, and an interrupted one goes on. Servers
-    may run on both. For a backup, copy after `chatserver backup`, so that no file that it refers to is missing.
-    For a move, copy before and after `chatserver move`.
+    may run on both. For a move to another store, copy before and after `chatserver move`; backups and archives have
+    the files anyway.
 
     \b
-    chatserver blobs copy --from production --to blobs-backup.toml
+    chatserver blobs copy --from production --to new.toml
     """
     from chatserver.cli.stores import run_quietly
 
@@ -68,6 +71,50 @@ async def _copy(origin: Loaded, goal: Loaded) -> Copied:
     with progress("copied") as show:
         async with _opened(origin, "--from") as source, _opened(goal, "--to") as target:
             return await _reported(copy_all(source, target, show))
+
+
+@command.command()
+@click.option("--from", "former", metavar="PLUGIN", required=True, help="Plugin of the old place.")
+@click.option("--to", "place", metavar="PLUGIN", required=True, help="Plugin of the new place.")
+@configured
+def move(former: str, place: str, source: str | None, overrides: dict[str, object]) -> None:
+    """Copy all files of an installation from one place to another, each compared with its hash.
+
+    Both plugins must be enabled. Servers go on meanwhile if they have blobs.place and blobs.former set to
+    the same plugins: then new files go to the new place, and older ones are found in either. An interrupted
+    move goes on when it is run again. Nothing is removed from the old place.
+
+    Exits with 1 if the content of a file is lost, after all others were copied.
+
+    \b
+    chatserver blobs move --from disk_blobs --to s3 -c production
+    """
+    from chatserver.cli.export import Missing
+    from chatserver.cli.stores import run_quietly
+
+    loaded = load_configuration(source, overrides | {"blobs.former": former, "blobs.place": place})
+    missing = Missing(required=False)
+    moved = run_quietly(_move(loaded, missing))
+    click.echo(
+        f"Moved {moved.new:,} files, {moved.new_bytes / 1e6:,.1f} MB; "
+        f"{moved.files - moved.lost:,} of {moved.files:,} are in the new place."
+    )
+    missing.summarize("neither place has them")
+    if missing.count:
+        raise SystemExit(1)
+
+
+async def _move(loaded: Loaded, missing: Missing) -> Moved:
+    from chatserver.blobs.fallback import TwoPlaces
+    from chatserver.blobs.moving import move as move_all
+    from chatserver.cli.progress import progress
+    from chatserver.cli.stores import opened_place, opened_untouched
+
+    async with opened_untouched(loaded) as store, opened_place(loaded) as both:
+        assert isinstance(both, TwoPlaces)
+        with progress("files moved") as show:
+            work = move_all(store, both.former, both.present, missing.add, show)
+            return await _reported(work)
 
 
 @command.command()
@@ -99,18 +146,15 @@ def claim(source: str | None, overrides: dict[str, object]) -> None:
 
 @asynccontextmanager
 async def _opened(loaded: Loaded, option: str) -> AsyncIterator[Blobs]:
-    """The back end of a configuration, open. Raises `StartupError`."""
-    from chatserver.app import Server
+    """The place of a configuration, open. Raises `StartupError`."""
+    from chatserver.cli.stores import opened_place
 
-    with naming(option):
-        blobs = Server(loaded).blobs
-        if blobs is None:
-            raise StartupError("plugins.enabled: no plugin provides a back end of blobs")
-        await blobs.open()
-    try:
+    async with AsyncExitStack() as stack:
+        with naming(option):
+            blobs = await stack.enter_async_context(opened_place(loaded))
+            if blobs is None:
+                raise StartupError("plugins.enabled: no plugin provides a back end of blobs")
         yield blobs
-    finally:
-        await blobs.close()
 
 
 async def _reported(work: Awaitable[T]) -> T:

@@ -12,8 +12,10 @@ import click
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
+    from chatserver.blobs.carrying import Lost
     from chatserver.config import Loaded
     from chatserver.copies.archive.copying import Counts
+    from chatserver.copies.archive.filesout import FilesOut
 
 
 @click.command()
@@ -24,12 +26,21 @@ if TYPE_CHECKING:
     help="A new file, compressed if it ends with .gz; - for standard output.  "
     "[default: chatserver-TIME.jsonl.gz]",
 )
+@click.option("--without-files", is_flag=True, help="Leave out the files of users.")
+@click.option("--require-files", is_flag=True, help="Fail if a file that something needs is lost.")
 @configured
-def command(source: str | None, overrides: dict[str, object], path: str | None) -> None:
-    """Write everything in the store to one file, in an open format.
+def command(
+    source: str | None,
+    overrides: dict[str, object],
+    path: str | None,
+    without_files: bool,
+    require_files: bool,
+) -> None:
+    """Write everything in the store to one file, in an open format, with the files of users.
 
     Works beside running servers. The archive holds all messages, accounts and password hashes, but no
-    sessions: protect it like the store.
+    sessions: protect it like the store. A file whose content is lost is named with its rooms, and the
+    archive is made without it.
 
     \b
     chatserver export -c production --to chat.jsonl.gz
@@ -39,12 +50,36 @@ def command(source: str | None, overrides: dict[str, object], path: str | None) 
 
     loaded = load_configuration(source, overrides)
     path = default_name() if path is None else path
-    counts = run_quietly(export(loaded, path))
+    missing = Missing(required=require_files)
+    counts, files = run_quietly(export(loaded, path, without_files, missing))
+    with_files = "" if files is None else f", {files.files:,} files ({files.bytes / 1e6:,.1f} MB)"
     click.echo(
-        f"Exported {counts.events:,} events of {counts.rooms:,} rooms and {counts.records:,} "
+        f"Exported {counts.events:,} events of {counts.rooms:,} rooms{with_files} and {counts.records:,} "
         f"records to {'standard output' if path == '-' else path}.",
         err=path == "-",
     )
+    missing.summarize("the archive does not have them")
+
+
+class Missing:
+    """Prints the name of each lost file to standard error; with `required`, the first one is an error."""
+
+    def __init__(self, *, required: bool) -> None:
+        self.count, self._required = 0, required
+
+    def add(self, lost: Lost) -> None:
+        """Raises `ArchiveError` if files are required."""
+        from chatserver.copies.archive.errors import ArchiveError
+
+        self.count += 1
+        if self._required:
+            raise ArchiveError(f"a file is missing: {lost}")
+        click.echo(f"missing: {lost}", err=True)
+
+    def summarize(self, effect: str) -> None:
+        """Print how many are lost, if any are."""
+        if self.count:
+            click.echo(f"{self.count:,} files are missing: {effect}.", err=True)
 
 
 def default_name() -> str:
@@ -54,24 +89,36 @@ def default_name() -> str:
     return f"chatserver-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl.gz"
 
 
-async def export(loaded: Loaded, path: str) -> Counts:
+async def export(
+    loaded: Loaded, path: str, without_files: bool, missing: Missing
+) -> tuple[Counts, FilesOut | None]:
     """Write the archive to a file, or to standard output for `-`. Raises `ArchiveError`."""
+    from chatserver.blobs.model import BLOBS
     from chatserver.cli.progress import progress
-    from chatserver.cli.stores import opened_untouched
+    from chatserver.cli.stores import opened_place, opened_untouched
     from chatserver.copies.archive import exporting
     from chatserver.copies.archive.errors import ArchiveError
+    from chatserver.copies.archive.filesout import FilesOut
 
-    async with opened_untouched(loaded) as store:
-        with progress("events exported") as show:
+    async with opened_untouched(loaded) as store, opened_place(loaded) as place:
+        if place is None and not without_files and BLOBS in await store.spaces():
+            raise ArchiveError(
+                "plugins.enabled: no plugin provides the place of the files that this store knows: enable it, "
+                "or export with --without-files"
+            )
+        with progress("events exported") as show, progress("files exported") as show_files:
+            files = None
+            if place is not None and not without_files:
+                files = FilesOut(place, missing.add, show_files)
             if path != "-":
-                return await exporting.export(store, Path(path), show)
+                return await exporting.export(store, Path(path), show, files), files
             try:
-                counts = await exporting.export_to(store, sys.stdout.buffer.write, show)
+                counts = await exporting.export_to(store, sys.stdout.buffer.write, show, files)
                 sys.stdout.buffer.flush()
             except OSError as error:
                 forget_stdout()
                 raise ArchiveError(f"standard output: {error.strerror}") from error
-            return counts
+            return counts, files
 
 
 def forget_stdout() -> None:

@@ -11,6 +11,7 @@ from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
     from chatserver.config import Loaded
+    from chatserver.copies.backup.keeping import Refill
     from chatserver.copies.backup.moment import Moment
     from chatserver.copies.backup.reading import Backup
     from chatserver.copies.backup.restore import Restored
@@ -56,29 +57,58 @@ def command(
     loaded = load_configuration(source, overrides)
     moment = read_moment(at) if at is not None else None
     with located(backup, loaded, moment, incomplete=incomplete) as found:
-        restored, until = fill(found, loaded, moment)
+        restored, until, refilled = fill(found, loaded, moment)
         events = sum(restored.heads.values())
         place = f"{name_of(backup)}: {found.manifest.name}" if is_url(backup) else found.folder
         click.echo(
             f"Restored {events:,} events of {len(restored.heads):,} rooms as of {until}, from {place}."
         )
+        report(refilled)
         if found.lost:
             click.echo(f"Later changes are missing: {found.lost}", err=True)
 
 
-def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str]:
-    """Restore into a configuration's store. Returns the result and the time up to which it is complete."""
+def report(files: Refill) -> None:
+    """Print what became of the files of users."""
+    if files.files:
+        there = files.files - files.lost
+        click.echo(
+            f"{there:,} of {files.files:,} files are in their place, {files.new:,} of them from the backup."
+        )
+    if files.lost:
+        click.echo(f"{files.lost:,} files are missing.", err=True)
+    if files.is_foreign:
+        click.echo(
+            "The place of the files has another owner, and was left as it is: if its server is gone, run "
+            "`chatserver blobs claim`.",
+            err=True,
+        )
+
+
+def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str, Refill]:
+    """Restore into a configuration's store and place of files.
+
+    Returns the result, the time up to which it is complete, and what became of the files.
+    """
+    from chatserver.cli.export import Missing
     from chatserver.cli.progress import progress
-    from chatserver.cli.stores import opened_to_write, run_quietly
+    from chatserver.cli.stores import opened_place, opened_to_write, run_quietly
+    from chatserver.copies.backup.keeping import Refill
+    from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.moment import demand_reached, reach
     from chatserver.copies.backup.restore import restore
+    from chatserver.copies.backup.vault import vault_of
 
-    async def work() -> tuple[Restored, str]:
+    vault = vault_of(backup.folder, configured_key(loaded.config.backup))
+    lost = Missing(required=False)
+
+    async def work() -> tuple[Restored, str, Refill]:
         if moment is not None:
             await demand_reached(backup, moment)
         until = moment.last if moment else (await reach(backup)).until
-        async with opened_to_write(loaded) as store:
+        async with opened_to_write(loaded) as store, opened_place(loaded) as place:
+            refill = Refill(place, vault, lost.add)
             with progress("restored") as show:
-                return await restore(backup, store, show, moment), until
+                return await restore(backup, store, show, moment, refill), until, refill
 
     return run_quietly(work())

@@ -14,6 +14,7 @@ from chatserver.errors import StartupError
 
 if TYPE_CHECKING:
     from chatserver.config import Loaded
+    from chatserver.hooks.blobs import Blobs
     from chatserver.interfaces import Store
     from chatserver.process.folders import DataFolder
 
@@ -113,6 +114,22 @@ async def opened_untouched(loaded: Loaded) -> AsyncIterator[Store]:
     await demand_up_to_date(store_of(loaded))
     async with opened_to_copy(loaded) as store:
         yield store
+
+
+@asynccontextmanager
+async def opened_place(loaded: Loaded) -> AsyncIterator[Blobs | None]:
+    """The place of the files of users, open; None if no plugin provides one. Raises `StartupError`."""
+    from chatserver.app import Server
+
+    blobs = Server(loaded).blobs
+    if blobs is None:
+        yield None
+        return
+    await blobs.open()
+    try:
+        yield blobs
+    finally:
+        await blobs.close()
 
 
 def data_folder(loaded: Loaded) -> DataFolder:

@@ -63,7 +63,9 @@ async def _downloaded(
     from chatserver.copies.backup.errors import BackupError
     from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.moment import choose
+    from chatserver.copies.backup.take import FILES
     from chatserver.copies.targets.reading import fetch, fetch_manifest, fetch_manifests
+    from chatserver.copies.targets.vaults import fetch_vault
 
     target, name = target_at(url, loaded.config)
     key = configured_key(loaded.config.backup)
@@ -81,6 +83,9 @@ async def _downloaded(
                 raise BackupError(str(error).replace(str(folder), target.name)) from None
         with progress(f"downloaded from {target.name}, bytes") as show:
             await fetch(target, backup, show)
+        if FILES in backup.manifest.streams:
+            with progress(f"files downloaded from {target.name}, bytes") as show:
+                await fetch_vault(target, folder, show)
     finally:
         await target.close()
     return backup

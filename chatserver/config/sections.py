@@ -510,8 +510,22 @@ class BackupConfig(Section, frozen=True, kw_only=True):
 
 
 class BlobsConfig(Section, frozen=True, kw_only=True):
-    """Files of users: how many, how large, for how long."""
+    """Files of users: where, how many, how large, for how long."""
 
+    place: Annotated[
+        str,
+        Meta(
+            description="Plugin that keeps new files, such as s3. Empty: the only one that is enabled and provides a "
+            "place."
+        ),
+    ] = ""
+    former: Annotated[
+        str,
+        Meta(
+            description="Plugin that still has older files, while `chatserver blobs move` copies them: what "
+            "`place` lacks is read there. Empty: none."
+        ),
+    ] = ""
     largest_mb: Annotated[Count, Meta(description="Most megabytes of one file.")] = 100
     mb_per_user: Annotated[Count, Meta(description="Most megabytes of all files of one user.")] = (
         2000
@@ -570,6 +584,9 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
             "audit",
             "scheduled",
             "slash_commands",
+            "disk_blobs",
+            "uploads",
+            "attachments",
         ]
     )
     folder: Annotated[str, Meta(description="Folder of local plugin files; empty: none.")] = ""

@@ -70,17 +70,21 @@ class Plugins:
         data: Path,
         before: "Plugins | None" = None,
         anew: Collection[str] = (),
+        *,
+        shared: Path | None = None,
     ) -> None:
         """Make each plugin from its settings. Raises `StartupError`, with all mistakes.
 
         Of the plugins `before` the instances are kept, except those `anew`. A class that was loaded once is not
-        loaded again, so new code takes a new process.
+        loaded again, so new code takes a new process. `data` is this process's data folder, `shared` that of all
+        workers, if this is one of them.
         """
         self._before, self._anew = before, anew
         self._classes: dict[str, type[Any]] = dict(before._classes) if before else {}
+        shared = before._shared if before else shared
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(Hooks)
-        self._config, self._data = config, data
+        self._config, self._data, self._shared = config, data, shared or data
         self.all: list[Plugin] = []
         self._policies: dict[str, Policy] = {}
         sources = discover(config)
@@ -164,9 +168,9 @@ class Plugins:
         raw = self._config.plugin.get(name, {})
         settings = convert(raw, settings_type(kind), f"plugin.{name}")
         self._policies[name] = policy_of(name, settings)
-        if "data" in inspect.signature(kind).parameters:
-            return kind(settings, data=self._data / name)
-        return kind(settings)
+        folders = {"data": self._data / name, "shared": self._shared / name}
+        wanted = inspect.signature(kind).parameters
+        return kind(settings, **{each: path for each, path in folders.items() if each in wanted})
 
 
 def hook_names() -> list[str]:

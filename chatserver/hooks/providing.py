@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from chatserver.blobs.fallback import TwoPlaces
 from chatserver.errors import StartupError
 from chatserver.hooks.active import Calls
 from chatserver.hooks.blobs import Blobs
@@ -40,17 +41,32 @@ class Provided:
         bus: Bus = _one(self._calls, "provide_bus", "bus", Bus, lambda call: {})
         return bus
 
-    def blobs(self) -> Blobs | None:
+    def blobs(self, place: str = "", former: str = "") -> Blobs | None:
+        """The place of files; with `former`, both places as one. Both are names of plugins, see [blobs]."""
         hook = "provide_blobs"
         found = [(call, call_at_start(hook, call, {})) for call in self._calls[hook]]
         found = [(call, answer) for call, answer in found if answer is not None]
         if not found:
             return None
-        _demand_one("back end of blobs", [call for call, _ in found])
-        call, answer = found[0]
-        _demand_methods(hook, call, answer, Blobs)
-        blobs: Blobs = answer
-        return blobs
+        given = {call.plugin: answer for call, answer in found}
+        for key, name in (("place", place), ("former", former)):
+            if name and name not in given:
+                raise StartupError(
+                    f"blobs.{key}: no enabled plugin {name} provides a place of files"
+                )
+        if place and place == former:
+            raise StartupError("blobs.former: it is blobs.place, too")
+        if not place:
+            others = [call for call, _ in found if call.plugin != former]
+            _demand_one("back end of blobs", others)
+            if not others:
+                raise StartupError("blobs.former: no other plugin provides a place of files")
+            place = others[0].plugin
+        for call, answer in found:
+            if call.plugin in (place, former):
+                _demand_methods(hook, call, answer, Blobs)
+        present: Blobs = given[place]
+        return TwoPlaces(present, given[former]) if former else present
 
     def mailer(self) -> Mailer | None:
         hook = "provide_mail"

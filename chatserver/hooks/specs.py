@@ -115,7 +115,7 @@ class Hooks:
 
         Runs once at start, before anything is opened; a server without one keeps no files. Return the back
         end, unopened: the server calls `open` and `close`; or None if the plugin's settings name none. An error
-        refuses to start, as do two plugins with a back end.
+        refuses to start, as do two plugins with a back end, unless `blobs.place` names one of them.
         """
         raise NotImplementedError
 

@@ -41,9 +41,9 @@ class DiskBlobsPlugin:
 
     Config = DiskBlobsConfig
 
-    def __init__(self, config: DiskBlobsConfig, data: Path) -> None:
+    def __init__(self, config: DiskBlobsConfig, shared: Path) -> None:
         self._config = config
-        self._folder = Path(config.path) if config.path else data
+        self._folder = Path(config.path) if config.path else shared
 
     @chatserver.hookimpl
     def provide_blobs(self) -> chatserver.Blobs:

@@ -166,8 +166,8 @@ def test_other_files_and_newer_archives(archive: Lines, empty: Empty, tmp_path: 
         assert refused(empty, path) == "line 1: this is not an archive of chatserver"
     path.write_bytes(b"")
     assert refused(empty, path) == "line 1: the file is empty"
-    path.write_bytes(b'{"ev":"archive","version":2,"server":"9.9","more":[]}\n{"ev":"new"}\n')
-    assert "version 2, " in refused(empty, path, ArchiveError)
+    path.write_bytes(b'{"ev":"archive","version":3,"server":"9.9","more":[]}\n{"ev":"new"}\n')
+    assert "version 3, " in refused(empty, path, ArchiveError)
     assert "use chatserver 9.9, which wrote it" in refused(empty, path, ArchiveError)
     path.unlink()
     assert refused(empty, path, ArchiveError) == "No such file or directory"

@@ -130,7 +130,7 @@ def test_links_are_not_followed(data: Path, tmp_path: Path) -> None:
     assert owners(data) == {OTHER.uid}
     assert owners(outside) == {mine}
     (data / ".lock").symlink_to(outside / "new")
-    with pytest.raises(BackupError), Shelf(data)._locked():
+    with pytest.raises(BackupError), Shelf(data).locked():
         pass
     assert not (outside / "new").exists()
 

@@ -112,10 +112,12 @@ def test_a_restore_claims_the_place(tmp_path: Path) -> None:
     blob = source.take()
     made = chatserver("backup", "-c", source.config)
     assert made.exit_code == 0, made.output
-    assert "Files of users are not in it" in made.output
+    assert "1 files (0.0 MB new)" in made.output
     restored = Installation(tmp_path, "restored", source.blobs)
     done = chatserver("restore", f"{tmp_path}/source-backups", "-c", restored.config)
     assert done.exit_code == 0, done.output
+    assert "1 of 1 files are in their place, 0 of them from the backup" in done.output
+    assert "has another owner" in done.output
     assert restored.content(blob) == b"content"
     assert not restored.takes()
     claimed = chatserver("blobs", "claim", "-c", restored.config)

@@ -3,9 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from chatserver.copies.archive.filesin import FilesIn
 from chatserver.copies.archive.importing import import_archive
 from chatserver.model import RoomChanged
 from chatserver_plugins.memory import MemoryPlugin
+from tests.blobs.memory import MemoryBlobs
 from tests.docs.pages import ROOT, blocks
 
 
@@ -16,8 +20,12 @@ def test_the_example_can_be_imported(tmp_path: Path) -> None:
     async def fill() -> None:
         store = MemoryPlugin(MemoryPlugin.Config()).provide_store()
         await store.open()
-        end = await import_archive(tmp_path / "chat.jsonl", store)
-        assert (end.rooms, end.events, end.records) == (1, 3, 3)
+        place = MemoryBlobs()
+        files = FilesIn(place, pytest.fail)
+        got = await import_archive(tmp_path / "chat.jsonl", store, filesin=files)
+        assert (got.rooms, got.events, got.records, got.files) == (1, 3, 4, 1)
+        [content] = [b"".join(parts) for parts, _ in place.contents.values() if parts]
+        assert content == b"To do: say hello\n"
         [described, _, posted] = await store.read("r1", 0, 10)
         assert isinstance(described, RoomChanged) and described.name == "Lounge"
         assert posted.author.name == "Ada"

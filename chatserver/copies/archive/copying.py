@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from chatserver.blobs.carrying import kept
+from chatserver.blobs.model import BLOBS
 from chatserver.copies.archive import digests, source
 from chatserver.copies.archive.digests import Progress, silent
 from chatserver.copies.archive.lines import Record, RoomEnd
@@ -32,11 +34,12 @@ class Copying:
         self._keys: set[int] = set()  # hashes take a tenth of the memory of millions of keys
         self._ends: dict[str, int] = {}
         self._records = 0
+        self.blobs: dict[bytes, bytes] = {}  # hashes by the ids of all blobs among the records
 
     async def records(self) -> AsyncIterator[list[Record]]:
         async for page in source.records(self._store):
             self._keys.update(map(_key, page))
-            self._records += len(page)
+            self._note(page)
             yield page
 
     async def logs(
@@ -55,8 +58,14 @@ class Copying:
                 for record in page
                 if _key(record) not in self._keys and record.space != MARKERS
             ]
-            self._records += len(new)
+            self._note(new)
             yield new
+
+    def _note(self, page: list[Record]) -> None:
+        self._records += len(page)
+        for record in page:
+            if record.space == BLOBS and (blob := kept(record.value or b"")) is not None:
+                self.blobs[bytes.fromhex(blob.id)] = bytes.fromhex(blob.sha256)
 
     def counts(self) -> Counts:
         """Numbers of rooms, events and records copied so far."""

@@ -9,27 +9,36 @@ from chatserver.copies.archive.background import Writing
 from chatserver.copies.archive.claims import whole_epoch
 from chatserver.copies.archive.copying import Counts
 from chatserver.copies.archive.digests import Progress, silent
+from chatserver.copies.archive.filesout import FilesOut
 from chatserver.copies.archive.patience import Patient, Readable
 
 
-async def export(store: Readable, path: Path, progress: Progress = silent) -> Counts:
+async def export(
+    store: Readable,
+    path: Path,
+    progress: Progress = silent,
+    filesout: FilesOut | None = None,
+) -> Counts:
     """Write a new file, compressed if its name ends with `.gz`. Servers may use the store meanwhile.
 
-    Raises `ArchiveError` and then leaves no file.
+    With `filesout`, the files of users are in it. Raises `ArchiveError` and then leaves no file.
     """
     with files.new_file(path) as file:
-        return await export_to(store, file.write, progress)
+        return await export_to(store, file.write, progress, filesout)
 
 
 async def export_to(
-    store: Readable, write: Callable[[bytes], object], progress: Progress = silent
+    store: Readable,
+    write: Callable[[bytes], object],
+    progress: Progress = silent,
+    filesout: FilesOut | None = None,
 ) -> Counts:
-    """Pass the archive to a blocking function. Raises `ArchiveError`, and the function's errors."""
+    """Pass the archive to a blocking function. See `export`. Raises `ArchiveError`, and the function's errors."""
     patient = Patient(store)
     header = writer.header(await whole_epoch(patient), secrets.token_hex(16))
     writing = Writing(write)
     try:
-        counts = await writer.write_archive(patient, header, writing.write, progress)
+        counts = await writer.write_archive(patient, header, writing.write, progress, filesout)
         await writing.flush()
     finally:
         await writing.abandon()

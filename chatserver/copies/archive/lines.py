@@ -12,7 +12,7 @@ from chatserver.copies.archive.errors import Corrupted
 from chatserver.model import AnyEvent
 
 SEQ_DIGITS = 20  # at most, in the seq of an event
-VERSION = 1  # of archives; backups have their own version in the manifest
+VERSION = 2  # of archives, with files since 2; backups have their own version in the manifest
 
 
 class Record(msgspec.Struct, frozen=True, tag_field="ev", tag="record", omit_defaults=True):
@@ -39,6 +39,45 @@ class SpaceEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="space"):
     sha256: str
 
 
+class FileStart(msgspec.Struct, frozen=True, tag_field="ev", tag="file", omit_defaults=True):
+    """Begins the content of a blob, or says that it is the `same` as that of an earlier one."""
+
+    blob: str
+    name: str
+    size: int
+    sha256: str
+    same: str = ""
+
+
+class FileData(msgspec.Struct, frozen=True, tag_field="ev", tag="data"):
+    """Some bytes of the content of the file before, in base64."""
+
+    data: bytes
+
+
+class FileEnd(msgspec.Struct, frozen=True, tag_field="ev", tag="file.end", omit_defaults=True):
+    """Ends the content of a file. `lost` says why there is none: the lines of data before, if any, are void.
+
+    `rooms` then has the names of rooms that need it.
+    """
+
+    blob: str
+    lost: str = ""
+    rooms: tuple[str, ...] = ()
+
+
+class Held(msgspec.Struct, frozen=True, tag_field="ev", tag="held", omit_defaults=True):
+    """A file that a backup needs; `lost` says why its content is not in the vault beside the backup.
+
+    `written` is the number of bytes that this backup added to the vault for it.
+    """
+
+    blob: str
+    sha256: str
+    written: int = 0
+    lost: str = ""
+
+
 class Header(msgspec.Struct, frozen=True, tag_field="ev", tag="archive"):
     """Begins an archive. An interrupted import can go on only with the same `id`."""
 
@@ -50,12 +89,17 @@ class Header(msgspec.Struct, frozen=True, tag_field="ev", tag="archive"):
 
 
 class End(msgspec.Struct, frozen=True, tag_field="ev", tag="end"):
-    """Ends an archive: its counts, and the SHA-256 over all lines before."""
+    """Ends an archive: its counts, and the SHA-256 over all lines before.
+
+    `files` is the number of files with their content, `lost` that of files without it.
+    """
 
     rooms: int
     events: int
     records: int
     sha256: str
+    files: int = 0
+    lost: int = 0
 
 
 class Until(msgspec.Struct, frozen=True, tag_field="ev", tag="until"):
@@ -81,7 +125,20 @@ def is_marker(record: Record) -> bool:
     return value is None or (value.isdigit() and len(value) <= SEQ_DIGITS)
 
 
-Line: TypeAlias = AnyEvent | Record | RoomEnd | SpaceEnd | Header | End | Until | Follows | Closed
+FileLine: TypeAlias = FileStart | FileData | FileEnd
+Line: TypeAlias = (
+    AnyEvent
+    | Record
+    | RoomEnd
+    | SpaceEnd
+    | FileLine
+    | Held
+    | Header
+    | End
+    | Until
+    | Follows
+    | Closed
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)

@@ -8,7 +8,7 @@ from loguru import logger
 
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.errors import StoreUnavailable
-from chatserver.model import AnyEvent
+from chatserver.model import AnyEvent, RoomChanged
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ class Readable(Protocol):
         self, wanted: Sequence[tuple[str, int]], limit: int
     ) -> list[list[AnyEvent]]: ...
     async def get(self, space: str, key: str) -> bytes | None: ...
+    async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]: ...
     async def spaces(self) -> list[str]: ...
     async def scan(
         self, space: str, prefix: str, after: str = "", limit: int = 1000
@@ -83,6 +84,9 @@ class Patient:
 
     async def get(self, space: str, key: str) -> bytes | None:
         return await self._patiently(lambda: self._store.get(space, key))
+
+    async def rooms(self, rooms: Sequence[str]) -> dict[str, RoomChanged]:
+        return await self._patiently(lambda: self._store.rooms(rooms))
 
     async def spaces(self) -> list[str]:
         return await self._patiently(self._store.spaces)

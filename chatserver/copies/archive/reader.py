@@ -2,22 +2,28 @@
 
 It checks every hash and every count; that the events of each room are numbered 1, 2, … up to the end given
 in the archive, and that the first describes the room; that no record occurs twice, and that a read marker
-is a number; that only lines allowed in an archive occur; and that nothing follows its end. The error names
+is a number; that each file is whole (`filechecks.py`); that only lines allowed in an archive occur; and that nothing follows its end. The error names
 the first invalid line.
 """
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import msgspec
 
+from chatserver.blobs.model import BLOBS
 from chatserver.copies.archive.digests import SpaceDigests
 from chatserver.copies.archive.errors import ArchiveError, Corrupted
+from chatserver.copies.archive.filechecks import FileChecks
 from chatserver.copies.archive.lines import (
     VERSION,
     End,
+    FileData,
+    FileEnd,
+    FileLine,
+    FileStart,
     Header,
     Line,
     Record,
@@ -26,15 +32,16 @@ from chatserver.copies.archive.lines import (
     decode_lines,
     is_marker,
 )
-from chatserver.copies.archive.transient import is_transient
+from chatserver.copies.archive.transient import FILES, is_transient
 from chatserver.model import AnyEvent, Event, RoomChanged
 from chatserver.service.markers import MARKERS
 
 BLOCK_BYTES = 1 << 20
 LINE_BYTES = 64 << 20  # a longer line is refused; the largest record's line has a third of this
+FILE_LINES = FileStart | FileData | FileEnd
 READ_ERRORS = (OSError, EOFError, zlib.error)  # raised by a file that is opened with gzip
 
-Content = AnyEvent | Record | RoomEnd | SpaceEnd
+Content = AnyEvent | Record | RoomEnd | SpaceEnd | FileLine
 
 
 class _Beginning(msgspec.Struct):
@@ -67,7 +74,13 @@ class Reader:
         self._log = hashlib.sha256()
         self._digests = SpaceDigests()
         self._keys: set[int] = set()  # hashes of the keys of records, as there may be millions
+        self._files = FileChecks()
         self._ended = False
+
+    @property
+    def left_out(self) -> int:
+        """Number of files that the archive does not have, though it has their records."""
+        return self._files.left_out
 
     def __iter__(self) -> Iterator[list[Content]]:
         for block in self._read():
@@ -76,7 +89,7 @@ class Reader:
             for text, line in zip(texts, self._decoded(block, texts), strict=True):
                 self._number += 1
                 self._check(text + b"\n", line)
-                if isinstance(line, Event | Record | RoomEnd | SpaceEnd):
+                if isinstance(line, Event | Record | RoomEnd | SpaceEnd | FILE_LINES):
                     contents.append(line)
             yield contents
         if not self._ended:
@@ -132,7 +145,12 @@ class Reader:
     def _check(self, text: bytes, line: Line) -> None:
         if self._ended:
             raise self._wrong("the file continues after the end of the archive")
-        if isinstance(line, Event):
+        if isinstance(line, FILE_LINES):
+            self._demand_room(None)
+            self._check_file(lambda: self._files.add(line))
+        elif self._files.is_open:
+            raise self._wrong("a file has no end")
+        elif isinstance(line, Event):
             self._add_event(text, line)
         elif isinstance(line, Record):
             self._add_record(text, line)
@@ -171,7 +189,9 @@ class Reader:
 
     def _add_record(self, text: bytes, record: Record) -> None:
         self._demand_room(None)
-        if record.value is None or is_transient(record.space, record.key):
+        if record.value is None or (
+            is_transient(record.space, record.key) and not self._is_old(record)
+        ):
             raise self._wrong(f"space {record.space}: such a record is not allowed in an archive")
         if record.space == MARKERS and not is_marker(record):
             raise self._wrong(f"space {MARKERS}: expected the seq of an event")
@@ -180,6 +200,12 @@ class Reader:
         if len(self._keys) == known:
             raise self._wrong(f"space {record.space}: this record occurs twice")
         self._digests.add_line(record.space, text)
+        if record.space == BLOBS:
+            self._files.add_record(record.value)
+
+    def _is_old(self, record: Record) -> bool:
+        """Whether the record is one that version 1 had, and that an import leaves out."""
+        return self.header.version == 1 and record.space in FILES
 
     def _end_space(self, end: SpaceEnd) -> None:
         self._demand_room(None)
@@ -197,9 +223,18 @@ class Reader:
             raise self._wrong(
                 "the archive has fewer or more rooms, events or records than it states"
             )
+        if (end.files, end.lost) != (self._files.files, self._files.lost):
+            raise self._wrong("the archive has fewer or more files than it states")
+        self._check_file(self._files.demand_end)
         if end.sha256 != self._hash.hexdigest():
             raise self._wrong("the archive was changed: it does not match its hash")
         self.end, self._ended = end, True
+
+    def _check_file(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except ValueError as error:
+            raise self._wrong(str(error)) from None
 
     def _demand_room(self, room: str | None) -> None:
         if self._room != room:

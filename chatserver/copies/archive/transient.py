@@ -1,5 +1,6 @@
 """Transient records. Copies leave them out: in another store they are useless or harmful."""
 
+from chatserver.blobs.model import LOCKS, PLACES, UPLOADS
 from chatserver.cluster.installation import META
 from chatserver.cluster.leases import SPACE as LEASES
 from chatserver.cluster.nodes import SPACE as NODES
@@ -9,6 +10,11 @@ from chatserver.service.login.resets import SPACE as RESETS
 from chatserver.service.login.sessions import SPACE as NOTES
 from chatserver.service.mail.meter import SPACE as MAILS
 
+FILES = (
+    UPLOADS,
+    LOCKS,
+    PLACES,
+)  # of unfinished uploads, whose parts no copy has, and of the files' place
 SESSIONS = "session/"  # prefix of keys in the space of a plugin that authenticates
 
 
@@ -18,7 +24,9 @@ def is_of_nodes(space: str, key: str) -> bool:
 
 
 def is_transient(space: str, key: str) -> bool:
-    """Whether the record belongs to the nodes, a session, a pending sign-in or a link: a restore ends all of these."""
-    if is_of_nodes(space, key) or space in (LOGINS, NOTES, RESETS, MAILS):
+    """Whether the record belongs to the nodes, a session, a link, a pending sign-in or upload: a restore ends all of
+    these.
+    """
+    if is_of_nodes(space, key) or space in (LOGINS, NOTES, RESETS, MAILS, *FILES):
         return True
     return space.startswith("plugin/") and key.startswith(SESSIONS)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from chatserver.copies.archive import redacting
 from chatserver.copies.archive.copying import Copying, Counts
 from chatserver.copies.archive.digests import Progress, SpaceDigests
+from chatserver.copies.archive.filesout import FilesOut
 from chatserver.copies.archive.lines import VERSION, End, Header, Line, Record, encode
 from chatserver.copies.archive.patience import Readable
 from chatserver.runtime.clock import now_text
@@ -20,9 +21,16 @@ def header(epoch: str, archive: str) -> Header:
 
 
 async def write_archive(
-    store: Readable, header: Header, write: Write, progress: Progress
+    store: Readable,
+    header: Header,
+    write: Write,
+    progress: Progress,
+    files: FilesOut | None = None,
 ) -> Counts:
-    """Write the whole store, without replaced texts. Raises `ArchiveError`, and the errors of `write`."""
+    """Write the whole store, without replaced texts, and with the files of users if `files` is given.
+
+    Raises `ArchiveError`, and the errors of `write`.
+    """
     writing, copying = _Writing(write), Copying(store, redacting.events)
     await writing.lines([header])
     await writing.records(copying.records())
@@ -32,8 +40,13 @@ async def write_archive(
             await writing.lines([end])
     await writing.records(copying.late())
     await writing.lines([*writing.spaces.ends().values()])
+    if files is not None:
+        async for line in files.lines(store, copying.blobs):
+            await writing.lines([line])
     counts = copying.counts()
-    await writing.lines([End(counts.rooms, counts.events, counts.records, writing.sha256())])
+    found = (files.files, files.lost) if files is not None else (0, 0)
+    last = End(counts.rooms, counts.events, counts.records, writing.sha256(), *found)
+    await writing.lines([last])
     return counts
 
 

@@ -5,6 +5,7 @@
     manifest.py    the manifest of a backup; reading.py reads a backup
     shelf.py       the folder with all backups: names, drafts, rotation; owner.py: the files' owner
     trust.py       distinguishes backups sealed with our key from foreign ones
+    vault.py       the files of users, beside all backups; keeping.py: into it and out of it, clearing.py
     increments.py  changes since a backup, in files beside it; ledger.py: the frames that must exist
                    changes.py finds the changes, shipper.py writes them; newest.py: the newest of all nodes
     moment.py      chooses the backup from which a moment is restored

@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+from loguru import logger
+
 from chatserver.config import BackupConfig, Config, Loaded
 from chatserver.config.text import render_effective
+from chatserver.copies.backup.keeping import Keeping
 from chatserver.copies.backup.key import Key, configured_key
 from chatserver.copies.backup.owner import owner_for
 from chatserver.copies.backup.seal import seal_for
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.take import BackupSettings
+from chatserver.copies.backup.vault import Vault
+from chatserver.hooks.blobs import Blobs
 
 
 def shelf_of(config: Config) -> Shelf:
@@ -23,6 +28,15 @@ def checked_key(config: BackupConfig) -> Key | None:
     key = configured_key(config)
     seal_for(key, b"", "")  # raises now if the library is missing
     return key
+
+
+def keeping_of(place: Blobs | None, shelf: Shelf, key: Key | None) -> Keeping | None:
+    """What keeps the files of a place in the vault of a shelf, and logs those that are lost."""
+    if place is None:
+        return None
+    return Keeping(
+        place, Vault(shelf.folder, key, shelf.owner), lambda lost: logger.error("missing: {}", lost)
+    )
 
 
 def settings_of(loaded: Loaded, share: float = 1.0) -> BackupSettings:

@@ -10,13 +10,15 @@ from pathlib import Path
 from loguru import logger
 
 from chatserver.config import Loaded
-from chatserver.copies.backup.configured import settings_of, shelf_of
+from chatserver.copies.backup.clearing import clear_vault
+from chatserver.copies.backup.configured import keeping_of, settings_of, shelf_of
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.figures import BackupFigures
 from chatserver.copies.backup.manifest import Manifest
 from chatserver.copies.backup.newest import lacking, note_newest, warn
 from chatserver.copies.backup.take import take
 from chatserver.copies.backup.trust import Trust
+from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.types import Job
 from chatserver.interfaces import Store
 from chatserver.runtime.measure import Measures
@@ -33,12 +35,18 @@ class BackupJob:
     """Makes a backup, removes old ones, and verifies the new one in a separate process."""
 
     def __init__(
-        self, loaded: Loaded, store: Store, measures: Measures, node: str = "unknown"
+        self,
+        loaded: Loaded,
+        store: Store,
+        measures: Measures,
+        node: str = "unknown",
+        blobs: Blobs | None = None,
     ) -> None:
-        """`node` is this node's name. Raises `BackupError` if the key is invalid."""
+        """`node` is this node's name, `blobs` the place of the files of users. Raises `BackupError` if the key is invalid."""
         self._store, self._node = store, node
         self._config = loaded.config.backup
         self._shelf, self._settings = shelf_of(loaded.config), settings_of(loaded, SHARE)
+        self._files = keeping_of(blobs, self._shelf, self._settings.key)
         self._trust = Trust(self._shelf, self._settings.key)
         self._started = time.monotonic()
         BackupFigures(self._shelf, self._settings.key, measures)
@@ -55,14 +63,16 @@ class BackupJob:
         """Make a backup, rotate, and verify it if configured. Raises `BackupError`."""
         self._shelf.demand_usable()
         await asyncio.sleep(self._started + START_SECONDS - time.monotonic())
-        path, manifest = await take(self._store, self._shelf, self._settings)
-        logger.info("backup {}: {} events", path, manifest.counts.events)
+        path, manifest = await take(self._store, self._shelf, self._settings, files=self._files)
+        events, files = manifest.counts.events, manifest.files
+        logger.info("backup {}: {} events, {} files", path, events, files)
         await self._note(manifest)
         kept = self._config
         days, count, is_ours = kept.keep_days, kept.keep_count, self._trust.is_ours
         removed = await asyncio.to_thread(
             self._shelf.rotate, datetime.now(UTC), days, count, is_ours
         )
+        await clear_vault(self._shelf, self._settings.key)
         for old in removed:
             logger.info("old backup {} removed", old)
         if self._config.verify:

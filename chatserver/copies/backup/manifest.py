@@ -54,6 +54,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
     streams: dict[str, list[Part]]
     ledger: bool = False
+    files: int = 0  # of users, in the vault beside the backups; `file_bytes` were new there
+    lost_files: int = 0
+    file_bytes: int = 0
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chatserver.copies.archive.background import ahead
 from chatserver.copies.archive.errors import Corrupted
-from chatserver.copies.archive.lines import Line
+from chatserver.copies.archive.lines import Held, Line
 from chatserver.copies.backup import increments
 from chatserver.copies.backup.errors import BackupError, BrokenIncrements
 from chatserver.copies.backup.increments import IncrementFile
@@ -16,7 +16,8 @@ from chatserver.copies.backup.parts import check_part, read_parts
 from chatserver.copies.backup.seal import Seal, seal_for
 from chatserver.copies.backup.shelf import is_name
 from chatserver.copies.backup.streams import read_lines
-from chatserver.copies.backup.take import CONFIG, ENDS, EVENTS, LATE, RECORDS
+from chatserver.copies.backup.take import CONFIG, ENDS, EVENTS, FILES, LATE, RECORDS
+from chatserver.copies.backup.vault import name_of
 
 
 class Backup:
@@ -76,6 +77,17 @@ class Backup:
             if not self._incomplete:
                 raise
             self.lost = str(error)
+
+    async def files(self) -> set[str]:
+        """Names in the vault of the files of users that the backup needs. Raises `Corrupted`."""
+        if FILES not in self.manifest.streams:
+            return set()
+        return {
+            name_of(line.sha256, self.key)
+            async for lines in self.lines(FILES)
+            for line in lines
+            if isinstance(line, Held) and not line.lost
+        }
 
     def new_increment(self) -> IncrementFile:
         """Begin a new increment file; blocks. Raises `BackupError`."""

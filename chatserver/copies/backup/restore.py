@@ -20,6 +20,7 @@ from chatserver.copies.archive.patience import Patient, patiently
 from chatserver.copies.archive.target import BATCH, Heads, Target
 from chatserver.copies.archive.transient import is_transient
 from chatserver.copies.backup.comparing import differing, ends_of
+from chatserver.copies.backup.keeping import Refill
 from chatserver.copies.backup.moment import Moment
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.take import EVENTS, LATE, RECORDS
@@ -36,13 +37,17 @@ class Restored(NamedTuple):
 
 
 async def restore(
-    backup: Backup, store: Store, progress: Progress = silent, moment: Moment | None = None
+    backup: Backup,
+    store: Store,
+    progress: Progress = silent,
+    moment: Moment | None = None,
+    refill: Refill | None = None,
 ) -> Restored:
     """Fill a store that no server uses with the backup's content, up to a moment if one is given.
 
     No server starts on the store before this has finished. The store then has a new epoch and no sessions.
     After an interruption, call it again with the same backup and moment; in that case the logs are compared
-    with the backup's at the end. Raises `ArchiveError`, and `Corrupted` if the backup is broken.
+    with the backup's at the end. `refill` brings the files of users. Raises `ArchiveError`, and `Corrupted` if the backup is broken.
     """
     begun = await patiently(lambda: claims.is_claimed(store))
     claim = await patiently(lambda: claims.claim(store, _origin(backup, moment)))
@@ -53,6 +58,8 @@ async def restore(
         await _demand_same(backup, store, filling.heads)
     records = await _fill_records(backup, filling, moment)
     epoch = secrets.token_hex(8)
+    if refill is not None:
+        await refill.run(store, epoch)
     await patiently(lambda: claims.complete(store, claim, epoch))
     return Restored(filling.heads, records)
 

@@ -67,7 +67,7 @@ class Shelf:
 
         Raises `BackupError`: disk full, no permission to write, another process at work.
         """
-        with self._locked():
+        with self.locked():
             name = self._free_name(now)
             partial = self.folder / (PARTIAL + name)
             try:
@@ -96,7 +96,7 @@ class Shelf:
         Only our own backups count, and their newest always stays. Foreign ones are removed if they are older
         than `keep_days`, or than all of ours that `keep_count` keeps. Returns the removed ones.
         """
-        with self._locked():
+        with self.locked():
             backups = self.all()
             ours = [each for each in backups if is_ours(each)]
             removed = outdated(backups, ours, now, keep_days, keep_count)
@@ -121,8 +121,14 @@ class Shelf:
         same = [place for backup in self.all() if PREFIX + (place := in_order(backup))[0] == name]
         return f"{name}-{same[-1][1] + 1}" if same else name
 
+    @property
+    def owner(self) -> Owner | None:
+        """The user whom new files are handed over to."""
+        return self._owner
+
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from making or removing backups. Raises `BackupError`."""
         try:
             if self.folder.exists() and not self.folder.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))

@@ -16,9 +16,10 @@ from chatserver.cluster.leases import Lease, Leases
 from chatserver.config import Config
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.backup.changes import Increment
-from chatserver.copies.backup.configured import checked_key, shelf_of
+from chatserver.copies.backup.configured import checked_key, keeping_of, shelf_of
 from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.figures import BackupFigures, unix
+from chatserver.copies.backup.keeping import Keeping
 from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.manifest import Manifest
 from chatserver.copies.backup.newest import lacking, warn
@@ -27,6 +28,7 @@ from chatserver.copies.backup.shelf import Shelf, made
 from chatserver.copies.backup.take import at_text
 from chatserver.copies.backup.trust import Trust
 from chatserver.errors import StoreUnavailable
+from chatserver.hooks.blobs import Blobs
 from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import end
 from chatserver.runtime.measure import Measures
@@ -55,10 +57,14 @@ class Shipper:
         seconds: float,
         measures: Measures,
         hurry: Callable[[], None] = lambda: None,
+        files: Keeping | None = None,
     ) -> None:
-        """`hurry` is called for a new backup if no backup in this node's folder can be continued."""
+        """`hurry` is called for a new backup if no backup in this node's folder can be continued.
+
+        `files` copies new files of users into the vault.
+        """
         self._store, self._shelf, self._key, self._seconds = store, shelf, key, seconds
-        self._trust, self._hurry = Trust(shelf, key), hurry
+        self._trust, self._hurry, self._files = Trust(shelf, key), hurry, files
         self._named: set[Path] = set()  # foreign backups already named in a warning
         self._lacked = ""  # name of the newest backup, if it is missing here
         self._acting = self._broken = False
@@ -117,6 +123,9 @@ class Shipper:
     async def run(self) -> None:
         """Run rounds until cancelled."""
         self._acting, self._since = True, time.time()
+        files = None
+        if self._files is not None:
+            files = asyncio.create_task(self._files.run(self._store), name="files of the backup")
         try:
             while True:
                 began = time.monotonic()
@@ -124,6 +133,8 @@ class Shipper:
                 due = max(began + self._seconds, self._events_due)
                 await asyncio.sleep(due - time.monotonic())
         finally:
+            if files is not None:
+                await end({"files of the backup": files})
             self._shipped = self._records_shipped = 0.0  # another node writes from now on
             self._acting = self._broken = False
             await self.end()
@@ -256,10 +267,15 @@ def _cost(began: float) -> float:
 
 
 def configured_shipper(
-    config: Config, store: Store, measures: Measures, hurry: Callable[[], None]
+    config: Config,
+    store: Store,
+    measures: Measures,
+    hurry: Callable[[], None],
+    blobs: Blobs | None = None,
 ) -> Shipper:
     """The shipper that the configuration describes. Raises `BackupError` if the key is invalid."""
     key, shelf = checked_key(config.backup), shelf_of(config)
     if not config.backup.every_hours:  # otherwise the job that makes backups shows them
         BackupFigures(shelf, key, measures)
-    return Shipper(store, shelf, key, config.backup.ship_seconds, measures, hurry)
+    files = keeping_of(blobs, shelf, key)
+    return Shipper(store, shelf, key, config.backup.ship_seconds, measures, hurry, files)

@@ -14,18 +14,29 @@ from chatserver.copies.archive.lines import RoomEnd
 from chatserver.copies.archive.target import Heads
 from chatserver.copies.backup.comparing import differing, ends_of
 from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.keeping import OnLost, missing
 from chatserver.copies.backup.owner import hand_over, owner_for, reason
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
-from chatserver.copies.backup.take import at_text
+from chatserver.copies.backup.take import FILES, at_text
+from chatserver.copies.backup.vault import Vault, name_of
 from chatserver.interfaces import Store
 from chatserver.model import RoomChanged, UnknownEvent
 
 VERIFIED = "verified"  # a file beside the manifest
 
 
-async def verify(backup: Backup, scratch: Store, progress: Progress = silent) -> None:
+async def verify(
+    backup: Backup,
+    scratch: Store,
+    progress: Progress = silent,
+    vault: Vault | None = None,
+    on_lost: OnLost = lambda lost: None,
+) -> None:
     """Restore into `scratch`, an empty store, and check all of it. Raises `BackupError`.
+
+    With `vault`, every file of users is read there, too. `on_lost` is called for each that something needs and that
+    was lost before the backup, or that came after it and is not there yet.
 
     It checks every file, the counts, each room's digest, and the rules for a log: seqs 1 … n without gaps,
     each (author, client_id) once, the room's description first.
@@ -45,6 +56,12 @@ async def verify(backup: Backup, scratch: Store, progress: Progress = silent) ->
         raise Corrupted(f"{backup.folder}: room {room}: its log does not match its hash")
     await _demand_whole(scratch, heads, ends)
     await _demand_described(backup, scratch, heads)
+    if vault is not None and FILES in backup.manifest.streams:
+        names = await backup.files()
+        async for blob, lost in missing(scratch, vault):
+            if name_of(blob.sha256, backup.key) in names:
+                raise Corrupted(f"{backup.folder}: {lost}")
+            on_lost(lost)
 
 
 async def _demand_whole(store: Store, heads: Heads, checked: Mapping[str, RoomEnd]) -> None:

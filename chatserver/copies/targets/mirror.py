@@ -21,15 +21,19 @@ from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.trust import Trust
+from chatserver.copies.backup.vault import Vault
 from chatserver.copies.targets.checking import damaged
 from chatserver.copies.targets.copying import Copy
 from chatserver.copies.targets.guarded import Guarded, TargetFailed
 from chatserver.copies.targets.keeping import Keeper
+from chatserver.copies.targets.reading import names
+from chatserver.copies.targets.vaults import VaultCopy
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 LOG_SECONDS = 60.0  # between two lines about a target that fails
 LOOK_SECONDS = 600.0  # between two lists of what the target holds
 _JITTER = random.SystemRandom()
+FILES_SECONDS = 60.0  # between two looks for new files of users
 KEEP_SECONDS = 3600.0  # between two removals of old backups and renewals of locks
 
 
@@ -53,6 +57,8 @@ class Mirror:
         self.on_failure: Callable[[], None] = lambda: None
         self._trust = Trust(shelf, key)
         self._keeper = Keeper(target, key, settings.keep_days, settings.keep_count)
+        self._files = VaultCopy(target, Vault(shelf.folder, key))
+        self._files_due = -math.inf
         self._copies: dict[Path, Copy] = {}
         self._checked: dict[Path, float] = {}
         self._look_due = time.monotonic() + LOOK_SECONDS
@@ -68,7 +74,7 @@ class Mirror:
     @property
     def pending(self) -> int:
         """Number of bytes that the target lacks, as far as is known."""
-        return sum(copy.pending for copy in self._copies.values())
+        return self._files.pending + sum(copy.pending for copy in self._copies.values())
 
     async def run(self) -> None:
         """Run rounds until cancelled."""
@@ -125,14 +131,16 @@ class Mirror:
             self._look_due = time.monotonic() + LOOK_SECONDS
             for copy in copies:
                 await copy.look()
+            self._files.forget()
         if copies:
             await self._copy(copies)
         self.succeeded = time.time()
         now = time.monotonic()
         if now >= self._keep_due:
-            names = [copy.name for copy in copies]
-            for name in await self._keeper.keep(names, datetime.now(UTC)):
+            local = [copy.name for copy in copies]
+            for name in await self._keeper.keep(local, datetime.now(UTC)):
                 logger.info("backup target {}: old backup {} removed", self.name, name)
+            await self._keep_files(copies)
             self._keep_due = now + KEEP_SECONDS
         if self._settings.check_seconds and now >= self._check_due and copies:
             await self._check(copies)
@@ -153,6 +161,11 @@ class Mirror:
         newest, *older = copies
         await newest.run()
         self._note(newest)
+        if time.monotonic() >= self._files_due:
+            async for _ in self._files.steps():
+                await newest.run()
+                self._note(newest)
+            self._files_due = time.monotonic() + FILES_SECONDS
         broken: Corrupted | None = None
         for copy in older:
             try:
@@ -168,6 +181,16 @@ class Mirror:
         if broken is not None:
             raise broken
 
+    async def _keep_files(self, copies: list[Copy]) -> None:
+        """Remove files that no backup needs; none while the target has a backup that is not here."""
+        if not set(await names(self._target)) <= {copy.name for copy in copies}:
+            return
+        needed: set[str] = set()
+        for copy in copies:
+            needed |= await copy.backup.files()
+        if removed := await self._files.keep(needed, datetime.now(UTC)):
+            logger.info("backup target {}: {} files removed", self.name, removed)
+
     def _note(self, newest: Copy) -> None:
         self.until = unix(newest.until)
 
@@ -181,6 +204,7 @@ class Mirror:
                 f"{self.name}: {bad[0]}: the target does not return what was stored "
                 f"({len(bad)} such objects); they are stored again"
             )
+        await self._files.check()
         self._checked[chosen.backup.folder] = time.monotonic()
         self.checked = time.time()
 

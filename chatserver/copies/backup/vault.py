@@ -1,0 +1,186 @@
+"""The vault: the files of users, beside the backups that need them, each content once.
+
+    files/KEY/ab/NAME       KEY is the id of the backup key, or `plain`; ab are the first digits of NAME
+
+NAME is the SHA-256 of the content, hidden by an HMAC if there is a key, so that nobody without it can tell whether a
+known file is there. A file has a salt, then frames (`chunks.py`) sealed with a key of their own (`seal.py`). It gets its
+name when it is durable, and never changes: so each backup copies only what is new.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import BinaryIO
+
+from chatserver.blobs.carrying import Damaged
+from chatserver.copies.archive.background import ahead
+from chatserver.copies.archive.errors import Corrupted
+from chatserver.copies.backup.chunks import frame, open_file, read_frame
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.owner import Owner, hand_over, hand_over_new, reason
+from chatserver.copies.backup.parts import write_all
+from chatserver.copies.backup.seal import SALT_BYTES, seal_for
+
+FOLDER = "files"
+PLAIN = "plain"
+PART = ".part-"
+CHUNK_BYTES = 1 << 20
+STALE_SECONDS = 24 * 3600.0  # after which a part belongs to no command any more
+
+
+class Vault:
+    """The vault in a folder of backups. New files are sealed with `key`; it opens those of older keys, too."""
+
+    def __init__(self, backups: Path, key: Key | None, owner: Owner | None = None) -> None:
+        self.folder = backups / FOLDER
+        self._key, self._owner = key, owner
+
+    def has(self, sha256: str) -> bool:
+        """Whether the content is there, sealed with the present key; blocks."""
+        return (self.folder / name_of(sha256, self._key)).is_file()
+
+    async def put(self, sha256: str, parts: AsyncIterator[bytes]) -> int:
+        """Keep a content; returns the bytes written. Raises what `parts` raises, and `BackupError`."""
+        name = name_of(sha256, self._key)
+        path = self.folder / name
+        part = path.with_name(PART + secrets.token_hex(8))
+        try:
+            await asyncio.to_thread(hand_over_new, path.parent, self._owner)
+            with await asyncio.to_thread(part.open, "xb", buffering=0) as file:
+                await self._write(file, name, parts)
+            await asyncio.to_thread(self._publish, part, path)
+            return path.stat().st_size
+        except OSError as error:
+            raise BackupError(f"{path}: {reason(path, error)}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    async def _write(self, file: BinaryIO, name: str, parts: AsyncIterator[bytes]) -> None:
+        salt = secrets.token_bytes(SALT_BYTES)
+        seal = seal_for(self._key, salt, f"{FOLDER}/{name}")
+        await asyncio.to_thread(write_all, file, salt)
+        waiting, number = bytearray(), 0
+
+        def put(chunk: bytes, last: bool) -> None:
+            write_all(file, frame(seal.close(number, last, chunk), last))
+
+        async for part in parts:
+            waiting += part
+            while len(waiting) > CHUNK_BYTES:
+                await asyncio.to_thread(put, bytes(waiting[:CHUNK_BYTES]), False)
+                del waiting[:CHUNK_BYTES]
+                number += 1
+        await asyncio.to_thread(put, bytes(waiting), True)
+        await asyncio.to_thread(os.fsync, file.fileno())
+
+    def _publish(self, part: Path, path: Path) -> None:
+        hand_over(part, self._owner)
+        part.chmod(0o600)
+        part.rename(path)
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    async def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
+        """The content, every byte checked. Raises `Damaged` if it is not there, or not whole."""
+        digest = hashlib.sha256()
+        try:
+            async with aclosing(ahead(self._chunks(sha256))) as chunks:
+                async for chunk in chunks:
+                    await asyncio.to_thread(digest.update, chunk)
+                    yield chunk
+        except Corrupted as error:
+            raise Damaged(str(error)) from error
+        if digest.hexdigest() != sha256:
+            raise Damaged("the file in the backup does not match its hash")
+
+    def _chunks(self, sha256: str) -> Iterator[bytes]:
+        keys: tuple[Key | None, ...] = (None,)
+        if self._key is not None:
+            keys = (self._key, *self._key.older)
+        for key in keys:
+            name = name_of(sha256, key)
+            try:
+                with open_file(self.folder / name) as file:
+                    yield from _opened(file, name, key)
+                return
+            except FileNotFoundError:
+                continue
+            except Corrupted as error:
+                raise Corrupted(f"{self.folder / name}: {error}") from None
+            except OSError as error:
+                raise Corrupted(f"{self.folder / name}: {error.strerror}") from None
+        raise Corrupted("it is not in the backup")
+
+    def files(self) -> dict[str, int]:
+        """Names, as `name_of` makes them, and sizes of all files; blocks. Raises `BackupError`."""
+        found: dict[str, int] = {}
+        try:
+            for path in self.folder.glob("*/*/*"):
+                if not path.name.startswith("."):
+                    found[path.relative_to(self.folder).as_posix()] = path.stat().st_size
+        except OSError as error:
+            raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
+        return found
+
+    def _folders(self) -> list[Path]:
+        """The folders of the keys that this vault has."""
+        if self._key is None:
+            return [self.folder / PLAIN]
+        return [self.folder / key.id for key in (self._key, *self._key.older)]
+
+    def clear(self, needed: Collection[str], before: float) -> int:
+        """Remove files that are not needed and older than this Unix time, which is that of the oldest backup.
+
+        Newer ones may belong to changes that were shipped beside a backup. Returns their number; blocks. Raises
+        `BackupError`.
+        """
+        removed = 0
+        try:
+            for path in [path for kept in self._folders() for path in kept.glob("*/*")]:
+                is_part = path.name.startswith(PART)
+                limit = time.time() - STALE_SECONDS if is_part else before
+                name = path.relative_to(self.folder).as_posix()
+                if name not in needed and path.lstat().st_mtime < limit:
+                    path.unlink()
+                    removed += not is_part
+        except OSError as error:
+            raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
+        return removed
+
+
+def vault_of(backup: Path, key: Key | None) -> Vault:
+    """The vault beside a backup."""
+    return Vault(backup.absolute().parent, key)
+
+
+def name_of(sha256: str, key: Key | None) -> str:
+    """The name of a content's file in the vault."""
+    if key is None:
+        return f"{PLAIN}/{sha256[:2]}/{sha256}"
+    hidden = key.derive(bytes.fromhex(sha256), b"file").hex()
+    return f"{key.id}/{hidden[:2]}/{hidden}"
+
+
+def _opened(file: BinaryIO, name: str, key: Key | None) -> Iterator[bytes]:
+    salt = file.read(SALT_BYTES)
+    seal = seal_for(key, salt, f"{FOLDER}/{name}")
+    number, ended = 0, False
+    while (found := read_frame(file)) is not None:
+        if ended:
+            raise Corrupted("the data continues after its end")
+        sealed, ended = found
+        yield seal.open(number, ended, sealed)
+        number += 1
+    if not ended:
+        raise Corrupted("the file is truncated")

@@ -1,0 +1,149 @@
+"""The files of users on a target: copies of the vault's files (`chatserver/copies/backup/vault.py`), in `files/`.
+
+They never change, so each is stored once. One stays as long as the local vault has it, or a local backup needs it.
+"""
+
+import asyncio
+import hashlib
+import random
+import shutil
+from collections.abc import AsyncGenerator, Collection
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chatserver.copies.archive.digests import Progress, silent
+from chatserver.copies.backup.chunks import open_file
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.vault import FOLDER, Vault
+from chatserver.copies.targets.guarded import Guarded, TargetFailed
+from chatserver.copies.targets.keeping import RENEW_AT
+
+CHECKED = 20  # files that one check reads back
+_SAMPLE = random.SystemRandom()
+
+
+class VaultCopy:
+    """The copy of the vault on one target. Its methods raise `TargetFailed` and `BackupError`."""
+
+    def __init__(self, target: Guarded, vault: Vault) -> None:
+        self._target, self._vault = target, vault
+        self._held: dict[str, int] | None = None  # None: not asked yet
+        self._locked: dict[str, datetime] = {}  # as far as known
+        self.pending = 0  # bytes that the target lacks
+
+    def forget(self) -> None:
+        """Ask the target again what it holds."""
+        self._held = None
+
+    async def steps(self) -> AsyncGenerator[None, None]:
+        """Store the files that the target lacks, one a step."""
+        files = await asyncio.to_thread(self._vault.files)
+        if files and self._held is None:
+            self._held = await self._target.list(FOLDER)
+        held = self._held or {}
+        wanted = {
+            name: size for name, size in files.items() if held.get(f"{FOLDER}/{name}") != size
+        }
+        self.pending = sum(wanted.values())
+        for name, size in wanted.items():
+            await self._store(name, size)
+            held[f"{FOLDER}/{name}"] = size
+            self.pending -= size
+            yield
+
+    async def _store(self, name: str, size: int) -> None:
+        path = self._vault.folder / name
+        until = None
+        if self._target.lock_days:
+            until = datetime.now(UTC) + timedelta(days=self._target.lock_days)
+            self._locked[f"{FOLDER}/{name}"] = until
+        try:
+            digest = await asyncio.to_thread(_digest, path)
+            with open_file(path) as file:
+                await self._target.put(f"{FOLDER}/{name}", file, size, digest, until)
+        except FileNotFoundError:  # no backup needs it any more
+            return
+
+    async def keep(self, needed: Collection[str], now: datetime) -> int:
+        """Remove the others, and renew the locks of those; returns the number of removed ones."""
+        if self._held is None:
+            return 0
+        files = await asyncio.to_thread(self._vault.files)
+        removed = 0
+        for name in list(self._held):
+            is_needed = name.removeprefix(f"{FOLDER}/") in needed or (
+                name.removeprefix(f"{FOLDER}/") in files
+            )
+            if self._target.lock_days and await self._is_locked(name, now, renew=is_needed):
+                continue
+            if not is_needed:
+                await self._target.delete(name)
+                del self._held[name]
+                self._locked.pop(name, None)
+                removed += 1
+        return removed
+
+    async def _is_locked(self, name: str, now: datetime, *, renew: bool) -> bool:
+        days = timedelta(days=self._target.lock_days)
+        until = self._locked.get(name) or await self._target.locked_until(name)
+        if renew and (until is None or until - now <= days * RENEW_AT):
+            until = now + days
+            await self._target.lock(name, until)
+        if until is None:
+            return False
+        self._locked[name] = until
+        return until > now
+
+    async def check(self) -> None:
+        """Read some files back. Raises `TargetFailed` for one that is not what was stored, and stores it again."""
+        files = await asyncio.to_thread(self._vault.files)
+        there = [name for name in files if f"{FOLDER}/{name}" in (self._held or {})]
+        for name in _SAMPLE.sample(there, min(CHECKED, len(there))):
+            try:
+                original = await asyncio.to_thread(_digest, self._vault.folder / name)
+            except FileNotFoundError:
+                continue
+            if await self._target.digest(f"{FOLDER}/{name}", files[name]) != original:
+                if self._held is not None:
+                    del self._held[f"{FOLDER}/{name}"]
+                raise TargetFailed(
+                    f"{self._target.name}: {FOLDER}/{name}: the target does not return what was stored; "
+                    "it is stored again"
+                )
+
+
+async def fetch_vault(target: Guarded, backups: Path, progress: Progress = silent) -> None:
+    """Download the vault of a target into a folder of backups; files that are there already stay.
+
+    Raises `TargetFailed`, and `BackupError` if there is too little room.
+    """
+    objects = await target.list(FOLDER)
+    paths = {name: backups / name for name in objects if ".." not in name}
+    wanted = [
+        name
+        for name, path in paths.items()
+        if not path.is_file() or path.stat().st_size != objects[name]
+    ]
+    total = sum(objects[name] for name in wanted)
+    free = shutil.disk_usage(backups).free
+    if free < total:
+        raise BackupError(
+            f"{backups}: the files need {total / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free: "
+            "set TMPDIR to a folder with more room"
+        )
+    done = 0
+    for name in wanted:
+        path = paths[name]
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            async for data in target.read(name, objects[name]):
+                await asyncio.to_thread(file.write, data)
+        progress(done := done + objects[name], total)
+
+
+def _digest(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with open_file(path) as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.digest()

@@ -1,0 +1,201 @@
+"""The vault of files beside the backups: each content once, sealed, and removed when no backup needs it."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver import Blobs, Store
+from chatserver.blobs.carrying import Damaged, Lost
+from chatserver.blobs.service import BlobService
+from chatserver.cluster.installation import epoch
+from chatserver.config.sections import BlobsConfig
+from chatserver.copies.archive.errors import Corrupted
+from chatserver.copies.backup.clearing import clear_vault
+from chatserver.copies.backup.keeping import Keeping, Refill
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.restore import restore
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.take import BackupSettings, take
+from chatserver.copies.backup.vault import CHUNK_BYTES, Vault, name_of
+from chatserver.copies.backup.verify import verify
+from chatserver.runtime.measure import Measures
+from chatserver.testing.blobs import given
+from tests.backup.seed import seed
+from tests.blobs.memory import MemoryBlobs
+from tests.waiting import until
+
+Empty = Callable[[str], Any]
+KEY, NEXT = Key(bytes(range(32))), Key(bytes(32), [Key(bytes(range(32)))])
+CONTENTS = (b"", b"x", bytes(CHUNK_BYTES), os.urandom(2 * CHUNK_BYTES + 7))
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def read(vault: Vault, content: bytes) -> bytes:
+    async with aclosing(vault.read(sha256(content))) as parts:
+        return b"".join([part async for part in parts])
+
+
+@pytest.mark.parametrize("key", [KEY, None], ids=["sealed", "plain"])
+async def test_what_was_put_is_read(key: Key | None, tmp_path: Path) -> None:
+    vault = Vault(tmp_path, key)
+    for content in CONTENTS:
+        parts = [content[start : start + 300_001] for start in range(0, len(content), 300_001)]
+        await vault.put(sha256(content), given(parts))
+        assert await read(vault, content) == content
+        path = vault.folder / name_of(sha256(content), key)
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert (sha256(content) in str(path)) is (key is None)
+    with pytest.raises(Damaged, match="it is not in the backup"):
+        await read(vault, b"another")
+
+
+@pytest.mark.parametrize("key", [KEY, None], ids=["sealed", "plain"])
+async def test_each_change_is_found(key: Key | None, tmp_path: Path) -> None:
+    vault, content = Vault(tmp_path, key), os.urandom(CHUNK_BYTES + 100)
+    await vault.put(sha256(content), given([content]))
+    path = vault.folder / name_of(sha256(content), key)
+    whole = path.read_bytes()
+    for place in (0, 20, 30, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(Damaged):
+            await read(vault, content)
+    for changed in (whole[:-1], whole + b"x", whole[:CHUNK_BYTES], b"", whole + whole[16:]):
+        path.write_bytes(changed)
+        with pytest.raises(Damaged):
+            await read(vault, content)
+    other = b"other"
+    await vault.put(sha256(other), given([other]))
+    path.write_bytes((vault.folder / name_of(sha256(other), key)).read_bytes())
+    with pytest.raises(Damaged):
+        await read(vault, content)
+
+
+async def test_files_of_an_old_key_are_read_and_new_ones_get_the_new_key(tmp_path: Path) -> None:
+    await Vault(tmp_path, KEY).put(sha256(b"old"), given([b"old"]))
+    vault = Vault(tmp_path, NEXT)
+    assert await read(vault, b"old") == b"old"
+    assert not vault.has(sha256(b"old"))  # a backup with the new key has all of its files under it
+    with pytest.raises(Damaged):
+        await read(Vault(tmp_path, None), b"old")
+
+
+async def test_a_put_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield bytes(3 * CHUNK_BYTES)
+        raise Damaged("lost")
+
+    vault = Vault(tmp_path, KEY)
+    with pytest.raises(Damaged, match="lost"):
+        await vault.put(sha256(b"x"), broken())
+    assert [path for path in vault.folder.rglob("*") if path.is_file()] == []
+
+
+def installation(store: Store, place: Blobs, known: str) -> BlobService:
+    return BlobService(store, place, BlobsConfig(), lambda: known, Measures())
+
+
+async def test_backups_share_files_until_none_needs_them(empty: Empty, tmp_path: Path) -> None:
+    shelf, place = Shelf(tmp_path), MemoryBlobs()
+    vault = Vault(tmp_path, KEY)
+    keeping = Keeping(place, vault, pytest.fail)
+    settings = BackupSettings(part_bytes=1 << 20, key=KEY)
+    async with empty("memory") as store:
+        await seed(store)
+        files = installation(store, place, await epoch(store))
+        first, second = [
+            await files.take("u1", given([name]), name=name.decode()) for name in (b"1", b"2")
+        ]
+        for blob in (first, second):
+            await files.refer(blob.id, "m")
+        one, manifest = await take(store, shelf, settings, files=keeping)
+        assert (manifest.files, manifest.lost_files) == (2, 0)
+        assert manifest.file_bytes > 0
+        await files.purge(first.id)
+        third = await files.take("u1", given([b"3"]))
+        _, manifest = await take(store, shelf, settings, files=keeping)
+        assert manifest.files == 2
+        names = {each: name_of(each.sha256, KEY) for each in (first, second, third)}
+        assert vault.files().keys() == set(names.values())
+        assert await clear_vault(shelf, KEY) == 0
+        for name in names.values():
+            os.utime(vault.folder / name, (0, 0))
+        assert await clear_vault(shelf, KEY) == 0, "the first backup needs the first file"
+        assert [each async for each in _lines(Backup(one, KEY))] == sorted(
+            [names[first], names[second]]
+        )
+        shelf.rotate(datetime.now(UTC), 0, 1)
+        assert await clear_vault(shelf, KEY) == 1
+        assert vault.files().keys() == {names[second], names[third]}
+        other = b"of a change that was shipped"
+        await vault.put(sha256(other), given([other]))
+        assert await clear_vault(shelf, KEY) == 0
+        [left] = shelf.all()
+        for path in left.iterdir():
+            path.unlink() if path.is_file() else None
+        assert await clear_vault(shelf, KEY) == 0, "without a backup nothing is removed"
+
+
+async def _lines(backup: Backup) -> AsyncIterator[str]:
+    for name in sorted(await backup.files()):
+        yield name
+
+
+async def test_verifying_and_restoring_tell_of_lost_files(empty: Empty, tmp_path: Path) -> None:
+    shelf, place = Shelf(tmp_path), MemoryBlobs()
+    vault, settings = Vault(tmp_path, None), BackupSettings(part_bytes=1 << 20)
+    lost: list[Lost] = []
+    async with empty("memory") as store:
+        await seed(store)
+        files = installation(store, place, await epoch(store))
+        whole, gone, later = [await files.take("u1", given([n])) for n in (b"1", b"22", b"333")]
+        for blob in (whole, gone):
+            await files.refer(blob.id, "plugin:it:m")
+        del place.contents[gone.pieces[0].key]
+        del place.contents[later.pieces[0].key]  # nothing refers to it
+        path, manifest = await take(
+            store, shelf, settings, files=Keeping(place, vault, lost.append)
+        )
+        assert (manifest.files, manifest.lost_files) == (1, 2)
+        assert [(each.blob, each.rooms) for each in lost] == [(gone.id, ("plugin:it:m",))]
+    backup = Backup(path, None)
+    lost.clear()
+    async with empty("memory") as scratch:
+        await verify(backup, scratch, vault=vault, on_lost=lost.append)
+    assert [each.blob for each in lost] == [gone.id]
+    new = MemoryBlobs()
+    lost.clear()
+    async with empty("memory") as fresh:
+        refill = Refill(new, vault, lost.append)
+        await restore(backup, fresh, refill=refill)
+        assert (refill.files, refill.new, refill.lost, refill.is_foreign) == (3, 1, 1, False)
+        again = installation(fresh, new, await epoch(fresh))
+        assert [part async for part in again.read(await again.get(whole.id))] == [b"1"]
+        await again.take("u1", given([b"the place is the restored installation's"]))
+    assert [each.blob for each in lost] == [gone.id]
+    (vault.folder / name_of(whole.sha256, None)).unlink()
+    async with empty("memory") as scratch:
+        with pytest.raises(Corrupted, match=f"{whole.id}.*it is not in the backup"):
+            await verify(backup, scratch, vault=vault)
+
+
+async def test_new_files_follow_beside_the_newest_backup(empty: Empty, tmp_path: Path) -> None:
+    place, vault = MemoryBlobs(), Vault(tmp_path, KEY)
+    async with empty("memory") as store:
+        files = installation(store, place, await epoch(store))
+        blob = await files.take("u1", given([b"new"]))
+        running = asyncio.create_task(Keeping(place, vault, pytest.fail).run(store))
+        await until(lambda: asyncio.to_thread(vault.has, blob.sha256))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await read(vault, b"new") == b"new"
