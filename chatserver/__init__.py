@@ -158,6 +158,7 @@ from chatserver.roomlog.room import Room
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
 from chatserver.runtime.signing import signed_headers, signing_key
+from chatserver.runtime.singleflight import SingleFlight
 from chatserver.search.normalisation import nfkc
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.connections import Connections
@@ -315,6 +316,7 @@ __all__ = [
     "Service",
     "Settings",
     "SignIn",
+    "SingleFlight",
     "Socket",
     "SocketDoor",
     "SocketEnd",

@@ -147,6 +147,7 @@ export default {
   "error.auth.flow": "このサインインは終了しました。最初からやり直してください。",
   "error.auth.last": "これはこのアカウントにサインインする唯一の方法です。",
   "error.auth.refused": "サインインは受け付けられませんでした。",
+  "error.auth.unavailable": "サインインのサービスは現在利用できません。しばらくしてからもう一度お試しください。",
   "error.auth.closed": "このサーバーでは新規登録を受け付けていません。",
   "error.user.exists": "このユーザー名は既に使われています。",
   "error.user.not_found": "ユーザーが見つかりません。",
@@ -222,5 +223,9 @@ export default {
   "why.at.form": "日時の形式が正しくありません。",
   "why.at.past": "これからの日時を指定してください。",
   "why.at.far": "日時が先すぎます。",
+  "why.provider.cancelled": "サインインは認証サービス側で取り消されました。",
+  "why.provider.answer": "認証サービスからの応答が正しくありません。もう一度サインインしてください。",
+  "why.provider.group": "ここにサインインできるグループに所属していません。",
+  "why.provider.anew": "認証サービスで再サインインが行われませんでした。",
   "why.changes.count": "このメッセージはこれ以上変更できません。",
 };
