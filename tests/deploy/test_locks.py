@@ -23,6 +23,7 @@ EXTRAS = {
         "graphiql",
         "s3",
         "sftp",
+        "oidc",
         "deploy",
         "opentelemetry",
     },
