@@ -170,7 +170,10 @@ class Return(LoginHandler):
         self.service.rates.take(None, self.address)
         try:
             values = parse_qsl(
-                self.request.body.decode(), keep_blank_values=True, max_num_fields=VALUES_MOST
+                self.request.body.decode(),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=VALUES_MOST,
             )
         except ValueError as error:
             raise ChatError("request.invalid", "The form cannot be read.") from error
