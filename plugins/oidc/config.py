@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from chatserver import ServerRole, Settings
 
-ICON = "M14 3v15l-4 2V5zM10 9c-4 .5-7 2.500-7 5.500S6 19.500 10 20M14 9c2.500.3 4.500 1 6 2l-1.500 1.500H21V9"
+ICON = "M14 3v15l-4 2V5zM10 9c-4 .5-7 2.5-7 5.5S6 19.5 10 20M14 9c2.5.3 4.5 1 6 2l-1.5 1.5H21V9"
 # Signatures by a private key that only the provider has. HS256 and `none` are never accepted.
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),

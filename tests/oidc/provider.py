@@ -19,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-CLIENT, SECRET = "chat server", "a secret: with % signs"
+CLIENT, SECRET = "chat server", "a+secret: with %41 signs"
 PAGE = """<!doctype html><title>Provider</title><h1>Provider</h1>
 <form method="post"><button id="yes" name="action" value="yes">Sign in</button>
 <button id="no" name="action" value="no">Cancel</button></form>"""
@@ -48,12 +48,19 @@ class Key:
         return jwt.encode(dict(claims), self.private, alg, _changed({"kid": self.kid}, head))
 
 
+class Published:
+    """A key as a provider publishes it, whatever it says."""
+
+    def __init__(self, public: dict[str, Any]) -> None:
+        self.public = public
+
+
 class Provider:
     """The provider. Its fields may be changed at any time."""
 
     def __init__(self) -> None:
         self.key = Key("first")
-        self.published = [self.key]
+        self.published: list[Key | Published] = [self.key]
         self.metadata: dict[str, Any] = {}  # changes
         self.person: dict[str, Any] = {"sub": "1001", "preferred_username": "ada", "name": "Ada"}
         self.changes: dict[str, Any] = {}  # of the ID token; None leaves a claim out

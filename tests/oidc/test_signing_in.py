@@ -9,6 +9,8 @@ import pytest
 from chatserver import ServerRole
 from chatserver.testing.loginmethods import LoginMethodContract
 from chatserver.testing.running import Chat
+from chatserver_plugins.oidc.claims import identity_of
+from chatserver_plugins.oidc.config import Provider as ProviderSettings
 from tests.oidc.chatting import (
     URL,
     asked,
@@ -143,6 +145,27 @@ async def test_claims_are_read_from_the_userinfo_too(provider: Provider) -> None
         assert (await sign_in(chat, provider)).json["user"]["name"] == "Eve"
         provider.userinfo = {"sub": "2", "preferred_username": "mallory"}
         assert reason_of(await sign_in(chat, provider)) == "answer"
+
+
+async def test_what_is_signed_counts_more_than_the_userinfo(provider: Provider) -> None:
+    provider.userinfo = {"groups": ["chat"]}
+    async with chatting(provider, userinfo=True, required_groups=["chat"]) as chat:
+        provider.changes = {"groups": ["others"]}
+        assert reason_of(await sign_in(chat, provider)) == "group"
+        provider.changes = {}
+        assert (await sign_in(chat, provider)).json["token"]
+
+
+def test_an_account_belongs_to_an_issuer_and_not_to_a_name_in_the_settings() -> None:
+    first, second = (
+        identity_of({"sub": "1"}, settings_of(issuer=f"https://{host}.example"))
+        for host in ("one", "two")
+    )
+    assert first.subject != second.subject
+
+
+def settings_of(**changes: str) -> ProviderSettings:
+    return ProviderSettings(client_id="chat", client_secret="s", **changes)
 
 
 async def test_a_second_factor_of_the_provider_replaces_ours_if_it_is_trusted(

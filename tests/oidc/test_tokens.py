@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from chatserver_plugins.oidc import published
 from tests.oidc.chatting import begin, chatting, code_of, proceed, reason_of, sign_in
-from tests.oidc.provider import CLIENT, SECRET, Key, Provider, hmac_signed
+from tests.oidc.provider import CLIENT, SECRET, Key, Provider, Published, hmac_signed
 
 NOW = int(time.time())
 
@@ -86,6 +86,10 @@ async def test_a_token_must_be_signed_by_the_provider(provider: Provider) -> Non
         signed_by_secret(SECRET.encode()),
         signed_by_secret(public_bytes(provider.key)),
         stranger.sign,
+        # A key that the token brings along is no key.
+        lambda claims: stranger.sign(claims, kid="own", jwk=stranger.public),
+        lambda claims: stranger.sign(claims, kid="own", jku="https://evil.example/keys"),
+        lambda claims: provider.key.sign(claims, crit=["x"], x=1),
         lambda claims: provider.key.sign(claims, alg="RS512"),
         lambda claims: provider.key.sign(claims, kid="unknown"),
         lambda claims: provider.key.sign(claims)[:-8] + "AAAAAAAA",
@@ -105,13 +109,16 @@ async def test_a_token_must_be_signed_by_the_provider(provider: Provider) -> Non
 async def test_a_published_secret_is_no_key(provider: Provider) -> None:
     """A provider that lists the client's secret as a key, as some do for HS256."""
 
-    class Shared(Key):
-        @property
-        def public(self) -> dict[str, Any]:
-            return {"kty": "oct", "kid": "first", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXM"}
-
+    shared = {"kty": "oct", "kid": "first", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXM"}
     async with chatting(provider) as chat:
-        provider.published = [Shared("first")]
+        provider.published = [Published(shared)]
+        provider.sign = signed_by_secret(b"secret-secret-secret-secret-s")
+        assert reason_of(await sign_in(chat, provider)) == "answer"
+
+
+async def test_a_key_that_cannot_be_read_is_no_key(provider: Provider) -> None:
+    async with chatting(provider) as chat:
+        provider.published = [Published({"kty": "RSA", "kid": "first", "n": "!", "e": 5})]
         assert reason_of(await sign_in(chat, provider)) == "answer"
 
 
@@ -122,13 +129,8 @@ async def test_other_kinds_of_keys(provider: Provider, alg: str) -> None:
         private, kind = ec.generate_private_key(ec.SECP256R1()), jwt.algorithms.ECAlgorithm
     else:
         private, kind = ed25519.Ed25519PrivateKey.generate(), jwt.algorithms.OKPAlgorithm
-
-    class Other(Key):
-        @property
-        def public(self) -> dict[str, Any]:
-            return kind.to_jwk(private.public_key(), as_dict=True) | {"kid": "other"}
-
-    provider.published.append(Other("other"))
+    public = kind.to_jwk(private.public_key(), as_dict=True) | {"kid": "other"}
+    provider.published.append(Published(public))
     provider.sign = lambda claims: jwt.encode(claims, private, alg, {"kid": "other"})
     async with chatting(provider) as chat:
         assert (await sign_in(chat, provider)).json["token"]
@@ -138,6 +140,11 @@ async def test_other_kinds_of_keys(provider: Provider, alg: str) -> None:
 
 async def test_without_a_key_id_there_must_be_one_key_that_fits(provider: Provider) -> None:
     provider.sign = lambda claims: provider.key.sign(claims, kid=None)
+    async with chatting(provider) as chat:
+        assert (await sign_in(chat, provider)).json["token"]
+    curve = ec.generate_private_key(ec.SECP256R1()).public_key()
+    other_kind = jwt.algorithms.ECAlgorithm.to_jwk(curve, as_dict=True)
+    provider.published = [provider.key, Published(other_kind)]
     async with chatting(provider) as chat:
         assert (await sign_in(chat, provider)).json["token"]
     provider.published = [provider.key, Key("second")]
