@@ -36,8 +36,7 @@ class ProviderSessions:
         try:
             user = await self._user(method, issuer, claims)
             if user is not None:
-                sid = str(claims.get("sid", ""))
-                await self._service.accounts.end_sessions(user, method, sid)
+                await self._service.accounts.end_sessions(user, method, claims.get("sid", ""))
         except BaseException:
             await self._records.delete(used)
             raise
@@ -46,9 +45,9 @@ class ProviderSessions:
     async def _user(self, method: str, issuer: str, claims: Mapping[str, Any]) -> str | None:
         """The id of the user whom a logout token names."""
         if "sub" in claims:
-            subject = subject_of(issuer, str(claims["sub"]))
+            subject = subject_of(issuer, claims["sub"])
         else:
-            found = await self._records.get(_key("sid", method, str(claims["sid"])))
+            found = await self._records.get(_key("sid", method, claims["sid"]))
             if found is None:
                 return None
             subject = found.decode()

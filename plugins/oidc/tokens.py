@@ -47,8 +47,9 @@ class Tokens:
             raise InvalidToken("no event of a logout")
         if "nonce" in claims:
             raise InvalidToken("a nonce, which a logout token has not")
-        if not (_text(claims, "sub") or _text(claims, "sid")):
-            raise InvalidToken("neither sub nor sid")
+        named = [name for name in ("sub", "sid") if name in claims]
+        if not named or not all(_text(claims, name) for name in named):
+            raise InvalidToken("neither sub nor sid, or one that is no text")
         if not _text(claims, "jti"):
             raise InvalidToken("no jti")
         if time.time() - claims["iat"] > LOGOUT_SECONDS + LEEWAY_SECONDS:

@@ -143,6 +143,9 @@ async def test_a_token_counts_once(provider: Provider) -> None:
         {"sub": None},
         {"sub": ""},
         {"sub": 1001},
+        {"sid": ""},
+        {"sid": 5},
+        {"sid": ["s1"]},
     ],
 )
 async def test_a_token_that_is_not_valid_ends_nothing(
