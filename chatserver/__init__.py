@@ -178,6 +178,7 @@ from chatserver.runtime.clock import text_of as time_text
 from chatserver.runtime.measure import Counter, Gauge, Histogram, Measures
 from chatserver.runtime.rate import Bucket, address_network, too_fast
 from chatserver.runtime.signing import signed_headers, signing_key
+from chatserver.runtime.singleflight import SingleFlight
 from chatserver.search.normalisation import nfkc
 from chatserver.service.commands import ArgumentView, CommandOutcome, CommandView, Suggested
 from chatserver.service.connections import Connections
@@ -362,6 +363,7 @@ __all__ = [
     "Settings",
     "SignIn",
     "SignedIn",
+    "SingleFlight",
     "Socket",
     "SocketDoor",
     "SocketEnd",

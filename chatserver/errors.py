@@ -39,7 +39,7 @@ CODES: dict[str, Meaning] = {
     "auth.last": Meaning(409, "never", "This is the only way to sign in to the account."),
     "auth.refused": Meaning(403, "never", "The sign-in was refused."),
     "auth.unavailable": Meaning(
-        503, "later", "The service that knows this account does not answer."
+        503, "later", "The service that signs people in is not available at the moment."
     ),
     "user.exists": Meaning(409, "never", "This user name is taken."),
     "user.not_found": Meaning(404, "never", "There is no such user."),

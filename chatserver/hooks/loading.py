@@ -81,10 +81,10 @@ class Plugins:
         """
         self._before, self._anew = before, anew
         self._classes: dict[str, type[Any]] = dict(before._classes) if before else {}
-        shared = before._shared if before else shared
+        self._shared: Path = before._shared if before else shared or data
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(Hooks)
-        self._config, self._data, self._shared = config, data, shared or data
+        self._config, self._data = config, data
         self.all: list[Plugin] = []
         self._policies: dict[str, Policy] = {}
         sources = discover(config)

@@ -51,7 +51,8 @@ class LoginRedirect(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="redirect"
 ):
     """A step at another server: the browser goes to `url`, an http or https address, and comes back to
-    `LoginFlow.return_url` with `state` in the query. The answer has all values of that query. `keep` as in `LoginForm`.
+    `LoginFlow.return_url` with `state` in the query, or in a form that is posted there. The answer has all values of
+    that query or form. `keep` as in `LoginForm`.
     """
 
     url: str

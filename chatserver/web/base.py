@@ -54,6 +54,7 @@ class BaseHandler(RequestHandler):
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
     open_bytes: ClassVar[int | None] = None  # of a body before sign-in; more needs a session
     streams_body = False  # the handler is called before the body is read
+    answers_any_origin = False  # also requests other than GET from pages of other origins
     has_body = False  # true in the subclass that `bodies.py` makes for requests with a body
 
     def initialize(self, gate: Gate) -> None:
@@ -80,7 +81,8 @@ class BaseHandler(RequestHandler):
         if self.gate.draining and not self.answers_while_draining:
             raise ChatError("server.draining", after_ms=1000)
         self.gate.check_rate(self.address)
-        if self.request.method not in ("GET", "HEAD") and self.access.is_foreign(self.request):
+        is_reading = self.request.method in ("GET", "HEAD") or self.answers_any_origin
+        if not is_reading and self.access.is_foreign(self.request):
             raise ChatError("request.origin")
 
     async def admit_body(self) -> None:

@@ -4,7 +4,7 @@ Each handler parses, calls the service, and replies; `ROUTES` is the table of ad
 """
 
 from typing import Annotated
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ from chatserver.model import User
 from chatserver.service.login.identities import Linked
 from chatserver.service.login.logins import Begun, Finished, MethodView, Progress, SignedIn
 from chatserver.service.login.sessions import OwnSession
+from chatserver.service.login.steps import RETURN_PATH, VALUES_MOST
 from chatserver.web.api import CREDENTIALS_BYTES, GivenEmail, SessionHandler
 from chatserver.web.base import BaseHandler
 
@@ -163,6 +164,28 @@ class Proceed(LoginHandler):
 class Return(LoginHandler):
     """A browser comes back from another server. It is led into the page, which asks for what is next."""
 
+    json_methods = frozenset()
+    answers_any_origin = True  # `post` does nothing that `get` does not
+
+    async def post(self) -> None:
+        """The other server's page posts a form (OAuth 2.0 Form Post Response Mode).
+
+        A browser sends no cookies with a form of another site, but it does when it is sent on with a GET.
+        """
+        self.service.rates.take(None, self.address)
+        try:
+            values = parse_qsl(
+                self.request.body.decode(),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=VALUES_MOST,
+            )
+        except ValueError as error:
+            raise ChatError("request.invalid", "The form cannot be read.") from error
+        self.set_status(303)
+        self.set_header("Location", f"{RETURN_PATH}?{urlencode(values)}")
+        self.finish()
+
     async def get(self) -> None:
         self.service.rates.take(None, self.address)
         back, place = "/", "failed"
@@ -281,7 +304,7 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
     (r"/api/v1/login/methods", Methods, "/api/v1/login/methods"),
     (r"/api/v1/login/begin", Begin, "/api/v1/login/begin"),
     (r"/api/v1/login/proceed", Proceed, "/api/v1/login/proceed"),
-    (r"/api/v1/login/return", Return, "/api/v1/login/return"),
+    (RETURN_PATH, Return, RETURN_PATH),
     (r"/api/v1/me/sessions", Sessions, "/api/v1/me/sessions"),
     (r"/api/v1/me/sessions/([^/]+)", OneSession, "/api/v1/me/sessions/ID"),
     (r"/api/v1/me/identities", Identities, "/api/v1/me/identities"),

@@ -16,7 +16,15 @@ const INPUTS = {
   new_password: { type: "password", autocomplete: "new-password" },
   code: { type: "text", autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false" },
 };
-const ENDED = ["auth.flow", "auth.refused", "auth.invalid", "auth.closed", "action.refused", "plugin.failed"];
+const ENDED = [
+  "auth.flow",
+  "auth.refused",
+  "auth.unavailable",
+  "auth.invalid",
+  "auth.closed",
+  "action.refused",
+  "plugin.failed",
+];
 
 class LoginSteps extends View {
   api;

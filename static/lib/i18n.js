@@ -52,7 +52,14 @@ export function said(text) {
 }
 
 // Codes of many reasons.
-const SAYING_WHY = new Set(["request.invalid", "action.refused", "message.refused", "command.invalid", "limit.count"]);
+const SAYING_WHY = new Set([
+  "request.invalid",
+  "auth.refused",
+  "action.refused",
+  "message.refused",
+  "command.invalid",
+  "limit.count",
+]);
 
 /**
  * Why the server refused, in the reader's language: by `detail.field` and `detail.reason`, else by the code

@@ -216,7 +216,7 @@ export default {
   "error.auth.flow": "このサインインは終了しました。最初からやり直してください。",
   "error.auth.last": "これはこのアカウントにサインインする唯一の方法です。",
   "error.auth.refused": "サインインは受け付けられませんでした。",
-  "error.auth.unavailable": "このアカウントを管理するサービスが応答しません。",
+  "error.auth.unavailable": "サインインのサービスは現在利用できません。しばらくしてからもう一度お試しください。",
   "error.auth.closed": "このサーバーでは新規登録を受け付けていません。",
   "error.user.exists": "このユーザー名は既に使われています。",
   "error.user.not_found": "ユーザーが見つかりません。",
@@ -310,5 +310,9 @@ export default {
   "why.passkey.invalid": "パスキーの応答が正しくありません。",
   "why.passkey.copied": "このパスキーは複製された可能性があるため、受け付けませんでした。削除してください。",
   "why.passkey.none": "このアカウントにはパスキーがありません。",
+  "why.provider.cancelled": "サインインは認証サービス側で取り消されました。",
+  "why.provider.answer": "認証サービスからの応答が正しくありません。もう一度サインインしてください。",
+  "why.provider.group": "ここにサインインできるグループに所属していません。",
+  "why.provider.anew": "認証サービスで再サインインが行われませんでした。",
   "why.changes.count": "このメッセージはこれ以上変更できません。",
 };

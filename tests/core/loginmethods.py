@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from chatserver.errors import ChatError
 from chatserver.hooks.login import (
     Identity,
     LoginClient,
@@ -108,6 +109,11 @@ class Elsewhere:
 
     async def proceed(self, flow: LoginFlow, answer: Mapping[str, str]) -> LoginStep:
         assert flow.kept == {"nonce": "n"}
+        if answer.get("error") == "away":
+            raise ChatError("auth.unavailable")
+        if answer.get("error") == "stale":
+            detail: dict[str, object] = {"field": "password", "reason": "long"}
+            raise ChatError("auth.refused", "Too old.", detail=detail)
         if answer.get("error"):
             return Refusal("Denied there.")
         return LoginDone(identity=Identity(subject=answer["code"], username=answer["code"]))

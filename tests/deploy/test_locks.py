@@ -26,6 +26,7 @@ EXTRAS = {
         "s3",
         "sftp",
         "smtp",
+        "oidc",
         "deploy",
         "opentelemetry",
     },

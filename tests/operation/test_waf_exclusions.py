@@ -14,6 +14,7 @@ from tests.waiting import wait_until
 
 ATTACK = "1' UNION SELECT 1,2 FROM users-- <script>alert(1)</script>"
 ROOM = "/api/v1/rooms/06h1w46y97wh380z0cja"
+RETURN = "/api/v1/login/return"
 MESSAGE = f"{ROOM}/messages/06h1w46y97wh380z0cja-10"
 
 
@@ -23,6 +24,12 @@ def json_request(path: str, body: str, method: str = "POST") -> bytes:
 
 def field(name: str, path: str, method: str = "POST") -> bytes:
     return json_request(path, f'{{"{name}": "{ATTACK}"}}', method)
+
+
+def form_request(path: str, **fields: str) -> bytes:
+    """A form that is posted, as a provider's page does."""
+    body = "&".join(f"{name}={quote(value)}" for name, value in fields.items()).encode()
+    return request("POST", path, "Content-Type: application/x-www-form-urlencoded", body=body)
 
 
 def by_get(**parameters: str) -> bytes:
@@ -57,11 +64,32 @@ EXCLUSIONS: dict[str, tuple[list[bytes], list[bytes]]] = {
         [field("old", "/api/v1/me/password", "PUT"), field("new", "/api/v1/me/password", "PUT")],
         [field("other", "/api/v1/me/password", "PUT"), field("old", "/api/v1/login")],
     ),
-    "9590200": (
+    "9590220": (
         [field("name", "/api/v1/me/passkeys/0123456789abcdef", "PATCH")],
         [
             field("other", "/api/v1/me/passkeys/0123456789abcdef", "PATCH"),
             field("name", "/api/v1/me/passkeys", "PATCH"),
+        ],
+    ),
+    "9590200": (
+        [
+            request("GET", f"{RETURN}?state=s&code={quote(ATTACK)}"),
+            request("GET", f"{RETURN}?state=s&error=x&error_description={quote(ATTACK)}"),
+        ],
+        [
+            request("GET", f"{RETURN}?state={quote(ATTACK)}&code=c"),
+            request("GET", f"/api/v1/login/methods?code={quote(ATTACK)}"),
+        ],
+    ),
+    "9590210": (
+        [
+            form_request(RETURN, state="s", code="c"),
+            form_request("/api/v1/oidc/company/logout", logout_token="eyJ0.eyJ1.x-_y"),
+        ],
+        [
+            form_request("/api/v1/login", username="ada", password="x"),
+            form_request(RETURN, state=ATTACK, code="c"),
+            form_request("/api/v1/oidc/company/logout", other=ATTACK),
         ],
     ),
     "values\\./": (

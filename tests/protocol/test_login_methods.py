@@ -144,6 +144,40 @@ async def test_a_browser_that_comes_back_is_led_into_the_page(server: Running) -
     assert again.headers["location"] == "/#login=failed"
 
 
+async def test_another_server_may_post_a_form(server: Running) -> None:
+    """Its page is of another site, so the browser brings no cookie, and is sent on to bring it."""
+    first = await begin(server, "elsewhere")
+    state = first.json()["flow"]
+    form = {"state": state, "code": "päul & co", "x": ""}
+    foreign = {"Origin": "https://login.example.org"}
+    url = f"http://127.0.0.1:{server.port}/api/v1/login/return"
+    async with httpx.AsyncClient() as client:
+        posted = await client.post(url, data=form, headers=foreign)
+        assert posted.status_code == 303 and "set-cookie" not in posted.headers
+        assert dict(httpx.URL(posted.headers["location"]).params) == form
+        assert posted.headers["location"].startswith("/api/v1/login/return?")
+        for body in (b"state=%FF", b"\xff", b"&".join(b"%d=" % number for number in range(40))):
+            refused = await client.post(url, content=body, headers=foreign)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (
+                400,
+                "request.invalid",
+            )
+    answer = await server.http("GET", posted.headers["location"], headers=held(first))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+async def test_a_reason_comes_with_its_name_for_translations(server: Running) -> None:
+    for error, status, code in (("stale", 403, "auth.refused"), ("away", 503, "auth.unavailable")):
+        first = await begin(server, "elsewhere")
+        path = f"/api/v1/login/return?state={first.json()['flow']}&error={error}"
+        answer = await server.http("GET", path, headers=held(first))
+        flow = answer.headers["location"].removeprefix("/#login=")
+        shown = await proceed(server, flow, None, headers=held(first))
+        assert (shown.status_code, shown.json()["error"]["code"]) == (status, code)
+        found = shown.json()["error"].get("detail")
+        assert found == ({"field": "password", "reason": "long"} if error == "stale" else None)
+
+
 async def test_a_browser_that_was_refused_elsewhere_learns_why_in_the_page(server: Running) -> None:
     first = await begin(server, "elsewhere")
     path = f"/api/v1/login/return?state={first.json()['flow']}&error=denied"

@@ -228,6 +228,7 @@ async def test_every_http_answer_validates(server: Running) -> None:
         ("POST", "/api/v1/email/confirm"),  # needs a mail
         ("POST", "/api/v1/rooms/ID/messages/ID/interactions"),  # needs a plugin
         ("GET", "/api/v1/login/return"),  # leads on; no JSON
+        ("POST", "/api/v1/login/return"),  # as above
         ("DELETE", "/api/v1/me/identities/ID"),  # needs a method of a plugin
     }
     refused = await anna.http("GET", "/api/v1/me")  # signed out

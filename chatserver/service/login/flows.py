@@ -33,6 +33,7 @@ class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
 
     code: str
     text: str
+    detail: dict[str, object] = {}
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -162,7 +162,7 @@ class Steps:
         if isinstance(pending.step, LoginForm | LoginRedirect):
             return Turn(flow, secret, pending, pending.step)
         await self.flows.take(flow, secret)
-        raise ChatError(pending.step.code, pending.step.text)
+        raise ChatError(pending.step.code, pending.step.text, detail=pending.step.detail)
 
     async def switch(self, flow: str, secret: str, name: str, client: LoginClient) -> Turn:
         """Begin another challenge instead, of the same group. Raises `ChatError` auth.flow, request.invalid."""
@@ -224,7 +224,8 @@ class Steps:
         """Keep the error by which a sign-in ended, for its client to look at; returns the id."""
         flow = new_secret()
         code = error.code if error.code in CODES else "auth.refused"  # a plugin may have its own
-        ended = msgspec.structs.replace(pending, step=Refused(code, error.text), kept={})
+        refused = Refused(code, error.text, error.detail)
+        ended = msgspec.structs.replace(pending, step=refused, kept={})
         await self.flows.put(flow, ended)
         return flow
 

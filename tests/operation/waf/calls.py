@@ -81,6 +81,12 @@ async def call_every_address(
     await ask("POST", "/api/v1/login", json={"username": "nobody", "password": "' OR '1'='1' --"})
     step = {"flow": "unknown", "answer": {"password": "' OR '1'='1' -- ${jndi:x}"}}
     await ask("POST", "/api/v1/login/proceed", json=step)
+    back = {"state": "Ab-_9--x", "code": "4/0Ab--_x.M.C5' OR 1=1 --", "iss": "https://id.example/a"}
+    await ask("GET", "/api/v1/login/return", params=back)
+    foreign = {"Origin": "https://id.example"}
+    await ask("POST", "/api/v1/login/return", data=back, headers=foreign)
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lkIn0.Ab-_--x9"
+    await ask("POST", "/api/v1/oidc/company/logout", data={"logout_token": token})
     passwords = {"old": "' UNION SELECT 1 --", "new": "<script>alert(1)</script>"}
     await ask("PUT", "/api/v1/me/password", json=passwords, headers=member)
     other, username = await me(member), ODD_NAMES[0]
