@@ -47,8 +47,8 @@ class Doors:
         for front, inside in self._fronts:
             front.request_callback = addresses.inner if inside else addresses.public
 
-    def send_away(self, plugins: Collection[str]) -> int:
-        """End the open sockets and streams of these plugins as at a restart. Returns their number."""
+    def send_away(self, plugins: Collection[str]) -> None:
+        """End the open sockets and streams of these plugins as at a restart."""
         found = [
             each
             for each in self._gate.service.connections
@@ -56,4 +56,3 @@ class Doors:
         ]
         for each in found:
             each.send_away()
-        return len(found)

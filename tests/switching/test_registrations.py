@@ -3,13 +3,18 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from chatserver.errors import ChatError
+from chatserver.hooks.loading import hook_names
+from chatserver.hooks.registering import BY_HOOK
+from chatserver.switching.parts import DOORS, LOOKED_UP, parts
 from chatserver.testing.running import Person
+from tests.switching.plugins.whole import Plugin
 from tests.switching.served import Site, served
 from tests.waiting import until
 
@@ -100,6 +105,18 @@ GONE = {
     "register_login_methods": [],
     "measures": None,
 }
+
+
+def test_every_registration_has_a_line_and_a_place() -> None:
+    hooks = {name for name in hook_names() if name.startswith("register_")} - {"register_cli"}
+    assert hooks == set(BY_HOOK)
+    nothing: Any = mock.MagicMock()
+    placed = {part.hook for part in parts(nothing, nothing, nothing, nothing, "")}
+    of_its_own = {"register_graphql", "register_backup_schemes"}  # read by plugins; refused
+    assert placed | set(DOORS) | set(LOOKED_UP) | of_its_own == hooks
+    assert {name for name in vars(Plugin) if name.startswith("register_")} == hooks - {
+        "register_backup_schemes"
+    }
 
 
 @pytest.mark.parametrize("begins", ["on", "off"])
