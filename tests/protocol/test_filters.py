@@ -1,12 +1,16 @@
 """A room that a plugin leaves out is found at no door, and each request costs one call."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
+from tests.protocol.client import ANSWER_SECONDS
 from tests.protocol.running import Person, Running
 
 SETTINGS = {
@@ -84,10 +88,30 @@ async def _graphql_search(scene: Scene) -> Any:
     return await query(scene.ada, '{ search(text: "tea") { nodes { id room { id } } } }')
 
 
+async def _graphql_socket(scene: Scene, document: str) -> Any:
+    url = f"ws://127.0.0.1:{scene.ada._server.port}/graphql"
+    request = HTTPRequest(url, headers={"Authorization": f"Bearer {scene.ada.token}"})
+    async with asyncio.timeout(ANSWER_SECONDS):
+        socket = await websocket_connect(request, subprotocols=["graphql-transport-ws"])
+        await socket.write_message(json.dumps({"type": "connection_init"}))
+        await socket.read_message()
+        asked = {"id": "1", "type": "subscribe", "payload": {"query": document}}
+        await socket.write_message(json.dumps(asked))
+        answer = json.loads(await socket.read_message() or "null")
+    socket.close()
+    assert answer["type"] == "next", answer
+    return answer
+
+
+async def _graphql_socket_rooms(scene: Scene) -> Any:
+    return await _graphql_socket(scene, ROOMS)
+
+
 LISTS: dict[str, tuple[Callable[[Scene], Awaitable[Any]], str]] = {
     "list over WebSocket": (_ws_rooms, "websocket"),
     "list over HTTP": (_http_rooms, "http"),
     "connection of GraphQL": (_graphql_rooms, "graphql"),
+    "connection of GraphQL over a socket": (_graphql_socket_rooms, "graphql"),
 }
 SEARCHES: dict[str, tuple[Callable[[Scene], Awaitable[Any]], str]] = {
     "search over WebSocket": (_ws_search, "websocket"),
