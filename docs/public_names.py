@@ -19,7 +19,7 @@ from chatserver import errors
 from chatserver.hooks.specs import Hooks
 
 ROOT = Path(__file__).parents[1]
-PLACE = re.compile(r'^  "([a-z.]+/v\d+)": \{', re.M)  # in places.js
+PLACE = re.compile(r'^  "([a-z.]+/v\d+)": ', re.M)  # in places.js
 
 PARTLY = {"Room": ("id", "head", "role"), "Service": OWN}  # classes of which only this is public
 

@@ -19,6 +19,7 @@ from chatserver import (
     LoginFlow,
     LoginForm,
     LoginMethod,
+    LoginMethodRemove,
     LoginStep,
     PagePart,
     Reply,
@@ -29,6 +30,7 @@ from chatserver import (
     User,
     from_extra,
     hookimpl,
+    time_text,
 )
 from chatserver_plugins.passkeys.book import (
     NAME_CHARS,
@@ -51,12 +53,12 @@ class NewName(msgspec.Struct, frozen=True):
 
 
 class PasskeyView(msgspec.Struct, frozen=True, kw_only=True):
-    """A passkey as its user sees it. Times are Unix times."""
+    """A passkey as its user sees it. Times are in RFC 3339."""
 
     id: str
     name: str
-    made: float
-    used: float | None
+    made: str
+    used: str | None
     attachment: str
     is_backed_up: bool
 
@@ -102,6 +104,7 @@ class PasskeysPlugin:
             party.domain, context.service.config.server.name, party.origins
         )
         self._accounts, self._claim = context.service.accounts, context.claim
+        self._allow = context.allow
         self.book = Book(context.records, config.passkeys_per_user)
         return [
             LoginMethod(
@@ -243,6 +246,7 @@ class PasskeysPlugin:
     async def _remove(self, request: Request) -> Reply:
         user = await request.user()
         await self._accounts.demand_recent(user, request.token)
+        await self._allow(LoginMethodRemove(method="passkeys"), user)
         identities = self._accounts.identities
         has_other = await identities.has_password(user.id) or await identities.of(user.id)
         await self.book.remove(user.id, request.parameters["id"], keep_one=not has_other)
@@ -253,8 +257,8 @@ def _shown(passkey: Passkey) -> PasskeyView:
     return PasskeyView(
         id=passkey.id,
         name=passkey.name,
-        made=passkey.made,
-        used=passkey.used,
+        made=time_text(passkey.made),
+        used=None if passkey.used is None else time_text(passkey.used),
         attachment=passkey.attachment,
         is_backed_up=passkey.is_backed_up,
     )

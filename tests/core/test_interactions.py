@@ -48,6 +48,7 @@ class Asking(NamedTuple):
     room: Room
     message: MessagePosted
     seen: list[Interaction]
+    kind: MessageData
 
     async def use(
         self, part: str, values: dict[str, list[str]] | None = None, by: User | None = None
@@ -85,7 +86,7 @@ async def asking(answer: Callable[[Interaction], Any] = lambda use: None) -> Asy
         message = await PluginMessages("ask", service).post(
             owner, room, "What?", data={"ask": {"n": 0}}, parts=PARTS, context={"secret": 5}
         )
-        yield Asking(service, owner, room, message, seen)
+        yield Asking(service, owner, room, message, seen, data)
 
 
 USES: list[tuple[str, dict[str, list[str]], dict[str, tuple[str, ...]]]] = [
@@ -171,7 +172,8 @@ async def test_a_change_of_anothers_data_is_refused() -> None:
         return InteractionReply(change=lambda data: {"other": 1})
 
     async with asking(answer) as scene:
-        scene.service.messages.data.register([("other", MessageData(name="other", schema=int))])
+        other = MessageData(name="other", schema=int)
+        scene.service.messages.data.register([("ask", scene.kind), ("other", other)])
         assert await scene.code("yes") == "message.data_invalid"
 
 

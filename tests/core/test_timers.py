@@ -647,7 +647,9 @@ async def test_what_is_set_survives_a_restart_on_a_file(tmp_path: Path) -> None:
     await second.open()
     node = Node(second, bell).start()
     await until(lambda: bell.keys == ["now"])
-    assert [due.key for due in await node.timers.list(NAME)] == ["k"]
+    while (keys := [due.key for due in await node.timers.list(NAME)]) != ["k"]:
+        assert "k" in keys  # the other one is removed once its call has ended
+        await asyncio.sleep(0.01)
     await node.stop()
     await second.close()
 

@@ -13,7 +13,7 @@ import pytest
 from authenticator import BE, BS, UP, UV, Authenticator, decoded, encoded
 from dict_records import DictRecords
 
-from chatserver import ChatError, LoginClient, StartupError
+from chatserver import ChatError, LoginClient, StartupError, time_text
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.testing.loginmethods import LoginMethodContract
@@ -114,7 +114,7 @@ async def test_somebody_signs_in_with_a_passkey_and_no_name() -> None:
             done = await sign_in(chat, device)
             assert done.json["user"]["username"] == name and done.json["token"]
         (kept,) = await own(ada)
-        assert kept["name"] == "Phone" and kept["made"] <= kept["used"] <= time.time()
+        assert kept["name"] == "Phone" and kept["made"] <= kept["used"] <= time_text(time.time())
 
 
 async def test_what_is_asked_of_browsers() -> None:

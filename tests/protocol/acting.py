@@ -133,6 +133,11 @@ CASES = {
     "remove one-time codes": Case(
         LoginMethodRemove, http=lambda s: ("DELETE", "/api/v1/me/totp", None), via="totp",
     ),
+    "remove a passkey": Case(
+        LoginMethodRemove,
+        http=lambda s: ("DELETE", "/api/v1/me/passkeys/0123456789abcdef", None),
+        via="passkeys",
+    ),
     "lock": Case(
         AccountLock,
         http=lambda s: ("PUT", f"/api/v1/users/{s.outsider.username}", {"disabled": True}),
@@ -412,11 +417,13 @@ SETTINGS = {
         "scheduled",
         "invites",
         "totp",
+        "passkeys",
         "disk_blobs",
         "uploads",
         "webhooks",
         "judge",
     ],
+    "server.public_url": "http://localhost",
     "plugin.webhooks.incoming.ci.room": HOOK_ROOM,
     "plugin.webhooks.incoming.ci.name": "CI",
     "plugin.webhooks.incoming.ci.token_sha256": sha256(HOOK_TOKEN.encode()).hexdigest(),
