@@ -20,7 +20,8 @@ FOREIGN = (
     re.compile(
         r"\binstall\b[^\n`]*[\s'\"](pluggable[-_])?chatserver(?=$|[\s'\"\[=<>~!`])", re.MULTILINE
     ),
-    re.compile(r"dependencies\s*=\s*\[[^\]]*['\"](pluggable[-_])?chatserver(?=['\"\[=<>~! ])"),
+    # A plugin may name ours, for its bounds: whoever installs a plugin has the server, so none is fetched.
+    re.compile(r"dependencies\s*=\s*\[[^\]]*['\"]chatserver(?=['\"\[=<>~! ])"),
 )
 
 
