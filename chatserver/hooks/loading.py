@@ -80,13 +80,13 @@ class Plugins:
         workers, if this is one of them.
         """
         self._before, self._anew = before, anew
-        self._classes: dict[str, type[Any]] = dict(before._classes) if before else {}
-        self._shared: Path = before._shared if before else shared or data
+        self.classes: dict[str, type[Any]] = dict(before.classes) if before else {}
+        self.shared: Path = before.shared if before else shared or data
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(Hooks)
         self._config, self._data = config, data
         self.all: list[Plugin] = []
-        self._policies: dict[str, Policy] = {}
+        self.policies: dict[str, Policy] = {}
         sources = discover(config)
         problems = [] if before else stray_sections(config, sources)
         for name in config.plugins.enabled:
@@ -114,7 +114,7 @@ class Plugins:
                     impl.function,
                     impl.argnames,
                     kinds=self._kinds(impl, hook),
-                    policy=self._policies[impl.plugin_name],
+                    policy=self.policies[impl.plugin_name],
                     actions=getattr(impl.function, ACTIONS_OF, ()),
                 )
                 for impl in sorted(
@@ -153,22 +153,22 @@ class Plugins:
             return None
         found = next((plugin.instance for plugin in before.all if plugin.name == name), None)
         if found is not None:
-            self._policies[name] = before._policies[name]
+            self.policies[name] = before.policies[name]
         return found
 
     def _made(self, source: Source) -> Any:
-        kind = self._classes.get(source.name)
+        kind = self.classes.get(source.name)
         if kind is None:
             kind = load_class(source)
             _check_hooks(source.name, kind)
-            self._classes[source.name] = kind
+            self.classes[source.name] = kind
         return self._build(source.name, kind)
 
     def _build(self, name: str, kind: type[Any]) -> Any:
         raw = self._config.plugin.get(name, {})
         settings = convert(raw, settings_type(kind), f"plugin.{name}")
-        self._policies[name] = policy_of(name, settings)
-        folders = {"data": self._data / name, "shared": self._shared / name}
+        self.policies[name] = policy_of(name, settings)
+        folders = {"data": self._data / name, "shared": self.shared / name}
         wanted = inspect.signature(kind).parameters
         return kind(settings, **{each: path for each, path in folders.items() if each in wanted})
 

@@ -25,26 +25,26 @@ class OwnMeasures(Measures):
         before, self._before, self._is_shown = self._before, None, True
         if before is not None:
             before.hide()
-        for measure in self._all.values():
+        for measure in self.all.values():
             self._shown.add(measure)
 
     def hide(self) -> None:
         """Show no more what the instance added."""
         self._is_shown = False
-        for name in self._all:
+        for name in self.all:
             self._shown.remove(name)
 
     def _keep(self, measure: MeasureT) -> MeasureT:
         if self._before is not None:
-            earlier = self._before._all.get(measure.name)
+            earlier = self._before.all.get(measure.name)
             if earlier is not None and _goes_on(earlier, measure):
                 measure = earlier  # type: ignore[assignment]
         taken = self._shown.has(measure.name) and (
-            self._before is None or measure.name not in self._before._all
+            self._before is None or measure.name not in self._before.all
         )
-        if taken or measure.name in self._all:
+        if taken or measure.name in self.all:
             raise ValueError(f"measure {measure.name} exists already")
-        self._all[measure.name] = measure
+        self.all[measure.name] = measure
         if self._is_shown:
             self._shown.add(measure)
         return measure

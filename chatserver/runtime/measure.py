@@ -111,11 +111,11 @@ class Measures:
 
     def __init__(self, trace: Callable[[], str] | None = None) -> None:
         """`trace` returns the id of the active trace, "" if it is not recorded; None if nothing is traced."""
-        self._all: dict[str, Measure] = {}
+        self.all: dict[str, Measure] = {}
         self.trace = trace
 
     def __iter__(self) -> Iterator[Measure]:
-        return iter(self._all.values())
+        return iter(self.all.values())
 
     def counter(self, name: str, text: str, labels: Labels = ()) -> Counter:
         return self._keep(Counter(name, text, labels))
@@ -141,16 +141,16 @@ class Measures:
         return self._keep(Histogram(name, text, labels, bounds))
 
     def has(self, name: str) -> bool:
-        return name in self._all
+        return name in self.all
 
     def add(self, measure: Measure) -> None:
         """Show a measure that was made elsewhere. Raises `ValueError` if there is one of its name."""
-        if measure.name in self._all:
+        if measure.name in self.all:
             raise ValueError(f"measure {measure.name} exists already")
-        self._all[measure.name] = measure
+        self.all[measure.name] = measure
 
     def remove(self, name: str) -> None:
-        self._all.pop(name, None)
+        self.all.pop(name, None)
 
     def _keep(self, measure: MeasureT) -> MeasureT:
         self.add(measure)

@@ -139,7 +139,7 @@ def demand_right_to_appoint(user: User, role: ServerRole, new: ServerRole) -> No
 
 def demand_staff(user: User) -> None:
     """Raise user.forbidden unless the user is an owner or admin of the server."""
-    if user.disabled or user.role not in _STAFF:
+    if not _is_staff(user):
         raise ChatError("user.forbidden")
 
 
@@ -148,7 +148,11 @@ def demand_over_account(user: User, other: User) -> None:
 
     Owners may for all accounts, admins for those of members and guests: otherwise an admin could become owner.
     """
-    demand_staff(user)
     is_lower = _SERVER_RANK[user.role] > _SERVER_RANK[other.role]
-    if user.id == other.id or not (is_lower or user.role is ServerRole.OWNER):
+    is_over = is_lower or user.role is ServerRole.OWNER
+    if not _is_staff(user) or user.id == other.id or not is_over:
         raise ChatError("user.forbidden")
+
+
+def _is_staff(user: User) -> bool:
+    return not user.disabled and user.role in _STAFF

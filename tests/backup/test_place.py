@@ -46,7 +46,7 @@ async def test_the_node_that_takes_over_makes_one_in_its_own_folder_and_goes_on_
 ) -> None:
     """The last backup was just made: the next by the clock would be a day later."""
     store = MemoryStore()  # of the installation that both are nodes of
-    monkeypatch.setattr("chatserver.hooks.calls.HookCalls.provide_store", lambda _: store)
+    monkeypatch.setattr("chatserver.hooks.providing.Provided.store", lambda _: store)
     settings = {"ship_seconds": 0.05, "verify": False}
     for name in ("one", "two"):
         shelf = Shelf(tmp_path / name / "data/backups")

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.faults.server import ChatServer, http
+from tests.servers import Mongod
 
 TUS = {"Tus-Resumable": "1.0.0"}
 ENABLED = ("password", "metrics", "uploads", "attachments")
+Place = dict[str, object]
 
 
 class Sent(NamedTuple):
@@ -75,3 +77,49 @@ class FileServer(ChatServer):
         path = f"/api/v1/rooms/{sent.room}/messages/{sent.message}/files/{sent.blob}"
         answer = self.get(path, token)
         return answer.content if answer.status_code == 200 else answer.status_code
+
+
+def disk_place(folder: Path) -> Place:
+    """Settings of a new, empty folder for files."""
+    return {
+        "plugin": "disk_blobs",
+        "plugin.disk_blobs.path": folder / f"files{secrets.token_hex(4)}",
+        "plugin.disk_blobs.min_free_percent": 0.0,
+    }
+
+
+def gridfs_place(mongod: Mongod) -> Place:
+    """Settings of a new, empty bucket in a database."""
+    return {
+        "plugin": "gridfs",
+        "plugin.gridfs.uri": mongod.uri,
+        "plugin.gridfs.bucket": f"files{secrets.token_hex(4)}",
+    }
+
+
+def files_of(chat: FileServer, token: str) -> list[Sent]:
+    room = chat.room(token)
+    contents = {
+        "large.bin": secrets.token_bytes(3_500_000),
+        "small.txt": b"hello",
+        "empty": b"",
+        "again.txt": b"hello",
+    }
+    return [chat.send(token, room, name, content) for name, content in contents.items()]
+
+
+def carry_by_archive(source: Place, target: Place, folder: Path) -> None:
+    """Send files to one place, export, import into another one: every file is there, and more can be sent."""
+    archive = folder / "chat.jsonl.gz"
+    with FileServer(folder / "old", source) as old:
+        sent = files_of(old, old.register("ada"))
+        assert "4 files" in old.command("export", "--to", str(archive))
+    new = FileServer(folder / "new", target)
+    assert "4 files" in new.command("import", str(archive))
+    with new:
+        token = new.login("ada")
+        for each in sent:
+            assert new.shown(token, each) == each.content, each.name
+        later = new.send(token, sent[0].room, "later.txt", b"later")
+        assert new.shown(token, later) == b"later"
+        assert new.errors() == []

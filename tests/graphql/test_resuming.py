@@ -137,6 +137,12 @@ async def test_events_before_the_first_delivery_survive_a_lost_connection(
             assert await follower.ended() == 0
 
 
+def keep(server: ChatServer, copy: Path) -> None:
+    """Copy its data, but for the socket that a killed server leaves."""
+    ignore = shutil.ignore_patterns("control.sock")
+    shutil.copytree(server.folder / "data", copy, ignore=ignore)
+
+
 def restart_on(server: ChatServer, data: Path, epoch: str) -> None:
     """Start it on a copy of this data, as after a restore: positions mean something else."""
     shutil.rmtree(server.folder / "data")
@@ -186,11 +192,11 @@ async def test_seqs_of_another_installation_are_a_gap(
                 await asyncio.to_thread(send, server, token, room, f"{name} {number}")
 
         await asyncio.to_thread(server.kill)
-        shutil.copytree(server.folder / "data", tmp_path / "early")
+        keep(server, tmp_path / "early")
         await asyncio.to_thread(server.start)
         await write("other", 20)
         await asyncio.to_thread(server.kill)
-        shutil.copytree(server.folder / "data", tmp_path / "other")
+        keep(server, tmp_path / "other")
         await asyncio.to_thread(restart_on, server, tmp_path / "early", "early")
         async with node(resuming, client, server.url, token, query, room=room, after=0) as follower:
             assert await follower.line() == {"started": True}

@@ -174,6 +174,7 @@ def test_somebody_links_a_provider_and_confirms_by_it(person: PersonFactory, wor
     page = found.page
     world.own.person = {"sub": "lena-1", "name": "Other", "preferred_username": "other"}
     page.get_by_test_id("account").click()
+    page.get_by_test_id("settings-security").click()
     page.get_by_test_id("link-own").click()
     page.locator("#yes").click()
     is_linked = page.get_by_test_id("my-name")

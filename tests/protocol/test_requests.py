@@ -63,14 +63,14 @@ async def test_unknown_addresses(server: Running) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/api/v1/me", "GET, HEAD"),
+        ("PUT", "/api/v1/me", "GET, HEAD, PATCH"),
         ("GET", "/api/v1/login", "POST"),
         ("OPTIONS", "/api/v1/rooms", "GET, HEAD, POST"),
         ("POST", "/health", "GET, HEAD"),
         ("POST", "/metrics", "GET, HEAD"),
         ("DELETE", "/", "GET, HEAD"),
         ("HEAD", "/api/v1/login", "POST"),
-        ("BREW", "/api/v1/me", "GET, HEAD"),
+        ("BREW", "/api/v1/me", "GET, HEAD, PATCH"),
         ("TRACE", "/", "GET, HEAD"),
     ],
 )
