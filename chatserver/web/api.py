@@ -501,6 +501,7 @@ class OnePlugin(SignedIn):
     async def post(self, name: str) -> None:
         user = await self.user()
         given = self.body(PluginOrder)
+        await self.service.accounts.demand_recent(user, self.token)
         self.reply(await self.service.switches.switch(user, given.do, name, self.address))
 
 

@@ -113,6 +113,16 @@ export class Api {
     return (await this.#call("GET", "/api/v1/admin/plugins")).plugins;
   }
 
+  /** All plugins that are on or configured, with `on` and `configured`; for owners. */
+  async pluginStates() {
+    return (await this.#call("GET", "/api/v1/plugins")).plugins;
+  }
+
+  /** Turns a plugin "on" or "off", or gives it its new settings ("reload"); for owners. */
+  switchPlugin(name, action) {
+    return this.#call("POST", `/api/v1/plugins/${encodeURIComponent(name)}`, { do: action });
+  }
+
   async releaseClaim({ plugin, action, room }) {
     await this.#call("POST", "/api/v1/admin/claims/release", { plugin, action, room });
   }

@@ -141,6 +141,23 @@ def test_staff_releases_what_a_plugin_claims(server: Server, owner: Person) -> N
     expect(row).not_to_contain_text("guards")
 
 
+def test_an_owner_turns_a_plugin_off_and_on(server: Server, owner: Person) -> None:
+    page = owner.page
+    opened(page, "plugins")
+    row = page.get_by_test_id("plugin-shortcodes")
+    page.get_by_test_id("plugin-name").fill("nothing")
+    page.get_by_test_id("plugin-on").click()
+    expect(page.get_by_test_id("account-error")).not_to_be_empty()
+    page.get_by_test_id("plugin-name").fill("shortcodes")
+    page.get_by_test_id("plugin-on").click()
+    expect(row).to_contain_text("change_message")
+    row.get_by_role("button", name="Read its settings again: shortcodes").click()
+    expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
+    row.get_by_role("button", name="Turn off: shortcodes").click()
+    page.get_by_test_id("ask-yes").click()
+    expect(row).to_have_count(0)
+
+
 DESKTOP = """
   window.told = [];
   window.asked = 0;

@@ -1,23 +1,60 @@
-/** The plugins of the server, for its staff: which are on, their hooks, and what they claim, which can be released. */
+/**
+ * The plugins of the server, for its staff: which are on, their hooks, and what they claim, which can be released.
+ * Owners turn them on and off, and give them new settings.
+ */
 
 import { h } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { ask } from "../dialogs.js";
 import { Attempts } from "./attempts.js";
 
-export function pluginsPage({ api }) {
+export function pluginsPage({ api, store }) {
+  const isOwner = store.me.role === "owner";
   const attempts = new Attempts(api);
   const rows = h("ul", { class: "rows", "data-testid": "plugins" });
 
+  const another = h("input", { name: "name", required: true, "aria-label": t("admin.pluginName"), placeholder: t("admin.pluginName"), autocapitalize: "none", autocomplete: "off", spellcheck: "false", "data-testid": "plugin-name" });
+  const form = h(
+    "form",
+    { class: "invite-row", onsubmit: (event) => void turnOn(event) },
+    another,
+    h("button", { class: "quiet", "data-testid": "plugin-on" }, t("admin.turnOn")),
+  );
+
   async function draw() {
-    rows.replaceChildren(...(await api.plugins()).map(row));
+    const listed = await api.plugins();
+    const states = isOwner ? await api.pluginStates() : [];
+    const others = states.filter(({ name }) => !listed.some((each) => each.name === name));
+    rows.replaceChildren(...[...listed, ...others.map((each) => ({ ...each, claims: [] }))].map(row));
+  }
+
+  async function turnOn(event) {
+    event.preventDefault();
+    await change(another.value.trim(), "on");
+  }
+
+  async function change(name, action) {
+    if (action === "off" && !(await ask(t("admin.offConfirm", { name }), t("admin.turnOff")))) return;
+    await attempts.run(async () => {
+      await api.switchPlugin(name, action);
+      another.value = "";
+      await draw();
+    }, t("settings.saved"));
+  }
+
+  function switches({ name, on }) {
+    const actions = on ? { reload: t("admin.reload"), off: t("admin.turnOff") } : { on: t("admin.turnOn") };
+    return Object.entries(actions).map(([action, label]) =>
+      h("button", { class: "quiet", type: "button", "aria-label": `${label}: ${name}`, "data-testid": action, onclick: () => void change(name, action) }, label),
+    );
   }
 
   function row({ name, on, hooks, claims }) {
+    const shown = h("span", { class: "row-main" }, name, !on && h("strong", { class: "form-error" }, ` ${t("admin.off")}`));
     return h(
       "li",
       { class: "plugin-row", "data-testid": `plugin-${name}` },
-      h("span", { class: "row-main" }, name, !on && h("strong", { class: "form-error" }, ` ${t("admin.off")}`)),
+      isOwner ? h("div", { class: "plugin-head" }, shown, ...switches({ name, on })) : shown,
       h("small", { class: "muted" }, hooks.join(", ")),
       claims.length > 0 && h("ul", { class: "claims" }, ...claims.map((claim) => claimed(claim))),
     );
@@ -36,5 +73,5 @@ export function pluginsPage({ api }) {
   }
 
   void attempts.run(draw);
-  return h("div", { class: "stack" }, h("p", { class: "muted" }, t("admin.pluginsLead")), attempts.node, rows);
+  return h("div", { class: "stack" }, h("p", { class: "muted" }, t("admin.pluginsLead")), isOwner && form, attempts.node, rows);
 }
