@@ -95,8 +95,10 @@ async def deployed(
         "server.registration": "open",
         "plugin.mongo.uri": database.uri,
         "plugin.mongo_bus.uri": database.uri,
+        "plugin.gridfs.uri": database.uri,
         "plugin.mongo.database": folder.name[-50:],
         "plugin.mongo_bus.database": folder.name[-50:],
+        "plugin.gridfs.database": folder.name[-50:],
         "backup.folder": folder / "backups",
     }
     async with HAProxy(folder) as proxy:
