@@ -16,9 +16,11 @@ from chatserver.blobs.locks import Locks
 from chatserver.blobs.model import (
     BLOBS,
     UPLOADS,
+    WAITING,
     Blob,
     Piece,
     UploadRecord,
+    Waiting,
     encode,
     new_id,
     new_piece,
@@ -35,6 +37,7 @@ from chatserver.hooks.blobs import Blobs
 from chatserver.interfaces import Store
 
 PIECES = 1000  # of one upload: its record stays small
+LONG_AGO = 0.0  # a Unix time after which `blobs.keep_hours` have passed
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,13 +194,20 @@ class Uploads:
         return measured.sha256
 
     async def cancel(self, upload: str, owner: str) -> None:
-        """End an upload, and remove what it has. Raises `ChatError` blob.not_found, blob.busy."""
+        """End an upload, and remove what it has. Raises `ChatError` blob.not_found, blob.busy.
+
+        One that has become a blob in the meantime is left to the collector's next runs, if nothing refers to it.
+        """
         await self.find(upload, owner)
         async with self._locks.held(upload):
             found, known = await self._read(upload, owner)
-            if found is None:
-                raise ChatError("blob.not_found")
-            await self._remove(found, known)
+            if found is not None and known.state != "done":
+                await self._remove(found, known)
+            else:
+                if found is not None:
+                    await self._finish(known)
+                await self._finished(upload, owner)
+                await self._store.put(WAITING, upload, encode(Waiting(LONG_AGO, owner)))
         await self._locks.forget(upload)
 
     async def _remove(self, found: bytes, known: UploadRecord) -> None:

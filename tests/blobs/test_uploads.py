@@ -6,10 +6,11 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from chatserver.blobs.locks import LockRecord, Locks
-from chatserver.blobs.model import LOCKS, encode
+from chatserver.blobs.model import LOCKS, UPLOADS, encode, read_upload
 from chatserver.blobs.uploads import Upload, Uploads
 from chatserver.errors import ChatError
 from chatserver.testing.blobs import given
@@ -154,6 +155,37 @@ async def test_a_cancelled_upload_leaves_nothing() -> None:
     assert (await scene.one.usage("ada")) == (0, 0, 0)
 
 
+async def test_a_complete_upload_that_is_cancelled_is_removed_by_the_collectors_next_runs() -> None:
+    scene = Scene()
+    upload, kept = await begun(scene), await begun(scene)
+    for each in (upload, kept):
+        await scene.one.uploads.append(each.id, "ada", 0, given([CONTENT]))
+    await scene.one.refer(kept.id, "message:1")
+    for each in (upload, kept):
+        await scene.other.uploads.cancel(each.id, "ada")
+    await scene.collect(hours=0.1, runs=2)
+    assert (await refused(scene.one.uploads.find(upload.id, "ada"))).code == "blob.not_found"
+    assert (await refused(scene.one.uploads.cancel(upload.id, "ada"))).code == "blob.not_found"
+    assert await scene.content(await scene.one.get(kept.id)) == CONTENT
+    assert (await scene.one.usage("ada")).bytes == len(CONTENT)
+
+
+async def test_an_upload_whose_end_broke_off_is_a_blob_before_it_is_cancelled() -> None:
+    scene = Scene()
+    upload = await begun(scene)
+    await scene.one.uploads.append(upload.id, "ada", 0, given([CONTENT[:-1]]))
+    before = await scene.store.get(UPLOADS, upload.id)
+    await scene.one.uploads.append(upload.id, "ada", len(CONTENT) - 1, given([CONTENT[-1:]]))
+    # The record as it is if the node died after the blob was made.
+    pieces = (await scene.one.get(upload.id)).pieces
+    done = msgspec.structs.replace(read_upload(before), pieces=pieces, state="done")
+    await scene.store.put(UPLOADS, upload.id, encode(done))
+    await scene.one.refer(upload.id, "message:1")
+    await scene.other.uploads.cancel(upload.id, "ada")
+    await scene.collect()
+    assert await scene.content(await scene.one.get(upload.id)) == CONTENT
+
+
 async def test_an_upload_that_nobody_continues_is_removed() -> None:
     scene = Scene()
     upload = await begun(scene)
@@ -192,8 +224,8 @@ def quick(scene: Scene, **times: float) -> Uploads:
 async def test_who_comes_back_ends_the_old_request(elsewhere: bool) -> None:
     scene = Scene()
     # On the same node nobody waits for the next look at the lock's record.
-    here = quick(scene) if elsewhere else quick(scene, beat=1000.0, expire=1000.0)
-    there = quick(scene) if elsewhere else here
+    here = quick(scene, beat=0.02 if elsewhere else 1000.0, expire=1000.0)
+    there = quick(scene, expire=1000.0) if elsewhere else here
     upload = await begun(scene)
     stalled = asyncio.Event()
     old = asyncio.create_task(here.append(upload.id, "ada", 0, endless(CONTENT[:1000], stalled)))
@@ -248,7 +280,7 @@ async def test_a_lock_has_one_holder_at_a_time() -> None:
 
 async def test_a_lost_lock_does_not_mix_two_requests() -> None:
     scene = Scene()
-    here, there = quick(scene), quick(scene)
+    here, there = quick(scene, beat=1000.0), quick(scene)  # the first one never looks
     upload = await begun(scene)
     goes_on = asyncio.Event()
 

@@ -216,6 +216,14 @@ async def test_an_upload_is_cancelled(server: Running) -> None:
     gone = await anna.http("DELETE", path, headers=SPOKEN)
     assert gone.status_code == 204
     assert (await anna.http("HEAD", path, headers=SPOKEN)).status_code == 404
+    assert (await anna.http("DELETE", path, headers=SPOKEN)).status_code == 404
+
+
+async def test_a_complete_upload_is_cancelled_too(server: Running) -> None:
+    anna = await server.person("anna")
+    path = await create(anna, 50)
+    await add(anna, path, 0, b"x" * 50)
+    assert (await anna.http("DELETE", path, headers=SPOKEN)).status_code == 204
 
 
 async def test_what_the_server_can_do_is_told_to_anybody(server: Running) -> None:

@@ -14,10 +14,15 @@ export async function upload(file, { signal, onprogress = () => {} }) {
   try {
     await send(file, place, { signal, onprogress });
   } catch (error) {
-    await ask("DELETE", place, {}).catch(() => {});
+    await remove(place.split("/").pop());
     throw error;
   }
   return place.split("/").pop();
+}
+
+/** Remove what was uploaded. If that fails, the server does it by itself, later. */
+export async function remove(id) {
+  await ask("DELETE", `${ADDRESS}/${id}`).catch(() => {});
 }
 
 async function send(file, place, { signal, onprogress }) {
@@ -43,7 +48,7 @@ function offsetOf(answer) {
   return Number(answer.headers.get("Upload-Offset"));
 }
 
-async function ask(method, path, { headers = {}, ...more }) {
+async function ask(method, path, { headers = {}, ...more } = {}) {
   let answer;
   try {
     answer = await fetch(path, { method, credentials: "same-origin", headers: { "Tus-Resumable": "1.0.0", ...headers }, ...more });

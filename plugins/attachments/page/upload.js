@@ -1,7 +1,7 @@
 /** Files into messages: a button beside the text, and files that are dropped or pasted. They are uploaded by tus. */
 
 import { sizeText } from "./attachments.js";
-import { upload } from "./tus.js";
+import { remove, upload } from "./tus.js";
 
 const CLIP = "M20 11l-8.500 8.500a5 5 0 0 1-7-7L13 4a3.500 3.500 0 0 1 5 5l-8.500 8.500a2 2 0 0 1-3-3L14 7";
 
@@ -37,16 +37,18 @@ function attachAll(page, attach, files) {
   for (const file of files) attachOne(page, attach, file);
 }
 
-/** A chip that shows how far the upload is; taking it away ends the upload. */
+/** A chip that shows how far the upload is; taking it away ends the upload, or removes the file. */
 function attachOne(page, attach, file) {
   const name = file.name || "file";
   const stop = new AbortController();
-  const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed: () => stop.abort() });
+  let uploaded = null;
+  const removed = () => (uploaded ? remove(uploaded) : stop.abort());
+  const chip = attach("attachments", null, { label: `${name} (${sizeText(page, file.size)})`, removed });
   const start = async () => {
     chip.change({ progress: 0 });
     try {
-      const blob = await upload(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
-      chip.change({ value: { files: [{ blob }] }, label: name });
+      uploaded = await upload(file, { signal: stop.signal, onprogress: (progress) => chip.change({ progress }) });
+      chip.change({ value: { files: [{ blob: uploaded }] }, label: name });
     } catch (error) {
       if (!stop.signal.aborted) chip.fail(error, () => void start());
     }
