@@ -393,6 +393,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     waits for the client in `Request.parts` does not count.
 
     `show_error` makes the JSON body of an error, even of an error of the server itself.
+
+    Pages of other origins (`server.allowed_origins`) may send the headers in `request_headers`, and read those in
+    `reply_headers`, beside the ones that all routes have (docs/protocol.md).
     """
 
     path: str
@@ -408,6 +411,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     streams_body: bool = False
     deadline: float | None = None
     show_error: Callable[[ChatError], bytes] | None = None
+    request_headers: tuple[str, ...] = ()
+    reply_headers: tuple[str, ...] = ()
 
     @property
     def handlers(self) -> dict[str, Handler]:

@@ -19,6 +19,8 @@ DEVICE_SECONDS = 90 * 86400
 # The secret that binds the steps of a sign-in to this browser; the second name as above.
 LOGIN_COOKIE: Final = "chat_login"
 HOST_LOGIN_COOKIE: Final = "__Host-chat_login"
+# Headers of all answers that pages of allowed origins may read.
+REPLY_HEADERS: Final = ("Retry-After", "X-Request-Id")
 # Headers that a proxy adds to a request.
 FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded")
 
@@ -102,10 +104,13 @@ class Access:
         schemes = ("https",) if self.is_secure(request) else ("http", "https")
         return scheme not in schemes or host.lower() != request.host.lower()
 
-    def cross_origin(self, request: HTTPServerRequest) -> dict[str, str]:
+    def cross_origin(
+        self, request: HTTPServerRequest, reply_headers: Sequence[str] = ()
+    ) -> dict[str, str]:
         """The headers that let a page of an allowed origin read the answer (Fetch Standard, 3.3).
 
-        They name the one origin: with `*` a browser would send no credentials.
+        They name the one origin: with `*` a browser would send no credentials. `reply_headers` are headers of the
+        answer that the page may read, beside those of all answers.
         """
         origin = request.headers.get("Origin") if self._origins else None
         if origin is None:
@@ -116,7 +121,7 @@ class Access:
             "Vary": "Origin",
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Credentials": "true",
-            "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
+            "Access-Control-Expose-Headers": ", ".join((*REPLY_HEADERS, *reply_headers)),
         }
 
     def may_cross(self, request: HTTPServerRequest) -> bool:

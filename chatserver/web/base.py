@@ -1,7 +1,7 @@
 """The base of all HTTP handlers: credentials, JSON in and out, errors, metrics, headers."""
 
 from asyncio import Future
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
@@ -37,6 +37,11 @@ _CODES = {
 }
 
 LANGUAGE_CHARS = 100  # of Accept-Language
+REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "X-Request-Id",
+)  # that pages of allowed origins may send
 PREFLIGHT_SECONDS = 600  # browsers remember the answer so long, and use changed settings only then
 
 
@@ -54,6 +59,9 @@ class BaseHandler(RequestHandler):
     most_bytes: ClassVar[int | None] = None  # of a body; None is limits.http_body_bytes
     open_bytes: ClassVar[int | None] = None  # of a body before sign-in; more needs a session
     streams_body = False  # the handler is called before the body is read
+    # Further headers that a page of an allowed origin may send, and read.
+    request_headers: ClassVar[Sequence[str]] = ()
+    reply_headers: ClassVar[Sequence[str]] = ()
     answers_any_origin = False  # also requests other than GET from pages of other origins
     has_body = False  # true in the subclass that `bodies.py` makes for requests with a body
 
@@ -162,7 +170,8 @@ class BaseHandler(RequestHandler):
         if not self._headers_written:
             for name, value in DEFAULT_HEADERS.items():
                 self._headers.setdefault(name, value)
-            for name, value in self.access.cross_origin(self.request).items():
+            crossing = self.access.cross_origin(self.request, self.reply_headers)
+            for name, value in crossing.items():
                 own = self._headers.get(name) if name == "Vary" else None
                 self._headers[name] = f"{own}, {value}" if own else value
             if self.gate.security and self.access.is_secure(self.request):
@@ -208,7 +217,8 @@ class BaseHandler(RequestHandler):
             raise ChatError("request.method")
         self.set_status(204)
         self.set_header("Access-Control-Allow-Methods", ", ".join(self._methods()))
-        self.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id")
+        allowed = (*REQUEST_HEADERS, *self.request_headers)
+        self.set_header("Access-Control-Allow-Headers", ", ".join(allowed))
         self.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))
         self.finish()
 

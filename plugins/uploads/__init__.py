@@ -19,13 +19,13 @@ class UploadsPlugin:
         largest = context.service.config.blobs.largest_mb * 1_000_000
         tus = Tus(blobs, largest)
         return [
-            Route(path=PATH, get=tus.about, post=tus.create, **tus.streamed),
+            Route(path=PATH, get=tus.about, post=tus.create, **tus.common),
             Route(
                 path=f"{PATH}/{{upload}}",
                 get=tus.look,
                 patch=tus.append,
                 delete=tus.cancel,
-                **tus.streamed,
+                **tus.common,
             ),
             Route(path="/api/v1/files/{blob}", get=files.show),
         ]

@@ -20,14 +20,26 @@ OFFSET_TYPE = "application/offset+octet-stream"
 SECONDS = 60.0  # for a request, besides the time in which it waits for the client
 DIGITS = 15  # of a size or an offset
 METADATA_CHARS = 4096
+REQUEST_HEADERS = ("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset")
+REPLY_HEADERS = (
+    "Location",
+    "Tus-Extension",
+    "Tus-Max-Size",
+    "Tus-Resumable",
+    "Tus-Version",
+    "Upload-Length",
+    "Upload-Offset",
+)
 
 Handler = Callable[[Any, Request], Awaitable[Reply]]
 _VERSION = Meaning(412, "never", "This server speaks tus 1.0.0.")
 
 
-class Streamed(TypedDict):
+class Common(TypedDict):
     """What the routes have in common."""
 
+    request_headers: tuple[str, ...]
+    reply_headers: tuple[str, ...]
     streams_body: bool
     body_bytes: int
     deadline: float
@@ -67,7 +79,13 @@ class Tus:
     def __init__(self, blobs: BlobService, largest: int) -> None:
         """`largest` is the size in bytes that a file may have."""
         self._blobs, self._largest = blobs, largest
-        self.streamed = Streamed(streams_body=True, body_bytes=max(1, largest), deadline=SECONDS)
+        self.common = Common(
+            request_headers=REQUEST_HEADERS,
+            reply_headers=REPLY_HEADERS,
+            streams_body=True,
+            body_bytes=max(1, largest),
+            deadline=SECONDS,
+        )
 
     async def about(self, request: Request) -> Reply:
         """What the server can do, as OPTIONS has it in the protocol; for anybody."""

@@ -226,6 +226,30 @@ async def test_a_complete_upload_is_cancelled_too(server: Running) -> None:
     assert (await anna.http("DELETE", path, headers=SPOKEN)).status_code == 204
 
 
+async def test_a_page_of_another_origin_uploads(tmp_path: Path) -> None:
+    page = {"Origin": "https://page.example"}
+    allowed = settings(tmp_path, **{"server.allowed_origins": ["https://page.example"]})
+
+    def named(answer: httpx.Response, header: str) -> set[str]:
+        return set(answer.headers[header].lower().split(", "))
+
+    with Running(tmp_path / "data", allowed) as server:
+        anna = await server.person("anna")
+        path = await create(anna, 50)
+        for address, method in (("/api/v1/uploads", "POST"), (path, "PATCH")):
+            asking = page | {"Access-Control-Request-Method": method}
+            answer = await server.http("OPTIONS", address, headers=asking)
+            assert answer.status_code == 204
+            assert method in answer.headers["access-control-allow-methods"]
+            sent = {"upload-length", "upload-metadata", "upload-offset", "tus-resumable"}
+            assert sent < named(answer, "access-control-allow-headers")
+        answer = await anna.http("HEAD", path, headers=SPOKEN | page)
+        readable = named(answer, "access-control-expose-headers")
+        assert {"location", "retry-after", "upload-offset", "upload-length"} < readable
+        other = await anna.http("GET", "/api/v1/me", headers=page)
+        assert named(other, "access-control-expose-headers") == {"retry-after", "x-request-id"}
+
+
 async def test_what_the_server_can_do_is_told_to_anybody(server: Running) -> None:
     answer = await server.http("GET", "/api/v1/uploads")
     assert answer.status_code == 204
