@@ -19,6 +19,7 @@ class Terminal:
     def __init__(self, folder: Path, environ: Mapping[str, str], port: int) -> None:
         self._folder, self._environ, self._port = folder, dict(environ), port
         self._running: list[subprocess.Popen[bytes]] = []
+        self._printed = folder / ".printed"
 
     def run(self, text: str) -> str:
         """The output of the commands. Variables and functions last, as in a shell that stays open."""
@@ -39,20 +40,27 @@ class Terminal:
     def start(self, text: str) -> None:
         """Leave the commands running, as in another terminal with the same variables."""
         state = self._folder / ".shell"
-        self._running.append(
-            subprocess.Popen(
-                ["bash", "-c", f"[ ! -e {state} ] || . {state}\n{text}"],
-                cwd=self._folder,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
+        with self._printed.open("ab") as printed:
+            self._running.append(
+                subprocess.Popen(
+                    ["bash", "-c", f"[ ! -e {state} ] || . {state}\n{text}"],
+                    cwd=self._folder,
+                    env=self._environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=printed,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
             )
-        )
+
+    def printed(self) -> str:
+        """What all that was left running has printed."""
+        return self._printed.read_text()
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            assert self._running[-1].poll() is None, "the server ended"
+            assert self._running[-1].poll() is None, f"the server ended\n{self.printed()}"
             try:
                 urllib.request.urlopen(f"http://localhost:{self._port}/health/ready").close()
                 return
@@ -74,4 +82,4 @@ class Terminal:
 
 
 # Functions, and the variables that a reader would set: those in capitals, exported ones as such.
-_KEEP = "{{ declare -f; declare -p TOKEN ROOM CHATSERVER_PLUGIN__MONGO__URI || true; }} >{0} 2>&-\n"
+_KEEP = "{{ declare -f; declare -p TOKEN ROOM CHATSERVER_PLUGIN__MONGO__URI CHATSERVER_SERVER__DATA || true; }} >{0} 2>&-\n"

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.long
 PAGE = ROOT / "docs/quickstart.md"
 METRICS = "curl -sS http://localhost:$PORT/metrics"
 WAIT_SECONDS = 60
+FOREIGN = {"LOCKED", "ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}
 CHECKOUT = ("Makefile", "setup.cfg", "pyproject.toml", "deploy", "config", "docs/examples")
 
 
@@ -66,11 +67,11 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 
 @pytest.fixture
 def terminal(checkout: Path, port: int) -> Iterator[Terminal]:
-    # A reader has no settings, and takes the newest packages that fit, not those that CI is locked to.
+    # A reader has no settings, no `make` around it, and takes the newest packages that fit, not CI's locked ones.
     clean = {
         name: value
         for name, value in os.environ.items()
-        if "CHATSERVER" not in name and name != "LOCKED"
+        if "CHATSERVER" not in name and name not in FOREIGN
     }
     given = {
         "PORT": str(port),
@@ -90,6 +91,8 @@ def test_every_step_works(terminal: Terminal, checkout: Path, port: int, databas
     for block in blocks(PAGE):
         text = block.text.replace("localhost:4000", f"localhost:{port}")
         text = text.replace("mongodb://localhost:27017/?replicaSet=rs0", database.uri)
+        internal = f"--set server.internal_port={free_port()}"  # the usual one may be taken
+        text = text.replace("serve -c production", f"serve -c production {internal}")
         match block.info:
             case ["sh", "server"]:
                 terminal.stop()
@@ -112,6 +115,8 @@ def test_every_step_works(terminal: Terminal, checkout: Path, port: int, databas
             case _:
                 raise AssertionError(f"{block}: nobody tries this block")
         check(block, printed)
+    terminal.stop()
+    assert not re.findall(r'.*(?:"level":"error"| ERROR |Traceback).*', terminal.printed())
 
 
 def until_somebody_hears(terminal: Terminal) -> None:
