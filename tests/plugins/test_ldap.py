@@ -10,11 +10,11 @@ import pytest
 import trustme
 from loguru import logger
 
-from chatserver import ServerRole
+from chatserver import ChatError, ServerRole
 from chatserver.testing.loginmethods import LoginMethodContract
 from chatserver.testing.running import Answer, Chat, running
 from chatserver_plugins.ldap.config import Config
-from chatserver_plugins.ldap.directory import Directory
+from chatserver_plugins.ldap.directory import WAITING, Directory
 from chatserver_plugins.ldap.entry import DirectoryAway
 from tests.servers import free_port
 from tests.slapd import GROUPS, PEOPLE, READER, READER_PASSWORD, Slapd
@@ -185,6 +185,21 @@ async def test_many_sign_in_at_the_same_time(slapd: Slapd) -> None:
         found = await asyncio.gather(*(asked.look_up(*person) for person in people))
         names = [None if entry is None else entry.username for entry in found]
         assert names == ["ada", "bob", None, None] * 10
+
+
+async def test_only_so_many_wait_for_a_slow_directory(slapd: Slapd) -> None:
+    async with directory(slapd, connections=1, timeout_seconds=60) as made:
+        assert await made.look_up("ada", WORD)
+        slapd.freeze()
+        try:
+            waiting = [asyncio.create_task(made.look_up("ada", WORD)) for _ in range(1 + WAITING)]
+            await asyncio.sleep(0)
+            with pytest.raises(ChatError, match=r"limit\.rate"):
+                await asyncio.wait_for(made.look_up("ada", WORD), 30)
+        finally:
+            slapd.thaw()
+        assert all(await asyncio.gather(*waiting))
+        assert await made.look_up("ada", WORD)
 
 
 async def test_a_directory_of_another_authority_or_name_gets_no_password(
