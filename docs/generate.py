@@ -30,6 +30,7 @@ import service_reference
 from wrapping import item
 
 ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs/plugins/reference"
 BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- end of generated -->"
 
 
@@ -81,12 +82,22 @@ def command_page() -> str:
     return _filled("docs/commands.md", parts)
 
 
+def plugin_pages() -> dict[str, str]:
+    """The reference for authors of plugins, by the names of its pages."""
+    return {
+        "hooks": hook_reference.hooks_page(),
+        "types": hook_reference.types_page(),
+        "actions": hook_reference.actions_page(),
+        "service": service_reference.page(),
+        **names_reference.pages(),
+    }
+
+
 def outputs() -> dict[Path, str]:
     """Each generated file with what it should hold."""
     schemas = protocol_reference.schemas() | {"openapi.json": http_reference.openapi()}
     return {
         **_with_part(ROOT / "docs/configuration.md", reference()),
-        **_with_part(ROOT / "docs/plugins.md", hook_reference.reference()),
         ROOT / "config/default.toml": render_default(),
         **public_names.record(),
         **release_record.record(plugins()),
@@ -95,8 +106,7 @@ def outputs() -> dict[Path, str]:
         ROOT / "docs/graphql.md": _filled("docs/graphql.md", {"codes": graphql_reference.codes()}),
         ROOT / "docs/graphql-schema.md": graphql_reference.page(),
         ROOT / "docs/metrics.md": metrics_reference.page(),
-        ROOT / "docs/plugins/names.md": names_reference.page(),
-        ROOT / "docs/plugins/service.md": service_reference.page(),
+        **{REFERENCE / f"{name}.md": text for name, text in plugin_pages().items()},
         ROOT / "docs/schema/schema.graphql": graphql_reference.sdl(),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},
     }

@@ -1,6 +1,6 @@
-"""Makes the reference part of docs/plugins.md from the hooks where they are declared.
+"""Makes the pages of docs/plugins/reference on hooks, their types and actions, from where those are declared.
 
-`docs/generate.py` writes it. It holds no text of its own: a hook's docstring is its contract.
+`docs/generate.py` writes them. A hook's docstring is its contract, so it stands there unchanged.
 """
 
 import ast
@@ -16,12 +16,42 @@ import msgspec
 from since import since
 from wrapping import item
 
-from chatserver.hooks import actions, commands, context, login, timing, types
+from chatserver.hooks import actions, commands, login, timing, types
 from chatserver.hooks.specs import Hooks
 from chatserver.model import AnyEvent, MemberEvent, MessageChange
 
 MODULES = re.compile(r"\b(?:chatserver|collections|pathlib|typing)(?:\.[a-z]+)*\.")
 
+HOOKS_HEAD = """\
+# Reference: hooks
+
+Every hook, as [chatserver/hooks/specs.py](../../../chatserver/hooks/specs.py) declares it. The rules for all of them
+are in [Hooks](../hooks.md), the types of their arguments and results in [Types](types.md). A method takes the arguments
+that it needs, by name.
+
+This page is generated from the code."""
+TYPES_HEAD = """\
+# Reference: types of hooks
+
+What the [hooks](hooks.md) take and return. All are imported from `chatserver`. Fields have the defaults that are shown;
+structs are frozen, and made with their fields by name.
+
+This page is generated from the code."""
+ACTIONS_HEAD = """\
+# Reference: actions
+
+What `change_action` and `check_action` are asked about; the rules are in [What users do](../actions.md).
+
+This page is generated from the code."""
+# The sections of the page, and the beginnings of the hooks in them.
+KINDS = {
+    "Parts of the server": ("provide_",),
+    "Additions": ("register_",),
+    "Changes, checks and filters": ("change_", "check_", "filter_"),
+    "What has happened": ("on_",),
+    "Start and stop": ("startup", "shutdown"),
+}
+IN_CONTEXT = ("Timers", "ExpiringRecords", "WallClock")  # on the page about the context
 
 CODE_CHARS = 100  # in a line; longer ones are broken as ruff does
 CALL_CHARS = 80  # a span of code is not split
@@ -37,21 +67,31 @@ def bare(text: str) -> str:
     return text.replace("~", "")
 
 
-def reference() -> str:
-    """The hooks, then the types of their arguments and results."""
-    return "\n\n".join(
-        [
-            *_hooks(),
-            "## Types that hooks take and return",
-            *_types(types, timing, context),
-            "## Types of commands",
-            *_types(commands),
-            "## Types of sign-in methods",
-            *_types(login),
-            "## Actions",
-            *_types(actions),
-        ]
-    )
+def hooks_page() -> str:
+    """Every hook, by its kind, with a table in front."""
+    parts = [HOOKS_HEAD, _contents()]
+    for title, beginnings in KINDS.items():
+        parts += [f"## {title}", *(_hook(name) for name in _names(beginnings))]
+    return "\n\n".join(parts) + "\n"
+
+
+def types_page() -> str:
+    """The types that hooks take and return."""
+    parts = [
+        TYPES_HEAD,
+        "## Of hooks",
+        *_types(types, timing),
+        "## Of commands",
+        *_types(commands),
+        "## Of ways to sign in",
+        *_types(login),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def actions_page() -> str:
+    """What users do."""
+    return "\n\n".join([ACTIONS_HEAD, *_types(actions)]) + "\n"
 
 
 def signature(name: str) -> str:
@@ -69,18 +109,30 @@ def signature(name: str) -> str:
     return f"{head}(\n    {arguments}\n) -> {returned}"
 
 
-def _hooks() -> Iterator[str]:
-    for name, function in vars(Hooks).items():
-        if not name.startswith("_"):
-            yield f"### `{name}`\n\n```python\n{signature(name)}\n```\n\n{_text(function)}\n\n{since('hooks', name)}"
+def _names(beginnings: tuple[str, ...]) -> list[str]:
+    """The hooks whose name begins so."""
+    return [name for name in vars(Hooks) if name.startswith(beginnings)]
+
+
+def _contents() -> str:
+    """A row for each hook: a link, and the first line of its docstring."""
+    rows = ["| hook | what it is for |", "|---|---|"]
+    for name in [name for beginnings in KINDS.values() for name in _names(beginnings)]:
+        summary = _text(getattr(Hooks, name)).partition("\n")[0]
+        rows.append(f"| [`{name}`](#{name}) | {summary} |")
+    return "\n".join(rows)
+
+
+def _hook(name: str) -> str:
+    text = _text(getattr(Hooks, name))
+    shown = f"```python\n{signature(name)}\n```"
+    return "\n\n".join([f"### `{name}`", shown, text, since("hooks", name)])
 
 
 def documented() -> set[str]:
-    """The names of the types in this reference."""
+    """The names of the types on these pages."""
     return {
-        name
-        for module in (types, timing, context, commands, login, actions)
-        for name, _ in _own(module)
+        name for module in (types, timing, commands, login, actions) for name, _ in _own(module)
     }
 
 
@@ -98,7 +150,7 @@ def _own(module: ModuleType) -> list[tuple[str, type[Any]]]:
     return [
         (name, kind)
         for name, kind in vars(module).items()
-        if inspect.isclass(kind) and kind.__module__ == module.__name__
+        if inspect.isclass(kind) and kind.__module__ == module.__name__ and name not in IN_CONTEXT
     ]
 
 

@@ -1,4 +1,4 @@
-"""Makes docs/plugins/names.md: the public names that are on no other page of the reference."""
+"""Makes the pages of docs/plugins/reference with the public names that are no hooks and no types of hooks."""
 
 import inspect
 from typing import Any
@@ -9,52 +9,122 @@ from wrapping import wrapped
 
 import chatserver
 
-HEAD = """\
-# Public names
-
-What plugins may import from `chatserver`, beside the [hooks and their types](../plugins.md#reference-of-hooks): events
-and messages, the contracts of stores and other parts, errors, what [the service](service.md) returns. Constants and
-aliases of types are left out.
-
-This page is generated from the code. An attribute that is not here may change at any time."""
-
-GROUPS = {
-    "Users, rooms, events, messages": (
-        "chatserver.model",
-        "chatserver.parts",
-        "chatserver.roomlog",
+GENERATED = (
+    "This page is generated from the code. An attribute that is not here may change at any time."
+)
+# What a plugin gets from the server, in the order of the page.
+CONTEXT = {
+    "The context": ("Context", "RunInServer"),
+    "Its parts": (
+        "Records",
+        "ExpiringRecords",
+        "Timers",
+        "WallClock",
+        "Measures",
+        "Counter",
+        "Gauge",
+        "Histogram",
+        "PluginMessages",
+        "PluginBlobs",
+        "Service",
     ),
-    "Contracts of parts": ("chatserver.interfaces", "chatserver.hooks", "chatserver.cluster"),
-    "Errors": ("chatserver.errors",),
-    "What the service returns": ("chatserver.service",),
-    "Files": ("chatserver.blobs",),
-    "Deliveries": ("chatserver.delivery",),
-    "Small parts": ("chatserver",),
+}
+CONTEXT_HEAD = f"""\
+# Reference: the context
+
+What a plugin gets from the server: the argument `context` of `startup`, and of the hooks that take it.
+
+{GENERATED}"""
+
+# The other pages: a head, and sections with the modules whose names they have.
+PAGES: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
+    "model": (
+        f"""\
+# Reference: users, rooms, messages, events
+
+The data that hooks, the context and the service share. All are imported from `chatserver`.
+
+{GENERATED}""",
+        {
+            "Users, rooms, messages, events": ("chatserver.model", "chatserver.roomlog"),
+            "Buttons, menus, forms": ("chatserver.parts",),
+        },
+    ),
+    "contracts": (
+        f"""\
+# Reference: contracts
+
+The parts of a server that plugins provide, and what each of their methods promises.
+
+{GENERATED}""",
+        {
+            "Stores, buses, authenticators, tracers": (
+                "chatserver.interfaces",
+                "chatserver.cluster",
+            ),
+            "Places for files": ("chatserver.hooks.blobs",),
+            "Backup targets": ("chatserver.hooks.targets",),
+            "Mail": ("chatserver.hooks.mail",),
+        },
+    ),
+    "errors": (
+        f"""\
+# Reference: errors
+
+What is raised, by the server and by plugins. The codes of a `ChatError`, each with its version, are in the
+[protocol](../../protocol.md#errors).
+
+{GENERATED}""",
+        {"Errors": ("chatserver.errors",)},
+    ),
+    "names": (
+        f"""\
+# Reference: other names
+
+What the [service](service.md) returns, and parts that plugins may use. All are imported from `chatserver`.
+
+{GENERATED}""",
+        {
+            "What the service returns": ("chatserver.service",),
+            "Files": ("chatserver.blobs",),
+            "Searches and lists": ("chatserver.hooks.filters", "chatserver.hooks.arguments"),
+            "Deliveries": ("chatserver.delivery",),
+            "Small parts": ("chatserver",),
+        },
+    ),
 }
 
-# Classes of which plugins may use a part only.
+# Classes of which plugins may use a part only, or that stand on another page.
 PARTLY = {
     "Room": """\
 A room, as `rooms.get` returns it. Do not keep it: get it again.
 
 - `id: str`, `head: int`: the seq of its newest event
 - `role(user: str) -> RoomRole | None`: the role of a user id; None for somebody who is no member""",
-    "Service": "See [the service](service.md).",
+    "Service": "All that users can do, and the rules for it: [the service](service.md).",
+    "PluginMessages": "Messages with the plugin's own data: [`context.messages`](service.md#contextmessages).",
+    "Inspection": "All data, for staff: [what `service.inspect` returns](service.md#what-serviceinspect-returns).",
 }
 
 
-def page() -> str:
-    """The page."""
+def pages() -> dict[str, str]:
+    """Each page by its name."""
     left = {
         name: kind
         for name in chatserver.__all__
         if name not in documented() and callable(kind := getattr(chatserver, name))
     }
-    parts = [HEAD]
-    for title, modules in GROUPS.items():
-        own = [name for name, kind in left.items() if kind.__module__.startswith(modules)]
-        parts += [f"## {title}", *(_entry(name, left.pop(name)) for name in sorted(own))]
-    return "\n\n".join(parts) + "\n"
+    parts = [CONTEXT_HEAD]
+    for title, names in CONTEXT.items():
+        parts += [f"## {title}", *(_entry(name, left.pop(name)) for name in names)]
+    made = {"context": "\n\n".join(parts) + "\n"}
+    for page, (head, groups) in PAGES.items():
+        parts = [head]
+        for title, modules in groups.items():
+            own = [name for name, kind in left.items() if kind.__module__.startswith(modules)]
+            parts += [f"## {title}", *(_entry(name, left.pop(name)) for name in sorted(own))]
+        made[page] = "\n\n".join(parts) + "\n"
+    return made
 
 
 def _entry(name: str, kind: Any) -> str:

@@ -1,4 +1,4 @@
-"""Makes docs/plugins/service.md: what plugins may call of the service, from the docstrings there."""
+"""Makes docs/plugins/reference/service.md: what plugins may call of the service, from the docstrings there."""
 
 import inspect
 from collections.abc import Callable
@@ -42,12 +42,12 @@ PARTS: dict[str, type[Any]] = {
 }
 OWN = ("signed_in", "inspect")  # of `Service` itself
 HEAD = """\
-# The service
+# Reference: the service
 
 What plugins call: `context.service`, from `startup` on. All rules are applied here, so a plugin that acts for a user
 gets the same answers as the user would. Methods that take a `User` check this user's rights, unless they say that they
 check none. Users come from `request.user()`, `accounts.get(id)` or the arguments of a hook, rooms from
-`rooms.get(id)`. Errors are raised as `chatserver.ChatError`; [Protocol](../protocol.md#errors) lists their codes.
+`rooms.get(id)`. Errors are raised as `chatserver.ChatError`; [Protocol](../../protocol.md#errors) lists their codes.
 
 This page is generated from the code; a name that is not on it may change at any time."""
 

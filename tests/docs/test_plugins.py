@@ -1,4 +1,4 @@
-"""The page about plugins: its examples are written out and used, its reference is complete."""
+"""The pages about plugins: their examples are written out and used, the reference of hooks is complete."""
 
 import asyncio
 import inspect
@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -28,17 +29,43 @@ from chatserver.errors import ChatError
 from chatserver.hooks.loading import GROUP, Plugins, hook_names, survey
 from chatserver.hooks.specs import Hooks
 from chatserver.model import RoomKind
+from chatserver.testing.clock import FakeClock
+from chatserver.testing.running import running
 from chatserver_plugins.memory import MemoryStore
 from tests.docs.pages import ROOT, Block, blocks
 from tests.waiting import until
 
-PAGE = ROOT / "docs/plugins.md"
+ENTRY = ROOT / "docs/plugins.md"
+FOLDER = ROOT / "docs/plugins"
+# Pages whose blocks are tried here; each other page has a test of its own.
+PAGES = [
+    ENTRY,
+    *(
+        FOLDER / f"{name}.md"
+        for name in (
+            "actions",
+            "authenticators",
+            "backup-targets",
+            "buses",
+            "consumers",
+            "hooks",
+            "inspecting",
+            "jobs",
+            "publishing",
+            "requests",
+            "settings",
+            "stores",
+            "testing",
+        )
+    ),
+]
+HOOKS = FOLDER / "reference/hooks.md"
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with every file of the page in it."""
+    """The working directory, with every file of the pages in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plugins/memory").mkdir(parents=True)
     shutil.copy(ROOT / "plugins/memory/store.py", tmp_path / "plugins/memory")
@@ -54,7 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shown(language: str) -> list[Block]:
-    return [block for block in blocks(PAGE) if block.language == language]
+    return [block for page in PAGES for block in blocks(page) if block.language == language]
 
 
 def server(folder: Path, *plugins: str, **settings: object) -> Server:
@@ -69,10 +96,22 @@ def server(folder: Path, *plugins: str, **settings: object) -> Server:
 
 
 def test_every_block_is_tried() -> None:
-    for block in blocks(PAGE):
-        is_signature = block.language == "python" and block.text.rstrip().endswith("...")
-        known = block.language in ("sh", "toml") or len(block.info) == 2 or is_signature
+    for block in (block for page in PAGES for block in blocks(page)):
+        known = block.language in ("sh", "toml") or len(block.info) == 2
         assert known, f"{block}: nobody tries this block"
+
+
+def test_the_entry_leads_to_every_page_and_the_reference_to_all_of_its() -> None:
+    index = FOLDER / "reference.md"
+    for page, folder in ((ENTRY, FOLDER), (index, FOLDER / "reference")):
+        links = re.findall(r"\]\(([\w/-]+\.md)(?:#[\w-]+)?\)", page.read_text(encoding="utf-8"))
+        linked = {(page.parent / link).resolve() for link in links}
+        assert set(folder.glob("*.md")) - linked == set(), page.name
+
+
+def test_no_file_is_shown_on_two_pages() -> None:
+    names = [block.info[1] for page in PAGES for block in blocks(page) if len(block.info) == 2]
+    assert len(names) == len(set(names))
 
 
 def test_the_configurations_load(folder: Path) -> None:
@@ -161,6 +200,20 @@ async def test_the_scribe_copies_messages_in_their_order(folder: Path) -> None:
         await until(lambda: copy.exists() and copy.read_text().count("\n") >= 3)
     lines = [json.loads(line) for line in copy.read_text().splitlines()]
     assert [line["body"] for line in lines] == ["Hello 0", "Hello 1", "Hello 2"]
+
+
+async def test_the_almanac_writes_the_date_once_a_day(folder: Path) -> None:
+    clock = FakeClock(datetime(2027, 1, 31, 12, tzinfo=UTC).timestamp())
+    local = {"plugins.folder": "local"}
+    async with running("almanac", "slash_commands", settings=local, clock=clock) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Lounge")
+        await ada.command(room, "/invite @almanac")
+        for _ in range(2):
+            await clock.advance(86400)
+        page = await chat.service.history.page(ada.user, room)
+        said = [message.body for message in page.messages]
+        assert said == ["Today is 2027-02-01.", "Today is 2027-02-02."]
 
 
 async def test_the_doorbell_is_heard_by_all_its_doors(folder: Path) -> None:
@@ -312,7 +365,7 @@ def test_the_tests_on_the_page_pass(folder: Path) -> None:
 
 @pytest.mark.parametrize("hook", hook_names())
 def test_every_hook_is_documented_with_its_arguments(hook: str) -> None:
-    section = PAGE.read_text().partition(f"### `{hook}`\n")[2].partition("\n#")[0]
+    section = HOOKS.read_text().partition(f"### `{hook}`\n")[2].partition("\n#")[0]
     arguments = list(inspect.signature(getattr(Hooks, hook)).parameters)
     found = re.search(rf"def {hook}\((.*?)\)", section, re.DOTALL)
     assert found, "the page has no signature"
@@ -337,7 +390,8 @@ def test_every_hook_has_a_plugin_that_comes_with_the_server_or_an_example(hook: 
 
 
 def test_every_rule_stands_in_the_table() -> None:
-    table = re.findall(r"^\| `(\w+)` \|.*\| `(?:async )?def` \|", PAGE.read_text(), re.M)
+    rules = (FOLDER / "hooks.md").read_text()
+    table = re.findall(r"^\| `(\w+)` \|.*\| `(?:async )?def` \|", rules, re.M)
     for hook in hook_names():
         assert any(hook.startswith(word) for word in table), hook
 
@@ -345,5 +399,5 @@ def test_every_rule_stands_in_the_table() -> None:
 def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
     rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
     local = [row for row in rows if row.distribution.startswith("local")]
-    assert len(local) == 9
+    assert len(local) == 14
     assert all(row.problem == "not listed in plugins.enabled" for row in local)

@@ -58,8 +58,7 @@ def test_the_kinds_are_what_they_say(present: Any) -> None:
 
 
 def test_each_is_in_the_reference_with_its_version() -> None:
-    pages = [ROOT / "docs/plugins.md", PLUGINS / "names.md"]
-    text = "".join(page.read_text() for page in pages)
+    text = "".join(page.read_text() for page in (PLUGINS / "reference").glob("*.md"))
     entries = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z|^<!--)", text, re.M | re.S))
     for name in chatserver.__all__:
         public = getattr(chatserver, name)
