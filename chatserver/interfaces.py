@@ -133,6 +133,7 @@ class Store(Protocol):
     free space metrics then show. A replicated one may have `async replication() -> Replication | None`, called
     every few seconds for metrics; None: it has no replicas, or its account may not see them. It raises
     `StoreUnavailable` as the other methods do.
+
     A store may also have a method `async def facts(self) -> StoreFacts`, for `chatserver status` and
     `upgrade-check`. Like `plan` it is called instead of `open`, also beside a running server, and changes
     nothing; it also works on a schema that is not up to date. Raises `StartupError`.
@@ -345,16 +346,30 @@ class Store(Protocol):
 
 
 class Records(Protocol):
-    """One space of a store's records, as a plugin gets it. The contract of each method is at `Store`."""
+    """One space of a store's records, as a plugin gets it. Each method raises `StoreUnavailable`, as those of `Store`.
 
-    async def get(self, key: str) -> bytes | None: ...
-    async def put(self, key: str, value: bytes) -> None: ...
-    async def add(self, key: str, value: bytes) -> bool: ...
-    async def swap(self, key: str, old: bytes, new: bytes) -> bool: ...
-    async def delete(self, key: str, old: bytes | None = None) -> bool: ...
+    Keys have at most 1,024 bytes of UTF-8.
+    """
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Set the value, durably."""
+
+    async def add(self, key: str, value: bytes) -> bool:
+        """Set the value if there is none, durably and atomically; False if there is one."""
+
+    async def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        """Replace `old` by `new`, durably and atomically; False if the value is not `old`."""
+
+    async def delete(self, key: str, old: bytes | None = None) -> bool:
+        """Remove the value, durably; with `old`, only that value. False if there was none."""
+
     async def scan(
         self, prefix: str, after: str = "", limit: int = 1000
-    ) -> list[tuple[str, bytes]]: ...
+    ) -> list[tuple[str, bytes]]:
+        """At most `limit` (key, value) with this prefix and key > `after`, by ascending key."""
 
 
 class StoredSession(NamedTuple):

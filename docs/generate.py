@@ -23,6 +23,7 @@ import hook_reference
 import http_reference
 import metrics_reference
 import names_reference
+import page_reference
 import protocol_reference
 import public_names
 import release_record
@@ -82,6 +83,12 @@ def command_page() -> str:
     return _filled("docs/commands.md", parts)
 
 
+def places_page() -> str:
+    """docs/plugins/page.md with its tables."""
+    parts = {"places": page_reference.places(), "interface": page_reference.interface()}
+    return _filled("docs/plugins/page.md", parts)
+
+
 def plugin_pages() -> dict[str, str]:
     """The reference for authors of plugins, by the names of its pages."""
     return {
@@ -106,6 +113,7 @@ def outputs() -> dict[Path, str]:
         ROOT / "docs/graphql.md": _filled("docs/graphql.md", {"codes": graphql_reference.codes()}),
         ROOT / "docs/graphql-schema.md": graphql_reference.page(),
         ROOT / "docs/metrics.md": metrics_reference.page(),
+        ROOT / "docs/plugins/page.md": places_page(),
         **{REFERENCE / f"{name}.md": text for name, text in plugin_pages().items()},
         ROOT / "docs/schema/schema.graphql": graphql_reference.sdl(),
         **{ROOT / "docs/schema" / name: text for name, text in schemas.items()},

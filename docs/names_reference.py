@@ -3,11 +3,26 @@
 import inspect
 from typing import Any
 
-from hook_reference import bare, described, documented
-from since import since
+from hook_reference import documented
+from since import recorded, since
+from type_reference import bare, described
 from wrapping import wrapped
 
 import chatserver
+
+# Unions, other aliases of types, and constants.
+ALIASES = {
+    "ACTIONS": "all kinds of [actions](actions.md)",
+    "AnyEvent": "an event of any kind",
+    "IndexPlace": "where a store keeps a page of the search index: the room's id, a slot, the page's first seq",
+    "Localized": "a text, or a mapping of language tags such as `en` to texts",
+    "LoginProgress": "what `service.logins` returns: a step to show, somebody who is signed in, or another end",
+    "LoginStep": "what a sign-in method returns: `LoginForm`, `LoginRedirect`, `LoginDone`, or `Refusal`",
+    "MemberEvent": "`MemberJoined`, `MemberLeft`, or `MemberChanged`",
+    "MessageChange": "an event that changes an earlier message",
+    "Outcome": "how an attempt to sign in ended: `ok`, `challenged`, `wrong`, `locked`, `refused`, `limited`",
+    "Rest": "the type of a command's last argument that takes all that is left",
+}
 
 GENERATED = (
     "This page is generated from the code. An attribute that is not here may change at any time."
@@ -72,7 +87,13 @@ The parts of a server that plugins provide, and what each of their methods promi
 # Reference: errors
 
 What is raised, by the server and by plugins. The codes of a `ChatError`, each with its version, are in the
-[protocol](../../protocol.md#errors).
+[protocol](../../protocol.md#errors). A plugin raises one of these, with a text of its own if that helps the user, or a
+code that begins with the plugin's name and says what it means:
+
+    raise chatserver.ChatError("user.forbidden", "Only the poll's author may close it.")
+
+    closed = chatserver.Meaning(409, "never", "The poll is closed.")
+    raise chatserver.ChatError("polls.closed", meaning=closed)
 
 {GENERATED}""",
         {"Errors": ("chatserver.errors",)},
@@ -124,6 +145,18 @@ def pages() -> dict[str, str]:
             own = [name for name, kind in left.items() if kind.__module__.startswith(modules)]
             parts += [f"## {title}", *(_entry(name, left.pop(name)) for name in sorted(own))]
         made[page] = "\n\n".join(parts) + "\n"
+    made["names"] += "\n".join(
+        [
+            "\n## Aliases and constants\n",
+            "| name | is | since |",
+            "|---|---|---|",
+            *(
+                f"| `{name}` | {text} | {recorded()['names'][name]} |"
+                for name, text in ALIASES.items()
+            ),
+            "",
+        ]
+    )
     return made
 
 

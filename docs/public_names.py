@@ -5,21 +5,18 @@ promise broken (docs/plugins/compatibility.md), so its line is removed by hand.
 """
 
 import inspect
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import page_reference
 from service_reference import OWN, PARTS, methods_of
 from since import MINOR, RECORD, recorded
 
 import chatserver
 from chatserver import errors
 from chatserver.hooks.specs import Hooks
-
-ROOT = Path(__file__).parents[1]
-PLACE = re.compile(r'^  "([a-z.]+/v\d+)": ', re.M)  # in places.js
 
 PARTLY = {"Room": ("id", "head", "role"), "Service": OWN}  # classes of which only this is public
 
@@ -32,7 +29,8 @@ def present() -> dict[str, set[str]]:
         "members": _members(),
         "service": _service(),
         "errors": set(errors.CODES),
-        "places": set(PLACE.findall((ROOT / "static/lib/places.js").read_text("utf-8"))),
+        "places": set(page_reference.place_names()),
+        "page": set(page_reference.member_names()),
     }
 
 

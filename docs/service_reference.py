@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from hook_reference import bare
 from since import since
+from type_reference import bare
 from wrapping import wrapped
 
 from chatserver.service.accounts import Accounts

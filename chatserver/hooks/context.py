@@ -34,13 +34,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     records: Records  # the plugin's own space in the store
     expiring: ExpiringRecords  # another space, whose values end by themselves
     timers: Timers  # sets the times of the plugin's timers
-    clock: WallClock
+    clock: WallClock  # the time, which a test may move
     measures: Measures  # the core's metrics, to read; and to add the plugin's own
-    version: str
+    version: str  # of the server
     service: Service  # all rules of the server; usable from `startup` on
     messages: PluginMessages  # posts messages with the plugin's data, and changes it
-    # Files of users and of the plugin; see `BlobService`.
-    blobs: PluginBlobs = PluginBlobs(None, "")
+    blobs: PluginBlobs = PluginBlobs(None, "")  # files of users and of the plugin
     graphql: Sequence[GraphQLPart] = ()  # all parts that plugins registered
     worker: int = 0  # number of this worker of `serve --workers`, from 1; 0 without workers
     worker_ports: tuple[int, ...] = ()  # of 127.0.0.1, where each worker answers for itself

@@ -6,23 +6,36 @@
 
 const BUTTON = { id: "string", label: "function", icon: "string", run: "function" };
 const PART = { id: "string", label: "function", mount: "function" };
+// Each with the context that its functions get, and where it is shown; the table in docs/plugins/page.md is made of this.
 const FIELDS = {
-  "account.parts/v1": PART,
-  "admin.page/v1": PART,
+  // {room, text, insert, attach}: beside the text
   "composer.buttons/v1": BUTTON,
+  // {room, files, attach}: nowhere: it gets what is pasted into the text or dropped on the room
   "composer.files/v1": { id: "string", take: "function" },
+  // {room, text, reply_to, data, sent}: in a menu at the send button
   "composer.send/v1": { id: "string", label: "function", run: "function" },
+  // {message}: with the other actions of a message
   "message.actions/v1": BUTTON,
+  // {message, data}: below the text of messages that carry data named `id`
   "message.data/v1": { id: "string", mount: "function" },
-  "notifications/v1": { id: "string", filter: "function" },
+  // {room}: in the room's head
   "room.actions/v1": BUTTON,
+  // {room}: as a button in the room's head that opens a panel
   "room.panels/v1": { ...PART, icon: "string" },
+  // {room}: in the panel of the room's settings
   "room.settings/v1": PART,
+  // {user}: as a page of the user's own settings
   "settings.page/v1": PART,
+  // {attempt}: with the ways to sign in, in the user's own settings
+  "account.parts/v1": PART,
+  // {user}: as a page of the server's settings, for owners and admins of the server alone
+  "admin.page/v1": PART,
+  // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back
+  "notifications/v1": { id: "string", filter: "function" },
 };
 const CONDITIONS = ["own", "data", "kinds"]; // of `when`
 
-export const PLACES = Object.keys(FIELDS);
+export const PLACES = Object.keys(FIELDS).sort();
 
 export class Places extends EventTarget {
   #items = new Map(PLACES.map((place) => [place, []]));

@@ -62,33 +62,41 @@ export class Plugins {
     return part !== null && this.#loaded.get(plugin) !== part;
   }
 
-  /** What a plugin's module gets. Everything in it may be relied on; nothing else of the page may. */
+  /**
+   * What a plugin's module gets. Everything in it may be relied on; nothing else of the page may. The table in
+   * docs/plugins/page.md is made of the comments.
+   */
   interfaceOf(plugin, part = null) {
     const texts = {};
     const store = this.#store;
     return Object.freeze({
+      /** The plugin's name. */
       plugin,
+      /** The version of this interface, 1. */
       version: VERSION,
       /** Puts an item into a place; returns a function that takes it away. */
-      place: (name, item) => (this.#isGone(plugin, part) ? () => {} : this.#places.put(plugin, name, item)),
-      /** Adds texts by language: `{en: {title: "Poll"}, ja: {…}}`; English is the one that may not be missing. */
+      place: (place, item) => (this.#isGone(plugin, part) ? () => {} : this.#places.put(plugin, place, item)),
+      /** Calls the plugin's own operation `PLUGIN.name` ([operations](requests.md#operations)). */
+      call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),
+      /** Calls an address of this server as the signed-in user, with JSON. */
+      request: (method, path, body) => this.#api.call(method, path, body),
+      /** Shows a notification, `{title, body, room}`; resolves when its filters have been asked. */
+      notify: async (notice) => (this.#isGone(plugin, part) ? undefined : this.#notices.notify(plugin, notice)),
+      /** Adds the plugin's own texts by language, `{en: {title: "Poll"}, ja: {…}}`; English may not be missing. */
       texts: (given) => {
         for (const [language, some] of Object.entries(given)) texts[language] = { ...texts[language], ...some };
       },
-      /** The text of a key in the language of the moment; `{name}` in it is replaced. */
+      /** One of the plugin's own texts in the reader's language; `{name}` in it is replaced by `values.name`. */
       t: (key, values = {}) => filled(texts[currentLanguage()]?.[key] ?? texts.en?.[key] ?? key, values),
-      /** A text of the server, which may be given by language, in that of the moment. */
-      said,
-      language: currentLanguage,
-      /** Calls the plugin's own operation `PLUGIN.name`. Rejects with an error that has a `code`. */
-      call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),
-      /** Calls an address of this server as the signed-in user. Rejects with an error that has a `code`. */
-      request: (method, path, body) => this.#api.call(method, path, body),
-      /** Why something was refused, in the reader's language. */
-      errorText,
-      /** Shows a notification, `{title, body, room}`: in the page, or on the desktop of somebody who is away. */
-      notify: async (notice) => (this.#isGone(plugin, part) ? undefined : this.#notices.notify(plugin, notice)),
+      /** A [text by language](../protocol.md#texts-by-language) of the server, in the reader's language. */
+      said: (text) => said(text),
+      /** The reader's language, such as `en`. */
+      language: () => currentLanguage(),
+      /** Why `call` or `request` was refused, in the reader's language. */
+      errorText: (error) => errorText(error),
+      /** The signed-in user. */
       me: () => frozen(store.me),
+      /** `id`, `name`, `kind`, `topic`, `role` and `joined` of a room; null if the reader has none of this id. */
       room: (id) => frozen(outline(store.room(id))),
     });
   }

@@ -54,19 +54,42 @@ def test_the_kinds_are_what_they_say(present: Any) -> None:
     assert {"Draft.body", "Timers.set", "Context.claim", "Room.role"} <= set(present["members"])
     assert "Room.advance" not in present["members"]
     assert "messages.purge" in present["service"] and "room.forbidden" in present["errors"]
-    assert "message.actions/v1" in present["places"]
+    assert "message.actions/v1" in present["places"] and "errorText" in present["page"]
+
+
+def reference() -> str:
+    return "".join(page.read_text() for page in (PLUGINS / "reference").glob("*.md"))
+
+
+def entries_of_the_reference() -> dict[str, str]:
+    return dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z|^<!--)", reference(), re.M | re.S))
 
 
 def test_each_is_in_the_reference_with_its_version() -> None:
-    text = "".join(page.read_text() for page in (PLUGINS / "reference").glob("*.md"))
-    entries = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z|^<!--)", text, re.M | re.S))
-    for name in chatserver.__all__:
+    text = reference()
+    entries = entries_of_the_reference()
+    for name in set(chatserver.__all__) - {"__version__"}:
         public = getattr(chatserver, name)
         if inspect.isclass(public) or inspect.isfunction(public):
             assert re.search(r"^Since \d+\.\d+\.$", entries.get(name, ""), re.M), name
+        else:
+            assert re.search(rf"^\| `{name}` \| .+ \| \d+\.\d+ \|$", text, re.M), name
 
 
-def test_places_have_it_too(recorded: Any) -> None:
+def test_each_member_is_in_the_reference(recorded: Any) -> None:
+    """Fields, members of enumerations and methods stand in the entry of their class, or on the page of the service."""
+    entries = entries_of_the_reference()
+    service = (PLUGINS / "reference/service.md").read_text()
+    for member in recorded["members"]:
+        name, _, attribute = member.partition(".")
+        is_there = re.search(rf"^(?:    |- `(?:async )?){attribute}\b", entries[name], re.M)
+        elsewhere = name in ("Inspection", "PluginMessages", "Service", "Room")
+        assert is_there or (elsewhere and re.search(rf"\b{attribute}\b", service)), member
+
+
+def test_places_and_the_interface_of_the_page_have_it_too(recorded: Any) -> None:
     page = (PLUGINS / "page.md").read_text()
     for place, version in recorded["places"].items():
         assert re.search(rf"^\| `{place}` \|.*\| {version} \|$", page, re.M), place
+    for name, version in recorded["page"].items():
+        assert re.search(rf"^\| `page\.{name}\b.*\| {version} \|$", page, re.M), name
