@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chatserver.copies.backup.moment import Reach
     from chatserver.copies.backup.reading import Backup
     from chatserver.copies.backup.shelf import Shelf
+    from chatserver.copies.backup.vault import VaultReader
 
 where = click.option(
     "--to", "folder", metavar="DIR", help="Folder of the backups, instead of backup.folder."
@@ -103,8 +104,8 @@ def verify(
 
     loaded = load_configuration(source, overrides)
     place = backup if backup is not None else str(shelf_of(loaded.config).folder)
-    with located(place, loaded) as found:
-        reached = checked(found, loaded)
+    with located(place, loaded) as (found, vault):
+        reached = checked(found, vault)
         shown = f"{name_of(place)}: {found.manifest.name}" if is_url(place) else str(found.folder)
     if as_json:
         from msgspec.structs import asdict
@@ -129,19 +130,16 @@ def verify(
         click.echo(f"the verification is not noted in the backup: {error}", err=True)
 
 
-def checked(found: Backup, loaded: Loaded) -> Reach:
+def checked(found: Backup, vault: VaultReader) -> Reach:
     """Verify a backup in a scratch store. Returns its reach. Raises `StartupError`."""
     from chatserver.cli.export import Missing
     from chatserver.cli.progress import progress
     from chatserver.cli.scratch import scratch_store
     from chatserver.cli.stores import run_quietly
     from chatserver.copies.backup.errors import BrokenIncrements
-    from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.moment import reach
-    from chatserver.copies.backup.vault import vault_of
     from chatserver.copies.backup.verify import verify
 
-    vault = vault_of(found.folder, configured_key(loaded.config.backup))
     lost = Missing(required=False)
 
     async def check() -> Reach:
@@ -151,6 +149,8 @@ def checked(found: Backup, loaded: Loaded) -> Reach:
                     await verify(found, scratch, show, vault, lost.add)
                 except BrokenIncrements as error:
                     raise await _far_enough(found, error) from None
+                finally:
+                    await vault.close()
         return await reach(found)
 
     reached = run_quietly(check())

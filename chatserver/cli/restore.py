@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chatserver.copies.backup.moment import Moment
     from chatserver.copies.backup.reading import Backup
     from chatserver.copies.backup.restore import Restored
+    from chatserver.copies.backup.vault import VaultReader
 
 
 @click.command()
@@ -35,8 +36,9 @@ def command(
 
     BACKUP is a backup, or a folder of backups, from which the newest one that covers the TIME is
     restored; or the URL of either on a target, as in backup.targets. From a URL it is downloaded first,
-    to a folder below TMPDIR; an interrupted download goes on where it stopped. The later changes written beside it (backup.ship_seconds) are restored too, up to the
-    TIME.
+    to a folder below TMPDIR; an interrupted download goes on where it stopped. Files of users are not
+    downloaded there: those that the backup needs go straight to their place. The later changes written
+    beside it (backup.ship_seconds) are restored too, up to the TIME.
 
     If anything is changed, truncated or missing, nothing is restored. If only the changes beside the
     backup are broken, --incomplete restores them up to the first broken one, and prints the reason.
@@ -56,8 +58,8 @@ def command(
 
     loaded = load_configuration(source, overrides)
     moment = read_moment(at) if at is not None else None
-    with located(backup, loaded, moment, incomplete=incomplete) as found:
-        restored, until, refilled = fill(found, loaded, moment)
+    with located(backup, loaded, moment, incomplete=incomplete) as (found, vault):
+        restored, until, refilled = fill(found, vault, loaded, moment)
         events = sum(restored.heads.values())
         place = f"{name_of(backup)}: {found.manifest.name}" if is_url(backup) else found.folder
         click.echo(
@@ -85,7 +87,9 @@ def report(files: Refill) -> None:
         )
 
 
-def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restored, str, Refill]:
+def fill(
+    backup: Backup, vault: VaultReader, loaded: Loaded, moment: Moment | None
+) -> tuple[Restored, str, Refill]:
     """Restore into a configuration's store and place of files.
 
     Returns the result, the time up to which it is complete, and what became of the files.
@@ -94,12 +98,9 @@ def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restore
     from chatserver.cli.progress import progress
     from chatserver.cli.stores import opened_place, opened_to_write, run_quietly
     from chatserver.copies.backup.keeping import Refill
-    from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.moment import demand_reached, reach
     from chatserver.copies.backup.restore import restore
-    from chatserver.copies.backup.vault import vault_of
 
-    vault = vault_of(backup.folder, configured_key(loaded.config.backup))
     lost = Missing(required=False)
 
     async def work() -> tuple[Restored, str, Refill]:
@@ -107,8 +108,11 @@ def fill(backup: Backup, loaded: Loaded, moment: Moment | None) -> tuple[Restore
             await demand_reached(backup, moment)
         until = moment.last if moment else (await reach(backup)).until
         async with opened_to_write(loaded) as store, opened_place(loaded) as place:
-            refill = Refill(place, vault, lost.add)
-            with progress("restored") as show:
-                return await restore(backup, store, show, moment, refill), until, refill
+            with progress("restored") as show, progress("files restored") as show_files:
+                refill = Refill(place, vault, lost.add, show_files)
+                try:
+                    return await restore(backup, store, show, moment, refill), until, refill
+                finally:
+                    await vault.close()
 
     return run_quietly(work())

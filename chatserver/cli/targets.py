@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -20,9 +20,17 @@ if TYPE_CHECKING:
     from chatserver.config import Config, Loaded
     from chatserver.copies.backup.moment import Moment
     from chatserver.copies.backup.reading import Backup
+    from chatserver.copies.backup.vault import VaultReader
     from chatserver.copies.targets.guarded import Guarded
     from chatserver.copies.targets.mirror import Mirror
     from chatserver.copies.targets.summary import TargetRow
+
+
+class Located(NamedTuple):
+    """A backup on this machine, and the vault with the files of users that it needs."""
+
+    backup: Backup
+    vault: VaultReader
 
 
 def is_url(text: str | None) -> bool:
@@ -33,23 +41,28 @@ def is_url(text: str | None) -> bool:
 @contextmanager
 def located(
     place: str, loaded: Loaded, moment: Moment | None = None, *, incomplete: bool = False
-) -> Iterator[Backup]:
+) -> Iterator[Located]:
     """The backup at a path or URL, or the newest one there that is not later than the moment.
 
     One from a URL is downloaded into a folder below TMPDIR, which is removed at the end. After an error it stays,
-    and the next call goes on there. Raises `StartupError`.
+    and the next call goes on there. Files of users are not downloaded: the vault reads each from the target when it
+    is asked for. Raises `StartupError`.
     """
     from chatserver.cli.stores import run_quietly
     from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.moment import choose
+    from chatserver.copies.backup.vault import vault_of
+    from chatserver.copies.targets.vaultreading import TargetVault
 
     key = configured_key(loaded.config.backup)
     if not is_url(place):
-        yield choose(Path(place), key, moment, incomplete=incomplete)
+        found = choose(Path(place), key, moment, incomplete=incomplete)
+        yield Located(found, vault_of(found.folder, key))
         return
     folder = _download_folder(place)
     try:
-        yield run_quietly(_downloaded(place, loaded, moment, folder, incomplete))
+        found = run_quietly(_downloaded(place, loaded, moment, folder, incomplete))
+        yield Located(found, TargetVault(target_at(place, loaded.config)[0], key))
     except BaseException:
         click.echo(f"the download stays in {folder}: the same command goes on there", err=True)
         raise
@@ -63,9 +76,7 @@ async def _downloaded(
     from chatserver.copies.backup.errors import BackupError
     from chatserver.copies.backup.key import configured_key
     from chatserver.copies.backup.moment import choose
-    from chatserver.copies.backup.take import FILES
     from chatserver.copies.targets.reading import fetch, fetch_manifest, fetch_manifests
-    from chatserver.copies.targets.vaults import fetch_vault
 
     target, name = target_at(url, loaded.config)
     key = configured_key(loaded.config.backup)
@@ -83,9 +94,6 @@ async def _downloaded(
                 raise BackupError(str(error).replace(str(folder), target.name)) from None
         with progress(f"downloaded from {target.name}, bytes") as show:
             await fetch(target, backup, show)
-        if FILES in backup.manifest.streams:
-            with progress(f"files downloaded from {target.name}, bytes") as show:
-                await fetch_vault(target, folder, show)
     finally:
         await target.close()
     return backup

@@ -52,6 +52,33 @@ def read_frame(file: BinaryIO) -> tuple[bytes, bool] | None:
     return sealed, header[:1] == LAST
 
 
+class FrameCutter:
+    """Cuts frames from a stream of bytes that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def add(self, data: bytes) -> None:
+        self._waiting += data
+
+    def next(self) -> tuple[bytes, bool] | None:
+        """The next whole frame, as `read_frame` returns it; None if more bytes are needed. Raises `Corrupted`."""
+        if len(self._waiting) < HEADER_BYTES:
+            return None
+        header = bytes(self._waiting[:HEADER_BYTES])
+        end = HEADER_BYTES + _size(header)
+        if len(self._waiting) < end:
+            return None
+        sealed = bytes(self._waiting[HEADER_BYTES:end])
+        del self._waiting[:end]
+        return sealed, header[:1] == LAST
+
+    def demand_empty(self) -> None:
+        """Raises `CutOff` if the stream ended within a frame."""
+        if self._waiting:
+            raise CutOff("the file is truncated")
+
+
 def end_of_frame(file: BinaryIO, start: int) -> int:
     """The offset behind the frame at offset `start`, which is not read. Raises as `read_frame` does."""
     file.seek(start)

@@ -14,7 +14,7 @@ from chatserver.blobs.ownership import Ownership
 from chatserver.copies.archive.digests import Progress, silent
 from chatserver.copies.archive.lines import Held
 from chatserver.copies.backup.errors import BackupError
-from chatserver.copies.backup.vault import Vault
+from chatserver.copies.backup.vault import Vault, VaultReader
 from chatserver.errors import BlobsUnavailable, StoreUnavailable
 from chatserver.hooks.blobs import Blobs
 from chatserver.interfaces import Store
@@ -72,13 +72,20 @@ class Keeping:
 class Refill:
     """Brings files from the vault to a place, after a restore of their records."""
 
-    def __init__(self, place: Blobs | None, vault: Vault, on_lost: OnLost) -> None:
+    def __init__(
+        self,
+        place: Blobs | None,
+        vault: VaultReader,
+        on_lost: OnLost,
+        progress: Progress = silent,
+    ) -> None:
         """Without a place, nothing is brought. `on_lost` is called for each file that is missing afterwards."""
         self._place, self._vault, self._on_lost = place, vault, on_lost
+        self._progress = progress
         self.files = self.new = self.lost = 0
         self.is_foreign = False  # the place has another owner: nothing was written there
 
-    async def run(self, store: Store, epoch: str, progress: Progress = silent) -> None:
+    async def run(self, store: Store, epoch: str) -> None:
         """Write what the place lacks, and make the installation of this epoch its owner. Raises `BackupError`.
 
         A place of another owner, such as that of the installation that was lost, is left as it is.
@@ -95,7 +102,7 @@ class Refill:
             async for blob in blobs_of(store):
                 self.files += 1
                 await self._bring(store, place, blob)
-                progress(self.files, self.files)
+                self._progress(self.files, self.files)
             if self.files and not self.is_foreign:
                 await Ownership(store, place, lambda: epoch).claim_filled()
         except BlobsUnavailable as error:
@@ -118,7 +125,7 @@ class Refill:
                 self._on_lost(Lost(blob.id, blob.name, blob.size, rooms, str(damaged)))
 
 
-async def missing(store: Records, vault: Vault) -> AsyncIterator[tuple[Blob, Lost]]:
+async def missing(store: Records, vault: VaultReader) -> AsyncIterator[tuple[Blob, Lost]]:
     """The files that the records name, something needs, and the vault does not have whole."""
     async for blob in blobs_of(store):
         try:

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from chatserver.blobs.carrying import Damaged
 from chatserver.copies.archive.background import ahead
@@ -32,7 +32,18 @@ FOLDER = "files"
 PLAIN = "plain"
 PART = ".part-"
 CHUNK_BYTES = 1 << 20
+ABSENT = "it is not in the backup"
 STALE_SECONDS = 24 * 3600.0  # after which a part belongs to no command any more
+
+
+class VaultReader(Protocol):
+    """A vault to restore from: in a folder, or on a target."""
+
+    def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
+        """The content, every byte checked. Raises `Damaged` if it is not there, or not whole."""
+
+    async def close(self) -> None:
+        """End what reads left open."""
 
 
 class Vault:
@@ -91,24 +102,23 @@ class Vault:
         finally:
             os.close(descriptor)
 
-    async def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
-        """The content, every byte checked. Raises `Damaged` if it is not there, or not whole."""
-        digest = hashlib.sha256()
+    def read(self, sha256: str) -> AsyncGenerator[bytes, None]:
+        """As `VaultReader.read`."""
+        return matching(sha256, self._parts(sha256))
+
+    async def close(self) -> None:
+        """Nothing is open between two reads."""
+
+    async def _parts(self, sha256: str) -> AsyncGenerator[bytes, None]:
         try:
             async with aclosing(ahead(self._chunks(sha256))) as chunks:
                 async for chunk in chunks:
-                    await asyncio.to_thread(digest.update, chunk)
                     yield chunk
         except Corrupted as error:
             raise Damaged(str(error)) from error
-        if digest.hexdigest() != sha256:
-            raise Damaged("the file in the backup does not match its hash")
 
     def _chunks(self, sha256: str) -> Iterator[bytes]:
-        keys: tuple[Key | None, ...] = (None,)
-        if self._key is not None:
-            keys = (self._key, *self._key.older)
-        for key in keys:
+        for key in keys_of(self._key):
             name = name_of(sha256, key)
             try:
                 with open_file(self.folder / name) as file:
@@ -120,7 +130,7 @@ class Vault:
                 raise Corrupted(f"{self.folder / name}: {error}") from None
             except OSError as error:
                 raise Corrupted(f"{self.folder / name}: {error.strerror}") from None
-        raise Corrupted("it is not in the backup")
+        raise Corrupted(ABSENT)
 
     def files(self) -> dict[str, int]:
         """Names, as `name_of` makes them, and sizes of all files; blocks. Raises `BackupError`."""
@@ -135,9 +145,7 @@ class Vault:
 
     def _folders(self) -> list[Path]:
         """The folders of the keys that this vault has."""
-        if self._key is None:
-            return [self.folder / PLAIN]
-        return [self.folder / key.id for key in (self._key, *self._key.older)]
+        return [self.folder / (PLAIN if key is None else key.id) for key in keys_of(self._key)]
 
     def clear(self, needed: Collection[str], before: float) -> int:
         """Remove files that are not needed and older than this Unix time, which is that of the oldest backup.
@@ -172,15 +180,45 @@ def name_of(sha256: str, key: Key | None) -> str:
     return f"{key.id}/{hidden[:2]}/{hidden}"
 
 
-def _opened(file: BinaryIO, name: str, key: Key | None) -> Iterator[bytes]:
-    salt = file.read(SALT_BYTES)
-    seal = seal_for(key, salt, f"{FOLDER}/{name}")
-    number, ended = 0, False
-    while (found := read_frame(file)) is not None:
-        if ended:
+def keys_of(key: Key | None) -> tuple[Key | None, ...]:
+    """The keys that open a vault's files, the present one first; None is that of plain files."""
+    return (None,) if key is None else (key, *key.older)
+
+
+class Opening:
+    """Opens the frames of one file, in order."""
+
+    def __init__(self, name: str, key: Key | None, salt: bytes) -> None:
+        self._seal = seal_for(key, salt, f"{FOLDER}/{name}")
+        self._number, self._ended = 0, False
+
+    def chunk(self, sealed: bytes, last: bool) -> bytes:
+        """The data of the next frame. Raises `Corrupted`."""
+        if self._ended:
             raise Corrupted("the data continues after its end")
-        sealed, ended = found
-        yield seal.open(number, ended, sealed)
-        number += 1
-    if not ended:
-        raise Corrupted("the file is truncated")
+        data = self._seal.open(self._number, last, sealed)
+        self._number, self._ended = self._number + 1, last
+        return data
+
+    def demand_ended(self) -> None:
+        """Raises `Corrupted` if the last frame is missing."""
+        if not self._ended:
+            raise Corrupted("the file is truncated")
+
+
+async def matching(sha256: str, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The parts; raises `Damaged` after the last one if their content has another hash."""
+    digest = hashlib.sha256()
+    async with aclosing(parts):
+        async for part in parts:
+            await asyncio.to_thread(digest.update, part)
+            yield part
+    if digest.hexdigest() != sha256:
+        raise Damaged("the file in the backup does not match its hash")
+
+
+def _opened(file: BinaryIO, name: str, key: Key | None) -> Iterator[bytes]:
+    opening = Opening(name, key, file.read(SALT_BYTES))
+    while (found := read_frame(file)) is not None:
+        yield opening.chunk(*found)
+    opening.demand_ended()

@@ -19,7 +19,7 @@ from chatserver.copies.backup.owner import hand_over, owner_for, reason
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.restore import restore
 from chatserver.copies.backup.take import FILES, at_text
-from chatserver.copies.backup.vault import Vault, name_of
+from chatserver.copies.backup.vault import VaultReader, name_of
 from chatserver.interfaces import Store
 from chatserver.model import RoomChanged, UnknownEvent
 
@@ -30,7 +30,7 @@ async def verify(
     backup: Backup,
     scratch: Store,
     progress: Progress = silent,
-    vault: Vault | None = None,
+    vault: VaultReader | None = None,
     on_lost: OnLost = lambda lost: None,
 ) -> None:
     """Restore into `scratch`, an empty store, and check all of it. Raises `BackupError`.

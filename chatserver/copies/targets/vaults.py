@@ -6,14 +6,11 @@ They never change, so each is stored once. One stays as long as the local vault 
 import asyncio
 import hashlib
 import random
-import shutil
 from collections.abc import AsyncGenerator, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from chatserver.copies.archive.digests import Progress, silent
 from chatserver.copies.backup.chunks import open_file
-from chatserver.copies.backup.errors import BackupError
 from chatserver.copies.backup.vault import FOLDER, Vault
 from chatserver.copies.targets.guarded import Guarded, TargetFailed
 from chatserver.copies.targets.keeping import RENEW_AT
@@ -110,35 +107,6 @@ class VaultCopy:
                     f"{self._target.name}: {FOLDER}/{name}: the target does not return what was stored; "
                     "it is stored again"
                 )
-
-
-async def fetch_vault(target: Guarded, backups: Path, progress: Progress = silent) -> None:
-    """Download the vault of a target into a folder of backups; files that are there already stay.
-
-    Raises `TargetFailed`, and `BackupError` if there is too little room.
-    """
-    objects = await target.list(FOLDER)
-    paths = {name: backups / name for name in objects if ".." not in name}
-    wanted = [
-        name
-        for name, path in paths.items()
-        if not path.is_file() or path.stat().st_size != objects[name]
-    ]
-    total = sum(objects[name] for name in wanted)
-    free = shutil.disk_usage(backups).free
-    if free < total:
-        raise BackupError(
-            f"{backups}: the files need {total / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free: "
-            "set TMPDIR to a folder with more room"
-        )
-    done = 0
-    for name in wanted:
-        path = paths[name]
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            async for data in target.read(name, objects[name]):
-                await asyncio.to_thread(file.write, data)
-        progress(done := done + objects[name], total)
 
 
 def _digest(path: Path) -> bytes:
