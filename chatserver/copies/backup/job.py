@@ -72,11 +72,12 @@ class BackupJob:
         removed = await asyncio.to_thread(
             self._shelf.rotate, datetime.now(UTC), days, count, is_ours
         )
-        await clear_vault(self._shelf, self._settings.key)
         for old in removed:
             logger.info("old backup {} removed", old)
         if self._config.verify:
             await self._verify(path)
+        if cleared := await clear_vault(self._shelf, self._settings.key):
+            logger.info("{} files removed beside the backups", cleared)
 
     async def _note(self, manifest: Manifest) -> None:
         """Record this backup as the newest of all nodes; warn if the one before is not in this folder."""

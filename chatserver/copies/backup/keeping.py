@@ -29,13 +29,11 @@ class Keeping:
     def __init__(self, place: Blobs, vault: Vault, on_lost: OnLost) -> None:
         """`on_lost` is called for each file that something needs and whose content is not there."""
         self._place, self._vault, self._on_lost = place, vault, on_lost
-        self._known: set[bytes] = set()  # hashes of contents that are in the vault
+        self._known: set[bytes] = set()  # ids of blobs whose content is in the vault for `look`
 
     async def keep(self, store: Records, blob: Blob) -> Held:
         """Copy one file, unless it is there. Raises `BackupError`."""
-        digest = bytes.fromhex(blob.sha256)
         if await asyncio.to_thread(self._vault.has, blob.sha256):
-            self._known.add(digest)
             return Held(blob.id, blob.sha256)
         try:
             async with aclosing(carrying.read(self._place, blob)) as parts:
@@ -44,7 +42,6 @@ class Keeping:
             return await self._without(store, blob, str(damaged))
         except BlobsUnavailable as error:
             raise BackupError(f"the place of the files does not answer: {error.reason}") from error
-        self._known.add(digest)
         return Held(blob.id, blob.sha256, written)
 
     async def run(self, store: Records) -> None:
@@ -52,15 +49,27 @@ class Keeping:
         failing = ""
         while True:
             try:
-                async for blob in blobs_of(store):
-                    if bytes.fromhex(blob.sha256) not in self._known:
-                        await self.keep(store, blob)
+                await self.look(store)
                 failing = ""
             except (BackupError, StoreUnavailable) as error:
                 if str(error) != failing:
                     logger.error("files are not copied beside the backup: {}", error)
                 failing = str(error)
             await asyncio.sleep(NEW_SECONDS)
+
+    async def look(self, store: Records) -> None:
+        """Copy the files that came since the last look. Raises `BackupError`, `StoreUnavailable`."""
+        seen = set()
+        async for blob in blobs_of(store):
+            seen.add(bytes.fromhex(blob.id))
+            if bytes.fromhex(blob.id) in self._known:
+                continue
+            if not await asyncio.to_thread(self._vault.renew, blob.sha256):
+                held = await self.keep(store, blob)
+                if held.lost:
+                    continue
+            self._known.add(bytes.fromhex(blob.id))
+        self._known &= seen
 
     async def _without(self, store: Records, blob: Blob, reason: str) -> Held:
         rooms = await carrying.where(store, blob.id)

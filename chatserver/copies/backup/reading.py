@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
+from chatserver.blobs import carrying
+from chatserver.blobs.model import BLOBS
 from chatserver.copies.archive.background import ahead
 from chatserver.copies.archive.errors import Corrupted
-from chatserver.copies.archive.lines import Held, Line
+from chatserver.copies.archive.lines import Held, Line, Record
 from chatserver.copies.backup import increments
 from chatserver.copies.backup.errors import BackupError, BrokenIncrements
 from chatserver.copies.backup.increments import IncrementFile
@@ -88,6 +90,18 @@ class Backup:
             for line in lines
             if isinstance(line, Held) and not line.lost
         }
+
+    async def shipped_files(self) -> set[str]:
+        """Names in the vault of the files of users that came with the increments. Raises `BrokenIncrements`."""
+        found: set[str] = set()
+        async with aclosing(self.increments()) as frames:
+            async for lines in frames:
+                for line in lines:
+                    if isinstance(line, Record) and line.space == BLOBS and line.value is not None:
+                        blob = carrying.kept(line.value)
+                        if blob is not None:
+                            found.add(name_of(blob.sha256, self.key))
+        return found
 
     def new_increment(self) -> IncrementFile:
         """Begin a new increment file; blocks. Raises `BackupError`."""

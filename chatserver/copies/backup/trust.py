@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chatserver.copies.archive.errors import ArchiveError
 from chatserver.copies.backup.key import Key
-from chatserver.copies.backup.manifest import FILE, Manifest
+from chatserver.copies.backup.manifest import FILE, Manifest, peek
 from chatserver.copies.backup.reading import Backup
 from chatserver.copies.backup.shelf import Shelf
 
@@ -53,6 +53,17 @@ class Trust:
             found = str(error)
         self._seen[path] = state, found
         return found
+
+
+def may_be_ours(path: Path, key: Key | None) -> bool:
+    """Whether a foreign backup may be one of ours that is damaged: its manifest names one of our keys, or cannot be read."""
+    try:
+        wanted = peek(path).key
+    except ArchiveError:
+        return True
+    if wanted is None or key is None:
+        return wanted is None and key is None
+    return key.find(wanted) is not None
 
 
 def _state(file: Path) -> tuple[int, ...]:

@@ -9,12 +9,13 @@ name when it is durable, and never changes: so each backup copies only what is n
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -31,6 +32,8 @@ from chatserver.copies.backup.seal import SALT_BYTES, seal_for
 FOLDER = "files"
 PLAIN = "plain"
 PART = ".part-"
+LOCK = ".lock"  # held while files are renewed or removed
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 CHUNK_BYTES = 1 << 20
 ABSENT = "it is not in the backup"
 STALE_SECONDS = 24 * 3600.0  # after which a part belongs to no command any more
@@ -56,6 +59,23 @@ class Vault:
     def has(self, sha256: str) -> bool:
         """Whether the content is there, sealed with the present key; blocks."""
         return (self.folder / name_of(sha256, self._key)).is_file()
+
+    def renew(self, sha256: str) -> bool:
+        """As `has`; a content that is there then counts as new for `clear`. Blocks. Raises `BackupError`.
+
+        For a file of users that came after the newest backup, and whose content is that of an older file.
+        """
+        path = self.folder / name_of(sha256, self._key)
+        if not path.is_file():
+            return False
+        try:
+            with self._locked():
+                os.utime(path)
+        except FileNotFoundError:  # removed meanwhile
+            return False
+        except OSError as error:
+            raise BackupError(f"{path}: {reason(path, error)}") from error
+        return True
 
     async def put(self, sha256: str, parts: AsyncIterator[bytes]) -> int:
         """Keep a content; returns the bytes written. Raises what `parts` raises, and `BackupError`."""
@@ -147,6 +167,10 @@ class Vault:
         """The folders of the keys that this vault has."""
         return [self.folder / (PLAIN if key is None else key.id) for key in keys_of(self._key)]
 
+    def is_of_our_keys(self, name: str) -> bool:
+        """Whether a file of this name is plain if there is no key, else sealed with one that is configured."""
+        return self.folder / name.partition("/")[0] in self._folders()
+
     def clear(self, needed: Collection[str], before: float) -> int:
         """Remove files that are not needed and older than this Unix time, which is that of the oldest backup.
 
@@ -159,12 +183,32 @@ class Vault:
                 is_part = path.name.startswith(PART)
                 limit = time.time() - STALE_SECONDS if is_part else before
                 name = path.relative_to(self.folder).as_posix()
-                if name not in needed and path.lstat().st_mtime < limit:
-                    path.unlink()
+                if name not in needed and self._remove_older(path, limit):
                     removed += not is_part
         except OSError as error:
             raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
         return removed
+
+    def _remove_older(self, path: Path, limit: float) -> bool:
+        if path.lstat().st_mtime >= limit:
+            return False
+        with self._locked():
+            if path.lstat().st_mtime >= limit:  # renewed meanwhile
+                return False
+            path.unlink()
+        return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep all other processes that share the folder from renewing and removing. Raises `OSError`."""
+        lock = os.open(self.folder / LOCK, _OPEN, 0o600)
+        try:
+            if self._owner:
+                os.fchown(lock, *self._owner)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
 
 def vault_of(backup: Path, key: Key | None) -> Vault:

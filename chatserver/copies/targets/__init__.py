@@ -10,6 +10,7 @@
     reading.py    what a target holds: its backups, their manifests; downloads one to restore it
     keeping.py    removal of old backups on a target, and renewal of locks
     vaults.py     the files of users on a target
+    needs.py      which of them the backups there need
     vaultreading.py  reads them, to restore or verify a backup
     checking.py   reads a target's objects back and compares them with the originals
     mirror.py     keeps one target up to date: rounds, pauses after failures, log lines

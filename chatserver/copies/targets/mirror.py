@@ -26,7 +26,7 @@ from chatserver.copies.targets.checking import damaged
 from chatserver.copies.targets.copying import Copy
 from chatserver.copies.targets.guarded import Guarded, TargetFailed
 from chatserver.copies.targets.keeping import Keeper
-from chatserver.copies.targets.reading import names
+from chatserver.copies.targets.needs import Needs
 from chatserver.copies.targets.vaults import VaultCopy
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
@@ -57,7 +57,8 @@ class Mirror:
         self.on_failure: Callable[[], None] = lambda: None
         self._trust = Trust(shelf, key)
         self._keeper = Keeper(target, key, settings.keep_days, settings.keep_count)
-        self._files = VaultCopy(target, Vault(shelf.folder, key))
+        self._vault = Vault(shelf.folder, key)
+        self._files, self._needs = VaultCopy(target, self._vault), Needs(target, key)
         self._files_due = -math.inf
         self._copies: dict[Path, Copy] = {}
         self._checked: dict[Path, float] = {}
@@ -182,12 +183,9 @@ class Mirror:
             raise broken
 
     async def _keep_files(self, copies: list[Copy]) -> None:
-        """Remove files that no backup needs; none while the target has a backup that is not here."""
-        if not set(await names(self._target)) <= {copy.name for copy in copies}:
-            return
-        needed: set[str] = set()
-        for copy in copies:
-            needed |= await copy.backup.files()
+        """Remove files that no backup needs, here or on the target; renew the locks of the others."""
+        files = await asyncio.to_thread(self._vault.files)
+        needed = await self._needs.of([copy.backup for copy in copies], files)
         if removed := await self._files.keep(needed, datetime.now(UTC)):
             logger.info("backup target {}: {} files removed", self.name, removed)
 

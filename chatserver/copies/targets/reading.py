@@ -6,7 +6,7 @@ checked for room first, and can be repeated: whole parts are not fetched again.
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
@@ -53,10 +53,15 @@ async def fetch_manifests(target: Guarded, scratch: Path) -> None:
         await fetch_manifest(target, name, scratch)
 
 
-async def fetch(target: Guarded, backup: Backup, progress: Progress = silent) -> None:
-    """Download the rest of a backup whose manifest is in `backup.folder` already.
+async def fetch(
+    target: Guarded,
+    backup: Backup,
+    progress: Progress = silent,
+    streams: Collection[str] | None = None,
+) -> None:
+    """Download the rest of a backup whose manifest is in `backup.folder` already; with `streams`, only these of its streams.
 
-    The ledger is read before the increments, which may grow meanwhile. Raises `TargetFailed`, `Corrupted` if the
+    The increments are always among it. The ledger is read before the increments, which may grow meanwhile. Raises `TargetFailed`, `Corrupted` if the
     target returns damaged parts, and `BackupError` if there is too little room.
     """
     name, folder = backup.manifest.name, backup.folder
@@ -66,7 +71,12 @@ async def fetch(target: Guarded, backup: Backup, progress: Progress = silent) ->
         await asyncio.to_thread((folder / LEDGER).write_bytes, data)
     objects = await target.list(name)
     increments = {file: chain(found) for file, found in pieces(objects).items()}
-    parts = [part for parts in backup.manifest.streams.values() for part in parts]
+    parts = [
+        part
+        for stream, parts in backup.manifest.streams.items()
+        if streams is None or stream in streams
+        for part in parts
+    ]
     wanted = [part for part in parts if not await asyncio.to_thread(_has, backup, part.name)]
     total = sum(part.size for part in wanted) + sum(
         used[-1].end for used in increments.values() if used

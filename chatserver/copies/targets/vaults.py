@@ -1,6 +1,7 @@
 """The files of users on a target: copies of the vault's files (`chatserver/copies/backup/vault.py`), in `files/`.
 
-They never change, so each is stored once. One stays as long as the local vault has it, or a local backup needs it.
+They never change, so each is stored once. One stays as long as the local vault has it, or a backup needs it that is
+here or on the target (`needs.py`).
 """
 
 import asyncio
@@ -61,19 +62,22 @@ class VaultCopy:
         except FileNotFoundError:  # no backup needs it any more
             return
 
-    async def keep(self, needed: Collection[str], now: datetime) -> int:
-        """Remove the others, and renew the locks of those; returns the number of removed ones."""
+    async def keep(self, needed: Collection[str] | None, now: datetime) -> int:
+        """Remove what is not needed, and renew the locks of the rest; returns the number of removed ones.
+
+        None: nobody knows what is needed, so all stays. What a key sealed that is not configured any more stays, too.
+        """
         if self._held is None:
-            return 0
-        files = await asyncio.to_thread(self._vault.files)
+            self._held = await self._target.list(FOLDER)
         removed = 0
         for name in list(self._held):
-            is_needed = name.removeprefix(f"{FOLDER}/") in needed or (
-                name.removeprefix(f"{FOLDER}/") in files
-            )
+            file = name.removeprefix(f"{FOLDER}/")
+            is_needed = needed is None or file in needed or not self._vault.is_of_our_keys(file)
             if self._target.lock_days and await self._is_locked(name, now, renew=is_needed):
                 continue
-            if not is_needed:
+            if (
+                not is_needed and not (self._vault.folder / file).exists()
+            ):  # it may have come just now
                 await self._target.delete(name)
                 del self._held[name]
                 self._locked.pop(name, None)

@@ -1,0 +1,355 @@
+"""Which files beside the backups stay, here and on a target: never one goes that a kept backup needs."""
+
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatserver import Store, TargetError
+from chatserver.blobs.service import BlobService
+from chatserver.cluster.installation import epoch
+from chatserver.config.sections import BlobsConfig
+from chatserver.copies.archive.errors import ArchiveError
+from chatserver.copies.backup import clearing
+from chatserver.copies.backup.clearing import clear_vault
+from chatserver.copies.backup.errors import BackupError
+from chatserver.copies.backup.keeping import Keeping
+from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.reading import Backup
+from chatserver.copies.backup.shelf import Shelf
+from chatserver.copies.backup.shipper import Shipper
+from chatserver.copies.backup.take import BackupSettings, take
+from chatserver.copies.backup.vault import FOLDER, PLAIN, Vault, name_of
+from chatserver.copies.targets.mirror import Mirror, MirrorSettings
+from chatserver.copies.targets.reading import fetch, fetch_manifest, names
+from chatserver.runtime.measure import Measures
+from chatserver.testing.blobs import given
+from tests.backup.conftest import Opened
+from tests.backup.seed import seed
+from tests.backup.targets import MemoryTarget
+from tests.blobs.memory import MemoryBlobs
+
+KEY = Key(bytes(range(32)))
+SKEW_SECONDS = 0.02  # file systems count time in ticks of a few milliseconds
+STEPS = (
+    *("upload", "upload", "purge", "backup", "ship", "ship", "rotate", "clear", "clear"),
+    *("copy", "copy", "copy", "restart", "lose"),
+)
+CONTENTS = tuple(f"content {number}".encode() for number in range(5))
+
+
+class Crashing(MemoryTarget):
+    """Fails at its call number `left`; tells `on_delete` before each removal of a file of users."""
+
+    def __init__(self, lock_days: float = 0.0) -> None:
+        super().__init__(lock_days)
+        self.left = -1  # never
+        self.on_delete: Callable[[str], None] = lambda name: None
+
+    async def delete(self, name: str) -> None:
+        self._demand()
+        if name.startswith(f"{FOLDER}/"):
+            self.on_delete(name.removeprefix(f"{FOLDER}/"))
+        self.objects.pop(name, None)
+
+    def files(self) -> set[str]:
+        return {
+            name.removeprefix(f"{FOLDER}/")
+            for name in self.objects
+            if name.startswith(f"{FOLDER}/")
+        }
+
+    def _demand(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise TargetError("it crashed")
+        super()._demand()
+
+
+class World:
+    """An installation with files, its backups, and their copy on a target."""
+
+    def __init__(self, store: Store, known: str, folder: Path, target: Crashing) -> None:
+        self.store, self.folder, self.target = store, folder, target
+        self.place = MemoryBlobs()
+        self.files = BlobService(store, self.place, BlobsConfig(), lambda: known, Measures())
+        self.blobs: list[str] = []
+        self.needed: dict[str, set[str]] = {}  # by backup, here or on the target
+        target.on_delete = self._demand_unneeded
+        self.start()
+
+    def start(self) -> None:
+        """As a new process, with what is on the disk."""
+        self.shelf = Shelf(self.folder)
+        self.vault = Vault(self.folder, KEY)
+        self.keeping = Keeping(self.place, self.vault, pytest.fail)  # type: ignore[arg-type]
+        self.shipper = Shipper(self.store, self.shelf, KEY, 1.0, Measures())
+        self.mirror(1, 4)
+
+    def mirror(self, seconds: float, count: int) -> None:
+        settings = MirrorSettings(seconds, 0.0, 0, count)
+        self.copying = Mirror(self.target.guarded(), self.shelf, KEY, settings)
+
+    async def upload(self, content: bytes) -> str:
+        blob = await self.files.take("u1", given([content]))
+        self.blobs.append(blob.id)
+        return name_of(blob.sha256, KEY)
+
+    async def purge(self, number: int) -> None:
+        if self.blobs:
+            await self.files.purge(self.blobs.pop(number % len(self.blobs)))
+
+    async def backup(self) -> Path:
+        await asyncio.sleep(2 * SKEW_SECONDS)
+        settings = BackupSettings(part_bytes=1 << 20, key=KEY)
+        return (await take(self.store, self.shelf, settings, files=self.keeping))[0]
+
+    async def ship(self) -> None:
+        if self.shelf.all():
+            await self.keeping.look(self.store)
+            for _ in range(2):  # the first fails if the backup was removed that it wrote beside
+                await self.shipper._try()
+            assert not self.shipper._broken
+
+    def rotate(self, count: int) -> None:
+        self.shelf.rotate(datetime.now(UTC), 0, count)
+
+    async def copy(self) -> None:
+        self.copying._files_due = self.copying._keep_due = self.copying._look_due = 0
+        await self.copying.round()
+
+    async def lose_machine(self) -> None:
+        await self.shipper.end()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        self.needed = await self._needed_on_target()
+        await asyncio.sleep(1 - time.time() % 1)  # another backup of this second had the same name
+        self.start()
+
+    async def _needed_on_target(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        target = self.target.guarded()
+        for name in await names(target):
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = await fetch_manifest(target, name, Path(scratch))
+                if folder is not None:
+                    await fetch(target, backup := Backup(folder, KEY))
+                    found[name] = await backup.files() | await backup.shipped_files()
+        return found
+
+    async def check(self) -> None:
+        """Every file is here that a backup here needs."""
+        there = self.vault.files().keys()
+        for path in self.shelf.all():
+            backup = Backup(path, KEY)
+            self.needed[path.name] = await backup.files() | await backup.shipped_files()
+            assert self.needed[path.name] <= there, path.name
+
+    def _demand_unneeded(self, name: str) -> None:
+        kept = {path.name for path in self.shelf.all()}
+        kept |= {each.partition("/")[0] for each in self.target.objects if "manifest" in each}
+        for backup in kept & self.needed.keys():
+            assert name not in self.needed[backup], f"{backup} needs it"
+
+
+Worlds = Callable[[], Any]
+
+
+@pytest.fixture
+def world(
+    empty: Callable[[str], Opened], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Worlds:
+    monkeypatch.setattr(clearing, "SKEW_SECONDS", SKEW_SECONDS)
+
+    @asynccontextmanager
+    async def opened(lock_days: float = 0.0) -> AsyncIterator[World]:
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(empty("memory"))
+            await seed(store, rooms=1, messages=2)
+            made = World(store, await epoch(store), tmp_path / "backups", Crashing(lock_days))
+            try:
+                yield made
+            finally:
+                await made.shipper.end()
+
+    return opened
+
+
+async def crash_while_clearing(world: World, number: int) -> None:
+    real, left = Path.unlink, number
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        left -= path.is_relative_to(world.vault.folder)
+        if left == 0:
+            raise OSError("it crashed")
+        real(path, missing_ok)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        try:
+            await clear_vault(world.shelf, KEY)
+        except BackupError as error:
+            assert "it crashed" in str(error)
+
+
+@pytest.mark.parametrize("seed_", range(12))
+async def test_no_file_goes_that_a_kept_backup_needs_whatever_crashes(
+    seed_: int, world: Worlds
+) -> None:
+    choose = random.Random(seed_)
+    async with world() as it:
+        for _ in range(60):
+            match choose.choice(STEPS):
+                case "upload":
+                    await it.upload(choose.choice(CONTENTS))
+                case "purge":
+                    await it.purge(choose.randrange(100))
+                case "backup":
+                    await it.backup()
+                case "ship":
+                    await it.ship()
+                case "rotate":
+                    it.rotate(choose.randint(1, 3))
+                case "clear":
+                    await crash_while_clearing(it, choose.choice((0, 0, 1, 2)))
+                case "copy":
+                    it.target.left = choose.choice((-1, choose.randint(1, 40)))
+                    try:
+                        await it.copy()
+                    except ArchiveError as error:
+                        assert "it crashed" in str(error)
+                        it.mirror(1, choose.randint(1, 5))
+                    it.target.left = -1
+                case "restart":
+                    await it.shipper.end()
+                    it.start()
+                case "lose" if not choose.randrange(3):
+                    await it.lose_machine()
+            await it.check()
+        while it.blobs:
+            await it.purge(0)
+        await it.ship()
+        await it.backup()
+        await it.ship()
+        await it.copy()
+        it.rotate(1)
+        await clear_vault(it.shelf, KEY)
+        it.mirror(1, 1)
+        await it.copy()
+        assert it.vault.files() == {}
+        assert it.target.files() == set()
+
+
+async def test_a_content_that_comes_again_counts_as_new(world: Worlds) -> None:
+    async with world() as it:
+        name = await it.upload(b"again")
+        await it.ship()
+        await it.backup()
+        await it.ship()
+        await it.purge(0)
+        await it.backup()
+        it.rotate(1)
+        await it.upload(b"again")
+        await it.ship()
+        assert await clear_vault(it.shelf, KEY) == 0
+        await it.check()
+        assert name in it.vault.files()
+
+
+async def test_while_a_backup_cannot_be_read_nothing_is_removed(world: Worlds) -> None:
+    async with world() as it:
+        await it.upload(b"old")
+        old = await it.backup()
+        await it.purge(0)
+        await it.backup()
+        manifest = old / "manifest.json"
+        whole = manifest.read_bytes()
+        for broken in (whole[:-3], whole.replace(b"rooms", b"romos"), b""):
+            manifest.write_bytes(broken)
+            assert await clear_vault(it.shelf, KEY) == 0
+        manifest.write_bytes(whole)
+        await it.check()
+        manifest.write_bytes(whole.replace(KEY.id.encode(), b"f" * len(KEY.id)))
+        assert await clear_vault(it.shelf, KEY) == 1, "a backup with another key needs other files"
+
+
+async def test_what_only_the_target_has_keeps_its_files_and_no_others(world: Worlds) -> None:
+    async with world() as it:
+        first = await it.upload(b"of a backup")
+        await it.backup()
+        shipped = await it.upload(b"of its changes")
+        gone = await it.upload(b"of no backup there")
+        await it.purge(2)
+        await it.ship()
+        await it.copy()
+        it.target.objects[f"{FOLDER}/{gone}"] = b"x"
+        other = f"{FOLDER}/{PLAIN}/ab/abcd"
+        it.target.objects[other] = b"x"
+        await it.lose_machine()
+        for _ in range(2):
+            await it.purge(0)
+        await it.backup()
+        await it.copy()
+        assert it.target.files() == {first, shipped, other.removeprefix(f"{FOLDER}/")}
+        it.mirror(1, 1)
+        await it.copy()
+        assert it.target.files() == {other.removeprefix(f"{FOLDER}/")}
+
+
+async def test_what_a_damaged_backup_on_the_target_needs_stays(world: Worlds) -> None:
+    async with world() as it:
+        name = await it.upload(b"x")
+        old = await it.backup()
+        await it.ship()
+        await it.copy()
+        await it.lose_machine()
+        await it.purge(0)
+        await it.backup()
+        for part in ("manifest.json", "files-00001"):
+            whole = it.target.objects[f"{old.name}/{part}"]
+            it.target.objects[f"{old.name}/{part}"] = whole[:-3] + b"xyz"
+            it.mirror(1, 4)
+            await it.copy()
+            assert it.target.files() == {name}
+            it.target.objects[f"{old.name}/{part}"] = whole
+
+
+async def test_the_target_keeps_what_is_lost_beside_the_backups(world: Worlds) -> None:
+    async with world() as it:
+        names_ = {await it.upload(content) for content in CONTENTS}
+        await it.backup()
+        await it.copy()
+        await asyncio.to_thread(shutil.rmtree, it.vault.folder)
+        it.mirror(1, 4)
+        await it.copy()
+        assert it.target.files() == names_
+
+
+async def test_locks_of_files_are_renewed_while_the_target_keeps_more_backups(
+    world: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(lock_days=10.0) as it:
+        await it.upload(b"old")
+        await it.backup()
+        await it.copy()
+        await it.purge(0)
+        new = await it.upload(b"new")
+        await it.backup()
+        it.rotate(1)
+        await clear_vault(it.shelf, KEY)
+        await it.copy()
+        assert len(it.target.files()) == 2
+        later = datetime.now(UTC) + timedelta(days=6)
+        vault = it.copying._files
+        await vault.keep(await it.copying._needs.of([], it.vault.files()), later)
+        assert it.target.locks[f"{FOLDER}/{new}"] == later + timedelta(days=10)
+        await vault.keep({new}, later + timedelta(days=12))
+        assert it.target.files() == {new}

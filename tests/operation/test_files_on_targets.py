@@ -1,0 +1,183 @@
+"""Files of users in backups on real targets, and back from there: OpenSSH's sshd, and SeaweedFS as S3."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.backup.users_files import FileServer, disk_place, files_of
+from tests.faults.proxy import Network
+from tests.operation.places import Place, make_place
+from tests.operation.target_servers import SeaweedS3, Sshd
+from tests.tools import need_root
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+SERVERS = {"sftp": "sshd", "s3": "weed"}
+
+
+@pytest.fixture(scope="module")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedS3]:
+    weed = SeaweedS3(tmp_path_factory.mktemp("weed"))
+    weed.start()
+    yield weed
+    weed.kill()
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    need_root()
+    sshd = Sshd(tmp_path_factory.mktemp("sshd"))
+    sshd.start()
+    yield sshd
+    sshd.kill()
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Place:
+    """A new, empty place of the test's `kind`."""
+    server = request.getfixturevalue(SERVERS[kind])
+    return make_place(kind, tmp_path, server, server)
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    with Network() as network:
+        yield network
+
+
+def machine(folder: Path, place: Place, **settings: object) -> FileServer:
+    """A server that copies its backups to the place."""
+    settings |= {
+        key.replace(".", "__"): value
+        for key, value in place.settings.items()
+        if key != "plugins.enabled"
+    }
+    settings |= {"backup__folder": folder / "backups", "backup__targets": place.url}
+    files = disk_place(folder)
+    files["plugin"] = "disk_blobs,s3,sftp"
+    return FileServer(folder, files, **settings)
+
+
+def stored(place: Place) -> set[str]:
+    """Names of the files of users on the target."""
+    if place.folder is not None:
+        return {path.name for path in (place.folder / "files").rglob("*") if path.is_file()}
+    return {name.rpartition("/")[2] for name in place.s3_objects() if "/files/" in name}
+
+
+def remove(place: Place, name: str) -> None:
+    if place.folder is not None:
+        next((place.folder / "files").rglob(name)).unlink()
+        return
+    (key,) = [key for key in place.s3_objects() if key.endswith(name)]
+    place.server.client().delete_object(Bucket=place.bucket(), Key=key)
+
+
+def contents(folder: Path) -> int:
+    """Number of files in the backups' folder."""
+    return len([path for path in (folder / "backups" / "files").glob("*/*/*") if path.is_file()])
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_an_empty_machine_gets_the_files_that_the_backup_needs(place: Place, tmp_path: Path) -> None:
+    with machine(tmp_path / "old", place) as old:
+        ada = old.register("ada")
+        sent = files_of(old, ada)
+        old.command("backup")
+        old.command("backup", "copy")
+        needed = stored(place)
+        assert len(needed) == 3, "the same content is there once"
+        sent_later = old.send(ada, sent[0].room, "later.bin", secrets.token_bytes(3_000_000))
+        old.command("backup")
+        old.command("backup", "copy")
+        assert "5 files" in old.command("backup", "verify", place.url)
+        assert old.errors() == []
+    (later,) = stored(place) - needed
+    first = min(path.name for path in (tmp_path / "old" / "backups").glob("chatserver-*"))
+    shutil.rmtree(tmp_path / "old")
+    one = place.url.replace("?", f"/{first}?") if "?" in place.url else f"{place.url}/{first}"
+    remove(place, later)  # the first backup does not need it
+    new = machine(tmp_path / "new", place)
+    assert "4 of 4 files are in their place, 4 of them from" in new.command("restore", one)
+    with new:
+        token = new.login("ada")
+        for each in sent:
+            assert new.shown(token, each) == each.content, each.name
+        assert new.shown(token, sent_later) == 404
+        assert new.errors() == []
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        new.command("backup", "verify", place.url)
+    assert "later.bin" in caught.value.stderr
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_restore_goes_on_after_the_target_was_away(place: Place, tmp_path: Path) -> None:
+    with machine(tmp_path / "old", place) as old:
+        ada = old.register("ada")
+        sent = files_of(old, ada)
+        old.command("backup")
+        old.command("backup", "copy")
+    with Network() as network:
+        proxy = network.proxy(place.server.port)
+        new = machine(tmp_path / "new", place.behind(proxy), backup__target_timeout_seconds=20)
+        files = Path(str(new.place["plugin.disk_blobs.path"]))
+        proxy.delay(0.05)
+        restore = _begin(new, "restore", place.behind(proxy).url)
+        wait_until(lambda: _blobs(files) or restore.poll() is not None)
+        assert restore.poll() is None
+        proxy.reset()
+        place.server.kill()
+        place.server.start()
+        proxy.delay(0)
+        output, errors = restore.communicate()
+        assert restore.returncode == 0, errors
+        assert "4 of 4 files are in their place" in output
+    with new:
+        token = new.login("ada")
+        assert [new.shown(token, each) for each in sent] == [each.content for each in sent]
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_an_interrupted_restore_does_not_fetch_again_what_is_in_its_place(
+    place: Place, tmp_path: Path
+) -> None:
+    with machine(tmp_path / "old", place) as old:
+        ada = old.register("ada")
+        sent = files_of(old, ada)
+        old.command("backup")
+        old.command("backup", "copy")
+    with Network() as network:
+        proxy = network.proxy(place.server.port)
+        new = machine(tmp_path / "new", place.behind(proxy))
+        files = Path(str(new.place["plugin.disk_blobs.path"]))
+        proxy.delay(0.05)
+        restore = _begin(new, "restore", place.behind(proxy).url)
+        wait_until(lambda: _blobs(files) or restore.poll() is not None)
+        restore.kill()
+        restore.communicate()
+        there = _blobs(files)
+        assert 0 < there < 4
+        proxy.delay(0)
+        again = new.command("restore", place.behind(proxy).url)
+        assert f"4 of 4 files are in their place, {4 - there} of them from the backup" in again
+    with new:
+        token = new.login("ada")
+        assert [new.shown(token, each) for each in sent] == [each.content for each in sent]
+
+
+def _blobs(folder: Path) -> int:
+    return len([path for path in folder.rglob("*") if path.is_file() and len(path.name) > 20])
+
+
+def _begin(server: FileServer, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "chatserver", *arguments, "-c", str(server.config)]
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(server.folder)}
+    return subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
