@@ -83,7 +83,7 @@ class ChatApp extends View {
     this.#title();
     if (room && this.#main.firstChild?.room === room) return;
     const { session, store, places } = this;
-    this.#main.replaceChildren(room ? h("room-view", { session, store, places, "data-room": room }) : welcome());
+    this.#main.replaceChildren(room ? h("room-view", { session, store, places, "data-room": room }) : welcome(() => this.#list.create()));
   }
 
   #showSettings(page) {
@@ -148,13 +148,14 @@ class ChatApp extends View {
   }
 }
 
-function welcome() {
+function welcome(create) {
   return h(
     "div",
     { class: "welcome", "data-testid": "welcome" },
     h("img", { src: LOGO, alt: "", width: "72", height: "72" }),
     h("h2", {}, t("welcome.title")),
     h("p", { class: "muted" }, t("welcome.lead")),
+    h("button", { class: "primary", type: "button", "data-testid": "welcome-new-room", onclick: create }, t("room.create")),
     h("p", { class: "muted keys" }, t("keys.hint")),
   );
 }

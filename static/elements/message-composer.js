@@ -265,7 +265,7 @@ class MessageComposer extends View {
   async #submit() {
     const { attached } = this.#room;
     // A message needs a text; that of files without one is their names.
-    const body = this.#text.value.trim() || (this.#editing ? "" : attached.items.map(({ label }) => label).join(", "));
+    const body = this.#text.value.trim() || (this.#editing ? "" : attached.items.map(({ label }) => label).join("\n"));
     if (!body) return;
     if (this.#editing) {
       await this.#submitEdit(body);

@@ -19,6 +19,7 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, plac
   const { author, state } = message;
   const own = author.id === me.id;
   const name = author.name || me.username;
+  const shown = data(message, places);
   return h(
     "li",
     {
@@ -35,9 +36,9 @@ export function messageRow({ message, grouped, quoted, me, mayPin, session, plac
       !grouped && h("div", { class: "message-head" }, h("strong", { dir: "auto" }, name), botMark(author), time(message)),
       grouped && h("span", { class: "visually-hidden" }, name),
       message.reply_to && quote(quoted),
-      body(message),
+      body(message, shown.length > 0 && message.body === message.data_text),
       !message.deleted && messageParts(message, session),
-      ...data(message, places),
+      ...shown,
       reactions(message, me, session),
       stateLine(message, { session, tell }),
     ),
@@ -56,13 +57,15 @@ function quote(message) {
   return h("p", { class: "quote" }, h("strong", { dir: "auto" }, message.author.name), h("span", { dir: "auto" }, text));
 }
 
-function body(message) {
+/** `repeats`: the text says no more than what plugins show below it, as the names of attached files do. */
+function body(message, repeats) {
   if (message.deleted) return h("p", { class: "message-body deleted" }, t("message.deleted"));
-  const parts = segments(message.body).map(({ text, href }) =>
+  const parts = repeats ? [] : segments(message.body).map(({ text, href }) =>
     href ? h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, text) : text,
   );
   const edited = message.edited_at && h("small", { class: "edited" }, t("message.edited"));
   const pinned = message.pinned && h("small", { class: "edited", "data-testid": "pinned" }, t("message.pinned"));
+  if (repeats && !edited && !pinned) return null;
   return h("p", { class: "message-body", dir: "auto", "data-testid": "message-body" }, ...parts, edited, pinned);
 }
 

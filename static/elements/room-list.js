@@ -52,7 +52,7 @@ class RoomList extends View {
         ),
         h(
           "button",
-          { class: "round", type: "button", title: t("room.create"), "aria-label": t("room.create"), "data-testid": "new-room", onclick: () => this.#create() },
+          { class: "round", type: "button", title: t("room.create"), "aria-label": t("room.create"), "data-testid": "new-room", onclick: () => this.create() },
           icon(ICONS.plus),
         ),
       ),
@@ -162,7 +162,7 @@ class RoomList extends View {
     showSearch({ session, store, open });
   }
 
-  #create() {
+  create() {
     const { session } = this;
     askNewRoom(async ({ name, kind }) =>
       this.#choose(await (kind === "direct" ? session.directByName(name) : session.create({ name, kind }))),

@@ -11,6 +11,7 @@ export const LANGUAGES = [
 ];
 
 let language = "en";
+let reading = []; // the browser's languages, with their regions
 
 /** The first language of the list that there are texts for; English otherwise. */
 export function preferred(wanted) {
@@ -23,6 +24,7 @@ export function currentLanguage() {
 }
 
 export function startLanguage(storage, wanted) {
+  reading = wanted;
   const kept = storage.getItem(KEY);
   language = Object.hasOwn(TEXTS, kept ?? "") ? kept : preferred(wanted);
 }
@@ -79,8 +81,13 @@ export function stepText(method, name, given) {
   return own(`step.${method}.${name}`) ?? said(given);
 }
 
+/** The chosen language with the reader's region, which decides on 12 or 24 hours and the order of day and month. */
+function locale() {
+  return reading.find((tag) => new RegExp(`^${language}(-[a-z0-9]+)*$`, "i").test(tag)) ?? language;
+}
+
 export function formatTime(at) {
-  return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(at);
+  return new Intl.DateTimeFormat(locale(), { timeStyle: "short" }).format(at);
 }
 
 export function formatDay(at, now = new Date()) {
@@ -88,9 +95,9 @@ export function formatDay(at, now = new Date()) {
   const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
   if (at.toDateString() === yesterday.toDateString()) return t("yesterday");
   const year = at.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  return new Intl.DateTimeFormat(language, { weekday: "short", month: "long", day: "numeric", year }).format(at);
+  return new Intl.DateTimeFormat(locale(), { weekday: "short", month: "long", day: "numeric", year }).format(at);
 }
 
 export function formatFull(at) {
-  return new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" }).format(at);
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "full", timeStyle: "medium" }).format(at);
 }

@@ -272,8 +272,8 @@ export class RoomsStore extends EventTarget {
 }
 
 /** An edit has the whole content. With `edited_at` only the data changed; "" if the text never did. */
-function edit(message, { body, data = {}, at, edited_at: editedAt = at }) {
-  return Object.assign(message, { body, data, edited_at: editedAt });
+function edit(message, { body, data = {}, data_text = "", at, edited_at: editedAt = at }) {
+  return Object.assign(message, { body, data, data_text, edited_at: editedAt });
 }
 
 function forgetOldest(room) {

@@ -1,7 +1,7 @@
 /** English. tests/page compares the keys with the other languages; the server's own errors and steps are English. */
 export default {
   "app.name": "chatserver",
-  "signIn.title": "Welcome back",
+  "signIn.title": "Welcome",
   "signIn.lead": "Sign in to go on talking.",
   "signUp.title": "Create your account",
   "signUp.lead": "A name and a password are enough.",

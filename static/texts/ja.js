@@ -1,7 +1,7 @@
 /** Japanese. */
 export default {
   "app.name": "chatserver",
-  "signIn.title": "おかえりなさい",
+  "signIn.title": "ようこそ",
   "signIn.lead": "ログインして会話を続けましょう。",
   "signUp.title": "アカウントを作成",
   "signUp.lead": "ユーザー名とパスワードだけで始められます。",

@@ -147,8 +147,11 @@ def test_files_are_dropped_and_pasted_and_taken_away(person: PersonFactory, serv
     aya.open_room("Dropped")
     expect(chips).to_have_count(1)
     page.get_by_test_id("send").click()
-    expect(page.get_by_role("link", name="b.txt (0 kB)")).to_be_visible()
-    aya.sees("b.txt")
+    expect(page.get_by_role("link", name="b.txt (16 bytes)")).to_be_visible()
+    message = page.get_by_test_id("message")
+    expect(message).to_have_attribute("data-state", "posted")
+    # Its text is the name alone, which the link shows.
+    expect(message.get_by_test_id("message-body")).to_have_count(0)
 
 
 def test_an_upload_goes_on_after_lost_answers_and_can_be_tried_again(

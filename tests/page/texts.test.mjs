@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { clientId } from "../../static/lib/ids.js";
-import { chooseLanguage, currentLanguage, errorText, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
+import { chooseLanguage, currentLanguage, errorText, formatDay, formatTime, preferred, said, startLanguage, t } from "../../static/lib/i18n.js";
 import { segments } from "../../static/lib/linkify.js";
 import { timeline } from "../../static/lib/timeline.js";
 import en from "../../static/texts/en.js";
@@ -30,6 +30,20 @@ test("every text that the code names exists, and none is left over", () => {
 test("the language is the first that there are texts for", () => {
   assert.equal(preferred(["fr-FR", "ja-JP", "en"]), "ja");
   assert.equal(preferred(["fr"]), "en");
+});
+
+test("times and dates are written as in the reader's region", () => {
+  const at = new Date(2020, 1, 3, 6, 5);
+  const plain = (text) => text.replace(/[\s,]+/g, " "); // versions of the Unicode data differ in spaces and commas
+  const shown = (wanted, chosen = wanted[0].slice(0, 2)) => {
+    startLanguage({ getItem: () => chosen }, wanted);
+    return [plain(formatTime(at)), plain(formatDay(at))];
+  };
+  assert.deepEqual(shown(["en-GB"]), ["06:05", "Mon 3 February 2020"]);
+  assert.deepEqual(shown(["fr", "en-US"], "en"), ["6:05 AM", "Mon February 3 2020"]);
+  assert.deepEqual(shown(["en-GB"], "ja")[0], "6:05");
+  assert.deepEqual(shown(["en-US@posix"])[0], "6:05 AM"); // not a language tag, and yet a browser's
+  startLanguage({ getItem: () => "en" }, []);
 });
 
 test("a refusal says why in the reader's language, by what the server says is wrong", () => {

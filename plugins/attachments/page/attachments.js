@@ -25,7 +25,8 @@ function shown(page, message, { blob, name = "", media_type: kind = "", size = 0
 
 /** A number of bytes in the reader's language. */
 export function sizeText(page, size) {
-  const [unit, count] = size < 1e6 ? ["kilobyte", size / 1e3] : ["megabyte", size / 1e6];
-  const shape = { style: "unit", unit, maximumFractionDigits: 1 };
+  const [unit, count] = size < 1e3 ? ["byte", size] : size < 1e6 ? ["kilobyte", size / 1e3] : ["megabyte", size / 1e6];
+  const unitDisplay = unit === "byte" ? "long" : "short"; // the short form is "byte" for any number
+  const shape = { style: "unit", unit, unitDisplay, maximumFractionDigits: 1 };
   return new Intl.NumberFormat(page.language(), shape).format(count);
 }
