@@ -19,7 +19,7 @@ const connection = new Connection({ url: `${location.protocol === "https:" ? "ws
 const session = new Session({ api, connection, store, storage: sessionStorage });
 const places = new Places();
 const notices = new Notices({ places, store, storage: localStorage });
-const plugins = new Plugins({ places, api, connection, store, styles: document.head, notices });
+const plugins = new Plugins({ places, api, connection, session, store, styles: document.head, notices });
 const PARTS_MS = 3_000; // all clients learn of a change of plugins at once, and ask one after the other
 const root = document.querySelector("#root");
 let notice = "";

@@ -8,16 +8,18 @@ export class Plugins {
   #places;
   #api;
   #connection;
+  #session;
   #store;
   #styles;
   #notices;
   #loaded = new Map(); // parts by plugin
 
   /** `styles` is where style sheets are added: the document's head. */
-  constructor({ places, api, connection, store, styles, notices }) {
+  constructor({ places, api, connection, session, store, styles, notices }) {
     this.#places = places;
     this.#api = api;
     this.#connection = connection;
+    this.#session = session;
     this.#store = store;
     this.#styles = styles;
     this.#notices = notices;
@@ -37,13 +39,19 @@ export class Plugins {
   #unload(plugin, part) {
     this.#loaded.delete(plugin);
     for (const link of part.links) link.remove();
+    this.#clear(plugin, part);
+  }
+
+  /** Takes away what a part has put anywhere, and what it follows. */
+  #clear(plugin, part) {
     this.#places.clear(plugin);
+    for (const end of part.followed) end.abort();
   }
 
   async #loadOne({ plugin, modules, styles }, importing) {
     const links = styles.map((url) => Object.assign(document.createElement("link"), { rel: "stylesheet", href: url }));
     this.#styles.append(...links);
-    const part = { modules, styles, links };
+    const part = { modules, styles, links, followed: new Set() };
     this.#loaded.set(plugin, part);
     try {
       for (const url of modules) {
@@ -53,13 +61,34 @@ export class Plugins {
         await begin(this.interfaceOf(plugin, part));
       }
     } catch (error) {
-      this.#places.clear(plugin);
+      this.#clear(plugin, part);
       complain(plugin, error);
     }
   }
 
   #isGone(plugin, part) {
     return part !== null && this.#loaded.get(plugin) !== part;
+  }
+
+  #follow(plugin, part, name, listener) {
+    if (typeof listener !== "function") throw new TypeError("follow: the listener has to be a function");
+    if (this.#isGone(plugin, part)) return () => {};
+    const end = new AbortController();
+    part?.followed.add(end);
+    const tell = async (told) => {
+      try {
+        await listener(frozen(told));
+      } catch (error) {
+        complain(plugin, error);
+      }
+    };
+    const noted = ({ detail: { event } }) => {
+      const { type, room, seq, at, author, payload = null } = event;
+      if (type === `${plugin}.${name}`) void tell({ room, missed: false, seq, at, author, payload });
+    };
+    this.#session.addEventListener("noted", noted, end);
+    this.#session.addEventListener("missed", ({ detail: { room } }) => void tell({ room, missed: true }), end);
+    return () => end.abort();
   }
 
   /**
@@ -80,6 +109,8 @@ export class Plugins {
       call: (name, fields = {}) => this.#connection.request(`${plugin}.${name}`, fields),
       /** Calls an address of this server as the signed-in user, with JSON. */
       request: (method, path, body) => this.#api.call(method, path, body),
+      /** Calls `listener` with each event `PLUGIN.name` ([live](#live)); returns a function that ends that. */
+      follow: (name, listener) => this.#follow(plugin, part, name, listener),
       /** Shows a notification, `{title, body, room}`; resolves when its filters have been asked. */
       notify: async (notice) => (this.#isGone(plugin, part) ? undefined : this.#notices.notify(plugin, notice)),
       /** Adds the plugin's own texts by language, `{en: {title: "Poll"}, ja: {…}}`; English may not be missing. */

@@ -298,6 +298,7 @@ export class Session extends EventTarget {
     this.#store.applySnapshot(rooms);
     await this.#subscribe(this.#store.positions());
     await Promise.all(stale.map(({ id }) => this.open(id)));
+    if (changed) for (const { id } of this.#store.joined()) this.#fire("missed", { room: id });
     if (this.#watched) this.#askPresence(this.#watched).catch(() => {});
     this.#fire("ready", {});
     this.outbox.flush();
@@ -322,6 +323,7 @@ export class Session extends EventTarget {
     this.#store.subscribed(id, page.head);
     this.#applyPage(id, page);
     await this.#connection.request("sub", { rooms: { [id]: page.head }, epoch: this.#epoch });
+    this.#fire("missed", { room: id });
   }
 
   #load(id, before) {
@@ -364,6 +366,7 @@ export class Session extends EventTarget {
     }
     const outcome = this.#store.applyEvent(event);
     if (outcome === "hole") void this.#repair(event.room);
+    if (outcome === "applied" && event.ev === "plugin.event") this.#fire("noted", { event });
     if (outcome !== "applied" || event.ev !== "message.posted") return;
     this.outbox.confirmed(event.client_id);
     if (event.author.id !== this.#store.me.id) this.#fire("message", { room: event.room, message: event });

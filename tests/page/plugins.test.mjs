@@ -120,3 +120,33 @@ test("a part that goes while it is loading puts nothing anywhere", async () => {
   page.place("message.actions/v1", item)();
   assert.deepEqual(places.in("message.actions/v1"), []);
 });
+
+test("a module follows its plugin's own events, and is told where some were lost", async () => {
+  const session = new EventTarget();
+  const noted = (type, seq, more) => session.dispatchEvent(new CustomEvent("noted", { detail: { event: { ev: "plugin.event", type, room: "r", seq, at: "now", author: { id: "ben" }, ...more } } }));
+  plugins = new Plugins({ places, api: {}, connection: {}, session, store, styles: { append() {} } });
+  const heard = [];
+  let end;
+  const following = { default: (page) => {
+    page.follow("moved", () => { throw new Error("broken"); });
+    page.follow("moved", async () => { await null; throw new Error("late"); });
+    end = page.follow("moved", (told) => heard.push(told));
+    page.follow("moved", (told) => heard.push(told.seq));
+    assert.throws(() => page.follow("moved"), TypeError);
+  } };
+  await plugins.load([part("game", "/game.js")], async () => following);
+  noted("game.moved", 7, { payload: { to: [1] } });
+  noted("game.ended", 8);
+  noted("other.moved", 9);
+  session.dispatchEvent(new CustomEvent("missed", { detail: { room: "r" } }));
+  assert.deepEqual(heard, [{ room: "r", missed: false, seq: 7, at: "now", author: { id: "ben" }, payload: { to: [1] } }, 7, { room: "r", missed: true }, undefined]);
+  assert.throws(() => heard[0].payload.to.push(2), TypeError);
+  await new Promise(setImmediate);
+  assert.deepEqual(complaints.mock.calls.map(({ arguments: [text, error] }) => [text, error.message]).slice(0, 4).sort(), [["plugin game:", "broken"], ["plugin game:", "broken"], ["plugin game:", "late"], ["plugin game:", "late"]]);
+  end();
+  noted("game.moved", 10);
+  assert.deepEqual(heard.slice(4), [10]);
+  await plugins.load([]);
+  noted("game.moved", 11);
+  assert.deepEqual(heard.slice(5), []);
+});

@@ -228,3 +228,26 @@ test("who is online is asked again after the connection was lost, until nobody w
   await settled();
   assert.deepEqual(connection.of("presence").map(({ users }) => users), [["ben"], ["ben"], []]);
 });
+
+test("events of plugins are passed on once each, and so is that some are lost", async () => {
+  const { connection, session, log } = await opened();
+  const told = [];
+  session.addEventListener("noted", ({ detail }) => told.push(detail.event.seq));
+  session.addEventListener("missed", ({ detail }) => told.push(detail.room));
+  const noted = (seq) => ({ ev: "plugin.event", type: "game.moved", room: "r", seq, author: BEN, at: "2026-01-01T00:00:00.000Z" });
+  connection.says("event", noted(11));
+  connection.says("event", noted(11));
+  connection.says("event", posted(12));
+  connection.says("event", noted(14)); // 13 is missing: both come by the repair
+  connection.says("event", noted(13));
+  connection.says("event", noted(14));
+  assert.deepEqual(told, [11, 13, 14]);
+  Object.assign(log, { head: 900, state: "gap" });
+  connection.says("hello", { epoch: "e1" });
+  await settled();
+  assert.deepEqual(told.slice(3), ["r"]);
+  Object.assign(log, { head: 5, epoch: "e2", state: "live" });
+  connection.says("hello", { epoch: "e2" });
+  await settled();
+  assert.deepEqual(told.slice(4), ["r"]);
+});
