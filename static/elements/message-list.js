@@ -190,6 +190,7 @@ class MessageList extends View {
     }
     room.wanted = null;
     this.#sought = 0;
+    this.dispatchEvent(new CustomEvent("found"));
     const row = message && this.#list.querySelector(`[data-id="${CSS.escape(message.id)}"]`);
     row?.scrollIntoView({ block: "center" });
     row?.focus({ preventScroll: true });

@@ -162,6 +162,7 @@ class RoomList extends View {
     showSearch({ session, store, open });
   }
 
+  /** Asks for a new room, and opens it. */
   create() {
     const { session } = this;
     askNewRoom(async ({ name, kind }) =>

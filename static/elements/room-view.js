@@ -110,6 +110,7 @@ class RoomView extends View {
     this.listen(list, "edit", ({ detail }) => composer.edit(detail.message));
     this.listen(list, "rewrite", ({ detail }) => composer.rewrite(detail.message));
     this.listen(composer, "sent", () => list.toEnd());
+    this.listen(list, "found", () => this.#uncover());
     return [list, h("typing-line", { store, "data-room": room }), composer];
   }
 
@@ -164,6 +165,11 @@ class RoomView extends View {
       this.#panel.hidden = false;
     }
     this.#showAdded();
+  }
+
+  /** On a narrow screen a panel hides the messages. */
+  #uncover() {
+    if (getComputedStyle(this).getPropertyValue("--one-column").trim() === "1") this.#showPanel(null);
   }
 
   #closePanel() {

@@ -33,7 +33,7 @@ const FIELDS = {
   // {title, body, room, message, plugin}: nowhere: it changes notifications or holds them back
   "notifications/v1": { id: "string", filter: "function" },
 };
-const CONDITIONS = ["own", "data", "kinds"]; // of `when`
+const CONDITIONS = ["own", "data", "lacks", "kinds"]; // of `when`
 
 export const PLACES = Object.keys(FIELDS).sort();
 
@@ -92,5 +92,6 @@ function checked(plugin, place, item) {
 export function applies({ when = {} }, { message, room, me }) {
   if (when.own !== undefined && when.own !== (message?.author.id === me.id)) return false;
   if (when.data !== undefined && !Object.hasOwn(message?.data ?? {}, when.data)) return false;
+  if (when.lacks !== undefined && Object.hasOwn(message?.data ?? {}, when.lacks)) return false;
   return when.kinds === undefined || when.kinds.includes(room?.kind);
 }

@@ -111,6 +111,12 @@ export class Plugins {
       request: (method, path, body) => this.#api.call(method, path, body),
       /** Calls `listener` with each event `PLUGIN.name` ([live](#live)); returns a function that ends that. */
       follow: (name, listener) => this.#follow(plugin, part, name, listener),
+      /** Shows a room of the reader, and in it the message with this `seq`, which may be left out. */
+      show: (room, seq = null) => {
+        if (!store.room(room)) return;
+        location.hash = `#${new URLSearchParams({ room })}`;
+        if (seq !== null) store.want(room, seq);
+      },
       /** Shows a notification, `{title, body, room}`; resolves when its filters have been asked. */
       notify: async (notice) => (this.#isGone(plugin, part) ? undefined : this.#notices.notify(plugin, notice)),
       /** Adds the plugin's own texts by language, `{en: {title: "Poll"}, ja: {…}}`; English may not be missing. */

@@ -150,3 +150,17 @@ test("a module follows its plugin's own events, and is told where some were lost
   noted("game.moved", 11);
   assert.deepEqual(heard.slice(5), []);
 });
+
+test("a module shows a room of the reader, at a message if it says which", () => {
+  const wanted = [];
+  globalThis.location = { hash: "" };
+  store.want = (...all) => wanted.push(all);
+  const page = plugins.interfaceOf("tasks");
+  page.show("elsewhere", 3);
+  assert.deepEqual([location.hash, wanted], ["", []]);
+  page.show("r");
+  assert.deepEqual([location.hash, wanted], ["#room=r", []]);
+  page.show("r", 7);
+  assert.deepEqual(wanted, [["r", 7]]);
+  delete globalThis.location;
+});

@@ -563,7 +563,10 @@ def test_a_left_room_can_be_joined_again(two: tuple[Person, Person, str]) -> Non
     aya, ben, room = two
     ben.page.get_by_test_id("leave-room").click()
     ben.page.get_by_test_id("ask-yes").click()
-    expect(ben.page.get_by_test_id("welcome")).to_be_visible()
+    welcome = ben.page.get_by_test_id("welcome")
+    welcome.get_by_role("button", name="New room").click()
+    expect(ben.page.get_by_role("dialog", name="New room")).to_be_visible()
+    ben.page.keyboard.press("Escape")
     aya.say("meanwhile")
     ben.join_room(room)
     ben.sees("meanwhile")

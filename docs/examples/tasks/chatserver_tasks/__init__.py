@@ -36,9 +36,10 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A task in the list of a room."""
+    """A task in the list of a room. `seq` is that of its message."""
 
     message: str
+    seq: int
     text: str
     by: str
 
@@ -157,7 +158,12 @@ class Plugin:
         found = await self._context.service.history.find(user, [(room, each) for each in ids])
         messages = sorted(found.values(), key=lambda message: message.seq)
         tasks = [
-            OpenTask(message=each.id, text=each.body, by=_who(kept[_key(room.id, each.id)]).name)
+            OpenTask(
+                message=each.id,
+                seq=each.seq,
+                text=each.body,
+                by=_who(kept[_key(room.id, each.id)]).name,
+            )
             for each in messages
             if not each.deleted
         ]

@@ -66,6 +66,7 @@ def test_a_task_of_one_is_done_by_another() -> None:
             await expect(listed.get_by_label("Buy <b>milk</b>")).to_be_visible()
 
             await panel.get_by_label("Buy <b>milk</b>").check()  # came by itself
+            await expect(message.get_by_role("button", name="Make a task of it")).to_have_count(0)
             await expect(panel).to_contain_text("残っているタスクはありません")
             await expect(his.get_by_label("bob さんが完了")).to_be_checked()
             await expect(message.get_by_label("Done by bob")).to_be_checked()
@@ -93,5 +94,33 @@ def test_a_refusal_is_shown_and_the_tick_goes_back() -> None:
             await first.get_by_label("Done by ada").click()
             await expect(first.get_by_role("alert")).to_contain_text("too many open tasks")
             await expect(first.get_by_role("checkbox")).to_be_checked()
+
+    asyncio.run(talk())
+
+
+def test_the_panel_leads_to_the_message() -> None:
+    async def talk() -> None:
+        async with running("tasks") as chat, windows() as sign_in:
+            ada = await chat.user("ada")
+            room = await ada.create_room("Lounge")
+            task = await ada.post(room, "Buy milk")
+            for number in range(60):
+                await ada.post(room, f"Later {number}")
+            await ada.call("tasks.open", room=room.id, message=task.id)
+            page = await sign_in(chat, "ada")
+            await expect(page.get_by_text("Later 59")).to_be_in_viewport()
+            await page.get_by_role("button", name="Tasks", exact=True).click()
+            panel = page.get_by_role("complementary", name="Tasks")
+            await panel.get_by_role("button", name="Show the message").click()
+            card = page.get_by_test_id("message").filter(has_text="Task of ada")
+            await expect(card).to_be_in_viewport()
+            await expect(panel).to_be_visible()
+
+            await page.get_by_role("button", name="Go to the latest").click()
+            await expect(card).not_to_be_in_viewport()
+            await page.set_viewport_size({"width": 390, "height": 800})
+            await panel.get_by_role("button", name="Show the message").click()
+            await expect(panel).to_be_hidden()  # it would cover the message
+            await expect(card).to_be_in_viewport()
 
     asyncio.run(talk())

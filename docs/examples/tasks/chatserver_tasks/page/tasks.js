@@ -8,6 +8,7 @@ const TEXTS = {
     tasks: "Tasks",
     open: "Task of {name}",
     done: "Done by {name}",
+    show: "Show the message",
     none: "Nothing is left to do here.",
     tell: "Tell me when somebody has done one of my tasks",
     told: "{name} has done one of your tasks",
@@ -17,6 +18,7 @@ const TEXTS = {
     tasks: "タスク",
     open: "{name} さんのタスク",
     done: "{name} さんが完了",
+    show: "メッセージを表示",
     none: "このルームに残っているタスクはありません。",
     tell: "自分のタスクが完了したときに通知する",
     told: "{name} さんがあなたのタスクを完了しました",
@@ -29,6 +31,7 @@ export default function begin(page) {
     id: "make",
     label: () => page.t("make"),
     icon: TICK,
+    when: { lacks: "tasks" },
     run: ({ message }) => page.call("open", { room: message.room, message: message.id }),
   });
   page.place("message.data/v1", { id: "tasks", mount: (element, context) => showCard(page, element, context) });
@@ -58,11 +61,13 @@ async function showPanel(page, element, room) {
     const mine = latest;
     const { tasks } = await page.call("list", { room });
     if (mine !== latest) return; // a newer list is on its way
-    const rows = tasks.map(({ message, text, by }) => {
+    const rows = tasks.map(({ message, seq, text, by }) => {
       const row = document.createElement("li");
       const label = checkbox(page, text, false, (done) => setDone(page, room, message, done));
       const author = Object.assign(document.createElement("small"), { textContent: page.t("open", { name: by }) });
-      row.append(label, author);
+      const show = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: page.t("show") });
+      show.addEventListener("click", () => page.show(room, seq));
+      row.append(label, author, " ", show);
       return row;
     });
     const list = document.createElement("ul");
