@@ -31,7 +31,7 @@ from chatserver.hooks.context import Context
 from chatserver.hooks.expiring import ExpiringSpace
 from chatserver.hooks.loading import Plugins
 from chatserver.hooks.providing import Provided
-from chatserver.hooks.records import Space
+from chatserver.hooks.records import Space, space_of
 from chatserver.hooks.registering import Registry
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import GraphQLPart, Job
@@ -396,7 +396,7 @@ class Server:
         return Mirrors(mirrors_of(self.config, self.backup_schemes()), self.measures)
 
     def _records(self, plugin: str) -> Space:
-        return Space(self.store, f"plugin/{plugin}")
+        return Space(self.store, space_of(plugin))
 
     def _new_context(
         self, plugin: str, measures: Measures, graphql: Sequence[GraphQLPart]

@@ -16,7 +16,7 @@ from chatserver.cluster.timers.records import DeadTimer
 from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
 from chatserver.probe.outcome import Outcome
-from chatserver.service.claims import Claim
+from chatserver.service.claims import CountedClaim
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.passwords import ResetLink
 from chatserver.service.switches import Switched
@@ -32,7 +32,7 @@ SHAPES: dict[str, tuple[str, type]] = {
     "config": (LINES, shapes.SettingShown),
     "plugins": (LIST, PluginRow),
     "plugins top": (LINES, shapes.HooksShown),
-    "plugins claims": (LINES, Claim),
+    "plugins claims": (LINES, CountedClaim),
     "plugins on": (OBJECT, Switched),
     "plugins off": (OBJECT, Switched),
     "plugins reload": (OBJECT, Switched),

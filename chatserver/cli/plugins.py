@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from chatserver.app import Server
     from chatserver.config import Config, Loaded
     from chatserver.hooks.loading import PluginRow
+    from chatserver.service.claims import CountedClaim
     from chatserver.service.switches import SwitchDo, Switched
     from chatserver.status.hookuse import Use
 
@@ -292,6 +294,8 @@ def told(done: Switched) -> Iterator[str]:
 def claims(source: str | None, overrides: dict[str, object], as_json: bool) -> None:
     """List what plugins guard: while such a plugin is off, it is refused.
 
+    A plugin may guard an action of some users only, such as of those who have enrolled with it. These are counted.
+
     \b
     chatserver plugins claims -c production
     chatserver plugins claims --json
@@ -299,7 +303,11 @@ def claims(source: str | None, overrides: dict[str, object], as_json: bool) -> N
     from chatserver.cli.opened import with_server
     from chatserver.cli.table import print_table
 
-    found = with_server(source, overrides, lambda server: server.service.claims.list())
+    async def counted(server: Server) -> Sequence[CountedClaim]:
+        claims = server.service.claims
+        return await claims.counted(await claims.list(), most=None)
+
+    found = with_server(source, overrides, counted)
     if as_json:
         import msgspec
 
@@ -307,9 +315,20 @@ def claims(source: str | None, overrides: dict[str, object], as_json: bool) -> N
             click.echo(msgspec.json.encode(each))
         return
     print_table(
-        ("plugin", "guards", "in the room", "since"),
-        ((each.plugin, each.action, each.room or "all", each.at) for each in found),
+        ("plugin", "guards", "in the room", "of", "since"),
+        (
+            (each.plugin, each.action, each.room or "all", _guarded_users(each), each.at)
+            for each in found
+        ),
     )
+
+
+def _guarded_users(claim: CountedClaim) -> str:
+    """Whose actions a claim is about, for people."""
+    found = [] if claim.users is None else [f"{claim.users:,} with a record"]
+    if claim.roles:
+        found.append(f"role {', '.join(claim.roles)}")
+    return "; ".join(found) or "everybody"
 
 
 @command.command()
@@ -330,7 +349,8 @@ def release(
 
     ended = with_server(source, overrides, lambda server: server.service.claims.release(name))
     for each in ended:
-        click.echo(f"released: {each.action} in {each.room or 'all rooms'}")
+        some = " of some users" if each.is_of_some else ""
+        click.echo(f"released: {each.action}{some} in {each.room or 'all rooms'}")
     if not ended:
         click.secho(f"chatserver: the plugin {name} claims nothing", err=True, fg="red")
         ctx.exit(1)

@@ -13,6 +13,7 @@ active.py, instance.py           the plugins that are called now, as one immutab
 calls.py, observers.py           calls while the server runs, one method a hook; queues of observers
 providing.py, registering.py     what plugins provide, and what they register: one line a kind
 lifecycle.py                     their start and end
+absent.py                        what plugins claim that are not here
 policy.py                        what a plugin's failure means for messages and actions, by its settings
 guard.py, deadline.py, breaker.py   contain errors, time-outs, and plugins that fail again and again
 traced_guard.py                  the same with spans of the calls, if there is a tracer

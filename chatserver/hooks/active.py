@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chatserver.hooks.absent import Absent
 from chatserver.hooks.actions import ACTIONS, Action, MessageEdit, MessageSend
 from chatserver.hooks.drafts import Asked, MessageKind, asked
 from chatserver.hooks.guard import Call
@@ -13,8 +14,6 @@ from chatserver.hooks.types import Operation
 Calls = Mapping[str, tuple[Call, ...]]  # by hook
 ByAction = Mapping[type[Action], tuple[Call, ...]]
 Drafts = Mapping[MessageKind, tuple[Asked, ...]]
-# The plugins that are not here and claim something: by action's name, then by room (None: all).
-Absent = Mapping[str, Mapping[str | None, str]]
 # Hooks whose plugins are called one after the other for one message or action.
 CHAINS = (
     *("change_message", "check_message", "change_action", "check_action"),

@@ -12,8 +12,9 @@ import msgspec
 from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
 from chatserver.hooks import door, lifecycle
+from chatserver.hooks.absent import Absent, demand_present
 from chatserver.hooks.actions import Action
-from chatserver.hooks.active import Absent, Active, Calls, compiled, holds
+from chatserver.hooks.active import Active, Calls, compiled, holds
 from chatserver.hooks.arguments import ABOUT_CHARS
 from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
 from chatserver.hooks.drafts import kind_of
@@ -48,17 +49,6 @@ COMPLETION_SECONDS = 1.0  # for suggestions: somebody is typing, and later ones 
 # Makes what a plugin (its name) gives as data of a message canonical, beside the present data; raises `ChatError`
 # if it is not valid.
 CleanData = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
-
-
-class PluginAbsent(ChatError):
-    """A plugin that guards this is off or missing."""
-
-    def __init__(self, plugin: str) -> None:
-        super().__init__(
-            "plugin.absent",
-            f"The plugin {plugin}, which guards this, is not running.",
-            detail={"plugin": plugin},
-        )
 
 
 def _as_it_is(action: A) -> A:
@@ -146,8 +136,8 @@ class HookCalls:
         """
         active, kind, via = self.active, kind_of(draft), door.current()
         if active.absent:
-            _demand_present(active.absent, MESSAGE, draft.room)
-            _demand_present(active.absent, kind.__name__, draft.room)
+            await demand_present(active.absent, MESSAGE, draft.room, user)
+            await demand_present(active.absent, kind.__name__, draft.room, user)
         for hook, name, call in active.changing_drafts[kind]:
             given = {"draft": draft, "user": user, "via": via}
             is_answer = partial(_is_change, draft, call.plugin, clean)
@@ -198,7 +188,7 @@ class HookCalls:
         active, kind, by = self.active, type(action), user.id if user else address
         name, via = kind.__name__, door.current()
         if active.absent:
-            _demand_present(active.absent, name, getattr(action, "room", None))
+            await demand_present(active.absent, name, getattr(action, "room", None), user)
         action = clean(action)
         note_actor(by)
         for call in active.changing_actions.get(kind, ()):
@@ -329,14 +319,6 @@ class HookCalls:
             if only in (None, call.plugin):
                 by = change.by.user or change.plugin
                 self.observers.tell("on_switch", call, {"change": change}, by)
-
-
-def _demand_present(absent: Absent, action: str, room: str | None) -> None:
-    """Raise `PluginAbsent` if a plugin that is not here claims the action."""
-    claimed = absent.get(action, {})
-    plugin = claimed.get(None) or (room and claimed.get(room))
-    if plugin:
-        raise PluginAbsent(plugin)
 
 
 def _refused(code: str, refusal: Refusal, call: Call) -> ChatError:

@@ -1,6 +1,6 @@
 """The parts of a running server that plugins get."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from chatserver.hooks.actions import Action
 from chatserver.hooks.timing import ExpiringRecords, Timers, WallClock
 from chatserver.hooks.types import GraphQLPart
 from chatserver.interfaces import Records
-from chatserver.model import User
+from chatserver.model import ServerRole, User
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.service import Service
@@ -47,14 +47,22 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""  # `server.public_url`, without a slash at its end; may be empty
 
     async def claim(
-        self, action: type[Action] | Literal["message"], room: str | None = None
+        self,
+        action: type[Action] | Literal["message"],
+        room: str | None = None,
+        *,
+        having: str | None = None,
+        roles: Collection[ServerRole] = (),
     ) -> None:
         """Guard an action, in one room or in all: while this plugin is off or missing, it is refused.
 
-        `message` stands for sending and editing messages. A claim is stored, so once is enough, and it ends with
-        `release` or when an operator releases it (`chatserver plugins release`). From `startup` on.
+        `having` and `roles` limit that to some users: to those of whom `records` has a value under `having`
+        followed by the user's id, and to those with one of these roles on the server. `message` stands for
+        sending and editing messages. A claim is stored, so once is enough; the last call for the same action and
+        room counts. It ends with `release` or when an operator releases it (`chatserver plugins release`). From
+        `startup` on.
         """
-        await self.service.claims.add(self.plugin, action, room)
+        await self.service.claims.add(self.plugin, action, room, having=having, roles=roles)
 
     async def release(
         self, action: type[Action] | Literal["message"], room: str | None = None

@@ -130,8 +130,9 @@ class LoginMethod(msgspec.Struct, frozen=True, kw_only=True):
 
     `purposes`: `sign_in`; `link`, a signed-in user adds this way to sign in, or enrols; `confirm`, a signed-in
     user confirms to be there; `challenge`, a second step after another method. `demand` says whether a user, whom
-    an identity has just shown to be there, needs this challenge as well; if it raises, nobody is signed in. Of
-    the methods of one `group` that demand it, one is enough.
+    an identity has just shown to be there, needs this challenge as well; if it raises, nobody is signed in, or
+    if the plugin claims `SignIn` of some users, none of these. Of the methods of one `group` that demand it, one
+    is enough.
 
     Without `makes_accounts`, somebody who is linked with no account is refused. `reset` removes what a user has
     enrolled, for operators; it returns whether there was anything. `deadline` is in seconds, for each call.

@@ -3,6 +3,11 @@
 from chatserver.interfaces import RECORD_KEY_BYTES, Store
 
 
+def space_of(plugin: str) -> str:
+    """The name of the space that holds a plugin's records."""
+    return f"plugin/{plugin}"
+
+
 class Space:
     """`chatserver.Records` for one space of a store. Keys that are too long raise `ValueError`."""
 

@@ -99,7 +99,8 @@ class Service:
         self.changes.watch("turn", self._give_way)
         self.administration = Administration(config.server.admin_networks)
         attempts = Attempts(hooks)
-        steps = Steps(store, config, attempts)
+        self.claims = Claims(store, self.changes, hooks)
+        steps = Steps(store, config, attempts, self.claims)
         self.accounts = Accounts(
             store,
             authenticator,
@@ -159,7 +160,6 @@ class Service:
         )
         self.connections = Connections(self.hub, self.presence, limits)
         self.switches = Switches(self.administration)
-        self.claims = Claims(store, self.changes, hooks)
         self.live = Live(self.rooms, self.log, self.connections)
         self.exchange = self._new_exchange(bus, online, measures)
         self._processed = measures.counter(

@@ -4,7 +4,7 @@ Then calls of the old instance are awaited, and it is ended. Until the step noth
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from loguru import logger
 from chatserver.config import Config, Loaded
 from chatserver.errors import ChatError, StartupError
 from chatserver.hooks import lifecycle
+from chatserver.hooks.absent import Absent, Claimant
 from chatserver.hooks.active import Active, Calls
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.loading import discover
@@ -126,7 +127,7 @@ class Engine:
             raise
         self._take(made, anew, absent, addresses, by)
         left = await self._end(before, made, anew)
-        guards = sorted(action for action, rooms in absent.items() if plugin in rooms.values())
+        guards = sorted(action for action, rooms in absent.items() if _claims(plugin, rooms))
         return Taken(sorted(anew - {plugin}), left, guards)
 
     def configured(self, do: SwitchDo, plugin: str) -> Config:
@@ -178,7 +179,7 @@ class Engine:
         self,
         made: PluginSet,
         anew: Collection[str],
-        absent: dict[str, dict[str | None, str]],
+        absent: Absent,
         addresses: Addresses | None,
         by: PluginSwitch | None,
     ) -> None:
@@ -225,6 +226,10 @@ class Engine:
         for each in left:
             logger.error("the old instance did not end within {:g} s: {}", seconds, each)
         return left
+
+
+def _claims(plugin: str, rooms: Mapping[str | None, Sequence[Claimant]]) -> bool:
+    return any(each.plugin == plugin for claimants in rooms.values() for each in claimants)
 
 
 def _calls_of(active: Active, plugins: Collection[str]) -> Calls:

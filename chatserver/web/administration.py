@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from chatserver.errors import ChatError
 from chatserver.model import User
-from chatserver.service.claims import Claim
+from chatserver.service.claims import Claim, CountedClaim
 from chatserver.web.api import SignedIn
 from chatserver.web.base import BaseHandler
 
@@ -31,7 +31,7 @@ class ListedPlugin(msgspec.Struct, frozen=True):
     name: str
     on: bool
     hooks: list[str]
-    claims: list[Claim]
+    claims: list[CountedClaim]
 
 
 class PluginList(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class AllUsers(SignedIn):
 class AllPlugins(SignedIn):
     async def get(self) -> None:
         self.service.administration.demand(await self.user(), self.address)
-        claims = await self.service.claims.list()
+        claims = await self.service.claims.counted(await self.service.claims.list())
         listed = self.service.hooks.listed()
         names = {name for name, _ in listed}
         absent = sorted({claim.plugin for claim in claims} - names)

@@ -40,6 +40,7 @@ from chatserver_plugins.passkeys.book import (
     cleaned_name,
     refused,
     unknown,
+    user_key,
 )
 from chatserver_plugins.passkeys.relying_party import relying_party
 
@@ -103,8 +104,7 @@ class PasskeysPlugin:
         self._ceremonies = Ceremonies(
             party.domain, context.service.config.server.name, party.origins
         )
-        self._accounts, self._claim = context.service.accounts, context.claim
-        self._allow = context.allow
+        self._accounts, self._allow = context.service.accounts, context.allow
         self.book = Book(context.records, config.passkeys_per_user)
         return [
             LoginMethod(
@@ -122,7 +122,10 @@ class PasskeysPlugin:
 
     @hookimpl
     async def startup(self, context: Context) -> None:
-        if not self._config.second_step:
+        if self._config.second_step:
+            # Whoever has a passkey relies on it: they do not sign in while this plugin is off.
+            await context.claim(SignIn, having=user_key(""))
+        else:
             await context.release(SignIn)
 
     @hookimpl
@@ -182,9 +185,6 @@ class PasskeysPlugin:
     async def _register(self, user: User, answer: Mapping[str, str], challenge: str) -> None:
         name = cleaned_name(answer["name"])
         passkey = self._ceremonies.registered(answer["passkey"], challenge, name, time.time())
-        if self._config.second_step:
-            # From now on somebody relies on it, so nobody signs in while this plugin is off.
-            await self._claim(SignIn)
         await self.book.add(user.id, passkey)
 
     async def _check(self, user: str, credential: str, answer: str, challenge: str) -> None:

@@ -69,7 +69,7 @@ class Book:
 
     async def of(self, user: str) -> tuple[Passkey, ...]:
         """The passkeys of a user id, oldest first."""
-        raw = await self._records.get(_user_key(user))
+        raw = await self._records.get(user_key(user))
         return () if raw is None else _decode(raw)
 
     async def holder(self, credential: str) -> str | None:
@@ -86,16 +86,16 @@ class Book:
         ):
             raise refused("passkey", "exists", "This passkey is registered already.")
         while True:
-            raw = await self._records.get(_user_key(user))
+            raw = await self._records.get(user_key(user))
             old = () if raw is None else _decode(raw)
             if len(old) >= self.most:
                 await self._records.delete(key)
                 raise self.full()
             new = _encode(Kept(passkeys=(*old, passkey)))
             if raw is None:
-                written = await self._records.add(_user_key(user), new)
+                written = await self._records.add(user_key(user), new)
             else:
-                written = await self._records.swap(_user_key(user), raw, new)
+                written = await self._records.swap(user_key(user), raw, new)
             if written:
                 return
 
@@ -111,7 +111,7 @@ class Book:
 
         Raises `CounterWentBack` unless the counter has grown, and `ChatError` auth.refused if the passkey is gone.
         """
-        while (raw := await self._records.get(_user_key(user))) is not None:
+        while (raw := await self._records.get(user_key(user))) is not None:
             old = _decode(raw)
             passkey = _found(old, credential)
             if passkey is None:
@@ -128,7 +128,7 @@ class Book:
     async def rename(self, user: str, id: str, name: str) -> Passkey:
         """Raises `ChatError` request.not_found, request.invalid."""
         name = cleaned_name(name)
-        while (raw := await self._records.get(_user_key(user))) is not None:
+        while (raw := await self._records.get(user_key(user))) is not None:
             old = _decode(raw)
             passkey = next((each for each in old if each.id == id), None)
             if passkey is None:
@@ -140,11 +140,11 @@ class Book:
 
     async def _swap(self, user: str, raw: bytes, old: tuple[Passkey, ...], new: Passkey) -> bool:
         changed = tuple(new if each.credential == new.credential else each for each in old)
-        return await self._records.swap(_user_key(user), raw, _encode(Kept(passkeys=changed)))
+        return await self._records.swap(user_key(user), raw, _encode(Kept(passkeys=changed)))
 
     async def remove(self, user: str, id: str, *, keep_one: bool) -> None:
         """Remove a passkey. Raises `ChatError` request.not_found; with `keep_one`, auth.last for the last one."""
-        while (raw := await self._records.get(_user_key(user))) is not None:
+        while (raw := await self._records.get(user_key(user))) is not None:
             old = _decode(raw)
             passkey = next((each for each in old if each.id == id), None)
             if passkey is None:
@@ -154,9 +154,9 @@ class Book:
                 raise ChatError("auth.last")
             if left:
                 new = _encode(Kept(passkeys=left))
-                removed = await self._records.swap(_user_key(user), raw, new)
+                removed = await self._records.swap(user_key(user), raw, new)
             else:
-                removed = await self._records.delete(_user_key(user), raw)
+                removed = await self._records.delete(user_key(user), raw)
             if removed:
                 await self._records.delete(_credential_key(passkey.credential))
                 return
@@ -164,8 +164,8 @@ class Book:
 
     async def remove_all(self, user: str) -> bool:
         """Whether there were any."""
-        while (raw := await self._records.get(_user_key(user))) is not None:
-            if await self._records.delete(_user_key(user), raw):
+        while (raw := await self._records.get(user_key(user))) is not None:
+            if await self._records.delete(user_key(user), raw):
                 for passkey in _decode(raw):
                     await self._records.delete(_credential_key(passkey.credential))
                 return True
@@ -205,7 +205,8 @@ def _found(passkeys: tuple[Passkey, ...], credential: str) -> Passkey | None:
     return next((each for each in passkeys if each.credential == credential), None)
 
 
-def _user_key(user: str) -> str:
+def user_key(user: str) -> str:
+    """The key of a user's record, which is there as long as they have a passkey."""
     return f"user/{user}"
 
 

@@ -28,7 +28,7 @@ from chatserver import (
     hookimpl,
 )
 from chatserver_plugins.totp import codes
-from chatserver_plugins.totp.enrolments import Enrolments
+from chatserver_plugins.totp.enrolments import Enrolments, user_key
 from chatserver_plugins.totp.qr import qr_code
 
 ICON = "M8 3h8v18H8zM11 18h2"
@@ -68,8 +68,7 @@ class TotpPlugin:
 
     @hookimpl
     def register_login_methods(self, context: Context) -> Sequence[LoginMethod]:
-        self._accounts, self._claim = context.service.accounts, context.claim
-        self._allow = context.allow
+        self._accounts, self._allow = context.service.accounts, context.allow
         self._issuer = self._config.issuer or context.service.config.server.name
         self.enrolments = Enrolments(context.records, self._config.recovery_codes)
         return [
@@ -87,8 +86,8 @@ class TotpPlugin:
 
     @hookimpl
     async def startup(self, context: Context) -> None:
-        if self._config.roles:
-            await context.claim(SignIn)
+        # Whoever has enrolled, or must, relies on it: they do not sign in while this plugin is off.
+        await context.claim(SignIn, having=user_key(""), roles=self._config.roles)
 
     @hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
@@ -136,8 +135,6 @@ class TotpPlugin:
         )
         if recovery is None:
             return self._enrolment(flow.user, secret, WRONG)
-        # From now on somebody relies on it, so nobody signs in while this plugin is off.
-        await self._claim(SignIn)
         shown = "\n".join(recovery)
         field = LoginField(
             name="recovery",

@@ -30,7 +30,7 @@ class Enrolments:
         self._records, self._count, self.clock = records, recovery_codes, clock
 
     async def of(self, user: str) -> Enrolled | None:
-        raw = await self._records.get(_key(user))
+        raw = await self._records.get(user_key(user))
         return None if raw is None else _decode(raw)
 
     async def enrol(self, user: str, secret: str, code: str, *, replace: bool) -> list[str] | None:
@@ -44,20 +44,20 @@ class Enrolments:
         recovery = codes.new_recovery_codes(self._count)
         value = _encode(Enrolled(secret, counter, _hashes(recovery)))
         if replace:
-            await self._records.put(_key(user), value)
-        elif not await self._records.add(_key(user), value):
+            await self._records.put(user_key(user), value)
+        elif not await self._records.add(user_key(user), value):
             return None
         return recovery
 
     async def use(self, user: str, typed: str) -> bool:
         """Whether this is a right code or recovery code that nobody has used; it is used up now."""
         code = codes.cleaned(typed)
-        while (raw := await self._records.get(_key(user))) is not None:
+        while (raw := await self._records.get(user_key(user))) is not None:
             old = _decode(raw)
             new = self._without(old, code)
             if new is None:
                 return False
-            if await self._records.swap(_key(user), raw, _encode(new)):
+            if await self._records.swap(user_key(user), raw, _encode(new)):
                 return True
         return False
 
@@ -75,20 +75,21 @@ class Enrolments:
     async def renew_recovery(self, user: str) -> list[str] | None:
         """New recovery codes instead of the old ones; None if the user is not enrolled."""
         recovery = codes.new_recovery_codes(self._count)
-        while (raw := await self._records.get(_key(user))) is not None:
+        while (raw := await self._records.get(user_key(user))) is not None:
             new = msgspec.structs.replace(_decode(raw), recovery=_hashes(recovery))
-            if await self._records.swap(_key(user), raw, _encode(new)):
+            if await self._records.swap(user_key(user), raw, _encode(new)):
                 return recovery
         return None
 
     async def remove(self, user: str) -> bool:
         """Whether there was an enrolment."""
-        return await self._records.delete(_key(user))
+        return await self._records.delete(user_key(user))
 
 
 def _hashes(recovery: list[str]) -> tuple[str, ...]:
     return tuple(codes.recovery_hash(code) for code in recovery)
 
 
-def _key(user: str) -> str:
+def user_key(user: str) -> str:
+    """The key of a user's record, which is there as long as they are enrolled."""
     return f"user/{user}"

@@ -95,7 +95,7 @@ def test_refusals_and_wrong_usage(folder: Path) -> None:
 
 def test_claims_are_listed_and_released(folder: Path) -> None:
     guard = """
-from chatserver import RoomJoin, hookimpl
+from chatserver import RoomJoin, SignIn, hookimpl
 
 class Plugin:
     def __init__(self, config): ...
@@ -104,21 +104,24 @@ class Plugin:
     async def startup(self, context):
         await context.claim(RoomJoin)
         await context.claim("message", "ROOM")
+        await context.claim(SignIn, having="kept/", roles=["admin"])
+        await context.records.put("kept/ada", b"x")
 """
     (folder / "local/guard.py").write_text(guard)
     on = ("-c", "chat.toml", "--set", 'plugins.enabled=["sqlite", "password", "guard"]')
     assert chatserver(folder, "user", "list", *on).returncode == 0  # opens the store, so it starts
     listed = chatserver(folder, "plugins", "claims", "-c", "chat.toml")
     assert listed.returncode == 0, listed.stderr
-    for words in ("guard", "RoomJoin", "all", "message", "ROOM"):
+    for words in ("RoomJoin", "everybody", "message", "ROOM", "1 with a record; role admin"):
         assert words in listed.stdout
     lines = chatserver(folder, "plugins", "claims", "--json", "-c", "chat.toml").stdout.splitlines()
     claims = {(each["action"], each["room"]) for each in map(json.loads, lines)}
-    assert claims == {("RoomJoin", None), ("message", "ROOM")}
+    assert claims == {("RoomJoin", None), ("message", "ROOM"), ("SignIn", None)}
     done = chatserver(folder, "plugins", "release", "guard", "-c", "chat.toml")
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == [
         "released: RoomJoin in all rooms",
+        "released: SignIn of some users in all rooms",
         "released: message in ROOM",
     ]
     again = chatserver(folder, "plugins", "release", "guard", "-c", "chat.toml")

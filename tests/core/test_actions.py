@@ -9,6 +9,7 @@ import pytest
 
 from chatserver.errors import ChatError
 from chatserver.hooks import door
+from chatserver.hooks.absent import Claimant
 from chatserver.hooks.actions import (
     ACTIONS,
     Action,
@@ -297,7 +298,7 @@ async def test_a_failure_about_a_message_follows_the_policy_of_its_action() -> N
 
 async def test_absent_plugins_guard_messages_by_action_too() -> None:
     hooks = drafting()
-    hooks.refuse_for({"MessageEdit": {None: "gone"}})
+    hooks.refuse_for({"MessageEdit": {None: [Claimant("gone")]}})
     assert hooks.active.messages_are_checked
     await hooks.change_message(DRAFT, USER)
     with pytest.raises(ChatError, match=r"plugin\.absent"):

@@ -1,5 +1,6 @@
 """Claims: what a plugin guards is refused while it is not there, and its name is told."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,10 @@ import pytest
 
 from chatserver.errors import ChatError
 from chatserver.hooks.actions import React, RoomJoin
-from chatserver.model import User
+from chatserver.model import ServerRole, User
 from chatserver.roomlog.room import Room
 from chatserver.service.service import Service
-from chatserver.testing.running import Chat, running
+from chatserver.testing.running import Chat, Person, running
 from tests.waiting import until
 
 GUARD = """
@@ -134,3 +135,95 @@ async def test_only_actions_that_exist_can_be_claimed() -> None:
             await chat.service.claims.add("guard", "messages")
         await chat.service.claims.add("guard", React)
         assert [claim.action for claim in await chat.service.claims.list()] == ["React"]
+
+
+async def test_a_claim_of_some_users_refuses_them_alone(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data", "guard")) as chat:
+        context = guard(chat).context
+        ada, bob, carol = [await chat.user(name) for name in ("ada", "bob", "carol")]
+        room = await ada.create_room("Guarded", members=(bob, carol))
+        await context.claim("message", room.id)
+        await context.claim("message", room.id, having="kept/", roles=(ServerRole.OWNER,))
+        await context.records.put(f"kept/{bob.id}", b"x")
+        await context.records.put("kept", b"no user's")
+        await context.records.put(f"other/{carol.id}", b"under another name")
+        (claim,) = await chat.service.claims.counted(await chat.service.claims.list())
+        assert (claim.users, claim.roles, claim.is_more) == (1, ("owner",), False)
+
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        room = await service.rooms.get(room.id)
+        store = service.store
+
+        async def refused(person: Person, number: str) -> str:
+            return await refusal(service, person.user, room, number)
+
+        assert await refused(ada, "1") == "plugin.absent guard"  # the owner of the server
+        assert await refused(bob, "2") == "plugin.absent guard"
+        assert await refused(carol, "3") == ""
+        await store.put("plugin/guard", f"kept/{carol.id}", b"")
+        await store.delete("plugin/guard", f"kept/{bob.id}")
+        assert await refused(bob, "4") == ""
+        assert await refused(carol, "5") == "plugin.absent guard"
+
+
+async def test_of_two_absent_plugins_each_refuses_its_own_users(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        people = [await chat.user(name) for name in ("ada", "bob", "carol")]
+        room = await people[0].create_room("Lounge", members=people[1:])
+        for plugin, person in zip(("one", "two"), people, strict=False):
+            await service.claims.add(plugin, "message", having="")
+            await service.store.put(f"plugin/{plugin}", person.id, b"x")
+        await service.claims.load()
+        found = [await refusal(service, each.user, room, each.id) for each in people]
+        assert found == ["plugin.absent one", "plugin.absent two", ""]
+
+
+async def test_the_last_claim_of_an_action_counts(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        claims = chat.service.claims
+        await claims.add("guard", RoomJoin)
+        (first,) = await claims.list()
+        await claims.add("guard", RoomJoin)
+        assert await claims.list() == [first], "not a new one"
+        await asyncio.gather(
+            claims.add("guard", RoomJoin, having="kept/"),
+            claims.add("guard", RoomJoin, having="kept/"),
+        )
+        (some,) = await claims.list()
+        assert (some.having, some.is_of_some, first.is_of_some) == ("kept/", True, False)
+
+
+async def test_users_are_counted_up_to_a_bound(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        await service.claims.add("guard", RoomJoin, having="kept/")
+        for number in range(1001):
+            await service.store.put("plugin/guard", f"kept/{number}", b"x")
+        listed = await service.claims.list()
+        found = [
+            (claim.users, claim.is_more)
+            for most in (1000, 1001, None)
+            for claim in await service.claims.counted(listed, most)
+        ]
+        assert found == [(1000, True), (1001, False), (1001, False)]
+
+
+async def test_without_an_absent_plugin_no_record_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings=settings(tmp_path, "data", "guard")) as chat:
+        ada = await chat.user("ada")
+        room = await ada.create_room("Guarded")
+        await guard(chat).context.claim("message", having="kept/")
+        read = []
+        get = chat.service.store.get
+
+        async def noted(space: str, key: str) -> bytes | None:
+            read.append(space)
+            return await get(space, key)
+
+        monkeypatch.setattr(chat.service.store, "get", noted)
+        await ada.post(room, "Hello")
+        assert "plugin/guard" not in read

@@ -138,7 +138,8 @@ def test_staff_releases_what_a_plugin_claims(server: Server, owner: Person) -> N
     row.get_by_role("button", name="Release: guards Pin: all rooms").click()
     page.get_by_test_id("ask-yes").click()
     expect(page.get_by_test_id("account-done")).to_have_text("Saved.")
-    expect(row).not_to_contain_text("guards")
+    expect(row).not_to_contain_text("guards Pin")
+    expect(row).to_contain_text("guards SignIn of users who rely on it (1), the roles Guest")
 
 
 def test_an_owner_turns_a_plugin_off_and_on(server: Server, owner: Person) -> None:

@@ -16,6 +16,7 @@ from dict_records import DictRecords
 from chatserver import ChatError, LoginClient, StartupError, time_text
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.hooks.absent import PluginAbsent, demand_present
 from chatserver.testing.loginmethods import LoginMethodContract
 from chatserver.testing.running import PASSWORD, Answer, Chat, Person, running
 from chatserver_plugins.passkeys.book import Book, CounterWentBack, Passkey, Use
@@ -470,11 +471,17 @@ async def test_the_second_step_can_be_left_to_other_methods() -> None:
         assert await chat.service.claims.release("passkeys") == []
 
 
-async def test_nobody_signs_in_without_the_plugin_on_which_somebody_relies() -> None:
+async def test_only_who_relies_on_the_plugin_is_refused_while_it_is_off() -> None:
     async with serving() as chat:
-        assert await chat.service.claims.release("passkeys") == []
-        await register(chat, await chat.user("ada"))
-        assert [each.action for each in await chat.service.claims.release("passkeys")] == ["SignIn"]
+        claims = chat.service.claims
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        await register(chat, ada)
+        absent = await claims.absent({"password"})
+        await demand_present(absent, "SignIn", None, bob.user)
+        with pytest.raises(PluginAbsent, match="passkeys"):
+            await demand_present(absent, "SignIn", None, ada.user)
+        (counted,) = await claims.counted(await claims.list())
+        assert (counted.plugin, counted.action, counted.users) == ("passkeys", "SignIn", 1)
 
 
 async def test_the_claim_ends_where_passkeys_are_no_second_step_any_more(tmp_path: Path) -> None:

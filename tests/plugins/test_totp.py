@@ -16,8 +16,10 @@ from dict_records import DictRecords
 from chatserver import ChatError, LoginClient
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.model import ServerRole, User
+from chatserver.service.service import Service
 from chatserver.testing.running import PASSWORD, Answer, Chat, Person, running
-from chatserver_plugins.totp import codes
+from chatserver_plugins.totp import TotpPlugin, codes
 from chatserver_plugins.totp.enrolments import Enrolments
 from chatserver_plugins.totp.qr import qr_code
 from tests.waiting import until
@@ -296,24 +298,91 @@ async def test_guesses_of_a_code_have_to_wait() -> None:
         assert (await proceed(chat, found, code=code_of(secret))).status == 429
 
 
-async def test_while_the_plugin_is_off_the_password_alone_is_not_enough(tmp_path: Path) -> None:
-    def server(*plugins: str) -> Server:
-        enabled = ["sqlite", "password", *plugins]
-        settings = {"server.data": str(tmp_path), "logging.folder": "", "plugins.enabled": enabled}
-        return Server(load(overrides=settings, environ={}))
+def off_and_on(folder: Path, *plugins: str, **settings: object) -> Server:
+    """A server on the same data each time, with these plugins."""
+    enabled = ["sqlite", "password", *plugins]
+    given = {"server.data": str(folder), "logging.folder": "", "plugins.enabled": enabled}
+    return Server(load(overrides=given | settings, environ={}))
 
-    async with server("totp").opened() as opened:
+
+async def with_codes(service: Service, username: str) -> User:
+    """A new account with one-time codes."""
+    client = LoginClient(address="192.0.2.1")
+    user = await service.accounts.add(username, PASSWORD)
+    _, token = await service.accounts.login(username, PASSWORD, "192.0.2.1")
+    begun: Any = await service.logins.begin("totp", client, "link", user=user, token=token)
+    code = codes.code_at(begun.step.fields[0].value, int(time.time() // codes.PERIOD))
+    await service.logins.proceed(begun.flow, begun.secret, {"code": code}, client)
+    return user
+
+
+async def refusal(service: Service, username: str) -> str:
+    """The code with which a sign-in by the right password is refused, and the plugin; "" for a session."""
+    try:
+        await service.accounts.login(username, PASSWORD, "192.0.2.1")
+    except ChatError as error:
+        return f"{error.code} {error.detail.get('plugin', '')}".strip()
+    return ""
+
+
+async def test_while_the_plugin_is_off_only_those_with_codes_are_refused(tmp_path: Path) -> None:
+    async with off_and_on(tmp_path, "totp").opened() as opened:
+        await with_codes(opened.service, "ada")
+        carol = await with_codes(opened.service, "carol")
+        await opened.service.accounts.add("bob", PASSWORD)
+        assert await opened.service.logins.reset("totp", carol)
+    async with off_and_on(tmp_path).opened() as opened:
         service = opened.service
-        ada = await service.accounts.add("ada", PASSWORD)
-        await service.accounts.login("ada", PASSWORD, "192.0.2.1")
-        client = LoginClient(address="192.0.2.1")
-        _, token = await service.accounts.login("ada", PASSWORD, "192.0.2.1")
-        begun: Any = await service.logins.begin("totp", client, "link", user=ada, token=token)
-        code = codes.code_at(begun.step.fields[0].value, int(time.time() // codes.PERIOD))
-        await service.logins.proceed(begun.flow, begun.secret, {"code": code}, client)
-    async with server().opened() as opened:
-        accounts = opened.service.accounts
-        with pytest.raises(ChatError, match=r"plugin\.absent"):
-            await accounts.login("ada", PASSWORD, "192.0.2.1")
-        assert [claim.action for claim in await opened.service.claims.release("totp")] == ["SignIn"]
-        await accounts.login("ada", PASSWORD, "192.0.2.1")
+        assert await refusal(service, "ada") == "plugin.absent totp"
+        assert await refusal(service, "bob") == ""
+        assert await refusal(service, "carol") == "", "she has none any more"
+        (ended,) = await service.claims.release("totp")
+        assert (ended.action, ended.is_of_some) == ("SignIn", True)
+        assert await refusal(service, "ada") == ""
+    async with off_and_on(tmp_path, "totp").opened():
+        pass
+    async with off_and_on(tmp_path).opened() as opened:
+        assert await refusal(opened.service, "ada") == "plugin.absent totp", "it guards again"
+
+
+async def test_a_role_that_must_have_codes_is_refused_without_them(tmp_path: Path) -> None:
+    roles = {"plugin.totp.roles": ["admin"]}
+    async with off_and_on(tmp_path, "totp", **roles).opened() as opened:
+        await opened.service.accounts.add("ada", PASSWORD, role=ServerRole.ADMIN)
+        await opened.service.accounts.add("bob", PASSWORD, role=ServerRole.MEMBER)
+    async with off_and_on(tmp_path).opened() as opened:
+        assert await refusal(opened.service, "ada") == "plugin.absent totp"
+        assert await refusal(opened.service, "bob") == ""
+
+
+async def test_a_claim_of_everybody_becomes_one_of_those_with_codes(tmp_path: Path) -> None:
+    """As after an upgrade from a version in which one user's codes guarded the sign-in of all."""
+    async with off_and_on(tmp_path, "totp").opened() as opened:
+        await with_codes(opened.service, "ada")
+        await opened.service.accounts.add("bob", PASSWORD)
+        await opened.service.claims.add("totp", "SignIn")
+    async with off_and_on(tmp_path).opened() as opened:
+        assert await refusal(opened.service, "bob") == "plugin.absent totp"
+    async with off_and_on(tmp_path, "totp").opened() as opened:
+        (claim,) = await opened.service.claims.counted(await opened.service.claims.list("totp"))
+        assert (claim.action, claim.users, claim.is_more) == ("SignIn", 1, False)
+    async with off_and_on(tmp_path).opened() as opened:
+        assert await refusal(opened.service, "ada") == "plugin.absent totp"
+        assert await refusal(opened.service, "bob") == ""
+
+
+async def test_while_the_plugin_fails_those_without_codes_sign_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(TotpPlugin, "_demand", broken)
+    async with off_and_on(tmp_path, "totp", **{"plugin.totp.roles": ["guest"]}).opened() as opened:
+        await opened.service.accounts.add("bob", PASSWORD)
+        await opened.service.accounts.add("gil", PASSWORD, role=ServerRole.GUEST)
+        ada = await opened.service.accounts.add("ada", PASSWORD)
+        await opened.store.put("plugin/totp", f"user/{ada.id}", b"{}")
+        assert await refusal(opened.service, "ada") == "plugin.failed"
+        assert await refusal(opened.service, "gil") == "plugin.failed"
+        assert await refusal(opened.service, "bob") == ""

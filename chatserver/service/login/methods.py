@@ -14,6 +14,7 @@ class Methods:
     def __init__(self) -> None:
         self._own: tuple[LoginMethod, ...] = ()
         self._methods: dict[str, LoginMethod] = {}
+        self._plugins: dict[str, str] = {}  # by the method's name; not the server's own
         self.are_demanded = False  # whether any method asks for challenges
 
     def begin(self, own: Sequence[LoginMethod]) -> None:
@@ -23,8 +24,10 @@ class Methods:
 
     def register(self, methods: Iterable[tuple[str, LoginMethod]]) -> None:
         """Take over the methods of plugins, in place of those before; their names are unique."""
-        found = (*self._own, *(method for _, method in methods))
+        given = list(methods)
+        found = (*self._own, *(method for _, method in given))
         self._methods = {method.name: method for method in found}
+        self._plugins = {method.name: plugin for plugin, method in given}
         self.are_demanded = any(method.demand for method in self._methods.values())
 
     def all(self) -> list[LoginMethod]:
@@ -34,6 +37,10 @@ class Methods:
         """The methods that may be demanded after another one, in the order in which they are asked for."""
         found = [method for method in self.all() if method.demand is not None]
         return sorted(found, key=lambda method: method.group == LAST_GROUP)
+
+    def plugin_of(self, name: str) -> str:
+        """The plugin that brings a method; "" for the server's own."""
+        return self._plugins.get(name, "")
 
     def of(self, purpose: Purpose) -> list[LoginMethod]:
         """The methods with this purpose."""

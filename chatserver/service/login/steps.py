@@ -10,7 +10,10 @@ import msgspec
 
 from chatserver.config import Config
 from chatserver.errors import CODES, ChatError
+from chatserver.hooks.actions import SignIn
+from chatserver.hooks.guard import PluginFailed
 from chatserver.hooks.login import (
+    Demand,
     Identity,
     LoginClient,
     LoginDone,
@@ -27,6 +30,7 @@ from chatserver.localized import in_language
 from chatserver.model import User
 from chatserver.runtime.rate import AddressRate, address_network, too_fast
 from chatserver.service.attempts import Attempts
+from chatserver.service.claims import Claims
 from chatserver.service.directory import Directory, folded_name
 from chatserver.service.login.failures import Failures
 from chatserver.service.login.flows import (
@@ -75,9 +79,9 @@ class Challenged(ChatError):
 class Steps:
     """The steps of all sign-ins on this node."""
 
-    def __init__(self, store: Store, config: Config, attempts: Attempts) -> None:
+    def __init__(self, store: Store, config: Config, attempts: Attempts, claims: Claims) -> None:
         self.methods, self.flows = Methods(), Flows(store)
-        self._attempts = attempts
+        self._attempts, self._claims = attempts, claims
         self._users = Directory(store)
         self._failures = Failures(store, SPACE)
         most = config.limits.logins_pending
@@ -92,9 +96,21 @@ class Steps:
         for method in self.methods.challenges():
             if method.name == identity.method or method.demand is None:
                 continue
-            if await method.demand(user, identity):
+            if await self._is_demanded(method.name, method.demand, user, identity):
                 groups.setdefault(method.group, []).append(method.name)
         return tuple(map(tuple, groups.values()))
+
+    async def _is_demanded(self, name: str, demand: Demand, user: User, identity: Identity) -> bool:
+        """Whether a method demands its challenge of a user.
+
+        If its plugin fails, it refuses only the users of whom it claims to sign in.
+        """
+        try:
+            return await demand(user, identity)
+        except PluginFailed:
+            if await self._claims.spares(self.methods.plugin_of(name), SignIn, user):
+                return False
+            raise
 
     async def begin(
         self,

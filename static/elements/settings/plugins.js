@@ -60,8 +60,19 @@ export function pluginsPage({ api, store }) {
     );
   }
 
-  function claimed({ plugin, action, room }) {
-    const text = t("admin.claim", { action, room: room ?? t("admin.allRooms") });
+  function users({ users, is_more, roles }) {
+    const found = [];
+    if (users !== null) found.push(t("admin.claimUsers", { count: users.toLocaleString() + (is_more ? "+" : "") }));
+    if (roles.length > 0) found.push(t("admin.claimRoles", { roles: roles.map((role) => t(`role.${role}`)).join(", ") }));
+    return found.join(", ");
+  }
+
+  function claimed(claim) {
+    const { plugin, action, room } = claim;
+    const some = users(claim);
+    const text = some
+      ? t("admin.claimSome", { action: room ? `${action} (${room})` : action, users: some })
+      : t("admin.claim", { action, room: room ?? t("admin.allRooms") });
     const release = async () => {
       if (!(await ask(t("admin.releaseConfirm", { plugin, action }), t("admin.release")))) return;
       await attempts.run(async () => {

@@ -1,4 +1,4 @@
-"""Claims that messages are pinned."""
+"""Claims that messages are pinned, and that some users sign in."""
 
 import chatserver
 
@@ -9,3 +9,5 @@ class Plugin:
     @chatserver.hookimpl
     async def startup(self, context: chatserver.Context) -> None:
         await context.claim(chatserver.Pin)
+        await context.claim(chatserver.SignIn, having="kept/", roles=[chatserver.ServerRole.GUEST])
+        await context.records.put("kept/nobody", b"x")
