@@ -266,7 +266,7 @@ def reset(
         user = await server.service.accounts.by_name(username)
         if user is None:
             raise ChatError("user.not_found")
-        return user, await server.service.logins.reset(method, user)
+        return user, await server.service.logins.reset(method, user, operator())
 
     user, was_there = with_server(source, overrides, remove)
     said = f"{user.username} has nothing enrolled with {method}" + (" any more." * was_there or ".")

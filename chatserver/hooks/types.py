@@ -133,6 +133,10 @@ Deed: TypeAlias = Literal[
     "email",
     "linked",
     "unlinked",
+    "method_added",
+    "method_renamed",
+    "method_removed",
+    "recovery_codes",
     "role",
     "locked",
     "unlocked",
@@ -156,7 +160,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     """A change of the account `user`: made, changed, deleted, or its sessions ended.
 
-    `role` is its new role if the change gave one, `was` the earlier role.
+    `role` is its new role if the change gave one, `was` the earlier role. `method` is the sign-in method or second
+    step that was linked, added, renamed or removed, and `item` the id of what was, such as one of several passkeys.
     """
 
     what: Deed
@@ -164,6 +169,8 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     by: Actor
     role: ServerRole | None = None
     was: ServerRole | None = None
+    method: str = ""
+    item: str = ""
 
 
 class PluginSwitch(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,7 @@
 """What users do with their own account: sessions, ways to sign in, confirmation."""
 
+from collections.abc import Callable
+
 from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_REJECTED, ChatError
 from chatserver.hooks.actions import LoginMethodAdd, LoginMethodRemove
@@ -33,6 +35,7 @@ class OwnAccount(Directory):
         super().__init__(store)
         self._authenticator, self._hooks = authenticator, hooks
         self._hub, self._changes, self._steps = hub, changes, steps
+        self._watchers: list[Callable[[AccountChange], None]] = []
         self.sessions, self.identities = Sessions(store, authenticator), Identities(store)
 
     async def own_sessions(self, user: User, token: str) -> list[OwnSession]:
@@ -82,7 +85,8 @@ class OwnAccount(Directory):
         """Make an identity a way to sign in to the account. Raises `ChatError` auth.refused if it is another's."""
         if await self.identities.claim(identity, user.id) != user.id:
             raise ChatError("auth.refused", "This is a way to sign in to another account.")
-        self.tell("linked", user, Actor(user=user.id, address=address))
+        by, linked = Actor(user=user.id, address=address), self.identities.id_of(identity)
+        self.tell("linked", user, by, method=identity.method, item=linked)
 
     async def unlink(
         self, user: User, token: str | None, linked: str, address: str | None = None
@@ -92,11 +96,18 @@ class OwnAccount(Directory):
         Raises `ChatError` request.not_found, auth.last, auth.confirm, action.refused.
         """
         await self.demand_recent(user, token)
+        method = ""
         for each in await self.identities.of(user.id):
             if each.id == linked:
-                await self._hooks.allow(LoginMethodRemove(method=each.method), user)
+                method = each.method
+                await self._hooks.allow(LoginMethodRemove(method=method), user)
         await self.identities.unlink(user.id, linked)
-        self.tell("unlinked", user, Actor(user=user.id, address=address))
+        by = Actor(user=user.id, address=address)
+        self.tell("unlinked", user, by, method=method, item=linked)
+
+    def watch(self, watcher: Callable[[AccountChange], None]) -> None:
+        """Call `watcher`, which must not raise, with each change that `tell` is about."""
+        self._watchers.append(watcher)
 
     def tell(
         self,
@@ -106,6 +117,16 @@ class OwnAccount(Directory):
         *,
         role: ServerRole | None = None,
         was: ServerRole | None = None,
+        method: str = "",
+        item: str = "",
     ) -> None:
-        """Tell plugins of a change of an account."""
-        self._hooks.on_account(AccountChange(what=what, user=user.id, by=by, role=role, was=was))
+        """Tell plugins of a change of an account; a mail tells its user of some. Arguments as in `AccountChange`.
+
+        Plugins call it for the second steps and ways to sign in that they keep by themselves.
+        """
+        change = AccountChange(
+            what=what, user=user.id, by=by, role=role, was=was, method=method, item=item
+        )
+        self._hooks.on_account(change)
+        for watcher in self._watchers:
+            watcher(change)

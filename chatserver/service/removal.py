@@ -41,6 +41,6 @@ class Removal:
         while rows := await self._store.scan(MARKERS, f"{gone.id}/", limit=PAGE):
             for key, _ in rows:
                 await self._store.delete(MARKERS, key)
-        await self._emails.set(gone.id, None)
+        await self._emails.forget(gone.id)
         await self._accounts.free_name(username)
         return gone

@@ -51,6 +51,7 @@ from chatserver.service.login.logins import SWEEP_SECONDS, Logins
 from chatserver.service.login.own import own_methods
 from chatserver.service.login.steps import Steps
 from chatserver.service.mail.emails import Emails
+from chatserver.service.mail.notices import Notices
 from chatserver.service.mail.outbox import Outbox
 from chatserver.service.mail.own import OwnEmails
 from chatserver.service.messages import Messages
@@ -115,11 +116,20 @@ class Service:
         server = config.server
         self.outbox = Outbox(mailer, measures, clock)
         self.emails = Emails(store, self.outbox, server.public_url, server.name)
-        self.own_emails = OwnEmails(self.accounts, self.emails)
+        notices = Notices(
+            store,
+            self.accounts,
+            self.emails,
+            self.outbox,
+            steps.methods,
+            server.public_url,
+            server.name,
+        )
+        self.own_emails = OwnEmails(self.accounts, self.emails, notices)
         steps.methods.begin(
             own_methods(store, self.accounts, self.emails, self.outbox, server.name)
         )
-        self.staff = Staff(self.accounts, self.emails, hooks, self.administration)
+        self.staff = Staff(self.accounts, self.emails, notices, hooks, self.administration)
         self.logins = Logins(self.accounts, steps, config)
         self.history = History(store, self.room_cache, limits)
         online = Online()

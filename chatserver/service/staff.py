@@ -7,6 +7,7 @@ from chatserver.model import ServerRole, User
 from chatserver.service.accounts import Accounts, cleaned
 from chatserver.service.administration import Administration
 from chatserver.service.mail.emails import Emails, OwnEmail
+from chatserver.service.mail.notices import Notices
 from chatserver.service.names import clean_username
 from chatserver.service.passwords import ResetLink
 from chatserver.service.rights import demand_over_account
@@ -22,10 +23,11 @@ class Staff:
         self,
         accounts: Accounts,
         emails: Emails,
+        notices: Notices,
         hooks: HookCalls,
         administration: Administration,
     ) -> None:
-        self._accounts, self._emails = accounts, emails
+        self._accounts, self._emails, self._notices = accounts, emails, notices
         self._hooks, self._administration = hooks, administration
 
     async def add(
@@ -97,8 +99,9 @@ class Staff:
         """The address of a user for an operator, who sets or removes it first if they `change` it."""
         user = await self._accounts.named(username)
         if change:
-            await self._emails.set(user.id, email)
+            former = await self._emails.set(user.id, email)
             self._accounts.tell("email", user, by)
+            self._notices.moved(user.id, former, by)
         return await self._emails.own(user.id)
 
     async def _allowed(

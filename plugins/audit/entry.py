@@ -60,6 +60,8 @@ class AccountEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     user: str
     role: str | None = None
     was: str | None = None
+    method: str = ""
+    item: str = ""  # the id of a passkey, or of a linked identity
     by: str | None = None  # a user's id
     address: str | None = None
     operator: str | None = None  # the system's name of the user who ran a command
@@ -136,6 +138,8 @@ def account_entry(change: AccountChange) -> bytes:
             user=change.user,
             role=change.role,
             was=change.was,
+            method=change.method,
+            item=change.item,
             by=change.by.user,
             address=change.by.address,
             operator=change.by.operator,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from loguru import logger
@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from chatserver import (
     AccountChange,
+    Actor,
     ChatError,
     Context,
     Identity,
@@ -46,6 +47,7 @@ from chatserver_plugins.passkeys.relying_party import relying_party
 
 ICON = "M8 15a5 5 0 1 1 4.6-7H21v4h-2v3h-3v-3h-3.400A5 5 0 0 1 8 15zM8 9.500v1"
 REGISTER = "Your device makes a passkey, with which you sign in here."
+Change: TypeAlias = Literal["method_added", "method_renamed", "method_removed"]
 SECOND_STEP = "From then on signing in by other ways needs a passkey, too: register a second one, in case this one gets lost."
 
 
@@ -171,7 +173,7 @@ class PasskeysPlugin:
         challenge = flow.kept["challenge"]
         if flow.purpose == "link":
             assert flow.user is not None
-            await self._register(flow.user, answer, challenge)
+            await self._register(flow, flow.user, answer, challenge)
             return LoginDone()
         claimed = self._ceremonies.claimed(answer["passkey"])
         user = await self.book.holder(claimed.credential)
@@ -182,10 +184,17 @@ class PasskeysPlugin:
         await self._check(user, claimed.credential, answer["passkey"], challenge)
         return LoginDone(user=user, is_strong=True)
 
-    async def _register(self, user: User, answer: Mapping[str, str], challenge: str) -> None:
+    async def _register(
+        self, flow: LoginFlow, user: User, answer: Mapping[str, str], challenge: str
+    ) -> None:
         name = cleaned_name(answer["name"])
         passkey = self._ceremonies.registered(answer["passkey"], challenge, name, time.time())
         await self.book.add(user.id, passkey)
+        self._tell("method_added", user, passkey.id, flow.address)
+
+    def _tell(self, what: Change, user: User, passkey: str, address: str) -> None:
+        by = Actor(user=user.id, address=address)
+        self._accounts.tell(what, user, by, method="passkeys", item=passkey)
 
     async def _check(self, user: str, credential: str, answer: str, challenge: str) -> None:
         passkeys = await self.book.of(user)
@@ -241,6 +250,7 @@ class PasskeysPlugin:
         except msgspec.DecodeError as error:
             raise ChatError("request.invalid", str(error)) from error
         renamed = await self.book.rename(user.id, request.parameters["id"], given.name)
+        self._tell("method_renamed", user, renamed.id, request.address)
         return _reply({"passkey": _shown(renamed)})
 
     async def _remove(self, request: Request) -> Reply:
@@ -249,7 +259,9 @@ class PasskeysPlugin:
         await self._allow(LoginMethodRemove(method="passkeys"), user)
         identities = self._accounts.identities
         has_other = await identities.has_password(user.id) or await identities.of(user.id)
-        await self.book.remove(user.id, request.parameters["id"], keep_one=not has_other)
+        removed = request.parameters["id"]
+        await self.book.remove(user.id, removed, keep_one=not has_other)
+        self._tell("method_removed", user, removed, request.address)
         return _reply({})
 
 

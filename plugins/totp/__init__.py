@@ -1,12 +1,13 @@
 """One-time codes of an app as a second step after the password (RFC 6238), with recovery codes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 from chatserver import (
     AccountChange,
+    Actor,
     Context,
     Identity,
     Localized,
@@ -31,6 +32,7 @@ from chatserver_plugins.totp import codes
 from chatserver_plugins.totp.enrolments import Enrolments, user_key
 from chatserver_plugins.totp.qr import qr_code
 
+Change: TypeAlias = Literal["method_added", "method_removed", "recovery_codes"]
 ICON = "M8 3h8v18H8zM11 18h2"
 ENROL = {
     "en": "Scan the picture with your app, or add the secret to it. Then type the code that the app shows.",
@@ -135,6 +137,7 @@ class TotpPlugin:
         )
         if recovery is None:
             return self._enrolment(flow.user, secret, WRONG)
+        self._tell("method_added", flow.user, flow.address)
         shown = "\n".join(recovery)
         field = LoginField(
             name="recovery",
@@ -143,6 +146,10 @@ class TotpPlugin:
             value=shown,
         )
         return LoginForm(fields=(field,), text=RECOVERY, keep={"enrolled": True})
+
+    def _tell(self, what: Change, user: User, address: str) -> None:
+        by = Actor(user=user.id, address=address)
+        self._accounts.tell(what, user, by, method="totp")
 
     def _enrolment(self, user: User, secret: str, error: Localized = "") -> LoginForm:
         address = codes.address(secret, self._issuer, user.username)
@@ -180,13 +187,16 @@ class TotpPlugin:
         user = await request.user()
         await self._accounts.demand_recent(user, request.token)
         await self._allow(LoginMethodRemove(method="totp"), user)
-        await self.enrolments.remove(user.id)
+        if await self.enrolments.remove(user.id):
+            self._tell("method_removed", user, request.address)
         return _reply({})
 
     async def _renew(self, request: Request) -> Reply:
         user = await request.user()
         await self._accounts.demand_recent(user, request.token)
         recovery = await self.enrolments.renew_recovery(user.id)
+        if recovery is not None:
+            self._tell("recovery_codes", user, request.address)
         return _reply({"recovery_codes": recovery or []})
 
 

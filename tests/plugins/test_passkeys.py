@@ -471,6 +471,24 @@ async def test_the_second_step_can_be_left_to_other_methods() -> None:
         assert await chat.service.claims.release("passkeys") == []
 
 
+async def test_adding_renaming_and_removing_are_told_with_the_id_alone() -> None:
+    async with serving() as chat:
+        ada, changes = await chat.user("ada"), list[Any]()
+        chat.service.accounts.watch(changes.append)
+        await register(chat, ada, "Phone of Ada")
+        (passkey,) = await own(ada)
+        path = f"/api/v1/me/passkeys/{passkey['id']}"
+        assert (await ada.http("PATCH", path, {"name": "Old phone"})).status == 200
+        assert (await ada.http("PATCH", path, {"name": ""})).status == 400
+        assert (await ada.http("DELETE", path)).status == 200
+        assert (await ada.http("DELETE", path)).status == 404
+        told = [(each.what, each.user, each.by.user, each.method, each.item) for each in changes]
+        whats = ("method_added", "method_renamed", "method_removed")
+        assert told == [(what, ada.id, ada.id, "passkeys", passkey["id"]) for what in whats]
+        assert all(each.by.address == "127.0.0.1" for each in changes)
+        assert "hone" not in str(changes)
+
+
 async def test_only_who_relies_on_the_plugin_is_refused_while_it_is_off() -> None:
     async with serving() as chat:
         claims = chat.service.claims

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ import pytest
 import segno
 from dict_records import DictRecords
 
-from chatserver import ChatError, LoginClient
+from chatserver import Actor, ChatError, LoginClient
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.model import ServerRole, User
@@ -386,3 +387,35 @@ async def test_while_the_plugin_fails_those_without_codes_sign_in(
         assert await refusal(opened.service, "ada") == "plugin.failed"
         assert await refusal(opened.service, "gil") == "plugin.failed"
         assert await refusal(opened.service, "bob") == ""
+
+
+async def test_enrolling_new_recovery_codes_and_removing_are_told_without_secrets() -> None:
+    async with serving() as chat:
+        ada, changes = await chat.user("ada"), list[Any]()
+        chat.service.accounts.watch(changes.append)
+        secret, recovery = await enrol(chat, ada)
+        renewed = (await ada.http("POST", "/api/v1/me/totp/recovery")).json["recovery_codes"]
+        assert (await ada.http("DELETE", "/api/v1/me/totp")).status == 200
+        assert (await ada.http("DELETE", "/api/v1/me/totp")).status == 200
+        assert (await ada.http("POST", "/api/v1/me/totp/recovery")).status == 200
+        told = [(each.what, each.user, each.by.user, each.method) for each in changes]
+        whats = ("method_added", "recovery_codes", "method_removed")
+        assert told == [(what, ada.id, ada.id, "totp") for what in whats]
+        assert all(each.by.address == "127.0.0.1" for each in changes)
+        for each in (secret, *recovery, *renewed):
+            assert each not in str(changes)
+
+
+async def test_the_audit_log_has_what_was_enrolled_and_who_removed_it(tmp_path: Path) -> None:
+    async with off_and_on(tmp_path, "totp", "audit").opened() as opened:
+        ada = await with_codes(opened.service, "ada")
+        by = Actor(operator="root")
+        assert await opened.service.logins.reset("totp", ada, by)
+        assert not await opened.service.logins.reset("totp", ada, by)
+    log = (tmp_path / "audit/audit.log").read_text().splitlines()
+    found = [json.loads(line) for line in log if '"method":"totp"' in line]
+    common = {"user": ada.id, "method": "totp"}
+    assert [{name: each[name] for name in each if name != "at"} for each in found] == [
+        common | {"kind": "account.method_added", "by": ada.id, "address": "192.0.2.1"},
+        common | {"kind": "account.method_removed", "operator": "root"},
+    ]

@@ -16,6 +16,7 @@ from chatserver.runtime.clock import now_text
 SPACE = "identity"  # record space: link/HASH -> user id; of/USER/HASH -> Linked; open/USER -> no password
 PAGE = 1000
 SHOWN_CHARS = 200
+ID_DIGITS = 16
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ class Identities:
         if await self._store.get(SPACE, f"of/{holder}/{key}") is None:
             shown = identity.email or identity.username or identity.name
             linked = Linked(
-                id=key[:16], method=identity.method, name=shown[:SHOWN_CHARS], at=now_text()
+                id=key[:ID_DIGITS], method=identity.method, name=shown[:SHOWN_CHARS], at=now_text()
             )
             await self._store.put(SPACE, f"of/{holder}/{key}", _encode(linked))
 
@@ -62,6 +63,10 @@ class Identities:
         """The user id that an identity is linked with."""
         found = await self._store.get(SPACE, f"link/{_key(identity)}")
         return None if found is None else found.decode()
+
+    def id_of(self, identity: Identity) -> str:
+        """The id under which the link of an identity is listed."""
+        return _key(identity)[:ID_DIGITS]
 
     async def of(self, user: str) -> list[Linked]:
         """The identities linked with a user id."""

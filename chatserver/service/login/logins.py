@@ -26,6 +26,7 @@ from chatserver.service.login.resets import RESET
 from chatserver.service.login.steps import Challenged, Steps, Turn
 from chatserver.service.names import free_names
 from chatserver.service.newcomers import shown_name
+from chatserver.service.own_account import THE_SERVER
 
 SWEEP_SECONDS = 600.0
 BACK_CHARS = 512
@@ -137,11 +138,14 @@ class Logins:
         except ChatError as error:
             return await self._steps.end(pending, secret, error), pending.back
 
-    async def reset(self, name: str, user: User) -> bool:
+    async def reset(self, name: str, user: User, by: Actor = THE_SERVER) -> bool:
         """Remove what a user has enrolled with a method; whether there was anything. For operators."""
         for method in self.methods.all():
             if method.name == name and method.reset is not None:
-                return await method.reset(user)
+                was_there = await method.reset(user)
+                if was_there:
+                    self._accounts.tell("method_removed", user, by, method=name)
+                return was_there
         raise ChatError("request.invalid", f"There is no method {name} that can be reset.")
 
     async def _after(self, turn: Turn, client: LoginClient) -> Progress:

@@ -18,6 +18,7 @@ SPACE = "session"  # record space: USER/HASH -> Note
 PAGE = 1000
 NOTES_KEPT = 200  # of one user, before notes of ended sessions are looked for
 AGENT_CHARS = 200
+LANGUAGE_CHARS = 100
 ID_DIGITS = 16
 
 
@@ -29,6 +30,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     confirmed: float
     agent: str = ""
     sid: str = ""  # the provider's id of its session
+    language: str = ""  # the languages of the client, as in `Accept-Language`
 
 
 class OwnSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,7 @@ class Sessions:
             agent=client.agent[:AGENT_CHARS],
             confirmed=self._clock(),
             sid=sid,
+            language=client.language[:LANGUAGE_CHARS],
         )
         await self._store.put(SPACE, f"{user}/{self.id_of(token)}", _encode(note))
         notes = await self._store.scan(SPACE, f"{user}/", limit=PAGE)
@@ -117,6 +120,11 @@ class Sessions:
             for session, note in notes.items()
             if note.method == method and sid in ("", note.sid)
         ]
+
+    async def language(self, user: str) -> str:
+        """The languages of the newest session of a user id, as in `Accept-Language`; "" if none told them."""
+        notes = [note for note in (await self._notes(user)).values() if note.language]
+        return max(notes, key=lambda note: note.confirmed).language if notes else ""
 
     async def confirm(self, user: str, session: str) -> None:
         """Note that the user of a session has just confirmed to be there."""

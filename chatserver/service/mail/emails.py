@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +23,8 @@ from chatserver.service.mail.meter import Meter
 from chatserver.service.mail.outbox import Outbox
 from chatserver.service.mail.texts import CONFIRM, language_of, written
 
-SPACE = "email"  # record space: of/USER -> address; pending/USER -> Pending
+# Record space: of/USER -> address; pending/USER -> Pending; language/USER -> its tag
+SPACE = "email"
 CONFIRM_SECONDS = 86400.0
 EMAIL_CHARS = 254  # RFC 5321, 4.5.3.1
 CODE_CHARS = 200
@@ -40,6 +42,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     digest: str
     expires: float
+    language: str = ""
 
 
 class OwnEmail(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +50,13 @@ class OwnEmail(msgspec.Struct, frozen=True, kw_only=True):
 
     email: str | None
     pending: str | None = None
+
+
+class Confirmed(NamedTuple):
+    """The user id whose address counts now, and the former address if it was another one."""
+
+    user: str
+    former: str | None
 
 
 _encode = msgspec.json.encode
@@ -83,13 +93,27 @@ class Emails:
             email=await self.of(user), pending=pending.email if pending and waits else None
         )
 
-    async def set(self, user: str, email: str | None) -> None:
-        """Set the address of a user id, or remove it. Raises `ChatError` request.invalid."""
-        if email is None:
+    async def language(self, user: str) -> str:
+        """The language in which a user id gave the address; "" if it was given by others."""
+        return (await self._store.get(SPACE, f"language/{user}") or b"").decode()
+
+    async def set(self, user: str, email: str | None) -> str | None:
+        """Set the address of a user id, or remove it; returns the former one if it was another.
+
+        Raises `ChatError` request.invalid.
+        """
+        new, former = None if email is None else clean_email(email), await self.of(user)
+        if new is None:
             await self._store.delete(SPACE, f"of/{user}")
         else:
-            await self._store.put(SPACE, f"of/{user}", clean_email(email).encode())
+            await self._store.put(SPACE, f"of/{user}", new.encode())
         await self._store.delete(SPACE, f"pending/{user}")
+        return None if former == new else former
+
+    async def forget(self, user: str) -> None:
+        """Remove all about a deleted account (id)."""
+        await self.set(user, None)
+        await self._store.delete(SPACE, f"language/{user}")
 
     async def propose(self, user: User, email: str, accepted: str) -> None:
         """Send a link to an address, by which it becomes that of the user. `accepted` as in `language_of`.
@@ -103,7 +127,10 @@ class Emails:
                 raise too_fast(3600.0 / MAILS_PER_HOUR)
         code = f"{user.id}.{secrets.token_urlsafe(32)}"
         pending = Pending(
-            email=email, digest=_digest(code), expires=self._clock() + CONFIRM_SECONDS
+            email=email,
+            digest=_digest(code),
+            expires=self._clock() + CONFIRM_SECONDS,
+            language=language_of(accepted),
         )
         await self._store.put(SPACE, f"pending/{user.id}", _encode(pending))
 
@@ -120,8 +147,8 @@ class Emails:
 
         self._outbox.put(compose)
 
-    async def confirm(self, code: str) -> str:
-        """The address of a link counts from now on; returns the user id. Raises `ChatError` auth.refused."""
+    async def confirm(self, code: str) -> Confirmed:
+        """The address of a link counts from now on. Raises `ChatError` auth.refused."""
         user = code.partition(".")[0]
         raw = None
         if user and len(code) <= CODE_CHARS:
@@ -134,8 +161,11 @@ class Emails:
             or not await self._store.delete(SPACE, f"pending/{user}")
         ):
             raise ChatError("auth.refused", "This link is not valid any more.")
+        former = await self.of(user)
         await self._store.put(SPACE, f"of/{user}", pending.email.encode())
-        return user
+        if pending.language:
+            await self._store.put(SPACE, f"language/{user}", pending.language.encode())
+        return Confirmed(user, None if former == pending.email else former)
 
     async def sweep(self) -> None:
         """Remove what was not confirmed in time, and counts that are over."""

@@ -38,6 +38,11 @@ class Outbox:
         """Whether this server sends mail."""
         return self._mailer is not None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether mails are sent now: between `start` and `stop`, if there is a mailer."""
+        return bool(self._tasks)
+
     def demand(self) -> None:
         """Raise `ChatError` mail.none if this server sends no mail."""
         if self._mailer is None:
@@ -59,7 +64,8 @@ class Outbox:
             self._tasks = [asyncio.create_task(self._work(), name="mail") for _ in range(WORKERS)]
 
     async def stop(self) -> None:
-        await cancel_or_name(self._tasks)
+        tasks, self._tasks = self._tasks, []
+        await cancel_or_name(tasks)
         if self._waiting:
             logger.warning("{} mails were not sent before the stop", self._waiting)
 
