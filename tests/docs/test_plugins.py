@@ -47,6 +47,7 @@ PAGES = [
             "authenticators",
             "backup-targets",
             "buses",
+            "claims",
             "consumers",
             "hooks",
             "inspecting",
