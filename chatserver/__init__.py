@@ -91,6 +91,7 @@ from chatserver.hooks.login import (
     LoginStep,
 )
 from chatserver.hooks.mail import Mail, Mailer
+from chatserver.hooks.powers import Powers
 from chatserver.hooks.specs import hookimpl
 from chatserver.hooks.targets import BackupScheme, BackupTarget, TargetError
 from chatserver.hooks.timing import Due, ExpiringRecords, Timer, Timers, WallClock
@@ -323,6 +324,7 @@ __all__ = [
     "PluginMessages",
     "PluginSwitch",
     "PluginsChanged",
+    "Powers",
     "PresenceNow",
     "ProfileChange",
     "React",

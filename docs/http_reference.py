@@ -78,7 +78,7 @@ CALLS = [
     Call("GET", "/api/v1/plugins", None, 200, PluginList, "The plugins of this node, on or off. For owners of the server."),
     Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, or give it its new settings. For owners of the server, after a recent confirmation."),
     Call("GET", "/api/v1/admin/users", None, 200, administration.UserList, "Accounts with `text` in their user name or shown name. Staff only.", ("text", "after", "limit")),
-    Call("GET", "/api/v1/admin/plugins", None, 200, administration.PluginList, "The plugins of the node, and what they claim. Staff only."),
+    Call("GET", "/api/v1/admin/plugins", None, 200, administration.PluginList, "The plugins of the node, their powers, and what they claim. Staff only."),
     Call("POST", "/api/v1/admin/claims/release", administration.ClaimRelease, 200, administration.ClaimList, "End claims of a plugin. Staff only, after a recent confirmation."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),

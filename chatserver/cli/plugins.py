@@ -31,9 +31,10 @@ HEAD = ("plugin", "hook", "calls/s", "calls", "time", "mean", "95 % within", "fa
 def command(
     ctx: click.Context, source: str | None, overrides: dict[str, object], as_json: bool
 ) -> None:
-    """List all plugins: version, on or off and why, order, hooks, settings.
+    """List all plugins: version, on or off and why, order, hooks, settings, powers.
 
-    Exits with 1 if an enabled plugin cannot be used.
+    Powers are what a plugin uses that its hooks do not show, as its author declares it: network, secrets, parts
+    of the service. Exits with 1 if an enabled plugin cannot be used.
 
     \b
     chatserver plugins -c production
@@ -58,9 +59,10 @@ def command(
 
 def show(rows: list[PluginRow]) -> None:
     from chatserver.cli.table import print_table
+    from chatserver.hooks.powers import Declared, lines
 
     print_table(
-        ("plugin", "from", "on", "hooks", "settings"),
+        ("plugin", "from", "on", "hooks", "settings", "powers"),
         (
             (
                 row.name,
@@ -68,6 +70,7 @@ def show(rows: list[PluginRow]) -> None:
                 f"{row.order}" if row.enabled and not row.problem else f"off: {row.problem}",
                 "\n".join(row.hooks),
                 "\n".join(row.settings),
+                "\n".join(lines(Declared(powers=row.powers, secret_settings=row.secret_settings))),
             )
             for row in rows
         ),

@@ -8,7 +8,7 @@ door.py                          the door by which the work under way came in
 login.py, loginmethods.py        ways to sign in: what plugins declare; contained calls of them
 targets.py, blobs.py, mail.py    places for backups and for files, and senders of mail, that plugins provide
 commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct
-loading.py                       finds and checks plugins
+loading.py, powers.py            finds and checks plugins; what they declare that their hooks do not show
 active.py, instance.py           the plugins that are called now, as one immutable set; one instance of each
 calls.py, observers.py           calls while the server runs, one method a hook; queues of observers
 providing.py, registering.py     what plugins provide, and what they register: one line a kind

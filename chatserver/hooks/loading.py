@@ -17,11 +17,12 @@ import msgspec
 import pluggy
 
 from chatserver.config import Config
-from chatserver.config.settings import Table, convert, describe
+from chatserver.config.settings import Table, convert, describe, is_secret
 from chatserver.errors import StartupError
 from chatserver.hooks.actions import ACTIONS
 from chatserver.hooks.guard import Call
 from chatserver.hooks.policy import Policy, policy_of, with_policy
+from chatserver.hooks.powers import Declared, Powers, powers_of
 from chatserver.hooks.specs import ACTIONS_OF, PROJECT, Hooks
 from chatserver.hooks.types import EVENT_KINDS, Settings
 from chatserver.version import __version__
@@ -33,12 +34,14 @@ JUDGING_HOOKS = ("change_message", "check_message", *ACTION_HOOKS, *FILTERS)
 
 
 class Source(NamedTuple):
-    """The origin of a plugin. `load` imports it and returns its class."""
+    """The origin of a plugin. `load` imports it and returns its class, which is `attribute` of `module`."""
 
     name: str
     distribution: str
     version: str
     load: Callable[[], type[Any]]
+    module: str
+    attribute: str
 
 
 class Plugin(NamedTuple):
@@ -49,7 +52,10 @@ class Plugin(NamedTuple):
 
 
 class PluginRow(NamedTuple):
-    """One plugin's row in `chatserver plugins`. `order` counts from 1; 0 means off."""
+    """One plugin's row in `chatserver plugins`. `order` counts from 1; 0 means off.
+
+    `powers` is null for a plugin that does not declare them. `secret_settings` are those that are never shown.
+    """
 
     name: str
     distribution: str
@@ -59,6 +65,8 @@ class PluginRow(NamedTuple):
     hooks: list[str]
     settings: list[str]
     problem: str
+    powers: Powers | None
+    secret_settings: list[str]
 
 
 class Plugins:
@@ -161,6 +169,7 @@ class Plugins:
         if kind is None:
             kind = load_class(source)
             _check_hooks(source.name, kind)
+            powers_of(source.name, kind)
             self.classes[source.name] = kind
         return self._build(source.name, kind)
 
@@ -190,17 +199,26 @@ def settings_type(kind: type[Any]) -> type[Settings]:
     return with_policy(found) if has_policy else found
 
 
+def declared_by(name: str, kind: type[Any]) -> Declared:
+    """What a plugin's class declares, and its secret settings. Raises `StartupError`."""
+    keys = [setting.key for setting in describe(settings_type(kind))]
+    secret = [key for key in keys if is_secret(key.rpartition(".")[2])]
+    return Declared(powers=powers_of(name, kind), secret_settings=secret)
+
+
 def discover(config: Config) -> dict[str, Source]:
     """All plugins that can be enabled: installed ones, and files of the local folder."""
     found: dict[str, Source] = {}
     for entry in entry_points(group=GROUP):
         home = entry.dist
         label = (home.name, home.version) if home else ("?", "?")
-        found[entry.name] = Source(entry.name, *label, entry.load)
+        found[entry.name] = Source(entry.name, *label, entry.load, entry.module, entry.attr)
     for path in _local_files(config.plugins.folder):
         if path.stem in found:
             raise StartupError(f"{path}: an installed plugin is named {path.stem!r} too")
-        found[path.stem] = Source(path.stem, str(path), __version__, _file_loader(path))
+        module = f"chatserver_local_{path.stem}"
+        load = _file_loader(module, path)
+        found[path.stem] = Source(path.stem, str(path), __version__, load, module, "Plugin")
     return found
 
 
@@ -220,16 +238,28 @@ def survey(config: Config) -> list[PluginRow]:
     for source in discover(config).values():
         hooks: list[str] = []
         settings: list[str] = []
+        declared = Declared(powers=None, secret_settings=[])
         problem = "" if source.name in enabled else "not listed in plugins.enabled"
         try:
             kind = load_class(source)
             hooks = [name for name in hook_names() if hasattr(kind, name)]
             settings = [row[0] for row in describe(settings_type(kind))]
+            declared = declared_by(source.name, kind)
         except StartupError as error:
             problem = str(error)
         order = enabled.index(source.name) + 1 if source.name in enabled else 0
         rows.append(
-            PluginRow(source.name, *source[1:3], order > 0, order, hooks, settings, problem)
+            PluginRow(
+                source.name,
+                *source[1:3],
+                order > 0,
+                order,
+                hooks,
+                settings,
+                problem,
+                declared.powers,
+                declared.secret_settings,
+            )
         )
     return sorted(rows, key=lambda row: (not row.enabled, row.order, row.name))
 
@@ -271,9 +301,9 @@ def _local_files(folder: str) -> list[Path]:
     return sorted(path for path in Path(folder).glob("*.py") if not path.stem.startswith("_"))
 
 
-def _file_loader(path: Path) -> Callable[[], type[Any]]:
+def _file_loader(name: str, path: Path) -> Callable[[], type[Any]]:
     def load() -> type[Any]:
-        spec = importlib.util.spec_from_file_location(f"chatserver_local_{path.stem}", path)
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # text annotations are resolved there

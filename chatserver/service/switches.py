@@ -1,11 +1,12 @@
 """Switching plugins on and off while the server runs: for owners of the server, and operators."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from chatserver.errors import ChatError
+from chatserver.hooks.powers import Declared
 from chatserver.hooks.types import Actor
 from chatserver.model import ServerRole, User
 from chatserver.service.administration import Administration
@@ -54,6 +55,7 @@ class Engine(Protocol):
 
     async def switch(self, do: SwitchDo, plugin: str, by: Actor) -> Switched: ...
     def states(self) -> list[PluginState]: ...
+    def declared(self) -> Mapping[str, Declared]: ...
 
 
 class Switches:
@@ -79,10 +81,18 @@ class Switches:
         """All plugins of this node. Owners of the server only."""
         return self._demanded(actor, address).states()
 
+    def declared(self, actor: User, address: str | None = None) -> Mapping[str, Declared]:
+        """The powers and secret settings of the plugins that are on here, by name. Staff of the server only."""
+        self._administration.demand(actor, address)
+        return self._running().declared()
+
     def _demanded(self, actor: User, address: str | None) -> Engine:
         self._administration.demand(actor, address)
         if actor.role is not ServerRole.OWNER:
             raise ChatError("user.forbidden")
+        return self._running()
+
+    def _running(self) -> Engine:
         if self.engine is None:
             raise ChatError("server.draining")
         return self.engine

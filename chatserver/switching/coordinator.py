@@ -13,6 +13,8 @@ from loguru import logger
 
 from chatserver.cluster.nodes import raw_records
 from chatserver.errors import ChatError, StoreUnavailable
+from chatserver.hooks.loading import declared_by
+from chatserver.hooks.powers import Declared
 from chatserver.hooks.types import Actor, PluginSwitch
 from chatserver.interfaces import Store
 from chatserver.runtime.cancelling import cancel_or_name
@@ -97,6 +99,11 @@ class Coordinator:
             )
             for name in names
         ]
+
+    def declared(self) -> dict[str, Declared]:
+        """The powers and secret settings of the plugins that are on here, by name."""
+        classes = self.engine.set.plugins.classes
+        return {name: declared_by(name, classes[name]) for name in self.engine.set.order}
 
     async def _keep(self, do: SwitchDo, plugin: str, by: str) -> Kept:
         before = await self._records.kept(plugin)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.errors import ChatError
+from chatserver.hooks.powers import Powers
 from chatserver.model import User
 from chatserver.service.claims import Claim, CountedClaim
 from chatserver.web.api import SignedIn
@@ -26,12 +27,17 @@ class UserList(msgspec.Struct, frozen=True):
 
 
 class ListedPlugin(msgspec.Struct, frozen=True):
-    """A plugin that is on, with its hooks, and what it claims."""
+    """A plugin that is on, with its hooks, what it claims, and its powers.
+
+    `powers` is null for a plugin that does not declare them, and for one that is off.
+    """
 
     name: str
     on: bool
     hooks: list[str]
     claims: list[CountedClaim]
+    powers: Powers | None = None
+    secret_settings: Sequence[str] = ()
 
 
 class PluginList(msgspec.Struct, frozen=True):
@@ -62,21 +68,19 @@ class AllUsers(SignedIn):
 
 class AllPlugins(SignedIn):
     async def get(self) -> None:
-        self.service.administration.demand(await self.user(), self.address)
+        declared = self.service.switches.declared(await self.user(), self.address)
         claims = await self.service.claims.counted(await self.service.claims.list())
         listed = self.service.hooks.listed()
         names = {name for name, _ in listed}
         absent = sorted({claim.plugin for claim in claims} - names)
-        self.reply(
-            PluginList(
-                [
-                    ListedPlugin(
-                        name, name in names, hooks, [each for each in claims if each.plugin == name]
-                    )
-                    for name, hooks in [*listed, *((name, []) for name in absent)]
-                ]
-            )
-        )
+
+        def row(name: str, hooks: list[str]) -> ListedPlugin:
+            own, shown = [each for each in claims if each.plugin == name], declared.get(name)
+            if shown is None:
+                return ListedPlugin(name, name in names, hooks, own)
+            return ListedPlugin(name, True, hooks, own, shown.powers, shown.secret_settings)
+
+        self.reply(PluginList([row(*each) for each in [*listed, *((name, []) for name in absent)]]))
 
 
 class ReleaseClaims(SignedIn):

@@ -19,6 +19,7 @@ from chatserver import (
     MessageEdited,
     MessagePosted,
     PagePart,
+    Powers,
     Records,
     Reply,
     Request,
@@ -52,6 +53,18 @@ class Attachments(msgspec.Struct, frozen=True, kw_only=True):
 
 class AttachmentsPlugin:
     """Needs a plugin that provides blobs; without one, messages with files are refused with blob.none."""
+
+    powers = Powers(
+        service=(
+            "blobs.get",
+            "blobs.refer",
+            "blobs.release",
+            "blobs.reply",
+            "history.find",
+            "hooks.plugins",
+            "rooms.get",
+        )
+    )
 
     def __init__(self, config: object) -> None:
         """It has no settings: sizes and quotas are in [blobs]."""

@@ -11,6 +11,7 @@ from chatserver import (
     LoginAttempt,
     Look,
     PluginSwitch,
+    Powers,
     Settings,
     hookimpl,
 )
@@ -56,6 +57,8 @@ class AuditPlugin:
                 "folder."
             ),
         ] = ""
+
+    powers = Powers()
 
     def __init__(self, config: Config, data: Path) -> None:
         kinds: dict[str, frozenset[str] | None] = {

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from chatserver import Context, Route, Settings, hookimpl
+from chatserver import Context, Powers, Route, Settings, hookimpl
 from chatserver_plugins.browser.door import Door
 
 
@@ -20,6 +20,8 @@ class BrowserPlugin:
         rows: Annotated[
             int, msgspec.Meta(description="Number of lines on a page.", ge=5, le=200)
         ] = 50
+
+    powers = Powers(service=("inspect",))
 
     def __init__(self, config: Config) -> None:
         self._config = config

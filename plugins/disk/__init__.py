@@ -29,6 +29,7 @@ class DiskPlugin:
     """Adds the check `disk` to GET /health."""
 
     Config = DiskConfig
+    powers = chatserver.Powers()
 
     def __init__(self, config: DiskConfig, data: Path) -> None:
         self._path = Path(config.path) if config.path else data.parent

@@ -40,6 +40,7 @@ class DiskBlobsPlugin:
     """Provides the blobs."""
 
     Config = DiskBlobsConfig
+    powers = chatserver.Powers()
 
     def __init__(self, config: DiskBlobsConfig, shared: Path) -> None:
         self._config = config

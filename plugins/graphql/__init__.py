@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chatserver import Context, GraphQLPart, Route, hookimpl
+from chatserver import Context, GraphQLPart, Powers, Route, hookimpl
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.downloads import download_routes
 from chatserver_plugins.graphql.errors import error_body
@@ -23,6 +23,30 @@ class GraphQLPlugin:
     """Serves the schema made of the parts that all plugins registered."""
 
     Config = GraphQLConfig
+    powers = Powers(
+        service=(
+            "accounts",
+            "commands",
+            "config.limits",
+            "config.server",
+            "connections",
+            "epoch",
+            "following",
+            "history",
+            "interactions",
+            "logins",
+            "messages",
+            "own_emails",
+            "presence",
+            "rates",
+            "room_cache.known",
+            "rooms",
+            "search",
+            "signed_in",
+            "staff",
+            "typing",
+        )
+    )
 
     def __init__(self, config: GraphQLConfig) -> None:
         self.config = config

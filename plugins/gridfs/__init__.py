@@ -9,6 +9,7 @@ class GridFSPlugin:
     """Provides the blobs."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured", "discovered"))
 
     def __init__(self, config: settings.Config) -> None:
         self.config = config

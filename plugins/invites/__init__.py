@@ -19,6 +19,7 @@ from chatserver import (
     LoginForm,
     LoginMethod,
     LoginStep,
+    Powers,
     Reply,
     Request,
     Route,
@@ -47,6 +48,17 @@ class Wanted(msgspec.Struct, frozen=True):
 
 class InvitesPlugin:
     """Staff of the server makes invitations; whoever has one makes an account with it."""
+
+    powers = Powers(
+        service=(
+            "accounts.by_name",
+            "accounts.get",
+            "accounts.sign_up",
+            "administration.demand",
+            "rooms.get",
+            "rooms.invite",
+        )
+    )
 
     def __init__(self, config: Settings) -> None:
         pass

@@ -11,6 +11,7 @@ from chatserver import (
     LoginForm,
     LoginMethod,
     LoginStep,
+    Powers,
     Refusal,
     ServerRole,
     from_extra,
@@ -29,6 +30,7 @@ class LdapPlugin:
     """One form: a name and a password. The directory checks them, and names the groups."""
 
     Config = settings.Config
+    powers = Powers(network=("configured",))
 
     def __init__(self, config: settings.Config) -> None:
         self._config = config

@@ -10,6 +10,8 @@ class MemoryPlugin:
     class Config(chatserver.Settings, frozen=True):
         """No settings."""
 
+    powers = chatserver.Powers()
+
     def __init__(self, config: Config) -> None:
         self.config = config
 

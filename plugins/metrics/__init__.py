@@ -7,7 +7,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from chatserver import Context, Reply, Request, Route, Settings, hookimpl
+from chatserver import Context, Powers, Reply, Request, Route, Settings, hookimpl
 from chatserver_plugins.metrics import numbers
 from chatserver_plugins.metrics.collector import MeasureCollector
 from chatserver_plugins.metrics.loop_lag import LoopLag
@@ -35,6 +35,8 @@ class MetricsPlugin:
                 ge=1,
             ),
         ] = 1000
+
+    powers = Powers(network=("127.0.0.1",))
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -18,6 +18,7 @@ class MongoPlugin:
     """Provides the store."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured", "discovered", "127.0.0.1", "listen"))
 
     def __init__(self, config: settings.Config, data: Path) -> None:
         self.config = config

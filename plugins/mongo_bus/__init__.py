@@ -9,6 +9,7 @@ class MongoBusPlugin:
     """Provides the bus."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured", "discovered"))
 
     def __init__(self, config: settings.Config) -> None:
         self.config = config

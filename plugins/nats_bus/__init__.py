@@ -8,6 +8,7 @@ class NatsBusPlugin:
     """Provides the bus."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured", "discovered"))
 
     def __init__(self, config: settings.Config) -> None:
         self.config = config

@@ -23,6 +23,10 @@ class OidcPlugin:
     """Each provider is a sign-in method under its own name."""
 
     Config = settings.Config
+    powers = chatserver.Powers(
+        network=("configured", "discovered"),
+        service=("accounts.end_sessions", "accounts.identities"),
+    )
 
     def __init__(self, config: settings.Config) -> None:
         self._config = config

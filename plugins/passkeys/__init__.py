@@ -23,6 +23,7 @@ from chatserver import (
     LoginMethodRemove,
     LoginStep,
     PagePart,
+    Powers,
     Reply,
     Request,
     Route,
@@ -93,6 +94,16 @@ class PasskeysPlugin:
         passkeys_per_user: Annotated[
             int, Meta(description="Passkeys that a user may have.", ge=1, le=50)
         ] = 20
+
+    powers = Powers(
+        service=(
+            "accounts.demand_recent",
+            "accounts.identities",
+            "claims.add",
+            "claims.release",
+            "config.server",
+        )
+    )
 
     def __init__(self, config: Config) -> None:
         self._config = config

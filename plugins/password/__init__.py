@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from chatserver import Authenticator, Context, Job, Records, Settings, hookimpl
+from chatserver import Authenticator, Context, Job, Powers, Records, Settings, hookimpl
 from chatserver_plugins.password import strength
 from chatserver_plugins.password.authenticator import LoginLimits, PasswordAuthenticator
 from chatserver_plugins.password.breached import BreachedFile
@@ -123,6 +123,8 @@ class PasswordPlugin:
                 description="Most accounts, and most addresses, with remembered failures.", ge=1
             ),
         ] = 20_000
+
+    powers = Powers(service=("accounts.sessions_end",))
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -8,6 +8,7 @@ class PostgresPlugin:
     """Provides the store."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured",), secrets=("PGPASSWORD",))
 
     def __init__(self, config: settings.Config) -> None:
         self.config = config

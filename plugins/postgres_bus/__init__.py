@@ -8,6 +8,7 @@ class PostgresBusPlugin:
     """Provides the bus."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured",), secrets=("PGPASSWORD",))
 
     def __init__(self, config: settings.Config) -> None:
         self.config = config

@@ -8,6 +8,7 @@ class RedisBusPlugin:
     """Provides the bus."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured",))
 
     def __init__(self, config: settings.Config) -> None:
         self.config = config

@@ -13,6 +13,7 @@ from chatserver import (
     Draft,
     FoundRoom,
     HealthCheck,
+    Powers,
     Refusal,
     SearchQuery,
     User,
@@ -35,6 +36,7 @@ class RemotePlugin:
     """Asks the services of the configuration, in their order, for the hooks that they want."""
 
     Config = RemoteConfig
+    powers = Powers(network=("configured",))
 
     def __init__(self, config: RemoteConfig) -> None:
         self._config = config

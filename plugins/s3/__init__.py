@@ -11,6 +11,15 @@ class S3Plugin:
     """Provides the scheme s3, and blobs if the setting `blobs` names a bucket."""
 
     Config = settings.Config
+    powers = chatserver.Powers(
+        network=("configured", "*.amazonaws.com", "169.254.169.254"),
+        secrets=(
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_SECURITY_TOKEN",
+        ),
+    )
 
     def __init__(self, config: settings.Config, data: Path) -> None:
         self._config, self._data = config, data

@@ -11,6 +11,7 @@ from chatserver import (
     Context,
     GraphQLPart,
     PagePart,
+    Powers,
     Route,
     Settings,
     Timer,
@@ -36,6 +37,10 @@ class ScheduledPlugin:
         longest_days: Annotated[
             int, msgspec.Meta(description="Most days ahead for which a message is taken.", ge=1)
         ] = 366
+
+    powers = Powers(
+        service=("accounts.get", "config.limits", "messages.post", "rooms.describe", "rooms.get")
+    )
 
     def __init__(self, config: Config) -> None:
         self._config = config

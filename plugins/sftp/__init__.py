@@ -10,6 +10,7 @@ class SftpPlugin:
     """Provides the scheme sftp."""
 
     Config = settings.Config
+    powers = chatserver.Powers(network=("configured",))
 
     def __init__(self, config: settings.Config) -> None:
         self._config = config

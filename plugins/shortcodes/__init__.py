@@ -10,6 +10,7 @@ from chatserver import (
     Draft,
     Operation,
     PagePart,
+    Powers,
     RoomChange,
     RoomCreate,
     Settings,
@@ -40,6 +41,8 @@ class ShortcodesPlugin:
                 description="Further names, without colons, with the text each stands for."
             ),
         ] = {}  # noqa: RUF012 - msgspec copies it
+
+    powers = Powers()
 
     def __init__(self, config: Config) -> None:
         self._table = EMOJI | config.extra

@@ -35,6 +35,10 @@ class OptionalText(msgspec.Struct, frozen=True):
 class SlashCommandsPlugin:
     """Six commands. Each calls the service as its user, so rights and plugins decide as for any other client."""
 
+    powers = chatserver.Powers(
+        service=("commands.available", "rooms.change", "rooms.invite", "rooms.leave")
+    )
+
     def __init__(self, config: chatserver.Settings) -> None:
         pass
 

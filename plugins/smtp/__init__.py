@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from chatserver import Mailer, Settings, StartupError, hookimpl, how_to_install
+from chatserver import Mailer, Powers, Settings, StartupError, hookimpl, how_to_install
 
 
 class SmtpPlugin:
@@ -46,6 +46,8 @@ class SmtpPlugin:
         def __post_init__(self) -> None:
             if self.password and self.security == "none":
                 raise ValueError("security: a password is sent by TLS alone")
+
+    powers = Powers(network=("configured",))
 
     def __init__(self, config: Config) -> None:
         self._config = config

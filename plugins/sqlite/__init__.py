@@ -11,6 +11,7 @@ class SqlitePlugin:
     """Provides the store."""
 
     Config = settings.Config
+    powers = chatserver.Powers()
 
     def __init__(self, config: settings.Config, data: Path) -> None:
         self.config = config

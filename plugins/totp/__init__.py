@@ -18,6 +18,7 @@ from chatserver import (
     LoginMethod,
     LoginMethodRemove,
     LoginStep,
+    Powers,
     Refusal,
     Reply,
     Request,
@@ -63,6 +64,8 @@ class TotpPlugin:
         recovery_codes: Annotated[
             int, msgspec.Meta(description="Recovery codes that a user gets.", ge=0, le=50)
         ] = 10
+
+    powers = Powers(service=("accounts.demand_recent", "claims.add", "config.server"))
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chatserver import Settings, Tracer, from_extra, hookimpl
+from chatserver import Powers, Settings, Tracer, from_extra, hookimpl
 
 
 class TracingPlugin:
@@ -33,6 +33,15 @@ class TracingPlugin:
                 "it if the caller does; any client can name one."
             ),
         ] = False
+
+    powers = Powers(
+        network=("configured", "localhost"),
+        secrets=(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        ),
+    )
 
     def __init__(self, config: Config) -> None:
         self.config = config

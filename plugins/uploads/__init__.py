@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from chatserver import Context, Route, hookimpl
+from chatserver import Context, Powers, Route, hookimpl
 from chatserver_plugins.uploads.files import Files
 from chatserver_plugins.uploads.tus import PATH, Tus
 
 
 class UploadsPlugin:
     """Needs a plugin that provides blobs; without one every request is answered with blob.none."""
+
+    powers = Powers(service=("blobs.get", "blobs.reply", "blobs.uploads", "config.blobs"))
 
     def __init__(self, config: object) -> None:
         """It has no settings: sizes and quotas are in [blobs]."""

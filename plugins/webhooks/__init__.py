@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chatserver import Consumer, Context, Route, hookimpl
+from chatserver import Consumer, Context, Powers, Route, hookimpl
 from chatserver_plugins.webhooks.bots import Bots
 from chatserver_plugins.webhooks.config import WebhooksConfig
 from chatserver_plugins.webhooks.incoming import IncomingHook
@@ -13,6 +13,17 @@ class WebhooksPlugin:
     """Each configured hook is one consumer or one route."""
 
     Config = WebhooksConfig
+    powers = Powers(
+        network=("configured",),
+        service=(
+            "accounts.bot",
+            "accounts.by_name",
+            "accounts.get",
+            "messages.post",
+            "rooms.get",
+            "rooms.join",
+        ),
+    )
 
     def __init__(self, config: WebhooksConfig) -> None:
         self._config = config

@@ -7,6 +7,7 @@ import msgspec
 
 from chatserver import (
     Draft,
+    Powers,
     Refusal,
     Register,
     RoomChange,
@@ -36,6 +37,8 @@ class WordFilterPlugin:
         reason: Annotated[
             str, msgspec.Meta(description="Text for the author of what was refused.")
         ] = "This contains words that are not wanted here."
+
+    powers = Powers()
 
     def __init__(self, config: Config) -> None:
         self._matcher = Matcher(config.words)

@@ -151,7 +151,12 @@ def test_plugins_lists_those_that_are_off_with_the_reason(run: Run) -> None:
     assert rows["spare"]["problem"] == "not listed in plugins.enabled"
     assert "division by zero" in rows["box"]["problem"]
     table = run("plugins", *CHAT).output
-    assert re.search(r"shelf .* 1 +provide_store +uri", table)
+    assert rows["shelf"]["powers"] is None
+    assert rows["shelf"]["secret_settings"] == ["uri"]
+    assert rows["metrics"]["powers"] == {"network": ["127.0.0.1"], "secrets": [], "service": []}
+    assert re.search(r"shelf .* 1 +provide_store +uri +secret: uri", table)
+    assert "not declared" in table
+    assert "network: 127.0.0.1" in table
     assert "off: not listed in plugins.enabled" in table
     assert "\x1b" not in table
 

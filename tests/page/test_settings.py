@@ -128,6 +128,14 @@ def test_a_sensitive_change_is_made_after_a_confirmation(
 def test_staff_sees_the_plugins(server: Server, owner: Person) -> None:
     opened(owner.page, "plugins")
     expect(owner.page.get_by_test_id("plugin-password")).to_contain_text("provide_authenticator")
+    powers = {
+        name: owner.page.get_by_test_id(f"plugin-{name}").get_by_test_id("powers")
+        for name in ("password", "metrics", "memory", "claimant")
+    }
+    expect(powers["password"]).to_have_text("Uses: accounts.sessions_end")
+    expect(powers["metrics"]).to_have_text("Network: 127.0.0.1")
+    expect(powers["memory"]).to_have_text("No powers")
+    expect(powers["claimant"]).to_have_text("Powers not declared")
 
 
 def test_staff_releases_what_a_plugin_claims(server: Server, owner: Person) -> None:

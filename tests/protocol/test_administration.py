@@ -86,6 +86,10 @@ async def test_claims_of_a_plugin_that_is_off_are_seen_and_released(server: Runn
     assert {claim["action"] for claim in last["claims"]} == {"RoomJoin", "Pin"}
     first = found["plugins"][0]
     assert first["on"] and first["hooks"]
+    assert last["powers"] is None
+    password = next(each for each in found["plugins"] if each["name"] == "password")
+    assert password["powers"]["service"] == ["accounts.sessions_end"]
+    assert password["secret_settings"] == []
     path = "/api/v1/admin/claims/release"
     status, _ = await answer(chief, "POST", path, {"plugin": "doorkeeper", "action": "Dance"})
     assert status == 400

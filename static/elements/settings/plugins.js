@@ -1,5 +1,6 @@
 /**
- * The plugins of the server, for its staff: which are on, their hooks, and what they claim, which can be released.
+ * The plugins of the server, for its staff: which are on, their hooks and powers, and what they claim, which can be
+ * released.
  * Owners turn them on and off, and give them new settings.
  */
 
@@ -49,13 +50,27 @@ export function pluginsPage({ api, store }) {
     );
   }
 
-  function row({ name, on, hooks, claims }) {
+  /** What the plugin's author declares that it uses, and its secret settings. */
+  function declared({ powers, secret_settings: secrets }) {
+    const parts = {
+      "admin.network": powers?.network ?? [],
+      "admin.secrets": [...secrets, ...(powers?.secrets ?? []).map((name) => `$${name}`)],
+      "admin.service": powers?.service ?? [],
+    };
+    const texts = Object.entries(parts).flatMap(([key, items]) => (items.length > 0 ? [t(key, { list: items.join(", ") })] : []));
+    if (!powers) texts.push(t("admin.undeclared"));
+    return h("small", { class: "muted", "data-testid": "powers" }, texts.join(" · ") || t("admin.noPowers"));
+  }
+
+  function row(plugin) {
+    const { name, on, hooks, claims, secret_settings: secrets } = plugin;
     const shown = h("span", { class: "row-main" }, name, !on && h("strong", { class: "form-error" }, ` ${t("admin.off")}`));
     return h(
       "li",
       { class: "plugin-row", "data-testid": `plugin-${name}` },
       isOwner ? h("div", { class: "plugin-head" }, shown, ...switches({ name, on })) : shown,
       h("small", { class: "muted" }, hooks.join(", ")),
+      on && secrets && declared(plugin),
       claims.length > 0 && h("ul", { class: "claims" }, ...claims.map((claim) => claimed(claim))),
     );
   }
