@@ -79,6 +79,7 @@ from chatserver.hooks.commands import (
 from chatserver.hooks.context import Context, RunInServer
 from chatserver.hooks.dependencies import from_extra, how_to_install
 from chatserver.hooks.filters import FoundRoom, SearchQuery
+from chatserver.hooks.graphql import read_input
 from chatserver.hooks.login import (
     Identity,
     LoginClient,
@@ -186,6 +187,7 @@ from chatserver.service.connections import Connections
 from chatserver.service.following import Followed
 from chatserver.service.history import EventPage, Page
 from chatserver.service.inspection import Inspected, Inspection
+from chatserver.service.login.identities import Linked as LinkedIdentity
 from chatserver.service.login.logins import Finished as LoginFinished
 from chatserver.service.login.logins import MethodView, SignedIn
 from chatserver.service.login.logins import Progress as LoginProgress
@@ -264,6 +266,7 @@ __all__ = [
     "InviteRemove",
     "Invocation",
     "Job",
+    "LinkedIdentity",
     "Localized",
     "LoginAttempt",
     "LoginClient",
@@ -413,6 +416,7 @@ __all__ = [
     "message_seq",
     "nfkc",
     "read_event",
+    "read_input",
     "redact",
     "redacted",
     "signed_headers",

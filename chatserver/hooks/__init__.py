@@ -7,6 +7,7 @@ filters.py                       what hooks for lists and searches get and retur
 door.py                          the door by which the work under way came in
 login.py, loginmethods.py        ways to sign in: what plugins declare; contained calls of them
 targets.py, blobs.py, mail.py    places for backups and for files, and senders of mail, that plugins provide
+graphql.py                       the inputs of mutations that plugins add
 commands.py, arguments.py        commands of users; their arguments, read from the fields of a struct
 loading.py, powers.py            finds and checks plugins; what they declare that their hooks do not show
 active.py, instance.py           the plugins that are called now, as one immutable set; one instance of each

@@ -527,7 +527,8 @@ class GraphQLPart(msgspec.Struct, frozen=True, kw_only=True):
     case. `kinds` maps the name of an enum, or of a type of an interface or a union, to the class
     in Python. `costs` maps a costly `Type.field` to the number of fields that it counts
     for; `lengths` maps a list field to its usual length, or to its greatest length if it has an
-    argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required) and `service`.
+    argument `first` or `last`. `info.context` has `user` (raises `ChatError` auth.required), `service`, the `token`
+    of the session, None if there is none, and the client's `address`.
     `sources` maps each `Subscription.field` of the part to the source of its events.
     """
 

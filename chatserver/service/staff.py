@@ -30,6 +30,22 @@ class Staff:
         self._accounts, self._emails, self._notices = accounts, emails, notices
         self._hooks, self._administration = hooks, administration
 
+    async def appoint(
+        self,
+        actor: User,
+        token: str | None,
+        username: str,
+        role: ServerRole,
+        address: str | None = None,
+    ) -> User:
+        """Give an account another role on the server.
+
+        Raises `ChatError` user.not_found, user.last_owner, auth.confirm.
+        """
+        self._administration.demand(actor, address)
+        await self._accounts.demand_recent(actor, token)
+        return await self._accounts.appoint(actor, username, role, address)
+
     async def add(
         self,
         actor: User,

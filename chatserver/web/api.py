@@ -261,8 +261,9 @@ class Users(SignedIn):
         given, actor, accounts = self.body(AccountChange), await self.user(), self.service.accounts
         changed = None
         if given.role is not None:
-            await accounts.demand_recent(actor, self.token)
-            changed = await accounts.appoint(actor, username, given.role, self.address)
+            changed = await self.service.staff.appoint(
+                actor, self.token, username, given.role, self.address
+            )
         if given.disabled is not None:
             changed = await accounts.set_disabled(actor, username, given.disabled, self.address)
         if changed is None:

@@ -20,6 +20,7 @@ from chatserver import (
 )
 from chatserver_plugins.graphql.loaders import Activity, Loader
 
+LANGUAGE_CHARS = 100  # of Accept-Language
 PlaceT = TypeVar("PlaceT")
 PartT = TypeVar("PartT")
 
@@ -58,10 +59,14 @@ class Asking:
         address: str = "",
         agent: str = "",
         is_secure: bool = False,
+        language: str = "",
     ) -> None:
-        """`problem` is the reason why there is no `user`; None if the request has no credentials."""
+        """`problem` is the reason why there is no `user`; None if the request has no credentials. `language` has the
+        client's languages, as in `Accept-Language`.
+        """
         self.service, self.token, self.address = service, token, address
         self._agent, self._is_secure = agent, is_secure
+        self.language = language[:LANGUAGE_CHARS]
         self._user, self._problem = user, problem
         self.session: str | None = None  # for `Reply.session`, if a mutation signs in or out
         self.activity = Activity()
@@ -76,7 +81,12 @@ class Asking:
 
     def client(self) -> LoginClient:
         """The client, which signs in."""
-        return LoginClient(address=self.address, agent=self._agent, is_secure=self._is_secure)
+        return LoginClient(
+            address=self.address,
+            agent=self._agent,
+            is_secure=self._is_secure,
+            language=self.language,
+        )
 
     @property
     def is_signed_in(self) -> bool:

@@ -164,6 +164,7 @@ class HttpDoor:
             address=request.address,
             agent=request.header("User-Agent") or "",
             is_secure=request.is_secure,
+            language=request.header("Accept-Language") or "",
         )
 
     def _demand_preflight(self, request: Request) -> None:

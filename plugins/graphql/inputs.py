@@ -1,12 +1,12 @@
 """The inputs of mutations, with the same bounds as in the other interfaces."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from chatserver import ChatError, RoomKind, RoomRole
+from chatserver import ChatError, RoomKind, RoomRole, ServerRole, read_input
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Token = Annotated[str, Meta(max_length=200)]
@@ -16,7 +16,6 @@ Values = Annotated[
     Meta(max_length=10),
 ]
 Topic = Annotated[str, Meta(max_length=1000)]
-InputT = TypeVar("InputT", bound="Input")
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -64,6 +63,14 @@ class EndSession(Input, frozen=True, kw_only=True, rename="camel"):
     session_id: Id
 
 
+class ChangeProfile(Input, frozen=True, kw_only=True, rename="camel"):
+    name: str
+
+
+class UnlinkIdentity(Input, frozen=True, kw_only=True, rename="camel"):
+    identity_id: Id
+
+
 class ChangePassword(Input, frozen=True, kw_only=True, rename="camel"):
     old: str
     new: str
@@ -72,6 +79,11 @@ class ChangePassword(Input, frozen=True, kw_only=True, rename="camel"):
 class SetUserDisabled(Input, frozen=True, kw_only=True, rename="camel"):
     username: Annotated[str, Meta(max_length=200)]
     disabled: bool
+
+
+class SetUserRole(Input, frozen=True, kw_only=True, rename="camel"):
+    username: Annotated[str, Meta(max_length=200)]
+    role: ServerRole
 
 
 class AddUser(Register, frozen=True, kw_only=True, rename="camel"):
@@ -164,19 +176,11 @@ class React(OneMessage, frozen=True, kw_only=True, rename="camel"):
     emoji: Annotated[str, Meta(min_length=1, max_length=32)]
 
 
-def read(given: dict[str, Any], kind: type[InputT]) -> InputT:
-    """The input as a struct. Raises `ChatError` request.invalid."""
-    try:
-        return msgspec.convert(given, kind)
-    except msgspec.ValidationError as error:
-        raise ChatError("request.invalid", str(error)) from error
-
-
 def read_room(given: dict[str, Any] | None, room_id: str | None) -> OneRoom:
     """A room given as an input, or by older clients as an id. Raises `ChatError` request.invalid."""
     if (given is None) == (room_id is None):
         raise ChatError("request.invalid", "input: expected a room.")
-    return read({"roomId": room_id} if given is None else given, OneRoom)
+    return read_input({"roomId": room_id} if given is None else given, OneRoom)
 
 
 def bounded(name: str, value: int | None, default: int, most: int) -> int:

@@ -15,7 +15,7 @@ from chatserver import (
     too_fast,
 )
 from chatserver_plugins.graphql import wire
-from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.asking import LANGUAGE_CHARS, Asking
 from chatserver_plugins.graphql.config import GraphQLConfig
 from chatserver_plugins.graphql.errors import Refused, shown_alone
 from chatserver_plugins.graphql.framing import SocketFraming
@@ -102,6 +102,7 @@ class GraphQLSocket:
         "_config",
         "_init",
         "_is_ready",
+        "_language",
         "_on_closed",
         "_operations",
         "_runner",
@@ -124,6 +125,7 @@ class GraphQLSocket:
     ) -> None:
         """`on_closed` is called with the socket and the close code."""
         self._token, self._address = request.token, request.address
+        self._language = (request.header("Accept-Language") or "")[:LANGUAGE_CHARS]
         self._socket, self._service, self._config = socket, service, config
         self._runner, self._on_closed = runner, on_closed
         self.listener = Listener(service, SocketPipe(socket))
@@ -268,7 +270,11 @@ class GraphQLSocket:
     def _asking(self) -> Asking:
         listener = self.listener
         return Asking(
-            self._service, user=listener.user, token=listener.token, address=self._address
+            self._service,
+            user=listener.user,
+            token=listener.token,
+            address=self._address,
+            language=self._language,
         )
 
     def _forget(self, operation: Operation) -> None:

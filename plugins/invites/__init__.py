@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Annotated
 
 import click
 import msgspec
-from msgspec import Meta
 
 from chatserver import (
     ChatError,
     Context,
-    InviteCreate,
-    InviteRemove,
+    GraphQLPart,
     LoginDone,
     LoginField,
     LoginFlow,
@@ -28,22 +25,15 @@ from chatserver import (
     StoreUnavailable,
     User,
     hookimpl,
-    time_text,
 )
-from chatserver_plugins.invites.book import Book, Invite, id_of, may_invite
+from chatserver_plugins.invites.book import Book, Invite, may_invite
 from chatserver_plugins.invites.commands import commands
+from chatserver_plugins.invites.desk import Desk, Wanted
+from chatserver_plugins.invites.graphql import part
 
 ICON = "M4 6h16v12H4zM4 6l8 7 8-7"
 INVALID = "This invitation is not valid any more."
 SHOWN_ERRORS = ("user.exists", "request.invalid")  # mistakes that the person can correct
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """An invitation to make."""
-
-    uses: Annotated[int, Meta(ge=1, le=1000)] = 1
-    days: Annotated[float, Meta(gt=0, le=365)] = 7
-    rooms: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=50)] = ()  # fmt: skip
 
 
 class InvitesPlugin:
@@ -65,9 +55,9 @@ class InvitesPlugin:
 
     @hookimpl
     def register_login_methods(self, context: Context) -> Sequence[LoginMethod]:
-        self._service, self._public_url = context.service, context.public_url
-        self._allow = context.allow
+        self._service = context.service
         self.book = Book(context.records)
+        self._desk = Desk(context, self.book)
         return [
             LoginMethod(
                 name="invite",
@@ -86,6 +76,10 @@ class InvitesPlugin:
             Route(path="/api/v1/invites", get=self._list, post=self._make),
             Route(path="/api/v1/invites/{id}", delete=self._remove),
         ]
+
+    @hookimpl
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        return [part(lambda: self._desk)]
 
     @hookimpl
     def register_cli(self, run: RunInServer) -> click.Command:
@@ -134,35 +128,22 @@ class InvitesPlugin:
     # -- addresses -------------------------------------------------------------------------------
 
     async def _make(self, request: Request) -> Reply:
-        user = await self._staff(request)
+        user = await request.user()
         try:
             wanted = msgspec.json.decode(request.body or b"{}", type=Wanted)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ChatError("request.invalid", str(error)) from error
-        for room in wanted.rooms:
-            await self._service.rooms.get(room, user)
-        action = InviteCreate(uses=wanted.uses, days=wanted.days, rooms=wanted.rooms)
-        await self._allow(action, user)
-        code, invite = await self.book.make(user.id, wanted.uses, wanted.days, wanted.rooms)
-        shown = _shown(id_of(code), invite)
-        link = f"{self._public_url}/#invite={code}"
-        return _reply(shown | {"code": code, "link": link}, 201)
+        made = await self._desk.make(user, request.address, wanted)
+        return Reply(body=msgspec.json.encode(made), status=201)
 
     async def _list(self, request: Request) -> Reply:
-        await self._staff(request)
-        return _reply({"invites": [_shown(*each) for each in await self.book.all()]})
+        found = await self._desk.all(await request.user(), request.address)
+        return Reply(body=msgspec.json.encode({"invites": found}))
 
     async def _remove(self, request: Request) -> Reply:
-        user, invite = await self._staff(request), request.parameters["id"]
-        await self._allow(InviteRemove(invite=invite), user)
-        if not await self.book.remove(invite):
-            raise ChatError("request.not_found")
-        return _reply({})
-
-    async def _staff(self, request: Request) -> User:
         user = await request.user()
-        self._service.administration.demand(user, request.address)
-        return user
+        await self._desk.remove(user, request.address, request.parameters["id"])
+        return Reply(body=b"{}")
 
 
 def _form(given: Mapping[str, str], error: str = "") -> LoginForm:
@@ -191,13 +172,3 @@ def _form(given: Mapping[str, str], error: str = "") -> LoginForm:
         ),
         error=error,
     )
-
-
-def _shown(name: str, invite: Invite) -> dict[str, object]:
-    fields: dict[str, object] = msgspec.to_builtins(invite)
-    times = {"made": time_text(invite.made), "expires": time_text(invite.expires)}
-    return {"id": name} | fields | times
-
-
-def _reply(answer: Mapping[str, object], status: int = 200) -> Reply:
-    return Reply(body=msgspec.json.encode(answer), status=status)

@@ -11,16 +11,15 @@ from msgspec import Meta
 
 from chatserver import (
     AccountChange,
-    Actor,
     ChatError,
     Context,
+    GraphQLPart,
     Identity,
     LoginDone,
     LoginField,
     LoginFlow,
     LoginForm,
     LoginMethod,
-    LoginMethodRemove,
     LoginStep,
     PagePart,
     Powers,
@@ -32,7 +31,6 @@ from chatserver import (
     User,
     from_extra,
     hookimpl,
-    time_text,
 )
 from chatserver_plugins.passkeys.book import (
     NAME_CHARS,
@@ -44,27 +42,17 @@ from chatserver_plugins.passkeys.book import (
     unknown,
     user_key,
 )
+from chatserver_plugins.passkeys.graphql import part
+from chatserver_plugins.passkeys.own import OwnPasskeys
 from chatserver_plugins.passkeys.relying_party import relying_party
 
 ICON = "M8 15a5 5 0 1 1 4.6-7H21v4h-2v3h-3v-3h-3.400A5 5 0 0 1 8 15zM8 9.500v1"
 REGISTER = "Your device makes a passkey, with which you sign in here."
-Change: TypeAlias = Literal["method_added", "method_renamed", "method_removed"]
 SECOND_STEP = "From then on signing in by other ways needs a passkey, too: register a second one, in case this one gets lost."
 
 
 class NewName(msgspec.Struct, frozen=True):
     name: Annotated[str, Meta(max_length=1000)]
-
-
-class PasskeyView(msgspec.Struct, frozen=True, kw_only=True):
-    """A passkey as its user sees it. Times are in RFC 3339."""
-
-    id: str
-    name: str
-    made: str
-    used: str | None
-    attachment: str
-    is_backed_up: bool
 
 
 class PasskeysPlugin:
@@ -99,6 +87,7 @@ class PasskeysPlugin:
         service=(
             "accounts.demand_recent",
             "accounts.identities",
+            "accounts.tell",
             "claims.add",
             "claims.release",
             "config.server",
@@ -117,8 +106,9 @@ class PasskeysPlugin:
         self._ceremonies = Ceremonies(
             party.domain, context.service.config.server.name, party.origins
         )
-        self._accounts, self._allow = context.service.accounts, context.allow
+        self._claim = context.claim
         self.book = Book(context.records, config.passkeys_per_user)
+        self._own = OwnPasskeys(context, self.book)
         return [
             LoginMethod(
                 name="passkeys",
@@ -152,6 +142,10 @@ class PasskeysPlugin:
             Route(path="/api/v1/me/passkeys", get=self._list),
             Route(path="/api/v1/me/passkeys/{id}", patch=self._rename, delete=self._remove),
         ]
+
+    @hookimpl
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        return [part(lambda: self._own, self._config.passkeys_per_user)]
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:
@@ -201,11 +195,7 @@ class PasskeysPlugin:
         name = cleaned_name(answer["name"])
         passkey = self._ceremonies.registered(answer["passkey"], challenge, name, time.time())
         await self.book.add(user.id, passkey)
-        self._tell("method_added", user, passkey.id, flow.address)
-
-    def _tell(self, what: Change, user: User, passkey: str, address: str) -> None:
-        by = Actor(user=user.id, address=address)
-        self._accounts.tell(what, user, by, method="passkeys", item=passkey)
+        self._own.tell("method_added", user, flow.address, passkey.id)
 
     async def _check(self, user: str, credential: str, answer: str, challenge: str) -> None:
         passkeys = await self.book.of(user)
@@ -251,8 +241,8 @@ class PasskeysPlugin:
     # -- addresses -------------------------------------------------------------------------------
 
     async def _list(self, request: Request) -> Reply:
-        passkeys = await self.book.of((await request.user()).id)
-        return _reply({"passkeys": [_shown(each) for each in passkeys], "most": self.book.most})
+        passkeys = await self._own.all(await request.user())
+        return _reply({"passkeys": passkeys, "most": self.book.most})
 
     async def _rename(self, request: Request) -> Reply:
         user = await request.user()
@@ -260,31 +250,15 @@ class PasskeysPlugin:
             given = msgspec.json.decode(request.body, type=NewName)
         except msgspec.DecodeError as error:
             raise ChatError("request.invalid", str(error)) from error
-        renamed = await self.book.rename(user.id, request.parameters["id"], given.name)
-        self._tell("method_renamed", user, renamed.id, request.address)
-        return _reply({"passkey": _shown(renamed)})
+        renamed = await self._own.rename(
+            user, request.address, request.parameters["id"], given.name
+        )
+        return _reply({"passkey": renamed})
 
     async def _remove(self, request: Request) -> Reply:
-        user = await request.user()
-        await self._accounts.demand_recent(user, request.token)
-        await self._allow(LoginMethodRemove(method="passkeys"), user)
-        identities = self._accounts.identities
-        has_other = await identities.has_password(user.id) or await identities.of(user.id)
-        removed = request.parameters["id"]
-        await self.book.remove(user.id, removed, keep_one=not has_other)
-        self._tell("method_removed", user, removed, request.address)
+        user, removed = await request.user(), request.parameters["id"]
+        await self._own.remove(user, request.token, request.address, removed)
         return _reply({})
-
-
-def _shown(passkey: Passkey) -> PasskeyView:
-    return PasskeyView(
-        id=passkey.id,
-        name=passkey.name,
-        made=time_text(passkey.made),
-        used=None if passkey.used is None else time_text(passkey.used),
-        attachment=passkey.attachment,
-        is_backed_up=passkey.is_backed_up,
-    )
 
 
 def _reply(answer: Mapping[str, object]) -> Reply:

@@ -1,14 +1,12 @@
 """Scheduled messages in the GraphQL schema."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
-from chatserver import ChatError, GraphQLPart
+from chatserver import GraphQLPart, read_input
 from chatserver_plugins.scheduled.book import Book, ClientId, Failure, NewScheduled, Scheduled
-
-T = TypeVar("T")
 
 SDL = """
 extend type Query {
@@ -121,7 +119,7 @@ def part(book: Callable[[], Book]) -> GraphQLPart:
         return await book().list(info.context.user)
 
     async def schedule(parent: object, info: Any, input: dict[str, Any]) -> Payload:
-        user, given = info.context.user, _read(input, Schedule)
+        user, given = info.context.user, read_input(input, Schedule)
         new = NewScheduled(
             client_id=given.client_id,
             room=given.room_id,
@@ -132,11 +130,11 @@ def part(book: Callable[[], Book]) -> GraphQLPart:
         return Payload(*await book().add(user, new))
 
     async def change(parent: object, info: Any, input: dict[str, Any]) -> Payload:
-        user, given = info.context.user, _read(input, Change)
+        user, given = info.context.user, read_input(input, Change)
         return Payload(await book().change(user, given.client_id, body=given.body, at=given.at))
 
     async def cancel(parent: object, info: Any, input: dict[str, Any]) -> Payload:
-        user, given = info.context.user, _read(input, Cancel)
+        user, given = info.context.user, read_input(input, Cancel)
         return Payload(await book().cancel(user, given.client_id))
 
     return GraphQLPart(
@@ -153,10 +151,3 @@ def part(book: Callable[[], Book]) -> GraphQLPart:
         costs={"Query.scheduledMessages": 10},
         lengths={"Query.scheduledMessages": 20},
     )
-
-
-def _read(given: dict[str, Any], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(given, kind)
-    except msgspec.ValidationError as error:
-        raise ChatError("request.invalid", str(error)) from error

@@ -7,8 +7,8 @@ import msgspec
 
 from chatserver import (
     AccountChange,
-    Actor,
     Context,
+    GraphQLPart,
     Identity,
     Localized,
     LoginDone,
@@ -16,7 +16,6 @@ from chatserver import (
     LoginFlow,
     LoginForm,
     LoginMethod,
-    LoginMethodRemove,
     LoginStep,
     Powers,
     Refusal,
@@ -31,9 +30,10 @@ from chatserver import (
 )
 from chatserver_plugins.totp import codes
 from chatserver_plugins.totp.enrolments import Enrolments, user_key
+from chatserver_plugins.totp.graphql import part
+from chatserver_plugins.totp.own import OwnCodes
 from chatserver_plugins.totp.qr import qr_code
 
-Change: TypeAlias = Literal["method_added", "method_removed", "recovery_codes"]
 ICON = "M8 3h8v18H8zM11 18h2"
 ENROL = {
     "en": "Scan the picture with your app, or add the secret to it. Then type the code that the app shows.",
@@ -65,7 +65,9 @@ class TotpPlugin:
             int, msgspec.Meta(description="Recovery codes that a user gets.", ge=0, le=50)
         ] = 10
 
-    powers = Powers(service=("accounts.demand_recent", "claims.add", "config.server"))
+    powers = Powers(
+        service=("accounts.demand_recent", "accounts.tell", "claims.add", "config.server")
+    )
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -73,9 +75,10 @@ class TotpPlugin:
 
     @hookimpl
     def register_login_methods(self, context: Context) -> Sequence[LoginMethod]:
-        self._accounts, self._allow = context.service.accounts, context.allow
+        self._claim = context.claim
         self._issuer = self._config.issuer or context.service.config.server.name
         self.enrolments = Enrolments(context.records, self._config.recovery_codes)
+        self._own = OwnCodes(context, self.enrolments)
         return [
             LoginMethod(
                 name="totp",
@@ -100,6 +103,10 @@ class TotpPlugin:
             Route(path="/api/v1/me/totp", get=self._show, delete=self._remove),
             Route(path="/api/v1/me/totp/recovery", post=self._renew),
         ]
+
+    @hookimpl
+    def register_graphql(self) -> Sequence[GraphQLPart]:
+        return [part(lambda: self._own)]
 
     @hookimpl
     async def on_account(self, change: AccountChange) -> None:
@@ -140,7 +147,7 @@ class TotpPlugin:
         )
         if recovery is None:
             return self._enrolment(flow.user, secret, WRONG)
-        self._tell("method_added", flow.user, flow.address)
+        self._own.tell("method_added", flow.user, flow.address)
         shown = "\n".join(recovery)
         field = LoginField(
             name="recovery",
@@ -149,10 +156,6 @@ class TotpPlugin:
             value=shown,
         )
         return LoginForm(fields=(field,), text=RECOVERY, keep={"enrolled": True})
-
-    def _tell(self, what: Change, user: User, address: str) -> None:
-        by = Actor(user=user.id, address=address)
-        self._accounts.tell(what, user, by, method="totp")
 
     def _enrolment(self, user: User, secret: str, error: Localized = "") -> LoginForm:
         address = codes.address(secret, self._issuer, user.username)
@@ -187,20 +190,13 @@ class TotpPlugin:
         )
 
     async def _remove(self, request: Request) -> Reply:
-        user = await request.user()
-        await self._accounts.demand_recent(user, request.token)
-        await self._allow(LoginMethodRemove(method="totp"), user)
-        if await self.enrolments.remove(user.id):
-            self._tell("method_removed", user, request.address)
+        await self._own.remove(await request.user(), request.token, request.address)
         return _reply({})
 
     async def _renew(self, request: Request) -> Reply:
         user = await request.user()
-        await self._accounts.demand_recent(user, request.token)
-        recovery = await self.enrolments.renew_recovery(user.id)
-        if recovery is not None:
-            self._tell("recovery_codes", user, request.address)
-        return _reply({"recovery_codes": recovery or []})
+        recovery = await self._own.renew_recovery(user, request.token, request.address)
+        return _reply({"recovery_codes": recovery})
 
 
 def _asked(error: Localized = "") -> LoginForm:

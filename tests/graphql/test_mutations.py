@@ -1,9 +1,14 @@
 """All mutations: their effects, and the users they refuse."""
 
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from graphql import GraphQLObjectType, is_non_null_type
 
-from chatserver import ServerRole
+from chatserver import Identity, ServerRole
+from chatserver.app import Server
 from chatserver_plugins.graphql.part import own_part
 from chatserver_plugins.graphql.schema import build
 from tests.graphql.asker import Asker, Json
@@ -30,6 +35,7 @@ IN_A_ROOM = {
 }
 ELSEWHERE = {
     *("register", "login", "logout", "setUserDisabled"),
+    *("changeProfile", "setUserRole", "unlinkIdentity"),
     *("addUser", "setUserPassword", "makeResetLink"),  # in tests/protocol/test_passwords.py
     *("setEmail", "confirmEmail", "setUserEmail"),  # in tests/protocol/test_emails.py
     *("endSession", "changePassword"),  # in tests/protocol/test_login_methods.py
@@ -107,6 +113,74 @@ async def test_locking_an_account_out_is_for_staff(people: People) -> None:
     done = await staff.ask(text, input=lock)
     assert done["setUserDisabled"] == {"user": {"disabled": True}}
     assert await bob.code("{ rooms { nodes { id } } }") == "auth.invalid"
+
+
+async def test_one_chooses_another_name_as_over_http(people: People, nobody: Asker) -> None:
+    (ada,) = await people("Ada")
+    text = (
+        "mutation ($input: ChangeProfileInput!) { changeProfile(input: $input) { user { name } } }"
+    )
+    done = await ada.ask(text, input={"name": "  Ada  L. "})
+    assert done["changeProfile"] == {"user": {"name": "Ada L."}}
+    assert (await ada.ask("{ me { name } }"))["me"] == {"name": "Ada L."}
+    assert await ada.code(text, input={"name": ""}) == "request.invalid"
+    assert await nobody.code(text, input={"name": "Nobody"}) == "auth.required"
+
+
+async def test_staff_gives_roles_below_its_own_after_a_confirmation(people: People) -> None:
+    staff, bob, cid = await people("Staff", "Bob", "Cid")
+    await staff.server.run(lambda s: s.service.accounts.set_role(staff.username, ServerRole.ADMIN))
+    text = "mutation ($input: SetUserRoleInput!) { setUserRole(input: $input) { user { role } } }"
+    guest = {"username": bob.username, "role": "GUEST"}
+    assert await cid.code(text, input=guest) == "user.forbidden"
+    done = await staff.ask(text, input=guest)
+    assert done["setUserRole"] == {"user": {"role": "GUEST"}}
+    assert await staff.code(text, input=guest | {"role": "ADMIN"}) == "user.forbidden"
+    assert await staff.code(text, input=guest | {"username": "nobody-here"}) == "user.not_found"
+    assert await bob.code("query ($id: ID!) { user(id: $id) { id } }", id=cid.id) == (
+        "user.forbidden"
+    )
+    async with long_ago(staff):
+        assert await staff.code(text, input=guest | {"role": "MEMBER"}) == "auth.confirm"
+
+
+async def test_a_linked_way_to_sign_in_is_listed_and_removed_by_its_user(people: People) -> None:
+    ada, bob = await people("Ada", "Bob")
+    identity = Identity(method="directory", subject=f"of {ada.id}", name="ada@directory")
+
+    async def link(server: Server) -> None:
+        accounts = server.service.accounts
+        await accounts.link(await accounts.get(ada.id), identity)
+
+    await ada.server.run(link)
+    query = "{ myIdentities { hasPassword identities { id method name at } } }"
+    found = (await ada.ask(query))["myIdentities"]
+    (linked,) = found["identities"]
+    assert (found["hasPassword"], linked["method"]) == (True, "directory")
+    assert (await bob.ask(query))["myIdentities"] == {"hasPassword": True, "identities": []}
+    text = (
+        "mutation ($input: UnlinkIdentityInput!) { unlinkIdentity(input: $input) { identityId } }"
+    )
+    given = {"identityId": linked["id"]}
+    assert await bob.code(text, input=given) == "request.not_found"
+    async with long_ago(ada):
+        assert await ada.code(text, input=given) == "auth.confirm"
+    assert await ada.ask(text, input=given) == {"unlinkIdentity": given}
+    assert (await ada.ask(query))["myIdentities"]["identities"] == []
+
+
+@asynccontextmanager
+async def long_ago(asker: Asker) -> AsyncIterator[None]:
+    """A while in which sign-ins and confirmations are no longer recent."""
+
+    async def set_clock(server: Server, ahead: float) -> None:
+        server.service.accounts.sessions._clock = lambda: time.time() + ahead
+
+    await asker.server.run(lambda server: set_clock(server, 601))
+    try:
+        yield
+    finally:
+        await asker.server.run(lambda server: set_clock(server, 0))
 
 
 async def test_rooms_are_made_changed_joined_and_left(people: People) -> None:

@@ -99,6 +99,35 @@ async def test_staff_makes_invitations_and_nobody_else() -> None:
         assert "error" in (await come(chat, made["code"], "bob")).json["step"]
 
 
+async def test_over_graphql_staff_does_the_same() -> None:
+    async with running("invites", "graphql") as chat:
+        boss, ada = await chat.user("boss"), await chat.user("ada")
+        room = await boss.create_room("Team", kind=RoomKind.PRIVATE)
+        listing = "{ invites { id by made expires left rooms } }"
+        making = f'''mutation {{ createInvite(input: {{uses: 2, rooms: ["{room.id}"]}}) {{
+          code link invite {{ id by made expires left rooms }} }} }}'''
+        made = (await asked(boss, making))["createInvite"]
+        assert made["link"].endswith(f"/#invite={made['code']}")
+        assert (await come(chat, made["code"], "bob")).json["token"]
+        (listed,) = (await asked(boss, listing))["invites"]
+        assert listed == made["invite"] | {"left": 1}
+        assert (listed["by"], listed["rooms"]) == (boss.user.id, [room.id])
+        removing = (
+            f'mutation {{ removeInvite(input: {{inviteId: "{listed["id"]}"}}) {{ inviteId }} }}'
+        )
+        for document in (listing, making, removing):
+            assert await asked(ada, document) == "user.forbidden"
+        assert await asked(boss, removing) == {"removeInvite": {"inviteId": listed["id"]}}
+        assert await asked(boss, removing) == "request.not_found"
+        assert await asked(boss, making.replace("uses: 2", "uses: 0")) == "request.invalid"
+
+
+async def asked(person: Person, document: str) -> Any:
+    """The data, or the code of the error."""
+    answer = (await person.http("POST", "/graphql", {"query": document})).json
+    return answer["errors"][0]["extensions"]["code"] if "errors" in answer else answer["data"]
+
+
 @pytest.mark.parametrize("lost", ["role", "lock"])
 async def test_an_invitation_ends_with_the_rights_of_who_made_it(lost: str) -> None:
     async with running("invites", settings=CLOSED) as chat:

@@ -420,6 +420,43 @@ async def test_over_graphql_passkeys_are_made_and_used_as_over_http() -> None:
         assert (refused["code"], refused["detail"]["reason"]) == ("auth.refused", "copied")
 
 
+PASSKEYS = "query { myPasskeys { id name made used attachment isBackedUp } }"
+RENAME = "mutation ($input: RenamePasskeyInput!) { renamePasskey(input: $input) { passkey { id name } } }"
+REMOVE = "mutation ($input: RemovePasskeyInput!) { removePasskey(input: $input) { passkeyId } }"
+
+
+async def test_over_graphql_passkeys_are_listed_renamed_and_removed_as_over_http() -> None:
+    async with serving("graphql") as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        await register(chat, ada)
+
+        async def ask(person: Person, document: str, **given: str) -> Any:
+            body = {"query": document, "variables": {"input": given} if given else {}}
+            answer = (await person.http("POST", "/graphql", body)).json
+            return (
+                answer["errors"][0]["extensions"]["code"] if "errors" in answer else answer["data"]
+            )
+
+        (shown,) = (await ask(ada, PASSKEYS))["myPasskeys"]
+        (over_http,) = await own(ada)
+        backed_up = over_http.pop("is_backed_up")
+        assert shown == over_http | {"isBackedUp": backed_up}
+        assert await ask(bob, PASSKEYS) == {"myPasskeys": []}
+        passkey = shown["id"]
+        assert await ask(bob, RENAME, passkeyId=passkey, name="Mine") == "request.not_found"
+        renamed = await ask(ada, RENAME, passkeyId=passkey, name=" My  key ")
+        assert renamed["renamePasskey"]["passkey"] == {"id": passkey, "name": "My key"}
+        assert await ask(ada, RENAME, passkeyId=passkey, name="") == "request.invalid"
+        assert await ask(bob, REMOVE, passkeyId=passkey) == "request.not_found"
+        chat.service.accounts.sessions._clock = lambda: time.time() + 700
+        assert await ask(ada, REMOVE, passkeyId=passkey) == "auth.confirm"
+        chat.service.accounts.sessions._clock = time.time
+        assert await ask(ada, REMOVE, passkeyId=passkey) == {
+            "removePasskey": {"passkeyId": passkey}
+        }
+        assert await own(ada) == []
+
+
 # -- second steps ------------------------------------------------------------------------------------
 
 

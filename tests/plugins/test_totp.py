@@ -146,10 +146,10 @@ def code_of(secret: str, step: int = 0) -> str:
 
 
 @asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[Chat]:
+async def serving(*plugins: str, **settings: Any) -> AsyncIterator[Chat]:
     """A server on which it is always NOW for one-time codes."""
     given = {f"plugin.totp.{name}": value for name, value in settings.items()}
-    async with running("totp", settings=given) as chat:
+    async with running("totp", *plugins, settings=given) as chat:
         (plugin,) = [each for each in chat._server._plugins.all if each.name == "totp"]
         plugin.instance.enrolments.clock = lambda: NOW
         yield chat
@@ -267,6 +267,38 @@ async def test_codes_are_removed_only_soon_after_signing_in_or_by_an_operator() 
         assert (await login(chat)).status == 401
         assert await chat.service.logins.reset("totp", ada.user)
         assert not await chat.service.logins.reset("totp", ada.user)
+        assert (await login(chat)).status == 200
+
+
+async def test_over_graphql_codes_are_seen_renewed_and_removed_as_over_http() -> None:
+    async with serving("graphql") as chat:
+        ada = await chat.user("ada")
+
+        async def ask(document: str) -> Any:
+            answer = (await ada.http("POST", "/graphql", {"query": document})).json
+            return (
+                answer["errors"][0]["extensions"]["code"] if "errors" in answer else answer["data"]
+            )
+
+        shown = "oneTimeCodes { enrolled recoveryCodes }"
+        assert await ask(f"{{ {shown} }}") == {
+            "oneTimeCodes": {"enrolled": False, "recoveryCodes": 0}
+        }
+        renewing = "mutation { renewRecoveryCodes { recoveryCodes } }"
+        assert await ask(renewing) == {"renewRecoveryCodes": {"recoveryCodes": []}}
+        _, recovery = await enrol(chat, ada)
+        assert (await ask(f"{{ {shown} }}"))["oneTimeCodes"] == {
+            "enrolled": True,
+            "recoveryCodes": len(recovery),
+        }
+        removing = f"mutation {{ removeOneTimeCodes {{ {shown} }} }}"
+        sessions = chat.service.accounts.sessions
+        sessions._clock = lambda: time.time() + 700
+        assert (await ask(renewing), await ask(removing)) == ("auth.confirm", "auth.confirm")
+        sessions._clock = time.time
+        renewed = (await ask(renewing))["renewRecoveryCodes"]["recoveryCodes"]
+        assert len(renewed) == len(recovery) and not {*renewed} & {*recovery}
+        assert (await ask(removing))["removeOneTimeCodes"]["oneTimeCodes"]["enrolled"] is False
         assert (await login(chat)).status == 200
 
 

@@ -126,16 +126,23 @@ CASES = {
     "add a way to sign in": Case(
         LoginMethodAdd,
         http=lambda s: ("POST", "/api/v1/login/begin", {"method": "totp", "purpose": "link"}),
+        mutation=lambda s: ("beginLogin", {"method": "totp", "purpose": "LINK"}),
     ),
     "remove a way to sign in": Case(
-        LoginMethodRemove, http=lambda s: ("DELETE", f"/api/v1/me/identities/{s.identity}", None),
+        LoginMethodRemove,
+        http=lambda s: ("DELETE", f"/api/v1/me/identities/{s.identity}", None),
+        mutation=lambda s: ("unlinkIdentity", {"identityId": s.identity}),
     ),
     "remove one-time codes": Case(
-        LoginMethodRemove, http=lambda s: ("DELETE", "/api/v1/me/totp", None), via="totp",
+        LoginMethodRemove,
+        http=lambda s: ("DELETE", "/api/v1/me/totp", None),
+        mutation=lambda s: ("removeOneTimeCodes", {}),
+        via="totp",
     ),
     "remove a passkey": Case(
         LoginMethodRemove,
         http=lambda s: ("DELETE", "/api/v1/me/passkeys/0123456789abcdef", None),
+        mutation=lambda s: ("removePasskey", {"passkeyId": "0123456789abcdef"}),
         via="passkeys",
     ),
     "lock": Case(
@@ -183,20 +190,25 @@ CASES = {
     "appoint on the server": Case(
         RoleChange,
         http=lambda s: ("PUT", f"/api/v1/users/{s.outsider.username}", {"role": "guest"}),
+        mutation=lambda s: ("setUserRole", {"username": s.outsider.username, "role": "GUEST"}),
         needs="staff",
     ),
     "rename oneself": Case(
-        ProfileChange, http=lambda s: ("PATCH", "/api/v1/me", {"name": "Another"}),
+        ProfileChange,
+        http=lambda s: ("PATCH", "/api/v1/me", {"name": "Another"}),
+        mutation=lambda s: ("changeProfile", {"name": "Another"}),
     ),
     "make an invitation": Case(
         InviteCreate,
         http=lambda s: ("POST", "/api/v1/invites", {"rooms": [s.room]}),
+        mutation=lambda s: ("createInvite", {"rooms": [s.room]}),
         needs="staff",
         via="invites",
     ),
     "remove an invitation": Case(
         InviteRemove,
         http=lambda s: ("DELETE", "/api/v1/invites/0123456789abcdef", None),
+        mutation=lambda s: ("removeInvite", {"inviteId": "0123456789abcdef"}),
         needs="staff",
         via="invites",
     ),
@@ -484,6 +496,12 @@ async def built(judged: Running, actor: Actor) -> Scene:
     return scene
 
 
+def document(mutation: str, fields: dict[str, Any]) -> str:
+    """The document that asks for a mutation; one without fields has no input."""
+    given = f"(input: {literal(fields)})" if fields else ""
+    return f"mutation {{ {mutation}{given} {{ __typename }} }}"
+
+
 def literal(value: Any) -> str:
     """A value in GraphQL's own notation; names in capitals are those of enumerations."""
     if isinstance(value, dict):
@@ -492,3 +510,17 @@ def literal(value: Any) -> str:
         return "[" + ", ".join(map(literal, value)) + "]"
     is_enumeration = isinstance(value, str) and value.isupper() and value.isalpha()
     return value if is_enumeration else json.dumps(value, ensure_ascii=False)
+
+
+def stub_scene() -> Scene:
+    person: Any = _Stub()
+    return Scene(
+        person, person, person, "{room}", "{room}", "{message}", "{message}", "{message}",
+        "/api/v1/uploads/{upload}", "{identity}",
+    )  # fmt: skip
+
+
+class _Stub:
+    """Stands for a person in an address."""
+
+    id, username = "{member}", "{user}"

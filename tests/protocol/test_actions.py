@@ -1,6 +1,5 @@
 """Each action of a user is asked of plugins first, by every door and whoever acts; no door forgets one."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -9,11 +8,8 @@ import pytest
 
 from chatserver import ChatError, protocol
 from chatserver.app import Server
-from chatserver.config import load
 from chatserver.hooks.actions import ACTIONS
-from chatserver.hooks.loading import discover, load_class
 from chatserver.model import RoomKind
-from chatserver_plugins.graphql.schema import build
 from tests.protocol.acting import (  # fmt: skip
     CASES,
     HOOK_ROOM,
@@ -22,12 +18,13 @@ from tests.protocol.acting import (  # fmt: skip
     Case,
     Scene,
     built,
-    literal,
+    document,
     needed,
+    stub_scene,
 )
+from tests.protocol.doors import all_doors, route_of
 from tests.protocol.running import Running
 
-ROOT = Path(__file__).parents[2]
 PLUGINS = str(Path(__file__).parent / "plugins")
 FORBIDDEN = ("room.forbidden", "user.forbidden")
 
@@ -56,22 +53,9 @@ OTHER_ROUTES = {
 }
 OTHER_MUTATIONS = {"logout", "endSession", "markRead", "setTyping", "cancelScheduledMessage"}
 # A sign-in by steps ends in SignIn, however it began (tests/core/test_logins.py).
-OTHER_MUTATIONS |= {"beginLogin", "proceedLogin", "setEmail", "confirmEmail"}
+OTHER_MUTATIONS |= {"proceedLogin", "setEmail", "confirmEmail"}
+OTHER_MUTATIONS |= {"renamePasskey", "renewRecoveryCodes"}
 OTHER_OPERATIONS = {"shortcodes.list"}  # of plugins
-# Plugins that need another service, and bring no way to do anything: this is checked, too.
-ELSEWHERE = {
-    *("mongo", "postgres", "sqlite", "mongo_bus", "postgres_bus", "redis_bus", "nats_bus", "kafka"),
-    *("s3", "gridfs", "sftp", "smtp", "tracing"),
-}
-# What some of them do not start without.
-REQUIRED = {
-    "plugin.ldap.servers": ["ldaps://directory.example.org"],
-    "plugin.ldap.base": "dc=example,dc=org",
-    "plugin.oidc.providers.company.issuer": "https://login.example.org",
-    "plugin.oidc.providers.company.client_id": "chat",
-    "plugin.oidc.providers.company.client_secret": "secret",
-}
-WAYS = ("register_routes", "register_operations", "register_graphql", "register_login_methods")
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +93,7 @@ async def refusals(server: Running, scene: Scene, case: Case) -> dict[str, dict[
         found[case.via] = answer.json()["error"]
     if case.mutation is not None:
         name, fields = case.mutation(scene)
-        document = f"mutation {{ {name}(input: {literal(fields)}) {{ __typename }} }}"
-        answer = await scene.actor.http("POST", "/graphql", {"query": document})
+        answer = await scene.actor.http("POST", "/graphql", {"query": document(name, fields)})
         (problem,) = answer.json()["errors"]
         found["graphql"] = problem["extensions"] | {"message": problem["message"]}
     return found
@@ -194,20 +177,6 @@ async def _make_hook_room(judged: Running) -> None:
     await judged.run(make)
 
 
-def stub_scene() -> Scene:
-    person: Any = _Stub()
-    return Scene(
-        person, person, person, "{room}", "{room}", "{message}", "{message}", "{message}",
-        "/api/v1/uploads/{upload}", "{identity}",
-    )  # fmt: skip
-
-
-class _Stub:
-    """Stands for a person in an address."""
-
-    id, username = "{member}", "{user}"
-
-
 def test_every_action_is_tried() -> None:
     assert {case.kind for case in CASES.values()} == set(ACTIONS)
 
@@ -220,41 +189,12 @@ def test_every_operation_is_an_action_or_said_to_be_none() -> None:
 
 async def test_every_route_and_mutation_is_an_action_or_said_to_be_none(tmp_path: Path) -> None:
     """Those of the core, and those of every plugin that comes with it."""
-    openapi = json.loads((ROOT / "docs/schema/openapi.json").read_text(encoding="utf-8"))
-    methods = ("post", "put", "patch", "delete")
-    there = {
-        (method.upper(), path) for path, known in openapi["paths"].items() for method in known
-        if method in methods
-    }  # fmt: skip
-    settings = {"server.data": str(tmp_path), "logging.folder": ""} | SETTINGS
-    del settings["plugins.enabled"]
-    sources = discover(load(environ={}).config)
-    enabled = ["memory", "password", *sorted(set(sources) - ELSEWHERE - {"memory", "password"})]
-    loaded = load(environ={}, overrides=settings | REQUIRED | {"plugins.enabled": enabled})
-    async with Server(loaded).opened() as server:
-        server.engine.collect(WAYS)
-        found = server.engine.set.items
-        for _, route in found["register_routes"]:
-            there |= {(method.upper(), route.path) for method in methods if getattr(route, method)}
-        schema = build([part for _, part in found["register_graphql"]])
-        operations = {operation.name for _, operation in found["register_operations"]}
-    assert operations == OTHER_OPERATIONS  # others would need cases
-    for name in ELSEWHERE:
-        kind = load_class(sources[name])
-        assert not any(hasattr(kind, way) for way in WAYS), name
-
-    asked = [case.http(stub_scene()) for case in CASES.values() if case.http]
-    routes = {(each[0], each[1].partition("?")[0]) for each in asked}
-    routes = {(method, _parameters(path)) for method, path in routes}
-    assert routes | OTHER_ROUTES == there and not routes & OTHER_ROUTES
+    doors = await all_doors(tmp_path)
+    assert doors.operations == OTHER_OPERATIONS  # others would need cases
+    routes = {route for case in CASES.values() if (route := route_of(case))}
+    assert routes | OTHER_ROUTES == doors.routes and not routes & OTHER_ROUTES
 
     mutations = {case.mutation(stub_scene())[0] for case in CASES.values() if case.mutation}
-    assert schema.mutation_type is not None
-    assert mutations | OTHER_MUTATIONS == set(schema.mutation_type.fields)
+    assert doors.schema.mutation_type is not None
+    assert mutations | OTHER_MUTATIONS == set(doors.schema.mutation_type.fields)
     assert not mutations & OTHER_MUTATIONS
-
-
-def _parameters(path: str) -> str:
-    for known in ("/invites", "/me/passkeys"):
-        path = path.replace(f"{known}/0123456789abcdef", f"{known}/{{id}}")
-    return path

@@ -13,10 +13,11 @@ from chatserver import (
     SignedIn,
     User,
     in_language,
+    read_input,
 )
 from chatserver_plugins.graphql import inputs
 from chatserver_plugins.graphql.asking import Asking
-from chatserver_plugins.graphql.inputs import LoginPurpose, read
+from chatserver_plugins.graphql.inputs import LoginPurpose
 
 Given = dict[str, Any]
 
@@ -43,7 +44,7 @@ def login_methods(
 
 async def begin_login(parent: object, info: Any, input: Given) -> LoginPayload:
     asking: Asking = info.context
-    given = read(input, inputs.BeginLogin)
+    given = read_input(input, inputs.BeginLogin)
     user = None if given.purpose is LoginPurpose.SIGN_IN else asking.user
     progress = await asking.service.logins.begin(
         given.method,
@@ -58,7 +59,7 @@ async def begin_login(parent: object, info: Any, input: Given) -> LoginPayload:
 
 async def proceed_login(parent: object, info: Any, input: Given) -> LoginPayload:
     asking: Asking = info.context
-    given = read(input, inputs.ProceedLogin)
+    given = read_input(input, inputs.ProceedLogin)
     logins, client = asking.service.logins, asking.client()
     progress: LoginProgress
     if given.answer is not None:

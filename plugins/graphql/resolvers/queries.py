@@ -1,10 +1,11 @@
 """The fields of `Query`."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatserver import (
     ChatError,
     CommandView,
+    LinkedIdentity,
     Message,
     OwnEmail,
     OwnSession,
@@ -25,6 +26,11 @@ JOINED, PUBLIC = "joined", "public"  # parts of the list, by the service's names
 JOINED_MARK, PUBLIC_MARK = "0", "1"  # in cursors: the user's rooms come first
 
 
+class OwnIdentities(NamedTuple):
+    identities: list[LinkedIdentity]
+    has_password: bool
+
+
 def me(parent: object, info: Any) -> User | None:
     asking: Asking = info.context
     return None if asking.is_anonymous else asking.user
@@ -43,6 +49,12 @@ async def user_email(parent: object, info: Any, username: str) -> OwnEmail:
 async def my_sessions(parent: object, info: Any) -> list[OwnSession]:
     asking: Asking = info.context
     return await asking.service.accounts.own_sessions(asking.user, asking.token or "")
+
+
+async def my_identities(parent: object, info: Any) -> OwnIdentities:
+    asking: Asking = info.context
+    user, identities = asking.user, asking.service.accounts.identities
+    return OwnIdentities(await identities.of(user.id), await identities.has_password(user.id))
 
 
 async def user(parent: object, info: Any, id: str) -> User | None:

@@ -1,0 +1,90 @@
+"""Mutations of rooms, of their members, and of what their members tell each other in passing."""
+
+from typing import Any, NamedTuple
+
+from chatserver import RoomView, read_input
+from chatserver_plugins.graphql import inputs
+from chatserver_plugins.graphql.asking import Asking
+from chatserver_plugins.graphql.resolvers.given import Given, asked, room_of
+from chatserver_plugins.graphql.resolvers.payloads import ChangePayload
+from chatserver_plugins.graphql.resolvers.rooms import describe
+
+
+class RoomPayload(NamedTuple):
+    room: RoomView
+
+
+class LeaveRoomPayload(NamedTuple):
+    room_id: str
+
+
+class TypingPayload(NamedTuple):
+    room_id: str
+
+
+async def create_room(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking, given = asked(info, input, inputs.CreateRoom)
+    room = await asking.service.rooms.create(
+        asking.user, given.kind, given.name, given.topic, given.members
+    )
+    return RoomPayload(describe(asking, room))
+
+
+async def change_room(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking, given = asked(info, input, inputs.ChangeRoom)
+    room = await room_of(asking, given.room_id)
+    await asking.service.rooms.change(asking.user, room, given.name, given.topic)
+    return RoomPayload(describe(asking, room))
+
+
+async def join_room(
+    parent: object, info: Any, input: Given | None = None, room_id: str | None = None
+) -> RoomPayload:
+    asking: Asking = info.context
+    room = await room_of(asking, inputs.read_room(input, room_id).room_id)
+    await asking.service.rooms.join(asking.user, room)
+    return RoomPayload(describe(asking, room))
+
+
+async def leave_room(
+    parent: object, info: Any, input: Given | None = None, room_id: str | None = None
+) -> LeaveRoomPayload:
+    asking: Asking = info.context
+    room = await room_of(asking, inputs.read_room(input, room_id).room_id)
+    await asking.service.rooms.leave(asking.user, room)
+    return LeaveRoomPayload(room.id)
+
+
+async def invite_member(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking, given = asked(info, input, inputs.OneMember)
+    room = await room_of(asking, given.room_id)
+    await asking.service.rooms.invite(asking.user, room, given.user_id)
+    return RoomPayload(describe(asking, room))
+
+
+async def remove_member(parent: object, info: Any, input: Given) -> RoomPayload:
+    asking, given = asked(info, input, inputs.OneMember)
+    room = await room_of(asking, given.room_id)
+    await asking.service.rooms.kick(asking.user, room, given.user_id)
+    return RoomPayload(describe(asking, room))
+
+
+async def set_member_role(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking, given = asked(info, input, inputs.SetMemberRole)
+    room = await room_of(asking, given.room_id)
+    seq = await asking.service.rooms.appoint(asking.user, room, given.user_id, given.role)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def mark_read(parent: object, info: Any, input: Given) -> ChangePayload:
+    asking, given = asked(info, input, inputs.MarkRead)
+    room = await room_of(asking, given.room_id)
+    seq = await asking.service.rooms.mark_read(asking.user, room, given.seq)
+    return ChangePayload(seq, describe(asking, room))
+
+
+async def set_typing(parent: object, info: Any, input: Given) -> TypingPayload:
+    asking: Asking = info.context
+    room = await room_of(asking, read_input(input, inputs.OneRoom).room_id)
+    asking.service.typing.tell(asking.user, room)
+    return TypingPayload(room.id)

@@ -1,0 +1,83 @@
+"""GraphQL lets users do what the other doors let them do; every exception has its reason here."""
+
+from pathlib import Path
+from typing import get_args
+
+from graphql import GraphQLSchema
+
+from chatserver import protocol
+from tests.protocol.acting import CASES, stub_scene
+from tests.protocol.doors import Doors, all_doors, route_of
+
+# What is not in tests/protocol/acting.py, with the field of the schema that does the same.
+FIELDS = {
+    "rooms": "Query.rooms",
+    "sub": "Subscription.roomsEvents",
+    "history": "Room.messages",
+    "events": "Room.events",
+    "members": "Room.members",
+    "search": "Query.search",
+    "read": "Mutation.markRead",
+    "typing": "Mutation.setTyping",
+    "presence": "Subscription.presence",
+    "commands": "Query.commands",
+    "complete": "Query.commandSuggestions",
+    "POST /api/v1/logout": "Mutation.logout",
+    "POST /api/v1/login/proceed": "Mutation.proceedLogin",
+    "DELETE /api/v1/me/sessions/{session}": "Mutation.endSession",
+    "PUT /api/v1/me/email": "Mutation.setEmail",
+    "POST /api/v1/email/confirm": "Mutation.confirmEmail",
+    "POST /api/v1/rooms/{room}/commands/suggestions": "Query.commandSuggestions",
+    "PATCH /api/v1/me/passkeys/{id}": "Mutation.renamePasskey",
+    "POST /api/v1/me/totp/recovery": "Mutation.renewRecoveryCodes",
+    "DELETE /api/v1/scheduled": "Mutation.cancelScheduledMessage",
+}
+BYTES = "The bytes of a file go by HTTP: GraphQL carries JSON."
+BROWSER = "Another server leads the browser here, which is no client of GraphQL."
+SWITCHING = (
+    "It changes the schema, and ends the connections of GraphQL: the page and the command do it."
+)
+EXCEPTIONS = {
+    "auth": "A connection of GraphQL signs in by the payload of connection_init.",
+    "ping": "The protocol graphql-transport-ws has its own.",
+    "unsub": "A subscription ends by the message complete.",
+    "shortcodes.list": "The page reads its own list; it changes nothing.",
+    "POST /graphql": "It is GraphQL.",
+    "POST /api/v1/login/return": BROWSER,
+    "POST /api/v1/oidc/{provider}/logout": "The provider asks, not a user.",
+    "POST /api/v1/uploads": BYTES,
+    "PATCH /api/v1/uploads/{upload}": BYTES,
+    "DELETE /api/v1/uploads/{upload}": BYTES,
+    "POST /hooks/ci": "A program asks with the token of its hook, not a user.",
+    "POST /api/v1/plugins/{plugin}": SWITCHING,
+    "POST /api/v1/admin/claims/release": SWITCHING,
+}
+
+
+async def asked_elsewhere(doors: Doors) -> dict[str, str | None]:
+    """Everything that users ask for by WebSocket and HTTP, with its mutation as far as a case has one."""
+    names = {str(kind.__struct_config__.tag) for kind in get_args(protocol.AnyOp)}
+    names |= {f"{method} {path}" for method, path in doors.routes} | doors.operations
+    found: dict[str, str | None] = dict.fromkeys(names)
+    for case in CASES.values():
+        mutation = case.mutation(stub_scene())[0] if case.mutation else None
+        if case.op is not None:
+            found[case.op(stub_scene())[0]] = mutation
+        route = route_of(case)
+        if route is not None:
+            found[" ".join(route)] = mutation
+    return found
+
+
+async def test_graphql_can_do_what_the_other_doors_can(tmp_path: Path) -> None:
+    doors = await all_doors(tmp_path)
+    elsewhere = await asked_elsewhere(doors)
+    missing = {name for name, mutation in elsewhere.items() if mutation is None}
+    assert missing == {*FIELDS, *EXCEPTIONS}
+    for name in FIELDS.values():
+        assert has_field(doors.schema, name), name
+
+
+def has_field(schema: GraphQLSchema, place: str) -> bool:
+    kind, _, field = place.partition(".")
+    return field in getattr(schema.get_type(kind), "fields", {})
