@@ -25,7 +25,7 @@ from chatserver.service.interactions import Interacted
 from chatserver.service.mail.emails import OwnEmail
 from chatserver.service.passwords import ResetLink
 from chatserver.service.rooms import RoomView
-from chatserver.service.switches import PluginState, Switched
+from chatserver.service.switches import Switched
 from chatserver.version import __version__
 from chatserver.web import administration, api, login
 from chatserver.web.base import ErrorReply
@@ -41,10 +41,6 @@ class Call(NamedTuple):
     answer: type[msgspec.Struct]
     text: str
     query: tuple[str, ...] = ()
-
-
-class PluginList(msgspec.Struct):
-    plugins: list[PluginState]
 
 
 _ROOM = "/api/v1/rooms/ID"
@@ -75,10 +71,9 @@ CALLS = [
     Call("POST", "/api/v1/users/NAME/reset-link", None, 201, ResetLink, "Make a link by which another user chooses a password, once, within a day. As above."),
     Call("GET", "/api/v1/users/NAME/email", None, 200, OwnEmail, "The e-mail address of another user. Staff only."),
     Call("PUT", "/api/v1/users/NAME/email", api.GivenEmail, 200, OwnEmail, "Set it, or remove it. As above for passwords."),
-    Call("GET", "/api/v1/plugins", None, 200, PluginList, "The plugins of this node, on or off. For owners of the server."),
     Call("POST", "/api/v1/plugins/NAME", api.PluginOrder, 200, Switched, "Turn a plugin on or off, or give it its new settings. For owners of the server, after a recent confirmation."),
     Call("GET", "/api/v1/admin/users", None, 200, administration.UserList, "Accounts with `text` in their user name or shown name. Staff only.", ("text", "after", "limit")),
-    Call("GET", "/api/v1/admin/plugins", None, 200, administration.PluginList, "The plugins of the node, their powers, and what they claim. Staff only."),
+    Call("GET", "/api/v1/admin/plugins", None, 200, administration.PluginList, "The plugins of the node, on or off, with their hooks, their powers, and what they claim. Staff only."),
     Call("POST", "/api/v1/admin/claims/release", administration.ClaimRelease, 200, administration.ClaimList, "End claims of a plugin. Staff only, after a recent confirmation."),
     Call("GET", "/api/v1/rooms", None, 200, RoomList, "The user's rooms with positions, then public ones to join (`joined` false).", ("after", "limit")),
     Call("POST", "/api/v1/rooms", api.NewRoom, 201, RoomView, "Make a room. A direct one is made once."),

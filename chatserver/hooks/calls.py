@@ -89,14 +89,6 @@ class HookCalls:
         """The names of the plugins that are on."""
         return self.active.plugins
 
-    def listed(self) -> list[tuple[str, list[str]]]:
-        """The plugins that are on, by name, each with the hooks that it has."""
-        calls = self.active.calls.items()
-        return [
-            (name, [hook for hook, found in calls if name in {call.plugin for call in found}])
-            for name in sorted(self.plugins)
-        ]
-
     def operation(self, name: str) -> Operation | None:
         """The operation that a plugin adds under this name."""
         found = self.active.operations.get(name)

@@ -169,7 +169,7 @@ class Service:
             store, blobs, config.blobs, lambda: self.epoch, measures, allow=self._allow_of
         )
         self.connections = Connections(self.hub, self.presence, limits)
-        self.switches = Switches(self.administration)
+        self.switches = Switches(self.administration, self.claims)
         self.live = Live(self.rooms, self.log, self.connections)
         self.exchange = self._new_exchange(bus, online, measures)
         self._processed = measures.counter(

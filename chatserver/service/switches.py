@@ -6,11 +6,13 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from chatserver.errors import ChatError
-from chatserver.hooks.powers import Declared
+from chatserver.hooks.powers import Declared, Powers
 from chatserver.hooks.types import Actor
 from chatserver.model import ServerRole, User
 from chatserver.service.administration import Administration
+from chatserver.service.claims import Claims, CountedClaim
 
+NOTHING_DECLARED = Declared(powers=None, secret_settings=[])
 SwitchDo: TypeAlias = Literal["on", "off", "reload"]
 
 
@@ -50,6 +52,17 @@ class PluginState(msgspec.Struct, frozen=True, kw_only=True):
     hooks: Sequence[str]
 
 
+class PluginView(PluginState, frozen=True, kw_only=True):
+    """The same with what the plugin claims, also of one that is only known by its claims, and its powers.
+
+    `powers` is null for a plugin that does not declare them, and for one that is off.
+    """
+
+    claims: Sequence[CountedClaim]
+    powers: Powers | None = None
+    secret_settings: Sequence[str] = ()
+
+
 class Engine(Protocol):
     """Switches plugins on all nodes."""
 
@@ -63,8 +76,8 @@ class Switches:
 
     engine: Engine | None = None
 
-    def __init__(self, administration: Administration) -> None:
-        self._administration = administration
+    def __init__(self, administration: Administration, claims: Claims) -> None:
+        self._administration, self._claims = administration, claims
 
     async def switch(
         self, actor: User, do: SwitchDo, plugin: str, address: str | None = None
@@ -74,23 +87,31 @@ class Switches:
         Raises `ChatError` user.forbidden, auth.address, request.not_found, plugin.busy, plugin.fixed and
         plugin.invalid, which says what is wrong with its settings or its start; then nothing has changed.
         """
-        engine = self._demanded(actor, address)
-        return await engine.switch(do, plugin, Actor(user=actor.id, address=address))
-
-    def states(self, actor: User, address: str | None = None) -> list[PluginState]:
-        """All plugins of this node. Owners of the server only."""
-        return self._demanded(actor, address).states()
-
-    def declared(self, actor: User, address: str | None = None) -> Mapping[str, Declared]:
-        """The powers and secret settings of the plugins that are on here, by name. Staff of the server only."""
-        self._administration.demand(actor, address)
-        return self._running().declared()
-
-    def _demanded(self, actor: User, address: str | None) -> Engine:
         self._administration.demand(actor, address)
         if actor.role is not ServerRole.OWNER:
             raise ChatError("user.forbidden")
-        return self._running()
+        return await self._running().switch(do, plugin, Actor(user=actor.id, address=address))
+
+    async def list(self, actor: User, address: str | None = None) -> list[PluginView]:
+        """All plugins of this node, in the order of their calls, then those that only claim something.
+
+        Staff of the server only. Raises `ChatError` user.forbidden, auth.address.
+        """
+        self._administration.demand(actor, address)
+        states = self._running().states()
+        declared = self._running().declared()
+        claims = await self._claims.counted(await self._claims.list())
+        known = {state.name for state in states}
+        for name in sorted({claim.plugin for claim in claims} - known):
+            states.append(PluginState(name=name, on=False, configured=False, hooks=()))
+        return [
+            PluginView(
+                **msgspec.structs.asdict(state),
+                claims=[claim for claim in claims if claim.plugin == state.name],
+                **msgspec.structs.asdict(declared.get(state.name, NOTHING_DECLARED)),
+            )
+            for state in states
+        ]
 
     def _running(self) -> Engine:
         if self.engine is None:

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from chatserver.errors import ChatError
-from chatserver.hooks.powers import Powers
 from chatserver.model import User
-from chatserver.service.claims import Claim, CountedClaim
+from chatserver.service.claims import Claim
+from chatserver.service.switches import PluginView
 from chatserver.web.api import SignedIn
 from chatserver.web.base import BaseHandler
 
@@ -26,24 +26,10 @@ class UserList(msgspec.Struct, frozen=True):
     after: str | None
 
 
-class ListedPlugin(msgspec.Struct, frozen=True):
-    """A plugin that is on, with its hooks, what it claims, and its powers.
-
-    `powers` is null for a plugin that does not declare them, and for one that is off.
-    """
-
-    name: str
-    on: bool
-    hooks: list[str]
-    claims: list[CountedClaim]
-    powers: Powers | None = None
-    secret_settings: Sequence[str] = ()
-
-
 class PluginList(msgspec.Struct, frozen=True):
-    """The plugins of the node that answers, in their order, and those that are off and claim something."""
+    """The plugins of the node that answers."""
 
-    plugins: list[ListedPlugin]
+    plugins: list[PluginView]
 
 
 class ClaimRelease(msgspec.Struct, frozen=True):
@@ -68,19 +54,8 @@ class AllUsers(SignedIn):
 
 class AllPlugins(SignedIn):
     async def get(self) -> None:
-        declared = self.service.switches.declared(await self.user(), self.address)
-        claims = await self.service.claims.counted(await self.service.claims.list())
-        listed = self.service.hooks.listed()
-        names = {name for name, _ in listed}
-        absent = sorted({claim.plugin for claim in claims} - names)
-
-        def row(name: str, hooks: list[str]) -> ListedPlugin:
-            own, shown = [each for each in claims if each.plugin == name], declared.get(name)
-            if shown is None:
-                return ListedPlugin(name, name in names, hooks, own)
-            return ListedPlugin(name, True, hooks, own, shown.powers, shown.secret_settings)
-
-        self.reply(PluginList([row(*each) for each in [*listed, *((name, []) for name in absent)]]))
+        found = await self.service.switches.list(await self.user(), self.address)
+        self.reply(PluginList(found))
 
 
 class ReleaseClaims(SignedIn):

@@ -490,12 +490,6 @@ class CommandSuggestions(RoomHandler):
         self.reply({"suggestions": suggestions})
 
 
-class Plugins(SignedIn):
-    async def get(self) -> None:
-        user = await self.user()
-        self.reply({"plugins": self.service.switches.states(user, self.address)})
-
-
 class OnePlugin(SignedIn):
     json_methods = frozenset(("POST",))
 
@@ -532,7 +526,6 @@ ROUTES: list[tuple[str, type[BaseHandler], str]] = [
         CommandSuggestions,
         "/api/v1/rooms/ID/commands/suggestions",
     ),
-    (r"/api/v1/plugins", Plugins, "/api/v1/plugins"),
     (r"/api/v1/plugins/([^/]+)", OnePlugin, "/api/v1/plugins/NAME"),
     (_ROOM + "/messages/([^/]+)", OneMessage, "/api/v1/rooms/ID/messages/ID"),
     (_ROOM + "/messages/([^/]+)/reactions", Reactions, "/api/v1/rooms/ID/messages/ID/reactions"),

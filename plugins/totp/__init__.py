@@ -1,7 +1,7 @@
 """One-time codes of an app as a second step after the password (RFC 6238), with recovery codes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 import msgspec
 

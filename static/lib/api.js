@@ -109,13 +109,9 @@ export class Api {
     return this.#call("PUT", `/api/v1/users/${encodeURIComponent(username)}`, fields);
   }
 
+  /** All plugins that are on, configured, or claim something: `{name, on, configured, hooks, claims}`. */
   async plugins() {
     return (await this.#call("GET", "/api/v1/admin/plugins")).plugins;
-  }
-
-  /** All plugins that are on or configured, with `on` and `configured`; for owners. */
-  async pluginStates() {
-    return (await this.#call("GET", "/api/v1/plugins")).plugins;
   }
 
   /** Turns a plugin "on" or "off", or gives it its new settings ("reload"); for owners. */

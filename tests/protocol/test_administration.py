@@ -82,10 +82,10 @@ async def test_claims_of_a_plugin_that_is_off_are_seen_and_released(server: Runn
     await server.run(lambda running: running.service.claims.load())
     _, found = await answer(chief, "GET", "/api/v1/admin/plugins")
     last = found["plugins"][-1]
-    assert (last["name"], last["on"]) == ("doorkeeper", False)
+    assert (last["name"], last["on"], last["configured"]) == ("doorkeeper", False, False)
     assert {claim["action"] for claim in last["claims"]} == {"RoomJoin", "Pin"}
     first = found["plugins"][0]
-    assert first["on"] and first["hooks"]
+    assert first["on"] and first["configured"] and first["hooks"] and first["claims"] == []
     assert last["powers"] is None
     password = next(each for each in found["plugins"] if each["name"] == "password")
     assert password["powers"]["service"] == ["accounts.sessions_end"]

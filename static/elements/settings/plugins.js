@@ -23,10 +23,7 @@ export function pluginsPage({ api, store }) {
   );
 
   async function draw() {
-    const listed = await api.plugins();
-    const states = isOwner ? await api.pluginStates() : [];
-    const others = states.filter(({ name }) => !listed.some((each) => each.name === name));
-    rows.replaceChildren(...[...listed, ...others.map((each) => ({ ...each, claims: [] }))].map(row));
+    rows.replaceChildren(...(await api.plugins()).map(row));
   }
 
   async function turnOn(event) {

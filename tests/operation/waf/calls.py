@@ -103,7 +103,6 @@ async def call_every_address(
         path = f"/api/v1/users/{username}"
         await ask("PUT", path, json={"disabled": disabled}, headers=owner)
 
-    await ask("GET", "/api/v1/plugins", headers=owner)
     await ask("POST", "/api/v1/plugins/union.select", json={"do": "reload"}, headers=owner)
     for role in ("guest", "member"):
         await ask("PUT", f"/api/v1/users/{username}", json={"role": role}, headers=owner)
