@@ -10,7 +10,7 @@ from chatserver.cli import refuse
 from chatserver.cli.options import configured, load_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.table import Table
 
@@ -188,14 +188,31 @@ def _row(use: Use, over: float | None) -> tuple[str, ...]:
     )
 
 
-@command.command()
-@click.argument("name")
-@configured
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def on(
-    ctx: click.Context, name: str, source: str | None, overrides: dict[str, object], as_json: bool
-) -> None:
+def switching(do: SwitchDo) -> Callable[[Callable[[], None]], click.Command]:
+    """Makes a command that has the running server switch a plugin; the function has its name and its help."""
+
+    def command_of(described: Callable[[], None]) -> click.Command:
+        @command.command(described.__name__, help=described.__doc__)
+        @click.argument("name")
+        @configured
+        @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+        @click.pass_context
+        def act(
+            ctx: click.Context,
+            name: str,
+            source: str | None,
+            overrides: dict[str, object],
+            as_json: bool,
+        ) -> None:
+            switch(ctx, do, name, load_configuration(source, overrides), as_json=as_json)
+
+        return act
+
+    return command_of
+
+
+@switching("on")
+def on() -> None:
     """Turn a plugin on in the running server.
 
     Its settings are read from the configuration of the server. Everything that it brings is built and started
@@ -205,17 +222,10 @@ def on(
     \b
     chatserver plugins on wordfilter -c production
     """
-    switch(ctx, "on", name, load_configuration(source, overrides), as_json=as_json)
 
 
-@command.command()
-@click.argument("name")
-@configured
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def off(
-    ctx: click.Context, name: str, source: str | None, overrides: dict[str, object], as_json: bool
-) -> None:
+@switching("off")
+def off() -> None:
     """Turn a plugin off in the running server.
 
     Calls under way may finish (plugins.drain_seconds). What the plugin claims is refused from then on, and
@@ -225,17 +235,10 @@ def off(
     \b
     chatserver plugins off wordfilter -c production
     """
-    switch(ctx, "off", name, load_configuration(source, overrides), as_json=as_json)
 
 
-@command.command()
-@click.argument("name")
-@configured
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def reload(
-    ctx: click.Context, name: str, source: str | None, overrides: dict[str, object], as_json: bool
-) -> None:
+@switching("reload")
+def reload() -> None:
     """Give a plugin of the running server the settings that its configuration has now.
 
     A new instance is built and started first: if something is wrong, the old one stays, and the exit status is
@@ -244,7 +247,6 @@ def reload(
     \b
     chatserver plugins reload wordfilter -c production
     """
-    switch(ctx, "reload", name, load_configuration(source, overrides), as_json=as_json)
 
 
 def switch(ctx: click.Context, do: SwitchDo, name: str, loaded: Loaded, *, as_json: bool) -> None:

@@ -40,6 +40,25 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(page.name, line, info, match["text"] or "")
 
 
+def write_files(page: Path, folder: Path) -> None:
+    """Write the blocks of a page that have the name of a file behind their language into a folder."""
+    for block in blocks(page):
+        if len(block.info) == 2 and block.language != "sh":
+            path = folder / block.info[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block.text)
+
+
+def write_example(page: Path, folder: Path) -> None:
+    """The same for a page of files and a configuration, chat.toml. Raises `AssertionError` for other blocks."""
+    write_files(page, folder)
+    for block in blocks(page):
+        if block.info == ["toml"]:
+            (folder / "chat.toml").write_text(block.text)
+        else:
+            assert len(block.info) == 2, f"{block}: nobody tries this block"
+
+
 def prose(page: Path) -> str:
     """The page without its blocks of code."""
     return _FENCE.sub("", page.read_text(encoding="utf-8"))

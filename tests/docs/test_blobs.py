@@ -12,7 +12,7 @@ import pytest
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.loading import Plugins
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, blocks, write_files
 
 PAGE = ROOT / "docs/plugins/blobs.md"
 PASSWORD = "correct horse battery"
@@ -23,11 +23,7 @@ PICTURE = b"\x89PNG" + bytes(range(256)) * 20
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with every file of the page in it."""
     monkeypatch.chdir(tmp_path)
-    for block in blocks(PAGE):
-        if len(block.info) == 2:
-            path = tmp_path / block.info[1]
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+    write_files(PAGE, tmp_path)
     return tmp_path
 
 

@@ -8,7 +8,7 @@ import pytest
 from chatserver.config import load
 from chatserver.hooks.loading import Plugins
 from chatserver.testing.running import running
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, write_example
 from tests.waiting import until
 
 PAGE = ROOT / "docs/plugins/mail.md"
@@ -18,16 +18,7 @@ PAGE = ROOT / "docs/plugins/mail.md"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with every file of the page in it."""
     monkeypatch.chdir(tmp_path)
-    for block in blocks(PAGE):
-        match block.info:
-            case ["python", name]:
-                path = tmp_path / name
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(block.text)
-            case ["toml"]:
-                (tmp_path / "chat.toml").write_text(block.text)
-            case other:
-                pytest.fail(f"{block}: nobody tries this block: {other}")
+    write_example(PAGE, tmp_path)
     return tmp_path
 
 

@@ -7,18 +7,14 @@ import pytest
 from chatserver.parts import FIELDS, ITEMS, OPTIONS
 from chatserver.service import contexts, history, message_data, values
 from chatserver.testing.running import running
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, write_files
 
 PAGE = ROOT / "docs/plugins/message-data.md"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for block in blocks(PAGE):
-        if block.language == "python":
-            path = tmp_path / block.info[1]
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+    write_files(PAGE, tmp_path)
     return tmp_path / "local"
 
 

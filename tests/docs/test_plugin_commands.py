@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, write_files
 
 PAGE = ROOT / "docs/plugins/commands.md"
 
@@ -16,11 +16,7 @@ PAGE = ROOT / "docs/plugins/commands.md"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with every file of the page in it."""
-    for block in blocks(PAGE):
-        if block.language == "python":
-            path = tmp_path / block.info[1]
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+    write_files(PAGE, tmp_path)
     return tmp_path
 
 

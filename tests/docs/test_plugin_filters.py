@@ -6,19 +6,14 @@ import pytest
 
 from chatserver import ChatError, ServerRole
 from chatserver.testing.running import Person, running
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, write_files
 
 PAGE = ROOT / "docs/plugins/filters.md"
 
 
 def written(folder: Path) -> dict[str, object]:
     """The settings for a server with the page's files."""
-    for block in blocks(PAGE):
-        if block.language == "python":
-            _, name = block.info
-            path = folder / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+    write_files(PAGE, folder)
     return {"plugins.folder": str(folder / "local")}
 
 

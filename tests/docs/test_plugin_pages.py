@@ -11,19 +11,14 @@ from tornado.websocket import websocket_connect
 
 from chatserver import ChatError
 from chatserver.testing.running import running
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, write_files
 
 PAGES = ROOT / "docs/plugins"
 
 
 def written(page: str, folder: Path) -> dict[str, object]:
     """The settings for a server with the page's files."""
-    for block in blocks(PAGES / page):
-        if block.language == "python":
-            _, name = block.info
-            path = folder / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+    write_files(PAGES / page, folder)
     return {"plugins.folder": str(folder / "local")}
 
 

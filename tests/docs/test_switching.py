@@ -5,17 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, write_files
 
 PAGE = ROOT / "docs/plugins/switching.md"
 
 
 def test_its_example_can_be_switched(tmp_path: Path) -> None:
-    for block in blocks(PAGE):
-        if len(block.info) == 2:
-            path = tmp_path / block.info[1]
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text)
+    write_files(PAGE, tmp_path)
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:pytest-tornasync"]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     done = subprocess.run(
