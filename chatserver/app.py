@@ -1,9 +1,10 @@
-"""The composition root: configuration, plugins, service, Tornado; start, drain, stop."""
+"""The composition root: configuration, plugins, service, Tornado; start, drain, stop.
+
+The process around a server, with its signals, is in `serving.py`.
+"""
 
 import asyncio
-import os
-import signal
-import sys
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from chatserver import logging
 from chatserver.blobs.jobs import blob_jobs
 from chatserver.blobs.plugin import PluginBlobs
 from chatserver.cluster import installation
@@ -22,10 +22,11 @@ from chatserver.cluster.jobs import Jobs
 from chatserver.cluster.leases import Leases, node_name
 from chatserver.cluster.nodes import Presentation
 from chatserver.cluster.timers import Timers
-from chatserver.cluster.workers.place import Place, of_worker
+from chatserver.cluster.workers.place import Place
 from chatserver.config import Config, Loaded
 from chatserver.delivery.notices import PluginsChanged
 from chatserver.errors import StartupError
+from chatserver.handover.listeners import Listeners
 from chatserver.hooks.calls import HookCalls
 from chatserver.hooks.context import Context
 from chatserver.hooks.expiring import ExpiringSpace
@@ -36,14 +37,9 @@ from chatserver.hooks.registering import Registry
 from chatserver.hooks.targets import BackupScheme
 from chatserver.hooks.types import GraphQLPart, Job
 from chatserver.interfaces import Store
-from chatserver.process.collector import Collector
-from chatserver.process.descriptors import UNKNOWN, raise_limit, warn_if_few
+from chatserver.process.descriptors import UNKNOWN
 from chatserver.process.folders import DataFolder
-from chatserver.process.running_config import noted
-from chatserver.process.stopping import LoopErrors, Stop
 from chatserver.process.store_note import Holding
-from chatserver.process.watchdog import Watchdog
-from chatserver.runtime.cancelling import cancel
 from chatserver.runtime.clock import SYSTEM, Clock
 from chatserver.runtime.measure import Measures
 from chatserver.service.plugin_messages import PluginMessages
@@ -53,13 +49,13 @@ from chatserver.switching.coordinator import Coordinator
 from chatserver.switching.engine import Engine
 from chatserver.switching.parts import parts
 from chatserver.switching.pluginset import Builder
-from chatserver.tracing.ids import name_traces, trace_id
+from chatserver.tracing.ids import trace_id
 from chatserver.tracing.store import traced_store
 from chatserver.version import __version__
 from chatserver.vitals import Vitals
 from chatserver.web.doors import Doors
 from chatserver.web.front import Front
-from chatserver.web.gate import SPARE_DESCRIPTORS, Gate
+from chatserver.web.gate import Gate
 from chatserver.web.listening import bind, bind_internal, front, tls
 
 if TYPE_CHECKING:
@@ -68,6 +64,8 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 20.0  # for open HTTP requests and sockets to end, after the drain
 CLOSE_SECONDS = 60.0  # for plugins and the store, after that; then the process is killed
+# For uploads and other requests to end while another process serves already: nobody waits for this one.
+LEAVE_SECONDS = 300.0
 # The interpreter's switch interval: a driver's thread gets the lock from the loop after this time. With
 # Python's default of 5 ms each batch, and each answer of the store, would wait that long.
 THREAD_SECONDS = 0.0005
@@ -76,16 +74,29 @@ THREAD_SECONDS = 0.0005
 class Server:
     """One node: everything between a configuration and an open port."""
 
-    def __init__(self, loaded: Loaded, place: Place | None = None, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        place: Place | None = None,
+        clock: Clock = SYSTEM,
+        before: Plugins | None = None,
+    ) -> None:
         """Load and check the plugins; opens nothing. Raises `StartupError`.
 
-        `place` is given for a worker, which inherits its sockets from its parent.
+        `place` is given for a worker, which inherits its sockets from its parent. `before` are the plugins
+        of an earlier server of this process, whose code is used again.
         """
         self._place, self._clock = place, clock
         self.config: Config = loaded.config
         self._data = Path(self.config.server.data).absolute()
         # A worker's folder is in that of all.
-        plugins = Plugins(self.config, self._data, shared=self._data.parent if place else None)
+        plugins = Plugins(
+            self.config,
+            self._data,
+            before,
+            self.config.plugins.enabled,
+            shared=self._data.parent if place else None,
+        )
         calls = plugins.calls()
         self.provided = Provided(calls)
         tracer = self.tracer = self.provided.tracer()
@@ -179,17 +190,22 @@ class Server:
         self._fronts: list[Front] = []
         self._port = 0  # set once it listens
         self.internal_port: int | None = None  # set once it listens for operators
+        self.keeps = True  # False once a store is open that keeps nothing
 
     @asynccontextmanager
-    async def opened(self, *, beside: bool = False) -> AsyncIterator["Server"]:
+    async def opened(
+        self, *, beside: bool = False, folder: DataFolder | None = None
+    ) -> AsyncIterator["Server"]:
         """Open the store and start the plugins; nothing listens yet.
 
-        With `beside`, also while a server runs on the same data folder, if the store allows it.
+        With `beside`, also while a server runs on the same data folder, if the store allows it. `folder` is
+        the data folder if the caller has locked it.
         """
         async with AsyncExitStack() as stack:  # undoes each step, even if undoing another fails
-            if not beside or self.store.is_private():
+            if folder is None and (not beside or self.store.is_private()):
                 stack.callback(DataFolder(self._data).close)
             holding = await self.holding()
+            self.keeps = holding is None or holding.is_lasting
             if holding is None and not beside:
                 self._warn_of_other_data()
             if beside or self.config.server.migrate == "by_command":
@@ -213,6 +229,11 @@ class Server:
                 stack.push_async_callback(self.coordinator.stop)
                 await self.coordinator.begin()
             yield self
+
+    @property
+    def data(self) -> Path:
+        """The data folder of this process."""
+        return self._data
 
     @property
     def store_plugin(self) -> str:
@@ -257,15 +278,17 @@ class Server:
         self._addresses_now = self.engine.open_doors(self._doors)
         self._tls = tls(self.config)
 
-    def listen(self, descriptors: int = UNKNOWN) -> int:
-        """Accept connections; returns the port. Raises `StartupError`."""
+    def listen(self, descriptors: int = UNKNOWN, listeners: Listeners | None = None) -> int:
+        """Accept connections; returns the port. Raises `StartupError`.
+
+        With `listeners`, at copies of these sockets, which stay open when the server stops.
+        """
         self.prepare(descriptors)
         gate, doors = self._gate, self._doors
         assert gate is not None and doors is not None
-        internal = bind_internal(self.config, shared=self._place is not None)
+        sockets, internal = self._sockets(listeners)
         public = front(self._addresses_now.public, gate, self._tls)
         doors.add(public)
-        sockets = self._place.listeners() if self._place else bind(self.config)
         public.add_sockets(sockets)
         self._fronts = [public]
         own = [self._place.own_listener()] if self._place else []
@@ -278,6 +301,17 @@ class Server:
         gate.heartbeat.start()
         self._port = sockets[0].getsockname()[1]
         return self._port
+
+    def _sockets(
+        self, listeners: Listeners | None
+    ) -> tuple[list[socket.socket], list[socket.socket]]:
+        """The sockets for clients, and those for operators."""
+        if self._place is not None:
+            return self._place.listeners(), self._place.internal_listeners()
+        if listeners is None:
+            return bind(self.config), bind_internal(self.config)
+        (public,), (internal,) = listeners.public, listeners.internal
+        return [each.dup() for each in public], [each.dup() for each in internal]
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -324,11 +358,21 @@ class Server:
         inner = "" if self.internal_port is None else f"{server.internal_host}:{self.internal_port}"
         return f"{server.host}:{self._port}", inner
 
-    async def drain(self) -> None:
-        """Move the clients away, finish the work under way, close the port."""
+    async def drain(self, leave: float | None = None, *, hurry: bool = True) -> None:
+        """Move the clients away, finish the work under way, close the port.
+
+        With `leave`, another process takes the connections from now on: requests that are here are answered
+        as usual, for at most so many seconds, and nobody is told that the server stops. Unless in a `hurry`,
+        clients without a request under way may send one more.
+        """
         if self._gate is None:
             return
-        self._gate.begin_draining()
+        if leave is None:
+            self._gate.begin_draining()
+        else:
+            for each in self._fronts:
+                each.stop()
+            self._gate.begin_leaving()
         self._presentation.drain()
         logger.info("draining {} connections", self.service.hub.connections())
         await self.service.hub.drain(self.config.server.drain_seconds, self._settled)
@@ -336,9 +380,12 @@ class Server:
         for each in self._fronts:
             each.stop()
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(STOP_SECONDS if leave is None else leave):
                 for each in self._fronts:
-                    await each.close_all_connections()
+                    if leave is None:
+                        await each.close_all_connections()
+                    else:
+                        await each.close_all_connections(leave, next_too=not hurry)
                 await self.service.hub.gone()
         except TimeoutError:
             logger.warning("{} connections are cut", self.service.hub.connections())
@@ -442,107 +489,4 @@ async def opened(loaded: Loaded) -> AsyncIterator[Server]:
         yield server
 
 
-def run(loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int:
-    """Serve until one of `stop_signals`, then drain; returns the exit status. Raises `StartupError`.
-
-    A worker (`place`) also ends, and drains, when its parent does.
-    """
-    if place is not None:
-        loaded = of_worker(loaded, place.number)
-    writer = logging.setup(loaded.config.logging, version=__version__)
-    descriptors = raise_limit()
-    if place is not None:
-        logger.configure(extra={"worker": place.number})  # on the console all are mixed
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(loaded, dev, place, descriptors))
-            if not runner.run(_end_all()):
-                writer.close()
-                os._exit(0)  # the runner would wait for them for ever
-    finally:
-        Stop.ended()
-        writer.close()
-    return 0
-
-
-async def _serve(loaded: Loaded, dev: bool, place: Place | None, descriptors: int) -> None:
-    LoopErrors().watch()
-    stop = Stop(loaded.config.server.drain_seconds + STOP_SECONDS + CLOSE_SECONDS)
-    stop.watch(stop_signals())
-    loop = asyncio.get_running_loop()
-    if place is not None:
-        loop.add_reader(place.parent, stop.now)
-    warn_if_few(descriptors, loaded.config.limits, SPARE_DESCRIPTORS)
-    server = Server(loaded, place)
-    if server.tracer is not None:
-        name_traces(server.tracer)
-    async with server.opened():
-        watchdog = Watchdog(server.measures, server.plugin_packages())
-        port = server.listen(descriptors)
-        heartbeats = place.heartbeats() if place else None
-        if heartbeats is not None:
-            heartbeats.serve()
-        watchdog.start()
-        collector = Collector()
-        collector.start()
-        sys.setswitchinterval(THREAD_SECONDS)
-        host = loaded.config.server.host
-        logger.info("chatserver {} serves http://{}:{}", __version__, host, port)
-        if server.internal_port is not None:
-            inner = loaded.config.server.internal_host
-            logger.info(
-                "metrics and details of health at http://{}:{}", inner, server.internal_port
-            )
-        warn_of_trial(server.store, dev)
-        if dev:
-            logger.info("this is a development server: open http://localhost:{} and sign up", port)
-        async with server.working():
-            with noted(loaded):
-                await stop.wait()
-            if heartbeats is not None:
-                await heartbeats.drain()
-                heartbeats.close()
-        if place is not None:
-            loop.remove_reader(place.parent)
-        watchdog.stop()
-        collector.stop()
-        await server.drain()
-    logger.info("stopped")
-
-
-def warn_of_trial(store: Store, dev: bool) -> None:
-    """Warn of a store that is only for trying out, unless this is a development server."""
-    for_trial = getattr(store, "for_trial", None)
-    if not dev and for_trial is not None and (why := for_trial()):
-        logger.warning("the store is for trying out: {}", why)
-
-
-async def _end_all() -> bool:
-    """Cancel all remaining tasks; False if some do not end."""
-    left = await cancel(asyncio.all_tasks() - {asyncio.current_task()})
-    for task in left:
-        logger.error("left behind: {}", task.get_name())
-    return not left
-
-
-def stop_signals() -> list[signal.Signals]:
-    """The signals that stop a server in order, also that of a closing terminal except under `nohup`."""
-    found = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        found.append(signal.SIGHUP)
-    return found
-
-
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    """uvloop if it is installed; it halves the loop's overhead for each system call."""
-    if sys.platform == "win32":
-        return None
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: type[asyncio.AbstractEventLoop] = uvloop.Loop
-    return factory
-
-
-__all__ = ["Server", "opened", "run", "stop_signals"]
+__all__ = ["Server", "opened"]

@@ -13,6 +13,7 @@ from chatserver.cluster.consumers import State
 from chatserver.cluster.consumers.records import DeadLetter
 from chatserver.cluster.timers import TimerState
 from chatserver.cluster.timers.records import DeadTimer
+from chatserver.handover.restarting import Restarted
 from chatserver.hooks.loading import PluginRow
 from chatserver.model import User
 from chatserver.probe.outcome import Outcome
@@ -28,6 +29,7 @@ OBJECT, LINES, LIST = "one object", "one object a line", "one list of objects"
 # What each command prints with --json.
 SHAPES: dict[str, tuple[str, type]] = {
     "check": (OBJECT, shapes.Checked),
+    "restart": (OBJECT, Restarted),
     "status": (OBJECT, Status),
     "config": (LINES, shapes.SettingShown),
     "plugins": (LIST, PluginRow),

@@ -12,7 +12,19 @@ from chatserver.errors import ChatError, StartupError, StoreUnavailable
 from chatserver.version import __version__
 
 COMMANDS = (
-    *("dev", "serve", "check", "status", "config", "plugins", "plugin", "user", "jobs", "migrate"),
+    *(
+        "dev",
+        "serve",
+        "restart",
+        "check",
+        "status",
+        "config",
+        "plugins",
+        "plugin",
+        "user",
+        "jobs",
+        "migrate",
+    ),
     *("backup", "restore", "drill", "export", "import", "move", "blobs"),
     *("consumers", "timers", "probe"),
     *("upgrade-check", "support-bundle", "completion"),

@@ -64,7 +64,7 @@ def served(loaded: Loaded, reload: bool) -> int:
         from chatserver.cli.reload import run_reloading
 
         return run_reloading(loaded)
-    from chatserver.app import run
+    from chatserver.serving import run
 
     return run(loaded, dev=True)
 

@@ -53,7 +53,7 @@ class Watcher:
 
 
 def run_reloading(loaded: Loaded) -> int:
-    """Like `app.run`, but restarts whenever the code changes and compiles.
+    """Like `serving.run`, but restarts whenever the code changes and compiles.
 
     A failed restart waits for the next change; a failed first start ends the process as usual.
     """
@@ -69,7 +69,7 @@ def run_reloading(loaded: Loaded) -> int:
                 return
 
     try:
-        from chatserver.app import run
+        from chatserver.serving import run
 
         threading.Thread(target=watch, name="reload", daemon=True).start()
         status: int = run(loaded, dev=True)

@@ -26,20 +26,26 @@ def command(
 ) -> None:
     """Run the server until it is told to stop (SIGTERM drains).
 
+    `chatserver restart`, or SIGUSR2, replaces the process by a new one without a gap.
+
     \b
     chatserver serve -c production
     chatserver serve -c /etc/chatserver/chat.toml --port 8080
     chatserver serve -c production --workers 4
     CHATSERVER_PLUGIN__MONGO__URI=mongodb://db chatserver serve -c production
     """
-    loaded = load_configuration(source, overrides, host=host, port=port)
-    from chatserver.cluster.workers.place import place_of_this_process
+    from chatserver.cluster.workers import place as places
+    from chatserver.handover import predecessor as handover
 
-    place = place_of_this_process()
-    if workers > 1 and place is None:
-        from chatserver.cluster.workers.parent import run_workers
+    place = places.place_of_this_process()
+    with handover.reporting() as predecessor, places.reporting(place):
+        loaded = load_configuration(source, overrides, host=host, port=port)
+        if workers > 1 and place is None:
+            from chatserver.cluster.workers.parent import run_workers
 
-        ctx.exit(run_workers(loaded, workers))
-    from chatserver.app import run
+            status = run_workers(loaded, workers, predecessor)
+        else:
+            from chatserver.serving import run
 
-    ctx.exit(run(loaded, place=place))
+            status = run(loaded, place=place, predecessor=predecessor)
+    ctx.exit(status)

@@ -74,6 +74,14 @@ class LogFile(RotatingFileHandler):
             os.fchmod(file, FILE_MODE)
         return os.fdopen(file, "a", encoding=self.encoding)
 
+    def doRollover(self) -> None:
+        """Rename the file, or only open the new one if another process has renamed it: two write during a restart."""
+        if self.stream is None or _is_named(self.stream, self.baseFilename):
+            super().doRollover()
+        else:
+            self.stream.close()
+            self.stream = self._open()
+
     def write(self, line: str) -> None:
         self.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))
 
@@ -81,6 +89,14 @@ class LogFile(RotatingFileHandler):
         if not self._failing:
             self._failing = True
             print(f"chatserver: {self.baseFilename}: {sys.exc_info()[1]}", file=sys.stderr)
+
+
+def _is_named(file: TextIOWrapper, name: str) -> bool:
+    """Whether the open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), Path(name).stat())
+    except FileNotFoundError:
+        return False
 
 
 class Writer:

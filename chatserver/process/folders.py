@@ -62,8 +62,15 @@ class DataFolder:
     The lock is held as long as this object is open, and ends with the process.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: int | None = None) -> None:
+        """`lock` is the file of the lock, inherited from a process that holds it.
+
+        Raises `FolderInUse`, `StartupError`.
+        """
         self.path = path
+        if lock is not None:
+            self._lock = lock
+            return
         try:
             path.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._lock = os.open(path / "lock", _OPEN, 0o600)
@@ -78,9 +85,17 @@ class DataFolder:
             raise FolderInUse(
                 f"server.data: {path} is in use by another server (process {holder or '?'})"
             ) from error
-        with contextlib.suppress(OSError):  # on a full disk the holder's process id is not noted
+        self.note()
+
+    def note(self) -> None:
+        """Note in the file of the lock that this process holds it."""
+        with contextlib.suppress(OSError):  # on a full disk it is not noted
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+
+    def fileno(self) -> int:
+        """The file of the lock, for a process that inherits it."""
+        return self._lock
 
     def close(self) -> None:
         os.close(self._lock)

@@ -22,20 +22,23 @@ NOTE = "running.json"
 def noted(loaded: Loaded) -> Iterator[None]:
     """Note the configuration in effect while the block runs. A full disk is only logged."""
     path = Path(loaded.config.server.data).absolute() / NOTE
+    made: os.stat_result | None = None
     rows = effective(loaded, plugin_settings(loaded.config))
     note_version(path.parent)
     try:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            made = os.fstat(descriptor)
             file.write(msgspec.json.encode(rows, enc_hook=str))  # texts as they are
     except OSError as error:
         logger.warning("cannot write {}: {}", path, error.strerror)
     try:
         yield
     finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        with suppress(OSError):  # a process that takes over has put its own note in its place
+            if made is None or os.path.samestat(made, path.stat()):
+                path.unlink()
 
 
 def read_running(folder: Path) -> list[SettingRow] | None:

@@ -22,7 +22,8 @@ class Stop:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._event = asyncio.Event()
+        self._event, self._asked = asyncio.Event(), asyncio.Event()
+        self.replaced = False  # another process takes over, so this one leaves
         self._ballast: bytearray | None = bytearray(BALLAST)
 
     def watch(self, signals: list[signal.Signals]) -> None:
@@ -33,18 +34,33 @@ class Stop:
 
     def now(self) -> None:
         """Request the stop. Further calls have no effect."""
-        if self._ballast is not None:
-            self._ballast = None
-            if hasattr(signal, "alarm"):
-                signal.alarm(math.ceil(self._seconds))
+        self._begin(self._seconds)
         try:
             self._event.set()
+            self._asked.set()
         except MemoryError:
             asyncio.get_running_loop().call_later(0.1, self.now)
 
+    def leave(self, seconds: float) -> None:
+        """Stop because another process takes over, within at most so many seconds."""
+        if not self._event.is_set():
+            self.replaced = True
+            self._begin(seconds)
+            self._event.set()
+
+    def _begin(self, seconds: float) -> None:
+        if self._ballast is not None:
+            self._ballast = None
+            if hasattr(signal, "alarm"):
+                signal.alarm(math.ceil(seconds))
+
     async def wait(self) -> None:
-        """Wait until a stop is requested."""
+        """Wait until a stop is requested, or `leave` is called."""
         await self._event.wait()
+
+    async def asked(self) -> None:
+        """Wait until a stop is requested."""
+        await self._asked.wait()
 
     @staticmethod
     def ended() -> None:

@@ -20,7 +20,7 @@ class Holding:
     def __init__(self, folder: Path, plugin: str) -> None:
         self._folder, self._plugin = folder, plugin
         self._note = folder / NOTE
-        self._lasting = False
+        self.is_lasting = False
 
     def holder(self, config: Config) -> str:
         """The plugin whose data the folder holds, "" if none. Raises `StartupError`."""
@@ -35,8 +35,8 @@ class Holding:
         """Raises `StartupError` if the folder holds another store's data. Call it before `store.open`."""
         holder = self.holder(config)
         own = holder == self._plugin or _filled(self._folder / self._plugin)
-        self._lasting = own or bool(await store.plan())  # a store in memory plans no steps
-        if not self._lasting:
+        self.is_lasting = own or bool(await store.plan())  # a store in memory plans no steps
+        if not self.is_lasting:
             return
         if holder not in ("", self._plugin):
             raise StartupError(
@@ -50,7 +50,7 @@ class Holding:
 
     def note(self) -> None:
         """Note this plugin as the folder's store. Call it once the store is open."""
-        if self._lasting:
+        if self.is_lasting:
             self._write(self._plugin)
 
     def _found(self, config: Config) -> str:

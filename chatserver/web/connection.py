@@ -97,7 +97,8 @@ class Connection(HTTP1Connection):
         headers: HTTPHeaders,
         chunk: bytes | None = None,
     ) -> "asyncio.Future[None]":
-        if not self._goes_on():
+        is_upgrade = isinstance(start_line, ResponseStartLine) and start_line.code == 101
+        if not self._goes_on() or (self.serving.leaves and not is_upgrade):
             self._disconnect_on_finish = True
         return super().write_headers(start_line, headers, chunk)
 
@@ -205,8 +206,18 @@ class Serving(HTTP1ServerConnection):
             self._counted = True
             self._gate.visitors.enter(self.address)
 
-    def finish_up(self) -> None:
-        """Finish the request under way and serve no further one."""
+    @property
+    def leaves(self) -> bool:
+        """Whether the client has to go to the process that takes over."""
+        return self._gate.leaving
+
+    def finish_up(self, *, next_too: bool = False) -> None:
+        """Finish the request under way and serve no further one.
+
+        With `next_too` one more request is answered, which closes the connection, as the server is leaving.
+        """
+        if next_too:
+            return
         self._stops = True
         if self._waits:
             self.stream.close()

@@ -116,13 +116,19 @@ class Front(HTTPServer):
             self._looking.cancel()
             self._looking = None
 
-    async def close_all_connections(self) -> None:
-        """Wait at most FINISH_SECONDS for answers under way, then close all connections."""
+    async def close_all_connections(
+        self, seconds: float = FINISH_SECONDS, *, next_too: bool = False
+    ) -> None:
+        """Wait at most `seconds` for answers under way, then close all connections.
+
+        With `next_too`, a connection without a request under way stays until its next request is answered,
+        or the time for a header is over.
+        """
         left = [cast(Serving, serving) for serving in self._connections]
         for serving in left:
-            serving.finish_up()
+            serving.finish_up(next_too=next_too)
         if left:
-            await asyncio.wait([each.requests for each in left], timeout=FINISH_SECONDS)
+            await asyncio.wait([each.requests for each in left], timeout=seconds)
         for serving in left:
             serving.stream.close()
         for task in [*self._refusing]:

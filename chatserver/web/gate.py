@@ -76,6 +76,7 @@ class Gate:
         self._descriptors = max(descriptors - SPARE_DESCRIPTORS, descriptors // 2)
         self.heartbeat = Heartbeat(config.limits.heartbeat_seconds)
         self.draining = False
+        self.leaving = False  # another process takes new connections at the same port
         self.takes_connections = "connections" in config.server.roles
         self.started = time.monotonic()
         self.http_seconds = measures.histogram(
@@ -114,6 +115,7 @@ class Gate:
         return (
             self.takes_connections
             and not self.draining
+            and not self.leaving
             and not self.config.logging.access
             and self.tracer is None
             and limits.history_page >= NEWEST_PAGE
@@ -147,6 +149,10 @@ class Gate:
     def begin_draining(self) -> None:
         """Take no further connections, as the server stops."""
         self.draining = True
+
+    def begin_leaving(self) -> None:
+        """Answer each connection once more, and close it, as another process takes the new ones."""
+        self.leaving = True
 
     def enter(self, address: str) -> None:
         network = address_network(address)

@@ -28,12 +28,14 @@ def bind(config: Config, port: int | None = None, *, shared: bool = False) -> li
     return _bind("server.port", config.server.host, number, shared)
 
 
-def bind_internal(config: Config, *, shared: bool = False) -> list[socket.socket]:
-    """Listen for operators, if the configuration says so. Raises `StartupError`."""
-    port = config.server.internal_port
-    if port < 0:
+def bind_internal(
+    config: Config, port: int | None = None, *, shared: bool = False
+) -> list[socket.socket]:
+    """Listen for operators, if the configuration says so; see `bind`. Raises `StartupError`."""
+    if config.server.internal_port < 0:
         return []
-    return _bind("server.internal_port", config.server.internal_host, port, shared)
+    number = config.server.internal_port if port is None else port
+    return _bind("server.internal_port", config.server.internal_host, number, shared)
 
 
 def _bind(setting: str, host: str, port: int, shared: bool) -> list[socket.socket]:

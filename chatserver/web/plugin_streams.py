@@ -12,6 +12,8 @@ from chatserver.errors import ChatError
 from chatserver.web.base import BaseHandler
 from chatserver.web.connection import Connection
 
+LATE_SECONDS = 0.5  # for a stream that begins while its process leaves
+
 
 class Gone(Exception):
     """The client is gone, or was cut off because it does not read."""
@@ -47,6 +49,8 @@ class Stream:
         self._gate.enter(address)
         connections.add(self)
         self._task = asyncio.create_task(self._send())
+        if self._gate.leaving:  # too late to be among those that are sent away
+            asyncio.get_running_loop().call_later(LATE_SECONDS, self.end)
         try:
             await asyncio.wait([self._task])
         finally:

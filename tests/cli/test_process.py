@@ -24,8 +24,8 @@ def run(loaded, *, dev):
         time.sleep(0.01)
     print("end", flush=True)
     return 0
-sys.modules["chatserver.app"] = app = ModuleType("chatserver.app")
-app.run = run
+sys.modules["chatserver.serving"] = serving = ModuleType("chatserver.serving")
+serving.run = run
 from chatserver.cli import main
 main(["dev", "--set", "plugins.folder=local", "-c", "chat.toml"])
 """

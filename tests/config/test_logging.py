@@ -230,6 +230,17 @@ def test_auto_is_json_where_there_is_no_terminal(start: Start) -> None:
     assert json.loads(console.getvalue())["message"] == "x"
 
 
+def test_a_file_that_another_process_has_renamed_is_not_renamed_again(tmp_path: Path) -> None:
+    old, new = (LogFile(tmp_path / "a.log", size=40, keep=2) for _ in range(2))
+    old.write("a" * 30)
+    new.write("b" * 30)  # renames the file in which the other still writes
+    old.write("c" * 30)
+    old.close()
+    new.close()
+    assert (tmp_path / "a.log").read_text() == f"{'b' * 30}\n{'c' * 30}\n"
+    assert (tmp_path / "a.log.1").read_text() == f"{'a' * 30}\n"
+
+
 def test_files_are_rotated_and_only_so_many_kept(tmp_path: Path) -> None:
     file = LogFile(tmp_path / "a.log", size=100, keep=2)
     for number in range(20):

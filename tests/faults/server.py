@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import psutil
@@ -64,7 +64,7 @@ class ChatServer:
         }
         self._process: psutil.Popen | None = None
 
-    def __enter__(self) -> "ChatServer":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

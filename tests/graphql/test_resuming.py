@@ -138,8 +138,8 @@ async def test_events_before_the_first_delivery_survive_a_lost_connection(
 
 
 def keep(server: ChatServer, copy: Path) -> None:
-    """Copy its data, but for the socket that a killed server leaves."""
-    ignore = shutil.ignore_patterns("control.sock")
+    """Copy its data, but for the sockets that a killed server leaves."""
+    ignore = shutil.ignore_patterns("*.sock")
     shutil.copytree(server.folder / "data", copy, ignore=ignore)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chatserver.app import stop_signals
+from chatserver.serving import stop_signals
 from tests.faults import trial
 from tests.faults.fleet import Fleet
 from tests.faults.raw import Guest

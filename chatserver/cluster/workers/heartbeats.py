@@ -1,4 +1,7 @@
-"""Heartbeats of a worker to its parent over a pipe: one a second while it serves, one when it drains."""
+"""Heartbeats of a worker to its parent over a pipe: one a second while it serves, one when it drains.
+
+A worker that refuses to start sends the reason instead.
+"""
 
 import asyncio
 import os
@@ -10,6 +13,8 @@ from loguru import logger
 BEAT_SECONDS = 1.0
 SILENT_BEATS = 4  # without a heartbeat, after which a worker counts as stalled
 SERVES, DRAINS = b"1", b"0"
+REFUSED = b"!"  # the reason follows
+MOST_BYTES = 2000  # of a reason, so that a pipe takes it as a whole
 STEER_SECONDS = 0.25  # time for the parent to direct new connections to other workers
 
 
@@ -60,6 +65,7 @@ class HeartbeatMonitor:
         self._worker, self._changed = worker, changed
         self._last = b""
         self._missed = 0  # number of our beats since the last heartbeat
+        self.refusal = ""  # the reason why it refuses to start
         self._pipe, self.worker_end = os.pipe()
         os.set_blocking(self._pipe, False)
         asyncio.get_running_loop().add_reader(self._pipe, self._hear)
@@ -106,5 +112,8 @@ class HeartbeatMonitor:
             return True
         if self._missed >= SILENT_BEATS and received:
             logger.info("worker {} runs again", self._worker)
+        if received.startswith(REFUSED):
+            self.refusal = received[1:].decode(errors="replace")
+            return True
         self._last, self._missed = received[-1:] or self._last, 0
         return bool(received)

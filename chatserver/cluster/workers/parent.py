@@ -7,26 +7,33 @@ connections wait while a worker restarts and are not refused.
 import asyncio
 import os
 import signal
-import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from loguru import logger
 
 from chatserver import logging
-from chatserver.app import STOP_SECONDS, Server, stop_signals
+from chatserver.app import CLOSE_SECONDS, LEAVE_SECONDS, STOP_SECONDS, Server
 from chatserver.cluster.workers.heartbeats import BEAT_SECONDS, HeartbeatMonitor
-from chatserver.cluster.workers.place import VARIABLE, Place
+from chatserver.cluster.workers.place import VARIABLE, Place, folder_of
 from chatserver.cluster.workers.steering import Steering
 from chatserver.config import Config, Loaded
 from chatserver.errors import StartupError
+from chatserver.handover.bequest import Bequest
+from chatserver.handover.listeners import Listeners
+from chatserver.handover.predecessor import Predecessor
+from chatserver.handover.restarting import Restarting
+from chatserver.handover.systemd import notify
 from chatserver.process.folders import DataFolder
+from chatserver.process.own_command import own_command
+from chatserver.process.stopping import Stop
+from chatserver.runtime.cancelling import cancel
+from chatserver.serving import stop_signals
 from chatserver.version import __version__
-from chatserver.web.listening import bind, bind_internal, bind_own
 
 RETRY_SECONDS = 0.2  # before a worker that has ended is restarted …
 LONGEST_RETRY_SECONDS = 5.0  # … and at most, if it ends again and again
@@ -40,13 +47,15 @@ class Worker:
     def __init__(self, place: Place, command: Sequence[str]) -> None:
         self.number = place.number
         self._command = command
-        self._files = (*place.sockets, place.own, place.parent)
+        self._files = (*place.sockets, *place.internal, place.own, place.parent, place.lock)
         self._place = place
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._monitor: HeartbeatMonitor | None = None  # of the present process
         # Called when `takes_connections` may have changed.
         self.changed: Callable[[], None] = lambda: None
+        self.served = asyncio.Event()  # set once it has served
+        self.refusal = ""  # the reason why it refused to start
 
     @property
     def takes_connections(self) -> bool:
@@ -65,7 +74,7 @@ class Worker:
             status, has_served = await self._live()
             if self._stopping.is_set():
                 # The signal may have come before its handler was set; then there was nothing to drain.
-                return 0 if status == -signal.SIGTERM else status
+                return 0 if status in (-signal.SIGTERM, -signal.SIGUSR2) else status
             if first and status > 0 and not has_served:
                 return status  # the worker has logged the reason
             first = False
@@ -83,7 +92,7 @@ class Worker:
 
     async def _live(self) -> tuple[int, bool]:
         """Run one process to its end; returns its exit status, and whether it has served."""
-        monitor = self._monitor = HeartbeatMonitor(self.number, lambda: self.changed())
+        monitor = self._monitor = HeartbeatMonitor(self.number, self._heard)
         status = 1
         try:
             try:
@@ -98,6 +107,7 @@ class Worker:
         finally:
             monitor.close()
             self._monitor = None
+            self.refusal = monitor.refusal
             self.changed()
         return status, monitor.has_served
 
@@ -109,10 +119,15 @@ class Worker:
             env=os.environ | {VARIABLE: place.decode()},
         )
 
-    def stop(self) -> None:
-        """Let the worker drain, and do not restart it."""
+    def _heard(self) -> None:
+        if self.takes_connections:
+            self.served.set()
+        self.changed()
+
+    def stop(self, *, leave: bool = False) -> None:
+        """Let the worker drain, and do not restart it. It may `leave` slowly if another has its place."""
         self._stopping.set()
-        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGUSR2 if leave else signal.SIGTERM)
 
     def kill(self) -> None:
         logger.warning("worker {} did not stop in time and is killed", self.number)
@@ -126,16 +141,17 @@ class Worker:
                 os.kill(self._process.pid, number)
 
 
-def run_workers(loaded: Loaded, count: int) -> int:
-    """Serve with `count` workers until told to stop; returns the exit status. Raises `StartupError`."""
+def run_workers(loaded: Loaded, count: int, predecessor: Predecessor | None = None) -> int:
+    """Serve with `count` workers until told to stop; returns the exit status. Raises `StartupError`.
+
+    With a `predecessor`, they take over from its workers.
+    """
     writer = logging.setup(loaded.config.logging, version=__version__)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # until it can be replaced
     try:
         check_shared(loaded)
-        folder = DataFolder(Path(loaded.config.server.data).absolute())
-        try:
-            return asyncio.run(_serve(loaded.config, count))
-        finally:
-            folder.close()
+        data = Path(loaded.config.server.data).absolute()
+        return asyncio.run(_serve(loaded.config, data, count, predecessor))
     finally:
         writer.close()
 
@@ -153,59 +169,137 @@ def check_shared(loaded: Loaded) -> None:
         logger.warning("workers without a bus see each other's events up to {} s late", seconds)
 
 
-async def _serve(config: Config, count: int) -> int:
-    shared, own = _listen(config, count)
-    alive, parent = os.pipe()
-    places = [
-        Place(
-            number,
-            tuple(each.getsockname()[1] for each in own),
-            tuple(each.fileno() for each in mine),
-            its_own.fileno(),
-            alive,
-        )
-        for number, (mine, its_own) in enumerate(zip(shared, own, strict=True), 1)
+async def _serve(config: Config, data: Path, count: int, predecessor: Predecessor | None) -> int:
+    bequest = None
+    with ExitStack() as stack:
+        if predecessor is not None:
+            bequest = predecessor.bequest
+            await predecessor.built()
+        folder = predecessor.folder(data) if predecessor else DataFolder(data)
+        stack.callback(folder.close)
+        folders = _folders(data, count, bequest)
+        for each in folders:
+            stack.callback(each.close)
+        listeners = Listeners(config, count, bequest)
+        stack.callback(listeners.close)
+        alive, parent = os.pipe()
+        stack.callback(os.close, alive)
+        stack.callback(os.close, parent)
+        workers = _workers(listeners, folders, alive)
+        locks = [each.fileno() for each in folders]
+        given = listeners.handed_over(str(data), folder.fileno(), locks)
+        sockets = [
+            [*public, *internal]
+            for public, internal in zip(listeners.public, listeners.internal, strict=True)
+        ]
+        steering = Steering(sockets, inherited=bequest is not None)
+        parting = Parting(Restarting(data, in_turn=False), given, folder, predecessor)
+        return await watch(workers, config.server.drain_seconds, steering, parting)
+
+
+def _folders(data: Path, count: int, bequest: Bequest | None) -> list[DataFolder]:
+    """The locked data folder of each worker."""
+    inherited: dict[int, int] = {}
+    if bequest is not None and bequest.data == str(data):
+        inherited = dict(enumerate(bequest.locks, 1))
+    return [
+        DataFolder(folder_of(data, number), inherited.get(number)) for number in range(1, count + 1)
     ]
-    workers = [Worker(place, [sys.executable, *sys.orig_argv[1:]]) for place in places]
-    try:
-        stop_seconds = config.server.drain_seconds + STOP_SECONDS + GRACE_SECONDS
-        return await watch(workers, stop_seconds, Steering(shared))
-    finally:
-        os.close(parent)
-        os.close(alive)
-        for each in (*own, *(each for mine in shared for each in mine)):
-            each.close()
 
 
-def _listen(config: Config, count: int) -> tuple[list[list[socket.socket]], list[socket.socket]]:
-    """Each worker's list of sockets for clients, and each worker's own socket."""
-    # First bound unshared, as shared sockets would not notice another server at the port.
-    for each in (*bind(config), *bind_internal(config)):
-        each.close()
-    shared = [bind(config, shared=True)]
-    port = shared[0][0].getsockname()[1]
-    shared += [bind(config, port, shared=True) for _ in range(count - 1)]
-    return shared, [bind_own() for _ in range(count)]
+def _workers(listeners: Listeners, folders: Sequence[DataFolder], alive: int) -> list[Worker]:
+    ports = tuple(each.getsockname()[1] for each in listeners.own)
+    groups = zip(listeners.public, listeners.internal, listeners.own, folders, strict=True)
+    return [
+        Worker(
+            Place(
+                number,
+                ports,
+                tuple(each.fileno() for each in public),
+                tuple(each.fileno() for each in internal),
+                own.fileno(),
+                alive,
+                folder.fileno(),
+            ),
+            own_command(),
+        )
+        for number, (public, internal, own, folder) in enumerate(groups, 1)
+    ]
 
 
-async def watch(workers: Sequence[Worker], stop_seconds: float, steering: Steering) -> int:
+class Parting(NamedTuple):
+    """The parent among the processes that replace each other."""
+
+    restarting: Restarting
+    bequest: Bequest
+    folder: DataFolder
+    predecessor: Predecessor | None
+
+
+async def watch(
+    workers: Sequence[Worker], drain_seconds: float, steering: Steering, parting: Parting
+) -> int:
     """Run all workers until told to stop, or until one refuses to start; returns the exit status."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in stop_signals():
-        loop.add_signal_handler(number, stop.set)
-    steered = asyncio.create_task(_steer(workers, steering))
+    stop_seconds = drain_seconds + STOP_SECONDS + GRACE_SECONDS
+    leave_seconds = drain_seconds + LEAVE_SECONDS + GRACE_SECONDS
+    stop = Stop(stop_seconds + CLOSE_SECONDS)
+    stop.watch(stop_signals())
+    restarting, predecessor = parting.restarting, parting.predecessor
+    steered: list[asyncio.Task[None]] = []
+
+    def steer() -> None:
+        if not stop.replaced:
+            steered.append(asyncio.create_task(_steer(workers, steering)))
+
+    async def own() -> None:
+        """The data folder and the port are this process's."""
+        parting.folder.note()
+        await restarting.listen()
+        steer()
+        notify("READY=1")
+
+    def leave() -> None:
+        """Direct no connections any more, at once, as another process does."""
+        for each in steered:
+            each.cancel()
+        for worker in workers:
+            worker.changed = lambda: None
+        stop.leave(leave_seconds + CLOSE_SECONDS)
+
+    async def all_serve() -> None:
+        for worker in workers:
+            await worker.served.wait()
+        restarting.serve(parting.bequest, leave)
+        if predecessor is not None:
+            await predecessor.serves(own, stop.now)
+        else:
+            notify("READY=1")
+
+    if predecessor is None:
+        parting.folder.note()
+        await restarting.listen()
+        steer()
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    stopped = asyncio.create_task(stop.wait())
+    ready, stopped = asyncio.create_task(all_serve()), asyncio.create_task(stop.wait())
     await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
+    if not stop.replaced:
+        notify("STOPPING=1")
     for worker in workers:
-        worker.stop()
-    _, late = await asyncio.wait(running, timeout=stop_seconds)
+        worker.stop(leave=stop.replaced)
+    _, late = await asyncio.wait(running, timeout=leave_seconds if stop.replaced else stop_seconds)
     for worker, task in zip(workers, running, strict=True):
         if task in late:
             worker.kill()
     statuses = await asyncio.gather(*running)
-    steered.cancel()
+    Stop.ended()
+    await restarting.left(stop)
+    await restarting.end()
+    await cancel([*steered, ready, stopped])
+    if predecessor is not None:
+        refused = [f"worker {each.number}: {each.refusal}" for each in workers if each.refusal]
+        if refused:
+            predecessor.failed(refused[0])
+        await predecessor.end()
     return next((abs(status) for status in statuses if status), 0)
 
 

@@ -21,11 +21,16 @@ LOAD, MODULO, JUMP_IF_EQUAL, RETURN = 0x20, 0x94, 0x15, 0x06
 class Steering:
     """The sockets of all workers: at each address one for each worker, in their order."""
 
-    def __init__(self, sockets: Sequence[Sequence[socket.socket]]) -> None:
-        """`sockets` of each worker, in the order of binding, by which the kernel numbers them."""
+    def __init__(
+        self, sockets: Sequence[Sequence[socket.socket]], *, inherited: bool = False
+    ) -> None:
+        """`sockets` of each worker, in the order of binding, by which the kernel numbers them.
+
+        If they are `inherited`, another process may have directed the kernel before.
+        """
         self._groups = list(sockets[0])
         self._everybody = list(range(len(sockets)))
-        self._now = self._everybody
+        self._now = [] if inherited else self._everybody
 
     def to(self, places: Sequence[int]) -> None:
         """Direct new connections to these workers, counted from 0; to all if the list is empty."""

@@ -68,7 +68,7 @@ class Upgrade(BaseHandler, WebSocketHandler):
 
     def is_admitted(self) -> bool:
         """Whether the connection may stay; closes it while the server stops, and beyond the limits."""
-        if self.gate.draining:
+        if self.gate.draining or self.gate.leaving:
             self.transport.close(CLOSE_DRAINING, "the server is restarting")
         elif not self.gate.has_room(self.address):
             self.transport.close(CLOSE_CONNECTIONS, "too many connections")

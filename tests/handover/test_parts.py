@@ -1,0 +1,103 @@
+"""The parts of a handover by themselves: files that pass on, and the command of the new process."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chatserver.config import Config, ServerConfig
+from chatserver.errors import FolderInUse
+from chatserver.handover.listeners import Listeners
+from chatserver.process.folders import DataFolder
+from chatserver.process.own_command import own_command
+from tests.servers import free_port
+
+
+def config(port: int, internal: int = -1) -> Config:
+    return Config(server=ServerConfig(port=port, internal_port=internal))
+
+
+def inherited(listeners: Listeners) -> Listeners:
+    """What a process with the same configuration makes of its inheritance; files as after a fork."""
+    bequest = listeners.handed_over("/data", -1)
+
+    def copies(groups: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(os.dup(number) for number in group) for group in groups)
+
+    given = msgspec.structs.replace(
+        bequest,
+        public=copies(bequest.public),
+        internal=copies(bequest.internal),
+        own=copies((bequest.own,))[0],
+    )
+    workers = len(listeners.own)
+    (host, port), (_, internal) = listeners.public_at, listeners.internal_at
+    assert host == "127.0.0.1"
+    return Listeners(config(port, internal), workers, given)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_connection_that_waits_is_taken_by_the_new_process(workers: int) -> None:
+    old = Listeners(config(free_port(), free_port()), workers)
+    new = inherited(old)
+    addresses = [
+        group[0].getsockname() for group in (old.public[0], old.internal[0], old.own[:1]) if group
+    ]
+    clients = [socket.create_connection(address) for address in addresses]
+    old.close()
+    taken = []
+    for group in (*new.public, *new.internal, new.own):
+        for each in group:
+            each.setblocking(False)
+            try:
+                taken.append(each.accept()[0])
+            except BlockingIOError:
+                continue
+    assert {each.getpeername() for each in taken} == {each.getsockname() for each in clients}
+    for each in (*taken, *clients):
+        each.close()
+    new.close()
+
+
+def test_another_port_is_opened_anew_and_the_old_one_closed() -> None:
+    before, after = free_port(), free_port()
+    old = Listeners(config(before))
+    bequest = old.handed_over("/data", -1)
+    given = msgspec.structs.replace(bequest, public=((os.dup(bequest.public[0][0]),),))
+    new = Listeners(config(after), bequest=given)
+    old.close()
+    assert [each.getsockname()[1] for each in new.public[0]] == [after]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", before))
+    new.close()
+
+
+def test_the_lock_of_the_data_folder_is_held_in_between(tmp_path: Path) -> None:
+    old = DataFolder(tmp_path)
+    new = DataFolder(tmp_path, os.dup(old.fileno()))
+    old.close()
+    with pytest.raises(FolderInUse):
+        DataFolder(tmp_path)
+    new.close()
+    DataFolder(tmp_path).close()
+
+
+def test_a_script_is_started_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "chatserver"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    arguments = ["serve", "-c", "production"]
+    monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+    monkeypatch.setattr(sys, "orig_argv", ["/old/python", "-P", str(script), *arguments])
+    assert own_command() == [str(script), *arguments]
+    script.chmod(0o644)
+    assert own_command() == [sys.executable, "-P", str(script), *arguments]
+
+
+def test_a_module_is_started_by_its_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/lib/chatserver/__main__.py", "serve"])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "chatserver", "serve"])
+    assert own_command() == [sys.executable, "-m", "chatserver", "serve"]
