@@ -400,5 +400,5 @@ def test_every_rule_stands_in_the_table() -> None:
 def test_every_shown_plugin_has_described_settings(folder: Path) -> None:
     rows = survey(load(overrides={"plugins.folder": "local"}, environ={}).config)
     local = [row for row in rows if row.distribution.startswith("local")]
-    assert len(local) == 14
+    assert len(local) == 15
     assert all(row.problem == "not listed in plugins.enabled" for row in local)
