@@ -7,18 +7,18 @@ import ast
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import chatserver
 from chatserver.authoring.bounds import bound, problem
 from chatserver.config.settings import describe
 from chatserver.errors import StartupError
-from chatserver.hooks.loading import settings_type
+from chatserver.hooks.loading import JUDGING_HOOKS, settings_type
 
 CODES = {
     "import.private": "It imports what may change without notice.",
     "import.plugin": "It imports another plugin, which an operator may turn off.",
-    "call.blocking": "A call in an `async def` stops the whole server until it returns.",
+    "call.blocking": "A call in an `async def`, or in a hook, stops the whole server until it returns.",
     "metric.prefix": "The name of a metric does not begin with the plugin's.",
     "version.bound": "Its package does not say which versions of the server it is for.",
     "setting.description": "A setting has no description for the reference.",
@@ -105,16 +105,31 @@ def _is_public(module: str, name: str) -> bool:
 
 def _of_calls(path: Path, tree: ast.Module) -> Iterator[Advice]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.AsyncFunctionDef):
+        if isinstance(node, ast.AsyncFunctionDef) or _is_plain_judge(node):
             for call in _own_calls(node):
                 name = _dotted(call.func)
                 last = f".{name.rpartition('.')[2]}"
                 if name in BLOCKING or ("." in name and last in BLOCKING):
-                    text = f"{name} blocks: await asyncio.to_thread(…) instead"
+                    text = f"{name} blocks: {_instead(node)}"
                     yield Advice("call.blocking", path, call.lineno, text)
 
 
-def _own_calls(function: ast.AsyncFunctionDef) -> Iterator[ast.Call]:
+def _is_plain_judge(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
+    """Whether this is a hook for messages, actions, lists or searches that is a plain function."""
+    if not isinstance(node, ast.FunctionDef) or node.name not in JUDGING_HOOKS:
+        return False
+    marks = (each.func if isinstance(each, ast.Call) else each for each in node.decorator_list)
+    return any(_dotted(mark).rpartition(".")[2] == "hookimpl" for mark in marks)
+
+
+def _instead(node: ast.AST) -> str:
+    way = "await asyncio.to_thread(…)"
+    if isinstance(node, ast.AsyncFunctionDef):
+        return f"{way} instead"
+    return f"write the hook as async def, and {way}"
+
+
+def _own_calls(function: ast.AsyncFunctionDef | ast.FunctionDef) -> Iterator[ast.Call]:
     """The calls in a function, without those in functions that it defines."""
     waiting: list[ast.AST] = [*function.body]
     while waiting:

@@ -12,6 +12,7 @@ commands.py, arguments.py        commands of users; their arguments, read from t
 loading.py, powers.py            finds and checks plugins; what they declare that their hooks do not show
 active.py, instance.py           the plugins that are called now, as one immutable set; one instance of each
 calls.py, observers.py           calls while the server runs, one method a hook; queues of observers
+chains.py, plain.py              plugins that are asked one after the other; those of them that are plain functions
 providing.py, registering.py     what plugins provide, and what they register: one line a kind
 lifecycle.py                     their start and end
 absent.py                        what plugins claim that are not here

@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 
 from chatserver.hooks.absent import Absent
 from chatserver.hooks.actions import ACTIONS, Action, MessageEdit, MessageSend
-from chatserver.hooks.drafts import Asked, MessageKind, asked
+from chatserver.hooks.chains import Chain, asked
+from chatserver.hooks.drafts import MessageKind, chain_of_drafts
 from chatserver.hooks.guard import Call
 from chatserver.hooks.instance import Instance
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.types import Operation
 
 Calls = Mapping[str, tuple[Call, ...]]  # by hook
-ByAction = Mapping[type[Action], tuple[Call, ...]]
-Drafts = Mapping[MessageKind, tuple[Asked, ...]]
+ByAction = Mapping[type[Action], Chain]
+Drafts = Mapping[MessageKind, Chain]
 # Hooks whose plugins are called one after the other for one message or action.
-CHAINS = (
-    *("change_message", "check_message", "change_action", "check_action"),
-    *("filter_rooms", "filter_search"),
-)
+FILTERS = ("filter_rooms", "filter_search")
+CHAINS = ("change_message", "check_message", "change_action", "check_action", *FILTERS)
 DRAFTS: tuple[MessageKind, ...] = (MessageSend, MessageEdit)
 MESSAGES = {
     MESSAGE,
@@ -39,6 +38,7 @@ class Active:
     checking_drafts: Drafts
     changing_actions: ByAction
     checking_actions: ByAction
+    filters: Mapping[str, Chain]  # by hook
     messages_are_checked: bool
     events_are_observed: bool
     rooms_are_filtered: bool
@@ -71,8 +71,9 @@ def compiled(
         absent={},
         changing_drafts=_by_draft(calls, "change", plugins, instances),
         checking_drafts=_by_draft(calls, "check", plugins, instances),
-        changing_actions=_by_action(calls["change_action"]),
-        checking_actions=_by_action(calls["check_action"]),
+        changing_actions=_by_action(calls, "change_action"),
+        checking_actions=_by_action(calls, "check_action"),
+        filters={hook: tuple(asked(hook, hook, call) for call in calls[hook]) for hook in FILTERS},
         messages_are_checked=False,
         events_are_observed=bool(calls["on_event"]),
         rooms_are_filtered=bool(calls["filter_rooms"]),
@@ -105,15 +106,20 @@ def _by_draft(
 ) -> Drafts:
     found = {}
     for kind in DRAFTS:
-        chain = asked(calls, verb, kind, plugins)
+        chain = chain_of_drafts(calls, verb, kind, plugins)
         held = _held_to_the_end([each.call for each in chain], instances)
         found[kind] = tuple(
-            each._replace(call=call) for each, call in zip(chain, held, strict=True)
+            replace(each, call=call) for each, call in zip(chain, held, strict=True)
         )
     return found
 
 
-def _by_action(calls: Sequence[Call]) -> ByAction:
+def _by_action(calls: Calls, hook: str) -> ByAction:
     """The calls by the kind of action that they want, so that others wake no plugin."""
-    found = {kind: tuple(call for call in calls if kind in call.actions) for kind in ACTIONS}
+    found = {
+        kind: tuple(
+            asked(hook, kind.__name__, call) for call in calls[hook] if kind in call.actions
+        )
+        for kind in ACTIONS
+    }
     return {kind: wanting for kind, wanting in found.items() if wanting}

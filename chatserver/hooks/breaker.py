@@ -39,9 +39,14 @@ class Breaker:
         self._open_until = 0.0
         self._probe_at = 0.0
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether there was no failure since the last answer; then it admits everybody."""
+        return not self._strikes and not self._failed
+
     def admits(self, user: str) -> bool:
         """Whether the plugin may be called on behalf of this user now."""
-        if not self._strikes and not self._failed:
+        if self.is_clear:
             return True
         now = time.monotonic()
         strikes = self._strikes.get(user)
@@ -57,9 +62,8 @@ class Breaker:
     def note(self, user: str, *, failed: bool) -> None:
         """Note the outcome of a call on behalf of this user."""
         if not failed:
-            if self._strikes or self._failed:
-                self._strikes.pop(user, None)
-                self._failed.clear()
+            self._strikes.pop(user, None)
+            self._failed.clear()
             return
         until = time.monotonic() + self._seconds
         strikes = self._strikes.setdefault(user, Strikes())

@@ -13,14 +13,16 @@ from chatserver.config import PluginsConfig
 from chatserver.errors import ChatError
 from chatserver.hooks import door, lifecycle
 from chatserver.hooks.absent import Absent, demand_present
-from chatserver.hooks.actions import Action
+from chatserver.hooks.actions import Action, MessageEdit, MessageSend
 from chatserver.hooks.active import Active, Calls, compiled, holds
 from chatserver.hooks.arguments import ABOUT_CHARS
+from chatserver.hooks.chains import Asked, Chain, Given
 from chatserver.hooks.commands import Command, CommandAnswer, Completion, Invocation, Suggestion
-from chatserver.hooks.drafts import kind_of
+from chatserver.hooks.drafts import action_of, kind_of
 from chatserver.hooks.filters import FoundRoom, SearchQuery, are_ids, is_search
 from chatserver.hooks.guard import Call, Guard, PluginFailed
 from chatserver.hooks.observers import Observers, note_actor
+from chatserver.hooks.plain import IsAnswer, PlainCalls, TracedPlainCalls
 from chatserver.hooks.policy import MESSAGE
 from chatserver.hooks.registering import ContextOf
 from chatserver.hooks.traced_guard import TracedGuard
@@ -51,6 +53,9 @@ COMPLETION_SECONDS = 1.0  # for suggestions: somebody is typing, and later ones 
 CleanData = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
 
+DraftLike = Draft | MessageSend | MessageEdit  # what plugins answer that change a message
+
+
 def _as_it_is(action: A) -> A:
     return action
 
@@ -70,9 +75,12 @@ class HookCalls:
         tracer: Tracer | None = None,
     ) -> None:
         self._settings = settings
-        self.guard = (
-            Guard(settings, measures) if tracer is None else TracedGuard(settings, measures, tracer)
-        )
+        if tracer is None:
+            self.guard = Guard(settings, measures)
+            self._plain = PlainCalls(self.guard, settings)
+        else:
+            self.guard = TracedGuard(settings, measures, tracer)
+            self._plain = TracedPlainCalls(self.guard, settings, tracer)
         self.observers = Observers(self.guard, settings.observer_queue, measures)
         self.active = compiled(calls, settings.enabled)
 
@@ -130,14 +138,27 @@ class HookCalls:
         if active.absent:
             await demand_present(active.absent, MESSAGE, draft.room, user)
             await demand_present(active.absent, kind.__name__, draft.room, user)
-        for hook, name, call in active.changing_drafts[kind]:
-            given = {"draft": draft, "user": user, "via": via}
-            is_answer = partial(_is_change, draft, call.plugin, clean)
-            changed = await self._ask(hook, name, call, given, user.id, is_answer)
+        chain, place = active.changing_drafts[kind], 0
+
+        def is_answer(asked: Asked, answer: Any) -> bool:
+            expected = kind if asked.hook == "change_action" else Draft
+            if not isinstance(answer, expected | None):
+                return False
+            return _is_change(draft, asked.call.plugin, clean, answer)
+
+        while place < len(chain):
+            given = (
+                draft,
+                user,
+                via,
+                action_of(draft) if kind in active.changing_actions else None,
+            )
+            place, changed = await self._ask(chain, place, given, user.id, is_answer)
             if changed is not None:
                 # A plugin may change the text and its own data, but not the room or the edited message.
-                data = _with_data(draft, changed, call.plugin, clean)
+                data = _with_data(draft, changed, chain[place].call.plugin, clean)
                 draft = msgspec.structs.replace(draft, body=changed.body, data=data)
+            place += 1
         return draft
 
     async def interact(
@@ -156,11 +177,15 @@ class HookCalls:
 
     async def check_message(self, draft: Draft, user: User) -> None:
         """Raise `ChatError` message.refused with the reason of the first plugin that refuses."""
-        given = {"draft": draft, "user": user, "via": door.current()}
-        for hook, name, call in self.active.checking_drafts[kind_of(draft)]:
-            refusal = await self._ask(hook, name, call, given, user.id, _is_verdict)
-            if refusal is not None:
-                raise _refused("message.refused", refusal, call)
+        active, kind = self.active, kind_of(draft)
+        chain = active.checking_drafts[kind]
+        action = action_of(draft) if kind in active.checking_actions else None
+        given = (draft, user, door.current(), action)
+        place, refusal = self._plain.ask(chain, 0, given, user.id, _is_verdict)
+        if refusal is None and place < len(chain):
+            place, refusal = await self._ask(chain, place, given, user.id, _is_verdict)
+        if refusal is not None:
+            raise _refused("message.refused", refusal, chain[place].call)
 
     def wants(self, kind: type[Action]) -> bool:
         """Whether anybody is asked about this kind of action: plugins, or those that are absent and claim it."""
@@ -178,43 +203,61 @@ class HookCalls:
         `ChatError` action.refused with the reason of the first plugin that refuses, and plugin.absent.
         """
         active, kind, by = self.active, type(action), user.id if user else address
-        name, via = kind.__name__, door.current()
         if active.absent:
-            await demand_present(active.absent, name, getattr(action, "room", None), user)
+            room = getattr(action, "room", None)
+            await demand_present(active.absent, kind.__name__, room, user)
         action = clean(action)
         note_actor(by)
-        for call in active.changing_actions.get(kind, ()):
-            given = {"action": action, "user": user, "via": via}
-            is_answer = partial(_is_changed, action, clean)
-            changed = await self._ask("change_action", name, call, given, by, is_answer)
+        if kind in active.changing_actions:
+            action = await self._changed(active.changing_actions[kind], action, user, by, clean)
+        if kind in active.checking_actions:
+            chain, given = active.checking_actions[kind], (action, user, door.current(), None)
+            place, refusal = self._plain.ask(chain, 0, given, by, _is_verdict)
+            if refusal is None and place < len(chain):
+                place, refusal = await self._ask(chain, place, given, by, _is_verdict)
+            if refusal is not None:
+                raise _refused("action.refused", refusal, chain[place].call)
+        return action
+
+    async def _changed(
+        self, chain: Chain, action: A, user: User | None, by: str, clean: Callable[[A], A]
+    ) -> A:
+        via, place = door.current(), 0
+
+        def is_answer(asked: Asked, answer: object) -> bool:
+            return _is_changed(action, clean, answer)
+
+        while place < len(chain):
+            place, changed = await self._ask(chain, place, (action, user, via, None), by, is_answer)
             if changed is not None:
                 action = clean(_taken_over(action, changed))
-        for call in active.checking_actions.get(kind, ()):
-            given = {"action": action, "user": user, "via": via}
-            refusal = await self._ask("check_action", name, call, given, by, _is_verdict)
-            if refusal is not None:
-                raise _refused("action.refused", refusal, call)
+            place += 1
         return action
 
     async def filter_rooms(self, rooms: Sequence[FoundRoom], user: User) -> Collection[str]:
         """The ids of the rooms that plugins leave out. Raises `ChatError`: a plugin's, or `PluginFailed`."""
+        return await self._left_out("filter_rooms", rooms, user)
+
+    async def _left_out(self, hook: str, items: Sequence[Any], user: User) -> Collection[str]:
         hidden: set[str] = set()
-        given = {"rooms": rooms, "user": user, "via": door.current()}
-        for call in self.active.calls["filter_rooms"]:
-            hook = "filter_rooms"
-            hidden.update(await self._ask(hook, hook, call, given, user.id, are_ids) or ())
+        chain, place, given = self.active.filters[hook], 0, (items, user, door.current(), None)
+        while place < len(chain):
+            place, ids = await self._ask(chain, place, given, user.id, _are_ids)
+            hidden.update(ids or ())
+            place += 1
         return hidden
 
     async def filter_search(self, query: SearchQuery, user: User) -> SearchQuery:
         """The query as plugins want it. Raises `ChatError` action.refused, `PluginFailed`."""
-        via, hook = door.current(), "filter_search"
-        for call in self.active.calls[hook]:
-            given = {"query": query, "user": user, "via": via}
-            answer = await self._ask(hook, hook, call, given, user.id, is_search)
+        chain, place, via = self.active.filters["filter_search"], 0, door.current()
+        while place < len(chain):
+            given = (query, user, via, None)
+            place, answer = await self._ask(chain, place, given, user.id, _is_search)
             if isinstance(answer, Refusal):
-                raise _refused("action.refused", answer, call)
+                raise _refused("action.refused", answer, chain[place].call)
             if answer is not None:
                 query = msgspec.structs.replace(query, text=answer.text)
+            place += 1
         return query
 
     def contained_change(self, plugin: str, change: DataChange) -> DataChange:
@@ -262,25 +305,42 @@ class HookCalls:
         return found
 
     async def _ask(
-        self,
-        hook: str,
-        name: str,
-        call: Call,
-        given: dict[str, Any],
-        by: str,
-        is_answer: Callable[[Any], bool],
-    ) -> Any:
-        """The plugin's answer; None if it has none, or if it fails and its policy lets `name` pass.
+        self, chain: Chain, place: int, given: Given, by: str, is_answer: IsAnswer
+    ) -> tuple[int, Any]:
+        """Ask one plugin after the other, from `place` on, until one answers.
 
-        `by` is the user, or the address, whose failures count together.
+        Returns its place and answer; the chain's length and None if none answers, or those fail whose policy lets
+        the subject pass. `by` is the user, or the address, whose failures count together.
         """
+        while place < len(chain):
+            asked = chain[place]
+            if asked.is_plain:
+                place, answer = self._plain.ask(chain, place, given, by, is_answer)
+                if answer is not None:
+                    return place, answer
+                continue
+            answer = await self._await(asked, given, by, is_answer)
+            if answer is not None:
+                return place, answer
+            place += 1
+        return place, None
+
+    async def _await(self, asked: Asked, given: Given, by: str, is_answer: IsAnswer) -> Any:
+        """The answer of a coroutine; None if it has none, or if it fails and its policy lets the subject pass."""
+        call = asked.call
         try:
-            deadline = call.policy.deadline
-            return await self.guard.run(hook, call, given, deadline, user=by, is_answer=is_answer)
+            return await self.guard.call(
+                asked.hook,
+                call,
+                asked.arguments(given),
+                call.policy.deadline,
+                user=by,
+                is_answer=partial(is_answer, asked),
+            )
         except PluginFailed:
-            if not call.policy.lets_pass(name):
+            if not call.policy.lets_pass(asked.name):
                 raise
-            self.guard.note_passed(hook, call.plugin)
+            self.guard.note_passed(asked.hook, call.plugin)
             return None
 
     def on_event(self, event: AnyEvent) -> None:
@@ -341,10 +401,10 @@ def _is_changed(action: A, clean: Callable[[A], A], answer: object) -> bool:
     )
 
 
-def _is_change(draft: Draft, plugin: str, clean: CleanData, answer: object) -> bool:
+def _is_change(draft: Draft, plugin: str, clean: CleanData, answer: DraftLike | None) -> bool:
     if answer is None:
         return True
-    if not isinstance(answer, Draft) or not _is_text(answer.body):
+    if not _is_text(answer.body):
         return False
     try:
         _with_data(draft, answer, plugin, clean)
@@ -353,7 +413,9 @@ def _is_change(draft: Draft, plugin: str, clean: CleanData, answer: object) -> b
     return True
 
 
-def _with_data(draft: Draft, changed: Draft, plugin: str, clean: CleanData) -> Mapping[str, Any]:
+def _with_data(
+    draft: Draft, changed: DraftLike, plugin: str, clean: CleanData
+) -> Mapping[str, Any]:
     """The data of the draft, with what is new in the changed one: the plugin's own."""
     new = {
         name: value
@@ -372,8 +434,16 @@ def _is_reply(answer: object) -> bool:
     return is_note and (answer.change is None or callable(answer.change))
 
 
-def _is_verdict(answer: object) -> bool:
+def _is_verdict(asked: Asked, answer: object) -> bool:
     return answer is None or (isinstance(answer, Refusal) and _is_text(answer.reason))
+
+
+def _are_ids(asked: Asked, answer: object) -> bool:
+    return are_ids(answer)
+
+
+def _is_search(asked: Asked, answer: object) -> bool:
+    return is_search(answer)
 
 
 def _is_command_answer(answer: object) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, NamedTuple, NoReturn
 
@@ -47,6 +47,7 @@ class Call(NamedTuple):
     holds: Sequence[
         Instance
     ] = ()  # the instances of plugins that may not end while this call waits
+    is_plain: bool = False  # the function answers at once: it is not to be awaited
 
     def __call__(self, **given: Any) -> Any:
         return self.function(*[given[name] for name in self.arguments])
@@ -69,8 +70,9 @@ class Guard:
     def __init__(self, settings: PluginsConfig, measures: Measures) -> None:
         self._settings = settings
         # One for each plugin and hook, as a working hook must not hide a failing one.
-        self._breakers: dict[tuple[str, str], Breaker | None] = {}
-        self._seconds = measures.histogram(
+        self._breakers: dict[tuple[str, str], Breaker] = {}  # from the first failure on
+        self.troubled: set[Breaker] = set()  # with failures since the last answer
+        self.seconds = measures.histogram(
             "chatserver_hook_seconds", "Time in a plugin's hook", ("plugin", "hook")
         )
         self._errors = measures.counter(
@@ -82,11 +84,25 @@ class Guard:
             ("plugin", "hook"),
         )
 
-    async def run(
+    def run(
         self,
         hook: str,
         call: Call,
-        given: dict[str, Any],
+        given: Mapping[str, Any],
+        deadline: float | Deadline | None = None,
+        *,
+        user: str = "",
+        is_answer: Callable[[Any], bool] = _anything,
+    ) -> Coroutine[Any, Any, Any]:
+        """`call`, with those of the arguments by name that the plugin takes."""
+        arguments = [given[name] for name in call.arguments]
+        return self.call(hook, call, arguments, deadline, user=user, is_answer=is_answer)
+
+    async def call(
+        self,
+        hook: str,
+        call: Call,
+        arguments: Sequence[Any],
         deadline: float | Deadline | None = None,
         *,
         user: str = "",
@@ -97,8 +113,7 @@ class Guard:
         `user` is the id of the user for whom the plugin is called: failures for one user stop no other.
         Raises `PluginFailed`, also for an answer that `is_answer` rejects.
         """
-        breaker = self._breaker(hook, call.plugin)
-        if breaker is not None and not breaker.admits(user):
+        if self.troubled and not self.admits(hook, call.plugin, user):
             self.count(hook, call.plugin, "circuit_open")
             raise PluginFailed
         # Exceptions do not count for the breaker: each refuses one message and costs no time.
@@ -106,11 +121,12 @@ class Guard:
         started = time.perf_counter()
         try:
             seconds = deadline or self._settings.deadline_seconds
-            if breaker is None:
+            if hook in WITHOUT_BREAKER:
                 with door.entered(call.plugin):
-                    answer = await finish(call(**given), seconds, leave=False, holds=call.holds)
+                    work = call.function(*arguments)
+                    answer = await finish(work, seconds, leave=False, holds=call.holds)
             else:
-                work = call.function(*[given[name] for name in call.arguments])
+                work = call.function(*arguments)
                 if type(work) is not CoroutineType:
                     answer = await finish(work, seconds, leave=True, holds=call.holds)
                 else:
@@ -137,9 +153,9 @@ class Guard:
                 raise
             self._crashed(hook, call.plugin, error)
         finally:
-            if failed is not None and breaker is not None:
-                breaker.note(user, failed=failed)
-            self._seconds.add(time.perf_counter() - started, (call.plugin, hook))
+            if failed or (self.troubled and failed is not None):
+                self.note(hook, call.plugin, user, failed=failed)
+            self.seconds.add(time.perf_counter() - started, (call.plugin, hook))
         if failed:
             self.fail(hook, call.plugin, "garbage", f"returned {type(answer)}")
         return answer
@@ -152,18 +168,30 @@ class Guard:
     def forget(self, plugin: str) -> None:
         """Forget the failures of a plugin's instance that has ended: another one begins anew."""
         for key in [key for key in self._breakers if key[0] == plugin]:
-            del self._breakers[key]
+            self.troubled.discard(self._breakers.pop(key))
 
     def note_passed(self, hook: str, plugin: str) -> None:
         """Count a message or action that passes although the plugin failed."""
         self._passed.add(labels=(plugin, hook))
 
-    def _breaker(self, hook: str, plugin: str) -> Breaker | None:
-        key = (plugin, hook)
-        if key not in self._breakers:
-            made = Breaker(self._settings.breaker_failures, self._settings.breaker_seconds)
-            self._breakers[key] = None if hook in WITHOUT_BREAKER else made
-        return self._breakers[key]
+    def admits(self, hook: str, plugin: str, user: str) -> bool:
+        """Whether the plugin may be called on behalf of this user now."""
+        breaker = self._breakers.get((plugin, hook))
+        return breaker is None or breaker.admits(user)
+
+    def note(self, hook: str, plugin: str, user: str, *, failed: bool) -> None:
+        """Note the outcome of a call on behalf of this user, which may open the breaker or close it."""
+        breaker = self._breakers.get((plugin, hook))
+        if breaker is None:
+            if not failed or hook in WITHOUT_BREAKER:
+                return
+            breaker = Breaker(self._settings.breaker_failures, self._settings.breaker_seconds)
+            self._breakers[plugin, hook] = breaker
+        breaker.note(user, failed=failed)
+        if breaker.is_clear:
+            self.troubled.discard(breaker)
+        else:
+            self.troubled.add(breaker)
 
     def _crashed(self, hook: str, plugin: str, error: BaseException) -> NoReturn:
         self.note_crash(hook, plugin, error)

@@ -20,6 +20,7 @@ from chatserver.config import Config
 from chatserver.config.settings import Table, convert, describe, is_secret
 from chatserver.errors import StartupError
 from chatserver.hooks.actions import ACTIONS
+from chatserver.hooks.active import FILTERS
 from chatserver.hooks.guard import Call
 from chatserver.hooks.policy import Policy, policy_of, with_policy
 from chatserver.hooks.powers import Declared, Powers, powers_of
@@ -29,7 +30,6 @@ from chatserver.version import __version__
 
 GROUP = "chatserver.plugins"
 ACTION_HOOKS = ("change_action", "check_action")
-FILTERS = ("filter_rooms", "filter_search")
 JUDGING_HOOKS = ("change_message", "check_message", *ACTION_HOOKS, *FILTERS)
 
 
@@ -124,6 +124,7 @@ class Plugins:
                     kinds=self._kinds(impl, hook),
                     policy=self.policies[impl.plugin_name],
                     actions=getattr(impl.function, ACTIONS_OF, ()),
+                    is_plain=not inspect.iscoroutinefunction(impl.function),
                 )
                 for impl in sorted(
                     getattr(self._pluggy.hook, hook).get_hookimpls(),
@@ -315,7 +316,7 @@ def _file_loader(name: str, path: Path) -> Callable[[], type[Any]]:
 
 
 def _check_hooks(name: str, kind: type[Any]) -> None:
-    """Check that each hook is `async def` or plain, as specified; pluggy checks only names and arguments."""
+    """Check each hook's options and colour; pluggy checks only names and arguments."""
     hooks = hook_names()
     for attribute in dir(kind):
         method = getattr(kind, attribute, None)
@@ -331,11 +332,17 @@ def _check_hooks(name: str, kind: type[Any]) -> None:
             raise StartupError(f"plugin {name}: there is no hook {hook}{_close_to(hook, hooks)}")
         if options["wrapper"] or options["hookwrapper"]:
             raise StartupError(f"plugin {name}: {hook}: wrappers are not supported")
-        wanted = inspect.iscoroutinefunction(getattr(Hooks, hook))
-        if inspect.iscoroutinefunction(method) != wanted:
-            colour = "async def" if wanted else "a plain function"
-            raise StartupError(f"plugin {name}: {hook} must be {colour}")
+        _check_colour(f"plugin {name}: {hook}", hook, method)
         _check_actions(f"plugin {name}: {hook}", hook, getattr(method, ACTIONS_OF, ()))
+
+
+def _check_colour(what: str, hook: str, method: Any) -> None:
+    """Check that a hook is `async def` or plain, as specified; those that judge may be either."""
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        raise StartupError(f"{what} must not yield")
+    wanted = inspect.iscoroutinefunction(getattr(Hooks, hook))
+    if hook not in JUDGING_HOOKS and inspect.iscoroutinefunction(method) != wanted:
+        raise StartupError(f"{what} must be {'async def' if wanted else 'a plain function'}")
 
 
 def _check_actions(what: str, hook: str, actions: Collection[Any]) -> None:

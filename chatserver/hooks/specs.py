@@ -2,9 +2,9 @@
 
 `provide_` exactly one plugin answers (for a bus: one or none), `register_` all results are combined,
 `change_` each plugin may replace the draft, `check_` the first refusal stops, `filter_` each plugin may leave
-something out, `on_` all plugins are called. `change_`, `check_`, `filter_`, `on_`, `startup` and `shutdown` are
-`async def`, the others plain functions; plugins are called in the order of the configuration. A plugin takes any subset of a hook's arguments, by
-name.
+something out, `on_` all plugins are called. `on_`, `startup` and `shutdown` are `async def`; so are `change_`, `check_`
+and `filter_` here, and plugins write them as that or as plain functions; the others are plain functions. Plugins are
+called in the order of the configuration. A plugin takes any subset of a hook's arguments, by name.
 
 What runs at start runs again, for a new instance, when an operator turns a plugin on or gives it new settings while the
 server runs; then an error leaves everything as it was.

@@ -1,5 +1,6 @@
 """Spans of plugins' hooks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chatserver.config import PluginsConfig
@@ -17,16 +18,16 @@ class TracedGuard(Guard):
         super().__init__(settings, measures)
         self._tracer = tracer
 
-    async def run(
+    async def call(
         self,
         hook: str,
         call: Call,
-        given: dict[str, Any],
+        arguments: Sequence[Any],
         deadline: float | Deadline | None = None,
         **more: Any,
     ) -> Any:
         # The task of an observer began in the trace of whatever came first, and lives on.
         if hook.startswith("on_") or self._tracer.current() is None:
-            return await super().run(hook, call, given, deadline, **more)
+            return await super().call(hook, call, arguments, deadline, **more)
         with around(self._tracer, f"hook {hook}", plugin=call.plugin):
-            return await super().run(hook, call, given, deadline, **more)
+            return await super().call(hook, call, arguments, deadline, **more)

@@ -50,6 +50,15 @@ class Exemplar(NamedTuple):
     at: float  # seconds since 1970
 
 
+class Tally:
+    """Values below a histogram's first bound, which it counts when it is read: an addition costs two of numbers."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self) -> None:
+        self.count, self.total = 0, 0.0
+
+
 class Histogram:
     """Counts values at or below each bound; the last bucket is +Inf."""
 
@@ -66,12 +75,27 @@ class Histogram:
         bounds: tuple[float, ...] = LATENCY_SECONDS,
     ) -> None:
         self.name, self.text, self.labels, self.bounds = name, text, labels, bounds
-        self.values: dict[Labels, tuple[list[int], float]] = {}
+        self._values: dict[Labels, tuple[list[int], float]] = {}
+        self.tallies: dict[Labels, Tally] = {}
+
+    @property
+    def values(self) -> Mapping[Labels, tuple[list[int], float]]:
+        """For each combination of label values the counts by bucket, and the sum."""
+        for labels, tally in self.tallies.items():
+            if tally.count:
+                counts, total = self._counted(labels)
+                counts[0] += tally.count
+                self._values[labels] = counts, total + tally.total
+                tally.count, tally.total = 0, 0.0
+        return self._values
 
     def add(self, value: float, labels: Labels = ()) -> None:
-        counts, total = self.values.get(labels) or ([0] * (len(self.bounds) + 1), 0.0)
+        counts, total = self._counted(labels)
         counts[bisect_left(self.bounds, value)] += 1
-        self.values[labels] = counts, total + value
+        self._values[labels] = counts, total + value
+
+    def _counted(self, labels: Labels) -> tuple[list[int], float]:
+        return self._values.get(labels) or ([0] * (len(self.bounds) + 1), 0.0)
 
     def explain(self, value: float, trace: str, labels: Labels = ()) -> None:
         """Name the trace in which a value came that was added."""

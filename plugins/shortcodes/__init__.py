@@ -48,14 +48,12 @@ class ShortcodesPlugin:
         self._table = EMOJI | config.extra
 
     @hookimpl
-    async def change_message(self, draft: Draft) -> Draft | None:
+    def change_message(self, draft: Draft) -> Draft | None:
         body = self._replaced(draft.body)
         return None if body == draft.body else msgspec.structs.replace(draft, body=body)
 
     @hookimpl(actions=(RoomCreate, RoomChange))
-    async def change_action(
-        self, action: RoomCreate | RoomChange
-    ) -> RoomCreate | RoomChange | None:
+    def change_action(self, action: RoomCreate | RoomChange) -> RoomCreate | RoomChange | None:
         if not action.topic:
             return None
         topic = self._replaced(action.topic)

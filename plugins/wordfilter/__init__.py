@@ -45,11 +45,11 @@ class WordFilterPlugin:
         self._refusal = Refusal(config.reason)
 
     @hookimpl
-    async def check_message(self, draft: Draft) -> Refusal | None:
+    def check_message(self, draft: Draft) -> Refusal | None:
         return self._judged(draft.body)
 
     @hookimpl(actions=(Register, RoomCreate, RoomChange))
-    async def check_action(self, action: Register | RoomCreate | RoomChange) -> Refusal | None:
+    def check_action(self, action: Register | RoomCreate | RoomChange) -> Refusal | None:
         match action:
             case Register():
                 texts = [action.username, action.name]

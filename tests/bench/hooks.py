@@ -1,10 +1,12 @@
 """The cost of hooks: python -m tests.bench.hooks. µs of the wall clock for one message, the best of many rounds.
 
-Three plugins whose checks are coroutines that do not wait, called by the server's dispatch and, for comparison, with
-nothing in between. At most 4 µs is the aim.
+Three plugins whose checks are plain functions, or coroutines that do not wait, called by the server's dispatch and,
+for comparison, with nothing in between. The aims: the dispatch takes at most 4 µs for coroutines, and for plain functions
+0.5 µs more than calling them.
 """
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 
@@ -26,6 +28,14 @@ async def check_action(action: MessageSend) -> None:
     return None
 
 
+def plain(draft: Draft) -> None:
+    return None
+
+
+def plain_action(action: MessageSend) -> None:
+    return None
+
+
 def dispatch(hook: str, argument: str, function: Callable[..., object]) -> HookCalls:
     calls = [
         Call(
@@ -33,6 +43,7 @@ def dispatch(hook: str, argument: str, function: Callable[..., object]) -> HookC
             function,
             [argument],
             actions=(MessageSend,) if argument == "action" else (),
+            is_plain=not inspect.iscoroutinefunction(function),
         )
         for number in range(PLUGINS)
     ]
@@ -55,13 +66,27 @@ async def main() -> None:
         for _ in range(PLUGINS):
             await check(DRAFT)
 
+    async def bare_plain() -> None:
+        for _ in range(PLUGINS):
+            plain(DRAFT)
+
+    plain_drafts = dispatch("check_message", "draft", plain)
+    plain_actions = dispatch("check_action", "action", plain_action)
     drafts = dispatch("check_message", "draft", check)
     actions = dispatch("check_action", "action", check_action)
     nobody = hook_calls(config(), Measures())
     rows = {
-        "nothing in between": bare,
-        "check_message of three plugins": lambda: drafts.check_message(DRAFT, USER),
-        "check_action of three plugins, for a message": lambda: actions.check_message(DRAFT, USER),
+        "three plain functions, nothing in between": bare_plain,
+        "check_message of three plain functions": lambda: plain_drafts.check_message(DRAFT, USER),
+        "check_action of three plain functions, for a message": lambda: plain_actions.check_message(
+            DRAFT, USER
+        ),
+        "check_action of three plain functions": lambda: plain_actions.allow(ACTION, USER),
+        "three coroutines, nothing in between": bare,
+        "check_message of three coroutines": lambda: drafts.check_message(DRAFT, USER),
+        "check_action of three coroutines, for a message": lambda: actions.check_message(
+            DRAFT, USER
+        ),
         "an action that nobody asks for": lambda: nobody.allow(ACTION, USER),
     }
     for name, call in rows.items():

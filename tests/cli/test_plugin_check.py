@@ -75,6 +75,17 @@ def test_a_good_plugin_is_in_order(plugin: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "good: in order\n"), done.stderr
 
 
+def test_hooks_that_judge_may_be_plain_but_may_not_block(plugin: Path) -> None:
+    lines = plugin.read_text().replace("async def check_message", "def check_message").splitlines()
+    text = [line for line in lines if "text" not in line]
+    plugin.write_text("\n".join(text))
+    done = checked(plugin.parent, "--strict")
+    assert (done.returncode, done.stdout) == (0, "good: in order\n"), done.stderr
+    plugin.write_text("\n".join(text).replace("self._seen.add()", "self._words.read_text()"))
+    found = checked(plugin.parent).stdout
+    assert "self._words.read_text blocks: write the hook as async def" in found
+
+
 @pytest.mark.parametrize(
     ("requires", "said"),
     [

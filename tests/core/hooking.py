@@ -1,5 +1,6 @@
 """Dispatch of hooks without a server, shared by the tests of plugins' failures."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,8 @@ def hooks_of(
              "on_login": "attempt"}  # fmt: skip
     given: dict[str, list[Call]] = {}
     for hook, plugin, function in calls:
-        given.setdefault(hook, []).append(Call(plugin, function, [first[hook]], Policy(passes)))
+        is_plain = not inspect.iscoroutinefunction(function)
+        call = Call(plugin, function, [first[hook]], Policy(passes), is_plain=is_plain)
+        given.setdefault(hook, []).append(call)
     overrides = {f"plugins.{name}": value for name, value in settings.items()}
     return hook_calls(config(**overrides), Measures(), given)

@@ -14,15 +14,14 @@ from chatserver import Actor, ChatError, Room, StartupError
 from chatserver.app import Server
 from chatserver.config import load
 from chatserver.hooks.calls import REASON_CHARS, HookCalls
-from chatserver.hooks.loading import hook_names
+from chatserver.hooks.loading import JUDGING_HOOKS, hook_names
 from chatserver.model import ServerRole
 from chatserver.runtime.measure import Counter
 from chatserver.testing.running import Chat, Person, running
-from tests.faults.plugins.anywhere import RUNNING
+from tests.faults.plugins.anywhere import DEADLINE, RUNNING
 from tests.faults.server import PLUGINS
 from tests.waiting import until
 
-DEADLINE = 0.5
 FAULTS = {  # the reason that is counted; None: it is no failure
     "raise": "error",
     "exit": "error",
@@ -92,11 +91,11 @@ PROVOKED: dict[str, Act] = {
 }
 
 
-def counted(hooks: HookCalls) -> dict[tuple[str, str], float]:
+def counted(hooks: HookCalls, plugin: str) -> dict[tuple[str, str], float]:
     """The failures by hook and reason; all of them must be the culprit's."""
     counter = hooks.guard._errors
     assert isinstance(counter, Counter)
-    assert {key[0] for key in counter.values} <= {"anywhere"}
+    assert {key[0] for key in counter.values} <= {plugin}
     return {key[1:]: value for key, value in counter.values.items()}
 
 
@@ -116,19 +115,20 @@ def test_every_hook_of_a_running_server_is_provoked() -> None:
 
 
 @pytest.mark.parametrize("how", FAULTS)
-@pytest.mark.parametrize("hook", RUNNING)
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    [("anywhere", hook) for hook in RUNNING] + [("anywhere_plain", hook) for hook in JUDGING_HOOKS],
+)
 async def test_a_fault_is_named_and_affects_one_user(
-    tmp_path: Path, hook: str, how: str, logged: list[str]
+    tmp_path: Path, name: str, hook: str, how: str, logged: list[str]
 ) -> None:
     settings = {
         "plugins.folder": str(PLUGINS),
         "plugins.deadline_seconds": DEADLINE,
         "plugins.breaker_failures": 2,
     }
-    async with running("anywhere", settings=settings) as chat:
-        plugin = next(
-            each.instance for each in chat._server._plugins.all if each.name == "anywhere"
-        )
+    async with running(name, settings=settings) as chat:
+        plugin = next(each.instance for each in chat._server._plugins.all if each.name == name)
         eve, ada = await chat.user("eve"), await chat.user("ada")
         await chat.service.accounts.set_role("ada", ServerRole.ADMIN)
         eve.user, ada.user = [await chat.service.accounts.get(each.id) for each in (eve, ada)]
@@ -148,10 +148,10 @@ async def test_a_fault_is_named_and_affects_one_user(
             await PROVOKED[hook](chat, ada, room)
         await until(lambda: hook in plugin.called)
         if reason is None:
-            assert not {key for key in counted(chat._server.hooks) if key[0] == hook}
+            assert not {key for key in counted(chat._server.hooks, name) if key[0] == hook}
         else:
-            await until(lambda: counted(chat._server.hooks).get((hook, reason), 0) >= 1)
-            assert any(f"plugin anywhere: {hook}" in line for line in logged)
+            await until(lambda: counted(chat._server.hooks, name).get((hook, reason), 0) >= 1)
+            assert any(f"plugin {name}: {hook}" in line for line in logged)
         plugin.fault = ("", "", "")
         bob = await chat.user("bob")
         await bob.join(room)

@@ -14,10 +14,10 @@ from chatserver_plugins.shortcodes.replace import replace_outside_code
 from chatserver_plugins.shortcodes.table import EMOJI
 
 
-async def change(body: str, **extra: str) -> str | None:
+def change(body: str, **extra: str) -> str | None:
     plugin = ShortcodesPlugin(ShortcodesPlugin.Config(extra=extra))
     draft = Draft(room="r1", body=body, reply_to="r1-1", message="r1-2")
-    changed = await plugin.change_message(draft)
+    changed = plugin.change_message(draft)
     if changed is None:
         return None
     assert (changed.room, changed.reply_to, changed.message) == ("r1", "r1-1", "r1-2")
@@ -48,12 +48,12 @@ async def change(body: str, **extra: str) -> str | None:
         ("`a``b` :smile: ``", "`a``b` 😄 ``"),
     ],
 )
-async def test_shortcodes_are_replaced_outside_code(body: str, changed: str | None) -> None:
-    assert await change(body) == changed
+def test_shortcodes_are_replaced_outside_code(body: str, changed: str | None) -> None:
+    assert change(body) == changed
 
 
-async def test_the_configuration_adds_and_replaces_names() -> None:
-    assert await change(":neko: :cat:", neko="🐈", cat="🐯") == "🐈 🐯"
+def test_the_configuration_adds_and_replaces_names() -> None:
+    assert change(":neko: :cat:", neko="🐈", cat="🐯") == "🐈 🐯"
 
 
 def test_a_name_that_could_not_be_typed_is_refused() -> None:
@@ -100,11 +100,11 @@ def test_the_time_grows_with_the_length_only(body: str) -> None:
         (RoomCreate(kind=RoomKind.DIRECT, name=None, topic="", members=()), None),
     ],
 )
-async def test_topics_of_rooms_are_replaced_too(
+def test_topics_of_rooms_are_replaced_too(
     action: RoomCreate | RoomChange, topic: str | None
 ) -> None:
     plugin = ShortcodesPlugin(ShortcodesPlugin.Config(extra={}))
-    changed = await plugin.change_action(action)
+    changed = plugin.change_action(action)
     assert changed == (None if topic is None else msgspec.structs.replace(action, topic=topic))
 
 

@@ -14,9 +14,9 @@ from chatserver_plugins.wordfilter.matcher import Matcher, fold
 WORDS = ("Bad", "very rude thing", "馬鹿", "ばか", "Straße", "c++", "🖕", "바보", "naïve")
 
 
-async def refused(body: str, words: tuple[str, ...] = WORDS) -> bool:
+def refused(body: str, words: tuple[str, ...] = WORDS) -> bool:
     plugin = WordFilterPlugin(WordFilterPlugin.Config(words=words))
-    refusal = await plugin.check_message(Draft(room="r1", body=body))
+    refusal = plugin.check_message(Draft(room="r1", body=body))
     if refusal is None:
         return False
     assert not any(word.casefold() in refusal.reason.casefold() for word in words)
@@ -43,8 +43,8 @@ async def refused(body: str, words: tuple[str, ...] = WORDS) -> bool:
         "nai\u0308ve",
     ],
 )
-async def test_a_message_with_an_unwanted_word_is_refused(body: str) -> None:
-    assert await refused(body)
+def test_a_message_with_an_unwanted_word_is_refused(body: str) -> None:
+    assert refused(body)
 
 
 @pytest.mark.parametrize(
@@ -62,22 +62,22 @@ async def test_a_message_with_an_unwanted_word_is_refused(body: str) -> None:
         "naive",
     ],
 )
-async def test_other_words_pass(body: str) -> None:
-    assert not await refused(body)
+def test_other_words_pass(body: str) -> None:
+    assert not refused(body)
 
 
-async def test_without_words_no_message_is_looked_at() -> None:
+def test_without_words_no_message_is_looked_at() -> None:
     plugin = WordFilterPlugin(WordFilterPlugin.Config())
-    assert await plugin.check_message(Draft(room="r1", body=None)) is None
+    assert plugin.check_message(Draft(room="r1", body=None)) is None
 
 
-async def test_an_entry_that_is_nothing_refuses_nothing() -> None:
-    assert not await refused("a b", (" ", "\u200b"))
+def test_an_entry_that_is_nothing_refuses_nothing() -> None:
+    assert not refused("a b", (" ", "\u200b"))
 
 
-async def test_the_operator_chooses_the_reason() -> None:
+def test_the_operator_chooses_the_reason() -> None:
     plugin = WordFilterPlugin(WordFilterPlugin.Config(words=("bad",), reason="No."))
-    refusal = await plugin.check_message(Draft(room="r1", body="bad"))
+    refusal = plugin.check_message(Draft(room="r1", body="bad"))
     assert refusal is not None
     assert refusal.reason == "No."
 
@@ -118,11 +118,11 @@ def made(name: str | None, topic: str) -> RoomCreate:
         (Register(username="ada", name="Badger", address=""), False),
     ],
 )
-async def test_names_that_all_see_are_checked(
+def test_names_that_all_see_are_checked(
     action: RoomCreate | RoomChange | Register, is_refused: bool
 ) -> None:
     plugin = WordFilterPlugin(WordFilterPlugin.Config(words=WORDS))
-    assert (await plugin.check_action(action) is not None) == is_refused
+    assert (plugin.check_action(action) is not None) == is_refused
 
 
 def test_a_list_can_be_tried_on_the_command_line() -> None:

@@ -5,6 +5,7 @@ A test sets `fault`: the hook, the way it goes wrong, and the id of the user for
 
 import asyncio
 import inspect
+import time
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ RUNNING = [
     if inspect.iscoroutinefunction(getattr(Hooks, name)) and name not in ONCE
 ]
 HUGE = "x" * 5_000_000
+DEADLINE = 0.5
+SLOW_SECONDS, HANG_SECONDS = 0.05, 0.6  # within the deadline, and beyond it
 
 
 class Plugin:
@@ -29,23 +32,44 @@ class Plugin:
         self.called: set[str] = set()
 
     async def meet(self, hook: str, given: dict[str, Any]) -> Any:
-        self.called.add(hook)
-        name, how, user = self.fault
-        if name != hook or user_of(given) != user:
-            return None
-        match how:
-            case "raise":
-                raise RuntimeError("broken on purpose")
-            case "exit":
-                raise SystemExit(1)
+        match self.way(hook, given):
             case "hang":
                 await asyncio.Event().wait()
             case "slow":
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(SLOW_SECONDS)
+            case how:
+                return answer(how, hook, given)
+        return None
+
+    def meet_plainly(self, hook: str, given: dict[str, Any]) -> Any:
+        match self.way(hook, given):
+            case "hang":
+                time.sleep(HANG_SECONDS)  # the event loop stands still
                 return None
-            case "huge":
-                return huge(hook, given)
-        return 42  # of a wrong type
+            case "slow":
+                time.sleep(SLOW_SECONDS)
+            case how:
+                return answer(how, hook, given)
+        return None
+
+    def way(self, hook: str, given: dict[str, Any]) -> str:
+        """The way in which this call goes wrong."""
+        self.called.add(hook)
+        name, how, user = self.fault
+        return how if name == hook and user_of(given) == user else ""
+
+
+def answer(how: str, hook: str, given: dict[str, Any]) -> Any:
+    match how:
+        case "raise":
+            raise RuntimeError("broken on purpose")
+        case "exit":
+            raise SystemExit(1)
+        case "huge":
+            return huge(hook, given)
+        case "wrong type":
+            return 42
+    return None
 
 
 def user_of(given: dict[str, Any]) -> str:
@@ -75,13 +99,14 @@ def huge(hook: str, given: dict[str, Any]) -> Any:
     return [HUGE] * 100
 
 
-def hook(name: str) -> Any:
-    """A hook with all arguments that its specification has."""
+def hook(name: str, *, is_plain: bool = False) -> Any:
+    """A hook with all arguments that its specification has, as a coroutine or a plain function."""
     arguments = [
         each for each in inspect.signature(getattr(Hooks, name)).parameters if each != "self"
     ]
     given = ", ".join(f"{each!r}: {each}" for each in arguments)
-    source = f"async def {name}(self, {', '.join(arguments)}):\n    return await self.meet({name!r}, {{{given}}})"
+    first, meet = ("", "self.meet_plainly") if is_plain else ("async ", "await self.meet")
+    source = f"{first}def {name}(self, {', '.join(arguments)}):\n    return {meet}({name!r}, {{{given}}})"
     made: dict[str, Any] = {}
     exec(source, made)
     if name in ACTION_HOOKS:
