@@ -25,7 +25,7 @@ METRICS = set(
 )
 FILES = (".json", ".toml")
 # Names of packages and of variables in files of others.
-NO_METRICS = {"chatserver_calm", "chatserver_shelf", "chatserver_operator", "chatserver_bookmarks"}
+NO_METRICS = {"chatserver_calm", "chatserver_shelf", "chatserver_operator", "chatserver_coin"}
 
 
 def named(page: Path, pattern: str) -> set[str]:

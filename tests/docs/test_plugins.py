@@ -52,6 +52,7 @@ PAGES = [
             "hooks",
             "inspecting",
             "jobs",
+            "page",
             "publishing",
             "requests",
             "settings",
@@ -72,11 +73,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "plugins/memory/store.py", tmp_path / "plugins/memory")
     for block in shown("sh"):
         subprocess.run(["sh", "-ec", block.text], check=True)
-    for block in shown("python") + shown("toml"):
+    for block in shown("python") + shown("toml") + shown("js"):
         match block.info:
             case [_, name]:
                 path = tmp_path / name
-                path.parent.mkdir(exist_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text)
     return tmp_path
 
@@ -215,6 +216,16 @@ async def test_the_almanac_writes_the_date_once_a_day(folder: Path) -> None:
         page = await chat.service.history.page(ada.user, room)
         said = [message.body for message in page.messages]
         assert said == ["Today is 2027-02-01.", "Today is 2027-02-02."]
+
+
+async def test_the_coin_is_tossed_by_who_may_read_the_room(folder: Path) -> None:
+    async with running("coin", settings={"plugins.folder": "local"}) as chat:
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        room = await ada.create_room("Lounge", kind=RoomKind.PRIVATE)
+        sides = {(await ada.call("coin.toss", room=room.id))["side"] for _ in range(40)}
+        assert sides == {"heads", "tails"}
+        with pytest.raises(ChatError, match=r"room\.not_found"):
+            await bob.call("coin.toss", room=room.id)
 
 
 async def test_the_doorbell_is_heard_by_all_its_doors(folder: Path) -> None:
