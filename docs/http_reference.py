@@ -53,7 +53,7 @@ CALLS = [
     Call("POST", "/api/v1/login/proceed", login.LoginAnswer, 200, login.LoginProgress, "Answer a step: the next one, or a session."),
     Call("GET", "/api/v1/login/return", None, 303, Empty, "Where another server leads the browser back to, which this leads into the page.", ("state",)),
     Call("POST", "/api/v1/login/return", None, 303, Empty, "The same for another server that posts the values as a form."),
-    Call("POST", "/api/v1/logout", None, 200, Empty, "Revoke the session, and close its connections."),
+    Call("POST", "/api/v1/logout", None, 200, api.LoggedOut, "Revoke the session, and close its connections."),
     Call("GET", "/api/v1/me", None, 200, User, "The signed-in user."),
     Call("PATCH", "/api/v1/me", api.ProfileChange, 200, User, "Choose another shown name."),
     Call("GET", "/api/v1/me/sessions", None, 200, login.OwnSessions, "The user's sessions, newest first."),

@@ -60,6 +60,7 @@ session.addEventListener("signed-out", ({ detail }) => {
   history.replaceState(null, "", location.pathname);
   document.title = t("app.name");
   show();
+  if (detail.redirect) location.assign(detail.redirect);
 });
 
 session.addEventListener("plugins", () => setTimeout(loadParts, Math.random() * PARTS_MS));

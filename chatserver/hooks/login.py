@@ -65,7 +65,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     An account is found by (method, subject) alone: never by `username`, `name` or `email`, which only suggest
     names for a new account. With a `role` the account gets this role at each sign-in, unless it is an owner.
     `is_strong`: the method itself checked a second factor. `sid` is the provider's id of its session, by which it
-    may end ours (`accounts.end_sessions`). The server sets `method`.
+    may end ours (`accounts.end_sessions`). `kept` (at most 500 characters) is what the method wants back when the
+    session is open, and when its user ends it. The server sets `method`.
     """
 
     subject: str
@@ -77,6 +78,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: ServerRole | None = None
     is_strong: bool = False
     sid: str = ""
+    kept: str = ""
 
 
 class LoginDone(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +120,8 @@ class LoginFlow(msgspec.Struct, frozen=True, kw_only=True):
 Begin: TypeAlias = Callable[[LoginFlow], Awaitable[LoginStep]]
 Proceed: TypeAlias = Callable[[LoginFlow, Mapping[str, str]], Awaitable[LoginStep]]
 Demand: TypeAlias = Callable[[User, Identity], Awaitable[bool]]
+Lasts: TypeAlias = Callable[[Identity], Awaitable[bool]]
+Leave: TypeAlias = Callable[[str], Awaitable[str]]
 
 
 class LoginMethod(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +138,11 @@ class LoginMethod(msgspec.Struct, frozen=True, kw_only=True):
     if the plugin claims `SignIn` of some users, none of these. Of the methods of one `group` that demand it, one
     is enough.
 
+    `lasts` is asked right after a session was opened with an identity; if it says False, or raises, that session ends
+    at once. So a method that hears of sign-outs elsewhere misses none: it notes them, then ends the sessions that
+    there are. `leave` is called with the `kept` of the identity when the user of a session has ended it, and returns
+    the address to which their browser goes on, such as a sign-out elsewhere; "" for none.
+
     Without `makes_accounts`, somebody who is linked with no account is refused. `reset` removes what a user has
     enrolled, for operators; it returns whether there was anything. `deadline` is in seconds, for each call.
     """
@@ -149,6 +158,8 @@ class LoginMethod(msgspec.Struct, frozen=True, kw_only=True):
     group: str = "second factor"
     makes_accounts: bool = True
     reset: Callable[[User], Awaitable[bool]] | None = None
+    lasts: Lasts | None = None
+    leave: Leave | None = None
     deadline: float = 10.0
 
 

@@ -25,9 +25,12 @@ from chatserver.model import User
 HOOK = "register_login_methods"
 TAKEN = ("password", "renewal", "reset", "forgotten")  # names of the server's own methods
 LABEL_CHARS = 80
+KEPT_CHARS = 500  # of an identity, kept with its session
 KEPT_BYTES = 16384  # of what a method keeps, as JSON
 STEP_BYTES = 65536  # of what a client gets
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+# Longer than that of a step: it may carry a token.
+_LEAVE_URL = re.compile(r"https?://[!-~]{1,16000}")
 _URL = re.compile(r"https?://[!-~]{1,4000}")
 
 
@@ -75,6 +78,10 @@ def guarded(
     }
     if method.demand is not None:
         changed["demand"] = contained(method.demand, _is_bool, "user", "identity")
+    if method.lasts is not None:
+        changed["lasts"] = contained(method.lasts, _is_bool, "identity")
+    if method.leave is not None:
+        changed["leave"] = contained(method.leave, _is_address, "kept")
     return msgspec.structs.replace(method, **changed)
 
 
@@ -97,7 +104,7 @@ def _is_field(field: LoginField) -> bool:
 
 
 def _has_subject(identity: Identity | None) -> bool:
-    return identity is None or bool(identity.subject)
+    return identity is None or (bool(identity.subject) and len(identity.kept) <= KEPT_CHARS)
 
 
 def _fits(step: LoginForm | LoginRedirect) -> bool:
@@ -121,6 +128,10 @@ def _is_text(value: object) -> bool:
         return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:
         return False
+
+
+def _is_address(answer: object) -> bool:
+    return answer == "" or (isinstance(answer, str) and bool(_LEAVE_URL.fullmatch(answer)))
 
 
 def _is_bool(answer: object) -> bool:

@@ -45,6 +45,13 @@ DELETED_NAME = "deleted user"
 _encode = msgspec.json.encode
 
 
+class Ended(ChatError):
+    """The user signed out elsewhere while this sign-in was under way."""
+
+    def __init__(self) -> None:
+        super().__init__("auth.flow")
+
+
 class Accounts(Passwords):
     """All accounts of the installation."""
 
@@ -281,9 +288,14 @@ class Accounts(Passwords):
         except ChatError:
             self._attempts.tell(user.id, client.address, "refused", identity.method)
             raise
-        self._attempts.tell(user.id, client.address, "ok", identity.method)
         user = await self._settled(user)
-        return user, await self._new_session(user, identity, client)
+        try:
+            token = await self._new_session(user, identity, client)
+        except Ended:
+            self._attempts.tell(user.id, client.address, "refused", identity.method)
+            raise
+        self._attempts.tell(user.id, client.address, "ok", identity.method)
+        return user, token
 
     async def _demand_challenges(self, user: User, identity: Identity, client: LoginClient) -> None:
         """Raise `Challenged` if the account needs another step after this one."""
@@ -298,8 +310,21 @@ class Accounts(Passwords):
             raise Challenged(turn)
 
     async def _new_session(self, user: User, identity: Identity, client: LoginClient) -> str:
+        """Open a session. Raises `Ended` if its method has heard meanwhile that it is over."""
         token = await self._authenticator.open_session(user.id)
-        await self.sessions.note(user.id, token, identity.method, client, identity.sid)
+        await self.sessions.note(user.id, token, identity, client)
+        method = self._steps.methods.find(identity.method)
+        if method is None or method.lasts is None:
+            return token
+        lasts = False
+        try:
+            lasts = await method.lasts(identity)
+        finally:
+            if not lasts:
+                await self._authenticator.close_session(token)
+                await self.sessions.forget(user.id, self.sessions.id_of(token))
+        if not lasts:
+            raise Ended
         return token
 
     async def remember_device(self, user: User, device: str = "") -> str:
@@ -334,11 +359,18 @@ class Accounts(Passwords):
         """Seconds for which an unused session stays valid."""
         return self._authenticator.session_seconds()
 
-    async def logout(self, token: str, address: str | None = None) -> None:
-        """Revoke a session; connections that use it are closed."""
+    async def logout(self, token: str, address: str | None = None) -> str:
+        """Revoke a session; connections that use it are closed.
+
+        Returns the address where the user's browser goes on, as to sign out elsewhere; "" for none.
+        """
         user = await self._authenticator.session(token)
         await self._authenticator.close_session(token)
+        leave = None
         if user is not None:
+            begun = await self.sessions.begun_by(user, token)
+            method = self._steps.methods.find(begun.method)
+            leave = None if method is None else method.leave
             await self.sessions.forget(user, self.sessions.id_of(token))
             for subscriber in self._hub.of_user(user):
                 if subscriber.token == token:
@@ -348,6 +380,12 @@ class Accounts(Passwords):
                 what="signed_out", user=user, by=Actor(user=user, address=address)
             )
             self._hooks.on_account(change)
+        if leave is None:
+            return ""
+        try:
+            return await leave(begun.kept)
+        except ChatError:  # logged; the session has ended all the same
+            return ""
 
     async def sessions_end(self, user: str) -> None:
         """Close the connections of a user whose sessions the authenticator is ending, on all nodes."""

@@ -212,14 +212,20 @@ class Login(CredentialsHandler):
         await self.signed_in(user, token, 200)
 
 
+class LoggedOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """With a `redirect` a browser goes on to this address, where it signs out at another server, too."""
+
+    redirect: str = ""
+
+
 class Logout(SessionHandler):
     needs_user = True
 
     async def post(self) -> None:
         await self.user()
-        await self.service.accounts.logout(self.token or "", self.address)
+        redirect = await self.service.accounts.logout(self.token or "", self.address)
         self.take_cookie()
-        self.reply({})
+        self.reply(LoggedOut(redirect=redirect))
 
 
 class Me(SessionHandler):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chatserver_plugins.oidc.logout import ProviderSessions
     from chatserver_plugins.oidc.method import OidcMethod
 
+LEFT_PATH = "/api/v1/oidc/{provider}/left"
 LOGOUT_BYTES = 65536  # of a logout token, as a form
 
 
@@ -47,18 +48,29 @@ class OidcPlugin:
         for name, provider in self._config.providers.items():
             fetching = Fetching(name, provider.timeout_seconds, provider.ca_file)
             self._fetching.append(fetching)
-            self._methods[name] = OidcMethod(name, provider, fetching, self._sessions)
+            left = context.public_url + LEFT_PATH.format(provider=name)
+            self._methods[name] = OidcMethod(name, provider, fetching, self._sessions, left)
         return [method.declared() for method in self._methods.values()]
 
     @chatserver.hookimpl
     def register_routes(self, context: Context) -> Sequence[Route]:
         path = "/api/v1/oidc/{provider}/logout"
-        return [Route(path=path, post=self._log_out, body_bytes=LOGOUT_BYTES, deadline=30.0)]
+        return [
+            Route(path=path, post=self._log_out, body_bytes=LOGOUT_BYTES, deadline=30.0),
+            Route(path=LEFT_PATH, get=self._left),
+        ]
 
     @chatserver.hookimpl
     async def shutdown(self) -> None:
         for each in self._fetching:
             each.close()
+
+    async def _left(self, request: Request) -> Reply:
+        """A browser comes back that signed out at a provider: to the page, without the query."""
+        if request.parameters["provider"] not in self._methods:
+            raise ChatError("request.not_found")
+        headers = {"Location": "/", "Cache-Control": "no-store"}
+        return Reply(status=303, body=b"", headers=headers)
 
     async def _log_out(self, request: Request) -> Reply:
         """A provider reports that somebody signed out there."""

@@ -88,6 +88,13 @@ class Provider(Settings, frozen=True, kw_only=True):
             description="Whether users confirm by signing in there anew; needs a provider that sends auth_time."
         ),
     ] = True
+    logout: Annotated[
+        bool,
+        Meta(
+            description="Whether signing out here signs out at the provider as well, if it has an "
+            "`end_session_endpoint`."
+        ),
+    ] = False
     form_post: Annotated[
         bool,
         Meta(description="Whether the answer comes as a posted form and not in an address."),

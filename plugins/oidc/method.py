@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
+import msgspec
 from loguru import logger
 
 from chatserver import LoginDone, LoginFlow, LoginMethod, LoginRedirect, LoginStep
@@ -31,10 +32,16 @@ class OidcMethod:
     """The sign-in method of one provider."""
 
     def __init__(
-        self, name: str, config: Provider, fetching: Fetching, sessions: ProviderSessions
+        self,
+        name: str,
+        config: Provider,
+        fetching: Fetching,
+        sessions: ProviderSessions,
+        left_url: str,
     ) -> None:
+        """`left_url` is where a browser comes back that signed out at the provider."""
         self._name, self._config, self._fetching = name, config, fetching
-        self._sessions = sessions
+        self._sessions, self._left_url = sessions, left_url
         self._published = Published(name, config, fetching)
         self.tokens = Tokens(config, self._published)
 
@@ -50,6 +57,8 @@ class OidcMethod:
             proceed=self._proceed,
             purposes=("sign_in", "link", "confirm") if config.confirms else ("sign_in", "link"),
             makes_accounts=config.new_accounts,
+            lasts=self._sessions.lasts,
+            leave=self._leave if config.logout else None,
             deadline=REQUESTS * config.timeout_seconds + SPARE_SECONDS,
         )
 
@@ -74,16 +83,14 @@ class OidcMethod:
             asked["response_mode"] = "form_post"
         if flow.purpose == "confirm":
             asked |= {"prompt": "login", "max_age": "0"}
-        address = metadata.authorization_endpoint
-        joint = "&" if "?" in address else "?"
         return LoginRedirect(
-            url=f"{address}{joint}{urlencode(asked)}",
+            url=_with_query(metadata.authorization_endpoint, asked),
             keep={"nonce": nonce, "verifier": verifier, "began": time.time()},
         )
 
     async def _proceed(self, flow: LoginFlow, answer: Mapping[str, str]) -> LoginStep:
         try:
-            claims = await self._claims(flow, answer)
+            claims, token = await self._claims(flow, answer)
         except Unavailable as error:
             logger.warning("oidc {}: {}", self._name, error)
             raise answers.unavailable() from None
@@ -93,11 +100,39 @@ class OidcMethod:
         if flow.purpose == "confirm":
             self._demand_anew(flow, claims)
         identity = identity_of(claims, self._config)
-        await self._sessions.note(self._name, identity)
+        if flow.purpose == "sign_in":
+            hint = token if self._config.logout else ""
+            kept = await self._sessions.note(
+                self._name, identity, claims["iat"], flow.kept["began"], hint
+            )
+            identity = msgspec.structs.replace(identity, kept=kept)
         return LoginDone(identity=identity)
 
-    async def _claims(self, flow: LoginFlow, answer: Mapping[str, str]) -> dict[str, Any]:
-        """The claims of the person who comes back. Raises `Unavailable`, `InvalidToken`, `ChatError`."""
+    async def _leave(self, kept: str) -> str:
+        """Where the browser signs out at the provider (OpenID Connect RP-Initiated Logout 1.0, section 2)."""
+        try:
+            address = (await self._published.metadata()).end_session_endpoint
+        except Unavailable:
+            return ""
+        if not address:
+            logger.warning("oidc {}: the provider has no end_session_endpoint", self._name)
+            return ""
+        given = {
+            "client_id": self._config.client_id,
+            "post_logout_redirect_uri": self._left_url,
+            "state": secrets.token_urlsafe(16),
+        }
+        if hint := await self._sessions.take_hint(kept):
+            given["id_token_hint"] = hint
+        return _with_query(address, given)
+
+    async def _claims(
+        self, flow: LoginFlow, answer: Mapping[str, str]
+    ) -> tuple[dict[str, Any], str]:
+        """The claims of the person who comes back, and the ID token.
+
+        Raises `Unavailable`, `InvalidToken`, `ChatError`.
+        """
         metadata = await self._published.metadata()
         self._demand_issuer(metadata, answer)
         if "error" in answer:
@@ -119,7 +154,7 @@ class OidcMethod:
             if further.get("sub") != claims["sub"]:
                 raise InvalidToken("the userinfo is about somebody else")
             claims = further | claims
-        return claims
+        return claims, token
 
     def _demand_issuer(self, metadata: Metadata, answer: Mapping[str, str]) -> None:
         """Refuse the answer of another provider (RFC 9207)."""
@@ -174,6 +209,10 @@ class OidcMethod:
             )
         if age is None or age > elapsed + ROUNDED_SECONDS:
             raise answers.not_anew()
+
+
+def _with_query(address: str, given: Mapping[str, str]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(given)}"
 
 
 def _hashed(text: str) -> str:

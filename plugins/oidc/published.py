@@ -30,6 +30,7 @@ class Metadata(msgspec.Struct, frozen=True):
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str = ""
+    end_session_endpoint: str = ""
     authorization_response_iss_parameter_supported: bool = False
 
 
@@ -114,6 +115,8 @@ class Published:
             _demand_trusted(address, each)
         if self._config.userinfo:
             _demand_trusted(address, found.userinfo_endpoint)
+        if self._config.logout and found.end_session_endpoint:
+            _demand_trusted(address, found.end_session_endpoint)
         return found
 
     async def _fetch_keys(self) -> list[Mapping[str, Any]]:

@@ -130,8 +130,9 @@ export class Api {
     return this.#call("GET", `/api/v1/users/${encodeURIComponent(username)}`);
   }
 
+  /** Ends the session; the address where the browser signs out elsewhere, if there is one. */
   async logout() {
-    await this.#call("POST", "/api/v1/logout", {});
+    return (await this.#call("POST", "/api/v1/logout", {})).redirect ?? "";
   }
 
   /** The modules and style sheets of plugins. */

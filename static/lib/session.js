@@ -56,16 +56,17 @@ export class Session extends EventTarget {
   }
 
   async signOut() {
-    await this.#api.logout().catch(() => {});
-    this.#end("asked");
+    const redirect = await this.#api.logout().catch(() => "");
+    this.#end("asked", redirect);
   }
 
-  #end(reason) {
+  /** `redirect` is where the browser signs out elsewhere; the session here has ended. */
+  #end(reason, redirect = "") {
     this.#connection.stop();
     this.outbox.clear();
     this.#store.reset();
     this.#epoch = null;
-    this.#fire("signed-out", { reason });
+    this.#fire("signed-out", { reason, redirect });
   }
 
   // -- what the elements ask for

@@ -73,6 +73,7 @@ class Provider:
         self.answers.set()
         self.asked: list[str] = []  # paths
         self.granted: list[dict[str, str]] = []  # requests of the token endpoint
+        self.left: list[dict[str, str]] = []  # queries of sign-outs that began at a client
         self._codes: dict[str, dict[str, str]] = {}
         self.issuer = ""
 
@@ -107,6 +108,7 @@ class Provider:
             "token_endpoint": f"{self.issuer}/token",
             "jwks_uri": f"{self.issuer}/keys",
             "userinfo_endpoint": f"{self.issuer}/userinfo",
+            "end_session_endpoint": f"{self.issuer}/leave?tenant=1",
         } | self.metadata
 
     def granted_tokens(self, form: dict[str, str], authorization: str) -> tuple[int, Any]:
@@ -173,6 +175,8 @@ class Endpoint(RequestHandler):
             self.finish({"sub": provider.person["sub"]} | provider.userinfo)
         elif name == "authorize":
             self.finish(PAGE)
+        elif name == "leave":
+            self._leave(dict(parse_qsl(self.request.query)))
         else:
             self.send_error(404)
 
@@ -187,6 +191,14 @@ class Endpoint(RequestHandler):
             self.finish(answer)
         else:
             self._send_back(parse_qs(body).get("action") == ["yes"])
+
+    def _leave(self, asked: dict[str, str]) -> None:
+        """End the session that the hint names, and send the browser back with the state."""
+        hint = jwt.decode(asked["id_token_hint"], options={"verify_signature": False})
+        assert (hint["iss"], hint["aud"]) == (self.provider.issuer, asked["client_id"])
+        self.provider.left.append(asked)
+        back = urlencode({"state": asked["state"]})
+        self.redirect(f"{asked['post_logout_redirect_uri']}?{back}")
 
     def _send_back(self, agrees: bool) -> None:
         asked = dict(parse_qsl(self.request.query))

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,11 +14,13 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from chatserver import Identity, LoginClient, StoreUnavailable
 from chatserver.errors import CLOSE_REJECTED
 from chatserver.testing.running import PASSWORD, Chat
+from chatserver_plugins.totp import codes
 from tests.oidc.chatting import begin, chatting, log_out, proceed, settings, sign_in
 from tests.oidc.provider import Key, Provider, hmac_signed, providing
 from tests.servers import Mongod
 
 SECONDS = 60.0
+Happening = Callable[[], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +239,129 @@ async def test_a_sign_out_reaches_all_nodes(provider: Provider, mongod: Mongod) 
         used = provider.logout_token(sid="s2")
         assert (await log_out(one, used)).code == 200
         assert (await log_out(two, used)).code == 400
+
+
+# -- a sign-out that comes while a sign-in is under way --------------------------------------------
+
+
+def at_the_code(chat: Chat, happens: Happening, patch: pytest.MonkeyPatch) -> None:
+    """The provider has issued the ID token, and nothing is known of it here."""
+    (plugin,) = [each for each in chat._server._plugins.all if each.name == "oidc"]
+    tokens = plugin.instance._methods["company"].tokens
+    identified = tokens.identified
+
+    async def later(token: str, nonce: str) -> Any:
+        await happens()
+        return await identified(token, nonce)
+
+    patch.setattr(tokens, "identified", later)
+
+
+def before_the_account(chat: Chat, happens: Happening, patch: pytest.MonkeyPatch) -> None:
+    """The last step was right; the account is not looked up, or not made, yet."""
+    identities = chat.service.accounts.identities
+    holder = identities.holder
+    calls: list[None] = []
+
+    async def later(identity: Identity) -> str | None:
+        if not calls:
+            calls.append(None)
+            await happens()
+        return await holder(identity)
+
+    patch.setattr(identities, "holder", later)
+
+
+def before_the_session(chat: Chat, happens: Happening, patch: pytest.MonkeyPatch) -> None:
+    authenticator = chat.service.accounts._authenticator
+    open_session = authenticator.open_session
+
+    async def later(user: str) -> str:
+        await happens()
+        return await open_session(user)
+
+    patch.setattr(authenticator, "open_session", later)
+
+
+def before_its_note(chat: Chat, happens: Happening, patch: pytest.MonkeyPatch) -> None:
+    """The session is open, and the server has not noted what it belongs to."""
+    sessions = chat.service.accounts.sessions
+    note = sessions.note
+
+    async def later(*given: Any) -> None:
+        await happens()
+        await note(*given)
+
+    patch.setattr(sessions, "note", later)
+
+
+def after_its_note(chat: Chat, happens: Happening, patch: pytest.MonkeyPatch) -> None:
+    sessions = chat.service.accounts.sessions
+    note = sessions.note
+
+    async def later(*given: Any) -> None:
+        await note(*given)
+        await happens()
+
+    patch.setattr(sessions, "note", later)
+
+
+MOMENTS = [at_the_code, before_the_account, before_the_session, before_its_note, after_its_note]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("names", [{"sid": "s1", "sub": None}, {"sid": "s1"}, {}], ids=str)
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: str(moment.__name__))
+async def test_no_session_survives_a_sign_out_that_came_before_it_was_open(
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: Callable[..., None],
+    names: dict[str, Any],
+    is_known: bool,
+) -> None:
+    async with chatting(provider) as chat:
+        if is_known:
+            await session(chat, provider, "s0")
+        provider.changes = {"sid": "s1"}
+        statuses: list[int] = []
+
+        async def signs_out() -> None:
+            statuses.append((await log_out(chat, provider.logout_token(**names))).code)
+
+        begun = await begin(chat)
+        with monkeypatch.context() as patch:
+            moment(chat, signs_out, patch)
+            answer = await proceed(chat, begun, provider.authorize(begun["step"]["url"]))
+        assert statuses == [200]
+        signed_in = answer.status == 200 and await is_signed_in(chat, answer.json["token"])
+        assert not signed_in
+        ((ada, _),) = await chat.service.store.scan("user", "")
+        there = await chat.service.accounts.sessions.ids(ada)
+        assert len(there) == (1 if is_known and "sid" in names else 0)
+        assert await is_signed_in(chat, await session(chat, provider, "s2")), "anew"
+
+
+async def test_a_sign_out_from_before_ends_no_later_sign_in(provider: Provider) -> None:
+    async with chatting(provider) as chat:
+        earlier = int(time.time()) - 30
+        assert (await log_out(chat, provider.logout_token(iat=earlier))).code == 200
+        assert (await log_out(chat, provider.logout_token(sub=None, sid="s0"))).code == 200
+        assert (await log_out(chat, provider.logout_token(sub="1002"))).code == 200
+        assert await is_signed_in(chat, await session(chat, provider, "s1"))
+
+
+async def test_a_second_step_is_no_way_around_a_sign_out(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first sign-in of somebody who must enrol: the provider ends its session in between."""
+    also = {"plugin.totp.roles": ["owner"]}
+    async with chatting(provider, "totp", also=also) as chat:
+        provider.changes = {"sid": "s1"}
+        begun = await begin(chat)
+        step = (await proceed(chat, begun, provider.authorize(begun["step"]["url"]))).json
+        assert step["method"] == "totp"
+        await log_out(chat, provider.logout_token(sub=None, sid="s1"))
+        secret = step["step"]["fields"][0]["value"]
+        code = codes.code_at(secret, int(time.time() // codes.PERIOD))
+        answer = await proceed(chat, {**begun, "flow": step["flow"]}, {"code": code})
+        assert (answer.status, answer.json["error"]["code"]) == (401, "auth.flow")

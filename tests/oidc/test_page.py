@@ -56,6 +56,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 "client_id": CLIENT,
                 "client_secret": SECRET,
                 "label": "Our own",
+                "logout": "true",
                 "timeout_seconds": 2,
             },
             "posting": {
@@ -200,6 +201,24 @@ def test_a_sign_out_at_the_provider_ends_the_page(person: PersonFactory, world: 
         assert answer.status == 200
     expect(page.get_by_test_id("notice")).to_be_visible()
     world.own.changes = {}
+
+
+def test_signing_out_here_signs_out_at_the_provider(person: PersonFactory, world: World) -> None:
+    page = opened(person, world.server).page
+    world.own.person = {"sub": "olga-1", "name": "Olga", "preferred_username": "olga"}
+    page.get_by_test_id("login-own").click()
+    page.locator("#yes").click()
+    is_signed_in(page, "Olga")
+    count = len(world.own.left)
+    page.get_by_test_id("sign-out").click()
+    page.wait_for_url(world.server.url + "/")
+    expect(page.get_by_test_id("login-own")).to_be_visible()
+    (given,) = world.own.left[count:]
+    back = f"{world.server.url}/api/v1/oidc/own/left"
+    assert (given["client_id"], given["post_logout_redirect_uri"]) == (CLIENT, back)
+    assert given["state"] and given["id_token_hint"]
+    page.reload()
+    expect(page.get_by_test_id("login-own")).to_be_visible()
 
 
 def test_nothing_secret_is_in_the_servers_log(world: World) -> None:

@@ -46,6 +46,10 @@ class Methods:
         """The methods with this purpose."""
         return [method for method in self.all() if purpose in method.purposes]
 
+    def find(self, name: str) -> LoginMethod | None:
+        """The method of this name, for whatever purpose; None if its plugin is off."""
+        return self._methods.get(name)
+
     def get(self, name: str, purpose: Purpose) -> LoginMethod:
         """Raises `ChatError` request.invalid if there is no such method for this purpose."""
         method = self._methods.get(name)

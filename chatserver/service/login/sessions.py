@@ -7,10 +7,11 @@ a note, as of an older version, is listed and counts as never confirmed.
 import time
 from collections.abc import Callable
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
-from chatserver.hooks.login import LoginClient
+from chatserver.hooks.login import Identity, LoginClient
 from chatserver.interfaces import Authenticator, Store, StoredSession
 from chatserver.runtime.clock import text_of
 
@@ -31,6 +32,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent: str = ""
     sid: str = ""  # the provider's id of its session
     language: str = ""  # the languages of the client, as in `Accept-Language`
+    kept: str = ""  # what its method wants back when it ends
 
 
 class OwnSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,13 @@ class OwnSession(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     address: str
     agent: str
+
+
+class Begun(NamedTuple):
+    """The method that began a session, and what it wants back when the session ends."""
+
+    method: str
+    kept: str
 
 
 _encode = msgspec.json.encode
@@ -61,16 +70,15 @@ class Sessions:
         """The id of a token's session."""
         return _shown(self._authenticator.session_id(token))
 
-    async def note(
-        self, user: str, token: str, method: str, client: LoginClient, sid: str = ""
-    ) -> None:
+    async def note(self, user: str, token: str, identity: Identity, client: LoginClient) -> None:
         """Note how a session was begun; its user counts as confirmed just now."""
         note = Note(
-            method=method,
+            method=identity.method,
             address=client.address,
             agent=client.agent[:AGENT_CHARS],
             confirmed=self._clock(),
-            sid=sid,
+            sid=identity.sid,
+            kept=identity.kept,
             language=client.language[:LANGUAGE_CHARS],
         )
         await self._store.put(SPACE, f"{user}/{self.id_of(token)}", _encode(note))
@@ -125,6 +133,14 @@ class Sessions:
         """The languages of the newest session of a user id, as in `Accept-Language`; "" if none told them."""
         notes = [note for note in (await self._notes(user)).values() if note.language]
         return max(notes, key=lambda note: note.confirmed).language if notes else ""
+
+    async def begun_by(self, user: str, token: str) -> Begun:
+        """How a session was begun; no method if nothing is known."""
+        raw = await self._store.get(SPACE, f"{user}/{self.id_of(token)}")
+        if raw is None:
+            return Begun("", "")
+        note = _decode(raw)
+        return Begun(note.method, note.kept)
 
     async def confirm(self, user: str, session: str) -> None:
         """Note that the user of a session has just confirmed to be there."""

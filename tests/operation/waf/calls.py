@@ -87,6 +87,7 @@ async def call_every_address(
     await ask("POST", "/api/v1/login/return", data=back, headers=foreign)
     token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lkIn0.Ab-_--x9"
     await ask("POST", "/api/v1/oidc/company/logout", data={"logout_token": token})
+    await ask("GET", "/api/v1/oidc/company/left?state=x9_Tq2-Lm4kzRw81")
     passwords = {"old": "' UNION SELECT 1 --", "new": "<script>alert(1)</script>"}
     await ask("PUT", "/api/v1/me/password", json=passwords, headers=member)
     other, username = await me(member), ODD_NAMES[0]
