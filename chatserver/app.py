@@ -358,6 +358,11 @@ class Server:
         inner = "" if self.internal_port is None else f"{server.internal_host}:{self.internal_port}"
         return f"{server.host}:{self._port}", inner
 
+    def stop_accepting(self) -> None:
+        """Take no further connections; those that wait at an inherited port are for another process."""
+        for each in self._fronts:
+            each.stop()
+
     async def drain(self, leave: float | None = None, *, hurry: bool = True) -> None:
         """Move the clients away, finish the work under way, close the port.
 
@@ -370,15 +375,13 @@ class Server:
         if leave is None:
             self._gate.begin_draining()
         else:
-            for each in self._fronts:
-                each.stop()
+            self.stop_accepting()
             self._gate.begin_leaving()
         self._presentation.drain()
         logger.info("draining {} connections", self.service.hub.connections())
         await self.service.hub.drain(self.config.server.drain_seconds, self._settled)
         await self.service.log.drain()
-        for each in self._fronts:
-            each.stop()
+        self.stop_accepting()
         try:
             async with asyncio.timeout(STOP_SECONDS if leave is None else leave):
                 for each in self._fronts:

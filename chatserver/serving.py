@@ -132,7 +132,7 @@ async def _serve_alone(
                 port = server.listen(descriptors, listeners)
                 restarting.serve(
                     listeners.handed_over(str(server.data), folder.fileno()),
-                    partial(stop.leave, _leave_seconds(loaded.config)),
+                    partial(_leave, server, stop),
                     refusal=DEVELOPMENT if dev else "" if server.keeps else IN_MEMORY,
                 )
                 async with _attended(server, loaded, port, dev=dev):
@@ -167,6 +167,12 @@ def _stop(config: Config) -> Stop:
     stop = Stop(config.server.drain_seconds + STOP_SECONDS + CLOSE_SECONDS)
     stop.watch(stop_signals())
     return stop
+
+
+def _leave(server: Server, stop: Stop) -> None:
+    """Have another process take the connections, from now on, and this one end."""
+    server.stop_accepting()
+    stop.leave(_leave_seconds(server.config))
 
 
 def _leave_seconds(config: Config) -> float:

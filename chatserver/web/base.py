@@ -277,6 +277,7 @@ class BaseHandler(RequestHandler):
         return (
             request.method == "GET"
             and request.version == "HTTP/1.1"
+            and not self.gate.leaving
             and not cast(Any, request.connection)._disconnect_on_finish
             and not self._headers
             and not self.access.cross_origin(request)

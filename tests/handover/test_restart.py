@@ -3,6 +3,8 @@
 import asyncio
 import secrets
 import signal
+import socket
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -110,7 +112,8 @@ async def test_an_upload_under_way_is_finished_by_the_old_process(
         await asyncio.to_thread(wait_until, lambda: [*incoming.glob("*")])
         server.write("2")
         answer = await asyncio.to_thread(server.restart)
-        await asyncio.to_thread(wait_until, lambda: server.edition() == "2")
+        editions = [await asyncio.to_thread(server.edition) for _ in range(20)]
+        assert editions == ["2"] * 20, "the old one takes no further connections"
         assert old.is_running()
         halfway.set()
         assert (await sending).content == CONTENT
@@ -211,9 +214,19 @@ def test_the_new_process_ends_with_the_old_one_until_it_serves(
         wait_until(lambda: not [each for each in server.processes() if is_server(each)])
 
 
-def test_systemd_is_told_who_serves(tmp_path: Path) -> None:
-    import socket
+def test_the_first_process_of_a_container_is_not_replaced(tmp_path: Path) -> None:
+    """It is in a namespace of its own, as a container's are."""
+    within = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if subprocess.run([*within, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no namespaces for processes here")
+    with Replaced(tmp_path, within=within) as server:
+        answer = server.restart()
+        assert answer.before == 1
+        assert answer.why.startswith("the container would end with this process")
+        assert server.edition() == "1"
 
+
+def test_systemd_is_told_who_serves(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(60)

@@ -209,6 +209,27 @@ async def test_draining_ends_streams_completely(server: Running) -> None:
     assert plugin(server).log == ["closed"]
 
 
+async def test_a_stream_that_begins_while_its_process_leaves_ends_completely(
+    server: Running,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    await until(lambda: server.server._fronts[0]._connections)
+
+    async def leave(node: Server) -> "asyncio.Task[None]":
+        task = asyncio.create_task(node.drain(60.0, hurry=False))
+        await asyncio.sleep(0)
+        return task
+
+    task = await server.run(leave)
+    writer.write(b"GET /door/stream?way=waits HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), ANSWER_SECONDS)
+    assert b" 200 " in answer
+    assert answer.endswith(b"0\r\n\r\n")
+    await server.run(lambda node: asyncio.wait([task]))
+    writer.close()
+    assert plugin(server).log == ["closed"]
+
+
 async def test_streams_count_as_connections(start: Start) -> None:
     server = start(ENABLED | {"limits.connections_per_address": 1})
     _, writer = await open_stream(server, "waits")
