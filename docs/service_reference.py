@@ -18,6 +18,7 @@ from chatserver.service.interactions import Interactions
 from chatserver.service.live import Live
 from chatserver.service.login.logins import Logins
 from chatserver.service.messages import Messages
+from chatserver.service.passwords import Passwords
 from chatserver.service.plugin_messages import PluginMessages
 from chatserver.service.presence import Presence
 from chatserver.service.rooms import RoomService
@@ -27,6 +28,7 @@ from chatserver.service.typing_now import Typing
 
 PARTS: dict[str, type[Any]] = {
     "accounts": Accounts,
+    "accounts.passwords": Passwords,
     "logins": Logins,
     "rooms": RoomService,
     "messages": Messages,

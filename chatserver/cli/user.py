@@ -107,7 +107,7 @@ def passwd(
     user = with_accounts(
         source,
         overrides,
-        lambda accounts: accounts.set_password(
+        lambda accounts: accounts.passwords.set(
             username, password, by=operator(), must_change=must_change
         ),
     )
@@ -178,7 +178,9 @@ def reset_link(
     made = with_accounts(
         source,
         overrides,
-        lambda accounts: accounts.reset_link(username, by=operator(), seconds=hours * 3600),
+        lambda accounts: accounts.passwords.reset_link(
+            username, by=operator(), seconds=hours * 3600
+        ),
     )
     if as_json:
         import msgspec

@@ -33,7 +33,7 @@ from chatserver.service.founding import Founding
 from chatserver.service.login.steps import Challenged, Steps
 from chatserver.service.names import clean_person_name, clean_username
 from chatserver.service.newcomers import Newcomers, looks
-from chatserver.service.own_account import THE_SERVER
+from chatserver.service.own_account import THE_SERVER, OwnAccount
 from chatserver.service.owners import Owners
 from chatserver.service.passwords import Passwords
 from chatserver.service.rights import demand_right_to_appoint
@@ -52,8 +52,8 @@ class Ended(ChatError):
         super().__init__("auth.flow")
 
 
-class Accounts(Passwords):
-    """All accounts of the installation."""
+class Accounts(OwnAccount):
+    """All accounts of the installation. `passwords` is the part about passwords."""
 
     def __init__(
         self,
@@ -67,8 +67,10 @@ class Accounts(Passwords):
         steps: Steps,
         attempts: Attempts,
     ) -> None:
-        super().__init__(store, authenticator, hooks, hub, changes, steps, attempts, config)
+        super().__init__(store, authenticator, hooks, hub, changes, steps)
+        self._attempts, self._config = attempts, config.server
         self._administration = administration
+        self.passwords = Passwords(self, store, authenticator, hooks, attempts, config)
         self._founding, self._owners = Founding(store), Owners(store)
         self.similar = Similar(store)
         self._newcomers = Newcomers(
@@ -170,7 +172,7 @@ class Accounts(Passwords):
         folded = clean_username(username)
         shown = clean_person_name(name if name and name.strip() else username)
         # Checked before the name, so that an attempt with a weak password does not reveal taken names.
-        await self._check_password(password, folded, shown)
+        await self.passwords.check(password, folded, shown)
         # Without this, each attempt at a taken name would cost a hash and leave its record behind.
         if await self._store.get(NAMES, folded) is not None:
             raise ChatError("user.exists")
@@ -181,7 +183,7 @@ class Accounts(Passwords):
         try:
             await self._authenticator.set_password(user.id, password)
             if must_change:
-                await self.renewals.demand(user.id)
+                await self.passwords.renewals.demand(user.id)
             if role is None:
                 await self._founding.begin()
             await self._enter(user)
@@ -256,7 +258,7 @@ class Accounts(Passwords):
         it raises auth.challenge, with that step in its `detail`.
         """
         client = client or LoginClient(address=address, device=device)
-        user, known = await self._verify(username, password, address, device)
+        user, known = await self.passwords.verify(username, password, address, device)
         if user is None:
             self._attempts.tell(known, address, "wrong", PASSWORD)
             raise ChatError("auth.invalid")
@@ -444,7 +446,7 @@ class Accounts(Passwords):
         async with self._keeping_an_owner(user, locked):
             changed = await self._change(user, disabled=locked)
         if locked:
-            await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is locked")
+            await self.end_all_sessions(user, CLOSE_FORBIDDEN, "the account is locked")
         self.tell("locked" if locked else "unlocked", changed, by)
         return changed
 
@@ -501,9 +503,9 @@ class Accounts(Passwords):
                 disabled=True,
                 deleted=True,
             )
-        await self._end_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
+        await self.end_all_sessions(user, CLOSE_FORBIDDEN, "the account is deleted")
         await self.identities.forget(user.id)
-        await self.forget_renewal_and_reset(user.id)
+        await self.passwords.forget(user.id)
         # Neither the password nor the places where it was used remain.
         await self._authenticator.set_password(user.id, secrets.token_urlsafe(32))
         self.tell("deleted", gone, by)

@@ -56,6 +56,24 @@ class OwnAccount(Directory):
         await self._steps.flows.end(user)
         await self._ended(user, ended, THE_SERVER)
 
+    async def end_other_sessions(self, user: str, token: str, by: Actor) -> None:
+        """End a user's (id) sessions but that of `token`, and their sign-ins that are under way."""
+        await self._steps.flows.end(user)
+        current = self.sessions.id_of(token)
+        others = {each for each in await self.sessions.ids(user) if each != current}
+        for session in others:
+            await self.sessions.end(user, session)
+        await self._ended(user, others, by)
+
+    async def end_all_sessions(self, user: User, code: int, reason: str) -> None:
+        """End a user's sessions and sign-ins; connections are closed with the code and the reason."""
+        await self._authenticator.close_sessions(user.id)
+        await self._steps.flows.end(user.id)
+        await self.sessions.forget(user.id)
+        for subscriber in self._hub.of_user(user.id):
+            subscriber.pipe.close(code, reason)
+        await self._changes.announce("user", user.id)
+
     async def _ended(self, user: str, sessions: set[str], by: Actor) -> None:
         """Close the connections of sessions that have ended."""
         if not sessions:

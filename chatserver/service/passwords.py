@@ -3,7 +3,6 @@
 import msgspec
 
 from chatserver.config import Config
-from chatserver.delivery.hub import Hub
 from chatserver.errors import CLOSE_REJECTED, ChatError
 from chatserver.hooks.actions import PasswordChange
 from chatserver.hooks.calls import HookCalls
@@ -12,11 +11,9 @@ from chatserver.interfaces import Authenticator, Store
 from chatserver.model import User
 from chatserver.runtime.clock import text_of
 from chatserver.service.attempts import Attempts
-from chatserver.service.changes import Changes
 from chatserver.service.directory import NAMES, USERS, decode_user, folded_name
 from chatserver.service.login.renewal import Renewals
 from chatserver.service.login.resets import INVALID, Resets
-from chatserver.service.login.steps import Steps
 from chatserver.service.own_account import THE_SERVER, OwnAccount
 
 PASSWORD_CHARS = 1024  # a longer password is refused before any work is done
@@ -30,40 +27,39 @@ class ResetLink(msgspec.Struct, frozen=True, kw_only=True):
     expires: str
 
 
-class Passwords(OwnAccount):
-    """The part of `Accounts` that is about passwords."""
+class Passwords:
+    """The passwords of all accounts."""
 
     def __init__(
         self,
+        accounts: OwnAccount,
         store: Store,
         authenticator: Authenticator,
         hooks: HookCalls,
-        hub: Hub,
-        changes: Changes,
-        steps: Steps,
         attempts: Attempts,
         config: Config,
     ) -> None:
-        super().__init__(store, authenticator, hooks, hub, changes, steps)
+        self._accounts, self._store = accounts, store
+        self._authenticator, self._hooks = authenticator, hooks
         self._attempts, self._config = attempts, config.server
         self.renewals, self._resets = Renewals(store), Resets(store)
         self.sweep_resets = self._resets.sweep
 
-    async def set_password(
+    async def set(
         self, username: str, password: str, by: Actor = THE_SERVER, *, must_change: bool = False
     ) -> User:
         """Set a password and end all sessions of the account. With `must_change` its user chooses another one at
         the next sign-in. Raises `ChatError` user.not_found, request.invalid.
         """
-        user = await self.named(username)
-        await self._check_password(password, user.username, user.name)
+        user = await self._accounts.named(username)
+        await self.check(password, user.username, user.name)
         if must_change:  # noted first, so that nobody signs in with it before
             await self.renewals.demand(user.id)
-        await self._replace_password(user, password, is_final=not must_change)
-        self.tell("password", user, by)
+        await self._replace(user, password, is_final=not must_change)
+        self._accounts.tell("password", user, by)
         return user
 
-    async def change_password(
+    async def change(
         self, user: User, token: str, old: str, new: str, address: str, device: str = ""
     ) -> None:
         """Change one's own password; all other sessions of the account end.
@@ -71,37 +67,32 @@ class Passwords(OwnAccount):
         An account without a password gets its first one by a recent confirmation instead. Raises `ChatError`
         auth.invalid, auth.confirm, limit.rate, request.invalid, action.refused.
         """
-        await self._check_password(new, user.username, user.name)
-        if await self.identities.has_password(user.id):
+        await self.check(new, user.username, user.name)
+        if await self._accounts.identities.has_password(user.id):
             await self.verified(user.username, old, address, device)
         else:
-            await self.demand_recent(user, token)
+            await self._accounts.demand_recent(user, token)
         await self._hooks.allow(PasswordChange(), user)
-        await self._store_password(user, new, is_final=True)
-        await self._steps.flows.end(user.id)
-        current = self.sessions.id_of(token)
-        others = {each for each in await self.sessions.ids(user.id) if each != current}
-        for session in others:
-            await self.sessions.end(user.id, session)
+        await self._keep(user, new, is_final=True)
         by = Actor(user=user.id, address=address)
-        await self._ended(user.id, others, by)
-        self.tell("password", user, by)
+        await self._accounts.end_other_sessions(user.id, token, by)
+        self._accounts.tell("password", user, by)
 
-    async def renew_password(self, user: str, password: str, address: str) -> None:
+    async def renew(self, user: str, password: str, address: str) -> None:
         """Choose a new password at a sign-in, as a user (id) who must; it ends all sessions.
 
         Raises `ChatError` request.invalid, also for the present password, and limit.rate.
         """
-        found = await self.get(user)
-        await self._check_password(password, found.username, found.name)
+        found = await self._accounts.get(user)
+        await self.check(password, found.username, found.name)
         if await self._authenticator.is_password(user, password):
             raise ChatError(
                 "request.invalid",
                 "This is your present password: choose another one.",
                 detail={"field": "password", "reason": "same"},
             )
-        await self._replace_password(found, password, is_final=True)
-        self.tell("password", found, Actor(user=user, address=address or None))
+        await self._replace(found, password, is_final=True)
+        self._accounts.tell("password", found, Actor(user=user, address=address or None))
 
     async def reset_link(
         self, username: str, by: Actor = THE_SERVER, seconds: float = LINK_SECONDS
@@ -111,11 +102,11 @@ class Passwords(OwnAccount):
         The link is a secret: whoever has it gets into the account, unless that has a second step. Raises
         `ChatError` user.not_found; user.forbidden for a locked account and that of a machine.
         """
-        user = await self.named(username)
+        user = await self._accounts.named(username)
         if user.disabled or user.bot:
             raise ChatError("user.forbidden", "Nobody can sign in to this account.")
         code, expires = await self._resets.make(user.id, seconds)
-        self.tell("reset_link", user, by)
+        self._accounts.tell("reset_link", user, by)
         return ResetLink(link=f"{self._config.public_url}/#reset={code}", expires=text_of(expires))
 
     async def of_reset_code(self, code: str) -> User | None:
@@ -123,33 +114,33 @@ class Passwords(OwnAccount):
         found = await self._resets.find(code)
         if found is None:
             return None
-        user = await self.get(found)
+        user = await self._accounts.get(found)
         return None if user.disabled else user
 
-    async def reset_password(self, user: str, digest: str, password: str, address: str) -> None:
+    async def reset(self, user: str, digest: str, password: str, address: str) -> None:
         """Set the password of a user (id) by the link whose code has this digest; it ends all sessions.
 
         Raises `ChatError` auth.refused if the link is not valid any more, request.invalid, limit.rate.
         """
-        found = await self.get(user)
+        found = await self._accounts.get(user)
         if found.disabled:
             raise ChatError("auth.refused", INVALID)
-        await self._check_password(password, found.username, found.name)
+        await self.check(password, found.username, found.name)
 
         async def replace() -> None:
-            await self._replace_password(found, password, is_final=True)
+            await self._replace(found, password, is_final=True)
 
         await self._resets.use(user, digest, replace)
-        self.tell("password_reset", found, Actor(user=user, address=address or None))
+        self._accounts.tell("password_reset", found, Actor(user=user, address=address or None))
 
     async def verified(self, username: str, password: str, address: str, device: str = "") -> User:
         """The account whose password this is. Raises `ChatError` auth.invalid, limit.rate."""
-        user, _ = await self._verify(username, password, address, device)
+        user, _ = await self.verify(username, password, address, device)
         if user is None:
             raise ChatError("auth.invalid")
         return user
 
-    async def _verify(
+    async def verify(
         self, username: str, password: str, address: str, device: str
     ) -> tuple[User | None, str | None]:
         """The account if the password is right; and the id of the account of this name, if there is one."""
@@ -169,14 +160,12 @@ class Passwords(OwnAccount):
             raise
         return (user if matches and user is not None and not user.bot else None), known
 
-    async def forget_renewal_and_reset(self, user: str) -> None:
+    async def forget(self, user: str) -> None:
         """Forget what is to happen to the password of a deleted account."""
         await self.renewals.fulfil(user)
         await self._resets.forget(user)
 
-    # -- shared ------------------------------------------------------------------------------------
-
-    async def _check_password(self, password: str, *names: str) -> None:
+    async def check(self, password: str, *names: str) -> None:
         """Raise `ChatError` request.invalid for a password that is too long or too easy to guess."""
         if len(password) > PASSWORD_CHARS:
             raise ChatError(
@@ -187,22 +176,14 @@ class Passwords(OwnAccount):
         words = [*names, self._config.name, "chatserver"]
         await self._authenticator.check_password(password, words)
 
-    async def _replace_password(self, user: User, password: str, *, is_final: bool) -> None:
-        await self._store_password(user, password, is_final=is_final)
-        await self._end_sessions(user, CLOSE_REJECTED, "the password was changed")
+    async def _replace(self, user: User, password: str, *, is_final: bool) -> None:
+        await self._keep(user, password, is_final=is_final)
+        await self._accounts.end_all_sessions(user, CLOSE_REJECTED, "the password was changed")
 
-    async def _store_password(self, user: User, password: str, *, is_final: bool) -> None:
+    async def _keep(self, user: User, password: str, *, is_final: bool) -> None:
         """Store it; if it `is_final`, its user need not choose another one."""
         await self._authenticator.set_password(user.id, password)
-        await self.identities.note_password(user.id, has=True)
+        await self._accounts.identities.note_password(user.id, has=True)
         await self._resets.forget(user.id)
         if is_final:
             await self.renewals.fulfil(user.id)
-
-    async def _end_sessions(self, user: User, code: int, reason: str) -> None:
-        await self._authenticator.close_sessions(user.id)
-        await self._steps.flows.end(user.id)
-        await self.sessions.forget(user.id)
-        for subscriber in self._hub.of_user(user.id):
-            subscriber.pipe.close(code, reason)
-        await self._changes.announce("user", user.id)

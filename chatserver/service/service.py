@@ -219,7 +219,7 @@ class Service:
             self._repeated(self.indexer.look, INDEX_SECONDS),
             self._repeated(self.accounts.similar.look, SIMILAR_SECONDS),
             self._repeated(self.logins.sweep, SWEEP_SECONDS),
-            self._repeated(self.accounts.sweep_resets, SWEEP_SECONDS),
+            self._repeated(self.accounts.passwords.sweep_resets, SWEEP_SECONDS),
             self._repeated(self.emails.sweep, SWEEP_SECONDS),
         ]
 

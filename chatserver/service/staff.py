@@ -80,14 +80,15 @@ class Staff:
         Raises `ChatError` user.not_found, request.invalid, and auth.confirm unless the actor confirmed lately.
         """
         by = await self._allowed(actor, token, username, address, by_link=False)
-        return await self._accounts.set_password(username, password, by, must_change=must_change)
+        passwords = self._accounts.passwords
+        return await passwords.set(username, password, by, must_change=must_change)
 
     async def reset_link(
         self, actor: User, token: str | None, username: str, address: str | None = None
     ) -> ResetLink:
         """Make a link by which another user sets a password. Raises `ChatError` user.not_found, auth.confirm."""
         by = await self._allowed(actor, token, username, address, by_link=True)
-        return await self._accounts.reset_link(username, by)
+        return await self._accounts.passwords.reset_link(username, by)
 
     async def email(self, actor: User, username: str, address: str | None = None) -> OwnEmail:
         """The e-mail address of another user. Raises `ChatError` user.not_found."""

@@ -286,7 +286,7 @@ class Password(SessionHandler):
 
     async def put(self) -> None:
         user, given = await self.user(), self.body(PasswordChange)
-        await self.service.accounts.change_password(
+        await self.service.accounts.passwords.change(
             user, self.token or "", given.old, given.new, self.address, self.client().device
         )
         self.reply({})

@@ -50,7 +50,7 @@ class Accounts:
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
-        self.passwords: dict[str, str] = {}
+        self.passwords = Passwords(self)
         self.actors: list[Actor | None] = []
 
     async def add(
@@ -73,7 +73,7 @@ class Accounts:
             role=role or ServerRole.MEMBER,
             at="2026-01-01T00:00:00.000Z",
         )
-        self.passwords[username] = password
+        self.passwords.known[username] = password
         return self.users[username]
 
     def named(self, username: str, by: Actor) -> User:
@@ -81,14 +81,6 @@ class Accounts:
         if username not in self.users:
             raise ChatError("user.not_found")
         return self.users[username]
-
-    async def set_password(
-        self, username: str, password: str, by: Actor, must_change: bool
-    ) -> User:
-        user = self.named(username, by)
-        self.must_change = must_change
-        self.passwords[username] = password
-        return user
 
     async def set_role(self, username: str, role: ServerRole, by: Actor) -> User:
         return self.change(self.named(username, by), role=role)
@@ -111,6 +103,20 @@ class Accounts:
 
     async def list(self, after: str = "", limit: int = 1000) -> list[User]:
         return [user for user in self.users.values() if user.id > after][:limit]
+
+
+class Passwords:
+    """Their passwords, by user name."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self.known: dict[str, str] = {}
+
+    async def set(self, username: str, password: str, by: Actor, must_change: bool) -> User:
+        user = self._accounts.named(username, by)
+        self._accounts.must_change = must_change
+        self.known[username] = password
+        return user
 
 
 class Server(ModuleType):

@@ -165,7 +165,7 @@ def test_user_add_takes_the_password_from_standard_input(run: Run, server: Serve
     options = ("--role", "admin", "--name", "Ada L", "--password-file", "-")
     result = run("user", "add", "ada", *options, input="se cret \n")
     assert (result.exit_code, result.output) == (0, "ada is admin.\n")
-    assert server.accounts.passwords == {"ada": "se cret "}
+    assert server.accounts.passwords.known == {"ada": "se cret "}
     assert server.accounts.users["ada"].name == "Ada L"
 
 
@@ -174,7 +174,7 @@ def test_user_passwd_takes_the_password_from_a_file(run: Run, server: Server) ->
     run("user", "add", "ada", "--password-file", "pw")
     Path("pw").write_text("two\n")
     assert run("user", "passwd", "ada", "--password-file", "pw").exit_code == 0
-    assert server.accounts.passwords == {"ada": "two"}
+    assert server.accounts.passwords.known == {"ada": "two"}
 
 
 def test_user_role_and_list(run: Run, server: Server) -> None:

@@ -255,7 +255,7 @@ async def test_plugins_are_told_of_every_change_of_an_account() -> None:
         _, token = await accounts.login("ada", PASSWORD, "192.0.2.2")
         await accounts.logout(token, "192.0.2.2")
         await accounts.set_role("ada", ServerRole.ADMIN, ROOT)
-        await accounts.set_password("ada", PASSWORD + "!", ROOT)
+        await accounts.passwords.set("ada", PASSWORD + "!", ROOT)
         await accounts.set_disabled(owner, "ada", True, "192.0.2.1")
         await accounts.lock("ada", False, ROOT)
         await accounts.rename("ada", "eva", by=ROOT)

@@ -126,7 +126,7 @@ async def test_the_last_way_to_sign_in_stays() -> None:
             await accounts.unlink(user, token, linked.id)
         with pytest.raises(ChatError, match=r"request\.not_found"):
             await accounts.unlink(user, token, "unknown")
-        await accounts.change_password(user, token, "", "a long password", "192.0.2.1")
+        await accounts.passwords.change(user, token, "", "a long password", "192.0.2.1")
         await accounts.unlink(user, token, linked.id)
         assert await accounts.identities.of(user.id) == []
         assert (await signed_in(service)).user.id != user.id
@@ -205,7 +205,7 @@ async def test_a_machine_is_made_once_and_nobody_signs_in_to_it() -> None:
         with pytest.raises(ChatError, match=r"auth\.invalid"):
             await services[0].accounts.login("helper", "", "192.0.2.1")
         with pytest.raises(ChatError, match=r"auth\.invalid"):
-            await services[0].accounts.verified("helper", "", "192.0.2.1")
+            await services[0].accounts.passwords.verified("helper", "", "192.0.2.1")
         with pytest.raises(ChatError, match=r"auth\.invalid"):
             await services[0].accounts.open_session(bot, IDENTITY, CLIENT)
         # It is no person, so the first person still becomes owner.

@@ -142,7 +142,7 @@ async def test_the_store_has_neither_ids_nor_secrets_nor_names_that_were_typed()
 async def test_expired_sign_ins_are_swept_and_pending_ones_stay() -> None:
     async with nodes(Riddle()) as (service,):
         user = await service.accounts.add("anna", "a long password")
-        await service.accounts.set_password("anna", "another password")
+        await service.accounts.passwords.set("anna", "another password")
         assert await service.logins._steps.flows.epoch(user.id)
         turn = await begun(service)
         await answered(service, await begun(service), name="ada", word="no")
@@ -462,13 +462,13 @@ async def test_a_challenge_ends_with_the_sessions_of_its_account(how: str) -> No
         user = await service.accounts.add("guarded", "a long password")
         turn = await challenged(service)
         if how == "password":
-            await service.accounts.set_password("guarded", "another password")
+            await service.accounts.passwords.set("guarded", "another password")
         elif how == "lock":
             await service.accounts.lock("guarded", True)
             await service.accounts.lock("guarded", False)
         else:
             token = await service.accounts._authenticator.open_session(user.id)
-            await service.accounts.change_password(user, token, "old", "another password", "a")
+            await service.accounts.passwords.change(user, token, "old", "another password", "a")
         with pytest.raises(ChatError, match=FLOW):
             await answered(service, turn, word="open")
 

@@ -60,7 +60,7 @@ async def test_it_comes_after_every_method_and_after_every_other_challenge() -> 
     async with nodes(Riddle(), Second()) as (service,):
         turn = await answered(service, await begun(service), name="guarded-later", word="sesame")
         assert isinstance(await answered(service, turn, word="open"), SignedIn)
-        await service.accounts.set_password("guarded-later", "x", must_change=True)
+        await service.accounts.passwords.set("guarded-later", "x", must_change=True)
         turn = await begun(service)
         second = await answered(service, turn, name="guarded-later", word="sesame")
         assert isinstance(second, Turn) and second.pending.method == "second"
@@ -103,7 +103,7 @@ async def test_a_password_that_is_set_meanwhile_ends_the_step() -> None:
     async with nodes() as (service,):
         await service.accounts.add("ada", "x", must_change=True)
         turn = await challenged(service)
-        await service.accounts.set_password("ada", "y")
+        await service.accounts.passwords.set("ada", "y")
         with pytest.raises(ChatError, match=r"auth\.flow"):
             await answered(service, turn, password=NEW)
         assert await session_of(service, "ada")  # nothing is to be changed any more
@@ -113,7 +113,7 @@ async def test_a_link_sets_a_password_once_and_ends_all_sessions() -> None:
     kept = Kept()
     async with nodes(authenticator=kept, count=2) as (one, two):
         ada = await one.accounts.add("ada", "x", must_change=True)
-        made = await one.accounts.reset_link("ada")
+        made = await one.accounts.passwords.reset_link("ada")
         code = code_of(made.link)
         turn = await at_password(two, code)
         later = await at_password(one, code)
@@ -133,11 +133,11 @@ async def test_of_many_at_once_one_uses_the_link() -> None:
         kept = Kept()
         async with nodes(authenticator=kept, count=2) as built:
             await built[0].accounts.add("ada", "x")
-            code = code_of((await built[0].accounts.reset_link("ada")).link)
+            code = code_of((await built[0].accounts.passwords.reset_link("ada")).link)
             turns = [await at_password(node, code) for node in (*built, *built)]
             for node in built:
                 mixed = Turns(node.store, seed)
-                node.accounts._resets._store = mixed  # type: ignore[assignment]
+                node.accounts.passwords._resets._store = mixed  # type: ignore[assignment]
             found = await asyncio.gather(
                 *(
                     answered(node, turn, password=f"{NEW} {number}")
@@ -152,7 +152,9 @@ async def test_a_link_that_could_not_be_used_stays_valid() -> None:
     kept = Kept()
     async with nodes(authenticator=kept) as (service,):
         await service.accounts.add("ada", "x")
-        turn = await at_password(service, code_of((await service.accounts.reset_link("ada")).link))
+        turn = await at_password(
+            service, code_of((await service.accounts.passwords.reset_link("ada")).link)
+        )
         kept.is_full = True
         with pytest.raises(ChatError, match=r"limit\.rate"):
             await answered(service, turn, password=NEW)
@@ -166,14 +168,14 @@ async def test_a_link_ends_with(end: str) -> None:
         accounts = service.accounts
         await accounts.add("owner", "x")
         await accounts.add("ada", "x", role=ServerRole.MEMBER)
-        code = code_of((await accounts.reset_link("ada", seconds=100)).link)
+        code = code_of((await accounts.passwords.reset_link("ada", seconds=100)).link)
         turn = await at_password(service, code)
         if end == "time":
-            accounts._resets._clock = lambda: time.time() + 101
+            accounts.passwords._resets._clock = lambda: time.time() + 101
         elif end == "another link":
-            assert code_of((await accounts.reset_link("ada")).link) != code
+            assert code_of((await accounts.passwords.reset_link("ada")).link) != code
         elif end == "a new password":
-            await accounts.set_password("ada", "y")
+            await accounts.passwords.set("ada", "y")
         elif end == "a lock":
             await accounts.lock("ada", True)
         else:
@@ -187,23 +189,23 @@ async def test_a_link_ends_with(end: str) -> None:
 @pytest.mark.parametrize("code", ["", "x", ".", "u.x", "日本語", "x" * 5000, "\ud800.x"])
 async def test_odd_codes_are_no_links(code: str) -> None:
     async with nodes() as (service,):
-        assert await service.accounts.of_reset_code(code) is None
+        assert await service.accounts.passwords.of_reset_code(code) is None
 
 
 async def test_the_store_has_the_hash_of_a_link_alone_and_forgets_what_expired() -> None:
     async with nodes() as (service,):
         accounts = service.accounts
         await accounts.add("ada", "x")
-        code = code_of((await accounts.reset_link("ada")).link)
+        code = code_of((await accounts.passwords.reset_link("ada")).link)
         await at_password(service, code)
         secret = code.partition(".")[2]
         for space in ("reset", "login"):
             rows = await service.store.scan(space, "")
             assert rows and secret not in str(rows)
-        await accounts.sweep_resets()
+        await accounts.passwords.sweep_resets()
         assert await service.store.scan(resets.SPACE, "")
-        accounts._resets._clock = lambda: time.time() + 86400 + 601
-        await accounts.sweep_resets()
+        accounts.passwords._resets._clock = lambda: time.time() + 86400 + 601
+        await accounts.passwords.sweep_resets()
         assert await service.store.scan(resets.SPACE, "") == []
 
 
@@ -219,7 +221,7 @@ async def test_nobody_gets_a_link_to_a_locked_account_or_a_machine() -> None:
             ("nobody", "user.not_found"),
         ):
             with pytest.raises(ChatError) as refused:
-                await service.accounts.reset_link(name)
+                await service.accounts.passwords.reset_link(name)
             assert refused.value.code == code
 
 
@@ -279,7 +281,10 @@ async def test_plugins_are_told_of_links_and_of_their_use(monkeypatch: pytest.Mo
         monkeypatch.setattr(service.hooks, "allow", allow)
         owner, token = await service.accounts.register("owner", "x", client=CLIENT)
         ada = await service.staff.add(owner, "ada", "x", "Ada", address="192.0.2.9")
-        assert ada.role is ServerRole.MEMBER and await service.accounts.renewals.is_demanded(ada.id)
+        assert (
+            ada.role is ServerRole.MEMBER
+            and await service.accounts.passwords.renewals.is_demanded(ada.id)
+        )
         made = await service.staff.reset_link(owner, token, "ada", "192.0.2.9")
         turn = await at_password(service, code_of(made.link))
         assert isinstance(await answered(service, turn, password=NEW), SignedIn)

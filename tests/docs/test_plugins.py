@@ -319,7 +319,7 @@ async def test_the_authenticator_accepts_the_password(folder: Path) -> None:
         with pytest.raises(ChatError, match=r"auth\.invalid"):
             await accounts.session(token)
         assert await accounts.session(second) == user
-        await accounts.set_password("ada", PASSWORD)
+        await accounts.passwords.set("ada", PASSWORD)
         with pytest.raises(ChatError, match=r"auth\.invalid"):
             await accounts.session(second)
 

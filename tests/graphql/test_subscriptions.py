@@ -195,7 +195,7 @@ async def test_the_end_of_the_session_ends_the_socket(server: Running, people: P
         assert await out.closed() == 4403
 
         async def change(server: Server) -> None:
-            await server.service.accounts.set_password(bob.username, "another password")
+            await server.service.accounts.passwords.set(bob.username, "another password")
             owner = await server.service.accounts.get(bob.id)
             actor = type(owner)(
                 id=owner.id,

@@ -116,7 +116,7 @@ async def test_it_counts_for_new_passwords_and_not_for_signing_in(tmp_path: Path
             error = answer.json["error"]
             assert error["detail"] == {"field": "password", "reason": "breached"}
             assert BREACHED not in error["message"]
-        for setting in (accounts.set_password("ada", BREACHED), accounts.add("carol", BREACHED)):
+        for setting in (accounts.passwords.set("ada", BREACHED), accounts.add("carol", BREACHED)):
             with pytest.raises(ChatError) as refused:
                 await setting
             assert refused.value.detail["reason"] == "breached"

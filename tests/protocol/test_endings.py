@@ -52,7 +52,7 @@ async def test_a_new_password_ends_all_sessions(server: Running) -> None:
     elsewhere = await another_session(server, anna)
     async with anna.connect() as first, elsewhere.connect() as second, ben.connect() as other:
         await server.run(
-            lambda node: node.service.accounts.set_password(anna.username, "another good password")
+            lambda node: node.service.accounts.passwords.set(anna.username, "another good password")
         )
         assert await first.closed() == 4451
         assert await second.closed() == 4451

@@ -216,7 +216,7 @@ async def test_a_code_is_in_no_log(tmp_path: Path, capfd: pytest.CaptureFixture[
     settings = {"server.data": str(tmp_path), "logging.level": "DEBUG"}
     async with running("audit", settings=settings) as chat:
         await chat.service.accounts.add("ada", PASSWORD)
-        made = await chat.service.accounts.reset_link("ada")
+        made = await chat.service.accounts.passwords.reset_link("ada")
         code = made.link.partition("=")[2]
         begin = {"method": "reset", "secret": True}
         begun = (await chat.http("POST", "/api/v1/login/begin", begin)).json
@@ -258,5 +258,7 @@ async def test_an_operator_does_the_same_by_commands(tmp_path: Path) -> None:
             refused = (await chat.http("POST", "/api/v1/login", body)).json["error"]
             assert refused["detail"]["method"] == "renewal"
         code = json.loads(shown)["link"].partition("=")[2]
-        assert await chat.service.accounts.of_reset_code(code)
-        assert not await chat.service.accounts.of_reset_code(link.strip().partition("=")[2])
+        assert await chat.service.accounts.passwords.of_reset_code(code)
+        assert not await chat.service.accounts.passwords.of_reset_code(
+            link.strip().partition("=")[2]
+        )

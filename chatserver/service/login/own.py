@@ -15,10 +15,11 @@ def own_methods(
     store: Store, accounts: Accounts, emails: Emails, outbox: Outbox, server_name: str
 ) -> list[LoginMethod]:
     """The methods, in their order. Links by mail are one only if mail can be sent."""
+    passwords = accounts.passwords
     found = [
         password_method(accounts),
-        reset_method(accounts.of_reset_code, accounts.reset_password),
-        renewal_method(accounts.renewals, accounts.renew_password),
+        reset_method(passwords.of_reset_code, passwords.reset),
+        renewal_method(passwords.renewals, passwords.renew),
     ]
     if outbox.is_there:
         found.append(Forgotten(store, accounts, emails, outbox, server_name).method())

@@ -28,7 +28,9 @@ def password_method(accounts: Accounts) -> LoginMethod:
     async def proceed(flow: LoginFlow, answer: Mapping[str, str]) -> LoginStep:
         username = answer["username"] if flow.user is None else flow.user.username
         try:
-            user = await accounts.verified(username, answer["password"], flow.address, flow.device)
+            user = await accounts.passwords.verified(
+                username, answer["password"], flow.address, flow.device
+            )
         except ChatError as error:
             if error.code != "auth.invalid":
                 raise

@@ -13,12 +13,12 @@ from chatserver.hooks.types import Actor
 from chatserver.interfaces import Store
 from chatserver.model import User
 from chatserver.runtime.rate import AddressRate
+from chatserver.service.accounts import Accounts
 from chatserver.service.login.resets import FORGOTTEN, ResetSteps
 from chatserver.service.mail.emails import Emails
 from chatserver.service.mail.meter import Meter
 from chatserver.service.mail.outbox import Outbox
 from chatserver.service.mail.texts import RESET, language_of, written
-from chatserver.service.passwords import Passwords
 
 LINK_SECONDS = 3600.0
 MAILS_PER_HOUR = 3  # to one user
@@ -40,11 +40,11 @@ class Forgotten:
     """The method `forgotten`: asks for a user name, sends a mail, and goes on as behind the link."""
 
     def __init__(
-        self, store: Store, accounts: Passwords, emails: Emails, outbox: Outbox, server: str
+        self, store: Store, accounts: Accounts, emails: Emails, outbox: Outbox, server: str
     ) -> None:
         self._accounts, self._emails, self._outbox = accounts, emails, outbox
         self._server = server
-        self._steps = ResetSteps(accounts.of_reset_code, accounts.reset_password, _SENT)
+        self._steps = ResetSteps(accounts.passwords.of_reset_code, accounts.passwords.reset, _SENT)
         self._meter = Meter(store, MAILS_PER_HOUR, 3600.0)
         self._asked = AddressRate(ASKED_PER_HOUR / 3600, ASKED_PER_HOUR)
 
@@ -83,7 +83,7 @@ class Forgotten:
     async def _to(self, user: User, email: str, address: str, accepted: str) -> Mail | None:
         try:
             by = Actor(address=address or None)
-            made = await self._accounts.reset_link(user.username, by, LINK_SECONDS)
+            made = await self._accounts.passwords.reset_link(user.username, by, LINK_SECONDS)
         except ChatError as error:
             if error.code != "user.forbidden":  # that of a locked account
                 raise

@@ -66,7 +66,7 @@ async def end_session(parent: object, info: Any, input: Given) -> EndSessionPayl
 
 async def change_password(parent: object, info: Any, input: Given) -> UserPayload:
     asking, given = asked(info, input, inputs.ChangePassword)
-    await asking.service.accounts.change_password(
+    await asking.service.accounts.passwords.change(
         asking.user, asking.token or "", given.old, given.new, asking.address
     )
     return UserPayload(asking.user)
