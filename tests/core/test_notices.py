@@ -69,7 +69,7 @@ async def test_changes_by_the_real_ways_are_told() -> None:
     postman = Postman()
     async with mailing(postman) as (service,):
         ada, accounts = await reachable(service), service.accounts
-        await accounts.set_password("ada", "a brand new password", Actor(operator="root"))
+        await accounts.passwords.set("ada", "a brand new password", Actor(operator="root"))
         identity = Identity(method="company", subject="1")
         await accounts.link(ada, identity, BY)
         await idle(service)
@@ -163,11 +163,11 @@ async def test_a_full_queue_or_a_closed_one_keeps_no_change_from_happening(
     async with mailing(postman) as (service,):
         await reachable(service)
         monkeypatch.setattr("chatserver.service.mail.outbox.WAITING_MOST", 0)
-        await service.accounts.set_password("ada", "a brand new password")
+        await service.accounts.passwords.set("ada", "a brand new password")
         monkeypatch.undo()
-        await service.accounts.set_password("ada", "another new password")
+        await service.accounts.passwords.set("ada", "another new password")
         await until(lambda: len(postman.mails) == 1)
-    await service.accounts.set_password("ada", "the newest password")
+    await service.accounts.passwords.set("ada", "the newest password")
     assert service.outbox._waiting == 0
 
 

@@ -301,6 +301,7 @@ async def test_owners_switch_over_http_and_others_do_not(tmp_path: Path) -> None
         listed = (await ada.http("GET", "/api/v1/admin/plugins")).json["plugins"]
         assert listed[-1] == {
             "name": "whole", "on": False, "configured": True, "hooks": [], "claims": [],
+            "powers": None, "secret_settings": [],
         }  # fmt: skip
         for who in (bob, None):
             asked: Person | Chat = who or site
