@@ -24,9 +24,17 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatserver.app import Server
+from chatserver.authoring.advice import advice
 from chatserver.config import load
 from chatserver.errors import ChatError
-from chatserver.hooks.loading import GROUP, Plugins, hook_names, survey
+from chatserver.hooks.loading import (
+    GROUP,
+    Plugins,
+    discover,
+    hook_names,
+    load_class,
+    survey,
+)
 from chatserver.hooks.specs import Hooks
 from chatserver.model import RoomKind
 from chatserver.testing.clock import FakeClock
@@ -340,6 +348,13 @@ async def test_the_file_bus_carries_events(folder: Path) -> None:
         there.add_follower()
         await one.service.messages.post(user, room, "1", "Hello")
         await until(lambda: there.head >= room.head)
+
+
+def test_no_plugin_on_the_pages_does_what_plugin_check_warns_of(folder: Path) -> None:
+    sources = discover(load(overrides={"plugins.folder": "local"}, environ={}).config)
+    for path in sorted((folder / "local").glob("*.py")):
+        source = sources[path.stem]
+        assert advice(path.stem, load_class(source), source.distribution) == []
 
 
 def test_the_package_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
