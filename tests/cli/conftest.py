@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chatserver.cli import main
-from chatserver.cluster.workers.place import Place
 from chatserver.config import Loaded
 from chatserver.errors import ChatError
 from chatserver.hooks.types import Actor
@@ -120,7 +119,7 @@ class Passwords:
 
 
 class Server(ModuleType):
-    """Takes the place of `chatserver.app`."""
+    """Takes the place of `chatserver.app` and `chatserver.serving`."""
 
     def __init__(self) -> None:
         super().__init__("chatserver.app")
@@ -129,7 +128,7 @@ class Server(ModuleType):
         self.status = 0
         self.error: Exception | None = None
 
-    def run(self, loaded: Loaded, *, dev: bool = False, place: Place | None = None) -> int:
+    def run(self, loaded: Loaded, *, dev: bool = False, predecessor: object = None) -> int:
         if self.error:
             raise self.error
         self.started.append((loaded, dev))
@@ -146,7 +145,8 @@ class Server(ModuleType):
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
-    monkeypatch.setitem(sys.modules, "chatserver.app", server)
+    for name in ("chatserver.app", "chatserver.serving"):
+        monkeypatch.setitem(sys.modules, name, server)
     return server
 
 

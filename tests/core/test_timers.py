@@ -662,9 +662,11 @@ async def test_two_nodes_on_a_database_run_each_key_once_also_when_one_dies(
     first, second = Bell(), Bell()
     for store in stores:
         await store.open()
-    one = Node(stores[0], first, name="a", beat=0.05).start()
+    one = Node(
+        stores[0], first, name="a", beat=0.5
+    ).start()  # no busy machine makes it lose a lease
     await until(lambda: one.all._runners[NAME].late is not None)
-    two = Node(stores[1], second, name="b", beat=0.05).start()
+    two = Node(stores[1], second, name="b", beat=0.5).start()
     keys = [f"{number:02}" for number in range(20)]
     for key in keys:
         await two.timers.set(NAME, key, START)
