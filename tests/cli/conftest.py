@@ -128,7 +128,7 @@ class Server(ModuleType):
         self.status = 0
         self.error: Exception | None = None
 
-    def run(self, loaded: Loaded, *, dev: bool = False, predecessor: object = None) -> int:
+    def run(self, loaded: Loaded, *, dev: bool = False, **outer: object) -> int:
         if self.error:
             raise self.error
         self.started.append((loaded, dev))

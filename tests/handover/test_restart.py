@@ -70,6 +70,9 @@ async def test_restarts_are_not_noticed(tmp_path: Path, settings: dict[str, Any]
             assert await settled(fleet) == []
             assert all(client.connections > RESTARTS for client in fleet.clients)
         assert len(set(pids)) == RESTARTS + 1
+        notes = ["running.json", "control.sock", "restart.sock"]
+        assert [name for name in notes if not (tmp_path / "data" / name).exists()] == []
+        assert server.command("plugins", "reload", "edition") == "edition is on\n"
         assert server.errors() == []
         assert [each.pid for each in server.processes() if is_server(each)] == [pids[-1]]
 

@@ -101,3 +101,11 @@ def test_a_system_without_steering_is_reported_once_and_works(
 
 def test_a_program_may_be_for_more_workers_than_any_machine_has_cores() -> None:
     assert len(program(range(1000))) // 8 == 2 + 2 * 1000 + 1  # 4,096 is what the kernel takes
+
+
+def test_what_another_process_directed_is_directed_anew(port: Port) -> None:
+    port.steering.to([0])
+    after = Steering([[each] for each in port.listeners], inherited=True)
+    after.to([0, 1, 2])
+    port.connect(MANY)
+    assert min(port.accept()) > 0
