@@ -36,7 +36,8 @@ def command() -> None:
 @command.command()
 @click.argument("name")
 @click.option("--to", "folder", metavar="DIR", help="The new folder.  [default: chatserver-NAME]")
-def new(name: str, folder: str | None) -> None:
+@click.option("--page", is_flag=True, help="With a part of the page: a panel in each room.")
+def new(name: str, folder: str | None, page: bool) -> None:
     """Write the beginning of a plugin: a package with a setting, a hook, a test, CI and a README.
 
     NAME is what operators write into plugins.enabled. The test passes as it is; README.md says how to run
@@ -44,10 +45,11 @@ def new(name: str, folder: str | None) -> None:
 
     \b
     chatserver plugin new calm
+    chatserver plugin new waves --page
     """
     from chatserver.authoring.scaffold import write
 
-    for path in write(name, Path(folder or f"chatserver-{name}")):
+    for path in write(name, Path(folder or f"chatserver-{name}"), page=page):
         click.echo(path)
 
 

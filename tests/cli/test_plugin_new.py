@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,17 @@ def new(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture
 def plugin(tmp_path: Path) -> Path:
     """A new plugin, found as an installed one is: by its metadata."""
-    done = new(tmp_path, "quiet_please")
+    return made(tmp_path)
+
+
+@pytest.fixture
+def page_plugin(tmp_path: Path) -> Path:
+    """A new plugin with a part of the page."""
+    return made(tmp_path, "--page")
+
+
+def made(tmp_path: Path, *options: str) -> Path:
+    done = new(tmp_path, "quiet_please", *options)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "chatserver-quiet_please"
     assert {path.relative_to(tmp_path) for path in folder.rglob("*") if path.is_file()} == {
@@ -54,11 +65,28 @@ def test_its_test_passes_and_notices_a_broken_plugin(plugin: Path) -> None:
     assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout + done.stderr
 
 
-def test_its_configuration_is_in_order(plugin: Path) -> None:
+def test_one_for_the_page_works_and_takes_its_page_along(page_plugin: Path) -> None:
+    done = tested(page_plugin)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
+    project = tomllib.loads((page_plugin / "pyproject.toml").read_text())
+    assert project["tool"]["setuptools"]["package-data"] == {"chatserver_quiet_please": ["page/*"]}
+    folder = page_plugin / "chatserver_quiet_please/page"
+    assert sorted(path.name for path in folder.iterdir()) == ["quiet_please.css", "quiet_please.js"]
+    module = page_plugin / "chatserver_quiet_please/__init__.py"
+    module.write_text(module.read_text().replace("+ 1", "+ 2"))
+    assert tested(page_plugin).returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["plugin", "page_plugin"])
+def test_its_configuration_is_in_order(kind: str, request: pytest.FixtureRequest) -> None:
+    plugin: Path = request.getfixturevalue(kind)
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(plugin), str(ROOT)])}
-    command = [sys.executable, "-m", "chatserver", "check", "-c", "chat.toml"]
-    done = subprocess.run(command, cwd=plugin, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (["check"], ["plugin", "check", "quiet_please"]):
+        command = [sys.executable, "-m", "chatserver", *words, "-c", "chat.toml"]
+        done = subprocess.run(
+            command, cwd=plugin, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
     assert not [
         path
         for path in plugin.rglob("*")
