@@ -108,6 +108,7 @@ WRONG_STEPS = [
     LoginRedirect(url="https://x y"),
     LoginRedirect(url="https://x\r\nSet-Cookie: a=b"),
     LoginDone(identity=Identity(subject="")),
+    LoginDone(identity=Identity(subject="ada", kept="x" * 501)),
     LoginDone(identity="ada"),  # type: ignore[arg-type]
     LoginDone(user=5),  # type: ignore[arg-type]
     Refusal("\ud800"),
@@ -137,10 +138,30 @@ async def test_a_demand_answers_with_yes_or_no(answer: Any) -> None:
     async def demand(*given: Any) -> Any:
         return answer
 
-    _, (contained,) = registered(msgspec.structs.replace(Second().method, demand=demand))
-    assert contained.demand is not None
+    async def lasts(identity: Identity) -> Any:
+        return answer
+
+    method = msgspec.structs.replace(Second().method, demand=demand, lasts=lasts)
+    _, (contained,) = registered(method)
+    assert contained.demand is not None and contained.lasts is not None
+    for call in (contained.demand(USER, IDENTITY), contained.lasts(IDENTITY)):
+        with pytest.raises(ChatError, match=r"plugin\.failed"):
+            await call
+
+
+@pytest.mark.parametrize(
+    "answer", [None, 1, "/local", "javascript:alert(1)", "https://x y", "https://x/\r\nA: b"]
+)
+async def test_where_somebody_goes_who_leaves_is_an_address(answer: Any) -> None:
+    async def leave(kept: str) -> Any:
+        return answer if kept == "wrong" else kept
+
+    _, (contained,) = registered(msgspec.structs.replace(Riddle().method, leave=leave))
+    assert contained.leave is not None
     with pytest.raises(ChatError, match=r"plugin\.failed"):
-        await contained.demand(USER, IDENTITY)
+        await contained.leave("wrong")
+    for right in ("", "https://login.example.org/leave?a=" + "x" * 8000):
+        assert await contained.leave(right) == right
 
 
 async def test_a_method_that_hangs_or_raises_stops_nobody_for_longer() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chatserver.copies.archive.transient import is_transient
 from chatserver.errors import ChatError
-from chatserver.hooks.login import LoginClient, LoginDone, LoginFlow, LoginForm
+from chatserver.hooks.login import Identity, LoginClient, LoginDone, LoginFlow, LoginForm
 from chatserver.hooks.types import LoginAttempt
 from chatserver.model import ServerRole
 from chatserver.service.login import failures, flows
@@ -611,3 +611,79 @@ async def test_linking_and_confirming_need_somebody_who_is_signed_in() -> None:
         for purpose in ("link", "confirm"):
             with pytest.raises(ChatError, match=r"auth\.required"):
                 await begun(service, purpose=purpose)
+
+
+class OpenSessions(NoPasswords):
+    """Keeps which sessions are open."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, str] = {}
+        self.opened = 0
+
+    async def open_session(self, user: str) -> str:
+        self.opened += 1
+        token = f"{user}-{self.opened}"
+        self.users[token] = user
+        return token
+
+    async def session(self, token: str) -> str | None:
+        return self.users.get(token)
+
+    async def close_session(self, token: str) -> None:
+        self.users.pop(token, None)
+
+
+class Lasting(Riddle):
+    """A riddle whose sessions may be over as soon as they are open, and that has another place to leave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.identity = {"kept": "a note"}
+        self.answer: object = True
+        self.asked: list[Identity] = []
+        self.method = msgspec.structs.replace(self.method, lasts=self.lasts, leave=self.leave)
+
+    async def lasts(self, identity: Identity) -> Any:
+        self.asked.append(identity)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def leave(self, kept: str) -> str:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return f"https://login.example.org/?kept={kept.replace(' ', '+')}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(False, FLOW), (ChatError("plugin.failed"), r"plugin\.failed")]
+)  # fmt: skip
+async def test_a_session_that_does_not_last_is_given_to_nobody(answer: Any, code: str) -> None:
+    riddle, sessions = Lasting(), OpenSessions()
+    async with nodes(riddle, authenticator=sessions) as (service,):
+        user, token = await signed_in(service)
+        riddle.answer = answer
+        with pytest.raises(ChatError, match=code):
+            await signed_in(service)
+        assert (sessions.opened, sessions.users) == (2, {token: user.id})
+        assert len(await service.store.scan("session", "")) == 1
+        assert (await service.accounts.session(token)).id == user.id
+        last = riddle.asked[-1]
+        assert (last.method, last.subject, last.kept) == ("riddle", "ada", "a note")
+
+
+async def test_whoever_signs_out_hears_where_to_go_on_and_has_no_session_any_more() -> None:
+    riddle = Lasting()
+    async with nodes(riddle, authenticator=OpenSessions()) as (service,):
+        accounts = service.accounts
+        for answer, address in (
+            (True, "https://login.example.org/?kept=a+note"),
+            (ChatError("plugin.failed"), ""),
+        ):
+            riddle.answer = True
+            _, token = await signed_in(service)
+            riddle.answer = answer
+            assert await accounts.logout(token) == address
+            with pytest.raises(ChatError, match=r"auth\.invalid"):
+                await accounts.session(token)
+            assert await accounts.logout(token) == "", "there is no session"
