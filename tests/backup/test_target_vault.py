@@ -9,7 +9,9 @@ import pytest
 
 from chatserver import TargetError
 from chatserver.blobs.carrying import Damaged
+from chatserver.copies.backup.chunks import HEADER_BYTES
 from chatserver.copies.backup.key import Key
+from chatserver.copies.backup.seal import SALT_BYTES
 from chatserver.copies.backup.vault import CHUNK_BYTES, FOLDER, Vault, name_of
 from chatserver.copies.targets import vaultreading
 from chatserver.copies.targets.guarded import TargetFailed
@@ -105,6 +107,23 @@ async def test_each_change_on_the_target_is_found(key: Key | None, tmp_path: Pat
         target.objects[name] = changed
         with pytest.raises(Damaged):
             await read(target, key, LARGE)
+
+
+async def test_an_object_without_its_last_frame_is_truncated(tmp_path: Path) -> None:
+    target, name = await copied(tmp_path, KEY), place_of(LARGE)
+    whole = target.objects[name]
+    size = int.from_bytes(whole[SALT_BYTES + 1 : SALT_BYTES + 5], "big")
+    target.objects[name] = whole[: SALT_BYTES + HEADER_BYTES + size]
+    with pytest.raises(Damaged, match="the file is truncated"):
+        await read(target, KEY, LARGE)
+
+
+async def test_another_content_under_the_name_is_found(tmp_path: Path) -> None:
+    target = await copied(tmp_path, KEY)
+    await Vault(tmp_path / "other", KEY).put(sha256(LARGE), given([b"another"]))
+    target.objects[place_of(LARGE)] = (tmp_path / "other" / place_of(LARGE)).read_bytes()
+    with pytest.raises(Damaged, match="does not match its hash"):
+        await read(target, KEY, LARGE)
 
 
 async def test_a_read_that_breaks_off_goes_on_where_it_stopped(tmp_path: Path) -> None:

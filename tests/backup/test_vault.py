@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,35 @@ async def test_a_put_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Damaged, match="lost"):
         await vault.put(sha256(b"x"), broken())
     assert [path for path in vault.folder.rglob("*") if path.is_file()] == []
+
+
+async def test_a_file_that_is_renewed_meanwhile_stays(tmp_path: Path) -> None:
+    vault = Vault(tmp_path, KEY)
+    await vault.put(sha256(b"x"), given([b"x"]))
+    path = vault.folder / name_of(sha256(b"x"), KEY)
+
+    class Raced(Vault):
+        @contextmanager
+        def _locked(self) -> Iterator[None]:
+            assert vault.renew(sha256(b"x"))  # by another process, which had the lock before
+            with super()._locked():
+                yield
+
+    os.utime(path, (0, 0))
+    assert Raced(tmp_path, KEY).clear((), 1000.0) == 0
+    assert path.exists()
+    os.utime(path, (0, 0))
+    assert vault.clear((), 1000.0) == 1
+    assert not vault.renew(sha256(b"x"))
+
+
+async def test_whoever_renews_waits_for_the_lock(tmp_path: Path) -> None:
+    vault = Vault(tmp_path, KEY)
+    await vault.put(sha256(b"x"), given([b"x"]))
+    with vault._locked():
+        renewing = asyncio.ensure_future(asyncio.to_thread(vault.renew, sha256(b"x")))
+        assert (await asyncio.wait([renewing], timeout=0.3))[0] == set()
+    assert await renewing
 
 
 def installation(store: Store, place: Blobs, known: str) -> BlobService:

@@ -264,6 +264,22 @@ async def test_a_content_that_comes_again_counts_as_new(world: Worlds) -> None:
         assert name in it.vault.files()
 
 
+async def test_a_file_that_only_changes_of_an_older_backup_need_stays(world: Worlds) -> None:
+    async with world() as it:
+        await it.backup()
+        await asyncio.sleep(2 * SKEW_SECONDS)
+        name = await it.upload(b"for a while")
+        await it.ship()
+        await it.purge(0)
+        await it.backup()
+        await it.ship()
+        assert await clear_vault(it.shelf, KEY) == 0
+        await it.check()
+        it.rotate(1)
+        assert name in it.vault.files()
+        assert await clear_vault(it.shelf, KEY) == 1
+
+
 async def test_while_a_backup_cannot_be_read_nothing_is_removed(world: Worlds) -> None:
     async with world() as it:
         await it.upload(b"old")
@@ -326,6 +342,8 @@ async def test_the_target_keeps_what_is_lost_beside_the_backups(world: Worlds) -
     async with world() as it:
         names_ = {await it.upload(content) for content in CONTENTS}
         await it.backup()
+        names_.add(await it.upload(b"that only the changes need"))
+        await it.ship()
         await it.copy()
         await asyncio.to_thread(shutil.rmtree, it.vault.folder)
         it.mirror(1, 4)
@@ -345,11 +363,14 @@ async def test_locks_of_files_are_renewed_while_the_target_keeps_more_backups(
         await it.backup()
         it.rotate(1)
         await clear_vault(it.shelf, KEY)
+        shipped = await it.upload(b"shipped")
+        await it.ship()
         await it.copy()
-        assert len(it.target.files()) == 2
+        assert len(it.target.files()) == 3
         later = datetime.now(UTC) + timedelta(days=6)
-        vault = it.copying._files
+        vault = it.copying.files
         await vault.keep(await it.copying._needs.of([], it.vault.files()), later)
-        assert it.target.locks[f"{FOLDER}/{new}"] == later + timedelta(days=10)
-        await vault.keep({new}, later + timedelta(days=12))
-        assert it.target.files() == {new}
+        for name in (new, shipped):
+            assert it.target.locks[f"{FOLDER}/{name}"] == later + timedelta(days=10)
+        await vault.keep({new, shipped}, later + timedelta(days=12))
+        assert it.target.files() == {new, shipped}

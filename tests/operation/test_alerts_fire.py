@@ -101,7 +101,7 @@ class World:
         }
         self.a = ChatServer(
             self.folder / "a",
-            store="postgres,redis_bus,audit,faulty",
+            store="postgres,redis_bus,audit,disk_blobs,faulty",
             within=_within_group(group),
             plugins__deadline_seconds=5,
             backup__every_hours=1000,
@@ -278,6 +278,18 @@ class World:
         changed = [free if line.startswith("MemAvailable") else line for line in lines]
         self.meminfo.write_text("\n".join(changed) + "\n")
 
+    def spoil_vault(self) -> Path:
+        """Add 20 GB to the files beside the backups, and put a folder where their lock is; its path."""
+        vault = self.folder / "backups/files"
+        (vault / "plain/ab").mkdir(parents=True, exist_ok=True)
+        large = vault / "plain/ab" / ("ab" * 32)
+        large.touch()
+        os.truncate(large, 20_000_000_000)
+        lock = vault / ".lock"
+        lock.unlink(missing_ok=True)
+        lock.mkdir()
+        return lock
+
     def renew(self, days: float) -> None:
         """Give server C, from its next start on, a certificate that ends in so many days."""
         now = time.time()
@@ -387,6 +399,7 @@ def test_parts_that_fail(world: World) -> None:
     world.use_machine_memory(0.9)
     world.remote_program.suspend()
     away = world.target.rename(world.folder / "away")
+    lock = world.spoil_vault()
     worker = world.b.process.children()[0]
     worker.send_signal(signal.SIGSTOP)
     command = [sys.executable, "-m", "chatserver", "drill", "--metrics", str(world.metrics)]
@@ -407,12 +420,13 @@ def test_parts_that_fail(world: World) -> None:
         *("LoopSlow", "PluginFailing", "ObserverBehind", "ConsumerBehind", "ConsumerDeadLetters"),
         "TimerDeadLetters",
         *("JobFailing", "BackupMissing", "BackupNotVerified"),
+        "BackupFilesGrowing",
         *("MachineDiskFull", "MachineMemoryHigh"),
     }
     pages = {
         *("ErrorRateHigh", "AvailabilityBudgetBurn", "ProbeFailing", "CertificateEnds"),
         *("DrillFailed", "RulesFailing", "BackupTooOld"),
-        *("BackupTargetFailing", "BackupTargetBehind", "DiskUnreadable"),
+        *("BackupTargetFailing", "BackupTargetBehind", "BackupFilesFailing", "DiskUnreadable"),
     }
     with contextlib.ExitStack() as stack:
         for action, pause in (
@@ -438,6 +452,7 @@ def test_parts_that_fail(world: World) -> None:
     world.use_machine_memory(0.1)
     world.remote_program.resume()
     away.rename(world.target)
+    lock.rmdir()
     worker.send_signal(signal.SIGCONT)
     world.renew(days=90)
     world.c.stop()

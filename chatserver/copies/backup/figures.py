@@ -11,6 +11,7 @@ from chatserver.copies.backup.key import Key
 from chatserver.copies.backup.manifest import Manifest
 from chatserver.copies.backup.shelf import Shelf
 from chatserver.copies.backup.trust import Trust
+from chatserver.copies.backup.vaultfigures import VaultFigures
 from chatserver.copies.backup.verify import verified_at
 from chatserver.runtime.measure import Measures
 
@@ -32,6 +33,7 @@ class BackupFigures:
 
     def __init__(self, shelf: Shelf, key: Key | None, measures: Measures) -> None:
         self._trust = Trust(shelf, key)
+        VaultFigures(shelf.folder, measures)
         self._seen, self._looked = _Seen(), -math.inf
         measures.gauge(
             "chatserver_backup_last_success_timestamp_seconds",

@@ -29,6 +29,7 @@ class Keeping:
     def __init__(self, place: Blobs, vault: Vault, on_lost: OnLost) -> None:
         """`on_lost` is called for each file that something needs and whose content is not there."""
         self._place, self._vault, self._on_lost = place, vault, on_lost
+        self.failing = ""  # why the last look failed
         self._known: set[bytes] = set()  # ids of blobs whose content is in the vault for `look`
 
     async def keep(self, store: Records, blob: Blob) -> Held:
@@ -46,19 +47,19 @@ class Keeping:
 
     async def run(self, store: Records) -> None:
         """Copy the files that come, each minute, until cancelled; for the changes beside the newest backup."""
-        failing = ""
         while True:
             try:
                 await self.look(store)
-                failing = ""
+                self.failing = ""
             except (BackupError, StoreUnavailable) as error:
-                if str(error) != failing:
+                if str(error) != self.failing:
                     logger.error("files are not copied beside the backup: {}", error)
-                failing = str(error)
+                self.failing = str(error)
             await asyncio.sleep(NEW_SECONDS)
 
     async def look(self, store: Records) -> None:
         """Copy the files that came since the last look. Raises `BackupError`, `StoreUnavailable`."""
+        await asyncio.to_thread(self._vault.demand_usable)
         seen = set()
         async for blob in blobs_of(store):
             seen.add(bytes.fromhex(blob.id))

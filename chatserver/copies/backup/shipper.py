@@ -102,6 +102,11 @@ class Shipper:
             lambda: time.time() - max(self._shipped, self._since) if self._acting else 0.0,
         )
         measures.gauge(
+            "chatserver_backup_files_failing",
+            "1: this node should copy new files of users beside the backup and cannot; the log says why",
+            lambda: int(self._acting and self._files is not None and bool(self._files.failing)),
+        )
+        measures.gauge(
             "chatserver_backup_newest_elsewhere",
             "1: the newest backup of all nodes is not in this node's folder",
             lambda: int(bool(self._lacked)),

@@ -60,6 +60,15 @@ class Vault:
         """Whether the content is there, sealed with the present key; blocks."""
         return (self.folder / name_of(sha256, self._key)).is_file()
 
+    def demand_usable(self) -> None:
+        """Make the folder if it is missing; blocks. Raises `BackupError` if no file could be kept there."""
+        try:
+            hand_over_new(self.folder, self._owner)
+            with self._locked():
+                """Whoever keeps a file takes this lock."""
+        except OSError as error:
+            raise BackupError(f"{self.folder}: {reason(self.folder, error)}") from error
+
     def renew(self, sha256: str) -> bool:
         """As `has`; a content that is there then counts as new for `clear`. Blocks. Raises `BackupError`.
 

@@ -58,7 +58,7 @@ class Mirror:
         self._trust = Trust(shelf, key)
         self._keeper = Keeper(target, key, settings.keep_days, settings.keep_count)
         self._vault = Vault(shelf.folder, key)
-        self._files, self._needs = VaultCopy(target, self._vault), Needs(target, key)
+        self.files, self._needs = VaultCopy(target, self._vault), Needs(target, key)
         self._files_due = -math.inf
         self._copies: dict[Path, Copy] = {}
         self._checked: dict[Path, float] = {}
@@ -75,7 +75,7 @@ class Mirror:
     @property
     def pending(self) -> int:
         """Number of bytes that the target lacks, as far as is known."""
-        return self._files.pending + sum(copy.pending for copy in self._copies.values())
+        return self.files.pending + sum(copy.pending for copy in self._copies.values())
 
     async def run(self) -> None:
         """Run rounds until cancelled."""
@@ -132,7 +132,7 @@ class Mirror:
             self._look_due = time.monotonic() + LOOK_SECONDS
             for copy in copies:
                 await copy.look()
-            self._files.forget()
+            self.files.forget()
         if copies:
             await self._copy(copies)
         self.succeeded = time.time()
@@ -163,7 +163,7 @@ class Mirror:
         await newest.run()
         self._note(newest)
         if time.monotonic() >= self._files_due:
-            async for _ in self._files.steps():
+            async for _ in self.files.steps():
                 await newest.run()
                 self._note(newest)
             self._files_due = time.monotonic() + FILES_SECONDS
@@ -186,7 +186,7 @@ class Mirror:
         """Remove files that no backup needs, here or on the target; renew the locks of the others."""
         files = await asyncio.to_thread(self._vault.files)
         needed = await self._needs.of([copy.backup for copy in copies], files)
-        if removed := await self._files.keep(needed, datetime.now(UTC)):
+        if removed := await self.files.keep(needed, datetime.now(UTC)):
             logger.info("backup target {}: {} files removed", self.name, removed)
 
     def _note(self, newest: Copy) -> None:
@@ -202,7 +202,7 @@ class Mirror:
                 f"{self.name}: {bad[0]}: the target does not return what was stored "
                 f"({len(bad)} such objects); they are stored again"
             )
-        await self._files.check()
+        await self.files.check()
         self._checked[chosen.backup.folder] = time.monotonic()
         self.checked = time.time()
 

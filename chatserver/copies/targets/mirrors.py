@@ -98,6 +98,24 @@ class Mirrors:
             lambda each: each.checked,
             ("target",),
         )
+        gauge(
+            "chatserver_backup_target_files",
+            "Files of users on the target, for all backups there",
+            lambda each: each.files.count,
+            ("target",),
+        )
+        gauge(
+            "chatserver_backup_target_files_bytes",
+            "Size of the files of users on the target",
+            lambda each: each.files.bytes,
+            ("target",),
+        )
+        gauge(
+            "chatserver_backup_target_files_checked_timestamp_seconds",
+            "Time at which files were last read back from the target unchanged; 0: not since the start",
+            lambda each: each.files.checked,
+            ("target",),
+        )
 
 
 def mirrors_of(config: Config, schemes: Sequence[BackupScheme]) -> list[Mirror]:

@@ -7,6 +7,7 @@ here or on the target (`needs.py`).
 import asyncio
 import hashlib
 import random
+import time
 from collections.abc import AsyncGenerator, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,17 +29,23 @@ class VaultCopy:
         self._held: dict[str, int] | None = None  # None: not asked yet
         self._locked: dict[str, datetime] = {}  # as far as known
         self.pending = 0  # bytes that the target lacks
+        self.count = self.bytes = 0  # what it has, as far as known
+        self.checked = 0.0  # Unix time of the last check that found nothing
 
     def forget(self) -> None:
         """Ask the target again what it holds."""
         self._held = None
+
+    def _note(self) -> None:
+        held = self._held or {}
+        self.count, self.bytes = len(held), sum(held.values())
 
     async def steps(self) -> AsyncGenerator[None, None]:
         """Store the files that the target lacks, one a step."""
         files = await asyncio.to_thread(self._vault.files)
         if files and self._held is None:
             self._held = await self._target.list(FOLDER)
-        held = self._held or {}
+        held = {} if self._held is None else self._held
         wanted = {
             name: size for name, size in files.items() if held.get(f"{FOLDER}/{name}") != size
         }
@@ -48,6 +55,7 @@ class VaultCopy:
             held[f"{FOLDER}/{name}"] = size
             self.pending -= size
             yield
+        self._note()
 
     async def _store(self, name: str, size: int) -> None:
         path = self._vault.folder / name
@@ -82,6 +90,7 @@ class VaultCopy:
                 del self._held[name]
                 self._locked.pop(name, None)
                 removed += 1
+        self._note()
         return removed
 
     async def _is_locked(self, name: str, now: datetime, *, renew: bool) -> bool:
@@ -111,6 +120,7 @@ class VaultCopy:
                     f"{self._target.name}: {FOLDER}/{name}: the target does not return what was stored; "
                     "it is stored again"
                 )
+        self.checked = time.time()
 
 
 def _digest(path: Path) -> bytes:

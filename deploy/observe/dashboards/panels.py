@@ -306,6 +306,14 @@ STORE = Dashboard(
             lines=(gauge("max", "chatserver_backup_size_bytes", name="size"),),
         ),
         Panel(
+            title="Files beside the backups",
+            unit="bytes",
+            lines=(
+                gauge("max", "chatserver_backup_files_bytes", name="here"),
+                gauge("max", "chatserver_backup_target_files_bytes", "target"),
+            ),
+        ),
+        Panel(
             title="Since a job succeeded",
             unit="s",
             lines=(gauge("age", "chatserver_job_last_success_timestamp_seconds", "job"),),
