@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from chatserver.config import load
+from chatserver.config.sections import PluginsConfig
+
 NeedTool = Callable[[str], str]
 
 
@@ -164,6 +167,17 @@ def test_a_container_is_given_the_time_to_drain(services: dict[str, Any], deploy
     for name in ("app", "app1", "app2", "app3"):
         grace = int(services[name]["stop_grace_period"].removesuffix("s"))
         assert grace >= float(drain[1]) + 80
+
+
+@pytest.mark.parametrize("name", ["app", "app1", "app2", "app3"])
+def test_files_of_users_are_where_all_servers_find_them(
+    name: str, services: dict[str, Any]
+) -> None:
+    key = "CHATSERVER_PLUGINS__ENABLED"
+    environ = {key: services[name]["environment"][key]}
+    enabled = load("production", environ=environ).config.plugins.enabled
+    defaults = [each for each in PluginsConfig().enabled if each != "disk_blobs"]
+    assert enabled == [*defaults, *([] if name == "app" else ["nats_bus"]), "gridfs"]
 
 
 def test_make_secrets_writes_every_secret_once(

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from chatserver.app import CLOSE_SECONDS, STOP_SECONDS
+from chatserver.config.enabled import after
+from chatserver.config.sections import PluginsConfig
 from tests.operation.manifests import Document, Workload, named, of_kind, workloads
 
 # The secrets that deploy/kubernetes/make-secrets writes, and their keys. A test compares them with it.
@@ -314,7 +316,7 @@ def configuration(documents: Sequence[Document]) -> Iterator[str]:
         yield "plugin.audit.folder: is the same for all Pods"
     if _mount_of(server["data"], mounts) is None:
         yield f"server.data: {server['data']} cannot be written"
-    if "audit" not in config["plugins"]["enabled"]:
+    if "audit" not in after(PluginsConfig().enabled, config["plugins"]["enabled"]):
         yield "settings: there is no audit log"
 
 

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from chatserver.config import load
+from chatserver.config.sections import PluginsConfig
 from chatserver.deployment.topologyfile import read_topology
 from tests.operation.machines import machines
 from tests.tools import ROOT, need_root, need_tool
@@ -323,6 +325,32 @@ def test_no_user_of_the_server_may_delete_a_locked_backup(modules: dict[str, Mod
     ]["status"] == ["Enabled"]
 
 
+def test_the_bucket_for_files_is_private_encrypted_and_keeps_what_is_deleted(
+    modules: dict[str, Module],
+) -> None:
+    blocks = modules["cloud"].blocks
+    assert blocks[("resource", "aws_s3_bucket", "files")]["lifecycle"][0]["prevent_destroy"] == [
+        True
+    ]
+    closed = blocks[("resource", "aws_s3_bucket_public_access_block", "files")]
+    for key in ("block_public_acls", "block_public_policy", "ignore_public_acls"):
+        assert closed[key] == [True]
+    assert closed["restrict_public_buckets"] == [True]
+    [rule] = blocks[("resource", "aws_s3_bucket_server_side_encryption_configuration", "files")][
+        "rule"
+    ]
+    [sealed] = rule["apply_server_side_encryption_by_default"]
+    assert sealed["kms_master_key_id"] == ["${aws_kms_key.data.arn}"]
+    statements = blocks[("data", "aws_iam_policy_document", "files")]["statement"]
+    actions = {each for statement in statements for each in statement["actions"][0]}
+    # What plugins/s3/blobs.py calls, with the key of the bucket.
+    assert actions == {
+        *("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+        *("s3:ListBucketMultipartUploads", "s3:AbortMultipartUpload"),
+        *("kms:GenerateDataKey", "kms:Decrypt"),
+    }
+
+
 # -- what machines begin with --------------------------------------------------------------------------
 
 TEMPLATES = {
@@ -337,6 +365,7 @@ VALUES = {
     "release_url": "https://example.org/chatserver.tar.gz",
     "release_sha256": "0" * 64,
     "target": "s3://backups/chatserver?region=eu-central-1&lock=compliance&lock_days=14",
+    "files": "s3://files/chatserver?region=eu-central-1",
     "volume": "vol0123456789abcdef0",
     "operators4": "127.0.0.1, 192.0.2.0/24, 198.51.100.7/32",
     "operators6": "::1, 2001:db8:1::/64",
@@ -373,6 +402,16 @@ def documents(template: str) -> dict[str, str]:
     """The files that a template makes cloud-init write, by their path."""
     written = yaml.safe_load(rendered(template))["write_files"]
     return {each["path"]: each["content"] for each in written}
+
+
+def test_the_servers_of_the_cloud_share_one_bucket_for_files() -> None:
+    text = documents("cloud/server.yaml.tftpl")["/etc/chatserver/environment"]
+    given = dict(line.split("=", 1) for line in text.splitlines())
+    environ = {key: given[key] for key in given if not key.endswith("_FILE")}
+    config = load("production", environ=environ).config
+    assert config.plugin["s3"]["blobs"] == VALUES["files"]
+    defaults = set(PluginsConfig().enabled) - {"mongo", "disk_blobs"}
+    assert set(config.plugins.enabled) == defaults | {"postgres", "postgres_bus", "s3"}
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -8,6 +8,11 @@ output "backup_target" {
   value       = module.backups.target
 }
 
+output "files" {
+  description = "The bucket with the files of users, as plugin.s3.blobs names it."
+  value       = local.files
+}
+
 output "backup_key_secret" {
   description = "Secret that takes the key of the backups."
   value       = aws_secretsmanager_secret.backup_key.name

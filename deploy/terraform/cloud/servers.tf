@@ -90,7 +90,7 @@ resource "aws_launch_template" "app" {
     ebs {
       encrypted   = true
       kms_key_id  = aws_kms_key.data.arn
-      volume_size = 30
+      volume_size = var.server_gb
       volume_type = "gp3"
     }
   }
@@ -102,6 +102,7 @@ resource "aws_launch_template" "app" {
     secret     = aws_db_instance.main.master_user_secret[0].secret_arn
     backup_key = aws_secretsmanager_secret.backup_key.arn
     target     = module.backups.target
+    files      = local.files
     proxies    = join(",", aws_subnet.public[*].cidr_block)
   }))
   tag_specifications {

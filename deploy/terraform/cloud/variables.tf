@@ -77,6 +77,12 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "server_gb" {
+  description = "Disk of each server. Whichever makes the backups has them there, with a copy of all files of users."
+  type        = number
+  default     = 100
+}
+
 variable "database_class" {
   description = "Class of the database instances."
   type        = string

@@ -1,5 +1,5 @@
 # An installation on AWS: a load balancer that ends TLS, several servers that replace each other, PostgreSQL with a
-# standby, a machine that watches, and a bucket for backups. docs/backup.md says how to make it again when it is gone.
+# standby, a machine that watches, a bucket for files of users, and one for backups. docs/backup.md says how to make it again when it is gone.
 
 terraform {
   required_version = ">= 1.6"
