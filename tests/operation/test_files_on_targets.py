@@ -1,18 +1,28 @@
 """Files of users in backups on real targets, and back from there: OpenSSH's sshd, and SeaweedFS as S3."""
 
+import asyncio
 import os
 import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from chatserver.cluster.installation import epoch
+from chatserver.copies.backup import clearing
+from chatserver.copies.backup.clearing import clear_vault
+from chatserver.copies.targets.guarded import Guarded, TargetFailed
+from chatserver_plugins.sqlite import SqlitePlugin
+from tests.backup.files_world import KEY, SKEW_SECONDS, World
+from tests.backup.seed import seed
 from tests.backup.users_files import FileServer, disk_place, files_of
 from tests.faults.proxy import Network
-from tests.operation.places import Place, make_place
+from tests.operation.places import Place, guarded, make_place
 from tests.operation.target_servers import SeaweedS3, Sshd
 from tests.tools import need_root
 from tests.waiting import wait_until
@@ -175,6 +185,83 @@ def test_an_interrupted_restore_does_not_fetch_again_what_is_in_its_place(
     with new:
         token = new.login("ada")
         assert [new.shown(token, each) for each in sent] == [each.content for each in sent]
+
+
+class Kept(NamedTuple):
+    """The place as a target."""
+
+    place: Place
+
+    def guarded(self) -> Guarded:
+        return guarded(self.place)
+
+
+@asynccontextmanager
+async def working(place: Place, folder: Path) -> AsyncIterator[World]:
+    """An installation whose backups go to the place."""
+    store = SqlitePlugin(SqlitePlugin.Config(), folder / "data").provide_store()
+    await store.open()
+    try:
+        await seed(store, rooms=1, messages=2)
+        world = World(store, await epoch(store), folder / "backups", Kept(place))
+        try:
+            yield world
+        finally:
+            await world.shipper.end()
+            await world.copying._target.close()
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+async def test_files_go_with_the_last_backup_that_needs_them_though_the_target_dies_meanwhile(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "SKEW_SECONDS", SKEW_SECONDS)
+    async with working(place, tmp_path) as it:
+        old = [await it.upload(f"old {number}".encode()) for number in range(3)]
+        stays = await it.upload(b"stays")
+        await it.backup()
+        shipped = await it.upload(b"of the changes")
+        await it.ship()
+        for _ in old:
+            await it.purge(0)
+        await it.purge(1)
+        await it.backup()
+        await it.ship()
+        await it.copy()
+        assert await asyncio.to_thread(stored, place) == names_of(*old, stays, shipped)
+
+        it.rotate(1)
+        assert await clear_vault(it.shelf, KEY) == 4
+        await it.copy()
+        assert await asyncio.to_thread(stored, place) == names_of(*old, stays, shipped), (
+            "the target keeps both backups"
+        )
+        it.mirror(1, 1)
+        target, deleted = it.copying._target, []
+        real = target.delete
+
+        async def delete(name: str) -> None:
+            if name.startswith("files/"):
+                deleted.append(name)
+                if len(deleted) == 2:
+                    await asyncio.to_thread(place.server.kill)
+            await real(name)
+
+        target.delete = delete  # type: ignore[method-assign]
+        with pytest.raises(TargetFailed):
+            await it.copy()
+        await asyncio.to_thread(place.server.start)
+        left = await asyncio.to_thread(stored, place)
+        assert names_of(stays) < left < names_of(*old, stays, shipped)
+        it.mirror(1, 1)
+        await it.copy()
+        assert await asyncio.to_thread(stored, place) == names_of(stays)
+
+
+def names_of(*files: str) -> set[str]:
+    return {name.rpartition("/")[2] for name in files}
 
 
 def _blobs(folder: Path) -> int:
