@@ -5,7 +5,7 @@ Each finding has a stable code. It is advice, not proof: code that is reached in
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -14,6 +14,8 @@ from chatserver.authoring.bounds import bound, problem
 from chatserver.config.settings import describe
 from chatserver.errors import StartupError
 from chatserver.hooks.loading import JUDGING_HOOKS, settings_type
+from chatserver.hooks.powers import PARTS, Powers, powers_of
+from chatserver.service.service import Service
 
 CODES = {
     "import.private": "It imports what may change without notice.",
@@ -22,6 +24,7 @@ CODES = {
     "metric.prefix": "The name of a metric does not begin with the plugin's.",
     "version.bound": "Its package does not say which versions of the server it is for.",
     "setting.description": "A setting has no description for the reference.",
+    "power.undeclared": "It uses a part of the service that its `powers` do not name.",
 }
 PUBLIC = ("chatserver", "chatserver.testing")
 # Dotted names of what blocks, as they are called. A name with a dot in front may belong to any object.
@@ -33,6 +36,9 @@ BLOCKING = {
     *(f"httpx.{verb}" for verb in ("get", "post", "put", "patch", "delete", "request")),
     *(f".{name}" for name in ("read_text", "read_bytes", "write_text", "write_bytes")),
 }
+# The names by which plugins hold what they get, and the parts of the service behind the shorter ways of `Context`.
+SERVICE, CONTEXT = ("service", "_service"), ("context", "_context")
+SHORTER = {"claim": "claims.add", "release": "claims.release", "bot": "accounts.bot"}
 MAKERS = ("counter", "gauge", "histogram")  # of `Measures`
 
 
@@ -54,12 +60,13 @@ def advice(name: str, kind: type[Any], distribution: str) -> list[Advice]:
     if wrong := problem(distribution):
         text = f"{distribution}: {wrong}; expected {bound()}"
         found.append(Advice("version.bound", Path(inspect.getfile(kind)), 1, text))
-    paths = _sources(kind)
-    for path in paths:
+    powers = powers_of(name, kind) or Powers()
+    for path in _sources(kind):
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         found += _of_imports(path, tree, _package(kind))
         found += _of_calls(path, tree)
         found += _of_metrics(name, path, tree)
+        found += _of_powers(powers, path, tree)
     found += _of_settings(name, kind, Path(inspect.getfile(kind)))
     return sorted(found, key=lambda each: (each.path, each.line, each.code))
 
@@ -151,6 +158,31 @@ def _of_metrics(name: str, path: Path, tree: ast.Module) -> Iterator[Advice]:
             if isinstance(metric, str) and not metric.startswith(f"{name}_"):
                 text = f"{metric}: expected a name that begins with {name}_"
                 yield Advice("metric.prefix", path, node.lineno, text)
+
+
+def _of_powers(powers: Powers, path: Path, tree: ast.Module) -> Iterator[Advice]:
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute) or id(node) in inner:
+            continue
+        used = _part_used(_dotted(node).split("."))
+        if used and used not in powers.service and used.partition(".")[0] not in powers.service:
+            text = f"{used} of the service is not declared: add it to the powers of the class"
+            yield Advice("power.undeclared", path, node.lineno, text)
+
+
+def _part_used(names: Sequence[str]) -> str:
+    """The part of the service, with its method, that a dotted name reaches; "" for none, or if it is only held."""
+    for place, name in enumerate(names[:-1]):
+        rest = names[place + 1 :]
+        if name in SERVICE and rest[0] in PARTS:
+            is_used = len(rest) > 1 or callable(getattr(Service, rest[0], None))
+            return ".".join(rest[:2]) if is_used else ""
+        if name in CONTEXT and rest[0] in SHORTER:
+            return SHORTER[rest[0]]
+        if name in CONTEXT and rest[0] in ("messages", "blobs") and len(rest) > 1:
+            return ".".join(rest[:2])
+    return ""
 
 
 def _of_settings(name: str, kind: type[Any], path: Path) -> Iterator[Advice]:

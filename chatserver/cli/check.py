@@ -110,11 +110,12 @@ def verdict(
 
 def tried(loaded: Loaded, connect: bool) -> list[str]:
     """Rehearse the server's start; returns notes for the operator. Raises `StartupError`."""
+    from chatserver.app import Server
     from chatserver.cli.rehearsal import rehearse, rehearse_connected
     from chatserver.cli.stores import run_quietly
 
     async def make() -> list[str]:
-        rehearse(loaded)
+        rehearse(Server(loaded))
         return []
 
     return run_quietly(rehearse_connected(loaded) if connect else make())

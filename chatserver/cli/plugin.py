@@ -67,14 +67,15 @@ def check(
     configuration, or beside a store in memory. Then warns of private imports, of calls that block the
     server, of names of metrics, of settings without a description, and of a package that does not say which
     versions of the server it is for. Nothing is started or changed.
-    Exits with 1 if a server with this plugin would not start.
+    Exits with 1 if a server with this plugin would not start, or if it uses a power that it does not declare.
 
     \b
     chatserver plugin check calm
     chatserver plugin check calm --set plugins.folder=local
     """
     from chatserver.authoring.advice import advice
-    from chatserver.cli.check import problems, tried
+    from chatserver.cli.check import problems
+    from chatserver.denial.refusal import UndeclaredPower
     from chatserver.hooks.loading import discover, load_class
 
     loaded = _with(load_configuration(source, overrides), name)
@@ -82,7 +83,11 @@ def check(
     if found := list(problems(loaded.config)):
         refuse("\n".join(found))
         ctx.exit(1)
-    tried(loaded, connect=False)
+    try:
+        _build_held(loaded, name)
+    except UndeclaredPower as error:
+        refuse(str(error))
+        ctx.exit(1)
     lines = advice(name, load_class(sources[name]), sources[name].distribution)
     for line in lines:
         click.secho(str(line), fg="yellow")
@@ -126,6 +131,22 @@ def run(
 
     own = server.provided.command(name, run_in_server)
     own.main(list(arguments), prog_name=f"chatserver plugin run {name}", standalone_mode=False)
+
+
+def _build_held(loaded: Loaded, name: str) -> None:
+    """Build a server, in which the plugin gets only what it declares. Raises `StartupError`, `UndeclaredPower`."""
+    from chatserver.cli.rehearsal import rehearse
+    from chatserver.cli.stores import run_quietly
+    from chatserver.denial.refusal import Denial
+    from chatserver.denial.server import DeniedServer, holding
+
+    denial = Denial(loaded.config, strict=(name,))
+
+    async def build() -> None:
+        with holding(denial):
+            rehearse(DeniedServer(loaded, denial))
+
+    run_quietly(build())
 
 
 def _with(loaded: Loaded, name: str) -> Loaded:

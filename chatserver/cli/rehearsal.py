@@ -30,12 +30,10 @@ BUS_SECONDS = 5.0
 IN_MEMORY = "memory"  # the plugin that stores in memory only
 
 
-def rehearse(loaded: Loaded) -> Server:
+def rehearse(server: Server) -> None:
     """Make what needs no other server: hooks, routes, schemas, page, keys. Raises `StartupError`."""
-    server = Server(loaded)
     server.prepare()
-    checked_key(loaded.config.backup)
-    return server
+    checked_key(server.config.backup)
 
 
 async def rehearse_connected(loaded: Loaded) -> list[str]:
@@ -44,7 +42,8 @@ async def rehearse_connected(loaded: Loaded) -> list[str]:
     Returns notes for the operator. If a server runs on the same data folder, steps that only one process
     can do are skipped. Raises `StartupError`.
     """
-    server = rehearse(loaded)
+    server = Server(loaded)
+    rehearse(server)
     running = _folders(loaded)
     await _targets(loaded)
     notes = [*_port(loaded, running), *await _bus(server.provided.bus())]

@@ -5,6 +5,9 @@
         room = await ada.create_room("Lounge")
         await ada.post(room, "Hello")
 
+Plugins that declare their powers are held to them: a use of another one raises `UndeclaredPower` at the end of the
+block, whatever became of it before.
+
 Users act through the service, as all interfaces do; `chat.http`, `ada.http` and `ada.call` go through the port. Jobs,
 consumers and timers run. `chatserver.testing.clock` has a clock that the test moves.
 """
@@ -21,6 +24,8 @@ from tornado.websocket import websocket_connect
 
 from chatserver.app import Server
 from chatserver.config import load
+from chatserver.denial.refusal import Denial, UndeclaredPower
+from chatserver.denial.server import DeniedServer, holding
 from chatserver.errors import ChatError, Meaning
 from chatserver.model import MessagePosted, RoomKind, User
 from chatserver.roomlog.room import Room
@@ -158,7 +163,7 @@ async def running(
     """A server with these plugins, on a free port of loopback, with its data in a temporary folder.
 
     `settings` are further ones by their keys, such as `{"plugins.folder": "local", "plugin.calm.longest": 5}`.
-    Raises `StartupError` for a plugin or setting that is wrong.
+    Raises `StartupError` for a plugin or setting that is wrong, and `UndeclaredPower`.
     """
     with tempfile.TemporaryDirectory(prefix="chatserver-") as folder:
         given: dict[str, object] = {
@@ -173,16 +178,18 @@ async def running(
             "plugin.password.passes": 1,
         }
         loaded = load(overrides=given | dict(settings or {}), environ={})
-        server = Server(loaded, clock=clock or SYSTEM)
-        async with server.opened():
-            port = server.listen()
-            try:
-                async with server.working():
-                    if clock is not None:
-                        await clock.settle(server.periodic)
-                    yield Chat(server, port, clock)
-            finally:
-                await server.drain()
+        denial = Denial(loaded.config)
+        with holding(denial):
+            server = DeniedServer(loaded, denial, clock or SYSTEM)
+            async with server.opened():
+                port = server.listen()
+                try:
+                    async with server.working():
+                        if clock is not None:
+                            await clock.settle(server.periodic)
+                        yield Chat(server, port, clock)
+                finally:
+                    await server.drain()
 
 
 def _refused(error: Mapping[str, Any]) -> ChatError:
@@ -200,3 +207,14 @@ def _parsed(answer: bytes) -> Answer:
         {name.strip().lower(): value.strip() for name, _, value in headers},
         body,
     )
+
+
+__all__ = [
+    "ANSWER_SECONDS",
+    "PASSWORD",
+    "Answer",
+    "Chat",
+    "Person",
+    "UndeclaredPower",
+    "running",
+]

@@ -25,6 +25,8 @@ from chatserver.testing.running import running
 
 
 class Plugin:
+    powers = chatserver.Powers(service=("rooms", "accounts.get"))
+
     class Config(chatserver.Settings, frozen=True, kw_only=True):
         path: Annotated[str, msgspec.Meta(description="Where words are.")] = "words"
 
@@ -34,12 +36,15 @@ class Plugin:
 
     @hookimpl
     async def startup(self, context: chatserver.Context) -> None:
+        self._context, self._service = context, context.service
         self._seen = context.measures.counter("good_seen_total", "Messages seen")
 
     @hookimpl
     async def check_message(self, draft: Draft) -> None:
         self._seen.add()
         text = await asyncio.to_thread(lambda: self._words.read_text())
+        await self._service.rooms.get(draft.room)
+        await self._context.service.accounts.get(draft.body)
         open_doors = text.count(draft.body)
 """
 WRONG = {
@@ -49,6 +54,11 @@ WRONG = {
     ),
     "call.blocking": ("        self._seen.add()", "        time.sleep(1)", "time.sleep blocks"),
     "metric.prefix": ("good_seen_total", "seen_total", "a name that begins with good_"),
+    "power.undeclared": (
+        "rooms.get(draft.room)",
+        "accounts.by_name(draft.room)",
+        "accounts.by_name of the service is not declared",
+    ),
     "setting.description": (
         'Annotated[str, msgspec.Meta(description="Where words are.")]',
         "str",
@@ -140,6 +150,65 @@ def test_every_advice_is_tried() -> None:
 def test_other_calls_that_block(plugin: Path, blocking: str) -> None:
     plugin.write_text(GOOD.replace("        self._seen.add()", f"        {blocking}"))
     assert ": call.blocking: " in checked(plugin.parent).stdout
+
+
+@pytest.mark.parametrize(
+    ("use", "named"),
+    [
+        ("self._context.messages.post(user, room, 'x')", "messages.post"),
+        ("self._context.blobs.get('x')", "blobs.get"),
+        ("self._context.claim('message')", "claims.add"),
+        ("self._context.release('message')", "claims.release"),
+        ("self._context.bot('x')", "accounts.bot"),
+        ("self._service.inspect(user, '')", "inspect"),
+        ("len(self._service.config.server.name)", "config.server"),
+        ("self._context.records.get('x')", None),
+        ("self.held(self._service.messages)", None),
+    ],
+)
+def test_undeclared_uses_of_the_service_are_found(
+    plugin: Path, use: str, named: str | None
+) -> None:
+    plugin.write_text(GOOD.replace("        self._seen.add()", f"        {use}"))
+    done = checked(plugin.parent)
+    said = f"power.undeclared: {named} of the service is not declared" if named else "in order"
+    assert said in done.stdout, done
+
+
+USES = {
+    "network": "import socket; socket.create_connection(('127.0.0.1', 9))",
+    "secrets": "import os; os.environ.get('A_TOKEN')",
+    "service": "context.service.config.backup.keep",
+}
+LINES = {
+    "network": 'network=("127.0.0.1",)',
+    "secrets": 'secrets=("A_TOKEN",)',
+    "service": 'service=("config.backup",)',
+}
+
+
+@pytest.mark.parametrize("declared", ["Powers()", "None"])
+@pytest.mark.parametrize("kind", USES)
+def test_an_undeclared_power_used_while_building_is_a_problem(
+    plugin: Path, kind: str, declared: str
+) -> None:
+    """Also of a plugin that declares nothing: it is checked on demand."""
+    routes = f"""
+    powers = chatserver.Powers() if "{declared}" != "None" else None
+
+    @hookimpl
+    def register_routes(self, context: chatserver.Context) -> list[chatserver.Route]:
+        {USES[kind]}
+        return []
+"""
+    start, _, rest = GOOD.partition(
+        '    powers = chatserver.Powers(service=("rooms", "accounts.get"))'
+    )
+    plugin.write_text(start + rest + routes)
+    done = checked(plugin.parent)
+    assert done.returncode == 1
+    assert "plugin good uses" in done.stderr
+    assert f"powers = chatserver.Powers({LINES[kind]})" in done.stderr.replace("\n", " ")
 
 
 def test_what_would_not_start_is_a_problem(plugin: Path) -> None:

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import msgspec
 
-from chatserver import ChatError, Context, Operation, PagePart, Settings, User, hookimpl
+from chatserver import (
+    ChatError,
+    Context,
+    Operation,
+    PagePart,
+    Powers,
+    Settings,
+    User,
+    hookimpl,
+)
 
 NAMES = 1000  # of records read at once
 
@@ -39,6 +48,8 @@ class BookmarksPlugin:
         per_room: Annotated[
             int, msgspec.Meta(ge=1, le=NAMES, description="Most bookmarks of a user in one room.")
         ] = 100
+
+    powers = Powers(service=("history.message", "rooms.describe", "rooms.get"))
 
     def __init__(self, config: Config) -> None:
         self._most = config.per_room

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chatserver import Settings, Store, hookimpl
+from chatserver import Powers, Settings, Store, hookimpl
 from chatserver_lmdb_store.store import LmdbStore
 
 
@@ -29,6 +29,8 @@ class Plugin:
         timeout_ms: Annotated[
             int, Meta(description="Time limit for each call, in milliseconds.", ge=100, le=60_000)
         ] = 2500
+
+    powers = Powers()
 
     def __init__(self, config: Config, data: Path) -> None:
         self._config, self._data = config, data

@@ -13,6 +13,7 @@ from chatserver import (
     Draft,
     Invocation,
     NoArguments,
+    Powers,
     Refusal,
     RoomKind,
     RoomRole,
@@ -49,6 +50,8 @@ class Plugin:
         token: Annotated[
             str, Meta(description="Sent as `Authorization: Bearer …`; empty: not sent.")
         ] = ""
+
+    powers = Powers(network=("configured",), service=("claims.add", "claims.release"))
 
     def __init__(self, config: Config) -> None:
         self._uri = config.uri

@@ -100,6 +100,17 @@ class PollOption(msgspec.Struct, frozen=True):
 class Plugin:
     """Each method with `@hookimpl` answers a hook."""
 
+    powers = chatserver.Powers(
+        service=(
+            "history.find",
+            "live.events",
+            "messages.change",
+            "messages.note",
+            "messages.post",
+            "rooms.get",
+        )
+    )
+
     def __init__(self, config: chatserver.Settings) -> None:
         pass
 

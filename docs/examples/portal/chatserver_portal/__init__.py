@@ -17,6 +17,7 @@ from chatserver import (
     LoginMethod,
     LoginRedirect,
     LoginStep,
+    Powers,
     Refusal,
     Settings,
     hookimpl,
@@ -32,6 +33,8 @@ class PortalPlugin:
             str, Meta(description="Secret that the portal and this server share.", min_length=32)
         ]
         label: Annotated[str, Meta(description="Text of the button.")] = "Portal"
+
+    powers = Powers()
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -12,6 +12,7 @@ from chatserver import (
     Draft,
     MessageData,
     Parts,
+    Powers,
     Settings,
     TextPart,
     User,
@@ -36,6 +37,8 @@ class Plugin:
         lines: Annotated[
             int, Meta(description="Most lines that are shown of a file.", ge=1, le=10)
         ] = 5
+
+    powers = Powers(service=("blobs.get", "blobs.read"))
 
     def __init__(self, config: Config) -> None:
         self._lines = config.lines

@@ -12,6 +12,7 @@ from chatserver import (
     Context,
     Invocation,
     NoArguments,
+    Powers,
     Settings,
     Suggestion,
     Timer,
@@ -29,6 +30,10 @@ class Plugin:
         longest_days: Annotated[
             int, Meta(description="Most days ahead for which a reminder is taken.", ge=1)
         ] = 366
+
+    powers = Powers(
+        service=("accounts.bot", "accounts.get", "messages.post", "rooms.create", "rooms.get")
+    )
 
     def __init__(self, config: Config) -> None:
         self._config = config

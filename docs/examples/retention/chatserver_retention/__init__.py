@@ -13,6 +13,7 @@ from chatserver import (
     Context,
     Invocation,
     Job,
+    Powers,
     RoomKind,
     RoomRole,
     Settings,
@@ -39,6 +40,17 @@ class Plugin:
             int,
             Meta(description="Most messages that a run removes, in all rooms.", ge=1, le=10_000),
         ] = 1000
+
+    powers = Powers(
+        service=(
+            "accounts.bot",
+            "history.events",
+            "messages.purge",
+            "rooms.appoint",
+            "rooms.get",
+            "rooms.invite",
+        )
+    )
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -11,6 +11,7 @@ from chatserver import (
     Context,
     Invocation,
     MemberJoined,
+    Powers,
     Rest,
     RoomKind,
     RoomRole,
@@ -34,6 +35,8 @@ class Plugin:
         name: Annotated[
             str, Meta(description="Name of the account that greets.", min_length=1, max_length=50)
         ] = "Welcome"
+
+    powers = Powers(service=("accounts.bot", "accounts.get", "messages.post", "rooms.create"))
 
     def __init__(self, config: Config) -> None:
         self._name = config.name
