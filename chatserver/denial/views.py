@@ -1,11 +1,12 @@
 """A plugin's `Context`, of which it reaches the parts of the service that it declares."""
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 from chatserver.denial.refusal import Denial
 from chatserver.hooks.actions import Action
 from chatserver.hooks.context import Context
-from chatserver.model import User
+from chatserver.model import ServerRole, User
 
 
 class ServiceView:
@@ -52,10 +53,15 @@ class DeniedContext(Context, frozen=True, kw_only=True):
     denial: Denial
 
     async def claim(
-        self, action: type[Action] | Literal["message"], room: str | None = None
+        self,
+        action: type[Action] | Literal["message"],
+        room: str | None = None,
+        *,
+        having: str | None = None,
+        roles: Collection[ServerRole] = (),
     ) -> None:
         self.denial.demand_part(self.plugin, "claims.add")
-        await self.real.claim(action, room)
+        await self.real.claim(action, room, having=having, roles=roles)
 
     async def release(
         self, action: type[Action] | Literal["message"], room: str | None = None
