@@ -66,6 +66,16 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 class Plugin:
     """A record for each open task is the truth; the data of its message, which its card shows, follows it."""
 
+    powers = chatserver.Powers(
+        service=(
+            "accounts.get",
+            "history.find",
+            "messages.change",
+            "messages.note",
+            "rooms.describe",
+            "rooms.get",
+        )
+    )
     event_kinds = frozenset({"message.deleted"})
 
     class Config(chatserver.Settings, frozen=True, kw_only=True):
