@@ -227,3 +227,44 @@ async def test_without_an_absent_plugin_no_record_is_read(
         monkeypatch.setattr(chat.service.store, "get", noted)
         await ada.post(room, "Hello")
         assert "plugin/guard" not in read
+
+
+async def test_a_claim_of_a_role_alone_refuses_no_others(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        ada, bob = await chat.user("ada"), await chat.user("bob")
+        room = await ada.create_room("Lounge", members=(bob,))
+        await service.claims.add("guard", "message", roles=[ServerRole.OWNER])
+        await service.claims.load()
+        assert await refusal(service, ada.user, room, "1") == "plugin.absent guard"
+        assert await refusal(service, bob.user, room, "2") == ""
+
+
+async def test_a_plugin_spares_only_users_of_whom_it_does_not_claim_the_action(
+    tmp_path: Path,
+) -> None:
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        claims, ada = chat.service.claims, await chat.user("ada")
+        bob = await chat.user("bob")
+
+        async def spared(person: Person) -> bool:
+            return await claims.spares("guard", RoomJoin, person.user)
+
+        assert not await spared(bob), "it claims nothing, so nobody knows whom it is about"
+        await claims.add("guard", React, roles=[ServerRole.GUEST])
+        await claims.add("other", RoomJoin, roles=[ServerRole.GUEST])
+        assert not await spared(bob), "these are other claims"
+        await claims.add("guard", RoomJoin, roles=[ServerRole.OWNER])
+        assert (await spared(ada), await spared(bob)) == (False, True)
+        await claims.add("guard", RoomJoin)
+        assert not await spared(bob), "it claims it of everybody"
+
+
+async def test_a_claim_that_is_there_is_announced_to_nobody(tmp_path: Path) -> None:
+    async with running(settings=settings(tmp_path, "data")) as chat:
+        service = chat.service
+        await service.claims.add("guard", RoomJoin)
+        before = await service.store.scan("changed", "")
+        assert before
+        await service.claims.add("guard", RoomJoin)
+        assert await service.store.scan("changed", "") == before

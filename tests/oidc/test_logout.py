@@ -13,7 +13,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from chatserver import Identity, LoginClient, StoreUnavailable
 from chatserver.errors import CLOSE_REJECTED
-from chatserver.testing.running import PASSWORD, Chat
+from chatserver.testing.running import PASSWORD, Answer, Chat
 from chatserver_plugins.totp import codes
 from tests.oidc.chatting import begin, chatting, log_out, proceed, settings, sign_in
 from tests.oidc.provider import Key, Provider, hmac_signed, providing
@@ -339,6 +339,41 @@ async def test_no_session_survives_a_sign_out_that_came_before_it_was_open(
         there = await chat.service.accounts.sessions.ids(ada)
         assert len(there) == (1 if is_known and "sid" in names else 0)
         assert await is_signed_in(chat, await session(chat, provider, "s2")), "anew"
+
+
+async def test_a_sign_out_concerns_what_the_provider_issued_before_it(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the provider's clock, in another second."""
+    async with chatting(provider) as chat:
+        provider.changes = {"iat": int(time.time()) - 10}
+
+        async def signs_out() -> None:
+            assert (await log_out(chat, provider.logout_token())).code == 200
+
+        with monkeypatch.context() as patch:
+            before_the_session(chat, signs_out, patch)
+            answer = await sign_in(chat, provider)
+        assert (answer.status, answer.json["error"]["code"]) == (401, "auth.flow")
+
+
+async def test_a_session_that_opens_while_others_are_ended_ends_too(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chatting(provider) as chat:
+        await session(chat, provider, "s0")
+        provider.changes = {"sid": "s1"}
+        begun = await begin(chat)
+        accounts, answers = chat.service.accounts, list[Answer]()
+        end_sessions = accounts.end_sessions
+
+        async def then_somebody_signs_in(*given: str) -> None:
+            await end_sessions(*given)
+            answers.append(await proceed(chat, begun, provider.authorize(begun["step"]["url"])))
+
+        monkeypatch.setattr(accounts, "end_sessions", then_somebody_signs_in)
+        assert (await log_out(chat, provider.logout_token(sid="s1"))).code == 200
+        assert [answer.status for answer in answers] == [401]
 
 
 async def test_a_sign_out_from_before_ends_no_later_sign_in(provider: Provider) -> None:
