@@ -142,6 +142,7 @@ async def _serve_alone(
                         await predecessor.serves(own, stop.now)
                     await stop.wait()
                     if not stop.replaced:
+                        restarting.give_up()
                         notify("STOPPING=1")
                 if not stop.replaced:
                     await server.drain()

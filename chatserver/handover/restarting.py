@@ -65,6 +65,12 @@ class Restarting:
         self._left = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, self._on_signal)
 
+    def give_up(self) -> None:
+        """This process is told to stop: a new one that is about to take over is ended."""
+        self._bequest = None
+        if self._task is not None:
+            self._task.cancel()
+
     async def left(self, stop: Stop) -> bool:
         """This process has stopped serving, and closed its store. Returns whether it has to serve again."""
         self._bequest = None
@@ -74,7 +80,8 @@ class Restarting:
         asked = asyncio.create_task(stop.asked())
         await asyncio.wait([self._task, asked], return_when=asyncio.FIRST_COMPLETED)
         if not self._task.done():
-            self._task.cancel()  # which ends the new process
+            if not self._task.cancelling():
+                self._task.cancel()  # which ends the new process
             await asyncio.wait([self._task])
         await cancel([asked])
         return stop.replaced and not self._task.cancelled() and self._task.result().pid == 0

@@ -67,6 +67,16 @@ def test_the_unit_leaves_the_time_to_drain(deploy: Path) -> None:
     assert int(unit["Service"]["TimeoutStopSec"].removesuffix("s")) > 30
 
 
+@pytest.mark.parametrize(
+    "file", ["systemd/chatserver.service", "rollout/systemd/release.conf"], ids=["unit", "release"]
+)
+def test_a_reload_replaces_the_server_that_was_started(deploy: Path, file: str) -> None:
+    service = read(deploy / file)["Service"]
+    assert service["ExecReload"] == service["ExecStart"].replace(" serve ", " restart ")
+    unit = read(deploy / "systemd/chatserver.service")["Service"]
+    assert unit["Type"] == "notify", "systemd has to learn which process is the server"
+
+
 def test_backups_are_made_by_the_user_of_the_server_in_its_folder(deploy: Path) -> None:
     """A dynamic user is named after the unit, unless it says otherwise."""
     server, backup = (read(deploy / "systemd" / name)["Service"] for name in SERVICES)

@@ -181,17 +181,19 @@ def test_a_signal_does_the_same(tmp_path: Path) -> None:
         assert server.owner != old.pid
 
 
-def test_a_server_that_is_told_to_stop_ends_the_one_that_starts(tmp_path: Path) -> None:
-    with Replaced(tmp_path) as server:
-        hook = """@chatserver.hookimpl
+def test_a_server_that_is_told_to_stop_ends_the_one_that_starts(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    with Replaced(tmp_path, **settings) as server:
+        hook = f"""@chatserver.hookimpl
     async def startup(self, context: chatserver.Context) -> None:
-        import asyncio
+        import asyncio, pathlib
+        pathlib.Path({str(tmp_path / "starting")!r}).write_text("")
         await asyncio.sleep(3600)
 """
         server.write("2", hook)
         server.process.send_signal(signal.SIGUSR2)
-        log = tmp_path / "logs/combined.log"
-        wait_until(lambda: "stopped" in log.read_text() or "draining" in log.read_text())
+        wait_until((tmp_path / "starting").exists)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0
         wait_until(lambda: not [each for each in server.processes() if is_server(each)])

@@ -65,6 +65,16 @@ async def test_each_connection_is_answered_once_more_and_closed(start: Start) ->
             pipe[1].close()
 
 
+async def test_no_connection_is_taken_while_clients_still_move(start: Start) -> None:
+    server = start({"server.drain_seconds": 1.0})
+    anna = await server.person("anna")
+    async with anna.connect() as client, leaving(server):
+        with pytest.raises(ConnectionRefusedError):
+            await connection(server)
+        assert (await client.notice())["sys"] == "drain"
+        assert await client.closed() == 4301
+
+
 async def test_in_a_hurry_idle_connections_are_closed(start: Start) -> None:
     server = start({"server.drain_seconds": 0.0, "limits.header_seconds": 3600.0})
     reader, writer = await connection(server)

@@ -283,6 +283,7 @@ async def watch(
     ready, stopped = asyncio.create_task(all_serve()), asyncio.create_task(stop.wait())
     await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
     if not stop.replaced:
+        restarting.give_up()
         notify("STOPPING=1")
     for worker in workers:
         worker.stop(leave=stop.replaced)
